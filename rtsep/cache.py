@@ -1,0 +1,53 @@
+"""Where compiled code is kept: a folder for exactly these kernel sources, so that an edit never runs stale code."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+_KERNELS = Path(__file__).parent / "kernels"
+
+
+def _fingerprint() -> str:
+    """A name for the kernels' sources and for what compiles them."""
+    digest = hashlib.sha256()
+    for source in sorted(_KERNELS.glob("*.py")):
+        digest.update(source.read_bytes())
+    for package in ("numba", "llvmlite", "rocket-fft", "numpy"):
+        digest.update(version(package).encode())
+    return digest.hexdigest()[:16]
+
+
+def _usable(folder: Path) -> bool:
+    """Whether `folder` exists or can be made, is ours alone, and takes files (the cache holds executable code)."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
+            return False
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def cache_folder() -> Path | None:
+    """The folder for compiled code: below NUMBA_CACHE_DIR, the user's cache, or the temporary folder; None if none can
+    be written (then everything compiles anew at each start)."""
+    given = os.environ.get("NUMBA_CACHE_DIR")
+    name = f"rtsep-{os.getuid()}" if hasattr(os, "getuid") else "rtsep"
+    bases = [Path(given)] if given else [user_cache_path("rtsep", appauthor=False), Path(tempfile.gettempdir()) / name]
+    for base in bases:
+        folder = base / f"kernels-{_fingerprint()}"
+        if _usable(base) and _usable(folder):
+            return folder
+    return None
+
+
+def is_compiled(folder: Path | None) -> bool:
+    """Whether `folder` already holds the compiled block entry."""
+    return folder is not None and any(folder.rglob("block.entry-*.nbc"))

@@ -1,0 +1,253 @@
+"""The engine: a preset, a routing and parameters become a Plan; blocks of sound and notes become stems.
+
+Offline rendering, live playing and every benchmark run this one engine, through the same machine code.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from rtsep.errors import RtsepError
+from rtsep.kernels import block as kernel
+from rtsep.kernels import memory
+from rtsep.kernels.memory import EVENT, GAINS, PITCHES
+from rtsep.params import Value, defaults, param_of, parse_params
+from rtsep.preset import Preset
+from rtsep.routing import Routing
+from rtsep.windows import Framing, choose_framing, map_templates, window_pair
+
+SIMD = 16  # floats
+SILENT_DB = -120.0
+SMOOTHING_S = 0.005  # time constant of the mixer: a change is heard whole after 20 ms, without a click
+
+Floats = npt.NDArray[np.float32]
+_entry = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(kernel.entry.address)  # ctypes lets go of the interpreter's lock
+
+
+@dataclass(frozen=True)
+class Counters:
+    """What went wrong since the last reset, and how many frames were processed."""
+
+    bad_samples: int
+    unmatched_notes: int
+    closed_rows: int
+    stolen_voices: int
+    frames: int
+
+
+@dataclass(frozen=True)
+class Output:
+    """One processed block: views that are valid until the next call.
+
+    stems: float32 [stem, channel, sample], the residual last; mix: float32 [channel, sample].
+    """
+
+    stems: Floats
+    mix: Floats
+
+
+class Plan:
+    """What `design` decided, as arrays and as the record that compiled code reads. Immutable once made."""
+
+    def __init__(self, framing: Framing, channels: int, stems: int, values: Mapping[str, float | npt.NDArray[np.generic]]):
+        self.framing = framing
+        self.channels = channels
+        self.stems = stems
+        self.values = dict(values)
+        self.record = memory.record(memory.PLAN, self.values)
+
+
+def _padded(W: Floats, stride: int) -> Floats:
+    result = np.zeros((W.shape[0], stride), np.float32)
+    result[:, : W.shape[1]] = W
+    return result
+
+
+def _rows_of_pitches(pitches: npt.NDArray[np.int16]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """First row and number of rows of every pitch; `pitches` ascends."""
+    every = np.arange(PITCHES)
+    first = np.searchsorted(pitches, every, "left")
+    return first.astype(np.int64), (np.searchsorted(pitches, every, "right") - first).astype(np.int64)
+
+
+def _samples(seconds: npt.NDArray[np.float64], sample_rate: float) -> npt.NDArray[np.int64]:
+    return np.round(seconds * sample_rate).astype(np.int64)
+
+
+def design(
+    preset: Preset, routing: Routing, params: Mapping[str, Value], sample_rate: float, channels: int
+) -> Plan:
+    """Everything that can be worked out before the first sample. Allocates; control thread only. RtsepError if the
+    parameters do not fit together or the preset cannot serve this rate and window."""
+    values = {**defaults(), **preset.defaults, **params}
+    framing = choose_framing(str(values["mode"]), sample_rate, int(values["window_samples"]),
+                             int(values["latency_samples"]), int(values["hop_samples"]))
+    W = map_templates(preset.W, preset.sample_rate, preset.window_size, sample_rate, framing.window_size)
+    usable = W.any(axis=1)
+    W, pitches = W[usable], preset.row_pitch[usable]
+    bins = framing.window_size // 2 + 1
+    stride = -(-bins // SIMD) * SIMD
+    analysis, synthesis = window_pair(framing)
+    first, count = _rows_of_pitches(pitches)
+    release_s = np.clip(preset.release_s.astype(float), float(values["release_min_ms"]) / 1000,
+                        float(values["release_max_ms"]) / 1000)
+    decay_s = np.minimum(preset.decay_s.astype(float), float(values["decay_max_s"]))
+    gated = bool(values["gate"])
+    return Plan(framing, channels, len(routing.names) + 1, {
+        "window_size": framing.window_size,
+        "overlap": framing.overlap,
+        "hop": framing.hop,
+        "bins": bins,
+        "stride": stride,
+        "channels": channels,
+        "stems": len(routing.names) + 1,
+        "rows": W.shape[0],
+        "open_limit": int(values["max_open_rows"]) if gated else W.shape[0],
+        "gated": int(gated),
+        "iterations": int(values["iterations"]),
+        "power_halves": round(2 * float(values["mask_power"])),
+        "mixer_smoothing": 1 - np.exp(-1 / (SMOOTHING_S * sample_rate)),
+        "analysis_window": analysis.astype(np.float32),
+        "synthesis_window": synthesis.astype(np.float32),
+        "W": _padded(W, stride),
+        "first_row": first,
+        "row_count": count,
+        "release": _samples(release_s, sample_rate),
+        "decay": _samples(decay_s, sample_rate),
+        "route": np.ascontiguousarray(routing.table, np.int8),
+        "axes": np.zeros(1, np.int64),
+    })
+
+
+class Separator:
+    """The separator as a host uses it: `prepare`, then `process` block by block; `reset` starts anew.
+
+    `prepare` and `set` belong to the control thread; `process` and `reset` to the one that hands over sound.
+    """
+
+    def __init__(self, preset: Preset, routing: Routing, params: Mapping[str, Value] | None = None):
+        self.preset = preset
+        self.routing = routing
+        self.stem_names = (*routing.names, "residual")
+        self._params = parse_params(params or {})
+        for name in self._params:
+            self._check_stem(name)
+        self._plan: Plan | None = None
+
+    def _check_stem(self, name: str) -> None:
+        stem = name.partition(".")[2]
+        if stem and stem not in self.stem_names:
+            raise RtsepError(f"{name}: no stem is called {stem!r}; there are: {', '.join(self.stem_names)}")
+
+    def prepare(self, sample_rate: float, channels: int, max_block: int) -> None:
+        """Design for `sample_rate` Hz, `channels` and blocks of up to `max_block` samples, and reset. Allocates."""
+        plan = design(self.preset, self.routing, self._params, sample_rate, channels)
+        size = plan.values
+        self._state = memory.state_arrays(
+            *(int(size[name]) for name in ("window_size", "overlap", "bins", "stride")), channels, plan.stems,
+            int(size["rows"]), int(size["open_limit"]),
+        )
+        ring = {"ring_size": self._state["ring"].shape[1]}
+        self._state_record = memory.record(memory.STATE, {**ring, **self._state})
+        self._input = np.zeros((channels, max_block), np.float32)
+        self._stems = np.zeros((plan.stems, channels, max_block), np.float32)
+        self._mix = np.zeros((channels, max_block), np.float32)
+        self._targets = np.zeros(2 + plan.stems, np.float32)
+        self._no_events = np.zeros(0, EVENT)
+        self._call = memory.record(memory.CALL, {
+            "plan": plan.record, "state": self._state_record, "input": self._input, "stems": self._stems,
+            "mix": self._mix, "capacity": max_block, "targets": self._targets,
+        })
+        self._plan = plan
+        self._set_targets()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all sound and all notes; parameters stay and hold at once."""
+        for array in self._state.values():
+            array[:] = 0
+        self._state["mixer"][:] = self._targets
+
+    def set(self, name: str, value: Value) -> None:
+        """Change a parameter while playing. Only mixer parameters can; the others are read by `prepare`."""
+        param = param_of(name)
+        self._check_stem(name)
+        if not param.live:
+            raise RtsepError(f"{name} cannot change while playing; it is read by prepare")
+        self._params[name] = param.parse(value)
+        if self._plan is not None:
+            self._set_targets()
+
+    def _value(self, name: str) -> Value:
+        return self._params.get(name, self.preset.defaults.get(name, param_of(name).default))
+
+    def _set_targets(self) -> None:
+        self._targets[:GAINS] = float(self._value("wet")), float(self._value("bypass"))
+        for i, stem in enumerate(self.stem_names):
+            level = float(self._value(f"gain_db.{stem}"))
+            self._targets[GAINS + i] = 0 if level <= SILENT_DB else 10 ** (level / 20)
+
+    @property
+    def framing(self) -> Framing:
+        """Window, latency and hop in samples."""
+        return self._prepared().framing
+
+    @property
+    def latency(self) -> int:
+        """Samples from input to output."""
+        return self._prepared().framing.overlap
+
+    def _prepared(self) -> Plan:
+        if self._plan is None:
+            raise RuntimeError("call prepare first")
+        return self._plan
+
+    def process(self, block: Floats, events: npt.NDArray[np.void] | None = None) -> Output:
+        """Separate one block.
+
+        | argument | shape, dtype | |
+        | --- | --- | --- |
+        | block | float32 [channel, n], n <= max_block | samples; NaN, infinity and |x| > 1e6 count as bad and become 0 |
+        | events | EVENT [m] | MIDI messages; `sample` is the offset from the block's start, 0 <= sample < n, ascending |
+
+        stems + residual = input delayed by `latency`. ValueError for other shapes or offsets.
+        """
+        frames = block.shape[1]
+        if block.shape[0] != self._prepared().channels or frames > self._input.shape[1]:
+            raise ValueError(f"block {block.shape}: expected {self._input.shape[0]} channels and at most "
+                             f"{self._input.shape[1]} samples")
+        events = self._no_events if events is None else np.ascontiguousarray(events, EVENT)
+        if len(events):
+            at = events["sample"]
+            if at[0] < 0 or at[-1] >= frames or (np.diff(at) < 0).any():
+                raise ValueError("events must lie inside the block, in order")
+        self._input[:, :frames] = block
+        call = self._call
+        call["frames"], call["events"], call["event_count"] = frames, events.ctypes.data, len(events)
+        _entry(call.ctypes.data)
+        return Output(self._stems[:, :, :frames], self._mix[:, :frames])
+
+    @property
+    def counters(self) -> Counters:
+        """What was counted since the last reset."""
+        return Counters(*(int(count) for count in self._state["counters"]))
+
+    @property
+    def activations(self) -> Floats:
+        """The last frame's activations as magnitudes, float32 [stem, row]; rows that are not open are 0. A view."""
+        return self._state["H"]
+
+    @property
+    def masks(self) -> Floats:
+        """The last frame's masks, float32 [stem, bin]; they sum to 1. A view."""
+        return self._state["M"][:, : self.framing.window_size // 2 + 1]
+
+    @property
+    def open_count(self) -> int:
+        """How many rows the last frame had open."""
+        return int(self._state["position"][kernel.OPEN])

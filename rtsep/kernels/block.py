@@ -1,0 +1,140 @@
+"""The one compiled entry: a block of input and its MIDI events through the whole chain.
+
+Per block: events and samples go in, finished samples come out, and at each hop boundary one frame is
+analysed -> gate -> activations -> masks -> synthesis. Frames lie at multiples of the hop counted from the first sample
+after reset, so blocks of any size give the same output.
+"""
+
+import numpy as np
+from numba import carray, cfunc, njit, types
+
+from rtsep.kernels.activations import update_activations
+from rtsep.kernels.gate import open_rows, receive
+from rtsep.kernels.masks import soft_masks
+from rtsep.kernels.memory import BAD_SAMPLES, CALL, EVENT, FRAMES, plan_at, state_at
+from rtsep.kernels.mix import mix_block
+from rtsep.kernels.native import OPTIONS, floats, flush_to_zero, pointer, restore_denormals
+from rtsep.kernels.stft import analyse, synthesise
+
+LOUDEST = 1e6  # what is louder than 120 dB over full scale is no sound but a fault
+POSITION, OPEN = range(2)
+
+
+@njit(**OPTIONS)
+def write_input(block, low, high, state, position):
+    """Put block[channel, low:high] into the ring at `position`; what is no number becomes 0 and is counted."""
+    limit = np.float32(LOUDEST)
+    for c in range(block.shape[0]):
+        ring = state.ring[c]
+        for i in range(low, high):
+            x = block[c, i]
+            if not abs(x) <= limit:
+                x = np.float32(0)
+                state.counters[BAD_SAMPLES] += 1
+            ring[(position + i - low) & (state.ring_size - 1)] = x
+
+
+@njit(**OPTIONS)
+def read_stems(plan, state, position, low, high, stems):
+    """Fill stems[stem, channel, low:high] with the finished samples; residual = delayed input - the other stems."""
+    size, residual = plan.overlap, plan.stems - 1
+    for c in range(plan.channels):
+        for i in range(low, high):
+            at = position + i - low
+            rest = state.ring[c, (at - size) & (state.ring_size - 1)]
+            slot = at & (size - 1)
+            for s in range(residual):
+                y = state.overlap_add[s, c, slot]
+                state.overlap_add[s, c, slot] = 0
+                stems[s, c, i] = y
+                rest -= y
+            stems[residual, c, i] = rest
+
+
+@njit(**OPTIONS)
+def start_activations(plan, state, count, total):
+    """Start each open row from the last frame's activation, but no lower than a thousandth of an equal share."""
+    share = np.float32(1) / np.float32(count + 1)
+    for i in range(count):
+        state.h[i] = share
+    state.h[count] = share
+
+
+@njit(**OPTIONS)
+def keep_activations(plan, state, count, total):
+    """Write the open rows' activations to H [stem, row] in magnitudes; the rows that are not open are 0."""
+    for s in range(plan.stems):
+        for row in range(plan.rows):
+            state.H[s, row] = 0
+    for i in range(count):
+        state.H[state.open_stem[i], state.open_row[i]] = state.h[i] * total
+
+
+@njit(**OPTIONS)
+def process_frame(plan, state, end):
+    """One frame, ending before sample `end`.
+
+    Background rows belong between activations and masks; adaptation and learning follow the synthesis.
+    """
+    state.counters[FRAMES] += 1
+    count = open_rows(plan, state, end)
+    state.position[OPEN] = count
+    total = np.float32(0)
+    if count > 0:
+        total = analyse(plan, state, end)
+    if total == 0:
+        for s in range(plan.stems):
+            state.M[s, :] = np.float32(s == plan.stems - 1)
+        keep_activations(plan, state, 0, total)
+        return
+    start_activations(plan, state, count, total)
+    update_activations(
+        state.V, plan.W, state.open_row, count, plan.bins, plan.iterations, state.h, state.gradient, state.Q
+    )
+    soft_masks(
+        plan.W, state.open_row, state.open_stem, count, state.h, plan.stems, plan.bins, plan.power_halves,
+        state.M, state.Q,
+    )
+    stem = -1
+    for i in range(count):
+        if state.open_stem[i] != stem:
+            stem = state.open_stem[i]
+            synthesise(plan, state, stem, end)
+    keep_activations(plan, state, count, total)
+
+
+@njit(**OPTIONS)
+def process_block(plan, state, block, count, events, targets, stems, mix):
+    """`count` samples of `block` [channel, capacity] and `events` (offsets, in order) in; `stems` and `mix` out."""
+    done = e = 0
+    while done < count:
+        position = state.position[POSITION]
+        chunk = min(count - done, plan.hop - position % plan.hop)
+        write_input(block, done, done + chunk, state, position)
+        read_stems(plan, state, position, done, done + chunk, stems)
+        while e < events.shape[0] and events[e].sample < done + chunk:
+            message = events[e]
+            receive(plan, state, position + message.sample - done, np.int64(message.part), np.int64(message.status),
+                    np.int64(message.data1), np.int64(message.data2))
+            e += 1
+        done += chunk
+        state.position[POSITION] = position + chunk
+        if (position + chunk) % plan.hop == 0:
+            process_frame(plan, state, position + chunk)
+    mix_block(stems, mix, 0, count, state.mixer, targets, plan.mixer_smoothing)
+
+
+@cfunc(types.void(types.voidptr), cache=OPTIONS["cache"], error_model="numpy")
+def entry(address):
+    """Process the block that the `Call` record at `address` describes. Any thread; nothing allocates, locks or raises."""
+    call = carray(address, 1, CALL)[0]
+    plan = plan_at(call.plan)
+    state = state_at(call.state, plan)
+    block = floats(call.input, (plan.channels, call.capacity))
+    stems = floats(call.stems, (plan.stems, plan.channels, call.capacity))
+    mix = floats(call.mix, (plan.channels, call.capacity))
+    events = carray(pointer(call.events), (call.event_count,), EVENT)
+    targets = floats(call.targets, (2 + plan.stems,))
+    word = flush_to_zero()
+    process_block(plan, state, block, call.frames, events, targets, stems, mix)
+    restore_denormals(word)

@@ -1,0 +1,215 @@
+"""Notes and pedals open and close templates: MIDI messages -> voices -> the list of open rows.
+
+A voice is one sounding note. Its rows stay open while the key or a pedal holds it, then for the frame's memory
+(the window still contains the note) plus the pitch's release time.
+"""
+
+import numpy as np
+from numba import njit
+
+from rtsep.kernels.memory import CLOSED_ROWS, PITCHES, STOLEN_VOICES, UNMATCHED_NOTES, VOICES
+from rtsep.kernels.native import OPTIONS
+
+# Fields of a voice
+STATUS, PART, CHANNEL, PITCH, STEM, PRESSES, ONSET, OFF, CAPTURED = range(9)
+FREE, KEY_DOWN, HELD, RELEASED = range(4)
+SUSTAIN, SOSTENUTO = range(2)
+
+
+@njit(**OPTIONS)
+def find_voice(voices, part, channel, pitch):
+    """The voice of this note, or -1."""
+    for v in range(VOICES):
+        voice = voices[v]
+        if voice[STATUS] != FREE and voice[PITCH] == pitch and voice[CHANNEL] == channel and voice[PART] == part:
+            return v
+    return -1
+
+
+@njit(**OPTIONS)
+def free_voice(voices, counters):
+    """A free voice; if all are taken, the one that is nearest its end (counted)."""
+    oldest, best = np.int64(0), np.int64(-1)
+    for v in range(VOICES):
+        status = voices[v, STATUS]
+        if status == FREE:
+            return v
+        rank = status * (np.int64(1) << 60) - voices[v, OFF if status == RELEASED else ONSET]
+        if v == 0 or rank > best:
+            oldest, best = v, rank
+    counters[STOLEN_VOICES] += 1
+    return oldest
+
+
+@njit(**OPTIONS)
+def note_on(plan, state, sample, part, channel, pitch):
+    """Open a voice, or press its key once more."""
+    stem = np.int64(plan.route[part, channel, pitch])
+    if stem < 0:
+        return
+    if plan.row_count[pitch] == 0:
+        state.counters[UNMATCHED_NOTES] += 1
+        return
+    v = find_voice(state.voices, part, channel, pitch)
+    if v < 0:
+        v = free_voice(state.voices, state.counters)
+        state.voices[v, PRESSES] = 0
+        state.voices[v, CAPTURED] = 0
+    voice = state.voices[v]
+    voice[STATUS], voice[PART], voice[CHANNEL], voice[PITCH] = KEY_DOWN, part, channel, pitch
+    voice[STEM] = stem
+    voice[PRESSES] += 1
+    voice[ONSET] = sample
+
+
+@njit(**OPTIONS)
+def lift(voice, pedals, sample):
+    """The keys of `voice` are up: it is held by a pedal, or it is released."""
+    voice[PRESSES] = 0
+    if pedals[voice[CHANNEL], SUSTAIN] or voice[CAPTURED]:
+        voice[STATUS] = HELD
+    else:
+        voice[STATUS], voice[OFF] = RELEASED, sample
+
+
+@njit(**OPTIONS)
+def note_off(state, sample, part, channel, pitch):
+    """One key of the note is up; overlapping presses of one pitch count."""
+    v = find_voice(state.voices, part, channel, pitch)
+    if v < 0 or state.voices[v, STATUS] != KEY_DOWN:
+        return
+    state.voices[v, PRESSES] -= 1
+    if state.voices[v, PRESSES] <= 0:
+        lift(state.voices[v], state.pedals, sample)
+
+
+@njit(**OPTIONS)
+def release_held(state, sample, channel):
+    """Release what no pedal of `channel` holds any more."""
+    for v in range(VOICES):
+        voice = state.voices[v]
+        if voice[STATUS] == HELD and voice[CHANNEL] == channel:
+            lift(voice, state.pedals, sample)
+
+
+@njit(**OPTIONS)
+def set_pedal(state, sample, channel, pedal, down):
+    """Sustain keeps every note whose key goes up; sostenuto keeps those whose keys are down when it is pressed."""
+    was_down = state.pedals[channel, pedal]
+    state.pedals[channel, pedal] = down
+    if pedal == SOSTENUTO and down != was_down:
+        for v in range(VOICES):
+            voice = state.voices[v]
+            if voice[CHANNEL] == channel:
+                voice[CAPTURED] = down and voice[STATUS] == KEY_DOWN
+    if not down:
+        release_held(state, sample, channel)
+
+
+@njit(**OPTIONS)
+def all_off(state, sample, channel, respect_pedals):
+    """Every key of `channel` up (controller 123), or every sound off whatever the pedals (120)."""
+    for v in range(VOICES):
+        voice = state.voices[v]
+        if voice[CHANNEL] != channel:
+            continue
+        if voice[STATUS] == KEY_DOWN and respect_pedals:
+            lift(voice, state.pedals, sample)
+        elif voice[STATUS] in (KEY_DOWN, HELD) and not respect_pedals:
+            voice[STATUS], voice[PRESSES], voice[OFF] = RELEASED, 0, sample
+
+
+@njit(**OPTIONS)
+def control(state, sample, channel, number, value):
+    """A controller: pedals (64, 66), all sound off (120), reset controllers (121), all notes off (123 to 127)."""
+    if number == 64:
+        set_pedal(state, sample, channel, SUSTAIN, np.int64(value >= 64))
+    elif number == 66:
+        set_pedal(state, sample, channel, SOSTENUTO, np.int64(value >= 64))
+    elif number == 120:
+        all_off(state, sample, channel, False)
+    elif number == 121:
+        set_pedal(state, sample, channel, SUSTAIN, np.int64(0))
+        set_pedal(state, sample, channel, SOSTENUTO, np.int64(0))
+    elif number >= 123:
+        all_off(state, sample, channel, True)
+
+
+@njit(**OPTIONS)
+def receive(plan, state, sample, part, status, data1, data2):
+    """One MIDI message at `sample`; what is no note and no pedal is ignored."""
+    kind, channel = status & 0xF0, status & 0x0F
+    if part >= plan.route.shape[0] or data1 >= PITCHES:
+        return
+    if kind == 0x90 and data2 > 0:
+        note_on(plan, state, sample, part, channel, data1)
+    elif kind in (0x80, 0x90):
+        note_off(state, sample, part, channel, data1)
+    elif kind == 0xB0:
+        control(state, sample, channel, data1, data2)
+
+
+@njit(**OPTIONS)
+def close_voices(plan, state, end):
+    """Free the voices that the frame ending before sample `end` cannot hear any more."""
+    for v in range(VOICES):
+        voice = state.voices[v]
+        pitch = voice[PITCH]
+        released = voice[STATUS] == RELEASED and end >= voice[OFF] + plan.window_size + plan.release[pitch]
+        decayed = voice[STATUS] == HELD and end >= voice[ONSET] + plan.window_size + plan.decay[pitch]
+        if released or decayed:
+            voice[STATUS] = FREE
+
+
+@njit(**OPTIONS)
+def open_pitches(plan, state, stamp, end):
+    """Mark [stem, pitch] of every voice with `stamp`, keeping to `open_limit` rows; give the rows marked.
+
+    Beyond the limit the quietest pitches of the last frame close first, among equals the oldest; a note that is
+    younger than a window has no level yet and counts as loud.
+    """
+    opened = 0
+    for v in range(VOICES):
+        voice = state.voices[v]
+        if voice[STATUS] != FREE and state.marks[voice[STEM], voice[PITCH]] != stamp:
+            state.marks[voice[STEM], voice[PITCH]] = stamp
+            opened += plan.row_count[voice[PITCH]]
+    while opened > plan.open_limit:
+        quietest, level, onset = -1, np.float32(0), np.int64(0)
+        for v in range(VOICES):
+            voice = state.voices[v]
+            if voice[STATUS] == FREE or state.marks[voice[STEM], voice[PITCH]] != stamp:
+                continue
+            loudness = np.float32(np.inf)
+            if end - voice[ONSET] >= plan.window_size:
+                loudness = np.float32(0)
+                first = plan.first_row[voice[PITCH]]
+                for row in range(first, first + plan.row_count[voice[PITCH]]):
+                    loudness += state.H[voice[STEM], row]
+            if quietest < 0 or loudness < level or (loudness == level and voice[ONSET] < onset):
+                quietest, level, onset = v, loudness, voice[ONSET]
+        voice = state.voices[quietest]
+        state.marks[voice[STEM], voice[PITCH]] = stamp - 1
+        opened -= plan.row_count[voice[PITCH]]
+        state.counters[CLOSED_ROWS] += plan.row_count[voice[PITCH]]
+    return opened
+
+
+@njit(**OPTIONS)
+def open_rows(plan, state, end):
+    """Fill `open_row` and `open_stem`, stem by stem, for the frame that ends before sample `end`; give their count."""
+    stamp = end + 1
+    if plan.gated:
+        close_voices(plan, state, end)
+        open_pitches(plan, state, stamp, end)
+    count = 0
+    for stem in range(plan.stems - 1):
+        for pitch in range(PITCHES):
+            wanted = state.marks[stem, pitch] == stamp if plan.gated else plan.route[0, 0, pitch] == stem
+            if wanted:
+                first = plan.first_row[pitch]
+                for row in range(first, first + plan.row_count[pitch]):
+                    state.open_row[count] = row
+                    state.open_stem[count] = stem
+                    count += 1
+    return count

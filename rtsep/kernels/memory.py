@@ -1,0 +1,164 @@
+"""The memory that a compiled block works on: `Plan` (read only), `State` (owned by the audio thread), `Call` (one block).
+
+Python allocates the arrays and writes sizes and addresses into a record of 8-byte fields; compiled code gets the
+record's address alone and rebuilds the arrays from it. So one compiled entry serves every size, and a host that is
+not Python can call it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import carray, njit
+
+from rtsep.kernels.native import OPTIONS, floats, integers, octets, pointer, spectra
+
+VOICES = 256  # notes that can sound at once
+PARTS, CHANNELS, PITCHES = 32, 16, 128
+
+# Counters, all since the last reset.
+BAD_SAMPLES, UNMATCHED_NOTES, CLOSED_ROWS, STOLEN_VOICES, FRAMES = range(5)
+COUNTERS = 5
+
+# Mixer values: wet, bypass, then one gain per stem.
+WET, BYPASS, GAINS = range(3)
+
+EVENT = np.dtype(
+    [("sample", "<i8"), ("part", "u1"), ("status", "u1"), ("data1", "u1"), ("data2", "u1"), ("pad", "<u4")]
+)
+
+_INTEGER, _FLOAT, _ADDRESS = "<i8", "<f8", "<i8"
+
+PLAN_SIZES = ("window_size", "overlap", "hop", "bins", "stride", "channels", "stems", "rows", "open_limit", "gated",
+              "iterations", "power_halves")
+PLAN_ARRAYS = ("analysis_window", "synthesis_window", "W", "first_row", "row_count", "release", "decay", "route",
+               "axes")
+STATE_ARRAYS = ("ring", "overlap_add", "frame", "X", "Y", "V", "Q", "M", "H", "open_row", "open_stem", "h", "gradient",
+                "voices", "pedals", "marks", "mixer", "counters", "position")
+CALL_FIELDS = ("plan", "state", "input", "stems", "mix", "capacity", "frames", "events", "event_count", "targets")
+
+PLAN = np.dtype(
+    [(name, _INTEGER) for name in PLAN_SIZES] + [("mixer_smoothing", _FLOAT)] + [(n, _ADDRESS) for n in PLAN_ARRAYS]
+)
+STATE = np.dtype([("ring_size", _INTEGER)] + [(name, _ADDRESS) for name in STATE_ARRAYS])
+CALL = np.dtype([(name, _INTEGER) for name in CALL_FIELDS])
+
+
+class Plan(NamedTuple):
+    """What `design` decided; nothing here changes while playing."""
+
+    window_size: int
+    overlap: int  # samples of the synthesis window = latency
+    hop: int
+    bins: int
+    stride: int  # bins rounded up for SIMD; what lies beyond `bins` is zero
+    channels: int
+    stems: int  # with the residual, which is the last
+    rows: int
+    open_limit: int
+    gated: int
+    iterations: int
+    power_halves: int  # mask power in halves
+    mixer_smoothing: float  # per sample
+    analysis_window: np.ndarray  # float32 [window_size]
+    synthesis_window: np.ndarray  # float32 [overlap]
+    W: np.ndarray  # float32 [rows, stride], rows sum to 1
+    first_row: np.ndarray  # int64 [pitch]
+    row_count: np.ndarray  # int64 [pitch]
+    release: np.ndarray  # int64 [pitch], samples
+    decay: np.ndarray  # int64 [pitch], samples
+    route: np.ndarray  # int8 [part, channel, pitch] -> stem, -1: ignored
+    axes: np.ndarray  # int64 [1], what the FFT wants
+
+
+class State(NamedTuple):
+    """What the audio thread remembers from block to block, and its scratch."""
+
+    ring_size: int  # power of two
+    ring: np.ndarray  # float32 [channel, ring_size], the input
+    overlap_add: np.ndarray  # float32 [stem without residual, channel, overlap], a ring
+    frame: np.ndarray  # float32 [window_size]
+    X: np.ndarray  # complex64 [channel, bin]
+    Y: np.ndarray  # complex64 [bin]
+    V: np.ndarray  # float32 [stride], sums to 1
+    Q: np.ndarray  # float32 [stride], V over its model
+    M: np.ndarray  # float32 [stem, stride]
+    H: np.ndarray  # float32 [stem, row], the last frame's activations, in magnitudes
+    open_row: np.ndarray  # int64 [open]
+    open_stem: np.ndarray  # int64 [open]
+    h: np.ndarray  # float32 [open + 1], the flat residual row is the last open one
+    gradient: np.ndarray  # float32 [open + 1]
+    voices: np.ndarray  # int64 [VOICES, VOICE_FIELDS]
+    pedals: np.ndarray  # int64 [channel, 2], sustain and sostenuto
+    marks: np.ndarray  # int64 [stem, pitch], frame that opened it last
+    mixer: np.ndarray  # float32 [2 + stems], smoothed values
+    counters: np.ndarray  # int64 [COUNTERS]
+    position: np.ndarray  # int64 [2], samples since reset; rows open now
+
+
+@njit(**OPTIONS)
+def plan_at(address):
+    """The `Plan` whose record lies at `address`."""
+    r = carray(pointer(address), 1, PLAN)[0]
+    return Plan(
+        r.window_size, r.overlap, r.hop, r.bins, r.stride, r.channels, r.stems, r.rows, r.open_limit, r.gated,
+        r.iterations, r.power_halves, np.float32(r.mixer_smoothing),
+        floats(r.analysis_window, (r.window_size,)), floats(r.synthesis_window, (r.overlap,)),
+        floats(r.W, (r.rows, r.stride)), integers(r.first_row, (PITCHES,)), integers(r.row_count, (PITCHES,)),
+        integers(r.release, (PITCHES,)), integers(r.decay, (PITCHES,)),
+        octets(r.route, (PARTS, CHANNELS, PITCHES)), integers(r.axes, (1,)),
+    )
+
+
+@njit(**OPTIONS)
+def state_at(address, plan):
+    """The `State` whose record lies at `address`, in the sizes of `plan`."""
+    r = carray(pointer(address), 1, STATE)[0]
+    limit = plan.open_limit
+    return State(
+        r.ring_size, floats(r.ring, (plan.channels, r.ring_size)),
+        floats(r.overlap_add, (plan.stems - 1, plan.channels, plan.overlap)), floats(r.frame, (plan.window_size,)),
+        spectra(r.X, (plan.channels, plan.bins)), spectra(r.Y, (plan.bins,)),
+        floats(r.V, (plan.stride,)), floats(r.Q, (plan.stride,)), floats(r.M, (plan.stems, plan.stride)),
+        floats(r.H, (plan.stems, plan.rows)), integers(r.open_row, (limit,)), integers(r.open_stem, (limit,)),
+        floats(r.h, (limit + 1,)), floats(r.gradient, (limit + 1,)), integers(r.voices, (VOICES, 9)),
+        integers(r.pedals, (CHANNELS, 2)), integers(r.marks, (plan.stems, PITCHES)), floats(r.mixer, (2 + plan.stems,)),
+        integers(r.counters, (COUNTERS,)), integers(r.position, (2,)),
+    )
+
+
+def state_arrays(window_size, overlap, bins, stride, channels, stems, rows, open_limit):
+    """Zeroed arrays of a `State`, by name. `position` and `counters` are read by the control side."""
+    ring_size = 2 * window_size
+    f, i = np.float32, np.int64
+    return {
+        "ring": np.zeros((channels, ring_size), f),
+        "overlap_add": np.zeros((max(stems - 1, 1), channels, overlap), f),
+        "frame": np.zeros(window_size, f),
+        "X": np.zeros((channels, bins), np.complex64),
+        "Y": np.zeros(bins, np.complex64),
+        "V": np.zeros(stride, f),
+        "Q": np.zeros(stride, f),
+        "M": np.zeros((stems, stride), f),
+        "H": np.zeros((stems, rows), f),
+        "open_row": np.zeros(open_limit, i),
+        "open_stem": np.zeros(open_limit, i),
+        "h": np.zeros(open_limit + 1, f),
+        "gradient": np.zeros(open_limit + 1, f),
+        "voices": np.zeros((VOICES, 9), i),
+        "pedals": np.zeros((CHANNELS, 2), i),
+        "marks": np.zeros((stems, PITCHES), i),
+        "mixer": np.zeros(2 + stems, f),
+        "counters": np.zeros(COUNTERS, i),
+        "position": np.zeros(2, i),
+    }
+
+
+def record(dtype, values):
+    """One record of `dtype`: numbers as they are, arrays as the address of their first element.
+
+    The caller keeps the arrays alive for as long as the record is used.
+    """
+    result = np.zeros(1, dtype)
+    for name, value in values.items():
+        result[name] = value.ctypes.data if isinstance(value, np.ndarray) else value
+    return result

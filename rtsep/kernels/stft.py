@@ -1,0 +1,72 @@
+"""A frame of the input into spectra, and masked spectra back into sound: windows, FFTs, overlap-add.
+
+The windows are Mauler & Martin's (EUSIPCO 2007): a long analysis window and a short synthesis window at its end.
+"""
+
+import numpy as np
+from numba import njit
+from rocket_fft import c2r, r2c
+
+from rtsep.kernels.native import OPTIONS
+
+
+@njit(**OPTIONS)
+def window_frame(ring, ring_size, end, window, frame):
+    """Fill `frame` [window_size] with the samples before `end` of the `ring` [ring_size], times `window`."""
+    size = frame.shape[0]
+    begin = (end - size) & (ring_size - 1)
+    until_wrap = min(size, ring_size - begin)
+    for i in range(until_wrap):
+        frame[i] = ring[begin + i] * window[i]
+    for i in range(until_wrap, size):
+        frame[i] = ring[begin + i - ring_size] * window[i]
+
+
+@njit(**OPTIONS)
+def analyse(plan, state, end):
+    """Fill `X` [channel, bin] from the frame that ends before sample `end`, and `V` [bin]; give the sum of V.
+
+    V is the root mean square of |X| over the channels, scaled to sum to 1 (all zero in silence).
+    """
+    V = state.V
+    power = state.Q
+    for k in range(plan.bins):
+        power[k] = 0
+    for c in range(plan.channels):
+        window_frame(state.ring[c], state.ring_size, end, plan.analysis_window, state.frame)
+        X = state.X[c]
+        r2c(state.frame, X, plan.axes, True, 1.0, 1)
+        for k in range(plan.bins):
+            z = X[k]
+            power[k] += z.real * z.real + z.imag * z.imag
+    share = np.float32(1) / np.float32(plan.channels)
+    total = np.float32(0)
+    for k in range(plan.bins):
+        V[k] = np.sqrt(power[k] * share)
+        total += V[k]
+    if total > np.float32(1e-20):
+        scale = np.float32(1) / total
+        for k in range(plan.bins):
+            V[k] *= scale
+        return total
+    return np.float32(0)
+
+
+@njit(**OPTIONS)
+def synthesise(plan, state, stem, end):
+    """Add `stem`'s masked spectra to its overlap-add ring: the last `overlap` samples before `end`."""
+    mask, Y, frame = state.M[stem], state.Y, state.frame
+    window = plan.synthesis_window
+    size = plan.overlap
+    tail = plan.window_size - size
+    begin = end & (size - 1)
+    for c in range(plan.channels):
+        X = state.X[c]
+        for k in range(plan.bins):
+            Y[k] = X[k] * mask[k]
+        c2r(Y, frame, plan.axes, False, 1.0 / plan.window_size, 1)
+        out = state.overlap_add[stem, c]
+        for i in range(size - begin):
+            out[begin + i] += frame[tail + i] * window[i]
+        for i in range(size - begin, size):
+            out[begin + i - size] += frame[tail + i] * window[i]

@@ -1,0 +1,129 @@
+"""Every knob, declared once: the command line, presets and control surfaces all read this table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rtsep.errors import RtsepError
+
+Value = float | int | bool | str
+
+
+@dataclass(frozen=True)
+class Param:
+    """One knob.
+
+    `kind` is "choice", "switch", "int" or "float"; `low` and `high` bound the numbers (unit: `unit`), `step` is the
+    grid that they must lie on (0: none). `live` parameters change while playing, without clicks; the others are
+    read by `prepare`.
+    """
+
+    name: str
+    kind: str
+    default: Value
+    help: str
+    unit: str = ""
+    low: float = 0.0
+    high: float = 0.0
+    step: float = 0.0
+    choices: tuple[str, ...] = ()
+    live: bool = False
+
+    def allowed(self) -> str:
+        """The allowed values, as a person reads them."""
+        if self.kind == "choice":
+            return ", ".join(self.choices)
+        if self.kind == "switch":
+            return "on, off"
+        grid = f" in steps of {self.step:g}" if self.step else ""
+        return f"{self.low:g} to {self.high:g}{' ' + self.unit if self.unit else ''}{grid}"
+
+    def parse(self, given: Value) -> Value:
+        """`given` (a string from the command line, or a value) as a checked value of this parameter."""
+        if self.kind == "choice":
+            return self._choice(given)
+        if self.kind == "switch":
+            return self._switch(given)
+        return self._number(given)
+
+    def _refuse(self, given: Value) -> RtsepError:
+        return RtsepError(f"{self.name} = {given!s}: allowed is {self.allowed()}")
+
+    def _choice(self, given: Value) -> str:
+        if given not in self.choices:
+            raise self._refuse(given)
+        return str(given)
+
+    def _switch(self, given: Value) -> bool:
+        word = str(given).strip().lower()
+        if word in ("on", "true", "yes", "1"):
+            return True
+        if word in ("off", "false", "no", "0"):
+            return False
+        raise self._refuse(given)
+
+    def _number(self, given: Value) -> float | int:
+        try:
+            number = float(given)
+        except ValueError:
+            raise self._refuse(given) from None
+        inside = math.isfinite(number) and self.low <= number <= self.high
+        if not inside or (self.step and not math.isclose(number / self.step, round(number / self.step))):
+            raise self._refuse(given)
+        if self.kind == "int":
+            if number != int(number):
+                raise self._refuse(given)
+            return int(number)
+        return number
+
+
+PARAMS: dict[str, Param] = {
+    param.name: param
+    for param in (
+        Param("mode", "choice", "live", "latency mode: live = short overlap-add, quality = symmetric windows",
+              choices=("live", "quality")),
+        Param("latency_samples", "int", 0, "samples from input to output; 0 = the mode's default "
+              "(live: 512 at 44.1/48 kHz, quality: the window)", "samples", 0, 16384),
+        Param("window_samples", "int", 0, "analysis window; 0 = the power of two nearest 93 ms", "samples", 0, 16384),
+        Param("hop_samples", "int", 0, "step from frame to frame; 0 = 128 or less (a power of two)",
+              "samples", 0, 2048),
+        Param("iterations", "int", 10, "Kullback-Leibler updates of the activations per frame", "", 1, 50),
+        Param("mask_power", "float", 1.5, "exponent of the models in the soft masks: higher separates harder",
+              "", 0.5, 4, step=0.5),
+        Param("gate", "switch", True, "open only the templates of sounding notes; off = all templates, always"),
+        Param("max_open_rows", "int", 64, "templates open at once; beyond it the quietest old notes close first",
+              "rows", 4, 1024),
+        Param("release_min_ms", "float", 0.0, "shortest time that a gate outlasts note-off (beyond the window)",
+              "ms", 0, 5000),
+        Param("release_max_ms", "float", 1000.0, "longest time that a gate outlasts note-off (beyond the window)",
+              "ms", 0, 5000),
+        Param("decay_max_s", "float", 20.0, "longest time that the pedal alone keeps a gate open", "s", 0.1, 60),
+        Param("gain_db", "float", 0.0, "level of a stem in the mixdown; -120 is silence; one value for each stem: "
+              "gain_db.STEM", "dB", -120, 24, live=True),
+        Param("wet", "float", 1.0, "mixdown: 0 = the input, 1 = the sum of the stems at their gains", "", 0, 1,
+              live=True),
+        Param("bypass", "switch", False, "mixdown: the input, delayed by the latency, instead of the stems",
+              live=True),
+    )
+}
+
+
+def param_of(name: str) -> Param:
+    """The parameter called `name`; `gain_db.left_hand` is stem `left_hand`'s `gain_db`."""
+    base, dot, stem = name.partition(".")
+    if base not in PARAMS or bool(dot and stem) != (base == "gain_db"):
+        names = ", ".join("gain_db.STEM" if known == "gain_db" else known for known in PARAMS)
+        raise RtsepError(f"no parameter is called {name!r}; there are: {names}")
+    return PARAMS[base]
+
+
+def parse_params(given: Mapping[str, Value]) -> dict[str, Value]:
+    """`given` names and values, checked; parameters that are not given get no entry."""
+    return {name: param_of(name).parse(value) for name, value in given.items()}
+
+
+def defaults() -> dict[str, Value]:
+    """Every parameter's default (`gain_db` once: it holds for every stem)."""
+    return {param.name: param.default for param in PARAMS.values()}

@@ -1,0 +1,257 @@
+"""Presets: the templates of an instrument in one file that is safe to open, whoever sent it.
+
+A preset is an .npz archive (a zip of .npy arrays; no pickles) with `meta` (UTF-8 JSON as uint8) and:
+
+| array | dtype, shape | |
+| --- | --- | --- |
+| W | float16 [row, bin] | templates, each divided by its largest value; rows sum to 1 once loaded |
+| row_pitch | int16 [row] | MIDI note of each row, ascending |
+| row_role | uint8 [row] | index into meta["roles"] |
+| release_s, decay_s | float32 [128] | per pitch: sound after note-off; sound of a note held by the pedal |
+
+Arrays that this version does not know are ignored and reported; only a changed meaning raises the format version.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from platformdirs import user_data_path
+
+from rtsep.errors import RtsepError
+from rtsep.files import atomic_write
+from rtsep.params import Value, parse_params
+
+FORMAT_VERSION = 1
+PITCHES = 128
+MOST_BYTES = 64 * 2**20  # of one file, and of its arrays unpacked
+MOST_ROWS, MOST_BINS = 4096, 8193
+ROWS_PER_PITCH = 4
+_META_FIELDS = ("format_version", "title", "sample_rate", "window_size", "overlap", "roles", "provenance")
+PROVENANCE = ("source", "licence", "attribution", "made_by")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """An instrument: its templates and what the engine needs to know about them.
+
+    W: float32 [row, bin], rows sum to 1, made with an analysis window of `window_size` samples at `sample_rate` Hz whose
+    synthesis window has `overlap` samples. row_pitch: int16 [row], ascending. row_role: the role of each row.
+    release_s, decay_s: float32 [128], seconds. `defaults`: parameters that suit this preset. `notes`: what loading ignored.
+    """
+
+    name: str
+    title: str
+    sample_rate: float
+    window_size: int
+    overlap: int
+    W: npt.NDArray[np.float32]
+    row_pitch: npt.NDArray[np.int16]
+    row_role: tuple[str, ...]
+    release_s: npt.NDArray[np.float32]
+    decay_s: npt.NDArray[np.float32]
+    provenance: Mapping[str, str]
+    defaults: Mapping[str, Value] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def pitches(self) -> npt.NDArray[np.int16]:
+        """The pitches that have templates, ascending."""
+        return np.unique(self.row_pitch)
+
+
+def save_preset(preset: Preset, path: Path) -> None:
+    """Write `preset` to `path`, whole or not at all; the same preset gives the same bytes."""
+    roles = sorted(set(preset.row_role))
+    meta = {
+        "format_version": FORMAT_VERSION,
+        "title": preset.title,
+        "sample_rate": preset.sample_rate,
+        "window_size": preset.window_size,
+        "overlap": preset.overlap,
+        "roles": roles,
+        "provenance": dict(preset.provenance),
+        "defaults": dict(preset.defaults),
+    }
+    arrays = {
+        "meta": np.frombuffer(json.dumps(meta, sort_keys=True).encode(), np.uint8),
+        "W": (preset.W / preset.W.max(axis=1, keepdims=True)).astype(np.float16),
+        "row_pitch": preset.row_pitch.astype(np.int16),
+        "row_role": np.array([roles.index(role) for role in preset.row_role], np.uint8),
+        "release_s": preset.release_s.astype(np.float32),
+        "decay_s": preset.decay_s.astype(np.float32),
+    }
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            unpacked = io.BytesIO()
+            np.lib.format.write_array(unpacked, np.ascontiguousarray(array), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), unpacked.getvalue(), zipfile.ZIP_DEFLATED, 9)
+    atomic_write(path, packed.getvalue())
+
+
+def load_preset(path: Path) -> Preset:
+    """The preset in file `path`. RtsepError if it is no preset, damaged, too large, or of a later version."""
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise _Damaged(f"larger than {MOST_BYTES >> 20} MB")
+        arrays = _read_arrays(path)
+        return _checked(path.stem, arrays)
+    except FileNotFoundError:
+        raise RtsepError(f"{path}: there is no such preset file") from None
+    except (_Damaged, OSError, zipfile.BadZipFile, EOFError, ValueError, KeyError, TypeError, RuntimeError,
+            NotImplementedError, MemoryError, RecursionError) as error:
+        reason = str(error) or type(error).__name__
+        raise RtsepError(f"{path}: not a usable preset ({reason}); get it again or choose another") from None
+
+
+class _Damaged(Exception):
+    """Why a file is no preset."""
+
+
+def _read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Every array of the archive; nothing larger than MOST_BYTES is unpacked, nothing is executed."""
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        if len(members) > 64 or sum(member.file_size for member in members) > MOST_BYTES:
+            raise _Damaged(f"unpacks to more than {MOST_BYTES >> 20} MB")
+        arrays = {}
+        for member in members:
+            if member.filename.endswith(".npy"):
+                arrays[member.filename[:-4]] = _read_array(archive.read(member))
+        return arrays
+
+
+def _read_array(data: bytes) -> npt.NDArray[Any]:
+    """One .npy array whose header promises just the bytes that are there."""
+    stream = io.BytesIO(data)
+    version = np.lib.format.read_magic(stream)
+    if version != (1, 0):
+        raise _Damaged(f"array format {version}")
+    shape, _fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+    if dtype.hasobject:
+        raise _Damaged("it holds pickled objects, which are never loaded")
+    if math.prod(shape) * dtype.itemsize != len(data) - stream.tell():
+        raise _Damaged("an array is cut off")
+    stream.seek(0)
+    array: npt.NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
+    return array
+
+
+def _need(condition: object, reason: str) -> None:
+    if not condition:
+        raise _Damaged(reason)
+
+
+def _read_meta(array: npt.NDArray[Any]) -> dict[str, Any]:
+    meta = json.loads(array.astype(np.uint8).tobytes().decode())
+    _need(isinstance(meta, dict) and isinstance(meta.get("format_version"), int), "no format version")
+    if meta["format_version"] > FORMAT_VERSION:
+        raise _Damaged(f"format version {meta['format_version']}; this rtsep reads up to {FORMAT_VERSION}: update rtsep")
+    for name in _META_FIELDS:
+        _need(name in meta, f"no {name}")
+    return meta
+
+
+def _checked(name: str, arrays: dict[str, npt.NDArray[Any]]) -> Preset:
+    """A Preset from its arrays, every field checked."""
+    for needed in ("meta", "W", "row_pitch", "row_role", "release_s", "decay_s"):
+        _need(needed in arrays, f"no {needed}")
+    meta = _read_meta(arrays["meta"])
+    W = _checked_templates(arrays["W"], meta)
+    rows = W.shape[0]
+    pitch = arrays["row_pitch"]
+    _need(pitch.shape == (rows,) and pitch.dtype.kind == "i", "row_pitch does not fit W")
+    _need(((pitch >= 0) & (pitch < PITCHES)).all() and (np.diff(pitch.astype(int)) >= 0).all(), "row_pitch out of order")
+    _need(np.bincount(pitch).max() <= ROWS_PER_PITCH, f"more than {ROWS_PER_PITCH} rows for one pitch")
+    roles, role = meta["roles"], arrays["row_role"]
+    _need(isinstance(roles, list) and all(isinstance(r, str) for r in roles), "roles are no names")
+    _need(role.shape == (rows,) and role.dtype == np.uint8 and role.max() < len(roles), "row_role does not fit")
+    provenance = meta["provenance"]
+    _need(isinstance(provenance, dict) and all(isinstance(provenance.get(key), str) for key in PROVENANCE),
+          f"provenance lacks one of {', '.join(PROVENANCE)}")
+    known = {"meta", "W", "row_pitch", "row_role", "release_s", "decay_s"}
+    return Preset(
+        name=name,
+        title=str(meta["title"])[:200],
+        sample_rate=float(meta["sample_rate"]),
+        window_size=meta["window_size"],
+        overlap=meta["overlap"],
+        W=W,
+        row_pitch=pitch.astype(np.int16),
+        row_role=tuple(roles[i] for i in role),
+        release_s=_checked_times(arrays["release_s"], "release_s"),
+        decay_s=_checked_times(arrays["decay_s"], "decay_s"),
+        provenance={key: str(value)[:2000] for key, value in provenance.items()},
+        defaults=_checked_defaults(meta.get("defaults", {})),
+        notes=tuple(f"ignored: {extra!r}, which this version does not know" for extra in sorted(set(arrays) - known)),
+    )
+
+
+def _checked_templates(W: npt.NDArray[Any], meta: dict[str, Any]) -> npt.NDArray[np.float32]:
+    _need(W.ndim == 2 and W.dtype.kind == "f", "W is no table of numbers")
+    _need(0 < W.shape[0] <= MOST_ROWS and 0 < W.shape[1] <= MOST_BINS, f"W has the shape {W.shape}")
+    size, rate, overlap = meta["window_size"], meta["sample_rate"], meta["overlap"]
+    _need(isinstance(size, int) and W.shape[1] == size // 2 + 1 and size % 2 == 0, "W does not fit window_size")
+    _need(isinstance(overlap, int) and 0 < overlap <= size, "overlap does not fit window_size")
+    _need(isinstance(rate, int | float) and not isinstance(rate, bool) and 8000 <= rate <= 192000,
+          f"sample rate {rate!r}; allowed is 8000 to 192000 Hz")
+    W = W.astype(np.float32)
+    _need(np.isfinite(W).all() and (W >= 0).all(), "W has negative or missing numbers")
+    sums = W.sum(axis=1, keepdims=True)
+    _need((sums > 0).all(), "W has an empty row")
+    normalised: npt.NDArray[np.float32] = W / sums
+    return normalised
+
+
+def _checked_times(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.float32]:
+    _need(array.shape == (PITCHES,) and array.dtype.kind == "f", f"{name} has not {PITCHES} numbers")
+    _need(np.isfinite(array).all() and (array >= 0).all() and (array <= 120).all(), f"{name} is not 0 to 120 s")
+    return array.astype(np.float32)
+
+
+def _checked_defaults(defaults: object) -> dict[str, Value]:
+    _need(isinstance(defaults, dict), "defaults are no table")
+    assert isinstance(defaults, dict)
+    try:
+        return parse_params(defaults)
+    except RtsepError as error:
+        raise _Damaged(f"defaults: {error}") from None
+
+
+def bundled_presets() -> list[Path]:
+    """The presets that come with rtsep."""
+    folder = Path(str(resources.files("rtsep_presets")))
+    return sorted(folder.glob("*.npz"))
+
+
+def user_presets() -> list[Path]:
+    """The presets in the user's own folder."""
+    return sorted(user_folder().glob("*.npz"))
+
+
+def user_folder() -> Path:
+    """Where the user's own presets lie (the folder need not exist)."""
+    return user_data_path("rtsep", appauthor=False) / "presets"
+
+
+def find_preset(name: str) -> Path:
+    """The file of preset `name`: a path to a file, one of the user's own presets, or a bundled one."""
+    if name.endswith(".npz") or os.sep in name or "/" in name:
+        return Path(name)
+    known = {path.stem: path for path in [*bundled_presets(), *user_presets()]}
+    if name not in known:
+        raise RtsepError(f"no preset is called {name!r}; there are: {', '.join(sorted(known)) or 'none'}; "
+                         "or give the path of a preset file")
+    return known[name]

@@ -1,0 +1,130 @@
+"""Window sizes, latencies and hops of each mode, the windows themselves, and templates mapped onto other bins."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from rtsep.errors import RtsepError
+
+FRAME_S = 4096 / 44100  # the window that suits music: 93 ms
+SMALLEST_WINDOW, LARGEST_WINDOW = 1024, 8192
+LOWEST_RATE, HIGHEST_RATE = 8000, 192000
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How frames lie in time: window, synthesis window (= latency) and hop, in samples."""
+
+    window_size: int
+    overlap: int
+    hop: int
+
+
+def _power_near(samples: float) -> int:
+    return 1 << round(math.log2(samples))
+
+
+def _is_power(samples: int) -> bool:
+    return samples > 0 and samples & (samples - 1) == 0
+
+
+def _choose_window(sample_rate: float, asked: int) -> int:
+    usual = _power_near(FRAME_S * sample_rate)
+    largest = max(LARGEST_WINDOW, usual)
+    if asked == 0:
+        return usual
+    if not (_is_power(asked) and SMALLEST_WINDOW <= asked <= largest):
+        raise RtsepError(f"window_samples = {asked}: allowed at {sample_rate:g} Hz are the powers of two from "
+                         f"{SMALLEST_WINDOW} to {largest}, or 0 for {usual}")
+    return asked
+
+
+def _choose_latency(mode: str, sample_rate: float, window_size: int, asked: int) -> int:
+    if mode == "quality":
+        if asked not in (0, window_size):
+            raise RtsepError(f"latency_samples = {asked}: in quality mode the latency is the window, {window_size} "
+                             "samples; give that, 0, or --mode live")
+        return window_size
+    scale = _power_near(FRAME_S * sample_rate) / 4096
+    allowed = [int(n * scale) for n in (128, 256, 512, 1024) if n * scale <= window_size // 2]
+    if asked == 0:
+        return min(int(512 * scale), window_size // 2)
+    if asked not in allowed:
+        raise RtsepError(f"latency_samples = {asked}: allowed in live mode at {sample_rate:g} Hz with a window of "
+                         f"{window_size} are {', '.join(map(str, allowed))}")
+    return asked
+
+
+def _choose_hop(overlap: int, asked: int) -> int:
+    half = overlap // 2
+    if asked == 0:
+        return min(128, half)
+    if not (_is_power(asked) and 16 <= asked <= half):
+        raise RtsepError(f"hop_samples = {asked}: allowed with {overlap} samples of latency are the powers of two from "
+                         f"16 to {half}, or 0 for {min(128, half)}")
+    return asked
+
+
+def choose_framing(mode: str, sample_rate: float, window: int = 0, latency: int = 0, hop: int = 0) -> Framing:
+    """The framing of `mode` at `sample_rate` Hz; 0 means the usual size. RtsepError lists what is allowed."""
+    if not LOWEST_RATE <= sample_rate <= HIGHEST_RATE:
+        raise RtsepError(f"a sample rate of {sample_rate:g} Hz: allowed is {LOWEST_RATE} to {HIGHEST_RATE} Hz; "
+                         "resample the sound first")
+    window_size = _choose_window(sample_rate, window)
+    overlap = _choose_latency(mode, sample_rate, window_size, latency)
+    return Framing(window_size, overlap, _choose_hop(overlap, hop))
+
+
+def window_pair(framing: Framing) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Analysis window [window_size] and synthesis window [overlap], which reconstruct exactly at the framing's hop.
+
+    Their product is a Hann window of `overlap` samples at the end of the frame, so overlap-add costs `overlap` samples
+    of latency whatever the window's size; with overlap = window_size both are sine windows.
+    Mauler & Martin, "A low delay, variable resolution, perfect reconstruction spectral analysis-synthesis system for
+    speech enhancement", EUSIPCO 2007.
+    """
+    size, overlap = framing.window_size, framing.overlap
+    fall = overlap // 2
+    rise = size - fall
+    analysis = np.concatenate([
+        np.sin(np.pi * (np.arange(rise) + 0.5) / (2 * rise)),
+        np.cos(np.pi * (np.arange(fall) + 0.5) / (2 * fall)),
+    ])
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(overlap) + 0.5) / overlap)
+    return analysis, hann / analysis[size - overlap :] * (framing.hop / hann.sum())
+
+
+def _covered(edges: npt.NDArray[np.float64], table: npt.NDArray[np.float64], step: float) -> npt.NDArray[np.float64]:
+    """Integral of each row of `table` (constant over bins of width `step` centred on multiples of it) up to `edges`."""
+    cumulative = np.concatenate([np.zeros((len(table), 1)), np.cumsum(table, axis=1)], axis=1)
+    grid = (np.arange(table.shape[1] + 1) - 0.5) * step
+    return np.stack([np.interp(edges, grid, row) for row in cumulative])
+
+
+def map_templates(
+    W: npt.NDArray[np.float32], from_rate: float, from_window: int, to_rate: float, to_window: int
+) -> npt.NDArray[np.float32]:
+    """Templates W [row, bin] for the bins of another rate and window, by overlap of bands; float32 [row, new bin].
+
+    Rows sum to 1 again; a row that lies above the new Nyquist frequency is all zero. RtsepError if W is coarser than
+    twice what is needed (it cannot be sharpened), or if nothing of it lies below the new Nyquist frequency.
+    """
+    if from_rate == to_rate and from_window == to_window:
+        return W
+    old, new = from_rate / from_window, to_rate / to_window
+    if old > 2 * new * (1 + 1e-9):
+        raise RtsepError(f"the preset's bins are {old:.1f} Hz wide; a window of {to_window} samples at {to_rate:g} Hz "
+                         f"needs {2 * new:.1f} Hz or less: choose a smaller window or another preset")
+    edges = (np.arange(to_window // 2 + 2) - 0.5) * new
+    mapped = np.diff(_covered(edges, W.astype(np.float64), old), axis=1)
+    kept = mapped.sum(axis=1, keepdims=True)
+    usable = kept > 0.1
+    if not usable.any():
+        raise RtsepError(f"all of the preset lies above {to_rate / 2:g} Hz, the highest frequency of this sound: "
+                         "choose another preset")
+    result: npt.NDArray[np.float32] = np.where(usable, mapped / np.maximum(kept, 1e-30), 0).astype(np.float32)
+    return result
