@@ -1,0 +1,118 @@
+"""MIDI as far as it concerns notes: bytes to messages, and messages to keys that sound. No files, ports or threads.
+
+A message is (status, data1, data2), the channel in the status byte, as MIDI has it. A note-on of velocity 0 means note
+off. Messages of one data byte carry 0 as the second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+NOTE_OFF, NOTE_ON, CONTROL = 0x80, 0x90, 0xB0
+PEDAL, SOSTENUTO, SOUND_OFF, RESET, NOTES_OFF = 64, 66, 120, 121, 123
+CONTROLLERS = frozenset((PEDAL, SOSTENUTO, SOUND_OFF, RESET, *range(NOTES_OFF, 128)))  # 124 to 127 end notes like 123
+SYSEX, REAL_TIME = 0xF0, 0xF8
+
+Message = tuple[int, int, int]
+
+
+def is_kept(status: int, data1: int) -> bool:
+    """Whether a message starts or ends notes: note on, note off, or one of `CONTROLLERS`."""
+    kind = status & 0xF0
+    return kind in (NOTE_ON, NOTE_OFF) or (kind == CONTROL and data1 in CONTROLLERS)
+
+
+class MidiParser:
+    """Bytes of one live stream to messages; pieces may be cut anywhere.
+
+    `part` is the part that the stream's events belong to. One parser per port: each remembers a running status.
+    Thread: the one that feeds it.
+    """
+
+    def __init__(self, part: int = 0) -> None:
+        self.part = part
+        self._status = 0  # 0: skip data until a status byte comes
+        self._data: list[int] = []
+
+    def feed(self, data: Iterable[int]) -> list[Message]:
+        """All channel messages (programs and bends too: controls are learnt from them) that `data` completes.
+
+        Real-time bytes may stand anywhere, even inside a message; sysex, system common and stray data are skipped.
+        """
+        found: list[Message] = []
+        for byte in data:
+            if byte >= REAL_TIME:
+                continue
+            if byte & 0x80:
+                self._status, self._data = (byte if byte < SYSEX else 0), []  # system messages end running status
+            elif self._status:
+                self._data.append(byte)
+                self._complete(found)
+        return found
+
+    def _complete(self, found: list[Message]) -> None:
+        """Move the message to `found` once its data bytes are there."""
+        wanted = 1 if self._status & 0xE0 == 0xC0 else 2  # program and channel pressure have one
+        if len(self._data) == wanted:
+            found.append((self._status, self._data[0], self._data[1] if wanted == 2 else 0))
+            self._data = []
+
+
+class Keyboard:
+    """The keys and pedals of one part and channel, and the notes that they made.
+
+    A key struck again ends its note and begins another; the next note-off releases the key however often it was struck;
+    a note-off of a silent key is nothing. So no note hangs, and a gate that cannot look ahead can do the same.
+    """
+
+    def __init__(self) -> None:
+        self.ended: list[tuple[float, float, int, int]] = []  # onset and offset in seconds, pitch, velocity
+        self._sounding: dict[int, tuple[float, int]] = {}  # pitch: onset, velocity
+        self._down: set[int] = set()  # keys held by a finger
+        self._kept: set[int] = set()  # keys held by the sostenuto pedal
+        self._pedal = self._sostenuto = False
+
+    def play(self, at_s: float, message: Message) -> None:
+        """One message at the time `at_s` (seconds), which is not before the last one's."""
+        status, data1, data2 = message
+        kind = status & 0xF0
+        if kind == NOTE_ON and data2:
+            self._end(at_s, {data1})
+            self._sounding[data1] = (at_s, data2)
+            self._down.add(data1)
+        elif kind in (NOTE_ON, NOTE_OFF):
+            self._down.discard(data1)
+        elif kind == CONTROL:
+            self._control(at_s, data1, data2)
+        if not self._pedal:
+            self._end(at_s, self._sounding.keys() - self._down - self._kept)
+
+    def finish(self, at_s: float) -> None:
+        """End whatever still sounds."""
+        self._end(at_s, set(self._sounding))
+
+    def hanging(self, channel: int) -> list[Message]:
+        """The messages that release the keys and pedals which are still down."""
+        pedals = [(CONTROL | channel, PEDAL, 0)] * self._pedal + [(CONTROL | channel, SOSTENUTO, 0)] * self._sostenuto
+        return [(NOTE_OFF | channel, pitch, 0) for pitch in sorted(self._down)] + pedals
+
+    def _control(self, at_s: float, number: int, value: int) -> None:
+        pressed = value >= 64
+        if number == PEDAL:
+            self._pedal = pressed
+        elif number == SOSTENUTO:
+            if pressed != self._sostenuto:  # pressing it takes hold, moving it further does not
+                self._kept = set(self._down) if pressed else set()
+            self._sostenuto = pressed
+        elif number == RESET:
+            self._pedal = self._sostenuto = False
+            self._kept = set()
+        elif number in CONTROLLERS:
+            self._down.clear()
+            if number == SOUND_OFF:
+                self.finish(at_s)
+
+    def _end(self, at_s: float, pitches: set[int]) -> None:
+        for pitch in sorted(pitches & self._sounding.keys()):
+            onset_s, velocity = self._sounding.pop(pitch)
+            self.ended.append((onset_s, at_s, pitch, velocity))
