@@ -1,0 +1,106 @@
+"""Which stem a note belongs to, and what the stems are called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtsep.errors import RtsepError
+from rtsep.notes import MAX_PARTS, Score
+
+CHANNELS, PITCHES = 16, 128
+IGNORED = -1
+LONGEST_NAME = 64
+# files of ours, and names that stand for devices on Windows whatever their ending
+RESERVED = frozenset(("residual", "mixdown", "report", "picture", "con", "prn", "aux", "nul")) | {
+    f"{port}{number}" for port in ("com", "lpt") for number in range(10)
+}
+_STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
+_ACCIDENTALS = {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}
+
+
+@dataclass(frozen=True, eq=False)
+class Routing:
+    """Stems and the notes that belong to them.
+
+    names: file names of the stems without ending, the residual excluded. table: int8 [32 parts, 16 channels,
+    128 pitches], the index of the stem; -1 = the note is ignored.
+    """
+
+    names: tuple[str, ...]
+    table: NDArray[np.int8]
+
+
+def _nothing() -> NDArray[np.int8]:
+    return np.full((MAX_PARTS, CHANNELS, PITCHES), IGNORED, np.int8)
+
+
+def by_track(score: Score) -> Routing:
+    """One stem per note-carrying track, named after it."""
+    table = _nothing()
+    for part in range(len(score.track_names)):
+        table[part] = part
+    return Routing(stem_names(score.track_names), table)
+
+
+def by_channel(score: Score) -> Routing:
+    """One stem per channel that plays notes: channel_1 to channel_16."""
+    table = _nothing()
+    for stem, channel in enumerate(score.channels):
+        table[:, channel] = stem
+    return Routing(tuple(f"channel_{channel + 1}" for channel in score.channels), table)
+
+
+def by_split(score: Score | None = None, split_pitch: int = 60) -> Routing:
+    """Two stems: `low`, the keys below `split_pitch`, and `high`, that key and those above.
+
+    Of a score the parts that it has; without one (live playing) all.
+    """
+    table = _nothing()
+    parts = MAX_PARTS if score is None else len(score.track_names)
+    table[:parts] = np.arange(PITCHES) >= split_pitch
+    return Routing(("low", "high"), table)
+
+
+def stem_name(raw: str) -> str:
+    """The file name that a track's name gives: lower case, "_" for all but a-z0-9, at most 64 characters.
+
+    Empty if nothing of it can be read, or if the name is reserved.
+    """
+    name = re.sub("[^a-z0-9]", "_", raw.lower())[:LONGEST_NAME]
+    return "" if name in RESERVED or not name.strip("_") else name
+
+
+def stem_names(raw_names: Iterable[str]) -> tuple[str, ...]:
+    """A file name for each track, all different: "track_N" where its own cannot be used, and _2, _3 ... for doubles."""
+    taken: list[str] = []
+    for number, raw in enumerate(raw_names, 1):
+        taken.append(_free(stem_name(raw) or f"track_{number}", taken))
+    return tuple(taken)
+
+
+def _free(name: str, taken: Iterable[str]) -> str:
+    """`name`, or the first of name_2, name_3 ... that is not taken."""
+    found, number = name, 1
+    while found in taken:
+        number += 1
+        found = f"{name[: LONGEST_NAME - len(f'_{number}')]}_{number}"
+    return found
+
+
+def parse_pitch(text: str) -> int:
+    """The MIDI pitch, 0 to 127, of a note name or number: "C4" = "60", "F#3", "Bb2", "c-1". Else RtsepError."""
+    word = text.strip()
+    name = re.fullmatch(r"([A-Ga-g])([#♯b♭]?)(-?[0-9]{1,2})", word)
+    if name:
+        step, accidental, octave = name.groups()
+        pitch = 12 * (int(octave) + 1) + _STEPS[step.lower()] + _ACCIDENTALS[accidental]
+    else:
+        pitch = int(word) if re.fullmatch("[0-9]{1,3}", word) else -1
+    if not 0 <= pitch < PITCHES:
+        raise RtsepError(f"pitch {text!r}: give a note from C-1 to G9 such as C4, F#3 or Bb2, or a number 0 to 127")
+    return pitch

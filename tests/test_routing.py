@@ -1,0 +1,129 @@
+"""Notes to stems, tracks' names to file names, and note names to pitches."""
+
+import random
+
+import numpy as np
+import pytest
+
+from rtsep.errors import RtsepError
+from rtsep.notes import Score
+from rtsep.routing import by_channel, by_split, by_track, parse_pitch, stem_name, stem_names
+
+
+def score(*names, channels=(0,)):
+    return Score(names, np.zeros(0), np.zeros((0, 4), np.uint8), channels, 0, 0.0, 0)
+
+
+def test_one_stem_per_track():
+    routing = by_track(score("Left Hand", "Right Hand"))
+    assert routing.names == ("left_hand", "right_hand")
+    assert (routing.table.dtype, routing.table.shape) == (np.int8, (32, 16, 128))
+    assert np.all(routing.table[0] == 0) and np.all(routing.table[1] == 1) and np.all(routing.table[2:] == -1)
+
+
+def test_32_tracks_are_32_stems():
+    routing = by_track(score(*["piano"] * 32))
+    assert len(set(routing.names)) == 32
+    assert routing.table[31, 15, 127] == 31
+
+
+def test_one_stem_per_channel():
+    routing = by_channel(score("a", "b", channels=(2, 9)))
+    assert routing.names == ("channel_3", "channel_10")
+    assert np.all(routing.table[:, 2] == 0) and np.all(routing.table[:, 9] == 1)
+    assert np.count_nonzero(routing.table >= 0) == 2 * 32 * 128
+
+
+@pytest.mark.parametrize("split", [0, 1, 60, 127])
+def test_the_split_key_belongs_to_high(split):
+    routing = by_split(None, split)
+    assert routing.names == ("low", "high")
+    assert np.all(routing.table[:, :, :split] == 0) and np.all(routing.table[:, :, split:] == 1)
+
+
+def test_the_usual_split_is_middle_c():
+    table = by_split().table
+    assert (table[0, 0, 59], table[0, 0, 60]) == (0, 1)
+
+
+def test_a_split_score_routes_its_own_parts_only():
+    table = by_split(score("a", "b"), 60).table
+    assert np.all(table[:2] >= 0) and np.all(table[2:] == -1)
+
+
+def test_no_notes_no_stems():
+    for routing in (by_track(score()), by_channel(score(channels=()))):
+        assert routing.names == ()
+        assert np.all(routing.table == -1)
+
+
+@pytest.mark.parametrize(
+    ("raw", "name"),
+    [
+        ("Piano", "piano"),
+        ("Left Hand (Piano)", "left_hand__piano_"),
+        ("violín 2", "viol_n_2"),
+        ("../../etc/passwd", "______etc_passwd"),
+        ("a" * 99, "a" * 64),
+        ("Residuals", "residuals"),
+        ("con 1", "con_1"),
+    ],
+)
+def test_names_of_tracks_become_names_of_files(raw, name):
+    assert stem_name(raw) == name
+    assert stem_names([raw]) == (name,)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    ["", ".", "..", "   ", "ピアノ", "_", "residual", "Residual", "MIXDOWN", "report", "picture", "AUX", "nul", "COM1"],
+)
+def test_names_that_are_never_taken_from_a_track(raw):
+    assert stem_names(["first", raw]) == ("first", "track_2")
+
+
+def test_doubles_get_a_number():
+    assert stem_names(["Piano", "piano", "PIANO!", "piano"]) == ("piano", "piano_2", "piano_", "piano_3")
+
+
+def test_a_number_that_is_taken_is_skipped():
+    assert stem_names(["a", "a_2", "a"]) == ("a", "a_2", "a_3")
+    assert stem_names(["track_2", ""]) == ("track_2", "track_2_2")
+
+
+def test_long_doubles_stay_within_the_limit():
+    assert stem_names(["b" * 70, "b" * 80]) == ("b" * 64, "b" * 62 + "_2")
+
+
+def test_names_are_always_different_safe_and_short():
+    rng = random.Random(3)
+    for _ in range(200):
+        raw = ["".join(rng.choice("aB2_. é/") for _ in range(rng.choice((0, 1, 2, 70)))) for _ in range(32)]
+        names = stem_names(raw)
+        assert len(set(names)) == 32
+        for name in names:
+            assert 0 < len(name) <= 64
+            assert set(name) <= set("abcdefghijklmnopqrstuvwxyz0123456789_")
+
+
+@pytest.mark.parametrize(
+    ("text", "pitch"),
+    [("C4", 60), ("60", 60), ("F#3", 54), ("Bb2", 46), ("bb2", 46), ("b2", 47), ("c-1", 0), ("G9", 127), ("0", 0),
+     ("127", 127), ("Cb4", 59), ("B#3", 60), ("E♭4", 63), ("a♯4", 70), (" A4 ", 69)],
+)  # fmt: skip
+def test_pitches(text, pitch):
+    assert parse_pitch(text) == pitch
+
+
+def test_every_pitch_has_a_name():
+    names = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+    assert [parse_pitch(f"{names[pitch % 12]}{pitch // 12 - 1}") for pitch in range(128)] == list(range(128))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "H4", "C", "C44", "128", "-1", "G#9", "Cb-1", "60.0", "C4 D4", "4C", "٦٠", "c##4"]
+)
+def test_what_is_no_pitch(text):
+    with pytest.raises(RtsepError, match="give a note from C-1 to G9") as caught:
+        parse_pitch(text)
+    assert repr(text) in str(caught.value)
