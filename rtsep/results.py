@@ -1,0 +1,139 @@
+"""Files that are there whole or not at all: they grow under hidden names and get their own at the very end."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from rtsep.errors import RtsepError
+
+Given = str | os.PathLike[str]
+
+
+def write_error(path: Given, error: OSError) -> RtsepError:
+    """What the user reads when `path` could not be written."""
+    return RtsepError(f"cannot write {path}: {error.strerror or error}; free some space or choose another place")
+
+
+def atomic_write(path: Given, data: bytes) -> None:
+    """Write `data` to `path`, replacing what is there; if that fails, the old file stays and nothing is left behind.
+
+    RtsepError if it cannot be written.
+    """
+    hidden = _hidden(Path(path))
+    try:
+        _write_new(hidden, data)
+        os.replace(hidden, path)
+    except OSError as error:
+        raise write_error(path, error) from error
+    finally:
+        with suppress(OSError):
+            hidden.unlink()
+
+
+def sync(path: Given) -> None:
+    """Wait until the file is on the disk: a full disk may show no sooner. OSError if it is not."""
+    with open(path, "r+b") as file:
+        os.fsync(file.fileno())
+
+
+def _write_new(path: Path, data: bytes) -> None:
+    with open(path, "xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _hidden(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+
+
+class Results:
+    """Files that appear in a folder all together.
+
+    `names` are the files that will come; of `protect`, the input files, none is ever replaced. RtsepError if the folder
+    cannot be made, or if a file is in the way: a protected one, a folder, or any unless `overwrite`.
+    Thread: control.
+    """
+
+    def __init__(self, folder: Given, names: Sequence[str], overwrite: bool, protect: Sequence[Given]) -> None:
+        self.folder = Path(folder)
+        self._overwrite, self._protect = overwrite, tuple(protect)
+        self._hidden: dict[Path, Path] = {}  # target: where it grows
+        try:
+            if self.folder.exists() and not self.folder.is_dir():
+                raise RtsepError(f"{folder} is a file: give a folder for the results")
+            for name in names:
+                self._check(self.folder / name)
+            self._made = _make(self.folder)
+        except OSError as error:
+            raise write_error(folder, error) from error
+
+    def new(self, name: str) -> Path:
+        """Where to create and fill the file that will be `name`."""
+        target = self.folder / name
+        self._check(target)
+        return self._hidden.setdefault(target, _hidden(target))
+
+    def add(self, name: str, content: bytes | str) -> None:
+        """A whole file; text becomes UTF-8. RtsepError if it cannot be written."""
+        data = content.encode() if isinstance(content, str) else content
+        try:
+            _write_new(self.new(name), data)
+        except OSError as error:
+            raise write_error(self.folder / name, error) from error
+
+    def commit(self) -> None:
+        """Give all files their names, in the order of `new`. RtsepError, and none of them there, if one fails."""
+        placed: list[Path] = []
+        target = self.folder
+        try:
+            for target in self._hidden:
+                self._check(target)  # it may have come meanwhile
+            for target, hidden in self._hidden.items():
+                os.replace(hidden, target)
+                placed.append(target)
+        except OSError as error:
+            for path in placed:
+                path.unlink(missing_ok=True)
+            raise write_error(target, error) from error
+        self._hidden, self._made = {}, []
+
+    def abort(self) -> None:
+        """Remove the files that have no name yet, and the folders made for them. Does nothing after `commit`."""
+        for hidden in self._hidden.values():
+            with suppress(OSError):
+                hidden.unlink()
+        _remove(self._made)
+        self._hidden, self._made = {}, []
+
+    def _check(self, target: Path) -> None:
+        if not target.exists() and not target.is_symlink():
+            return
+        if any(os.path.exists(path) and target.exists() and target.samefile(path) for path in self._protect):
+            raise RtsepError(f"{target} is the input: choose another folder for the results")
+        if target.is_dir():
+            raise RtsepError(f"{target} is a folder, and a result has this name: choose another folder")
+        if not self._overwrite:
+            raise RtsepError(f"{target} is there already: choose another folder, or allow to overwrite it")
+
+
+def _make(folder: Path) -> list[Path]:
+    """Make `folder` and its parents; the new ones, innermost first."""
+    new = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        _remove(new)
+        raise
+    return new
+
+
+def _remove(folders: Sequence[Path]) -> None:
+    """Remove the folders that are empty."""
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
