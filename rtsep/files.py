@@ -1,0 +1,250 @@
+"""Sound files to and from arrays [channel, sample], and result folders that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from rtsep.errors import RtsepError
+from rtsep.headers import check_file
+from rtsep.results import Given, Results, atomic_write, sync, write_error
+from rtsep.wav import SAMPLE_BYTES, WavFile, encode
+
+__all__ = ["SoundReader", "StemWriter", "atomic_write", "open_sound", "read_sound"]
+
+LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000
+MOST_CHANNELS = 64
+MOST_FLAC_CHANNELS = 8
+READ_FRAMES = 65_536
+UNKNOWN_FRAMES = 2**62  # the decoder's length of a stream that tells none is about 2**63
+
+
+class SoundReader:
+    """An open sound file. Thread: control.
+
+    sample_rate in Hz, channels, frames (samples per channel), format_name such as "WAV".
+    """
+
+    def __init__(self, path: Given, sound: Any) -> None:
+        self._path, self._sound = path, sound
+        self.sample_rate = int(sound.samplerate)
+        self.channels = int(sound.channels)
+        self.frames = int(sound.frames)
+        self.format_name = str(sound.format)
+
+    def blocks(self, size: int) -> Iterator[NDArray[np.float32]]:
+        """The whole sound as new arrays float32 [channels, size], the last one shorter; full scale is 1.
+
+        RtsepError if the file ends or breaks before `frames`.
+        """
+        left = self.frames
+        self._seek(0)
+        while left:
+            block = self._read(min(size, left))
+            left -= block.shape[1]
+            yield block
+
+    def check_end(self) -> None:
+        """Read the last frame: there a cut shows if a format tells no more than its length. RtsepError as `blocks`."""
+        self._seek(self.frames - 1)
+        self._read(1)
+
+    def _seek(self, frame: int) -> None:
+        with _decoding(self._path):
+            self._sound.seek(frame)
+
+    def _read(self, frames: int) -> NDArray[np.float32]:
+        with _decoding(self._path):
+            block = self._sound.read(frames, dtype="float32", always_2d=True)
+            if not len(block):
+                raise soundfile.SoundFileRuntimeError("nothing left")
+        return np.ascontiguousarray(block.T)
+
+
+@contextmanager
+def _decoding(path: Given) -> Iterator[None]:
+    """Errors of the decoder as RtsepError."""
+    try:
+        yield
+    except soundfile.SoundFileError as error:
+        raise RtsepError(f"{path} is truncated or broken: it ends too early; copy or export it again") from error
+
+
+@contextmanager
+def open_sound(path: Given) -> Iterator[SoundReader]:
+    """Open a sound file; blocks of it are read as they are needed.
+
+    RtsepError: missing, a folder, empty, not sound, truncated, of no length, a rate outside 8 to 192 kHz, more than 64
+    channels. Whatever the file can tell without decoding it all is refused here, the rest while reading.
+    """
+    check_file(path)
+    with _decoder(path) as sound:
+        reader = SoundReader(path, sound)
+        _check_shape(path, reader)
+        reader.check_end()
+    with _decoder(path) as sound:  # anew, for a lossy decoder that was sent about may differ in the last bits
+        yield SoundReader(path, sound)
+
+
+def read_sound(path: Given) -> tuple[NDArray[np.float32], int]:
+    """The whole file as float32 [channels, frames], and its sample rate. Errors as `open_sound`."""
+    with open_sound(path) as sound:
+        return np.concatenate(list(sound.blocks(READ_FRAMES)), axis=1), sound.sample_rate
+
+
+@contextmanager
+def _decoder(path: Given) -> Iterator[Any]:
+    try:
+        sound = soundfile.SoundFile(_name(path))
+    except (soundfile.SoundFileError, TypeError) as error:  # TypeError: a name that ends in .raw
+        raise RtsepError(f"{path} is no sound file that can be read here: give WAV, FLAC, AIFF, Ogg or MP3") from error
+    with sound:
+        yield sound
+
+
+def _name(path: Given) -> str | bytes:
+    """The path as the decoder takes it, whatever bytes are in it."""
+    return os.fspath(path) if os.name == "nt" else os.fsencode(path)
+
+
+def _check_shape(path: Given, sound: SoundReader) -> None:
+    if not sound.frames:
+        raise RtsepError(f"{path} holds no sound (0 samples): give a recording")
+    if sound.frames > UNKNOWN_FRAMES:
+        raise RtsepError(f"{path} does not tell its length: convert it to WAV, or to FLAC again")
+    if not LOWEST_RATE <= sound.sample_rate <= HIGHEST_RATE:
+        raise RtsepError(f"{path} has {sound.sample_rate} Hz, allowed are {LOWEST_RATE} to {HIGHEST_RATE}: convert it")
+    if sound.channels > MOST_CHANNELS:
+        raise RtsepError(f"{path} has {sound.channels} channels, allowed are {MOST_CHANNELS}: take out some")
+
+
+class StemWriter:
+    """Sound files of one rate and length, written block by block into a folder where they appear all together.
+
+    folder: made if missing. names: one per stem, without ending. format: wav (RF64 above 4 GB) or flac. bits: 16, 24 or
+    float; by default float for wav and 24 for flac, which has no float. overwrite: replace files of the same names.
+    protect: input files, which no result may replace. extras: names that `add_file` will bring, so that one that is in
+    the way is refused now. Leaving its `with` without `commit` leaves nothing behind. Thread: control.
+
+    RtsepError: unknown or impossible format, more than 8 channels in flac, the folder cannot be written or is a file,
+    results are there already, a result would replace an input; from `write`, `add_file`, `commit`: the disk is full.
+
+    files: the file names, in the order of `names`. clipped_samples: how many did not fit into integers.
+    """
+
+    def __init__(
+        self,
+        folder: Given,
+        names: Sequence[str],
+        sample_rate: int,
+        channels: int,
+        format: str = "wav",
+        bits: str | None = None,
+        overwrite: bool = False,
+        protect: Sequence[Given] = (),
+        extras: Sequence[str] = ("report.json",),
+    ) -> None:
+        self._bits = _check_format(format, bits, channels)
+        self.files = tuple(f"{name}.{format}" for name in names)
+        self.clipped_samples = 0
+        self._sinks: list[WavFile | _FlacFile] = []
+        self._results = Results(folder, (*self.files, *extras), overwrite, protect)
+        open_file: type[WavFile | _FlacFile] = _FlacFile if format == "flac" else WavFile
+        for name in self.files:
+            with self._failing():
+                self._sinks.append(open_file(self._results.new(name), sample_rate, channels, self._bits))
+
+    def __enter__(self) -> StemWriter:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.abort()
+
+    def write(self, stem: int, block: NDArray[np.float32]) -> None:
+        """Append float32 [channels, n] to the stem of this index; full scale is 1, integers are clipped to it."""
+        if self._bits != "float":
+            self.clipped_samples += int(np.count_nonzero(np.abs(block) > 1))
+        with self._failing():
+            self._sinks[stem].write(encode(block, self._bits))
+
+    def add_file(self, name: str, content: bytes | str) -> None:
+        """Another file (a report, a picture) that appears together with the stems; text becomes UTF-8."""
+        self._results.add(name, content)
+
+    def commit(self) -> None:
+        """Finish all files and give them their names."""
+        with self._failing():
+            for sink in self._sinks:
+                sink.close()
+        self._results.commit()
+
+    def abort(self) -> None:
+        """Remove everything that was written, unless it was committed."""
+        for sink in self._sinks:
+            with suppress(OSError):
+                sink.discard()
+        self._results.abort()
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self.abort()
+            raise write_error(self._results.folder, error) from error
+
+
+def _check_format(format: str, bits: str | None, channels: int) -> str:
+    """The bits that a format gets."""
+    if format not in ("wav", "flac"):
+        raise RtsepError(f"format {format!r}: allowed are wav and flac")
+    bits = bits or ("24" if format == "flac" else "float")
+    if bits not in SAMPLE_BYTES:
+        raise RtsepError(f"bits {bits!r}: allowed are {', '.join(SAMPLE_BYTES)}")
+    if format == "flac" and bits == "float":
+        raise RtsepError("flac has no float samples: choose 16 or 24 bits, or wav")
+    if format == "flac" and channels > MOST_FLAC_CHANNELS:
+        raise RtsepError(f"flac holds {MOST_FLAC_CHANNELS} channels, not {channels}: choose wav")
+    return bits
+
+
+class _FlacFile:
+    """A FLAC file that grows, with the methods of WavFile."""
+
+    def __init__(self, path: Path, sample_rate: int, channels: int, bits: str) -> None:
+        self._path, self._shift = path, 8 if bits == "24" else 0  # the encoder takes the upper 24 bits
+        self._frames = 0
+        path.touch(exist_ok=False)  # says why, if it cannot be
+        with _encoding():
+            self._sound = soundfile.SoundFile(_name(path), "w", sample_rate, channels, f"PCM_{bits}", format="FLAC")
+
+    def write(self, samples: NDArray[Any]) -> None:
+        with _encoding():
+            self._sound.write(samples << self._shift)
+        self._frames += len(samples)
+
+    def close(self) -> None:
+        self.discard()
+        if self._frames:
+            with _encoding(), open_sound(self._path):  # the encoder does not say when its last bytes found no room
+                sync(self._path)
+
+    def discard(self) -> None:
+        with _encoding():
+            self._sound.close()
+
+
+@contextmanager
+def _encoding() -> Iterator[None]:
+    """Errors of the encoder as OSError; it does not tell their reason."""
+    try:
+        yield
+    except (soundfile.SoundFileError, AssertionError, RtsepError) as error:
+        raise OSError("the disk is full or failed") from error
