@@ -172,6 +172,11 @@ def test_tempo_changes_count_wherever_they_stand(read):
         np.testing.assert_allclose(read(smf(*tracks)).seconds, (0.5, 1.5, 1.75, 2.0))
 
 
+def test_the_first_beat_is_at_zero_whatever_the_tempo(read):
+    changes = track((0, tempo(1_000_000)), (9 * TICKS, tempo(250_000)), END)
+    assert read(smf(changes, one_note())).seconds.tolist() == [0, 1]
+
+
 @pytest.mark.parametrize(("frames", "rate"), [(24, 24), (25, 25), (29, 30_000 / 1001), (30, 30)])
 def test_smpte_time_ignores_the_tempo(read, frames, rate):
     notes = track((0, tempo(9)), (80, on(60)), (40 * 10, off(60)), END)
@@ -421,8 +426,8 @@ def test_an_endless_pause(refused):
 
 @pytest.mark.parametrize(
     "event",
-    [b"\xf4", b"\x3c\x40", b"\x90\x90\x40", b"\xff\x51\x00", b"\xff\x58\x01\x04", b"\xff\x54\x05\xff\0\0\0\0", b"\x90\x3c",
-     b"\xf0\x02\x90\xf7", b"\xff\x20\x00", b"\xff\x03\x84\x80\x80\x00", b"\xff\x59\x00"],
+    [b"\xf4", b"\x3c\x40", b"\x90\x90\x40", b"\xff\x51\x00", b"\xff\x58\x01\x04", b"\xff\x54\x05\xff\0\0\0\0",
+     b"\x90\x3c", b"\xf0\x02\x90\xf7", b"\xff\x20\x00", b"\xff\x03\x84\x80\x80\x00", b"\xff\x59\x00"],
 )  # fmt: skip
 def test_broken_tracks(refused, event):
     assert "broken MIDI" in refused(smf(track((0, event))))
