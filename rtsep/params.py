@@ -90,7 +90,7 @@ PARAMS: dict[str, Param] = {
         Param("hop_samples", "int", 0, "step from frame to frame; 0 = 128 or less (a power of two)",
               "samples", 0, 2048),
         Param("iterations", "int", 10, "Kullback-Leibler updates of the activations per frame", "", 1, 50),
-        Param("mask_power", "float", 1.5, "exponent of the models in the soft masks: higher separates harder",
+        Param("mask_power", "float", 2.0, "exponent of the models in the soft masks: higher separates harder",
               "", 0.5, 4, step=0.5),
         Param("gate", "switch", True, "open only the templates of sounding notes; off = all templates, always"),
         Param("max_open_rows", "int", 64, "templates open at once; beyond it the quietest old notes close first",

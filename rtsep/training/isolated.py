@@ -15,7 +15,7 @@ from rtsep.windows import Framing, choose_framing, window_pair
 Floats = npt.NDArray[np.float64]
 ROLES = ("attack", "sustain")
 ATTACK_S = 0.08  # frames that end this soon after the onset are attack
-ITERATIONS = 20  # few: later ones fit these recordings, not the instrument
+ITERATIONS = 5  # few: later ones fit these recordings, not the instrument
 SILENCE = 1e-3  # a note has died away 60 dB below its peak
 
 
