@@ -1,0 +1,177 @@
+"""Small instruments, sounds and MIDI for the tests; everything random comes from a seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pytest
+from reference import Setup
+
+from rtsep.preset import Preset
+from rtsep.routing import Routing
+
+RATE, WINDOW = 44100.0, 1024
+PITCHES = (48, 52, 60, 64, 67, 72)
+SMALL = {"window_samples": WINDOW, "latency_samples": 256, "hop_samples": 64}  # fast, and enough to see everything
+PROVENANCE = {"source": "made in a test", "licence": "MIT", "attribution": "nobody", "made_by": "conftest.py"}
+ON, OFF, CONTROL = 0x90, 0x80, 0xB0
+
+
+def harmonic_row(rng: np.random.Generator, pitch: int, rate: float, window: int) -> np.ndarray:
+    """A template: partials of random strength at the multiples of the pitch's frequency, on a faint floor."""
+    bins = np.arange(window // 2 + 1) * rate / window
+    f0 = 440 * 2 ** ((pitch - 69) / 12)
+    row = np.full(len(bins), 1e-4)
+    for number in range(1, 11):
+        row += rng.uniform(0.2, 1) / number * np.exp(-(((bins - number * f0) / (1.5 * rate / window)) ** 2))
+    return row
+
+
+def make_preset(
+    pitches: Iterable[int] = PITCHES, rows: int = 2, window: int = WINDOW, rate: float = RATE, seed: int = 1,
+    release_s: float = 0.01, decay_s: float = 5.0,
+) -> Preset:
+    """A preset of `rows` templates for each of the ascending `pitches`."""
+    rng = np.random.default_rng(seed)
+    row_pitch = np.repeat(np.array(list(pitches), np.int16), rows)
+    W = np.stack([harmonic_row(rng, int(pitch), rate, window) for pitch in row_pitch])
+    return Preset(
+        "small", "A small instrument", rate, window, window // 2, (W / W.sum(axis=1, keepdims=True)).astype(np.float32),
+        row_pitch, tuple(f"role_{i % rows}" for i in range(len(row_pitch))), np.full(128, release_s, np.float32),
+        np.full(128, decay_s, np.float32), PROVENANCE,
+    )
+
+
+def two_parts() -> Routing:
+    """Part 0 plays `left`, part 1 `right`, whatever channel and pitch; the other parts are ignored."""
+    table = np.full((32, 16, 128), -1, np.int8)
+    table[0], table[1] = 0, 1
+    return Routing(("left", "right"), table)
+
+
+def one_stem() -> Routing:
+    """Everything is one stem."""
+    return Routing(("piano",), np.zeros((32, 16, 128), np.int8))
+
+
+def midi(*messages: tuple[int, ...]) -> np.ndarray:
+    """EVENT array of (sample, status, data1, data2) or (sample, status, data1, data2, part), in the order of time."""
+    from rtsep.kernels.memory import EVENT
+
+    events = np.zeros(len(messages), EVENT)
+    for event, message in zip(events, messages, strict=True):
+        event["sample"], event["status"], event["data1"], event["data2"] = message[:4]
+        event["part"] = message[4] if len(message) > 4 else 0
+    return events[np.argsort(events["sample"], kind="stable")]
+
+
+def random_midi(
+    rng: np.random.Generator, count: int, samples: int, pitches: Iterable[int] = PITCHES, parts: int = 2,
+    channels: int = 2,
+) -> np.ndarray:
+    """Notes and pedals at random, every fourth where a frame ends."""
+    controllers = (64, 64, 64, 66, 66, 120, 121, 123, 124, 127, 7, 1)
+    messages = []
+    times = rng.integers(0, samples, count)
+    times[::4] -= times[::4] % SMALL["hop_samples"]
+    for sample in np.sort(times):
+        kind = rng.choice([ON, ON, ON, OFF, OFF, OFF, CONTROL])
+        data1 = rng.choice(controllers) if kind == CONTROL else rng.choice(list(pitches))
+        data2 = rng.choice([0, 1, 63, 64, 127])
+        messages.append((sample, kind | rng.integers(channels), data1, data2, rng.integers(parts)))
+    return midi(*messages)
+
+
+def band(rng: np.random.Generator, samples: int, channels: int = 1, rate: float = RATE) -> np.ndarray:
+    """Some harmonic tones and noise, float32 [channel, sample], peak about 1."""
+    time = np.arange(samples) / rate
+    sound = 0.05 * rng.standard_normal((channels, samples))
+    for pitch in PITCHES:
+        for number in range(1, 6):
+            phase = rng.uniform(0, 2 * np.pi, (channels, 1))
+            sound += 0.05 / number * np.sin(2 * np.pi * number * 440 * 2 ** ((pitch - 69) / 12) * time + phase)
+    return sound.astype(np.float32)
+
+
+def prepared(
+    preset: Preset, routing: Routing, params: Mapping | None = None, channels: int = 1, rate: float = RATE,
+    max_block: int = 4096,
+):
+    """A Separator that is ready to play; the small framing unless `params` say otherwise."""
+    from rtsep.engine import Separator
+
+    separator = Separator(preset, routing, SMALL if params is None else params)
+    separator.prepare(rate, channels, max_block)
+    return separator
+
+
+def in_blocks(total: int, sizes: Iterable[int]):
+    """(begin, end) of blocks of these sizes, repeated until `total` samples are used up."""
+    sizes = list(sizes)
+    begin = i = 0
+    while begin < total:
+        end = min(begin + sizes[i % len(sizes)], total)
+        yield begin, end
+        begin, i = end, i + 1
+
+
+def process_from(separator, sound: np.ndarray, events: np.ndarray | None, begin: int, end: int):
+    """Output for sound[:, begin:end]; the events' samples count from the start of the sound."""
+    if events is None:
+        return separator.process(sound[:, begin:end])
+    mine = events[(events["sample"] >= begin) & (events["sample"] < end)].copy()
+    mine["sample"] -= begin
+    return separator.process(sound[:, begin:end], mine)
+
+
+def play(separator, sound: np.ndarray, events: np.ndarray | None = None, sizes: Iterable[int] = (512,)):
+    """Stems [stem, channel, sample] and mix [channel, sample] of the whole sound, block by block."""
+    stems, mix = [], []
+    for begin, end in in_blocks(sound.shape[1], sizes):
+        output = process_from(separator, sound, events, begin, end)
+        stems.append(output.stems.copy())
+        mix.append(output.mix.copy())
+    return np.concatenate(stems, axis=2), np.concatenate(mix, axis=1)
+
+
+def frame_by_frame(separator, sound: np.ndarray, events: np.ndarray | None = None):
+    """Play in blocks of one hop and give the separator back after each, when its last frame can be looked at."""
+    for begin, end in in_blocks(sound.shape[1], (separator.framing.hop,)):
+        process_from(separator, sound, events, begin, end)
+        yield separator
+
+
+def open_rows(separator) -> list[tuple[int, int]]:
+    """(stem, row) of what the last frame had open."""
+    count, state = separator.open_count, separator._state
+    return list(zip(state["open_stem"][:count].tolist(), state["open_row"][:count].tolist(), strict=True))
+
+
+def delayed(sound: np.ndarray, latency: int) -> np.ndarray:
+    """`sound` [channel, sample] later by `latency`, of the same length."""
+    return np.concatenate([np.zeros((len(sound), latency), sound.dtype), sound], axis=1)[:, : sound.shape[1]]
+
+
+def reference_setup(separator) -> Setup:
+    """The separator's plan as the plain NumPy twin wants it."""
+    plan = separator._plan.values
+    bins = plan["bins"]
+    row_pitch = np.repeat(np.arange(128), plan["row_count"])
+    return Setup(
+        plan["window_size"], plan["overlap"], plan["hop"], plan["W"][:, :bins].astype(float), row_pitch,
+        np.array(plan["route"]), plan["release"], plan["decay"], plan["stems"], plan["iterations"],
+        plan["power_halves"] / 2, plan["open_limit"], bool(plan["gated"]),
+    )
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """The same random numbers in every test, whatever ran before."""
+    return np.random.default_rng(20)
+
+
+@pytest.fixture(scope="session")
+def preset() -> Preset:
+    """Six pitches of two rows."""
+    return make_preset()

@@ -1,0 +1,346 @@
+"""What the engine computes, in plain NumPy and float64: the specification that the compiled kernels are tested against.
+
+Nothing here is shared with `rtsep.kernels`, and nothing is clever: the whole sound is at hand, notes are intervals,
+and every frame is computed from scratch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+LOUDEST = 1e6  # louder samples are faults, like NaN
+LEAST = 1e-9  # share of the flat residual row below which it does not fall
+NEAR = 1e-5  # where a smoothed mixer value lands on its target
+
+
+# --- frames -----------------------------------------------------------------------------------------------------------
+
+
+def windows(size: int, overlap: int, hop: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mauler & Martin's pair: square root of a Hann window with a long rise and a short fall; and what makes their
+    product a Hann window of `overlap` samples, scaled so that its copies at every `hop` add up to 1."""
+    fall = overlap // 2
+    rise = size - fall
+    analysis = np.empty(size)
+    for n in range(size):
+        if n < rise:
+            analysis[n] = math.sqrt(0.5 * (1 - math.cos(math.pi * (n + 0.5) / rise)))
+        else:
+            analysis[n] = math.sqrt(0.5 * (1 + math.cos(math.pi * (n - rise + 0.5) / fall)))
+    synthesis = np.empty(overlap)
+    for n in range(overlap):
+        hann = 0.5 * (1 - math.cos(2 * math.pi * (n + 0.5) / overlap))
+        synthesis[n] = 2 * hop / overlap * hann / analysis[size - overlap + n]
+    return analysis, synthesis
+
+
+def without_faults(sound: np.ndarray) -> np.ndarray:
+    """`sound` with 0 for NaN, infinity and whatever is too loud to be sound."""
+    good = np.abs(sound) <= LOUDEST
+    return np.where(good, sound, 0).astype(np.float64)
+
+
+def frame_before(sound: np.ndarray, end: int, size: int) -> np.ndarray:
+    """The `size` samples before sample `end` of sound [channel, sample]; silence before its beginning."""
+    frame = np.zeros((len(sound), size))
+    part = sound[:, max(end - size, 0) : end]
+    frame[:, size - part.shape[1] :] = part
+    return frame
+
+
+def spectra(frame: np.ndarray, window: np.ndarray) -> np.ndarray:
+    """X [channel, bin] of a frame [channel, sample]."""
+    return np.fft.rfft(frame * window, axis=1)
+
+
+def magnitudes(X: np.ndarray) -> np.ndarray:
+    """V [bin]: root of the mean square over the channels."""
+    return np.sqrt(np.mean(np.abs(X) ** 2, axis=0))
+
+
+def tail(Y: np.ndarray, size: int, synthesis: np.ndarray) -> np.ndarray:
+    """The windowed end of a masked frame, which is added to the output: [channel, overlap] from Y [channel, bin]."""
+    return np.fft.irfft(Y, size, axis=1)[:, size - len(synthesis) :] * synthesis
+
+
+# --- activations and masks --------------------------------------------------------------------------------------------
+
+
+def activations(V: np.ndarray, W: np.ndarray, iterations: int) -> np.ndarray:
+    """h [row + 1] such that V ~ h [W; flat], both V and rows summing to 1: multiplicative Kullback-Leibler updates."""
+    rows = np.vstack([W, np.full(len(V), 1 / len(V))])
+    h = np.full(len(rows), 1 / len(rows))
+    for _ in range(iterations):
+        at_least = h.copy()
+        at_least[-1] = max(h[-1], LEAST)
+        h = h * (rows @ (V / (at_least @ rows)))
+    return h
+
+
+def divergence(V: np.ndarray, model: np.ndarray) -> float:
+    """Generalised Kullback-Leibler divergence of the model from V."""
+    heard = V > 0
+    return float((V[heard] * np.log(V[heard] / model[heard])).sum() - V.sum() + model.sum())
+
+
+def stem_models(W: np.ndarray, stem_of: np.ndarray, h: np.ndarray, stems: int) -> np.ndarray:
+    """Model spectra [stem, bin] of the open rows W [row, bin]; the last is the flat residual's."""
+    models = np.zeros((stems, W.shape[1]))
+    for i, stem in enumerate(stem_of):
+        models[stem] += h[i] * W[i]
+    models[-1] = max(h[-1], LEAST) / W.shape[1]
+    return models
+
+
+def masks(models: np.ndarray, power: float) -> np.ndarray:
+    """M [stem, bin]: each stem's model to the power, divided by the sum over the stems."""
+    raised = (models / models.max(axis=0)) ** power
+    return raised / raised.sum(axis=0)
+
+
+# --- the gate ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(eq=False)
+class Note:
+    """One sounding note. Frames that end at t see it if onset < t < close (no close: it still sounds)."""
+
+    part: int
+    channel: int
+    pitch: int
+    stem: int
+    onset: int
+    presses: int = 1
+    up: int | None = None  # when its key came up
+    close: float = math.inf
+
+
+@dataclass
+class Piano:
+    """Keys and pedals: from messages to notes, each with the time at which its gate closes."""
+
+    size: int  # window
+    hop: int
+    route: np.ndarray  # [part, channel, pitch] -> stem or -1
+    row_count: np.ndarray  # [pitch]
+    release: np.ndarray  # [pitch], samples
+    decay: np.ndarray  # [pitch], samples
+    notes: list[Note] = field(default_factory=list)
+    unmatched: int = 0
+    sounding: dict[tuple[int, int, int], Note] = field(default_factory=dict)  # held by a key or a pedal
+    last: dict[tuple[int, int, int], Note] = field(default_factory=dict)
+    sustain: set[int] = field(default_factory=set)  # channels
+    sostenuto: set[int] = field(default_factory=set)  # channels
+    captured: set[tuple[int, int, int]] = field(default_factory=set)
+
+    def play(self, events: Iterable) -> list[Note]:
+        """All notes of EVENT records whose samples count from the start."""
+        for event in events:
+            sample, part, status = int(event["sample"]), int(event["part"]), int(event["status"])
+            data1, data2 = int(event["data1"]), int(event["data2"])
+            if part >= 32 or data1 >= 128:
+                continue
+            self.forget_decayed(sample)
+            self.message(sample, part, status & 0xF0, status & 0x0F, data1, data2)
+            self.let_go(sample)
+        self.forget_decayed(math.inf)
+        return self.notes
+
+    def message(self, sample: int, part: int, kind: int, channel: int, data1: int, data2: int) -> None:
+        key = (part, channel, data1)
+        if kind == 0x90 and data2 > 0:
+            self.press(sample, key)
+        elif kind in (0x80, 0x90):
+            if key in self.sounding and self.sounding[key].presses:
+                self.sounding[key].presses -= 1
+        elif kind == 0xB0 and data1 == 64:
+            (self.sustain.add if data2 >= 64 else self.sustain.discard)(channel)
+        elif kind == 0xB0 and data1 == 66:
+            self.hold_pressed(channel) if data2 >= 64 else self.drop_captured(channel)
+        elif kind == 0xB0 and data1 == 120:
+            for note in self.on_channel(channel):
+                self.end(note, sample)
+        elif kind == 0xB0 and data1 == 121:
+            self.sustain.discard(channel)
+            self.drop_captured(channel)
+        elif kind == 0xB0 and data1 >= 123:
+            for note in self.on_channel(channel):
+                note.presses = 0
+
+    def press(self, sample: int, key: tuple[int, int, int]) -> None:
+        stem = int(self.route[key])
+        if stem < 0:
+            return
+        if not self.row_count[key[2]]:
+            self.unmatched += 1
+            return
+        note = Note(*key, stem, sample)
+        if key in self.sounding:  # pressed once more
+            note.presses += self.sounding[key].presses
+        if key in self.last:
+            self.last[key].close = min(self.last[key].close, sample + 1)
+        self.sounding[key] = self.last[key] = note
+        self.notes.append(note)
+
+    def hold_pressed(self, channel: int) -> None:
+        if channel not in self.sostenuto:
+            self.captured |= {key for key, note in self.sounding.items() if key[1] == channel and note.presses}
+        self.sostenuto.add(channel)
+
+    def drop_captured(self, channel: int) -> None:
+        self.sostenuto.discard(channel)
+        self.captured = {key for key in self.captured if key[1] != channel}
+
+    def on_channel(self, channel: int) -> list[Note]:
+        return [note for key, note in self.sounding.items() if key[1] == channel]
+
+    def end(self, note: Note, sample: int) -> None:
+        """Nothing holds the note from `sample` on: it rings on for its release, and the window remembers it."""
+        note.close = sample + self.size + int(self.release[note.pitch])
+        self.remove(note)
+
+    def remove(self, note: Note) -> None:
+        key = (note.part, note.channel, note.pitch)
+        del self.sounding[key]
+        self.captured.discard(key)
+
+    def let_go(self, sample: int) -> None:
+        """End the notes that neither key nor pedal holds."""
+        for key, note in list(self.sounding.items()):
+            if note.presses:
+                continue
+            if note.up is None:
+                note.up = sample
+            if note.channel not in self.sustain and key not in self.captured:
+                self.end(note, sample)
+
+    def forget_decayed(self, before: float) -> None:
+        """Close what a pedal holds longer than it sounds, at the first frame that ends late enough."""
+        for note in list(self.sounding.values()):
+            if note.presses or note.up is None:
+                continue
+            decayed = max(note.onset + self.size + int(self.decay[note.pitch]), note.up + 1)
+            frame = -(-decayed // self.hop) * self.hop
+            if frame <= before:
+                note.close = frame
+                self.remove(note)
+
+
+def open_pitches(notes: Iterable[Note], end: int) -> dict[tuple[int, int], int]:
+    """(stem, pitch) of the notes that the frame ending at `end` sees, and the latest onset of each."""
+    found: dict[tuple[int, int], int] = {}
+    for note in notes:
+        if note.onset < end < note.close:
+            key = (note.stem, note.pitch)
+            found[key] = max(note.onset, found.get(key, -1))
+    return dict(sorted(found.items()))
+
+
+# --- mixer ------------------------------------------------------------------------------------------------------------
+
+
+def mix(stems: np.ndarray, targets: np.ndarray, rate: float) -> np.ndarray:
+    """Mixdown [channel, sample]; targets [sample, 2 + stems] hold wet, bypass and the gains that are wanted by then."""
+    values = targets[0].copy()
+    result = np.zeros(stems.shape[1:])
+    for i, wanted in enumerate(targets):
+        values += rate * (wanted - values)
+        values = np.where(np.abs(wanted - values) < NEAR, wanted, values)
+        wet, bypass, gains = values[0], values[1], values[2:]
+        dry = stems[:, :, i].sum(axis=0)
+        processed = wet * (gains @ stems[:, :, i]) + (1 - wet) * dry
+        result[:, i] = bypass * dry + (1 - bypass) * processed
+    return result
+
+
+# --- the whole engine -------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Setup:
+    """What a separation needs: sizes, templates W [row, bin], routing and the times of the gate in samples."""
+
+    size: int
+    overlap: int
+    hop: int
+    W: np.ndarray
+    row_pitch: np.ndarray
+    route: np.ndarray
+    release: np.ndarray
+    decay: np.ndarray
+    stems: int
+    iterations: int
+    power: float
+    open_limit: int
+    gated: bool = True
+
+
+@dataclass
+class Separated:
+    """stems [stem, channel, sample]; and of each frame the masks, the activations [stem, row] and the open rows."""
+
+    stems: np.ndarray
+    masks: list[np.ndarray]
+    H: list[np.ndarray]
+    open_rows: list[list[tuple[int, int]]]
+    unmatched: int
+
+
+def within_limit(
+    found: dict[tuple[int, int], int], H: np.ndarray, end: int, setup: Setup, rows: dict[int, list[int]]
+) -> list[tuple[int, int]]:
+    """The (stem, pitch) that stay open: the quietest, then the oldest close first; young ones count as loud."""
+
+    def loudness(key: tuple[int, int]) -> tuple[float, int]:
+        stem, pitch = key
+        young = end - found[key] < setup.size
+        return (math.inf if young else H[stem, rows[pitch]].sum(), found[key])
+
+    kept = sorted(found, key=loudness)
+    while sum(len(rows[pitch]) for _, pitch in kept) > setup.open_limit:
+        kept.pop(0)
+    return sorted(kept)
+
+
+def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
+    """Stems of sound [channel, sample], the residual last, delayed by `overlap`."""
+    x = without_faults(sound)
+    channels, samples = x.shape
+    bins = setup.size // 2 + 1
+    analysis, synthesis = windows(setup.size, setup.overlap, setup.hop)
+    rows = {pitch: list(np.flatnonzero(setup.row_pitch == pitch)) for pitch in range(128)}
+    row_count = np.array([len(rows[pitch]) for pitch in range(128)])
+    piano = Piano(setup.size, setup.hop, setup.route, row_count, setup.release, setup.decay)
+    notes = piano.play(events)
+    result = Separated(np.zeros((setup.stems, channels, samples + setup.overlap)), [], [], [], piano.unmatched)
+    H = np.zeros((setup.stems, len(setup.W)))
+    for end in range(setup.hop, samples + 1, setup.hop):
+        if setup.gated:
+            wanted = within_limit(open_pitches(notes, end), H, end, setup, rows)
+        else:
+            wanted = sorted((int(setup.route[0, 0, p]), p) for p in range(128) if setup.route[0, 0, p] >= 0)
+        opened = [(stem, row) for stem, pitch in wanted for row in rows[pitch]]
+        X = spectra(frame_before(x, end, setup.size), analysis)
+        V = magnitudes(X)
+        M, H = np.zeros((setup.stems, bins)), np.zeros((setup.stems, len(setup.W)))
+        if opened and V.sum() > 1e-20:
+            stem_of, row = np.array(opened).T
+            h = activations(V / V.sum(), setup.W[row], setup.iterations)
+            M = masks(stem_models(setup.W[row], stem_of, h, setup.stems), setup.power)
+            H[stem_of, row] = h[:-1] * V.sum()
+            for stem in set(stem_of):
+                # the end of the frame, [end - overlap, end) of the input, is heard `overlap` later
+                result.stems[stem, :, end : end + setup.overlap] += tail(X * M[stem], setup.size, synthesis)
+        else:
+            M[-1] = 1
+        result.masks.append(M)
+        result.H.append(H)
+        result.open_rows.append(opened)
+    result.stems = result.stems[:, :, :samples]
+    delayed = np.concatenate([np.zeros((channels, setup.overlap)), x], axis=1)[:, :samples]
+    result.stems[-1] = delayed - result.stems[:-1].sum(axis=0)
+    return result
