@@ -1,0 +1,226 @@
+"""Each compiled kernel against its plain NumPy twin. (Their behaviour together: test_engine; notes: test_gate.)"""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import reference
+from conftest import SMALL, band, make_preset, one_stem, two_parts
+
+from rtsep.engine import design
+from rtsep.kernels import memory
+from rtsep.kernels.activations import TILE, update_activations
+from rtsep.kernels.masks import soft_masks
+from rtsep.kernels.mix import mix_block
+from rtsep.kernels.stft import analyse, synthesise, window_frame
+
+FLOAT = np.float32
+
+
+def kernel_memory(params=None, channels=1, routing=None):
+    """Plan and State as the kernels get them."""
+    values = design(make_preset(), routing or one_stem(), {**SMALL, **(params or {})}, 44100, channels).values
+    sizes = ("window_size", "overlap", "bins", "stride", "channels", "stems", "rows", "open_limit")
+    arrays = memory.state_arrays(*(values[name] for name in sizes))
+    return memory.Plan(**values), memory.State(ring_size=arrays["ring"].shape[1], **arrays)
+
+
+def fill_ring(state, sound, end):
+    """Put the ring's worth of sound [channel, sample] before `end` where it belongs."""
+    for at in range(max(end - state.ring_size, 0), end):
+        state.ring[:, at % state.ring_size] = sound[:, at]
+
+
+# --- frames -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", [0, 1, 64, 1024, 1500, 2047, 2048, 2049, 5000])
+def test_window_frame_is_the_last_samples_however_the_ring_lies(rng, end):
+    _, state = kernel_memory()
+    sound = band(rng, 5000)
+    fill_ring(state, sound, end)
+    window = rng.random(1024).astype(FLOAT)
+    window_frame(state.ring[0], state.ring_size, end, window, state.frame)
+    np.testing.assert_allclose(state.frame, reference.frame_before(sound, end, 1024)[0] * window, rtol=1e-6)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+def test_analyse(rng, channels):
+    plan, state = kernel_memory(channels=channels)
+    sound = band(rng, 3000, channels)
+    fill_ring(state, sound, 3000)
+    total = analyse(plan, state, 3000)
+    analysis, _ = reference.windows(1024, 256, 64)
+    X = reference.spectra(reference.frame_before(sound, 3000, 1024), analysis)
+    V = reference.magnitudes(X)
+    assert np.abs(state.X - X).max() < 1e-6 * np.abs(X).max()
+    assert total == pytest.approx(V.sum(), rel=1e-5)
+    np.testing.assert_allclose(state.V[: plan.bins], V / V.sum(), atol=1e-6 * V.max() / V.sum())
+    assert not state.V[plan.bins :].any()
+
+
+def test_analyse_gives_nothing_for_silence():
+    plan, state = kernel_memory(channels=2)
+    assert analyse(plan, state, 3000) == 0
+    assert not state.V.any()
+
+
+@pytest.mark.parametrize("end", [64, 256, 300, 1023, 7 * 64])
+def test_synthesise(rng, end):
+    plan, state = kernel_memory(channels=2, routing=two_parts())
+    state.X[:] = np.fft.rfft(rng.standard_normal((2, 1024)))
+    state.M[1, : plan.bins] = rng.random(plan.bins)
+    state.overlap_add[1] = before = rng.standard_normal((2, 256))
+    synthesise(plan, state, 1, end)
+    _, synthesis = reference.windows(1024, 256, 64)
+    expected = before.copy()
+    part = reference.tail(state.X * state.M[1, : plan.bins], 1024, synthesis)
+    for i in range(256):
+        expected[:, (end - 256 + i) % 256] += part[:, i]
+    np.testing.assert_allclose(state.overlap_add[1], expected, atol=1e-5)
+    assert not state.overlap_add[0].any()
+
+
+@pytest.mark.parametrize("params", [
+    {}, {"hop_samples": 16}, {"hop_samples": 128}, {"latency_samples": 128},
+    {"latency_samples": 512, "hop_samples": 32},
+    {"mode": "quality", "latency_samples": 0}, {"mode": "quality", "latency_samples": 0, "hop_samples": 512},
+])
+def test_frames_with_nothing_masked_give_the_sound_back(rng, params):
+    """Perfect reconstruction, by the kernels themselves: analysis, mask 1, synthesis, overlap-add."""
+    plan, state = kernel_memory(params)
+    sound = band(rng, 6000)
+    state.M[0] = 1
+    found = np.zeros(6000)
+    for end in range(plan.hop, 6001, plan.hop):
+        fill_ring(state, sound, end)
+        analyse(plan, state, end)
+        synthesise(plan, state, 0, end)
+        for at in range(end, min(end + plan.hop, 6000)):  # as the engine does: due one overlap later
+            found[at] = state.overlap_add[0, 0, at % plan.overlap]
+            state.overlap_add[0, 0, at % plan.overlap] = 0
+    np.testing.assert_allclose(found[plan.overlap :], sound[0, : 6000 - plan.overlap], atol=2e-6)
+
+
+# --- activations ------------------------------------------------------------------------------------------------------
+
+
+def some_templates(rng, bins, rows=20):
+    stride = -(-bins // 16) * 16
+    W = np.zeros((rows, stride), FLOAT)
+    W[:, :bins] = rng.random((rows, bins)) ** 8
+    W[:, :bins] /= W.sum(axis=1, keepdims=True)
+    V = np.zeros(stride, FLOAT)
+    V[:bins] = rng.random(4) @ W[:4, :bins] + 0.1 * rng.random(bins) / bins
+    return W, V / V.sum()
+
+
+def updated(V, W, rows, bins, iterations):
+    count = len(rows)
+    h = np.full(count + 1, 1 / (count + 1), FLOAT)
+    update_activations(
+        V, W, np.array(rows, np.int64), count, bins, iterations, h, np.zeros(count + 1, FLOAT), np.zeros_like(V)
+    )
+    return h
+
+
+@pytest.mark.parametrize("rows", [[], [3], [0, 5, 2], [4, 5, 6, 7], [0, 1, 2, 3, 9], list(range(13)), list(range(20))])
+@pytest.mark.parametrize("bins", [513, TILE, TILE + 1, 2 * TILE + 1, 17])
+def test_activations(rng, rows, bins):
+    W, V = some_templates(rng, bins)
+    h = updated(V, W, rows, bins, 10)
+    expected = reference.activations(V[:bins].astype(float), W[rows, :bins].astype(float), 10)
+    np.testing.assert_allclose(h, expected, atol=1e-5)
+    assert h.sum() == pytest.approx(1, abs=1e-5), "an update keeps the sum"
+
+
+def test_every_update_fits_better(rng):
+    W, V = some_templates(rng, 513)
+    rows = np.vstack([W[:12, :513], np.full(513, 1 / 513)]).astype(float)
+    fits = [reference.divergence(V[:513].astype(float), updated(V, W, range(12), 513, n) @ rows) for n in range(1, 30)]
+    assert all(later < earlier for earlier, later in pairwise(fits))
+
+
+def test_true_activations_stay(rng):
+    """What the templates explain exactly is explained so: the truth is a fixed point."""
+    W, _ = some_templates(rng, 513)
+    truth = np.array([0.5, 0.2, 0.2, 0.05, 0.05], FLOAT)
+    V = truth[:4] @ W[:4]
+    V[:513] += truth[4] / FLOAT(513)
+    h = truth.copy()
+    update_activations(V, W, np.arange(4), 4, 513, 5, h, np.zeros(5, FLOAT), np.zeros_like(V))
+    np.testing.assert_allclose(h, truth, rtol=1e-4)
+
+
+# --- masks ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("halves", range(1, 9))
+@pytest.mark.parametrize("stem_of", [[0], [0, 0, 0, 0, 0], [0, 0, 1, 1, 3], [2, 2, 2, 3], [0, 1, 2, 3]])
+def test_masks(rng, halves, stem_of):
+    W, _ = some_templates(rng, 513)
+    stems, count = 5, len(stem_of)
+    rows = np.arange(20, dtype=np.int64)[::-1].copy()
+    stem = np.array(stem_of + [7] * 3, np.int64)  # more than `count`: must not be looked at
+    h = rng.random(count + 4).astype(FLOAT)
+    M, scratch = np.full((stems, 528), np.nan, FLOAT), np.zeros(528, FLOAT)
+    soft_masks(W, rows, stem, count, h, stems, 513, halves, M, scratch)
+    models = reference.stem_models(W[rows[:count], :513].astype(float), stem[:count], h[: count + 1], stems)
+    np.testing.assert_allclose(M[:, :513], reference.masks(models, halves / 2), atol=2e-6)
+
+
+@pytest.mark.parametrize("halves", [1, 3, 4, 8])
+@pytest.mark.parametrize(
+    "h", [[0, 0, 0], [1e-30, 1e30, 1e-30], [1, 0, 0], [0, 0, 1], [1e30, 1e30, 1e30], [3e-39, 1, 1e-9]]
+)
+def test_masks_sum_to_one_whatever_the_activations(rng, halves, h):
+    W, _ = some_templates(rng, 513)
+    W[:, 100:200] = 0
+    M, scratch = np.zeros((3, 528), FLOAT), np.zeros(528, FLOAT)
+    stem = np.array([0, 1], np.int64)
+    soft_masks(W, np.arange(2), stem, 2, np.array(h, FLOAT), 3, 513, halves, M, scratch)
+    assert M.min() >= 0
+    np.testing.assert_allclose(M[:, :513].sum(axis=0), 1, atol=1e-6)
+    np.testing.assert_allclose(M[2, 100:200], 1, atol=1e-6)
+
+
+# --- mixer ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stems, channels", [(2, 1), (5, 2)])
+def test_mix(rng, stems, channels):
+    sound = rng.standard_normal((stems, channels, 600)).astype(FLOAT)
+    targets = rng.random((3, 2 + stems)).astype(FLOAT)
+    targets[2, :2] = 1, 0
+    values, mix = targets[0].copy(), np.zeros((channels, 600), FLOAT)
+    for begin, wanted in zip((0, 100, 350), targets, strict=True):
+        mix_block(sound, mix, begin, {0: 100, 100: 350, 350: 600}[begin], values, wanted, FLOAT(0.02))
+    per_sample = np.repeat(targets.astype(float), [100, 250, 250], axis=0)
+    np.testing.assert_allclose(mix, reference.mix(sound.astype(float), per_sample, 0.02), atol=1e-5)
+
+
+def test_mixer_lands_on_its_target():
+    values, target = np.zeros(4, FLOAT), np.array([1, 0.3, -2, 1e-9], FLOAT)
+    mix_block(np.zeros((2, 1, 2000), FLOAT), np.zeros((1, 2000), FLOAT), 0, 2000, values, target, FLOAT(0.02))
+    assert np.array_equal(values, target)
+
+
+# --- memory -----------------------------------------------------------------------------------------------------------
+
+
+def test_records_have_a_field_for_every_member():
+    """Python writes the records and compiled code reads them: the same names, 8 bytes each."""
+    for dtype, kind in ((memory.PLAN, memory.Plan), (memory.STATE, memory.State)):
+        assert set(dtype.names) == set(kind._fields)
+        assert dtype.itemsize == 8 * len(dtype.names)
+    assert memory.CALL.itemsize == 8 * len(memory.CALL.names)
+    assert memory.EVENT.itemsize == 16
+
+
+def test_state_is_what_the_plan_says():
+    plan, state = kernel_memory({"max_open_rows": 9}, channels=2, routing=two_parts())
+    assert state.ring_size >= plan.window_size + plan.overlap and state.ring_size & (state.ring_size - 1) == 0
+    assert state.overlap_add.shape == (2, 2, 256) and state.X.shape == (2, 513) and state.M.shape == (3, 528)
+    assert state.open_row.shape == (9,) and state.h.shape == (10,) and state.H.shape == (3, 12)
+    for array in state[1:]:
+        assert not array.any() and array.flags.c_contiguous
