@@ -16,7 +16,10 @@ Floats = npt.NDArray[np.float64]
 ROLES = ("attack", "sustain")
 ATTACK_S = 0.08  # frames that end this soon after the onset are attack
 ITERATIONS = 5  # few: later ones fit these recordings, not the instrument
-SILENCE = 1e-3  # a note has died away 60 dB below its peak
+RELEASE_DB = 12.0  # a released note is over once it has fallen so far: later it is others' sound that it would take
+LEVEL_S = 0.01
+LONGEST_DECAY_S = 60.0
+DECAY_DB = 60.0  # a held note is over once it has fallen so far below its peak
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,8 @@ def pitch_templates(V: Floats, age_s: Floats) -> Floats:
 
 
 def _level(sound: npt.NDArray[np.float32], rate: float, begin_s: float, end_s: float) -> Floats:
-    """RMS in steps of 10 ms."""
-    step = round(0.01 * rate)
+    """RMS in steps of LEVEL_S."""
+    step = round(LEVEL_S * rate)
     part = sound[round(begin_s * rate) : round(end_s * rate)].astype(np.float64)
     part = part[: len(part) // step * step].reshape(-1, step)
     level: Floats = np.sqrt((part**2).mean(axis=1))
@@ -88,20 +91,18 @@ def _level(sound: npt.NDArray[np.float32], rate: float, begin_s: float, end_s: f
 
 
 def release_and_decay(notes: Notes, i: int, next_onset_s: float) -> tuple[float, float]:
-    """Seconds until note `i` has fallen 40 dB after its offset, and seconds until it would die away if held.
+    """Seconds from note `i`'s offset until it has fallen RELEASE_DB, and from its onset until DECAY_DB if it were held.
 
     The decay is extrapolated from the slope between the first and the last third of the held note.
     """
-    held = _level(notes.sound, notes.sample_rate, notes.onset_s[i], notes.offset_s[i])
+    held = _level(notes.sound, notes.sample_rate, notes.onset_s[i], notes.offset_s[i]) + 1e-9
     after = _level(notes.sound, notes.sample_rate, notes.offset_s[i], next_onset_s)
-    peak, end = held.max() + 1e-12, held[-5:].mean() + 1e-12
-    loud = np.flatnonzero(after > max(0.01 * end, 1e-5))
-    release = 0.01 * (loud[-1] + 1) if len(loud) else 0.0
+    over = after < 10 ** (-RELEASE_DB / 20) * held[-5:].mean()
+    release = LEVEL_S * (np.argmax(over) if over.any() else len(over))
     third = max(len(held) // 3, 1)
-    fall_db = 20 * np.log10((held[:third].mean() + 1e-12) / (held[-third:].mean() + 1e-12))
-    slope = max(fall_db / (0.01 * (len(held) - third)), 1e-3)
-    decay = 20 * np.log10(peak / (SILENCE * peak)) / slope
-    return release, min(decay, 60.0)
+    fall_db = 20 * np.log10(held[:third].mean() / held[-third:].mean())
+    decay = DECAY_DB * LEVEL_S * (len(held) - third) / max(fall_db, 0.1)
+    return release, min(decay, LONGEST_DECAY_S)
 
 
 def train(notes: Notes, hop: int = 256) -> Templates:
