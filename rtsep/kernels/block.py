@@ -52,12 +52,14 @@ def read_stems(plan, state, position, low, high, stems):
 
 
 @njit(**OPTIONS)
-def start_activations(plan, state, count, total):
-    """Start each open row from the last frame's activation, but no lower than a thousandth of an equal share."""
+def start_activations(state, count):
+    """Start every open row, and the flat one, from an equal share.
+
+    A start from the last frame's activations costs 0.1 to 0.5 dB at equal updates on pieces that were not trained on.
+    """
     share = np.float32(1) / np.float32(count + 1)
-    for i in range(count):
+    for i in range(count + 1):
         state.h[i] = share
-    state.h[count] = share
 
 
 @njit(**OPTIONS)
@@ -87,7 +89,7 @@ def process_frame(plan, state, end):
             state.M[s, :] = np.float32(s == plan.stems - 1)
         keep_activations(plan, state, 0, total)
         return
-    start_activations(plan, state, count, total)
+    start_activations(state, count)
     update_activations(
         state.V, plan.W, state.open_row, count, plan.bins, plan.iterations, state.h, state.gradient, state.Q
     )

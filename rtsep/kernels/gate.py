@@ -66,7 +66,7 @@ def note_on(plan, state, sample, part, channel, pitch):
 def lift(voice, pedals, sample):
     """The keys of `voice` are up: it is held by a pedal, or it is released."""
     voice[PRESSES] = 0
-    if pedals[voice[CHANNEL], SUSTAIN] or voice[CAPTURED]:
+    if pedals[voice[PART], voice[CHANNEL], SUSTAIN] or voice[CAPTURED]:
         voice[STATUS] = HELD
     else:
         voice[STATUS], voice[OFF] = RELEASED, sample
@@ -84,34 +84,34 @@ def note_off(state, sample, part, channel, pitch):
 
 
 @njit(**OPTIONS)
-def release_held(state, sample, channel):
-    """Release what no pedal of `channel` holds any more."""
+def release_held(state, sample, part, channel):
+    """Release what no pedal of this part and channel holds any more."""
     for v in range(VOICES):
         voice = state.voices[v]
-        if voice[STATUS] == HELD and voice[CHANNEL] == channel:
+        if voice[STATUS] == HELD and voice[CHANNEL] == channel and voice[PART] == part:
             lift(voice, state.pedals, sample)
 
 
 @njit(**OPTIONS)
-def set_pedal(state, sample, channel, pedal, down):
+def set_pedal(state, sample, part, channel, pedal, down):
     """Sustain keeps every note whose key goes up; sostenuto keeps those whose keys are down when it is pressed."""
-    was_down = state.pedals[channel, pedal]
-    state.pedals[channel, pedal] = down
+    was_down = state.pedals[part, channel, pedal]
+    state.pedals[part, channel, pedal] = down
     if pedal == SOSTENUTO and down != was_down:
         for v in range(VOICES):
             voice = state.voices[v]
-            if voice[CHANNEL] == channel:
+            if voice[CHANNEL] == channel and voice[PART] == part:
                 voice[CAPTURED] = down and voice[STATUS] == KEY_DOWN
     if not down:
-        release_held(state, sample, channel)
+        release_held(state, sample, part, channel)
 
 
 @njit(**OPTIONS)
-def all_off(state, sample, channel, respect_pedals):
-    """Every key of `channel` up (controller 123), or every sound off whatever the pedals (120)."""
+def all_off(state, sample, part, channel, respect_pedals):
+    """Every key of this part and channel up (controller 123), or every sound off whatever the pedals (120)."""
     for v in range(VOICES):
         voice = state.voices[v]
-        if voice[CHANNEL] != channel:
+        if voice[CHANNEL] != channel or voice[PART] != part:
             continue
         if voice[STATUS] == KEY_DOWN and respect_pedals:
             lift(voice, state.pedals, sample)
@@ -120,19 +120,19 @@ def all_off(state, sample, channel, respect_pedals):
 
 
 @njit(**OPTIONS)
-def control(state, sample, channel, number, value):
+def control(state, sample, part, channel, number, value):
     """A controller: pedals (64, 66), all sound off (120), reset controllers (121), all notes off (123 to 127)."""
     if number == 64:
-        set_pedal(state, sample, channel, SUSTAIN, np.int64(value >= 64))
+        set_pedal(state, sample, part, channel, SUSTAIN, np.int64(value >= 64))
     elif number == 66:
-        set_pedal(state, sample, channel, SOSTENUTO, np.int64(value >= 64))
+        set_pedal(state, sample, part, channel, SOSTENUTO, np.int64(value >= 64))
     elif number == 120:
-        all_off(state, sample, channel, False)
+        all_off(state, sample, part, channel, False)
     elif number == 121:
-        set_pedal(state, sample, channel, SUSTAIN, np.int64(0))
-        set_pedal(state, sample, channel, SOSTENUTO, np.int64(0))
+        set_pedal(state, sample, part, channel, SUSTAIN, np.int64(0))
+        set_pedal(state, sample, part, channel, SOSTENUTO, np.int64(0))
     elif number >= 123:
-        all_off(state, sample, channel, True)
+        all_off(state, sample, part, channel, True)
 
 
 @njit(**OPTIONS)
@@ -146,7 +146,7 @@ def receive(plan, state, sample, part, status, data1, data2):
     elif kind in (0x80, 0x90):
         note_off(state, sample, part, channel, data1)
     elif kind == 0xB0:
-        control(state, sample, channel, data1, data2)
+        control(state, sample, part, channel, data1, data2)
 
 
 @njit(**OPTIONS)

@@ -88,7 +88,7 @@ class State(NamedTuple):
     h: np.ndarray  # float32 [open + 1], the flat residual row is the last open one
     gradient: np.ndarray  # float32 [open + 1]
     voices: np.ndarray  # int64 [VOICES, VOICE_FIELDS]
-    pedals: np.ndarray  # int64 [channel, 2], sustain and sostenuto
+    pedals: np.ndarray  # int64 [part, channel, 2], sustain and sostenuto
     marks: np.ndarray  # int64 [stem, pitch], frame that opened it last
     mixer: np.ndarray  # float32 [2 + stems], smoothed values
     counters: np.ndarray  # int64 [COUNTERS]
@@ -121,7 +121,7 @@ def state_at(address, plan):
         floats(r.V, (plan.stride,)), floats(r.Q, (plan.stride,)), floats(r.M, (plan.stems, plan.stride)),
         floats(r.H, (plan.stems, plan.rows)), integers(r.open_row, (limit,)), integers(r.open_stem, (limit,)),
         floats(r.h, (limit + 1,)), floats(r.gradient, (limit + 1,)), integers(r.voices, (VOICES, 9)),
-        integers(r.pedals, (CHANNELS, 2)), integers(r.marks, (plan.stems, PITCHES)), floats(r.mixer, (2 + plan.stems,)),
+        integers(r.pedals, (PARTS, CHANNELS, 2)), integers(r.marks, (plan.stems, PITCHES)), floats(r.mixer, (2 + plan.stems,)),
         integers(r.counters, (COUNTERS,)), integers(r.position, (2,)),
     )
 
@@ -145,7 +145,7 @@ def state_arrays(window_size, overlap, bins, stride, channels, stems, rows, open
         "h": np.zeros(open_limit + 1, f),
         "gradient": np.zeros(open_limit + 1, f),
         "voices": np.zeros((VOICES, 9), i),
-        "pedals": np.zeros((CHANNELS, 2), i),
+        "pedals": np.zeros((PARTS, CHANNELS, 2), i),
         "marks": np.zeros((stems, PITCHES), i),
         "mixer": np.zeros(2 + stems, f),
         "counters": np.zeros(COUNTERS, i),
