@@ -1,0 +1,39 @@
+"""rtsep: real-time, MIDI-informed audio source separation.
+
+| room | |
+| --- | --- |
+| cli, params, errors | the commands; every knob, declared once; the one error that a user can mend |
+| notes, messages, routing | MIDI files and bytes to events; which stem a note belongs to |
+| files, headers, results | sound files in; result folders that appear whole or not at all |
+| preset, library, windows | an instrument's templates in a file; where presets lie; windows and latencies |
+| design, engine | preset + routing + parameters -> Plan; `Separator`: blocks and events -> stems |
+| kernels/ | the compiled numerics, behind one entry |
+| training/ | isolated notes -> templates |
+| hosts/ | who calls the engine: render, demo |
+| measure, picture, report | SDR and oracle masks; what a person sees of a run |
+"""
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any
+
+__version__ = version("rtsep")
+_HOMES = {
+    "RtsepError": "errors",
+    "EVENT": "notes",
+    "read_midi": "notes",
+    "by_track": "routing",
+    "by_channel": "routing",
+    "by_split": "routing",
+    "load_preset": "preset",
+    "find_preset": "library",
+    "Separator": "engine",
+}
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    """Public names are imported when they are first used: `import rtsep` costs nothing."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'rtsep' has no attribute {name!r}")
+    return getattr(import_module(f"rtsep.{_HOMES[name]}"), name)

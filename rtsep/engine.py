@@ -8,25 +8,25 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from rtsep.design import Plan, design
 from rtsep.errors import RtsepError
 from rtsep.kernels import block as kernel
 from rtsep.kernels import memory
 from rtsep.kernels.memory import EVENT, GAINS, PITCHES
-from rtsep.params import Value, defaults, param_of, parse_params
+from rtsep.params import Value, param_of, parse_params
 from rtsep.preset import Preset
 from rtsep.routing import Routing
-from rtsep.windows import Framing, choose_framing, map_templates, window_pair
+from rtsep.windows import Framing
 
-SIMD = 16  # floats
 SILENT_DB = -120.0
-SMOOTHING_S = 0.005  # time constant of the mixer: a change is heard whole after 20 ms, without a click
 
 Floats = npt.NDArray[np.float32]
-_entry = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(kernel.entry.address)  # ctypes lets go of the interpreter's lock
+_entry = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(cast(int, kernel.entry.address))  # ctypes lets go of the interpreter's lock
 
 
 @dataclass(frozen=True)
@@ -49,79 +49,6 @@ class Output:
 
     stems: Floats
     mix: Floats
-
-
-class Plan:
-    """What `design` decided, as arrays and as the record that compiled code reads. Immutable once made."""
-
-    def __init__(self, framing: Framing, channels: int, stems: int, values: Mapping[str, float | npt.NDArray[np.generic]]):
-        self.framing = framing
-        self.channels = channels
-        self.stems = stems
-        self.values = dict(values)
-        self.record = memory.record(memory.PLAN, self.values)
-
-
-def _padded(W: Floats, stride: int) -> Floats:
-    result = np.zeros((W.shape[0], stride), np.float32)
-    result[:, : W.shape[1]] = W
-    return result
-
-
-def _rows_of_pitches(pitches: npt.NDArray[np.int16]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """First row and number of rows of every pitch; `pitches` ascends."""
-    every = np.arange(PITCHES)
-    first = np.searchsorted(pitches, every, "left")
-    return first.astype(np.int64), (np.searchsorted(pitches, every, "right") - first).astype(np.int64)
-
-
-def _samples(seconds: npt.NDArray[np.float64], sample_rate: float) -> npt.NDArray[np.int64]:
-    return np.round(seconds * sample_rate).astype(np.int64)
-
-
-def design(
-    preset: Preset, routing: Routing, params: Mapping[str, Value], sample_rate: float, channels: int
-) -> Plan:
-    """Everything that can be worked out before the first sample. Allocates; control thread only. RtsepError if the
-    parameters do not fit together or the preset cannot serve this rate and window."""
-    values = {**defaults(), **preset.defaults, **params}
-    framing = choose_framing(str(values["mode"]), sample_rate, int(values["window_samples"]),
-                             int(values["latency_samples"]), int(values["hop_samples"]))
-    W = map_templates(preset.W, preset.sample_rate, preset.window_size, sample_rate, framing.window_size)
-    usable = W.any(axis=1)
-    W, pitches = W[usable], preset.row_pitch[usable]
-    bins = framing.window_size // 2 + 1
-    stride = -(-bins // SIMD) * SIMD
-    analysis, synthesis = window_pair(framing)
-    first, count = _rows_of_pitches(pitches)
-    release_s = np.clip(preset.release_s.astype(float), float(values["release_min_ms"]) / 1000,
-                        float(values["release_max_ms"]) / 1000)
-    decay_s = np.minimum(preset.decay_s.astype(float), float(values["decay_max_s"]))
-    gated = bool(values["gate"])
-    return Plan(framing, channels, len(routing.names) + 1, {
-        "window_size": framing.window_size,
-        "overlap": framing.overlap,
-        "hop": framing.hop,
-        "bins": bins,
-        "stride": stride,
-        "channels": channels,
-        "stems": len(routing.names) + 1,
-        "rows": W.shape[0],
-        "open_limit": int(values["max_open_rows"]) if gated else W.shape[0],
-        "gated": int(gated),
-        "iterations": int(values["iterations"]),
-        "power_halves": round(2 * float(values["mask_power"])),
-        "mixer_smoothing": 1 - np.exp(-1 / (SMOOTHING_S * sample_rate)),
-        "analysis_window": analysis.astype(np.float32),
-        "synthesis_window": synthesis.astype(np.float32),
-        "W": _padded(W, stride),
-        "first_row": first,
-        "row_count": count,
-        "release": _samples(release_s, sample_rate),
-        "decay": _samples(decay_s, sample_rate),
-        "route": np.ascontiguousarray(routing.table, np.int8),
-        "axes": np.zeros(1, np.int64),
-    })
 
 
 class Separator:
@@ -147,11 +74,7 @@ class Separator:
     def prepare(self, sample_rate: float, channels: int, max_block: int) -> None:
         """Design for `sample_rate` Hz, `channels` and blocks of up to `max_block` samples, and reset. Allocates."""
         plan = design(self.preset, self.routing, self._params, sample_rate, channels)
-        size = plan.values
-        self._state = memory.state_arrays(
-            *(int(size[name]) for name in ("window_size", "overlap", "bins", "stride")), channels, plan.stems,
-            int(size["rows"]), int(size["open_limit"]),
-        )
+        self._state: dict[str, Any] = memory.state_arrays(plan.values)
         ring = {"ring_size": self._state["ring"].shape[1]}
         self._state_record = memory.record(memory.STATE, {**ring, **self._state})
         self._input = np.zeros((channels, max_block), np.float32)
@@ -183,14 +106,20 @@ class Separator:
         if self._plan is not None:
             self._set_targets()
 
-    def _value(self, name: str) -> Value:
+    def value(self, name: str) -> Value:
+        """What parameter `name` is now: as given, else the preset's default, else its own."""
         return self._params.get(name, self.preset.defaults.get(name, param_of(name).default))
 
     def _set_targets(self) -> None:
-        self._targets[:GAINS] = float(self._value("wet")), float(self._value("bypass"))
+        self._targets[:GAINS] = float(self.value("wet")), float(self.value("bypass"))
         for i, stem in enumerate(self.stem_names):
-            level = float(self._value(f"gain_db.{stem}"))
+            level = float(self.value(f"gain_db.{stem}"))
             self._targets[GAINS + i] = 0 if level <= SILENT_DB else 10 ** (level / 20)
+
+    @property
+    def params(self) -> Mapping[str, Value]:
+        """The parameters that were given; the others have the preset's or their own defaults."""
+        return self._params
 
     @property
     def framing(self) -> Framing:
@@ -240,12 +169,19 @@ class Separator:
     @property
     def activations(self) -> Floats:
         """The last frame's activations as magnitudes, float32 [stem, row]; rows that are not open are 0. A view."""
-        return self._state["H"]
+        H: Floats = self._state["H"]
+        return H
+
+    @property
+    def row_pitch(self) -> npt.NDArray[np.int64]:
+        """MIDI pitch of every row in use, int64 [row]."""
+        return np.repeat(np.arange(PITCHES), self._prepared().values["row_count"])
 
     @property
     def masks(self) -> Floats:
         """The last frame's masks, float32 [stem, bin]; they sum to 1. A view."""
-        return self._state["M"][:, : self.framing.window_size // 2 + 1]
+        M: Floats = self._state["M"][:, : self.framing.window_size // 2 + 1]
+        return M
 
     @property
     def open_count(self) -> int:

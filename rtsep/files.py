@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from rtsep.errors import RtsepError
 from rtsep.headers import check_file
 from rtsep.results import Given, Results, atomic_write, sync, write_error
-from rtsep.wav import SAMPLE_BYTES, WavFile, encode
 
 __all__ = ["SoundReader", "StemWriter", "atomic_write", "open_sound", "read_sound"]
 
 LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000
 MOST_CHANNELS = 64
 MOST_FLAC_CHANNELS = 8
+MOST_WAV_BYTES = 2**32 - 2**20  # sizes in plain WAV have 32 bits; the rest is for its header
+SAMPLES = {"16": ("PCM_16", 2), "24": ("PCM_24", 3), "float": ("FLOAT", 4)}  # the encoder's name, bytes
 READ_FRAMES = 65_536
 UNKNOWN_FRAMES = 2**62  # the decoder's length of a stream that tells none is about 2**63
 
@@ -128,38 +129,33 @@ def _check_shape(path: Given, sound: SoundReader) -> None:
 class StemWriter:
     """Sound files of one rate and length, written block by block into a folder where they appear all together.
 
-    folder: made if missing. names: one per stem, without ending. format: wav (RF64 above 4 GB) or flac. bits: 16, 24 or
-    float; by default float for wav and 24 for flac, which has no float. overwrite: replace files of the same names.
-    protect: input files, which no result may replace. extras: names that `add_file` will bring, so that one that is in
-    the way is refused now. Leaving its `with` without `commit` leaves nothing behind. Thread: control.
+    folder: made if missing. names: one per stem, without ending. format: wav or flac. bits: 16, 24 or float; by default
+    float for wav and 24 for flac, which has no float. overwrite: replace files of the same names. protect: input files,
+    which no result may replace. extras: names that `add_file` will bring, so that one that is in the way is refused
+    now. frames: the expected length; if it needs more than 4 GB, wav is RF64, which has no such limit.
+    Leaving its `with` without `commit` leaves nothing behind. Thread: control.
 
     RtsepError: unknown or impossible format, more than 8 channels in flac, the folder cannot be written or is a file,
-    results are there already, a result would replace an input; from `write`, `add_file`, `commit`: the disk is full.
+    results are there already, a result would replace an input; from `write`, `add_file`, `commit`: the disk is full,
+    or a wav passes 4 GB unexpectedly.
 
     files: the file names, in the order of `names`. clipped_samples: how many did not fit into integers.
     """
 
     def __init__(
-        self,
-        folder: Given,
-        names: Sequence[str],
-        sample_rate: int,
-        channels: int,
-        format: str = "wav",
-        bits: str | None = None,
-        overwrite: bool = False,
-        protect: Sequence[Given] = (),
-        extras: Sequence[str] = ("report.json",),
-    ) -> None:
+        self, folder: Given, names: Sequence[str], sample_rate: int, channels: int, format: str = "wav",
+        bits: str | None = None, overwrite: bool = False, protect: Sequence[Given] = (),
+        extras: Sequence[str] = ("report.json",), frames: int | None = None,
+    ) -> None:  # fmt: skip
         self._bits = _check_format(format, bits, channels)
         self.files = tuple(f"{name}.{format}" for name in names)
         self.clipped_samples = 0
-        self._sinks: list[WavFile | _FlacFile] = []
+        self._sinks: list[_SoundSink] = []
         self._results = Results(folder, (*self.files, *extras), overwrite, protect)
-        open_file: type[WavFile | _FlacFile] = _FlacFile if format == "flac" else WavFile
         for name in self.files:
             with self._failing():
-                self._sinks.append(open_file(self._results.new(name), sample_rate, channels, self._bits))
+                path = self._results.new(name)
+                self._sinks.append(_SoundSink(path, sample_rate, channels, format, self._bits, frames or 0))
 
     def __enter__(self) -> StemWriter:
         return self
@@ -172,7 +168,7 @@ class StemWriter:
         if self._bits != "float":
             self.clipped_samples += int(np.count_nonzero(np.abs(block) > 1))
         with self._failing():
-            self._sinks[stem].write(encode(block, self._bits))
+            self._sinks[stem].write(block)
 
     def add_file(self, name: str, content: bytes | str) -> None:
         """Another file (a report, a picture) that appears together with the stems; text becomes UTF-8."""
@@ -206,8 +202,8 @@ def _check_format(format: str, bits: str | None, channels: int) -> str:
     if format not in ("wav", "flac"):
         raise RtsepError(f"format {format!r}: allowed are wav and flac")
     bits = bits or ("24" if format == "flac" else "float")
-    if bits not in SAMPLE_BYTES:
-        raise RtsepError(f"bits {bits!r}: allowed are {', '.join(SAMPLE_BYTES)}")
+    if bits not in SAMPLES:
+        raise RtsepError(f"bits {bits!r}: allowed are {', '.join(SAMPLES)}")
     if format == "flac" and bits == "float":
         raise RtsepError("flac has no float samples: choose 16 or 24 bits, or wav")
     if format == "flac" and channels > MOST_FLAC_CHANNELS:
@@ -215,20 +211,28 @@ def _check_format(format: str, bits: str | None, channels: int) -> str:
     return bits
 
 
-class _FlacFile:
-    """A FLAC file that grows, with the methods of WavFile."""
+class _SoundSink:
+    """A sound file that grows; `close` makes sure that all of it is on the disk. Errors are OSError."""
 
-    def __init__(self, path: Path, sample_rate: int, channels: int, bits: str) -> None:
-        self._path, self._shift = path, 8 if bits == "24" else 0  # the encoder takes the upper 24 bits
-        self._frames = 0
+    def __init__(self, path: Path, sample_rate: int, channels: int, format: str, bits: str, expected: int) -> None:
+        subtype, sample_bytes = SAMPLES[bits]
+        self._path, self._frames = path, 0
+        self._scale = None if bits == "float" else np.float32(2 ** (int(bits) - 1))
+        self._limit = MOST_WAV_BYTES // (channels * sample_bytes) if format == "wav" else None
+        if self._limit is not None and expected > self._limit:
+            format, self._limit = "rf64", None
         path.touch(exist_ok=False)  # says why, if it cannot be
         with _encoding():
-            self._sound = soundfile.SoundFile(_name(path), "w", sample_rate, channels, f"PCM_{bits}", format="FLAC")
+            self._sound = soundfile.SoundFile(_name(path), "w", sample_rate, channels, subtype, format=format)
 
-    def write(self, samples: NDArray[Any]) -> None:
+    def write(self, block: NDArray[np.float32]) -> None:
+        self._frames += block.shape[1]
+        if self._limit is not None and self._frames > self._limit:
+            raise RtsepError("a stem passes 4 GB, which a WAV whose length was not known cannot: choose flac")
+        if self._scale:  # the encoder of WAV cuts what lies between two integers off
+            block = np.rint(block * self._scale) / self._scale
         with _encoding():
-            self._sound.write(samples << self._shift)
-        self._frames += len(samples)
+            self._sound.write(block.T)
 
     def close(self) -> None:
         self.discard()

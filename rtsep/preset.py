@@ -17,17 +17,14 @@ from __future__ import annotations
 import io
 import json
 import math
-import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from platformdirs import user_data_path
 
 from rtsep.errors import RtsepError
 from rtsep.files import atomic_write
@@ -105,18 +102,18 @@ def load_preset(path: Path) -> Preset:
     """The preset in file `path`. RtsepError if it is no preset, damaged, too large, or of a later version."""
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise _Damaged(f"larger than {MOST_BYTES >> 20} MB")
+            raise _DamagedError(f"larger than {MOST_BYTES >> 20} MB")
         arrays = _read_arrays(path)
         return _checked(path.stem, arrays)
     except FileNotFoundError:
         raise RtsepError(f"{path}: there is no such preset file") from None
-    except (_Damaged, OSError, zipfile.BadZipFile, EOFError, ValueError, KeyError, TypeError, RuntimeError,
+    except (_DamagedError, OSError, zipfile.BadZipFile, EOFError, ValueError, KeyError, TypeError, RuntimeError,
             NotImplementedError, MemoryError, RecursionError) as error:
         reason = str(error) or type(error).__name__
         raise RtsepError(f"{path}: not a usable preset ({reason}); get it again or choose another") from None
 
 
-class _Damaged(Exception):
+class _DamagedError(Exception):
     """Why a file is no preset."""
 
 
@@ -125,7 +122,7 @@ def _read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
     with zipfile.ZipFile(path) as archive:
         members = archive.infolist()
         if len(members) > 64 or sum(member.file_size for member in members) > MOST_BYTES:
-            raise _Damaged(f"unpacks to more than {MOST_BYTES >> 20} MB")
+            raise _DamagedError(f"unpacks to more than {MOST_BYTES >> 20} MB")
         arrays = {}
         for member in members:
             if member.filename.endswith(".npy"):
@@ -138,12 +135,12 @@ def _read_array(data: bytes) -> npt.NDArray[Any]:
     stream = io.BytesIO(data)
     version = np.lib.format.read_magic(stream)
     if version != (1, 0):
-        raise _Damaged(f"array format {version}")
+        raise _DamagedError(f"array format {version}")
     shape, _fortran, dtype = np.lib.format.read_array_header_1_0(stream)
     if dtype.hasobject:
-        raise _Damaged("it holds pickled objects, which are never loaded")
+        raise _DamagedError("it holds pickled objects, which are never loaded")
     if math.prod(shape) * dtype.itemsize != len(data) - stream.tell():
-        raise _Damaged("an array is cut off")
+        raise _DamagedError("an array is cut off")
     stream.seek(0)
     array: npt.NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
     return array
@@ -151,14 +148,14 @@ def _read_array(data: bytes) -> npt.NDArray[Any]:
 
 def _need(condition: object, reason: str) -> None:
     if not condition:
-        raise _Damaged(reason)
+        raise _DamagedError(reason)
 
 
 def _read_meta(array: npt.NDArray[Any]) -> dict[str, Any]:
-    meta = json.loads(array.astype(np.uint8).tobytes().decode())
+    meta: dict[str, Any] = json.loads(array.astype(np.uint8).tobytes().decode())
     _need(isinstance(meta, dict) and isinstance(meta.get("format_version"), int), "no format version")
     if meta["format_version"] > FORMAT_VERSION:
-        raise _Damaged(f"format version {meta['format_version']}; this rtsep reads up to {FORMAT_VERSION}: update rtsep")
+        raise _DamagedError(f"format version {meta['format_version']}; this rtsep reads up to {FORMAT_VERSION}: update rtsep")
     for name in _META_FIELDS:
         _need(name in meta, f"no {name}")
     return meta
@@ -227,31 +224,4 @@ def _checked_defaults(defaults: object) -> dict[str, Value]:
     try:
         return parse_params(defaults)
     except RtsepError as error:
-        raise _Damaged(f"defaults: {error}") from None
-
-
-def bundled_presets() -> list[Path]:
-    """The presets that come with rtsep."""
-    folder = Path(str(resources.files("rtsep_presets")))
-    return sorted(folder.glob("*.npz"))
-
-
-def user_presets() -> list[Path]:
-    """The presets in the user's own folder."""
-    return sorted(user_folder().glob("*.npz"))
-
-
-def user_folder() -> Path:
-    """Where the user's own presets lie (the folder need not exist)."""
-    return user_data_path("rtsep", appauthor=False) / "presets"
-
-
-def find_preset(name: str) -> Path:
-    """The file of preset `name`: a path to a file, one of the user's own presets, or a bundled one."""
-    if name.endswith(".npz") or os.sep in name or "/" in name:
-        return Path(name)
-    known = {path.stem: path for path in [*bundled_presets(), *user_presets()]}
-    if name not in known:
-        raise RtsepError(f"no preset is called {name!r}; there are: {', '.join(sorted(known)) or 'none'}; "
-                         "or give the path of a preset file")
-    return known[name]
+        raise _DamagedError(f"defaults: {error}") from None

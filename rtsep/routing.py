@@ -66,6 +66,11 @@ def by_split(score: Score | None = None, split_pitch: int = 60) -> Routing:
     return Routing(("low", "high"), table)
 
 
+def everything(name: str) -> Routing:
+    """One stem for all notes, called like `name`: for sound without a score."""
+    return Routing(stem_names([name]), np.zeros_like(_nothing()))
+
+
 def stem_name(raw: str) -> str:
     """The file name that a track's name gives: lower case, "_" for all but a-z0-9, at most 64 characters.
 

@@ -119,7 +119,7 @@ def map_templates(
     if old > 2 * new * (1 + 1e-9):
         raise RtsepError(f"the preset's bins are {old:.1f} Hz wide; a window of {to_window} samples at {to_rate:g} Hz "
                          f"needs {2 * new:.1f} Hz or less: choose a smaller window or another preset")
-    edges = (np.arange(to_window // 2 + 2) - 0.5) * new
+    edges = np.asarray((np.arange(to_window // 2 + 2) - 0.5) * new, np.float64)
     mapped = np.diff(_covered(edges, W.astype(np.float64), old), axis=1)
     kept = mapped.sum(axis=1, keepdims=True)
     usable = kept > 0.1

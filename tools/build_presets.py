@@ -15,7 +15,7 @@ from rtsep.training.isolated import Notes, train
 
 MADE_BY = "python tools/build_presets.py"
 SALAMANDER = {
-    "source": "Salamander Grand Piano V3 (Yamaha C5), npm packages @audio-samples/piano-velocity7 and -velocity12, 1.0.5",
+    "source": "Salamander Grand Piano V3, npm packages @audio-samples/piano-velocity7 and -velocity12, version 1.0.5",
     "licence": "CC BY 3.0",
     "attribution": "Alexander Holm",
     "made_by": MADE_BY,
@@ -43,7 +43,9 @@ def stack(name: str, title: str, presets: list[Preset]) -> Preset:
     pitches = np.concatenate([preset.row_pitch for preset in presets])
     order = np.argsort(pitches, kind="stable")
     roles = [role for preset in presets for role in preset.row_role]
-    provenance = {key: "; ".join(dict.fromkeys(preset.provenance[key] for preset in presets)) for key in first.provenance}
+    provenance = {
+        key: "; ".join(dict.fromkeys(preset.provenance[key] for preset in presets)) for key in first.provenance
+    }
     return Preset(
         name, title, first.sample_rate, first.window_size, first.overlap,
         np.concatenate([preset.W for preset in presets])[order], pitches[order], tuple(roles[i] for i in order),

@@ -90,12 +90,10 @@ def process_frame(plan, state, end):
         keep_activations(plan, state, 0, total)
         return
     start_activations(state, count)
-    update_activations(
-        state.V, plan.W, state.open_row, count, plan.bins, plan.iterations, state.h, state.gradient, state.Q
-    )
+    rows = state.open_row[:count]
+    update_activations(state.V, plan.W, rows, plan.bins, plan.iterations, state.h, state.gradient, state.Q)
     soft_masks(
-        plan.W, state.open_row, state.open_stem, count, state.h, plan.stems, plan.bins, plan.power_halves,
-        state.M, state.Q,
+        plan.W, rows, state.open_stem, state.h, plan.stems, plan.bins, plan.power_halves, state.M, state.Q
     )
     stem = -1
     for i in range(count):

@@ -37,12 +37,13 @@ def raise_models(M, stems, bins, halves, peak):
 
 
 @njit(**OPTIONS)
-def soft_masks(W, rows, stem_of, count, h, stems, bins, halves, M, scratch):
+def soft_masks(W, rows, stem_of, h, stems, bins, halves, M, scratch):
     """Fill the masks M [stem, bin] from each stem's model h W; the residual (last stem) is the flat row h[count].
 
     M[s] = model[s]**p / sum over stems of model**p, p = halves / 2. Rows of one stem are neighbours in `rows`.
     `scratch` [stride] is overwritten.
     """
+    count = rows.shape[0]
     flat = max(h[count], np.float32(1e-9)) / np.float32(bins)
     for s in range(stems):
         M[s, :bins] = 0
@@ -52,7 +53,7 @@ def soft_masks(W, rows, stem_of, count, h, stems, bins, halves, M, scratch):
         last = first + 1
         while last < count and stem_of[last] == stem_of[first]:
             last += 1
-        add_rows(W, rows[first:last], h[first:last], last - first, 0, bins, M[stem_of[first]])
+        add_rows(W, rows[first:last], h[first:last], M[stem_of[first], :bins])
         first = last
     peak = scratch
     for k in range(bins):

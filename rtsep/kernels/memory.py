@@ -126,8 +126,10 @@ def state_at(address, plan):
     )
 
 
-def state_arrays(window_size, overlap, bins, stride, channels, stems, rows, open_limit):
-    """Zeroed arrays of a `State`, by name. `position` and `counters` are read by the control side."""
+def state_arrays(plan):
+    """Zeroed arrays of a `State`, by name, in the sizes of `plan` (a plan's values by name)."""
+    names = ("window_size", "overlap", "bins", "stride", "channels", "stems", "rows", "open_limit")
+    window_size, overlap, bins, stride, channels, stems, rows, open_limit = (plan[name] for name in names)
     ring_size = 2 * window_size
     f, i = np.float32, np.int64
     return {

@@ -11,15 +11,27 @@ from rtsep.kernels.native import OPTIONS
 
 
 @njit(**OPTIONS)
+def multiply(a, b, result):
+    """result = a * b"""
+    for i in range(result.shape[0]):
+        result[i] = a[i] * b[i]
+
+
+@njit(**OPTIONS)
+def add_product(a, b, result):
+    """result += a * b"""
+    for i in range(result.shape[0]):
+        result[i] += a[i] * b[i]
+
+
+@njit(**OPTIONS)
 def window_frame(ring, ring_size, end, window, frame):
     """Fill `frame` [window_size] with the samples before `end` of the `ring` [ring_size], times `window`."""
     size = frame.shape[0]
     begin = (end - size) & (ring_size - 1)
-    until_wrap = min(size, ring_size - begin)
-    for i in range(until_wrap):
-        frame[i] = ring[begin + i] * window[i]
-    for i in range(until_wrap, size):
-        frame[i] = ring[begin + i - ring_size] * window[i]
+    first = min(size, ring_size - begin)
+    multiply(ring[begin : begin + first], window[:first], frame[:first])
+    multiply(ring[: size - first], window[first:], frame[first:])
 
 
 @njit(**OPTIONS)
@@ -58,15 +70,14 @@ def synthesise(plan, state, stem, end):
     mask, Y, frame = state.M[stem], state.Y, state.frame
     window = plan.synthesis_window
     size = plan.overlap
-    tail = plan.window_size - size
+    tail = frame[plan.window_size - size :]
     begin = end & (size - 1)
+    first = size - begin
     for c in range(plan.channels):
         X = state.X[c]
         for k in range(plan.bins):
             Y[k] = X[k] * mask[k]
         c2r(Y, frame, plan.axes, False, 1.0 / plan.window_size, 1)
         out = state.overlap_add[stem, c]
-        for i in range(size - begin):
-            out[begin + i] += frame[tail + i] * window[i]
-        for i in range(size - begin, size):
-            out[begin + i - size] += frame[tail + i] * window[i]
+        add_product(tail[:first], window[:first], out[begin:])
+        add_product(tail[first:], window[first:], out[:begin])

@@ -35,7 +35,7 @@ class Notes:
 
 @dataclass(frozen=True)
 class Templates:
-    """What training gives: W float32 [row, bin] (rows sum to 1), pitch and role of each row, release and decay [128]."""
+    """What training gives: W float32 [row, bin], rows sum to 1; pitch and role of each row; release and decay [128]."""
 
     framing: Framing
     W: npt.NDArray[np.float32]
@@ -116,7 +116,7 @@ def train(notes: Notes, hop: int = 256) -> Templates:
         which = np.flatnonzero(notes.pitch == pitch)
         ends, age_s = _frames_of(notes, which, hop)
         W.append(pitch_templates(magnitudes(notes.sound, ends, window), age_s))
-        times = np.array([release_and_decay(notes, i, next_onset[i]) for i in which])
+        times = np.array([release_and_decay(notes, int(i), next_onset[i]) for i in which])
         release[pitch], decay[pitch] = times.max(axis=0)
     return Templates(
         framing, np.concatenate(W).astype(np.float32), np.repeat(pitches, len(ROLES)).astype(np.int16),

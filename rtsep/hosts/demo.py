@@ -1,0 +1,67 @@
+"""The main job with nothing attached: the bundled piano clip and its notes through the engine, judged by its true stems."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tempfile
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rtsep.files import atomic_write, read_sound
+from rtsep.hosts.render import Job, render
+from rtsep.measure import oracle_stems, sdr_db
+from rtsep.notes import read_midi
+from rtsep.routing import by_track
+from rtsep.windows import choose_framing
+
+PRESETS = {"piano": "knows this instrument", "gm-piano": "has never heard this instrument"}
+Floats = npt.NDArray[np.float32]
+
+
+def clip_folder() -> Path:
+    """Where the bundled clip lies: mix.flac, a FLAC for each true stem, demo.mid, stems.json (file -> track)."""
+    return Path(str(resources.files("rtsep_presets"))) / "demo"
+
+
+def _truths(folder: Path) -> dict[str, Floats]:
+    """The true stems, float32 [sample], by the names that rendering gives them."""
+    names = dict(zip(read_midi(folder / "demo.mid").track_names, by_track(read_midi(folder / "demo.mid")).names, strict=True))
+    stems = json.loads((folder / "stems.json").read_text())
+    return {names[track]: read_sound(folder / f"{file}.flac")[0][0] for file, track in stems.items()}
+
+
+def _score(folder: Path, report: dict[str, Any], truths: dict[str, Floats]) -> dict[str, float]:
+    """SDR in dB of the files that were written, by stem."""
+    files = {stem["name"]: stem["file"] for stem in report["stems"]}
+    return {name: sdr_db(read_sound(folder / files[name])[0][0], truth) for name, truth in truths.items()}
+
+
+def demo(out: Path, overwrite: bool, progress: Callable[[str, int, int], None]) -> dict[str, Any]:
+    """Render the clip into `out` with the first preset and aside with the others; gives the report, with `sdr_db`."""
+    clip = clip_folder()
+    truths = _truths(clip)
+    mix, rate = read_sound(clip / "mix.flac")
+    first, *others = PRESETS
+    job = Job(clip / "mix.flac", out, clip / "demo.mid", first, overwrite=overwrite, picture=True)
+    report = render(job, lambda done, total: progress(first, done, total))
+    results = {"mix (nothing done)": {name: sdr_db(mix[0], truth) for name, truth in truths.items()}}
+    results[f"{first}: {PRESETS[first]}"] = _score(out, report, truths)
+    for name in others:
+        with tempfile.TemporaryDirectory() as aside:
+            other = dataclasses.replace(job, out=Path(aside) / "stems", preset=name, picture=False)
+            told = render(other, lambda done, total, name=name: progress(name, done, total))  # type: ignore[misc]
+            results[f"{name}: {PRESETS[name]}"] = _score(other.out, told, truths)
+    framing = choose_framing("live", rate)
+    oracle = oracle_stems(np.stack(list(truths.values())), framing)
+    results["oracle mask (best possible)"] = {
+        name: sdr_db(stem, truth) for (name, truth), stem in zip(truths.items(), oracle, strict=True)
+    }
+    report["sdr_db"] = {system: {stem: round(db, 2) for stem, db in row.items()} for system, row in results.items()}
+    atomic_write(out / "report.json", (json.dumps(report, indent=2) + "\n").encode())
+    return report

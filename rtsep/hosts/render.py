@@ -1,0 +1,183 @@
+"""Offline rendering: a sound file and its MIDI through the streaming engine, block by block, into stems.
+
+Memory stays bounded however long the sound is; the engine's latency is taken out of the files.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rtsep.engine import Output, Separator
+from rtsep.errors import RtsepError
+from rtsep.files import SoundReader, StemWriter, open_sound
+from rtsep.library import find_preset
+from rtsep.notes import Score, read_midi
+from rtsep.params import Value, parse_params
+from rtsep.picture import Trace, draw
+from rtsep.preset import Preset, load_preset
+from rtsep.report import Clock, collect_warnings, make_report
+from rtsep.routing import Routing, by_channel, by_split, by_track, everything
+
+MIXER = ("wet", "bypass", "gain_db")
+LARGEST_BLOCK = 65536
+WRITE_SAMPLES = 32768  # per channel and write
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to render, and how: the options of `rtsep render`."""
+
+    mix: Path
+    out: Path
+    midi: Path | None = None
+    preset: str = "piano"
+    by: str = "track"
+    split_pitch: int = 60
+    params: Mapping[str, Value] = field(default_factory=dict)
+    block: int | None = None  # None: one hop
+    format: str = "wav"
+    bits: str | None = None
+    overwrite: bool = False
+    picture: bool = False
+
+
+def route(job: Job, score: Score | None, preset: Preset) -> Routing:
+    """Which stem each note belongs to; without MIDI the whole preset is one stem, or two at the split."""
+    if job.by == "split":
+        return by_split(score, job.split_pitch)
+    if score is None:
+        if job.by == "channel":
+            raise RtsepError("--by channel needs the notes: give --midi FILE, or use --by split")
+        return everything(preset.name)
+    return by_channel(score) if job.by == "channel" else by_track(score)
+
+
+def outputs(
+    sound: SoundReader, separator: Separator, score: Score | None, block: int, clock: Clock
+) -> Iterator[Output]:
+    """Process the whole sound and `latency` zeros after it; gives what comes out, block by block."""
+    events = None if score is None else score.events(sound.sample_rate)
+    starts = None if events is None else events["sample"].tolist()
+    position = used = 0
+    for piece in _pieces(sound, separator.latency, block):
+        due = None
+        if events is not None and starts is not None:
+            first, end = used, position + piece.shape[1]
+            while used < len(starts) and starts[used] < end:
+                used += 1
+            due = events[first:used].copy()
+            due["sample"] -= position
+        with clock.block(position, piece.shape[1]):
+            output = separator.process(piece, due)
+        position += piece.shape[1]
+        yield output
+
+
+class _Collected:
+    """Output on its way into files: many small blocks become few large writes; the latency is dropped."""
+
+    def __init__(self, writer: StemWriter, separator: Separator, mixdown: bool) -> None:
+        self.written = 0
+        self._writer = writer
+        self._skip = separator.latency
+        self._mixdown = mixdown
+        self._stems: list[npt.NDArray[np.float32]] = []
+        self._mix: list[npt.NDArray[np.float32]] = []
+        self._pending = 0
+
+    def add(self, output: Output) -> bool:
+        """Keep a block of output; whether that made it write."""
+        skip = min(self._skip, output.mix.shape[1])
+        self._skip -= skip
+        self._stems.append(output.stems[:, :, skip:].copy())
+        self._mix.append(output.mix[:, skip:].copy())
+        self._pending += output.mix.shape[1] - skip
+        if self._pending < WRITE_SAMPLES:
+            return False
+        self.flush()
+        return True
+
+    def flush(self) -> None:
+        """Write what is pending."""
+        if self._pending:
+            sounds = [*np.concatenate(self._stems, axis=2)]
+            if self._mixdown:
+                sounds.append(np.concatenate(self._mix, axis=1))
+            for index, sound in enumerate(sounds):
+                self._writer.write(index, sound)
+        self.written += self._pending
+        self._stems, self._mix, self._pending = [], [], 0
+
+
+def _pieces(sound: SoundReader, latency: int, block: int) -> Iterator[npt.NDArray[np.float32]]:
+    """The sound and `latency` zeros after it, `block` samples at a time, only the last one shorter."""
+    ahead = max(LARGEST_BLOCK // block, 1) * block
+    rest = np.zeros((sound.channels, 0), np.float32)
+    for chunk in chain(sound.blocks(ahead), [np.zeros((sound.channels, latency), np.float32)]):
+        rest = np.concatenate([rest, chunk], axis=1)
+        whole = rest.shape[1] // block * block
+        for begin in range(0, whole, block):
+            yield rest[:, begin : begin + block]
+        rest = rest[:, whole:]
+    if rest.shape[1]:
+        yield rest
+
+
+def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: None) -> dict[str, Any]:
+    """Render `job`; gives its report, which is also written as report.json. `progress(samples done, samples in all)`.
+
+    RtsepError for anything that the user can mend; then nothing is left behind.
+    """
+    params = parse_params(job.params)
+    if job.block is not None and not 1 <= job.block <= LARGEST_BLOCK:
+        raise RtsepError(f"--block {job.block}: allowed is 1 to {LARGEST_BLOCK} samples")
+    with open_sound(job.mix) as sound:
+        score = None if job.midi is None else read_midi(job.midi)
+        preset = load_preset(find_preset(job.preset))
+        if score is None:
+            params["gate"] = False
+        separator = Separator(preset, route(job, score, preset), params)
+        separator.prepare(sound.sample_rate, sound.channels, LARGEST_BLOCK)
+        return _render(job, sound, score, separator, progress)
+
+
+def _render(
+    job: Job, sound: SoundReader, score: Score | None, separator: Separator, progress: Callable[[int, int], None]
+) -> dict[str, Any]:
+    names = list(separator.stem_names)
+    mixdown = any(name.partition(".")[0] in MIXER for name in separator.params)
+    if mixdown:
+        names.append("mixdown")
+    extras = ("report.json", "picture.png") if job.picture else ("report.json",)
+    inputs = (job.mix,) if job.midi is None else (job.mix, job.midi)
+    clock = Clock(sound.sample_rate, separator.framing.hop)
+    trace = Trace(separator, sound.sample_rate, sound.frames) if job.picture else None
+    with StemWriter(job.out, names, sound.sample_rate, sound.channels, job.format, job.bits, job.overwrite,
+                    inputs, extras, sound.frames) as writer:
+        started = time.perf_counter()
+        collected = _Collected(writer, separator, mixdown)
+        for output in outputs(sound, separator, score, job.block or separator.framing.hop, clock):
+            if trace is not None:
+                trace.add(output)
+            if collected.add(output):
+                progress(collected.written, sound.frames)
+        collected.flush()
+        clock.total_s = time.perf_counter() - started
+        report = make_report(separator, sound, clock, dict(zip(names, writer.files, strict=True)))
+        report["clipped_samples"] = writer.clipped_samples
+        report["warnings"] = collect_warnings(report, separator, sound, score)
+        if trace is not None:
+            writer.add_file("picture.png", draw(trace, score, f"{job.mix.name}: {report['mode']}, "
+                                                f"{report['latency_ms']:.1f} ms, preset {separator.preset.name}"))
+        writer.add_file("report.json", json.dumps(report, indent=2) + "\n")
+        writer.commit()
+    return report

@@ -1,0 +1,38 @@
+"""Where presets lie: the bundled ones, the user's own, or any file."""
+
+from __future__ import annotations
+
+import os
+from importlib import resources
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+from rtsep.errors import RtsepError
+
+
+def bundled_presets() -> list[Path]:
+    """The presets that come with rtsep."""
+    folder = Path(str(resources.files("rtsep_presets")))
+    return sorted(folder.glob("*.npz"))
+
+
+def user_presets() -> list[Path]:
+    """The presets in the user's own folder."""
+    return sorted(user_folder().glob("*.npz"))
+
+
+def user_folder() -> Path:
+    """Where the user's own presets lie (the folder need not exist)."""
+    return user_data_path("rtsep", appauthor=False) / "presets"
+
+
+def find_preset(name: str) -> Path:
+    """The file of preset `name`: a path to a file, one of the user's own presets, or a bundled one."""
+    if name.endswith(".npz") or os.sep in name or "/" in name:
+        return Path(name)
+    known = {path.stem: path for path in [*bundled_presets(), *user_presets()]}
+    if name not in known:
+        raise RtsepError(f"no preset is called {name!r}; there are: {', '.join(sorted(known)) or 'none'}; "
+                         "or give the path of a preset file")
+    return known[name]

@@ -1,0 +1,102 @@
+"""What a run tells afterwards: report.json, its warnings, and the time that it took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from rtsep import __version__
+from rtsep.engine import Separator
+from rtsep.files import SoundReader
+from rtsep.notes import Score
+
+SHORTER_S = 2.0  # a sound may ring this long after its last note
+
+
+class Clock:
+    """Time of processing, hop by hop. `total_s` is set by the host: the whole run with reading and writing."""
+
+    def __init__(self, sample_rate: int, hop: int) -> None:
+        self.sample_rate = sample_rate
+        self.total_s = 0.0
+        self._hop = hop
+        self._pending_s = 0.0
+        self._hop_s: list[float] = []
+
+    @contextmanager
+    def block(self, position: int, samples: int) -> Iterator[None]:
+        """Measures one call for the `samples` from `position`; shorter calls add up to hops, longer ones are shared."""
+        started = time.perf_counter()
+        yield
+        self._pending_s += time.perf_counter() - started
+        hops = (position + samples) // self._hop - position // self._hop
+        if hops:
+            self._hop_s.append(self._pending_s / hops)
+            self._pending_s = 0.0
+
+    def hop_us(self) -> dict[str, float]:
+        """Median, 99th percentile and worst time of a hop in microseconds."""
+        times = 1e6 * np.array(self._hop_s or [0.0])
+        p50, p99, worst = np.percentile(times, (50, 99, 100))
+        return {"p50": round(float(p50), 1), "p99": round(float(p99), 1), "max": round(float(worst), 1)}
+
+
+def make_report(separator: Separator, sound: SoundReader, clock: Clock, files: Mapping[str, str]) -> dict[str, Any]:
+    """The fields of report.json that every run has; `files` names the file of each stem."""
+    framing, counters = separator.framing, separator.counters
+    seconds = sound.frames / sound.sample_rate
+    return {
+        "rtsep_version": __version__,
+        "mode": separator.value("mode"),
+        "preset": separator.preset.name,
+        "sample_rate": sound.sample_rate,
+        "channels": sound.channels,
+        "seconds": round(seconds, 3),
+        "latency_samples": separator.latency,
+        "latency_ms": round(1000 * separator.latency / sound.sample_rate, 3),
+        "window_samples": framing.window_size,
+        "hop_samples": framing.hop,
+        "hop_us": clock.hop_us(),
+        "realtime_factor": round(seconds / max(clock.total_s, 1e-9), 2),
+        "stems": [{"name": name, "file": file} for name, file in files.items()],
+        "bad_samples": counters.bad_samples,
+        "notes_out_of_range": counters.unmatched_notes,
+        "closed_rows": counters.closed_rows,
+        "stolen_voices": counters.stolen_voices,
+        "warnings": [],
+    }
+
+
+def collect_warnings(report: Mapping[str, Any], separator: Separator, sound: SoundReader, score: Score | None) -> list[str]:
+    """What a person should know although the run went on, each with its count."""
+    pitches = separator.preset.pitches
+    found = [
+        (report["bad_samples"], "{} samples were no usable numbers (NaN, infinite or absurdly loud) and became silence"),
+        (report["notes_out_of_range"], f"{{}} notes lie outside the preset ({pitches[0]} to {pitches[-1]}) and were ignored"),
+        (report["closed_rows"], "{} times a template had to close early: more notes sounded than max_open_rows allows"),
+        (report["stolen_voices"], "{} notes ended early: more than 256 sounded at once"),
+        (report["clipped_samples"], "{} samples were louder than full scale and were clipped; use --bits float"),
+        (sound.channels if sound.channels > 2 else 0, "{} channels: all of them share one mask"),
+    ]
+    warnings = [text.format(count) for count, text in found if count]
+    warnings += [f"preset: {note}" for note in separator.preset.notes]
+    return warnings + _score_warnings(sound, score)
+
+
+def _score_warnings(sound: SoundReader, score: Score | None) -> list[str]:
+    if score is None:
+        return []
+    if not score.note_count:
+        return ["the MIDI file has 0 notes: all of the sound is in the residual"]
+    seconds = sound.frames / sound.sample_rate
+    strikes = ((score.messages[:, 1] & 0xF0) == 0x90) & (score.messages[:, 3] > 0)
+    late = int((score.seconds[strikes] >= seconds).sum())
+    if late or score.duration_s > seconds + SHORTER_S:
+        return [f"the MIDI file is {score.duration_s - seconds:.1f} s longer than the sound; {late} notes were not used"]
+    if score.duration_s < seconds - SHORTER_S:
+        return [f"the MIDI file ends {seconds - score.duration_s:.1f} s before the sound: what follows is residual"]
+    return []

@@ -1,0 +1,92 @@
+"""Tables for people, on standard output."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from rtsep.library import bundled_presets, user_folder, user_presets
+from rtsep.params import PARAMS
+from rtsep.preset import Preset, load_preset
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _print(*things: Any) -> None:
+    console = Console(highlight=False, soft_wrap=False)
+    for thing in things:
+        console.print(thing, markup=False) if isinstance(thing, str) else console.print(thing)
+
+
+def show_params() -> None:
+    """Every parameter: name, default, unit and range, what it does."""
+    table = _table("parameter", "default", "allowed", "what it does")
+    for param in PARAMS.values():
+        default = ("on" if param.default else "off") if param.kind == "switch" else str(param.default)
+        name = f"{param.name}.STEM" if param.name == "gain_db" else param.name
+        table.add_row(name, default, param.allowed(), param.help)
+    _print(table)
+
+
+def show_presets() -> None:
+    """The bundled and the user's own presets."""
+    table = _table("preset", "title", "templates", "licence", "where")
+    for path in [*bundled_presets(), *user_presets()]:
+        preset = load_preset(path)
+        where = "bundled" if path in bundled_presets() else str(path)
+        table.add_row(path.stem, preset.title, str(len(preset.W)), preset.provenance["licence"], where)
+    _print(table, f"\nYour own presets belong into {user_folder()}")
+
+
+def show_preset(preset: Preset) -> None:
+    """What is inside one preset."""
+    pitches = preset.pitches
+    table = _table("", "")
+    table.add_row("title", preset.title)
+    table.add_row("notes", f"{pitches[0]} to {pitches[-1]} ({len(pitches)} pitches)")
+    table.add_row("templates", f"{len(preset.W)}: {', '.join(sorted(set(preset.row_role)))}")
+    table.add_row("made for", f"{preset.sample_rate:g} Hz, window of {preset.window_size} samples")
+    table.add_row("release", f"{1000 * np.median(preset.release_s[pitches]):.0f} ms (median over the notes)")
+    table.add_row("decay", f"{np.median(preset.decay_s[pitches]):.1f} s (median over the notes)")
+    for name, value in preset.defaults.items():
+        table.add_row("parameter", f"{name} = {value}")
+    for name, text in preset.provenance.items():
+        table.add_row(name, text)
+    for note in preset.notes:
+        table.add_row("note", note)
+    _print(f"{preset.name}", table)
+
+
+def _show_cost(report: dict[str, Any]) -> str:
+    hop = report["hop_us"]
+    budget = 1e6 * report["hop_samples"] / report["sample_rate"]
+    return (f"Latency {report['latency_samples']} samples = {report['latency_ms']:.1f} ms ({report['mode']} mode); "
+            f"{report['realtime_factor']:.1f} times real time; a hop takes {hop['p50']:.0f} µs, 99 % under "
+            f"{hop['p99']:.0f} µs, of {budget:.0f} µs.")
+
+
+def show_render(report: dict[str, Any], out: Path) -> None:
+    """What `render` wrote."""
+    names = ", ".join(stem["file"] for stem in report["stems"])
+    _print(f"{out}: {names}, report.json", _show_cost(report))
+
+
+def show_demo(report: dict[str, Any], out: Path) -> None:
+    """How well the demo clip was separated."""
+    systems = report["sdr_db"]
+    stems = list(next(iter(systems.values())))
+    table = _table("SDR in dB", *(stem.replace("_", " ") for stem in stems))
+    for system, row in systems.items():
+        table.add_row(system, *(f"{row[stem]:.1f}" for stem in stems))
+    names = ", ".join(stem["file"] for stem in report["stems"])
+    _print("Beethoven, Für Elise: both hands in one recording, separated by the notes that MIDI tells.\n", table, "",
+           _show_cost(report), f"Listen to {out}: {names}; look at picture.png; figures are in report.json.")
