@@ -118,7 +118,7 @@ class Results:
         if target.is_dir():
             raise RtsepError(f"{target} is a folder, and a result has this name: choose another folder")
         if not self._overwrite:
-            raise RtsepError(f"{target} is there already: choose another folder, or allow to overwrite it")
+            raise RtsepError(f"{target} is there already: choose another folder, or give --overwrite")
 
 
 def _make(folder: Path) -> list[Path]:

@@ -21,10 +21,13 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _print(*things: Any) -> None:
-    console = Console(highlight=False, soft_wrap=False)
+def _print(*things: Table | str) -> None:
+    console = Console(highlight=False)
     for thing in things:
-        console.print(thing, markup=False) if isinstance(thing, str) else console.print(thing)
+        if isinstance(thing, Table):
+            console.print(thing)
+        else:
+            print(thing)  # as it is: a wrapped path cannot be copied
 
 
 def show_params() -> None:
