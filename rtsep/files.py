@@ -19,8 +19,7 @@ from rtsep.results import Given, Results, atomic_write, sync, write_error
 __all__ = ["SoundReader", "StemWriter", "atomic_write", "open_sound", "read_sound"]
 
 LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000
-MOST_CHANNELS = 64
-MOST_FLAC_CHANNELS = 8
+MOST_CHANNELS, MOST_FLAC_CHANNELS = 64, 8
 MOST_WAV_BYTES = 2**32 - 2**20  # sizes in plain WAV have 32 bits; the rest is for its header
 SAMPLES = {"16": ("PCM_16", 2), "24": ("PCM_24", 3), "float": ("FLOAT", 4)}  # the encoder's name, bytes
 READ_FRAMES = 65_536
@@ -129,15 +128,13 @@ def _check_shape(path: Given, sound: SoundReader) -> None:
 class StemWriter:
     """Sound files of one rate and length, written block by block into a folder where they appear all together.
 
-    folder: made if missing. names: one per stem, without ending. format: wav or flac. bits: 16, 24 or float; by default
-    float for wav and 24 for flac, which has no float. overwrite: replace files of the same names. protect: input files,
-    which no result may replace. extras: names that `add_file` will bring, so that one that is in the way is refused
-    now. frames: the expected length; if it needs more than 4 GB, wav is RF64, which has no such limit.
-    Leaving its `with` without `commit` leaves nothing behind. Thread: control.
+    folder: made if missing. names: one per stem, without ending. format: wav or flac. bits: 16, 24 or float, the default
+    of wav; flac has no float and takes 24. overwrite: replace files of the same names. protect: inputs, which no result
+    may replace. extras: names that `add_file` will bring, refused now if in the way. frames: the expected length; beyond
+    4 GB, wav becomes RF64. Leaving its `with` without `commit` leaves nothing behind. Thread: control.
 
     RtsepError: unknown or impossible format, more than 8 channels in flac, the folder cannot be written or is a file,
-    results are there already, a result would replace an input; from `write`, `add_file`, `commit`: the disk is full,
-    or a wav passes 4 GB unexpectedly.
+    results are there already, a result would replace an input; later: the disk is full, wav passes 4 GB unexpectedly.
 
     files: the file names, in the order of `names`. clipped_samples: how many did not fit into integers.
     """
@@ -152,10 +149,10 @@ class StemWriter:
         self.clipped_samples = 0
         self._sinks: list[_SoundSink] = []
         self._results = Results(folder, (*self.files, *extras), overwrite, protect)
+        form = (sample_rate, channels, format, self._bits, frames or 0)
         for name in self.files:
             with self._failing():
-                path = self._results.new(name)
-                self._sinks.append(_SoundSink(path, sample_rate, channels, format, self._bits, frames or 0))
+                self._sinks.append(_SoundSink(self._results.new(name), *form))
 
     def __enter__(self) -> StemWriter:
         return self
@@ -167,6 +164,8 @@ class StemWriter:
         """Append float32 [channels, n] to the stem of this index; full scale is 1, integers are clipped to it."""
         if self._bits != "float":
             self.clipped_samples += int(np.count_nonzero(np.abs(block) > 1))
+            steps = 2 ** (int(self._bits) - 1)
+            block = np.rint(block * steps) / steps  # the encoder clips as well, but rounds for FLAC only
         with self._failing():
             self._sinks[stem].write(block)
 
@@ -217,20 +216,17 @@ class _SoundSink:
     def __init__(self, path: Path, sample_rate: int, channels: int, format: str, bits: str, expected: int) -> None:
         subtype, sample_bytes = SAMPLES[bits]
         self._path, self._frames = path, 0
-        self._scale = None if bits == "float" else np.float32(2 ** (int(bits) - 1))
-        self._limit = MOST_WAV_BYTES // (channels * sample_bytes) if format == "wav" else None
-        if self._limit is not None and expected > self._limit:
-            format, self._limit = "rf64", None
+        self._room = MOST_WAV_BYTES // (channels * sample_bytes) if format == "wav" else UNKNOWN_FRAMES
+        if expected > self._room:
+            format, self._room = "rf64", UNKNOWN_FRAMES
         path.touch(exist_ok=False)  # says why, if it cannot be
         with _encoding():
             self._sound = soundfile.SoundFile(_name(path), "w", sample_rate, channels, subtype, format=format)
 
     def write(self, block: NDArray[np.float32]) -> None:
         self._frames += block.shape[1]
-        if self._limit is not None and self._frames > self._limit:
-            raise RtsepError("a stem passes 4 GB, which a WAV whose length was not known cannot: choose flac")
-        if self._scale:  # the encoder of WAV cuts what lies between two integers off
-            block = np.rint(block * self._scale) / self._scale
+        if self._frames > self._room:
+            raise RtsepError("a stem passes 4 GB, which a WAV whose length was not known cannot hold: choose flac")
         with _encoding():
             self._sound.write(block.T)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from rtsep import results, wav
+from rtsep import files, results
 from rtsep.errors import RtsepError
 from rtsep.files import StemWriter, atomic_write, open_sound, read_sound
 
@@ -292,45 +292,75 @@ def test_wav_as_the_standard_library_reads_it(tmp_path, bits):
         assert file.getsampwidth() == int(bits) // 8
 
 
-@pytest.mark.parametrize("frames", [76, 77])
-def test_wav_has_an_even_number_of_bytes_and_says_so(tmp_path, frames):
-    write_stems(tmp_path, {"x": noise(1, frames)}, bits="24")
-    data = (tmp_path / "x.wav").read_bytes()
-    assert len(data) % 2 == 0
-    assert struct.unpack("<I", data[4:8]) == (len(data) - 8,)
-
-
 @pytest.mark.parametrize("options", [{}, {"bits": "24"}, {"format": "flac"}])
-def test_equal_sounds_give_equal_files(tmp_path, options, monkeypatch):
+def test_equal_sounds_give_equal_files(tmp_path, options):
     for folder in ("a", "b"):
         write_stems(tmp_path / folder, {"x": noise(1, 3000)}, **options)
-        monkeypatch.setattr("time.time", lambda: 0.0)
-    for name in left_in(tmp_path / "a"):
-        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    one, other = (next((tmp_path / folder).glob("x.*")) for folder in ("a", "b"))
+    np.testing.assert_array_equal(read_sound(one)[0], read_sound(other)[0])
+    if options:  # a float file holds the time of day
+        assert one.read_bytes() == other.read_bytes()
 
 
+@pytest.mark.parametrize("frames", [None, 2**40])
 @pytest.mark.parametrize("bits", ["16", "24", "float"])
-def test_stems_without_a_sample_are_still_files(tmp_path, bits):
-    write_stems(tmp_path, {"x": noise(2, 0)}, bits=bits)
+def test_stems_without_a_sample_are_still_files(tmp_path, bits, frames):
+    write_stems(tmp_path, {"x": noise(2, 0)}, bits=bits, frames=frames)
     assert soundfile.info(tmp_path / "x.wav").frames == 0
 
 
-@pytest.mark.parametrize("bits", ["16", "24", "float"])
-def test_beyond_4_gb_wav_is_rf64(tmp_path, monkeypatch, bits):
-    monkeypatch.setattr(wav, "RIFF_LIMIT", 1000)
-    write_stems(tmp_path, {"x": noise(2, 999)}, bits=bits)
-    assert soundfile.info(tmp_path / "x.wav").format == "RF64"
-    np.testing.assert_allclose(read_sound(tmp_path / "x.wav")[0], noise(2, 999), rtol=0, atol=2**-16)
+def test_a_flac_without_a_sample_does_no_harm(tmp_path):
+    write_stems(tmp_path, {"x": noise(2, 0), "y": noise(2, 10)}, format="flac")
+    assert left_in(tmp_path) == ["report.json", "x.flac", "y.flac"]
+    with pytest.raises(RtsepError, match="is empty"):  # the encoder writes no header before the first sample
+        read_sound(tmp_path / "x.flac")
+    assert read_sound(tmp_path / "y.flac")[0].shape == (2, 10)
 
 
-@pytest.mark.parametrize(("frames", "format"), [(2**29 - 100, "WAV"), (2**29, "RF64"), (2**31, "RF64")])
-def test_headers_of_huge_files(tmp_path, frames, format):
-    header = wav.wav_header(RATE, 2, 4, frames * 8)
-    path = tmp_path / "huge.wav"
+def test_blocks_of_no_length_are_no_matter(tmp_path):
+    for format in ("wav", "flac"):
+        with StemWriter(tmp_path, ("x",), RATE, 2, format, overwrite=True) as writer:
+            for frames in (0, 5, 0):
+                writer.write(0, noise(2, frames))
+            writer.commit()
+        assert read_sound(tmp_path / f"x.{format}")[0].shape == (2, 5)
+
+
+@pytest.mark.parametrize(("bits", "sample_bytes"), [("16", 2), ("24", 3), ("float", 4)])
+def test_wav_that_will_pass_4_gb_is_rf64(tmp_path, bits, sample_bytes):
+    most = (2**32 - 2**20) // (2 * sample_bytes)
+    for frames, format in ((None, "WAV"), (999, "WAV"), (most, "WAV"), (most + 1, "RF64"), (2**40, "RF64")):
+        write_stems(tmp_path, {"x": noise(2, 999)}, bits=bits, frames=frames, overwrite=True)
+        assert soundfile.info(tmp_path / "x.wav").format == format
+        np.testing.assert_allclose(read_sound(tmp_path / "x.wav")[0], noise(2, 999), rtol=0, atol=2**-16)
+
+
+def test_flac_of_any_length_is_flac(tmp_path):
+    write_stems(tmp_path, {"x": noise(2, 999)}, format="flac", frames=2**40)
+    assert soundfile.info(tmp_path / "x.flac").format == "FLAC"
+
+
+@pytest.mark.parametrize("frames", [None, 999])
+def test_wav_that_passes_4_gb_unexpectedly_is_refused(tmp_path, monkeypatch, frames):
+    monkeypatch.setattr(files, "MOST_WAV_BYTES", 8 * 999)
+    write_stems(tmp_path / "fits", {"x": noise(2, 999)}, frames=frames)
+    with pytest.raises(RtsepError, match="passes 4 GB"):
+        write_stems(tmp_path / "out", {"x": noise(2, 1000)}, frames=frames)
+    assert left_in(tmp_path) == ["fits"]
+    for options in ({"frames": 1000}, {"frames": frames, "format": "flac"}):
+        write_stems(tmp_path / "out", {"x": noise(2, 4000)}, overwrite=True, **options)
+
+
+@pytest.mark.parametrize("frames", [2**29, 2**31])
+def test_huge_files_are_read_and_their_cuts_noticed(tmp_path, frames):
+    path = tmp_path / "x.wav"
+    write_stems(tmp_path, {"x": noise(2, 10)}, frames=frames)
+    header = bytearray(path.read_bytes()[: -10 * 8])
+    header[20:44] = struct.pack("<QQQ", len(header) - 8 + frames * 8, frames * 8, frames)  # its chunk ds64
     path.write_bytes(header)
     os.truncate(path, len(header) + frames * 8)  # a hole: takes no room
     with open_sound(path) as sound:
-        assert (sound.frames, sound.format_name) == (frames, format)
+        assert (sound.frames, sound.format_name) == (frames, "RF64")
     os.truncate(path, len(header) + frames * 8 - 1)
     with pytest.raises(RtsepError, match="truncated"), open_sound(path):
         pass
