@@ -21,6 +21,7 @@ from rtsep.messages import CONTROL, NOTE_ON, Keyboard, Message, MidiParser, is_k
 
 __all__ = ["EVENT", "NOTE", "Message", "MidiParser", "Score", "is_kept", "read_midi"]
 
+# Declared in kernels.memory too, alike: compiled code is kept by the kernels' own sources, so they import nothing else.
 EVENT = np.dtype(
     [("sample", "<i8"), ("part", "u1"), ("status", "u1"), ("data1", "u1"), ("data2", "u1"), ("pad", "<u4")]
 )

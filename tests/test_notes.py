@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rtsep.errors import RtsepError
+from rtsep.kernels import memory
 from rtsep.notes import EVENT, MidiParser, read_midi
 
 TICKS = 480  # half a second, before any tempo change
@@ -206,6 +207,10 @@ def test_events_are_rounded_to_samples(read):
     assert events.dtype == EVENT and EVENT.itemsize == 16
     assert events["sample"].tolist() == [46, 22096]  # 45.94 and 22095.94
     assert events[0].tolist()[1:5] == (0, 0x93, 60, 99)
+
+
+def test_notes_and_kernels_mean_the_same_by_an_event():
+    assert memory.EVENT == EVENT
 
 
 def test_an_offset_moves_events_but_never_before_the_start(read):
