@@ -68,7 +68,8 @@ def report_of(folder, out="out"):
 
 def sounds_of(folder, out="out"):
     """The written sounds by stem."""
-    return {stem["name"]: soundfile.read(folder / out / stem["file"], always_2d=True)[0].T for stem in report_of(folder, out)["stems"]}
+    stems = report_of(folder, out)["stems"]
+    return {stem["name"]: soundfile.read(folder / out / stem["file"], always_2d=True)[0].T for stem in stems}
 
 
 def refused(capsys, folder, code, *words, out="out"):
@@ -141,7 +142,8 @@ def test_picture_flac_and_bits(folder):
 
 
 def test_track_names_cannot_leave_the_folder(folder):
-    write_midi(folder / "evil.mid", {"../../up": NOTES[:1], "residual": NOTES[1:2], "": NOTES[2:], "..": NOTES[:1], "Up": NOTES[1:]})
+    names = ("../../up", "residual", "", "..", "Up")
+    write_midi(folder / "evil.mid", dict.fromkeys(names, NOTES))
     assert render(folder, midi="evil.mid") == 0
     written = {path.relative_to(folder / "out").as_posix() for path in (folder / "out").rglob("*")}
     assert all("/" not in name and not name.startswith(".") for name in written)
@@ -211,7 +213,7 @@ def test_results_and_inputs_are_never_overwritten_unasked(folder, capsys):
 
 def test_a_folder_that_cannot_be_written_is_refused(folder, capsys):
     (folder / "file").write_text("")
-    code = main(["render", str(folder / "mix.wav"), "--out", str(folder / "file" / "below"), "--preset", str(folder / "small.npz")])
+    code = render(folder, out="file/below")
     refused(capsys, folder, code, "below", out="file/below")
 
 
