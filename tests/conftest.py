@@ -71,12 +71,12 @@ def random_midi(
     channels: int = 2,
 ) -> np.ndarray:
     """Notes and pedals at random, every fourth where a frame ends."""
-    controllers = (64, 64, 64, 66, 66, 120, 121, 123, 124, 127, 7, 1)
+    controllers = (64, 64, 64, 64, 66, 66, 66, 120, 121, 123, 124, 127, 7, 1)
     messages = []
     times = rng.integers(0, samples, count)
     times[::4] -= times[::4] % SMALL["hop_samples"]
     for sample in np.sort(times):
-        kind = rng.choice([ON, ON, ON, OFF, OFF, OFF, CONTROL])
+        kind = rng.choice([ON, ON, OFF, OFF, CONTROL])
         data1 = rng.choice(controllers) if kind == CONTROL else rng.choice(list(pitches))
         data2 = rng.choice([0, 1, 63, 64, 127])
         messages.append((sample, kind | rng.integers(channels), data1, data2, rng.integers(parts)))

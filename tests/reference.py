@@ -133,8 +133,8 @@ class Piano:
     unmatched: int = 0
     sounding: dict[tuple[int, int, int], Note] = field(default_factory=dict)  # held by a key or a pedal
     last: dict[tuple[int, int, int], Note] = field(default_factory=dict)
-    sustain: set[int] = field(default_factory=set)  # channels
-    sostenuto: set[int] = field(default_factory=set)  # channels
+    sustain: set[tuple[int, int]] = field(default_factory=set)  # (part, channel)
+    sostenuto: set[tuple[int, int]] = field(default_factory=set)  # (part, channel)
     captured: set[tuple[int, int, int]] = field(default_factory=set)
 
     def play(self, events: Iterable) -> list[Note]:
@@ -151,24 +151,24 @@ class Piano:
         return self.notes
 
     def message(self, sample: int, part: int, kind: int, channel: int, data1: int, data2: int) -> None:
-        key = (part, channel, data1)
+        key, keyboard = (part, channel, data1), (part, channel)
         if kind == 0x90 and data2 > 0:
             self.press(sample, key)
         elif kind in (0x80, 0x90):
             if key in self.sounding and self.sounding[key].presses:
                 self.sounding[key].presses -= 1
         elif kind == 0xB0 and data1 == 64:
-            (self.sustain.add if data2 >= 64 else self.sustain.discard)(channel)
+            (self.sustain.add if data2 >= 64 else self.sustain.discard)(keyboard)
         elif kind == 0xB0 and data1 == 66:
-            self.hold_pressed(channel) if data2 >= 64 else self.drop_captured(channel)
+            self.hold_pressed(keyboard) if data2 >= 64 else self.drop_captured(keyboard)
         elif kind == 0xB0 and data1 == 120:
-            for note in self.on_channel(channel):
+            for note in self.of(keyboard):
                 self.end(note, sample)
         elif kind == 0xB0 and data1 == 121:
-            self.sustain.discard(channel)
-            self.drop_captured(channel)
+            self.sustain.discard(keyboard)
+            self.drop_captured(keyboard)
         elif kind == 0xB0 and data1 >= 123:
-            for note in self.on_channel(channel):
+            for note in self.of(keyboard):
                 note.presses = 0
 
     def press(self, sample: int, key: tuple[int, int, int]) -> None:
@@ -186,17 +186,17 @@ class Piano:
         self.sounding[key] = self.last[key] = note
         self.notes.append(note)
 
-    def hold_pressed(self, channel: int) -> None:
-        if channel not in self.sostenuto:
-            self.captured |= {key for key, note in self.sounding.items() if key[1] == channel and note.presses}
-        self.sostenuto.add(channel)
+    def hold_pressed(self, keyboard: tuple[int, int]) -> None:
+        if keyboard not in self.sostenuto:
+            self.captured |= {key for key, note in self.sounding.items() if key[:2] == keyboard and note.presses}
+        self.sostenuto.add(keyboard)
 
-    def drop_captured(self, channel: int) -> None:
-        self.sostenuto.discard(channel)
-        self.captured = {key for key in self.captured if key[1] != channel}
+    def drop_captured(self, keyboard: tuple[int, int]) -> None:
+        self.sostenuto.discard(keyboard)
+        self.captured = {key for key in self.captured if key[:2] != keyboard}
 
-    def on_channel(self, channel: int) -> list[Note]:
-        return [note for key, note in self.sounding.items() if key[1] == channel]
+    def of(self, keyboard: tuple[int, int]) -> list[Note]:
+        return [note for key, note in self.sounding.items() if key[:2] == keyboard]
 
     def end(self, note: Note, sample: int) -> None:
         """Nothing holds the note from `sample` on: it rings on for its release, and the window remembers it."""
@@ -215,7 +215,7 @@ class Piano:
                 continue
             if note.up is None:
                 note.up = sample
-            if note.channel not in self.sustain and key not in self.captured:
+            if key[:2] not in self.sustain and key not in self.captured:
                 self.end(note, sample)
 
     def forget_decayed(self, before: float) -> None:

@@ -29,7 +29,8 @@ from conftest import (
     two_parts,
 )
 
-from rtsep.engine import Separator, design
+from rtsep.design import design
+from rtsep.engine import Separator
 from rtsep.errors import RtsepError
 from rtsep.kernels.memory import EVENT
 from rtsep.routing import Routing
@@ -289,6 +290,7 @@ def test_sound_dies_away_to_exact_silence(preset, rng):
     play(separator, band(rng, 3000), chord(*PITCHES))
     stems, _ = play(separator, np.zeros((1, 4000), np.float32))
     assert stems[:, :, :256].any() and not stems[:, :, WINDOW + 256 :].any()
+    assert separator.open_count == 12 and not separator.activations.any() and (separator.masks[-1] == 1).all()
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e30, -1e30, 3e38, 1.1e6])
@@ -545,6 +547,10 @@ def test_voices_are_taken_from_released_notes_first():
     assert sounding == set(keys[:-1]) | {(0, 0, 56)}
 
 
+def everything_off():
+    return midi(*((0, CONTROL | channel, 120, 0, part) for part in range(32) for channel in range(16)))
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_any_bytes_at_all(preset, seed):
     """Garbage events of every status never break what must hold; afterwards `all sound off` closes everything."""
@@ -568,8 +574,9 @@ def test_any_bytes_at_all(preset, seed):
     stems = np.concatenate(found, axis=2)
     assert_sums_to(stems, sound, 256)
     assert stems[:2].any()
-    separator.process(sound[:, :100], midi(*((0, CONTROL | channel, 120, 0) for channel in range(16))))
+    separator.process(sound[:, :100], everything_off())
     separator.process(sound[:, : WINDOW + 64 + round(0.01 * RATE)])
+    assert not separator.activations.any()
     assert separator.open_count == 0 and (separator.masks[-1] == 1).all()
 
 

@@ -166,13 +166,15 @@ def test_lifting_a_pedal_leaves_pressed_keys(preset, pedal):
     assert closes(preset, messages) == last_frame(4000)
 
 
-def test_pedal_works_across_parts_of_its_channel_and_on_no_other(preset):
-    """Two hands on two tracks, the pedal on one of them."""
-    events = midi((0, ON, 60, 90, 0), (0, ON, 64, 90, 1), (0, ON | 1, 67, 90, 0), (50, CONTROL, SUSTAIN, 127, 1),
-                  (100, OFF, 60, 0, 0), (100, OFF, 64, 0, 1), (100, OFF | 1, 67, 0, 0), (1500, CONTROL, SUSTAIN, 0, 0))
+@pytest.mark.parametrize("pedal", [SUSTAIN, SOSTENUTO])
+def test_pedal_belongs_to_its_part_and_channel(preset, pedal):
+    """Two keyboards may play on one channel, each with its own pedal."""
+    events = midi((0, ON, 60, 90, 0), (0, ON, 64, 90, 1), (0, ON | 1, 67, 90, 0), (50, CONTROL, pedal, 127, 0),
+                  (100, OFF, 60, 0, 0), (100, OFF, 64, 0, 1), (100, OFF | 1, 67, 0, 0),
+                  (900, CONTROL, pedal, 0, 1), (950, CONTROL | 1, pedal, 0, 0), (1500, CONTROL, pedal, 0, 0))
     found = gates(preset, events, 6000, two_parts())
-    assert span(found, 60, 0)[1] == span(found, 64, 1)[1] == last_frame(1500)
-    assert span(found, 67, 0)[1] == last_frame(100)
+    assert span(found, 60, 0)[1] == last_frame(1500)
+    assert span(found, 64, 1)[1] == span(found, 67, 0)[1] == last_frame(100)
 
 
 @pytest.mark.parametrize("pedal", [SUSTAIN, SOSTENUTO])
@@ -213,6 +215,14 @@ def test_sostenuto_holds_only_what_is_held_when_it_goes_down(preset):
     assert span(found, 48)[1] == last_frame(20) and span(found, 72)[1] == last_frame(100)
 
 
+def test_sostenuto_does_not_hold_what_the_other_pedal_holds(preset):
+    """The key is up when sostenuto goes down, so the note ends with sustain; struck again, likewise."""
+    messages = [(0, CONTROL, SUSTAIN, 127), (0, ON, 60, 90), (100, OFF, 60, 0), (200, CONTROL, SOSTENUTO, 127),
+                (900, CONTROL, SUSTAIN, 0)]
+    assert closes(preset, messages) == last_frame(900)
+    assert closes(preset, [*messages, (1000, ON, 60, 90), (1100, OFF, 60, 0)]) == last_frame(1100)
+
+
 def test_sostenuto_pressed_further_captures_nothing_more(preset):
     events = midi((0, ON, 60, 90), (50, CONTROL, SOSTENUTO, 80), (60, ON, 72, 90), (70, CONTROL, SOSTENUTO, 127),
                   (100, OFF, 60, 0), (100, OFF, 72, 0), (1500, CONTROL, SOSTENUTO, 0))
@@ -246,11 +256,19 @@ def test_all_notes_off_lifts_every_key_and_respects_the_pedal(preset, number):
 
 
 @pytest.mark.parametrize("number", [SOUND_OFF, 123, 124, 127])
-def test_channel_messages_keep_to_their_channel(preset, number):
+def test_channel_messages_keep_to_their_part_and_channel(preset, number):
     events = midi((0, ON, 60, 90), (0, ON | 1, 64, 90), (0, ON, 67, 90, 1), (100, CONTROL, number, 0))
     found = gates(preset, events, 6000, two_parts())
-    assert span(found, 60)[1] == span(found, 67, 1)[1] == last_frame(100), "all parts of the channel"
-    assert span(found, 64)[1] == 6000 // HOP * HOP
+    assert span(found, 60)[1] == last_frame(100)
+    assert span(found, 64)[1] == span(found, 67, 1)[1] == 6000 // HOP * HOP
+
+
+def test_reset_controllers_keeps_to_its_part_and_channel(preset):
+    events = midi(*((0, CONTROL, SUSTAIN, 127, part) for part in (0, 1)), (0, ON, 60, 90, 0), (0, ON, 64, 90, 1),
+                  (50, OFF, 60, 0, 0), (50, OFF, 64, 0, 1), (700, CONTROL, RESET, 0, 1))
+    found = gates(preset, events, 6000, two_parts())
+    assert span(found, 64, 1)[1] == last_frame(700)
+    assert span(found, 60)[1] == last_frame(0, WINDOW + DECAY)
 
 
 def test_sound_off_does_not_respect_pedals(preset):

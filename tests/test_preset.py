@@ -14,15 +14,13 @@ import pytest
 from conftest import PITCHES, PROVENANCE, make_preset
 
 from rtsep.errors import RtsepError
+from rtsep.library import bundled_presets, find_preset, user_presets
 from rtsep.preset import (
     FORMAT_VERSION,
     MOST_BYTES,
     ROWS_PER_PITCH,
-    bundled_presets,
-    find_preset,
     load_preset,
     save_preset,
-    user_presets,
 )
 
 ARRAYS = ("meta", "W", "row_pitch", "row_role", "release_s", "decay_s")
@@ -538,7 +536,7 @@ def test_large_file_is_not_even_opened(path):
 
 
 def test_find_by_path_and_by_name(tmp_path, monkeypatch, whole):
-    monkeypatch.setattr("rtsep.preset.user_folder", lambda: tmp_path)
+    monkeypatch.setattr("rtsep.library.user_folder", lambda: tmp_path)
     (tmp_path / "my-spinet.npz").write_bytes(whole)
     assert find_preset("my-spinet") == tmp_path / "my-spinet.npz"
     assert user_presets() == [tmp_path / "my-spinet.npz"]
@@ -548,15 +546,15 @@ def test_find_by_path_and_by_name(tmp_path, monkeypatch, whole):
 
 
 def test_users_preset_goes_before_a_bundled_one(tmp_path, monkeypatch, whole):
-    monkeypatch.setattr("rtsep.preset.user_folder", lambda: tmp_path)
-    monkeypatch.setattr("rtsep.preset.bundled_presets", lambda: [tmp_path / "elsewhere" / "piano.npz"])
+    monkeypatch.setattr("rtsep.library.user_folder", lambda: tmp_path)
+    monkeypatch.setattr("rtsep.library.bundled_presets", lambda: [tmp_path / "elsewhere" / "piano.npz"])
     assert find_preset("piano") == tmp_path / "elsewhere" / "piano.npz"
     (tmp_path / "piano.npz").write_bytes(whole)
     assert find_preset("piano") == tmp_path / "piano.npz"
 
 
 def test_no_user_folder_is_no_error(tmp_path, monkeypatch):
-    monkeypatch.setattr("rtsep.preset.user_folder", lambda: tmp_path / "nowhere")
+    monkeypatch.setattr("rtsep.library.user_folder", lambda: tmp_path / "nowhere")
     assert user_presets() == []
 
 
