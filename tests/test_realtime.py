@@ -180,9 +180,10 @@ def test_input_and_plan_are_left_alone(busy, rng):
         assert np.array_equal(value, busy._plan.values[name]), name
 
 
-def test_nothing_is_written_beyond_the_arrays(rng):
+@pytest.mark.parametrize("gate", [True, False])
+def test_nothing_is_written_beyond_the_arrays(rng, gate):
     """Room before and behind every array of state and output keeps its bytes."""
-    separator = prepared(make_preset(rows=3), two_parts(), {**SMALL, "max_open_rows": 7}, 2)
+    separator = prepared(make_preset(rows=3), two_parts(), {**SMALL, "max_open_rows": 7, "gate": gate}, 2)
     fence, guarded = 64, {}
 
     def fenced(array):
@@ -200,7 +201,7 @@ def test_nothing_is_written_beyond_the_arrays(rng):
         separator._call[name] = inner.ctypes.data
     events = random_midi(rng, 2000, 6000, parts=4, channels=16)
     stems, _ = play(separator, band(rng, 6000, 2), events, (4096, 63, 1))
-    assert np.abs(stems[:2]).max() > 0.01
+    assert np.abs(stems[0]).max() > 0.01
     for name, room in guarded.items():
         assert (room[:fence] == 0xA5).all() and (room[-fence:] == 0xA5).all(), name
 
