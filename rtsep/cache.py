@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import sys
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +17,7 @@ _KERNELS = Path(__file__).parent / "kernels"
 
 def _fingerprint() -> str:
     """A name for the kernels' sources and for what compiles them."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(str(sys.version_info[:2]).encode())
     for source in sorted(_KERNELS.glob("*.py")):
         digest.update(source.read_bytes())
     for package in ("numba", "llvmlite", "rocket-fft", "numpy"):
@@ -35,13 +37,19 @@ def _usable(folder: Path) -> bool:
         return False
 
 
+def _usual_bases() -> list[Path]:
+    name = f"rtsep-{os.getuid()}" if hasattr(os, "getuid") else "rtsep"
+    bases = [user_cache_path("rtsep", appauthor=False)]
+    with contextlib.suppress(FileNotFoundError):  # there may be no temporary folder either
+        bases.append(Path(tempfile.gettempdir()) / name)
+    return bases
+
+
 def cache_folder() -> Path | None:
     """The folder for compiled code: below NUMBA_CACHE_DIR, the user's cache, or the temporary folder; None if none can
     be written (then everything compiles anew at each start)."""
     given = os.environ.get("NUMBA_CACHE_DIR")
-    name = f"rtsep-{os.getuid()}" if hasattr(os, "getuid") else "rtsep"
-    bases = [Path(given)] if given else [user_cache_path("rtsep", appauthor=False), Path(tempfile.gettempdir()) / name]
-    for base in bases:
+    for base in [Path(given)] if given else _usual_bases():
         folder = base / f"kernels-{_fingerprint()}"
         if _usable(base) and _usable(folder):
             return folder

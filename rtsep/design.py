@@ -49,6 +49,13 @@ def _samples(seconds: npt.NDArray[np.float64], sample_rate: float) -> npt.NDArra
     return np.round(seconds * sample_rate).astype(np.int64)
 
 
+def _reach(routing: Routing) -> npt.NDArray[np.int8]:
+    """Which pitches each stem can play, int8 [stem, pitch]; none for the residual."""
+    stems = np.arange(len(routing.names) + 1)[:, None, None, None]
+    reach: npt.NDArray[np.int8] = (routing.table == stems).any(axis=(1, 2)).astype(np.int8)
+    return reach
+
+
 def design(
     preset: Preset, routing: Routing, params: Mapping[str, Value], sample_rate: float, channels: int
 ) -> Plan:
@@ -68,6 +75,7 @@ def design(
                         float(values["release_max_ms"]) / 1000)
     decay_s = np.minimum(preset.decay_s.astype(float), float(values["decay_max_s"]))
     gated = bool(values["gate"])
+    reach = _reach(routing)
     return Plan(framing, channels, len(routing.names) + 1, {
         "window_size": framing.window_size,
         "overlap": framing.overlap,
@@ -77,7 +85,7 @@ def design(
         "channels": channels,
         "stems": len(routing.names) + 1,
         "rows": W.shape[0],
-        "open_limit": int(values["max_open_rows"]) if gated else W.shape[0],
+        "open_limit": int(values["max_open_rows"]) if gated else int((reach * count).sum()),
         "gated": int(gated),
         "iterations": int(values["iterations"]),
         "power_halves": round(2 * float(values["mask_power"])),
@@ -90,5 +98,6 @@ def design(
         "release": _samples(release_s, sample_rate),
         "decay": _samples(decay_s, sample_rate),
         "route": np.ascontiguousarray(routing.table, np.int8),
+        "reach": reach,
         "axes": np.zeros(1, np.int64),
     })

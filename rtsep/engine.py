@@ -88,7 +88,19 @@ class Separator:
         })
         self._plan = plan
         self._set_targets()
+        self._rehearse()
         self.reset()
+
+    def _rehearse(self) -> None:
+        """One frame of one note, so that the first real block finds FFT plans and caches warm on this thread."""
+        note = np.zeros(1, EVENT)
+        playable = (self.routing.table >= 0) & np.isin(np.arange(PITCHES), self.row_pitch)
+        for part, channel, pitch in np.argwhere(playable)[:1]:
+            note["part"], note["status"], note["data1"], note["data2"] = part, 0x90 | channel, pitch, 64
+        size = min(self._input.shape[1], self.framing.hop)
+        impulse = np.ones((self._input.shape[0], size), np.float32)
+        for begin in range(0, self.framing.hop, size):
+            self.process(impulse[:, : self.framing.hop - begin], note if begin == 0 else None)
 
     def reset(self) -> None:
         """Forget all sound and all notes; parameters stay and hold at once."""

@@ -67,7 +67,7 @@ class Param:
     def _number(self, given: Value) -> float | int:
         try:
             number = float(given)
-        except ValueError:
+        except (ValueError, TypeError, OverflowError):
             raise self._refuse(given) from None
         inside = math.isfinite(number) and self.low <= number <= self.high
         if not inside or (self.step and not math.isclose(number / self.step, round(number / self.step))):

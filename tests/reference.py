@@ -322,7 +322,7 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
         if setup.gated:
             wanted = within_limit(open_pitches(notes, end), H, end, setup, rows)
         else:
-            wanted = sorted((int(setup.route[0, 0, p]), p) for p in range(128) if setup.route[0, 0, p] >= 0)
+            wanted = [(s, p) for s in range(setup.stems - 1) for p in range(128) if (setup.route[:, :, p] == s).any()]
         opened = [(stem, row) for stem, pitch in wanted for row in rows[pitch]]
         X = spectra(frame_before(x, end, setup.size), analysis)
         V = magnitudes(X)

@@ -496,7 +496,6 @@ def test_limit_is_kept_and_nothing_is_counted_below_it(preset, rng):
     assert most > 8, "the limit was never reached"
 
 
-@pytest.mark.xfail(strict=True, reason="the oldest of the notes that share stem and pitch decides, not the youngest")
 def test_limit_spares_a_young_note_beside_an_old_one_of_its_pitch(preset):
     """Channel 0 has held 60 for long, channel 1 strikes it now: 60 is young again, and the silent 48 closes."""
     separator = prepared(preset, one_stem(), {**SMALL, "max_open_rows": 4})
@@ -598,7 +597,6 @@ def test_gate_off_splits_by_pitch(preset, rng):
     assert [stem for stem, _ in open_rows(separator)] == [0] * 4 + [1] * 8
 
 
-@pytest.mark.xfail(strict=True, reason="without the gate only part 0, channel 0 of the routing is looked at")
 def test_gate_off_opens_pitches_that_only_other_channels_play(preset, rng):
     """Notes on channel 3 alone: without the gate their stem still gets every template."""
     table = np.full((32, 16, 128), -1, np.int8)

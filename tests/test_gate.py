@@ -284,7 +284,6 @@ def test_sound_off_leaves_the_pedal_down(preset):
     assert closes(preset, messages) == last_frame(1800)
 
 
-@pytest.mark.xfail(strict=True, reason="a voice that rings on after 120 remembers that sostenuto had captured it")
 def test_sound_off_ends_the_capture(preset):
     """The note that sostenuto held was silenced; striking its key again does not make it a held one."""
     messages = [(0, ON, 60, 90), (10, CONTROL, SOSTENUTO, 127), (100, CONTROL, SOUND_OFF, 0), (200, ON, 60, 90),

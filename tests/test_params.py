@@ -69,7 +69,6 @@ def test_what_presets_may_hold_is_refused(param, value):
     refused(param, value)
 
 
-@pytest.mark.xfail(strict=True, raises=(TypeError, OverflowError), reason="only ValueError becomes an RtsepError")
 @by_name(NUMBERS)
 @JSON
 def test_what_presets_may_hold_is_refused_as_a_number(param, value):

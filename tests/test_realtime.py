@@ -138,7 +138,6 @@ def test_c_heap_does_not_grow(heap_growth):
     assert heap_growth[1] < 1024
 
 
-@pytest.mark.xfail(strict=True, reason="the FFT is planned, which allocates, in the first block instead of in prepare")
 def test_c_heap_does_not_grow_in_the_first_block(heap_growth):
     assert heap_growth[0] < 1024
 

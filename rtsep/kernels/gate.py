@@ -116,7 +116,7 @@ def all_off(state, sample, part, channel, respect_pedals):
         if voice[STATUS] == KEY_DOWN and respect_pedals:
             lift(voice, state.pedals, sample)
         elif voice[STATUS] in (KEY_DOWN, HELD) and not respect_pedals:
-            voice[STATUS], voice[PRESSES], voice[OFF] = RELEASED, 0, sample
+            voice[STATUS], voice[PRESSES], voice[CAPTURED], voice[OFF] = RELEASED, 0, 0, sample
 
 
 @njit(**OPTIONS)
@@ -171,23 +171,29 @@ def open_pitches(plan, state, stamp, end):
     opened = 0
     for v in range(VOICES):
         voice = state.voices[v]
-        if voice[STATUS] != FREE and state.marks[voice[STEM], voice[PITCH]] != stamp:
-            state.marks[voice[STEM], voice[PITCH]] = stamp
-            opened += plan.row_count[voice[PITCH]]
+        stem, pitch = voice[STEM], voice[PITCH]
+        if voice[STATUS] == FREE:
+            continue
+        if state.marks[stem, pitch] != stamp:
+            state.marks[stem, pitch] = stamp
+            state.youngest[stem, pitch] = voice[ONSET]
+            opened += plan.row_count[pitch]
+        state.youngest[stem, pitch] = max(state.youngest[stem, pitch], voice[ONSET])
     while opened > plan.open_limit:
-        quietest, level, onset = -1, np.float32(0), np.int64(0)
+        quietest, level, oldest = -1, np.float32(0), np.int64(0)
         for v in range(VOICES):
             voice = state.voices[v]
-            if voice[STATUS] == FREE or state.marks[voice[STEM], voice[PITCH]] != stamp:
+            stem, pitch = voice[STEM], voice[PITCH]
+            if voice[STATUS] == FREE or state.marks[stem, pitch] != stamp:
                 continue
+            onset = state.youngest[stem, pitch]
             loudness = np.float32(np.inf)
-            if end - voice[ONSET] >= plan.window_size:
+            if end - onset >= plan.window_size:
                 loudness = np.float32(0)
-                first = plan.first_row[voice[PITCH]]
-                for row in range(first, first + plan.row_count[voice[PITCH]]):
-                    loudness += state.H[voice[STEM], row]
-            if quietest < 0 or loudness < level or (loudness == level and voice[ONSET] < onset):
-                quietest, level, onset = v, loudness, voice[ONSET]
+                for row in range(plan.first_row[pitch], plan.first_row[pitch] + plan.row_count[pitch]):
+                    loudness += state.H[stem, row]
+            if quietest < 0 or loudness < level or (loudness == level and onset < oldest):
+                quietest, level, oldest = v, loudness, onset
         voice = state.voices[quietest]
         state.marks[voice[STEM], voice[PITCH]] = stamp - 1
         opened -= plan.row_count[voice[PITCH]]
@@ -205,7 +211,7 @@ def open_rows(plan, state, end):
     count = 0
     for stem in range(plan.stems - 1):
         for pitch in range(PITCHES):
-            wanted = state.marks[stem, pitch] == stamp if plan.gated else plan.route[0, 0, pitch] == stem
+            wanted = state.marks[stem, pitch] == stamp if plan.gated else plan.reach[stem, pitch] != 0
             if wanted:
                 first = plan.first_row[pitch]
                 for row in range(first, first + plan.row_count[pitch]):

@@ -31,9 +31,9 @@ _INTEGER, _FLOAT, _ADDRESS = "<i8", "<f8", "<i8"
 PLAN_SIZES = ("window_size", "overlap", "hop", "bins", "stride", "channels", "stems", "rows", "open_limit", "gated",
               "iterations", "power_halves")
 PLAN_ARRAYS = ("analysis_window", "synthesis_window", "W", "first_row", "row_count", "release", "decay", "route",
-               "axes")
+               "reach", "axes")
 STATE_ARRAYS = ("ring", "overlap_add", "frame", "X", "Y", "V", "Q", "M", "H", "open_row", "open_stem", "h", "gradient",
-                "voices", "pedals", "marks", "mixer", "counters", "position")
+                "voices", "pedals", "marks", "youngest", "mixer", "counters", "position")
 CALL_FIELDS = ("plan", "state", "input", "stems", "mix", "capacity", "frames", "events", "event_count", "targets")
 
 PLAN = np.dtype(
@@ -67,6 +67,7 @@ class Plan(NamedTuple):
     release: np.ndarray  # int64 [pitch], samples
     decay: np.ndarray  # int64 [pitch], samples
     route: np.ndarray  # int8 [part, channel, pitch] -> stem, -1: ignored
+    reach: np.ndarray  # int8 [stem, pitch], whether the stem can play the pitch at all
     axes: np.ndarray  # int64 [1], what the FFT wants
 
 
@@ -90,6 +91,7 @@ class State(NamedTuple):
     voices: np.ndarray  # int64 [VOICES, VOICE_FIELDS]
     pedals: np.ndarray  # int64 [part, channel, 2], sustain and sostenuto
     marks: np.ndarray  # int64 [stem, pitch], frame that opened it last
+    youngest: np.ndarray  # int64 [stem, pitch], onset of the youngest note there
     mixer: np.ndarray  # float32 [2 + stems], smoothed values
     counters: np.ndarray  # int64 [COUNTERS]
     position: np.ndarray  # int64 [2], samples since reset; rows open now
@@ -105,7 +107,7 @@ def plan_at(address):
         floats(r.analysis_window, (r.window_size,)), floats(r.synthesis_window, (r.overlap,)),
         floats(r.W, (r.rows, r.stride)), integers(r.first_row, (PITCHES,)), integers(r.row_count, (PITCHES,)),
         integers(r.release, (PITCHES,)), integers(r.decay, (PITCHES,)),
-        octets(r.route, (PARTS, CHANNELS, PITCHES)), integers(r.axes, (1,)),
+        octets(r.route, (PARTS, CHANNELS, PITCHES)), octets(r.reach, (r.stems, PITCHES)), integers(r.axes, (1,)),
     )
 
 
@@ -121,7 +123,8 @@ def state_at(address, plan):
         floats(r.V, (plan.stride,)), floats(r.Q, (plan.stride,)), floats(r.M, (plan.stems, plan.stride)),
         floats(r.H, (plan.stems, plan.rows)), integers(r.open_row, (limit,)), integers(r.open_stem, (limit,)),
         floats(r.h, (limit + 1,)), floats(r.gradient, (limit + 1,)), integers(r.voices, (VOICES, 9)),
-        integers(r.pedals, (PARTS, CHANNELS, 2)), integers(r.marks, (plan.stems, PITCHES)), floats(r.mixer, (2 + plan.stems,)),
+        integers(r.pedals, (PARTS, CHANNELS, 2)), integers(r.marks, (plan.stems, PITCHES)),
+        integers(r.youngest, (plan.stems, PITCHES)), floats(r.mixer, (2 + plan.stems,)),
         integers(r.counters, (COUNTERS,)), integers(r.position, (2,)),
     )
 
@@ -149,6 +152,7 @@ def state_arrays(plan):
         "voices": np.zeros((VOICES, 9), i),
         "pedals": np.zeros((PARTS, CHANNELS, 2), i),
         "marks": np.zeros((stems, PITCHES), i),
+        "youngest": np.zeros((stems, PITCHES), i),
         "mixer": np.zeros(2 + stems, f),
         "counters": np.zeros(COUNTERS, i),
         "position": np.zeros(2, i),
