@@ -11,8 +11,8 @@ _folder = cache_folder()
 _others = numba.config.CACHE_DIR
 numba.config.CACHE_DIR = str(_folder) if _folder else ""  # read when the modules below are decorated
 try:
-    from rtsep.kernels import block, memory
+    from rtsep.kernels import block, memory, yardstick
 finally:
     numba.config.CACHE_DIR = _others
 
-__all__ = ["block", "memory"]
+__all__ = ["block", "memory", "yardstick"]

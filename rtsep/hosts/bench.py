@@ -1,0 +1,137 @@
+"""`rtsep bench`: the cost of the engine on this computer, over the sizes that a player can choose.
+
+What is compared is measured in turns within one run, so that a computer that is busy for a while is busy for all.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+
+from rtsep import __version__
+from rtsep.errors import RtsepError
+from rtsep.hosts import computer
+from rtsep.hosts.bench_players import PRESET, SAMPLE_RATE, UPDATES, Floats, Floor, Player, Size, Step, load_piano, stereo_clip
+from rtsep.preset import Preset
+
+SAFE_SHARE = 0.6  # of a block's time: the rest belongs to the driver, the system and other programs
+SECONDS, QUICK_SECONDS = 45.0, 7.0
+SHORTEST_S, LONGEST_S = 1.0, 600.0
+HOP_SHARE, BLOCK_SHARE, STEP_SHARE = 0.45, 0.4, 0.15  # of the measuring time
+
+BLOCKS = (32, 64, 128, 256, 512, 1024)
+BLOCK_ROWS = (10, 40)  # ordinary playing; with the pedal down
+STEPS = ((513, 20), (1025, 88), (1025, 176), (2049, 352))  # bins, rows
+
+Progress = Callable[[str, int, int], None]
+
+DEFAULT = Size()
+VARIED: dict[str, tuple[int, ...]] = {
+    "window_samples": (1024, 2048, 4096, 8192),
+    "hop_samples": (64, 128, 256),
+    "open_rows": (0, 10, 40, 176),
+    "stems": (1, 2, 4),
+    "channels": (1, 2),
+}
+
+
+def sizes() -> list[Size]:
+    """The default size first, then all that differ from it in one thing."""
+    others = [replace(DEFAULT, **{name: value}) for name, values in VARIED.items() for value in values]
+    return [DEFAULT, *(size for size in others if size != DEFAULT)]
+
+
+def _measure(players: Sequence[Player | Floor | Step], seconds: float, progress: Callable[[int, int], None]) -> float:
+    """Give all their turns, round after round, for about `seconds`; the longest pause in us that this thread had to make
+    while it did nothing but look at the clock, a little in each round."""
+    started, paused = time.perf_counter(), 0.0
+    while True:
+        for player in players:
+            player.take_turn()
+        paused = max(paused, computer.longest_pause_us(0.01))
+        passed = time.perf_counter() - started
+        progress(round(min(passed, seconds) * 1000), round(seconds * 1000))
+        if passed >= seconds:
+            return paused
+
+
+def _spread(times_us: Sequence[float], budget_us: float) -> dict[str, float]:
+    """Median, 99th percentile and worst of `times_us`, also in per cent of the time that there is."""
+    spread = dict(zip(("p50", "p99", "max"), np.percentile(times_us, (50, 99, 100)), strict=True))
+    return {**{f"{name}_us": round(float(us), 2) for name, us in spread.items()},
+            **{f"{name}_percent": round(float(100 * us / budget_us), 2) for name, us in spread.items()}}
+
+
+def _hop_row(player: Player, floor: Floor) -> dict[str, Any]:
+    size = asdict(player.size)
+    del size["block"]
+    budget_us = 1e6 * player.size.hop_samples / SAMPLE_RATE
+    spread = _spread(player.times_us, budget_us)
+    floor_us = float(np.median(floor.times_us)) if floor.stems else 0.0
+    return {**size, "hop_us": round(budget_us, 2), "hops": len(player.times_us), **spread, "fft_us": round(floor_us, 2),
+            "times_fft": round(spread["p50_us"] / floor_us, 2) if floor_us else None}
+
+
+def verdict(spread: dict[str, float]) -> str:
+    """Whether a block size can be played with: `safe` if the worst block left time over, `too small` if one in a hundred
+    did not, else `risky`."""
+    if spread["max_percent"] < 100 * SAFE_SHARE:
+        return "safe"
+    return "risky" if spread["p99_percent"] < 100 * SAFE_SHARE else "too small"
+
+
+def _block_row(player: Player) -> dict[str, Any]:
+    budget_us = 1e6 * player.block / SAMPLE_RATE
+    spread = _spread(player.times_us, budget_us)
+    return {"block_samples": player.block, "block_us": round(budget_us, 2), "open_rows": player.size.open_rows,
+            "blocks": len(player.times_us), **spread, "late": sum(us >= budget_us for us in player.times_us),
+            "verdict": verdict(spread)}
+
+
+def _step_row(step: Step) -> dict[str, Any]:
+    ours_us, numpy_us = float(np.median(step.ours_us)), float(np.median(step.numpy_us))
+    return {"bins": step.bins, "rows": step.rows, "updates": UPDATES, "ours_us": round(ours_us, 2),
+            "numpy_us": round(numpy_us, 2), "times_faster": round(numpy_us / ours_us, 2)}
+
+
+def _check_seconds(seconds: float) -> None:
+    if not SHORTEST_S <= seconds <= LONGEST_S:
+        raise RtsepError(f"--seconds {seconds:g}: allowed is {SHORTEST_S:g} to {LONGEST_S:g}")
+
+
+def bench(seconds: float, progress: Progress) -> dict[str, Any]:
+    """Measure for about `seconds` (and a few more to prepare); gives everything that the tables show.
+
+    Times are those of the compiled entry, called as a native callback would call it. RtsepError for bad `seconds`.
+    """
+    _check_seconds(seconds)
+    startup, memory = computer.measure_start()
+    preset, clip = load_piano(), stereo_clip()
+    hops, hops_pause = _hops(preset, clip, HOP_SHARE * seconds, progress)
+    blocks, blocks_pause = _blocks(preset, clip, BLOCK_SHARE * seconds, progress)
+    steps = [Step(bins, rows) for bins, rows in STEPS]
+    _measure(steps, STEP_SHARE * seconds, lambda done, total: progress("activations", done, total))
+    return {
+        "rtsep_version": __version__, "date": time.strftime("%Y-%m-%d"), "seconds": seconds, "computer": computer.describe(),
+        "preset": PRESET, "sample_rate": SAMPLE_RATE, "updates": UPDATES, "blocks": blocks, "hops": hops,
+        "activations": [_step_row(step) for step in steps], "memory": memory, "startup": startup,
+        "longest_pause_us": round(max(hops_pause, blocks_pause), 2),
+    }
+
+
+def _hops(preset: Preset, clip: Floats, seconds: float, progress: Progress) -> tuple[list[dict[str, Any]], float]:
+    """Hop by hop at every size, in turns with the FFTs alone."""
+    pairs = [(Player(preset, size, clip), Floor(size)) for size in sizes()]
+    paused = _measure([one for pair in pairs for one in pair], seconds, lambda done, total: progress("hops", done, total))
+    return [_hop_row(player, floor) for player, floor in pairs], paused
+
+
+def _blocks(preset: Preset, clip: Floats, seconds: float, progress: Progress) -> tuple[list[dict[str, Any]], float]:
+    """The default size in blocks of every size."""
+    players = [Player(preset, replace(DEFAULT, block=block, open_rows=rows), clip) for rows in BLOCK_ROWS for block in BLOCKS]
+    paused = _measure(players, seconds, lambda done, total: progress("blocks", done, total))
+    return [_block_row(player) for player in players], paused

@@ -1,0 +1,177 @@
+"""Who plays in `rtsep bench`: the real engine at one size, the FFTs alone, the activation step alone; each keeps its times."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from rtsep import engine
+from rtsep.engine import Separator
+from rtsep.files import read_sound
+from rtsep.hosts.demo import clip_folder
+from rtsep.kernels import yardstick
+from rtsep.library import bundled_presets
+from rtsep.notes import EVENT
+from rtsep.preset import Preset, load_preset
+from rtsep.routing import Routing
+
+PRESET = "grand-piano"
+SAMPLE_RATE = 44100
+UPDATES = 10
+DROPPED = 100  # blocks at the start of each size
+TURN_SAMPLES = 12800  # how long one size plays until the next has its turn
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Size:
+    """What the cost depends on. `stems` are those without the residual; `block` 0 is one hop."""
+
+    window_samples: int = 4096
+    hop_samples: int = 128
+    open_rows: int = 10
+    stems: int = 2
+    channels: int = 2
+    block: int = 0
+
+
+def stereo_clip() -> Floats:
+    """The bundled mix, float32 [2, sample], from where the music has begun; the right channel is later and softer."""
+    mix = read_sound(clip_folder() / "mix.flac")[0][0]
+    return np.stack([mix, 0.7 * np.roll(mix, 300)])[:, SAMPLE_RATE:].astype(np.float32)
+
+
+def load_piano() -> Preset:
+    """The bundled preset that is measured with, whatever the user's own are called."""
+    return load_preset(next(path for path in bundled_presets() if path.stem == PRESET))
+
+
+def _routing(stems: int) -> Routing:
+    """Part 0 is the first stem, part 1 the second ..."""
+    table = np.full((32, 16, 128), -1, np.int8)
+    table[:stems] = np.arange(stems)[:, None, None]
+    return Routing(tuple(f"stem_{i}" for i in range(stems)), table)
+
+
+def _notes(preset: Preset, rows: int, stems: int) -> npt.NDArray[np.void]:
+    """Notes over the whole keyboard that open this many rows, dealt out to the stems."""
+    each = len(preset.W) // len(preset.pitches)
+    chosen = np.linspace(0, len(preset.pitches) - 1, rows // each).round().astype(int)
+    events = np.zeros(len(chosen), EVENT)
+    events["status"], events["data1"], events["data2"] = 0x90, np.asarray(preset.pitches)[chosen], 80
+    events["part"] = np.arange(len(chosen)) % stems
+    return events
+
+
+def prepared_separator(preset: Preset, size: Size, block: int) -> Separator:
+    """The engine at `size`, ready for blocks of `block` samples."""
+    separator = Separator(preset, _routing(size.stems), {
+        "window_samples": size.window_samples, "hop_samples": size.hop_samples, "iterations": UPDATES,
+        "max_open_rows": max(size.open_rows, 64)})
+    separator.prepare(SAMPLE_RATE, size.channels, block)
+    return separator
+
+
+class Player:
+    """One size: a separator with its notes held, that plays the clip round and round and keeps the time of each block."""
+
+    def __init__(self, preset: Preset, size: Size, clip: Floats) -> None:
+        self.size = size
+        self.block = size.block or size.hop_samples
+        self.times_us: list[float] = []
+        self._separator = prepared_separator(preset, size, self.block)
+        self._clip = clip[: size.channels]
+        self._position = self.block
+        self._separator.process(self._clip[:, : self.block], _notes(preset, size.open_rows, size.stems))
+        self._separator.process(self._clip[:, : self.block])  # from here on the call has no events
+        self._run(max(DROPPED, 2 * size.window_samples // self.block))
+        if self._separator.open_count != size.open_rows:
+            raise RuntimeError(f"{self._separator.open_count} rows are open instead of {size.open_rows}")
+
+    def _run(self, blocks: int) -> list[float]:
+        """Microseconds of the compiled entry alone, as a native callback would call it."""
+        address, given = self._separator._call.ctypes.data, self._separator._input
+        times, clock, entry = [], time.perf_counter_ns, engine._entry
+        for _ in range(blocks):
+            if self._position + self.block > self._clip.shape[1]:
+                self._position = 0
+            given[:, : self.block] = self._clip[:, self._position : self._position + self.block]
+            self._position += self.block
+            begin = clock()
+            entry(address)
+            times.append((clock() - begin) / 1000)
+        return times
+
+    def take_turn(self) -> None:
+        """Play a while; what the first frames pay for fetching this size's data back into the cache does not count."""
+        self._run(4 * max(self.size.hop_samples, self.block) // self.block)
+        self.times_us += self._run(TURN_SAMPLES // self.block)
+
+
+class Floor:
+    """The FFTs of one size's frames and nothing else."""
+
+    TIMES = 8  # per measurement, so that calling does not count
+
+    def __init__(self, size: Size) -> None:
+        window, self.stems = size.window_samples, min(size.stems, size.open_rows)
+        rng = np.random.default_rng(0)
+        self._frame, self._sound = rng.standard_normal(window).astype(np.float32), np.zeros(window, np.float32)
+        self._X = np.zeros((size.channels, window // 2 + 1), np.complex64)
+        self._axes = np.zeros(1, np.int64)
+        self.times_us: list[float] = []
+        self._run()
+
+    def _run(self) -> None:
+        yardstick.transform_frames(self._frame, self._X, self._sound, self._axes, self.stems, self.TIMES)
+
+    def take_turn(self) -> None:
+        """Measure some frames."""
+        for i in range(5):
+            begin = time.perf_counter_ns()
+            self._run()
+            if i:
+                self.times_us.append((time.perf_counter_ns() - begin) / 1000 / self.TIMES)
+
+
+class Step:
+    """The activation step alone, ours and plain NumPy in float64, at one number of bins and rows."""
+
+    TIMES = 4
+
+    def __init__(self, bins: int, rows: int) -> None:
+        self.bins, self.rows = bins, rows
+        rng = np.random.default_rng(0)
+        self._V, self._W = rng.gamma(0.5, size=bins) + 1e-6, rng.gamma(0.5, size=(rows, bins)) + 1e-6
+        self._V /= self._V.sum()
+        self._W /= self._W.sum(axis=1, keepdims=True)
+        stride = -(-bins // 16) * 16
+        V, W = np.zeros(stride, np.float32), np.zeros((rows, stride), np.float32)
+        V[:bins], W[:, :bins] = self._V, self._W
+        h, gradient = np.zeros(rows + 1, np.float32), np.zeros(rows + 1, np.float32)
+        self._ours = (V, W, np.arange(rows), bins, UPDATES, h, gradient, np.zeros(stride, np.float32))
+        self.ours_us: list[float] = []
+        self.numpy_us: list[float] = []
+        yardstick.estimate_frames(*self._ours, self.TIMES)
+        self._plain()
+
+    def _plain(self) -> npt.NDArray[np.float64]:
+        """KL updates as one would write them; the rows of W sum to 1."""
+        V, W = self._V, self._W
+        h = np.full(self.rows, 1 / self.rows)
+        for _ in range(UPDATES):
+            h *= W @ (V / (h @ W))
+        return h
+
+    def take_turn(self) -> None:
+        """Measure both, one after the other."""
+        begin = time.perf_counter_ns()
+        yardstick.estimate_frames(*self._ours, self.TIMES)
+        middle = time.perf_counter_ns()
+        self._plain()
+        self.numpy_us.append((time.perf_counter_ns() - middle) / 1000)
+        self.ours_us.append((middle - begin) / 1000 / self.TIMES)

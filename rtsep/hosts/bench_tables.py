@@ -1,0 +1,94 @@
+"""What `rtsep bench` found, as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from rtsep.hosts.bench import DEFAULT, VARIED
+
+_TITLES = {"window_samples": "window (N)", "hop_samples": "hop", "open_rows": "open templates", "stems": "stems + residual",
+           "channels": "channels"}
+Row = dict[str, Any]
+
+
+def _table(rows: Sequence[Sequence[str]], *columns: str) -> Table:
+    """A table whose columns are numbers, but for the first and those called verdict."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="left" if i == 0 or "verdict" in column else "right")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _block_table(blocks: Sequence[Row]) -> Table:
+    """One line per block size: the fewer open templates first, then the verdict with more."""
+    few, many = sorted({row["open_rows"] for row in blocks})
+    pedal = {row["block_samples"]: row for row in blocks if row["open_rows"] == many}
+    rows = []
+    for row in blocks:
+        if row["open_rows"] == few:
+            other = pedal[row["block_samples"]]
+            rows.append([f"{row['block_samples']} ({row['block_us'] / 1000:.1f} ms)",
+                         *(text for one in (row, other) for text in (
+                             f"{one['p99_percent']:.0f} %", f"{one['max_percent']:.0f} %", one["verdict"]))])
+    heads = [head for name in (f"{few} open:", f"{many} open:") for head in (f"{name} p99", "worst", "verdict")]
+    return _table(rows, "block in samples", *heads)
+
+
+def _hop_table(hops: Sequence[Row]) -> Table:
+    """Grouped by what varies; the default size is in every group."""
+    rows = []
+    for name, values in VARIED.items():
+        for value in values:
+            row = next(row for row in hops if all(row[other] == (value if other == name else getattr(DEFAULT, other))
+                                                  for other in VARIED))
+            rows.append([f"{_TITLES[name]} {value}", *(f"{row[f'{p}_us']:.0f}" for p in ("p50", "p99", "max")),
+                         *(f"{row[f'{p}_percent']:.1f}" for p in ("p50", "p99", "max")),
+                         f"{row['fft_us']:.0f}", "" if row["times_fft"] is None else f"{row['times_fft']:.1f}"])
+    return _table(rows, "varied", "p50 µs", "p99", "max", "p50 %", "p99 %", "max %", "FFTs µs", "p50 / FFTs")
+
+
+def _step_table(steps: Sequence[Row]) -> Table:
+    rows = [[f"{row['bins']} x {row['rows']}", f"{row['ours_us']:.0f}", f"{row['numpy_us']:.0f}", f"{row['times_faster']:.1f}"]
+            for row in steps]
+    return _table(rows, "bins x rows", "rtsep µs", "NumPy µs", "times faster")
+
+
+def _megabytes(size: int | None) -> str:
+    return "not known here" if size is None else f"{size / 1e6:.1f} MB"
+
+
+def _console() -> Console:
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 120  # of a file nobody knows the width; columns must not be cut
+    return console
+
+
+def show_bench(report: Row) -> None:
+    """The verdict on block sizes first, then where the time goes."""
+    about, memory, startup = report["computer"], report["memory"], report["startup"]
+    threads = "?" if about["numpy_threads"] is None else about["numpy_threads"]
+    console = _console()
+    console.print(f"Which block sizes are safe on this computer ({about['processor']}, {about['cores']} cores)",
+                  _block_table(report["blocks"]), sep="\n")
+    console.print(
+        "\nTimes in per cent of the block's own. safe: the worst block took less than 60 %; risky: 99 of 100 did;\n"
+        "too small: not even these. A single bad block among good ones is the system doing something else: its longest\n"
+        f"pause while nothing was computed was {report['longest_pause_us'] / 1000:.2f} ms. "
+        "Close other programs and measure again.\n\n"
+        f"Cost of a hop: one thing varied at a time around window {DEFAULT.window_samples}, hop {DEFAULT.hop_samples}, "
+        f"{DEFAULT.open_rows} open templates,\n{DEFAULT.stems} stems + residual, {DEFAULT.channels} channels "
+        f"({report['sample_rate']} Hz, {report['updates']} updates)")
+    console.print(_hop_table(report["hops"]))
+    console.print(f"\nThe activation step alone, {report['updates']} updates, beside NumPy in float64 "
+                  f"(its threads: {threads})")
+    console.print(_step_table(report["activations"]))
+    console.print(f"\nMemory: process {_megabytes(memory['process_bytes'])}, of it the plan "
+                  f"{_megabytes(memory['plan_bytes'])} and the state {_megabytes(memory['state_bytes'])}.\n"
+                  f"Start: rtsep --help {startup['help_s']:.2f} s; ready to play {startup['ready_s']:.2f} s.")

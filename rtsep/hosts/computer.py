@@ -1,0 +1,104 @@
+"""What `rtsep bench` tells about this computer: what it is, memory and start-up time of rtsep on it, its pauses."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+_ROOT = Path(__file__).parents[2]
+_THREAD_COUNTERS = ("scipy_openblas_get_num_threads64_", "openblas_get_num_threads64_", "openblas_get_num_threads")
+_STARTS = 3
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def numpy_threads() -> int | None:
+    """Threads that NumPy's matrix products use: what its own OpenBLAS says; None where it has another library."""
+    folder = Path(np.__file__).parents[1] / "numpy.libs"
+    for path in [*folder.glob("*openblas*"), *(Path(np.__file__).parent / ".dylibs").glob("*openblas*")]:
+        library = ctypes.CDLL(str(path))  # the one that is loaded already
+        for name in _THREAD_COUNTERS:
+            if hasattr(library, name):
+                return int(getattr(library, name)())
+    return None
+
+
+def describe() -> dict[str, Any]:
+    """What was measured on."""
+    packages = {name.replace("-", "_"): version(name) for name in ("numpy", "numba", "rocket-fft")}
+    return {"processor": _processor(), "cores": os.cpu_count(), "system": platform.platform(),
+            "python": platform.python_version(), **packages, "numpy_threads": numpy_threads()}
+
+
+def resident_bytes() -> int | None:
+    """Memory that this process occupies (where the system only tells the most that it ever was, that)."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, AttributeError):
+        pass
+    try:
+        import resource
+    except ImportError:
+        return None
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(most if sys.platform == "darwin" else most * 1024)
+
+
+def longest_pause_us(seconds: float) -> float:
+    """Look at the clock for `seconds`: the longest time between two looks, in which the system did something else."""
+    last = time.perf_counter_ns()
+    end, longest = last + int(seconds * 1e9), 0
+    while last < end:
+        now = time.perf_counter_ns()
+        longest = max(longest, now - last)
+        last = now
+    return longest / 1000
+
+
+def start() -> None:
+    """For a fresh Python: import and prepare the usual separator; print the memory that it takes, in bytes, as JSON."""
+    from rtsep.hosts.bench_players import Size, load_piano, prepared_separator
+
+    separator = prepared_separator(load_piano(), Size(), Size().hop_samples)
+    plan, state = separator._prepared().values, separator._state
+    arrays = {"plan_bytes": plan, "state_bytes": state}
+    total = {name: sum(v.nbytes for v in values.values() if isinstance(v, np.ndarray)) for name, values in arrays.items()}
+    print(json.dumps({"process_bytes": resident_bytes(), **total}))
+
+
+def _run(*arguments: str) -> tuple[float, str]:
+    """Seconds that a fresh Python takes, and what it prints; the best of some, since others only wait for longer."""
+    paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    seconds, answer = [], ""
+    for _ in range(_STARTS):
+        begin = time.perf_counter()
+        answer = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=True,
+                                env=environment).stdout
+        seconds.append(time.perf_counter() - begin)
+    return min(seconds), answer
+
+
+def measure_start() -> tuple[dict[str, float], dict[str, int | None]]:
+    """Start-up times in seconds (`help_s`: rtsep --help; `ready_s`: Python, imports, preset and prepare, compiled
+    before), and the memory of that second process in bytes."""
+    help_s, _ = _run("-m", "rtsep", "--help")
+    ready_s, answer = _run("-c", "from rtsep.hosts.computer import start; start()")
+    return {"help_s": round(help_s, 3), "ready_s": round(ready_s, 3)}, json.loads(answer)
