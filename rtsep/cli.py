@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -40,6 +41,7 @@ def _build_parser() -> argparse.ArgumentParser:
     show.add_argument("preset", help="name of a preset, or path of a preset file")
     check = actions.add_parser("check", help="whether a preset file is sound")
     check.add_argument("file", type=Path, help="path of a preset file")
+    _add_bench(commands)
     return parser
 
 
@@ -68,6 +70,16 @@ def _add_render(commands: Any) -> None:
     parser.add_argument("--format", choices=("wav", "flac"), default="wav", help="of the stems (default: %(default)s)")
     parser.add_argument("--bits", choices=("16", "24", "float"), help="of the samples (default: float, in FLAC 24)")
     parser.add_argument("--overwrite", action="store_true", help="replace results that are there already")
+
+
+def _add_bench(commands: Any) -> None:
+    parser = commands.add_parser(
+        "bench", help="what separating costs on this computer",
+        description="Measures the engine on the bundled sound: which block sizes this computer keeps up with, and what "
+        "window, hop, open templates, stems and channels cost. Close other programs first. Takes about a minute.")
+    parser.add_argument("--quick", action="store_true", help="rougher figures in a few seconds")
+    parser.add_argument("--seconds", type=float, metavar="S", help="how long to measure, 1 to 600 (default: 45; quick: 7)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 
 def _params(arguments: argparse.Namespace) -> dict[str, str]:
@@ -147,6 +159,20 @@ def _render(arguments: argparse.Namespace) -> None:
     show_render(report, arguments.out)
 
 
+def _bench(arguments: argparse.Namespace) -> None:
+    _load_engine()
+    from rtsep.hosts.bench import QUICK_SECONDS, SECONDS, bench
+    from rtsep.hosts.bench_tables import show_bench
+
+    usual = QUICK_SECONDS if arguments.quick else SECONDS
+    with _progress() as progress:
+        report = bench(usual if arguments.seconds is None else arguments.seconds, progress)
+    if arguments.json:
+        print(json.dumps(report, indent=2))
+    else:
+        show_bench(report)
+
+
 def _list_params(_arguments: argparse.Namespace) -> None:
     from rtsep.tables import show_params
 
@@ -181,7 +207,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.command is None:
         parser.print_help()
         return 0
-    run = {"demo": _demo, "render": _render, "params": _list_params, "presets": _presets}[given.command]
+    run = {"demo": _demo, "render": _render, "params": _list_params, "presets": _presets, "bench": _bench}[given.command]
     try:
         run(given)
     except RtsepError as error:

@@ -1,30 +1,34 @@
 """`rtsep bench`: what it reports and how it is asked; never how fast this computer happens to be."""
 
+import contextlib
+import io
 import json
 
+import numpy as np
 import pytest
 
 from rtsep.cli import main
 from rtsep.hosts import bench_players, computer
-from rtsep.hosts.bench import BLOCK_ROWS, BLOCKS, DEFAULT, STEPS, VARIED, bench, sizes, verdict
+from rtsep.hosts.bench import BLOCK_ROWS, BLOCKS, DEFAULT, STEPS, VARIED, sizes, verdict
 from rtsep.hosts.bench_tables import show_bench
+from rtsep.notes import EVENT
 
 SPREAD = [f"{name}_{unit}" for unit in ("us", "percent") for name in ("p50", "p99", "max")]
 
 
 @pytest.fixture(scope="module")
-def answer():
-    """What `rtsep bench --quick --json` prints, measured as shortly as it can be."""
-    with pytest.MonkeyPatch.context() as patch:
-        printed = []
-        patch.setattr("builtins.print", lambda *things, **_: printed.append(things[0]))
+def run():
+    """`rtsep bench --quick --json`, as short as it can be: what it prints on stdout, and its steps of progress."""
+    steps, told = [], io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(told):
+        patch.setattr("rtsep.cli._progress", lambda: contextlib.nullcontext(lambda *step: steps.append(step)))
         assert main(["bench", "--quick", "--seconds", "1", "--json"]) == 0
-    return printed[-1]
+    return told.getvalue(), steps
 
 
 @pytest.fixture(scope="module")
-def report(answer):
-    return json.loads(answer)
+def report(run):
+    return json.loads(run[0])
 
 
 def check_spread(row):
@@ -114,8 +118,7 @@ def test_exactly_as_many_rows_are_open(size):
 
 
 def test_rows_that_do_not_come_are_noticed(monkeypatch):
-    monkeypatch.setattr(bench_players, "_notes", lambda preset, rows, stems: bench_players.EVENT.type(0) if False else
-                        bench_players.np.zeros(0, bench_players.EVENT))
+    monkeypatch.setattr(bench_players, "_notes", lambda *_: np.zeros(0, EVENT))
     with pytest.raises(RuntimeError, match="0 rows are open instead of 10"):
         bench_players.Player(bench_players.load_piano(), DEFAULT, bench_players.stereo_clip()[:, :50000])
 
@@ -140,10 +143,8 @@ def test_where_the_system_tells_little(report, capsys, monkeypatch):
     assert computer.numpy_threads() is None
 
 
-def test_progress():
-    steps = []
-    bench(1, lambda what, done, total: steps.append((what, done, total)))
-    assert [what for what, done, total in steps if done == total] == ["hops", "blocks", "activations"]
+def test_progress(run):
+    assert [what for what, done, total in run[1] if done == total] == ["hops", "blocks", "activations"]
 
 
 @pytest.mark.parametrize("options", [

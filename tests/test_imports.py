@@ -50,6 +50,7 @@ ALLOWED = {
     "__init__": {"engine", "training", DATA},
     DATA: {DATA},
 }
+EXCEPTIONS = {"hosts/bench_players.py": {"rtsep.kernels"}}  # measures compiled code that the engine does not run
 NOT_DATA = {"kernels", "design", "engine", "training", "hosts", "report", "picture", "cli", "cache", "__main__", "__init__"}
 
 
@@ -107,7 +108,8 @@ by_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.r
 
 @by_module
 def test_who_imports_whom(path):
-    assert list(breaches(room_of(path), imports_of(parsed(path)))) == []
+    spared = EXCEPTIONS.get(path.relative_to(ROOT).as_posix(), set())
+    assert set(breaches(room_of(path), imports_of(parsed(path)))) <= spared
 
 
 @pytest.mark.parametrize("room, code", [
