@@ -21,6 +21,21 @@ def sdr_db(estimate: Floats, truth: Floats) -> float:
         return float(10 * np.log10(np.float64(reference) / error)) if reference else -np.inf
 
 
+def si_sdr_db(estimate: Floats, truth: Floats) -> float:
+    """Scale-invariant SDR in dB: energy of the part of `estimate` along `truth` over energy of the rest.
+
+    Both [..., sample]; one scale for all channels, means are not removed. A silent truth or estimate gives -inf, a scaled
+    copy +inf (or nearly: rounding is left).
+    Le Roux et al., "SDR - half-baked or well done?", ICASSP 2019, equation 3.
+    """
+    reference, heard = truth.astype(np.float64), estimate.astype(np.float64)
+    energy = float(np.sum(reference**2))
+    if not energy or not heard.any():
+        return -np.inf
+    along = reference * (float(np.sum(heard * reference)) / energy)
+    return sdr_db(heard, along)
+
+
 def oracle_stems(truths: Floats, framing: Framing) -> npt.NDArray[np.float64]:
     """What ratio masks made from the true stems give with the engine's own windows, latency taken out.
 
