@@ -9,6 +9,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from rtsep.errors import RtsepError
 from rtsep.library import bundled_presets, user_folder, user_presets
 from rtsep.params import PARAMS
 from rtsep.preset import Preset, load_preset
@@ -40,13 +41,22 @@ def show_params() -> None:
     _print(table)
 
 
+def _preset_row(path: Path) -> tuple[str, str, str, str]:
+    """Name, title, templates and licence; a file that cannot be read must not hide the others."""
+    try:
+        preset = load_preset(path)
+    except RtsepError:
+        return path.stem, "cannot be read: see rtsep presets check", "-", "-"
+    return path.stem, preset.title, str(len(preset.W)), preset.provenance["licence"]
+
+
 def show_presets() -> None:
     """The bundled and the user's own presets."""
     table = _table("preset", "title", "templates", "licence", "where")
-    for path in [*bundled_presets(), *user_presets()]:
-        preset = load_preset(path)
-        where = "bundled" if path in bundled_presets() else str(path)
-        table.add_row(path.stem, preset.title, str(len(preset.W)), preset.provenance["licence"], where)
+    for path in bundled_presets():
+        table.add_row(*_preset_row(path), "bundled")
+    for path in user_presets():
+        table.add_row(*_preset_row(path), str(path))
     _print(table, f"\nYour own presets belong into {user_folder()}")
 
 

@@ -284,3 +284,11 @@ def test_lists_and_presets(folder, capsys):
     (folder / "bad.npz").write_bytes(b"PK\x03\x04 nothing")
     assert main(["presets", "check", str(folder / "bad.npz")]) == 2
     assert main(["presets", "check", str(Path("no") / "such.npz")]) == 2
+
+
+def test_a_broken_preset_of_the_user_does_not_hide_the_others(folder, capsys, monkeypatch):
+    monkeypatch.setattr("rtsep.library.user_folder", lambda: folder)
+    (folder / "broken.npz").write_text("no preset")
+    assert main(["presets"]) == 0
+    told = capsys.readouterr().out
+    assert "cannot be read" in told and "A small instrument" in told and "grand-piano" in told
