@@ -73,7 +73,7 @@ def chord(*pitches, at=0, part=0, channel=0):
 )
 def test_whole_engine_agrees_with_the_plain_numpy_twin(preset, rng, params, channels):
     sound = band(rng, LONG, channels)
-    events = random_midi(rng, 80, LONG, channels=1)
+    events = random_midi(rng, 80, LONG)
     separator = prepared(preset, two_parts(), {**SMALL, **params}, channels)
     expected = reference.separate(sound, events, reference_setup(separator))
     stems, _ = play(separator, sound, events, (700, 1, 63))

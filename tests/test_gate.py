@@ -317,10 +317,6 @@ def test_gates_are_those_of_the_intervals(seed):
     preset = make_preset(release_s=rng.uniform(0, 0.03), decay_s=rng.uniform(0.03, 0.3))
     samples = 30 * 1024
     events = random_midi(rng, 400, samples, PITCHES[:4], parts=3, channels=2)
-    if seed % 3:  # not both at once: that is test_sound_off_ends_the_capture
-        events = events[~((events["status"] >= CONTROL) & (events["data1"] == SOUND_OFF))]
-    else:
-        events = events[~((events["status"] >= CONTROL) & (events["data1"] == SOSTENUTO))]
     separator = prepared(preset, two_parts())
     setup = reference_setup(separator)
     row_count = np.array([(preset.row_pitch == pitch).sum() for pitch in range(128)])
