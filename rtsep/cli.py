@@ -78,7 +78,7 @@ def _add_bench(commands: Any) -> None:
         description="Measures the engine on the bundled sound: which block sizes this computer keeps up with, and what "
         "window, hop, open templates, stems and channels cost. Close other programs first. Takes about a minute.")
     parser.add_argument("--quick", action="store_true", help="rougher figures in a few seconds")
-    parser.add_argument("--seconds", type=float, metavar="S", help="how long to measure, 1 to 600 (default: 45; quick: 7)")
+    parser.add_argument("--seconds", type=float, metavar="S", help="how long to measure, 1 to 600 (default: 45; quick: 6)")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 

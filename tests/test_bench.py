@@ -33,18 +33,19 @@ def report(run):
 
 def check_spread(row):
     assert all(row[key] > 0 for key in SPREAD)
+    assert row["work_max_percent"] is None or row["work_max_percent"] > 0
     for unit in ("us", "percent"):
         assert row[f"p50_{unit}"] <= row[f"p99_{unit}"] <= row[f"max_{unit}"]
 
 
 def test_report_has_everything(report):
     assert set(report) == {"rtsep_version", "date", "seconds", "computer", "preset", "sample_rate", "updates", "blocks", "hops",
-                           "activations", "memory", "startup", "longest_pause_us"}
+                           "activations", "memory", "startup", "processor_share"}
     assert set(report["computer"]) == {"processor", "cores", "system", "python", "numpy", "numba", "rocket_fft",
                                        "numpy_threads"}
     threads = report["computer"]["numpy_threads"]
     assert threads is None or threads >= 1
-    assert report["longest_pause_us"] > 0 and report["seconds"] == 1
+    assert 0 < report["processor_share"] <= 1 and report["seconds"] == 1
 
 
 def test_every_size_once(report):
@@ -134,11 +135,20 @@ def test_table_is_for_people(report, capsys):
         assert f" {row['p50_us']:.0f} " in told
 
 
+@pytest.mark.parametrize(("share", "said"), [(0.99, "1 % of the time went to others: the computer was free"),
+                                             (0.5, "50 % of the time went to others: close other programs")])
+def test_a_busy_computer_is_told(report, capsys, share, said):
+    show_bench({**report, "processor_share": share})
+    assert said in capsys.readouterr().out
+
+
 def test_where_the_system_tells_little(report, capsys, monkeypatch):
-    """No OpenBLAS, no figure for memory."""
+    """No OpenBLAS, no figure for memory, no fine clock."""
     show_bench({**report, "computer": {**report["computer"], "numpy_threads": None},
-                "memory": {**report["memory"], "process_bytes": None}})
-    assert "not known here" in capsys.readouterr().out
+                "memory": {**report["memory"], "process_bytes": None},
+                **{name: [{**row, "work_max_percent": None} for row in report[name]] for name in ("blocks", "hops")}})
+    told = capsys.readouterr().out
+    assert "not known here" in told and "?" in told
     monkeypatch.setattr(computer, "_THREAD_COUNTERS", ())
     assert computer.numpy_threads() is None
 

@@ -19,7 +19,7 @@ from rtsep.hosts.bench_players import PRESET, SAMPLE_RATE, UPDATES, Floats, Floo
 from rtsep.preset import Preset
 
 SAFE_SHARE = 0.6  # of a block's time: the rest belongs to the driver, the system and other programs
-SECONDS, QUICK_SECONDS = 45.0, 7.0
+SECONDS, QUICK_SECONDS = 45.0, 6.0
 SHORTEST_S, LONGEST_S = 1.0, 600.0
 HOP_SHARE, BLOCK_SHARE, STEP_SHARE = 0.45, 0.4, 0.15  # of the measuring time
 
@@ -46,37 +46,37 @@ def sizes() -> list[Size]:
 
 
 def _measure(players: Sequence[Player | Floor | Step], seconds: float, progress: Callable[[int, int], None]) -> float:
-    """Give all their turns, round after round, for about `seconds`; the longest pause in us that this thread had to make
-    while it did nothing but look at the clock, a little in each round."""
-    started, paused = time.perf_counter(), 0.0
+    """Give all their turns, round after round, for about `seconds`; the share of them in which this thread had a processor."""
+    started, worked = time.perf_counter(), time.thread_time()
     while True:
         for player in players:
             player.take_turn()
-        paused = max(paused, computer.longest_pause_us(0.01))
         passed = time.perf_counter() - started
         progress(round(min(passed, seconds) * 1000), round(seconds * 1000))
         if passed >= seconds:
-            return paused
+            return min((time.thread_time() - worked) / passed, 1.0)
 
 
-def _spread(times_us: Sequence[float], budget_us: float) -> dict[str, float]:
-    """Median, 99th percentile and worst of `times_us`, also in per cent of the time that there is."""
-    spread = dict(zip(("p50", "p99", "max"), np.percentile(times_us, (50, 99, 100)), strict=True))
+def _spread(player: Player, budget_us: float) -> dict[str, Any]:
+    """Median, 99th percentile and worst time of a call, also in per cent of the time that there is; and the worst work."""
+    spread = dict(zip(("p50", "p99", "max"), np.percentile(player.times_us, (50, 99, 100)), strict=True))
+    work = round(100 * max(player.work_us) / budget_us, 2) if computer.knows_work() else None
     return {**{f"{name}_us": round(float(us), 2) for name, us in spread.items()},
-            **{f"{name}_percent": round(float(100 * us / budget_us), 2) for name, us in spread.items()}}
+            **{f"{name}_percent": round(float(100 * us / budget_us), 2) for name, us in spread.items()},
+            "work_max_percent": work}
 
 
 def _hop_row(player: Player, floor: Floor) -> dict[str, Any]:
     size = asdict(player.size)
     del size["block"]
     budget_us = 1e6 * player.size.hop_samples / SAMPLE_RATE
-    spread = _spread(player.times_us, budget_us)
+    spread = _spread(player, budget_us)
     floor_us = float(np.median(floor.times_us)) if floor.stems else 0.0
     return {**size, "hop_us": round(budget_us, 2), "hops": len(player.times_us), **spread, "fft_us": round(floor_us, 2),
             "times_fft": round(spread["p50_us"] / floor_us, 2) if floor_us else None}
 
 
-def verdict(spread: dict[str, float]) -> str:
+def verdict(spread: dict[str, Any]) -> str:
     """Whether a block size can be played with: `safe` if the worst block left time over, `too small` if one in a hundred
     did not, else `risky`."""
     if spread["max_percent"] < 100 * SAFE_SHARE:
@@ -86,7 +86,7 @@ def verdict(spread: dict[str, float]) -> str:
 
 def _block_row(player: Player) -> dict[str, Any]:
     budget_us = 1e6 * player.block / SAMPLE_RATE
-    spread = _spread(player.times_us, budget_us)
+    spread = _spread(player, budget_us)
     return {"block_samples": player.block, "block_us": round(budget_us, 2), "open_rows": player.size.open_rows,
             "blocks": len(player.times_us), **spread, "late": sum(us >= budget_us for us in player.times_us),
             "verdict": verdict(spread)}
@@ -111,27 +111,27 @@ def bench(seconds: float, progress: Progress) -> dict[str, Any]:
     _check_seconds(seconds)
     startup, memory = computer.measure_start()
     preset, clip = load_piano(), stereo_clip()
-    hops, hops_pause = _hops(preset, clip, HOP_SHARE * seconds, progress)
-    blocks, blocks_pause = _blocks(preset, clip, BLOCK_SHARE * seconds, progress)
+    hops, hops_share = _hops(preset, clip, HOP_SHARE * seconds, progress)
+    blocks, blocks_share = _blocks(preset, clip, BLOCK_SHARE * seconds, progress)
     steps = [Step(bins, rows) for bins, rows in STEPS]
     _measure(steps, STEP_SHARE * seconds, lambda done, total: progress("activations", done, total))
     return {
         "rtsep_version": __version__, "date": time.strftime("%Y-%m-%d"), "seconds": seconds, "computer": computer.describe(),
         "preset": PRESET, "sample_rate": SAMPLE_RATE, "updates": UPDATES, "blocks": blocks, "hops": hops,
         "activations": [_step_row(step) for step in steps], "memory": memory, "startup": startup,
-        "longest_pause_us": round(max(hops_pause, blocks_pause), 2),
+        "processor_share": round(min(hops_share, blocks_share), 3),
     }
 
 
 def _hops(preset: Preset, clip: Floats, seconds: float, progress: Progress) -> tuple[list[dict[str, Any]], float]:
     """Hop by hop at every size, in turns with the FFTs alone."""
     pairs = [(Player(preset, size, clip), Floor(size)) for size in sizes()]
-    paused = _measure([one for pair in pairs for one in pair], seconds, lambda done, total: progress("hops", done, total))
-    return [_hop_row(player, floor) for player, floor in pairs], paused
+    share = _measure([one for pair in pairs for one in pair], seconds, lambda done, total: progress("hops", done, total))
+    return [_hop_row(player, floor) for player, floor in pairs], share
 
 
 def _blocks(preset: Preset, clip: Floats, seconds: float, progress: Progress) -> tuple[list[dict[str, Any]], float]:
     """The default size in blocks of every size."""
     players = [Player(preset, replace(DEFAULT, block=block, open_rows=rows), clip) for rows in BLOCK_ROWS for block in BLOCKS]
-    paused = _measure(players, seconds, lambda done, total: progress("blocks", done, total))
-    return [_block_row(player) for player in players], paused
+    share = _measure(players, seconds, lambda done, total: progress("blocks", done, total))
+    return [_block_row(player) for player in players], share

@@ -83,6 +83,7 @@ class Player:
         self.size = size
         self.block = size.block or size.hop_samples
         self.times_us: list[float] = []
+        self.work_us: list[float] = []
         self._separator = prepared_separator(preset, size, self.block)
         self._clip = clip[: size.channels]
         self._position = self.block
@@ -92,24 +93,29 @@ class Player:
         if self._separator.open_count != size.open_rows:
             raise RuntimeError(f"{self._separator.open_count} rows are open instead of {size.open_rows}")
 
-    def _run(self, blocks: int) -> list[float]:
-        """Microseconds of the compiled entry alone, as a native callback would call it."""
+    def _run(self, blocks: int) -> tuple[list[float], list[float]]:
+        """Microseconds of the compiled entry alone, called as a native callback would: on the clock, and of them those in
+        which this thread had a processor (an audio driver's thread is preferred to others, so it waits less)."""
         address, given = self._separator._call.ctypes.data, self._separator._input
-        times, clock, entry = [], time.perf_counter_ns, engine._entry
+        times, work, clock, worked, entry = [], [], time.perf_counter_ns, time.thread_time_ns, engine._entry
         for _ in range(blocks):
             if self._position + self.block > self._clip.shape[1]:
                 self._position = 0
             given[:, : self.block] = self._clip[:, self._position : self._position + self.block]
             self._position += self.block
+            before = worked()
             begin = clock()
             entry(address)
             times.append((clock() - begin) / 1000)
-        return times
+            work.append((worked() - before) / 1000)
+        return times, work
 
     def take_turn(self) -> None:
         """Play a while; what the first frames pay for fetching this size's data back into the cache does not count."""
         self._run(4 * max(self.size.hop_samples, self.block) // self.block)
-        self.times_us += self._run(TURN_SAMPLES // self.block)
+        times, work = self._run(TURN_SAMPLES // self.block)
+        self.times_us += times
+        self.work_us += work
 
 
 class Floor:

@@ -12,6 +12,7 @@ from rtsep.hosts.bench import DEFAULT, VARIED
 
 _TITLES = {"window_samples": "window (N)", "hop_samples": "hop", "open_rows": "open templates", "stems": "stems + residual",
            "channels": "channels"}
+FREE_SHARE = 0.97  # of a processor: what a program gets that is alone
 Row = dict[str, Any]
 
 
@@ -25,6 +26,10 @@ def _table(rows: Sequence[Sequence[str]], *columns: str) -> Table:
     return table
 
 
+def _percent(percent: float | None, format_: str = "{:.0f} %") -> str:
+    return "?" if percent is None else format_.format(percent)
+
+
 def _block_table(blocks: Sequence[Row]) -> Table:
     """One line per block size: the fewer open templates first, then the verdict with more."""
     few, many = sorted({row["open_rows"] for row in blocks})
@@ -35,8 +40,9 @@ def _block_table(blocks: Sequence[Row]) -> Table:
             other = pedal[row["block_samples"]]
             rows.append([f"{row['block_samples']} ({row['block_us'] / 1000:.1f} ms)",
                          *(text for one in (row, other) for text in (
-                             f"{one['p99_percent']:.0f} %", f"{one['max_percent']:.0f} %", one["verdict"]))])
-    heads = [head for name in (f"{few} open:", f"{many} open:") for head in (f"{name} p99", "worst", "verdict")]
+                             _percent(one["work_max_percent"]), _percent(one["p99_percent"]), _percent(one["max_percent"]),
+                             one["verdict"]))])
+    heads = [head for name in (f"{few} open:", f"{many} open:") for head in (f"{name} work", "p99", "worst", "verdict")]
     return _table(rows, "block in samples", *heads)
 
 
@@ -49,8 +55,8 @@ def _hop_table(hops: Sequence[Row]) -> Table:
                                                   for other in VARIED))
             rows.append([f"{_TITLES[name]} {value}", *(f"{row[f'{p}_us']:.0f}" for p in ("p50", "p99", "max")),
                          *(f"{row[f'{p}_percent']:.1f}" for p in ("p50", "p99", "max")),
-                         f"{row['fft_us']:.0f}", "" if row["times_fft"] is None else f"{row['times_fft']:.1f}"])
-    return _table(rows, "varied", "p50 µs", "p99", "max", "p50 %", "p99 %", "max %", "FFTs µs", "p50 / FFTs")
+                         _percent(row["work_max_percent"], "{:.1f}"), f"{row['fft_us']:.0f}", "" if row["times_fft"] is None else f"{row['times_fft']:.1f}"])
+    return _table(rows, "varied", "p50 µs", "p99", "max", "p50 %", "p99 %", "max %", "work %", "FFTs µs", "p50 / FFTs")
 
 
 def _step_table(steps: Sequence[Row]) -> Table:
@@ -61,6 +67,10 @@ def _step_table(steps: Sequence[Row]) -> Table:
 
 def _megabytes(size: int | None) -> str:
     return "not known here" if size is None else f"{size / 1e6:.1f} MB"
+
+
+def _advice(share: float) -> str:
+    return "the computer was free" if share >= FREE_SHARE else "close other programs and measure again"
 
 
 def _console() -> Console:
@@ -79,9 +89,9 @@ def show_bench(report: Row) -> None:
                   _block_table(report["blocks"]), sep="\n")
     console.print(
         "\nTimes in per cent of the block's own. safe: the worst block took less than 60 %; risky: 99 of 100 did;\n"
-        "too small: not even these. A single bad block among good ones is the system doing something else: its longest\n"
-        f"pause while nothing was computed was {report['longest_pause_us'] / 1000:.2f} ms. "
-        "Close other programs and measure again.\n\n"
+        "too small: not even these. work: the worst without waiting for other programs, which matters if the sound has\n"
+        f"priority, as audio drivers see to. Here {100 * (1 - report['processor_share']):.0f} % of the time went to others: "
+        f"{_advice(report['processor_share'])}.\n\n"
         f"Cost of a hop: one thing varied at a time around window {DEFAULT.window_samples}, hop {DEFAULT.hop_samples}, "
         f"{DEFAULT.open_rows} open templates,\n{DEFAULT.stems} stems + residual, {DEFAULT.channels} channels "
         f"({report['sample_rate']} Hz, {report['updates']} updates)")

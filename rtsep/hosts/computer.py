@@ -1,4 +1,4 @@
-"""What `rtsep bench` tells about this computer: what it is, memory and start-up time of rtsep on it, its pauses."""
+"""What `rtsep bench` tells about this computer: what it is, memory and start-up time of rtsep on it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import numpy as np
 
 _ROOT = Path(__file__).parents[2]
 _THREAD_COUNTERS = ("scipy_openblas_get_num_threads64_", "openblas_get_num_threads64_", "openblas_get_num_threads")
-_STARTS = 3
+_STARTS = 2
 
 
 def _processor() -> str:
@@ -61,15 +61,9 @@ def resident_bytes() -> int | None:
     return int(most if sys.platform == "darwin" else most * 1024)
 
 
-def longest_pause_us(seconds: float) -> float:
-    """Look at the clock for `seconds`: the longest time between two looks, in which the system did something else."""
-    last = time.perf_counter_ns()
-    end, longest = last + int(seconds * 1e9), 0
-    while last < end:
-        now = time.perf_counter_ns()
-        longest = max(longest, now - last)
-        last = now
-    return longest / 1000
+def knows_work() -> bool:
+    """Whether the system's clock of a thread's own work is fine enough for single blocks (that of Windows is not)."""
+    return time.get_clock_info("thread_time").resolution < 1e-6
 
 
 def start() -> None:
