@@ -62,7 +62,8 @@ class Keyboard:
     """The keys and pedals of one part and channel, and the notes that they made.
 
     A key struck again ends its note and begins another; the next note-off releases the key however often it was struck;
-    a note-off of a silent key is nothing. So no note hangs, and a gate that cannot look ahead can do the same.
+    a note-off of a silent key is nothing. So no note hangs in a list. (The engine's gate counts presses instead: two voices
+    that share a key stay open until both are over.)
     """
 
     def __init__(self) -> None:

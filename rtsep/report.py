@@ -77,7 +77,7 @@ def collect_warnings(report: Mapping[str, Any], separator: Separator, sound: Sou
     found = [
         (report["bad_samples"], "{} samples were no usable numbers (NaN, infinite or absurdly loud) and became silence"),
         (report["notes_out_of_range"], f"{{}} notes lie outside the preset ({pitches[0]} to {pitches[-1]}) and were ignored"),
-        (report["closed_rows"], "{} times a template had to close early: more notes sounded than max_open_rows allows"),
+        (report["closed_rows"], "{} templates closed early: more notes sounded than max_open_rows allows"),
         (report["stolen_voices"], "{} notes ended early: more than 256 sounded at once"),
         (report["clipped_samples"], "{} samples were louder than full scale and were clipped; use --bits float"),
         (sound.channels if sound.channels > 2 else 0, "{} channels: all of them share one mask"),

@@ -162,11 +162,38 @@ def close_voices(plan, state, end):
 
 
 @njit(**OPTIONS)
+def last_level(plan, state, stem, pitch):
+    """Sum of the last frame's activations of a stem's pitch."""
+    level = np.float32(0)
+    for row in range(plan.first_row[pitch], plan.first_row[pitch] + plan.row_count[pitch]):
+        level += state.H[stem, row]
+    return level
+
+
+@njit(**OPTIONS)
+def quietest_voice(plan, state, stamp, end):
+    """The marked voice to close first: the quietest of the last frame, among equals the oldest.
+
+    A note that is younger than a window has no level yet and counts as loud.
+    """
+    quietest, level, oldest = -1, np.float32(0), np.int64(0)
+    for v in range(VOICES):
+        voice = state.voices[v]
+        stem, pitch = voice[STEM], voice[PITCH]
+        if voice[STATUS] == FREE or state.marks[stem, pitch] != stamp:
+            continue
+        onset = state.youngest[stem, pitch]
+        loudness = last_level(plan, state, stem, pitch) if end - onset >= plan.window_size else np.float32(np.inf)
+        if quietest < 0 or loudness < level or (loudness == level and onset < oldest):
+            quietest, level, oldest = v, loudness, onset
+    return quietest
+
+
+@njit(**OPTIONS)
 def open_pitches(plan, state, stamp, end):
     """Mark [stem, pitch] of every voice with `stamp`, keeping to `open_limit` rows; give the rows marked.
 
-    Beyond the limit the quietest pitches of the last frame close first, among equals the oldest; a note that is
-    younger than a window has no level yet and counts as loud.
+    Beyond the limit the quietest pitches close first; each closing is counted once.
     """
     opened = 0
     for v in range(VOICES):
@@ -180,24 +207,13 @@ def open_pitches(plan, state, stamp, end):
             opened += plan.row_count[pitch]
         state.youngest[stem, pitch] = max(state.youngest[stem, pitch], voice[ONSET])
     while opened > plan.open_limit:
-        quietest, level, oldest = -1, np.float32(0), np.int64(0)
-        for v in range(VOICES):
-            voice = state.voices[v]
-            stem, pitch = voice[STEM], voice[PITCH]
-            if voice[STATUS] == FREE or state.marks[stem, pitch] != stamp:
-                continue
-            onset = state.youngest[stem, pitch]
-            loudness = np.float32(np.inf)
-            if end - onset >= plan.window_size:
-                loudness = np.float32(0)
-                for row in range(plan.first_row[pitch], plan.first_row[pitch] + plan.row_count[pitch]):
-                    loudness += state.H[stem, row]
-            if quietest < 0 or loudness < level or (loudness == level and onset < oldest):
-                quietest, level, oldest = v, loudness, onset
-        voice = state.voices[quietest]
-        state.marks[voice[STEM], voice[PITCH]] = stamp - 1
-        opened -= plan.row_count[voice[PITCH]]
-        state.counters[CLOSED_ROWS] += plan.row_count[voice[PITCH]]
+        v = quietest_voice(plan, state, stamp, end)
+        stem, pitch = state.voices[v, STEM], state.voices[v, PITCH]
+        state.marks[stem, pitch] = stamp - 1
+        opened -= plan.row_count[pitch]
+        struck_now = end - state.youngest[stem, pitch] <= plan.hop
+        if struck_now or last_level(plan, state, stem, pitch) > 0:  # it closes now: later frames count it no more
+            state.counters[CLOSED_ROWS] += plan.row_count[pitch]
     return opened
 
 
