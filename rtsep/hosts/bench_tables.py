@@ -55,7 +55,8 @@ def _hop_table(hops: Sequence[Row]) -> Table:
                                                   for other in VARIED))
             rows.append([f"{_TITLES[name]} {value}", *(f"{row[f'{p}_us']:.0f}" for p in ("p50", "p99", "max")),
                          *(f"{row[f'{p}_percent']:.1f}" for p in ("p50", "p99", "max")),
-                         _percent(row["work_max_percent"], "{:.1f}"), f"{row['fft_us']:.0f}", "" if row["times_fft"] is None else f"{row['times_fft']:.1f}"])
+                         _percent(row["work_max_percent"], "{:.1f}"), f"{row['fft_us']:.0f}",
+                         "" if row["times_fft"] is None else f"{row['times_fft']:.1f}"])
     return _table(rows, "varied", "p50 µs", "p99", "max", "p50 %", "p99 %", "max %", "work %", "FFTs µs", "p50 / FFTs")
 
 
