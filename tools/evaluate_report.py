@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-from evaluate_systems import MEASURES
+from evaluate_systems import MEASURES, OFFLINE
 
 Row = dict[str, str | float | int | None]
 GROUPS = ("two_hands", "demo", "piano_and_others")
@@ -73,45 +73,49 @@ def system_table(rows: Sequence[Row]) -> str:
 def stem_table(rows: Sequence[Row]) -> str:
     """SDR of every stem of every piece for the systems that matter most."""
     chosen = [("mix", "nothing done"), ("FluCoMa way", "2048/1024"), ("rtsep", "live 512"), ("rtsep", "quality 4096"),
-              ("offline score-informed NMF", None), ("oracle ratio mask", "live 512")]
+              ("offline score-informed NMF", OFFLINE), ("oracle ratio mask", "live 512")]
     lines = []
     for group, piece, stem in distinct(rows, "set", "piece", "stem"):
         mine = where(rows, set=group, piece=piece, stem=stem)
-        cells = [mean_db([row for row in mine if row["system"] == system and setting in (None, row["setting"])])
-                 for system, setting in chosen]
+        cells = [mean_db(where(mine, system=system, setting=setting)) for system, setting in chosen]
         lines.append([f"{group}/{piece}: {stem}", *map(shown, cells)])
     return table(["stem", "mix", "FluCoMa way 2048", "live 512", "quality 4096", "offline NMF", "oracle 512"], lines)
 
 
 def gap_table(rows: Sequence[Row]) -> str:
-    """How far the engine is behind (-) or ahead of (+) the oracle with the same windows, and offline NMF, in dB."""
+    """How far the engine is behind (-) or ahead of (+) the oracle with the same windows and the other ways, in dB."""
     groups, lines = _groups(rows), []
-    for (setting,) in distinct(where(rows, system="rtsep"), "setting"):
-        for other, its in (("oracle ratio mask", setting), ("offline score-informed NMF", None)):
+    for other, its in (("oracle ratio mask", None), ("offline score-informed NMF", OFFLINE), ("FluCoMa way", "2048/1024")):
+        for setting in ("live 128", "live 512", "quality 4096"):
             cells = []
             for group in groups:
                 mine = mean_db(where(rows, system="rtsep", setting=setting, set=group))
-                theirs = where(rows, system=other, set=group)
-                cells.append(shown(mine - mean_db([row for row in theirs if its in (None, row["setting"])]), "+.1f"))
-            lines.append([f"{setting} against {other}", *cells])
+                theirs = mean_db(where(rows, system=other, setting=its or setting, set=group))
+                cells.append(shown(mine - theirs, "+.1f"))
+            lines.append([f"{setting} against {other}{f', {its}' if its else ''}", *cells])
     return table(["", *groups], lines)
+
+
+def changes_db(rows: Sequence[Row], condition: str) -> dict[tuple[str, str], float]:
+    """By how much each piece (set, name) that the condition concerns differs from the first condition, in dB."""
+    first = distinct(rows, "condition")[0][0]
+    pieces = distinct(where(rows, condition=condition), "set", "piece")
+    return {(group, piece): mean_db(where(rows, condition=condition, set=group, piece=piece))
+            - mean_db(where(rows, condition=first, set=group, piece=piece)) for group, piece in pieces}
 
 
 def condition_table(rows: Sequence[Row]) -> str:
     """Mean SDR in every condition, how much that is more or less than as it is, and the piece that suffers most."""
     groups, lines = _groups(rows), []
-    first = distinct(rows, "condition")[0][0]
     for (condition,) in distinct(rows, "condition"):
-        cells, changes = [], {}
+        changes = changes_db(rows, condition)
+        cells = []
         for group in groups:
-            mine = where(rows, condition=condition, set=group)
-            pieces = distinct(mine, "piece")
-            change = [mean_db(where(mine, piece=piece)) - mean_db(where(rows, condition=first, set=group, piece=piece))
-                      for (piece,) in pieces]
-            changes |= {f"{group}/{piece}": value for (piece,), value in zip(pieces, change, strict=True)}
-            cells += [shown(mean_db(mine)), shown(float(np.mean(change)) if change else np.nan, "+.1f")]
+            mine = [change for (its, _), change in changes.items() if its == group]
+            cells += [shown(mean_db(where(rows, condition=condition, set=group))),
+                      shown(float(np.mean(mine)) if mine else np.nan, "+.1f")]
         worst = min(changes, key=lambda piece: changes[piece])
-        lines.append([condition, *cells, "" if condition == first else f"{worst} {changes[worst]:+.1f}"])
+        lines.append([condition, *cells, f"{worst[1]} {changes[worst]:+.1f}" if changes[worst] < -0.05 else "–"])
     head = [text for group in groups for text in (f"SDR {group}", "change")]
     return table(["condition", *head, "worst piece"], lines)
 
@@ -129,7 +133,7 @@ def fill_page(page: Path, parts: dict[str, str]) -> None:
 
 
 def write_csv(path: Path, fields: Sequence[str], rows: Iterable[Row]) -> None:
-    """Rows as CSV; numbers with three digits, empty for what was not measured."""
+    """Rows as CSV; numbers with two digits, empty for what was not measured."""
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fields)
         writer.writeheader()
@@ -138,7 +142,7 @@ def write_csv(path: Path, fields: Sequence[str], rows: Iterable[Row]) -> None:
 
 def write_json(path: Path, content: dict) -> None:
     """What was run, and all rows; null for what was not measured."""
-    path.write_text(json.dumps(_plain(content, None), indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(_plain(content, None), separators=(",", ":")) + "\n", encoding="utf-8")
 
 
 def _plain(value: object, unknown: object) -> object:
@@ -147,7 +151,7 @@ def _plain(value: object, unknown: object) -> object:
     if isinstance(value, list | tuple):
         return [_plain(part, unknown) for part in value]
     if isinstance(value, float):
-        return round(value, 3) if np.isfinite(value) else unknown
+        return round(value, 2) if np.isfinite(value) else unknown
     return unknown if value is None else value
 
 
@@ -173,20 +177,20 @@ def draw_latency(path: Path, rows: Sequence[Row]) -> None:
         panel.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
         panel.minorticks_off()
         panel.grid(alpha=0.3)
-    panels[0].legend(fontsize=7)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=8)
     figure.savefig(path, dpi=100)
 
 
 def draw_conditions(path: Path, rows: Sequence[Row]) -> None:
-    """Bars: mean SDR of the reporting sets in every condition (of all sets where there is no reporting set)."""
+    """Bars: by how much the mean SDR of the reporting pieces changes (of all pieces where none is for reporting)."""
     judged = where(rows, role="reporting") or list(rows)
-    names = [name for (name,) in distinct(judged, "condition")]
+    names = [name for (name,) in distinct(judged, "condition")][1:]
     figure, (panel,) = _figure(1)
-    panel.barh(names, [mean_db(where(judged, condition=name)) for name in names], color="C1")
-    panel.axvline(mean_db(where(judged, condition=names[0])), color="k", linewidth=0.8)
+    panel.barh(names, [float(np.mean(list(changes_db(judged, name).values()))) for name in names], color="C1")
+    panel.axvline(0, color="k", linewidth=0.8)
     panel.invert_yaxis()
     panel.tick_params(axis="y", labelsize=7)
-    panel.set(xlabel="mean SDR, dB", title="live 512, reporting pieces")
+    panel.set(xlabel="change of the mean SDR, dB", title="live 512, reporting pieces")
     figure.savefig(path, dpi=100)
 
 
@@ -194,7 +198,7 @@ def _figure(panels: int) -> tuple:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(max(4.2 * panels, 8), 4.2), layout="constrained")
+    figure = Figure(figsize=(max(4.2 * panels, 8), 4.6), layout="constrained")
     FigureCanvasAgg(figure)
     return figure, figure.subplots(1, panels, squeeze=False)[0]
 

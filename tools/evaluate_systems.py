@@ -26,6 +26,7 @@ MODES: dict[str, dict[str, Value]] = {
     "quality 4096": {"mode": "quality", "latency_samples": 4096, "window_samples": 4096},
 }
 LIBRARY_S = 10.0  # SIR and SAR are slow to work out
+OFFLINE = "2048/512 at 22.05 kHz"
 MEASURES = ("sdr_db", "si_sdr_db", "sir_db", "sar_db")
 Stems = dict[str, np.ndarray]
 
@@ -119,7 +120,7 @@ def all_systems() -> list[System]:
     for window, hop in ((1024, 512), (2048, 1024)):
         systems.append(System("FluCoMa way", f"{window}/{hop}", window, lambda piece, window=window, hop=hop:
                               baselines.flucoma_way(piece, preset_named("grand-piano"), window, hop)))
-    systems.append(System("offline score-informed NMF", "2048/512 at 22.05 kHz", None, baselines.score_informed))
+    systems.append(System("offline score-informed NMF", OFFLINE, None, baselines.score_informed))
     for mode, params in MODES.items():
         systems.append(System("oracle ratio mask", mode, int(params["latency_samples"]),
                               lambda piece, params=params: oracle(piece, params)))
