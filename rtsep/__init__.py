@@ -2,14 +2,15 @@
 
 | room | |
 | --- | --- |
-| cli, params, errors | the commands; every knob, declared once; the one error that a user can mend |
+| cli, tables | the commands; what they print |
+| params, errors, cache | every knob, declared once; the one error that a user can mend; where compiled code lies |
 | notes, messages, routing | MIDI files and bytes to events; which stem a note belongs to |
 | files, headers, results | sound files in; result folders that appear whole or not at all |
 | preset, library, windows | an instrument's templates in a file; where presets lie; windows and latencies |
 | design, engine | preset + routing + parameters -> Plan; `Separator`: blocks and events -> stems |
 | kernels/ | the compiled numerics, behind one entry |
 | training/ | isolated notes -> templates |
-| hosts/ | who calls the engine: render, demo |
+| hosts/ | who calls the engine: render, demo, bench |
 | measure, picture, report | SDR and oracle masks; what a person sees of a run |
 """
 

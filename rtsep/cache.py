@@ -16,10 +16,11 @@ _KERNELS = Path(__file__).parent / "kernels"
 
 
 def _fingerprint() -> str:
-    """A name for the kernels' sources and for what compiles them."""
+    """A name for the kernels' sources, where they lie, and for what compiles them: the compiler asks for all of it."""
     digest = hashlib.sha256(str(sys.version_info[:2]).encode())
     for source in sorted(_KERNELS.glob("*.py")):
         digest.update(source.read_bytes())
+        digest.update(f"{source} {source.stat().st_mtime_ns}".encode())
     for package in ("numba", "llvmlite", "rocket-fft", "numpy"):
         digest.update(version(package).encode())
     return digest.hexdigest()[:16]
@@ -39,8 +40,10 @@ def _usable(folder: Path) -> bool:
 
 def _usual_bases() -> list[Path]:
     name = f"rtsep-{os.getuid()}" if hasattr(os, "getuid") else "rtsep"
-    bases = [user_cache_path("rtsep", appauthor=False)]
-    with contextlib.suppress(FileNotFoundError):  # there may be no temporary folder either
+    bases = []
+    with contextlib.suppress(RuntimeError):  # a user without a home
+        bases.append(user_cache_path("rtsep", appauthor=False))
+    with contextlib.suppress(FileNotFoundError):  # nor a temporary folder
         bases.append(Path(tempfile.gettempdir()) / name)
     return bases
 

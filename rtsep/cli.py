@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sys
 import time
@@ -101,6 +102,7 @@ def _params(arguments: argparse.Namespace) -> dict[str, str]:
 def _progress() -> Iterator[Any]:
     """A progress bar on stderr: a function (what, done, total)."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import Progress
 
     console = Console(stderr=True)
@@ -109,7 +111,7 @@ def _progress() -> Iterator[Any]:
 
         def advance(what: str, done: int, total: int) -> None:
             if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total)
+                tasks[what] = bar.add_task(escape(what), total=total)
             bar.update(tasks[what], completed=done)
 
         yield advance
@@ -208,12 +210,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 0
     run = {"demo": _demo, "render": _render, "params": _list_params, "presets": _presets, "bench": _bench}[given.command]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a letter must not end the run
     try:
         run(given)
+        sys.stdout.flush()
     except RtsepError as error:
         print(f"rtsep: error: {error}", file=sys.stderr)
         return ENDED_BADLY
+    except OSError as error:
+        print(f"rtsep: error: {error}", file=sys.stderr)
+        return ENDED_BADLY
     except KeyboardInterrupt:
-        print("rtsep: interrupted; nothing was written", file=sys.stderr)
+        print("rtsep: interrupted; no file was left half-written", file=sys.stderr)
         return INTERRUPTED
     return 0

@@ -73,6 +73,8 @@ class Separator:
 
     def prepare(self, sample_rate: float, channels: int, max_block: int) -> None:
         """Design for `sample_rate` Hz, `channels` and blocks of up to `max_block` samples, and reset. Allocates."""
+        if channels < 1 or max_block < 1:
+            raise ValueError(f"{channels} channels and blocks of {max_block} samples: 1 or more of each are needed")
         plan = design(self.preset, self.routing, self._params, sample_rate, channels)
         self._state: dict[str, Any] = memory.state_arrays(plan.values)
         ring = {"ring_size": self._state["ring"].shape[1]}

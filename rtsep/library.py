@@ -19,7 +19,10 @@ def bundled_presets() -> list[Path]:
 
 def user_presets() -> list[Path]:
     """The presets in the user's own folder."""
-    return sorted(user_folder().glob("*.npz"))
+    try:
+        return sorted(user_folder().glob("*.npz"))
+    except RuntimeError:  # a user without a home
+        return []
 
 
 def user_folder() -> Path:

@@ -6,6 +6,7 @@ off. Messages of one data byte carry 0 as the second.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 NOTE_OFF, NOTE_ON, CONTROL = 0x80, 0x90, 0xB0
@@ -61,15 +62,14 @@ class MidiParser:
 class Keyboard:
     """The keys and pedals of one part and channel, and the notes that they made.
 
-    A key struck again ends its note and begins another; the next note-off releases the key however often it was struck;
-    a note-off of a silent key is nothing. So no note hangs in a list. (The engine's gate counts presses instead: two voices
-    that share a key stay open until both are over.)
+    A key struck again ends its note and begins another; presses count, so that two voices that share a key hold it until
+    both have let go (the engine's gate does the same); a note-off of a silent key is nothing.
     """
 
     def __init__(self) -> None:
         self.ended: list[tuple[float, float, int, int]] = []  # onset and offset in seconds, pitch, velocity
         self._sounding: dict[int, tuple[float, int]] = {}  # pitch: onset, velocity
-        self._down: set[int] = set()  # keys held by a finger
+        self._down: Counter[int] = Counter()  # keys held by fingers, and by how many
         self._kept: set[int] = set()  # keys held by the sostenuto pedal
         self._pedal = self._sostenuto = False
 
@@ -80,13 +80,13 @@ class Keyboard:
         if kind == NOTE_ON and data2:
             self._end(at_s, {data1})
             self._sounding[data1] = (at_s, data2)
-            self._down.add(data1)
+            self._down[data1] += 1
         elif kind in (NOTE_ON, NOTE_OFF):
-            self._down.discard(data1)
+            self._down -= Counter([data1])  # keeps what is above 0
         elif kind == CONTROL:
             self._control(at_s, data1, data2)
         if not self._pedal:
-            self._end(at_s, self._sounding.keys() - self._down - self._kept)
+            self._end(at_s, self._sounding.keys() - self._down.keys() - self._kept)
 
     def finish(self, at_s: float) -> None:
         """End whatever still sounds."""
@@ -95,7 +95,7 @@ class Keyboard:
     def hanging(self, channel: int) -> list[Message]:
         """The messages that release the keys and pedals which are still down."""
         pedals = [(CONTROL | channel, PEDAL, 0)] * self._pedal + [(CONTROL | channel, SOSTENUTO, 0)] * self._sostenuto
-        return [(NOTE_OFF | channel, pitch, 0) for pitch in sorted(self._down)] + pedals
+        return [(NOTE_OFF | channel, pitch, 0) for pitch in sorted(self._down.elements())] + pedals
 
     def _control(self, at_s: float, number: int, value: int) -> None:
         pressed = value >= 64

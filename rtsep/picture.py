@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import warnings
+from collections import deque
 from itertools import pairwise
 from typing import Any
 
@@ -39,24 +41,41 @@ class Trace:
         self._row_pitch = separator.row_pitch
         self._columns: list[Floats] = []
         self._activations: list[Floats] = []
+        self._frames: deque[tuple[int, Floats]] = deque()  # the newest frames' ends and activations
         self._due = 0.0
 
     def add(self, output: Output) -> None:
-        """The next block of output; a column is taken where one is due."""
-        block = output.stems.mean(axis=1)
+        """The next block of output, at most a hop; a column is taken where one is due."""
+        latency = self._separator.latency
+        self._frames.append((self._position + output.mix.shape[1] + latency - latency // 2, self._by_pitch()))
+        self._advance(output.stems.mean(axis=1))
+
+    def finish(self) -> None:
+        """The sound is over: take the columns whose windows reach beyond it."""
+        hop = self._separator.framing.hop
+        for _ in range(self._size // 2 // hop + 1):
+            self._advance(np.zeros((len(self.stem_names), hop), np.float32))
+
+    def _advance(self, block: Floats) -> None:
         self._recent = np.concatenate([self._recent, block], axis=1)[:, -self._size :]
         self._position += block.shape[1]
-        if self._position >= self._due + self._size / 2:
-            self._due += self._step * max(1, round((self._position - self._size / 2 - self._due) / self._step))
+        while self._due < self.samples and self._position >= self._due + self._size / 2:
             self._take_column()
+            self._due += self._step
 
     def _take_column(self) -> None:
         sounds = np.concatenate([self._recent.sum(axis=0, keepdims=True), self._recent])
         self._columns.append(np.abs(np.fft.rfft(sounds * self._window, axis=1)).astype(np.float32))
+        while len(self._frames) > 1 and self._frames[0][0] < self._due:
+            self._frames.popleft()
+        self._activations.append(self._frames[0][1])
+
+    def _by_pitch(self) -> Floats:
+        """The last frame's activations [stem, pitch]."""
         by_pitch = np.zeros((len(self.stem_names), 128), np.float32)
         for stem, row in enumerate(self._separator.activations):
             by_pitch[stem] = np.bincount(self._row_pitch, row, 128)
-        self._activations.append(by_pitch)
+        return by_pitch
 
     def spectrogram_db(self, index: int) -> npt.NDArray[np.float64]:
         """Levels [pitch, column] of the mix (0) or a stem (1 ...) on a scale of semitones, in dB below the mix's peak."""
@@ -69,7 +88,7 @@ class Trace:
         return levels
 
     def activations(self) -> Floats:
-        """Activations [column, stem, pitch] of the frame that was newest at each column."""
+        """Activations [column, stem, pitch] of the frame that tells of each column's moment."""
         return np.stack(self._activations)
 
 
@@ -86,7 +105,7 @@ def draw(trace: Trace, score: Score | None, title: str) -> bytes:
     names = ("mix", *trace.stem_names)
     figure = Figure(figsize=(14, 2.6 * len(names) + 0.8), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(title)
+    figure.suptitle(title, parse_math=False)
     axes = np.atleast_1d(figure.subplots(len(names), 1, sharex=True, sharey=True))
     activations = trace.activations()
     loudest = activations.max() + 1e-12
@@ -98,7 +117,9 @@ def draw(trace: Trace, score: Score | None, title: str) -> bytes:
         _label(axis, name, index, score)
     axes[-1].set_xlabel("time in s")
     image = io.BytesIO()
-    figure.savefig(image, format="png")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a font that lacks a letter of the file's name
+        figure.savefig(image, format="png")
     return image.getvalue()
 
 

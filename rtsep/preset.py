@@ -29,7 +29,7 @@ import numpy.typing as npt
 
 from rtsep.errors import RtsepError
 from rtsep.files import atomic_write
-from rtsep.params import Value, parse_params
+from rtsep.params import Value, param_of, parse_params
 
 FORMAT_VERSION = 1
 PITCHES = 128
@@ -102,6 +102,9 @@ def save_preset(preset: Preset, path: Path) -> None:
 def load_preset(path: Path) -> Preset:
     """The preset in file `path`. RtsepError if it is no preset, damaged, too large, or of a later version."""
     try:
+        if not path.is_file():
+            path.stat()  # says what is missing
+            raise _DamagedError("not a file")
         if path.stat().st_size > MOST_BYTES:
             raise _DamagedError(f"larger than {MOST_BYTES >> 20} MB")
         with warnings.catch_warnings():
@@ -155,7 +158,8 @@ def _need(condition: object, reason: str) -> None:
 
 def _read_meta(array: npt.NDArray[Any]) -> dict[str, Any]:
     meta: dict[str, Any] = json.loads(array.astype(np.uint8).tobytes().decode())
-    _need(isinstance(meta, dict) and isinstance(meta.get("format_version"), int), "no format version")
+    _need(isinstance(meta, dict) and type(meta.get("format_version")) is int, "no format version")
+    _need(meta["format_version"] >= 1, "format version below 1")
     if meta["format_version"] > FORMAT_VERSION:
         raise _DamagedError(f"format version {meta['format_version']}; this rtsep reads up to {FORMAT_VERSION}: update rtsep")
     for name in _META_FIELDS:
@@ -183,19 +187,24 @@ def _checked(name: str, arrays: dict[str, npt.NDArray[Any]]) -> Preset:
     known = {"meta", "W", "row_pitch", "row_role", "release_s", "decay_s"}
     return Preset(
         name=name,
-        title=str(meta["title"])[:200],
+        title=_plain(meta["title"], 200),
         sample_rate=float(meta["sample_rate"]),
         window_size=meta["window_size"],
         overlap=meta["overlap"],
         W=W,
         row_pitch=pitch.astype(np.int16),
-        row_role=tuple(roles[i] for i in role),
+        row_role=tuple(_plain(roles[i], 100) for i in role),
         release_s=_checked_times(arrays["release_s"], "release_s"),
         decay_s=_checked_times(arrays["decay_s"], "decay_s"),
-        provenance={key: str(value)[:2000] for key, value in provenance.items()},
+        provenance={_plain(key, 100): _plain(value, 2000) for key, value in provenance.items()},
         defaults=_checked_defaults(meta.get("defaults", {})),
         notes=tuple(f"ignored: {extra!r}, which this version does not know" for extra in sorted(set(arrays) - known)),
     )
+
+
+def _plain(text: object, longest: int) -> str:
+    """Text that is safe to show: without control characters."""
+    return "".join(letter for letter in str(text)[:longest] if letter.isprintable())
 
 
 def _checked_templates(W: npt.NDArray[Any], meta: dict[str, Any]) -> npt.NDArray[np.float32]:
@@ -225,6 +234,7 @@ def _checked_defaults(defaults: object) -> dict[str, Value]:
     _need(isinstance(defaults, dict), "defaults are no table")
     assert isinstance(defaults, dict)
     try:
+        _need(not any(param_of(name).live for name in defaults), "a mixer parameter among the defaults")
         return parse_params(defaults)
     except RtsepError as error:
         raise _DamagedError(f"defaults: {error}") from None

@@ -23,7 +23,7 @@ def _table(*columns: str) -> Table:
 
 
 def _print(*things: Table | str) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)  # what stands in files is text, not markup
     for thing in things:
         if isinstance(thing, Table):
             console.print(thing)

@@ -287,14 +287,16 @@ def test_folder_of_somebody_else_is_not_trusted(tmp_path, monkeypatch):
 
 
 def test_other_kernels_get_another_folder(tmp_path, monkeypatch):
-    """Compiled code of other sources is never run."""
+    """Compiled code of other sources is never run; and the compiler asks where and when a source was written."""
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "numba"))
     before = cache.cache_folder()
     shutil.copytree(ROOT / "kernels", tmp_path / "kernels")
     monkeypatch.setattr("rtsep.cache._KERNELS", tmp_path / "kernels")
-    assert cache.cache_folder() == before
+    copied = cache.cache_folder()
+    assert copied != before and cache.cache_folder() == copied
     with open(tmp_path / "kernels" / "gate.py", "a") as file:
         file.write("# changed\n")
-    assert cache.cache_folder() != before
+    changed = cache.cache_folder()
+    assert changed not in (copied, before)
     monkeypatch.setattr("rtsep.cache.version", lambda package: "0.0")
-    assert cache.cache_folder() not in (before, None)
+    assert cache.cache_folder() not in (changed, copied, before, None)

@@ -94,7 +94,7 @@ def with_meta(whole, **changes):
 
 
 def test_round_trip(tmp_path):
-    preset = dataclasses.replace(make_preset(rows=4), defaults={"iterations": 7, "gain_db.left": -3.0, "gate": False})
+    preset = dataclasses.replace(make_preset(rows=4), defaults={"iterations": 7, "mask_power": 1.5, "gate": False})
     path = tmp_path / "mine.npz"
     save_preset(preset, path)
     loaded = load_preset(path)
@@ -559,3 +559,10 @@ def test_saving_where_one_cannot(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RtsepError):
         save_preset(make_preset(), tmp_path / "file" / "below.npz")
+
+
+def test_mixer_settings_are_the_players(path, whole):
+    """Levels, dry/wet and bypass belong to who listens, not to an instrument."""
+    for name, value in (("wet", 0.5), ("bypass", True), ("gain_db.left", -6)):
+        write(path, with_meta(whole, defaults={name: value}))
+        refusal(path, "mixer")

@@ -1,5 +1,6 @@
 """`rtsep render` from files to files: what it writes, what it says, what it refuses and leaves behind."""
 
+import dataclasses
 import json
 import os
 import resource
@@ -292,3 +293,47 @@ def test_a_broken_preset_of_the_user_does_not_hide_the_others(folder, capsys, mo
     assert main(["presets"]) == 0
     told = capsys.readouterr().out
     assert "cannot be read" in told and "A small instrument" in told and "grand-piano" in told
+
+
+def test_a_picture_of_the_shortest_sound_and_of_odd_names(folder):
+    soundfile.write(folder / "a $x_$ 曲 [b].wav", np.full(1, 0.1), RATE, "FLOAT")
+    assert render(folder, "--picture", mix="a $x_$ 曲 [b].wav") == 0
+    assert (folder / "out" / "picture.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_gate_without_notes_is_refused(folder, capsys):
+    refused(capsys, folder, render(folder, "--set", "gate=on", midi=None), "--midi")
+
+
+def test_doubled_notes_are_over_when_the_score_is(folder):
+    """on, on, off: the second off is missing, but nothing hangs beyond the last message."""
+    file = mido.MidiFile()
+    note = [mido.Message(kind, note=60, velocity=64, time=100) for kind in ("note_on", "note_on", "note_off")]
+    file.tracks.append(mido.MidiTrack(note))
+    file.save(folder / "doubled.mid")
+    sound = soundfile.read(folder / "mix.wav")[0]
+    soundfile.write(folder / "long.wav", np.tile(sound, 3), RATE, "FLOAT")
+    assert render(folder, mix="long.wav", midi="doubled.mid") == 0
+    sounds = sounds_of(folder)
+    assert np.abs(sounds["track_1"][0, : RATE // 2]).max() > 0
+    assert not sounds["track_1"][0, 2 * RATE :].any()
+
+
+def test_text_of_a_preset_is_no_markup(folder, capsys):
+    preset = make_preset(window=2048, rate=RATE)
+    save_preset(dataclasses.replace(preset, title="My piano [/close] \x1b[31m"), folder / "odd.npz")
+    assert main(["presets", "show", str(folder / "odd.npz")]) == 0
+    told = capsys.readouterr().out
+    assert "My piano [/close]" in told and "\x1b" not in told
+
+
+def test_a_preset_that_is_no_file_is_refused_at_once(folder, capsys):
+    os.mkfifo(folder / "pipe.npz")
+    refused(capsys, folder, render(folder, preset="pipe.npz"), "not a file")
+
+
+def test_a_terminal_without_the_letters_still_gets_its_line(folder):
+    command = [sys.executable, "-m", "rtsep", "render", str(folder / "mix.wav"), "--out", str(folder / "out"),
+               "--preset", str(folder / "small.npz")]
+    ended = subprocess.run(command, capture_output=True, check=False, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert ended.returncode == 0 and b"?s" in ended.stdout

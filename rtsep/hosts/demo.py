@@ -49,14 +49,16 @@ def demo(out: Path, overwrite: bool, progress: Callable[[str, int, int], None]) 
     mix, rate = read_sound(clip / "mix.flac")
     first, *others = PRESETS
     job = Job(clip / "mix.flac", out, clip / "demo.mid", first, overwrite=overwrite, picture=True)
-    report = render(job, lambda done, total: progress(first, done, total))
-    results = {"mix (nothing done)": {name: sdr_db(mix[0], truth) for name, truth in truths.items()}}
-    results[f"{first}: {PRESETS[first]}"] = _score(out, report, truths)
-    for name in others:
+    unknown = {}
+    for name in others:  # these first: what is interrupted leaves no results that look whole
         with tempfile.TemporaryDirectory() as aside:
             other = dataclasses.replace(job, out=Path(aside) / "stems", preset=name, picture=False)
             told = render(other, lambda done, total, name=name: progress(name, done, total))  # type: ignore[misc]
-            results[f"{name}: {PRESETS[name]}"] = _score(other.out, told, truths)
+            unknown[f"{name}: {PRESETS[name]}"] = _score(other.out, told, truths)
+    report = render(job, lambda done, total: progress(first, done, total))
+    results = {"mix (nothing done)": {name: sdr_db(mix[0], truth) for name, truth in truths.items()}}
+    results[f"{first}: {PRESETS[first]}"] = _score(out, report, truths)
+    results.update(unknown)
     framing = choose_framing("live", rate)
     oracle = oracle_stems(np.stack(list(truths.values())), framing)
     results["oracle mask (best possible)"] = {

@@ -143,8 +143,8 @@ def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: 
     with open_sound(job.mix) as sound:
         score = None if job.midi is None else read_midi(job.midi)
         preset = load_preset(find_preset(job.preset))
-        if score is None:
-            params["gate"] = False
+        if score is None and params.setdefault("gate", False):
+            raise RtsepError("--set gate=on needs the notes: give --midi FILE")
         separator = Separator(preset, route(job, score, preset), params)
         separator.prepare(sound.sample_rate, sound.channels, LARGEST_BLOCK)
         return _render(job, sound, score, separator, progress)
@@ -165,7 +165,9 @@ def _render(
                     inputs, extras, sound.frames) as writer:
         started = time.perf_counter()
         collected = _Collected(writer, separator, mixdown)
-        for output in outputs(sound, separator, score, job.block or separator.framing.hop, clock):
+        hop = separator.framing.hop
+        block = min(job.block or hop, hop) if trace is not None else job.block or hop  # a picture wants every frame
+        for output in outputs(sound, separator, score, block, clock):
             if trace is not None:
                 trace.add(output)
             if collected.add(output):
@@ -176,6 +178,7 @@ def _render(
         report["clipped_samples"] = writer.clipped_samples
         report["warnings"] = collect_warnings(report, separator, sound, score)
         if trace is not None:
+            trace.finish()
             writer.add_file("picture.png", draw(trace, score, f"{job.mix.name}: {report['mode']}, "
                                                 f"{report['latency_ms']:.1f} ms, preset {separator.preset.name}"))
         writer.add_file("report.json", json.dumps(report, indent=2) + "\n")

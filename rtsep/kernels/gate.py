@@ -7,11 +7,11 @@ A voice is one sounding note. Its rows stay open while the key or a pedal holds 
 import numpy as np
 from numba import njit
 
-from rtsep.kernels.memory import CLOSED_ROWS, PITCHES, STOLEN_VOICES, UNMATCHED_NOTES, VOICES
+from rtsep.kernels.memory import CLOSED_ROWS, PITCHES, STOLEN_VOICES, UNMATCHED_NOTES, VOICE_FIELDS, VOICES
 from rtsep.kernels.native import OPTIONS
 
 # Fields of a voice
-STATUS, PART, CHANNEL, PITCH, STEM, PRESSES, ONSET, OFF, CAPTURED = range(9)
+STATUS, PART, CHANNEL, PITCH, STEM, PRESSES, ONSET, OFF, CAPTURED = range(VOICE_FIELDS)
 FREE, KEY_DOWN, HELD, RELEASED = range(4)
 SUSTAIN, SOSTENUTO = range(2)
 

@@ -13,6 +13,7 @@ from numba import carray, njit
 from rtsep.kernels.native import OPTIONS, floats, integers, octets, pointer, spectra
 
 VOICES = 256  # notes that can sound at once
+VOICE_FIELDS = 9
 PARTS, CHANNELS, PITCHES = 32, 16, 128
 
 # Counters, all since the last reset.
@@ -88,7 +89,7 @@ class State(NamedTuple):
     open_stem: np.ndarray  # int64 [open]
     h: np.ndarray  # float32 [open + 1], the flat residual row is the last open one
     gradient: np.ndarray  # float32 [open + 1]
-    voices: np.ndarray  # int64 [VOICES, VOICE_FIELDS]
+    voices: np.ndarray  # int64 [VOICES, VOICE_FIELDS], the fields are gate.py's
     pedals: np.ndarray  # int64 [part, channel, 2], sustain and sostenuto
     marks: np.ndarray  # int64 [stem, pitch], frame that opened it last
     youngest: np.ndarray  # int64 [stem, pitch], onset of the youngest note there
@@ -122,7 +123,7 @@ def state_at(address, plan):
         spectra(r.X, (plan.channels, plan.bins)), spectra(r.Y, (plan.bins,)),
         floats(r.V, (plan.stride,)), floats(r.Q, (plan.stride,)), floats(r.M, (plan.stems, plan.stride)),
         floats(r.H, (plan.stems, plan.rows)), integers(r.open_row, (limit,)), integers(r.open_stem, (limit,)),
-        floats(r.h, (limit + 1,)), floats(r.gradient, (limit + 1,)), integers(r.voices, (VOICES, 9)),
+        floats(r.h, (limit + 1,)), floats(r.gradient, (limit + 1,)), integers(r.voices, (VOICES, VOICE_FIELDS)),
         integers(r.pedals, (PARTS, CHANNELS, 2)), integers(r.marks, (plan.stems, PITCHES)),
         integers(r.youngest, (plan.stems, PITCHES)), floats(r.mixer, (2 + plan.stems,)),
         integers(r.counters, (COUNTERS,)), integers(r.position, (2,)),
@@ -149,7 +150,7 @@ def state_arrays(plan):
         "open_stem": np.zeros(open_limit, i),
         "h": np.zeros(open_limit + 1, f),
         "gradient": np.zeros(open_limit + 1, f),
-        "voices": np.zeros((VOICES, 9), i),
+        "voices": np.zeros((VOICES, VOICE_FIELDS), i),
         "pedals": np.zeros((PARTS, CHANNELS, 2), i),
         "marks": np.zeros((stems, PITCHES), i),
         "youngest": np.zeros((stems, PITCHES), i),

@@ -24,7 +24,7 @@ DECAY_DB = 60.0  # a held note is over once it has fallen so far below its peak
 
 @dataclass(frozen=True)
 class Notes:
-    """Isolated notes of one instrument: sound float32 [sample] and, per note, times in s, MIDI pitch and velocity."""
+    """Isolated notes of one instrument: sound float32 [sample] and, per note, times in s and MIDI pitch."""
 
     sound: npt.NDArray[np.float32]
     sample_rate: float
