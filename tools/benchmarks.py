@@ -1,0 +1,31 @@
+"""Makes every table and plot of docs/: quality (tools/evaluate.py) and cost (rtsep bench), one after the other.
+
+    python tools/benchmarks.py        about ten minutes on two cores; close other programs first
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from sources import ROOT
+
+COST = ROOT / "docs" / "benchmarks" / "cost.txt"
+
+
+def measure_cost(path: Path) -> None:
+    """What `rtsep bench` prints for people, into `path`."""
+    bench = subprocess.run([sys.executable, "-m", "rtsep", "bench"], stdout=subprocess.PIPE, text=True, check=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(bench.stdout, encoding="utf-8")
+
+
+def main() -> None:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    measure_cost(COST)
+    print(f"{COST.relative_to(ROOT)}: what a hop and a block cost here", flush=True)
+    subprocess.run([sys.executable, str(ROOT / "tools" / "evaluate.py")], check=True)
+
+
+if __name__ == "__main__":
+    main()
