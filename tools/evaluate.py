@@ -54,7 +54,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="further pieces with true stems")
     parser.add_argument("--shared", type=Path, default=Path(os.path.relpath(SHARED)), metavar="PATH",
-                        help="where two_hands and piano_and_others lie, if anywhere (default: %(default)s)")
+                        help="where two_hands, piano_and_others and drums lie, if anywhere (default: %(default)s)")
     parser.add_argument("--out", type=Path, metavar="DIR",
                         help="for CSV, JSON and plots (default: docs/benchmarks; with --quick nothing is written)")
     parser.add_argument("--seconds", type=float, metavar="S",
@@ -77,18 +77,18 @@ def progress_bar() -> Progress:
 
 def run_systems(pieces: Sequence[Piece], systems: Sequence[System], progress: Progress) -> list[Row]:
     """Every system on every piece, judged: a row per stem."""
-    task = progress.add_task("systems", total=len(pieces) * len(systems))
+    todo = [(system, piece) for system in systems for piece in pieces if system.concerns(piece)]
+    task = progress.add_task("systems", total=len(todo))
     rows: list[Row] = []
-    for system in systems:
-        for piece in pieces:
-            progress.update(task, description=f"{system.family}, {system.setting}: {piece.name}")
-            library = system.family not in ("rtsep", "oracle ratio mask") or system.setting in LIBRARY_SETTINGS
-            for stem, measures in judge(piece, system.separate(piece), library).items():
-                latency_ms = None if system.latency is None else 1000 * system.latency / piece.sample_rate
-                rows.append({"system": system.family, "setting": system.setting, "latency_samples": system.latency,
-                             "latency_ms": latency_ms, "set": piece.group, "role": piece.role, "piece": piece.name,
-                             "stem": stem, **measures})
-            progress.advance(task)
+    for system, piece in todo:
+        progress.update(task, description=f"{system.family}, {system.setting}: {piece.name}")
+        library = system.family not in ("rtsep", "oracle ratio mask") or system.setting in LIBRARY_SETTINGS
+        for stem, measures in judge(piece, system.separate(piece), library).items():
+            latency_ms = None if system.latency is None else 1000 * system.latency / piece.sample_rate
+            rows.append({"system": system.family, "setting": system.setting, "latency_samples": system.latency,
+                         "latency_ms": latency_ms, "set": piece.group, "role": piece.role, "piece": piece.name,
+                         "stem": stem, **measures})
+        progress.advance(task)
     return rows
 
 
@@ -123,7 +123,7 @@ def full(pieces: Sequence[Piece], out: Path, seconds: float | None) -> None:
     started = time.monotonic()
     with progress_bar() as progress:
         rows = run_systems(pieces, all_systems(), progress)
-        conditions = run_conditions(pieces, progress)
+        conditions = run_conditions([piece for piece in pieces if piece.preset is None], progress)
     out.mkdir(parents=True, exist_ok=True)
     write_csv(out / "quality.csv", FIELDS, rows)
     write_csv(out / "conditions.csv", CONDITION_FIELDS, conditions)

@@ -17,17 +17,21 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from evaluate_drums import preset_of_hits
 from sources import ROOT
 
 from rtsep.errors import RtsepError
 from rtsep.files import read_sound
 from rtsep.notes import Score, read_midi
+from rtsep.preset import Preset
 from rtsep.routing import by_track
 
 DEMO = ROOT / "presets" / "demo"
 SHARED = ROOT.parent / "shared" / "data"
 ROLES = {"demo": "reporting", "two_hands": "reporting", "piano_and_others": "tuning"}
 PIANO_ONLY = {"piano_left": "Piano left", "piano_right": "Piano right", "solo_cello": None}
+DRUMS = {"kick": "kick", "snare": "snare", "hihat": "hihat", "other": None}
+HITS = "train_hits"
 WHOLE_SCORES = ("all.mid", "both.mid", "mix.mid")
 
 
@@ -36,7 +40,7 @@ class Piece:
     """True stems by the engine's stem names, float32 [channel, sample], and the notes that the separator is told.
 
     `role` is "tuning" (settings may be chosen on it), "reporting" (they may not) or "extra". `noise` is in the mix but in
-    no stem.
+    no stem. `preset` is what plays, if it is no piano.
     """
 
     name: str
@@ -46,6 +50,7 @@ class Piece:
     truths: dict[str, np.ndarray]
     score: Score
     noise: np.ndarray | None = None
+    preset: Preset | None = None
 
     @cached_property
     def mix(self) -> np.ndarray:
@@ -65,7 +70,15 @@ def find_pieces(shared: Path | None, folders: Iterable[Path]) -> list[Piece]:
     for group in ("two_hands", "piano_and_others"):
         found = sorted((shared / group).iterdir()) if shared and (shared / group).is_dir() else []
         pieces += [load_piece(folder, group) for folder in found if folder.is_dir()]
+    pieces += find_grooves(shared / "drums") if shared and (shared / "drums" / HITS).is_dir() else []
     return pieces + [load_piece(folder, folder.resolve().parent.name) for folder in folders]
+
+
+def find_grooves(folder: Path) -> list[Piece]:
+    """The drum grooves in `folder`, with a preset from the hits that lie beside them."""
+    preset = preset_of_hits(folder / HITS)
+    found = sorted(path.parent for path in folder.glob("*/drums.mid"))
+    return [replace(load_piece(groove, "drums"), preset=preset) for groove in found]
 
 
 def load_piece(folder: Path, group: str) -> Piece:
@@ -97,6 +110,8 @@ def _tracks_of(folder: Path, group: str) -> dict[str, str | None]:
         return json.loads(path.read_text(encoding="utf-8"))
     if group == "piano_and_others":
         return PIANO_ONLY
+    if group == "drums":
+        return {name: track for name, track in DRUMS.items() if (folder / f"{name}.flac").exists()}
     raise RtsepError(f"{folder} has no stems.json: write one, {{\"sound file without ending\": \"MIDI track\" or null}}")
 
 

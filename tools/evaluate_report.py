@@ -10,7 +10,7 @@ import numpy as np
 from evaluate_systems import MEASURES, OFFLINE
 
 Row = dict[str, str | float | int | None]
-GROUPS = ("two_hands", "demo", "piano_and_others")
+GROUPS = ("two_hands", "demo", "piano_and_others", "drums")
 FIELDS = ("system", "setting", "latency_samples", "latency_ms", "set", "role", "piece", "stem", *MEASURES)
 CONDITION_FIELDS = ("condition", "set", "role", "piece", "stem", "sdr_db", "si_sdr_db")
 

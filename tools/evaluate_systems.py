@@ -33,12 +33,20 @@ Stems = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class System:
-    """A line of the tables. `family` is its line in the plots; `latency` in samples at the pieces' rate, None = offline."""
+    """A line of the tables. `family` is its line in the plots; `latency` in samples at the pieces' rate, None = offline.
+
+    `piano_only`: it means nothing where a piece brings its own preset.
+    """
 
     family: str
     setting: str
     latency: int | None
     separate: Callable[[Piece], Stems]
+    piano_only: bool = False
+
+    def concerns(self, piece: Piece) -> bool:
+        """Whether the piece is one for this system."""
+        return piece.preset is None or not self.piano_only
 
 
 @cache
@@ -68,9 +76,9 @@ def play(sound: np.ndarray, sample_rate: int, score: Score, preset: Preset, rout
 
 
 def gated(piece: Piece, params: Mapping[str, Value], preset: str = DEFAULT_PRESET, offset_s: float = 0.0) -> Stems:
-    """The engine as it is meant to be used: a stem per MIDI track."""
+    """The engine as it is meant to be used: a stem per MIDI track, the piece's own preset if it brings one."""
     routing = by_track(piece.score)
-    return play(piece.mix, piece.sample_rate, piece.score, preset_named(preset), routing, params, offset_s)
+    return play(piece.mix, piece.sample_rate, piece.score, piece.preset or preset_named(preset), routing, params, offset_s)
 
 
 def ungated(piece: Piece, params: Mapping[str, Value]) -> Stems:
@@ -116,11 +124,11 @@ def all_systems() -> list[System]:
     """Everything that the full run compares."""
     systems = [System("mix", "nothing done", 0, nothing_done), *engine_systems()]
     systems.append(System("rtsep without MIDI, split at C4", "live 512", 512,
-                          lambda piece: ungated(piece, MODES["live 512"])))
+                          lambda piece: ungated(piece, MODES["live 512"]), piano_only=True))
     for window, hop in ((1024, 512), (2048, 1024)):
         systems.append(System("FluCoMa way", f"{window}/{hop}", window, lambda piece, window=window, hop=hop:
-                              baselines.flucoma_way(piece, preset_named("grand-piano"), window, hop)))
-    systems.append(System("offline score-informed NMF", OFFLINE, None, baselines.score_informed))
+                              baselines.flucoma_way(piece, preset_named("grand-piano"), window, hop), piano_only=True))
+    systems.append(System("offline score-informed NMF", OFFLINE, None, baselines.score_informed, piano_only=True))
     for mode, params in MODES.items():
         systems.append(System("oracle ratio mask", mode, int(params["latency_samples"]),
                               lambda piece, params=params: oracle(piece, params)))

@@ -1,0 +1,38 @@
+"""A drum preset for the bench, trained in memory on single hits of the kit that plays the grooves."""
+
+from pathlib import Path
+
+import numpy as np
+
+from rtsep.files import read_sound
+from rtsep.notes import read_midi
+from rtsep.preset import Preset
+from rtsep.training.isolated import Notes, train
+
+HIT_S = 0.4  # of each hit are learnt from
+PROVENANCE = {"source": "single hits beside the grooves", "licence": "see there", "attribution": "see there",
+              "made_by": "python tools/evaluate.py"}
+
+
+def recorded_hits(folder: Path) -> Notes:
+    """The hits of every NAME.flac and NAME.mid in `folder`, one recording after the other."""
+    sounds, onsets, pitches, begin_s = [], [], [], 0.0
+    for path in sorted(folder.glob("*.flac")):
+        sound, rate = read_sound(path)
+        notes = read_midi(path.with_suffix(".mid")).notes()
+        sounds.append(sound[0])
+        onsets.append(begin_s + notes["onset_s"])
+        pitches.append(notes["pitch"].astype(np.int64))
+        begin_s += sound.shape[1] / rate
+    onset_s = np.concatenate(onsets)
+    offset_s = np.minimum(onset_s + HIT_S, np.append(onset_s[1:], begin_s))
+    return Notes(np.concatenate(sounds), float(rate), onset_s, offset_s, np.concatenate(pitches))
+
+
+def preset_of_hits(folder: Path) -> Preset:
+    """The preset "drums (own hits)". A note-off says nothing about a drum: what it is trained on outlasts it."""
+    hits = recorded_hits(folder)
+    learnt = train(hits)
+    release_s = np.where(learnt.release_s > 0, HIT_S + learnt.release_s, 0).astype(np.float32)
+    return Preset("drums (own hits)", "Drums", hits.sample_rate, learnt.framing.window_size, learnt.framing.overlap,
+                  learnt.W, learnt.row_pitch, learnt.row_role, release_s, learnt.decay_s, PROVENANCE)
