@@ -14,7 +14,8 @@ from rtsep.engine import Separator
 from rtsep.files import SoundReader
 from rtsep.notes import Score
 
-SHORTER_S = 2.0  # a sound may ring this long after its last note
+RING_S = 5.0  # a sound may ring this long after its last note, if that is no more than
+RING_SHARE = 0.25  # of the sound
 
 
 class Clock:
@@ -95,8 +96,9 @@ def _score_warnings(sound: SoundReader, score: Score | None) -> list[str]:
     seconds = sound.frames / sound.sample_rate
     strikes = ((score.messages[:, 1] & 0xF0) == 0x90) & (score.messages[:, 3] > 0)
     late = int((score.seconds[strikes] >= seconds).sum())
-    if late or score.duration_s > seconds + SHORTER_S:
+    tolerance_s = min(RING_S, max(RING_SHARE * seconds, 1.0))
+    if late or score.duration_s > seconds + tolerance_s:
         return [f"the MIDI file is {score.duration_s - seconds:.1f} s longer than the sound; {late} notes were not used"]
-    if score.duration_s < seconds - SHORTER_S:
+    if score.duration_s < seconds - tolerance_s:
         return [f"the MIDI file ends {seconds - score.duration_s:.1f} s before the sound: what follows is residual"]
     return []
