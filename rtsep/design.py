@@ -24,11 +24,11 @@ Floats = npt.NDArray[np.float32]
 class Plan:
     """What `design` decided, as arrays and as the record that compiled code reads. Immutable once made."""
 
-    def __init__(self, framing: Framing, channels: int, stems: int, values: Mapping[str, Any]):
+    def __init__(self, framing: Framing, values: Mapping[str, Any]):
         self.framing = framing
-        self.channels = channels
-        self.stems = stems
         self.values = dict(values)
+        self.channels = int(values["channels"])
+        self.stems = int(values["stems"])
         self.record = memory.record(memory.PLAN, self.values)
 
 
@@ -76,7 +76,7 @@ def design(
     decay_s = np.minimum(preset.decay_s.astype(float), float(values["decay_max_s"]))
     gated = bool(values["gate"])
     reach = _reach(routing)
-    return Plan(framing, channels, len(routing.names) + 1, {
+    return Plan(framing, {
         "window_size": framing.window_size,
         "overlap": framing.overlap,
         "hop": framing.hop,

@@ -21,8 +21,7 @@ RING_SHARE = 0.25  # of the sound
 class Clock:
     """Time of processing, hop by hop. `total_s` is set by the host: the whole run with reading and writing."""
 
-    def __init__(self, sample_rate: int, hop: int) -> None:
-        self.sample_rate = sample_rate
+    def __init__(self, hop: int) -> None:
         self.total_s = 0.0
         self._hop = hop
         self._pending_s = 0.0

@@ -31,7 +31,8 @@ def clip_folder() -> Path:
 
 def _truths(folder: Path) -> dict[str, Floats]:
     """The true stems, float32 [sample], by the names that rendering gives them."""
-    names = dict(zip(read_midi(folder / "demo.mid").track_names, by_track(read_midi(folder / "demo.mid")).names, strict=True))
+    score = read_midi(folder / "demo.mid")
+    names = dict(zip(score.track_names, by_track(score).names, strict=True))
     stems = json.loads((folder / "stems.json").read_text())
     return {names[track]: read_sound(folder / f"{file}.flac")[0][0] for file, track in stems.items()}
 

@@ -20,14 +20,13 @@ from rtsep.engine import Output, Separator
 from rtsep.errors import RtsepError
 from rtsep.files import SoundReader, StemWriter, open_sound
 from rtsep.library import find_preset
-from rtsep.notes import Score, read_midi
-from rtsep.params import Value, parse_params
+from rtsep.notes import EVENT, Score, read_midi
+from rtsep.params import Value, param_of, parse_params
 from rtsep.picture import Trace, draw
 from rtsep.preset import Preset, load_preset
 from rtsep.report import Clock, collect_warnings, make_report
 from rtsep.routing import Routing, by_channel, by_split, by_track, everything
 
-MIXER = ("wet", "bypass", "gain_db")
 LARGEST_BLOCK = 65536
 WRITE_SAMPLES = 32768  # per channel and write
 
@@ -65,17 +64,15 @@ def outputs(
     sound: SoundReader, separator: Separator, score: Score | None, block: int, clock: Clock
 ) -> Iterator[Output]:
     """Process the whole sound and `latency` zeros after it; gives what comes out, block by block."""
-    events = None if score is None else score.events(sound.sample_rate)
-    starts = None if events is None else events["sample"].tolist()
+    events = np.zeros(0, EVENT) if score is None else score.events(sound.sample_rate)
+    starts = events["sample"].tolist()
     position = used = 0
     for piece in _pieces(sound, separator.latency, block):
-        due = None
-        if events is not None and starts is not None:
-            first, end = used, position + piece.shape[1]
-            while used < len(starts) and starts[used] < end:
-                used += 1
-            due = events[first:used].copy()
-            due["sample"] -= position
+        first, end = used, position + piece.shape[1]
+        while used < len(starts) and starts[used] < end:
+            used += 1
+        due = events[first:used].copy()
+        due["sample"] -= position
         with clock.block(position, piece.shape[1]):
             output = separator.process(piece, due)
         position += piece.shape[1]
@@ -154,12 +151,12 @@ def _render(
     job: Job, sound: SoundReader, score: Score | None, separator: Separator, progress: Callable[[int, int], None]
 ) -> dict[str, Any]:
     names = list(separator.stem_names)
-    mixdown = any(name.partition(".")[0] in MIXER for name in separator.params)
+    mixdown = any(param_of(name).live for name in separator.params)
     if mixdown:
         names.append("mixdown")
     extras = ("report.json", "picture.png") if job.picture else ("report.json",)
     inputs = (job.mix,) if job.midi is None else (job.mix, job.midi)
-    clock = Clock(sound.sample_rate, separator.framing.hop)
+    clock = Clock(separator.framing.hop)
     trace = Trace(separator, sound.sample_rate, sound.frames) if job.picture else None
     with StemWriter(job.out, names, sound.sample_rate, sound.channels, job.format, job.bits, job.overwrite,
                     inputs, extras, sound.frames) as writer:
