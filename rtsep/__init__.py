@@ -2,7 +2,7 @@
 
 | room | |
 | --- | --- |
-| cli, tables | the commands; what they print |
+| cli, commands/, tables | the command line; one module per command; what they print |
 | params, errors, cache | every knob, declared once; the one error that a user can mend; where compiled code lies |
 | notes, messages, routing | MIDI files and bytes to events; which stem a note belongs to |
 | files, headers, results | sound files in; result folders that appear whole or not at all |

@@ -21,7 +21,7 @@ def run():
     """`rtsep bench --quick --json`, as short as it can be: what it prints on stdout, and its steps of progress."""
     steps, told = [], io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(told):
-        patch.setattr("rtsep.cli._progress", lambda: contextlib.nullcontext(lambda *step: steps.append(step)))
+        patch.setattr("rtsep.commands.bench.progress_bar", lambda: contextlib.nullcontext(lambda *step: steps.append(step)))
         assert main(["bench", "--quick", "--seconds", "1", "--json"]) == 0
     return told.getvalue(), steps
 

@@ -1,0 +1,1 @@
+"""The command line's commands, one module each: `add` declares the options, `run` does the work."""

@@ -1,0 +1,80 @@
+"""What several commands share: parameters from the command line, progress, warnings, and compiling said aloud."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rtsep.errors import RtsepError
+from rtsep.params import PARAMS
+
+
+def add_preset(parser: argparse.ArgumentParser) -> None:
+    """The option --preset."""
+    parser.add_argument("--preset", default="piano", metavar="NAME",
+                        help="preset name (see rtsep presets) or path of a preset file (default: %(default)s)")
+
+
+def add_params(parser: argparse.ArgumentParser) -> None:
+    """The options that are parameters of the engine."""
+    parser.add_argument("--mode", choices=PARAMS["mode"].choices, help=PARAMS["mode"].help + " (default: live)")
+    parser.add_argument("--latency", metavar="SAMPLES", help=PARAMS["latency_samples"].help)
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="settings",
+                        help="any parameter (see rtsep params); can be given several times")
+
+
+def given_params(arguments: argparse.Namespace) -> dict[str, str]:
+    """The parameters of the command line: --set, and the options that are parameters."""
+    params = {}
+    for setting in arguments.settings:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise RtsepError(f"--set {setting}: give NAME=VALUE, such as --set mask_power=1.5 (see rtsep params)")
+        params[name.strip()] = value.strip()
+    if arguments.mode is not None:
+        params["mode"] = arguments.mode
+    if arguments.latency is not None:
+        params["latency_samples"] = arguments.latency
+    return params
+
+
+@contextmanager
+def progress_bar() -> Iterator[Any]:
+    """A progress bar on stderr: a function (what, done, total)."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        tasks: dict[str, Any] = {}
+
+        def advance(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(escape(what), total=total)
+            bar.update(tasks[what], completed=done)
+
+        yield advance
+
+
+def load_engine() -> None:
+    """Import the engine; the first time on a computer it is compiled, which takes a while and is said."""
+    from rtsep.cache import cache_folder, is_compiled
+
+    if is_compiled(cache_folder()):
+        return
+    print("rtsep: compiling the engine for this computer, once; this takes 10 to 60 s ...", file=sys.stderr, flush=True)
+    started = time.perf_counter()
+    import rtsep.kernels  # noqa: F401
+
+    print(f"rtsep: compiled in {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
+
+
+def say_warnings(warnings: list[str]) -> None:
+    """Each on a line of stderr."""
+    for warning in warnings:
+        print(f"rtsep: warning: {warning}", file=sys.stderr)

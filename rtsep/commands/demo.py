@@ -1,0 +1,30 @@
+"""`rtsep demo`: the main job with nothing attached."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from rtsep.commands.common import load_engine, progress_bar, say_warnings
+
+
+def add(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("demo", help="separate the bundled piano clip and measure the result")
+    parser.add_argument("--out", type=Path, default=Path("rtsep-demo"), metavar="DIR",
+                        help="folder for stems, report.json and picture.png (default: %(default)s)")
+    parser.add_argument("--overwrite", action="store_true", help="replace results that are there already")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Separate, measure, and show."""
+    load_engine()
+    from rtsep.hosts.demo import demo
+    from rtsep.tables import show_demo
+
+    with progress_bar() as progress:
+        report = demo(arguments.out, arguments.overwrite, progress)
+    say_warnings(report["warnings"])
+    show_demo(report, arguments.out)

@@ -1,0 +1,56 @@
+"""`rtsep presets` and `rtsep params`: what there is to choose from."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from rtsep.commands.common import say_warnings
+
+
+def add(commands: Any) -> None:
+    """Declare both commands."""
+    params = commands.add_parser("params", help="list every parameter with unit, range and default")
+    params.set_defaults(run=list_params)
+    presets = commands.add_parser("presets", help="list the presets; show one; check a file")
+    presets.set_defaults(run=list_presets)
+    actions = presets.add_subparsers(dest="action", metavar="ACTION")
+    show = actions.add_parser("show", help="what is inside a preset")
+    show.add_argument("preset", help="name of a preset, or path of a preset file")
+    show.set_defaults(run=show_one)
+    check = actions.add_parser("check", help="whether a preset file is sound")
+    check.add_argument("file", type=Path, help="path of a preset file")
+    check.set_defaults(run=check_file)
+
+
+def list_params(_arguments: argparse.Namespace) -> None:
+    """Every parameter."""
+    from rtsep.tables import show_params
+
+    show_params()
+
+
+def list_presets(_arguments: argparse.Namespace) -> None:
+    """Every preset."""
+    from rtsep.tables import show_presets
+
+    show_presets()
+
+
+def show_one(arguments: argparse.Namespace) -> None:
+    """What is inside a preset."""
+    from rtsep.library import find_preset
+    from rtsep.preset import load_preset
+    from rtsep.tables import show_preset
+
+    show_preset(load_preset(find_preset(arguments.preset)))
+
+
+def check_file(arguments: argparse.Namespace) -> None:
+    """Whether a preset file is sound."""
+    from rtsep.preset import load_preset
+
+    preset = load_preset(arguments.file)
+    say_warnings([*preset.notes])
+    print(f"{arguments.file}: a sound preset with {len(preset.W)} templates")

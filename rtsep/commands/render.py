@@ -1,0 +1,50 @@
+"""`rtsep render`: a sound file and its MIDI into stems."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from rtsep.commands.common import add_params, add_preset, given_params, load_engine, progress_bar, say_warnings
+
+
+def add(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "render", help="separate a sound file into stems",
+        description="Separates the sound file MIX with the streaming engine, exactly as it would sound live. Writes one "
+        "file per stem and the residual, as long as MIX and aligned with it, and report.json.")
+    parser.add_argument("mix", type=Path, metavar="MIX", help="sound file: WAV, FLAC, AIFF, Ogg, MP3; any channels")
+    parser.add_argument("--midi", type=Path, metavar="FILE",
+                        help="MIDI file of the notes that sound in MIX; without it every template is open")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
+    add_preset(parser)
+    parser.add_argument("--by", choices=("track", "channel", "split"), default="track",
+                        help="what makes a stem: a MIDI track, a channel, or the side of --split (default: %(default)s)")
+    parser.add_argument("--split", default="C4", metavar="NOTE",
+                        help="lowest note of the stem `high` with --by split, such as C4 or 60 (default: %(default)s)")
+    add_params(parser)
+    parser.add_argument("--block", type=int, metavar="SAMPLES",
+                        help="samples handed to the engine at a time (default: one hop); the result is the same")
+    parser.add_argument("--picture", action="store_true", help="also write picture.png: notes over spectrograms")
+    parser.add_argument("--format", choices=("wav", "flac"), default="wav", help="of the stems (default: %(default)s)")
+    parser.add_argument("--bits", choices=("16", "24", "float"), help="of the samples (default: float, in FLAC 24)")
+    parser.add_argument("--overwrite", action="store_true", help="replace results that are there already")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Render, and say what was written."""
+    load_engine()
+    from rtsep.hosts.render import Job, render
+    from rtsep.routing import parse_pitch
+    from rtsep.tables import show_render
+
+    job = Job(arguments.mix, arguments.out, arguments.midi, arguments.preset, arguments.by, parse_pitch(arguments.split),
+              given_params(arguments), arguments.block, arguments.format, arguments.bits, arguments.overwrite,
+              arguments.picture)
+    with progress_bar() as progress:
+        report = render(job, lambda done, total: progress(job.mix.name, done, total))
+    say_warnings(report["warnings"])
+    show_render(report, arguments.out)
