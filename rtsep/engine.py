@@ -51,10 +51,38 @@ class Output:
     mix: Floats
 
 
+class Prepared:
+    """A plan, the state that it works on and the buffers of one block: all that the compiled entry is given.
+
+    `call` is the record whose address goes to the entry; everything that it points at lives as long as this object.
+    `earlier` has the same framing, stems and channels: its sound, notes and buffers go on, under the new plan.
+    """
+
+    def __init__(self, plan: Plan, max_block: int, earlier: Prepared | None = None):
+        channels = plan.channels
+        self.plan = plan
+        self.state: dict[str, Any] = memory.state_arrays(plan.values)
+        if earlier is None:
+            self.input = np.zeros((channels, max_block), np.float32)
+            self.stems = np.zeros((plan.stems, channels, max_block), np.float32)
+            self.mix = np.zeros((channels, max_block), np.float32)
+            self.targets = np.zeros(2 + plan.stems, np.float32)
+        else:
+            self.input, self.stems, self.mix, self.targets = earlier.input, earlier.stems, earlier.mix, earlier.targets
+            self.state.update((name, earlier.state[name]) for name in self.state if name not in memory.PLAN_BOUND)
+        ring = {"ring_size": self.state["ring"].shape[1]}
+        self.state_record = memory.record(memory.STATE, {**ring, **self.state})
+        self.call = memory.record(memory.CALL, {
+            "plan": plan.record, "state": self.state_record, "input": self.input, "stems": self.stems,
+            "mix": self.mix, "capacity": max_block, "targets": self.targets,
+        })
+
+
 class Separator:
     """The separator as a host uses it: `prepare`, then `process` block by block; `reset` starts anew.
 
-    `prepare` and `set` belong to the control thread; `process` and `reset` to the one that hands over sound.
+    `prepare`, `exchange` and `set` belong to the control thread; `process` and `reset` to the one that hands over sound.
+    A host that plays through a native callback hands `prepared` over instead of calling `process`.
     """
 
     def __init__(self, preset: Preset, routing: Routing, params: Mapping[str, Value] | None = None):
@@ -64,7 +92,8 @@ class Separator:
         self._params = parse_params(params or {})
         for name in self._params:
             self._check_stem(name)
-        self._plan: Plan | None = None
+        self._prepared: Prepared | None = None
+        self._sample_rate = 0.0
 
     def _check_stem(self, name: str) -> None:
         stem = name.partition(".")[2]
@@ -76,22 +105,30 @@ class Separator:
         if channels < 1 or max_block < 1:
             raise ValueError(f"{channels} channels and blocks of {max_block} samples: 1 or more of each are needed")
         plan = design(self.preset, self.routing, self._params, sample_rate, channels)
-        self._state: dict[str, Any] = memory.state_arrays(plan.values)
-        ring = {"ring_size": self._state["ring"].shape[1]}
-        self._state_record = memory.record(memory.STATE, {**ring, **self._state})
-        self._input = np.zeros((channels, max_block), np.float32)
-        self._stems = np.zeros((plan.stems, channels, max_block), np.float32)
-        self._mix = np.zeros((channels, max_block), np.float32)
-        self._targets = np.zeros(2 + plan.stems, np.float32)
+        self._sample_rate = sample_rate
+        self._prepared = Prepared(plan, max_block)
         self._no_events = np.zeros(0, EVENT)
-        self._call = memory.record(memory.CALL, {
-            "plan": plan.record, "state": self._state_record, "input": self._input, "stems": self._stems,
-            "mix": self._mix, "capacity": max_block, "targets": self._targets,
-        })
-        self._plan = plan
         self._set_targets()
         self._rehearse()
         self.reset()
+
+    def exchange(self, preset: Preset | None = None, params: Mapping[str, Value] | None = None) -> bool:
+        """Go on under a new plan: with another preset, or with `params` changed; sound and notes stay, no gap is heard.
+
+        False, and nothing has changed, if window, latency or hop would differ: that needs `prepare`. RtsepError if the
+        preset or the parameters cannot serve. Allocates; what it replaces may be dropped once `process` is not in it.
+        """
+        now = self.prepared
+        wanted = {**self._params, **parse_params(params or {})}
+        for name in wanted:
+            self._check_stem(name)
+        plan = design(preset or self.preset, self.routing, wanted, self._sample_rate, now.plan.channels)
+        if plan.framing != now.plan.framing:
+            return False
+        self.preset, self._params = preset or self.preset, wanted
+        self._prepared = Prepared(plan, now.input.shape[1], now)
+        self._set_targets()
+        return True
 
     def _rehearse(self) -> None:
         """One frame of one note, so that the first real block finds FFT plans and caches warm on this thread."""
@@ -99,16 +136,16 @@ class Separator:
         playable = (self.routing.table >= 0) & np.isin(np.arange(PITCHES), self.row_pitch)
         for part, channel, pitch in np.argwhere(playable)[:1]:
             note["part"], note["status"], note["data1"], note["data2"] = part, 0x90 | channel, pitch, 64
-        size = min(self._input.shape[1], self.framing.hop)
-        impulse = np.ones((self._input.shape[0], size), np.float32)
+        size = min(self.prepared.input.shape[1], self.framing.hop)
+        impulse = np.ones((self.prepared.input.shape[0], size), np.float32)
         for begin in range(0, self.framing.hop, size):
             self.process(impulse[:, : self.framing.hop - begin], note if begin == 0 else None)
 
     def reset(self) -> None:
         """Forget all sound and all notes; parameters stay and hold at once."""
-        for array in self._state.values():
+        for array in self.prepared.state.values():
             array[:] = 0
-        self._state["mixer"][:] = self._targets
+        self.prepared.state["mixer"][:] = self.prepared.targets
 
     def set(self, name: str, value: Value) -> None:
         """Change a parameter while playing. Only mixer parameters can; the others are read by `prepare`."""
@@ -117,7 +154,7 @@ class Separator:
         if not param.live:
             raise RtsepError(f"{name} cannot change while playing; it is read by prepare")
         self._params[name] = param.parse(value)
-        if self._plan is not None:
+        if self._prepared is not None:
             self._set_targets()
 
     def value(self, name: str) -> Value:
@@ -125,10 +162,11 @@ class Separator:
         return self._params.get(name, self.preset.defaults.get(name, param_of(name).default))
 
     def _set_targets(self) -> None:
-        self._targets[:GAINS] = float(self.value("wet")), float(self.value("bypass"))
+        targets = self.prepared.targets
+        targets[:GAINS] = float(self.value("wet")), float(self.value("bypass"))
         for i, stem in enumerate(self.stem_names):
             level = float(self.value(f"gain_db.{stem}"))
-            self._targets[GAINS + i] = 0 if level <= SILENT_DB else 10 ** (level / 20)
+            targets[GAINS + i] = 0 if level <= SILENT_DB else 10 ** (level / 20)
 
     @property
     def params(self) -> Mapping[str, Value]:
@@ -138,17 +176,19 @@ class Separator:
     @property
     def framing(self) -> Framing:
         """Window, latency and hop in samples."""
-        return self._prepared().framing
+        return self.prepared.plan.framing
 
     @property
     def latency(self) -> int:
         """Samples from input to output."""
-        return self._prepared().framing.overlap
+        return self.prepared.plan.framing.overlap
 
-    def _prepared(self) -> Plan:
-        if self._plan is None:
+    @property
+    def prepared(self) -> Prepared:
+        """What `prepare` or `exchange` made last. RuntimeError before `prepare`."""
+        if self._prepared is None:
             raise RuntimeError("call prepare first")
-        return self._plan
+        return self._prepared
 
     def process(self, block: Floats, events: npt.NDArray[np.void] | None = None) -> Output:
         """Separate one block.
@@ -160,44 +200,44 @@ class Separator:
 
         stems + residual = input delayed by `latency`. ValueError for other shapes or offsets.
         """
-        frames = block.shape[1]
-        if block.shape[0] != self._prepared().channels or frames > self._input.shape[1]:
-            raise ValueError(f"block {block.shape}: expected {self._input.shape[0]} channels and at most "
-                             f"{self._input.shape[1]} samples")
+        now, frames = self.prepared, block.shape[1]
+        if block.shape[0] != now.input.shape[0] or frames > now.input.shape[1]:
+            raise ValueError(f"block {block.shape}: expected {now.input.shape[0]} channels and at most "
+                             f"{now.input.shape[1]} samples")
         events = self._no_events if events is None else np.ascontiguousarray(events, EVENT)
         if len(events):
             at = events["sample"]
             if at[0] < 0 or at[-1] >= frames or (np.diff(at) < 0).any():
                 raise ValueError("events must lie inside the block, in order")
-        self._input[:, :frames] = block
-        call = self._call
+        now.input[:, :frames] = block
+        call = now.call
         call["frames"], call["events"], call["event_count"] = frames, events.ctypes.data, len(events)
         _entry(call.ctypes.data)
-        return Output(self._stems[:, :, :frames], self._mix[:, :frames])
+        return Output(now.stems[:, :, :frames], now.mix[:, :frames])
 
     @property
     def counters(self) -> Counters:
         """What was counted since the last reset."""
-        return Counters(*(int(count) for count in self._state["counters"]))
+        return Counters(*(int(count) for count in self.prepared.state["counters"]))
 
     @property
     def activations(self) -> Floats:
         """The last frame's activations as magnitudes, float32 [stem, row]; rows that are not open are 0. A view."""
-        H: Floats = self._state["H"]
+        H: Floats = self.prepared.state["H"]
         return H
 
     @property
     def row_pitch(self) -> npt.NDArray[np.int64]:
         """MIDI pitch of every row in use, int64 [row]."""
-        return np.repeat(np.arange(PITCHES), self._prepared().values["row_count"])
+        return np.repeat(np.arange(PITCHES), self.prepared.plan.values["row_count"])
 
     @property
     def masks(self) -> Floats:
         """The last frame's masks, float32 [stem, bin]; they sum to 1. A view."""
-        M: Floats = self._state["M"][:, : self.framing.window_size // 2 + 1]
+        M: Floats = self.prepared.state["M"][:, : self.framing.window_size // 2 + 1]
         return M
 
     @property
     def open_count(self) -> int:
         """How many rows the last frame had open."""
-        return int(self._state["position"][kernel.OPEN])
+        return int(self.prepared.state["position"][kernel.OPEN])

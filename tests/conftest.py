@@ -144,7 +144,7 @@ def frame_by_frame(separator, sound: np.ndarray, events: np.ndarray | None = Non
 
 def open_rows(separator) -> list[tuple[int, int]]:
     """(stem, row) of what the last frame had open."""
-    count, state = separator.open_count, separator._state
+    count, state = separator.open_count, separator.prepared.state
     return list(zip(state["open_stem"][:count].tolist(), state["open_row"][:count].tolist(), strict=True))
 
 
@@ -155,7 +155,7 @@ def delayed(sound: np.ndarray, latency: int) -> np.ndarray:
 
 def reference_setup(separator) -> Setup:
     """The separator's plan as the plain NumPy twin wants it."""
-    plan = separator._plan.values
+    plan = separator.prepared.plan.values
     bins = plan["bins"]
     row_pitch = np.repeat(np.arange(128), plan["row_count"])
     return Setup(

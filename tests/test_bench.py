@@ -113,7 +113,7 @@ def test_exactly_as_many_rows_are_open(size):
     player.take_turn()
     separator = player._separator
     assert separator.open_count == size.open_rows and len(player.times_us) == 12800 // size.hop_samples
-    assert len(set(separator._state["open_stem"][: size.open_rows].tolist())) == min(size.stems, size.open_rows)
+    assert len(set(separator.prepared.state["open_stem"][: size.open_rows].tolist())) == min(size.stems, size.open_rows)
     assert separator.counters.closed_rows == separator.counters.unmatched_notes == 0
     assert (separator.activations.sum() > 0) == (size.open_rows > 0)
 

@@ -409,7 +409,7 @@ def test_mixer_arrives_exactly(preset, rng):
     assert np.array_equal(mix[:, 5000:], stems[1][:, 5000:])
     separator.set("bypass", True)
     separator.reset()
-    assert separator._state["mixer"][1] == 1, "after a reset parameters hold at once"
+    assert separator.prepared.state["mixer"][1] == 1, "after a reset parameters hold at once"
 
 
 def test_set_refuses_what_is_not_there(preset):
@@ -541,7 +541,7 @@ def test_voices_are_taken_from_released_notes_first():
     messages = midi((0, OFF | last[1], last[2], 0, last[0]), (1, ON, 56, 90))
     separator.process(np.zeros((1, 64), np.float32), messages)
     assert separator.counters.stolen_voices == 1
-    voices = separator._state["voices"]
+    voices = separator.prepared.state["voices"]
     sounding = {(int(v[1]), int(v[2]), int(v[3])) for v in voices if v[0]}
     assert sounding == set(keys[:-1]) | {(0, 0, 56)}
 
@@ -659,9 +659,9 @@ def test_own_parameters_beat_the_presets_and_these_the_defaults(preset):
     plan = design(mine, one_stem(), {**SMALL, "mask_power": 1.5}, RATE, 1).values
     assert (plan["iterations"], plan["power_halves"]) == (7, 3)
     separator = prepared(mine, one_stem())
-    assert separator._targets[2] == pytest.approx(10 ** (-12 / 20))
+    assert separator.prepared.targets[2] == pytest.approx(10 ** (-12 / 20))
     separator.set("gain_db.piano", 0)
-    assert separator._targets[2] == 1
+    assert separator.prepared.targets[2] == 1
 
 
 def test_release_and_decay_keep_to_the_parameters(preset):

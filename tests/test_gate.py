@@ -43,7 +43,7 @@ def gates(preset, events, samples, routing=None):
     sound, found = np.zeros((1, samples), np.float32), {}
     for end in range(HOP, samples + 1, HOP):
         process_from(separator, sound, events, end - HOP, end)
-        count, state = separator.open_count, separator._state
+        count, state = separator.open_count, separator.prepared.state
         rows = preset.row_pitch[state["open_row"][:count]]
         found[end] = set(zip(state["open_stem"][:count].tolist(), rows.tolist(), strict=True))
         assert count == 2 * len(found[end]), "a pitch opens with all of its rows, once"

@@ -32,8 +32,8 @@ def busy(preset, rng):
 
 def call_record(separator, sound, events):
     """The record that a native host would hand to the compiled entry, again and again."""
-    separator._input[:, : sound.shape[1]] = sound
-    call = separator._call
+    separator.prepared.input[:, : sound.shape[1]] = sound
+    call = separator.prepared.call
     call["frames"], call["events"], call["event_count"] = sound.shape[1], events.ctypes.data, len(events)
     return call.ctypes.data
 
@@ -108,8 +108,8 @@ def in_use():
     return heap.uordblks + heap.hblkhd
 
 separator = prepared(make_preset(window=4096), one_stem(), {})
-call, events = separator._call, midi((0, 0x90, 60, 90))
-separator._input[:] = np.random.default_rng(0).standard_normal(separator._input.shape)
+call, events = separator.prepared.call, midi((0, 0x90, 60, 90))
+separator.prepared.input[:] = np.random.default_rng(0).standard_normal(separator.prepared.input.shape)
 call["frames"], call["events"], call["event_count"] = 4096, events.ctypes.data, 1
 address = call.ctypes.data
 in_use(), in_use()
@@ -146,17 +146,18 @@ def test_arrays_are_never_replaced(busy, rng):
     """Compiled code holds addresses: they stay those of the arrays whatever is played, set and reset."""
 
     def addresses():
-        own = {name: array.ctypes.data for name, array in busy._state.items()}
+        own = {name: array.ctypes.data for name, array in busy.prepared.state.items()}
         for name, address in own.items():
-            assert busy._state_record[name][0] == address, name
-        for name, array in busy._plan.values.items():
+            assert busy.prepared.state_record[name][0] == address, name
+        for name, array in busy.prepared.plan.values.items():
             if isinstance(array, np.ndarray):
                 own[f"plan {name}"] = array.ctypes.data
-                assert busy._plan.record[name][0] == array.ctypes.data, name
-        for name, array in (("input", busy._input), ("stems", busy._stems), ("mix", busy._mix),
-                            ("targets", busy._targets), ("plan", busy._plan.record), ("state", busy._state_record)):
+                assert busy.prepared.plan.record[name][0] == array.ctypes.data, name
+        now = busy.prepared
+        for name, array in (("input", now.input), ("stems", now.stems), ("mix", now.mix), ("targets", now.targets),
+                            ("plan", now.plan.record), ("state", now.state_record)):
             own[f"call {name}"] = array.ctypes.data
-            assert busy._call[name][0] == array.ctypes.data, name
+            assert now.call[name][0] == array.ctypes.data, name
         return own
 
     before = addresses()
@@ -172,11 +173,11 @@ def test_input_and_plan_are_left_alone(busy, rng):
     sound, events = band(rng, 3000, 2), random_midi(rng, 100, 3000)
     sound[:, 77] = np.nan
     kept = [array.copy() for array in (sound, events)]
-    plan = {name: np.copy(value) for name, value in busy._plan.values.items()}
+    plan = {name: np.copy(value) for name, value in busy.prepared.plan.values.items()}
     play(busy, sound, events, (3000,))
     assert np.array_equal(sound, kept[0], equal_nan=True) and np.array_equal(events, kept[1])
     for name, value in plan.items():
-        assert np.array_equal(value, busy._plan.values[name]), name
+        assert np.array_equal(value, busy.prepared.plan.values[name]), name
 
 
 @pytest.mark.parametrize("gate", [True, False])
@@ -191,13 +192,13 @@ def test_nothing_is_written_beyond_the_arrays(rng, gate):
         inner[...] = array
         return room, inner
 
-    for name, array in separator._state.items():
-        guarded[name], separator._state[name] = fenced(array)
-        separator._state_record[name] = separator._state[name].ctypes.data
+    for name, array in separator.prepared.state.items():
+        guarded[name], separator.prepared.state[name] = fenced(array)
+        separator.prepared.state_record[name] = separator.prepared.state[name].ctypes.data
     for name in ("stems", "mix", "input"):
-        guarded[name], inner = fenced(getattr(separator, f"_{name}"))
-        setattr(separator, f"_{name}", inner)
-        separator._call[name] = inner.ctypes.data
+        guarded[name], inner = fenced(getattr(separator.prepared, name))
+        setattr(separator.prepared, name, inner)
+        separator.prepared.call[name] = inner.ctypes.data
     events = random_midi(rng, 2000, 6000, parts=4, channels=16)
     stems, _ = play(separator, band(rng, 6000, 2), events, (4096, 63, 1))
     assert np.abs(stems[0]).max() > 0.01
@@ -252,7 +253,7 @@ def test_same_machine_code_for_every_caller(busy, rng):
     expected = busy.process(sound, events).stems.copy()
     busy.reset()
     ctypes.CFUNCTYPE(None, ctypes.c_void_p)(kernel.entry.address)(call_record(busy, sound, events))
-    assert np.array_equal(busy._stems[:, :, :1000], expected)
+    assert np.array_equal(busy.prepared.stems[:, :, :1000], expected)
 
 
 def test_no_fastmath_that_loses_nan():
@@ -331,7 +332,7 @@ def test_other_threads_run_during_a_block(rng):
     samples = 200_000
     separator = prepared(make_preset(), one_stem(), SMALL, max_block=samples)
     sound, events = band(rng, samples), midi(*((0, ON, pitch, 90) for pitch in PITCHES))
-    position, seen, ready = separator._state["position"], set(), threading.Event()
+    position, seen, ready = separator.prepared.state["position"], set(), threading.Event()
 
     def watch():
         while True:

@@ -96,7 +96,7 @@ class Player:
     def _run(self, blocks: int) -> tuple[list[float], list[float]]:
         """Microseconds of the compiled entry alone, called as a native callback would: on the clock, and of them those in
         which this thread had a processor (an audio driver's thread is preferred to others, so it waits less)."""
-        address, given = self._separator._call.ctypes.data, self._separator._input
+        address, given = self._separator.prepared.call.ctypes.data, self._separator.prepared.input
         times, work, clock, worked, entry = [], [], time.perf_counter_ns, time.thread_time_ns, engine._entry
         for _ in range(blocks):
             if self._position + self.block > self._clip.shape[1]:

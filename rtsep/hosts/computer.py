@@ -71,7 +71,7 @@ def start() -> None:
     from rtsep.hosts.bench_players import Size, load_piano, prepared_separator
 
     separator = prepared_separator(load_piano(), Size(), Size().hop_samples)
-    plan, state = separator._prepared().values, separator._state
+    plan, state = separator.prepared.plan.values, separator.prepared.state
     arrays = {"plan_bytes": plan, "state_bytes": state}
     total = {name: sum(v.nbytes for v in values.values() if isinstance(v, np.ndarray)) for name, values in arrays.items()}
     print(json.dumps({"process_bytes": resident_bytes(), **total}))

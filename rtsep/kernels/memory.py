@@ -35,6 +35,7 @@ PLAN_ARRAYS = ("analysis_window", "synthesis_window", "W", "first_row", "row_cou
                "reach", "axes")
 STATE_ARRAYS = ("ring", "overlap_add", "frame", "X", "Y", "V", "Q", "M", "H", "open_row", "open_stem", "h", "gradient",
                 "voices", "pedals", "marks", "youngest", "mixer", "counters", "position")
+PLAN_BOUND = ("H", "open_row", "open_stem", "h", "gradient")  # mean nothing under another plan
 CALL_FIELDS = ("plan", "state", "input", "stems", "mix", "capacity", "frames", "events", "event_count", "targets")
 
 PLAN = np.dtype(
