@@ -52,9 +52,8 @@ class Output:
 
 
 class Prepared:
-    """A plan, the state that it works on and the buffers of one block: all that the compiled entry is given.
+    """A plan, the state that it works on and the buffers of one block; the address of `call` is what the entry is given.
 
-    `call` is the record whose address goes to the entry; everything that it points at lives as long as this object.
     `earlier` has the same framing, stems and channels: its sound, notes and buffers go on, under the new plan.
     """
 
@@ -70,8 +69,8 @@ class Prepared:
         else:
             self.input, self.stems, self.mix, self.targets = earlier.input, earlier.stems, earlier.mix, earlier.targets
             self.state.update((name, earlier.state[name]) for name in self.state if name not in memory.PLAN_BOUND)
-        ring = {"ring_size": self.state["ring"].shape[1]}
-        self.state_record = memory.record(memory.STATE, {**ring, **self.state})
+        self.events = np.zeros(1, EVENT)
+        self.state_record = memory.record(memory.STATE, {"ring_size": self.state["ring"].shape[1], **self.state})
         self.call = memory.record(memory.CALL, {
             "plan": plan.record, "state": self.state_record, "input": self.input, "stems": self.stems,
             "mix": self.mix, "capacity": max_block, "targets": self.targets,
@@ -81,8 +80,8 @@ class Prepared:
 class Separator:
     """The separator as a host uses it: `prepare`, then `process` block by block; `reset` starts anew.
 
-    `prepare`, `exchange` and `set` belong to the control thread; `process` and `reset` to the one that hands over sound.
-    A host that plays through a native callback hands `prepared` over instead of calling `process`.
+    `prepare`, `exchange` and `set` belong to the control thread; `process` and `reset` to the one that hands over sound
+    (a native callback is given `prepared.call` instead).
     """
 
     def __init__(self, preset: Preset, routing: Routing, params: Mapping[str, Value] | None = None):
@@ -102,21 +101,21 @@ class Separator:
 
     def prepare(self, sample_rate: float, channels: int, max_block: int) -> None:
         """Design for `sample_rate` Hz, `channels` and blocks of up to `max_block` samples, and reset. Allocates."""
-        if channels < 1 or max_block < 1:
+        if min(channels, max_block) < 1:
             raise ValueError(f"{channels} channels and blocks of {max_block} samples: 1 or more of each are needed")
         plan = design(self.preset, self.routing, self._params, sample_rate, channels)
         self._sample_rate = sample_rate
         self._prepared = Prepared(plan, max_block)
         self._no_events = np.zeros(0, EVENT)
         self._set_targets()
-        self._rehearse()
         self.reset()
+        self._rehearse()
 
     def exchange(self, preset: Preset | None = None, params: Mapping[str, Value] | None = None) -> bool:
         """Go on under a new plan: with another preset, or with `params` changed; sound and notes stay, no gap is heard.
 
-        False, and nothing has changed, if window, latency or hop would differ: that needs `prepare`. RtsepError if the
-        preset or the parameters cannot serve. Allocates; what it replaces may be dropped once `process` is not in it.
+        False, and nothing has changed, if window, latency or hop would differ: that needs `prepare`. RtsepError if preset
+        or parameters cannot serve. Allocates.
         """
         now = self.prepared
         wanted = {**self._params, **parse_params(params or {})}
@@ -130,16 +129,25 @@ class Separator:
         self._set_targets()
         return True
 
-    def _rehearse(self) -> None:
-        """One frame of one note, so that the first real block finds FFT plans and caches warm on this thread."""
-        note = np.zeros(1, EVENT)
+    def rehearsal(self) -> Prepared:
+        """A state of its own and one frame of one note: a thread that calls the entry with it, until a hop is full, finds
+        FFT plans and caches warm."""
+        now = self.prepared
+        warm = Prepared(now.plan, now.input.shape[1])
+        warm.input[:] = 1
         playable = (self.routing.table >= 0) & np.isin(np.arange(PITCHES), self.row_pitch)
         for part, channel, pitch in np.argwhere(playable)[:1]:
-            note["part"], note["status"], note["data1"], note["data2"] = part, 0x90 | channel, pitch, 64
-        size = min(self.prepared.input.shape[1], self.framing.hop)
-        impulse = np.ones((self.prepared.input.shape[0], size), np.float32)
-        for begin in range(0, self.framing.hop, size):
-            self.process(impulse[:, : self.framing.hop - begin], note if begin == 0 else None)
+            warm.events["part"], warm.events["status"] = part, 0x90 | channel
+            warm.events["data1"], warm.events["data2"] = pitch, 64
+        warm.call["events"], warm.call["event_count"] = warm.events.ctypes.data, 1
+        return warm
+
+    def _rehearse(self) -> None:
+        """So that the first real block finds everything warm on this thread."""
+        warm = self.rehearsal()
+        warm.call["frames"] = size = min(warm.input.shape[1], self.framing.hop)
+        for _ in range(0, self.framing.hop, size):
+            _entry(warm.call.ctypes.data)
 
     def reset(self) -> None:
         """Forget all sound and all notes; parameters stay and hold at once."""
@@ -170,7 +178,7 @@ class Separator:
 
     @property
     def params(self) -> Mapping[str, Value]:
-        """The parameters that were given; the others have the preset's or their own defaults."""
+        """The parameters that were given."""
         return self._params
 
     @property
@@ -202,8 +210,7 @@ class Separator:
         """
         now, frames = self.prepared, block.shape[1]
         if block.shape[0] != now.input.shape[0] or frames > now.input.shape[1]:
-            raise ValueError(f"block {block.shape}: expected {now.input.shape[0]} channels and at most "
-                             f"{now.input.shape[1]} samples")
+            raise ValueError(f"block {block.shape}: expected at most {now.input.shape} channels and samples")
         events = self._no_events if events is None else np.ascontiguousarray(events, EVENT)
         if len(events):
             at = events["sample"]

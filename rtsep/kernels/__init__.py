@@ -1,18 +1,28 @@
 """Compiled numerics: arrays in, given arrays filled. Its modules import numpy, numba and rocket_fft only.
 
-Flow: `block` (the one entry) -> `gate`, `stft`, `activations`, `masks`, `mix`; `memory` is what they work on.
+Flow: `block` (the one entry) -> `gate`, `stft`, `activations`, `masks`, `mix`; `memory` is what they work on. Live:
+`callbacks` (what a device calls) -> `live` -> `ring`, `arrivals` (notes), the entry, `taps` (recording), all on `shared`.
+What not every command needs is imported by `load`.
 """
+
+from importlib import import_module
+from types import ModuleType
 
 import numba
 
 from rtsep.cache import cache_folder
 
-_folder = cache_folder()
-_others = numba.config.CACHE_DIR
-numba.config.CACHE_DIR = str(_folder) if _folder else ""  # read when the modules below are decorated
-try:
-    from rtsep.kernels import block, memory, yardstick
-finally:
-    numba.config.CACHE_DIR = _others
 
-__all__ = ["block", "memory", "yardstick"]
+def load(name: str) -> ModuleType:
+    """The kernel module `name`; its compiled code is kept in our own cache folder."""
+    folder, others = cache_folder(), numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(folder) if folder else ""  # read when the module's functions are decorated
+    try:
+        return import_module(f"rtsep.kernels.{name}")
+    finally:
+        numba.config.CACHE_DIR = others
+
+
+memory, block, yardstick = (load(name) for name in ("memory", "block", "yardstick"))
+
+__all__ = ["block", "load", "memory", "yardstick"]

@@ -1,0 +1,167 @@
+"""The memory that a device's callback and Python share, from Python's side.
+
+Lanes into the callback: notes (a ring; full = dropped and counted), the plan (one pointer), a few words of control. Lanes
+out of it: counters, meters, and the rings of a recording. Neither side ever waits for the other.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from rtsep.engine import Prepared, Separator
+from rtsep.kernels import block, load, memory
+from rtsep.messages import Message
+from rtsep.notes import EVENT
+
+ring, shared, taps = (load(name) for name in ("ring", "shared", "taps"))
+
+CAPACITY = 4096  # samples that the callback handles at once; longer blocks are cut
+MESSAGES = 4096
+EVENTS, PIECES = 16384, 16384
+MIX: int = shared.MIX
+SILENCE: int = shared.SILENCE
+
+Floats = npt.NDArray[np.float32]
+
+
+class Meters(NamedTuple):
+    """What the callback measured; peaks are magnitudes, loads shares of a block's time."""
+
+    inputs: list[float]
+    outputs: list[float]
+    stems: list[float]
+    load: float
+    worst_load: float
+
+
+def outputs_of_mix(channels: int, outputs: int) -> list[tuple[int, int]]:
+    """The mix on the first outputs; one channel goes to two."""
+    return [(MIX, 0 if channels == 1 else o) if o < max(channels, 2) else (SILENCE, 0) for o in range(outputs)]
+
+
+class Lanes:
+    """All that the callback works on; `address` is what it is given.
+
+    `separator` is prepared for blocks of CAPACITY samples; `sources` says what each output of the device plays: (stem,
+    channel), the stem MIX for the mixdown or SILENCE. Thread: the control thread's, except `send`, which any may call.
+    """
+
+    def __init__(self, separator: Separator, sample_rate: float, sources: Sequence[tuple[int, int]]) -> None:
+        now = separator.prepared
+        channels, stems, outputs = now.plan.channels, now.plan.stems, max(len(sources), 1)
+        self.sample_rate, self.channels, self.outputs, self.stems = sample_rate, channels, outputs, stems
+        self._kept: list[Prepared] = []
+        self._lock = threading.Lock()
+        f, i = np.float32, np.int64
+        self._arrays: dict[str, Any] = {
+            "control": np.zeros(shared.CONTROLS, i), "words": np.zeros(shared.WORDS, i), "meters": np.zeros(shared.METERS, f),
+            "peaks": np.zeros(channels + outputs + stems, f), "levels": now.targets[memory.GAINS :].copy(),
+            "sources": np.array([*sources] or [(SILENCE, 0)], i), "input": np.zeros((channels, CAPACITY), f),
+            "output": np.zeros((outputs, CAPACITY), f), "header": np.zeros(ring.HEADER, i),
+            "messages": np.zeros(MESSAGES, ring.MESSAGE), "queue": np.zeros(shared.QUEUE, EVENT),
+            "due": np.zeros(shared.QUEUE, i), "burst": np.zeros(shared.BURST, EVENT),
+            "tap_headers": np.zeros((3, ring.HEADER), i), "pieces": np.zeros((PIECES, 2), i),
+            "events": np.zeros(EVENTS, EVENT), "ports": np.zeros(64, i), "sound": np.zeros((channels * (1 + stems), 1), f),
+        }
+        self._warm = separator.rehearsal()
+        self.record = memory.record(shared.LIVE, {
+            "entry": int(block.entry.address), "warm": self._warm.call.ctypes.data, "channels": channels, "outputs": outputs,
+            "stems": stems, "capacity": CAPACITY, "ring_size": MESSAGES, "sound_size": 1, "pieces_size": PIECES,
+            "events_size": EVENTS, "client": 0, "sample_rate": sample_rate, **self._arrays,
+        })
+        self.play(now, fade=True)
+
+    @property
+    def address(self) -> int:
+        """Of the LIVE record: the callback's user data."""
+        return int(self.record.ctypes.data)
+
+    @property
+    def heartbeat(self) -> int:
+        """How many blocks the device has asked for."""
+        return self.word(shared.HEARTBEAT)
+
+    def word(self, index: int) -> int:
+        """A word that the callback writes (kernels/shared.py)."""
+        return int(self._arrays["words"][index])
+
+    def play(self, prepared: Prepared, fade: bool) -> None:
+        """From the next block on play `prepared`: at once if it goes on with the state that is played, else `fade`."""
+        if prepared.plan.stems != self.stems or prepared.plan.channels != self.channels:
+            raise ValueError("stems and channels cannot change while a device plays")
+        playing = self.word(shared.PLAYING)
+        self._kept = [kept for kept in self._kept if kept.call.ctypes.data == playing] + self._kept[-1:] + [prepared]
+        self._arrays["control"][shared.FADING] = int(fade)
+        self._arrays["control"][shared.WANTED] = prepared.call.ctypes.data
+
+    @property
+    def arrived(self) -> bool:
+        """Whether the callback plays what `play` was given last."""
+        return self.word(shared.PLAYING) == int(self._arrays["control"][shared.WANTED])
+
+    def new_thread(self) -> None:
+        """A device is about to call from a thread of its own: its first block warms that thread up, in silence."""
+        self._arrays["words"][shared.WARMED] = 0
+        self._arrays["meters"][shared.FADE] = 0
+
+    def send(self, time_ns: int, part: int, message: Message) -> bool:
+        """A message of `part` that came at `time_ns` (time.monotonic_ns); False, and counted, if the ring is full."""
+        with self._lock:
+            arrays = self._arrays
+            sent = bool(ring.push(arrays["header"], arrays["messages"], time_ns, part, *message))
+            if not sent:
+                arrays["control"][shared.UNSENT] += 1
+            return sent
+
+    def delay_notes(self, delay_ms: float) -> None:
+        """Play every note so much later than it comes."""
+        self._arrays["control"][shared.DELAY_NS] = round(delay_ms * 1e6)
+
+    def meters(self) -> Meters:
+        """Levels and load now; the worst load is the one since the last call."""
+        peaks, values = self._arrays["peaks"].tolist(), self._arrays["meters"]
+        worst = float(values[shared.WORST_LOAD])
+        self._arrays["control"][shared.EPOCH] += 1
+        a, b = self.channels, self.channels + self.outputs
+        return Meters(peaks[:a], peaks[a:b], peaks[b:], float(values[shared.LOAD]), worst)
+
+    def counters(self) -> dict[str, int]:
+        """All that the callback counted since the start."""
+        names = {"blocks": shared.HEARTBEAT, "samples": shared.POSITION, "late_blocks": shared.LATE,
+                 "underflows": shared.UNDERFLOWS, "overflows": shared.OVERFLOWS, "clipped_samples": shared.CLIPPED,
+                 "xruns": shared.XRUNS, "lost_pieces": shared.LOST_PIECES, "lost_events": shared.LOST_EVENTS}
+        unsent = int(self._arrays["control"][shared.UNSENT])
+        return {name: self.word(at) for name, at in names.items()} | {"dropped_notes": unsent + self.word(shared.DROPPED)}
+
+    def record_start(self, seconds: float) -> None:
+        """Keep what goes in and comes out in a ring of at least `seconds`, from the next block on."""
+        size = 1 << int(np.ceil(np.log2(max(seconds * self.sample_rate, 2 * CAPACITY))))
+        self._arrays["sound"] = np.zeros((self.channels * (1 + self.stems), size), np.float32)
+        self.record["sound"], self.record["sound_size"] = self._arrays["sound"].ctypes.data, size
+        self._piece = np.zeros((self._arrays["sound"].shape[0], CAPACITY), np.float32)
+        self._arrays["control"][shared.RECORDING] = 1
+
+    def record_stop(self) -> None:
+        """Keep nothing from the next block on; what is in the ring can still be read. Not to be started again."""
+        self._arrays["control"][shared.RECORDING] = 0
+
+    def read_record(self) -> tuple[int, Floats] | None:
+        """The oldest piece: its first sample since `record_start`, and [plane, sample]: inputs, then every stem's channels.
+
+        A copy; None if there is none. A piece that begins later than the last one ended: what is between was dropped.
+        """
+        headers = self._arrays["tap_headers"]
+        start, length = taps.read_piece(headers[0], self._arrays["sound"], headers[1], self._arrays["pieces"], self._piece)
+        return (int(start), self._piece[:, :length].copy()) if length else None
+
+    def read_events(self) -> npt.NDArray[np.void]:
+        """The events that were played since the last call, EVENT [n]; their samples count from `record_start`."""
+        found = np.zeros(EVENTS, EVENT)
+        count = taps.read_events(self._arrays["tap_headers"][2], self._arrays["events"], found)
+        return found[:count]
+

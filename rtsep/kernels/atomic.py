@@ -1,0 +1,100 @@
+"""What two threads and a clock need of the compiler: acquire and release, a call by address, the time.
+
+Numba has no atomics for the CPU: without them a loop that waits for another thread's word is hoisted and waits for ever.
+"""
+
+import platform
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from rtsep.kernels.native import OPTIONS
+
+_WINDOWS = platform.system() == "Windows"
+_CLOCK = 8 if platform.system() == "Darwin" else 1  # the clock behind time.monotonic: CLOCK_UPTIME_RAW, CLOCK_MONOTONIC
+
+
+def _element(context, builder, signature, arguments):
+    array = context.make_array(signature.args[0])(context, builder, arguments[0])
+    index = context.cast(builder, arguments[1], signature.args[1], types.intp)
+    return builder.gep(array.data, [index])
+
+
+@intrinsic
+def load_acquire(typing_context, array, index):
+    """array[index] (1-D, int64); what its writer did before `store_release` is seen after this."""
+
+    def codegen(context, builder, signature, arguments):
+        return builder.load_atomic(_element(context, builder, signature, arguments), "acquire", 8)
+
+    return array.dtype(array, index), codegen
+
+
+@intrinsic
+def store_release(typing_context, array, index, value):
+    """array[index] = value (1-D, int64), after everything that was written before."""
+
+    def codegen(context, builder, signature, arguments):
+        word = context.cast(builder, arguments[2], signature.args[2], signature.args[0].dtype)
+        builder.store_atomic(word, _element(context, builder, signature, arguments), "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(array, index, value), codegen
+
+
+@intrinsic
+def address_of(typing_context, pointer):
+    """void* -> int64"""
+
+    def codegen(context, builder, signature, arguments):
+        return builder.ptrtoint(arguments[0], ir.IntType(64))
+
+    return types.int64(pointer), codegen
+
+
+@intrinsic
+def call_address(typing_context, function, argument):
+    """Call the machine code void (*)(void*) at the address `function` with the address `argument`."""
+
+    def codegen(context, builder, signature, arguments):
+        byte_pointer = ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [byte_pointer]).as_pointer()
+        builder.call(builder.inttoptr(arguments[0], kind), [builder.inttoptr(arguments[1], byte_pointer)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), codegen
+
+
+@intrinsic
+def _ticks(typing_context):
+    """The system's monotonic clock: (seconds, nanoseconds), or (count, count per second) on Windows."""
+    i64 = ir.IntType(64)
+
+    def codegen(context, builder, signature, arguments):
+        first, second = (cgutils.alloca_once(builder, ir.ArrayType(i64, 2)) for _ in range(2))
+        pair = [builder.bitcast(slot, i64.as_pointer()) for slot in (first, second)]
+        if _WINDOWS:
+            kind = ir.FunctionType(ir.IntType(32), [i64.as_pointer()])
+            for name, slot in zip(("QueryPerformanceCounter", "QueryPerformanceFrequency"), pair, strict=True):
+                builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [slot])
+            values = [builder.load(slot) for slot in pair]
+        else:
+            kind = ir.FunctionType(ir.IntType(32), [ir.IntType(32), i64.as_pointer()])
+            function = cgutils.get_or_insert_function(builder.module, kind, "clock_gettime")
+            builder.call(function, [ir.Constant(ir.IntType(32), _CLOCK), pair[0]])
+            values = [builder.load(builder.gep(pair[0], [ir.Constant(ir.IntType(32), i)])) for i in range(2)]
+        return context.make_tuple(builder, signature.return_type, values)
+
+    return types.UniTuple(types.int64, 2)(), codegen
+
+
+@njit(**OPTIONS)
+def now_ns():
+    """Nanoseconds of a clock that never goes back; on Linux and macOS the one of `time.monotonic_ns`."""
+    first, second = _ticks()
+    if _WINDOWS:
+        return first // second * 1_000_000_000 + first % second * 1_000_000_000 // max(second, np.int64(1))
+    return first * 1_000_000_000 + second

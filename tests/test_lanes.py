@@ -1,0 +1,306 @@
+"""The native callback, driven without a device: the same output as the engine's, whatever the blocks."""
+
+import ctypes
+import threading
+
+import numpy as np
+import pytest
+from conftest import SMALL, band, make_preset, midi, play, prepared, random_midi, two_parts
+from numba import njit
+
+from rtsep.hosts.lanes import CAPACITY, MIX, SILENCE, Lanes, outputs_of_mix, ring, shared
+from rtsep.kernels import load
+
+RATE = 44100.0
+callbacks = load("callbacks")
+_SIGNATURE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_void_p,
+                              ctypes.c_ulong, ctypes.c_void_p)
+_callback = _SIGNATURE(callbacks.portaudio_callback.address)
+
+
+def call(lanes, block, flags=0):
+    """One block [channel, n] through the callback as a device would; gives [output, n]."""
+    source = np.ascontiguousarray(block.T, np.float32)
+    target = np.full((block.shape[1], lanes.outputs), np.nan, np.float32)
+    assert _callback(source.ctypes.data, target.ctypes.data, block.shape[1], None, flags, lanes.address) == 0
+    return target.T
+
+
+def warmed(separator, sources, rate=RATE):
+    """Lanes whose callback is warm and fully faded in, the engine still at sample 0."""
+    lanes = Lanes(separator, rate, sources)
+    assert not call(lanes, np.zeros((lanes.channels, 8), np.float32)).any()
+    lanes._arrays["meters"][shared.FADE], lanes._arrays["words"][shared.PLAYING] = 1, lanes._arrays["control"][shared.WANTED]
+    return lanes
+
+
+def sizes_of(total, sizes):
+    """(begin, end) of blocks of these sizes, repeated."""
+    begin = i = 0
+    while begin < total:
+        end = min(begin + sizes[i % len(sizes)], total)
+        yield begin, end
+        begin, i = end, i + 1
+
+
+def stem_sources(separator):
+    """Every stem's channels on outputs of their own, behind the mix."""
+    plan = separator.prepared.plan
+    return [(MIX, c) for c in range(plan.channels)] + [(s, c) for s in range(plan.stems) for c in range(plan.channels)]
+
+
+@pytest.fixture
+def separator(preset):
+    return prepared(preset, two_parts(), SMALL, 2, max_block=CAPACITY)
+
+
+# --- the same engine --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sizes", [(64,), (128,), (256,), (1, 63, 1000, 7), (9000,)])
+def test_output_equals_the_engine_bit_for_bit(preset, separator, rng, sizes):
+    sound = band(rng, 12000, 2)
+    stems, mix = play(prepared(preset, two_parts(), SMALL, 2), sound)
+    lanes = warmed(separator, stem_sources(separator))
+    played = np.concatenate([call(lanes, sound[:, a:b]) for a, b in sizes_of(12000, sizes)], axis=1)
+    assert np.array_equal(played[:2], mix)
+    assert np.array_equal(played[2:], stems.reshape(-1, 12000))
+    assert lanes.counters()["samples"] == 12000
+
+
+@pytest.mark.parametrize("sizes", [(64,), (100, 3000)])
+def test_notes_play_at_the_first_sample_of_the_next_block(preset, separator, rng, sizes):
+    sound, notes = band(rng, 12000, 2), random_midi(rng, 60, 12000)
+    lanes, played, events = warmed(separator, stem_sources(separator)), [], []
+    for begin, end in sizes_of(12000, sizes):
+        for note in notes[(notes["sample"] >= begin) & (notes["sample"] < end)]:
+            message = (int(note["status"]), int(note["data1"]), int(note["data2"]))
+            assert lanes.send(0, int(note["part"]), message)
+            events.append((begin, *message, int(note["part"])))
+        played.append(call(lanes, sound[:, begin:end]))
+    stems, _mix = play(prepared(preset, two_parts(), SMALL, 2), sound, midi(*events))
+    assert np.array_equal(np.concatenate(played, axis=1)[2:], stems.reshape(-1, 12000))
+
+
+def test_delayed_notes_come_in_time_and_in_order(separator):
+    lanes = warmed(separator, [])
+    lanes.delay_notes(1e9)  # longer than this test: nothing comes
+    for pitch in (60, 61, 64):
+        lanes.send(2**62, 0, (0x90, pitch, 90))
+    silence = np.zeros((2, 256), np.float32)
+    call(lanes, silence)
+    assert lanes.word(shared.PENDING) == 3 and not separator.prepared.state["voices"].any()
+    lanes._arrays["due"][:3] = (300, 301, 511)
+    call(lanes, silence)
+    voices = separator.prepared.state["voices"]
+    assert lanes.word(shared.PENDING) == 0
+    assert voices[:2, 6].tolist() == [300, 511], "60 and 64 at their samples; the preset has no 61"
+
+
+def test_long_bursts_are_played_and_too_many_are_counted(separator):
+    lanes = warmed(separator, [])
+    sent = sum(lanes.send(0, 0, (0x90, 60, 90)) for _ in range(5000))
+    assert sent == 4096
+    call(lanes, np.zeros((2, 64), np.float32))
+    assert lanes.counters()["dropped_notes"] == 5000 - shared.QUEUE
+    for _ in range(4):
+        call(lanes, np.zeros((2, 64), np.float32))
+    assert lanes.word(shared.PENDING) == 0
+    assert separator.prepared.state["voices"][0, 5] == shared.QUEUE, "presses"
+
+
+# --- what a device may do ---------------------------------------------------------------------------------------------
+
+
+def test_the_first_block_of_a_thread_is_silent_and_warms_it(separator, rng):
+    lanes = Lanes(separator, RATE, outputs_of_mix(2, 2))
+    assert not call(lanes, band(rng, 64, 2)).any() and lanes.counters()["samples"] == 0
+    blocks = [call(lanes, band(rng, 512, 2)) for _ in range(8)]
+    assert np.abs(blocks[-1]).max() > 0.01, "then it fades in"
+    lanes.new_thread()
+    assert not call(lanes, band(rng, 64, 2)).any()
+
+
+def test_nothing_to_play_is_silence(separator, rng):
+    lanes = warmed(separator, outputs_of_mix(2, 2))
+    lanes._arrays["control"][shared.WANTED] = 0
+    lanes._arrays["words"][shared.PLAYING] = 0
+    assert not call(lanes, band(rng, 128, 2)).any()
+
+
+def test_no_input_and_no_output_side(separator, rng):
+    lanes = warmed(separator, outputs_of_mix(2, 2))
+    target = np.full((64, 2), np.nan, np.float32)
+    assert _callback(None, target.ctypes.data, 64, None, 0, lanes.address) == 0
+    assert np.isfinite(target).all()
+    source = np.ascontiguousarray(band(rng, 64, 2).T)
+    assert _callback(source.ctypes.data, None, 64, None, 0, lanes.address) == 0
+    assert lanes.counters()["samples"] == 128 and max(lanes.meters().inputs) > 0
+
+
+def test_bad_samples_reach_neither_output_nor_meters(separator, rng):
+    lanes, sound = warmed(separator, stem_sources(separator)), band(rng, 4096, 2)
+    sound[0, 100:200], sound[1, 300], sound[1, 301] = np.nan, np.inf, -np.inf
+    played = np.concatenate([call(lanes, sound[:, a:b]) for a, b in sizes_of(4096, (64,))], axis=1)
+    assert np.isfinite(played).all() and separator.counters.bad_samples == 102
+    assert np.isfinite(lanes.meters().inputs).all() or max(lanes.meters().inputs) == np.inf
+
+
+@pytest.mark.parametrize("flags, name", [(1, "underflows"), (4, "underflows"), (2, "overflows"), (8, "overflows"), (16, "")])
+def test_device_flags_are_counted(separator, flags, name):
+    lanes = warmed(separator, [])
+    call(lanes, np.zeros((2, 16), np.float32), flags)
+    assert {key: lanes.counters()[key] for key in ("underflows", "overflows")} == {
+        "underflows": int(name == "underflows"), "overflows": int(name == "overflows")}
+
+
+def test_clipping_outputs_are_counted(preset):
+    separator = prepared(preset, two_parts(), {**SMALL, "gain_db.residual": 24}, 1, max_block=CAPACITY)
+    lanes = warmed(separator, [(MIX, 0), (SILENCE, 0)])
+    loud = np.full((1, 2048), 0.5, np.float32)
+    call(lanes, loud)
+    assert lanes.counters()["clipped_samples"] == 2048 - separator.latency
+
+
+def test_outputs_of_the_mix():
+    assert outputs_of_mix(1, 2) == [(MIX, 0), (MIX, 0)]
+    assert outputs_of_mix(2, 4) == [(MIX, 0), (MIX, 1), (SILENCE, 0), (SILENCE, 0)]
+    assert outputs_of_mix(2, 1) == [(MIX, 0)]
+
+
+def test_stem_outputs_are_behind_their_faders_and_meters_tell(preset, rng):
+    separator = prepared(preset, two_parts(), SMALL, 1, max_block=CAPACITY)
+    lanes, sound = warmed(separator, [(2, 0), (0, 0)]), band(rng, 4000)
+    assert np.abs(call(lanes, sound)).max() > 0.1
+    assert lanes.meters().stems[2] == pytest.approx(np.abs(sound[:, : 4000 - separator.latency]).max(), rel=0.01)
+    separator.set("gain_db.residual", -120)
+    call(lanes, sound)
+    assert not call(lanes, sound).any()
+    call(lanes, np.zeros((1, 40000), np.float32))
+    assert lanes.meters().stems[2] < 0.1 * np.abs(sound).max()
+
+
+def test_load_and_late_blocks(separator):
+    lanes = Lanes(separator, 1e15, outputs_of_mix(2, 2))  # a rate at which every block is late
+    for _ in range(3):
+        call(lanes, np.zeros((2, 16), np.float32))
+    assert lanes.counters()["late_blocks"] == 3 and lanes.meters().worst_load > 1
+    calm = Lanes(separator, 1e-3, outputs_of_mix(2, 2))
+    for _ in range(3):
+        call(calm, np.zeros((2, 16), np.float32))
+    assert calm.counters()["late_blocks"] == 0 and 0 < calm.meters().worst_load < 1
+
+
+# --- another plan -----------------------------------------------------------------------------------------------------
+
+
+def test_a_thousand_exchanges_and_changes_make_no_click(preset):
+    separator = prepared(preset, two_parts(), SMALL, 1, max_block=CAPACITY)
+    lanes = warmed(separator, [(MIX, 0)])
+    other, sine = make_preset(seed=9), np.sin(2 * np.pi * 261.6 * np.arange(1001 * 64) / RATE).astype(np.float32)[None]
+    lanes.send(0, 0, (0x90, 60, 90))
+    played = []
+    for i in range(1000):
+        assert separator.exchange((other, preset)[i % 2], {"mask_power": 1 + i % 3})
+        separator.set("gain_db.left", -3 * (i % 3))
+        separator.set("wet", 1 - 0.1 * (i % 2))
+        lanes.play(separator.prepared, fade=False)
+        played.append(call(lanes, sine[:, 64 * i : 64 * i + 64]))
+        assert lanes.arrived and len(lanes._kept) <= 3
+    fastest = 2 * np.pi * 261.6 / RATE
+    assert np.abs(np.diff(np.concatenate(played, axis=1)[0, 600:])).max() < 2 * fastest
+    assert lanes.counters()["samples"] == 64000
+
+
+def test_another_latency_fades_out_and_in(preset):
+    separator = prepared(preset, two_parts(), SMALL, 1, max_block=CAPACITY)
+    lanes = warmed(separator, [(MIX, 0)])
+    sine = np.sin(2 * np.pi * 200 * np.arange(20000) / RATE).astype(np.float32)[None]
+    before = call(lanes, sine[:, :4000])
+    assert not separator.exchange(params={"latency_samples": 128})
+    later = prepared(preset, two_parts(), {**SMALL, "latency_samples": 128}, 1, max_block=CAPACITY)
+    lanes.play(later.prepared, fade=True)
+    after = np.concatenate([call(lanes, sine[:, a + 4000 : b + 4000]) for a, b in sizes_of(16000, (64,))], axis=1)
+    whole = np.concatenate([before, after], axis=1)
+    assert lanes.arrived and (whole[0, 4800:5000] == 0).any(), "silent in between"
+    assert np.abs(np.diff(whole[0, 700:])).max() < 1.5 * 2 * np.pi * 200 / RATE
+    assert np.allclose(whole[0, -1000:], sine[0, -1128:-128], atol=1e-5)
+
+
+def test_stems_and_channels_cannot_change(separator, preset):
+    lanes = warmed(separator, [])
+    with pytest.raises(ValueError, match="cannot change"):
+        lanes.play(prepared(preset, two_parts(), SMALL, 1).prepared, fade=True)
+
+
+# --- rings ------------------------------------------------------------------------------------------------------------
+
+
+@njit(nogil=True)
+def produce(header, messages, count):
+    for i in range(count):
+        while not ring.push(header, messages, i, i & 31, i & 255, (i >> 3) & 127, (i >> 5) & 127):
+            pass
+
+
+@njit(nogil=True)
+def consume(header, messages, count):
+    wrong = 0
+    for i in range(count):
+        while ring.waiting(header) <= 0:
+            pass
+        m = messages[header[ring.TAIL] & (messages.shape[0] - 1)]
+        wrong += not (m.time_ns == i and m.part == i & 31 and m.status == i & 255 and m.data1 == (i >> 3) & 127
+                      and m.data2 == (i >> 5) & 127)
+        store_release(header, ring.TAIL, header[ring.TAIL] + 1)
+    return wrong
+
+
+store_release = load("atomic").store_release
+
+
+def test_ten_million_messages_between_two_threads():
+    header, messages, wrong = np.zeros(ring.HEADER, np.int64), np.zeros(1024, ring.MESSAGE), []
+    produce(header, messages, 0)
+    consume(header, messages, 0)
+    reader = threading.Thread(target=lambda: wrong.append(consume(header, messages, 10**7)))
+    reader.start()
+    produce(header, messages, 10**7)
+    reader.join()
+    assert wrong == [0] and header[ring.HEAD] == header[ring.TAIL] == 10**7
+
+
+def test_recording_gives_back_input_stems_and_events(preset, separator, rng):
+    sound, notes = band(rng, 9000, 2), [(0x90, 60, 90), (0x80, 60, 0)]
+    lanes = warmed(separator, stem_sources(separator))
+    call(lanes, sound[:, :100])
+    lanes.record_start(0.1)
+    played, pieces, events = [], [], []
+    for number, (begin, end) in enumerate(sizes_of(9000, (100, 1000))):
+        if number in (2, 5):
+            lanes.send(0, 1, notes.pop(0))
+        played.append(call(lanes, sound[:, begin:end]))
+        piece = lanes.read_record()
+        assert lanes.read_record() is None
+        pieces.append(piece)
+        events += lanes.read_events().tolist()
+    assert [start for start, _ in pieces] == [begin for begin, _ in sizes_of(9000, (100, 1000))]
+    planes = np.concatenate([block for _, block in pieces], axis=1)
+    assert np.array_equal(planes[:2], sound) and np.array_equal(planes[2:], np.concatenate(played, axis=1)[2:])
+    assert [event[:5] for event in events] == [(1100, 1, 0x90, 60, 90), (2300, 1, 0x80, 60, 0)]
+
+
+def test_a_full_recording_drops_whole_pieces_and_tells_where(separator, rng):
+    lanes = warmed(separator, [])
+    lanes.record_start(0.01)  # two blocks of the largest size
+    for _ in range(10):
+        call(lanes, band(rng, 1000, 2))
+    assert lanes.counters()["lost_pieces"] == 2
+    starts = [lanes.read_record()[0] for _ in range(8)]
+    assert starts == list(range(0, 8000, 1000)) and lanes.read_record() is None
+    call(lanes, band(rng, 500, 2))
+    start, piece = lanes.read_record()
+    assert start == 10000 and piece.shape == (8, 500)
+    lanes.record_stop()
+    call(lanes, band(rng, 500, 2))
+    assert lanes.read_record() is None
