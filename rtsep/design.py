@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.kernels import memory
-from rtsep.kernels.memory import PITCHES
+from rtsep.kernels.memory import EVENT, PITCHES
 from rtsep.params import Value, defaults
 from rtsep.preset import Preset
 from rtsep.routing import Routing
@@ -101,3 +101,29 @@ def design(
         "reach": reach,
         "axes": np.zeros(1, np.int64),
     })
+
+
+class Prepared:
+    """A plan, the state that it works on and the buffers of one block; the address of `call` is what the entry is given.
+
+    `earlier` has the same framing, stems and channels: its sound, notes and buffers go on, under the new plan.
+    """
+
+    def __init__(self, plan: Plan, max_block: int, earlier: Prepared | None = None):
+        channels = plan.channels
+        self.plan = plan
+        self.state: dict[str, Any] = memory.state_arrays(plan.values)
+        if earlier is None:
+            self.input = np.zeros((channels, max_block), np.float32)
+            self.stems = np.zeros((plan.stems, channels, max_block), np.float32)
+            self.mix = np.zeros((channels, max_block), np.float32)
+            self.targets = np.zeros(2 + plan.stems, np.float32)
+        else:
+            self.input, self.stems, self.mix, self.targets = earlier.input, earlier.stems, earlier.mix, earlier.targets
+            self.state.update((name, earlier.state[name]) for name in self.state if name not in memory.PLAN_BOUND)
+        self.events = np.zeros(1, EVENT)
+        self.state_record = memory.record(memory.STATE, {"ring_size": self.state["ring"].shape[1], **self.state})
+        self.call = memory.record(memory.CALL, {
+            "plan": plan.record, "state": self.state_record, "input": self.input, "stems": self.stems,
+            "mix": self.mix, "capacity": max_block, "targets": self.targets,
+        })

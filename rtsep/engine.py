@@ -8,15 +8,15 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
-from rtsep.design import Plan, design
+from rtsep.design import Prepared, design
 from rtsep.errors import RtsepError
 from rtsep.kernels import block as kernel
-from rtsep.kernels import memory
+from rtsep.kernels import gate
 from rtsep.kernels.memory import EVENT, GAINS, PITCHES
 from rtsep.params import Value, param_of, parse_params
 from rtsep.preset import Preset
@@ -49,32 +49,6 @@ class Output:
 
     stems: Floats
     mix: Floats
-
-
-class Prepared:
-    """A plan, the state that it works on and the buffers of one block; the address of `call` is what the entry is given.
-
-    `earlier` has the same framing, stems and channels: its sound, notes and buffers go on, under the new plan.
-    """
-
-    def __init__(self, plan: Plan, max_block: int, earlier: Prepared | None = None):
-        channels = plan.channels
-        self.plan = plan
-        self.state: dict[str, Any] = memory.state_arrays(plan.values)
-        if earlier is None:
-            self.input = np.zeros((channels, max_block), np.float32)
-            self.stems = np.zeros((plan.stems, channels, max_block), np.float32)
-            self.mix = np.zeros((channels, max_block), np.float32)
-            self.targets = np.zeros(2 + plan.stems, np.float32)
-        else:
-            self.input, self.stems, self.mix, self.targets = earlier.input, earlier.stems, earlier.mix, earlier.targets
-            self.state.update((name, earlier.state[name]) for name in self.state if name not in memory.PLAN_BOUND)
-        self.events = np.zeros(1, EVENT)
-        self.state_record = memory.record(memory.STATE, {"ring_size": self.state["ring"].shape[1], **self.state})
-        self.call = memory.record(memory.CALL, {
-            "plan": plan.record, "state": self.state_record, "input": self.input, "stems": self.stems,
-            "mix": self.mix, "capacity": max_block, "targets": self.targets,
-        })
 
 
 class Separator:
@@ -243,6 +217,13 @@ class Separator:
         """The last frame's masks, float32 [stem, bin]; they sum to 1. A view."""
         M: Floats = self.prepared.state["M"][:, : self.framing.window_size // 2 + 1]
         return M
+
+    @property
+    def held_pitches(self) -> tuple[int, ...]:
+        """MIDI pitches of the notes that keys or pedals hold, ascending."""
+        voices = self.prepared.state["voices"]
+        held = np.isin(voices[:, gate.STATUS], (gate.KEY_DOWN, gate.HELD))
+        return tuple(sorted(set(voices[held, gate.PITCH].tolist())))
 
     @property
     def open_count(self) -> int:

@@ -73,6 +73,11 @@ class Keyboard:
         self._kept: set[int] = set()  # keys held by the sostenuto pedal
         self._pedal = self._sostenuto = False
 
+    @property
+    def sounding(self) -> tuple[int, ...]:
+        """The pitches that sound now."""
+        return tuple(self._sounding)
+
     def play(self, at_s: float, message: Message) -> None:
         """One message at the time `at_s` (seconds), which is not before the last one's."""
         status, data1, data2 = message

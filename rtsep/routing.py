@@ -71,6 +71,29 @@ def everything(name: str) -> Routing:
     return Routing(stem_names([name]), np.zeros_like(_nothing()))
 
 
+def by_port(names: Iterable[str]) -> Routing:
+    """One stem per MIDI port (each is a part of its own), named after it."""
+    found, table = stem_names(names), _nothing()
+    for part in range(len(found)):
+        table[part] = part
+    return Routing(found, table)
+
+
+def by_channels(channels: Iterable[int]) -> Routing:
+    """One stem for each of the channels 1 to 16, whatever port they come from."""
+    wanted, table = sorted(set(channels)), _nothing()
+    for stem, channel in enumerate(wanted):
+        table[:, channel - 1] = stem
+    return Routing(tuple(f"channel_{channel}" for channel in wanted), table)
+
+
+def only_channels(routing: Routing, channels: Iterable[int]) -> Routing:
+    """The same stems, but what comes on other channels than these (1 to 16) is ignored."""
+    table = routing.table.copy()
+    table[:, [channel for channel in range(CHANNELS) if channel + 1 not in set(channels)]] = IGNORED
+    return Routing(routing.names, table)
+
+
 def stem_name(raw: str) -> str:
     """The file name that a track's name gives: lower case, "_" for all but a-z0-9, at most 64 characters.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -103,3 +104,16 @@ def show_demo(report: dict[str, Any], out: Path) -> None:
     names = ", ".join(stem["file"] for stem in report["stems"])
     _print("Beethoven, Für Elise: both hands in one recording, separated by the notes that MIDI tells.\n", table, "",
            _show_cost(report), f"Listen to {out}: {names}; look at picture.png; figures are in report.json.")
+
+
+def show_devices(devices: Sequence[Any], no_sound: str, ports: Sequence[str], no_midi: str) -> None:
+    """Sound devices and MIDI ports with the numbers that `rtsep live` takes; or why there are none."""
+    table = _table("number", "sound device", "inputs", "outputs", "Hz", "latency in/out ms")
+    for device in devices:
+        table.add_row(str(device.number), device.label, str(device.inputs), str(device.outputs), f"{device.sample_rate:g}",
+                      f"{device.input_latency_ms:.1f} / {device.output_latency_ms:.1f}")
+    midi = _table("number", "MIDI port")
+    for number, port in enumerate(ports):
+        midi.add_row(str(number), port)
+    _print(table if devices else f"no sound device: {no_sound or 'none is connected'}", "",
+           midi if ports else f"no MIDI port: {no_midi or 'none is connected'}")

@@ -44,7 +44,7 @@ ALLOWED = {
     "training": {"kernels", DATA},
     "report": {"__init__", "engine", DATA},
     "picture": {"engine", DATA},
-    "hosts": {"__init__", "hosts", "kernels", "engine", "cache", "report", "picture", DATA},
+    "hosts": {"__init__", "hosts", "kernels", "design", "engine", "cache", "report", "picture", DATA},
     "commands": {"__init__", "commands", "cache", "kernels", "engine", "training", "hosts", "report", "picture", DATA},
     "cli": {"__init__", "commands", "errors"},
     "__main__": {"cli"},

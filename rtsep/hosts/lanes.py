@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from rtsep.engine import Prepared, Separator
+from rtsep.design import Prepared
+from rtsep.engine import Separator
 from rtsep.kernels import block, load, memory
 from rtsep.messages import Message
 from rtsep.notes import EVENT
@@ -23,6 +24,7 @@ ring, shared, taps = (load(name) for name in ("ring", "shared", "taps"))
 CAPACITY = 4096  # samples that the callback handles at once; longer blocks are cut
 MESSAGES = 4096
 EVENTS, PIECES = 16384, 16384
+PORTS = 512
 MIX: int = shared.MIX
 SILENCE: int = shared.SILENCE
 
@@ -48,13 +50,17 @@ class Lanes:
     """All that the callback works on; `address` is what it is given.
 
     `separator` is prepared for blocks of CAPACITY samples; `sources` says what each output of the device plays: (stem,
-    channel), the stem MIX for the mixdown or SILENCE. Thread: the control thread's, except `send`, which any may call.
+    channel), the stem MIX for the mixdown or SILENCE; `part` is that of notes which come through the
+    device. Thread: control, except `send`, which any may call.
     """
 
-    def __init__(self, separator: Separator, sample_rate: float, sources: Sequence[tuple[int, int]]) -> None:
+    def __init__(
+        self, separator: Separator, sample_rate: float, sources: Sequence[tuple[int, int]], part: int = 0
+    ) -> None:
         now = separator.prepared
         channels, stems, outputs = now.plan.channels, now.plan.stems, max(len(sources), 1)
         self.sample_rate, self.channels, self.outputs, self.stems = sample_rate, channels, outputs, stems
+        self.xruns = 0  # counted by a backend whose driver tells
         self._kept: list[Prepared] = []
         self._lock = threading.Lock()
         f, i = np.float32, np.int64
@@ -66,13 +72,13 @@ class Lanes:
             "messages": np.zeros(MESSAGES, ring.MESSAGE), "queue": np.zeros(shared.QUEUE, EVENT),
             "due": np.zeros(shared.QUEUE, i), "burst": np.zeros(shared.BURST, EVENT),
             "tap_headers": np.zeros((3, ring.HEADER), i), "pieces": np.zeros((PIECES, 2), i),
-            "events": np.zeros(EVENTS, EVENT), "ports": np.zeros(64, i), "sound": np.zeros((channels * (1 + stems), 1), f),
+            "events": np.zeros(EVENTS, EVENT), "ports": np.zeros(PORTS, i), "sound": np.zeros((channels * (1 + stems), 1), f),
         }
         self._warm = separator.rehearsal()
         self.record = memory.record(shared.LIVE, {
             "entry": int(block.entry.address), "warm": self._warm.call.ctypes.data, "channels": channels, "outputs": outputs,
             "stems": stems, "capacity": CAPACITY, "ring_size": MESSAGES, "sound_size": 1, "pieces_size": PIECES,
-            "events_size": EVENTS, "client": 0, "sample_rate": sample_rate, **self._arrays,
+            "events_size": EVENTS, "part": part, "ports_size": PORTS, "sample_rate": sample_rate, **self._arrays,
         })
         self.play(now, fade=True)
 
@@ -134,9 +140,14 @@ class Lanes:
         """All that the callback counted since the start."""
         names = {"blocks": shared.HEARTBEAT, "samples": shared.POSITION, "late_blocks": shared.LATE,
                  "underflows": shared.UNDERFLOWS, "overflows": shared.OVERFLOWS, "clipped_samples": shared.CLIPPED,
-                 "xruns": shared.XRUNS, "lost_pieces": shared.LOST_PIECES, "lost_events": shared.LOST_EVENTS}
+                 "lost_pieces": shared.LOST_PIECES, "lost_events": shared.LOST_EVENTS}
         unsent = int(self._arrays["control"][shared.UNSENT])
-        return {name: self.word(at) for name, at in names.items()} | {"dropped_notes": unsent + self.word(shared.DROPPED)}
+        own = {"xruns": self.xruns, "dropped_notes": unsent + self.word(shared.DROPPED)}
+        return {name: self.word(at) for name, at in names.items()} | own
+
+    def set_ports(self, addresses: Sequence[int]) -> None:
+        """The ports of a backend that has one per channel: notes, inputs, outputs. Before it begins to call."""
+        self._arrays["ports"][: len(addresses)] = addresses
 
     def record_start(self, seconds: float) -> None:
         """Keep what goes in and comes out in a ring of at least `seconds`, from the next block on."""

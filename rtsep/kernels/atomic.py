@@ -6,7 +6,7 @@ Numba has no atomics for the CPU: without them a loop that waits for another thr
 import platform
 
 import numpy as np
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -98,3 +98,8 @@ def now_ns():
     if _WINDOWS:
         return first // second * 1_000_000_000 + first % second * 1_000_000_000 // max(second, np.int64(1))
     return first * 1_000_000_000 + second
+
+
+def load_library(name):
+    """Make the functions of a shared library known to compiled code by their names. RuntimeError if it cannot be loaded."""
+    binding.load_library_permanently(name)

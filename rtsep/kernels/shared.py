@@ -17,7 +17,7 @@ UNSENT, CONTROLS = 5, 8  # notes that did not fit into the ring, counted by who 
 # words [word]
 PLAYING = 0  # address of the CALL that is played: whatever came before may go
 WARMED, POSITION, PENDING, HEARTBEAT, FRAMES, RECORDED, STARTED_NS, SEEN_EPOCH = range(1, 9)
-LATE, UNDERFLOWS, OVERFLOWS, DROPPED, CLIPPED, LOST_PIECES, LOST_EVENTS, XRUNS = range(9, 17)
+LATE, UNDERFLOWS, OVERFLOWS, DROPPED, CLIPPED, LOST_PIECES, LOST_EVENTS = range(9, 16)
 HOLD = 17  # samples until the fade-in: a new state has nothing to say before its latency is over
 WORDS = 32
 
@@ -29,7 +29,7 @@ QUEUE = 1024  # notes that wait for their time
 BURST = 256  # events of one piece
 
 LIVE_SIZES = ("entry", "warm", "channels", "outputs", "stems", "capacity", "ring_size", "sound_size", "pieces_size",
-              "events_size", "client")
+              "events_size", "part", "ports_size")
 LIVE_ARRAYS = ("control", "words", "meters", "peaks", "levels", "sources", "input", "output", "header", "messages",
                "queue", "due", "burst", "tap_headers", "sound", "pieces", "events", "ports")
 LIVE = np.dtype(

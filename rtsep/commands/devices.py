@@ -1,0 +1,42 @@
+"""`rtsep devices`: what `rtsep live` can play on, and which MIDI ports there are."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from typing import Any
+
+from rtsep.errors import RtsepError
+
+
+def add(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("devices", help="list sound devices and MIDI ports for rtsep live",
+                                 description="Lists sound devices and MIDI ports with the names and numbers that rtsep live "
+                                 "takes.")
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    parser.set_defaults(run=run)
+
+
+def _found(look: Any) -> tuple[list[Any], str]:
+    """What `look` gives, or nothing and the reason."""
+    try:
+        return look(), ""
+    except RtsepError as error:
+        return [], str(error)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """List them; what cannot be listed is said."""
+    from rtsep.hosts.devices import import_sounddevice, list_devices
+    from rtsep.hosts.midi import list_midi_ports
+    from rtsep.tables import show_devices
+
+    devices, no_sound = _found(lambda: list_devices(import_sounddevice()))
+    ports, no_midi = _found(list_midi_ports)
+    if arguments.json:
+        print(json.dumps({"devices": [asdict(device) for device in devices], "midi_ports": ports,
+                          "problems": [text for text in (no_sound, no_midi) if text]}, indent=2))
+    else:
+        show_devices(devices, no_sound, ports, no_midi)

@@ -1,0 +1,121 @@
+"""`rtsep live`: the engine on a sound device, with a MIDI keyboard."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from rtsep.commands.common import add_params, add_preset, given_params, load_engine, say_warnings
+from rtsep.errors import RtsepError
+
+
+def add(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "live", help="separate what a microphone hears while it is played",
+        description="Separates what comes into a sound device while it is played, with the notes of MIDI keyboards, and plays "
+        "the mix of the stems: mute a hand, solo the piano, turn down everything else. rtsep devices lists the names.")
+    parser.add_argument("--input", metavar="DEV", help="device to listen to: number, name, part of it (default: the usual one)")
+    parser.add_argument("--output", metavar="DEV", help="device to play on (default: the usual one)")
+    parser.add_argument("--inputs", type=int, default=0, metavar="N", help="input channels (default: what there is, at most 2)")
+    parser.add_argument("--outputs", type=int, default=0, metavar="N",
+                        help="output channels (default: what there is, at most 2)")
+    parser.add_argument("--rate", type=float, default=0.0, metavar="HZ", help="sample rate (default: the device's)")
+    parser.add_argument("--block", type=int, default=0, metavar="SAMPLES",
+                        help="samples that the device hands over at a time (default: what it likes best)")
+    parser.add_argument("--midi", action="append", default=[], metavar="PORT",
+                        help="MIDI port to take notes from: number, name or part of it; can be given several times. Without "
+                        "it every template is open (in rtsep render --midi is a file)")
+    parser.add_argument("--channels", default="", metavar="LIST", help="MIDI channels to listen to, such as 1,3 (default: all)")
+    parser.add_argument("--by", choices=("port", "channel", "split", "all"), default="port",
+                        help="what makes a stem: a MIDI port, a channel of --channels, a side of --split, or all notes "
+                        "together (default: %(default)s)")
+    parser.add_argument("--split", default="C4", metavar="NOTE",
+                        help="lowest note of the stem `high` with --by split (default: %(default)s)")
+    parser.add_argument("--midi-offset-ms", type=float, default=0.0, metavar="MS",
+                        help="delay the notes by so much, when the sound comes later than they do (0 to 1000)")
+    add_preset(parser)
+    add_params(parser)
+    parser.add_argument("--route", action="append", default=[], metavar="STEM=OUTPUTS",
+                        help="play a stem, or mix, on outputs of its own, such as residual=3-4 (default: mix=1-2)")
+    parser.add_argument("--record", type=Path, metavar="DIR", help="write input, stems and notes of the session into a folder")
+    parser.add_argument("--overwrite", action="store_true", help="replace a recording that is there already")
+    parser.add_argument("--jack", action="store_true",
+                        help="be a JACK client: a port per stem, notes by JACK MIDI (needs pip install 'rtsep[jack]')")
+    parser.add_argument("--allow-feedback", action="store_true",
+                        help="use microphone and loudspeaker of the same computer: with headphones only")
+    parser.add_argument("--measure-latency", action="store_true",
+                        help="play a click, hear it back through a cable from output 1 to input 1, and say how late it is")
+    parser.add_argument("--no-ui", action="store_true", help="no screen: one status line a second")
+    parser.add_argument("--json", action="store_true", help="no screen: one JSON object a second")
+    parser.add_argument("--seconds", type=float, metavar="S", help="end after so long (default: when you press q)")
+    parser.set_defaults(run=run)
+
+
+def _channels(text: str) -> tuple[int, ...]:
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not all(word.isdecimal() and 1 <= int(word) <= 16 for word in words):
+        raise RtsepError(f"--channels {text}: give MIDI channels from 1 to 16, such as 1 or 1,3")
+    return tuple(sorted({int(word) for word in words}))
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    delay_ms = arguments.midi_offset_ms
+    if not 0 <= delay_ms <= 1000:
+        why = ("notes cannot be played before they come; raise the latency, or delay the sound" if delay_ms < 0
+               else "allowed is 0 to 1000 ms")
+        raise RtsepError(f"--midi-offset-ms {delay_ms:g}: {why}")
+    if arguments.seconds is not None and not arguments.seconds > 0:
+        raise RtsepError(f"--seconds {arguments.seconds:g}: give more than 0")
+    if not 0 <= arguments.block <= 16384:
+        raise RtsepError(f"--block {arguments.block}: allowed is 0 to 16384 samples")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Play until q, Ctrl-C, or --seconds are over; say what was recorded."""
+    _check(arguments)
+    load_engine()
+    from rtsep.hosts.live import LiveJob, live
+    from rtsep.routing import parse_pitch
+
+    job = LiveJob(tuple(arguments.midi), arguments.preset, arguments.by, parse_pitch(arguments.split),
+                  _channels(arguments.channels), given_params(arguments), tuple(arguments.route), arguments.midi_offset_ms,
+                  arguments.record, arguments.overwrite, arguments.seconds)
+    open_device = _jack(arguments) if arguments.jack else _portaudio(arguments)
+    with _face(arguments) as face:
+        report = live(job, open_device, face)
+    _tell(report)
+
+
+def _portaudio(arguments: argparse.Namespace) -> Any:
+    from rtsep.hosts.portaudio import PortAudio, Wanted
+
+    wanted = Wanted(arguments.input, arguments.output, arguments.inputs, arguments.outputs, arguments.rate, arguments.block,
+                    arguments.allow_feedback)
+    return lambda again: PortAudio(wanted, again)
+
+
+def _jack(arguments: argparse.Namespace) -> Any:
+    from rtsep.hosts.jack import JackClient
+
+    return lambda _again: JackClient(arguments.inputs or 2)
+
+
+def _face(arguments: argparse.Namespace) -> Any:
+    from rtsep.hosts.display import LineFace, ScreenFace
+
+    if arguments.json or arguments.no_ui or not sys.stdout.isatty():
+        return LineFace(arguments.json)
+    return ScreenFace()
+
+
+def _tell(report: dict[str, Any]) -> None:
+    """What stays to be said when the screen is gone, on stderr."""
+    counters, recorded = report["counters"], report["recorded"]
+    played = counters["samples"] / report["sample_rate"]
+    print(f"rtsep: played {played:.1f} s, {counters['late_blocks']} of {counters['blocks']} blocks late", file=sys.stderr)
+    if recorded is not None:
+        print(f"rtsep: recorded {recorded['seconds']:.1f} s into {report['folder']}", file=sys.stderr)
+        say_warnings(recorded["warnings"])

@@ -1,0 +1,151 @@
+"""Knobs and buttons of a MIDI controller: which does what, learnt by moving them, kept in the user's configuration."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+from typing import Protocol
+
+from platformdirs import user_config_path
+
+from rtsep.errors import RtsepError
+from rtsep.messages import CONTROLLERS, Message
+from rtsep.params import Value, param_of
+from rtsep.results import atomic_write
+
+PEDALS = CONTROLLERS | {67}  # these belong to the notes
+LOWEST_DB, HIGHEST_DB, SILENCE_DB = -60.0, 6.0, -120.0
+UNITY = 0.75  # where a fader stands at 0 dB
+
+
+class Controlled(Protocol):
+    """What knobs can do to a player."""
+
+    stem_names: tuple[str, ...]
+
+    def set(self, name: str, value: Value) -> None:
+        """Change a parameter."""
+
+    def mute(self, stem: str, on: bool) -> None:
+        """Silence a stem."""
+
+    def solo(self, stem: str, on: bool) -> None:
+        """Silence the others."""
+
+    def use_preset(self, name: str) -> None:
+        """Play with another preset."""
+
+    def panic(self) -> None:
+        """All notes off."""
+
+
+def controls_path() -> Path:
+    """Where the user's bindings are kept."""
+    return user_config_path("rtsep", appauthor=False) / "controls.json"
+
+
+def fader_db(position: float) -> float:
+    """The gain of a fader from 0 (silence) by 0.75 (0 dB) to 1 (+6 dB), even in dB on both sides."""
+    if position <= 0:
+        return SILENCE_DB
+    if position <= UNITY:
+        return LOWEST_DB * (1 - position / UNITY)
+    return HIGHEST_DB * (position - UNITY) / (1 - UNITY)
+
+
+class Controls:
+    """Bindings of (channel 0 to 15, controller) to targets: a mixer parameter (`gain_db.STEM`, `wet`, `bypass`),
+    `mute.STEM`, `solo.STEM`, `preset.NAME` or `panic`.
+
+    A file that cannot be read is told in `notes` and set aside when bindings are saved. Thread: control.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = controls_path() if path is None else path
+        self.notes: list[str] = []
+        self.bindings: dict[tuple[int, int], str] = {}
+        self._broken = False
+        self._learning = ""
+        self._load()
+
+    def _load(self) -> None:
+        try:
+            given = json.loads(self.path.read_text(encoding="utf-8"))
+            for target, (channel, controller) in given["controls"].items():
+                self.bindings[_checked(channel, 1, 16) - 1, _checked(controller, 0, 127)] = str(target)
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            self.bindings, self._broken = {}, True
+            self.notes.append(f"{self.path} is no list of controls ({error}): knobs do nothing until they are learnt anew; "
+                              "the file will be kept beside the new one")
+
+    def learn(self, target: str) -> None:
+        """The next knob that moves will do `target`."""
+        self._learning = target
+
+    def receive(self, message: Message) -> tuple[str, float] | None:
+        """What a controller message asks for: (target, 0 to 1); None if it is bound to nothing. Completes a `learn`.
+
+        RtsepError if what was learnt could not be saved; it holds until the end all the same.
+        """
+        status, controller, value = message
+        if controller in PEDALS:
+            return None
+        place = (status & 0x0F, controller)
+        if self._learning:
+            self.bindings = {key: target for key, target in self.bindings.items() if target != self._learning}
+            self.bindings[place] = self._learning
+            self._learning = ""
+            self._save()
+        return (self.bindings[place], value / 127) if place in self.bindings else None
+
+    def _save(self) -> None:
+        listing = {target: [channel + 1, controller] for (channel, controller), target in self.bindings.items()}
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self._broken:
+                self.path.replace(self.path.with_name(self.path.name + ".broken"))
+                self._broken = False
+            atomic_write(self.path, (json.dumps({"controls": listing}, indent=2) + "\n").encode())
+        except OSError as error:
+            raise RtsepError(f"{self.path} cannot be written ({error.strerror}): the knob is learnt for now") from error
+
+    def apply(self, player: Controlled, target: str, position: float) -> None:
+        """Do what `target` says with a knob at `position` 0 to 1. A stem that is not there now is left alone."""
+        what, _, of = target.partition(".")
+        on = position >= 0.5
+        if what in ("gain_db", "mute", "solo") and of not in player.stem_names:
+            return
+        if what == "gain_db":
+            player.set(target, fader_db(position))
+        elif what == "mute":
+            player.mute(of, on)
+        elif what == "solo":
+            player.solo(of, on)
+        elif what == "panic":
+            self._press(on, player.panic)
+        elif what == "preset":
+            self._press(on, lambda: player.use_preset(of))
+        else:
+            param = param_of(target)
+            low, high = (0.0, 1.0) if param.kind == "switch" else (param.low, param.high)
+            player.set(target, on if param.kind == "switch" else low + position * (high - low))
+
+    @staticmethod
+    def _press(on: bool, act: object) -> None:
+        if on:
+            act()  # type: ignore[operator]
+
+    def told(self, stems: Collection[str]) -> list[str]:
+        """What is bound to what, for people."""
+        return [f"controller {controller} on channel {channel + 1}: {target}"
+                for (channel, controller), target in sorted(self.bindings.items())
+                if target.partition(".")[2] in ("", *stems) or target.startswith("preset.")]
+
+
+def _checked(number: int, low: int, high: int) -> int:
+    if not low <= int(number) <= high:
+        raise ValueError(f"{number} is not {low} to {high}")
+    return int(number)

@@ -1,0 +1,113 @@
+"""Sound devices: what there is, which one is meant, and sentences for what cannot be."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from rtsep.errors import RtsepError
+
+AVOIDED = "JACK Audio Connection Kit"  # of PortAudio: it hangs when the server dies; --jack speaks to JACK itself
+BUILT_IN = re.compile(r"built.?in|internal|macbook|imac|hda intel|pch|realtek|conexant|cirrus logic|sof-|laptop", re.I)
+RATE, CHANNELS, UNAVAILABLE, DEVICE, HOST = -9997, -9998, -9985, -9996, -9999  # portaudio.h: PaErrorCode
+
+
+@dataclass(frozen=True)
+class Device:
+    """A sound device as PortAudio lists it; latencies are the low ones that its driver names."""
+
+    number: int
+    name: str
+    api: str
+    inputs: int
+    outputs: int
+    sample_rate: float
+    input_latency_ms: float
+    output_latency_ms: float
+
+    @property
+    def label(self) -> str:
+        """Name and host API."""
+        return f"{self.name} ({self.api})"
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """ALSA, JACK and PortAudio write to file descriptor 2 whatever they meet; what they mean reaches the user as errors."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def import_sounddevice() -> Any:
+    """The module; RtsepError that says what to install where PortAudio is missing."""
+    try:
+        with quiet_libraries():
+            import sounddevice
+    except (OSError, ImportError) as error:
+        raise RtsepError(f"live sound needs PortAudio, which is missing here ({error}); on Debian and Ubuntu: "
+                         "sudo apt install libportaudio2. rtsep render works without it") from error
+    return sounddevice
+
+
+def list_devices(sounddevice: Any) -> list[Device]:
+    """All sound devices but PortAudio's own view of JACK."""
+    apis = [api["name"] for api in sounddevice.query_hostapis()]
+    return [
+        Device(number, found["name"], apis[found["hostapi"]], found["max_input_channels"], found["max_output_channels"],
+               found["default_samplerate"], 1000 * found["default_low_input_latency"],
+               1000 * found["default_low_output_latency"])
+        for number, found in enumerate(sounddevice.query_devices())
+        if apis[found["hostapi"]] != AVOIDED
+    ]
+
+
+def find_device(devices: Sequence[Device], wanted: str | None, side: str, default: int) -> Device:
+    """The device for `side` ("input" or "output"): a number, a name, part of a name, or None for the default one."""
+    able = [device for device in devices if (device.inputs if side == "input" else device.outputs) > 0]
+    if not able:
+        raise RtsepError(f"there is no {side} device; connect one, or separate files with rtsep render")
+    if wanted is None:
+        return next((device for device in able if device.number == default), able[0])
+    if wanted.isdecimal():
+        found = [device for device in able if device.number == int(wanted)]
+    else:
+        found = [device for device in able if wanted in (device.name, device.label)]
+        found = found or [device for device in able if wanted.lower() in device.label.lower()]
+    if len({device.name for device in found}) == 1:
+        return found[0]
+    listing = ", ".join(f"{device.number}: {device.label}" for device in found or able)
+    if found:
+        raise RtsepError(f"--{side} {wanted}: several {side} devices are called like this: {listing}; give a number")
+    raise RtsepError(f"--{side} {wanted}: no {side} device is called like this; there are {listing}")
+
+
+def feedback_risk(source: Device, target: Device) -> bool:
+    """Whether microphone and loudspeaker are built into the same computer, so that one hears the other."""
+    return bool(BUILT_IN.search(source.name) and BUILT_IN.search(target.name))
+
+
+def device_error(error: Exception, source: Device | None, target: Device | None, rate: float) -> RtsepError:
+    """What a musician reads when a device could not be opened."""
+    code = next((word for word in getattr(error, "args", ()) if isinstance(word, int)), 0)
+    names = " and ".join(dict.fromkeys(device.label for device in (source, target) if device is not None))
+    rates = ", ".join(f"{device.sample_rate:g}" for device in (source, target) if device is not None)
+    sentences: Mapping[int, str] = {
+        RATE: f"{names} cannot run at {rate:g} Hz; its usual rate is {rates} Hz: give --rate",
+        CHANNELS: f"{names} does not have as many channels as asked for: see rtsep devices, and --inputs and --outputs",
+        UNAVAILABLE: f"{names} is busy: another program uses it; close that program, or choose another device",
+        DEVICE: f"{names} is gone; plug it in, and see rtsep devices",
+    }
+    return RtsepError(sentences.get(code, f"{names} could not be opened: {str(error).strip() or type(error).__name__}"))

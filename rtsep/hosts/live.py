@@ -1,0 +1,246 @@
+"""Playing live: options become a device, a separator, MIDI ports, a recorder and a face, and a loop keeps them going.
+
+The loop runs some twenty times a second in the main thread; sound is made in the device's native callback and notes come in
+on the MIDI thread, so nothing here can make either late.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from rtsep.engine import Separator
+from rtsep.errors import RtsepError
+from rtsep.hosts.controls import Controls
+from rtsep.hosts.lanes import CAPACITY, MIX, SILENCE, Lanes, outputs_of_mix
+from rtsep.hosts.midi import MidiPorts, NoMidiError
+from rtsep.hosts.notewatch import NoteWatch
+from rtsep.hosts.player import Player
+from rtsep.hosts.recorder import Recorder
+from rtsep.hosts.snapshot import Opened, Scene, snapshot
+from rtsep.hosts.status import Status
+from rtsep.library import find_preset
+from rtsep.params import Value
+from rtsep.preset import Preset, load_preset
+from rtsep.routing import Routing, by_channels, by_port, by_split, everything, only_channels
+
+TICK_S = 0.05
+FIRST_RETRY_S, LONGEST_RETRY_S = 0.1, 1.0
+
+
+class Face(Protocol):
+    """What a player looks at and presses, or nothing of the kind."""
+
+    def show(self, status: Status) -> None:
+        """What there is to see, every tick."""
+
+    def act(self, player: Player) -> bool:
+        """Do what was pressed; False to end."""
+        ...
+
+
+@dataclass(frozen=True)
+class LiveJob:
+    """The options of `rtsep live`."""
+
+    midi: tuple[str, ...] = ()
+    preset: str = "piano"
+    by: str = "port"
+    split_pitch: int = 60
+    channels: tuple[int, ...] = ()  # 1 to 16; none given: all
+    params: Mapping[str, Value] = field(default_factory=dict)
+    routes: tuple[str, ...] = ()  # STEM=OUTPUT or STEM=FIRST-LAST
+    midi_offset_ms: float = 0.0
+    record: Path | None = None
+    overwrite: bool = False
+    seconds: float | None = None  # how long to play; None: until told to stop
+    controls: Path | None = None
+
+
+def route_live(job: LiveJob, preset: Preset) -> Routing:
+    """Which stem a note belongs to when it comes from a keyboard."""
+    if job.by == "channel":
+        if not job.channels:
+            raise RtsepError("--by channel: which channels? give --channels 1,2")
+        return by_channels(job.channels)
+    if job.by == "split":
+        routing = by_split(None, job.split_pitch)
+    elif job.by == "all" or len(job.midi) < 2:
+        routing = everything(preset.name)
+    else:
+        routing = by_port(job.midi)
+    return only_channels(routing, job.channels) if job.channels else routing
+
+
+def route_outputs(routes: tuple[str, ...], stems: tuple[str, ...], channels: int, outputs: int) -> list[tuple[int, int]]:
+    """What each output of the device plays: the mix on the first ones, or what `routes` say (outputs count from 1)."""
+    if not routes:
+        return outputs_of_mix(channels, outputs)
+    sources = [(SILENCE, 0)] * outputs
+    for route in routes:
+        name, equals, places = route.partition("=")
+        first, _, last = places.partition("-")
+        if not equals or not first.isdecimal() or (last and not last.isdecimal()):
+            raise RtsepError(f"--route {route}: give STEM=OUTPUTS, such as {stems[0]}=3-4 or mix=1-2")
+        if name != "mix" and name not in stems:
+            raise RtsepError(f"--route {route}: no stem is called {name!r}; there are: mix, {', '.join(stems)}")
+        places_of = range(int(first), int(last or first) + 1)
+        if not places_of or places_of[0] < 1 or places_of[-1] > outputs:
+            raise RtsepError(f"--route {route}: the device has outputs 1 to {outputs} (--outputs asks for more)")
+        for place in places_of:
+            stem = MIX if name == "mix" else stems.index(name)
+            sources[place - 1] = (stem, (place - places_of[0]) % channels)
+    return sources
+
+
+@contextmanager
+def stop_signals() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set, so that everything ends in order whenever they come."""
+    stop = threading.Event()
+    numbers = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in numbers}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _separator(job: LiveJob, opened: Opened, gated: bool) -> Separator:
+    preset = load_preset(find_preset(job.preset))
+    params = dict(job.params) if gated else {**job.params, "gate": False}
+    routing = route_live(job, preset) if gated else everything(preset.name)
+    separator = Separator(preset, routing, params)
+    separator.prepare(opened.sample_rate, max(opened.inputs, 1), CAPACITY)
+    return separator
+
+
+class _Device:
+    """The device that plays, lost and found again."""
+
+    def __init__(self, open_device: Callable[[bool], Opened], say: Callable[[str], None]) -> None:
+        self.state = "playing"
+        self.stem_names: tuple[str, ...] = ()
+        self.opened = open_device(False)
+        self._open, self._say = open_device, say
+        self._retry_at, self._delay_s = 0.0, FIRST_RETRY_S
+
+    def watch(self, lanes: Lanes) -> None:
+        """Notice that the device is gone; open it again, with more patience each time."""
+        if self.state == "playing":
+            reason = self.opened.trouble()
+            if not reason:
+                return
+            self.state = f"lost {self.opened.name} ({reason}): trying to open it again"
+            self._say(self.state)
+            self.opened.close()
+            self._retry_at, self._delay_s = time.monotonic() + FIRST_RETRY_S, FIRST_RETRY_S
+        if time.monotonic() >= self._retry_at:
+            self._delay_s = min(1.5 * self._delay_s, LONGEST_RETRY_S)
+            self._try(lanes)
+            self._retry_at = time.monotonic() + self._delay_s
+
+    def _try(self, lanes: Lanes) -> None:
+        before = self.opened
+        try:
+            found = self._open(True)
+        except RtsepError:
+            return
+        if (found.sample_rate, found.inputs, found.outputs) != (before.sample_rate, before.inputs, before.outputs):
+            found.close()
+            self.state = (f"{found.name} came back with {found.sample_rate:g} Hz, {found.inputs} inputs and {found.outputs} "
+                          "outputs: set it as it was, or start again")
+            return
+        self.opened = found
+        try:
+            found.sources(self.stem_names)
+            lanes.new_thread()
+            found.start(lanes)
+        except RtsepError as error:
+            self.state = str(error)
+            found.close()
+            return
+        self.state = "playing"
+        self._say(f"{found.name} is back")
+
+
+def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dict[str, Any]:
+    """Play until the face, a signal or `job.seconds` ends it; gives what was counted and recorded.
+
+    `open_device(again)` opens the device; `again` after a loss. RtsepError for what the user can mend, before any sound.
+    """
+    said: list[str] = []
+    with ExitStack() as stack:
+        stop = stack.enter_context(stop_signals())
+        device = _Device(open_device, said.append)
+        stack.callback(lambda: device.opened.close())
+        ports = _ports(job, said, lambda *a: player.receive(*a), lambda part: player.midi_lost(part))
+        separator = _separator(job, device.opened, ports is not None or device.opened.has_midi)
+        opened = device.opened
+        sources = opened.sources(separator.stem_names) or route_outputs(
+            job.routes, separator.stem_names, max(opened.inputs, 1), opened.outputs)
+        device.stem_names = separator.stem_names
+        lanes = Lanes(separator, opened.sample_rate, sources, len(job.midi))
+        lanes.delay_notes(job.midi_offset_ms)
+        watch = NoteWatch(frozenset(job.channels) or None, frozenset(separator.row_pitch.tolist()))
+        controls = Controls(job.controls)
+        said += controls.notes
+        player = Player(separator, lanes, controls, watch, len(job.midi) + opened.has_midi)
+        recorder = None
+        if job.record is not None:
+            recorder = Recorder(lanes, job.record, separator.stem_names, opened.sample_rate, separator.latency, job.overwrite)
+            player.fixed_latency = True
+            stack.callback(recorder.stop)
+            recorder.start()
+        opened.start(lanes)
+        if opened.warning:
+            said.append(opened.warning)
+        if ports is not None:
+            stack.enter_context(ports)
+        scene = Scene(player, device, ports, recorder, time.monotonic())
+        _loop(job, scene, device, said, stop, face)
+        report = _report(scene)
+    return report
+
+
+def _ports(
+    job: LiveJob, said: list[str], receive: Callable[..., None], lost: Callable[[int], None]
+) -> MidiPorts | None:
+    """The MIDI ports; None, and said, where there is no MIDI: then every template is open."""
+    if not job.midi:
+        return None
+    try:
+        return MidiPorts(job.midi, receive, lost, said.append)
+    except NoMidiError as error:
+        said.append(f"{error}; playing without notes: every template is open")
+        return None
+
+
+def _loop(
+    job: LiveJob, scene: Scene, device: _Device, said: list[str], stop: threading.Event, face: Face
+) -> None:
+    player, ends = scene.player, time.monotonic() + (job.seconds or 0)
+    while not stop.wait(TICK_S):
+        player.tick()
+        device.watch(player.lanes)
+        while said:
+            player.say(said.pop(0))
+        face.show(snapshot(scene))
+        if not face.act(player) or (job.seconds is not None and time.monotonic() >= ends):
+            return
+
+
+def _report(scene: Scene) -> dict[str, Any]:
+    recorder = scene.recorder
+    return {
+        "sample_rate": scene.player.lanes.sample_rate,
+        "counters": dict(snapshot(scene).counters),
+        "recorded": None if recorder is None else recorder.stop(),
+        "folder": None if recorder is None else str(recorder.folder),
+    }

@@ -1,0 +1,209 @@
+"""MIDI ports: found by name, polled by a thread of their own, noticed when they go and taken up again when they return.
+
+python-rtmidi's callbacks are not used: with JACK they would run in its process thread and stall the whole graph.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rtsep.errors import RtsepError
+from rtsep.hosts.devices import quiet_libraries
+from rtsep.messages import Message, MidiParser
+
+POLL_S = 0.001
+LOOK_S = 0.5  # how often the list of ports is looked at
+CLIENT_NAME = "rtsep"
+
+
+class NoMidiError(RtsepError):
+    """This computer cannot do MIDI now: no python-rtmidi, or no MIDI system."""
+
+
+def import_rtmidi() -> Any:
+    """The module; NoMidiError where it is missing."""
+    try:
+        with quiet_libraries():
+            import rtmidi
+    except ImportError as error:
+        raise NoMidiError(f"live MIDI needs python-rtmidi, missing here ({error}); pip install 'rtsep[midi]'") from error
+    return rtmidi
+
+
+def plain_name(name: str) -> str:
+    """A port's name without ALSA's client and port numbers, which change when it is plugged in again."""
+    return re.sub(r"\s+\d+:\d+$", "", name)
+
+
+def _new_input(rtmidi: Any) -> Any:
+    """An input on the first MIDI system that answers: the platform's own, then JACK."""
+    apis = rtmidi.get_compiled_api()
+    for api in sorted(apis, key=lambda api: api == rtmidi.API_UNIX_JACK):
+        try:
+            with quiet_libraries():
+                return rtmidi.MidiIn(api, name=CLIENT_NAME)
+        except OSError:  # rtmidi.SystemError is one
+            continue
+    raise NoMidiError("no MIDI system answers on this computer (on Linux: ALSA's sequencer, or a JACK server)")
+
+
+def list_midi_ports(rtmidi: Any = None) -> list[str]:
+    """The names of all ports that notes can come from. NoMidiError if there is no MIDI here."""
+    found = _new_input(rtmidi or import_rtmidi())
+    names = _names(found)
+    if names:  # deleting the object of a dead JACK server crashes; one that lists ports is alive
+        found.delete()
+    return names
+
+
+def _names(midi_in: Any) -> list[str]:
+    with quiet_libraries():
+        return [name for name in midi_in.get_ports() if not plain_name(name).startswith(f"{CLIENT_NAME}:")]
+
+
+def choose_port(names: Sequence[str], wanted: str) -> str:
+    """The port that is meant: a number, a name, or part of a name; RtsepError lists what there is."""
+    listing = ", ".join(f"{number}: {name}" for number, name in enumerate(names)) or "none at all"
+    if wanted.isdecimal() and int(wanted) < len(names):
+        return plain_name(names[int(wanted)])
+    plain = list(dict.fromkeys(map(plain_name, names)))
+    found = [name for name in plain if name == plain_name(wanted)]
+    found = found or [name for name in plain if wanted.lower() in name.lower()]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise RtsepError(f"--midi {wanted}: several MIDI ports are called like this: {', '.join(found)}")
+    raise RtsepError(f"--midi {wanted}: no MIDI port is called like this; there are {listing}")
+
+
+def _leak(midi_in: Any) -> None:
+    """Keep an object of a MIDI system that went away for ever: to delete it would crash (RtMidi 5 with JACK)."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(midi_in))
+
+
+class _Port:
+    """One port of ours, and the keyboard's that it is connected to while that is there."""
+
+    def __init__(self, part: int, name: str, midi_in: Any) -> None:
+        self.part, self.name = part, name
+        self.renew(midi_in)
+
+    def renew(self, midi_in: Any) -> None:
+        """Begin anew with another object."""
+        self.open = False
+        self.midi_in = midi_in
+        midi_in.ignore_types(sysex=True, timing=True, active_sense=True)
+        self._parser = MidiParser(self.part)
+
+    def look(self, names: Sequence[str]) -> bool:
+        """Connect if the port is there, let go if it is not; whether it was lost just now."""
+        there = [number for number, name in enumerate(names) if plain_name(name) == self.name]
+        if self.open and not there:
+            self.midi_in.close_port()
+            self.open = False
+            return True
+        if there and not self.open:
+            self.midi_in.open_port(there[0], name=f"in {self.part + 1}")
+            self._parser = MidiParser(self.part)
+            self.open = True
+        return False
+
+    def read(self) -> list[Message]:
+        """All messages that have come."""
+        found: list[Message] = []
+        while (event := self.midi_in.get_message()) is not None:
+            found += self._parser.feed(event[0])
+        return found
+
+
+class MidiPorts:
+    """Some ports, each a part of its own: `receive(part, time_ns, message)` for all that comes, `lost(part)` when one goes.
+
+    Both, and `say`, are called from the thread that `with` starts. `names`: numbers, names or parts of names. NoMidiError
+    if there is no MIDI here, RtsepError if a port is not there now.
+    """
+
+    def __init__(
+        self, names: Sequence[str], receive: Callable[[int, int, Message], None], lost: Callable[[int], None],
+        say: Callable[[str], None], rtmidi: Any = None,
+    ) -> None:
+        self._rtmidi = rtmidi or import_rtmidi()
+        self._receive, self._lost, self._say = receive, lost, say
+        self._listing = _new_input(self._rtmidi)
+        there = _names(self._listing)
+        chosen = [choose_port(there, name) for name in names]
+        self._ports = [_Port(part, name, _new_input(self._rtmidi)) for part, name in enumerate(chosen)]
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="midi", daemon=True)
+        self._look_again_s = 0.0
+
+    @property
+    def ports(self) -> list[str]:
+        """The ports' names, and which of them are not there."""
+        return [port.name if port.open else f"{port.name} (gone)" for port in self._ports]
+
+    def __enter__(self) -> MidiPorts:
+        self._look()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._stop.set()
+        self._thread.join(2.0)
+        alive = bool(_names(self._listing))
+        for midi_in in (self._listing, *(port.midi_in for port in self._ports)):
+            if alive:
+                midi_in.close_port()
+                midi_in.delete()
+            else:
+                _leak(midi_in)
+
+    def _run(self) -> None:
+        while not self._stop.wait(POLL_S):
+            for port in self._ports:
+                for message in port.read():
+                    self._receive(port.part, time.monotonic_ns(), message)
+            if time.monotonic() >= self._look_again_s:
+                self._look()
+
+    def _look(self) -> None:
+        """Which ports are there now."""
+        self._look_again_s = time.monotonic() + LOOK_S
+        names = _names(self._listing) or self._names_of_new_system()
+        for port in self._ports:
+            was_open = port.open
+            try:
+                gone = port.look(names)
+            except (OSError, RuntimeError):  # it went away between the list and the opening
+                continue
+            if gone:
+                self._lost(port.part)
+                self._say(f"MIDI port {port.name} is gone: its notes are off")
+            elif port.open and not was_open:
+                self._say(f"MIDI port {port.name} is connected")
+
+    def _names_of_new_system(self) -> list[str]:
+        """No port at all: the MIDI system itself may have died and come back, and its objects do not come back with it."""
+        for port in self._ports:
+            if port.open:
+                return []  # told as lost first
+        try:
+            listing = _new_input(self._rtmidi)
+            names = _names(listing)
+            fresh = [_new_input(self._rtmidi) for _ in self._ports] if names else []
+        except NoMidiError:
+            return []
+        if not names:
+            _leak(listing)
+            return []
+        for old in (self._listing, *(port.midi_in for port in self._ports)):
+            _leak(old)
+        self._listing = listing
+        for port, midi_in in zip(self._ports, fresh, strict=True):
+            port.renew(midi_in)
+        return names

@@ -1,0 +1,175 @@
+"""A separator that is being played: what player, keyboard and knobs do becomes notes, levels and plans for the callback.
+
+The MIDI thread calls `receive` and `midi_lost`; all else belongs to the control thread, which calls `tick` some twenty times
+a second. The audio callback calls nothing here: it reads the lanes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from rtsep.engine import SILENT_DB, Separator
+from rtsep.errors import RtsepError
+from rtsep.hosts.controls import Controls
+from rtsep.hosts.lanes import CAPACITY, Lanes
+from rtsep.hosts.notewatch import NoteWatch
+from rtsep.library import find_preset
+from rtsep.messages import CONTROL, NOTE_OFF, NOTE_ON, NOTES_OFF, RESET, SOUND_OFF, Message, is_kept
+from rtsep.params import Value, param_of
+from rtsep.preset import load_preset
+
+CHANNELS = 16
+
+
+class Player:
+    """One separator on one device.
+
+    `parts` is how many MIDI ports there are. RtsepError from `set`, `use_preset` and the like says what cannot be; then
+    everything stays as it was.
+    """
+
+    def __init__(self, separator: Separator, lanes: Lanes, controls: Controls, watch: NoteWatch, parts: int) -> None:
+        self.stem_names = separator.stem_names
+        self.separator, self.lanes, self.controls, self.watch = separator, lanes, controls, watch
+        self.muted: set[str] = set()
+        self.soloed: set[str] = set()
+        self.preset_name = separator.preset.name
+        self.message = ""
+        self.fixed_latency = False  # while recording
+        self._parts = max(parts, 1)
+        self._gains = {stem: float(separator.value(f"gain_db.{stem}")) for stem in self.stem_names}
+        self._knobs: deque[Message] = deque(maxlen=1024)
+        self._press_again = False
+        self._keys: dict[tuple[int, int, int], int] = {}  # part, channel, pitch of keys that are down: velocity
+
+    # --- the MIDI thread ---
+
+    def receive(self, part: int, time_ns: int, message: Message) -> None:
+        """A message of `part` that came at `time_ns`: notes and pedals to the callback, at once; knobs to `tick`."""
+        self.watch.receive(part, time_ns, message)
+        self._note_key(part, *message)
+        if is_kept(message[0], message[1]):
+            self.lanes.send(time_ns, part, message)
+        elif message[0] & 0xF0 == CONTROL:
+            self._knobs.append(message)
+
+    def _note_key(self, part: int, status: int, data1: int, data2: int) -> None:
+        kind, key = status & 0xF0, (part, status & 0x0F, data1)
+        if kind == NOTE_ON and data2:
+            self._keys[key] = data2
+        elif kind in (NOTE_ON, NOTE_OFF):
+            self._keys.pop(key, None)
+
+    def midi_lost(self, part: int) -> None:
+        """The port is gone: no key of it is down any more, no pedal."""
+        self.watch.lost(part)
+        for key in [key for key in self._keys if key[0] == part]:
+            self._keys.pop(key, None)
+        self._silence(part, NOTES_OFF)
+
+    def _silence(self, part: int, how: int) -> None:
+        for channel in range(CHANNELS):
+            for controller in (RESET, how):  # pedals first, or they would hold what is let go
+                self.lanes.send(time.monotonic_ns(), part, (CONTROL | channel, controller, 0))
+
+    # --- the control thread ---
+
+    def say(self, text: str) -> None:
+        """What happened last, for the display."""
+        self.message = text
+
+    def tick(self) -> None:
+        """What the knobs did since the last tick; keys that are held are pressed again in a new state."""
+        while self._knobs:
+            found = self.controls.receive(self._knobs.popleft())
+            if found is not None:
+                self.attempt(partial(self.controls.apply, self, *found))
+        if self._press_again and self.lanes.arrived:
+            self._press_again = False
+            for (part, channel, pitch), velocity in list(self._keys.items()):
+                self.lanes.send(time.monotonic_ns(), part, (NOTE_ON | channel, pitch, velocity))
+
+    def attempt(self, act: Callable[[], object]) -> None:
+        """Do it; what cannot be is said, and the music goes on."""
+        try:
+            act()
+        except RtsepError as error:
+            self.say(str(error))
+
+    def value(self, name: str) -> Value:
+        """What parameter `name` is; a stem's gain is the fader's, also while it is muted."""
+        base, _, stem = name.partition(".")
+        if base == "gain_db" and stem in self._gains:
+            return self._gains[stem]
+        return self.separator.value(name)
+
+    def set(self, name: str, value: Value) -> None:
+        """Change any parameter: the mixer's glide, the others hold from the next frame; another latency fades out and in."""
+        base, _, stem = name.partition(".")
+        if base == "gain_db" and stem in self._gains:
+            self._gains[stem] = float(param_of(name).parse(value))
+            self._set_levels()
+        elif param_of(name).live:
+            self.separator.set(name, value)
+        else:
+            self._exchange(params={name: value})
+
+    def gain(self, stem: str, db: float) -> None:
+        """Move a stem's fader; beyond the range it stays at its end."""
+        param = param_of(f"gain_db.{stem}")
+        self.set(f"gain_db.{stem}", min(max(db, param.low), param.high))
+
+    def mute(self, stem: str, on: bool) -> None:
+        """Silence a stem, or let it be heard again at its gain."""
+        (self.muted.add if on else self.muted.discard)(stem)
+        self._set_levels()
+
+    def solo(self, stem: str, on: bool) -> None:
+        """While any stem is soloed, only soloed ones are heard."""
+        (self.soloed.add if on else self.soloed.discard)(stem)
+        self._set_levels()
+
+    def bypass(self, on: bool) -> None:
+        """The input instead of the stems, as late as they are."""
+        self.separator.set("bypass", on)
+
+    def panic(self) -> None:
+        """Every note off, pedal or not, on all channels."""
+        for part in range(self._parts):
+            self._silence(part, SOUND_OFF)
+        self.say("panic: all notes off")
+
+    def use_preset(self, name: str) -> None:
+        """Play with another preset, without a gap."""
+        preset = load_preset(find_preset(name))
+        if not self.separator.exchange(preset):
+            raise RtsepError(f"preset {name} wants another window or latency; start again with --preset {name}")
+        self.preset_name = preset.name
+        self.lanes.play(self.separator.prepared, fade=False)
+        self.say(f"preset {preset.name}")
+
+    def _set_levels(self) -> None:
+        for stem in self.stem_names:
+            heard = stem not in self.muted and (not self.soloed or stem in self.soloed)
+            self.separator.set(f"gain_db.{stem}", self._gains[stem] if heard else SILENT_DB)
+
+    def _exchange(self, params: dict[str, Value]) -> None:
+        if self.separator.exchange(params=params):
+            self.lanes.play(self.separator.prepared, fade=False)
+            return
+        if self.fixed_latency:
+            raise RtsepError(f"{next(iter(params))} cannot change while recording: the latency would")
+        old = self.separator
+        new = Separator(old.preset, old.routing, {**old.params, **params})
+        new.prepare(self.lanes.sample_rate, self.lanes.channels, CAPACITY)
+        self.separator = new
+        self.lanes.play(new.prepared, fade=True)
+        self._press_again = True
+        self.say(f"latency {new.latency} samples")
+
+    def faders(self) -> Sequence[tuple[str, float, bool, bool]]:
+        """Every stem with its gain in dB, whether it is muted, whether it is soloed."""
+        return [(stem, self._gains[stem], stem in self.muted, stem in self.soloed) for stem in self.stem_names]

@@ -1,0 +1,156 @@
+"""PortAudio as a backend: a stream whose native callback is ours, so that no sample waits for the interpreter.
+
+The private names of sounddevice (`_StreamBase`, `_ffi`, `_libname`, `_initialize`, `_terminate`) are used in this file alone;
+`_StreamBase` takes a C callback and is meant for libraries.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rtsep.errors import RtsepError
+from rtsep.hosts.devices import (
+    Device,
+    device_error,
+    feedback_risk,
+    find_device,
+    import_sounddevice,
+    list_devices,
+    quiet_libraries,
+)
+from rtsep.hosts.lanes import Lanes
+from rtsep.kernels import load
+
+STALLED_S = 1.0  # no block for so long: the device is dead whatever it says
+CLOSING_S = 2.0
+WORST_LATENCY_S = 5.0  # what a driver reports beyond that is no latency
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to open: devices by number or name (None: the default), channels (0: what the device has, at most 2), Hz."""
+
+    input: str | None = None
+    output: str | None = None
+    inputs: int = 0
+    outputs: int = 0
+    sample_rate: float = 0.0  # 0: the device's own
+    block: int = 0  # samples; 0: what the device likes best
+    allow_feedback: bool = False
+
+
+class PortAudio:
+    """A duplex stream. Thread: control; the callback runs on PortAudio's."""
+
+    has_midi = False
+
+    def __init__(self, wanted: Wanted, again: bool = False) -> None:
+        self._module = import_sounddevice()
+        if again:
+            self._rescan()
+        with quiet_libraries():
+            self._choose(wanted)
+        self.warning = ""
+        self._stream: Any = None
+        self._finished = threading.Event()
+        self._heart = (0, time.monotonic())
+        self._lanes: Lanes | None = None
+
+    def _rescan(self) -> None:
+        """PortAudio's list of devices is a snapshot; a device that has come back is only in a new one."""
+        with quiet_libraries():
+            self._module._terminate()
+            self._module._initialize()
+
+    def _choose(self, wanted: Wanted) -> None:
+        devices = list_devices(self._module)
+        default_in, default_out = self._module.default.device
+        self._source = find_device(devices, wanted.input, "input", default_in)
+        self._target = find_device(devices, wanted.output, "output", default_out)
+        if feedback_risk(self._source, self._target) and not wanted.allow_feedback:
+            raise RtsepError(f"microphone ({self._source.name}) and loudspeaker ({self._target.name}) are built into the same "
+                             "computer: it would howl. Put on headphones and give --allow-feedback, or choose other devices")
+        self.inputs = _channels(wanted.inputs, self._source, self._source.inputs, "input")
+        self.outputs = _channels(wanted.outputs, self._target, self._target.outputs, "output")
+        self.sample_rate = wanted.sample_rate or self._source.sample_rate
+        self._block = wanted.block
+        same = self._source.name == self._target.name
+        self.name = self._source.label if same else f"{self._source.label} to {self._target.label}"
+
+    def sources(self, stems: Sequence[str]) -> None:
+        """The routes decide what the outputs play."""
+
+    def start(self, lanes: Lanes) -> None:
+        """Open the stream and let it call. RtsepError if the device refuses."""
+        callback = load("callbacks").portaudio_callback
+        ffi = self._module._ffi
+        self._finished.clear()
+        try:
+            with quiet_libraries():
+                self._stream = self._module._StreamBase(
+                    "duplex", samplerate=self.sample_rate, blocksize=self._block,
+                    device=(self._source.number, self._target.number), channels=(self.inputs, self.outputs),
+                    dtype="float32", latency="low", callback=ffi.cast("PaStreamCallback*", callback.address),
+                    userdata=ffi.cast("void*", lanes.address), wrap_callback=None, clip_off=True, dither_off=True,
+                    finished_callback=self._finished.set)
+                self._ask_for_real_time()
+                self._stream.start()
+        except (self._module.PortAudioError, ValueError) as error:
+            raise device_error(error, self._source, self._target, self.sample_rate) from error
+        self._lanes = lanes
+        self._heart = (lanes.heartbeat, time.monotonic())
+
+    def _ask_for_real_time(self) -> None:
+        """ALSA's callback thread is an ordinary one unless asked otherwise."""
+        if not sys.platform.startswith("linux") or self._source.api != "ALSA":
+            return
+        library = ctypes.CDLL(self._module._libname)
+        pointer = int(self._module._ffi.cast("intptr_t", self._stream._ptr))
+        if library.PaAlsa_EnableRealtimeScheduling(ctypes.c_void_p(pointer), 1) != 0:
+            self.warning = "no real-time scheduling: dropouts are likelier (see ulimit -r and the group `audio`)"
+
+    def trouble(self) -> str:
+        """Why the stream is dead, or ""."""
+        if self._stream is None or self._lanes is None:
+            return "not open"
+        if self._finished.is_set():
+            return "it stopped by itself"
+        if not self._stream.active:
+            return "it is no longer there"
+        beat, now = self._lanes.heartbeat, time.monotonic()
+        if beat != self._heart[0]:
+            self._heart = (beat, now)
+        return "it asks for no more sound" if now - self._heart[1] > STALLED_S else ""
+
+    def latency_ms(self) -> float | None:
+        """Input and output latency as the driver reports them; None if that cannot be."""
+        if self._stream is None:
+            return None
+        seconds = sum(self._stream.latency)
+        return 1000 * seconds if 0 < seconds < WORST_LATENCY_S else None
+
+    def close(self) -> None:
+        """Stop and close; a driver that hangs is left alone after two seconds."""
+        stream, self._stream = self._stream, None
+        if stream is None:
+            return
+        closing = threading.Thread(target=self._close, args=(stream,), daemon=True)
+        closing.start()
+        closing.join(CLOSING_S)
+
+    def _close(self, stream: Any) -> None:
+        with quiet_libraries():
+            stream.abort(ignore_errors=True)
+            stream.close(ignore_errors=True)
+
+
+def _channels(wanted: int, device: Device, there: int, side: str) -> int:
+    if wanted > there:
+        raise RtsepError(f"--{side}s {wanted}: {device.label} has {there} {side} channel{'s' if there > 1 else ''}")
+    return wanted or min(there, 2)

@@ -1,0 +1,81 @@
+"""What JACK calls: a period of every port's samples, and the notes that came in it, each at its own sample.
+
+Import after libjack has been loaded into the process: its functions are found by name.
+"""
+
+import numpy as np
+from numba import carray, cfunc, njit, types
+
+from rtsep.kernels.arrivals import enqueue
+from rtsep.kernels.atomic import address_of, load_acquire
+from rtsep.kernels.live import advance, begin, finish
+from rtsep.kernels.native import OPTIONS, floats, flush_to_zero, integers, octets, pointer, restore_denormals
+from rtsep.kernels.shared import CONTROLS, DELAY_NS, LIVE, POSITION, WORDS
+
+jack_port_get_buffer = types.ExternalFunction("jack_port_get_buffer", types.voidptr(types.voidptr, types.uint32))
+jack_midi_get_event_count = types.ExternalFunction("jack_midi_get_event_count", types.uint32(types.voidptr))
+jack_midi_event_get = types.ExternalFunction(
+    "jack_midi_event_get", types.int32(types.voidptr, types.voidptr, types.uint32))
+
+# ports [word]: addresses of jack_port_t. Behind them room for a jack_midi_event_t: time (uint32), size, address
+MIDI_IN, FIRST_PORT = 0, 1
+EVENT_TIME, EVENT_SIZE, EVENT_DATA = 0, 1, 2
+EVENT_WORDS = 3
+
+
+@njit(**OPTIONS)
+def buffer_of(port, frames):
+    """float32 [frames] of an audio port in this period."""
+    return carray(jack_port_get_buffer(pointer(port), np.uint32(frames)), (frames,), np.float32)
+
+
+@njit(**OPTIONS)
+def take_midi(live, ports, frames):
+    """This period's notes into the queue, at the sample where they came, later by the notes' delay."""
+    words, control = integers(live.words, (WORDS,)), integers(live.control, (CONTROLS,))
+    event = ports[ports.shape[0] - EVENT_WORDS :]
+    room = pointer(live.ports + 8 * (ports.shape[0] - EVENT_WORDS))
+    midi = jack_port_get_buffer(pointer(ports[MIDI_IN]), np.uint32(frames))
+    delay = np.int64(np.float64(load_acquire(control, DELAY_NS)) * 1e-9 * live.sample_rate)
+    for i in range(jack_midi_get_event_count(midi)):
+        if jack_midi_event_get(room, midi, np.uint32(i)) != 0 or not 2 <= event[EVENT_SIZE] <= 3:
+            continue
+        data = octets(event[EVENT_DATA], (event[EVENT_SIZE],))
+        velocity = np.int64(data[2]) & 0xFF if event[EVENT_SIZE] == 3 else np.int64(0)
+        due = words[POSITION] + (event[EVENT_TIME] & 0xFFFFFFFF) + delay
+        enqueue(live, words, due, live.part, np.int64(data[0]) & 0xFF, np.int64(data[1]) & 0xFF, velocity)
+
+
+@njit(**OPTIONS)
+def play_ports(live, ports, frames):
+    """All samples of a period, piece by piece; as many as the ports have buffers for."""
+    block, output = floats(live.input, (live.channels, live.capacity)), floats(live.output, (live.outputs, live.capacity))
+    done = np.int64(0)
+    while done < frames:
+        count = min(frames - done, live.capacity)
+        for c in range(live.channels):
+            samples = buffer_of(ports[FIRST_PORT + c], frames)
+            for i in range(count):
+                block[c, i] = samples[done + i]
+        advance(live, count)
+        for o in range(live.outputs):
+            samples = buffer_of(ports[FIRST_PORT + live.channels + o], frames)
+            for i in range(count):
+                samples[done + i] = output[o, i]
+        done += count
+
+
+@cfunc(types.int32(types.uint32, types.voidptr), cache=OPTIONS["cache"], error_model="numpy")
+def process_callback(frames, user):
+    """A JackProcessCallback whose argument is the address of a LIVE record."""
+    live = carray(pointer(address_of(user)), 1, LIVE)[0]
+    word = flush_to_zero()
+    count, ports = np.int64(frames), integers(live.ports, (live.ports_size,))
+    for o in range(live.outputs):
+        buffer_of(ports[FIRST_PORT + live.channels + o], count)[:] = 0
+    if begin(live, count):
+        take_midi(live, ports, count)
+        play_ports(live, ports, count)
+    finish(live, count)
+    restore_denormals(word)
+    return np.int32(0)
