@@ -94,13 +94,13 @@ def _portaudio(arguments: argparse.Namespace) -> Any:
 
     wanted = Wanted(arguments.input, arguments.output, arguments.inputs, arguments.outputs, arguments.rate, arguments.block,
                     arguments.allow_feedback)
-    return lambda again: PortAudio(wanted, again)
+    return lambda rescan: PortAudio(wanted, rescan)
 
 
 def _jack(arguments: argparse.Namespace) -> Any:
     from rtsep.hosts.jack import JackClient
 
-    return lambda _again: JackClient(arguments.inputs or 2)
+    return lambda _rescan: JackClient(arguments.inputs or 2)
 
 
 def _face(arguments: argparse.Namespace) -> Any:

@@ -125,11 +125,12 @@ class JackClient:
         """Two periods: what JACK itself adds; its ports tell no more through JACK-Client."""
         return None if self._gone.is_set() else 2000 * int(self._client.blocksize) / self.sample_rate
 
-    def close(self) -> None:
-        """Leave the server; one that hangs is left alone after two seconds."""
+    def close(self) -> bool:
+        """Leave the server; one that hangs is left alone after two seconds, and False given."""
         closing = threading.Thread(target=self._close, daemon=True)
         closing.start()
         closing.join(CLOSING_S)
+        return not closing.is_alive()
 
     def _close(self) -> None:
         with suppress(self._jack.JackError), quiet_libraries():

@@ -63,8 +63,12 @@ class LiveJob:
     controls: Path | None = None
 
 
-def route_live(job: LiveJob, preset: Preset) -> Routing:
-    """Which stem a note belongs to when it comes from a keyboard."""
+def route_live(job: LiveJob, preset: Preset, gated: bool) -> Routing:
+    """Which stem a note belongs to when it comes from a keyboard; without notes all templates are one stem, or two."""
+    if not gated:
+        if job.by == "channel":
+            raise RtsepError("--by channel needs notes: give --midi PORT, or use --by split")
+        return by_split(None, job.split_pitch) if job.by == "split" else everything(preset.name)
     if job.by == "channel":
         if not job.channels:
             raise RtsepError("--by channel: which channels? give --channels 1,2")
@@ -115,8 +119,7 @@ def stop_signals() -> Iterator[threading.Event]:
 def _separator(job: LiveJob, opened: Opened, gated: bool) -> Separator:
     preset = load_preset(find_preset(job.preset))
     params = dict(job.params) if gated else {**job.params, "gate": False}
-    routing = route_live(job, preset) if gated else everything(preset.name)
-    separator = Separator(preset, routing, params)
+    separator = Separator(preset, route_live(job, preset, gated), params)
     separator.prepare(opened.sample_rate, max(opened.inputs, 1), CAPACITY)
     return separator
 
@@ -130,6 +133,7 @@ class _Device:
         self.opened = open_device(False)
         self._open, self._say = open_device, say
         self._retry_at, self._delay_s = 0.0, FIRST_RETRY_S
+        self._closed = True  # every stream so far, or a new look at the devices would hang as that stream does
 
     def watch(self, lanes: Lanes) -> None:
         """Notice that the device is gone; open it again, with more patience each time."""
@@ -139,7 +143,7 @@ class _Device:
                 return
             self.state = f"lost {self.opened.name} ({reason}): trying to open it again"
             self._say(self.state)
-            self.opened.close()
+            self._closed = self.opened.close() and self._closed
             self._retry_at, self._delay_s = time.monotonic() + FIRST_RETRY_S, FIRST_RETRY_S
         if time.monotonic() >= self._retry_at:
             self._delay_s = min(1.5 * self._delay_s, LONGEST_RETRY_S)
@@ -149,11 +153,11 @@ class _Device:
     def _try(self, lanes: Lanes) -> None:
         before = self.opened
         try:
-            found = self._open(True)
+            found = self._open(self._closed)
         except RtsepError:
             return
         if (found.sample_rate, found.inputs, found.outputs) != (before.sample_rate, before.inputs, before.outputs):
-            found.close()
+            self._closed = found.close() and self._closed
             self.state = (f"{found.name} came back with {found.sample_rate:g} Hz, {found.inputs} inputs and {found.outputs} "
                           "outputs: set it as it was, or start again")
             return
@@ -164,7 +168,7 @@ class _Device:
             found.start(lanes)
         except RtsepError as error:
             self.state = str(error)
-            found.close()
+            self._closed = found.close() and self._closed
             return
         self.state = "playing"
         self._say(f"{found.name} is back")
@@ -173,7 +177,8 @@ class _Device:
 def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dict[str, Any]:
     """Play until the face, a signal or `job.seconds` ends it; gives what was counted and recorded.
 
-    `open_device(again)` opens the device; `again` after a loss. RtsepError for what the user can mend, before any sound.
+    `open_device(rescan)` opens the device; after a loss it looks at all devices anew. RtsepError, before any sound, for what
+    the user can mend.
     """
     said: list[str] = []
     with ExitStack() as stack:

@@ -28,6 +28,7 @@ from rtsep.hosts.lanes import Lanes
 from rtsep.kernels import load
 
 STALLED_S = 1.0  # no block for so long: the device is dead whatever it says
+STARTING_S = 5.0  # but the first block may take its time
 CLOSING_S = 2.0
 WORST_LATENCY_S = 5.0  # what a driver reports beyond that is no latency
 
@@ -46,13 +47,16 @@ class Wanted:
 
 
 class PortAudio:
-    """A duplex stream. Thread: control; the callback runs on PortAudio's."""
+    """A duplex stream. Thread: control; the callback runs on PortAudio's.
+
+    `rescan`: look at the devices anew first; not while a stream of this process hangs, or that would hang too.
+    """
 
     has_midi = False
 
-    def __init__(self, wanted: Wanted, again: bool = False) -> None:
+    def __init__(self, wanted: Wanted, rescan: bool = False) -> None:
         self._module = import_sounddevice()
-        if again:
+        if rescan:
             self._rescan()
         with quiet_libraries():
             self._choose(wanted)
@@ -104,7 +108,7 @@ class PortAudio:
         except (self._module.PortAudioError, ValueError) as error:
             raise device_error(error, self._source, self._target, self.sample_rate) from error
         self._lanes = lanes
-        self._heart = (lanes.heartbeat, time.monotonic())
+        self._heart = (lanes.heartbeat, time.monotonic() + STARTING_S - STALLED_S)
 
     def _ask_for_real_time(self) -> None:
         """ALSA's callback thread is an ordinary one unless asked otherwise."""
@@ -135,14 +139,15 @@ class PortAudio:
         seconds = sum(self._stream.latency)
         return 1000 * seconds if 0 < seconds < WORST_LATENCY_S else None
 
-    def close(self) -> None:
-        """Stop and close; a driver that hangs is left alone after two seconds."""
+    def close(self) -> bool:
+        """Stop and close; a driver that hangs is left alone after two seconds, and False given."""
         stream, self._stream = self._stream, None
         if stream is None:
-            return
+            return True
         closing = threading.Thread(target=self._close, args=(stream,), daemon=True)
         closing.start()
         closing.join(CLOSING_S)
+        return not closing.is_alive()
 
     def _close(self, stream: Any) -> None:
         with quiet_libraries():

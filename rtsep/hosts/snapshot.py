@@ -42,8 +42,9 @@ class Opened(Protocol):
         """What its outputs play, (stem, channel) each, if it is the one to decide."""
         ...
 
-    def close(self) -> None:
-        """Stop; in two seconds at most."""
+    def close(self) -> bool:
+        """Stop, in two seconds at most; whether it did."""
+        ...
 
 
 class Device(Protocol):

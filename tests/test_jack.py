@@ -1,0 +1,195 @@
+"""JACK end to end, without a sound card and without a clock: the server runs in freewheel, as fast as its clients."""
+
+import signal
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from conftest import SMALL, band, midi, play, prepared, two_parts
+from jack_server import JackServer, jack_server, needs_jack  # noqa: F401
+
+from rtsep.errors import RtsepError
+from rtsep.hosts.lanes import CAPACITY, Lanes, shared
+
+RATE, PERIOD = 48000, 128
+
+
+class Tape:
+    """A client that plays a sound and notes to one program, sample by sample, and records what comes back."""
+
+    def __init__(self, sound, notes, returns):
+        import jack
+
+        self.client = jack.Client("tape", no_start_server=True)
+        self.ended = threading.Event()
+        self.recorded = []
+        self._sound, self._notes, self._position = sound, notes, 0
+        self._out = [self.client.outports.register(f"out_{c + 1}") for c in range(len(sound))]
+        self._in = [self.client.inports.register(f"in_{i + 1}") for i in range(returns)]
+        self._midi = self.client.midi_outports.register("midi")
+        self.client.set_process_callback(self._process)
+        self.playing = threading.Event()
+
+    def _process(self, frames):
+        self._midi.clear_buffer()
+        begin, end = self._position, self._position + frames
+        if not self.playing.is_set():
+            begin = end = 0
+        for c, port in enumerate(self._out):
+            piece = np.zeros(frames, np.float32)
+            part = self._sound[c, begin:end]
+            piece[: len(part)] = part
+            port.get_array()[:] = piece
+        for note in self._notes[(self._notes["sample"] >= begin) & (self._notes["sample"] < end)]:
+            self._midi.write_midi_event(int(note["sample"]) - begin,
+                                        (int(note["status"]), int(note["data1"]), int(note["data2"])))
+        if self.playing.is_set():
+            self.recorded.append(np.stack([port.get_array().copy() for port in self._in]))
+            self._position = end
+            if end >= self._sound.shape[1]:
+                self.ended.set()
+
+
+def everything(lanes, seen):
+    """Move what the recording holds into `seen` (pieces, events)."""
+    while (piece := lanes.read_record()) is not None:
+        seen[0].append(piece)
+    seen[1].extend(lanes.read_events().tolist())
+
+
+def run_tape(preset, sound, notes, *, change=lambda lanes, separator: None):
+    """Play the tape through a JackClient in freewheel; gives input, stems, events as recorded, what came back, counters."""
+    from rtsep.hosts.jack import JackClient
+
+    backend = JackClient(2, connect=False)
+    separator = prepared(preset, two_parts(), SMALL, 2, rate=RATE, max_block=CAPACITY)
+    lanes = Lanes(separator, RATE, backend.sources(separator.stem_names))
+    lanes.record_start(20)
+    tape, seen = Tape(sound, notes, 8), ([], [])
+    backend.start(lanes)
+    with tape.client:
+        name = backend._client.name
+        for c in (1, 2):
+            tape.client.connect(f"tape:out_{c}", f"{name}:in_{c}")
+        tape.client.connect("tape:midi", f"{name}:midi_in")
+        for i, port in enumerate([f"mix_{c}" for c in (1, 2)] + [f"{s}_{c}" for s in separator.stem_names for c in (1, 2)]):
+            tape.client.connect(f"{name}:{port}", f"tape:in_{i + 1}")
+        tape.client.blocksize = 2 * PERIOD  # while both play
+        while lanes.word(shared.FRAMES) != 2 * PERIOD:
+            threading.Event().wait(0.005)
+        tape.client.set_freewheel(True)
+        while lanes.counters()["samples"] < 0.1 * RATE:  # faded in
+            threading.Event().wait(0.002)
+        tape.playing.set()
+        while not tape.ended.wait(0.005):
+            assert not backend.trouble()
+            everything(lanes, seen)
+            change(lanes, separator)
+        tape.client.set_freewheel(False)
+    backend.close()
+    everything(lanes, seen)
+    starts = [start for start, _ in seen[0]]
+    planes = np.concatenate([piece for _, piece in seen[0]], axis=1)
+    assert starts[0] == 0 and lanes.counters()["lost_pieces"] == 0
+    return planes[:2], planes[2:], seen[1], np.concatenate(tape.recorded, axis=1), lanes.counters()
+
+
+@needs_jack
+def test_stems_and_notes_are_the_same_as_offline(jack_server, preset, rng):  # noqa: F811
+    """Sound, notes and stems through real ports: no frame is lost, every note at its sample, every bit the engine's."""
+    length = 3 * RATE
+    sound = band(rng, length, 2, RATE)
+    sound[:, :1] = 0.25  # so that its first sample can be found
+    strikes = np.sort(rng.choice(np.arange(500, length - 2000), 80, replace=False))
+    notes = midi(*[(int(at), 0x90 if i % 2 == 0 else 0x80, (48, 52, 60, 64)[i // 2 % 4], 90)
+                   for i, at in enumerate(strikes)])
+    heard, stems, events, back, counters = run_tape(preset, sound, notes)
+
+    first = int(np.argmax(heard[0] != 0))
+    assert np.array_equal(heard[:, first : first + length], sound), "frames were lost or changed"
+    assert [event[0] - first for event in events] == notes["sample"].tolist()
+    assert [event[2:5] for event in events] == [tuple(note.tolist()[2:5]) for note in notes]
+
+    played = notes.copy()
+    played["sample"] += first
+    offline, _mix = play(prepared(preset, two_parts(), SMALL, 2, rate=RATE), heard, played)
+    assert np.array_equal(stems, offline.reshape(-1, heard.shape[1]))
+    assert counters["dropped_notes"] == counters["lost_events"] == 0
+
+    wanted = stems[:, first : first + length - 8 * PERIOD]  # the way back may take a period
+    lags = [lag for lag in range(-2 * PERIOD, 6 * PERIOD) if np.array_equal(
+        back[2:, max(lag, 0) : max(lag, 0) + 20000], wanted[:, max(-lag, 0) : max(-lag, 0) + 20000])]
+    assert len(lags) == 1, "the ports do not carry the stems"
+
+
+@needs_jack
+def test_random_playing_for_a_minute_keeps_every_counter_right(jack_server, preset, rng):  # noqa: F811
+    """Random notes, NaN bursts, other parameters and gains all the while."""
+    length = 60 * RATE
+    sound = np.tile(band(rng, RATE, 2, RATE), (1, 60))
+    sound[:, 20 * RATE : 20 * RATE + 50] = np.nan
+    notes = midi(*[(int(at), int(rng.choice([0x80, 0x90, 0xB0])), int(rng.choice([48, 52, 60, 64, 120, 123])),
+                    int(rng.integers(128))) for at in np.sort(rng.integers(0, length, 3000))])
+    changes = 0
+
+    def change(lanes, separator):
+        nonlocal changes
+        if lanes.arrived:
+            changes += 1
+            assert separator.exchange(params={"mask_power": float(rng.choice([1, 2])), "iterations": int(rng.integers(1, 9))})
+            separator.set("gain_db.left", float(rng.uniform(-60, 6)))
+            lanes.play(separator.prepared, fade=False)
+    heard, stems, events, back, counters = run_tape(preset, sound, notes, change=change)
+    assert changes > 10 and counters["samples"] == heard.shape[1] == stems.shape[1]
+    assert len(events) == len(notes) and counters["dropped_notes"] == 0
+    assert np.isfinite(stems).all() and np.isfinite(back).all()
+    first = int(np.argmax(heard[0] != 0))
+    clean = np.nan_to_num(heard, nan=0.0)
+    total = stems.reshape(3, 2, -1).sum(axis=0)
+    assert np.abs(total[:, 256:] - clean[:, :-256]).max() < 1e-5 * np.abs(clean).max(), first
+
+
+@needs_jack
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_server_that_dies_is_waited_for(tmp_path, how):
+    """The program says so, goes on when the server is back, and ends in order."""
+    server = JackServer(tmp_path / "jackd.log").start()
+    process = subprocess.Popen([sys.executable, "-m", "rtsep", "live", "--jack", "--no-ui", "--set", "window_samples=1024"],
+                               env={**server.environment, "PYTHONUNBUFFERED": "1"}, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+    try:
+        lines = [process.stdout.readline()]
+        server.stop(how)
+        while "the JACK server has gone" not in lines[-1]:
+            lines.append(process.stdout.readline())
+            assert lines[-1]
+        server.start()
+        while "is back" not in lines[-1]:
+            lines.append(process.stdout.readline())
+            assert lines[-1]
+        lines.append(process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        _rest, told = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        server.stop()
+    assert process.returncode == 0 and "Traceback" not in told, told
+
+
+@needs_jack
+def test_without_a_server_a_sentence(monkeypatch):
+    from rtsep.hosts.jack import JackClient
+
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", "rtsep-nobody")
+    monkeypatch.setenv("JACK_NO_START_SERVER", "1")
+    with pytest.raises(RtsepError, match="no JACK server answers"):
+        JackClient(2)
+
+
+def test_ports_fit_their_room():
+    """Notes, inputs, the mix and 32 stems of 8 channels."""
+    from rtsep.hosts.lanes import PORTS
+
+    assert PORTS >= 1 + 8 + 8 * 34 + 3 and shared.LIVE["ports_size"].itemsize == 8

@@ -1,0 +1,183 @@
+"""PortAudio without a sound card: ALSA's `file` device plays a file in and writes what comes out, bit for bit."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from conftest import SMALL, band, midi, play, prepared, two_parts
+
+from rtsep.errors import RtsepError
+from rtsep.hosts.devices import import_sounddevice
+
+try:
+    sounddevice, MISSING = import_sounddevice(), ""
+except RtsepError as error:
+    MISSING = str(error)
+needs_portaudio = pytest.mark.skipif(bool(MISSING) or not sys.platform.startswith("linux"),
+                                     reason=MISSING or "the virtual sound card is ALSA's")
+RATE, LEAD = 44100, 8192  # samples of silence before the sound: the fade-in is over then
+
+
+@pytest.fixture
+def card(tmp_path):
+    """Environment with two ALSA devices: rtcap reads in.raw, rtplay writes out.raw (float32, two channels)."""
+    (tmp_path / "rc").write_text(
+        f'pcm.rtcap {{ type file\n slave.pcm null\n file /dev/null\n infile "{tmp_path}/in.raw"\n format raw }}\n'
+        f'pcm.rtplay {{ type file\n slave.pcm null\n file "{tmp_path}/out.raw"\n format raw }}\n')
+    (tmp_path / "alsa.conf").write_text(f"</usr/share/alsa/alsa.conf>\n<{tmp_path}/rc>\n")
+    np.zeros((RATE, 2), np.float32).tofile(tmp_path / "in.raw")
+    return {**os.environ, "ALSA_CONFIG_PATH": str(tmp_path / "alsa.conf"), "PYTHONPATH": str(Path(__file__).parent)}
+
+
+def run(code, environment, *arguments):
+    """Run a script of its own: PortAudio reads its configuration once per process."""
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)], env=environment,
+                          capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@needs_portaudio
+@pytest.mark.parametrize("block", [64, 128, 256])
+def test_what_the_device_plays_is_the_engine_bit_for_bit(card, tmp_path, preset, rng, block):
+    sound = np.concatenate([np.zeros((2, LEAD), np.float32), band(rng, 30000, 2)], axis=1)
+    np.ascontiguousarray(sound.T).tofile(tmp_path / "in.raw")
+    run("""
+        import sys, threading
+        from conftest import SMALL, make_preset, prepared, two_parts
+        from rtsep.hosts.lanes import CAPACITY, Lanes, outputs_of_mix
+        from rtsep.hosts.portaudio import PortAudio, Wanted
+        backend = PortAudio(Wanted("rtcap", "rtplay", 2, 2, 44100, int(sys.argv[1])))
+        separator = prepared(make_preset(), two_parts(), {**SMALL, "gain_db.left": -6}, 2, max_block=CAPACITY)
+        lanes = Lanes(separator, 44100, outputs_of_mix(2, 2))
+        lanes.send(0, 0, (0x90, 60, 90))
+        backend.start(lanes)
+        while lanes.counters()["samples"] < int(sys.argv[2]) and not backend.trouble():
+            threading.Event().wait(0.005)
+        assert backend.latency_ms() and lanes.counters()["samples"] >= int(sys.argv[2])
+        backend.close()
+    """, card, block, sound.shape[1])
+    separator = prepared(preset, two_parts(), {**SMALL, "gain_db.left": -6}, 2)
+    _stems, expected = play(separator, sound, midi((0, 0x90, 60, 90)))
+    played = np.fromfile(tmp_path / "out.raw", np.float32)
+    played = played[: len(played) // 2 * 2].reshape(-1, 2).T
+    count = 30000 - 2 * block
+    wanted = expected[:, LEAD : LEAD + count]
+    assert np.abs(wanted).max() > 0.1
+    found = [at for at in range(0, played.shape[1] - count, 64) if np.array_equal(played[:, at : at + count], wanted)]
+    assert found, "nowhere in what was played are the engine's samples"
+
+
+@needs_portaudio
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_the_program_plays_records_and_ends_in_order(card, tmp_path, how):
+    """`rtsep live` in a process of its own, ended by a signal: what was recorded is whole."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rtsep", "live", "--input", "rtcap", "--output", "rtplay", "--json", "--set",
+         "window_samples=1024", "--record", tmp_path / "session"],
+        env={**card, "PYTHONUNBUFFERED": "1"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        lines = [process.stdout.readline(), process.stdout.readline()]
+        process.send_signal(how)
+        _rest, told = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 0, told
+    assert '"state": "playing"' in lines[1]
+    names = sorted(path.name for path in (tmp_path / "session").iterdir())
+    assert names == ["input.wav", "piano.wav", "report.json", "residual.wav", "session.mid"]
+    assert "recorded" in told and "Traceback" not in told
+
+
+@needs_portaudio
+@pytest.mark.parametrize("options, sentence", [
+    (("--input", "nonsense"), "no input device is called like this"),
+    (("--input", "rtcap", "--output", "rtplay", "--inputs", "999"), "has 128 input channels"),
+    (("--input", "rtcap", "--output", "rtplay", "--midi-offset-ms", "-5"), "cannot be played before they come"),
+    (("--input", "rtcap", "--output", "rtplay", "--by", "channel"), "needs notes"),
+    (("--input", "rtcap", "--output", "rtplay", "--route", "nobody=1"), "no stem is called 'nobody'"),
+    (("--input", "rtcap", "--output", "rtplay", "--channels", "17"), "1 to 16"),
+    (("--input", "rtcap", "--output", "rtplay", "--preset", "nothing"), "nothing"),
+])
+def test_what_cannot_be_is_one_sentence(card, options, sentence):
+    done = subprocess.run([sys.executable, "-m", "rtsep", "live", "--no-ui", "--seconds", "1", *options], env=card,
+                          capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2 and sentence in done.stderr, done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@needs_portaudio
+def test_private_names_that_are_used_exist():
+    for name in ("_StreamBase", "_ffi", "_libname", "_initialize", "_terminate"):
+        assert hasattr(sounddevice, name), name
+    assert sounddevice._ffi.cast("PaStreamCallback*", 0) is not None
+
+
+PULSE = SimpleNamespace(command=["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no",
+                                 "--realtime=no", "--high-priority=no"])
+
+
+@needs_portaudio
+@pytest.mark.skipif(
+    not any((Path(folder) / "pulseaudio").exists() for folder in os.environ.get("PATH", "").split(os.pathsep))
+    or not [*Path("/usr/lib").glob("*/alsa-lib/libasound_module_pcm_pulse.so")],
+    reason="pulseaudio and libasound2-plugins are not installed")
+def test_a_device_that_is_lost_three_times_comes_back_three_times(tmp_path):
+    """A sound server is the device here: killed, and started again."""
+    (tmp_path / "rc").write_text("pcm.pulse { type pulse }\n")
+    (tmp_path / "alsa.conf").write_text(f"</usr/share/alsa/alsa.conf>\n<{tmp_path}/rc>\n")
+    folder = str(tmp_path)
+    environment = {
+        **os.environ, "XDG_RUNTIME_DIR": folder, "PULSE_RUNTIME_PATH": folder, "PULSE_STATE_PATH": folder, "HOME": folder,
+        "PULSE_SERVER": f"unix:{folder}/native", "ALSA_CONFIG_PATH": f"{folder}/alsa.conf", "PULSE_SOURCE": "inp.monitor",
+        "PULSE_SINK": "out", "PYTHONPATH": str(Path(__file__).parent), "NUMBA_CACHE_DIR": os.environ.get(
+            "NUMBA_CACHE_DIR", str(Path.home() / ".cache" / "rtsep")),
+    }
+    command = [*PULSE.command, "-L", f"module-native-protocol-unix socket={folder}/native auth-anonymous=1",
+               "-L", "module-null-sink sink_name=out rate=44100", "-L", "module-null-sink sink_name=inp rate=44100"]
+    told = run("""
+        import subprocess, sys, threading
+        def server():
+            process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            while subprocess.run(["pactl", "info"], capture_output=True).returncode:
+                assert process.poll() is None
+                threading.Event().wait(0.05)
+            return process
+        running = server()
+        from conftest import SMALL, make_preset, prepared, two_parts
+        from rtsep.hosts.lanes import CAPACITY, Lanes, outputs_of_mix
+        from rtsep.hosts.live import _Device
+        from rtsep.hosts.portaudio import PortAudio, Wanted
+        said = []
+        device = _Device(lambda again: PortAudio(Wanted("pulse", "pulse", 2, 2, 44100, 256), again), said.append)
+        separator = prepared(make_preset(), two_parts(), SMALL, 2, max_block=CAPACITY)
+        lanes = Lanes(separator, 44100, outputs_of_mix(2, 2))
+        device.opened.start(lanes)
+        def until(state, beats):
+            begun = lanes.heartbeat
+            for _ in range(1200):
+                device.watch(lanes)
+                if (device.state == "playing") == state and lanes.heartbeat >= begun + beats:
+                    return
+                threading.Event().wait(0.05)
+            raise AssertionError((device.state, lanes.heartbeat, said))
+        try:
+            until(True, 3)
+            for _ in range(3):
+                running.kill()
+                running.wait()
+                until(False, 0)
+                running = server()
+                until(True, 3)
+            device.opened.close()
+        finally:
+            running.kill()
+        print(said)
+    """, environment, *command)
+    assert told.count("lost pulse") >= 3 and told.count("is back") >= 3, told
