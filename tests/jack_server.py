@@ -45,6 +45,12 @@ class JackServer:
             time.sleep(0.05)
         return self
 
+    @property
+    def pid(self) -> int:
+        """Of the running server."""
+        assert self._process is not None
+        return self._process.pid
+
     def stop(self, how: int = signal.SIGTERM) -> None:
         """End it by a signal; one that does not end is killed."""
         process, self._process = self._process, None
@@ -52,7 +58,7 @@ class JackServer:
             return
         process.send_signal(how)
         try:
-            process.wait(5)
+            process.wait(2)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -233,7 +233,10 @@ def _loop(
     player, ends = scene.player, time.monotonic() + (job.seconds or 0)
     while not stop.wait(TICK_S):
         player.tick()
+        was = device.state
         device.watch(player.lanes)
+        if scene.ports is not None and was == "playing" != device.state and device.opened.has_midi:
+            scene.ports.system_died()
         while said:
             player.say(said.pop(0))
         face.show(snapshot(scene))

@@ -104,10 +104,10 @@ class _Port:
         """Connect if the port is there, let go if it is not; whether it was lost just now."""
         there = [number for number, name in enumerate(names) if plain_name(name) == self.name]
         if self.open and not there:
-            self.midi_in.close_port()
-            self.open = False
+            self.open = False  # closing waits: if it is the MIDI system that died, closing would not come back
             return True
         if there and not self.open:
+            self.midi_in.close_port()
             self.midi_in.open_port(there[0], name=f"in {self.part + 1}")
             self._parser = MidiParser(self.part)
             self.open = True
@@ -141,11 +141,16 @@ class MidiPorts:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="midi", daemon=True)
         self._look_again_s = 0.0
+        self._system_died = threading.Event()
 
     @property
     def ports(self) -> list[str]:
         """The ports' names, and which of them are not there."""
         return [port.name if port.open else f"{port.name} (gone)" for port in self._ports]
+
+    def system_died(self) -> None:
+        """Tell that the JACK server is gone: its ports stay listed as if nothing had happened. Any thread."""
+        self._system_died.set()
 
     def __enter__(self) -> MidiPorts:
         self._look()
@@ -155,7 +160,7 @@ class MidiPorts:
     def __exit__(self, *_error: object) -> None:
         self._stop.set()
         self._thread.join(2.0)
-        alive = bool(_names(self._listing))
+        alive = not self._system_died.is_set() and bool(_names(self._listing))
         for midi_in in (self._listing, *(port.midi_in for port in self._ports)):
             if alive:
                 midi_in.close_port()
@@ -174,7 +179,8 @@ class MidiPorts:
     def _look(self) -> None:
         """Which ports are there now."""
         self._look_again_s = time.monotonic() + LOOK_S
-        names = _names(self._listing) or self._names_of_new_system()
+        names = [] if self._system_died.is_set() else _names(self._listing)
+        names = names or self._names_of_new_system()
         for port in self._ports:
             was_open = port.open
             try:
@@ -199,11 +205,12 @@ class MidiPorts:
         except NoMidiError:
             return []
         if not names:
-            _leak(listing)
+            listing.delete()
             return []
         for old in (self._listing, *(port.midi_in for port in self._ports)):
             _leak(old)
         self._listing = listing
+        self._system_died.clear()
         for port, midi_in in zip(self._ports, fresh, strict=True):
             port.renew(midi_in)
         return names
