@@ -114,7 +114,7 @@ def test_what_cannot_be_is_one_sentence(card, options, sentence):
 
 @needs_portaudio
 def test_private_names_that_are_used_exist():
-    for name in ("_StreamBase", "_ffi", "_libname", "_initialize", "_terminate"):
+    for name in ("_StreamBase", "_ffi", "_libname", "_initialize", "_terminate", "_exit_handler"):
         assert hasattr(sounddevice, name), name
     assert sounddevice._ffi.cast("PaStreamCallback*", 0) is not None
 
@@ -152,10 +152,10 @@ def test_a_device_that_is_lost_three_times_comes_back_three_times(tmp_path):
         running = server()
         from conftest import SMALL, make_preset, prepared, two_parts
         from rtsep.hosts.lanes import CAPACITY, Lanes, outputs_of_mix
-        from rtsep.hosts.live import _Device
+        from rtsep.hosts.watch import WatchedDevice
         from rtsep.hosts.portaudio import PortAudio, Wanted
         said = []
-        device = _Device(lambda again: PortAudio(Wanted("pulse", "pulse", 2, 2, 44100, 256), again), said.append)
+        device = WatchedDevice(lambda again: PortAudio(Wanted("pulse", "pulse", 2, 2, 44100, 256), again), said.append)
         separator = prepared(make_preset(), two_parts(), SMALL, 2, max_block=CAPACITY)
         lanes = Lanes(separator, 44100, outputs_of_mix(2, 2))
         device.opened.start(lanes)

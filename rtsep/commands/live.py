@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     job = LiveJob(tuple(arguments.midi), arguments.preset, arguments.by, parse_pitch(arguments.split),
                   _channels(arguments.channels), given_params(arguments), tuple(arguments.route), arguments.midi_offset_ms,
-                  arguments.record, arguments.overwrite, arguments.seconds)
+                  arguments.record, arguments.overwrite, arguments.seconds, None, arguments.measure_latency)
     open_device = _jack(arguments) if arguments.jack else _portaudio(arguments)
     with _face(arguments) as face:
         report = live(job, open_device, face)

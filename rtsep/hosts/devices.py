@@ -110,4 +110,5 @@ def device_error(error: Exception, source: Device | None, target: Device | None,
         UNAVAILABLE: f"{names} is busy: another program uses it; close that program, or choose another device",
         DEVICE: f"{names} is gone; plug it in, and see rtsep devices",
     }
-    return RtsepError(sentences.get(code, f"{names} could not be opened: {str(error).strip() or type(error).__name__}"))
+    told = error.args[0] if error.args else type(error).__name__
+    return RtsepError(sentences.get(code, f"{names} could not be opened: {told}"))

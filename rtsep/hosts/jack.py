@@ -121,6 +121,10 @@ class JackClient:
             self._heart = (beat, now)
         return "the JACK server stands still" if now - self._heart[1] > STALLED_S else ""
 
+    def measure_latency_ms(self) -> float:
+        """JACK has its own program for that."""
+        raise RtsepError("--measure-latency does not go with --jack: jack_iodelay measures there")
+
     def latency_ms(self) -> float | None:
         """Two periods: what JACK itself adds; its ports tell no more through JACK-Client."""
         return None if self._gone.is_set() else 2000 * int(self._client.blocksize) / self.sample_rate

@@ -25,13 +25,13 @@ from rtsep.hosts.player import Player
 from rtsep.hosts.recorder import Recorder
 from rtsep.hosts.snapshot import Opened, Scene, snapshot
 from rtsep.hosts.status import Status
+from rtsep.hosts.watch import WatchedDevice
 from rtsep.library import find_preset
 from rtsep.params import Value
 from rtsep.preset import Preset, load_preset
 from rtsep.routing import Routing, by_channels, by_port, by_split, everything, only_channels
 
 TICK_S = 0.05
-FIRST_RETRY_S, LONGEST_RETRY_S = 0.1, 1.0
 
 
 class Face(Protocol):
@@ -61,6 +61,7 @@ class LiveJob:
     overwrite: bool = False
     seconds: float | None = None  # how long to play; None: until told to stop
     controls: Path | None = None
+    measure_latency: bool = False
 
 
 def route_live(job: LiveJob, preset: Preset, gated: bool) -> Routing:
@@ -124,56 +125,6 @@ def _separator(job: LiveJob, opened: Opened, gated: bool) -> Separator:
     return separator
 
 
-class _Device:
-    """The device that plays, lost and found again."""
-
-    def __init__(self, open_device: Callable[[bool], Opened], say: Callable[[str], None]) -> None:
-        self.state = "playing"
-        self.stem_names: tuple[str, ...] = ()
-        self.opened = open_device(False)
-        self._open, self._say = open_device, say
-        self._retry_at, self._delay_s = 0.0, FIRST_RETRY_S
-        self._closed = True  # every stream so far, or a new look at the devices would hang as that stream does
-
-    def watch(self, lanes: Lanes) -> None:
-        """Notice that the device is gone; open it again, with more patience each time."""
-        if self.state == "playing":
-            reason = self.opened.trouble()
-            if not reason:
-                return
-            self.state = f"lost {self.opened.name} ({reason}): trying to open it again"
-            self._say(self.state)
-            self._closed = self.opened.close() and self._closed
-            self._retry_at, self._delay_s = time.monotonic() + FIRST_RETRY_S, FIRST_RETRY_S
-        if time.monotonic() >= self._retry_at:
-            self._delay_s = min(1.5 * self._delay_s, LONGEST_RETRY_S)
-            self._try(lanes)
-            self._retry_at = time.monotonic() + self._delay_s
-
-    def _try(self, lanes: Lanes) -> None:
-        before = self.opened
-        try:
-            found = self._open(self._closed)
-        except RtsepError:
-            return
-        if (found.sample_rate, found.inputs, found.outputs) != (before.sample_rate, before.inputs, before.outputs):
-            self._closed = found.close() and self._closed
-            self.state = (f"{found.name} came back with {found.sample_rate:g} Hz, {found.inputs} inputs and {found.outputs} "
-                          "outputs: set it as it was, or start again")
-            return
-        self.opened = found
-        try:
-            found.sources(self.stem_names)
-            lanes.new_thread()
-            found.start(lanes)
-        except RtsepError as error:
-            self.state = str(error)
-            self._closed = found.close() and self._closed
-            return
-        self.state = "playing"
-        self._say(f"{found.name} is back")
-
-
 def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dict[str, Any]:
     """Play until the face, a signal or `job.seconds` ends it; gives what was counted and recorded.
 
@@ -183,13 +134,14 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
     said: list[str] = []
     with ExitStack() as stack:
         stop = stack.enter_context(stop_signals())
-        device = _Device(open_device, said.append)
+        device = WatchedDevice(open_device, said.append)
         stack.callback(lambda: device.opened.close())
         ports = _ports(job, said, lambda *a: player.receive(*a), lambda part: player.midi_lost(part))
         separator = _separator(job, device.opened, ports is not None or device.opened.has_midi)
         opened = device.opened
         sources = opened.sources(separator.stem_names) or route_outputs(
             job.routes, separator.stem_names, max(opened.inputs, 1), opened.outputs)
+        measured_ms = opened.measure_latency_ms() if job.measure_latency else None
         device.stem_names = separator.stem_names
         lanes = Lanes(separator, opened.sample_rate, sources, len(job.midi))
         lanes.delay_notes(job.midi_offset_ms)
@@ -208,7 +160,7 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
             said.append(opened.warning)
         if ports is not None:
             stack.enter_context(ports)
-        scene = Scene(player, device, ports, recorder, time.monotonic())
+        scene = Scene(player, device, ports, recorder, time.monotonic(), measured_ms)
         _loop(job, scene, device, said, stop, face)
         report = _report(scene)
     return report
@@ -228,7 +180,7 @@ def _ports(
 
 
 def _loop(
-    job: LiveJob, scene: Scene, device: _Device, said: list[str], stop: threading.Event, face: Face
+    job: LiveJob, scene: Scene, device: WatchedDevice, said: list[str], stop: threading.Event, face: Face
 ) -> None:
     player, ends = scene.player, time.monotonic() + (job.seconds or 0)
     while not stop.wait(TICK_S):

@@ -1,11 +1,12 @@
 """PortAudio as a backend: a stream whose native callback is ours, so that no sample waits for the interpreter.
 
-The private names of sounddevice (`_StreamBase`, `_ffi`, `_libname`, `_initialize`, `_terminate`) are used in this file alone;
-`_StreamBase` takes a C callback and is meant for libraries.
+The private names of sounddevice (`_StreamBase`, `_ffi`, `_libname`, `_initialize`, `_terminate`, `_exit_handler`) are used
+in this file alone; `_StreamBase` takes a C callback and is meant for libraries.
 """
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import sys
 import threading
@@ -25,6 +26,7 @@ from rtsep.hosts.devices import (
     quiet_libraries,
 )
 from rtsep.hosts.lanes import Lanes
+from rtsep.hosts.roundtrip import measure_ms
 from rtsep.kernels import load
 
 STALLED_S = 1.0  # no block for so long: the device is dead whatever it says
@@ -119,6 +121,13 @@ class PortAudio:
         if library.PaAlsa_EnableRealtimeScheduling(ctypes.c_void_p(pointer), 1) != 0:
             self.warning = "no real-time scheduling: dropouts are likelier (see ulimit -r and the group `audio`)"
 
+    def measure_latency_ms(self) -> float:
+        """From output 1 through a cable to input 1, before `start`. RtsepError if nothing is heard."""
+        try:
+            return measure_ms(self._module, (self._source.number, self._target.number), self.sample_rate, self._block)
+        except self._module.PortAudioError as error:
+            raise device_error(error, self._source, self._target, self.sample_rate) from error
+
     def trouble(self) -> str:
         """Why the stream is dead, or ""."""
         if self._stream is None or self._lanes is None:
@@ -147,6 +156,8 @@ class PortAudio:
         closing = threading.Thread(target=self._close, args=(stream,), daemon=True)
         closing.start()
         closing.join(CLOSING_S)
+        if closing.is_alive():  # PortAudio's own end would wait for this stream, and the program with it
+            atexit.unregister(self._module._exit_handler)
         return not closing.is_alive()
 
     def _close(self, stream: Any) -> None:

@@ -34,6 +34,10 @@ class Opened(Protocol):
         """Why it is dead, or ""."""
         ...
 
+    def measure_latency_ms(self) -> float:
+        """Through a cable, before `start`. RtsepError if that cannot be."""
+        ...
+
     def latency_ms(self) -> float | None:
         """Input and output of the device together; None = unknown."""
         ...

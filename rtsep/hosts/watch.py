@@ -1,0 +1,62 @@
+"""The device that plays: noticed when it is lost, opened again when it is back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from rtsep.errors import RtsepError
+from rtsep.hosts.lanes import Lanes
+from rtsep.hosts.snapshot import Opened
+
+FIRST_RETRY_S, LONGEST_RETRY_S = 0.1, 1.0
+
+
+class WatchedDevice:
+    """The device that plays, lost and found again."""
+
+    def __init__(self, open_device: Callable[[bool], Opened], say: Callable[[str], None]) -> None:
+        self.state = "playing"
+        self.stem_names: tuple[str, ...] = ()
+        self.opened = open_device(False)
+        self._open, self._say = open_device, say
+        self._retry_at, self._delay_s = 0.0, FIRST_RETRY_S
+        self._closed = True  # every stream so far, or a new look at the devices would hang as that stream does
+
+    def watch(self, lanes: Lanes) -> None:
+        """Notice that the device is gone; open it again, with more patience each time."""
+        if self.state == "playing":
+            reason = self.opened.trouble()
+            if not reason:
+                return
+            self.state = f"lost {self.opened.name} ({reason}): trying to open it again"
+            self._say(self.state)
+            self._closed = self.opened.close() and self._closed
+            self._retry_at, self._delay_s = time.monotonic() + FIRST_RETRY_S, FIRST_RETRY_S
+        if time.monotonic() >= self._retry_at:
+            self._delay_s = min(1.5 * self._delay_s, LONGEST_RETRY_S)
+            self._try(lanes)
+            self._retry_at = time.monotonic() + self._delay_s
+
+    def _try(self, lanes: Lanes) -> None:
+        before = self.opened
+        try:
+            found = self._open(self._closed)
+        except RtsepError:
+            return
+        if (found.sample_rate, found.inputs, found.outputs) != (before.sample_rate, before.inputs, before.outputs):
+            self._closed = found.close() and self._closed
+            self.state = (f"{found.name} came back with {found.sample_rate:g} Hz, {found.inputs} inputs and {found.outputs} "
+                          "outputs: set it as it was, or start again")
+            return
+        self.opened = found
+        try:
+            found.sources(self.stem_names)
+            lanes.new_thread()
+            found.start(lanes)
+        except RtsepError as error:
+            self.state = str(error)
+            self._closed = found.close() and self._closed
+            return
+        self.state = "playing"
+        self._say(f"{found.name} is back")

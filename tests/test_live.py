@@ -1,0 +1,311 @@
+"""The loop of live playing, the recorder and the list of devices, with a pretended device and pretended libraries."""
+
+import json
+import threading
+
+import mido
+import numpy as np
+import pytest
+import soundfile
+from conftest import band
+from test_lanes import call
+
+from rtsep.cli import main
+from rtsep.errors import RtsepError
+from rtsep.hosts.devices import device_error, feedback_risk, find_device, list_devices
+from rtsep.hosts.live import LiveJob, live
+from rtsep.hosts.portaudio import PortAudio, Wanted
+from rtsep.hosts.recorder import midi_bytes
+from rtsep.hosts.roundtrip import measure_ms
+from rtsep.hosts.watch import WatchedDevice
+from rtsep.notes import read_midi
+
+RATE = 44100
+
+
+class Card:
+    """A sound card that is asked for blocks by the test itself, and dies when told to."""
+
+    name, sample_rate, inputs, outputs, has_midi, warning = "Card (test)", float(RATE), 2, 2, True, ""
+
+    def __init__(self):
+        self.lanes, self.dead, self.closed = None, "", False
+
+    def sources(self, stems):
+        return None
+
+    def start(self, lanes):
+        self.lanes = lanes
+
+    def trouble(self):
+        return self.dead
+
+    def latency_ms(self):
+        return 5.0
+
+    def measure_latency_ms(self):
+        return 7.5
+
+    def close(self):
+        self.closed = True
+        return True
+
+
+class Face:
+    """Does one step of a test at every tick; ends when there are no more."""
+
+    def __init__(self, *steps):
+        self.steps, self.statuses = list(steps), []
+
+    def show(self, status):
+        self.statuses.append(status)
+
+    def act(self, player):
+        if not self.steps:
+            return False
+        self.steps.pop(0)(player)
+        return True
+
+
+def job(tmp_path, **options):
+    return LiveJob(**{"params": {"window_samples": 1024, "latency_samples": 256}, "controls": tmp_path / "controls.json",
+                      "by": "split", **options})
+
+
+def test_a_session_from_first_to_last_block(tmp_path, rng):
+    card, sound = Card(), band(rng, 30000, 2)
+
+    def step(number):
+        def play(player):
+            player.receive(0, 0, (0x90, 60 + number % 3, 90))
+            call(player.lanes, sound[:, 1000 * number : 1000 * number + 1000])
+            player.mute("low", number % 2 == 0)
+        return play
+
+    face = Face(*map(step, range(30)))
+    report = live(job(tmp_path, record=tmp_path / "take"), lambda rescan: card, face)
+    assert card.closed and report["counters"]["samples"] == 29000, "the first block warmed the thread up"
+    last = face.statuses[-1]
+    assert (last.device, last.latency_samples, last.device_latency_ms) == ("Card (test)", 256, 5.0)
+    assert [stem.name for stem in last.stems] == ["low", "high", "residual"] and last.held == (60, 61, 62)
+    assert max(last.input_db) > -30 and last.preset == "piano" and last.recording.startswith("take: ")
+
+    files = {name: soundfile.read(tmp_path / "take" / f"{name}.wav", always_2d=True)[0].T
+             for name in ("input", "low", "high", "residual")}
+    assert files["input"].shape == (2, 29000 - 256)
+    assert np.array_equal(files["input"], sound[:, 1000 : 30000 - 256])
+    assert np.abs(files["low"] + files["high"] + files["residual"] - files["input"]).max() < 1e-5
+    assert files["high"].any(), "what was muted is recorded all the same"
+    score = read_midi(tmp_path / "take" / "session.mid")
+    events = score.events(RATE)
+    assert events["sample"][events["status"] == 0x90].tolist() == [1000 * max(number - 1, 0) for number in range(30)]
+    report = json.loads((tmp_path / "take" / "report.json").read_text())
+    assert report["events"] == 30 and report["gaps"] == 0
+
+
+def test_gaps_of_a_recording_are_silence_and_counted(tmp_path, rng):
+    card, sound = Card(), band(rng, 8000, 2)
+
+    def flood(player):
+        call(player.lanes, sound[:, :64])
+        arrays = player.lanes._arrays
+        size = arrays["sound"].shape[1]
+        call(player.lanes, sound[:, :1000])
+        arrays["tap_headers"][0, 0] += size  # as if nobody had read for ten seconds
+        call(player.lanes, sound[:, 1000:3000])
+        arrays["tap_headers"][0, 0] -= size
+        call(player.lanes, sound[:, 3000:4000])
+
+    live(job(tmp_path, record=tmp_path / "take"), lambda rescan: card, Face(flood))
+    heard = soundfile.read(tmp_path / "take" / "input.wav", always_2d=True)[0].T
+    report = json.loads((tmp_path / "take" / "report.json").read_text())
+    assert report["gaps"] == 1 and heard.shape[1] == 4000 - 256
+    assert np.array_equal(heard[:, :1000], sound[:, :1000]) and not heard[:, 1000:3000].any()
+    assert np.array_equal(heard[:, 3000:], sound[:, 3000 : 4000 - 256])
+
+
+def test_a_full_disk_ends_the_recording_and_not_the_music(tmp_path, rng, monkeypatch):
+    from rtsep.files import StemWriter
+
+    def full(*_given):
+        raise RtsepError("the disk is full")
+
+    monkeypatch.setattr(StemWriter, "write", full)
+    card, told = Card(), threading.Event()
+
+    def step(player):
+        call(player.lanes, band(rng, 500, 2))
+        if "disk is full" in face.statuses[-1].recording:
+            told.set()
+
+    face = Face(*[step] * 20)
+    report = live(job(tmp_path, record=tmp_path / "take"), lambda rescan: card, face)
+    assert told.is_set() and report["counters"]["samples"] == 19 * 500
+    assert report["recorded"]["warnings"] == ["the disk is full"]
+
+
+@pytest.mark.parametrize("sample", [0, 1, 44099, 10_000_000, 400_000_000])
+def test_recorded_notes_are_exact_to_the_sample(tmp_path, sample):
+    path = tmp_path / "x.mid"
+    path.write_bytes(midi_bytes([(sample, 0, (0x90, 60, 1)), (sample + 1, 3, (0x80, 60, 0)), (sample + 2, 0, (0x80, 60, 0))],
+                                48000.0))
+    file = mido.MidiFile(path)
+    assert [track.name for track in file.tracks] == ["port 1", "port 4"]
+    times = [round(sum(m.time for m in track if not m.is_meta) * 0.5 / file.ticks_per_beat * 48000) for track in file.tracks]
+    assert times == [sample + 2, sample + 1]
+
+
+def test_a_lost_device_is_opened_again_by_the_loop(tmp_path, rng):
+    cards, tries = [], []
+
+    def open_device(rescan):
+        tries.append(rescan)
+        if len(tries) in (2, 3):
+            raise RtsepError("still gone")
+        cards.append(Card())
+        return cards[-1]
+
+    def die(player):
+        call(player.lanes, band(rng, 100, 2))
+        cards[-1].dead = "it stopped by itself"
+
+    def wait(player):
+        if cards[-1].dead:
+            face.steps.insert(0, wait)
+
+    def play(player):
+        assert not call(player.lanes, band(rng, 100, 2)).any(), "a new thread is warmed up first"
+
+    face = Face(die, wait, play, die, wait, play)
+    live(job(tmp_path), open_device, face)
+    states = [status.state for status in face.statuses]
+    assert states[0] == states[-1] == "playing" and any("it stopped by itself" in state for state in states)
+    assert len(cards) == 3 and all(card.closed for card in cards) and tries == [False, True, True, True, True]
+
+
+def test_a_device_that_comes_back_different_is_not_taken():
+    first, other = Card(), Card()
+    other.sample_rate = 48000.0
+    found = iter((first, other))
+    device = WatchedDevice(lambda rescan: next(found), lambda text: None)
+    first.dead = "gone"
+    device.watch(None)
+    device._retry_at = 0
+    device.watch(None)
+    assert "48000 Hz" in device.state and other.closed and device.opened is first
+
+
+def test_without_midi_every_template_is_open_and_it_is_said(tmp_path, monkeypatch, rng):
+    monkeypatch.setitem(__import__("sys").modules, "rtmidi", None)
+    card = Card()
+    card.has_midi = False
+    face = Face(lambda player: call(player.lanes, band(rng, 100, 2)), lambda player: None)
+    live(job(tmp_path, midi=("keys",)), lambda rescan: card, face)
+    assert "playing without notes" in face.statuses[-1].message
+
+
+def test_a_measured_latency_is_shown_as_such(tmp_path):
+    face = Face(lambda player: None, lambda player: None)
+    live(job(tmp_path, measure_latency=True), lambda rescan: Card(), face)
+    assert (face.statuses[-1].device_latency_ms, face.statuses[-1].device_latency_source) == (
+        7.5, "measured through the cable")
+
+
+@pytest.mark.parametrize("delay, factor", [(0, 1), (317, -0.1), (40000, 0.01)])
+def test_the_round_trip_is_found_in_noise(rng, delay, factor):
+    class Looped(Sounds):
+        def playrec(self, sent, **_options):
+            heard = 0.001 * rng.standard_normal((len(sent), 1))
+            heard[delay:, 0] += factor * sent[: len(sent) - delay, 0]
+            return heard.astype(np.float32)
+
+    assert measure_ms(Looped(), (0, 0), 48000, 64) == pytest.approx(1000 * delay / 48000)
+
+
+def test_a_cable_that_is_not_there_is_told(rng):
+    class Deaf(Sounds):
+        def playrec(self, sent, **_options):
+            return (0.001 * rng.standard_normal((len(sent), 1))).astype(np.float32)
+
+    with pytest.raises(RtsepError, match="by a cable"):
+        measure_ms(Deaf(), (0, 0), 48000, 64)
+
+
+# --- devices ----------------------------------------------------------------------------------------------------------
+
+
+class Sounds:
+    """Stands for the module sounddevice."""
+
+    PortAudioError = type("PortAudioError", (Exception,), {})
+
+    def __init__(self, *devices):
+        self._devices = devices
+        self.default = type("Default", (), {"device": [0, 1]})
+
+    def query_hostapis(self):
+        return [{"name": "ALSA"}, {"name": "JACK Audio Connection Kit"}]
+
+    def query_devices(self):
+        return [{"name": name, "hostapi": api, "max_input_channels": inputs, "max_output_channels": outputs,
+                 "default_samplerate": 48000.0, "default_low_input_latency": 0.01, "default_low_output_latency": 0.02}
+                for name, api, inputs, outputs in self._devices]
+
+
+SOUNDS = Sounds(("HDA Intel PCH: mic", 0, 2, 0), ("HDA Intel PCH: speaker", 0, 0, 2), ("Scarlett 2i2 USB", 0, 2, 2),
+                ("Scarlett 18i20 USB", 0, 18, 20), ("system", 1, 2, 2))
+
+
+@pytest.mark.parametrize("wanted, side, number", [
+    (None, "input", 0), (None, "output", 1), ("2", "input", 2), ("2i2", "input", 2), ("18i20", "output", 3),
+    ("Scarlett 2i2 USB (ALSA)", "output", 2), ("speaker", "output", 1),
+])
+def test_devices_by_number_name_or_part(wanted, side, number):
+    assert find_device(list_devices(SOUNDS), wanted, side, {"input": 0, "output": 1}[side]).number == number
+
+
+@pytest.mark.parametrize("wanted, side, told", [
+    ("scarlett", "input", "several input devices"), ("mic", "output", "no output device is called"),
+    ("9", "input", "there are 0:"), ("system", "input", "no input device"),
+])
+def test_devices_that_cannot_be_meant(wanted, side, told):
+    with pytest.raises(RtsepError, match=told):
+        find_device(list_devices(SOUNDS), wanted, side, 0)
+
+
+def test_no_device_at_all():
+    with pytest.raises(RtsepError, match="rtsep render"):
+        find_device([], None, "input", -1)
+
+
+@pytest.mark.parametrize("code, told", [
+    (-9997, "cannot run at 44100 Hz; its usual rate is 48000"), (-9998, "channels"), (-9985, "busy"), (-9996, "gone"),
+    (-9999, "could not be opened: odd"),
+])
+def test_what_a_device_refuses_is_a_sentence(code, told):
+    device = list_devices(SOUNDS)[2]
+    assert told in str(device_error(SOUNDS.PortAudioError("odd", code), device, device, 44100))
+
+
+def test_microphone_and_loudspeaker_of_one_computer_ask_for_consent(monkeypatch):
+    devices = list_devices(SOUNDS)
+    assert feedback_risk(devices[0], devices[1]) and not feedback_risk(devices[0], devices[2])
+    monkeypatch.setattr("rtsep.hosts.portaudio.import_sounddevice", lambda: SOUNDS)
+    with pytest.raises(RtsepError, match="--allow-feedback"):
+        PortAudio(Wanted())
+    backend = PortAudio(Wanted(allow_feedback=True))
+    assert (backend.inputs, backend.outputs, backend.sample_rate) == (2, 2, 48000)
+    with pytest.raises(RtsepError, match="--inputs 3: Scarlett 2i2"):
+        PortAudio(Wanted("2", "2", inputs=3))
+
+
+def test_devices_command_says_what_is_missing(monkeypatch, capsys):
+    monkeypatch.setitem(__import__("sys").modules, "sounddevice", None)
+    monkeypatch.setitem(__import__("sys").modules, "rtmidi", None)
+    assert main(["devices"]) == 0
+    assert "libportaudio2" in capsys.readouterr().out
+    assert main(["devices", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["devices"] == [] and len(found["problems"]) == 2
+    assert main(["live"]) == 2
+    assert "libportaudio2" in capsys.readouterr().err
