@@ -175,3 +175,13 @@ def rng() -> np.random.Generator:
 def preset() -> Preset:
     """Six pitches of two rows."""
     return make_preset()
+
+
+@pytest.fixture
+def counted():
+    """Numba's allocation counter, switched on."""
+    from numba.core.runtime import _nrt_python, rtsys
+
+    _nrt_python.memsys_enable_stats()
+    yield rtsys.get_allocation_stats
+    _nrt_python.memsys_disable_stats()

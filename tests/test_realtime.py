@@ -12,7 +12,6 @@ import pytest
 from conftest import ON, PITCHES, SMALL, band, make_preset, midi, one_stem, play, prepared, random_midi, two_parts
 from numba.core import event
 from numba.core.ccallback import CFunc
-from numba.core.runtime import _nrt_python, rtsys
 
 from rtsep import engine
 from rtsep.kernels import block as kernel
@@ -39,14 +38,6 @@ def call_record(separator, sound, events):
 
 
 # --- memory -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def counted():
-    """Numba's allocation counter, switched on."""
-    _nrt_python.memsys_enable_stats()
-    yield rtsys.get_allocation_stats
-    _nrt_python.memsys_disable_stats()
 
 
 @numba.njit

@@ -1,9 +1,11 @@
-"""Makes every table and plot of docs/: quality (tools/evaluate.py) and cost (rtsep bench), one after the other.
+"""Makes every table and plot of docs/: cost (rtsep bench), live callbacks (tools/evaluate_live.py, where jackd is there) and
+quality (tools/evaluate.py), one after the other.
 
-    python tools/benchmarks.py        about ten minutes on two cores; close other programs first
+    python tools/benchmarks.py        about fifteen minutes on two cores; close other programs first
 """
 
 import argparse
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +26,8 @@ def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     measure_cost(COST)
     print(f"{COST.relative_to(ROOT)}: what a hop and a block cost here", flush=True)
+    if shutil.which("jackd"):
+        subprocess.run([sys.executable, str(ROOT / "tools" / "evaluate_live.py")], check=True)
     subprocess.run([sys.executable, str(ROOT / "tools" / "evaluate.py")], check=True)
 
 
