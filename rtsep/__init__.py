@@ -10,7 +10,7 @@
 | design, engine | preset + routing + parameters -> Plan; `Separator`: blocks and events -> stems |
 | kernels/ | the compiled numerics, behind one entry |
 | training/ | isolated notes -> templates |
-| hosts/ | who calls the engine: render, demo, bench |
+| hosts/ | who calls the engine: render, demo, bench; live: devices, MIDI ports, screen, recorder |
 | measure, picture, report | SDR and oracle masks; what a person sees of a run |
 """
 

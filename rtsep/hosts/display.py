@@ -70,7 +70,8 @@ def losses_text(status: Status) -> str:
 
 def _stem_row(stem: StemStatus, chosen: bool, width: int) -> tuple[RenderableType, ...]:
     gain = "off" if stem.gain_db <= -120 else f"{stem.gain_db:+.1f} dB"
-    buttons = Text.assemble(("S", "bold yellow" if stem.soloed else "dim"), " ", ("M", "bold red" if stem.muted else "dim"))
+    buttons = Text.assemble(("S", "bold yellow") if stem.soloed else ("·", "dim"), " ",
+                            ("M", "bold red") if stem.muted else ("·", "dim"))
     return ("›" if chosen else " ", Text(stem.name, style="bold" if chosen else ""), meter(stem.peak_db, width), gain, buttons)
 
 
