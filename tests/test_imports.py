@@ -136,6 +136,17 @@ def test_the_rule_allows(room, code):
     assert not list(breaches(room, imports_of(ast.parse(code))))
 
 
+def test_kernels_that_are_not_always_there_come_through_load():
+    """Imported directly, their compiled code would be kept beside the source, where an edit can leave it stale."""
+    code = "import sys, rtsep.kernels; print(*[name for name in sys.modules if name.startswith('rtsep.kernels')])"
+    always = set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+    for path in MODULES:
+        if room_of(path) != "kernels":
+            named = {name for name in imports_of(parsed(path)) if name.startswith("rtsep.kernels.")}
+            modules = {".".join(name.split(".")[:3]) for name in named} - {"rtsep.kernels.load"}
+            assert modules <= always, path
+
+
 # --- style ------------------------------------------------------------------------------------------------------------
 
 
