@@ -61,16 +61,19 @@ def progress_bar() -> Iterator[Any]:
         yield advance
 
 
-def load_engine() -> None:
-    """Import the engine; the first time on a computer it is compiled, which takes a while and is said."""
+def load_engine(*callbacks: str) -> None:
+    """Import the engine, and `callbacks` (module.function of a kernel); what is compiled for the first time is said."""
     from rtsep.cache import cache_folder, is_compiled
 
-    if is_compiled(cache_folder()):
+    folder = cache_folder()
+    if all(is_compiled(folder, function) for function in ("block.entry", *callbacks)):
         return
     print("rtsep: compiling the engine for this computer, once; this takes 10 to 60 s ...", file=sys.stderr, flush=True)
     started = time.perf_counter()
-    import rtsep.kernels  # noqa: F401
+    import rtsep.kernels
 
+    for callback in callbacks:
+        rtsep.kernels.load(callback.partition(".")[0])
     print(f"rtsep: compiled in {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
 
 

@@ -76,7 +76,7 @@ def _check(arguments: argparse.Namespace) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Play until q, Ctrl-C, or --seconds are over; say what was recorded."""
     _check(arguments)
-    load_engine()
+    load_engine("callbacks.portaudio_callback")
     from rtsep.hosts.live import LiveJob, live
     from rtsep.routing import parse_pitch
 
