@@ -2,7 +2,7 @@
 
 Flow: `block` (the one entry) -> `gate`, `stft`, `activations`, `masks`, `mix`; `memory` is what they work on. Live:
 `callbacks` (what a device calls) -> `live` -> `ring`, `arrivals` (notes), the entry, `taps` (recording), all on `shared`.
-What not every command needs is imported by `load`.
+Training: `factorise`. What not every command needs is imported by `load`.
 """
 
 from importlib import import_module

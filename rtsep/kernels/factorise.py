@@ -1,0 +1,131 @@
+"""Factorising V ~ H W offline: what of the updates is no matrix product. Arrays [frame, bin], [frame, row] or [row, bin].
+
+All arrays of a call are C-contiguous and of one type, float32 or float64, and so are the scalars; sums are float64.
+Any thread. No errors. `gain` scales V, `added` is put on top of denominators, `floor` is the least that they may be.
+"""
+
+import numpy as np
+from numba import njit
+
+from rtsep.kernels.native import OPTIONS
+
+
+@njit(**OPTIONS)
+def multiply(F, numerator, denominator, added, floor, tiny, out):
+    """out = F * numerator / max(denominator + added, floor); what is below `tiny` becomes 0, and 0 stays 0."""
+    zero = F.dtype.type(0)
+    for i in range(F.shape[0]):
+        f, n, d, o = F[i], numerator[i], denominator[i], out[i]
+        for k in range(f.shape[0]):
+            x = f[k] * n[k] / max(d[k] + added, floor)
+            o[k] = x if x >= tiny else zero
+
+
+@njit(**OPTIONS)
+def multiply_root(F, numerator, denominator, added, floor, tiny, out):
+    """As `multiply`, with the square root of the fraction: the exponent that makes beta = 0 descend."""
+    zero = F.dtype.type(0)
+    for i in range(F.shape[0]):
+        f, n, d, o = F[i], numerator[i], denominator[i], out[i]
+        for k in range(f.shape[0]):
+            x = f[k] * np.sqrt(n[k] / max(d[k] + added, floor))
+            o[k] = x if x >= tiny else zero
+
+
+@njit(**OPTIONS)
+def descend(F, numerator, denominator, step, free, out):
+    """out = max(F - step * (denominator - numerator), 0) where `free` (bool) says so, else 0."""
+    zero = F.dtype.type(0)
+    for i in range(F.shape[0]):
+        f, n, d, m, o = F[i], numerator[i], denominator[i], free[i], out[i]
+        for k in range(f.shape[0]):
+            x = f[k] - step * (d[k] - n[k])
+            o[k] = x if m[k] and x > zero else zero
+
+
+@njit(**OPTIONS)
+def kl_ratio(V, gain, added, floor, model):
+    """model = gain * V / max(model + added, floor); gives the sum of what was divided by."""
+    total = 0.0
+    for i in range(V.shape[0]):
+        v, m = V[i], model[i]
+        row = V.dtype.type(0)
+        for k in range(v.shape[0]):
+            x = max(m[k] + added, floor)
+            row += x
+            m[k] = gain * v[k] / x
+        total += row
+    return total
+
+
+@njit(**OPTIONS)
+def is_ratios(V, gain, quiet, added, floor, model, ratio, weighted):
+    """With v = max(gain * V, quiet), m = max(model + added, floor): model = 1 / m, ratio = v / m, weighted = v / m^2.
+
+    Gives the sum of v / m.
+    """
+    one, total = V.dtype.type(1), 0.0
+    for i in range(V.shape[0]):
+        v, m, r, w = V[i], model[i], ratio[i], weighted[i]
+        row = V.dtype.type(0)
+        for k in range(v.shape[0]):
+            inverse = one / max(m[k] + added, floor)
+            x = max(gain * v[k], quiet) * inverse
+            row += x
+            m[k], r[k], w[k] = inverse, x, x * inverse
+        total += row
+    return total
+
+
+@njit(**OPTIONS)
+def product_sum(A, B):
+    """Sum of A * B."""
+    total = 0.0
+    for i in range(A.shape[0]):
+        a, b = A[i], B[i]
+        row = A.dtype.type(0)
+        for k in range(a.shape[0]):
+            row += a[k] * b[k]
+        total += row
+    return total
+
+
+@njit(**OPTIONS)
+def energy(V, gain):
+    """Sum of (gain * V)^2."""
+    total = 0.0
+    for i in range(V.shape[0]):
+        v = V[i]
+        row = V.dtype.type(0)
+        for k in range(v.shape[0]):
+            x = gain * v[k]
+            row += x * x
+        total += row
+    return total
+
+
+@njit(**OPTIONS)
+def weighted_sum(V, gain, weights):
+    """Sum of gain * V * weights."""
+    total = 0.0
+    for i in range(V.shape[0]):
+        v, w = V[i], weights[i]
+        row = V.dtype.type(0)
+        for k in range(v.shape[0]):
+            row += gain * v[k] * w[k]
+        total += row
+    return total
+
+
+@njit(**OPTIONS)
+def squared_error(V, gain, model):
+    """Sum of (gain * V - model)^2."""
+    total = 0.0
+    for i in range(V.shape[0]):
+        v, m = V[i], model[i]
+        row = V.dtype.type(0)
+        for k in range(v.shape[0]):
+            x = gain * v[k] - m[k]
+            row += x * x
+        total += row
+    return total

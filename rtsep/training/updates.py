@@ -1,0 +1,212 @@
+"""What one pass over V gathers for an update: the two parts of each divergence's gradient, block by block of frames.
+
+With V [frame, bin] ~ H [frame, row] @ W [row, bin], a gradient is `denominator - numerator`; multiplicative updates multiply
+by their fraction, gradient descent subtracts their difference. Nothing here is larger than a block of V, H or W.
+Lee & Seung (NIPS 2000) for Euclid and KL; Févotte & Idier (Neural Computation 23(9), 2011), section 4, for Itakura-Saito.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from rtsep.kernels import load
+
+kernels = load("factorise")
+Floats = npt.NDArray[Any]  # float32 or float64, one of them throughout a run
+Gathered = tuple[Floats, Floats, float]  # numerator, denominator, loss
+BLOCK_VALUES = 2**19  # of V, that are worked on at a time
+LEAST = {np.dtype(np.float32): (1e-25, 1e-30), np.dtype(np.float64): (1e-100, 1e-200)}  # denominators; entries of W and H
+LEAST_MODEL = {"kl": 1e-7, "is": 1e-12}  # divergences are infinite where it is zero. V's largest value is about 1
+IS_QUIET = 1e-7  # V's least value for Itakura-Saito
+EXACT_SHARE = {np.dtype(np.float32): 0.1, np.dtype(np.float64): 1e-7}  # below it a difference of sums tells no loss
+
+
+class Frames(Protocol):
+    """V [frame, bin] as far as it is needed here: an array, a memmap, or anything that computes frames when asked."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(frames, bins)."""
+
+    @property
+    def dtype(self) -> Any:
+        """float32 or float64."""
+
+    def __getitem__(self, frames: slice, /) -> Floats:
+        """V[begin:end]."""
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """V in blocks, and the scalars of a run, all of V's type: see `rtsep.kernels.factorise`."""
+
+    V: Frames
+    dtype: np.dtype[Any]
+    gain: Any
+    added: Any
+    floor: Any
+    tiny: Any
+
+    def blocks(self) -> Iterator[tuple[slice, Floats]]:
+        """Some frames at a time, C-contiguous, of the run's type."""
+        frames, bins = self.V.shape
+        size = min(frames, max(16, BLOCK_VALUES // bins))
+        for begin in range(0, frames, size):
+            part = slice(begin, min(begin + size, frames))
+            yield part, np.ascontiguousarray(self.V[part], self.dtype)
+
+    def scratch(self) -> Floats:
+        """Room for one block."""
+        frames, bins = self.V.shape
+        return np.empty((min(frames, max(16, BLOCK_VALUES // bins)), bins), self.dtype)
+
+
+class Terms(Protocol):
+    """One divergence. Losses are sums over the block, 0 unless `measured`."""
+
+    def begin(self, W: Floats) -> None:
+        """Prepare a pass with these templates."""
+
+    def for_activations(self, V: Floats, H: Floats, W: Floats, measured: bool) -> Gathered:
+        """Numerator and denominator [frame, row] of a block's H, and its loss."""
+
+    def add_for_templates(self, V: Floats, H: Floats, W: Floats, measured: bool) -> float:
+        """Gather a block's part of W's numerator and denominator; its loss."""
+
+    def finish(self, W: Floats) -> tuple[Floats, Floats]:
+        """W's numerator and denominator [row, bin] after the last block."""
+
+    def loss(self, V: Floats, H: Floats, W: Floats) -> float:
+        """The loss of a block, without shortcuts."""
+
+
+class Euclid:
+    """Sum of (V - H W)^2. `gram` [row, row] is W W' after `begin`, H' H after `finish`: no product as large as V is made."""
+
+    def __init__(self, scaled: Scaled) -> None:
+        self._scaled, self._model = scaled, scaled.scratch()
+        self.gram = self._numerator = self._activity = np.zeros((0, 0), scaled.dtype)
+
+    def begin(self, W: Floats) -> None:
+        """Prepare a pass with these templates."""
+        self.gram = W @ W.T
+        self._numerator, self._activity = np.zeros_like(W), np.zeros_like(self.gram)
+
+    def for_activations(self, V: Floats, H: Floats, W: Floats, measured: bool) -> Gathered:
+        """V W' and H (W W'); the loss as sum of V^2 - 2 H V W' + H H W W' while that is exact enough."""
+        numerator, denominator, loss = V @ W.T, H @ self.gram, 0.0
+        numerator *= self._scaled.gain
+        if measured:
+            energy = kernels.energy(V, self._scaled.gain)
+            loss = energy + kernels.product_sum(H, denominator) - 2 * kernels.product_sum(H, numerator)
+            if not loss > EXACT_SHARE[V.dtype] * energy:
+                loss = self.loss(V, H, W)
+        return numerator, denominator, loss
+
+    def add_for_templates(self, V: Floats, H: Floats, W: Floats, measured: bool) -> float:
+        """H' V and H' H."""
+        self._numerator += H.T @ V
+        self._activity += H.T @ H
+        return self.loss(V, H, W) if measured else 0.0
+
+    def finish(self, W: Floats) -> tuple[Floats, Floats]:
+        """H' V and (H' H) W."""
+        self.gram = self._activity
+        return self._numerator * self._scaled.gain, self.gram @ W
+
+    def loss(self, V: Floats, H: Floats, W: Floats) -> float:
+        """Sum of (V - H W)^2."""
+        model = np.matmul(H, W, out=self._model[: len(V)])
+        return float(kernels.squared_error(V, self._scaled.gain, model))
+
+
+class KullbackLeibler:
+    """Sum of V log(V / H W) - V + H W. Denominators are sums of rows and columns."""
+
+    def __init__(self, scaled: Scaled) -> None:
+        self._scaled, self._model, self._logs = scaled, scaled.scratch(), scaled.scratch()
+        self._numerator = self._sums = self._activity = np.zeros((0, 0), scaled.dtype)
+
+    def begin(self, W: Floats) -> None:
+        """Prepare a pass with these templates."""
+        self._sums = W.sum(axis=1)
+        self._numerator, self._activity = np.zeros_like(W), np.zeros_like(self._sums)
+
+    def for_activations(self, V: Floats, H: Floats, W: Floats, measured: bool) -> Gathered:
+        """(V / H W) W' and the sums of W's rows."""
+        ratio, loss = self._ratio(V, H, W, measured)
+        return ratio @ W.T, np.tile(self._sums, (len(H), 1)), loss
+
+    def add_for_templates(self, V: Floats, H: Floats, W: Floats, measured: bool) -> float:
+        """H' (V / H W) and the sums of H's columns."""
+        ratio, loss = self._ratio(V, H, W, measured)
+        self._numerator += H.T @ ratio
+        self._activity += H.sum(axis=0)
+        return loss
+
+    def finish(self, W: Floats) -> tuple[Floats, Floats]:
+        """The gathered sums."""
+        return self._numerator, np.repeat(self._activity[:, None], W.shape[1], axis=1)
+
+    def loss(self, V: Floats, H: Floats, W: Floats) -> float:
+        """Sum of V log(V / H W) - V + H W."""
+        return self._ratio(V, H, W, True)[1]
+
+    def _ratio(self, V: Floats, H: Floats, W: Floats, measured: bool) -> tuple[Floats, float]:
+        limits, loss = self._scaled, 0.0
+        ratio = np.matmul(H, W, out=self._model[: len(V)])
+        total = kernels.kl_ratio(V, limits.gain, limits.added, limits.floor, ratio)
+        if measured:
+            logs = np.log(np.maximum(ratio, limits.tiny, out=self._logs[: len(V)]), out=self._logs[: len(V)])
+            loss = total - limits.gain * float(V.sum(dtype=np.float64)) + kernels.weighted_sum(V, limits.gain, logs)
+        return ratio, float(loss)
+
+
+class ItakuraSaito:
+    """Sum of V / H W - log(V / H W) - 1, where V is at least IS_QUIET of its largest value."""
+
+    def __init__(self, scaled: Scaled) -> None:
+        self._scaled, self._room = scaled, (scaled.scratch(), scaled.scratch(), scaled.scratch())
+        self._numerator = self._denominator = np.zeros((0, 0), scaled.dtype)
+
+    def begin(self, W: Floats) -> None:
+        """Prepare a pass with these templates."""
+        self._numerator, self._denominator = np.zeros_like(W), np.zeros_like(W)
+
+    def for_activations(self, V: Floats, H: Floats, W: Floats, measured: bool) -> Gathered:
+        """(V / (H W)^2) W' and (1 / H W) W'."""
+        inverse, weighted, loss = self._ratios(V, H, W, measured)
+        return weighted @ W.T, inverse @ W.T, loss
+
+    def add_for_templates(self, V: Floats, H: Floats, W: Floats, measured: bool) -> float:
+        """H' (V / (H W)^2) and H' (1 / H W)."""
+        inverse, weighted, loss = self._ratios(V, H, W, measured)
+        self._numerator += H.T @ weighted
+        self._denominator += H.T @ inverse
+        return loss
+
+    def finish(self, W: Floats) -> tuple[Floats, Floats]:
+        """The gathered sums."""
+        return self._numerator, self._denominator
+
+    def loss(self, V: Floats, H: Floats, W: Floats) -> float:
+        """Sum of V / H W - log(V / H W) - 1."""
+        return self._ratios(V, H, W, True)[2]
+
+    def _ratios(self, V: Floats, H: Floats, W: Floats, measured: bool) -> tuple[Floats, Floats, float]:
+        limits, loss = self._scaled, 0.0
+        inverse, ratio, weighted = (room[: len(V)] for room in self._room)
+        np.matmul(H, W, out=inverse)
+        quiet = limits.dtype.type(IS_QUIET)
+        total = kernels.is_ratios(V, limits.gain, quiet, limits.added, limits.floor, inverse, ratio, weighted)
+        if measured:
+            loss = total - float(np.log(ratio, out=ratio).sum(dtype=np.float64)) - ratio.size
+        return inverse, weighted, float(loss)
+
+
+TERMS: dict[str, Callable[[Scaled], Terms]] = {"euclid": Euclid, "kl": KullbackLeibler, "is": ItakuraSaito}
