@@ -154,7 +154,8 @@ def test_where_the_system_tells_little(report, capsys, monkeypatch):
 
 
 def test_progress(run):
-    assert [what for what, done, total in run[1] if done == total] == ["hops", "blocks", "activations"]
+    ended = dict.fromkeys(what for what, done, total in run[1] if done == total)  # on a busy computer more than once
+    assert list(ended) == ["hops", "blocks", "activations"]
 
 
 @pytest.mark.parametrize("options", [

@@ -246,6 +246,5 @@ def _loudest(V: Frames) -> float:
 
 def _power_below(values: Any) -> Any:
     """The power of two in (value / 2, value]; 1 where the value is 0 or hardly more."""
-    values = np.asarray(values)
-    exponent = np.frexp(np.where(values > FAINTEST, values, 1))[1] - 1
+    exponent = np.frexp(np.where(np.asarray(values) > FAINTEST, values, 1))[1] - 1
     return np.ldexp(np.ones_like(values), exponent)
