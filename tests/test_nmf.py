@@ -75,3 +75,24 @@ def test_bad_input_is_refused(rng):
             factorise(*bad)
     with pytest.raises(RtsepError, match="allowed are"):
         factorise(V, W, H, divergence="l1")
+
+
+@pytest.mark.parametrize("update", [("H", "W"), ("W", "H")])
+@pytest.mark.parametrize("reads", range(6, 24))
+def test_interrupting_in_the_middle_of_an_update_loses_nothing(rng, update, reads, monkeypatch):
+    """Ctrl-C may come between two blocks of frames: what is given back is still what the last loss was measured of."""
+    monkeypatch.setattr("rtsep.training.updates.BLOCK_VALUES", 0)  # blocks as short as they get
+    V, W, H = problem(rng)
+
+    class Interrupted:
+        shape, dtype, left = V.shape, V.dtype, reads
+
+        def __getitem__(self, frames):
+            self.left -= 1
+            if self.left < 0:
+                raise KeyboardInterrupt
+            return V[frames]
+
+    got = factorise(Interrupted(), W, H, divergence="euclid", update=update, tolerance=0, normalise=None)
+    assert got.reason == "interrupted"
+    np.testing.assert_allclose(((V - got.H @ got.W) ** 2).sum(), got.losses[-1], rtol=1e-9)

@@ -33,17 +33,6 @@ def multiply_root(F, numerator, denominator, added, floor, tiny, out):
 
 
 @njit(**OPTIONS)
-def descend(F, numerator, denominator, step, free, out):
-    """out = max(F - step * (denominator - numerator), 0) where `free` (bool) says so, else 0."""
-    zero = F.dtype.type(0)
-    for i in range(F.shape[0]):
-        f, n, d, m, o = F[i], numerator[i], denominator[i], free[i], out[i]
-        for k in range(f.shape[0]):
-            x = f[k] - step * (d[k] - n[k])
-            o[k] = x if m[k] and x > zero else zero
-
-
-@njit(**OPTIONS)
 def kl_ratio(V, gain, added, floor, model):
     """model = gain * V / max(model + added, floor); gives the sum of what was divided by."""
     total = 0.0
@@ -100,19 +89,6 @@ def energy(V, gain):
         for k in range(v.shape[0]):
             x = gain * v[k]
             row += x * x
-        total += row
-    return total
-
-
-@njit(**OPTIONS)
-def weighted_sum(V, gain, weights):
-    """Sum of gain * V * weights."""
-    total = 0.0
-    for i in range(V.shape[0]):
-        v, w = V[i], weights[i]
-        row = V.dtype.type(0)
-        for k in range(v.shape[0]):
-            row += gain * v[k] * w[k]
         total += row
     return total
 

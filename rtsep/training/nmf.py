@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from rtsep.errors import RtsepError
 from rtsep.kernels import load
-from rtsep.training.updates import LEAST, LEAST_MODEL, TERMS, Floats, Frames, Scaled, Terms
+from rtsep.training.updates import LEAST, LEAST_MODEL, TERMS, Floats, Frames, Scaled, Terms, parts
 
 kernels = load("factorise")
 Progress = Callable[[int, float], None]
@@ -43,32 +43,6 @@ class Factors:
         return max(len(self.losses) - 1, 0)
 
 
-class Step(Protocol):
-    """How an update uses a gradient's two parts: fill `out` from a factor, its numerator and denominator."""
-
-    def activations(self, part: slice, H: Floats, numerator: Floats, denominator: Floats, out: Floats) -> None:
-        """New activations of the frames `part`."""
-
-    def templates(self, W: Floats, numerator: Floats, denominator: Floats, out: Floats) -> None:
-        """New templates."""
-
-
-class Multiply:
-    """Multiplicative updates; Itakura-Saito takes the root of the fraction, without which it need not descend."""
-
-    def __init__(self, scaled: Scaled, divergence: str) -> None:
-        self._limits = scaled.added, scaled.floor, scaled.tiny
-        self._kernel = kernels.multiply_root if divergence == "is" else kernels.multiply
-
-    def activations(self, part: slice, H: Floats, numerator: Floats, denominator: Floats, out: Floats) -> None:
-        """H * numerator / denominator."""
-        self._kernel(H, numerator, denominator, *self._limits, out)
-
-    def templates(self, W: Floats, numerator: Floats, denominator: Floats, out: Floats) -> None:
-        """W * numerator / denominator."""
-        self._kernel(W, numerator, denominator, *self._limits, out)
-
-
 def factorise(
     V: Frames, W: npt.ArrayLike, H: npt.ArrayLike, *, divergence: str = "kl", update: Sequence[str] = ("H", "W"),
     max_iter: int = 100, tolerance: float = 1e-4, epsilon: float | None = None, floor: float | None = None,
@@ -89,7 +63,7 @@ def factorise(
     | normalise | at the end rows of W get "sum" or "max" 1 and H their scale (H @ W stays); None, or one factor fixed: never |
     | progress | called as (update, loss); may raise KeyboardInterrupt, and the best so far is returned |
 
-    Memory: W and its two sums, H twice, some blocks of at most 2^19 values; nothing grows with frames x rows x bins.
+    Memory: W and its two sums, H three times, some blocks of at most 2^19 values; nothing grows with frames x rows x bins.
     RtsepError: shapes that do not fit, negative or non-finite values, unknown names.
     Lee & Seung, "Algorithms for non-negative matrix factorization", NIPS 2000; Müller, "Fundamentals of Music Processing",
     section 8.3 (constraints by zeros).
@@ -101,7 +75,8 @@ def factorise(
     problem = Problem(V, W, H, epsilon, floor, LEAST_MODEL.get(divergence))
     terms = TERMS[divergence](problem.scaled)
     power = {"euclid": 2, "kl": 1, "is": 0}[divergence]
-    found = problem.solve(terms, Multiply(problem.scaled, divergence), update, max_iter, tolerance, progress, power)
+    multiply = kernels.multiply_root if divergence == "is" else kernels.multiply  # without the root it need not descend
+    found = problem.solve(terms, multiply, update, max_iter, tolerance, progress, power)
     return found if normalise is None or len(set(update)) < 2 else normalised(found, normalise)
 
 
@@ -140,13 +115,13 @@ class Problem:
         self.H = self.given[1] * self.balance * kind(self.gain)
 
     def solve(
-        self, terms: Terms, step: Step, update: Sequence[str], max_iter: int, tolerance: float, progress: Progress | None,
-        power: int,
+        self, terms: Terms, multiply: Any, update: Sequence[str], max_iter: int, tolerance: float,
+        progress: Progress | None, power: int,
     ) -> Factors:  # fmt: skip
-        """Update until a reason to stop; `power`: how the divergence grows with V."""
+        """Update by the kernel `multiply` until a reason to stop; `power`: how the divergence grows with V."""
         if not update or len(set(update)) < len(update) or not set(update) <= {"H", "W"}:
             raise RtsepError(f"update {tuple(update)}: allowed are ('H', 'W'), ('W', 'H'), ('H',) and ('W',)")
-        run = _Run(self.scaled, terms, step, self.W, self.H)
+        run = _Run(self.scaled, terms, multiply, self.W, self.H)
         losses, reason = list[float](), ""
         best = run.W, run.H
         try:
@@ -177,11 +152,11 @@ class Problem:
 class _Run:
     """The factors on their way. A step is prepared beside them and then accepted: what was measured is never lost."""
 
-    def __init__(self, scaled: Scaled, terms: Terms, step: Step, W: Floats, H: Floats) -> None:
+    def __init__(self, scaled: Scaled, terms: Terms, multiply: Any, W: Floats, H: Floats) -> None:
         self.W, self.H = W, H
-        self._scaled, self._terms, self._step = scaled, terms, step
+        self._scaled, self._terms, self._multiply = scaled, terms, multiply
+        self._limits = scaled.added, scaled.floor, scaled.tiny
         self._next = W, H
-        self._spare = np.empty_like(H)
 
     def measure(self) -> float:
         """The loss."""
@@ -193,27 +168,25 @@ class _Run:
         return self._prepare_h(measured) if name == "H" else self._prepare_w(measured)
 
     def _prepare_h(self, measured: bool) -> float:
-        total = 0.0
+        total, new = 0.0, np.empty_like(self.H)
         for part, V in self._scaled.blocks():
             H = self.H[part]
             numerator, denominator, loss = self._terms.for_activations(V, H, self.W, measured)
-            self._step.activations(part, H, numerator, denominator, self._spare[part])
+            self._multiply(H, numerator, denominator, *self._limits, new[part])
             total += loss
-        self._next = self.W, self._spare
+        self._next = self.W, new
         return total
 
     def _prepare_w(self, measured: bool) -> float:
         total = sum(self._terms.add_for_templates(V, self.H[part], self.W, measured)
                     for part, V in self._scaled.blocks())
-        W = np.empty_like(self.W)
-        self._step.templates(self.W, *self._terms.finish(self.W), W)
-        self._next = W, self.H
+        new = np.empty_like(self.W)
+        self._multiply(self.W, *self._terms.finish(self.W), *self._limits, new)
+        self._next = new, self.H
         return total
 
     def accept(self) -> None:
         """Take what was prepared."""
-        if self._next[1] is not self.H:
-            self._spare = self.H
         self.W, self.H = self._next
 
 
@@ -234,9 +207,8 @@ def _checked(name: str, values: npt.ArrayLike, dtype: np.dtype[Any]) -> Floats:
 def _loudest(V: Frames) -> float:
     """The largest value of V. RtsepError if one is negative or not finite."""
     loudest = 0.0
-    size = max(16, 2**19 // max(V.shape[1], 1))
-    for begin in range(0, V.shape[0], size):
-        block = np.asarray(V[begin : begin + size])
+    for part in parts(V):
+        block = np.asarray(V[part])
         least, most = float(block.min(initial=0)), float(block.max(initial=0))
         if not (least >= 0 and most < np.inf):
             raise RtsepError("V: give a matrix of finite numbers that are 0 or more")

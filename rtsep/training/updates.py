@@ -41,6 +41,13 @@ class Frames(Protocol):
         """V[begin:end]."""
 
 
+def parts(V: Frames) -> Iterator[slice]:
+    """Some frames at a time, as many as make about BLOCK_VALUES."""
+    frames, bins = V.shape
+    size = max(16, BLOCK_VALUES // max(bins, 1))
+    return (slice(begin, min(begin + size, frames)) for begin in range(0, frames, size))
+
+
 @dataclass(frozen=True)
 class Scaled:
     """V in blocks, and the scalars of a run, all of V's type: see `rtsep.kernels.factorise`."""
@@ -54,16 +61,12 @@ class Scaled:
 
     def blocks(self) -> Iterator[tuple[slice, Floats]]:
         """Some frames at a time, C-contiguous, of the run's type."""
-        frames, bins = self.V.shape
-        size = min(frames, max(16, BLOCK_VALUES // bins))
-        for begin in range(0, frames, size):
-            part = slice(begin, min(begin + size, frames))
+        for part in parts(self.V):
             yield part, np.ascontiguousarray(self.V[part], self.dtype)
 
     def scratch(self) -> Floats:
         """Room for one block."""
-        frames, bins = self.V.shape
-        return np.empty((min(frames, max(16, BLOCK_VALUES // bins)), bins), self.dtype)
+        return np.empty((next(parts(self.V)).stop, self.V.shape[1]), self.dtype)
 
 
 class Terms(Protocol):
@@ -163,7 +166,7 @@ class KullbackLeibler:
         total = kernels.kl_ratio(V, limits.gain, limits.added, limits.floor, ratio)
         if measured:
             logs = np.log(np.maximum(ratio, limits.tiny, out=self._logs[: len(V)]), out=self._logs[: len(V)])
-            loss = total - limits.gain * float(V.sum(dtype=np.float64)) + kernels.weighted_sum(V, limits.gain, logs)
+            loss = total - limits.gain * float(V.sum(dtype=np.float64)) + limits.gain * kernels.product_sum(V, logs)
         return ratio, float(loss)
 
 
