@@ -152,7 +152,7 @@ class Separator:
 
     @property
     def params(self) -> Mapping[str, Value]:
-        """The parameters that were given."""
+        """The parameters that were given; the others have the preset's or their own defaults."""
         return self._params
 
     @property
@@ -184,7 +184,8 @@ class Separator:
         """
         now, frames = self.prepared, block.shape[1]
         if block.shape[0] != now.input.shape[0] or frames > now.input.shape[1]:
-            raise ValueError(f"block {block.shape}: expected at most {now.input.shape} channels and samples")
+            raise ValueError(f"block {block.shape}: expected {now.input.shape[0]} channels and at most "
+                             f"{now.input.shape[1]} samples")
         events = self._no_events if events is None else np.ascontiguousarray(events, EVENT)
         if len(events):
             at = events["sample"]

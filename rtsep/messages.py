@@ -78,6 +78,11 @@ class Keyboard:
         """The pitches that sound now."""
         return tuple(self._sounding)
 
+    @property
+    def pressed(self) -> tuple[tuple[int, int], ...]:
+        """(pitch, velocity) of the keys that are down."""
+        return tuple((pitch, velocity) for pitch, (_onset_s, velocity) in list(self._sounding.items()) if self._down[pitch])
+
     def play(self, at_s: float, message: Message) -> None:
         """One message at the time `at_s` (seconds), which is not before the last one's."""
         status, data1, data2 = message

@@ -11,15 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from rtsep.hosts.devices import quiet_libraries
+from rtsep.errors import RtsepError
+from rtsep.hosts.jack import import_jack
 
 MISSING = "" if shutil.which("jackd") and shutil.which("jack_lsp") else "jackd is not installed (apt install jackd2)"
-if not MISSING:
-    try:
-        with quiet_libraries():
-            import jack  # noqa: F401
-    except (ImportError, OSError) as error:
-        MISSING = f"JACK-Client cannot be imported ({error}): pip install JACK-Client"
+try:
+    import_jack()
+except RtsepError as error:
+    MISSING = str(error)
 needs_jack = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 
 

@@ -5,7 +5,7 @@ import threading
 
 import numpy as np
 import pytest
-from conftest import SMALL, band, make_preset, midi, play, prepared, random_midi, two_parts
+from conftest import SMALL, band, in_blocks, make_preset, midi, play, prepared, random_midi, two_parts
 from numba import njit
 
 from rtsep.hosts.lanes import CAPACITY, MIX, SILENCE, Lanes, outputs_of_mix, ring, shared
@@ -34,15 +34,6 @@ def warmed(separator, sources, rate=RATE):
     return lanes
 
 
-def sizes_of(total, sizes):
-    """(begin, end) of blocks of these sizes, repeated."""
-    begin = i = 0
-    while begin < total:
-        end = min(begin + sizes[i % len(sizes)], total)
-        yield begin, end
-        begin, i = end, i + 1
-
-
 def stem_sources(separator):
     """Every stem's channels on outputs of their own, behind the mix."""
     plan = separator.prepared.plan
@@ -62,7 +53,7 @@ def test_output_equals_the_engine_bit_for_bit(preset, separator, rng, sizes):
     sound = band(rng, 12000, 2)
     stems, mix = play(prepared(preset, two_parts(), SMALL, 2), sound)
     lanes = warmed(separator, stem_sources(separator))
-    played = np.concatenate([call(lanes, sound[:, a:b]) for a, b in sizes_of(12000, sizes)], axis=1)
+    played = np.concatenate([call(lanes, sound[:, a:b]) for a, b in in_blocks(12000, sizes)], axis=1)
     assert np.array_equal(played[:2], mix)
     assert np.array_equal(played[2:], stems.reshape(-1, 12000))
     assert lanes.counters()["samples"] == 12000
@@ -72,7 +63,7 @@ def test_output_equals_the_engine_bit_for_bit(preset, separator, rng, sizes):
 def test_notes_play_at_the_first_sample_of_the_next_block(preset, separator, rng, sizes):
     sound, notes = band(rng, 12000, 2), random_midi(rng, 60, 12000)
     lanes, played, events = warmed(separator, stem_sources(separator)), [], []
-    for begin, end in sizes_of(12000, sizes):
+    for begin, end in in_blocks(12000, sizes):
         for note in notes[(notes["sample"] >= begin) & (notes["sample"] < end)]:
             message = (int(note["status"]), int(note["data1"]), int(note["data2"]))
             assert lanes.send(0, int(note["part"]), message)
@@ -141,7 +132,7 @@ def test_no_input_and_no_output_side(separator, rng):
 def test_bad_samples_reach_neither_output_nor_meters(separator, rng):
     lanes, sound = warmed(separator, stem_sources(separator)), band(rng, 4096, 2)
     sound[0, 100:200], sound[1, 300], sound[1, 301] = np.nan, np.inf, -np.inf
-    played = np.concatenate([call(lanes, sound[:, a:b]) for a, b in sizes_of(4096, (64,))], axis=1)
+    played = np.concatenate([call(lanes, sound[:, a:b]) for a, b in in_blocks(4096, (64,))], axis=1)
     assert np.isfinite(played).all() and separator.counters.bad_samples == 102
     assert np.isfinite(lanes.meters().inputs).all() or max(lanes.meters().inputs) == np.inf
 
@@ -220,7 +211,7 @@ def test_another_latency_fades_out_and_in(preset):
     assert not separator.exchange(params={"latency_samples": 128})
     later = prepared(preset, two_parts(), {**SMALL, "latency_samples": 128}, 1, max_block=CAPACITY)
     lanes.play(later.prepared, fade=True)
-    after = np.concatenate([call(lanes, sine[:, a + 4000 : b + 4000]) for a, b in sizes_of(16000, (64,))], axis=1)
+    after = np.concatenate([call(lanes, sine[:, a + 4000 : b + 4000]) for a, b in in_blocks(16000, (64,))], axis=1)
     whole = np.concatenate([before, after], axis=1)
     assert lanes.arrived and (whole[0, 4800:5000] == 0).any(), "silent in between"
     assert np.abs(np.diff(whole[0, 700:])).max() < 1.5 * 2 * np.pi * 200 / RATE
@@ -276,7 +267,7 @@ def test_recording_gives_back_input_stems_and_events(preset, separator, rng):
     call(lanes, sound[:, :100])
     lanes.record_start(0.1)
     played, pieces, events = [], [], []
-    for number, (begin, end) in enumerate(sizes_of(9000, (100, 1000))):
+    for number, (begin, end) in enumerate(in_blocks(9000, (100, 1000))):
         if number in (2, 5):
             lanes.send(0, 1, notes.pop(0))
         played.append(call(lanes, sound[:, begin:end]))
@@ -284,7 +275,7 @@ def test_recording_gives_back_input_stems_and_events(preset, separator, rng):
         assert lanes.read_record() is None
         pieces.append(piece)
         events += lanes.read_events().tolist()
-    assert [start for start, _ in pieces] == [begin for begin, _ in sizes_of(9000, (100, 1000))]
+    assert [start for start, _ in pieces] == [begin for begin, _ in in_blocks(9000, (100, 1000))]
     planes = np.concatenate([block for _, block in pieces], axis=1)
     assert np.array_equal(planes[:2], sound) and np.array_equal(planes[2:], np.concatenate(played, axis=1)[2:])
     assert [event[:5] for event in events] == [(1100, 1, 0x90, 60, 90), (2300, 1, 0x80, 60, 0)]

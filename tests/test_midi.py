@@ -179,7 +179,7 @@ def test_no_midi_system_and_no_rtmidi(monkeypatch):
 KEYBOARD = """
     import sys, threading, time
     import rtmidi
-    from rtsep.hosts.devices import quiet_libraries
+    from rtsep.hosts.driver import quiet_libraries
     from rtsep.hosts.midi import MidiPorts
     def keyboard():
         with quiet_libraries():

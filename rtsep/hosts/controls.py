@@ -9,13 +9,14 @@ from typing import Protocol
 
 from platformdirs import user_config_path
 
+from rtsep.engine import SILENT_DB
 from rtsep.errors import RtsepError
 from rtsep.messages import CONTROLLERS, Message
 from rtsep.params import Value, param_of
 from rtsep.results import atomic_write
 
 PEDALS = CONTROLLERS | {67}  # these belong to the notes
-LOWEST_DB, HIGHEST_DB, SILENCE_DB = -60.0, 6.0, -120.0
+LOWEST_DB, HIGHEST_DB = -60.0, 6.0
 UNITY = 0.75  # where a fader stands at 0 dB
 
 
@@ -48,7 +49,7 @@ def controls_path() -> Path:
 def fader_db(position: float) -> float:
     """The gain of a fader from 0 (silence) by 0.75 (0 dB) to 1 (+6 dB), even in dB on both sides."""
     if position <= 0:
-        return SILENCE_DB
+        return SILENT_DB
     if position <= UNITY:
         return LOWEST_DB * (1 - position / UNITY)
     return HIGHEST_DB * (position - UNITY) / (1 - UNITY)
@@ -124,19 +125,12 @@ class Controls:
             player.mute(of, on)
         elif what == "solo":
             player.solo(of, on)
-        elif what == "panic":
-            self._press(on, player.panic)
-        elif what == "preset":
-            self._press(on, lambda: player.use_preset(of))
+        elif what in ("panic", "preset"):
+            if on:  # a button counts when it goes down
+                player.panic() if what == "panic" else player.use_preset(of)
         else:
             param = param_of(target)
-            low, high = (0.0, 1.0) if param.kind == "switch" else (param.low, param.high)
-            player.set(target, on if param.kind == "switch" else low + position * (high - low))
-
-    @staticmethod
-    def _press(on: bool, act: object) -> None:
-        if on:
-            act()  # type: ignore[operator]
+            player.set(target, on if param.kind == "switch" else param.low + position * (param.high - param.low))
 
     def told(self, stems: Collection[str]) -> list[str]:
         """What is bound to what, for people."""

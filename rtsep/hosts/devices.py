@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
-import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rtsep.errors import RtsepError
+from rtsep.hosts.driver import import_library
 
 AVOIDED = "JACK Audio Connection Kit"  # of PortAudio: it hangs when the server dies; --jack speaks to JACK itself
 BUILT_IN = re.compile(r"built.?in|internal|macbook|imac|hda intel|pch|realtek|conexant|cirrus logic|sof-|laptop", re.I)
-RATE, CHANNELS, UNAVAILABLE, DEVICE, HOST = -9997, -9998, -9985, -9996, -9999  # portaudio.h: PaErrorCode
+RATE, CHANNELS, UNAVAILABLE, DEVICE = -9997, -9998, -9985, -9996  # portaudio.h: PaErrorCode
 
 
 @dataclass(frozen=True)
@@ -36,30 +34,10 @@ class Device:
         return f"{self.name} ({self.api})"
 
 
-@contextmanager
-def quiet_libraries() -> Iterator[None]:
-    """ALSA, JACK and PortAudio write to file descriptor 2 whatever they meet; what they mean reaches the user as errors."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
-
-
 def import_sounddevice() -> Any:
     """The module; RtsepError that says what to install where PortAudio is missing."""
-    try:
-        with quiet_libraries():
-            import sounddevice
-    except (OSError, ImportError) as error:
-        raise RtsepError(f"live sound needs PortAudio, which is missing here ({error}); on Debian and Ubuntu: "
-                         "sudo apt install libportaudio2. rtsep render works without it") from error
-    return sounddevice
+    return import_library("sounddevice", "live sound needs PortAudio, which is missing here ({}); on Debian and Ubuntu: "
+                          "sudo apt install libportaudio2. rtsep render works without it")
 
 
 def list_devices(sounddevice: Any) -> list[Device]:

@@ -17,6 +17,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from rtsep.engine import SILENT_DB
 from rtsep.hosts.keys import HELP, Keys, Panel
 from rtsep.hosts.player import Player
 from rtsep.hosts.status import Status, StemStatus
@@ -69,7 +70,7 @@ def losses_text(status: Status) -> str:
 
 
 def _stem_row(stem: StemStatus, chosen: bool, width: int) -> tuple[RenderableType, ...]:
-    gain = "off" if stem.gain_db <= -120 else f"{stem.gain_db:+.1f} dB"
+    gain = "off" if stem.gain_db <= SILENT_DB else f"{stem.gain_db:+.1f} dB"
     buttons = Text.assemble(("S", "bold yellow") if stem.soloed else ("·", "dim"), " ",
                             ("M", "bold red") if stem.muted else ("·", "dim"))
     return ("›" if chosen else " ", Text(stem.name, style="bold" if chosen else ""), meter(stem.peak_db, width), gain, buttons)
@@ -81,7 +82,7 @@ def screen(status: Status, selected: int, width: int) -> RenderableType:
     levels = Table(box=None, show_header=False, pad_edge=False)
     for name, peaks in (("in", status.input_db), ("out", status.output_db)):
         for number, peak in enumerate(peaks[:8], 1):
-            levels.add_row(" ", f"{name} {number}", meter(peak, bar), f"{peak:.0f} dB" if peak > -120 else "", "")
+            levels.add_row(" ", f"{name} {number}", meter(peak, bar), f"{peak:.0f} dB" if peak > SILENT_DB else "", "")
     for number, stem in enumerate(status.stems):
         levels.add_row(*_stem_row(stem, number == selected, bar))
     played = "bypass: the input as it is" if status.bypass else f"{100 * status.wet:.0f} % separated"
@@ -105,7 +106,7 @@ def _note_names(held: tuple[int, ...]) -> str:
 
 def status_line(status: Status) -> str:
     """The status in one line of plain letters."""
-    loudest = max(status.input_db, default=-120.0)
+    loudest = max(status.input_db, default=SILENT_DB)
     stems = " ".join(f"{stem.name} {stem.peak_db:.0f}" for stem in status.stems)
     told = "; ".join(text for text in ("" if status.state == "playing" else status.state, status.hint) if text)
     line = (f"{status.seconds:.0f} s: in {loudest:.0f} dB, {stems}; notes {len(status.held)}; "

@@ -6,30 +6,23 @@ JACK-Client's private names (`_ffi`, `_lib`, `_ptr`, `_libname`) are used in thi
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import chain
 from typing import Any
 
 from rtsep.errors import RtsepError
-from rtsep.hosts.devices import quiet_libraries
+from rtsep.hosts.driver import Heartbeat, closed_in_time, import_library, quiet_libraries
 from rtsep.hosts.lanes import MIX, Lanes
 from rtsep.kernels import load
 
 STALLED_S = 2.0
-CLOSING_S = 2.0
 
 
 def import_jack() -> Any:
     """The module; RtsepError that says what to install where it is missing."""
-    try:
-        with quiet_libraries():
-            import jack
-    except (ImportError, OSError) as error:
-        raise RtsepError(f"--jack needs JACK-Client and JACK itself, and something of it is missing here ({error}): "
-                         "pip install 'rtsep[jack]', and on Debian and Ubuntu: sudo apt install jackd2") from error
-    return jack
+    return import_library("jack", "--jack needs JACK-Client and JACK itself, and something of it is missing here ({}): "
+                          "pip install 'rtsep[jack]', and on Debian and Ubuntu: sudo apt install jackd2")
 
 
 class JackClient:
@@ -51,7 +44,7 @@ class JackClient:
         self._names: list[str] = []
         self._gone = threading.Event()
         self._lanes: Lanes | None = None
-        self._heart = (0, 0.0)
+        self._heart: Heartbeat | None = None
 
     def _open(self) -> Any:
         try:
@@ -70,7 +63,7 @@ class JackClient:
     def start(self, lanes: Lanes) -> None:
         """Register ports and begin to play. RtsepError if the server refuses."""
         client, callback = self._client, self._callback()
-        self._lanes, self._heart = lanes, (lanes.heartbeat, time.monotonic())
+        self._lanes, self._heart = lanes, Heartbeat(lanes, STALLED_S, STALLED_S)
         try:
             midi = client.midi_inports.register("midi_in")
             sound_in = [client.inports.register(f"in_{c + 1}") for c in range(self.inputs)]
@@ -114,12 +107,9 @@ class JackClient:
         """Why nothing is played any more, or ""."""
         if self._gone.is_set():
             return "the JACK server has gone"
-        if self._lanes is None:
+        if self._heart is None:
             return "not open"
-        beat, now = self._lanes.heartbeat, time.monotonic()
-        if beat != self._heart[0]:
-            self._heart = (beat, now)
-        return "the JACK server stands still" if now - self._heart[1] > STALLED_S else ""
+        return "the JACK server stands still" if self._heart.stopped() else ""
 
     def measure_latency_ms(self) -> float:
         """JACK has its own program for that."""
@@ -131,10 +121,7 @@ class JackClient:
 
     def close(self) -> bool:
         """Leave the server; one that hangs is left alone after two seconds, and False given."""
-        closing = threading.Thread(target=self._close, daemon=True)
-        closing.start()
-        closing.join(CLOSING_S)
-        return not closing.is_alive()
+        return closed_in_time(self._close)
 
     def _close(self) -> None:
         with suppress(self._jack.JackError), quiet_libraries():

@@ -18,12 +18,13 @@ from typing import Any, Protocol
 from rtsep.engine import Separator
 from rtsep.errors import RtsepError
 from rtsep.hosts.controls import Controls
+from rtsep.hosts.driver import Opened
 from rtsep.hosts.lanes import CAPACITY, MIX, SILENCE, Lanes, outputs_of_mix
 from rtsep.hosts.midi import MidiPorts, NoMidiError
 from rtsep.hosts.notewatch import NoteWatch
 from rtsep.hosts.player import Player
 from rtsep.hosts.recorder import Recorder
-from rtsep.hosts.snapshot import Opened, Scene, snapshot
+from rtsep.hosts.snapshot import Scene, snapshot
 from rtsep.hosts.status import Status
 from rtsep.hosts.watch import WatchedDevice
 from rtsep.library import find_preset
@@ -161,7 +162,7 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         if ports is not None:
             stack.enter_context(ports)
         scene = Scene(player, device, ports, recorder, time.monotonic(), measured_ms)
-        _loop(job, scene, device, said, stop, face)
+        _loop(job, scene, said, stop, face)
         report = _report(scene)
     return report
 
@@ -179,10 +180,8 @@ def _ports(
         return None
 
 
-def _loop(
-    job: LiveJob, scene: Scene, device: WatchedDevice, said: list[str], stop: threading.Event, face: Face
-) -> None:
-    player, ends = scene.player, time.monotonic() + (job.seconds or 0)
+def _loop(job: LiveJob, scene: Scene, said: list[str], stop: threading.Event, face: Face) -> None:
+    player, device, ends = scene.player, scene.device, time.monotonic() + (job.seconds or 0)
     while not stop.wait(TICK_S):
         player.tick()
         was = device.state
@@ -200,7 +199,7 @@ def _report(scene: Scene) -> dict[str, Any]:
     recorder = scene.recorder
     return {
         "sample_rate": scene.player.lanes.sample_rate,
-        "counters": dict(snapshot(scene).counters),
+        "counters": scene.player.counters(),
         "recorded": None if recorder is None else recorder.stop(),
         "folder": None if recorder is None else str(recorder.folder),
     }

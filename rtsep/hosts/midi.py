@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rtsep.errors import RtsepError
-from rtsep.hosts.devices import quiet_libraries
+from rtsep.hosts.driver import import_library, quiet_libraries
 from rtsep.messages import Message, MidiParser
 
 POLL_S = 0.001
@@ -27,12 +27,7 @@ class NoMidiError(RtsepError):
 
 def import_rtmidi() -> Any:
     """The module; NoMidiError where it is missing."""
-    try:
-        with quiet_libraries():
-            import rtmidi
-    except ImportError as error:
-        raise NoMidiError(f"live MIDI needs python-rtmidi, missing here ({error}); pip install 'rtsep[midi]'") from error
-    return rtmidi
+    return import_library("rtmidi", "live MIDI needs python-rtmidi, missing here ({}); pip install 'rtsep[midi]'", NoMidiError)
 
 
 def plain_name(name: str) -> str:
@@ -56,8 +51,7 @@ def list_midi_ports(rtmidi: Any = None) -> list[str]:
     """The names of all ports that notes can come from. NoMidiError if there is no MIDI here."""
     found = _new_input(rtmidi or import_rtmidi())
     names = _names(found)
-    if names:  # deleting the object of a dead JACK server crashes; one that lists ports is alive
-        found.delete()
+    found.delete()
     return names
 
 

@@ -48,6 +48,10 @@ class NoteWatch:
         """The pitches that keys or pedals hold, ascending."""
         return tuple(sorted({pitch for keyboard in list(self._keyboards.values()) for pitch in keyboard.sounding}))
 
+    def pressed(self) -> list[tuple[int, int, int, int]]:
+        """(part, channel, pitch, velocity) of the keys that are down."""
+        return [(*place, *key) for place, keyboard in list(self._keyboards.items()) for key in keyboard.pressed]
+
     def hint(self, now_ns: int) -> str:
         """What the player might look at, or ""."""
         if self._elsewhere and self._channels is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import partial
 
 from rtsep.engine import SILENT_DB, Separator
@@ -17,11 +18,10 @@ from rtsep.hosts.controls import Controls
 from rtsep.hosts.lanes import CAPACITY, Lanes
 from rtsep.hosts.notewatch import NoteWatch
 from rtsep.library import find_preset
-from rtsep.messages import CONTROL, NOTE_OFF, NOTE_ON, NOTES_OFF, RESET, SOUND_OFF, Message, is_kept
+from rtsep.messages import CONTROL, NOTE_ON, NOTES_OFF, RESET, SOUND_OFF, Message, is_kept
 from rtsep.params import Value, param_of
 from rtsep.preset import load_preset
-
-CHANNELS = 16
+from rtsep.routing import CHANNELS
 
 
 class Player:
@@ -43,31 +43,20 @@ class Player:
         self._gains = {stem: float(separator.value(f"gain_db.{stem}")) for stem in self.stem_names}
         self._knobs: deque[Message] = deque(maxlen=1024)
         self._press_again = False
-        self._keys: dict[tuple[int, int, int], int] = {}  # part, channel, pitch of keys that are down: velocity
 
     # --- the MIDI thread ---
 
     def receive(self, part: int, time_ns: int, message: Message) -> None:
         """A message of `part` that came at `time_ns`: notes and pedals to the callback, at once; knobs to `tick`."""
         self.watch.receive(part, time_ns, message)
-        self._note_key(part, *message)
         if is_kept(message[0], message[1]):
             self.lanes.send(time_ns, part, message)
         elif message[0] & 0xF0 == CONTROL:
             self._knobs.append(message)
 
-    def _note_key(self, part: int, status: int, data1: int, data2: int) -> None:
-        kind, key = status & 0xF0, (part, status & 0x0F, data1)
-        if kind == NOTE_ON and data2:
-            self._keys[key] = data2
-        elif kind in (NOTE_ON, NOTE_OFF):
-            self._keys.pop(key, None)
-
     def midi_lost(self, part: int) -> None:
         """The port is gone: no key of it is down any more, no pedal."""
         self.watch.lost(part)
-        for key in [key for key in self._keys if key[0] == part]:
-            self._keys.pop(key, None)
         self._silence(part, NOTES_OFF)
 
     def _silence(self, part: int, how: int) -> None:
@@ -89,7 +78,7 @@ class Player:
                 self.attempt(partial(self.controls.apply, self, *found))
         if self._press_again and self.lanes.arrived:
             self._press_again = False
-            for (part, channel, pitch), velocity in list(self._keys.items()):
+            for part, channel, pitch, velocity in self.watch.pressed():
                 self.lanes.send(time.monotonic_ns(), part, (NOTE_ON | channel, pitch, velocity))
 
     def attempt(self, act: Callable[[], object]) -> None:
@@ -169,6 +158,10 @@ class Player:
         self.lanes.play(new.prepared, fade=True)
         self._press_again = True
         self.say(f"latency {new.latency} samples")
+
+    def counters(self) -> dict[str, int]:
+        """All that callback and engine counted."""
+        return {**self.lanes.counters(), **asdict(self.separator.counters)}
 
     def faders(self) -> Sequence[tuple[str, float, bool, bool]]:
         """Every stem with its gain in dB, whether it is muted, whether it is soloed."""

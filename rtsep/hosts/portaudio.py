@@ -10,7 +10,6 @@ import atexit
 import ctypes
 import sys
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,15 +22,14 @@ from rtsep.hosts.devices import (
     find_device,
     import_sounddevice,
     list_devices,
-    quiet_libraries,
 )
+from rtsep.hosts.driver import Heartbeat, closed_in_time, quiet_libraries
 from rtsep.hosts.lanes import Lanes
 from rtsep.hosts.roundtrip import measure_ms
 from rtsep.kernels import load
 
 STALLED_S = 1.0  # no block for so long: the device is dead whatever it says
 STARTING_S = 5.0  # but the first block may take its time
-CLOSING_S = 2.0
 WORST_LATENCY_S = 5.0  # what a driver reports beyond that is no latency
 
 
@@ -65,8 +63,7 @@ class PortAudio:
         self.warning = ""
         self._stream: Any = None
         self._finished = threading.Event()
-        self._heart = (0, time.monotonic())
-        self._lanes: Lanes | None = None
+        self._heart: Heartbeat | None = None
 
     def _rescan(self) -> None:
         """PortAudio's list of devices is a snapshot; a device that has come back is only in a new one."""
@@ -109,8 +106,7 @@ class PortAudio:
                 self._stream.start()
         except (self._module.PortAudioError, ValueError) as error:
             raise device_error(error, self._source, self._target, self.sample_rate) from error
-        self._lanes = lanes
-        self._heart = (lanes.heartbeat, time.monotonic() + STARTING_S - STALLED_S)
+        self._heart = Heartbeat(lanes, STALLED_S, STARTING_S)
 
     def _ask_for_real_time(self) -> None:
         """ALSA's callback thread is an ordinary one unless asked otherwise."""
@@ -130,16 +126,13 @@ class PortAudio:
 
     def trouble(self) -> str:
         """Why the stream is dead, or ""."""
-        if self._stream is None or self._lanes is None:
+        if self._stream is None or self._heart is None:
             return "not open"
         if self._finished.is_set():
             return "it stopped by itself"
         if not self._stream.active:
             return "it is no longer there"
-        beat, now = self._lanes.heartbeat, time.monotonic()
-        if beat != self._heart[0]:
-            self._heart = (beat, now)
-        return "it asks for no more sound" if now - self._heart[1] > STALLED_S else ""
+        return "it asks for no more sound" if self._heart.stopped() else ""
 
     def latency_ms(self) -> float | None:
         """Input and output latency as the driver reports them; None if that cannot be."""
@@ -153,12 +146,10 @@ class PortAudio:
         stream, self._stream = self._stream, None
         if stream is None:
             return True
-        closing = threading.Thread(target=self._close, args=(stream,), daemon=True)
-        closing.start()
-        closing.join(CLOSING_S)
-        if closing.is_alive():  # PortAudio's own end would wait for this stream, and the program with it
+        closed = closed_in_time(lambda: self._close(stream))
+        if not closed:  # PortAudio's own end would wait for this stream, and the program with it
             atexit.unregister(self._module._exit_handler)
-        return not closing.is_alive()
+        return closed
 
     def _close(self, stream: Any) -> None:
         with quiet_libraries():

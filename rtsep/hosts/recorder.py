@@ -10,7 +10,6 @@ import io
 import json
 import threading
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +43,8 @@ class Recorder:
         self._lanes, self.folder, self._latency = lanes, folder, latency
         self._rate = sample_rate
         self._names = ("input", *stem_names)
-        self._stack = ExitStack()
-        self._writer = self._stack.enter_context(StemWriter(
-            folder, self._names, round(sample_rate), lanes.channels, "wav", None, overwrite, (),
-            ("session.mid", "report.json"), round(LONGEST_S * sample_rate)))
+        self._writer = StemWriter(folder, self._names, round(sample_rate), lanes.channels, "wav", None, overwrite, (),
+                                  ("session.mid", "report.json"), round(LONGEST_S * sample_rate))
         self._input = np.zeros((lanes.channels, 0), np.float32)  # waits until its stems have come
         self._expected = 0  # sample at which the next piece should begin
         self.seconds = 0.0
@@ -123,7 +120,7 @@ class Recorder:
             "warnings": [self._trouble] if self._trouble else [],
             "stems": [{"name": name, "file": file} for name, file in zip(self._names, self._writer.files, strict=True)],
         }
-        with self._stack:
+        with self._writer:
             if self.seconds:
                 self._writer.add_file("session.mid", midi_bytes(self._events, self._rate))
                 self._writer.add_file("report.json", json.dumps(self._report, indent=2) + "\n")

@@ -4,58 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Protocol
+from dataclasses import dataclass
 
-from rtsep.hosts.lanes import Lanes, shared
+from rtsep.engine import SILENT_DB
+from rtsep.hosts.lanes import shared
 from rtsep.hosts.midi import MidiPorts
 from rtsep.hosts.player import Player
 from rtsep.hosts.recorder import Recorder
 from rtsep.hosts.status import Status, StemStatus
-
-SILENCE_DB = -120.0
-
-
-class Opened(Protocol):
-    """A device that was opened; every backend has one."""
-
-    name: str
-    sample_rate: float
-    inputs: int
-    outputs: int
-    warning: str  # "" or what the user should know
-    has_midi: bool  # whether notes come in through the device itself
-
-    def start(self, lanes: Lanes) -> None:
-        """Begin to call. RtsepError if the device refuses."""
-
-    def trouble(self) -> str:
-        """Why it is dead, or ""."""
-        ...
-
-    def measure_latency_ms(self) -> float:
-        """Through a cable, before `start`. RtsepError if that cannot be."""
-        ...
-
-    def latency_ms(self) -> float | None:
-        """Input and output of the device together; None = unknown."""
-        ...
-
-    def sources(self, stems: Sequence[str]) -> list[tuple[int, int]] | None:
-        """What its outputs play, (stem, channel) each, if it is the one to decide."""
-        ...
-
-    def close(self) -> bool:
-        """Stop, in two seconds at most; whether it did."""
-        ...
-
-
-class Device(Protocol):
-    """The device that plays now, and how it is."""
-
-    opened: Opened
-    state: str
+from rtsep.hosts.watch import WatchedDevice
 
 
 @dataclass
@@ -63,7 +20,7 @@ class Scene:
     """All that takes part."""
 
     player: Player
-    device: Device
+    device: WatchedDevice
     ports: MidiPorts | None
     recorder: Recorder | None
     started_s: float  # time.monotonic
@@ -72,7 +29,7 @@ class Scene:
 
 def decibels(peak: float) -> float:
     """dBFS of a magnitude; -120 is silence."""
-    return max(20 * math.log10(peak), SILENCE_DB) if 0 < peak < math.inf else SILENCE_DB
+    return max(20 * math.log10(peak), SILENT_DB) if 0 < peak < math.inf else SILENT_DB
 
 
 def _latency(scene: Scene) -> tuple[float | None, str]:
@@ -86,7 +43,7 @@ def snapshot(scene: Scene) -> Status:
     """The status now. The worst load is the one since the last snapshot. Thread: control."""
     player, opened = scene.player, scene.device.opened
     lanes, separator = player.lanes, player.separator
-    meters, counters = lanes.meters(), {**lanes.counters(), **asdict(separator.counters)}
+    meters, counters = lanes.meters(), player.counters()
     device_ms, source = _latency(scene)
     faders = zip(player.faders(), meters.stems, strict=True)
     return Status(

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 
 from rtsep.errors import RtsepError
+from rtsep.hosts.driver import Opened
 from rtsep.hosts.lanes import Lanes
-from rtsep.hosts.snapshot import Opened
 
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.1, 1.0
 

@@ -57,7 +57,7 @@ def warm_up(live, words):
 
 
 @njit(**OPTIONS)
-def choose_plan(live, words, control, meters):
+def choose_plan(words, control, meters):
     """Take over the plan that control wants: at once if it goes on with the same state, else when all is faded out."""
     wanted = load_acquire(control, WANTED)
     if wanted == words[PLAYING]:
@@ -70,13 +70,11 @@ def choose_plan(live, words, control, meters):
 
 
 @njit(**OPTIONS)
-def next_fade(live, words, control, fade):
+def next_fade(words, fade, step, leaving):
     """The output's level one sample later: towards 0 while another state is wanted, else towards 1."""
     if words[HOLD] > 0:
         words[HOLD] -= 1
         return np.float32(0)
-    leaving = control[FADING] != 0 and load_acquire(control, WANTED) != words[PLAYING]
-    step = np.float32(1.0 / (FADE_S * live.sample_rate))
     return max(fade - step, np.float32(0)) if leaving else min(fade + step, np.float32(1))
 
 
@@ -100,10 +98,11 @@ def write_outputs(live, words, control, meters, call, frames):
     output, sources = floats(live.output, (live.outputs, live.capacity)), integers(live.sources, (live.outputs, 2))
     levels = floats(live.levels, (live.stems,))
     rate = np.float32(carray(pointer(call.plan), 1, PLAN)[0].mixer_smoothing)
-    fade = np.float32(meters[FADE])
+    fade, step = np.float32(meters[FADE]), np.float32(1.0 / (FADE_S * live.sample_rate))
+    leaving = control[FADING] != 0 and load_acquire(control, WANTED) != words[PLAYING]
     for i in range(frames):
         smooth(levels, targets[GAINS:], rate)
-        fade = next_fade(live, words, control, fade)
+        fade = next_fade(words, fade, step, leaving)
         for o in range(live.outputs):
             stem, channel = sources[o, 0], sources[o, 1]
             x = np.float32(0)
@@ -163,8 +162,7 @@ def begin(live, frames):
         warm_up(live, words)
         return False
     take_messages(live, words, control, words[STARTED_NS])
-    choose_plan(live, words, control, floats(live.meters, (METERS,)))
-    return words[PLAYING] != 0
+    return load_acquire(control, WANTED) != 0
 
 
 @njit(**OPTIONS)
@@ -172,7 +170,7 @@ def advance(live, frames):
     """The samples input [channel, :frames] through the engine to output [output, :frames]; frames <= capacity."""
     words, control = integers(live.words, (WORDS,)), integers(live.control, (CONTROLS,))
     meters = floats(live.meters, (METERS,))
-    choose_plan(live, words, control, meters)
+    choose_plan(words, control, meters)
     call = carray(pointer(words[PLAYING]), 1, CALL)[0]
     block, given = floats(live.input, (live.channels, live.capacity)), floats(call.input, (live.channels, call.capacity))
     for c in range(live.channels):

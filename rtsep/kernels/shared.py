@@ -18,7 +18,7 @@ UNSENT, CONTROLS = 5, 8  # notes that did not fit into the ring, counted by who 
 PLAYING = 0  # address of the CALL that is played: whatever came before may go
 WARMED, POSITION, PENDING, HEARTBEAT, FRAMES, RECORDED, STARTED_NS, SEEN_EPOCH = range(1, 9)
 LATE, UNDERFLOWS, OVERFLOWS, DROPPED, CLIPPED, LOST_PIECES, LOST_EVENTS = range(9, 16)
-HOLD = 17  # samples until the fade-in: a new state has nothing to say before its latency is over
+HOLD = 16  # samples until the fade-in: a new state has nothing to say before its latency is over
 WORDS = 32
 
 LOAD, WORST_LOAD, FADE = range(3)  # meters [value]
