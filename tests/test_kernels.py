@@ -10,7 +10,7 @@ from conftest import SMALL, band, make_preset, one_stem, two_parts
 from rtsep.design import design
 from rtsep.kernels import memory
 from rtsep.kernels.activations import update_activations
-from rtsep.kernels.masks import soft_masks
+from rtsep.kernels.masks import soft_masks, stem_models
 from rtsep.kernels.mix import mix_block
 from rtsep.kernels.stft import analyse, synthesise, window_frame
 
@@ -162,8 +162,10 @@ def test_masks(rng, halves, stem_of):
     stem = np.array(stem_of + [7] * 3, np.int64)  # more than `count`: must not be looked at
     h = rng.random(count + 4).astype(FLOAT)
     M, scratch = np.full((stems, 528), np.nan, FLOAT), np.zeros(528, FLOAT)
-    soft_masks(W, rows[:count], stem, h, stems, 513, halves, M, scratch)
+    stem_models(W, rows[:count], stem, h, stems, 513, M)
     models = reference.stem_models(W[rows[:count], :513].astype(float), stem[:count], h[: count + 1], stems)
+    np.testing.assert_allclose(M[:, :513], models, atol=1e-6)
+    soft_masks(M, stems, 513, halves, scratch)
     np.testing.assert_allclose(M[:, :513], reference.masks(models, halves / 2), atol=2e-6)
 
 
@@ -176,7 +178,8 @@ def test_masks_sum_to_one_whatever_the_activations(rng, halves, h):
     W[:, 100:200] = 0
     M, scratch = np.zeros((3, 528), FLOAT), np.zeros(528, FLOAT)
     stem = np.array([0, 1], np.int64)
-    soft_masks(W, np.arange(2), stem, np.array(h, FLOAT), 3, 513, halves, M, scratch)
+    stem_models(W, np.arange(2), stem, np.array(h, FLOAT), 3, 513, M)
+    soft_masks(M, 3, 513, halves, scratch)
     assert M.min() >= 0
     np.testing.assert_allclose(M[:, :513].sum(axis=0), 1, atol=1e-6)
     np.testing.assert_allclose(M[2, 100:200], 1, atol=1e-6)

@@ -1,8 +1,8 @@
 """The one compiled entry: a block of input and its MIDI events through the whole chain.
 
 Per block: events and samples go in, finished samples come out, and at each hop boundary one frame is
-analysed -> gate -> activations -> masks -> synthesis. Frames lie at multiples of the hop counted from the first sample
-after reset, so blocks of any size give the same output.
+analysed -> gate -> activations -> models of the stems -> masks -> synthesis. Frames lie at multiples of the hop counted
+from the first sample after reset, so blocks of any size give the same output.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from numba import carray, cfunc, njit, types
 
 from rtsep.kernels.activations import update_activations
 from rtsep.kernels.gate import open_rows, receive
-from rtsep.kernels.masks import soft_masks
+from rtsep.kernels.masks import soft_masks, stem_models
 from rtsep.kernels.memory import BAD_SAMPLES, CALL, EVENT, FRAMES, plan_at, state_at
 from rtsep.kernels.mix import mix_block
 from rtsep.kernels.native import OPTIONS, floats, flush_to_zero, pointer, restore_denormals
@@ -73,12 +73,11 @@ def keep_activations(plan, state, count, total):
 
 
 @njit(**OPTIONS)
-def process_frame(plan, state, end):
-    """One frame, ending before sample `end`.
+def estimate_models(plan, state, end):
+    """Fill M [stem, bin] with the models of the stems, by the frame that ends before sample `end`.
 
-    Background rows belong between activations and masks; adaptation and learning follow the synthesis.
+    False, and the residual's model alone is not 0, if nothing is open or nothing is heard. Background rows belong here.
     """
-    state.counters[FRAMES] += 1
     count = open_rows(plan, state, end)
     state.position[OPEN] = count
     total = np.float32(0)
@@ -88,19 +87,32 @@ def process_frame(plan, state, end):
         for s in range(plan.stems):
             state.M[s, :] = np.float32(s == plan.stems - 1)
         keep_activations(plan, state, 0, total)
-        return
+        return False
     start_activations(state, count)
     rows = state.open_row[:count]
     update_activations(state.V, plan.W, rows, plan.bins, plan.iterations, state.h, state.gradient, state.Q)
-    soft_masks(
-        plan.W, rows, state.open_stem, state.h, plan.stems, plan.bins, plan.power_halves, state.M, state.Q
-    )
+    stem_models(plan.W, rows, state.open_stem, state.h, plan.stems, plan.bins, state.M)
+    keep_activations(plan, state, count, total)
+    return True
+
+
+@njit(**OPTIONS)
+def overlap_add(plan, state, end):
+    """Add the masked frame of every stem that has an open row to what will be heard."""
     stem = -1
-    for i in range(count):
+    for i in range(state.position[OPEN]):
         if state.open_stem[i] != stem:
             stem = state.open_stem[i]
             synthesise(plan, state, stem, end)
-    keep_activations(plan, state, count, total)
+
+
+@njit(**OPTIONS)
+def process_frame(plan, state, end):
+    """One frame, ending before sample `end`: models of the stems -> masks -> synthesis."""
+    state.counters[FRAMES] += 1
+    if estimate_models(plan, state, end):
+        soft_masks(state.M, plan.stems, plan.bins, plan.power_halves, state.Q)
+        overlap_add(plan, state, end)
 
 
 @njit(**OPTIONS)

@@ -37,17 +37,15 @@ def raise_models(M, stems, bins, halves, peak):
 
 
 @njit(**OPTIONS)
-def soft_masks(W, rows, stem_of, h, stems, bins, halves, M, scratch):
-    """Fill the masks M [stem, bin] from each stem's model h W; the residual (last stem) is the flat row h[count].
+def stem_models(W, rows, stem_of, h, stems, bins, M):
+    """Fill M [stem, bin] with each stem's model h W; the residual (last stem) is the flat row h[count].
 
-    M[s] = model[s]**p / sum over stems of model**p, p = halves / 2. Rows of one stem are neighbours in `rows`.
-    `scratch` [stride] is overwritten.
+    Rows of one stem are neighbours in `rows`. The residual's model is greater than 0 in every bin.
     """
     count = rows.shape[0]
-    flat = max(h[count], np.float32(1e-9)) / np.float32(bins)
-    for s in range(stems):
+    for s in range(stems - 1):
         M[s, :bins] = 0
-    M[stems - 1, :bins] = flat
+    M[stems - 1, :bins] = max(h[count], np.float32(1e-9)) / np.float32(bins)
     first = 0
     while first < count:
         last = first + 1
@@ -55,9 +53,17 @@ def soft_masks(W, rows, stem_of, h, stems, bins, halves, M, scratch):
             last += 1
         add_rows(W, rows[first:last], h[first:last], M[stem_of[first], :bins])
         first = last
+
+
+@njit(**OPTIONS)
+def soft_masks(M, stems, bins, halves, scratch):
+    """M [stem, bin]: models in, masks out:  M[s] <- M[s]**p / sum over stems of M**p, p = halves / 2.
+
+    In every bin one model at least must be greater than 0. `scratch` [stride] is overwritten.
+    """
     peak = scratch
     for k in range(bins):
-        peak[k] = flat
+        peak[k] = M[stems - 1, k]
     for s in range(stems - 1):
         m = M[s]
         for k in range(bins):
