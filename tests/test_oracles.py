@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rtsep.training.gates import note_gates, onset_gates
+from rtsep.training.initial import harmonic_templates, onset_templates
 from rtsep.training.nmf import factorise
 
 ORACLES = Path(__file__).parents[2] / "shared" / "oracles"
@@ -28,6 +30,43 @@ def apart(found, expected):
 
 def started(data, dtype, W="W0", H="H0"):
     return np.ascontiguousarray(data[W].T.astype(dtype)), np.ascontiguousarray(data[H].T.astype(dtype))
+
+
+def cents(share):
+    """A band's half width of so much of its frequency."""
+    return 1200 * np.log2(1 + share)
+
+
+@pytest.mark.parametrize("rate", [22050, 44100])
+@pytest.mark.parametrize("share", [0.05, 0.02])
+def test_harmonic_templates_are_the_reference(rate, share):
+    data = oracle("k_init_templates_88keys")
+    W = harmonic_templates(data["pitches"], 1025, rate / int(data["n_fft"]), width_cents=cents(share), width_bins=0)
+    expected = data[f"libfmp_W_fs{rate}_tol{share}"].T
+    assert np.array_equal(W > 0, expected > 0) and np.array_equal(W.astype(np.float32), expected)
+
+
+def piano_notes():
+    """The piano's notes, and which of them the right hand plays."""
+    data = oracle("input_piano")
+    notes = np.zeros(len(data["ann_pitch"]), [("onset_s", float), ("offset_s", float), ("pitch", int)])
+    notes["onset_s"], notes["offset_s"] = data["ann_start"], data["ann_start"] + data["ann_dur"]
+    notes["pitch"] = data["ann_pitch"]
+    return notes, data["ann_is_right"]
+
+
+def test_score_informed_starts_are_the_references():
+    b, c = oracle("b_nmf_score_harmonic"), oracle("c_nmf_score_onset")
+    (notes, right), pitches = piano_notes(), b["pitch_set"]
+    times = np.arange(1, 174) * 512 / 22050
+    for which, name in ((right | True, "H0"), (right, "H0_right"), (~right, "H0_left")):
+        sustained = note_gates(notes[which], pitches, times, *b["tol_note"])
+        onsets = onset_gates(notes[which], pitches, times, *c["tol_onset"])
+        assert np.array_equal(sustained, b[name].T) and np.array_equal(c[name][1::2].T, sustained)
+        assert np.array_equal(onsets, c[name][::2].T)
+    W = harmonic_templates(pitches, 1025, 22050 / 2048, width_cents=cents(float(b["tol_pitch"])), width_bins=0)
+    assert np.array_equal(W, b["W0"].T) and np.array_equal(W, c["W0"][:, 1::2].T)
+    assert np.array_equal(onset_templates(12, 1025), c["W0"][:, ::2].T)
 
 
 @pytest.mark.parametrize("name", ["a_nmf_euclid_random", "b_nmf_score_harmonic", "c_nmf_score_onset"])
