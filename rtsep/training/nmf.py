@@ -15,18 +15,19 @@ import numpy.typing as npt
 
 from rtsep.errors import RtsepError
 from rtsep.kernels import load
-from rtsep.training.updates import LEAST, LEAST_MODEL, TERMS, Floats, Frames, Scaled, Terms, parts
+from rtsep.training.updates import LEAST, LEAST_MODEL, TERMS, Floats, Frames, Run, Scaled, Terms, parts
 
 kernels = load("factorise")
 Progress = Callable[[int, float], None]
 STRIDE = 10  # updates over which the stop rule looks: single ones may stall
 NORMS: dict[str, Callable[[Floats], Any]] = {"sum": lambda W: W.sum(axis=1), "max": lambda W: W.max(axis=1)}
+POWERS = {"euclid": 2, "kl": 1, "is": 0}  # how the divergence grows with V
 FAINTEST = 1e-30  # a V that is nowhere louder counts as silence
 
 
 @dataclass(frozen=True)
 class Factors:
-    """What was found: W [row, bin], H [frame, row], of V's type.
+    """What was found: W [row, bin] (of `nmfd` [row, lag, bin]), H [frame, row], of V's type.
 
     losses: float64 [updates + 1], the divergence between V and H @ W before the first and after every update.
     reason: "converged", "max_iter" or "interrupted"; the last loss is the loss of this W and H.
@@ -68,60 +69,68 @@ def factorise(
     Lee & Seung, "Algorithms for non-negative matrix factorization", NIPS 2000; Müller, "Fundamentals of Music Processing",
     section 8.3 (constraints by zeros).
     """  # noqa: E501
+    check_names(divergence, normalise)
+    problem = Problem(V, W, H, epsilon, floor, LEAST_MODEL.get(divergence))
+    run = _Run(problem.scaled, TERMS[divergence](problem.scaled), multiply_by(divergence), problem.W, problem.H)
+    found = problem.solve(run, update, max_iter, tolerance, progress, POWERS[divergence])
+    return found if normalise is None or len(set(update)) < 2 else normalised(found, normalise)
+
+
+def check_names(divergence: str, normalise: str | None) -> None:
+    """RtsepError unless both are known."""
     if divergence not in TERMS:
         raise RtsepError(f"divergence {divergence!r}: allowed are {', '.join(TERMS)}")
     if normalise is not None and normalise not in NORMS:
         raise RtsepError(f"normalise {normalise!r}: allowed are {', '.join(NORMS)} and None")
-    problem = Problem(V, W, H, epsilon, floor, LEAST_MODEL.get(divergence))
-    terms = TERMS[divergence](problem.scaled)
-    power = {"euclid": 2, "kl": 1, "is": 0}[divergence]
-    multiply = kernels.multiply_root if divergence == "is" else kernels.multiply  # without the root it need not descend
-    found = problem.solve(terms, multiply, update, max_iter, tolerance, progress, power)
-    return found if normalise is None or len(set(update)) < 2 else normalised(found, normalise)
+
+
+def multiply_by(divergence: str) -> Any:
+    """The kernel that multiplies by a divergence's fraction; without the root, Itakura-Saito need not descend."""
+    return kernels.multiply_root if divergence == "is" else kernels.multiply
 
 
 def normalised(factors: Factors, norm: str = "sum") -> Factors:
     """The same product with rows of W of "sum" or "max" 1; the scale goes into H. Rows of zeros stay as they are."""
-    scale = NORMS[norm](factors.W)
+    scale = NORMS[norm](_flat(factors.W))
     scale = np.where(scale > 0, scale, 1).astype(factors.W.dtype)
-    return Factors(factors.W / scale[:, None], factors.H * scale, factors.losses, factors.reason)
+    return Factors(factors.W / _beside(scale, factors.W), factors.H * scale, factors.losses, factors.reason)
 
 
 class Problem:
     """V, W and H made ready: of one type; unless `epsilon` or `floor` is given scaled by powers of two, which rounds nothing.
+
+    W is [row, bin], or [row, lag, bin] with `axes` = 3.
 
     usual_floor: the least denominator otherwise, of V's largest value.
     """
 
     def __init__(
         self, V: Frames, W: npt.ArrayLike, H: npt.ArrayLike, epsilon: float | None = None, floor: float | None = None,
-        usual_floor: float | None = None,
+        usual_floor: float | None = None, axes: int = 2,
     ) -> None:  # fmt: skip
         dtype = np.dtype(V.dtype if V.dtype in LEAST else np.float64)
-        self.given = _checked("W", W, dtype), _checked("H", H, dtype)
-        (rows, bins), (frames, columns) = self.given[0].shape, self.given[1].shape
+        self.given = _checked("W", W, dtype, axes), _checked("H", H, dtype)
+        rows, bins, (frames, columns) = len(self.given[0]), self.given[0].shape[-1], self.given[1].shape
         if V.shape != (frames, bins) or columns != rows or not V.shape[0]:
-            raise RtsepError(f"V {V.shape}, W {(rows, bins)} and H {(frames, columns)} do not fit: "
-                             "they are [frame, bin], [row, bin] and [frame, row]")
+            raise RtsepError(f"V {V.shape}, W {self.given[0].shape} and H {(frames, columns)} do not fit: they are "
+                             f"[frame, bin], [row, {'' if axes == 2 else 'lag, '}bin] and [frame, row]")
         kind, (least, tiny) = dtype.type, LEAST[dtype]
         self.gain, self.balance = 1.0, np.ones(rows, dtype)
         loudest = _loudest(V)
         if epsilon is None and floor is None:
             least = usual_floor or least
             self.gain = float(_power_below(np.float64(loudest))) ** -1 if loudest > FAINTEST else 1.0
-            self.balance = _power_below(self.given[0].max(axis=1, initial=0))
+            self.balance = _power_below(_flat(self.given[0]).max(axis=1, initial=0))
         self.scaled = Scaled(V, dtype, kind(self.gain), kind(epsilon or 0), kind(floor or least), kind(tiny))
-        self.W = self.given[0] / self.balance[:, None]
+        self.W = self.given[0] / _beside(self.balance, self.given[0])
         self.H = self.given[1] * self.balance * kind(self.gain)
 
     def solve(
-        self, terms: Terms, multiply: Any, update: Sequence[str], max_iter: int, tolerance: float,
-        progress: Progress | None, power: int,
+        self, run: Run, update: Sequence[str], max_iter: int, tolerance: float, progress: Progress | None, power: int,
     ) -> Factors:  # fmt: skip
-        """Update by the kernel `multiply` until a reason to stop; `power`: how the divergence grows with V."""
+        """Update until a reason to stop; `power`: how the divergence grows with V."""
         if not update or len(set(update)) < len(update) or not set(update) <= {"H", "W"}:
             raise RtsepError(f"update {tuple(update)}: allowed are ('H', 'W'), ('W', 'H'), ('H',) and ('W',)")
-        run = _Run(self.scaled, terms, multiply, self.W, self.H)
         losses, reason = list[float](), ""
         best = run.W, run.H
         try:
@@ -145,7 +154,7 @@ class Problem:
 
     def _unscaled(self, W: Floats, H: Floats, update: Sequence[str]) -> tuple[Floats, Floats]:
         kind = self.scaled.dtype.type
-        return (W * self.balance[:, None] if "W" in update else self.given[0],
+        return (W * _beside(self.balance, W) if "W" in update else self.given[0],
                 H / self.balance / kind(self.gain) if "H" in update else self.given[1])
 
 
@@ -197,10 +206,20 @@ def _has_converged(losses: Sequence[float], tolerance: float) -> bool:
     return losses[-1 - STRIDE] - losses[-1] <= tolerance * losses[-1 - STRIDE]
 
 
-def _checked(name: str, values: npt.ArrayLike, dtype: np.dtype[Any]) -> Floats:
-    array = np.array(values, dtype, order="C", ndmin=2)
-    if array.ndim != 2 or not np.isfinite(array).all() or (array < 0).any():
-        raise RtsepError(f"{name}: give a matrix of finite numbers that are 0 or more")
+def _flat(W: Floats) -> Floats:
+    """[row, everything else]."""
+    return W.reshape(len(W), -1)
+
+
+def _beside(values: Floats, W: Floats) -> Floats:
+    """One value per row, in the number of axes of W."""
+    return values.reshape(-1, *[1] * (W.ndim - 1))
+
+
+def _checked(name: str, values: npt.ArrayLike, dtype: np.dtype[Any], axes: int = 2) -> Floats:
+    array = np.array(values, dtype, order="C", ndmin=axes)
+    if array.ndim != axes or not np.isfinite(array).all() or (array < 0).any():
+        raise RtsepError(f"{name}: give {axes} axes of finite numbers that are 0 or more")
     return array
 
 

@@ -88,6 +88,27 @@ class Terms(Protocol):
         """The loss of a block, without shortcuts."""
 
 
+class Run(Protocol):
+    """The factors on their way, as `Problem.solve` drives them."""
+
+    @property
+    def W(self) -> Floats:
+        """The present W."""
+
+    @property
+    def H(self) -> Floats:
+        """The present H [frame, row]."""
+
+    def measure(self) -> float:
+        """Their loss."""
+
+    def prepare(self, name: str, measured: bool) -> float:
+        """Make the next W or H beside the present ones; the loss of these if it is to be measured."""
+
+    def accept(self) -> None:
+        """Take what was prepared."""
+
+
 class Euclid:
     """Sum of (V - H W)^2. `gram` [row, row] is W W' after `begin`, H' H after `finish`: no product as large as V is made."""
 
