@@ -9,7 +9,7 @@
 | preset, library, windows | an instrument's templates in a file; where presets lie; windows and latencies |
 | design, engine | preset + routing + parameters -> Plan; `Separator`: blocks and events -> stems |
 | kernels/ | the compiled numerics, behind one entry |
-| training/ | isolated notes -> templates; constrained NMF, NMF deconvolution |
+| training/ | recordings and notes -> templates: NMF and NMF deconvolution with constraints |
 | hosts/ | who calls the engine: render, demo, bench; live: devices, MIDI ports, screen, recorder |
 | measure, picture, report | SDR and oracle masks; what a person sees of a run |
 """

@@ -85,7 +85,7 @@ def design(
         "channels": channels,
         "stems": len(routing.names) + 1,
         "rows": W.shape[0],
-        "open_limit": int(values["max_open_rows"]) if gated else int((reach * count).sum()),
+        "open_limit": max(int(values["max_open_rows"]), int(count.max())) if gated else int((reach * count).sum()),
         "gated": int(gated),
         "iterations": int(values["iterations"]),
         "power_halves": round(2 * float(values["mask_power"])),

@@ -30,9 +30,29 @@ def user_folder() -> Path:
     return user_data_path("rtsep", appauthor=False) / "presets"
 
 
+def is_path(name: str) -> bool:
+    """Whether a preset is given as the path of a file, rather than by its name."""
+    return name.endswith(".npz") or os.sep in name or "/" in name
+
+
+def new_preset(name: str) -> Path:
+    """Where a new preset `name` is to be written: the path given, or the user's own folder, from where it is found by name.
+
+    RtsepError: no name, or that of a bundled preset.
+    """
+    if is_path(name):
+        return Path(name) if name.endswith(".npz") else Path(name + ".npz")
+    if not name.strip() or name.startswith("."):
+        raise RtsepError(f"a preset called {name!r}: give a name such as my-piano, or the path of a file")
+    if name in {path.stem for path in bundled_presets()}:
+        raise RtsepError(f"{name} is a bundled preset, which would be hidden: choose another name, or give a path such as "
+                         f"./{name}.npz")
+    return user_folder() / f"{name}.npz"
+
+
 def find_preset(name: str) -> Path:
     """The file of preset `name`: a path to a file, one of the user's own presets, or a bundled one."""
-    if name.endswith(".npz") or os.sep in name or "/" in name:
+    if is_path(name):
         return Path(name)
     known = {path.stem: path for path in [*bundled_presets(), *user_presets()]}
     if name not in known:

@@ -8,6 +8,7 @@ A preset is an .npz archive (a zip of .npy arrays; no pickles) with `meta` (UTF-
 | row_pitch | int16 [row] | MIDI note of each row, ascending |
 | row_role | uint8 [row] | index into meta["roles"] |
 | release_s, decay_s | float32 [128] | per pitch: sound after note-off; sound of a note held by the pedal |
+| filled | bool [128], optional | pitches that were never heard: their rows were made from those of others |
 
 Arrays that this version does not know are ignored and reported; only a changed meaning raises the format version.
 """
@@ -35,7 +36,7 @@ FORMAT_VERSION = 1
 PITCHES = 128
 MOST_BYTES = 64 * 2**20  # of one file, and of its arrays unpacked
 MOST_ROWS, MOST_BINS = 4096, 8193
-ROWS_PER_PITCH = 4
+ROWS_PER_PITCH = 8
 _META_FIELDS = ("format_version", "title", "sample_rate", "window_size", "overlap", "roles", "provenance")
 PROVENANCE = ("source", "licence", "attribution", "made_by")
 
@@ -47,6 +48,7 @@ class Preset:
     W: float32 [row, bin], rows sum to 1, made with an analysis window of `window_size` samples at `sample_rate` Hz whose
     synthesis window has `overlap` samples. row_pitch: int16 [row], ascending. row_role: the role of each row.
     release_s, decay_s: float32 [128], seconds. `defaults`: parameters that suit this preset. `notes`: what loading ignored.
+    filled: bool [128], the pitches whose rows were not learnt but made from those of other pitches.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Preset:
     provenance: Mapping[str, str]
     defaults: Mapping[str, Value] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    filled: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(PITCHES, bool))
 
     @property
     def pitches(self) -> npt.NDArray[np.int16]:
@@ -89,6 +92,7 @@ def save_preset(preset: Preset, path: Path) -> None:
         "row_role": np.array([roles.index(role) for role in preset.row_role], np.uint8),
         "release_s": preset.release_s.astype(np.float32),
         "decay_s": preset.decay_s.astype(np.float32),
+        **({"filled": preset.filled} if preset.filled.any() else {}),
     }
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -184,7 +188,9 @@ def _checked(name: str, arrays: dict[str, npt.NDArray[Any]]) -> Preset:
     provenance = meta["provenance"]
     _need(isinstance(provenance, dict) and all(isinstance(provenance.get(key), str) for key in PROVENANCE),
           f"provenance lacks one of {', '.join(PROVENANCE)}")
-    known = {"meta", "W", "row_pitch", "row_role", "release_s", "decay_s"}
+    filled = arrays.get("filled", np.zeros(PITCHES, bool))
+    _need(filled.shape == (PITCHES,) and filled.dtype == np.bool_, f"filled does not say yes or no for {PITCHES} pitches")
+    known = {"meta", "W", "row_pitch", "row_role", "release_s", "decay_s", "filled"}
     return Preset(
         name=name,
         title=_plain(meta["title"], 200),
@@ -199,6 +205,7 @@ def _checked(name: str, arrays: dict[str, npt.NDArray[Any]]) -> Preset:
         provenance={_plain(key, 100): _plain(value, 2000) for key, value in provenance.items()},
         defaults=_checked_defaults(meta.get("defaults", {})),
         notes=tuple(f"ignored: {extra!r}, which this version does not know" for extra in sorted(set(arrays) - known)),
+        filled=filled,
     )
 
 

@@ -72,6 +72,10 @@ class Results:
         except OSError as error:
             raise write_error(folder, error) from error
 
+    def protect(self, paths: Sequence[Given]) -> None:
+        """Further inputs that no file may replace."""
+        self._protect += tuple(paths)
+
     def new(self, name: str) -> Path:
         """Where to create and fill the file that will be `name`."""
         target = self.folder / name

@@ -61,12 +61,21 @@ def show_presets() -> None:
     _print(table, f"\nYour own presets belong into {user_folder()}")
 
 
+def _runs(numbers: Any) -> list[tuple[int, int]]:
+    """First and last of each run of consecutive ascending numbers."""
+    parts = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
+    return [(int(part[0]), int(part[-1])) for part in parts]
+
+
 def show_preset(preset: Preset) -> None:
     """What is inside one preset."""
     pitches = preset.pitches
     table = _table("", "")
     table.add_row("title", preset.title)
     table.add_row("notes", f"{pitches[0]} to {pitches[-1]} ({len(pitches)} pitches)")
+    if preset.filled.any():
+        names = ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in _runs(np.flatnonzero(preset.filled)))
+        table.add_row("filled", f"{preset.filled.sum()} pitches that were never heard, made from their neighbours: {names}")
     table.add_row("templates", f"{len(preset.W)}: {', '.join(sorted(set(preset.row_role)))}")
     table.add_row("made for", f"{preset.sample_rate:g} Hz, window of {preset.window_size} samples")
     table.add_row("release", f"{1000 * np.median(preset.release_s[pitches]):.0f} ms (median over the notes)")
@@ -117,3 +126,17 @@ def show_devices(devices: Sequence[Any], no_sound: str, ports: Sequence[str], no
         midi.add_row(str(number), port)
     _print(table if devices else f"no sound device: {no_sound or 'none is connected'}", "",
            midi if ports else f"no MIDI port: {no_midi or 'none is connected'}")
+
+
+def show_training(report: dict[str, Any], target: Path, name: str) -> None:
+    """What `train` learnt, and how to use it."""
+    table = _table("", "")
+    for each in report["inputs"]:
+        table.add_row(each["name"], f"{each['kind']}: {each['notes']} notes, {each['seconds']:.1f} s")
+    trained, losses = report["pitches_trained"], report["losses"]
+    table.add_row("pitches", f"{len(trained)} trained ({trained[0]} to {trained[-1]}), {len(report['pitches_filled'])} filled")
+    table.add_row("templates", str(report["rows"]))
+    table.add_row("frames", str(report["frames"]))
+    table.add_row("loss", f"{losses[0]:.4g} to {losses[-1]:.4g} in {report['updates']} updates ({report['reason']})")
+    table.add_row("time", f"{report['seconds']:.1f} s")
+    _print(table, f"Wrote {target}; use it with --preset {name if name == target.stem else target}")

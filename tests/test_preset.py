@@ -306,7 +306,7 @@ def changed(index, value, dtype=None):
     ("row_pitch", changed(0, 70), ["order"]),
     ("row_pitch", changed(-1, 128), ["order"]),
     ("row_pitch", changed(0, -1), ["order"]),
-    ("row_pitch", changed(slice(None), 60), ["4 rows"]),
+    ("row_pitch", changed(slice(None), 60), [f"{ROWS_PER_PITCH} rows"]),
     ("row_pitch", changed(0, 48.5, np.float32), ["fit"]),
     ("row_pitch", lambda pitch: pitch[:-1], ["fit"]),
     ("row_pitch", lambda pitch: pitch[:, None], ["fit"]),
@@ -343,7 +343,7 @@ def test_just_as_many_rows_per_pitch_as_allowed(tmp_path):
     save_preset(make_preset(rows=ROWS_PER_PITCH), tmp_path / "a.npz")
     assert load_preset(tmp_path / "a.npz").W.shape[0] == 6 * ROWS_PER_PITCH
     save_preset(make_preset(rows=ROWS_PER_PITCH + 1), tmp_path / "b.npz")
-    refusal(tmp_path / "b.npz", "4 rows")
+    refusal(tmp_path / "b.npz", f"{ROWS_PER_PITCH} rows")
 
 
 @pytest.mark.parametrize("changes, words", [

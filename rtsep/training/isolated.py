@@ -1,69 +1,100 @@
-"""Templates from isolated notes: for every pitch a small KL-NMF of all its notes, started from attack and sustain.
+"""Templates from isolated notes: for every pitch a small NMF of all its notes, started from the stages of their sound.
 
-V [frame, bin] ~ H [frame, template] @ W [template, bin], Lee & Seung (NIPS 2000), equation 5, both factors updated.
+V [frame, bin] ~ H [frame, template] @ W [template, bin], both factors updated (see `rtsep.training.nmf`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from rtsep.errors import RtsepError
+from rtsep.training.nmf import Factors, factorise
 from rtsep.windows import Framing, choose_framing, window_pair
 
 Floats = npt.NDArray[np.float64]
-ROLES = ("attack", "sustain")
-ATTACK_S = 0.08  # frames that end this soon after the onset are attack
+Sound = npt.NDArray[np.float32]
+STAGES = {1: ("sustain",), 2: ("attack", "sustain"), 3: ("attack", "sustain", "decay")}
+STAGE_ENDS_S = (0.08, 0.6)  # frames that end so soon after the onset are attack; sustain, if decay has its own template
 ITERATIONS = 5  # few: later ones fit these recordings, not the instrument
+BLOCK_FRAMES = 256  # whose spectra are worked out at a time
 RELEASE_DB = 12.0  # a released note is over once it has fallen so far: later it is others' sound that it would take
 LEVEL_S = 0.01
 LONGEST_DECAY_S = 60.0
 DECAY_DB = 60.0  # a held note is over once it has fallen so far below its peak
+Progress = Callable[[str, int, int, float | None], None]  # what, done, total, loss if there is one
 
 
 @dataclass(frozen=True)
 class Notes:
-    """Isolated notes of one instrument: sound float32 [sample] and, per note, times in s and MIDI pitch."""
+    """Isolated notes of one instrument: sound float32 [sample] or [channel, sample] and, per note, times in s and MIDI pitch.
 
-    sound: npt.NDArray[np.float32]
+    velocity: 1 to 127. release_s: release times that are known; nan are measured. Either may be missing.
+    """
+
+    sound: Sound
     sample_rate: float
     onset_s: Floats
     offset_s: Floats
     pitch: npt.NDArray[np.int64]
+    velocity: npt.NDArray[np.int64] | None = None
+    release_s: Floats | None = None
+
+    def velocities(self) -> npt.NDArray[np.int64]:
+        """[note], all alike if they are not known."""
+        return np.full(len(self.pitch), 64, np.int64) if self.velocity is None else self.velocity
+
+    def releases_s(self) -> Floats:
+        """[note], nan where it has to be measured."""
+        return np.full(len(self.pitch), np.nan) if self.release_s is None else self.release_s
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How templates are learnt; every default is the best that was measured.
+
+    templates per pitch: 1 (sustain), 2 (attack and sustain) or 3 (and decay), for each of at most `levels` dynamic levels.
+    """
+
+    templates: int = 2
+    levels: int = 1
+    iterations: int | None = None  # None: what suits the material
+    divergence: str = "kl"
+    hop: int = 256
 
 
 @dataclass(frozen=True)
 class Templates:
-    """What training gives: W float32 [row, bin], rows sum to 1; pitch and role of each row; release and decay [128]."""
+    """What training gives: W float32 [row, bin], rows sum to 1; pitch and role of each row; release and decay [128].
 
+    losses: the divergence before and after every update, of all pitches together. frames: how many were learnt from.
+    reason: why training stopped.
+    """
+
+    sample_rate: float
     framing: Framing
     W: npt.NDArray[np.float32]
     row_pitch: npt.NDArray[np.int16]
     row_role: tuple[str, ...]
     release_s: npt.NDArray[np.float32]
     decay_s: npt.NDArray[np.float32]
+    losses: Floats
+    frames: int
+    reason: str = "max_iter"
 
 
-def magnitudes(sound: npt.NDArray[np.float32], ends: npt.NDArray[np.int64], window: Floats) -> Floats:
-    """V [frame, bin]: magnitudes of the frames that end before the samples `ends`."""
-    size = len(window)
-    padded = np.concatenate([np.zeros(size, np.float32), sound])
-    frames = padded[ends[:, None] + np.arange(size)]
-    result: Floats = np.abs(np.fft.rfft(frames * window, axis=1))
-    return result
-
-
-def kl_nmf(V: Floats, W: Floats, iterations: int) -> Floats:
-    """`iterations` multiplicative updates of H and W from the start W; gives W, rows summing to 1."""
-    tiny = 1e-12 * V.mean() + 1e-30
-    W = W / W.sum(axis=1, keepdims=True)
-    H = np.repeat(V.sum(axis=1, keepdims=True) / len(W), len(W), axis=1)
-    for _ in range(iterations):
-        H *= (V / (H @ W + tiny)) @ W.T
-        W = W * (H.T @ (V / (H @ W + tiny))) / (H.sum(axis=0)[:, None] + tiny)
-        W /= W.sum(axis=1, keepdims=True)
-    return W
+def magnitudes(sound: Sound, ends: npt.NDArray[np.int64], window: Floats) -> npt.NDArray[np.float32]:
+    """V [frame, bin]: magnitudes of the frames that end before the samples `ends`; of channels the root mean square."""
+    size, channels = len(window), np.atleast_2d(sound)
+    V = np.empty((len(ends), size // 2 + 1), np.float32)
+    for first in range(0, len(ends), BLOCK_FRAMES):
+        at = ends[first : first + BLOCK_FRAMES, None] - size + np.arange(size)
+        frames = np.where(at >= 0, channels[:, np.maximum(at, 0)], 0) * window
+        V[first : first + BLOCK_FRAMES] = np.sqrt((np.abs(np.fft.rfft(frames)) ** 2).mean(axis=0))
+    return V
 
 
 def _frames_of(notes: Notes, which: npt.NDArray[np.int64], hop: int) -> tuple[npt.NDArray[np.int64], Floats]:
@@ -74,19 +105,21 @@ def _frames_of(notes: Notes, which: npt.NDArray[np.int64], hop: int) -> tuple[np
     return np.concatenate(ends), np.concatenate(ages)
 
 
-def pitch_templates(V: Floats, age_s: Floats) -> Floats:
-    """Attack and sustain templates [2, bin] from all frames V [frame, bin] of one pitch and their ages."""
-    early = age_s < ATTACK_S
-    start = np.stack([V[early].mean(axis=0), V[~early].mean(axis=0)])
-    return kl_nmf(V, start + 1e-6 * start.mean(), ITERATIONS)
+def first_templates(V: npt.NDArray[np.float32], age_s: Floats, count: int) -> npt.NDArray[np.float32]:
+    """Where NMF starts, [count, bin]: the mean of the frames V [frame, bin] of every stage, by their ages."""
+    stage = np.searchsorted(STAGE_ENDS_S[: count - 1], age_s, side="right")
+    means = np.stack([V[stage == i if (stage == i).any() else slice(None)].mean(axis=0) for i in range(count)])
+    means += np.float32(1e-6) * means.mean()
+    result: npt.NDArray[np.float32] = means / means.sum(axis=1, keepdims=True)
+    return result
 
 
-def _level(sound: npt.NDArray[np.float32], rate: float, begin_s: float, end_s: float) -> Floats:
+def _level(sound: Sound, rate: float, begin_s: float, end_s: float) -> Floats:
     """RMS in steps of LEVEL_S."""
     step = round(LEVEL_S * rate)
-    part = sound[round(begin_s * rate) : round(end_s * rate)].astype(np.float64)
-    part = part[: len(part) // step * step].reshape(-1, step)
-    level: Floats = np.sqrt((part**2).mean(axis=1))
+    part = np.atleast_2d(sound)[:, round(begin_s * rate) : round(end_s * rate)].astype(np.float64)
+    part = part[:, : part.shape[1] // step * step].reshape(len(part), -1, step)
+    level: Floats = np.sqrt((part**2).mean(axis=(0, 2)))
     return level
 
 
@@ -99,26 +132,77 @@ def release_and_decay(notes: Notes, i: int, next_onset_s: float) -> tuple[float,
     after = _level(notes.sound, notes.sample_rate, notes.offset_s[i], next_onset_s)
     over = after < 10 ** (-RELEASE_DB / 20) * held[-5:].mean()
     release = LEVEL_S * (np.argmax(over) if over.any() else len(over))
+    known = float(notes.releases_s()[i])
     third = max(len(held) // 3, 1)
     fall_db = 20 * np.log10(held[:third].mean() / held[-third:].mean())
     decay = DECAY_DB * LEVEL_S * (len(held) - third) / max(fall_db, 0.1)
-    return release, min(decay, LONGEST_DECAY_S)
+    return release if np.isnan(known) else known, min(decay, LONGEST_DECAY_S)
 
 
-def train(notes: Notes, hop: int = 256) -> Templates:
-    """Templates of every pitch in `notes`, made with the analysis window of the live mode."""
+def _usable(notes: Notes, hop: int) -> npt.NDArray[np.int64]:
+    """The notes that lie within the sound and can be heard. RtsepError: there are none."""
+    rate, samples = notes.sample_rate, notes.sound.shape[-1]
+    long_enough = np.rint(notes.offset_s * rate) - np.rint(notes.onset_s * rate) > 2 * hop
+    within = np.flatnonzero(long_enough & (np.rint(notes.offset_s * rate) <= samples))
+    heard = [i for i in within if _level(notes.sound, rate, notes.onset_s[i], notes.offset_s[i]).max(initial=0) > 0]
+    if not heard:
+        raise RtsepError("none of the notes can be heard: the sound is silent, or the notes lie beyond its end")
+    return np.array(heard, np.int64)
+
+
+def _by_level(notes: Notes, which: npt.NDArray[np.int64], levels: int) -> Iterator[npt.NDArray[np.int64]]:
+    """The notes `which` from soft to loud in at most `levels` groups; notes of one velocity stay together."""
+    velocity = notes.velocities()[which]
+    steps = np.unique(velocity)
+    for group in np.array_split(steps, min(levels, len(steps))):
+        yield which[np.isin(velocity, group)]
+
+
+def _rows_of_pitch(notes: Notes, which: npt.NDArray[np.int64], window: Floats, settings: Settings) -> list[Factors]:
+    """The factors of one pitch, a pair for each dynamic level."""
+    found = []
+    for group in _by_level(notes, which, settings.levels):
+        ends, age_s = _frames_of(notes, group, settings.hop)
+        V = magnitudes(notes.sound, ends, window)
+        start = first_templates(V, age_s, settings.templates)
+        H = np.tile(V.sum(axis=1, keepdims=True) / len(start), (1, len(start)))
+        updates = settings.iterations or ITERATIONS
+        found.append(factorise(V, start, H, divergence=settings.divergence, max_iter=updates, tolerance=0))
+        if found[-1].reason == "interrupted":
+            raise KeyboardInterrupt
+    return found
+
+
+def train(notes: Notes, settings: Settings | None = None, progress: Progress | None = None) -> Templates:
+    """Templates of every pitch in `notes`, made with the analysis window of the live mode.
+
+    KeyboardInterrupt ends it with the pitches that are done, unless there is none yet. RtsepError: no note can be heard.
+    """
+    settings = settings or Settings()
     framing = choose_framing("live", notes.sample_rate)
     window, _ = window_pair(framing)
-    next_onset = np.append(notes.onset_s[1:], len(notes.sound) / notes.sample_rate)
-    release, decay = np.zeros(128), np.zeros(128)
-    W, pitches = [], np.unique(notes.pitch)
-    for pitch in pitches:
-        which = np.flatnonzero(notes.pitch == pitch)
-        ends, age_s = _frames_of(notes, which, hop)
-        W.append(pitch_templates(magnitudes(notes.sound, ends, window), age_s))
-        times = np.array([release_and_decay(notes, int(i), next_onset[i]) for i in which])
-        release[pitch], decay[pitch] = times.max(axis=0)
+    usable = _usable(notes, settings.hop)
+    onsets, end_s = np.sort(notes.onset_s), notes.sound.shape[-1] / notes.sample_rate
+    next_onset = np.append(onsets, end_s)[np.searchsorted(onsets, notes.onset_s, side="right")]
+    release, decay = np.zeros(128, np.float32), np.zeros(128, np.float32)
+    factors: dict[int, list[Factors]] = {}
+    pitches, reason = np.unique(notes.pitch[usable]), "max_iter"
+    try:
+        for pitch in pitches:
+            which = usable[notes.pitch[usable] == pitch]
+            times = np.array([release_and_decay(notes, int(i), next_onset[i]) for i in which])
+            factors[int(pitch)] = _rows_of_pitch(notes, which, window, settings)
+            release[pitch], decay[pitch] = times.max(axis=0)
+            if progress is not None:
+                progress("training", len(factors), len(pitches), None)
+    except KeyboardInterrupt:
+        if not factors:
+            raise
+        reason = "interrupted"
+    groups = [(pitch, found) for pitch, of_pitch in factors.items() for found in of_pitch]
     return Templates(
-        framing, np.concatenate(W).astype(np.float32), np.repeat(pitches, len(ROLES)).astype(np.int16),
-        ROLES * len(pitches), release.astype(np.float32), decay.astype(np.float32),
+        notes.sample_rate, framing, np.concatenate([found.W for _, found in groups]).astype(np.float32),
+        np.repeat([pitch for pitch, _ in groups], settings.templates).astype(np.int16),
+        STAGES[settings.templates] * len(groups), release, decay, np.sum([found.losses for _, found in groups], axis=0),
+        sum(len(found.H) for _, found in groups), reason,
     )

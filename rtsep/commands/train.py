@@ -1,0 +1,174 @@
+"""`rtsep train`: a preset from recordings and their notes, or from isolated notes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rtsep.commands.common import say_warnings
+from rtsep.errors import RtsepError
+
+ABOUT = """\
+Learns what the notes of an instrument sound like, and writes a preset for rtsep render and rtsep live. INPUT is one of
+
+  a recording, with --score FILE: its notes as MIDI file, or as .csv with the columns onset, offset (s), pitch, velocity
+  a long recording of single notes with pauses, with --score FILE: the best material there is
+  a folder that rtsep live --record wrote
+  a folder with a sound file per note, the note in its name: Piano_C#4_v80.wav, A0v12.flac, 60.wav (C4 is 60)
+  an SFZ instrument
+
+Several inputs make one preset: several takes of one instrument are learnt from together; with --stack each is an
+instrument of its own and the preset knows all of them. With several recordings, give a --score for each, in their order.
+Which kind an input is, is found out.
+
+examples:
+  rtsep train take.wav --score take.mid -o my-piano
+  rtsep train take1.wav take2.wav --score take1.mid --score take2.mid -o my-piano
+  rtsep train session-folder -o my-piano && rtsep live --preset my-piano --midi PORT
+"""
+
+
+def add(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("train", help="learn a preset from recordings and their notes", description=ABOUT,
+                                 formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("inputs", nargs="+", type=Path, metavar="INPUT", help="what to learn from, see above")
+    parser.add_argument("--score", action="append", default=[], type=Path, metavar="FILE", dest="scores",
+                        help="the notes of a recording: MIDI file or .csv; once for each recording, in their order")
+    parser.add_argument("-o", "--out", required=True, metavar="PRESET",
+                        help="a name, which --preset then finds (the file lies in your own folder, see rtsep presets), or the "
+                        "path of a file; a report (.json) is written beside it")
+    parser.add_argument("--as", choices=("auto", "notes", "recording"), default="auto", dest="kind",
+                        help="what recordings are: single notes with pauses between them, or music (default: found out)")
+    parser.add_argument("--stack", action="store_true", help="each input is an instrument of its own")
+    _add_training(parser)
+    _add_about(parser)
+    parser.add_argument("--overwrite", action="store_true", help="replace a preset that is there already")
+    parser.add_argument("--keep-partial", action="store_true",
+                        help="when interrupted (Ctrl-C), write what was reached without asking")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON instead of a table")
+    parser.set_defaults(run=run)
+
+
+def _add_training(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how it learns (the defaults are what measured best)")
+    group.add_argument("--method", choices=("nmf",), default="nmf", help="constrained NMF (default: %(default)s)")
+    group.add_argument("--templates", type=int, choices=(1, 2, 3), default=2, metavar="N",
+                       help="per pitch: 1 = sustain, 2 = attack and sustain, 3 = and decay (default: %(default)s)")
+    group.add_argument("--levels", type=int, default=1, metavar="N",
+                       help="templates of their own for so many dynamic levels, soft to loud (default: %(default)s)")
+    group.add_argument("--divergence", choices=("kl", "euclid", "is"), default="kl",
+                       help="what is minimised: Kullback-Leibler, squared error, Itakura-Saito (default: %(default)s)")
+    group.add_argument("--iterations", type=int, metavar="N",
+                       help="updates, 1 to 1000; more fit these recordings better and the instrument worse "
+                       "(default: 5 for isolated notes)")
+    group.add_argument("--range", metavar="LOW-HIGH", dest="reach",
+                       help="also give templates to pitches in this range that were not played, such as A0-C8: shifted from "
+                       "the nearest played pitch (default: between the played pitches, and 7 semitones beyond)")
+    group.add_argument("--no-fill", action="store_true", help="only pitches that were played")
+
+
+def _add_about(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what the preset says of itself")
+    group.add_argument("--title", metavar="TEXT", help="for people (default: its name)")
+    group.add_argument("--source", metavar="TEXT", help="instrument and recording (default: the names of the inputs)")
+    group.add_argument("--licence", default="unknown", metavar="TEXT", help="such as 'CC BY 4.0' (default: %(default)s)")
+    group.add_argument("--attribution", default="unknown", metavar="TEXT", help="who is to be named (default: %(default)s)")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Train, and say what was learnt."""
+    from rtsep.library import new_preset
+    from rtsep.preset import save_preset
+    from rtsep.results import Results
+    from rtsep.tables import show_training
+    from rtsep.training.inputs import gather
+    from rtsep.training.isolated import Settings
+    from rtsep.training.learn import learn
+
+    filling, target = _filling(arguments), new_preset(arguments.out)
+    if arguments.iterations is not None:
+        _between("--iterations", arguments.iterations, 1, 1000)
+    settings = Settings(arguments.templates, _between("--levels", arguments.levels, 1, 8), arguments.iterations,
+                        arguments.divergence)
+    names = [target.stem + ending for ending in (".npz", ".json")]
+    results = Results(target.parent, names, arguments.overwrite, (*arguments.inputs, *arguments.scores))
+    try:
+        with training_bar() as progress:
+            given = gather(arguments.inputs, arguments.scores, arguments.kind, progress)
+            results.protect([file for each in given for file in each.files])
+            learnt = learn(given, settings, arguments.stack, filling, target.stem, arguments.title or target.stem,
+                           _provenance(arguments), progress)
+        say_warnings(learnt.report["warnings"])
+        if learnt.interrupted and not (arguments.keep_partial or _wants_it(learnt.report)):
+            raise KeyboardInterrupt
+        save_preset(learnt.preset, results.new(names[0]))
+        results.add(names[1], json.dumps(learnt.report, indent=2) + "\n")
+        results.commit()
+    finally:
+        results.abort()
+    if arguments.json:
+        print(json.dumps(learnt.report, indent=2))
+    else:
+        show_training(learnt.report, target, arguments.out)
+
+
+def _between(option: str, number: int, low: int, high: int) -> int:
+    if not low <= number <= high:
+        raise RtsepError(f"{option} {number}: allowed are {low} to {high}")
+    return number
+
+
+def _filling(arguments: argparse.Namespace) -> Any:
+    """The options --range and --no-fill."""
+    from rtsep.routing import parse_pitch
+    from rtsep.training.learn import Fill
+
+    if arguments.reach is None:
+        return Fill(not arguments.no_fill)
+    low, dash, high = arguments.reach.partition("-")
+    if arguments.no_fill or not dash:
+        raise RtsepError(f"--range {arguments.reach}: give the lowest and highest pitch, such as A0-C8 or 21-108, "
+                         "and no --no-fill")
+    return Fill(True, parse_pitch(low), parse_pitch(high))
+
+
+def _provenance(arguments: argparse.Namespace) -> dict[str, str]:
+    named = ", ".join(path.name for path in arguments.inputs)
+    return {"source": arguments.source or named, "licence": arguments.licence, "attribution": arguments.attribution,
+            "made_by": shlex.join(["rtsep", *sys.argv[1:]])}
+
+
+def _wants_it(report: dict[str, Any]) -> bool:
+    """Ask a person at the terminal whether an unfinished preset is wanted; nobody there means no."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    print(f"rtsep: interrupted after {report['updates']} updates, {len(report['pitches_trained'])} pitches are trained. "
+          "Write this preset? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+@contextmanager
+def training_bar() -> Iterator[Any]:
+    """A progress bar on stderr with the loss and the time left: a function (what, done, total, loss or None)."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
+               TextColumn("{task.fields[loss]}"), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        tasks: dict[str, Any] = {}
+
+        def advance(what: str, done: int, total: int, loss: float | None = None) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total, loss="")
+            bar.update(tasks[what], completed=done, loss="" if loss is None else f"loss {loss:.4g}")
+
+        yield advance

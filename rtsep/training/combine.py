@@ -1,0 +1,36 @@
+"""Templates of several instruments in one preset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from rtsep.errors import RtsepError
+from rtsep.preset import ROWS_PER_PITCH
+from rtsep.training.isolated import Templates
+
+
+def stack(several: Sequence[Templates]) -> Templates:
+    """The rows of all, ordered by pitch; a note rings as long as the longest of them.
+
+    RtsepError: of several sample rates, or more rows for a pitch than a preset may have.
+    """
+    first = several[0]
+    if any(each.framing != first.framing for each in several):
+        raise RtsepError("recordings of several sample rates cannot be stacked: convert them to one rate")
+    pitches = np.concatenate([each.row_pitch for each in several])
+    most = int(np.bincount(pitches).max())
+    if most > ROWS_PER_PITCH:
+        raise RtsepError(f"--stack: {most} templates for one pitch, allowed are {ROWS_PER_PITCH}: give fewer instruments, or "
+                         "lower --templates or --levels")
+    order = np.argsort(pitches, kind="stable")
+    roles = [role for each in several for role in each.row_role]
+    return replace(
+        first, W=np.concatenate([each.W for each in several])[order], row_pitch=pitches[order],
+        row_role=tuple(roles[i] for i in order), release_s=np.maximum.reduce([each.release_s for each in several]),
+        decay_s=np.maximum.reduce([each.decay_s for each in several]),
+        losses=np.sum([each.losses for each in several], axis=0), frames=sum(each.frames for each in several),
+        reason="interrupted" if any(each.reason == "interrupted" for each in several) else first.reason,
+    )

@@ -1,0 +1,56 @@
+"""Pitches that were never played: their templates are those of the nearest played pitches, shifted on a logarithmic axis."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from rtsep.errors import RtsepError
+from rtsep.training.isolated import Templates
+
+OUTWARD = 7  # semitones beyond the lowest and highest played pitch that are filled unless told
+REACH = 24  # a template that is shifted farther tells nothing of the instrument
+
+
+def shift_templates(W: npt.NDArray[np.float32], semitones: float) -> npt.NDArray[np.float32]:
+    """W [row, bin] with every partial `semitones` higher: bin k takes what was at k / 2^(semitones / 12). Rows sum to 1."""
+    bins = np.arange(W.shape[1])
+    at = bins / 2 ** (semitones / 12)
+    shifted = np.stack([np.interp(at, bins, row, right=0) for row in W])
+    result: npt.NDArray[np.float32] = (shifted / shifted.sum(axis=1, keepdims=True)).astype(np.float32)
+    return result
+
+
+def fill_range(played: npt.NDArray[np.integer], low: int | None = None, high: int | None = None) -> npt.NDArray[np.int64]:
+    """The pitches to fill, ascending: those from `low` to `high` that are not in `played` and not too far from one that is.
+
+    Without limits: the gaps between played pitches, and OUTWARD beyond them.
+    """
+    low = max(int(played.min()) - OUTWARD, 0) if low is None else low
+    high = min(int(played.max()) + OUTWARD, 127) if high is None else high
+    if not 0 <= low <= high <= 127:
+        raise RtsepError(f"a range of pitches from {low} to {high}: allowed is 0 to 127, the lower one first")
+    wanted = np.setdiff1d(np.arange(low, high + 1), played)
+    near: npt.NDArray[np.int64] = wanted[np.abs(wanted[:, None] - played[None, :]).min(axis=1) <= REACH]
+    return near
+
+
+def fill(templates: Templates, pitches: npt.NDArray[np.int64]) -> Templates:
+    """`templates` with rows for `pitches` too, each from the nearest played pitch; times are interpolated."""
+    played = np.unique(templates.row_pitch).astype(np.int64)
+    rows, roles, of = [templates.W], list(templates.row_role), [templates.row_pitch]
+    for pitch in pitches:
+        source = played[np.argmin(np.abs(played - pitch))]
+        mine = np.flatnonzero(templates.row_pitch == source)
+        rows.append(shift_templates(templates.W[mine], float(pitch - source)))
+        roles += [templates.row_role[i] for i in mine]
+        of.append(np.full(len(mine), pitch, np.int16))
+    row_pitch = np.concatenate(of)
+    order = np.argsort(row_pitch, kind="stable")
+    release, decay = templates.release_s.copy(), templates.decay_s.copy()
+    for times in (release, decay):
+        times[pitches] = np.interp(pitches, played, times[played])
+    return replace(templates, W=np.concatenate(rows)[order], row_pitch=row_pitch[order],
+                   row_role=tuple(roles[i] for i in order), release_s=release, decay_s=decay)

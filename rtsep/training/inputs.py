@@ -1,0 +1,135 @@
+"""What training is given, and what kind it is: recordings with their notes, or isolated notes in several guises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from rtsep.errors import RtsepError
+from rtsep.files import open_sound, read_sound
+from rtsep.training.isolated import Notes
+from rtsep.training.samples import Sample, folder_samples, read_samples, sfz_samples
+from rtsep.training.scores import NoteArray, is_isolated, read_notes
+
+KINDS = ("auto", "notes", "recording")
+MOST_LATE = 0.5  # a larger share of notes beyond the end of the sound: score and recording do not belong together
+SESSION = "session.mid"  # what rtsep live --record writes
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Take:
+    """A recording on disk and the notes that sound in it, NOTE [n] by onset; none begins after its end.
+
+    aligned: the notes were recorded together with the sound, so nothing has to be checked or synchronised.
+    """
+
+    path: Path
+    sample_rate: int
+    samples: int
+    notes: NoteArray
+    aligned: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """Length of the sound."""
+        return self.samples / self.sample_rate
+
+
+@dataclass(frozen=True)
+class Given:
+    """One thing to learn from: a take, or samples of single notes. `files` are the inputs, which no result may replace."""
+
+    name: str
+    files: tuple[Path, ...]
+    source: Take | Notes
+    warnings: tuple[str, ...] = ()
+
+
+def gather(inputs: Sequence[Path], scores: Sequence[Path], kind: str, progress: Progress) -> list[Given]:
+    """What each input is: a sound file (the next of `scores` belongs to it), a folder of `rtsep live --record`, an .sfz file,
+    or a folder with a sound file per note.
+
+    kind: "auto" takes a recording whose notes sound one by one, with pauses, as isolated notes; "notes" and "recording" say it.
+    RtsepError: what is missing, foreign, empty, or does not belong together.
+    """
+    sounds = [path for path in inputs if not path.is_dir() and path.suffix.lower() != ".sfz"]
+    if len(scores) != len(sounds):
+        raise RtsepError(f"{len(sounds)} recordings and {len(scores)} --score: give every recording its score, in their "
+                         "order (folders and SFZ files need none)")
+    score_of = dict(zip(range(len(sounds)), scores, strict=True))
+    given, number = [], 0
+    for path in inputs:
+        if path.is_dir() or path.suffix.lower() == ".sfz":
+            given.append(_from_folder(path, kind, progress))
+        else:
+            given.append(_as_kind(_take(path, score_of[number]), (path, score_of[number]), kind))
+            number += 1
+    return given
+
+
+def _from_folder(path: Path, kind: str, progress: Progress) -> Given:
+    if path.is_dir() and (path / SESSION).is_file():
+        found = [file for file in sorted(path.glob("input.*")) if file.suffix in (".wav", ".flac")]
+        if not found:
+            raise RtsepError(f"{path} has {SESSION} but no input.wav: give the whole folder of rtsep live --record")
+        take, warnings = _take(found[0], path / SESSION)
+        return _as_kind((replace(take, aligned=True), warnings), (found[0], path / SESSION), kind)
+    if kind == "recording":
+        raise RtsepError(f"{path} holds single notes and no recording: leave out --as recording")
+    samples = sfz_samples(path) if path.suffix.lower() == ".sfz" else _folder_or_sfz(path)
+    return Given(path.name, (path, *(sample.path for sample in samples)), read_samples(samples, progress))
+
+
+def _folder_or_sfz(folder: Path) -> list[Sample]:
+    instruments = sorted(folder.glob("*.sfz"))
+    if len(instruments) > 1:
+        raise RtsepError(f"{folder} holds {len(instruments)} SFZ files: give one of them, such as {instruments[0]}")
+    return sfz_samples(instruments[0]) if instruments else folder_samples(folder)
+
+
+def _take(path: Path, score: Path) -> tuple[Take, tuple[str, ...]]:
+    """The recording with the notes that begin within it; what is left out is said, unless it is most of them."""
+    notes = read_notes(score)
+    with open_sound(path) as sound:
+        take = Take(path, sound.sample_rate, sound.frames, notes)
+    late = int((notes["onset_s"] >= take.seconds).sum())
+    if late > MOST_LATE * len(notes):
+        raise RtsepError(f"{late} of {len(notes)} notes of {score} lie beyond the end of {path} ({take.seconds:.1f} s): "
+                         "they do not belong together")
+    warnings = (f"{late} of {len(notes)} notes of {score} lie beyond the end of {path.name} and were left out",) if late else ()
+    return replace(take, notes=notes[notes["onset_s"] < take.seconds]), warnings
+
+
+def _as_kind(found: tuple[Take, tuple[str, ...]], files: tuple[Path, Path], kind: str) -> Given:
+    take, warnings = found
+    single = is_isolated(take.notes) if kind == "auto" else kind == "notes"
+    return Given(take.path.name, files, isolated(take) if single else take, warnings)
+
+
+def isolated(take: Take) -> Notes:
+    """The take's notes as isolated ones, its sound read."""
+    sound, rate = read_sound(take.path)
+    notes = take.notes
+    return Notes(sound, float(rate), notes["onset_s"].copy(), np.minimum(notes["offset_s"], take.seconds),
+                 notes["pitch"].astype(np.int64), notes["velocity"].astype(np.int64))
+
+
+def joined(several: Sequence[Notes]) -> Notes:
+    """All of one instrument, one after the other. RtsepError: of several sample rates."""
+    rates = sorted({notes.sample_rate for notes in several})
+    if len(rates) > 1:
+        raise RtsepError(f"the recordings have {', '.join(f'{rate:g}' for rate in rates)} Hz: convert them to one rate")
+    sounds = [np.atleast_2d(notes.sound) for notes in several]
+    channels = max(len(sound) for sound in sounds)
+    begins_s = np.cumsum([0, *(sound.shape[1] for sound in sounds)]) / rates[0]
+    return Notes(
+        np.concatenate([np.broadcast_to(sound, (channels, sound.shape[1])) for sound in sounds], axis=1), rates[0],
+        np.concatenate([begin_s + notes.onset_s for begin_s, notes in zip(begins_s, several, strict=False)]),
+        np.concatenate([begin_s + notes.offset_s for begin_s, notes in zip(begins_s, several, strict=False)]),
+        np.concatenate([notes.pitch for notes in several]), np.concatenate([notes.velocities() for notes in several]),
+        np.concatenate([notes.releases_s() for notes in several]),
+    )
