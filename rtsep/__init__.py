@@ -7,7 +7,7 @@
 | notes, messages, routing | MIDI files and bytes to events; which stem a note belongs to |
 | files, headers, results | sound files in; result folders that appear whole or not at all |
 | preset, library, windows | an instrument's templates in a file; where presets lie; windows and latencies |
-| design, engine | preset + routing + parameters -> Plan; `Separator`: blocks and events -> stems |
+| design, engine | presets + routing + parameters -> Plan; `Separator`: blocks and events -> stems |
 | kernels/ | the compiled numerics, behind one entry |
 | training/ | recordings and notes -> templates: NMF and NMF deconvolution with constraints |
 | hosts/ | who calls the engine: render, demo, bench; live: devices, MIDI ports, screen, recorder |

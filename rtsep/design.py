@@ -1,8 +1,8 @@
-"""From a preset, a routing and parameters to a Plan: everything that can be worked out before the first sample."""
+"""From presets, a routing and parameters to a Plan: everything that can be worked out before the first sample."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,13 +19,18 @@ SIMD = 16  # floats
 SMOOTHING_S = 0.005  # time constant of the mixer: a change is heard whole after 20 ms, without a click
 
 Floats = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
 
 
 class Plan:
-    """What `design` decided, as arrays and as the record that compiled code reads. Immutable once made."""
+    """What `design` decided, as arrays and as the record that compiled code reads. Immutable once made.
 
-    def __init__(self, framing: Framing, values: Mapping[str, Any]):
+    row_pitch: int64 [row], MIDI pitch of each row.
+    """
+
+    def __init__(self, framing: Framing, row_pitch: Integers, values: Mapping[str, Any]):
         self.framing = framing
+        self.row_pitch = row_pitch
         self.values = dict(values)
         self.channels = int(values["channels"])
         self.stems = int(values["stems"])
@@ -38,14 +43,48 @@ def _padded(W: Floats, stride: int) -> Floats:
     return result
 
 
-def _rows_of_pitches(pitches: npt.NDArray[np.int16]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """First row and number of rows of every pitch; `pitches` ascends."""
-    every = np.arange(PITCHES)
-    first = np.searchsorted(pitches, every, "left")
-    return first.astype(np.int64), (np.searchsorted(pitches, every, "right") - first).astype(np.int64)
+def per_stem(presets: Preset | Sequence[Preset], routing: Routing) -> tuple[Preset, ...]:
+    """The preset of each stem of `routing`, in its order; of one for all, one even where there is no stem."""
+    found = (presets,) * max(len(routing.names), 1) if isinstance(presets, Preset) else tuple(presets)
+    if len(found) != max(len(routing.names), 1):
+        raise ValueError(f"{len(found)} presets for {len(routing.names)} stems: one for each, or one for all, is needed")
+    return found
 
 
-def _samples(seconds: npt.NDArray[np.float64], sample_rate: float) -> npt.NDArray[np.int64]:
+def each_once(presets: Sequence[Preset]) -> list[Preset]:
+    """The different ones among the presets of the stems, in their order."""
+    return list({id(preset): preset for preset in presets}.values())
+
+
+class _Rows:
+    """W [row, bin] of several presets, one after the other, and where each finds its pitches."""
+
+    def __init__(self, presets: Sequence[Preset], sample_rate: float, window_size: int) -> None:
+        pieces, pitches, self.first, rows = [], [], dict[int, Integers](), 0
+        for preset in each_once(presets):  # stems of one preset share its rows
+            W = map_templates(preset.W, preset.sample_rate, preset.window_size, sample_rate, window_size)
+            usable = W.any(axis=1)
+            pieces.append(W[usable])
+            pitches.append(preset.row_pitch[usable].astype(np.int64))
+            self.first[id(preset)] = rows + np.searchsorted(pitches[-1], np.arange(PITCHES + 1))
+            rows += len(pieces[-1])
+        self.W, self.pitch = np.concatenate(pieces), np.concatenate(pitches)
+
+    def first_row(self, preset: Preset) -> Integers:
+        """The first row of every pitch, int64 [pitch]."""
+        return self.first[id(preset)][:-1]
+
+    def row_count(self, preset: Preset) -> Integers:
+        """The number of rows of every pitch, int64 [pitch]."""
+        return np.diff(self.first[id(preset)])
+
+
+def _by_stem(stems: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.float64]:
+    """[stem, pitch] from each stem's [pitch]; the residual's are 0."""
+    return np.array([*stems, np.zeros(PITCHES)], np.float64)
+
+
+def _samples(seconds: npt.NDArray[np.float64], sample_rate: float) -> Integers:
     return np.round(seconds * sample_rate).astype(np.int64)
 
 
@@ -56,27 +95,36 @@ def _reach(routing: Routing) -> npt.NDArray[np.int8]:
     return reach
 
 
+def preset_defaults(presets: Sequence[Preset]) -> dict[str, Value]:
+    """What the presets want the parameters to be; where they differ, the first stem's holds."""
+    return {name: value for preset in reversed(presets) for name, value in preset.defaults.items()}
+
+
 def design(
-    preset: Preset, routing: Routing, params: Mapping[str, Value], sample_rate: float, channels: int
+    presets: Preset | Sequence[Preset], routing: Routing, params: Mapping[str, Value], sample_rate: float, channels: int
 ) -> Plan:
-    """Everything that can be worked out before the first sample. Allocates; control thread only. RtsepError if the
-    parameters do not fit together or the preset cannot serve this rate and window."""
-    values = {**defaults(), **preset.defaults, **params}
+    """Everything that can be worked out before the first sample. Allocates; control thread only.
+
+    `presets`: one for all stems, or one for each in the routing's order. RtsepError if the parameters do not fit together
+    or a preset cannot serve this rate and window.
+    """
+    used = per_stem(presets, routing)
+    values = {**defaults(), **preset_defaults(used), **params}
     framing = choose_framing(str(values["mode"]), sample_rate, int(values["window_samples"]),
                              int(values["latency_samples"]), int(values["hop_samples"]))
-    W = map_templates(preset.W, preset.sample_rate, preset.window_size, sample_rate, framing.window_size)
-    usable = W.any(axis=1)
-    W, pitches = W[usable], preset.row_pitch[usable]
+    rows = _Rows(used, sample_rate, framing.window_size)
+    stems = used[: len(routing.names)]
     bins = framing.window_size // 2 + 1
     stride = -(-bins // SIMD) * SIMD
     analysis, synthesis = window_pair(framing)
-    first, count = _rows_of_pitches(pitches)
-    release_s = np.clip(preset.release_s.astype(float), float(values["release_min_ms"]) / 1000,
+    first_row = _by_stem([rows.first_row(preset) for preset in stems]).astype(np.int64)
+    row_count = _by_stem([rows.row_count(preset) for preset in stems]).astype(np.int64)
+    release_s = np.clip(_by_stem([preset.release_s for preset in stems]), float(values["release_min_ms"]) / 1000,
                         float(values["release_max_ms"]) / 1000)
-    decay_s = np.minimum(preset.decay_s.astype(float), float(values["decay_max_s"]))
+    decay_s = np.minimum(_by_stem([preset.decay_s for preset in stems]), float(values["decay_max_s"]))
     gated = bool(values["gate"])
     reach = _reach(routing)
-    return Plan(framing, {
+    return Plan(framing, rows.pitch, {
         "window_size": framing.window_size,
         "overlap": framing.overlap,
         "hop": framing.hop,
@@ -84,17 +132,17 @@ def design(
         "stride": stride,
         "channels": channels,
         "stems": len(routing.names) + 1,
-        "rows": W.shape[0],
-        "open_limit": max(int(values["max_open_rows"]), int(count.max())) if gated else int((reach * count).sum()),
+        "rows": rows.W.shape[0],
+        "open_limit": max(int(values["max_open_rows"]), int(row_count.max())) if gated else int((reach * row_count).sum()),
         "gated": int(gated),
         "iterations": int(values["iterations"]),
         "power_halves": round(2 * float(values["mask_power"])),
         "mixer_smoothing": 1 - np.exp(-1 / (SMOOTHING_S * sample_rate)),
         "analysis_window": analysis.astype(np.float32),
         "synthesis_window": synthesis.astype(np.float32),
-        "W": _padded(W, stride),
-        "first_row": first,
-        "row_count": count,
+        "W": _padded(rows.W, stride),
+        "first_row": first_row,
+        "row_count": row_count,
         "release": _samples(release_s, sample_rate),
         "decay": _samples(decay_s, sample_rate),
         "route": np.ascontiguousarray(routing.table, np.int8),

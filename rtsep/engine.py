@@ -1,4 +1,4 @@
-"""The engine: a preset, a routing and parameters become a Plan; blocks of sound and notes become stems.
+"""The engine: presets, a routing and parameters become a Plan; blocks of sound and notes become stems.
 
 Offline rendering, live playing and every benchmark run this one engine, through the same machine code.
 """
@@ -6,14 +6,14 @@ Offline rendering, live playing and every benchmark run this one engine, through
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
-from rtsep.design import Prepared, design
+from rtsep.design import Prepared, design, each_once, per_stem, preset_defaults
 from rtsep.errors import RtsepError
 from rtsep.kernels import block as kernel
 from rtsep.kernels import gate
@@ -54,12 +54,15 @@ class Output:
 class Separator:
     """The separator as a host uses it: `prepare`, then `process` block by block; `reset` starts anew.
 
+    `presets`: the instrument of all stems, or of each stem of `routing` in its order (then `presets[stem]` tells it).
     `prepare`, `exchange` and `set` belong to the control thread; `process` and `reset` to the one that hands over sound
     (a native callback is given `prepared.call` instead).
     """
 
-    def __init__(self, preset: Preset, routing: Routing, params: Mapping[str, Value] | None = None):
-        self.preset = preset
+    def __init__(
+        self, presets: Preset | Sequence[Preset], routing: Routing, params: Mapping[str, Value] | None = None
+    ):
+        self.presets = per_stem(presets, routing)
         self.routing = routing
         self.stem_names = (*routing.names, "residual")
         self._params = parse_params(params or {})
@@ -77,7 +80,7 @@ class Separator:
         """Design for `sample_rate` Hz, `channels` and blocks of up to `max_block` samples, and reset. Allocates."""
         if min(channels, max_block) < 1:
             raise ValueError(f"{channels} channels and blocks of {max_block} samples: 1 or more of each are needed")
-        plan = design(self.preset, self.routing, self._params, sample_rate, channels)
+        plan = design(self.presets, self.routing, self._params, sample_rate, channels)
         self._sample_rate = sample_rate
         self._prepared = Prepared(plan, max_block)
         self._no_events = np.zeros(0, EVENT)
@@ -85,20 +88,24 @@ class Separator:
         self.reset()
         self._rehearse()
 
-    def exchange(self, preset: Preset | None = None, params: Mapping[str, Value] | None = None) -> bool:
-        """Go on under a new plan: with another preset, or with `params` changed; sound and notes stay, no gap is heard.
+    def exchange(
+        self, presets: Preset | Sequence[Preset] | None = None, params: Mapping[str, Value] | None = None
+    ) -> bool:
+        """Go on under a new plan: with another preset for all stems or for each, or with `params` changed; sound and notes
+        stay, no gap is heard.
 
-        False, and nothing has changed, if window, latency or hop would differ: that needs `prepare`. RtsepError if preset
+        False, and nothing has changed, if window, latency or hop would differ: that needs `prepare`. RtsepError if presets
         or parameters cannot serve. Allocates.
         """
         now = self.prepared
         wanted = {**self._params, **parse_params(params or {})}
         for name in wanted:
             self._check_stem(name)
-        plan = design(preset or self.preset, self.routing, wanted, self._sample_rate, now.plan.channels)
+        instruments = self.presets if presets is None else per_stem(presets, self.routing)
+        plan = design(instruments, self.routing, wanted, self._sample_rate, now.plan.channels)
         if plan.framing != now.plan.framing:
             return False
-        self.preset, self._params = preset or self.preset, wanted
+        self.presets, self._params = instruments, wanted
         self._prepared = Prepared(plan, now.input.shape[1], now)
         self._set_targets()
         return True
@@ -109,7 +116,7 @@ class Separator:
         now = self.prepared
         warm = Prepared(now.plan, now.input.shape[1])
         warm.input[:] = 1
-        playable = (self.routing.table >= 0) & np.isin(np.arange(PITCHES), self.row_pitch)
+        playable = now.plan.values["row_count"][self.routing.table, np.arange(PITCHES)] > 0  # -1: the residual's, 0
         for part, channel, pitch in np.argwhere(playable)[:1]:
             warm.events["part"], warm.events["status"] = part, 0x90 | channel
             warm.events["data1"], warm.events["data2"] = pitch, 64
@@ -140,8 +147,8 @@ class Separator:
             self._set_targets()
 
     def value(self, name: str) -> Value:
-        """What parameter `name` is now: as given, else the preset's default, else its own."""
-        return self._params.get(name, self.preset.defaults.get(name, param_of(name).default))
+        """What parameter `name` is now: as given, else the presets' default, else its own."""
+        return self._params.get(name, preset_defaults(self.presets).get(name, param_of(name).default))
 
     def _set_targets(self) -> None:
         targets = self.prepared.targets
@@ -152,8 +159,13 @@ class Separator:
 
     @property
     def params(self) -> Mapping[str, Value]:
-        """The parameters that were given; the others have the preset's or their own defaults."""
+        """The parameters that were given; the others have the presets' or their own defaults."""
         return self._params
+
+    @property
+    def instruments(self) -> list[Preset]:
+        """The presets in use, each once, in the order of the stems."""
+        return each_once(self.presets)
 
     @property
     def framing(self) -> Framing:
@@ -211,7 +223,7 @@ class Separator:
     @property
     def row_pitch(self) -> npt.NDArray[np.int64]:
         """MIDI pitch of every row in use, int64 [row]."""
-        return np.repeat(np.arange(PITCHES), self.prepared.plan.values["row_count"])
+        return self.prepared.plan.row_pitch
 
     @property
     def masks(self) -> Floats:

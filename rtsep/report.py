@@ -52,7 +52,7 @@ def make_report(separator: Separator, sound: SoundReader, clock: Clock, files: M
     return {
         "rtsep_version": __version__,
         "mode": separator.value("mode"),
-        "preset": separator.preset.name,
+        "preset": ", ".join(preset.name for preset in separator.instruments),
         "sample_rate": sound.sample_rate,
         "channels": sound.channels,
         "seconds": round(seconds, 3),
@@ -73,17 +73,17 @@ def make_report(separator: Separator, sound: SoundReader, clock: Clock, files: M
 
 def collect_warnings(report: Mapping[str, Any], separator: Separator, sound: SoundReader, score: Score | None) -> list[str]:
     """What a person should know although the run went on, each with its count."""
-    pitches = separator.preset.pitches
+    ranges = ", ".join(f"{preset.name} {preset.pitches[0]} to {preset.pitches[-1]}" for preset in separator.instruments)
     found = [
         (report["bad_samples"], "{} samples were no usable numbers (NaN, infinite or absurdly loud) and became silence"),
-        (report["notes_out_of_range"], f"{{}} notes lie outside the preset ({pitches[0]} to {pitches[-1]}) and were ignored"),
+        (report["notes_out_of_range"], f"{{}} notes lie outside the preset ({ranges}) and were ignored"),
         (report["closed_rows"], "{} templates closed early: more notes sounded than max_open_rows allows"),
         (report["stolen_voices"], "{} notes ended early: more than 256 sounded at once"),
         (report["clipped_samples"], "{} samples were louder than full scale and were clipped; use --bits float"),
         (sound.channels if sound.channels > 2 else 0, "{} channels: all of them share one mask"),
     ]
     warnings = [text.format(count) for count, text in found if count]
-    warnings += [f"preset: {note}" for note in separator.preset.notes]
+    warnings += [f"preset {preset.name}: {note}" for preset in separator.instruments for note in preset.notes]
     return warnings + _score_warnings(sound, score)
 
 

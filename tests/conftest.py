@@ -157,9 +157,10 @@ def reference_setup(separator) -> Setup:
     """The separator's plan as the plain NumPy twin wants it."""
     plan = separator.prepared.plan.values
     bins = plan["bins"]
-    row_pitch = np.repeat(np.arange(128), plan["row_count"])
+    first, count = plan["first_row"], plan["row_count"]
+    rows = {key: list(range(first[key], first[key] + count[key])) for key in np.ndindex(first.shape)}
     return Setup(
-        plan["window_size"], plan["overlap"], plan["hop"], plan["W"][:, :bins].astype(float), row_pitch,
+        plan["window_size"], plan["overlap"], plan["hop"], plan["W"][:, :bins].astype(float), rows,
         np.array(plan["route"]), plan["release"], plan["decay"], plan["stems"], plan["iterations"],
         plan["power_halves"] / 2, plan["open_limit"], bool(plan["gated"]),
     )

@@ -126,9 +126,9 @@ class Piano:
     size: int  # window
     hop: int
     route: np.ndarray  # [part, channel, pitch] -> stem or -1
-    row_count: np.ndarray  # [pitch]
-    release: np.ndarray  # [pitch], samples
-    decay: np.ndarray  # [pitch], samples
+    row_count: np.ndarray  # [stem, pitch]
+    release: np.ndarray  # [stem, pitch], samples
+    decay: np.ndarray  # [stem, pitch], samples
     notes: list[Note] = field(default_factory=list)
     unmatched: int = 0
     sounding: dict[tuple[int, int, int], Note] = field(default_factory=dict)  # held by a key or a pedal
@@ -175,7 +175,7 @@ class Piano:
         stem = int(self.route[key])
         if stem < 0:
             return
-        if not self.row_count[key[2]]:
+        if not self.row_count[stem, key[2]]:
             self.unmatched += 1
             return
         note = Note(*key, stem, sample)
@@ -200,7 +200,7 @@ class Piano:
 
     def end(self, note: Note, sample: int) -> None:
         """Nothing holds the note from `sample` on: it rings on for its release, and the window remembers it."""
-        note.close = sample + self.size + int(self.release[note.pitch])
+        note.close = sample + self.size + int(self.release[note.stem, note.pitch])
         self.remove(note)
 
     def remove(self, note: Note) -> None:
@@ -223,7 +223,7 @@ class Piano:
         for note in list(self.sounding.values()):
             if note.presses or note.up is None:
                 continue
-            decayed = max(note.onset + self.size + int(self.decay[note.pitch]), note.up + 1)
+            decayed = max(note.onset + self.size + int(self.decay[note.stem, note.pitch]), note.up + 1)
             frame = -(-decayed // self.hop) * self.hop
             if frame <= before:
                 note.close = frame
@@ -262,13 +262,14 @@ def mix(stems: np.ndarray, targets: np.ndarray, rate: float) -> np.ndarray:
 
 @dataclass
 class Setup:
-    """What a separation needs: sizes, templates W [row, bin], routing and the times of the gate in samples."""
+    """What a separation needs: sizes, templates W [row, bin], which of them play what on each stem's instrument, routing
+    and the times of the gate in samples [stem, pitch]."""
 
     size: int
     overlap: int
     hop: int
     W: np.ndarray
-    row_pitch: np.ndarray
+    rows: dict[tuple[int, int], list[int]]  # of (stem, pitch)
     route: np.ndarray
     release: np.ndarray
     decay: np.ndarray
@@ -291,17 +292,16 @@ class Separated:
 
 
 def within_limit(
-    found: dict[tuple[int, int], int], H: np.ndarray, end: int, setup: Setup, rows: dict[int, list[int]]
+    found: dict[tuple[int, int], int], H: np.ndarray, end: int, setup: Setup
 ) -> list[tuple[int, int]]:
     """The (stem, pitch) that stay open: the quietest, then the oldest close first; young ones count as loud."""
 
     def loudness(key: tuple[int, int]) -> tuple[float, int]:
-        stem, pitch = key
         young = end - found[key] < setup.size
-        return (math.inf if young else H[stem, rows[pitch]].sum(), found[key])
+        return (math.inf if young else H[key[0], setup.rows[key]].sum(), found[key])
 
     kept = sorted(found, key=loudness)
-    while sum(len(rows[pitch]) for _, pitch in kept) > setup.open_limit:
+    while sum(len(setup.rows[key]) for key in kept) > setup.open_limit:
         kept.pop(0)
     return sorted(kept)
 
@@ -312,18 +312,17 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
     channels, samples = x.shape
     bins = setup.size // 2 + 1
     analysis, synthesis = windows(setup.size, setup.overlap, setup.hop)
-    rows = {pitch: list(np.flatnonzero(setup.row_pitch == pitch)) for pitch in range(128)}
-    row_count = np.array([len(rows[pitch]) for pitch in range(128)])
+    row_count = np.array([[len(setup.rows[stem, pitch]) for pitch in range(128)] for stem in range(setup.stems - 1)])
     piano = Piano(setup.size, setup.hop, setup.route, row_count, setup.release, setup.decay)
     notes = piano.play(events)
     result = Separated(np.zeros((setup.stems, channels, samples + setup.overlap)), [], [], [], piano.unmatched)
     H = np.zeros((setup.stems, len(setup.W)))
     for end in range(setup.hop, samples + 1, setup.hop):
         if setup.gated:
-            wanted = within_limit(open_pitches(notes, end), H, end, setup, rows)
+            wanted = within_limit(open_pitches(notes, end), H, end, setup)
         else:
             wanted = [(s, p) for s in range(setup.stems - 1) for p in range(128) if (setup.route[:, :, p] == s).any()]
-        opened = [(stem, row) for stem, pitch in wanted for row in rows[pitch]]
+        opened = [(stem, row) for stem, pitch in wanted for row in setup.rows[stem, pitch]]
         X = spectra(frame_before(x, end, setup.size), analysis)
         V = magnitudes(X)
         M, H = np.zeros((setup.stems, bins)), np.zeros((setup.stems, len(setup.W)))

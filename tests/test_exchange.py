@@ -72,4 +72,13 @@ def test_another_framing_is_refused_and_changes_nothing(preset, rng):
             separator.exchange(params={"gain_db.nobody": 0})
 
     assert np.array_equal(play_with(separator, sound, change), whole)
-    assert separator.prepared is kept and separator.preset is preset and separator.latency == SMALL["latency_samples"]
+    assert separator.prepared is kept and separator.instruments == [preset] and separator.latency == SMALL["latency_samples"]
+
+
+def test_one_stem_gets_another_instrument_and_the_other_keeps_its_own(preset, rng):
+    other = make_preset(seed=9)
+    separator, sound = prepared([preset, preset], two_parts()), band(rng, TOTAL)
+    whole, _mix = play(prepared([preset, other], two_parts()), sound, notes())
+    stems = play_with(separator, sound, lambda: separator.exchange([preset, other]))
+    far = CUT + 1024 + 256
+    assert separator.presets == (preset, other) and np.array_equal(stems[..., far:], whole[..., far:])

@@ -319,7 +319,7 @@ def test_gates_are_those_of_the_intervals(seed):
     events = random_midi(rng, 400, samples, PITCHES[:4], parts=3, channels=2)
     separator = prepared(preset, two_parts())
     setup = reference_setup(separator)
-    row_count = np.array([(preset.row_pitch == pitch).sum() for pitch in range(128)])
+    row_count = np.array([[(preset.row_pitch == pitch).sum() for pitch in range(128)]] * 2)
     piano = reference.Piano(setup.size, setup.hop, setup.route, row_count, setup.release, setup.decay)
     notes = piano.play(events)
     found = gates(preset, events, samples, two_parts())

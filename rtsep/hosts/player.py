@@ -36,7 +36,7 @@ class Player:
         self.separator, self.lanes, self.controls, self.watch = separator, lanes, controls, watch
         self.muted: set[str] = set()
         self.soloed: set[str] = set()
-        self.preset_name = separator.preset.name
+        self.preset_name = ", ".join(preset.name for preset in separator.instruments)
         self.message = ""
         self.fixed_latency = False  # while recording
         self._parts = max(parts, 1)
@@ -152,7 +152,7 @@ class Player:
         if self.fixed_latency:
             raise RtsepError(f"{next(iter(params))} cannot change while recording: the latency would")
         old = self.separator
-        new = Separator(old.preset, old.routing, {**old.params, **params})
+        new = Separator(old.presets, old.routing, {**old.params, **params})
         new.prepare(self.lanes.sample_rate, self.lanes.channels, CAPACITY)
         self.separator = new
         self.lanes.play(new.prepared, fade=True)

@@ -1,7 +1,7 @@
 """Notes and pedals open and close templates: MIDI messages -> voices -> the list of open rows.
 
 A voice is one sounding note. Its rows stay open while the key or a pedal holds it, then for the frame's memory
-(the window still contains the note) plus the pitch's release time.
+(the window still contains the note) plus the release time of the pitch on the stem's instrument.
 """
 
 import numpy as np
@@ -47,7 +47,7 @@ def note_on(plan, state, sample, part, channel, pitch):
     stem = np.int64(plan.route[part, channel, pitch])
     if stem < 0:
         return
-    if plan.row_count[pitch] == 0:
+    if plan.row_count[stem, pitch] == 0:
         state.counters[UNMATCHED_NOTES] += 1
         return
     v = find_voice(state.voices, part, channel, pitch)
@@ -154,9 +154,9 @@ def close_voices(plan, state, end):
     """Free the voices that the frame ending before sample `end` cannot hear any more."""
     for v in range(VOICES):
         voice = state.voices[v]
-        pitch = voice[PITCH]
-        released = voice[STATUS] == RELEASED and end >= voice[OFF] + plan.window_size + plan.release[pitch]
-        decayed = voice[STATUS] == HELD and end >= voice[ONSET] + plan.window_size + plan.decay[pitch]
+        stem, pitch = voice[STEM], voice[PITCH]
+        released = voice[STATUS] == RELEASED and end >= voice[OFF] + plan.window_size + plan.release[stem, pitch]
+        decayed = voice[STATUS] == HELD and end >= voice[ONSET] + plan.window_size + plan.decay[stem, pitch]
         if released or decayed:
             voice[STATUS] = FREE
 
@@ -165,7 +165,8 @@ def close_voices(plan, state, end):
 def last_level(plan, state, stem, pitch):
     """Sum of the last frame's activations of a stem's pitch."""
     level = np.float32(0)
-    for row in range(plan.first_row[pitch], plan.first_row[pitch] + plan.row_count[pitch]):
+    first = plan.first_row[stem, pitch]
+    for row in range(first, first + plan.row_count[stem, pitch]):
         level += state.H[stem, row]
     return level
 
@@ -204,16 +205,16 @@ def open_pitches(plan, state, stamp, end):
         if state.marks[stem, pitch] != stamp:
             state.marks[stem, pitch] = stamp
             state.youngest[stem, pitch] = voice[ONSET]
-            opened += plan.row_count[pitch]
+            opened += plan.row_count[stem, pitch]
         state.youngest[stem, pitch] = max(state.youngest[stem, pitch], voice[ONSET])
     while opened > plan.open_limit:
         v = quietest_voice(plan, state, stamp, end)
         stem, pitch = state.voices[v, STEM], state.voices[v, PITCH]
         state.marks[stem, pitch] = stamp - 1
-        opened -= plan.row_count[pitch]
+        opened -= plan.row_count[stem, pitch]
         struck_now = end - state.youngest[stem, pitch] <= plan.hop
         if struck_now or last_level(plan, state, stem, pitch) > 0:  # it closes now: later frames count it no more
-            state.counters[CLOSED_ROWS] += plan.row_count[pitch]
+            state.counters[CLOSED_ROWS] += plan.row_count[stem, pitch]
     return opened
 
 
@@ -229,8 +230,8 @@ def open_rows(plan, state, end):
         for pitch in range(PITCHES):
             wanted = state.marks[stem, pitch] == stamp if plan.gated else plan.reach[stem, pitch] != 0
             if wanted:
-                first = plan.first_row[pitch]
-                for row in range(first, first + plan.row_count[pitch]):
+                first = plan.first_row[stem, pitch]
+                for row in range(first, first + plan.row_count[stem, pitch]):
                     state.open_row[count] = row
                     state.open_stem[count] = stem
                     count += 1

@@ -64,10 +64,10 @@ class Plan(NamedTuple):
     analysis_window: np.ndarray  # float32 [window_size]
     synthesis_window: np.ndarray  # float32 [overlap]
     W: np.ndarray  # float32 [rows, stride], rows sum to 1
-    first_row: np.ndarray  # int64 [pitch]
-    row_count: np.ndarray  # int64 [pitch]
-    release: np.ndarray  # int64 [pitch], samples
-    decay: np.ndarray  # int64 [pitch], samples
+    first_row: np.ndarray  # int64 [stem, pitch]: each stem has its instrument; stems of one instrument share rows
+    row_count: np.ndarray  # int64 [stem, pitch]
+    release: np.ndarray  # int64 [stem, pitch], samples
+    decay: np.ndarray  # int64 [stem, pitch], samples
     route: np.ndarray  # int8 [part, channel, pitch] -> stem, -1: ignored
     reach: np.ndarray  # int8 [stem, pitch], whether the stem can play the pitch at all
     axes: np.ndarray  # int64 [1], what the FFT wants
@@ -103,13 +103,14 @@ class State(NamedTuple):
 def plan_at(address):
     """The `Plan` whose record lies at `address`."""
     r = carray(pointer(address), 1, PLAN)[0]
+    notes = (r.stems, PITCHES)
     return Plan(
         r.window_size, r.overlap, r.hop, r.bins, r.stride, r.channels, r.stems, r.rows, r.open_limit, r.gated,
         r.iterations, r.power_halves, np.float32(r.mixer_smoothing),
         floats(r.analysis_window, (r.window_size,)), floats(r.synthesis_window, (r.overlap,)),
-        floats(r.W, (r.rows, r.stride)), integers(r.first_row, (PITCHES,)), integers(r.row_count, (PITCHES,)),
-        integers(r.release, (PITCHES,)), integers(r.decay, (PITCHES,)),
-        octets(r.route, (PARTS, CHANNELS, PITCHES)), octets(r.reach, (r.stems, PITCHES)), integers(r.axes, (1,)),
+        floats(r.W, (r.rows, r.stride)), integers(r.first_row, notes), integers(r.row_count, notes),
+        integers(r.release, notes), integers(r.decay, notes),
+        octets(r.route, (PARTS, CHANNELS, PITCHES)), octets(r.reach, notes), integers(r.axes, (1,)),
     )
 
 
