@@ -4,9 +4,10 @@
 | --- | --- |
 | cli, commands/, tables | the command line; one module per command; what they print |
 | params, errors, cache | every knob, declared once; the one error that a user can mend; where compiled code lies |
-| notes, messages, routing | MIDI files and bytes to events; which stem a note belongs to |
+| notes, messages, programs, routing | MIDI files and bytes to events; what plays them; which stem a note belongs to |
 | files, headers, results | sound files in; result folders that appear whole or not at all |
-| preset, library, windows | an instrument's templates in a file; where presets lie; windows and latencies |
+| preset, archive, library, instruments | an instrument's templates in a file; where presets lie; who plays which |
+| windows | windows and latencies |
 | design, engine | presets + routing + parameters -> Plan; `Separator`: blocks and events -> stems |
 | kernels/ | the compiled numerics, behind one entry |
 | training/ | recordings and notes -> templates: NMF and NMF deconvolution with constraints |

@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import re
 import struct
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from rtsep.errors import RtsepError
 from rtsep.messages import CONTROL, NOTE_ON, Keyboard, Message, MidiParser, is_kept
+from rtsep.programs import Change, played_programs
 
 __all__ = ["EVENT", "NOTE", "Message", "MidiParser", "Score", "is_kept", "read_midi"]
 
@@ -49,6 +50,7 @@ class Score:
     | note_count | note-ons with a velocity above 0 |
     | duration_s | time of the last message; 0 without any |
     | tracks_without_notes | how many tracks carry no note |
+    | programs | General MIDI program of each (part, channel) that plays notes, see `programs` |
 
     After the last message no key and no pedal is down: what hangs at the end of the file is released there.
     A pedal acts on its channel: parts that play on it and have no such controller of their own get a copy.
@@ -61,13 +63,14 @@ class Score:
     note_count: int
     duration_s: float
     tracks_without_notes: int
+    programs: Mapping[tuple[int, int], int] = field(default_factory=dict)
 
     def events(self, sample_rate: float, offset_s: float = 0.0) -> NDArray[np.void]:
         """The messages as EVENT [n], `offset_s` seconds later; what falls before the first sample is at sample 0."""
         events = np.zeros(len(self.seconds), EVENT)
         events["sample"] = np.maximum(np.rint((self.seconds + offset_s) * sample_rate), 0)
-        for column, field in enumerate(("part", "status", "data1", "data2")):
-            events[field] = self.messages[:, column]
+        for column, name in enumerate(("part", "status", "data1", "data2")):
+            events[name] = self.messages[:, column]
         return events
 
     def notes(self) -> NDArray[np.void]:
@@ -95,14 +98,16 @@ def read_midi(path: str | os.PathLike[str]) -> Score:
     """
     division, chunks = _split(_read_bytes(path), path)
     tracks = _parse(chunks, path)
-    rows, tempos, end = _collect(tracks, path)
+    rows, tempos, changes, end = _collect(tracks, path)
     playing = sorted({row[1] for row in rows if _is_strike(row)})
     if len(playing) > MAX_PARTS:
         raise RtsepError(f"{path} has {len(playing)} tracks with notes, allowed are {MAX_PARTS}: merge or remove some")
+    programs = played_programs([(row[0], row[1], row[2] & 0x0F) for row in rows if _is_strike(row)], changes)
     rows = sorted(_assign(rows, playing), key=lambda row: row[0])  # stable: file order at equal times
     seconds = _seconds(np.array([row[0] for row in rows] + [end], np.float64), division, tempos)
     names = tuple(_name(tracks[track], part) for part, track in enumerate(playing))
-    score = _score(rows, seconds, names, len(tracks) - len(playing))
+    score = _score(rows, seconds, names, len(tracks) - len(playing),
+                   {(playing.index(track), channel): program for (track, channel), program in programs.items()})
     if score.duration_s > MAX_DURATION_S:
         hours = score.duration_s / 3600
         raise RtsepError(f"{path} lasts {hours:.0f} hours, allowed are 24: cut it, or check its tempo")
@@ -166,22 +171,26 @@ def _parse(chunks: list[bytes], path: str | os.PathLike[str]) -> list[Any]:
         raise RtsepError(f"{path} is broken MIDI ({reason}): export it again") from error
 
 
-def _collect(tracks: list[Any], path: str | os.PathLike[str]) -> tuple[list[Row], list[tuple[int, int]], int]:
-    """All kept messages in file order, the tempo changes (tick, microseconds per beat), and the last tick of all."""
-    rows, tempos, end = list[Row](), list[tuple[int, int]](), 0
+def _collect(
+    tracks: list[Any], path: str | os.PathLike[str]
+) -> tuple[list[Row], list[tuple[int, int]], list[Change], int]:
+    """All kept messages in file order, the changes of tempo (tick, microseconds per beat) and program, and the last tick."""
+    rows, tempos, changes, end = list[Row](), list[tuple[int, int]](), list[Change](), 0
     for number, track in enumerate(tracks):
         tick = 0
         for message in track:
             tick += message.time
             if message.type == "set_tempo" and message.tempo:
                 tempos.append((tick, message.tempo))
+            elif message.type == "program_change":
+                changes.append((tick, number, message.channel, message.program))
             elif message.type in ("note_on", "note_off", "control_change"):
                 status, data1, data2 = message.bytes()
                 rows += [(tick, number, status, data1, data2)] * is_kept(status, data1)
         end = max(end, tick)
     if end > MAX_TICKS:
         raise RtsepError(f"{path} is broken MIDI (a pause of {end} ticks): export it again")
-    return rows, tempos, end
+    return rows, tempos, changes, end
 
 
 def _is_strike(row: Row) -> bool:
@@ -216,7 +225,10 @@ def _seconds(ticks: NDArray[np.float64], division: int, tempos: list[tuple[int, 
     return start_s[last] + (ticks - starts[last]) * tick_s[last]
 
 
-def _score(rows: list[Row], seconds: NDArray[np.float64], names: tuple[str, ...], without: int) -> Score:
+def _score(
+    rows: list[Row], seconds: NDArray[np.float64], names: tuple[str, ...], without: int,
+    programs: Mapping[tuple[int, int], int],
+) -> Score:
     """The Score of rows (tick, part, ...) at `seconds`, whose last entry is the end of the file."""
     messages = np.array([row[1:] for row in rows], np.uint8).reshape(-1, 4)
     keyboards = _played(seconds[:-1], messages).items()
@@ -225,7 +237,7 @@ def _score(rows: list[Row], seconds: NDArray[np.float64], names: tuple[str, ...]
     seconds = np.concatenate((seconds[:-1], np.full(len(hanging), seconds[-1])))
     messages = np.concatenate((messages, np.array(hanging, np.uint8).reshape(-1, 4)))
     channels = tuple(sorted({row[2] & 0x0F for row in strikes}))
-    return Score(names, seconds, messages, channels, len(strikes), float(seconds.max(initial=0.0)), without)
+    return Score(names, seconds, messages, channels, len(strikes), float(seconds.max(initial=0.0)), without, programs)
 
 
 def _name(track: Any, part: int) -> str:

@@ -15,12 +15,10 @@ Arrays that this version does not know are ignored and reported; only a changed 
 
 from __future__ import annotations
 
-import io
 import json
-import math
 import warnings
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,13 +26,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rtsep.archive import DamagedError, need, read_archive, write_archive
 from rtsep.errors import RtsepError
-from rtsep.files import atomic_write
 from rtsep.params import Value, param_of, parse_params
+from rtsep.programs import DRUMS
 
 FORMAT_VERSION = 1
 PITCHES = 128
-MOST_BYTES = 64 * 2**20  # of one file, and of its arrays unpacked
 MOST_ROWS, MOST_BINS = 4096, 8193
 ROWS_PER_PITCH = 8
 _META_FIELDS = ("format_version", "title", "sample_rate", "window_size", "overlap", "roles", "provenance")
@@ -48,7 +46,8 @@ class Preset:
     W: float32 [row, bin], rows sum to 1, made with an analysis window of `window_size` samples at `sample_rate` Hz whose
     synthesis window has `overlap` samples. row_pitch: int16 [row], ascending. row_role: the role of each row.
     release_s, decay_s: float32 [128], seconds. `defaults`: parameters that suit this preset. `notes`: what loading ignored.
-    filled: bool [128], the pitches whose rows were not learnt but made from those of other pitches.
+    filled: bool [128], the pitches whose rows were not learnt but made from those of other pitches. programs: the General
+    MIDI programs that the preset is made for, 0 to 127, and 128 for the drum kits of channel 10.
     """
 
     name: str
@@ -65,6 +64,7 @@ class Preset:
     defaults: Mapping[str, Value] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     filled: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(PITCHES, bool))
+    programs: tuple[int, ...] = ()
 
     @property
     def pitches(self) -> npt.NDArray[np.int16]:
@@ -84,6 +84,7 @@ def save_preset(preset: Preset, path: Path) -> None:
         "roles": roles,
         "provenance": dict(preset.provenance),
         "defaults": dict(preset.defaults),
+        "programs": sorted(preset.programs),
     }
     arrays = {
         "meta": np.frombuffer(json.dumps(meta, sort_keys=True).encode(), np.uint8),
@@ -94,102 +95,67 @@ def save_preset(preset: Preset, path: Path) -> None:
         "decay_s": preset.decay_s.astype(np.float32),
         **({"filled": preset.filled} if preset.filled.any() else {}),
     }
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, array in arrays.items():
-            unpacked = io.BytesIO()
-            np.lib.format.write_array(unpacked, np.ascontiguousarray(array), allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), unpacked.getvalue(), zipfile.ZIP_DEFLATED, 9)
-    atomic_write(path, packed.getvalue())
+    write_archive(path, arrays)
 
 
 def load_preset(path: Path) -> Preset:
     """The preset in file `path`. RtsepError if it is no preset, damaged, too large, or of a later version."""
+    with _as_damage(path):
+        return _checked(path.stem, read_archive(path))
+
+
+def read_programs(path: Path) -> tuple[int, ...]:
+    """The General MIDI programs of the preset in file `path`, of which nothing else is read. RtsepError like `load_preset`."""
+    with _as_damage(path):
+        arrays = read_archive(path, ("meta",))
+        need("meta" in arrays, "no meta")
+        return _checked_programs(_read_meta(arrays["meta"]))
+
+
+@contextmanager
+def _as_damage(path: Path) -> Iterator[None]:
+    """Whatever a damaged or malicious file makes the readers raise becomes one line."""
     try:
-        if not path.is_file():
-            path.stat()  # says what is missing
-            raise _DamagedError("not a file")
-        if path.stat().st_size > MOST_BYTES:
-            raise _DamagedError(f"larger than {MOST_BYTES >> 20} MB")
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # what NumPy finds odd is damage here
-            return _checked(path.stem, _read_arrays(path))
+            yield
     except FileNotFoundError:
         raise RtsepError(f"{path}: there is no such preset file") from None
-    except Exception as error:  # whatever a damaged or malicious file makes the readers raise
+    except Exception as error:
         reason = str(error) or type(error).__name__
         raise RtsepError(f"{path}: not a usable preset ({reason}); get it again or choose another") from None
 
 
-class _DamagedError(Exception):
-    """Why a file is no preset."""
-
-
-def _read_arrays(path: Path) -> dict[str, npt.NDArray[Any]]:
-    """Every array of the archive; nothing larger than MOST_BYTES is unpacked, nothing is executed."""
-    with zipfile.ZipFile(path) as archive:
-        members = archive.infolist()
-        if len(members) > 64 or sum(member.file_size for member in members) > MOST_BYTES:
-            raise _DamagedError(f"unpacks to more than {MOST_BYTES >> 20} MB")
-        arrays = {}
-        for member in members:
-            if member.filename.endswith(".npy"):
-                with archive.open(member) as unpacked:  # and no more of it than it claims to hold
-                    arrays[member.filename[:-4]] = _read_array(unpacked.read(member.file_size))
-        return arrays
-
-
-def _read_array(data: bytes) -> npt.NDArray[Any]:
-    """One .npy array whose header promises just the bytes that are there."""
-    stream = io.BytesIO(data)
-    version = np.lib.format.read_magic(stream)
-    if version != (1, 0):
-        raise _DamagedError(f"array format {version}")
-    shape, _fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-    if dtype.hasobject:
-        raise _DamagedError("it holds pickled objects, which are never loaded")
-    if math.prod(shape) * dtype.itemsize != len(data) - stream.tell():
-        raise _DamagedError("an array is cut off")
-    stream.seek(0)
-    array: npt.NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
-    return array
-
-
-def _need(condition: object, reason: str) -> None:
-    if not condition:
-        raise _DamagedError(reason)
-
-
 def _read_meta(array: npt.NDArray[Any]) -> dict[str, Any]:
     meta: dict[str, Any] = json.loads(array.astype(np.uint8).tobytes().decode())
-    _need(isinstance(meta, dict) and type(meta.get("format_version")) is int, "no format version")
-    _need(meta["format_version"] >= 1, "format version below 1")
+    need(isinstance(meta, dict) and type(meta.get("format_version")) is int, "no format version")
+    need(meta["format_version"] >= 1, "format version below 1")
     if meta["format_version"] > FORMAT_VERSION:
-        raise _DamagedError(f"format version {meta['format_version']}; this rtsep reads up to {FORMAT_VERSION}: update rtsep")
+        raise DamagedError(f"format version {meta['format_version']}; this rtsep reads up to {FORMAT_VERSION}: update rtsep")
     for name in _META_FIELDS:
-        _need(name in meta, f"no {name}")
+        need(name in meta, f"no {name}")
     return meta
 
 
 def _checked(name: str, arrays: dict[str, npt.NDArray[Any]]) -> Preset:
     """A Preset from its arrays, every field checked."""
     for needed in ("meta", "W", "row_pitch", "row_role", "release_s", "decay_s"):
-        _need(needed in arrays, f"no {needed}")
+        need(needed in arrays, f"no {needed}")
     meta = _read_meta(arrays["meta"])
     W = _checked_templates(arrays["W"], meta)
     rows = W.shape[0]
     pitch = arrays["row_pitch"]
-    _need(pitch.shape == (rows,) and pitch.dtype.kind == "i", "row_pitch does not fit W")
-    _need(((pitch >= 0) & (pitch < PITCHES)).all() and (np.diff(pitch.astype(int)) >= 0).all(), "row_pitch out of order")
-    _need(np.bincount(pitch).max() <= ROWS_PER_PITCH, f"more than {ROWS_PER_PITCH} rows for one pitch")
+    need(pitch.shape == (rows,) and pitch.dtype.kind == "i", "row_pitch does not fit W")
+    need(((pitch >= 0) & (pitch < PITCHES)).all() and (np.diff(pitch.astype(int)) >= 0).all(), "row_pitch out of order")
+    need(np.bincount(pitch).max() <= ROWS_PER_PITCH, f"more than {ROWS_PER_PITCH} rows for one pitch")
     roles, role = meta["roles"], arrays["row_role"]
-    _need(isinstance(roles, list) and all(isinstance(r, str) for r in roles), "roles are no names")
-    _need(role.shape == (rows,) and role.dtype == np.uint8 and role.max() < len(roles), "row_role does not fit")
+    need(isinstance(roles, list) and all(isinstance(r, str) for r in roles), "roles are no names")
+    need(role.shape == (rows,) and role.dtype == np.uint8 and role.max() < len(roles), "row_role does not fit")
     provenance = meta["provenance"]
-    _need(isinstance(provenance, dict) and all(isinstance(provenance.get(key), str) for key in PROVENANCE),
+    need(isinstance(provenance, dict) and all(isinstance(provenance.get(key), str) for key in PROVENANCE),
           f"provenance lacks one of {', '.join(PROVENANCE)}")
     filled = arrays.get("filled", np.zeros(PITCHES, bool))
-    _need(filled.shape == (PITCHES,) and filled.dtype == np.bool_, f"filled does not say yes or no for {PITCHES} pitches")
+    need(filled.shape == (PITCHES,) and filled.dtype == np.bool_, f"filled does not say yes or no for {PITCHES} pitches")
     known = {"meta", "W", "row_pitch", "row_role", "release_s", "decay_s", "filled"}
     return Preset(
         name=name,
@@ -206,6 +172,7 @@ def _checked(name: str, arrays: dict[str, npt.NDArray[Any]]) -> Preset:
         defaults=_checked_defaults(meta.get("defaults", {})),
         notes=tuple(f"ignored: {extra!r}, which this version does not know" for extra in sorted(set(arrays) - known)),
         filled=filled,
+        programs=_checked_programs(meta),
     )
 
 
@@ -215,33 +182,40 @@ def _plain(text: object, longest: int) -> str:
 
 
 def _checked_templates(W: npt.NDArray[Any], meta: dict[str, Any]) -> npt.NDArray[np.float32]:
-    _need(W.ndim == 2 and W.dtype.kind == "f", "W is no table of numbers")
-    _need(0 < W.shape[0] <= MOST_ROWS and 0 < W.shape[1] <= MOST_BINS, f"W has the shape {W.shape}")
+    need(W.ndim == 2 and W.dtype.kind == "f", "W is no table of numbers")
+    need(0 < W.shape[0] <= MOST_ROWS and 0 < W.shape[1] <= MOST_BINS, f"W has the shape {W.shape}")
     size, rate, overlap = meta["window_size"], meta["sample_rate"], meta["overlap"]
-    _need(isinstance(size, int) and W.shape[1] == size // 2 + 1 and size % 2 == 0, "W does not fit window_size")
-    _need(isinstance(overlap, int) and 0 < overlap <= size, "overlap does not fit window_size")
-    _need(isinstance(rate, int | float) and not isinstance(rate, bool) and 8000 <= rate <= 192000,
+    need(isinstance(size, int) and W.shape[1] == size // 2 + 1 and size % 2 == 0, "W does not fit window_size")
+    need(isinstance(overlap, int) and 0 < overlap <= size, "overlap does not fit window_size")
+    need(isinstance(rate, int | float) and not isinstance(rate, bool) and 8000 <= rate <= 192000,
           f"sample rate {rate!r}; allowed is 8000 to 192000 Hz")
     W = W.astype(np.float64)
-    _need(np.isfinite(W).all() and (W >= 0).all(), "W has negative or missing numbers")
+    need(np.isfinite(W).all() and (W >= 0).all(), "W has negative or missing numbers")
     sums = W.sum(axis=1, keepdims=True)
-    _need((sums > 0).all(), "W has an empty row")
-    _need(np.isfinite(sums).all(), "W has a row without end")
+    need((sums > 0).all(), "W has an empty row")
+    need(np.isfinite(sums).all(), "W has a row without end")
     normalised: npt.NDArray[np.float32] = (W / sums).astype(np.float32)
     return normalised
 
 
 def _checked_times(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.float32]:
-    _need(array.shape == (PITCHES,) and array.dtype.kind == "f", f"{name} has not {PITCHES} numbers")
-    _need(np.isfinite(array).all() and (array >= 0).all() and (array <= 120).all(), f"{name} is not 0 to 120 s")
+    need(array.shape == (PITCHES,) and array.dtype.kind == "f", f"{name} has not {PITCHES} numbers")
+    need(np.isfinite(array).all() and (array >= 0).all() and (array <= 120).all(), f"{name} is not 0 to 120 s")
     return array.astype(np.float32)
 
 
 def _checked_defaults(defaults: object) -> dict[str, Value]:
-    _need(isinstance(defaults, dict), "defaults are no table")
+    need(isinstance(defaults, dict), "defaults are no table")
     assert isinstance(defaults, dict)
     try:
-        _need(not any(param_of(name).live for name in defaults), "a mixer parameter among the defaults")
+        need(not any(param_of(name).live for name in defaults), "a mixer parameter among the defaults")
         return parse_params(defaults)
     except RtsepError as error:
-        raise _DamagedError(f"defaults: {error}") from None
+        raise DamagedError(f"defaults: {error}") from None
+
+
+def _checked_programs(meta: Mapping[str, Any]) -> tuple[int, ...]:
+    programs = meta.get("programs", [])
+    need(isinstance(programs, list) and all(type(each) is int and 0 <= each <= DRUMS for each in programs),
+         f"programs are no list of numbers from 0 to {DRUMS}")
+    return tuple(sorted(set(programs)))

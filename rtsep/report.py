@@ -48,6 +48,7 @@ class Clock:
 def make_report(separator: Separator, sound: SoundReader, clock: Clock, files: Mapping[str, str]) -> dict[str, Any]:
     """The fields of report.json that every run has; `files` names the file of each stem."""
     framing, counters = separator.framing, separator.counters
+    presets = {stem: {"preset": preset.name} for stem, preset in zip(separator.routing.names, separator.presets, strict=False)}
     seconds = sound.frames / sound.sample_rate
     return {
         "rtsep_version": __version__,
@@ -62,7 +63,7 @@ def make_report(separator: Separator, sound: SoundReader, clock: Clock, files: M
         "hop_samples": framing.hop,
         "hop_us": clock.hop_us(),
         "realtime_factor": round(seconds / max(clock.total_s, 1e-9), 2),
-        "stems": [{"name": name, "file": file} for name, file in files.items()],
+        "stems": [{"name": name, "file": file, **presets.get(name, {})} for name, file in files.items()],
         "bad_samples": counters.bad_samples,
         "notes_out_of_range": counters.unmatched_notes,
         "closed_rows": counters.closed_rows,

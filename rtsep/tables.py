@@ -14,6 +14,7 @@ from rtsep.errors import RtsepError
 from rtsep.library import bundled_presets, user_folder, user_presets
 from rtsep.params import PARAMS
 from rtsep.preset import Preset, load_preset
+from rtsep.programs import describe
 
 
 def _table(*columns: str) -> Table:
@@ -42,22 +43,22 @@ def show_params() -> None:
     _print(table)
 
 
-def _preset_row(path: Path) -> tuple[str, str, str, str]:
-    """Name, title, templates and licence; a file that cannot be read must not hide the others."""
+def _preset_row(path: Path) -> tuple[str, str, str, str, str]:
+    """Name, title, General MIDI programs, templates and licence; a file that cannot be read must not hide the others."""
     try:
         preset = load_preset(path)
     except RtsepError:
-        return path.stem, "cannot be read: see rtsep presets check", "-", "-"
-    return path.stem, preset.title, str(len(preset.W)), preset.provenance["licence"]
+        return path.stem, "cannot be read: see rtsep presets check", "-", "-", "-"
+    return path.stem, preset.title, describe(preset.programs) or "-", str(len(preset.W)), preset.provenance["licence"]
 
 
 def show_presets() -> None:
     """The bundled and the user's own presets."""
-    table = _table("preset", "title", "templates", "licence", "where")
+    table = _table("preset", "title", "programs", "templates", "licence", "where")
     for path in bundled_presets():
         table.add_row(*_preset_row(path), "bundled")
     for path in user_presets():
-        table.add_row(*_preset_row(path), str(path))
+        table.add_row(*_preset_row(path), "yours")
     _print(table, f"\nYour own presets belong into {user_folder()}")
 
 
@@ -73,6 +74,7 @@ def show_preset(preset: Preset) -> None:
     table = _table("", "")
     table.add_row("title", preset.title)
     table.add_row("notes", f"{pitches[0]} to {pitches[-1]} ({len(pitches)} pitches)")
+    table.add_row("programs", describe(preset.programs) or "none: it plays what --preset gives it")
     if preset.filled.any():
         names = ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in _runs(np.flatnonzero(preset.filled)))
         table.add_row("filled", f"{preset.filled.sum()} pitches that were never heard, made from their neighbours: {names}")
@@ -100,7 +102,8 @@ def _show_cost(report: dict[str, Any]) -> str:
 def show_render(report: dict[str, Any], out: Path) -> None:
     """What `render` wrote."""
     names = ", ".join(stem["file"] for stem in report["stems"])
-    _print(f"{out}: {names}, report.json", _show_cost(report))
+    played = ", ".join(f"{stem['name']} on {stem['preset']}" for stem in report["stems"] if "preset" in stem)
+    _print(f"{out}: {names}, report.json", f"Instruments: {played or report['preset']}.", _show_cost(report))
 
 
 def show_demo(report: dict[str, Any], out: Path) -> None:

@@ -125,7 +125,7 @@ class Pressed:
     """A player that remembers what was asked of it."""
 
     stem_names = ("left", "right", "residual")
-    muted, soloed, preset_name = {"left"}, set(), "piano"
+    muted, soloed = {"left"}, set()
 
     def __init__(self):
         self.asked = []
@@ -137,6 +137,9 @@ class Pressed:
     def value(self, name):
         return 0.0
 
+    def preset_of(self, stem):
+        return "piano"
+
     def attempt(self, act):
         act()
 
@@ -145,7 +148,7 @@ class Pressed:
     ("+", ("gain", "left", 1.0)), ("left", ("gain", "left", -1.0)), ("s", ("solo", "left", True)),
     ("m", ("mute", "left", False)), ("b", ("bypass", True)), ("W", ("set", "wet", 0.1)), ("w", ("set", "wet", 0.0)),
     (" ", ("panic",)),
-    ("l", ("learn", "gain_db.left")), ("p", ("use_preset", "violin")), ("x", None),
+    ("l", ("learn", "gain_db.left")), ("p", ("use_preset", "violin", "left")), ("x", None),
 ])
 def test_what_keys_do(key, asked, monkeypatch):
     monkeypatch.setattr("rtsep.hosts.keys._next_preset", lambda name: "violin")

@@ -202,15 +202,15 @@ def test_hints():
     ({"midi": ("a",)}, ("small",)), ({"midi": ("Left Keys", "b")}, ("left_keys", "b")), ({"by": "split"}, ("low", "high")),
     ({"by": "channel", "channels": (3, 1)}, ("channel_1", "channel_3")), ({"by": "all", "midi": ("a", "b")}, ("small",)),
 ])
-def test_stems_of_a_keyboard(preset, options, names):
-    assert route_live(LiveJob(**options), preset, True).names == names
+def test_stems_of_a_keyboard(options, names):
+    assert route_live(LiveJob(**options), "small", True).names == names
 
 
-def test_channels_that_are_not_listened_to(preset):
-    table = route_live(LiveJob(midi=("a",), channels=(2,)), preset, True).table
+def test_channels_that_are_not_listened_to():
+    table = route_live(LiveJob(midi=("a",), channels=(2,)), "small", True).table
     assert (table[:, 1] == 0).all() and (np.delete(table, 1, axis=1) == -1).all()
     with pytest.raises(RtsepError, match="which channels"):
-        route_live(LiveJob(by="channel"), preset, True)
+        route_live(LiveJob(by="channel"), "small", True)
 
 
 def test_outputs_that_stems_are_routed_to():

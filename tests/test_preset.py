@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from conftest import PITCHES, PROVENANCE, make_preset
 
+from rtsep.archive import MOST_BYTES
 from rtsep.errors import RtsepError
 from rtsep.library import bundled_presets, find_preset, user_presets
 from rtsep.preset import (
     FORMAT_VERSION,
-    MOST_BYTES,
     ROWS_PER_PITCH,
     load_preset,
     save_preset,

@@ -15,8 +15,11 @@ from rtsep.params import PARAMS
 
 def add_preset(parser: argparse.ArgumentParser) -> None:
     """The option --preset."""
-    parser.add_argument("--preset", default="piano", metavar="NAME",
-                        help="preset name (see rtsep presets) or path of a preset file (default: %(default)s)")
+    parser.add_argument("--preset", action="append", default=[], metavar="NAME[@STEM]", dest="presets",
+                        help="preset name (see rtsep presets) or path of a preset file, for all stems; with @ for one stem, "
+                        "which is named as its file, track or port is, or by number (a channel's with --by channel); can be "
+                        "given several times: --preset piano --preset cello@2 --preset violin@'Violin I' (default: by the "
+                        "General MIDI programs of the notes, else piano)")
 
 
 def add_params(parser: argparse.ArgumentParser) -> None:

@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> None:
     from rtsep.hosts.live import LiveJob, live
     from rtsep.routing import parse_pitch
 
-    job = LiveJob(tuple(arguments.midi), arguments.preset, arguments.by, parse_pitch(arguments.split),
+    job = LiveJob(tuple(arguments.midi), tuple(arguments.presets), arguments.by, parse_pitch(arguments.split),
                   _channels(arguments.channels), given_params(arguments), tuple(arguments.route), arguments.midi_offset_ms,
                   arguments.record, arguments.overwrite, arguments.seconds, None, arguments.measure_latency)
     open_device = _jack(arguments) if arguments.jack else _portaudio(arguments)

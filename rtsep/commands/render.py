@@ -41,9 +41,9 @@ def run(arguments: argparse.Namespace) -> None:
     from rtsep.routing import parse_pitch
     from rtsep.tables import show_render
 
-    job = Job(arguments.mix, arguments.out, arguments.midi, arguments.preset, arguments.by, parse_pitch(arguments.split),
-              given_params(arguments), arguments.block, arguments.format, arguments.bits, arguments.overwrite,
-              arguments.picture)
+    job = Job(arguments.mix, arguments.out, arguments.midi, tuple(arguments.presets), arguments.by,
+              parse_pitch(arguments.split), given_params(arguments), arguments.block, arguments.format, arguments.bits,
+              arguments.overwrite, arguments.picture)
     with progress_bar() as progress:
         report = render(job, lambda done, total: progress(job.mix.name, done, total))
     say_warnings(report["warnings"])

@@ -49,11 +49,11 @@ def demo(out: Path, overwrite: bool, progress: Callable[[str, int, int], None]) 
     truths = _truths(clip)
     mix, rate = read_sound(clip / "mix.flac")
     first, *others = PRESETS
-    job = Job(clip / "mix.flac", out, clip / "demo.mid", first, overwrite=overwrite, picture=True)
+    job = Job(clip / "mix.flac", out, clip / "demo.mid", (first,), overwrite=overwrite, picture=True)
     unknown = {}
     for name in others:  # these first: what is interrupted leaves no results that look whole
         with tempfile.TemporaryDirectory() as aside:
-            other = dataclasses.replace(job, out=Path(aside) / "stems", preset=name, picture=False)
+            other = dataclasses.replace(job, out=Path(aside) / "stems", presets=(name,), picture=False)
             told = render(other, lambda done, total, name=name: progress(name, done, total))  # type: ignore[misc]
             unknown[f"{name}: {PRESETS[name]}"] = _score(other.out, told, truths)
     report = render(job, lambda done, total: progress(first, done, total))

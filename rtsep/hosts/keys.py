@@ -116,7 +116,7 @@ class Panel:
             wet = float(player.value("wet")) + (WET_STEP if key == "W" else -WET_STEP)
             player.set("wet", min(max(round(wet, 3), 0.0), 1.0))
         elif key == "p":
-            player.use_preset(_next_preset(player.preset_name))
+            player.use_preset(_next_preset(player.preset_of(stem)), stem)
         elif key == "l":
             player.controls.learn(f"gain_db.{stem}")
             player.say(f"move the knob that shall be the fader of {stem}")

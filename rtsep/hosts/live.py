@@ -27,9 +27,8 @@ from rtsep.hosts.recorder import Recorder
 from rtsep.hosts.snapshot import Scene, snapshot
 from rtsep.hosts.status import Status
 from rtsep.hosts.watch import WatchedDevice
-from rtsep.library import find_preset
+from rtsep.instruments import choose, live_programs, parse_wish
 from rtsep.params import Value
-from rtsep.preset import Preset, load_preset
 from rtsep.routing import Routing, by_channels, by_port, by_split, everything, only_channels
 
 TICK_S = 0.05
@@ -51,7 +50,7 @@ class LiveJob:
     """The options of `rtsep live`."""
 
     midi: tuple[str, ...] = ()
-    preset: str = "piano"
+    presets: tuple[str, ...] = ()  # NAME or NAME@STEM
     by: str = "port"
     split_pitch: int = 60
     channels: tuple[int, ...] = ()  # 1 to 16; none given: all
@@ -65,12 +64,15 @@ class LiveJob:
     measure_latency: bool = False
 
 
-def route_live(job: LiveJob, preset: Preset, gated: bool) -> Routing:
-    """Which stem a note belongs to when it comes from a keyboard; without notes all templates are one stem, or two."""
+def route_live(job: LiveJob, name: str, gated: bool) -> Routing:
+    """Which stem a note belongs to when it comes from a keyboard; without notes all templates are one stem, or two.
+
+    A single stem is called `name`.
+    """
     if not gated:
         if job.by == "channel":
             raise RtsepError("--by channel needs notes: give --midi PORT, or use --by split")
-        return by_split(None, job.split_pitch) if job.by == "split" else everything(preset.name)
+        return by_split(None, job.split_pitch) if job.by == "split" else everything(name)
     if job.by == "channel":
         if not job.channels:
             raise RtsepError("--by channel: which channels? give --channels 1,2")
@@ -78,7 +80,7 @@ def route_live(job: LiveJob, preset: Preset, gated: bool) -> Routing:
     if job.by == "split":
         routing = by_split(None, job.split_pitch)
     elif job.by == "all" or len(job.midi) < 2:
-        routing = everything(preset.name)
+        routing = everything(name)
     else:
         routing = by_port(job.midi)
     return only_channels(routing, job.channels) if job.channels else routing
@@ -118,10 +120,13 @@ def stop_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _separator(job: LiveJob, opened: Opened, gated: bool) -> Separator:
-    preset = load_preset(find_preset(job.preset))
+def _separator(job: LiveJob, opened: Opened, gated: bool, said: list[str]) -> Separator:
+    wish = parse_wish(job.presets)
+    routing = route_live(job, wish.name, gated)
+    instruments = choose(wish, routing, live_programs(routing))
+    said += instruments.warnings
     params = dict(job.params) if gated else {**job.params, "gate": False}
-    separator = Separator(preset, route_live(job, preset, gated), params)
+    separator = Separator(instruments.presets, routing, params)
     separator.prepare(opened.sample_rate, max(opened.inputs, 1), CAPACITY)
     return separator
 
@@ -138,7 +143,7 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         device = WatchedDevice(open_device, said.append)
         stack.callback(lambda: device.opened.close())
         ports = _ports(job, said, lambda *a: player.receive(*a), lambda part: player.midi_lost(part))
-        separator = _separator(job, device.opened, ports is not None or device.opened.has_midi)
+        separator = _separator(job, device.opened, ports is not None or device.opened.has_midi, said)
         opened = device.opened
         sources = opened.sources(separator.stem_names) or route_outputs(
             job.routes, separator.stem_names, max(opened.inputs, 1), opened.outputs)

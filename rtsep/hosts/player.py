@@ -36,7 +36,8 @@ class Player:
         self.separator, self.lanes, self.controls, self.watch = separator, lanes, controls, watch
         self.muted: set[str] = set()
         self.soloed: set[str] = set()
-        self.preset_name = ", ".join(preset.name for preset in separator.instruments)
+        started = [id(preset) for preset in separator.presets]
+        self._instruments = [started.index(each) for each in started]  # of each stem: the first stem that shares its preset
         self.message = ""
         self.fixed_latency = False  # while recording
         self._parts = max(parts, 1)
@@ -131,14 +132,28 @@ class Player:
             self._silence(part, SOUND_OFF)
         self.say("panic: all notes off")
 
-    def use_preset(self, name: str) -> None:
-        """Play with another preset, without a gap."""
+    @property
+    def preset_name(self) -> str:
+        """The names of the presets in use."""
+        return ", ".join(dict.fromkeys(preset.name for preset in self.separator.presets))
+
+    def preset_of(self, stem: str) -> str:
+        """The name of the preset that a stem plays; the residual plays the first."""
+        return self.separator.presets[self._index(stem)].name
+
+    def _index(self, stem: str) -> int:
+        return self.stem_names.index(stem) % len(self._instruments)
+
+    def use_preset(self, name: str, stem: str | None = None) -> None:
+        """Play with another preset, without a gap: all stems, or `stem` and those that shared its preset from the start."""
         preset = load_preset(find_preset(name))
-        if not self.separator.exchange(preset):
+        wanted = None if stem is None else self._instruments[self._index(stem)]
+        presets = [preset if wanted in (None, instrument) else old
+                   for instrument, old in zip(self._instruments, self.separator.presets, strict=True)]
+        if not self.separator.exchange(presets):
             raise RtsepError(f"preset {name} wants another window or latency; start again with --preset {name}")
-        self.preset_name = preset.name
         self.lanes.play(self.separator.prepared, fade=False)
-        self.say(f"preset {preset.name}")
+        self.say(f"preset {self.preset_name}")
 
     def _set_levels(self) -> None:
         for stem in self.stem_names:

@@ -19,11 +19,10 @@ import numpy.typing as npt
 from rtsep.engine import Output, Separator
 from rtsep.errors import RtsepError
 from rtsep.files import SoundReader, StemWriter, open_sound
-from rtsep.library import find_preset
+from rtsep.instruments import choose, parse_wish, stem_programs
 from rtsep.notes import EVENT, Score, read_midi
 from rtsep.params import Value, param_of, parse_params
 from rtsep.picture import Trace, draw
-from rtsep.preset import Preset, load_preset
 from rtsep.report import Clock, collect_warnings, make_report
 from rtsep.routing import Routing, by_channel, by_split, by_track, everything
 
@@ -38,7 +37,7 @@ class Job:
     mix: Path
     out: Path
     midi: Path | None = None
-    preset: str = "piano"
+    presets: tuple[str, ...] = ()  # NAME or NAME@STEM; for stems that are not named: by General MIDI program
     by: str = "track"
     split_pitch: int = 60
     params: Mapping[str, Value] = field(default_factory=dict)
@@ -49,14 +48,14 @@ class Job:
     picture: bool = False
 
 
-def route(job: Job, score: Score | None, preset: Preset) -> Routing:
-    """Which stem each note belongs to; without MIDI the whole preset is one stem, or two at the split."""
+def route(job: Job, score: Score | None, name: str) -> Routing:
+    """Which stem each note belongs to; without MIDI all templates are one stem called `name`, or two at the split."""
     if job.by == "split":
         return by_split(score, job.split_pitch)
     if score is None:
         if job.by == "channel":
             raise RtsepError("--by channel needs the notes: give --midi FILE, or use --by split")
-        return everything(preset.name)
+        return everything(name)
     return by_channel(score) if job.by == "channel" else by_track(score)
 
 
@@ -139,16 +138,19 @@ def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: 
         raise RtsepError(f"--block {job.block}: allowed is 1 to {LARGEST_BLOCK} samples")
     with open_sound(job.mix) as sound:
         score = None if job.midi is None else read_midi(job.midi)
-        preset = load_preset(find_preset(job.preset))
+        wish = parse_wish(job.presets)
         if score is None and params.setdefault("gate", False):
             raise RtsepError("--set gate=on needs the notes: give --midi FILE")
-        separator = Separator(preset, route(job, score, preset), params)
+        routing = route(job, score, wish.name)
+        instruments = choose(wish, routing, [0] * len(routing.names) if score is None else stem_programs(routing, score))
+        separator = Separator(instruments.presets, routing, params)
         separator.prepare(sound.sample_rate, sound.channels, LARGEST_BLOCK)
-        return _render(job, sound, score, separator, progress)
+        return _render(job, sound, score, separator, instruments.warnings, progress)
 
 
 def _render(
-    job: Job, sound: SoundReader, score: Score | None, separator: Separator, progress: Callable[[int, int], None]
+    job: Job, sound: SoundReader, score: Score | None, separator: Separator, warnings: tuple[str, ...],
+    progress: Callable[[int, int], None]
 ) -> dict[str, Any]:
     names = list(separator.stem_names)
     mixdown = any(param_of(name).live for name in separator.params)
@@ -173,7 +175,7 @@ def _render(
         clock.total_s = time.perf_counter() - started
         report = make_report(separator, sound, clock, dict(zip(names, writer.files, strict=True)))
         report["clipped_samples"] = writer.clipped_samples
-        report["warnings"] = collect_warnings(report, separator, sound, score)
+        report["warnings"] = [*warnings, *collect_warnings(report, separator, sound, score)]
         if trace is not None:
             trace.finish()
             writer.add_file("picture.png", draw(trace, score, f"{job.mix.name}: {report['mode']}, "

@@ -1,0 +1,76 @@
+"""Archives of arrays (.npz: a zip of .npy files) that are safe to open, whoever sent them."""
+
+from __future__ import annotations
+
+import io
+import math
+import zipfile
+from collections.abc import Container, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rtsep.files import atomic_write
+
+MOST_BYTES = 64 * 2**20  # of one file, and of its arrays unpacked
+MOST_MEMBERS = 64
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+class DamagedError(Exception):
+    """Why a file is not what it should be."""
+
+
+def need(condition: object, reason: str) -> None:
+    """DamagedError, with its reason, unless `condition` holds."""
+    if not condition:
+        raise DamagedError(reason)
+
+
+def write_archive(path: Path, arrays: Arrays) -> None:
+    """Write the arrays to `path`, whole or not at all; the same arrays give the same bytes."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            unpacked = io.BytesIO()
+            np.lib.format.write_array(unpacked, np.ascontiguousarray(array), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), unpacked.getvalue(), zipfile.ZIP_DEFLATED, 9)
+    atomic_write(path, packed.getvalue())
+
+
+def read_archive(path: Path, wanted: Container[str] | None = None) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of the archive, or the `wanted` ones; nothing larger than MOST_BYTES is unpacked, nothing is executed.
+
+    FileNotFoundError, DamagedError, or whatever else a damaged or malicious file makes the readers raise.
+    """
+    if not path.is_file():
+        path.stat()  # says what is missing
+        raise DamagedError("not a file")
+    need(path.stat().st_size <= MOST_BYTES, f"larger than {MOST_BYTES >> 20} MB")
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        if len(members) > MOST_MEMBERS or sum(member.file_size for member in members) > MOST_BYTES:
+            raise DamagedError(f"unpacks to more than {MOST_BYTES >> 20} MB")
+        arrays = {}
+        for member in members:
+            name = member.filename.removesuffix(".npy")
+            if name != member.filename and (wanted is None or name in wanted):
+                with archive.open(member) as unpacked:  # and no more of it than it claims to hold
+                    arrays[name] = _read_array(unpacked.read(member.file_size))
+        return arrays
+
+
+def _read_array(data: bytes) -> npt.NDArray[Any]:
+    """One .npy array whose header promises just the bytes that are there."""
+    stream = io.BytesIO(data)
+    version = np.lib.format.read_magic(stream)
+    need(version == (1, 0), f"array format {version}")
+    shape, _fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+    need(not dtype.hasobject, "it holds pickled objects, which are never loaded")
+    need(math.prod(shape) * dtype.itemsize == len(data) - stream.tell(), "an array is cut off")
+    stream.seek(0)
+    array: npt.NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
+    return array

@@ -1,0 +1,133 @@
+"""Which preset each stem plays: as told (NAME, NAME@STEM), else by its General MIDI program, else the default piano."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rtsep.errors import RtsepError
+from rtsep.library import bundled_presets, find_preset, user_presets
+from rtsep.notes import Score
+from rtsep.preset import Preset, load_preset, read_programs
+from rtsep.programs import DRUMS, FAMILY_SIZE, describe, family
+from rtsep.routing import Routing, stem_name
+
+DEFAULT = "piano"
+
+
+@dataclass(frozen=True)
+class Instruments:
+    """presets: of each stem, in the routing's order (one even where there is no stem); warnings: what does not quite fit."""
+
+    presets: tuple[Preset, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What was said on the command line: the preset for all stems, if any, and those of single stems by selector."""
+
+    plain: str | None
+    by_stem: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        """What a stem is called that has no other name: like the preset for all stems."""
+        return find_preset(self.plain or DEFAULT).stem
+
+
+def parse_wish(texts: Iterable[str]) -> Wish:
+    """From the values of --preset, each NAME or NAME@STEM. RtsepError if two of them contradict each other."""
+    plain, by_stem = None, dict[str, str]()
+    for text in texts:
+        name, at, stem = text.rpartition("@")
+        if not at or stem.endswith(".npz"):  # the @ is part of a path
+            if plain is not None:
+                raise RtsepError(f"--preset {plain} and --preset {text}: say which stem each plays, such as --preset {text}@2")
+            plain = text
+        elif not name or not stem.strip():
+            raise RtsepError(f"--preset {text}: give NAME or NAME@STEM, such as piano@left or cello@2")
+        elif by_stem.setdefault(stem.strip(), name) != name:
+            raise RtsepError(f"--preset {text}: {stem} already plays {by_stem[stem.strip()]}; give one preset for a stem")
+    return Wish(plain, by_stem)
+
+
+def find_stem(selector: str, names: Sequence[str]) -> int:
+    """The stem that is meant: its name, as a track or port is called or as in its file name; or a number, of the channel
+    for stems by channel, else of the stem. RtsepError lists what there is."""
+    wanted = stem_name(selector)
+    for name in (wanted, f"channel_{wanted}"):
+        if name in names:
+            return names.index(name)
+    if selector.isdecimal() and not any(name.startswith("channel_") for name in names) and 1 <= int(selector) <= len(names):
+        return int(selector) - 1
+    told = ", ".join(f"{number} {name}" for number, name in enumerate(names, 1))
+    raise RtsepError(f"--preset ...@{selector}: there is no such stem; there are: {told or 'none, for there are no notes'}")
+
+
+def stem_programs(routing: Routing, score: Score) -> list[int]:
+    """The General MIDI program that plays the most notes of each stem; 0, a piano, where nothing is said."""
+    votes = [Counter[int]() for _ in routing.names]
+    for note in score.notes():
+        part, channel = int(note["part"]), int(note["channel"])
+        stem = int(routing.table[part, channel, note["pitch"]])
+        if stem >= 0:
+            votes[stem][score.programs.get((part, channel), 0)] += 1
+    return [vote.most_common(1)[0][0] if vote else 0 for vote in votes]
+
+
+def covering(program: int, catalogue: Mapping[str, tuple[int, ...]]) -> str | None:
+    """The first preset of the catalogue {name: programs} that covers the program, else the nearest of its family."""
+    def distance(name: str) -> int:
+        return min((abs(program - each) for each in catalogue[name] if family(each) == family(program)), default=FAMILY_SIZE)
+
+    best = min(catalogue, key=distance, default=None)  # the first of equals
+    return None if best is None or distance(best) == FAMILY_SIZE else best
+
+
+def read_catalogue() -> dict[str, tuple[int, ...]]:
+    """The programs of every preset that says so: the user's own first, each group with the most specific first."""
+    catalogue: dict[str, tuple[int, ...]] = {}
+    for paths in (user_presets(), bundled_presets()):
+        told = {path.stem: programs for path in paths if (programs := _programs_of(path))}
+        for name in sorted(told, key=lambda name: (len(told[name]), name)):
+            catalogue.setdefault(name, told[name])
+    return catalogue
+
+
+def _programs_of(path: Path) -> tuple[int, ...]:
+    """A file that cannot be read must not hide the others."""
+    try:
+        return read_programs(path)
+    except RtsepError:
+        return ()
+
+
+def choose(wish: Wish, routing: Routing, programs: Sequence[int]) -> Instruments:
+    """The preset of each stem of `routing`, whose General MIDI programs are `programs`. RtsepError: what cannot be."""
+    told = {find_stem(selector, routing.names): name for selector, name in wish.by_stem.items()}
+    if len(told) < len(wish.by_stem):
+        raise RtsepError(f"--preset: of {', '.join(wish.by_stem)} two are the same stem; give one preset for a stem")
+    names, warnings = list[str](), list[str]()
+    catalogue = {} if wish.plain or not routing.names else read_catalogue()
+    for stem, program in enumerate(programs):
+        name = told.get(stem, wish.plain) or covering(program, catalogue) or DEFAULT
+        names.append(name)
+        if stem not in told and not wish.plain and not _suits(program, name, catalogue):
+            warnings.append(f"no preset plays General MIDI {describe([program])}: {routing.names[stem]} is played with {name}; "
+                            f"give --preset NAME@{routing.names[stem]}")
+    names = names or [wish.plain or DEFAULT]
+    loaded = {name: load_preset(find_preset(name)) for name in dict.fromkeys(names)}
+    return Instruments(tuple(loaded[name] for name in names), tuple(warnings))
+
+
+def _suits(program: int, name: str, catalogue: Mapping[str, tuple[int, ...]]) -> bool:
+    """Whether the preset is made for the program; the default suits every piano."""
+    return program in catalogue.get(name, ()) or (name == DEFAULT and program < FAMILY_SIZE)
+
+
+def live_programs(routing: Routing) -> list[int]:
+    """Programs where nothing but channels is known: drums on channel 10, else pianos."""
+    return [DRUMS if name == "channel_10" else 0 for name in routing.names]

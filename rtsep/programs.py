@@ -1,0 +1,61 @@
+"""General MIDI programs: which instrument a part of a MIDI file asks for.
+
+A program is a number from 0 (acoustic grand piano) to 127, as MIDI sends it; `DRUMS`, 128, stands for the percussion kits of
+channel 10, whatever their number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+DRUMS = 128
+DRUM_CHANNEL = 9  # from 0
+FAMILY_SIZE = 8
+FAMILIES = ("piano", "chromatic percussion", "organ", "guitar", "bass", "strings", "ensemble", "brass", "reed", "pipe",
+            "synth lead", "synth pad", "synth effects", "ethnic", "percussive", "sound effects", "drums")
+
+Strike = tuple[int, int, int]  # tick, track, channel
+Change = tuple[int, int, int, int]  # tick, track, channel, program
+
+
+def family(program: int) -> str:
+    """The General MIDI family of a program, such as strings."""
+    return FAMILIES[program // FAMILY_SIZE]
+
+
+def describe(programs: Iterable[int]) -> str:
+    """Programs for people: "40 (strings), 128 (drums)"; runs within a family as "0 to 3 (piano)"."""
+    runs: list[list[int]] = []
+    for program in sorted(programs):
+        if runs and program == runs[-1][-1] + 1 and family(program) == family(runs[-1][0]):
+            runs[-1].append(program)
+        else:
+            runs.append([program])
+    return ", ".join(f"{run[0]} to {run[-1]} ({family(run[0])})" if len(run) > 1 else f"{run[0]} ({family(run[0])})"
+                     for run in runs)
+
+
+def played_programs(strikes: Iterable[Strike], changes: Iterable[Change]) -> dict[tuple[int, int], int]:
+    """The program that plays the most notes of each (track, channel).
+
+    A change counts for its own track; tracks that change nothing on a channel obey those that have no notes there. 0 until
+    the first change, as General MIDI has it.
+    """
+    told, ticks = sorted(changes, key=lambda change: change[0]), dict[tuple[int, int], list[int]]()
+    for tick, track, channel in strikes:
+        ticks.setdefault((track, channel), []).append(tick)
+
+    def heard(track: int, channel: int) -> list[Change]:
+        there = [change for change in told if change[2] == channel]
+        return [c for c in there if c[1] == track] or [c for c in there if (c[1], channel) not in ticks]
+
+    return {key: DRUMS if key[1] == DRUM_CHANNEL else _most_played(struck, heard(*key)) for key, struck in ticks.items()}
+
+
+def _most_played(struck: list[int], changes: list[Change]) -> int:
+    """The program under which most of the ticks `struck` lie."""
+    programs = np.array([0, *(change[3] for change in changes)])
+    at = np.searchsorted([change[0] for change in changes], struck, side="right")
+    return int(np.bincount(programs[at]).argmax())
