@@ -1,5 +1,7 @@
 """Constrained NMF: what its updates keep and never do, and that they are the ones of the textbook."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from rtsep.errors import RtsepError
 from rtsep.training.nmf import factorise
 
 DIVERGENCES = ("euclid", "kl", "is")
+METHODS = [("multiplicative", divergence) for divergence in DIVERGENCES] + [("gradient", "euclid")]
 
 
 def problem(rng, dtype=np.float64, frames=40, bins=60, rows=5):
@@ -30,10 +33,10 @@ def test_euclidean_updates_are_the_textbooks(rng):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("divergence", DIVERGENCES)
-def test_loss_falls_and_zeros_stay(rng, divergence, dtype):
+@pytest.mark.parametrize("method, divergence", METHODS)
+def test_loss_falls_and_zeros_stay(rng, method, divergence, dtype):
     V, W, H = problem(rng, dtype)
-    got = factorise(V, W, H, divergence=divergence, max_iter=30, tolerance=0)
+    got = factorise(V, W, H, method=method, divergence=divergence, max_iter=30, tolerance=0)
     assert got.W.dtype == got.H.dtype == dtype
     assert np.all(np.diff(got.losses) <= 1e-5 * got.losses[:-1]) and got.losses[-1] < 0.5 * got.losses[0]
     assert not got.W[0, :20].any() and not got.H[:10, 1].any()
@@ -41,12 +44,68 @@ def test_loss_falls_and_zeros_stay(rng, divergence, dtype):
 
 
 @pytest.mark.parametrize("gain", [0, 1e-42, 1e-7, 1e7])
-@pytest.mark.parametrize("divergence", DIVERGENCES)
-def test_never_a_nan(rng, divergence, gain):
+@pytest.mark.parametrize("method, divergence", METHODS)
+def test_never_a_nan(rng, method, divergence, gain):
     V, W, H = problem(rng, np.float32)
     V[3], V[:, 4], W[2], H[:, 3] = 0, 0, 0, 0
-    got = factorise((V * gain).astype(np.float32), W, H, divergence=divergence, max_iter=30)
+    got = factorise((V * gain).astype(np.float32), W, H, method=method, divergence=divergence, max_iter=30)
     assert np.isfinite(got.W).all() and np.isfinite(got.H).all() and np.isfinite(got.losses).all()
+
+
+def test_gradient_steps_are_the_textbooks(rng):
+    V, W, H = problem(rng)
+    got = factorise(V, W, H, method="gradient", divergence="euclid", max_iter=20, tolerance=0, normalise=None)
+    free_w, free_h = W > 0, H > 0
+    for _ in range(20):
+        H = np.maximum(H - (H @ W - V) @ W.T / np.linalg.norm(W @ W.T, 2), 0) * free_h
+        W = np.maximum(W - H.T @ (H @ W - V) / np.linalg.norm(H.T @ H, 2), 0) * free_w
+    np.testing.assert_allclose(got.W, W, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(got.H, H, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("divergence", DIVERGENCES)
+def test_measuring_less_often_changes_nothing_else(rng, divergence):
+    V, W, H = problem(rng)
+    often = factorise(V, W, H, divergence=divergence, max_iter=23, tolerance=0)
+    seldom = factorise(V, W, H, divergence=divergence, max_iter=23, tolerance=0, measure_every=10)
+    assert seldom.updates.tolist() == [0, 10, 20, 23] and seldom.iterations == often.iterations == 23
+    np.testing.assert_allclose(seldom.losses, often.losses[seldom.updates], rtol=1e-12)
+    assert np.array_equal(seldom.W, often.W) and np.array_equal(seldom.H, often.H)
+
+
+def test_converging_is_noticed_where_it_is_measured(rng):
+    V, W, H = problem(rng)
+    often = factorise(V, W, H, max_iter=1000, tolerance=1e-2)
+    seldom = factorise(V, W, H, max_iter=1000, tolerance=1e-2, measure_every=7)
+    assert often.reason == seldom.reason == "converged"
+    assert often.iterations <= seldom.iterations <= often.iterations + 14 and seldom.iterations % 7 == 0
+
+
+def test_memory_does_not_grow_with_the_recording():
+    """V is computed when it is asked for: what is kept is W, H and a few blocks, not V and no model of it."""
+    rng = np.random.default_rng(0)
+    some, (bins, rows) = rng.random((100, 513)).astype(np.float32), (513, 4)
+
+    class Endless:
+        dtype = some.dtype
+
+        def __init__(self, frames):
+            self.shape = (frames, bins)
+
+        def __getitem__(self, frames):
+            return some[np.arange(frames.start, frames.stop) % len(some)]
+
+    def peak(frames):
+        start = np.ones((rows, bins), np.float32), np.ones((frames, rows), np.float32)
+        tracemalloc.start()
+        factorise(Endless(frames), *start, max_iter=1, tolerance=0)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    short, long = peak(2000), peak(20000)
+    assert long - short < 18000 * rows * 4 * 5, "H, and the next one beside it; V would be 37 MB"
+    assert short < 20e6
 
 
 def test_one_factor_stays_as_it_is(rng):
@@ -73,8 +132,13 @@ def test_bad_input_is_refused(rng):
     for bad in ((-V, W, H), (V * np.nan, W, H), (V[:, 1:], W, H), (V, W, H[1:])):
         with pytest.raises(RtsepError):
             factorise(*bad)
-    with pytest.raises(RtsepError, match="allowed are"):
-        factorise(V, W, H, divergence="l1")
+    for wrong in ({"divergence": "l1"}, {"method": "newton"}, {"normalise": "l2"}, {"update": ("W", "W")}):
+        with pytest.raises(RtsepError, match="allowed are"):
+            factorise(V, W, H, **wrong)
+    with pytest.raises(RtsepError, match="only 'euclid'"):
+        factorise(V, W, H, method="gradient")
+    with pytest.raises(RtsepError, match="measure_every"):
+        factorise(V, W, H, measure_every=0)
 
 
 @pytest.mark.parametrize("update", [("H", "W"), ("W", "H")])

@@ -87,8 +87,8 @@ def test_beta_divergences_are_the_references(beta, divergence, factor, W, H):
     V = spectrogram() + (float(data["V_offset_for_IS"]) if beta == 0 else 0)
     found = factorise(V, *started(data, np.float64, W, H), divergence=divergence, update=("W", "H"), max_iter=50, tolerance=0,
                       floor=E32, normalise=None)
-    assert apart(found.W, data[f"W_beta{beta}"]) < 1e-6 and apart(found.H, data[f"H_beta{beta}"]) < 1e-6
-    assert np.abs(factor * found.losses / data[f"loss_beta{beta}"] - 1).max() < 1e-6
+    assert apart(found.W, data[f"W_beta{beta}"]) < 1e-9 and apart(found.H, data[f"H_beta{beta}"]) < 1e-9
+    assert np.abs(factor * found.losses / data[f"loss_beta{beta}"] - 1).max() < 1e-9
 
 
 @pytest.mark.parametrize("beta, divergence", [(2, "euclid"), (1, "kl")])
@@ -98,3 +98,12 @@ def test_activations_of_fixed_templates_are_the_references(beta, divergence, cou
     W, mask = started(data, np.float64, "W", "mask")
     found = factorise(spectrogram(), W, mask, divergence=divergence, update=("H",), max_iter=count, tolerance=0, epsilon=E32)
     assert apart(found.H, data[f"H_mu_beta{beta}_it{count}"]) < 1e-9 and np.array_equal(found.W, W)
+
+
+@pytest.mark.parametrize("dtype, near, near_loss", [(np.float64, 1e-9, 1e-9), (np.float32, 1e-4, 1e-5)])
+def test_gradient_descent_is_the_reference(dtype, near, near_loss):
+    data = oracle("j_gd_H_fixedW")
+    W, H = started(data, dtype, "W", "H0")
+    found = factorise(spectrogram(dtype), W, H, divergence="euclid", method="gradient", update=("H",), max_iter=300,
+                      tolerance=0)
+    assert apart(found.H, data["H"]) < near and np.abs(found.losses / data["loss"] - 1).max() < near_loss

@@ -34,15 +34,25 @@ def multiply_root(F, numerator, denominator, added, floor, tiny, out):
 
 @njit(**OPTIONS)
 def kl_ratio(V, gain, added, floor, model):
-    """model = gain * V / max(model + added, floor); gives the sum of what was divided by."""
-    total = 0.0
+    """model = gain * V / max(model + added, floor)."""
     for i in range(V.shape[0]):
         v, m = V[i], model[i]
+        for k in range(v.shape[0]):
+            m[k] = gain * v[k] / max(m[k] + added, floor)
+
+
+@njit(**OPTIONS)
+def kl_ratio_measured(V, gain, added, floor, tiny, model, ratio):
+    """As `kl_ratio`; ratio = the new model, but at least `tiny`. Gives the sum of what was divided by - gain * V."""
+    total = 0.0
+    for i in range(V.shape[0]):
+        v, m, r = V[i], model[i], ratio[i]
         row = V.dtype.type(0)
         for k in range(v.shape[0]):
-            x = max(m[k] + added, floor)
-            row += x
-            m[k] = gain * v[k] / x
+            x, y = max(m[k] + added, floor), gain * v[k]
+            row += x - y
+            m[k] = y / x
+            r[k] = max(m[k], tiny)
         total += row
     return total
 

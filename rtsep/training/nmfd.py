@@ -8,13 +8,14 @@ over the frames that it reaches. Templates of one lag make it plain NMF.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from rtsep.errors import RtsepError
-from rtsep.training.nmf import POWERS, Factors, Problem, Progress, check_names, multiply_by, normalised
+from rtsep.training.descent import Progress, Schedule, check_order
+from rtsep.training.nmf import Factors, Step, check_names, multiplicative_steps, solved
+from rtsep.training.problem import Problem
 from rtsep.training.updates import LEAST_MODEL, TERMS, Floats, Frames, Scaled, Terms
 
 
@@ -31,10 +32,11 @@ def nmfd(
     Amen break", IEEE/ACM TASLP 24(9), 2016 (drums, started from one-shots and onsets).
     """
     check_names(divergence, normalise)
+    check_order(update, ("H", "W"))
     problem = Problem(V, W, H, usual_floor=LEAST_MODEL.get(divergence), axes=3)
-    run = _LaggedRun(problem.scaled, TERMS[divergence](problem.scaled), multiply_by(divergence), problem.W, problem.H)
-    found = problem.solve(run, update, max_iter, tolerance, progress, POWERS[divergence])
-    return found if normalise is None or len(set(update)) < 2 else normalised(found, normalise)
+    step = multiplicative_steps(divergence, problem.scaled)
+    run = _LaggedRun(problem.scaled, TERMS[divergence](problem.scaled), step, problem.W, problem.H)
+    return solved(problem, run, update, Schedule(max_iter, tolerance, progress=progress), divergence, normalise)
 
 
 def approximation(W: Floats, H: Floats) -> Floats:
@@ -77,23 +79,17 @@ def activations_at(onsets: Sequence[npt.ArrayLike], frames: int, decay: float = 
 class _LaggedRun:
     """As `nmf._Run`, W [lag * row, bin] with the oldest lag first, H with lags - 1 silent frames before it."""
 
-    def __init__(self, scaled: Scaled, terms: Terms, multiply: Any, W: Floats, H: Floats) -> None:
+    def __init__(self, scaled: Scaled, terms: Terms, step: Step, W: Floats, H: Floats) -> None:
         self._shape = W.shape
         self._W, self._H = np.ascontiguousarray(_by_age(W)).reshape(-1, W.shape[2]), _padded(H, W.shape[1])
-        self._scaled, self._terms, self._multiply = scaled, terms, multiply
-        self._limits = scaled.added, scaled.floor, scaled.tiny
+        self._scaled, self._terms, self._step = scaled, terms, step
         self._next = self._W, self._H
 
     @property
-    def W(self) -> Floats:
-        """[row, lag, bin], a view."""
+    def factors(self) -> tuple[Floats, Floats]:
+        """W [row, lag, bin] and H [frame, row], views."""
         rows, lags, bins = self._shape
-        return self._W.reshape(lags, rows, bins)[::-1].transpose(1, 0, 2)
-
-    @property
-    def H(self) -> Floats:
-        """[frame, row], a view."""
-        return self._H[self._shape[1] - 1 :]
+        return self._W.reshape(lags, rows, bins)[::-1].transpose(1, 0, 2), self._H[lags - 1 :]
 
     def measure(self) -> float:
         """The loss."""
@@ -113,7 +109,7 @@ class _LaggedRun:
             self._gather(above, part, numerator)
             self._gather(below, part, denominator)
             total += loss
-        self._multiply(self._H, numerator, denominator, *self._limits, new)
+        self._step("H", slice(None), self._H, numerator, denominator, new)
         self._next = self._W, new
         return total
 
@@ -128,7 +124,7 @@ class _LaggedRun:
         total = sum(self._terms.add_for_templates(V, np.ascontiguousarray(past[part]), self._W, measured)
                     for part, V in self._scaled.blocks())
         new = np.empty_like(self._W)
-        self._multiply(self._W, *self._terms.finish(self._W), *self._limits, new)
+        self._step("W", slice(None), self._W, *self._terms.finish(self._W), new)
         self._next = new, self._H
         return total
 

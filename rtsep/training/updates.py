@@ -69,6 +69,28 @@ class Scaled:
         return np.empty((next(parts(self.V)).stop, self.V.shape[1]), self.dtype)
 
 
+class Sum:
+    """A sum of products in memory that is kept: taking fresh memory would cost as much as a product."""
+
+    def __init__(self, dtype: np.dtype[Any]) -> None:
+        self.value = self._product = np.zeros((0, 0), dtype)
+        self._empty = True
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self._empty = True
+
+    def add(self, A: Floats, B: Floats) -> None:
+        """Add A @ B to `value`."""
+        shape = len(A), B.shape[1]
+        if self.value.shape != shape:
+            self.value, self._product = np.empty(shape, A.dtype), np.empty(shape, A.dtype)
+        np.matmul(A, B, out=self.value if self._empty else self._product)
+        if not self._empty:
+            self.value += self._product
+        self._empty = False
+
+
 class Terms(Protocol):
     """One divergence. Losses are sums over the block, 0 unless `measured`."""
 
@@ -88,41 +110,29 @@ class Terms(Protocol):
         """The loss of a block, without shortcuts."""
 
 
-class Run(Protocol):
-    """The factors on their way, as `Problem.solve` drives them."""
-
-    @property
-    def W(self) -> Floats:
-        """The present W."""
-
-    @property
-    def H(self) -> Floats:
-        """The present H [frame, row]."""
-
-    def measure(self) -> float:
-        """Their loss."""
-
-    def prepare(self, name: str, measured: bool) -> float:
-        """Make the next W or H beside the present ones; the loss of these if it is to be measured."""
-
-    def accept(self) -> None:
-        """Take what was prepared."""
-
-
 class Euclid:
-    """Sum of (V - H W)^2. `gram` [row, row] is W W' after `begin`, H' H after `finish`: no product as large as V is made."""
+    """Sum of (V - H W)^2. No product as large as V is made: `gram` [row, row] is W W', or H' H when W is updated."""
 
     def __init__(self, scaled: Scaled) -> None:
-        self._scaled, self._model = scaled, scaled.scratch()
-        self.gram = self._numerator = self._activity = np.zeros((0, 0), scaled.dtype)
+        self._scaled, self._model, self._sum = scaled, scaled.scratch(), Sum(scaled.dtype)
+        self.gram, self._curvature = np.zeros((0, 0), scaled.dtype), 0.0
+
+    @property
+    def curvature(self) -> float:
+        """How steeply the gradient in the factor that is updated can change: the 2-norm of `gram`."""
+        if not self._curvature:
+            self._curvature = float(np.linalg.eigvalsh(self.gram)[-1])
+        return self._curvature
 
     def begin(self, W: Floats) -> None:
         """Prepare a pass with these templates."""
-        self.gram = W @ W.T
-        self._numerator, self._activity = np.zeros_like(W), np.zeros_like(self.gram)
+        self.gram, self._curvature = np.zeros((0, 0), W.dtype), 0.0
+        self._sum.clear()
 
     def for_activations(self, V: Floats, H: Floats, W: Floats, measured: bool) -> Gathered:
         """V W' and H (W W'); the loss as sum of V^2 - 2 H V W' + H H W W' while that is exact enough."""
+        if not self.gram.size:
+            self.gram = W @ W.T
         numerator, denominator, loss = V @ W.T, H @ self.gram, 0.0
         numerator *= self._scaled.gain
         if measured:
@@ -134,14 +144,14 @@ class Euclid:
 
     def add_for_templates(self, V: Floats, H: Floats, W: Floats, measured: bool) -> float:
         """H' V and H' H."""
-        self._numerator += H.T @ V
-        self._activity += H.T @ H
+        self.gram = self.gram + H.T @ H if self.gram.size else H.T @ H
+        self._sum.add(H.T, V)
         return self.loss(V, H, W) if measured else 0.0
 
     def finish(self, W: Floats) -> tuple[Floats, Floats]:
         """H' V and (H' H) W."""
-        self.gram = self._activity
-        return self._numerator * self._scaled.gain, self.gram @ W
+        self._sum.value *= self._scaled.gain
+        return self._sum.value, self.gram @ W
 
     def loss(self, V: Floats, H: Floats, W: Floats) -> float:
         """Sum of (V - H W)^2."""
@@ -154,41 +164,44 @@ class KullbackLeibler:
 
     def __init__(self, scaled: Scaled) -> None:
         self._scaled, self._model, self._logs = scaled, scaled.scratch(), scaled.scratch()
-        self._numerator = self._sums = self._activity = np.zeros((0, 0), scaled.dtype)
+        self._sum, self._sums, self._activity = Sum(scaled.dtype), np.zeros(0, scaled.dtype), np.zeros(0, scaled.dtype)
 
     def begin(self, W: Floats) -> None:
         """Prepare a pass with these templates."""
         self._sums = W.sum(axis=1)
-        self._numerator, self._activity = np.zeros_like(W), np.zeros_like(self._sums)
+        self._activity = np.zeros_like(self._sums)
+        self._sum.clear()
 
     def for_activations(self, V: Floats, H: Floats, W: Floats, measured: bool) -> Gathered:
         """(V / H W) W' and the sums of W's rows."""
         ratio, loss = self._ratio(V, H, W, measured)
-        return ratio @ W.T, np.tile(self._sums, (len(H), 1)), loss
+        return ratio @ W.T, np.full_like(H, self._sums), loss
 
     def add_for_templates(self, V: Floats, H: Floats, W: Floats, measured: bool) -> float:
         """H' (V / H W) and the sums of H's columns."""
         ratio, loss = self._ratio(V, H, W, measured)
-        self._numerator += H.T @ ratio
+        self._sum.add(H.T, ratio)
         self._activity += H.sum(axis=0)
         return loss
 
     def finish(self, W: Floats) -> tuple[Floats, Floats]:
         """The gathered sums."""
-        return self._numerator, np.repeat(self._activity[:, None], W.shape[1], axis=1)
+        return self._sum.value, np.full_like(W, self._activity[:, None])
 
     def loss(self, V: Floats, H: Floats, W: Floats) -> float:
         """Sum of V log(V / H W) - V + H W."""
         return self._ratio(V, H, W, True)[1]
 
     def _ratio(self, V: Floats, H: Floats, W: Floats, measured: bool) -> tuple[Floats, float]:
-        limits, loss = self._scaled, 0.0
+        limits = self._scaled.gain, self._scaled.added, self._scaled.floor
         ratio = np.matmul(H, W, out=self._model[: len(V)])
-        total = kernels.kl_ratio(V, limits.gain, limits.added, limits.floor, ratio)
-        if measured:
-            logs = np.log(np.maximum(ratio, limits.tiny, out=self._logs[: len(V)]), out=self._logs[: len(V)])
-            loss = total - limits.gain * float(V.sum(dtype=np.float64)) + limits.gain * kernels.product_sum(V, logs)
-        return ratio, float(loss)
+        if not measured:
+            kernels.kl_ratio(V, *limits, ratio)
+            return ratio, 0.0
+        logs = self._logs[: len(V)]
+        excess = kernels.kl_ratio_measured(V, *limits, self._scaled.tiny, ratio, logs)
+        np.log(logs, out=logs)
+        return ratio, float(excess + self._scaled.gain * kernels.product_sum(V, logs))
 
 
 class ItakuraSaito:
@@ -196,11 +209,12 @@ class ItakuraSaito:
 
     def __init__(self, scaled: Scaled) -> None:
         self._scaled, self._room = scaled, (scaled.scratch(), scaled.scratch(), scaled.scratch())
-        self._numerator = self._denominator = np.zeros((0, 0), scaled.dtype)
+        self._numerator, self._denominator = Sum(scaled.dtype), Sum(scaled.dtype)
 
     def begin(self, W: Floats) -> None:
         """Prepare a pass with these templates."""
-        self._numerator, self._denominator = np.zeros_like(W), np.zeros_like(W)
+        self._numerator.clear()
+        self._denominator.clear()
 
     def for_activations(self, V: Floats, H: Floats, W: Floats, measured: bool) -> Gathered:
         """(V / (H W)^2) W' and (1 / H W) W'."""
@@ -210,13 +224,13 @@ class ItakuraSaito:
     def add_for_templates(self, V: Floats, H: Floats, W: Floats, measured: bool) -> float:
         """H' (V / (H W)^2) and H' (1 / H W)."""
         inverse, weighted, loss = self._ratios(V, H, W, measured)
-        self._numerator += H.T @ weighted
-        self._denominator += H.T @ inverse
+        self._numerator.add(H.T, weighted)
+        self._denominator.add(H.T, inverse)
         return loss
 
     def finish(self, W: Floats) -> tuple[Floats, Floats]:
         """The gathered sums."""
-        return self._numerator, self._denominator
+        return self._numerator.value, self._denominator.value
 
     def loss(self, V: Floats, H: Floats, W: Floats) -> float:
         """Sum of V / H W - log(V / H W) - 1."""

@@ -1,0 +1,98 @@
+"""The loop that every factorisation shares: update, measure, stop for a reason, and lose nothing when interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from rtsep.errors import RtsepError
+
+Floats = npt.NDArray[Any]
+Progress = Callable[[int, float], None]
+STRIDE = 10  # updates over which the stop rule looks: single ones may stall
+
+
+class Run(Protocol):
+    """Two factors on their way. A step is prepared beside them and then accepted: what was measured is never lost."""
+
+    @property
+    def factors(self) -> tuple[Floats, Floats]:
+        """The present ones."""
+
+    def measure(self) -> float:
+        """Their loss."""
+
+    def prepare(self, name: str, measured: bool) -> float:
+        """Make the next of the factor `name`; the loss of the present ones if it is to be measured."""
+
+    def accept(self) -> None:
+        """Take what was prepared."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When to stop and how often to measure: `max_iter`, `tolerance`, `measure_every`, `progress` of `factorise`."""
+
+    max_iter: int
+    tolerance: float
+    measure_every: int = 1
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True)
+class Course:
+    """How it went: losses float64 [measured], after how many updates each was measured, and why it stopped."""
+
+    losses: npt.NDArray[np.float64]
+    updates: npt.NDArray[np.int64]
+    reason: str
+
+
+def check_order(update: Sequence[str], names: tuple[str, str]) -> None:
+    """RtsepError unless `update` is one of the two names, or both in any order."""
+    a, b = names
+    if tuple(update) not in ((a, b), (b, a), (a,), (b,)):
+        raise RtsepError(f"update {tuple(update)}: allowed are {(a, b)}, {(b, a)}, {(a,)} and {(b,)}")
+
+
+def improve(run: Run, update: Sequence[str], schedule: Schedule, scale: float = 1.0) -> tuple[tuple[Floats, Floats], Course]:
+    """Update the factors in the order `update` until there is a reason to stop; losses are multiplied by `scale`.
+
+    Gives the factors that were measured last. RtsepError: a schedule that makes no sense.
+    """
+    if schedule.max_iter < 0 or schedule.measure_every < 1:
+        raise RtsepError(f"max_iter {schedule.max_iter}, measure_every {schedule.measure_every}: give at least 0 and 1")
+    losses, updates, reason, count, best = list[float](), list[int](), "", 0, run.factors
+    try:
+        while not reason:
+            last, measured = count == schedule.max_iter, count % schedule.measure_every == 0
+            loss = run.measure() if last else run.prepare(update[0], measured)
+            if last or measured:
+                best = run.factors
+                losses.append(max(loss * scale, 0.0))
+                updates.append(count)
+                if schedule.progress is not None:
+                    schedule.progress(count, losses[-1])
+                reason = "converged" if _has_converged(losses, updates, schedule.tolerance) else "max_iter" if last else ""
+            if not reason:
+                run.accept()
+                for name in update[1:]:
+                    run.prepare(name, False)
+                    run.accept()
+                count += 1
+    except KeyboardInterrupt:
+        reason = "interrupted"
+    return best, Course(np.array(losses), np.array(updates, np.int64), reason)
+
+
+def _has_converged(losses: Sequence[float], updates: Sequence[int], tolerance: float) -> bool:
+    """Whether the loss fell by less than `tolerance` of itself per STRIDE updates, over the last STRIDE or just more."""
+    before = int(np.searchsorted(updates, updates[-1] - STRIDE, side="right")) - 1
+    if tolerance <= 0 or before < 0:
+        return False
+    strides = (updates[-1] - updates[before]) / STRIDE
+    return losses[before] - losses[-1] <= tolerance * strides * losses[before]
