@@ -34,9 +34,7 @@ class SoundReader:
 
     def __init__(self, path: Given, sound: Any) -> None:
         self._path, self._sound = path, sound
-        self.sample_rate = int(sound.samplerate)
-        self.channels = int(sound.channels)
-        self.frames = int(sound.frames)
+        self.sample_rate, self.channels, self.frames = int(sound.samplerate), int(sound.channels), int(sound.frames)
         self.format_name = str(sound.format)
 
     def blocks(self, size: int) -> Iterator[NDArray[np.float32]]:
@@ -51,10 +49,14 @@ class SoundReader:
             left -= block.shape[1]
             yield block
 
+    def read(self, begin: int, end: int) -> NDArray[np.float32]:
+        """The samples from `begin` to `end`: a new array float32 [channels, end - begin]."""
+        self._seek(begin)
+        return self._read(end - begin)
+
     def check_end(self) -> None:
         """Read the last frame: there a cut shows if a format tells no more than its length. RtsepError as `blocks`."""
-        self._seek(self.frames - 1)
-        self._read(1)
+        self.read(self.frames - 1, self.frames)
 
     def _seek(self, frame: int) -> None:
         with _decoding(self._path):
@@ -79,10 +81,9 @@ def _decoding(path: Given) -> Iterator[None]:
 
 @contextmanager
 def open_sound(path: Given) -> Iterator[SoundReader]:
-    """Open a sound file; blocks of it are read as they are needed.
+    """Open a sound file; blocks of it are read as they are needed, and only then is refused what it cannot tell before.
 
-    RtsepError: missing, a folder, empty, not sound, truncated, of no length, a rate outside 8 to 192 kHz, more than 64
-    channels. Whatever the file can tell without decoding it all is refused here, the rest while reading.
+    RtsepError: missing, a folder, empty, not sound, truncated, of no length, a rate outside 8 to 192 kHz, over 64 channels.
     """
     check_file(path)
     with _decoder(path) as sound:
@@ -132,11 +133,10 @@ class StemWriter:
     of wav; flac has no float and takes 24. overwrite: replace files of the same names. protect: inputs, which no result
     may replace. extras: names that `add_file` will bring, refused now if in the way. frames: the expected length; beyond
     4 GB, wav becomes RF64. Leaving its `with` without `commit` leaves nothing behind. Thread: control.
+    files: the file names, in the order of `names`. clipped_samples: how many did not fit into integers.
 
     RtsepError: unknown or impossible format, more than 8 channels in flac, the folder cannot be written or is a file,
     results are there already, a result would replace an input; later: the disk is full, wav passes 4 GB unexpectedly.
-
-    files: the file names, in the order of `names`. clipped_samples: how many did not fit into integers.
     """
 
     def __init__(

@@ -131,11 +131,19 @@ def show_devices(devices: Sequence[Any], no_sound: str, ports: Sequence[str], no
            midi if ports else f"no MIDI port: {no_midi or 'none is connected'}")
 
 
+def _fit(each: dict[str, Any]) -> str:
+    """How well a recording's score fits, in words."""
+    fit = each.get("alignment")
+    if not fit:
+        return ""
+    return f"; score fits with a strength of {fit['strength']:.1f}, off by {1000 * fit['offset_s']:.0f} ms"
+
+
 def show_training(report: dict[str, Any], target: Path, name: str) -> None:
     """What `train` learnt, and how to use it."""
     table = _table("", "")
     for each in report["inputs"]:
-        table.add_row(each["name"], f"{each['kind']}: {each['notes']} notes, {each['seconds']:.1f} s")
+        table.add_row(each["name"], f"{each['kind']}: {each['notes']} notes, {each['seconds']:.1f} s{_fit(each)}")
     trained, losses = report["pitches_trained"], report["losses"]
     table.add_row("pitches", f"{len(trained)} trained ({trained[0]} to {trained[-1]}), {len(report['pitches_filled'])} filled")
     table.add_row("templates", str(report["rows"]))

@@ -17,7 +17,7 @@ from rtsep.errors import RtsepError
 ABOUT = """\
 Learns what the notes of an instrument sound like, and writes a preset for rtsep render and rtsep live. INPUT is one of
 
-  a recording, with --score FILE: its notes as MIDI file, or as .csv with the columns onset, offset (s), pitch, velocity
+  a recording of one instrument, with --score FILE: its notes as MIDI file, or as .csv: onset,offset,pitch,velocity (seconds)
   a long recording of single notes with pauses, with --score FILE: the best material there is
   a folder that rtsep live --record wrote
   a folder with a sound file per note, the note in its name: Piano_C#4_v80.wav, A0v12.flac, 60.wav (C4 is 60)
@@ -47,6 +47,12 @@ def add(commands: Any) -> None:
     parser.add_argument("--as", choices=("auto", "notes", "recording"), default="auto", dest="kind",
                         help="what recordings are: single notes with pauses between them, or music (default: found out)")
     parser.add_argument("--stack", action="store_true", help="each input is an instrument of its own")
+    group = parser.add_argument_group("scores that were not played together with the recording")
+    group.add_argument("--offset", type=float, default=0.0, metavar="S",
+                       help="the sound is so many seconds later than the notes")
+    group.add_argument("--sync", action="store_true",
+                       help="bring the notes into line with the recording (needs pip install 'rtsep[sync]')")
+    group.add_argument("--no-check", action="store_true", help="train even if a score does not seem to fit its recording")
     _add_training(parser)
     _add_about(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace a preset that is there already")
@@ -67,7 +73,7 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
                        help="what is minimised: Kullback-Leibler, squared error, Itakura-Saito (default: %(default)s)")
     group.add_argument("--iterations", type=int, metavar="N",
                        help="updates, 1 to 1000; more fit these recordings better and the instrument worse "
-                       "(default: 5 for isolated notes)")
+                       "(default: 5 for isolated notes, 20 for music)")
     group.add_argument("--range", metavar="LOW-HIGH", dest="reach",
                        help="also give templates to pitches in this range that were not played, such as A0-C8: shifted from "
                        "the nearest played pitch (default: between the played pitches, and 7 semitones beyond)")
@@ -89,22 +95,17 @@ def run(arguments: argparse.Namespace) -> None:
     from rtsep.results import Results
     from rtsep.tables import show_training
     from rtsep.training.inputs import gather
-    from rtsep.training.isolated import Settings
-    from rtsep.training.learn import learn
+    from rtsep.training.learn import check_job, learn
 
-    filling, target = _filling(arguments), new_preset(arguments.out)
-    if arguments.iterations is not None:
-        _between("--iterations", arguments.iterations, 1, 1000)
-    settings = Settings(arguments.templates, _between("--levels", arguments.levels, 1, 8), arguments.iterations,
-                        arguments.divergence)
+    job, target = _job(arguments), new_preset(arguments.out)
+    check_job(job)
     names = [target.stem + ending for ending in (".npz", ".json")]
     results = Results(target.parent, names, arguments.overwrite, (*arguments.inputs, *arguments.scores))
     try:
         with training_bar() as progress:
             given = gather(arguments.inputs, arguments.scores, arguments.kind, progress)
             results.protect([file for each in given for file in each.files])
-            learnt = learn(given, settings, arguments.stack, filling, target.stem, arguments.title or target.stem,
-                           _provenance(arguments), progress)
+            learnt = learn(given, job, target.stem, arguments.title or target.stem, _provenance(arguments), progress)
         say_warnings(learnt.report["warnings"])
         if learnt.interrupted and not (arguments.keep_partial or _wants_it(learnt.report)):
             raise KeyboardInterrupt
@@ -125,18 +126,32 @@ def _between(option: str, number: int, low: int, high: int) -> int:
     return number
 
 
-def _filling(arguments: argparse.Namespace) -> Any:
-    """The options --range and --no-fill."""
+def _job(arguments: argparse.Namespace) -> Any:
+    """What the options ask for."""
+    from rtsep.training.isolated import Settings
+    from rtsep.training.learn import Job
+
+    if arguments.iterations is not None:
+        _between("--iterations", arguments.iterations, 1, 1000)
+    if not abs(arguments.offset) <= 3600 or (arguments.offset and arguments.sync):
+        raise RtsepError(f"--offset {arguments.offset:g}: allowed are -3600 to 3600 s, and not together with --sync")
+    settings = Settings(arguments.templates, _between("--levels", arguments.levels, 1, 8), arguments.iterations,
+                        arguments.divergence)
+    return Job(settings, arguments.stack, not arguments.no_fill, *_range(arguments), arguments.offset, arguments.sync,
+               not arguments.no_check)
+
+
+def _range(arguments: argparse.Namespace) -> tuple[int | None, int | None]:
+    """The option --range."""
     from rtsep.routing import parse_pitch
-    from rtsep.training.learn import Fill
 
     if arguments.reach is None:
-        return Fill(not arguments.no_fill)
+        return None, None
     low, dash, high = arguments.reach.partition("-")
     if arguments.no_fill or not dash:
         raise RtsepError(f"--range {arguments.reach}: give the lowest and highest pitch, such as A0-C8 or 21-108, "
                          "and no --no-fill")
-    return Fill(True, parse_pitch(low), parse_pitch(high))
+    return parse_pitch(low), parse_pitch(high)
 
 
 def _provenance(arguments: argparse.Namespace) -> dict[str, str]:

@@ -5,7 +5,7 @@ V [frame, bin] ~ H [frame, template] @ W [template, bin], both factors updated (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -150,18 +150,17 @@ def _usable(notes: Notes, hop: int) -> npt.NDArray[np.int64]:
     return np.array(heard, np.int64)
 
 
-def _by_level(notes: Notes, which: npt.NDArray[np.int64], levels: int) -> Iterator[npt.NDArray[np.int64]]:
-    """The notes `which` from soft to loud in at most `levels` groups; notes of one velocity stay together."""
-    velocity = notes.velocities()[which]
-    steps = np.unique(velocity)
-    for group in np.array_split(steps, min(levels, len(steps))):
-        yield which[np.isin(velocity, group)]
+def level_of(velocity: npt.NDArray[np.int64], levels: int) -> npt.NDArray[np.int64]:
+    """The dynamic level, 0 (soft) to at most `levels` - 1, of the notes of one pitch; one velocity is one level."""
+    steps, step = np.unique(velocity, return_inverse=True)
+    return step * min(levels, len(steps)) // len(steps)
 
 
 def _rows_of_pitch(notes: Notes, which: npt.NDArray[np.int64], window: Floats, settings: Settings) -> list[Factors]:
     """The factors of one pitch, a pair for each dynamic level."""
     found = []
-    for group in _by_level(notes, which, settings.levels):
+    level = level_of(notes.velocities()[which], settings.levels)
+    for group in (which[level == number] for number in range(level.max() + 1)):
         ends, age_s = _frames_of(notes, group, settings.hop)
         V = magnitudes(notes.sound, ends, window)
         start = first_templates(V, age_s, settings.templates)

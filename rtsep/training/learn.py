@@ -4,37 +4,52 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from rtsep.errors import RtsepError
 from rtsep.preset import PROVENANCE, ROWS_PER_PITCH, Preset
+from rtsep.training.alignment import Fit, check_alignment
 from rtsep.training.combine import stack
 from rtsep.training.fill import fill, fill_range
 from rtsep.training.inputs import Given, Take, joined
 from rtsep.training.isolated import Notes, Progress, Settings, Templates, train
+from rtsep.training.music import Music, train_music
+from rtsep.training.sync import check_installed, synchronised
 
 ROWS_AT_EASE = 4  # per pitch: with more, the engine must open more rows than it does by default
 NOTES_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
-class Fill:
-    """Which pitches get templates although they were not played: between `low` and `high`, or near the played ones; or none."""
+class Job:
+    """What to make of the inputs.
 
-    wanted: bool = True
-    low: int | None = None
-    high: int | None = None
+    stacked: each is an instrument of its own. fill_low, fill_high: pitches between them that were not played are filled;
+    None = near the played ones; `filled` False = none. offset_s: the sound is so much later than the notes. sync: bring the
+    notes into line. check: refuse scores that do not fit (False: only say it).
+    """
+
+    settings: Settings
+    stacked: bool = False
+    filled: bool = True
+    fill_low: int | None = None
+    fill_high: int | None = None
+    offset_s: float = 0.0
+    sync: bool = False
+    check: bool = True
 
 
 @dataclass(frozen=True)
 class Learnt:
-    """A trained preset and what is to be said of it."""
+    """A trained preset, what it was made of, and what is to be said of it. `music`: of each instrument learnt from music."""
 
     preset: Preset
     templates: Templates
+    music: tuple[Music, ...]
+    takes: tuple[Take, ...]
     report: dict[str, Any]
 
     @property
@@ -43,35 +58,81 @@ class Learnt:
         return self.templates.reason == "interrupted"
 
 
+def check_job(job: Job) -> None:
+    """RtsepError if something is wrong that can be told before anything is read."""
+    if job.settings.templates * job.settings.levels > ROWS_PER_PITCH:
+        raise RtsepError(f"{job.settings.templates} templates for each of {job.settings.levels} levels are more than "
+                         f"{ROWS_PER_PITCH} per pitch: lower --templates or --levels")
+    if job.sync:
+        check_installed()
+
+
 def learn(
-    given: Sequence[Given], settings: Settings, stacked: bool, filling: Fill, name: str, title: str,
-    provenance: Mapping[str, str], progress: Progress,
-) -> Learnt:  # fmt: skip
-    """Train on everything `given`; `stacked`: each is an instrument of its own, and the preset holds the rows of all.
+    given: Sequence[Given], job: Job, name: str, title: str, provenance: Mapping[str, str], progress: Progress
+) -> Learnt:
+    """Train on everything `given`.
 
     KeyboardInterrupt ends training with what is reached (`Learnt.interrupted`), or passes if that is nothing.
-    RtsepError: inputs that cannot be trained on together.
+    RtsepError: inputs that cannot be trained on together, scores that do not fit.
     """
     began = time.monotonic()
-    if settings.templates * settings.levels > ROWS_PER_PITCH:
-        raise RtsepError(f"{settings.templates} templates for each of {settings.levels} levels are more than "
-                         f"{ROWS_PER_PITCH} per pitch: lower --templates or --levels")
-    templates = _train(given, settings, stacked, progress)
-    played = np.unique(templates.row_pitch).astype(int)
-    missing = fill_range(played, filling.low, filling.high) if filling.wanted else np.zeros(0, np.int64)
+    ready, fits, warnings = [], list[Fit | None](), list[str]()
+    for each in given:
+        source, fit = (each.source, None) if isinstance(each.source, Notes) else _aligned(each.source, job, progress)
+        ready.append(source)
+        fits.append(fit)
+        warnings += [*each.warnings, *([f"{each.name}: {fit.doubt()}"] if fit and fit.doubt() else [])]
+        if fit and fit.fault():
+            if job.check:
+                raise RtsepError(f"{each.name}: {fit.fault()} (--no-check trains all the same)")
+            warnings.append(f"{each.name}: {fit.fault()}")
+    groups = [[source] for source in ready] if job.stacked else [ready]
+    learnt = [_train(group, job.settings, progress) for group in groups]
+    templates = stack([templates for templates, _ in learnt])
+    played = np.unique(templates.row_pitch).astype(np.int64)
+    missing = fill_range(played, job.fill_low, job.fill_high) if job.filled else np.zeros(0, np.int64)
     whole = fill(templates, missing)
-    preset = _preset(whole, missing, name, title, provenance)
-    return Learnt(preset, whole, {**_report(given, whole, played, missing), "seconds": round(time.monotonic() - began, 2)})
+    inputs = [_about(each.name, source, fit) for each, source, fit in zip(given, ready, fits, strict=True)]
+    report = {**_report(whole, played, missing), "inputs": inputs, "warnings": warnings,
+              "tuning_cents": [music.tuning_cents for _, music in learnt if music],
+              "seconds": round(time.monotonic() - began, 2)}
+    return Learnt(_preset(whole, missing, name, title, provenance), whole, tuple(music for _, music in learnt if music),
+                  tuple(source for source in ready if isinstance(source, Take)), report)
 
 
-def _train(given: Sequence[Given], settings: Settings, stacked: bool, progress: Progress) -> Templates:
-    notes = [each.source for each in given if isinstance(each.source, Notes)]
-    takes = [each.source for each in given if isinstance(each.source, Take)]
-    if takes:
-        raise RtsepError(f"{takes[0].path} is music; so far only notes one by one, with pauses, can be learnt from")
-    if not stacked:
-        return train(joined(notes), settings, progress)
-    return stack([train(each, settings, progress) for each in notes])
+def _aligned(take: Take, job: Job, progress: Progress) -> tuple[Take, Fit | None]:
+    """The take with its notes where they sound, and how well they fit; a recorded session needs no check."""
+    if take.aligned:
+        return take, None
+    progress(f"aligning {take.path.name}", 0, 1, None)
+    if job.sync:
+        take = replace(take, notes=synchronised(take))
+    elif job.offset_s:
+        take = replace(take, notes=_moved(take.notes, job.offset_s))
+    fit = check_alignment(take)
+    progress(f"aligning {take.path.name}", 1, 1, None)
+    return take, fit
+
+
+def _moved(notes: Any, offset_s: float) -> Any:
+    """The notes later by `offset_s`, without those that end before the sound begins."""
+    moved = notes.copy()
+    moved["onset_s"] = np.maximum(notes["onset_s"] + offset_s, 0)
+    moved["offset_s"] = notes["offset_s"] + offset_s
+    return moved[moved["offset_s"] > moved["onset_s"]]
+
+
+def _train(sources: Sequence[Take | Notes], settings: Settings, progress: Progress) -> tuple[Templates, Music | None]:
+    """One instrument, from music or from isolated notes."""
+    takes = [source for source in sources if isinstance(source, Take)]
+    notes = [source for source in sources if isinstance(source, Notes)]
+    if takes and notes:
+        raise RtsepError(f"{takes[0].path.name} is music and other inputs are isolated notes: train on one kind, or on "
+                         "recordings with --as recording")
+    if not takes:
+        return train(joined(notes), settings, progress), None
+    music = train_music(takes, settings, progress)
+    return music.templates, music
 
 
 def _preset(templates: Templates, missing: Any, name: str, title: str, provenance: Mapping[str, str]) -> Preset:
@@ -86,10 +147,9 @@ def _preset(templates: Templates, missing: Any, name: str, title: str, provenanc
     )
 
 
-def _report(given: Sequence[Given], templates: Templates, played: Any, missing: Any) -> dict[str, Any]:
-    """What report.json says of the training."""
+def _report(templates: Templates, played: Any, missing: Any) -> dict[str, Any]:
+    """What the report says of the training."""
     return {
-        "inputs": [{"name": each.name, **_about(each.source)} for each in given],
         "pitches_trained": [int(pitch) for pitch in played],
         "pitches_filled": [int(pitch) for pitch in missing],
         "rows": len(templates.W),
@@ -98,12 +158,12 @@ def _report(given: Sequence[Given], templates: Templates, played: Any, missing: 
         "updates": len(templates.losses) - 1,
         "losses": [float(loss) for loss in templates.losses],
         "reason": templates.reason,
-        "warnings": [warning for each in given for warning in each.warnings],
     }
 
 
-def _about(source: Take | Notes) -> dict[str, Any]:
+def _about(name: str, source: Take | Notes, fit: Fit | None) -> dict[str, Any]:
     if isinstance(source, Notes):
-        return {"kind": "isolated notes", "notes": len(source.pitch),
+        return {"name": name, "kind": "isolated notes", "notes": len(source.pitch),
                 "seconds": round(source.sound.shape[-1] / source.sample_rate, 3)}
-    return {"kind": "recording", "notes": len(source.notes), "seconds": round(source.seconds, 3)}
+    return {"name": name, "kind": "recording", "notes": len(source.notes), "seconds": round(source.seconds, 3),
+            "alignment": asdict(fit) if fit else None}

@@ -1,0 +1,64 @@
+"""Spectrograms of recordings that need not fit into memory: frames are worked out when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+import numpy as np
+import numpy.typing as npt
+
+from rtsep.files import SoundReader, open_sound
+from rtsep.training.inputs import Take
+from rtsep.training.isolated import Floats, magnitudes
+
+
+class Spectrogram:
+    """V [frame, bin], float32, of several sounds one after the other; V[begin:end] reads and analyses just these frames.
+
+    Frame n of a sound ends before its sample (n + 1) * hop; before the first sample is silence. shape: (frames, bins).
+    NaN and infinite samples count as silence.
+    """
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, sounds: Sequence[SoundReader], window: Floats, hop: int) -> None:
+        self._sounds, self._window, self._hop = sounds, window, hop
+        self._first = np.cumsum([0, *(sound.frames // hop for sound in sounds)])
+        self.shape = int(self._first[-1]), len(window) // 2 + 1
+
+    def __getitem__(self, frames: slice) -> npt.NDArray[np.float32]:
+        begin, end, _step = frames.indices(self.shape[0])
+        pieces = [self._frames(number, max(begin, first), min(end, last))
+                  for number, (first, last) in enumerate(zip(self._first[:-1], self._first[1:], strict=True))
+                  if max(begin, first) < min(end, last)]
+        return np.concatenate([np.empty((0, self.shape[1]), np.float32), *pieces])
+
+    def _frames(self, number: int, begin: int, end: int) -> npt.NDArray[np.float32]:
+        """Frames of one sound, counted from the first frame of all."""
+        ends = (np.arange(begin, end) - self._first[number] + 1) * self._hop
+        first = max(int(ends[0]) - len(self._window), 0)
+        samples = np.nan_to_num(self._sounds[number].read(first, int(ends[-1])), nan=0.0, posinf=0.0, neginf=0.0)
+        return magnitudes(samples, ends - first, self._window)
+
+    def ends_s(self, number: int) -> Floats:
+        """When each frame of one sound ends, in seconds from the sound's start."""
+        sound = self._sounds[number]
+        return (np.arange(sound.frames // self._hop) + 1) * self._hop / sound.sample_rate
+
+    def memory_s(self, fall_db: float) -> float:
+        """How long after a tone has ended its level in the frames has fallen so far: the window still holds some of it."""
+        share = np.cumsum(self._window) / self._window.sum()
+        left = int(np.searchsorted(share, 10 ** (-fall_db / 20)))
+        return float((len(self._window) - left) / self._sounds[0].sample_rate)
+
+    def of(self, number: int) -> slice:
+        """The frames of one sound."""
+        return slice(int(self._first[number]), int(self._first[number + 1]))
+
+
+@contextmanager
+def open_spectrogram(takes: Sequence[Take], window: Floats, hop: int) -> Iterator[Spectrogram]:
+    """The spectrogram of takes of one sample rate, while their files are open."""
+    with ExitStack() as files:
+        yield Spectrogram([files.enter_context(open_sound(take.path)) for take in takes], window, hop)
