@@ -141,10 +141,12 @@ def left(folder):
 
 
 def test_train_writes_a_preset_and_a_report(tmp_path, capsys):
-    printed = make(tmp_path, capsys, "--title", "Mine", "--licence", "CC0", "--attribution", "Me", "--no-fill")
+    printed = make(tmp_path, capsys, "--title", "Mine", "--licence", "CC0", "--attribution", "Me", "--no-fill",
+                   "--program", "0", "--program", "2")
     assert "4 trained (55 to 67), 0 filled" in printed.out and str(tmp_path / "p.npz") in printed.out
     preset = load_preset(tmp_path / "p.npz")
     assert preset.title == "Mine" and preset.pitches.tolist() == [*PITCHES] and not preset.notes
+    assert preset.programs == (0, 2)
     assert preset.provenance["licence"] == "CC0" and preset.provenance["source"] == "a.wav"
     assert preset.provenance["made_by"].startswith("rtsep ")
     report = json.loads((tmp_path / "p.json").read_text())
@@ -172,6 +174,7 @@ def test_the_input_is_never_replaced(tmp_path, capsys):
     (["--levels", "9"], ["--levels 9", "1 to 8"]), (["--iterations", "0"], ["--iterations 0"]),
     (["--range", "C4"], ["--range C4"]), (["--range", "C4-A3"], ["60 to 57", "lower"]),
     (["--templates", "3", "--levels", "3"], ["lower"]), (["--range", "X-Y"], ["X"]),
+    (["--program", "129"], ["--program 129", "0 to 128"]),
 ])
 def test_bad_options(tmp_path, capsys, options, words):
     error = make(tmp_path, capsys, *options, status=2, pitches=(60,)).err

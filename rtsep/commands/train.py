@@ -82,6 +82,9 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
 
 def _add_about(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what the preset says of itself")
+    group.add_argument("--program", action="append", default=[], type=int, metavar="N", dest="programs",
+                       help="General MIDI program that it plays by itself, from 0 (grand piano) to 127, 128 = drum kits; can "
+                       "be given several times (default: none, it plays what --preset gives it)")
     group.add_argument("--title", metavar="TEXT", help="for people (default: its name)")
     group.add_argument("--source", metavar="TEXT", help="instrument and recording (default: the names of the inputs)")
     group.add_argument("--licence", default="unknown", metavar="TEXT", help="such as 'CC BY 4.0' (default: %(default)s)")
@@ -98,6 +101,7 @@ def run(arguments: argparse.Namespace) -> None:
     from rtsep.training.learn import check_job, learn
 
     job, target = _job(arguments), new_preset(arguments.out)
+    about = _about(arguments, target.stem)
     check_job(job)
     names = [target.stem + ending for ending in (".npz", ".json")]
     results = Results(target.parent, names, arguments.overwrite, (*arguments.inputs, *arguments.scores))
@@ -105,7 +109,7 @@ def run(arguments: argparse.Namespace) -> None:
         with training_bar() as progress:
             given = gather(arguments.inputs, arguments.scores, arguments.kind, progress)
             results.protect([file for each in given for file in each.files])
-            learnt = learn(given, job, target.stem, arguments.title or target.stem, _provenance(arguments), progress)
+            learnt = learn(given, job, about, progress)
         say_warnings(learnt.report["warnings"])
         if learnt.interrupted and not (arguments.keep_partial or _wants_it(learnt.report)):
             raise KeyboardInterrupt
@@ -154,10 +158,15 @@ def _range(arguments: argparse.Namespace) -> tuple[int | None, int | None]:
     return parse_pitch(low), parse_pitch(high)
 
 
-def _provenance(arguments: argparse.Namespace) -> dict[str, str]:
+def _about(arguments: argparse.Namespace, name: str) -> Any:
+    """What the preset will say of itself."""
+    from rtsep.training.learn import About
+
     named = ", ".join(path.name for path in arguments.inputs)
-    return {"source": arguments.source or named, "licence": arguments.licence, "attribution": arguments.attribution,
-            "made_by": shlex.join(["rtsep", *sys.argv[1:]])}
+    provenance = {"source": arguments.source or named, "licence": arguments.licence, "attribution": arguments.attribution,
+                  "made_by": shlex.join(["rtsep", *sys.argv[1:]])}
+    programs = tuple(_between("--program", program, 0, 128) for program in arguments.programs)
+    return About(name, arguments.title or name, provenance, programs)
 
 
 def _wants_it(report: dict[str, Any]) -> bool:

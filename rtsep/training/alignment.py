@@ -27,7 +27,7 @@ RISE_S = 0.02  # a note is at its loudest so long after its onset; measured on a
 WIDTH_S = 0.05
 TRANSPOSITIONS, CLEARLY = range(-5, 7), 1.25
 # Of eight pieces the right scores had strengths of 5.2 and more, wrong or stretched ones 4.0 and less; drums have 3.6.
-FITS, BEARABLE_S, MOST_DRIFT_S = 4.3, 0.06, 0.1
+FITS, CLEAR_FIT, BEARABLE_S, MOST_DRIFT_S = 4.3, 5.0, 0.06, 0.1
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def check_alignment(take: Take) -> Fit:
     best = int(np.argmax(found))
     strengths_of = (turned.max(axis=1) - turned.mean(axis=1)) / np.maximum(turned.std(axis=1), 1e-30)
     clearest = int(np.argmax(turned.max(axis=1)))
-    clear = turned[clearest].max() > CLEARLY * found[best] and strengths_of[clearest] > FITS
+    clear = turned[clearest].max() > CLEARLY * found[best] and strengths_of[clearest] > CLEAR_FIT
     transposed = TRANSPOSITIONS[clearest] if clear else 0
     offset_s = round((best - most) * STEP_S - RISE_S, 3)
     drift_s = _drift(strengths, marks, best - most)

@@ -43,6 +43,16 @@ class Job:
 
 
 @dataclass(frozen=True)
+class About:
+    """What a preset says of itself: see `rtsep.preset.Preset`."""
+
+    name: str
+    title: str
+    provenance: Mapping[str, str]
+    programs: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Learnt:
     """A trained preset, what it was made of, and what is to be said of it. `music`: of each instrument learnt from music."""
 
@@ -67,9 +77,7 @@ def check_job(job: Job) -> None:
         check_installed()
 
 
-def learn(
-    given: Sequence[Given], job: Job, name: str, title: str, provenance: Mapping[str, str], progress: Progress
-) -> Learnt:
+def learn(given: Sequence[Given], job: Job, about: About, progress: Progress) -> Learnt:
     """Train on everything `given`.
 
     KeyboardInterrupt ends training with what is reached (`Learnt.interrupted`), or passes if that is nothing.
@@ -96,7 +104,7 @@ def learn(
     report = {**_report(whole, played, missing), "inputs": inputs, "warnings": warnings,
               "tuning_cents": [music.tuning_cents for _, music in learnt if music],
               "seconds": round(time.monotonic() - began, 2)}
-    return Learnt(_preset(whole, missing, name, title, provenance), whole, tuple(music for _, music in learnt if music),
+    return Learnt(_preset(whole, missing, about), whole, tuple(music for _, music in learnt if music),
                   tuple(source for source in ready if isinstance(source, Take)), report)
 
 
@@ -135,15 +143,16 @@ def _train(sources: Sequence[Take | Notes], settings: Settings, progress: Progre
     return music.templates, music
 
 
-def _preset(templates: Templates, missing: Any, name: str, title: str, provenance: Mapping[str, str]) -> Preset:
+def _preset(templates: Templates, missing: Any, about: About) -> Preset:
     filled = np.zeros(128, bool)
     filled[missing] = True
     rows = int(np.bincount(templates.row_pitch).max())
     framing = templates.framing
     return Preset(
-        name, title, templates.sample_rate, framing.window_size, framing.overlap, templates.W, templates.row_pitch,
-        templates.row_role, templates.release_s, templates.decay_s, {key: provenance[key] for key in PROVENANCE},
+        about.name, about.title, templates.sample_rate, framing.window_size, framing.overlap, templates.W, templates.row_pitch,
+        templates.row_role, templates.release_s, templates.decay_s, {key: about.provenance[key] for key in PROVENANCE},
         {"max_open_rows": NOTES_AT_ONCE * rows} if rows > ROWS_AT_EASE else {}, filled=filled,
+        programs=about.programs,
     )
 
 
