@@ -1,68 +1,79 @@
-"""Builds the shipped presets from isolated notes: grand-piano, gm-piano, and piano, which holds the rows of both.
+"""Builds the shipped presets from isolated notes; tools/instruments.py says which, and from what.
 
-    python tools/build_presets.py [--out presets]
+    python tools/build_presets.py [--only NAME ...] [--out presets]
+
+The same sources give the same bytes. Notes are rendered when they are first needed, and kept in build/notes.
 """
 
 import argparse
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # sums in one order; the processes share the cores
+
 import numpy as np
-from isolated_notes import isolated_notes
+from instruments import INSTRUMENTS, Instrument, Sound
+from isolated_notes import SAMPLE_RATE, isolated_notes
 from sources import ROOT
 
 from rtsep.preset import Preset, save_preset
-from rtsep.training.isolated import Notes, train
+from rtsep.training.isolated import Notes, Templates, train
 
-MADE_BY = "python tools/build_presets.py"
-SALAMANDER = {
-    "source": "Salamander Grand Piano V3, npm packages @audio-samples/piano-velocity7 and -velocity12, version 1.0.5",
-    "licence": "CC BY 3.0",
-    "attribution": "Alexander Holm",
-    "made_by": MADE_BY,
-}
-FLUIDR3 = {
-    "source": "FluidR3 GM, program 1, Debian package fluid-soundfont-gm, played by fluidsynth",
-    "licence": "MIT",
-    "attribution": "Frank Wen",
-    "made_by": MADE_BY,
-}
+PROCESSES = 2
+SILENT = 1e-5  # a note with no higher sample is one that the collection does not have
 
 
-def train_on(source: str, name: str, title: str, provenance: dict[str, str]) -> Preset:
-    """The preset `name` from the isolated notes of `source`."""
-    print(f"{name}: training on {source}", flush=True)
-    sound, rate, notes = isolated_notes(source)
-    learnt = train(Notes(sound, rate, notes["onset_s"], notes["offset_s"], notes["pitch"].astype(int)))
-    return Preset(name, title, float(rate), learnt.framing.window_size, learnt.framing.overlap, learnt.W,
-                  learnt.row_pitch, learnt.row_role, learnt.release_s, learnt.decay_s, provenance)
+def learn(sound: Sound) -> Templates:
+    """Templates of one sound."""
+    audio, rate, notes = isolated_notes(sound)
+    notes = notes[loudness(audio, rate, notes) > SILENT]
+    return train(Notes(audio, rate, notes["onset_s"], notes["offset_s"], notes["pitch"].astype(int)))
 
 
-def stack(name: str, title: str, presets: list[Preset]) -> Preset:
+def loudness(audio: np.ndarray, rate: int, notes: np.ndarray) -> np.ndarray:
+    """Highest sample of each note."""
+    spans = zip(np.round(notes["onset_s"] * rate).astype(int), np.round(notes["offset_s"] * rate).astype(int), strict=True)
+    return np.array([np.abs(audio[begin:end]).max() for begin, end in spans])
+
+
+def learn_all(sounds: set[Sound]) -> dict[Sound, Templates]:
+    """Templates of every sound, by several processes; tells what is done."""
+    started, learnt = time.perf_counter(), {}
+    with ProcessPoolExecutor(PROCESSES) as pool:
+        jobs = {pool.submit(learn, sound): sound for sound in sorted(sounds, key=lambda sound: sound.name)}
+        for job in as_completed(jobs):
+            learnt[jobs[job]] = job.result()
+            print(f"{len(learnt)} of {len(sounds)} sounds, {time.perf_counter() - started:.0f} s: {jobs[job].name}", flush=True)
+    return learnt
+
+
+def stack(instrument: Instrument, learnt: list[Templates]) -> Preset:
     """One preset with the rows of all; its notes ring as long as the longest of them."""
-    first = presets[0]
-    pitches = np.concatenate([preset.row_pitch for preset in presets])
+    pitches = np.concatenate([templates.row_pitch for templates in learnt])
     order = np.argsort(pitches, kind="stable")
-    roles = [role for preset in presets for role in preset.row_role]
-    provenance = {
-        key: "; ".join(dict.fromkeys(preset.provenance[key] for preset in presets)) for key in first.provenance
-    }
+    roles = [role for templates in learnt for role in templates.row_role]
     return Preset(
-        name, title, first.sample_rate, first.window_size, first.overlap,
-        np.concatenate([preset.W for preset in presets])[order], pitches[order], tuple(roles[i] for i in order),
-        np.maximum.reduce([preset.release_s for preset in presets]),
-        np.maximum.reduce([preset.decay_s for preset in presets]), provenance,
+        instrument.name, instrument.title, float(SAMPLE_RATE), learnt[0].framing.window_size, learnt[0].framing.overlap,
+        np.concatenate([templates.W for templates in learnt])[order], pitches[order], tuple(roles[i] for i in order),
+        np.maximum.reduce([templates.release_s for templates in learnt]),
+        np.maximum.reduce([templates.decay_s for templates in learnt]), instrument.provenance,
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    names = [instrument.name for instrument in INSTRUMENTS]
+    parser.add_argument("--only", action="append", choices=names, metavar="NAME",
+                        help="build this preset alone; can be given several times: " + ", ".join(names))
     parser.add_argument("--out", type=Path, default=ROOT / "presets", help="where to write (default: %(default)s)")
-    out = parser.parse_args().out
-    grand = train_on("salamander", "grand-piano", "Grand piano (Salamander)", SALAMANDER)
-    general = train_on("fluidr3", "gm-piano", "General MIDI grand piano (FluidR3)", FLUIDR3)
-    both = stack("piano", "Piano (grand and General MIDI, stacked)", [grand, general])
-    for preset in (grand, general, both):
-        path = out / f"{preset.name}.npz"
+    arguments = parser.parse_args()
+    chosen = [instrument for instrument in INSTRUMENTS if instrument.name in (arguments.only or names)]
+    learnt = learn_all({sound for instrument in chosen for sound in instrument.sounds})
+    for instrument in chosen:
+        preset = stack(instrument, [learnt[sound] for sound in instrument.sounds])
+        path = arguments.out / f"{preset.name}.npz"
         save_preset(preset, path)
         print(f"{path}: {len(preset.W)} rows, {path.stat().st_size / 1e6:.2f} MB")
 

@@ -156,18 +156,19 @@ def hold_by_pedal(notes, pedal_spans):
 # --- FluidR3 GM by Frank Wen, MIT -------------------------------------------------------------------------------------
 
 SOUNDFONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
+DEBIAN_PACKAGES = {"FluidR3_GM.sf2": "fluid-soundfont-gm", "TimGM6mb.sf2": "timgm6mb-soundfont"}
 
 
-def render_fluidr3(midi_path, sample_rate=44100):
-    """Plays a MIDI file with FluidR3 GM, without reverb and chorus: float32 mono [n]."""
+def render_soundfont(midi_path, soundfont=SOUNDFONT, sample_rate=44100):
+    """Plays a MIDI file with a soundfont (FluidR3 GM), without reverb and chorus: float32 mono [n]."""
     import soundfile
 
     require("fluidsynth", "fluidsynth")
-    if not SOUNDFONT.exists():
-        raise SystemExit(f"{SOUNDFONT} is missing; install it: apt-get install fluid-soundfont-gm")
+    if not soundfont.exists():
+        raise SystemExit(f"{soundfont} is missing; install it, on Debian: apt-get install {DEBIAN_PACKAGES[soundfont.name]}")
     wav = Path(midi_path).with_suffix(".partial.wav")
     subprocess.run(["fluidsynth", "-niq", "-R", "0", "-C", "0", "-g", "0.5", "-r", str(sample_rate), "-T", "wav",
-                    "-O", "float", "-F", str(wav), str(SOUNDFONT), str(midi_path)], check=True, capture_output=True)
+                    "-O", "float", "-F", str(wav), str(soundfont), str(midi_path)], check=True, capture_output=True)
     sound, _ = soundfile.read(wav, dtype="float32", always_2d=True)
     wav.unlink()
     return sound.mean(axis=1)

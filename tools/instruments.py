@@ -1,0 +1,95 @@
+"""The shipped presets, one line each, and the sounds that they are trained on."""
+
+from dataclasses import dataclass, replace
+
+PIANO_KEYS = range(21, 109)
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Recordings that anyone can get: what a preset made of them must say, and where the file name of a sound begins."""
+
+    name: str
+    source: str
+    licence: str
+    attribution: str
+
+
+SALAMANDER = Collection("salamander", "Salamander Grand Piano V3, npm packages @audio-samples/piano-velocity7 and -velocity12, "
+                        "version 1.0.5", "CC BY 3.0", "Alexander Holm")
+FLUIDR3 = Collection("fluidr3", "FluidR3 GM, Debian package fluid-soundfont-gm, played by fluidsynth", "MIT", "Frank Wen")
+SONIC_PI = Collection("sonicpi", "Debian package sonic-pi-samples: drum hits that menegass, Zajo, Neotone and others gave to "
+                      "freesound.org", "CC0", "menegass, Zajo, Neotone and others")
+
+
+@dataclass(frozen=True)
+class Sound:
+    """Isolated notes of one instrument: every pitch at every velocity, `note_s` long and `gap_s` apart.
+
+    `program` is counted from 0; with `drums` it is the number of a drum kit.
+    """
+
+    collection: Collection
+    program: int
+    pitches: range | tuple[int, ...]
+    velocities: tuple[int, ...] = (52, 96)
+    note_s: float = 2.0
+    gap_s: float = 0.8
+    drums: bool = False
+
+    @property
+    def name(self) -> str:
+        """What its files are called."""
+        return f"{self.collection.name}_{'kit' if self.drums else 'program'}_{self.program}"
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """A preset to build: the rows of all its `sounds`. `programs`: the General MIDI programs, from 0, that it is meant for."""
+
+    name: str
+    title: str
+    programs: tuple[int, ...]
+    sounds: tuple[Sound, ...]
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """Source, licence, attribution and the command, as the preset's file tells them."""
+        collections = tuple(dict.fromkeys(sound.collection for sound in self.sounds))
+        texts = {key: "; ".join(getattr(collection, key) for collection in collections)
+                 for key in ("source", "licence", "attribution")}
+        return {**texts, "made_by": f"python tools/build_presets.py --only {self.name}"}
+
+
+def plucked(program: int, low: int, high: int) -> Sound:
+    """A sound of FluidR3 that fades from its beginning on."""
+    return Sound(FLUIDR3, program, range(low, high + 1))
+
+
+def held(program: int, low: int, high: int) -> Sound:
+    """A sound of FluidR3 that lasts as long as it is held."""
+    return Sound(FLUIDR3, program, range(low, high + 1), note_s=1.6, gap_s=1.2)
+
+
+GRAND = Sound(SALAMANDER, 0, PIANO_KEYS)
+GM_GRAND = Sound(FLUIDR3, 0, PIANO_KEYS)
+
+INSTRUMENTS = (
+    Instrument("piano", "Piano (grand and General MIDI, stacked)", (0, 1), (GRAND, GM_GRAND)),
+    Instrument("grand-piano", "Grand piano (Salamander)", (0, 1), (GRAND,)),
+    Instrument("gm-piano", "General MIDI grand piano (FluidR3)", (0, 1), (GM_GRAND,)),
+    Instrument("electric-piano", "Electric piano", (4, 5), (plucked(4, 28, 103),)),
+    Instrument("harpsichord", "Harpsichord", (6,), (plucked(6, 29, 89),)),
+    Instrument("vibraphone", "Vibraphone", (11,), (plucked(11, 53, 89),)),
+    Instrument("organ", "Organ", (16, 17, 18, 19, 20), (held(16, 36, 96),)),
+    Instrument("nylon-guitar", "Nylon-string guitar", (24,), (plucked(24, 40, 84),)),
+    Instrument("steel-guitar", "Steel-string guitar", (25,), (plucked(25, 40, 88),)),
+    Instrument("acoustic-bass", "Acoustic bass", (32,), (plucked(32, 28, 67),)),
+    Instrument("violin", "Violin", (40,), (held(40, 55, 103),)),
+    Instrument("cello", "Cello", (42,), (held(42, 36, 84),)),
+    Instrument("strings", "Strings", (48, 49), (held(48, 28, 96),)),
+    Instrument("trumpet", "Trumpet", (56,), (held(56, 52, 86),)),
+    Instrument("saxophone", "Saxophone", (64, 65, 66, 67), (held(65, 49, 84),)),
+    Instrument("clarinet", "Clarinet", (71,), (held(71, 50, 94),)),
+    Instrument("flute", "Flute", (73,), (held(73, 59, 98),)),
+)
