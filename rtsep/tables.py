@@ -43,29 +43,30 @@ def show_params() -> None:
     _print(table)
 
 
+def _spans(numbers: Any) -> str:
+    """Ascending numbers for people: "44, 48 to 51"."""
+    parts = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1) if len(numbers) else []
+    return ", ".join(f"{part[0]}" if len(part) == 1 else f"{part[0]} to {part[-1]}" for part in parts)
+
+
 def _preset_row(path: Path) -> tuple[str, str, str, str, str]:
-    """Name, title, General MIDI programs, templates and licence; a file that cannot be read must not hide the others."""
+    """Name, title, General MIDI programs, range and rows; a file that cannot be read must not hide the others."""
     try:
         preset = load_preset(path)
     except RtsepError:
-        return path.stem, "cannot be read: see rtsep presets check", "-", "-", "-"
-    return path.stem, preset.title, describe(preset.programs) or "-", str(len(preset.W)), preset.provenance["licence"]
+        return path.stem, "cannot be read", "-", "-", "-"
+    programs, reach = _spans(np.array(preset.programs, int)), f"{preset.pitches[0]} to {preset.pitches[-1]}"
+    return path.stem, preset.title, programs or "-", reach, str(len(preset.W))
 
 
 def show_presets() -> None:
     """The bundled and the user's own presets."""
-    table = _table("preset", "title", "programs", "templates", "licence", "where")
+    table = _table("preset", "title", "programs", "notes", "rows", "where")
     for path in bundled_presets():
         table.add_row(*_preset_row(path), "bundled")
     for path in user_presets():
         table.add_row(*_preset_row(path), "yours")
-    _print(table, f"\nYour own presets belong into {user_folder()}")
-
-
-def _runs(numbers: Any) -> list[tuple[int, int]]:
-    """First and last of each run of consecutive ascending numbers."""
-    parts = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
-    return [(int(part[0]), int(part[-1])) for part in parts]
+    _print(table, f"\nYour own presets belong into {user_folder()}; rtsep presets check FILE says what is wrong with one")
 
 
 def show_preset(preset: Preset) -> None:
@@ -76,7 +77,7 @@ def show_preset(preset: Preset) -> None:
     table.add_row("notes", f"{pitches[0]} to {pitches[-1]} ({len(pitches)} pitches)")
     table.add_row("programs", describe(preset.programs) or "none: it plays what --preset gives it")
     if preset.filled.any():
-        names = ", ".join(f"{a}" if a == b else f"{a} to {b}" for a, b in _runs(np.flatnonzero(preset.filled)))
+        names = _spans(np.flatnonzero(preset.filled))
         table.add_row("filled", f"{preset.filled.sum()} pitches that were never heard, made from their neighbours: {names}")
     table.add_row("templates", f"{len(preset.W)}: {', '.join(sorted(set(preset.row_role)))}")
     table.add_row("made for", f"{preset.sample_rate:g} Hz, window of {preset.window_size} samples")

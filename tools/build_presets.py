@@ -1,4 +1,4 @@
-"""Builds the shipped presets from isolated notes; tools/instruments.py says which, and from what.
+"""Builds the shipped presets from isolated notes; tools/shipped.py says which, and from what.
 
     python tools/build_presets.py [--only NAME ...] [--out presets]
 
@@ -14,28 +14,23 @@ from pathlib import Path
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # sums in one order; the processes share the cores
 
 import numpy as np
-from instruments import INSTRUMENTS, Instrument, Sound
-from isolated_notes import SAMPLE_RATE, isolated_notes
+from isolated_notes import isolated_notes
+from shipped import INSTRUMENTS, Instrument, Sound
 from sources import ROOT
 
-from rtsep.preset import Preset, save_preset
+from rtsep.preset import PITCHES, Preset, save_preset
+from rtsep.training.combine import stack
+from rtsep.training.fill import fill, fill_range
 from rtsep.training.isolated import Notes, Templates, train
 
 PROCESSES = 2
-SILENT = 1e-5  # a note with no higher sample is one that the collection does not have
 
 
 def learn(sound: Sound) -> Templates:
     """Templates of one sound."""
     audio, rate, notes = isolated_notes(sound)
-    notes = notes[loudness(audio, rate, notes) > SILENT]
-    return train(Notes(audio, rate, notes["onset_s"], notes["offset_s"], notes["pitch"].astype(int)))
-
-
-def loudness(audio: np.ndarray, rate: int, notes: np.ndarray) -> np.ndarray:
-    """Highest sample of each note."""
-    spans = zip(np.round(notes["onset_s"] * rate).astype(int), np.round(notes["offset_s"] * rate).astype(int), strict=True)
-    return np.array([np.abs(audio[begin:end]).max() for begin, end in spans])
+    return train(Notes(audio, float(rate), notes["onset_s"], notes["offset_s"], notes["pitch"].astype(np.int64),
+                       notes["velocity"].astype(np.int64)))
 
 
 def learn_all(sounds: set[Sound]) -> dict[Sound, Templates]:
@@ -49,20 +44,20 @@ def learn_all(sounds: set[Sound]) -> dict[Sound, Templates]:
     return learnt
 
 
-def stack(instrument: Instrument, learnt: list[Templates]) -> Preset:
-    """One preset with the rows of all; its notes ring as long as the longest of them."""
-    pitches = np.concatenate([templates.row_pitch for templates in learnt])
-    order = np.argsort(pitches, kind="stable")
-    roles = [role for templates in learnt for role in templates.row_role]
+def build(instrument: Instrument, learnt: list[Templates]) -> Preset:
+    """One preset with the rows of all sounds; pitches in its range that the collection left silent are filled."""
+    templates = stack(learnt)
+    missing = fill_range(np.unique(templates.row_pitch), min(instrument.pitches), max(instrument.pitches))
+    whole, filled = fill(templates, missing), np.isin(np.arange(PITCHES), missing)
     return Preset(
-        instrument.name, instrument.title, float(SAMPLE_RATE), learnt[0].framing.window_size, learnt[0].framing.overlap,
-        np.concatenate([templates.W for templates in learnt])[order], pitches[order], tuple(roles[i] for i in order),
-        np.maximum.reduce([templates.release_s for templates in learnt]),
-        np.maximum.reduce([templates.decay_s for templates in learnt]), instrument.provenance,
+        instrument.name, instrument.title, whole.sample_rate, whole.framing.window_size, whole.framing.overlap, whole.W,
+        whole.row_pitch, whole.row_role, whole.release_s, whole.decay_s, instrument.provenance, filled=filled,
+        programs=instrument.programs,
     )
 
 
 def main() -> None:
+    """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     names = [instrument.name for instrument in INSTRUMENTS]
     parser.add_argument("--only", action="append", choices=names, metavar="NAME",
@@ -72,7 +67,7 @@ def main() -> None:
     chosen = [instrument for instrument in INSTRUMENTS if instrument.name in (arguments.only or names)]
     learnt = learn_all({sound for instrument in chosen for sound in instrument.sounds})
     for instrument in chosen:
-        preset = stack(instrument, [learnt[sound] for sound in instrument.sounds])
+        preset = build(instrument, [learnt[sound] for sound in instrument.sounds])
         path = arguments.out / f"{preset.name}.npz"
         save_preset(preset, path)
         print(f"{path}: {len(preset.W)} rows, {path.stat().st_size / 1e6:.2f} MB")

@@ -11,7 +11,7 @@ from pathlib import Path
 import mido
 import numpy as np
 import soundfile
-from instruments import INSTRUMENTS
+from shipped import INSTRUMENTS
 from sources import BUILD, NOTE, fetch_salamander, fit, layer_of, render, render_soundfont
 
 SAMPLE_RATE = 44100

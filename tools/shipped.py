@@ -1,6 +1,6 @@
 """The shipped presets, one line each, and the sounds that they are trained on."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 PIANO_KEYS = range(21, 109)
 
@@ -45,12 +45,20 @@ class Sound:
 
 @dataclass(frozen=True)
 class Instrument:
-    """A preset to build: the rows of all its `sounds`. `programs`: the General MIDI programs, from 0, that it is meant for."""
+    """A preset to build: the rows of all its `sounds`.
+
+    `programs`: the General MIDI programs, from 0, for which it is taken unless another preset is asked for.
+    """
 
     name: str
     title: str
     programs: tuple[int, ...]
     sounds: tuple[Sound, ...]
+
+    @property
+    def pitches(self) -> set[int]:
+        """Every pitch of its sounds."""
+        return {pitch for sound in self.sounds for pitch in sound.pitches}
 
     @property
     def provenance(self) -> dict[str, str]:
@@ -75,21 +83,22 @@ GRAND = Sound(SALAMANDER, 0, PIANO_KEYS)
 GM_GRAND = Sound(FLUIDR3, 0, PIANO_KEYS)
 
 INSTRUMENTS = (
-    Instrument("piano", "Piano (grand and General MIDI, stacked)", (0, 1), (GRAND, GM_GRAND)),
-    Instrument("grand-piano", "Grand piano (Salamander)", (0, 1), (GRAND,)),
-    Instrument("gm-piano", "General MIDI grand piano (FluidR3)", (0, 1), (GM_GRAND,)),
+    Instrument("piano", "Piano (two in one)", (0, 1, 2, 3), (GRAND, GM_GRAND)),
+    Instrument("grand-piano", "Salamander grand piano", (), (GRAND,)),
+    Instrument("gm-piano", "General MIDI piano", (), (GM_GRAND,)),
     Instrument("electric-piano", "Electric piano", (4, 5), (plucked(4, 28, 103),)),
     Instrument("harpsichord", "Harpsichord", (6,), (plucked(6, 29, 89),)),
     Instrument("vibraphone", "Vibraphone", (11,), (plucked(11, 53, 89),)),
-    Instrument("organ", "Organ", (16, 17, 18, 19, 20), (held(16, 36, 96),)),
-    Instrument("nylon-guitar", "Nylon-string guitar", (24,), (plucked(24, 40, 84),)),
-    Instrument("steel-guitar", "Steel-string guitar", (25,), (plucked(25, 40, 88),)),
+    Instrument("organ", "Organ", (16, 17, 18, 19, 20), (held(16, 36, 96), held(19, 36, 96))),
+    Instrument("nylon-guitar", "Nylon-string guitar", (24,), (plucked(24, 40, 88),)),
+    Instrument("steel-guitar", "Steel-string guitar", (25,), (plucked(25, 40, 88), plucked(24, 40, 88))),
     Instrument("acoustic-bass", "Acoustic bass", (32,), (plucked(32, 28, 67),)),
     Instrument("violin", "Violin", (40,), (held(40, 55, 103),)),
     Instrument("cello", "Cello", (42,), (held(42, 36, 84),)),
-    Instrument("strings", "Strings", (48, 49), (held(48, 28, 96),)),
+    Instrument("strings", "Strings", (44, 48, 49, 50, 51), (held(48, 28, 96),)),
     Instrument("trumpet", "Trumpet", (56,), (held(56, 52, 86),)),
-    Instrument("saxophone", "Saxophone", (64, 65, 66, 67), (held(65, 49, 84),)),
+    Instrument("saxophone", "Saxophone", (64, 65, 66, 67),
+               (held(67, 36, 48), held(66, 44, 76), held(65, 49, 81), held(64, 77, 91))),
     Instrument("clarinet", "Clarinet", (71,), (held(71, 50, 94),)),
     Instrument("flute", "Flute", (73,), (held(73, 59, 98),)),
 )
