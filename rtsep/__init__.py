@@ -11,6 +11,7 @@
 | design, engine | presets + routing + parameters -> Plan; `Separator`: blocks and events -> stems |
 | kernels/ | the compiled numerics, behind one entry |
 | training/ | recordings and notes -> templates: NMF and NMF deconvolution with constraints |
+| mosaic/ | one sound remade from the frames of another |
 | hosts/ | who calls the engine: render, demo, bench; live: devices, MIDI ports, screen, recorder |
 | measure, picture, report | SDR and oracle masks; what a person sees of a run |
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -152,3 +152,10 @@ def show_training(report: dict[str, Any], target: Path, name: str) -> None:
     table.add_row("loss", f"{losses[0]:.4g} to {losses[-1]:.4g} in {report['updates']} updates ({report['reason']})")
     table.add_row("time", f"{report['seconds']:.1f} s")
     _print(table, f"Wrote {target}; use it with --preset {name if name == target.stem else target}")
+
+
+def show_mosaic(report: Mapping[str, Any], path: Path) -> None:
+    """What a mosaic is made of, and where it is."""
+    _print(f"{path}: {report['seconds']:g} s made in {report['took_s']:g} s. Source frames at a time: {report['polyphony']:g}; "
+           f"in the source's own order: {report['run_length']:g} on average; heard again soon: "
+           f"{100 * report['repetitions']:.0f} %.")

@@ -1,0 +1,5 @@
+"""Mosaics: one sound (the target) remade from the frames of another (the source).
+
+`make` (files in, file out) -> `frames` (sounds as spectra, and back), `activations` (which source frames, how loud; by the
+`constraints`), `counters` (what came of the constraints), `picture`.
+"""

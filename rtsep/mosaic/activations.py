@@ -1,0 +1,73 @@
+"""Which source frames sound in which target frame: V [target frame, bin] ~ H @ W, the source's frames being fixed templates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from rtsep.kernels import load
+from rtsep.mosaic.constraints import Constraints
+from rtsep.training.updates import LEAST, LEAST_MODEL, TERMS, Floats, Scaled
+
+kernels = load("factorise")
+BLOCK_VALUES = 2**23  # of H, that are worked on at a time: 32 MB, several times over
+Reader = Callable[[int, int], Floats]
+
+
+def activations(
+    V: Floats, W: Floats, constraints: Constraints, loudest: float, H: Floats | None = None, divergence: str = "kl"
+) -> Floats:
+    """H [target frame, source frame] of V [target frame, bin], from the start H (None: all alike).
+
+    W [source frame, bin]: rows sum to 1 or are 0. loudest: the largest value of the whole target, of which this may be a part.
+    Updates are `rtsep.training.nmf.factorise`'s with W fixed ("kl" or "euclid"), each after `constraints`.
+    """
+    dtype = V.dtype
+    H = np.full((len(V), len(W)), loudest / max(len(W), 1), dtype) if H is None else H
+    floor = dtype.type(max(LEAST_MODEL.get(divergence, 0) * loudest, LEAST[dtype][0]))
+    scaled = Scaled(V, dtype, dtype.type(1), dtype.type(0), floor, dtype.type(LEAST[dtype][1]))
+    terms, energy = TERMS[divergence](scaled), np.square(W).sum(axis=1)
+    terms.begin(W)
+    for update in range(constraints.iterations):
+        start = constraints.apply(H, energy, update)
+        H = np.empty_like(start)
+        for part, block in scaled.blocks():
+            numerator, denominator, _ = terms.for_activations(block, start[part], W, False)
+            kernels.multiply(start[part], numerator, denominator, scaled.added, floor, scaled.tiny, H[part])
+    return H
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some frames of a whole: begin to end, worked out with what lies around them, low to high."""
+
+    begin: int
+    end: int
+    low: int
+    high: int
+
+    @property
+    def own(self) -> slice:
+        """begin to end, counted from low."""
+        return slice(self.begin - self.low, self.end - self.low)
+
+
+def parts(frames: int, size: int, margin: int) -> Iterator[Part]:
+    """All of `frames`, `size` at a time, each with up to `margin` frames on either side."""
+    for begin in range(0, frames, size):
+        end = min(begin + size, frames)
+        yield Part(begin, end, max(begin - margin, 0), min(end + margin, frames))
+
+
+def in_parts(read: Reader, frames: int, W: Floats, constraints: Constraints, loudest: float) -> Iterator[tuple[Part, Floats]]:
+    """As `activations` for any number of frames, some at a time: the same result, in bounded memory.
+
+    read(begin, end) gives V of these frames. Constraints tie neighbours together, so each part is worked out with as many
+    frames around it as can matter.
+    """
+    margin = constraints.reach
+    size = max(BLOCK_VALUES // len(W) - 2 * margin, margin, 64)
+    for part in parts(frames, size, margin):
+        yield part, activations(read(part.low, part.high), W, constraints, loudest)[part.own]
