@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from PIL import Image
 from sources import ROOT
 
 from rtsep.files import read_sound
@@ -37,7 +38,9 @@ SETTINGS = {
 }
 SECONDS = 15.0  # of the targets
 SIZE, HOP = 4096, 2048
-COLUMNS = ("polyphony", "run_length", "repetitions", "loudness", "chroma", "timbre")
+COLUMNS = {"polyphony": "{:.1f}", "run_length": "{:.1f}", "repetitions": "{:.2f}", "loudness": "{:.2f}", "chroma": "{:.2f}",
+           "timbre": "{:.3f}"}
+PICTURES = ROOT / "docs" / "mosaic"
 BEGIN, END = "<!-- begin mosaics -->", "<!-- end mosaics -->"
 
 
@@ -80,7 +83,7 @@ def looped(source: tuple, frames: int) -> tuple:
 
 def rows_of(name: str, shared: Path, sounds: Path, picture: Path) -> list[str]:
     """The table's rows of one example."""
-    paths = [sounds / "target.wav", shared / EXAMPLES[name][1]]
+    paths = [sounds / f"{name.split('-')[0]}.wav", shared / EXAMPLES[name][1]]
     sound, rate = read_sound(shared / EXAMPLES[name][0])
     soundfile.write(paths[0], sound[:, : round(SECONDS * rate)].T, rate, "FLOAT")
     target, source = map(features, paths)
@@ -92,8 +95,11 @@ def rows_of(name: str, shared: Path, sounds: Path, picture: Path) -> list[str]:
         report = make(Job(*paths, out, constraints, overwrite=True, picture=picture if is_default else None))
         found[setting] = report | judge(features(out), target, source)
         print(name, setting, found[setting], flush=True)
-    return [f"| {name}: {setting} | " + " | ".join(f"{row[c]:.2f}" if c in row else "–" for c in COLUMNS) + " |"
-            for setting, row in found.items()]
+    return [f"| {name}: {setting} | {' | '.join(_cell(row, column) for column in COLUMNS)} |" for setting, row in found.items()]
+
+
+def _cell(row: dict, column: str) -> str:
+    return COLUMNS[column].format(row[column]) if column in row else "–"
 
 
 def main() -> None:
@@ -104,9 +110,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         sounds = given.sounds or Path(temporary)
         rows = [row for name in EXAMPLES
-                for row in rows_of(name, given.shared, sounds, ROOT / "docs" / "mosaic" / f"{name}.png")]
-        for name in ("other.wav", "target.wav"):
-            (sounds / name).unlink()
+                for row in rows_of(name, given.shared, sounds, PICTURES / f"{name}.png")]
+        for name in EXAMPLES:
+            Image.open(PICTURES / f"{name}.png").quantize(24).save(PICTURES / f"{name}.png", optimize=True)
+        (sounds / "other.wav").unlink()
     head = ["| example: constraints | polyphony | run length | repetitions | loudness | chroma | timbre |",
             "| --- | --: | --: | --: | --: | --: | --: |"]
     page = ROOT / "docs" / "mosaic.md"
