@@ -4,13 +4,14 @@
 | --- | --- |
 | cli, commands/, tables | the command line; one module per command; what they print |
 | params, errors, cache | every knob, declared once; the one error that a user can mend; where compiled code lies |
-| notes, messages, programs, routing | MIDI files and bytes to events; what plays them; which stem a note belongs to |
+| notes, messages, programs | MIDI files and bytes to events; which instrument they ask for |
+| routing, groups | which stem a note belongs to: by track, channel, split; any set of notes |
 | files, headers, results | sound files in; result folders that appear whole or not at all |
 | preset, archive, library, instruments | an instrument's templates in a file; where presets lie; who plays which |
 | windows | windows and latencies |
 | design, engine | presets + routing + parameters -> Plan; `Separator`: blocks and events -> stems |
 | kernels/ | the compiled numerics, behind one entry |
-| training/ | recordings and notes -> templates: NMF and NMF deconvolution with constraints |
+| training/ | recordings and notes -> templates: NMF and NMF deconvolution with constraints; note groups offline |
 | mosaic/ | one sound remade from the frames of another |
 | hosts/ | who calls the engine: render, demo, bench; live: devices, MIDI ports, screen, recorder |
 | measure, picture, report | SDR and oracle masks; what a person sees of a run |

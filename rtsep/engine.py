@@ -190,7 +190,7 @@ class Separator:
         | argument | shape, dtype | |
         | --- | --- | --- |
         | block | float32 [channel, n], n <= max_block | samples; NaN, infinity and |x| > 1e6 count as bad and become 0 |
-        | events | EVENT [m] | MIDI messages; `sample` is the offset from the block's start, 0 <= sample < n, ascending |
+        | events | EVENT [m] | MIDI messages; `sample`: offset from the block's start, 0 <= sample < n, ascending |
 
         stems + residual = input delayed by `latency`. ValueError for other shapes or offsets.
         """

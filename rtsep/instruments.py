@@ -7,12 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from rtsep.errors import RtsepError
 from rtsep.library import bundled_presets, find_preset, user_presets
 from rtsep.notes import Score
 from rtsep.preset import Preset, load_preset, read_programs
 from rtsep.programs import DRUMS, FAMILY_SIZE, describe, family
-from rtsep.routing import Routing, stem_name
+from rtsep.routing import Routing, find_stem, struck
 
 DEFAULT = "piano"
 
@@ -54,25 +57,16 @@ def parse_wish(texts: Iterable[str]) -> Wish:
     return Wish(plain, by_stem)
 
 
-def find_stem(selector: str, names: Sequence[str]) -> int:
-    """The stem that is meant: its name, as a track or port is called or as in its file name; or a number, of the channel
-    for stems by channel, else of the stem. RtsepError lists what there is."""
-    wanted = stem_name(selector)
-    for name in (wanted, f"channel_{wanted}"):
-        if name in names:
-            return names.index(name)
-    if selector.isdecimal() and not any(name.startswith("channel_") for name in names) and 1 <= int(selector) <= len(names):
-        return int(selector) - 1
-    told = ", ".join(f"{number} {name}" for number, name in enumerate(names, 1))
-    raise RtsepError(f"--preset ...@{selector}: there is no such stem; there are: {told or 'none, for there are no notes'}")
+def stem_programs(routing: Routing, score: Score, own: NDArray[np.uint32]) -> list[int]:
+    """The General MIDI program that plays the most notes of each stem; 0, a piano, where nothing is said.
 
-
-def stem_programs(routing: Routing, score: Score) -> list[int]:
-    """The General MIDI program that plays the most notes of each stem; 0, a piano, where nothing is said."""
+    own: uint32 [message], EVENT's field `stem`.
+    """
     votes = [Counter[int]() for _ in routing.names]
-    for note in score.notes():
-        part, channel = int(note["part"]), int(note["channel"])
-        stem = int(routing.table[part, channel, note["pitch"]])
+    for at in np.flatnonzero(struck(score)):
+        part, status, pitch, _velocity = score.messages[at].tolist()
+        channel = status & 0x0F
+        stem = int(own[at]) - 1 if own[at] else int(routing.table[part, channel, pitch])
         if stem >= 0:
             votes[stem][score.programs.get((part, channel), 0)] += 1
     return [vote.most_common(1)[0][0] if vote else 0 for vote in votes]
@@ -107,7 +101,10 @@ def _programs_of(path: Path) -> tuple[int, ...]:
 
 def choose(wish: Wish, routing: Routing, programs: Sequence[int]) -> Instruments:
     """The preset of each stem of `routing`, whose General MIDI programs are `programs`. RtsepError: what cannot be."""
-    told = {find_stem(selector, routing.names): name for selector, name in wish.by_stem.items()}
+    try:
+        told = {find_stem(selector, routing.names): name for selector, name in wish.by_stem.items()}
+    except RtsepError as error:
+        raise RtsepError(f"--preset NAME@STEM: {error}") from None
     if len(told) < len(wish.by_stem):
         raise RtsepError(f"--preset: of {', '.join(wish.by_stem)} two are the same stem; give one preset for a stem")
     names, warnings = list[str](), list[str]()

@@ -24,8 +24,8 @@ __all__ = ["EVENT", "NOTE", "Message", "MidiParser", "Score", "is_kept", "read_m
 
 # Declared in kernels.memory too, alike: compiled code is kept by the kernels' own sources, so they import nothing else.
 EVENT = np.dtype(
-    [("sample", "<i8"), ("part", "u1"), ("status", "u1"), ("data1", "u1"), ("data2", "u1"), ("pad", "<u4")]
-)
+    [("sample", "<i8"), ("part", "u1"), ("status", "u1"), ("data1", "u1"), ("data2", "u1"), ("stem", "<u4")]
+)  # stem: 0, or 1 + the stem that a note-on belongs to whatever its routing
 NOTE = np.dtype(
     [("onset_s", "<f8"), ("offset_s", "<f8"), ("pitch", "u1"), ("velocity", "u1"), ("part", "u1"), ("channel", "u1")]
 )

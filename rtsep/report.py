@@ -13,6 +13,7 @@ from rtsep import __version__
 from rtsep.engine import Separator
 from rtsep.files import SoundReader
 from rtsep.notes import Score
+from rtsep.routing import struck
 
 RING_S = 5.0  # a sound may ring this long after its last note, if that is no more than
 RING_SHARE = 0.25  # of the sound
@@ -94,8 +95,7 @@ def _score_warnings(sound: SoundReader, score: Score | None) -> list[str]:
     if not score.note_count:
         return ["the MIDI file has 0 notes: all of the sound is in the residual"]
     seconds = sound.frames / sound.sample_rate
-    strikes = ((score.messages[:, 1] & 0xF0) == 0x90) & (score.messages[:, 3] > 0)
-    late = int((score.seconds[strikes] >= seconds).sum())
+    late = int((score.seconds[struck(score)] >= seconds).sum())
     tolerance_s = min(RING_S, max(RING_SHARE * seconds, 1.0))
     if late or score.duration_s > seconds + tolerance_s:
         return [f"the MIDI file is {score.duration_s - seconds:.1f} s longer than the sound; {late} notes were not used"]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtsep.errors import RtsepError
+from rtsep.messages import NOTE_ON
 from rtsep.notes import MAX_PARTS, Score
 
 CHANNELS, PITCHES = 16, 128
@@ -37,6 +38,12 @@ class Routing:
 
 def _nothing() -> NDArray[np.int8]:
     return np.full((MAX_PARTS, CHANNELS, PITCHES), IGNORED, np.int8)
+
+
+def struck(score: Score) -> NDArray[np.bool_]:
+    """Which messages of `score` are note-ons, bool [message]."""
+    flags: NDArray[np.bool_] = ((score.messages[:, 1] & 0xF0) == NOTE_ON) & (score.messages[:, 3] > 0)
+    return flags
 
 
 def by_track(score: Score) -> Routing:
@@ -118,6 +125,20 @@ def _free(name: str, taken: Iterable[str]) -> str:
         number += 1
         found = f"{name[: LONGEST_NAME - len(f'_{number}')]}_{number}"
     return found
+
+
+def find_stem(selector: str, names: Sequence[str]) -> int:
+    """The one of `names` (of stems or tracks) that is meant: by name, as its track or port is called or as in its file name;
+    or by number: of the channel where all of them are channels, else counted from 1. RtsepError lists what there is."""
+    wanted = stem_name(selector)
+    for name in (wanted, f"channel_{wanted}"):
+        if name in names:
+            return names.index(name)
+    counted = not all(re.fullmatch("channel_[0-9]+", name) for name in names)
+    if counted and selector.isdecimal() and 1 <= int(selector) <= len(names):
+        return int(selector) - 1
+    told = ", ".join(f"{number} {name}" if counted else name for number, name in enumerate(names, 1))
+    raise RtsepError(f"nothing is called {selector}; there are: {told or 'none, for there are no notes'}")
 
 
 def parse_pitch(text: str) -> int:

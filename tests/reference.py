@@ -141,19 +141,19 @@ class Piano:
         """All notes of EVENT records whose samples count from the start."""
         for event in events:
             sample, part, status = int(event["sample"]), int(event["part"]), int(event["status"])
-            data1, data2 = int(event["data1"]), int(event["data2"])
+            data1, data2, own = int(event["data1"]), int(event["data2"]), int(event["stem"])
             if part >= 32 or data1 >= 128:
                 continue
             self.forget_decayed(sample)
-            self.message(sample, part, status & 0xF0, status & 0x0F, data1, data2)
+            self.message(sample, part, status & 0xF0, status & 0x0F, data1, data2, own)
             self.let_go(sample)
         self.forget_decayed(math.inf)
         return self.notes
 
-    def message(self, sample: int, part: int, kind: int, channel: int, data1: int, data2: int) -> None:
+    def message(self, sample: int, part: int, kind: int, channel: int, data1: int, data2: int, own: int) -> None:
         key, keyboard = (part, channel, data1), (part, channel)
         if kind == 0x90 and data2 > 0:
-            self.press(sample, key)
+            self.press(sample, key, own)
         elif kind in (0x80, 0x90):
             if key in self.sounding and self.sounding[key].presses:
                 self.sounding[key].presses -= 1
@@ -171,9 +171,9 @@ class Piano:
             for note in self.of(keyboard):
                 note.presses = 0
 
-    def press(self, sample: int, key: tuple[int, int, int]) -> None:
-        stem = int(self.route[key])
-        if stem < 0:
+    def press(self, sample: int, key: tuple[int, int, int], own: int) -> None:
+        stem = own - 1 if own else int(self.route[key])
+        if not 0 <= stem < len(self.row_count):
             return
         if not self.row_count[stem, key[2]]:
             self.unmatched += 1

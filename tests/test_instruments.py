@@ -17,17 +17,23 @@ from rtsep.hosts.controls import Controls
 from rtsep.hosts.lanes import CAPACITY, MIX
 from rtsep.hosts.notewatch import NoteWatch
 from rtsep.hosts.player import Player
-from rtsep.instruments import Wish, choose, covering, find_stem, live_programs, parse_wish, stem_programs
+from rtsep.instruments import Wish, choose, covering, live_programs, parse_wish
+from rtsep.instruments import stem_programs as programs_of_stems
 from rtsep.notes import read_midi
 from rtsep.preset import load_preset, read_programs, save_preset
 from rtsep.programs import DRUMS, describe
-from rtsep.routing import Routing, by_channel, by_channels, by_split, by_track
+from rtsep.routing import Routing, by_channel, by_channels, by_split, by_track, find_stem
 
 NAMES = ("left_hand", "cello", "violin_i")
 
 
 def program(number, channel=0):
     return bytes((0xC0 | channel, number))
+
+
+def stem_programs(routing, score):
+    """Without stems of their own."""
+    return programs_of_stems(routing, score, np.zeros(len(score.seconds), np.uint32))
 
 
 def note(pitch, channel=0, length=480):
@@ -165,8 +171,8 @@ def test_a_path_with_an_at(presets):
 @pytest.mark.parametrize("wish, words", [
     (["piano", "cello"], ["piano", "cello", "@"]), (["piano@"], ["NAME@STEM"]), (["@2"], ["NAME@STEM"]),
     (["piano@2", "cello@2"], ["2 already plays piano"]), (["piano@2", "strings@cello"], ["same stem"]),
-    (["piano@flute"], ["flute", "1 left_hand", "2 cello", "3 violin_i"]), (["piano@0"], ["@0"]), (["piano@4"], ["@4"]),
-    (["piano@residual"], ["residual"]), (["trombone@2"], ["trombone", "strings"]),
+    (["piano@flute"], ["flute", "1 left_hand", "2 cello", "3 violin_i"]), (["piano@0"], ["called 0"]),
+    (["piano@4"], ["called 4"]), (["piano@residual"], ["residual"]), (["trombone@2"], ["trombone", "strings"]),
 ])
 def test_wishes_that_cannot_be(presets, wish, words):
     with pytest.raises(RtsepError) as error:

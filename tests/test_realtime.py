@@ -365,5 +365,5 @@ def test_blocks_on_two_threads_at_once(preset, rng):
 
 def test_counters_and_sizes_of_python_and_compiled_code_agree():
     assert len(engine.Counters.__dataclass_fields__) == memory.COUNTERS
-    assert memory.EVENT.names == ("sample", "part", "status", "data1", "data2", "pad")
+    assert memory.EVENT.names == ("sample", "part", "status", "data1", "data2", "stem")
     assert [memory.EVENT.fields[name][1] for name in memory.EVENT.names] == [0, 8, 9, 10, 11, 12]

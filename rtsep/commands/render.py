@@ -8,20 +8,44 @@ from typing import Any
 
 from rtsep.commands.common import add_params, add_preset, given_params, load_engine, progress_bar, say_warnings
 
+ABOUT = """\
+Separates the sound file MIX with the streaming engine, exactly as it would sound live. Writes one file per stem and the
+residual, as long as MIX and aligned with it, and report.json.
+"""
+GROUPS = """\
+groups of notes: --group NAME=SELECTION makes a stem of its own of any notes. All others stay in the stems they have, or, with
+--by all, are one stem called `rest`. A note that several groups select belongs to the first of them. SELECTION is a list of
+terms with commas between them, all of which hold for a note; lists with + between them add up. Terms:
+
+  track:right        a track, by name or number
+  channel:10         a channel; channel:1-4 are four
+  C4-C5  60-72  C4   pitches, from-to or one
+  velocity:90-127    velocities, from-to or one
+  10s-12.5s  10s-    notes that begin in this time: at 10 s or later, before 12.5 s
+  C4@12.5            the one C4 that begins nearest 12.5 s, at most a quarter of a second away
+
+examples:
+  --group solo=track:right,10s-12.5s                   the right hand, for two and a half seconds
+  --group chord=C4@12.5+E4@12.5+G4@12.5 --by all       one chord against the rest
+  --group bass=track:left,C-1-B2 --group loud=velocity:100-127
+"""
+
 
 def add(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser(
         "render", help="separate a sound file into stems",
-        description="Separates the sound file MIX with the streaming engine, exactly as it would sound live. Writes one "
-        "file per stem and the residual, as long as MIX and aligned with it, and report.json.")
+        description=ABOUT, epilog=GROUPS, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("mix", type=Path, metavar="MIX", help="sound file: WAV, FLAC, AIFF, Ogg, MP3; any channels")
     parser.add_argument("--midi", type=Path, metavar="FILE",
                         help="MIDI file of the notes that sound in MIX; without it every template is open")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
     add_preset(parser)
-    parser.add_argument("--by", choices=("track", "channel", "split"), default="track",
-                        help="what makes a stem: a MIDI track, a channel, or the side of --split (default: %(default)s)")
+    parser.add_argument("--by", choices=("track", "channel", "split", "all"), default="track",
+                        help="what makes a stem: a MIDI track, a channel, a side of --split, or all notes together (default: "
+                        "%(default)s)")
+    parser.add_argument("--group", action="append", default=[], metavar="NAME=SELECTION", dest="groups",
+                        help="make a stem of its own of any notes, see below; can be given several times")
     parser.add_argument("--split", default="C4", metavar="NOTE",
                         help="lowest note of the stem `high` with --by split, such as C4 or 60 (default: %(default)s)")
     add_params(parser)
@@ -41,7 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
     from rtsep.routing import parse_pitch
     from rtsep.tables import show_render
 
-    job = Job(arguments.mix, arguments.out, arguments.midi, tuple(arguments.presets), arguments.by,
+    job = Job(arguments.mix, arguments.out, arguments.midi, tuple(arguments.presets), tuple(arguments.groups), arguments.by,
               parse_pitch(arguments.split), given_params(arguments), arguments.block, arguments.format, arguments.bits,
               arguments.overwrite, arguments.picture)
     with progress_bar() as progress:

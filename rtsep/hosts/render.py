@@ -19,6 +19,7 @@ import numpy.typing as npt
 from rtsep.engine import Output, Separator
 from rtsep.errors import RtsepError
 from rtsep.files import SoundReader, StemWriter, open_sound
+from rtsep.groups import with_groups
 from rtsep.instruments import choose, parse_wish, stem_programs
 from rtsep.notes import EVENT, Score, read_midi
 from rtsep.params import Value, param_of, parse_params
@@ -38,6 +39,7 @@ class Job:
     out: Path
     midi: Path | None = None
     presets: tuple[str, ...] = ()  # NAME or NAME@STEM; for stems that are not named: by General MIDI program
+    groups: tuple[str, ...] = ()  # NAME=SELECTION
     by: str = "track"
     split_pitch: int = 60
     params: Mapping[str, Value] = field(default_factory=dict)
@@ -56,14 +58,35 @@ def route(job: Job, score: Score | None, name: str) -> Routing:
         if job.by == "channel":
             raise RtsepError("--by channel needs the notes: give --midi FILE, or use --by split")
         return everything(name)
+    if job.by == "all":
+        return everything("rest" if job.groups else name)
     return by_channel(score) if job.by == "channel" else by_track(score)
 
 
+@dataclass(frozen=True)
+class Played:
+    """Who plays what: events EVENT [n], stems, and the General MIDI program of each stem."""
+
+    routing: Routing
+    events: npt.NDArray[np.void]
+    programs: list[int]
+
+
+def assign(job: Job, score: Score | None, name: str, sample_rate: float) -> Played:
+    """The stem of every note. A single stem without a name of its own is called `name`."""
+    routing = route(job, score, name)
+    if score is None:
+        return Played(routing, np.zeros(0, EVENT), [0] * len(routing.names))
+    grouped = with_groups(job.groups, score, routing)
+    events = score.events(sample_rate)
+    events["stem"] = grouped.own
+    return Played(grouped.routing, events, stem_programs(grouped.routing, score, grouped.own))
+
+
 def outputs(
-    sound: SoundReader, separator: Separator, score: Score | None, block: int, clock: Clock
+    sound: SoundReader, separator: Separator, events: npt.NDArray[np.void], block: int, clock: Clock
 ) -> Iterator[Output]:
-    """Process the whole sound and `latency` zeros after it; gives what comes out, block by block."""
-    events = np.zeros(0, EVENT) if score is None else score.events(sound.sample_rate)
+    """Process the whole sound, with `events` counted from its start, and `latency` zeros after it, block by block."""
     starts = events["sample"].tolist()
     position = used = 0
     for piece in _pieces(sound, separator.latency, block):
@@ -141,16 +164,18 @@ def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: 
         wish = parse_wish(job.presets)
         if score is None and params.setdefault("gate", False):
             raise RtsepError("--set gate=on needs the notes: give --midi FILE")
-        routing = route(job, score, wish.name)
-        instruments = choose(wish, routing, [0] * len(routing.names) if score is None else stem_programs(routing, score))
-        separator = Separator(instruments.presets, routing, params)
+        if job.groups and not params.get("gate", True):
+            raise RtsepError("--group needs to know which notes sound: give --midi FILE, and not --set gate=off")
+        played = assign(job, score, wish.name, sound.sample_rate)
+        instruments = choose(wish, played.routing, played.programs)
+        separator = Separator(instruments.presets, played.routing, params)
         separator.prepare(sound.sample_rate, sound.channels, LARGEST_BLOCK)
-        return _render(job, sound, score, separator, instruments.warnings, progress)
+        return _render(job, sound, score, separator, played.events, instruments.warnings, progress)
 
 
 def _render(
-    job: Job, sound: SoundReader, score: Score | None, separator: Separator, warnings: tuple[str, ...],
-    progress: Callable[[int, int], None]
+    job: Job, sound: SoundReader, score: Score | None, separator: Separator, events: npt.NDArray[np.void],
+    warnings: tuple[str, ...], progress: Callable[[int, int], None]
 ) -> dict[str, Any]:
     names = list(separator.stem_names)
     mixdown = any(param_of(name).live for name in separator.params)
@@ -166,7 +191,7 @@ def _render(
         collected = _Collected(writer, separator, mixdown)
         hop = separator.framing.hop
         block = min(job.block or hop, hop) if trace is not None else job.block or hop  # a picture wants every frame
-        for output in outputs(sound, separator, score, block, clock):
+        for output in outputs(sound, separator, events, block, clock):
             if trace is not None:
                 trace.add(output)
             if collected.add(output):

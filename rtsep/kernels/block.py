@@ -127,7 +127,7 @@ def process_block(plan, state, block, count, events, targets, stems, mix):
         while e < events.shape[0] and events[e].sample < done + chunk:
             message = events[e]
             receive(plan, state, position + message.sample - done, np.int64(message.part), np.int64(message.status),
-                    np.int64(message.data1), np.int64(message.data2))
+                    np.int64(message.data1), np.int64(message.data2), np.int64(message.stem))
             e += 1
         done += chunk
         state.position[POSITION] = position + chunk

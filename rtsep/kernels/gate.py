@@ -42,10 +42,10 @@ def free_voice(voices, counters):
 
 
 @njit(**OPTIONS)
-def note_on(plan, state, sample, part, channel, pitch):
-    """Open a voice, or press its key once more."""
-    stem = np.int64(plan.route[part, channel, pitch])
-    if stem < 0:
+def note_on(plan, state, sample, part, channel, pitch, own):
+    """Open a voice, or press its key once more: for the stem that it is routed to, or for `own` - 1 if that is not 0."""
+    stem = np.int64(plan.route[part, channel, pitch]) if own == 0 else own - 1
+    if stem < 0 or stem >= plan.stems - 1:
         return
     if plan.row_count[stem, pitch] == 0:
         state.counters[UNMATCHED_NOTES] += 1
@@ -136,13 +136,13 @@ def control(state, sample, part, channel, number, value):
 
 
 @njit(**OPTIONS)
-def receive(plan, state, sample, part, status, data1, data2):
-    """One MIDI message at `sample`; what is no note and no pedal is ignored."""
+def receive(plan, state, sample, part, status, data1, data2, own):
+    """One MIDI message at `sample`; what is no note and no pedal is ignored. `own`: EVENT's field `stem`."""
     kind, channel = status & 0xF0, status & 0x0F
     if part >= plan.route.shape[0] or data1 >= PITCHES:
         return
     if kind == 0x90 and data2 > 0:
-        note_on(plan, state, sample, part, channel, data1)
+        note_on(plan, state, sample, part, channel, data1, own)
     elif kind in (0x80, 0x90):
         note_off(state, sample, part, channel, data1)
     elif kind == 0xB0:

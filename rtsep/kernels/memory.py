@@ -23,8 +23,9 @@ COUNTERS = 5
 # Mixer values: wet, bypass, then one gain per stem.
 WET, BYPASS, GAINS = range(3)
 
+# A MIDI message at a sample; stem: 0, or 1 + the stem that a note-on belongs to whatever its routing.
 EVENT = np.dtype(
-    [("sample", "<i8"), ("part", "u1"), ("status", "u1"), ("data1", "u1"), ("data2", "u1"), ("pad", "<u4")]
+    [("sample", "<i8"), ("part", "u1"), ("status", "u1"), ("data1", "u1"), ("data2", "u1"), ("stem", "<u4")]
 )
 
 _INTEGER, _FLOAT, _ADDRESS = "<i8", "<f8", "<i8"
