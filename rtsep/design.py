@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from rtsep.kernels import memory
 from rtsep.kernels.memory import EVENT, PITCHES
+from rtsep.kernels.wiener import SLOTS
 from rtsep.params import Value, defaults
 from rtsep.preset import Preset
 from rtsep.routing import Routing
@@ -111,7 +112,8 @@ def design(
     used = per_stem(presets, routing)
     values = {**defaults(), **preset_defaults(used), **params}
     framing = choose_framing(str(values["mode"]), sample_rate, int(values["window_samples"]),
-                             int(values["latency_samples"]), int(values["hop_samples"]))
+                             int(values["latency_samples"]), int(values["hop_samples"]),
+                             int(values["filter_taps"]))
     rows = _Rows(used, sample_rate, framing.window_size)
     stems = used[: len(routing.names)]
     bins = framing.window_size // 2 + 1
@@ -137,6 +139,10 @@ def design(
         "gated": int(gated),
         "iterations": int(values["iterations"]),
         "power_halves": round(2 * float(values["mask_power"])),
+        "latency": framing.latency,
+        "taps": framing.taps,
+        "slot": framing.hop // SLOTS if framing.taps else framing.hop,
+        "filter_floor": 10 ** (float(values["filter_floor_db"]) / 10),
         "mixer_smoothing": 1 - np.exp(-1 / (SMOOTHING_S * sample_rate)),
         "analysis_window": analysis.astype(np.float32),
         "synthesis_window": synthesis.astype(np.float32),

@@ -94,8 +94,8 @@ class Separator:
         """Go on under a new plan: with another preset for all stems or for each, or with `params` changed; sound and notes
         stay, no gap is heard.
 
-        False, and nothing has changed, if window, latency or hop would differ: that needs `prepare`. RtsepError if presets
-        or parameters cannot serve. Allocates.
+        False, and nothing has changed, if window, latency, hop or filters would differ: that needs `prepare`. RtsepError if
+        presets or parameters cannot serve. Allocates.
         """
         now = self.prepared
         wanted = {**self._params, **parse_params(params or {})}
@@ -111,8 +111,8 @@ class Separator:
         return True
 
     def rehearsal(self) -> Prepared:
-        """A state of its own and one frame of one note: a thread that calls the entry with it, until a hop is full, finds
-        FFT plans and caches warm."""
+        """A state of its own and one note: a thread that calls the entry with it, until two hops are full, finds FFT plans
+        and caches warm."""
         now = self.prepared
         warm = Prepared(now.plan, now.input.shape[1])
         warm.input[:] = 1
@@ -127,7 +127,7 @@ class Separator:
         """So that the first real block finds everything warm on this thread."""
         warm = self.rehearsal()
         warm.call["frames"] = size = min(warm.input.shape[1], self.framing.hop)
-        for _ in range(0, self.framing.hop, size):
+        for _ in range(0, 2 * self.framing.hop, size):
             _entry(warm.call.ctypes.data)
 
     def reset(self) -> None:
@@ -169,13 +169,13 @@ class Separator:
 
     @property
     def framing(self) -> Framing:
-        """Window, latency and hop in samples."""
+        """How frames lie in time, in samples."""
         return self.prepared.plan.framing
 
     @property
     def latency(self) -> int:
         """Samples from input to output."""
-        return self.prepared.plan.framing.overlap
+        return self.prepared.plan.framing.latency
 
     @property
     def prepared(self) -> Prepared:

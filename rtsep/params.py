@@ -82,16 +82,20 @@ class Param:
 PARAMS: dict[str, Param] = {
     param.name: param
     for param in (
-        Param("mode", "choice", "live", "latency mode: live = short overlap-add, quality = symmetric windows",
-              choices=("live", "quality")),
+        Param("mode", "choice", "live", "latency mode: instant = causal filters, live = short overlap-add, "
+              "quality = symmetric windows", choices=("live", "quality", "instant")),
         Param("latency_samples", "int", 0, "samples from input to output; 0 = the mode's default "
-              "(live: 512 at 44.1/48 kHz, quality: the window)", "samples", 0, 16384),
+              "(instant: none, live: 512 at 44.1/48 kHz, quality: the window)", "samples", 0, 16384),
         Param("window_samples", "int", 0, "analysis window; 0 = the power of two nearest 93 ms", "samples", 0, 16384),
         Param("hop_samples", "int", 0, "step from frame to frame; 0 = 128 or less (a power of two)",
               "samples", 0, 2048),
         Param("iterations", "int", 10, "Kullback-Leibler updates of the activations per frame", "", 1, 50),
         Param("mask_power", "float", 2.0, "exponent of the models in the soft masks: higher separates harder",
               "", 0.5, 4, step=0.5),
+        Param("filter_taps", "int", 0, "instant mode: length of the causal filters, at most half the window, which is what 0 "
+              "means", "samples", 0, 8192),
+        Param("filter_floor_db", "float", -50.0, "instant mode: how far below a frame's loudest bin the filters still tell "
+              "levels apart", "dB", -100, 0),
         Param("gate", "switch", True, "open only the templates of sounding notes; off = all templates, always"),
         Param("max_open_rows", "int", 64, "templates open at once; beyond it the quietest old notes close first",
               "rows", 4, 1024),

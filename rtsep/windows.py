@@ -13,15 +13,24 @@ from rtsep.errors import RtsepError
 FRAME_S = 4096 / 44100  # the window that suits music: 93 ms
 SMALLEST_WINDOW, LARGEST_WINDOW = 1024, 8192
 LOWEST_RATE, HIGHEST_RATE = 8000, 192000
+SHORT_FALL = 128  # of an analysis window that nothing is synthesised from: this part of it
 
 
 @dataclass(frozen=True)
 class Framing:
-    """How frames lie in time: window, synthesis window (= latency) and hop, in samples."""
+    """How frames lie in time, in samples: window, synthesis window and hop; or, with `overlap` 0, no synthesis but causal
+    filters of `taps` samples, which are `delay` late."""
 
     window_size: int
     overlap: int
     hop: int
+    delay: int = 0
+    taps: int = 0
+
+    @property
+    def latency(self) -> int:
+        """Samples from input to output."""
+        return self.overlap or self.delay
 
 
 def _power_near(samples: float) -> int:
@@ -59,41 +68,66 @@ def _choose_latency(mode: str, sample_rate: float, window_size: int, asked: int)
     return asked
 
 
-def _choose_hop(overlap: int, asked: int) -> int:
-    half = overlap // 2
-    if asked == 0:
-        return min(128, half)
-    if not (_is_power(asked) and 16 <= asked <= half):
-        raise RtsepError(f"hop_samples = {asked}: allowed with {overlap} samples of latency are the powers of two from "
-                         f"16 to {half}, or 0 for {min(128, half)}")
+def _choose_delay(window_size: int, asked: int) -> int:
+    if not 0 <= asked <= window_size // 4:
+        raise RtsepError(f"latency_samples = {asked}: allowed in instant mode with a window of {window_size} is 0 to "
+                         f"{window_size // 4}")
     return asked
 
 
-def choose_framing(mode: str, sample_rate: float, window: int = 0, latency: int = 0, hop: int = 0) -> Framing:
+def _choose_taps(window_size: int, asked: int) -> int:
+    most = window_size // 2
+    if asked and not most // 8 <= asked <= most:
+        raise RtsepError(f"filter_taps = {asked}: allowed with a window of {window_size} is {most // 8} to {most}, or 0 for "
+                         f"{most}")
+    return asked or most
+
+
+def _choose_hop(largest: int, asked: int) -> int:
+    usual = min(128, largest)
+    if asked and not (_is_power(asked) and 16 <= asked <= largest):
+        raise RtsepError(f"hop_samples = {asked}: allowed in this mode and with this latency are the powers of two from 16 to "
+                         f"{largest}, or 0 for {usual}")
+    return asked or usual
+
+
+def choose_framing(
+    mode: str, sample_rate: float, window: int = 0, latency: int = 0, hop: int = 0, taps: int = 0
+) -> Framing:
     """The framing of `mode` at `sample_rate` Hz; 0 means the usual size. RtsepError lists what is allowed."""
     if not LOWEST_RATE <= sample_rate <= HIGHEST_RATE:
         raise RtsepError(f"a sample rate of {sample_rate:g} Hz: allowed is {LOWEST_RATE} to {HIGHEST_RATE} Hz; "
                          "resample the sound first")
     window_size = _choose_window(sample_rate, window)
+    if mode == "instant":
+        return Framing(window_size, 0, _choose_hop(window_size // 8, hop), _choose_delay(window_size, latency),
+                       _choose_taps(window_size, taps))
     overlap = _choose_latency(mode, sample_rate, window_size, latency)
-    return Framing(window_size, overlap, _choose_hop(overlap, hop))
+    return Framing(window_size, overlap, _choose_hop(overlap // 2, hop))
+
+
+def _rise_and_fall(size: int, fall: int) -> npt.NDArray[np.float64]:
+    """A quarter of a sine up, and one of a cosine, over the last `fall` samples, down."""
+    rise = size - fall
+    return np.concatenate([
+        np.sin(np.pi * (np.arange(rise) + 0.5) / (2 * rise)),
+        np.cos(np.pi * (np.arange(fall) + 0.5) / (2 * fall)),
+    ])
 
 
 def window_pair(framing: Framing) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Analysis window [window_size] and synthesis window [overlap], which reconstruct exactly at the framing's hop.
 
     Their product is a Hann window of `overlap` samples at the end of the frame, so overlap-add costs `overlap` samples
-    of latency whatever the window's size; with overlap = window_size both are sine windows.
+    of latency whatever the window's size; with overlap = window_size both are sine windows. Causal filters need no
+    synthesis window, and the newest samples for their analysis.
     Mauler & Martin, "A low delay, variable resolution, perfect reconstruction spectral analysis-synthesis system for
     speech enhancement", EUSIPCO 2007.
     """
     size, overlap = framing.window_size, framing.overlap
-    fall = overlap // 2
-    rise = size - fall
-    analysis = np.concatenate([
-        np.sin(np.pi * (np.arange(rise) + 0.5) / (2 * rise)),
-        np.cos(np.pi * (np.arange(fall) + 0.5) / (2 * fall)),
-    ])
+    if overlap == 0:
+        return _rise_and_fall(size, size // SHORT_FALL), np.zeros(0)
+    analysis = _rise_and_fall(size, overlap // 2)
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(overlap) + 0.5) / overlap)
     return analysis, hann / analysis[size - overlap :] * (framing.hop / hann.sum())
 

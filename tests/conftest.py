@@ -162,7 +162,7 @@ def reference_setup(separator) -> Setup:
     return Setup(
         plan["window_size"], plan["overlap"], plan["hop"], plan["W"][:, :bins].astype(float), rows,
         np.array(plan["route"]), plan["release"], plan["decay"], plan["stems"], plan["iterations"],
-        plan["power_halves"] / 2, plan["open_limit"], bool(plan["gated"]),
+        plan["power_halves"] / 2, plan["open_limit"], bool(plan["gated"]), plan["latency"], plan["taps"], plan["filter_floor"],
     )
 
 

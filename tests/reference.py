@@ -22,8 +22,9 @@ NEAR = 1e-5  # where a smoothed mixer value lands on its target
 
 def windows(size: int, overlap: int, hop: int) -> tuple[np.ndarray, np.ndarray]:
     """Mauler & Martin's pair: square root of a Hann window with a long rise and a short fall; and what makes their
-    product a Hann window of `overlap` samples, scaled so that its copies at every `hop` add up to 1."""
-    fall = overlap // 2
+    product a Hann window of `overlap` samples, scaled so that its copies at every `hop` add up to 1. With `overlap` 0
+    there is no synthesis."""
+    fall = overlap // 2 or size // 128
     rise = size - fall
     analysis = np.empty(size)
     for n in range(size):
@@ -100,6 +101,50 @@ def masks(models: np.ndarray, power: float) -> np.ndarray:
     """M [stem, bin]: each stem's model to the power, divided by the sum over the stems."""
     raised = (models / models.max(axis=0)) ** power
     return raised / raised.sum(axis=0)
+
+
+# --- causal filters ---------------------------------------------------------------------------------------------------
+
+
+def minimum_phase(power: np.ndarray) -> np.ndarray:
+    """B [bin] with |B|**2 = power [bin], whose response to an impulse is causal, and that of its inverse too."""
+    size = 2 * (len(power) - 1)
+    cepstrum = np.fft.irfft(np.log(power))
+    causal = np.zeros(size)
+    causal[0], causal[1 : size // 2], causal[size // 2] = cepstrum[0] / 2, cepstrum[1 : size // 2], cepstrum[size // 2] / 2
+    return np.exp(np.fft.rfft(causal))
+
+
+def expected_power(models: np.ndarray, floor: float) -> np.ndarray:
+    """Power [bin] of all that the models [stem, bin] expect, the loudest bin being 1, above a floor."""
+    power = models.sum(axis=0) ** 2
+    return power / power.max() + floor
+
+
+def causal_filter(mask: np.ndarray, power: np.ndarray, delay: int, taps: int) -> np.ndarray:
+    """The best filter [tap] that picks, `delay` samples late, what has the share mask [bin] of power [bin].
+
+    Wiener-Hopf: [mask power z^-delay / B*]+ / B, where power = B B* and []+ keeps what is causal; power / B* = B.
+    """
+    size = 2 * (len(power) - 1)
+    B = minimum_phase(power)
+    wanted = np.fft.irfft(mask * B * np.exp(-2j * np.pi * np.arange(len(power)) * delay / size))
+    wanted[size // 2 :] = 0
+    return np.fft.irfft(np.fft.rfft(wanted) / B)[:taps]
+
+
+def filtered(x: np.ndarray, filters: list[tuple[int, np.ndarray]], fade: int) -> np.ndarray:
+    """x [channel, sample] through each filter [tap] from its sample on, faded in over `fade` samples from the one before."""
+    y = np.zeros_like(x)
+    before = np.zeros(1)
+    for number, (start, taps) in enumerate(filters):
+        end = filters[number + 1][0] if number + 1 < len(filters) else x.shape[1]
+        share = np.minimum(np.arange(1, end - start + 1) / fade, 1)
+        for channel, out in zip(x, y, strict=True):
+            new, old = (np.convolve(channel[:end], h)[start:end] for h in (taps, before))
+            out[start:end] = share * new + (1 - share) * old
+        before = taps
+    return y
 
 
 # --- the gate ---------------------------------------------------------------------------------------------------------
@@ -278,6 +323,9 @@ class Setup:
     power: float
     open_limit: int
     gated: bool = True
+    latency: int = 0
+    taps: int = 0  # of causal filters instead of overlap-add
+    floor: float = 0.0
 
 
 @dataclass
@@ -307,7 +355,7 @@ def within_limit(
 
 
 def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
-    """Stems of sound [channel, sample], the residual last, delayed by `overlap`."""
+    """Stems of sound [channel, sample], the residual last, delayed by the latency."""
     x = without_faults(sound)
     channels, samples = x.shape
     bins = setup.size // 2 + 1
@@ -317,6 +365,7 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
     notes = piano.play(events)
     result = Separated(np.zeros((setup.stems, channels, samples + setup.overlap)), [], [], [], piano.unmatched)
     H = np.zeros((setup.stems, len(setup.W)))
+    filters: list[list[tuple[int, np.ndarray]]] = [[] for _ in range(setup.stems - 1)]
     for end in range(setup.hop, samples + 1, setup.hop):
         if setup.gated:
             wanted = within_limit(open_pitches(notes, end), H, end, setup)
@@ -326,20 +375,28 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
         X = spectra(frame_before(x, end, setup.size), analysis)
         V = magnitudes(X)
         M, H = np.zeros((setup.stems, bins)), np.zeros((setup.stems, len(setup.W)))
+        designed: dict[int, np.ndarray] = {}
         if opened and V.sum() > 1e-20:
             stem_of, row = np.array(opened).T
             h = activations(V / V.sum(), setup.W[row], setup.iterations)
-            M = masks(stem_models(setup.W[row], stem_of, h, setup.stems), setup.power)
+            models = stem_models(setup.W[row], stem_of, h, setup.stems)
+            M = masks(models, setup.power)
             H[stem_of, row] = h[:-1] * V.sum()
-            for stem in set(stem_of):
+            for stem in set(stem_of) if not setup.taps else ():
                 # the end of the frame, [end - overlap, end) of the input, is heard `overlap` later
                 result.stems[stem, :, end : end + setup.overlap] += tail(X * M[stem], setup.size, synthesis)
+            for stem in set(stem_of) if setup.taps else ():
+                designed[stem] = causal_filter(M[stem], expected_power(models, setup.floor), setup.latency, setup.taps)
         else:
             M[-1] = 1
+        for stem in range(setup.stems - 1):  # one slot after another of the hop
+            filters[stem].append((end + (1 + stem % 3) * setup.hop // 4, designed.get(stem, np.zeros(1))))
         result.masks.append(M)
         result.H.append(H)
         result.open_rows.append(opened)
     result.stems = result.stems[:, :, :samples]
-    delayed = np.concatenate([np.zeros((channels, setup.overlap)), x], axis=1)[:, :samples]
+    for stem in range(setup.stems - 1 if setup.taps else 0):
+        result.stems[stem] = filtered(x, [f for f in filters[stem] if f[0] < samples], setup.hop // 4)
+    delayed = np.concatenate([np.zeros((channels, setup.latency)), x], axis=1)[:, :samples]
     result.stems[-1] = delayed - result.stems[:-1].sum(axis=0)
     return result

@@ -38,6 +38,7 @@ from rtsep.windows import map_templates
 
 RATES = (22050, 32000, 37800, 44100, 48000, 88200, 96000)
 LONG = 8000
+INSTANT = {"mode": "instant", "latency_samples": 0}
 
 
 def five_stems():
@@ -69,6 +70,9 @@ def chord(*pitches, at=0, part=0, channel=0):
         ({"mask_power": 2.5}, 1),
         ({"max_open_rows": 6}, 1),
         ({"gate": False}, 2),
+        (INSTANT, 1),
+        ({**INSTANT, "latency_samples": 37, "hop_samples": 128}, 2),
+        ({**INSTANT, "latency_samples": 256, "filter_taps": 300, "filter_floor_db": -30, "mask_power": 3}, 1),
     ],
 )
 def test_whole_engine_agrees_with_the_plain_numpy_twin(preset, rng, params, channels):

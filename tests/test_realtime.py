@@ -70,7 +70,8 @@ def test_nothing_is_allocated_in_1_or_1000_blocks(busy, rng, counted, frames):
     assert busy.counters.frames > 10 and busy.open_count > 0
 
 
-@pytest.mark.parametrize("params, channels", [({"mode": "quality"}, 1), ({"gate": False, "latency_samples": 128}, 3)])
+@pytest.mark.parametrize("params, channels", [({"mode": "quality"}, 1), ({"gate": False, "latency_samples": 128}, 3),
+                                              ({"mode": "instant"}, 2)])
 def test_nothing_is_allocated_in_other_modes(rng, counted, params, channels):
     separator = prepared(make_preset(window=4096), one_stem(), params, channels)
     address = call_record(separator, band(rng, 2048, channels), midi((0, ON, 60, 90)))
@@ -98,7 +99,7 @@ def in_use():
     heap = mallinfo2()
     return heap.uordblks + heap.hblkhd
 
-separator = prepared(make_preset(window=4096), one_stem(), {})
+separator = prepared(make_preset(window=4096), one_stem(), {"mode": sys.argv[2]})
 call, events = separator.prepared.call, midi((0, 0x90, 60, 90))
 separator.prepared.input[:] = np.random.default_rng(0).standard_normal(separator.prepared.input.shape)
 call["frames"], call["events"], call["event_count"] = 4096, events.ctypes.data, 1
@@ -114,12 +115,12 @@ print(first, in_use() - before)
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=["live", "instant"])
 def heap_growth(request):
     """Bytes that the C heap has grown by: in the first block after prepare, and in ten more."""
     if platform.system() != "Linux" or not hasattr(ctypes.CDLL(None), "mallinfo2"):
         pytest.skip("needs glibc's mallinfo2")
-    command = [sys.executable, "-c", HEAP, str(request.path.parent)]
+    command = [sys.executable, "-c", HEAP, str(request.path.parent), request.param]
     answer = subprocess.run(command, capture_output=True, text=True, check=True)
     return [int(word) for word in answer.stdout.split()]
 
@@ -171,10 +172,10 @@ def test_input_and_plan_are_left_alone(busy, rng):
         assert np.array_equal(value, busy.prepared.plan.values[name]), name
 
 
-@pytest.mark.parametrize("gate", [True, False])
-def test_nothing_is_written_beyond_the_arrays(rng, gate):
+@pytest.mark.parametrize("params", [{}, {"gate": False}, {"mode": "instant"}, {"mode": "instant", "filter_taps": 101}])
+def test_nothing_is_written_beyond_the_arrays(rng, params):
     """Room before and behind every array of state and output keeps its bytes."""
-    separator = prepared(make_preset(rows=3), two_parts(), {**SMALL, "max_open_rows": 7, "gate": gate}, 2)
+    separator = prepared(make_preset(rows=3), two_parts(), {**SMALL, "max_open_rows": 7, **params}, 2)
     fence, guarded = 64, {}
 
     def fenced(array):

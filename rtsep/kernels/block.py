@@ -1,8 +1,9 @@
 """The one compiled entry: a block of input and its MIDI events through the whole chain.
 
 Per block: events and samples go in, finished samples come out, and at each hop boundary one frame is
-analysed -> gate -> activations -> models of the stems -> masks -> synthesis. Frames lie at multiples of the hop counted
-from the first sample after reset, so blocks of any size give the same output.
+analysed -> gate -> activations -> models of the stems -> masks -> synthesis. Where causal filters take the place of the
+synthesis, they are designed between the frames. All lies at multiples of the hop, or of its slots, counted from the first
+sample after reset, so blocks of any size give the same output.
 """
 
 import numpy as np
@@ -15,6 +16,7 @@ from rtsep.kernels.memory import BAD_SAMPLES, CALL, EVENT, FRAMES, plan_at, stat
 from rtsep.kernels.mix import mix_block
 from rtsep.kernels.native import OPTIONS, floats, flush_to_zero, pointer, restore_denormals
 from rtsep.kernels.stft import analyse, synthesise
+from rtsep.kernels.wiener import design_filters, filter_stems, note_heard, total_power
 
 LOUDEST = 1e6  # what is louder than 120 dB over full scale is no sound but a fault
 POSITION, OPEN = range(2)
@@ -108,11 +110,25 @@ def overlap_add(plan, state, end):
 
 @njit(**OPTIONS)
 def process_frame(plan, state, end):
-    """One frame, ending before sample `end`: models of the stems -> masks -> synthesis."""
+    """One frame, ending before sample `end`: models of the stems -> masks -> synthesis, or what the filters are made of."""
     state.counters[FRAMES] += 1
-    if estimate_models(plan, state, end):
+    heard = estimate_models(plan, state, end)
+    if plan.taps > 0:
+        note_heard(state.fades, state.open_stem[: state.position[OPEN] if heard else 0])
+        total_power(state.M, plan.stems, plan.bins, state.S)
+    if heard:
         soft_masks(state.M, plan.stems, plan.bins, plan.power_halves, state.Q)
+    if heard and plan.taps == 0:
         overlap_add(plan, state, end)
+
+
+@njit(**OPTIONS)
+def process_slot(plan, state, end):
+    """What is to be done when sample `end` is the next one to come."""
+    if end % plan.hop == 0:
+        process_frame(plan, state, end)
+    else:
+        design_filters(plan, state, end)
 
 
 @njit(**OPTIONS)
@@ -121,9 +137,12 @@ def process_block(plan, state, block, count, events, targets, stems, mix):
     done = e = 0
     while done < count:
         position = state.position[POSITION]
-        chunk = min(count - done, plan.hop - position % plan.hop)
+        chunk = min(count - done, plan.slot - position % plan.slot)
         write_input(block, done, done + chunk, state, position)
-        read_stems(plan, state, position, done, done + chunk, stems)
+        if plan.taps > 0:
+            filter_stems(plan, state, position, done, done + chunk, stems)
+        else:
+            read_stems(plan, state, position, done, done + chunk, stems)
         while e < events.shape[0] and events[e].sample < done + chunk:
             message = events[e]
             receive(plan, state, position + message.sample - done, np.int64(message.part), np.int64(message.status),
@@ -131,8 +150,8 @@ def process_block(plan, state, block, count, events, targets, stems, mix):
             e += 1
         done += chunk
         state.position[POSITION] = position + chunk
-        if (position + chunk) % plan.hop == 0:
-            process_frame(plan, state, position + chunk)
+        if (position + chunk) % plan.slot == 0:
+            process_slot(plan, state, position + chunk)
     mix_block(stems, mix, 0, count, state.mixer, targets, plan.mixer_smoothing)
 
 

@@ -51,7 +51,7 @@ def warm_up(live, words):
     call = carray(pointer(live.warm), 1, CALL)[0]
     plan = carray(pointer(call.plan), 1, PLAN)[0]
     call.frames = min(call.capacity, plan.hop)
-    for _ in range(0, plan.hop, call.frames):
+    for _ in range(0, 2 * plan.hop, call.frames):  # the second is where the first frame's filters are designed
         call_address(live.entry, live.warm)
     words[WARMED] = 1
 
@@ -65,7 +65,7 @@ def choose_plan(words, control, meters):
     if control[FADING] == 0 or meters[FADE] <= 0 or words[PLAYING] == 0:
         if control[FADING] != 0:
             plan = carray(pointer(carray(pointer(wanted), 1, CALL)[0].plan), 1, PLAN)[0]
-            words[HOLD], meters[FADE] = plan.overlap, 0
+            words[HOLD], meters[FADE] = plan.latency, 0
         store_release(words, PLAYING, wanted)
 
 

@@ -14,6 +14,7 @@ from rtsep.kernels.native import OPTIONS, floats, integers, octets, pointer, spe
 
 VOICES = 256  # notes that can sound at once
 VOICE_FIELDS = 9
+FADE_FIELDS = 5
 PARTS, CHANNELS, PITCHES = 32, 16, 128
 
 # Counters, all since the last reset.
@@ -31,16 +32,18 @@ EVENT = np.dtype(
 _INTEGER, _FLOAT, _ADDRESS = "<i8", "<f8", "<i8"
 
 PLAN_SIZES = ("window_size", "overlap", "hop", "bins", "stride", "channels", "stems", "rows", "open_limit", "gated",
-              "iterations", "power_halves")
+              "iterations", "power_halves", "latency", "taps", "slot")
+PLAN_FLOATS = ("mixer_smoothing", "filter_floor")
 PLAN_ARRAYS = ("analysis_window", "synthesis_window", "W", "first_row", "row_count", "release", "decay", "route",
                "reach", "axes")
 STATE_ARRAYS = ("ring", "overlap_add", "frame", "X", "Y", "V", "Q", "M", "H", "open_row", "open_stem", "h", "gradient",
-                "voices", "pedals", "marks", "youngest", "mixer", "counters", "position")
+                "voices", "pedals", "marks", "youngest", "mixer", "counters", "position", "S", "B", "impulse", "filters",
+                "fades")
 PLAN_BOUND = ("H", "open_row", "open_stem", "h", "gradient")  # mean nothing under another plan
 CALL_FIELDS = ("plan", "state", "input", "stems", "mix", "capacity", "frames", "events", "event_count", "targets")
 
 PLAN = np.dtype(
-    [(name, _INTEGER) for name in PLAN_SIZES] + [("mixer_smoothing", _FLOAT)] + [(n, _ADDRESS) for n in PLAN_ARRAYS]
+    [(n, _INTEGER) for n in PLAN_SIZES] + [(n, _FLOAT) for n in PLAN_FLOATS] + [(n, _ADDRESS) for n in PLAN_ARRAYS]
 )
 STATE = np.dtype([("ring_size", _INTEGER)] + [(name, _ADDRESS) for name in STATE_ARRAYS])
 CALL = np.dtype([(name, _INTEGER) for name in CALL_FIELDS])
@@ -50,7 +53,7 @@ class Plan(NamedTuple):
     """What `design` decided; nothing here changes while playing."""
 
     window_size: int
-    overlap: int  # samples of the synthesis window = latency
+    overlap: int  # samples of the synthesis window; 0: causal filters
     hop: int
     bins: int
     stride: int  # bins rounded up for SIMD; what lies beyond `bins` is zero
@@ -61,7 +64,11 @@ class Plan(NamedTuple):
     gated: int
     iterations: int
     power_halves: int  # mask power in halves
+    latency: int  # samples
+    taps: int  # of the causal filters; 0: overlap-add
+    slot: int  # samples from one piece of work to the next; divides the hop
     mixer_smoothing: float  # per sample
+    filter_floor: float  # power, the largest bin being 1
     analysis_window: np.ndarray  # float32 [window_size]
     synthesis_window: np.ndarray  # float32 [overlap]
     W: np.ndarray  # float32 [rows, stride], rows sum to 1
@@ -98,6 +105,11 @@ class State(NamedTuple):
     mixer: np.ndarray  # float32 [2 + stems], smoothed values
     counters: np.ndarray  # int64 [COUNTERS]
     position: np.ndarray  # int64 [2], samples since reset; rows open now
+    S: np.ndarray  # float32 [stride], the models' power; then 1 / |B|**2
+    B: np.ndarray  # complex64 [bin], minimum phase
+    impulse: np.ndarray  # float32 [window_size]
+    filters: np.ndarray  # float32 [stem without residual, 2, taps], last tap first
+    fades: np.ndarray  # int64 [stem, FADE_FIELDS], the fields are wiener.py's
 
 
 @njit(**OPTIONS)
@@ -107,7 +119,7 @@ def plan_at(address):
     notes = (r.stems, PITCHES)
     return Plan(
         r.window_size, r.overlap, r.hop, r.bins, r.stride, r.channels, r.stems, r.rows, r.open_limit, r.gated,
-        r.iterations, r.power_halves, np.float32(r.mixer_smoothing),
+        r.iterations, r.power_halves, r.latency, r.taps, r.slot, np.float32(r.mixer_smoothing), np.float32(r.filter_floor),
         floats(r.analysis_window, (r.window_size,)), floats(r.synthesis_window, (r.overlap,)),
         floats(r.W, (r.rows, r.stride)), integers(r.first_row, notes), integers(r.row_count, notes),
         integers(r.release, notes), integers(r.decay, notes),
@@ -130,13 +142,15 @@ def state_at(address, plan):
         integers(r.pedals, (PARTS, CHANNELS, 2)), integers(r.marks, (plan.stems, PITCHES)),
         integers(r.youngest, (plan.stems, PITCHES)), floats(r.mixer, (2 + plan.stems,)),
         integers(r.counters, (COUNTERS,)), integers(r.position, (2,)),
+        floats(r.S, (plan.stride,)), spectra(r.B, (plan.bins,)), floats(r.impulse, (plan.window_size,)),
+        floats(r.filters, (plan.stems - 1, 2, plan.taps)), integers(r.fades, (plan.stems, FADE_FIELDS)),
     )
 
 
 def state_arrays(plan):
     """Zeroed arrays of a `State`, by name, in the sizes of `plan` (a plan's values by name)."""
-    names = ("window_size", "overlap", "bins", "stride", "channels", "stems", "rows", "open_limit")
-    window_size, overlap, bins, stride, channels, stems, rows, open_limit = (plan[name] for name in names)
+    names = ("window_size", "overlap", "bins", "stride", "channels", "stems", "rows", "open_limit", "taps")
+    window_size, overlap, bins, stride, channels, stems, rows, open_limit, taps = (plan[name] for name in names)
     ring_size = 2 * window_size
     f, i = np.float32, np.int64
     return {
@@ -160,6 +174,11 @@ def state_arrays(plan):
         "mixer": np.zeros(2 + stems, f),
         "counters": np.zeros(COUNTERS, i),
         "position": np.zeros(2, i),
+        "S": np.zeros(stride, f),
+        "B": np.zeros(bins, np.complex64),
+        "impulse": np.zeros(window_size, f),
+        "filters": np.zeros((max(stems - 1, 1), 2, taps), f),
+        "fades": np.zeros((stems, FADE_FIELDS), i),
     }
 
 
