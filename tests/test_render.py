@@ -152,7 +152,8 @@ def test_track_names_cannot_leave_the_folder(folder):
 
 
 REFUSED_OPTIONS = [
-    (("--mode", "instant"), ("live", "quality")),
+    (("--mode", "fast"), ("instant", "live", "quality")),
+    (("--mode", "instant", "--latency", "2000"), ("0 to 512",)),
     (("--latency", "500"), ("128", "512")),
     (("--latency", "many"), ("latency_samples",)),
     (("--block", "0"), ("65536",)),
