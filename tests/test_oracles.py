@@ -1,5 +1,6 @@
 """Constrained NMF against runs of the field's reference implementations on the same start (../shared/oracles)."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from rtsep.training.gates import note_gates, onset_gates
 from rtsep.training.initial import harmonic_templates, onset_templates
+from rtsep.training.nae import autoencode
 from rtsep.training.nmf import factorise
 
 ORACLES = Path(__file__).parents[2] / "shared" / "oracles"
@@ -107,3 +109,51 @@ def test_gradient_descent_is_the_reference(dtype, near, near_loss):
     found = factorise(spectrogram(dtype), W, H, divergence="euclid", method="gradient", update=("H",), max_iter=300,
                       tolerance=0)
     assert apart(found.H, data["H"]) < near and np.abs(found.losses / data["loss"] - 1).max() < near_loss
+
+
+NAE_RUNS = [
+    ("d_nae_multiplicative", "random"), ("d_nae_multiplicative", "transpose"), ("d2_nae_multiplicative_onset", "random"),
+]
+
+
+@pytest.mark.parametrize("dtype, near, near_loss", [(np.float64, 1e-9, 1e-9), (np.float32, 1e-4, 1e-5)])
+@pytest.mark.parametrize("name, start", NAE_RUNS)
+def test_multiplicative_autoencoder_is_the_reference(name, start, dtype, near, near_loss):
+    data = oracle(name)
+    found = autoencode(spectrogram(dtype), data[f"WE0_{start}"], data["WD0"].T, data["M_H"].T, epsilon=E32, max_iter=100,
+                       tolerance=0, normalise=None)
+    assert apart(found.E, data[f"{start}_gs_WE"].T) < near and apart(found.W, data[f"{start}_gs_WD"]) < near
+    assert np.abs(found.losses / data[f"{start}_gs_loss"] - 1).max() < near_loss
+
+
+@pytest.mark.parametrize("name, start", NAE_RUNS[1:])
+def test_multiplicative_autoencoder_descends_for_a_thousand_updates(name, start):
+    data = oracle(name)
+    losses = autoencode(spectrogram(), data[f"WE0_{start}"], data["WD0"].T, data["M_H"].T, max_iter=1000, tolerance=0).losses
+    assert np.all(np.diff(losses) <= 1e-12 * losses[:-1])
+
+
+@pytest.mark.parametrize("start", ["random", "transpose"])
+def test_updating_both_factors_with_the_same_activations_does_not_descend(start):
+    """Why activations are computed anew between the factors: without, these updates are what the reference found too."""
+    data, V = oracle("d_nae_multiplicative"), spectrogram()
+    expected = json.loads((ORACLES / "d_nae_summary.json").read_text())[f"harm_{start}_jacobi"]["loss"]
+    E, W, G = data[f"WE0_{start}"].astype(float), data["WD0"].T, data["M_H"].T
+    losses = []
+    for _ in range(101):
+        H = V @ E.T * G
+        losses.append(((V - H @ W) ** 2).sum())
+        E, W = (E * ((V @ W.T * G).T @ V) / ((H @ W @ W.T * G).T @ V + E32), W * (H.T @ V) / (H.T @ H @ W + E32))
+    np.testing.assert_allclose([losses[i] for i in (0, 1, 10, 50, 100)], expected, rtol=1e-6)
+    assert (np.diff(losses) > 0).any(), "it rises"
+    if start == "transpose":
+        assert losses[50] > 100 * losses[1]
+
+
+@pytest.mark.parametrize("dtype, near, near_loss", [(np.float64, 1e-9, 1e-9), (np.float32, 1e-4, 1e-5)])
+def test_gradient_autoencoder_is_the_reference(dtype, near, near_loss):
+    data = oracle("d3_nae_additive_pgd")
+    found = autoencode(spectrogram(dtype), data["WE0"], data["WD0"].T, data["M_H"].T, method="gradient", rectified=True,
+                       max_iter=200, tolerance=0, normalise=None)
+    assert apart(found.E, data["WE"].T) < near and apart(found.W, data["WD"]) < near
+    assert np.abs(found.losses / data["loss"] - 1).max() < near_loss

@@ -6,7 +6,7 @@ An entry of W or H that is 0 at the start stays 0: that is how templates are kep
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -78,8 +78,10 @@ def factorise(
     check_order(update, ("H", "W"))
     problem = Problem(V, W, H, epsilon, floor, LEAST_MODEL.get(divergence), balanced=method == "multiplicative")
     terms = TERMS[divergence](problem.scaled)
-    step = (gradient_steps(terms, problem.W, problem.H) if method == "gradient" and isinstance(terms, Euclid)
-            else multiplicative_steps(divergence, problem.scaled))
+    step = multiplicative_steps(divergence, problem.scaled)
+    if method == "gradient" and isinstance(terms, Euclid):
+        steep = terms
+        step = gradient_steps(lambda name: steep.curvature, {"W": problem.W > 0, "H": problem.H > 0})
     run = _Run(problem.scaled, terms, step, problem.W, problem.H)
     return solved(problem, run, update, Schedule(max_iter, tolerance, measure_every, progress), divergence, normalise)
 
@@ -123,16 +125,19 @@ def multiplicative_steps(divergence: str, scaled: Scaled) -> Step:
     return step
 
 
-def gradient_steps(terms: Euclid, W: Floats, H: Floats) -> Step:
-    """F - (denominator - numerator) / curvature, where it is positive and F was at the start."""
-    allowed = {"W": W > 0, "H": H > 0}
+def gradient_steps(
+    curvature: Callable[[str], float], allowed: Mapping[str, npt.NDArray[np.bool_]], signed: Sequence[str] = ()
+) -> Step:
+    """F - (denominator - numerator) / curvature, made >= 0 unless its name is in `signed`, and 0 where it is not `allowed`."""
 
     def step(name: str, part: slice, F: Floats, numerator: Floats, denominator: Floats, new: Floats) -> None:
         np.subtract(numerator, denominator, out=new)
-        new *= F.dtype.type(1 / max(terms.curvature, np.finfo(F.dtype).tiny))
+        new *= F.dtype.type(1 / max(curvature(name), np.finfo(F.dtype).tiny))
         new += F
-        np.maximum(new, 0, out=new)
-        new *= allowed[name][part]
+        if name not in signed:
+            np.maximum(new, 0, out=new)
+        if name in allowed:
+            new *= allowed[name][part]
 
     return step
 

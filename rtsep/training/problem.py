@@ -69,11 +69,11 @@ def beside(values: Floats, W: Floats) -> Floats:
     return values.reshape(-1, *[1] * (W.ndim - 1))
 
 
-def checked(name: str, values: npt.ArrayLike, dtype: np.dtype[Any], axes: int = 2) -> Floats:
-    """`values` as a C-contiguous copy of type `dtype`. RtsepError unless all are finite and >= 0."""
+def checked(name: str, values: npt.ArrayLike, dtype: np.dtype[Any], axes: int = 2, least: float = 0.0) -> Floats:
+    """`values` as a C-contiguous copy of type `dtype`. RtsepError unless all are finite and at least `least`."""
     array = np.array(values, dtype, order="C", ndmin=axes)
-    if array.ndim != axes or not np.isfinite(array).all() or (array < 0).any():
-        raise RtsepError(f"{name}: give {axes} dimensions of finite numbers that are 0 or more")
+    if array.ndim != axes or not np.isfinite(array).all() or (array < least).any():
+        raise RtsepError(f"{name}: give {axes} axes of finite numbers{' that are 0 or more' if least == 0 else ''}")
     return array
 
 
