@@ -2,14 +2,21 @@
 
 import re
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import midi
 
+from rtsep.engine import Separator
 from rtsep.instruments import covering, read_catalogue
 from rtsep.library import bundled_presets
+from rtsep.measure import sdr_db
+from rtsep.params import PARAMS
 from rtsep.preset import PROVENANCE, load_preset
+from rtsep.programs import DRUMS
+from rtsep.routing import Routing
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
@@ -36,6 +43,7 @@ def test_a_general_midi_program_means_one_preset(presets):
     assert len(programs) == len(set(programs))
     expected = {0: "piano", 4: "electric-piano", 19: "organ", 24: "nylon-guitar", 40: "violin", 42: "cello", 48: "strings",
                 56: "trumpet", 66: "saxophone", 71: "clarinet", 73: "flute"}
+    expected[DRUMS] = "drum-kit"
     assert {program: covering(program, read_catalogue()) for program in expected} == expected
 
 
@@ -52,11 +60,12 @@ def test_range_times_and_rows_make_sense(presets):
     for name, preset in presets.items():
         low, high = min(OF_NAME[name].pitches), max(OF_NAME[name].pitches)
         assert preset.pitches.tolist() == [pitch for pitch in range(low, high + 1)]
-        assert np.bincount(preset.row_pitch)[low:].max() <= 4  # all that are usually played at once can be open
+        rows = np.bincount(preset.row_pitch)[low:].max()
+        assert 16 * rows <= preset.defaults.get("max_open_rows", PARAMS["max_open_rows"].default)  # of 16 notes at once
         assert (preset.sample_rate, preset.window_size) == (44100, 4096)
         played = np.setdiff1d(preset.pitches, np.flatnonzero(preset.filled))
         assert len(played) >= 0.9 * len(preset.pitches)
-        assert (preset.release_s[preset.pitches] < 2).all() and (preset.decay_s[preset.pitches] > 0.1).all()
+        assert (preset.release_s[preset.pitches] < 2.5).all() and (preset.decay_s[preset.pitches] > 0.1).all()
 
 
 def test_sustain_templates_are_in_tune(presets):
@@ -65,8 +74,8 @@ def test_sustain_templates_are_in_tune(presets):
     for name, preset in presets.items():
         bin_hz = preset.sample_rate / preset.window_size
         for row, pitch, role in zip(preset.W, preset.row_pitch, preset.row_role, strict=True):
-            if role != "sustain" or not 55 <= pitch <= 96:  # lower: partials are not resolved; higher: beyond the recordings
-                continue
+            if name == "drum-kit" or role != "sustain" or not 55 <= pitch <= 96:
+                continue  # lower, partials are not resolved; higher, few of them were recorded
             f0 = 440 * 2 ** ((int(pitch) - 69) / 12) / bin_hz
             on, beside = (np.interp((partial + off) * f0, np.arange(len(row)), row).sum() for off in (0, 0.25))
             assert on > 3 * beside, (name, pitch)
@@ -75,3 +84,46 @@ def test_sustain_templates_are_in_tune(presets):
 def test_each_file_is_small():
     for path in bundled_presets():
         assert path.stat().st_size < 1e6, path.name
+
+
+RATE = 44100
+MELODY = ((67, 0.0), (69, 0.6), (71, 1.2), (74, 1.8), (72, 2.4))  # MIDI note, onset in s
+BASS = ((48, 0.0), (52, 0.9), (55, 1.8))
+
+
+def played(preset, notes, length_s):
+    """A voice [sample] with the partials that the sustain templates of `preset` tell; its RMS is 0.05."""
+    rng, t = np.random.default_rng(5), np.arange(round(length_s * RATE)) / RATE
+    sound = np.zeros(len(t))
+    for (pitch, onset), end in zip(notes, [onset for _, onset in notes[1:]] + [length_s], strict=True):
+        row = preset.W[(preset.row_pitch == pitch) & (np.array(preset.row_role) == "sustain")][0]
+        f0, envelope = 440 * 2 ** ((pitch - 69) / 12), np.clip(np.minimum(t - onset, end - t) / 0.02, 0, 1)
+        for partial in range(1, int(8000 / f0)):
+            level = np.interp(partial * f0 * preset.window_size / preset.sample_rate, np.arange(len(row)), row)
+            sound += envelope * level * np.sin(2 * np.pi * (partial * f0 * t + rng.random()))
+    return (sound * 0.05 / np.sqrt((sound**2).mean())).astype(np.float32)
+
+
+def separated(presets, mix, voices):
+    """What the engine makes of `mix` when part i plays voices[i] on presets[i]."""
+    strikes = [(round(onset * RATE), 0x90, pitch, 80, part) for part, notes in enumerate(voices) for pitch, onset in notes]
+    ends = [(round(onset * RATE), 0x80, pitch, 0, part) for part, notes in enumerate(voices)
+            for (pitch, _), (_, onset) in pairwise(notes)]
+    table = np.full((32, 16, 128), -1, np.int8)
+    table[0], table[1] = 0, 1
+    separator = Separator(presets, Routing(("upper", "lower"), table), {"mode": "live"})
+    separator.prepare(RATE, 1, 1 << 18)
+    padded = np.pad(mix, (0, separator.latency))[None]
+    return separator.process(padded, midi(*sorted(strikes + ends))).stems[:2, 0, separator.latency :]
+
+
+def test_clarinet_and_cello_are_told_apart(presets):
+    voices, right = (MELODY, BASS), [presets["clarinet"], presets["cello"]]
+    truths = [played(preset, notes, 3.0) for preset, notes in zip(right, voices, strict=True)]
+    mix = np.sum(truths, axis=0)
+
+    def mean_sdr(chosen):
+        return np.mean([sdr_db(stem, truth) for stem, truth in zip(separated(chosen, mix, voices), truths, strict=True)])
+
+    told, as_pianos = mean_sdr(right), mean_sdr([presets["piano"]] * 2)
+    assert told > 15 and told > as_pianos + 6, (told, as_pianos)  # measured: 16.4 and 8.7; the mix itself has 0

@@ -9,6 +9,7 @@ import argparse
 import os
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
 from pathlib import Path
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # sums in one order; the processes share the cores
@@ -21,16 +22,38 @@ from sources import ROOT
 from rtsep.preset import PITCHES, Preset, save_preset
 from rtsep.training.combine import stack
 from rtsep.training.fill import fill, fill_range
-from rtsep.training.isolated import Notes, Templates, train
+from rtsep.training.isolated import Notes, Settings, Templates, train
+from rtsep.training.learn import NOTES_AT_ONCE, ROWS_AT_EASE
 
 PROCESSES = 2
+HITS = Settings(templates=3, stage_ends_s=(0.05, 0.3))  # drums change faster than strings
+FADED_DB = 40.0
 
 
 def learn(sound: Sound) -> Templates:
     """Templates of one sound."""
     audio, rate, notes = isolated_notes(sound)
-    return train(Notes(audio, float(rate), notes["onset_s"], notes["offset_s"], notes["pitch"].astype(np.int64),
-                       notes["velocity"].astype(np.int64)))
+    if sound.drums:
+        notes["offset_s"] = notes["onset_s"] + ringing_s(audio, rate, notes["onset_s"], sound.note_s)
+    learnt = train(Notes(audio, float(rate), notes["onset_s"], notes["offset_s"], notes["pitch"].astype(np.int64),
+                         notes["velocity"].astype(np.int64)), HITS if sound.drums else None)
+    return let_ring(learnt, notes) if sound.drums else learnt
+
+
+def ringing_s(audio: np.ndarray, rate: int, onset_s: np.ndarray, longest_s: float) -> np.ndarray:
+    """How long each hit is heard, in s: until it has fallen FADED_DB below its loudest 10 ms for good."""
+    step, steps = rate // 100, round(100 * longest_s)
+    starts = np.round(onset_s * rate).astype(int)
+    levels = np.stack([(audio[start : start + steps * step].reshape(steps, step) ** 2).mean(axis=1) for start in starts])
+    heard = levels > 10 ** (-FADED_DB / 10) * levels.max(axis=1, keepdims=True)
+    return np.where(heard.any(axis=1), steps - np.argmax(heard[:, ::-1], axis=1), 0) / 100
+
+
+def let_ring(learnt: Templates, notes: np.ndarray) -> Templates:
+    """A drum's note-off says nothing: each sounds as long after it as its longest hit did."""
+    release = np.zeros(PITCHES, np.float32)
+    np.maximum.at(release, notes["pitch"], (notes["offset_s"] - notes["onset_s"]).astype(np.float32))
+    return replace(learnt, release_s=release)
 
 
 def learn_all(sounds: set[Sound]) -> dict[Sound, Templates]:
@@ -49,10 +72,11 @@ def build(instrument: Instrument, learnt: list[Templates]) -> Preset:
     templates = stack(learnt)
     missing = fill_range(np.unique(templates.row_pitch), min(instrument.pitches), max(instrument.pitches))
     whole, filled = fill(templates, missing), np.isin(np.arange(PITCHES), missing)
+    rows = int(np.bincount(whole.row_pitch).max())
     return Preset(
         instrument.name, instrument.title, whole.sample_rate, whole.framing.window_size, whole.framing.overlap, whole.W,
         whole.row_pitch, whole.row_role, whole.release_s, whole.decay_s, instrument.provenance, filled=filled,
-        programs=instrument.programs,
+        defaults={"max_open_rows": NOTES_AT_ONCE * rows} if rows > ROWS_AT_EASE else {}, programs=instrument.programs,
     )
 
 

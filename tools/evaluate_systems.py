@@ -1,6 +1,6 @@
 """The systems that the bench compares, each from a piece to its stems, and how a result is judged."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -58,7 +58,7 @@ def preset_named(name: str) -> Preset:
 # --- our engine -------------------------------------------------------------------------------------------------------
 
 
-def play(sound: np.ndarray, sample_rate: int, score: Score, preset: Preset, routing: Routing,
+def play(sound: np.ndarray, sample_rate: int, score: Score, preset: Preset | Sequence[Preset], routing: Routing,
          params: Mapping[str, Value], offset_s: float = 0.0) -> Stems:
     """The stems, residual included, that the streaming engine gives; its latency is taken out."""
     separator = Separator(preset, routing, params)

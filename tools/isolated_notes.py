@@ -12,12 +12,13 @@ import mido
 import numpy as np
 import soundfile
 from shipped import INSTRUMENTS
-from sources import BUILD, NOTE, fetch_salamander, fit, layer_of, render, render_soundfont
+from sources import BUILD, NOTE, drum_hit, fetch_salamander, fit, layer_of, render, render_soundfont
 
 SAMPLE_RATE = 44100
 FIRST_ONSET_S = 0.5
 PEAK = 0.8
 DRUM_CHANNEL = 9
+SOFT, LOUD = 52, 96  # velocities of samples that have none
 
 
 def isolated_notes(sound, folder=BUILD / "notes"):
@@ -37,8 +38,10 @@ def isolated_notes(sound, folder=BUILD / "notes"):
 
 
 def note_list(sound):
-    """Every pitch at every velocity, at regular times."""
+    """Every pitch at every velocity, or every sample, at regular times."""
     keys = [(pitch, velocity) for pitch in sound.pitches for velocity in sound.velocities]
+    if sound.samples:
+        keys = [(pitch, SOFT if name.endswith("soft") else LOUD) for pitch, names in sound.samples for name in names]
     onsets = [round(FIRST_ONSET_S + i * (sound.note_s + sound.gap_s), 3) for i in range(len(keys))]
     return np.array([(t, round(t + sound.note_s, 3), *key) for t, key in zip(onsets, keys, strict=True)], dtype=NOTE)
 
@@ -68,15 +71,32 @@ def by_salamander(sound, notes, folder):
 def by_fluidr3(sound, notes, folder):
     """Notes from fluidsynth, by way of a MIDI file in the output folder."""
     midi_path = folder / f"{sound.name}.mid"
-    write_midi(midi_path, notes, sound.program, DRUM_CHANNEL if sound.drums else 0)
+    write_midi(midi_path, [(notes, sound.program, DRUM_CHANNEL if sound.drums else 0)])
     return render_soundfont(midi_path)
 
 
-PLAYERS = {"salamander": by_salamander, "fluidr3": by_fluidr3}
+def from_samples(sound, notes, folder):
+    """Hits of sonic-pi-samples, each as it is, begun just before it is heard."""
+    audio = np.zeros(round((notes["offset_s"][-1] + sound.gap_s) * SAMPLE_RATE), np.float32)
+    names = [name for _, names in sound.samples for name in names]
+    for name, note in zip(names, notes, strict=True):
+        hit = fit(drum_hit(name, SAMPLE_RATE), round(sound.note_s * SAMPLE_RATE))
+        first = round(note["onset_s"] * SAMPLE_RATE)
+        audio[first : first + len(hit)] = hit
+    return audio
 
 
-def write_midi(path, notes, program, channel=0):
-    """A MIDI file of notes for one program of one channel; one tick is a millisecond."""
+PLAYERS = {"salamander": by_salamander, "fluidr3": by_fluidr3, "sonicpi": from_samples}
+
+
+def write_midi(path, parts):
+    """A MIDI file with a track for each part (notes, program, channel); one tick is a millisecond."""
+    tracks = [midi_track(*part) for part in parts]
+    mido.MidiFile(type=1, ticks_per_beat=500, tracks=tracks).save(path)
+
+
+def midi_track(notes, program, channel):
+    """A track of notes at 120 beats a minute, each of 500 ticks."""
     events = sorted([(round(note["offset_s"] * 1000), 0, int(note["pitch"])) for note in notes]
                     + [(round(note["onset_s"] * 1000), int(note["velocity"]), int(note["pitch"])) for note in notes])
     track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=500_000),
@@ -85,7 +105,7 @@ def write_midi(path, notes, program, channel=0):
     for tick, velocity, pitch in events:
         track.append(mido.Message("note_on", channel=channel, note=pitch, velocity=velocity, time=tick - now))
         now = tick
-    mido.MidiFile(type=0, ticks_per_beat=500, tracks=[track]).save(path)
+    return track
 
 
 def write(flac, audio):

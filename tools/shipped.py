@@ -18,15 +18,16 @@ class Collection:
 SALAMANDER = Collection("salamander", "Salamander Grand Piano V3, npm packages @audio-samples/piano-velocity7 and -velocity12, "
                         "version 1.0.5", "CC BY 3.0", "Alexander Holm")
 FLUIDR3 = Collection("fluidr3", "FluidR3 GM, Debian package fluid-soundfont-gm, played by fluidsynth", "MIT", "Frank Wen")
-SONIC_PI = Collection("sonicpi", "Debian package sonic-pi-samples: drum hits that menegass, Zajo, Neotone and others gave to "
-                      "freesound.org", "CC0", "menegass, Zajo, Neotone and others")
+SONIC_PI = Collection("sonicpi", "Debian package sonic-pi-samples, whose drum hits come from freesound.org", "CC0",
+                      "menegass, Zajo, Neotone")
 
 
 @dataclass(frozen=True)
 class Sound:
     """Isolated notes of one instrument: every pitch at every velocity, `note_s` long and `gap_s` apart.
 
-    `program` is counted from 0; with `drums` it is the number of a drum kit.
+    `program` is counted from 0; with `drums` it is the number of a drum kit. `samples`: pitches and the files that are their
+    hits, for a collection that is no instrument; then these are all notes.
     """
 
     collection: Collection
@@ -36,6 +37,7 @@ class Sound:
     note_s: float = 2.0
     gap_s: float = 0.8
     drums: bool = False
+    samples: tuple[tuple[int, tuple[str, ...]], ...] = ()
 
     @property
     def name(self) -> str:
@@ -79,8 +81,19 @@ def held(program: int, low: int, high: int) -> Sound:
     return Sound(FLUIDR3, program, range(low, high + 1), note_s=1.6, gap_s=1.2)
 
 
+KICK, SNARE = ("drum_bass_soft", "drum_bass_hard", "drum_heavy_kick"), ("drum_snare_soft", "drum_snare_hard")
+LOW_TOM, MID_TOM, HIGH_TOM = ((f"drum_tom_{height}_soft", f"drum_tom_{height}_hard") for height in ("lo", "mid", "hi"))
+CRASH, RIDE, SPLASH = ("drum_cymbal_hard",), ("drum_cymbal_soft",), ("drum_splash_soft", "drum_splash_hard")
+SAMPLES = (  # of the drums that General MIDI has under these notes
+    (35, KICK), (36, KICK), (38, SNARE), (40, SNARE), (41, LOW_TOM), (42, ("drum_cymbal_closed",)), (43, LOW_TOM),
+    (44, ("drum_cymbal_pedal",)), (45, MID_TOM), (46, ("drum_cymbal_open",)), (47, MID_TOM), (48, HIGH_TOM), (49, CRASH),
+    (50, HIGH_TOM), (51, RIDE), (55, SPLASH), (56, ("drum_cowbell",)), (57, CRASH), (59, RIDE),
+)
+
 GRAND = Sound(SALAMANDER, 0, PIANO_KEYS)
 GM_GRAND = Sound(FLUIDR3, 0, PIANO_KEYS)
+GM_KIT = Sound(FLUIDR3, 0, range(35, 60), (52, 96, 120), note_s=2.2, gap_s=0.6, drums=True)
+CC0_KIT = Sound(SONIC_PI, 0, tuple(pitch for pitch, _ in SAMPLES), note_s=3.0, gap_s=0.5, drums=True, samples=SAMPLES)
 
 INSTRUMENTS = (
     Instrument("piano", "Piano (two in one)", (0, 1, 2, 3), (GRAND, GM_GRAND)),
@@ -101,4 +114,5 @@ INSTRUMENTS = (
                (held(67, 36, 48), held(66, 44, 76), held(65, 49, 81), held(64, 77, 91))),
     Instrument("clarinet", "Clarinet", (71,), (held(71, 50, 94),)),
     Instrument("flute", "Flute", (73,), (held(73, 59, 98),)),
+    Instrument("drum-kit", "Acoustic drum kit", (128,), (GM_KIT, CC0_KIT)),
 )

@@ -1,4 +1,4 @@
-"""Where the sounds of presets and demo come from: Salamander samples with a small sampler, and FluidR3 by fluidsynth.
+"""Where the sounds of presets and demo come from: Salamander with a small sampler, FluidR3 by fluidsynth, drum hits.
 
 Everything downloaded or rendered is kept in `build/`, which git ignores; delete that folder to start afresh.
 """
@@ -172,6 +172,23 @@ def render_soundfont(midi_path, soundfont=SOUNDFONT, sample_rate=44100):
     sound, _ = soundfile.read(wav, dtype="float32", always_2d=True)
     wav.unlink()
     return sound.mean(axis=1)
+
+
+# --- drum hits of sonic-pi-samples, CC0 ---------------------------------------------------------------------------------
+
+SAMPLES = Path("/usr/share/sonic-pi/samples")
+
+
+def drum_hit(name, sample_rate=44100):
+    """A hit as float32 mono [n], its peak 1, begun LEAD_S before it is heard."""
+    import soundfile
+    import soxr
+
+    if not SAMPLES.exists():
+        raise SystemExit(f"{SAMPLES} is missing; install it, on Debian: apt-get install sonic-pi-samples")
+    sound, rate = soundfile.read(SAMPLES / f"{name}.flac", dtype="float32", always_2d=True)
+    hit = begin_at(soxr.resample(sound.mean(axis=1), rate, sample_rate), sample_rate)
+    return hit / np.abs(hit).max()
 
 
 # --- shared -----------------------------------------------------------------------------------------------------------

@@ -57,6 +57,7 @@ class Settings:
     """How templates are learnt; every default is the best that was measured.
 
     templates per pitch: 1 (sustain), 2 (attack and sustain) or 3 (and decay), for each of at most `levels` dynamic levels.
+    stage_ends_s: the ages at which frames of isolated notes are no longer attack, and no longer sustain.
     """
 
     templates: int = 2
@@ -64,6 +65,7 @@ class Settings:
     iterations: int | None = None  # None: what suits the material
     divergence: str = "kl"
     hop: int = 256
+    stage_ends_s: tuple[float, float] = STAGE_ENDS_S
 
 
 @dataclass(frozen=True)
@@ -105,10 +107,11 @@ def _frames_of(notes: Notes, which: npt.NDArray[np.int64], hop: int) -> tuple[np
     return np.concatenate(ends), np.concatenate(ages)
 
 
-def first_templates(V: npt.NDArray[np.float32], age_s: Floats, count: int) -> npt.NDArray[np.float32]:
-    """Where NMF starts, [count, bin]: the mean of the frames V [frame, bin] of every stage, by their ages."""
-    stage = np.searchsorted(STAGE_ENDS_S[: count - 1], age_s, side="right")
-    means = np.stack([V[stage == i if (stage == i).any() else slice(None)].mean(axis=0) for i in range(count)])
+def first_templates(V: npt.NDArray[np.float32], age_s: Floats, settings: Settings) -> npt.NDArray[np.float32]:
+    """Where NMF starts, [template, bin]: the mean of the frames V [frame, bin] of every stage, by their ages."""
+    stage = np.searchsorted(settings.stage_ends_s[: settings.templates - 1], age_s, side="right")
+    stages = [stage == i for i in range(settings.templates)]
+    means = np.stack([V[those if those.any() else slice(None)].mean(axis=0) for those in stages])
     means += np.float32(1e-6) * means.mean()
     result: npt.NDArray[np.float32] = means / means.sum(axis=1, keepdims=True)
     return result
@@ -163,7 +166,7 @@ def _rows_of_pitch(notes: Notes, which: npt.NDArray[np.int64], window: Floats, s
     for group in (which[level == number] for number in range(level.max() + 1)):
         ends, age_s = _frames_of(notes, group, settings.hop)
         V = magnitudes(notes.sound, ends, window)
-        start = first_templates(V, age_s, settings.templates)
+        start = first_templates(V, age_s, settings)
         H = np.tile(V.sum(axis=1, keepdims=True) / len(start), (1, len(start)))
         updates = settings.iterations or ITERATIONS
         found.append(factorise(V, start, H, divergence=settings.divergence, max_iter=updates, tolerance=0))
