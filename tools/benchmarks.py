@@ -1,5 +1,5 @@
 """Makes every table and plot of docs/: cost (rtsep bench), live callbacks (tools/evaluate_live.py, where jackd is there) and
-quality (tools/evaluate.py), one after the other.
+quality (tools/evaluate_instruments.py and tools/evaluate.py), one after the other.
 
     python tools/benchmarks.py        about fifteen minutes on two cores; close other programs first
 """
@@ -28,7 +28,8 @@ def main() -> None:
     print(f"{COST.relative_to(ROOT)}: what a hop and a block cost here", flush=True)
     if shutil.which("jackd"):
         subprocess.run([sys.executable, str(ROOT / "tools" / "evaluate_live.py")], check=True)
-    subprocess.run([sys.executable, str(ROOT / "tools" / "evaluate.py")], check=True)
+    for tool in ("evaluate_instruments.py", "evaluate.py"):
+        subprocess.run([sys.executable, str(ROOT / "tools" / tool)], check=True)
 
 
 if __name__ == "__main__":

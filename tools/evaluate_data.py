@@ -81,9 +81,9 @@ def find_grooves(folder: Path) -> list[Piece]:
     return [replace(load_piece(groove, "drums"), preset=preset) for groove in found]
 
 
-def load_piece(folder: Path, group: str) -> Piece:
-    """The piece in `folder`; RtsepError if it has not the shape that this module describes."""
-    tracks = _tracks_of(folder, group)
+def load_piece(folder: Path, group: str, tracks: dict[str, str | None] | None = None) -> Piece:
+    """The piece in `folder`; `tracks` goes before its stems.json. RtsepError if it has not the shape described above."""
+    tracks = tracks or _tracks_of(folder, group)
     score = read_midi(_whole_score(folder))
     unknown = {track for track in tracks.values() if track is not None} - set(score.track_names)
     if unknown:

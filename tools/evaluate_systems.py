@@ -58,10 +58,10 @@ def preset_named(name: str) -> Preset:
 # --- our engine -------------------------------------------------------------------------------------------------------
 
 
-def play(sound: np.ndarray, sample_rate: int, score: Score, preset: Preset | Sequence[Preset], routing: Routing,
+def play(sound: np.ndarray, sample_rate: int, score: Score, presets: Preset | Sequence[Preset], routing: Routing,
          params: Mapping[str, Value], offset_s: float = 0.0) -> Stems:
     """The stems, residual included, that the streaming engine gives; its latency is taken out."""
-    separator = Separator(preset, routing, params)
+    separator = Separator(presets, routing, params)
     separator.prepare(sample_rate, len(sound), BLOCK)
     sound = np.pad(sound, ((0, 0), (0, separator.latency)))
     events = score.events(sample_rate, offset_s)
