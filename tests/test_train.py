@@ -127,11 +127,11 @@ def test_filled_pitches_are_marked(learnt, tmp_path, capsys):
 
 
 def make(folder, capsys, *options, status=0, pitches=PITCHES):
-    """Train p.npz in `folder` on isolated notes; gives what was printed."""
+    """Train p.npz in `folder` on isolated notes, without a picture; gives what was printed."""
     notes = scale(pitches)
     sound = write_sound(folder / "a.wav", sound_of(notes, notes["offset_s"].max() + 0.5))
     table = write_csv(folder / "a.csv", notes)
-    assert main(["train", str(sound), "--score", str(table), "-o", str(folder / "p.npz"), *options]) == status
+    assert main(["train", str(sound), "--score", str(table), "-o", str(folder / "p.npz"), "--no-picture", *options]) == status
     return capsys.readouterr()
 
 
@@ -193,7 +193,7 @@ def test_a_name_goes_into_the_users_folder(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("rtsep.library.user_folder", lambda: tmp_path / "mine")
     notes = scale((60,))
     sound, table = write_sound(tmp_path / "a.wav", sound_of(notes, 3)), write_csv(tmp_path / "a.csv", notes)
-    command = ["train", str(sound), "--score", str(table), "-o"]
+    command = ["train", str(sound), "--score", str(table), "--no-picture", "-o"]
     assert main([*command, "my-piano"]) == 0 and "--preset my-piano" in capsys.readouterr().out
     assert (tmp_path / "mine" / "my-piano.npz").is_file()
     assert main([*command, "piano"]) == 2 and "bundled" in capsys.readouterr().err

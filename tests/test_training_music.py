@@ -183,7 +183,7 @@ def test_command(take, tmp_path, capsys):
 def test_command_refuses_what_does_not_fit_unless_told(take, tmp_path, capsys):
     late = shifted(take, onset_s=lambda t: t + 0.4, offset_s=lambda t: t + 0.4)
     score = write_csv(tmp_path / "a.csv", late.notes)
-    command = ["train", str(take.path), "--score", str(score), "-o", str(tmp_path / "p.npz")]
+    command = ["train", str(take.path), "--score", str(score), "-o", str(tmp_path / "p.npz"), "--no-picture"]
     assert main(command) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and "--offset -0.4" in error and not (tmp_path / "p.npz").exists()
@@ -197,6 +197,7 @@ def test_a_session_is_trained_on_as_it_is(take, tmp_path, capsys):
     write_sound(tmp_path / "input.wav", np.stack([sound_of(take.notes, SECONDS)] * 2))
     write_midi(tmp_path / "session.mid", take.notes)
     assert main(["train", str(tmp_path), "-o", str(tmp_path / "out" / "p.npz"), "--json"]) == 0
+    assert (tmp_path / "out" / "p.png").read_bytes()[:4] == b"\x89PNG"
     report = json.loads(capsys.readouterr().out)
     assert report["inputs"][0]["alignment"] is None and len(report["pitches_trained"]) == 8
 
@@ -221,16 +222,36 @@ def test_sync_without_the_extra(take, tmp_path, capsys, monkeypatch):
 
 
 def test_trained_on_the_demo_clip(tmp_path, capsys):
-    """The mix is at -0.2 / 0.2 dB; a preset of another piano gives 11.1 / 11.3, one learnt from the mix itself 10 and more."""
+    """The mix is at -0.2 / 0.2 dB, presets of this and another piano give 11.7 / 11.9 and 11.1 / 11.3; this one DEMOSDR."""
     from rtsep.files import read_sound
     from rtsep.measure import sdr_db
 
-    assert main(["train", str(DEMO / "mix.flac"), "--score", str(DEMO / "demo.mid"), "-o", str(tmp_path / "p.npz")]) == 0
+    assert main(["train", str(DEMO / "mix.flac"), "--score", str(DEMO / "demo.mid"), "-o", str(tmp_path / "p.npz"),
+                 "--no-picture"]) == 0
     assert main(["render", str(DEMO / "mix.flac"), "--midi", str(DEMO / "demo.mid"), "--out", str(tmp_path / "stems"),
                  "--preset", str(tmp_path / "p.npz")]) == 0
     for stem in ("left_hand", "right_hand"):
         got, want = read_sound(tmp_path / "stems" / f"{stem}.wav")[0], read_sound(DEMO / f"{stem}.flac")[0]
-        print(stem, sdr_db(got, want))
-        assert sdr_db(got, want) > 9
+        assert sdr_db(got, want) > 9.5
     capsys.readouterr()
     assert read_midi(DEMO / "demo.mid").note_count == 109
+
+
+# --- scores that were not played together with the recording ----------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("default")  # of what synctoolbox imports
+def test_a_bent_score_is_brought_into_line(tmp_path):
+    pytest.importorskip("synctoolbox", reason="needs pip install 'rtsep[sync]'")
+    from rtsep.training.sync import synchronised
+
+    take = take_of(tmp_path, seconds=20.0)
+    late_s = take.notes["onset_s"]
+    score = shifted(take, **{name: lambda t: 2.0 + 1.25 * t - 0.01 * t**2 for name in ("onset_s", "offset_s")})
+    assert check_alignment(score).fault()
+    found = Take(take.path, RATE, take.samples, synchronised(score))
+    error_s = np.abs(found.notes["onset_s"] - late_s)
+    assert np.median(error_s) < 0.04 and np.quantile(error_s, 0.9) < 0.15, error_s
+    assert not check_alignment(found).fault()
+    other = Take(take.path, RATE, take.samples, synchronised(take_of(tmp_path, "b", 9, (41, 46, 49, 54, 57, 58), 20.0)))
+    assert check_alignment(other).fault(), "what is not the same music cannot be brought into line"

@@ -43,7 +43,7 @@ def add(commands: Any) -> None:
                         help="the notes of a recording: MIDI file or .csv; once for each recording, in their order")
     parser.add_argument("-o", "--out", required=True, metavar="PRESET",
                         help="a name, which --preset then finds (the file lies in your own folder, see rtsep presets), or the "
-                        "path of a file; a report (.json) is written beside it")
+                        "path of a file; a report (.json) and a picture (.png) are written beside it")
     parser.add_argument("--as", choices=("auto", "notes", "recording"), default="auto", dest="kind",
                         help="what recordings are: single notes with pauses between them, or music (default: found out)")
     parser.add_argument("--stack", action="store_true", help="each input is an instrument of its own")
@@ -58,6 +58,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace a preset that is there already")
     parser.add_argument("--keep-partial", action="store_true",
                         help="when interrupted (Ctrl-C), write what was reached without asking")
+    parser.add_argument("--no-picture", action="store_true", help="write no picture of templates, activations and cost")
     parser.add_argument("--json", action="store_true", help="print the report as JSON instead of a table")
     parser.set_defaults(run=run)
 
@@ -103,7 +104,8 @@ def run(arguments: argparse.Namespace) -> None:
     job, target = _job(arguments), new_preset(arguments.out)
     about = _about(arguments, target.stem)
     check_job(job)
-    names = [target.stem + ending for ending in (".npz", ".json")]
+    endings = (".npz", ".json") if arguments.no_picture else (".npz", ".json", ".png")
+    names = [target.stem + ending for ending in endings]
     results = Results(target.parent, names, arguments.overwrite, (*arguments.inputs, *arguments.scores))
     try:
         with training_bar() as progress:
@@ -115,6 +117,10 @@ def run(arguments: argparse.Namespace) -> None:
             raise KeyboardInterrupt
         save_preset(learnt.preset, results.new(names[0]))
         results.add(names[1], json.dumps(learnt.report, indent=2) + "\n")
+        if not arguments.no_picture:
+            from rtsep.training.pictures import draw_training
+
+            results.add(names[2], draw_training(learnt))
         results.commit()
     finally:
         results.abort()

@@ -59,7 +59,8 @@ def _sound_features(take: Take) -> tuple[Floats, Floats]:
     pitches = audio_to_pitch_features(f_audio=mono, Fs=22050, feature_rate=FEATURE_HZ, verbose=False)
     chroma = quantize_chroma(f_chroma=pitch_to_chroma(f_pitch=pitches))
     onsets = audio_to_pitch_onset_features(f_audio=mono, Fs=22050, verbose=False)
-    return chroma, pitch_onset_features_to_DLNCO(onsets, FEATURE_HZ, chroma.shape[1])
+    return chroma, pitch_onset_features_to_DLNCO(
+        f_peaks=onsets, feature_rate=FEATURE_HZ, feature_sequence_length=chroma.shape[1])
 
 
 def _score_features(notes: NoteArray) -> tuple[Floats, Floats]:
@@ -76,4 +77,5 @@ def _score_features(notes: NoteArray) -> tuple[Floats, Floats]:
         "pitch": notes["pitch"].astype(int), "velocity": notes["velocity"] / 127, "instrument": "piano"})
     chroma = quantize_chroma(f_chroma=pitch_to_chroma(f_pitch=df_to_pitch_features(table, feature_rate=FEATURE_HZ)))
     onsets = df_to_pitch_onset_features(table)
-    return chroma, pitch_onset_features_to_DLNCO(onsets, FEATURE_HZ, chroma.shape[1])
+    return chroma, pitch_onset_features_to_DLNCO(
+        f_peaks=onsets, feature_rate=FEATURE_HZ, feature_sequence_length=chroma.shape[1])
