@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import io
+from contextlib import redirect_stdout
 
 import numpy as np
 
@@ -33,7 +35,8 @@ def synchronised(take: Take) -> NoteArray:
     from synctoolbox.dtw.mrmsdtw import sync_via_mrmsdtw
     from synctoolbox.dtw.utils import make_path_strictly_monotonic
 
-    of_sound, of_score = _sound_features(take), _score_features(take.notes)
+    with redirect_stdout(io.StringIO()):  # it prints dots
+        of_sound, of_score = _sound_features(take), _score_features(take.notes)
     path = sync_via_mrmsdtw(
         f_chroma1=of_sound[0], f_onset1=of_sound[1], f_chroma2=of_score[0], f_onset2=of_score[1],
         input_feature_rate=FEATURE_HZ, step_weights=STEP_WEIGHTS, threshold_rec=10_000, verbose=False)
