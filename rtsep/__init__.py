@@ -7,7 +7,8 @@
 | notes, messages, programs | MIDI files and bytes to events; which instrument they ask for |
 | routing, groups | which stem a note belongs to: by track, channel, split; any set of notes |
 | files, headers, results | sound files in; result folders that appear whole or not at all |
-| preset, archive, library, instruments | an instrument's templates in a file; where presets lie; who plays which |
+| preset, archive, optional | an instrument's templates in a file; what else may be in it |
+| library, instruments | where presets lie; who plays which |
 | windows | windows and latencies |
 | design, engine | presets + routing + parameters -> Plan; `Separator`: blocks and events -> stems |
 | kernels/ | the compiled numerics, behind one entry |

@@ -17,6 +17,8 @@ from rtsep.routing import Routing
 from rtsep.windows import Framing, choose_framing, map_templates, window_pair
 
 SIMD = 16  # floats
+BACKGROUND_START_S = 0.01  # what a row's start is worth: more learns late, less takes what a wrong preset leaves
+BACKGROUND_LEAST_S = 0.0002
 SMOOTHING_S = 0.005  # time constant of the mixer: a change is heard whole after 20 ms, without a click
 
 Floats = npt.NDArray[np.float32]
@@ -80,6 +82,19 @@ class _Rows:
         return np.diff(self.first[id(preset)])
 
 
+def _background(presets: Sequence[Preset], rows: int, sample_rate: float, window_size: int) -> Floats:
+    """What `rows` background rows start from, [row, bin]: those of the first preset that has some, then noise."""
+    noise = np.random.default_rng(0).random((rows, window_size // 2 + 1)) + 1e-3  # the same in every run
+    start: Floats = (noise / noise.sum(axis=1, keepdims=True)).astype(np.float32)
+    for preset in presets:
+        if preset.background is not None:
+            known = map_templates(preset.background, preset.sample_rate, preset.window_size, sample_rate, window_size)
+            known = known[known.any(axis=1)][:rows]
+            start[: len(known)] = known
+            break
+    return start
+
+
 def _by_stem(stems: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.float64]:
     """[stem, pitch] from each stem's [pitch]; the residual's are 0."""
     return np.array([*stems, np.zeros(PITCHES)], np.float64)
@@ -125,6 +140,8 @@ def design(
                         float(values["release_max_ms"]) / 1000)
     decay_s = np.minimum(_by_stem([preset.decay_s for preset in stems]), float(values["decay_max_s"]))
     gated = bool(values["gate"])
+    background = _background(used, int(values["background"]), sample_rate, framing.window_size)
+    hop_s = framing.hop / sample_rate
     reach = _reach(routing)
     return Plan(framing, rows.pitch, {
         "window_size": framing.window_size,
@@ -135,18 +152,27 @@ def design(
         "channels": channels,
         "stems": len(routing.names) + 1,
         "rows": rows.W.shape[0],
+        "background": len(background),
         "open_limit": max(int(values["max_open_rows"]), int(row_count.max())) if gated else int((reach * row_count).sum()),
         "gated": int(gated),
         "iterations": int(values["iterations"]),
         "power_halves": round(2 * float(values["mask_power"])),
         "latency": framing.latency,
         "taps": framing.taps,
-        "slot": framing.hop // SLOTS if framing.taps else framing.hop,
+        "slot": framing.hop // SLOTS,
         "filter_floor": 10 ** (float(values["filter_floor_db"]) / 10),
+        "background_learns": int(bool(values["background_learns"])),
+        "take": round(float(values["learn_background_s"]) * sample_rate),
+        "hop_s": hop_s,
+        "handicap": 1 / (1 + float(values["background_handicap"])),
+        "background_keep": np.exp(-hop_s / float(values["background_memory_s"])),
+        "background_least": BACKGROUND_LEAST_S,
+        "adapt_keep": np.exp(-hop_s / float(values["adapt_memory_s"])),
+        "adapt_hold": float(values["adapt_hold_s"]) if values["adapt"] else 0.0,
         "mixer_smoothing": 1 - np.exp(-1 / (SMOOTHING_S * sample_rate)),
         "analysis_window": analysis.astype(np.float32),
         "synthesis_window": synthesis.astype(np.float32),
-        "W": _padded(rows.W, stride),
+        "W": _padded(np.concatenate([rows.W, background]), stride),
         "first_row": first_row,
         "row_count": row_count,
         "release": _samples(release_s, sample_rate),
@@ -160,13 +186,14 @@ def design(
 class Prepared:
     """A plan, the state that it works on and the buffers of one block; the address of `call` is what the entry is given.
 
-    `earlier` has the same framing, stems and channels: its sound, notes and buffers go on, under the new plan.
+    `earlier` has the same framing, stems and channels: its sound, notes, buffers and what it learnt go on, under the new plan.
     """
 
     def __init__(self, plan: Plan, max_block: int, earlier: Prepared | None = None):
         channels = plan.channels
         self.plan = plan
         self.state: dict[str, Any] = memory.state_arrays(plan.values)
+        self._begin()
         if earlier is None:
             self.input = np.zeros((channels, max_block), np.float32)
             self.stems = np.zeros((plan.stems, channels, max_block), np.float32)
@@ -174,10 +201,37 @@ class Prepared:
             self.targets = np.zeros(2 + plan.stems, np.float32)
         else:
             self.input, self.stems, self.mix, self.targets = earlier.input, earlier.stems, earlier.mix, earlier.targets
-            self.state.update((name, earlier.state[name]) for name in self.state if name not in memory.PLAN_BOUND)
+            self._take_over(earlier)
         self.events = np.zeros(1, EVENT)
         self.state_record = memory.record(memory.STATE, {"ring_size": self.state["ring"].shape[1], **self.state})
         self.call = memory.record(memory.CALL, {
             "plan": plan.record, "state": self.state_record, "input": self.input, "stems": self.stems,
             "mix": self.mix, "capacity": max_block, "targets": self.targets,
         })
+
+    def _begin(self) -> None:
+        """Templates as the plan has them, nothing learnt."""
+        state, rows = self.state, self.plan.values["rows"]
+        state["W"][:] = self.plan.values["W"]
+        state["weight"][:rows] = self.plan.values["adapt_hold"]
+        state["weight"][rows:] = BACKGROUND_START_S
+        state["background_h"][:] = 1 / max(len(state["background_h"]), 1)
+
+    def _take_over(self, earlier: Prepared) -> None:
+        """Sound and notes as they are; of what was learnt all that still has its place."""
+        old, new = earlier.plan.values, self.plan.values
+        same = all(np.array_equal(old[name], new[name]) for name in ("W", "rows", "open_limit"))
+        for name, array in earlier.state.items():
+            if same or name not in memory.PLAN_BOUND:
+                self.state[name] = array
+        if not same:
+            kept = min(old["background"], new["background"])
+            for name in ("W", "weight"):
+                self.state[name][new["rows"] :][:kept] = earlier.state[name][old["rows"] :][:kept]
+
+    def reset(self) -> None:
+        """Forget all sound, all notes and what was learnt."""
+        for array in self.state.values():
+            array[:] = 0
+        self._begin()
+        self.state["mixer"][:] = self.targets

@@ -131,10 +131,8 @@ class Separator:
             _entry(warm.call.ctypes.data)
 
     def reset(self) -> None:
-        """Forget all sound and all notes; parameters stay and hold at once."""
-        for array in self.prepared.state.values():
-            array[:] = 0
-        self.prepared.state["mixer"][:] = self.prepared.targets
+        """Forget all sound, all notes and all that was learnt; parameters stay and hold at once."""
+        self.prepared.reset()
 
     def set(self, name: str, value: Value) -> None:
         """Change a parameter while playing. Only mixer parameters can; the others are read by `prepare`."""

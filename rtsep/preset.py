@@ -8,9 +8,9 @@ A preset is an .npz archive (a zip of .npy arrays; no pickles) with `meta` (UTF-
 | row_pitch | int16 [row] | MIDI note of each row, ascending |
 | row_role | uint8 [row] | index into meta["roles"] |
 | release_s, decay_s | float32 [128] | per pitch: sound after note-off; sound of a note held by the pedal |
-| filled | bool [128], optional | pitches that were never heard: their rows were made from those of others |
 
-Arrays that this version does not know are ignored and reported; only a changed meaning raises the format version.
+Others are optional (optional.py). Arrays that this version does not know are ignored and reported; only a changed meaning
+raises the format version.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rtsep import optional
 from rtsep.archive import DamagedError, need, read_archive, write_archive
 from rtsep.errors import RtsepError
 from rtsep.params import Value, param_of, parse_params
@@ -47,7 +48,8 @@ class Preset:
     synthesis window has `overlap` samples. row_pitch: int16 [row], ascending. row_role: the role of each row.
     release_s, decay_s: float32 [128], seconds. `defaults`: parameters that suit this preset. `notes`: what loading ignored.
     filled: bool [128], the pitches whose rows were not learnt but made from those of other pitches. programs: the General
-    MIDI programs that the preset is made for, 0 to 127, and 128 for the drum kits of channel 10.
+    MIDI programs that the preset is made for, 0 to 127, and 128 for the drum kits of channel 10. background: float32
+    [row, bin], rows sum to 1, what the background starts from; None: noise.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Preset:
     notes: tuple[str, ...] = ()
     filled: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(PITCHES, bool))
     programs: tuple[int, ...] = ()
+    background: npt.NDArray[np.float32] | None = None
 
     @property
     def pitches(self) -> npt.NDArray[np.int16]:
@@ -88,12 +91,12 @@ def save_preset(preset: Preset, path: Path) -> None:
     }
     arrays = {
         "meta": np.frombuffer(json.dumps(meta, sort_keys=True).encode(), np.uint8),
-        "W": (preset.W / preset.W.max(axis=1, keepdims=True)).astype(np.float16),
+        "W": optional.packed_rows(preset.W),
         "row_pitch": preset.row_pitch.astype(np.int16),
         "row_role": np.array([roles.index(role) for role in preset.row_role], np.uint8),
         "release_s": preset.release_s.astype(np.float32),
         "decay_s": preset.decay_s.astype(np.float32),
-        **({"filled": preset.filled} if preset.filled.any() else {}),
+        **optional.pack(preset),
     }
     write_archive(path, arrays)
 
@@ -154,9 +157,7 @@ def _checked(name: str, arrays: dict[str, npt.NDArray[Any]]) -> Preset:
     provenance = meta["provenance"]
     need(isinstance(provenance, dict) and all(isinstance(provenance.get(key), str) for key in PROVENANCE),
           f"provenance lacks one of {', '.join(PROVENANCE)}")
-    filled = arrays.get("filled", np.zeros(PITCHES, bool))
-    need(filled.shape == (PITCHES,) and filled.dtype == np.bool_, f"filled does not say yes or no for {PITCHES} pitches")
-    known = {"meta", "W", "row_pitch", "row_role", "release_s", "decay_s", "filled"}
+    known = {"meta", "W", "row_pitch", "row_role", "release_s", "decay_s"} | optional.NAMES
     return Preset(
         name=name,
         title=_plain(meta["title"], 200),
@@ -171,8 +172,8 @@ def _checked(name: str, arrays: dict[str, npt.NDArray[Any]]) -> Preset:
         provenance={_plain(key, 100): _plain(value, 2000) for key, value in provenance.items()},
         defaults=_checked_defaults(meta.get("defaults", {})),
         notes=tuple(f"ignored: {extra!r}, which this version does not know" for extra in sorted(set(arrays) - known)),
-        filled=filled,
         programs=_checked_programs(meta),
+        **optional.check(arrays, W.shape[1]),
     )
 
 
@@ -189,13 +190,7 @@ def _checked_templates(W: npt.NDArray[Any], meta: dict[str, Any]) -> npt.NDArray
     need(isinstance(overlap, int) and 0 < overlap <= size, "overlap does not fit window_size")
     need(isinstance(rate, int | float) and not isinstance(rate, bool) and 8000 <= rate <= 192000,
           f"sample rate {rate!r}; allowed is 8000 to 192000 Hz")
-    W = W.astype(np.float64)
-    need(np.isfinite(W).all() and (W >= 0).all(), "W has negative or missing numbers")
-    sums = W.sum(axis=1, keepdims=True)
-    need((sums > 0).all(), "W has an empty row")
-    need(np.isfinite(sums).all(), "W has a row without end")
-    normalised: npt.NDArray[np.float32] = (W / sums).astype(np.float32)
-    return normalised
+    return optional.unpacked_rows(W, "W")
 
 
 def _checked_times(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.float32]:

@@ -13,7 +13,7 @@ from rtsep.routing import Routing
 
 RATE, WINDOW = 44100.0, 1024
 PITCHES = (48, 52, 60, 64, 67, 72)
-SMALL = {"window_samples": WINDOW, "latency_samples": 256, "hop_samples": 64}  # fast, and enough to see everything
+SMALL = {"window_samples": WINDOW, "latency_samples": 256, "hop_samples": 64, "background": 3}  # fast, shows everything
 PROVENANCE = {"source": "made in a test", "licence": "MIT", "attribution": "nobody", "made_by": "conftest.py"}
 ON, OFF, CONTROL = 0x90, 0x80, 0xB0
 
@@ -155,14 +155,19 @@ def delayed(sound: np.ndarray, latency: int) -> np.ndarray:
 
 def reference_setup(separator) -> Setup:
     """The separator's plan as the plain NumPy twin wants it."""
+    from rtsep.design import BACKGROUND_START_S
+
     plan = separator.prepared.plan.values
-    bins = plan["bins"]
+    W = plan["W"][:, : plan["bins"]].astype(float)
     first, count = plan["first_row"], plan["row_count"]
     rows = {key: list(range(first[key], first[key] + count[key])) for key in np.ndindex(first.shape)}
     return Setup(
-        plan["window_size"], plan["overlap"], plan["hop"], plan["W"][:, :bins].astype(float), rows,
+        plan["window_size"], plan["overlap"], plan["hop"], W[: plan["rows"]], rows,
         np.array(plan["route"]), plan["release"], plan["decay"], plan["stems"], plan["iterations"],
         plan["power_halves"] / 2, plan["open_limit"], bool(plan["gated"]), plan["latency"], plan["taps"], plan["filter_floor"],
+        W[plan["rows"] :], BACKGROUND_START_S, plan["adapt_hold"], float(separator.value("adapt_memory_s")),
+        plan["handicap"], float(separator.value("background_memory_s")), bool(plan["background_learns"]), plan["take"],
+        plan["hop"] / plan["hop_s"],
     )
 
 

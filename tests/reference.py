@@ -71,14 +71,27 @@ def tail(Y: np.ndarray, size: int, synthesis: np.ndarray) -> np.ndarray:
 # --- activations and masks --------------------------------------------------------------------------------------------
 
 
-def activations(V: np.ndarray, W: np.ndarray, iterations: int) -> np.ndarray:
-    """h [row + 1] such that V ~ h [W; flat], both V and rows summing to 1: multiplicative Kullback-Leibler updates."""
-    rows = np.vstack([W, np.full(len(V), 1 / len(V))])
-    h = np.full(len(rows), 1 / len(rows))
+def with_flat(W: np.ndarray) -> np.ndarray:
+    """The rows of W and the flat one."""
+    return np.vstack([W, np.full(W.shape[1], 1 / W.shape[1])])
+
+
+def ratio_of(V: np.ndarray, rows: np.ndarray, h: np.ndarray) -> np.ndarray:
+    """V over its model; the flat row, the last, counts for LEAST at least."""
+    return V / (np.append(h[:-1], max(h[-1], LEAST)) @ rows)
+
+
+def activations(
+    V: np.ndarray, W: np.ndarray, iterations: int, start: np.ndarray | None = None, favour: np.ndarray | None = None
+) -> np.ndarray:
+    """h [row + 1] such that V ~ h [W; flat], both V and rows summing to 1: multiplicative Kullback-Leibler updates.
+
+    `favour` [row + 1] multiplies h in every update.
+    """
+    rows = with_flat(W)
+    h = np.full(len(rows), 1 / len(rows)) if start is None else start
     for _ in range(iterations):
-        at_least = h.copy()
-        at_least[-1] = max(h[-1], LEAST)
-        h = h * (rows @ (V / (at_least @ rows)))
+        h = h * (rows @ ratio_of(V, rows, h)) * (1 if favour is None else favour)
     return h
 
 
@@ -93,7 +106,7 @@ def stem_models(W: np.ndarray, stem_of: np.ndarray, h: np.ndarray, stems: int) -
     models = np.zeros((stems, W.shape[1]))
     for i, stem in enumerate(stem_of):
         models[stem] += h[i] * W[i]
-    models[-1] = max(h[-1], LEAST) / W.shape[1]
+    models[-1] += max(h[-1], LEAST) / W.shape[1]
     return models
 
 
@@ -145,6 +158,63 @@ def filtered(x: np.ndarray, filters: list[tuple[int, np.ndarray]], fade: int) ->
             out[start:end] = share * new + (1 - share) * old
         before = taps
     return y
+
+
+# --- the background ---------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Background:
+    """Rows that learn what no open note explains: each is the mean of what it was given of every frame.
+
+    rows [row, bin]; weight [row]: how many s of mean loudness each stands for; h: the last activations.
+    """
+
+    rows: np.ndarray
+    weight: np.ndarray
+    hop_s: float
+    memory_s: float
+    h: np.ndarray
+    level: float = 0.0
+    heard_s: float = 0.0
+
+    def seconds(self, total: float) -> float:
+        """What a frame of this magnitude counts for: its hop, longer when it is loud (up to 4 times)."""
+        self.heard_s = min(self.heard_s + self.hop_s, 5.0)
+        self.level += (total - self.level) * self.hop_s / self.heard_s
+        return self.hop_s * min(total / self.level, 4.0)
+
+    def learn(self, parts: np.ndarray, forget: bool) -> None:
+        """parts [row, bin]: how much of the frame each row explains, in s."""
+        past = self.weight * math.exp(-self.hop_s / self.memory_s) if forget else self.weight
+        past = np.maximum(past, 0.0002)
+        self.weight = past + parts.sum(axis=1)
+        self.rows = (past[:, None] * self.rows + parts) / self.weight[:, None]
+
+
+@dataclass
+class Adapted:
+    """Rows of the preset that follow what is heard of them, as if the preset had been heard for `hold_s` before.
+
+    rows, preset [row, bin]; weight [row]: s that each row stands for, the preset's share included.
+    """
+
+    rows: np.ndarray
+    preset: np.ndarray
+    weight: np.ndarray
+    hop_s: float
+    memory_s: float
+    hold_s: float
+
+    def learn(self, row: int, factor: float, ratio: np.ndarray, gradient: float) -> None:
+        """One row takes in factor * its row * ratio [bin], of which `gradient` was the sum."""
+        if self.hold_s == 0:
+            return
+        keep = math.exp(-self.hop_s / self.memory_s)
+        part = factor * self.rows[row] * ratio
+        past, back = keep * min(self.weight[row], 20 * self.hold_s), (1 - keep) * self.hold_s
+        self.weight[row] = past + back + factor * gradient
+        self.rows[row] = (past * self.rows[row] + part + back * self.preset[row]) / self.weight[row]
 
 
 # --- the gate ---------------------------------------------------------------------------------------------------------
@@ -322,10 +392,19 @@ class Setup:
     iterations: int
     power: float
     open_limit: int
-    gated: bool = True
-    latency: int = 0
-    taps: int = 0  # of causal filters instead of overlap-add
-    floor: float = 0.0
+    gated: bool
+    latency: int
+    taps: int  # of causal filters instead of overlap-add
+    floor: float
+    background: np.ndarray  # [row, bin], what it starts from
+    background_weight_s: float
+    adapt_hold_s: float
+    adapt_memory_s: float
+    handicap: float
+    memory_s: float
+    learns: bool
+    take: int  # so many samples are background alone
+    sample_rate: float
 
 
 @dataclass
@@ -337,6 +416,8 @@ class Separated:
     H: list[np.ndarray]
     open_rows: list[list[tuple[int, int]]]
     unmatched: int
+    background: np.ndarray  # [row, bin], as it is in the end
+    W: np.ndarray  # [row, bin], the templates as they are in the end
 
 
 def within_limit(
@@ -363,11 +444,19 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
     row_count = np.array([[len(setup.rows[stem, pitch]) for pitch in range(128)] for stem in range(setup.stems - 1)])
     piano = Piano(setup.size, setup.hop, setup.route, row_count, setup.release, setup.decay)
     notes = piano.play(events)
-    result = Separated(np.zeros((setup.stems, channels, samples + setup.overlap)), [], [], [], piano.unmatched)
+    result = Separated(np.zeros((setup.stems, channels, samples + setup.overlap)), [], [], [], piano.unmatched,
+                       setup.background, setup.W)
     H = np.zeros((setup.stems, len(setup.W)))
     filters: list[list[tuple[int, np.ndarray]]] = [[] for _ in range(setup.stems - 1)]
+    extra = len(setup.background)
+    rest = Background(setup.background, np.full(extra, setup.background_weight_s), setup.hop / setup.sample_rate,
+                      setup.memory_s, np.full(extra, 1 / max(extra, 1)))
+    own = Adapted(setup.W.copy(), setup.W, np.full(len(setup.W), setup.adapt_hold_s), setup.hop / setup.sample_rate,
+                  setup.adapt_memory_s, setup.adapt_hold_s)
     for end in range(setup.hop, samples + 1, setup.hop):
-        if setup.gated:
+        if end <= setup.take:
+            wanted = []
+        elif setup.gated:
             wanted = within_limit(open_pitches(notes, end), H, end, setup)
         else:
             wanted = [(s, p) for s in range(setup.stems - 1) for p in range(128) if (setup.route[:, :, p] == s).any()]
@@ -376,12 +465,27 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
         V = magnitudes(X)
         M, H = np.zeros((setup.stems, bins)), np.zeros((setup.stems, len(setup.W)))
         designed: dict[int, np.ndarray] = {}
-        if opened and V.sum() > 1e-20:
-            stem_of, row = np.array(opened).T
-            h = activations(V / V.sum(), setup.W[row], setup.iterations)
-            models = stem_models(setup.W[row], stem_of, h, setup.stems)
+        heard = V.sum() > 1e-20 and len(opened) + extra > 0
+        stem_of, row = np.array(opened, int).reshape(-1, 2).T
+        if heard:
+            W = np.vstack([own.rows[row], rest.rows])
+            share = 1 / (len(W) + 1)
+            start = np.concatenate([np.full(len(row), share), np.maximum(rest.h, 1e-3 * share), [share]])
+            favour = np.concatenate([np.ones(len(row)), np.full(extra, setup.handicap), [1]])
+            before = activations(V / V.sum(), W, setup.iterations - 1, start, favour)
+            h = activations(V / V.sum(), W, 1, before, favour)
+            rest.h = h[len(row) : -1]
+            seconds = rest.seconds(V.sum())
+            ratio = ratio_of(V / V.sum(), with_flat(W), before)
+            for i, r in enumerate(row):
+                own.learn(r, seconds * before[i], ratio, W[i] @ ratio)
+            seconds *= 1 if opened else 2
+            if setup.learns or end <= setup.take:
+                rest.learn(seconds * before[len(row) : -1, None] * rest.rows * ratio, end > setup.take)
+        if heard and opened:
+            models = stem_models(W, [*stem_of, *[setup.stems - 1] * extra], h, setup.stems)
             M = masks(models, setup.power)
-            H[stem_of, row] = h[:-1] * V.sum()
+            H[stem_of, row] = h[: len(row)] * V.sum()
             for stem in set(stem_of) if not setup.taps else ():
                 # the end of the frame, [end - overlap, end) of the input, is heard `overlap` later
                 result.stems[stem, :, end : end + setup.overlap] += tail(X * M[stem], setup.size, synthesis)
@@ -394,6 +498,7 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
         result.masks.append(M)
         result.H.append(H)
         result.open_rows.append(opened)
+    result.background, result.W = rest.rows, own.rows
     result.stems = result.stems[:, :, :samples]
     for stem in range(setup.stems - 1 if setup.taps else 0):
         result.stems[stem] = filtered(x, [f for f in filters[stem] if f[0] < samples], setup.hop // 4)

@@ -77,8 +77,26 @@ def test_another_framing_is_refused_and_changes_nothing(preset, rng):
 
 def test_one_stem_gets_another_instrument_and_the_other_keeps_its_own(preset, rng):
     other = make_preset(seed=9)
-    separator, sound = prepared([preset, preset], two_parts()), band(rng, TOTAL)
-    whole, _mix = play(prepared([preset, other], two_parts()), sound, notes())
+    params = {**SMALL, "background": 0}  # what it learnt until then would stay different
+    separator, sound = prepared([preset, preset], two_parts(), params), band(rng, TOTAL)
+    whole, _mix = play(prepared([preset, other], two_parts(), params), sound, notes())
     stems = play_with(separator, sound, lambda: separator.exchange([preset, other]))
     far = CUT + 1024 + 256
     assert separator.presets == (preset, other) and np.array_equal(stems[..., far:], whole[..., far:])
+
+
+@pytest.mark.parametrize("background", [2, 3, 5])
+def test_the_background_goes_on_with_what_it_learnt(preset, rng, background):
+    separator, sound = prepared(preset, two_parts()), band(rng, TOTAL)
+    learnt = {}
+
+    def change():
+        rows = separator.prepared.plan.values["rows"]
+        learnt["before"] = separator.prepared.state["W"][rows:].copy()
+        separator.exchange(make_preset((40, 60, 64), seed=5), {"background": background})
+        rows = separator.prepared.plan.values["rows"]
+        learnt["after"] = separator.prepared.state["W"][rows:].copy()
+
+    play_with(separator, sound, change)
+    kept = min(background, 3)
+    assert len(learnt["after"]) == background and np.array_equal(learnt["before"][:kept], learnt["after"][:kept])

@@ -114,11 +114,12 @@ def some_templates(rng, bins, rows=20):
     return W, V / V.sum()
 
 
-def updated(V, W, rows, bins, iterations):
+def updated(V, W, rows, bins, iterations, gated=None):
     count = len(rows)
+    gated = count if gated is None else gated
     h = np.full(count + 1, 1 / (count + 1), FLOAT)
-    gradient, Q = np.full(count + 1, np.nan, FLOAT), np.full_like(V, np.nan)
-    update_activations(V, W, np.array(rows, np.int64), bins, iterations, h, gradient, Q)
+    before, gradient, Q = np.full(count + 1, np.nan, FLOAT), np.full(count + 1, np.nan, FLOAT), np.full_like(V, np.nan)
+    update_activations(V, W, np.array(rows, np.int64), gated, bins, iterations, FLOAT(0.8), h, before, gradient, Q)
     return h
 
 
@@ -130,6 +131,15 @@ def test_activations(rng, rows, bins):
     expected = reference.activations(V[:bins].astype(float), W[rows, :bins].astype(float), 10)
     np.testing.assert_allclose(h, expected, atol=1e-5)
     assert h.sum() == pytest.approx(1, abs=1e-5), "an update keeps the sum"
+
+
+def test_handicap_of_the_rows_behind_the_gated_ones(rng):
+    W, V = some_templates(rng, 513)
+    h = updated(V, W, range(9), 513, 10, gated=4)
+    favour = np.array([1.0] * 4 + [np.float64(FLOAT(0.8))] * 5 + [1.0])
+    expected = reference.activations(V[:513].astype(float), W[:9, :513].astype(float), 10, None, favour)
+    np.testing.assert_allclose(h, expected, atol=1e-5)
+    assert h[4:9].sum() < updated(V, W, range(9), 513, 10)[4:9].sum()
 
 
 def test_every_update_fits_better(rng):
@@ -146,7 +156,7 @@ def test_true_activations_stay(rng):
     V = truth[:4] @ W[:4]
     V[:513] += truth[4] / FLOAT(513)
     h = truth.copy()
-    update_activations(V, W, np.arange(4), 513, 5, h, np.zeros(5, FLOAT), np.zeros_like(V))
+    update_activations(V, W, np.arange(4), 4, 513, 5, FLOAT(1), h, np.zeros(5, FLOAT), np.zeros(5, FLOAT), np.zeros_like(V))
     np.testing.assert_allclose(h, truth, rtol=1e-4)
 
 
@@ -222,6 +232,7 @@ def test_state_is_what_the_plan_says():
     plan, state = kernel_memory({"max_open_rows": 9}, channels=2, routing=two_parts())
     assert state.ring_size >= plan.window_size + plan.overlap and state.ring_size & (state.ring_size - 1) == 0
     assert state.overlap_add.shape == (2, 2, 256) and state.X.shape == (2, 513) and state.M.shape == (3, 528)
-    assert state.open_row.shape == (9,) and state.h.shape == (10,) and state.H.shape == (3, 12)
+    assert state.open_row.shape == (12,) and state.h.shape == (13,) and state.H.shape == (3, 12)
+    assert state.W.shape == (15, 528) and state.background_h.shape == (3,)
     for array in state[1:]:
         assert not array.any() and array.flags.c_contiguous

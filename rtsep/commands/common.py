@@ -26,6 +26,9 @@ def add_params(parser: argparse.ArgumentParser) -> None:
     """The options that are parameters of the engine."""
     parser.add_argument("--mode", choices=PARAMS["mode"].choices, help=PARAMS["mode"].help + " (default: live)")
     parser.add_argument("--latency", metavar="SAMPLES", help=PARAMS["latency_samples"].help)
+    parser.add_argument("--background", metavar="ROWS", help=PARAMS["background"].help + " (default: 32)")
+    parser.add_argument("--learn-background", metavar="SECONDS", help=PARAMS["learn_background_s"].help)
+    parser.add_argument("--no-adapt", action="store_true", help="templates stay as they are in the preset (adapt=off)")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="settings",
                         help="any parameter (see rtsep params); can be given several times")
 
@@ -38,11 +41,9 @@ def given_params(arguments: argparse.Namespace) -> dict[str, str]:
         if not equals:
             raise RtsepError(f"--set {setting}: give NAME=VALUE, such as --set mask_power=1.5 (see rtsep params)")
         params[name.strip()] = value.strip()
-    if arguments.mode is not None:
-        params["mode"] = arguments.mode
-    if arguments.latency is not None:
-        params["latency_samples"] = arguments.latency
-    return params
+    options = {"mode": arguments.mode, "latency_samples": arguments.latency, "background": arguments.background,
+               "learn_background_s": arguments.learn_background, "adapt": "off" if arguments.no_adapt else None}
+    return params | {name: value for name, value in options.items() if value is not None}
 
 
 @contextmanager

@@ -158,8 +158,8 @@ class Step:
         stride = -(-bins // 16) * 16
         V, W = np.zeros(stride, np.float32), np.zeros((rows, stride), np.float32)
         V[:bins], W[:, :bins] = self._V, self._W
-        h, gradient = np.zeros(rows + 1, np.float32), np.zeros(rows + 1, np.float32)
-        self._ours = (V, W, np.arange(rows), bins, UPDATES, h, gradient, np.zeros(stride, np.float32))
+        h, before, gradient = (np.zeros(rows + 1, np.float32) for _ in range(3))
+        self._ours = (V, W, np.arange(rows), bins, UPDATES, h, before, gradient, np.zeros(stride, np.float32))
         self.ours_us: list[float] = []
         self.numpy_us: list[float] = []
         yardstick.estimate_frames(*self._ours, self.TIMES)

@@ -52,8 +52,11 @@ def dot_rows(W, rows, Q, products):
 
 
 @njit(**OPTIONS)
-def update_activations(V, W, rows, bins, iterations, h, gradient, Q):
+def update_activations(V, W, rows, gated, bins, iterations, handicap, h, before, gradient, Q):
     """`iterations` times  h <- h * (W @ (V / (h W)))  for the open rows of W and one flat row, all summing to 1.
+
+    What comes behind the first `gated` rows, the background, is multiplied by `handicap` as well: a sparseness prior, which
+    leaves it what the gated rows cannot explain.
 
     | argument | shape | |
     | --- | --- | --- |
@@ -61,7 +64,9 @@ def update_activations(V, W, rows, bins, iterations, h, gradient, Q):
     | W | [row, stride] | templates |
     | rows | [count] | which of them are open |
     | h | [count + 1] | *filled*: start on entry, activations on return; the last is the flat row's |
-    | gradient, Q | [count + 1], [stride] | scratch |
+    | before | [count + 1] | *filled*: h before the last update |
+    | gradient | [count + 1] | *filled*: W @ Q of the last update |
+    | Q | [stride] | *filled*: V over its model at the last update |
 
     Any thread. No errors. Lee & Seung (NIPS 2000), equation 5, with W fixed; the flat row is W = 1 / bins.
     """
@@ -79,4 +84,7 @@ def update_activations(V, W, rows, bins, iterations, h, gradient, Q):
         gradient[count] = total * flat
         dot_rows(W, rows, Q, gradient)
         for i in range(count + 1):
+            before[i] = h[i]
             h[i] *= gradient[i]
+        for i in range(gated, count):
+            h[i] *= handicap

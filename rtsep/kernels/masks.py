@@ -38,7 +38,7 @@ def raise_models(M, stems, bins, halves, peak):
 
 @njit(**OPTIONS)
 def stem_models(W, rows, stem_of, h, stems, bins, M):
-    """Fill M [stem, bin] with each stem's model h W; the residual (last stem) is the flat row h[count].
+    """Fill M [stem, bin] with each stem's model h W; the residual (last stem) has its rows and the flat one, h[count].
 
     Rows of one stem are neighbours in `rows`. The residual's model is greater than 0 in every bin.
     """

@@ -21,6 +21,10 @@ PARTS, CHANNELS, PITCHES = 32, 16, 128
 BAD_SAMPLES, UNMATCHED_NOTES, CLOSED_ROWS, STOLEN_VOICES, FRAMES = range(5)
 COUNTERS = 5
 
+# What learning remembers: state.slow and state.pending.
+LEVEL, HEARD_S, SLOW = range(3)  # mean loudness, and over how many s so far
+FIRST, LAST, PENDING = range(3)  # rows of the last frame that learn, as a range in open_row
+
 # Mixer values: wet, bypass, then one gain per stem.
 WET, BYPASS, GAINS = range(3)
 
@@ -31,15 +35,17 @@ EVENT = np.dtype(
 
 _INTEGER, _FLOAT, _ADDRESS = "<i8", "<f8", "<i8"
 
-PLAN_SIZES = ("window_size", "overlap", "hop", "bins", "stride", "channels", "stems", "rows", "open_limit", "gated",
-              "iterations", "power_halves", "latency", "taps", "slot")
-PLAN_FLOATS = ("mixer_smoothing", "filter_floor")
+PLAN_SIZES = ("window_size", "overlap", "hop", "bins", "stride", "channels", "stems", "rows", "background", "open_limit",
+              "gated", "iterations", "power_halves", "latency", "taps", "slot", "background_learns", "take")
+PLAN_FLOATS = ("mixer_smoothing", "filter_floor", "hop_s", "handicap", "background_keep", "background_least", "adapt_keep",
+               "adapt_hold")
 PLAN_ARRAYS = ("analysis_window", "synthesis_window", "W", "first_row", "row_count", "release", "decay", "route",
                "reach", "axes")
-STATE_ARRAYS = ("ring", "overlap_add", "frame", "X", "Y", "V", "Q", "M", "H", "open_row", "open_stem", "h", "gradient",
-                "voices", "pedals", "marks", "youngest", "mixer", "counters", "position", "S", "B", "impulse", "filters",
-                "fades")
-PLAN_BOUND = ("H", "open_row", "open_stem", "h", "gradient")  # mean nothing under another plan
+STATE_ARRAYS = ("ring", "overlap_add", "frame", "X", "Y", "V", "Q", "M", "H", "open_row", "open_stem", "h", "before",
+                "gradient", "ratio", "evidence", "pending", "background_h", "W", "weight", "slow", "voices", "pedals", "marks",
+                "youngest", "mixer", "counters", "position", "S", "B", "impulse", "filters", "fades")
+# What means nothing under another plan; what was learnt is carried over by itself.
+PLAN_BOUND = ("H", "open_row", "open_stem", "h", "before", "gradient", "evidence", "pending", "background_h", "W", "weight")
 CALL_FIELDS = ("plan", "state", "input", "stems", "mix", "capacity", "frames", "events", "event_count", "targets")
 
 PLAN = np.dtype(
@@ -59,7 +65,8 @@ class Plan(NamedTuple):
     stride: int  # bins rounded up for SIMD; what lies beyond `bins` is zero
     channels: int
     stems: int  # with the residual, which is the last
-    rows: int
+    rows: int  # of the preset
+    background: int  # rows that are always open: the residual's
     open_limit: int
     gated: int
     iterations: int
@@ -67,11 +74,19 @@ class Plan(NamedTuple):
     latency: int  # samples
     taps: int  # of the causal filters; 0: overlap-add
     slot: int  # samples from one piece of work to the next; divides the hop
+    background_learns: int
+    take: int  # so many samples from the start are background alone, whatever is played
     mixer_smoothing: float  # per sample
     filter_floor: float  # power, the largest bin being 1
+    hop_s: float
+    handicap: float  # of the background rows in every update
+    background_keep: float  # what a hop leaves of the background's past
+    background_least: float  # weight of a background row's past, in s, below which it does not fall
+    adapt_keep: float  # what a hop leaves of the gated rows' past
+    adapt_hold: float  # s of sound that the preset's rows are worth; 0: they stay as they are
     analysis_window: np.ndarray  # float32 [window_size]
     synthesis_window: np.ndarray  # float32 [overlap]
-    W: np.ndarray  # float32 [rows, stride], rows sum to 1
+    W: np.ndarray  # float32 [rows + background, stride], rows sum to 1: what the state's W starts from
     first_row: np.ndarray  # int64 [stem, pitch]: each stem has its instrument; stems of one instrument share rows
     row_count: np.ndarray  # int64 [stem, pitch]
     release: np.ndarray  # int64 [stem, pitch], samples
@@ -94,10 +109,18 @@ class State(NamedTuple):
     Q: np.ndarray  # float32 [stride], V over its model
     M: np.ndarray  # float32 [stem, stride]
     H: np.ndarray  # float32 [stem, row], the last frame's activations, in magnitudes
-    open_row: np.ndarray  # int64 [open]
+    open_row: np.ndarray  # int64 [open], open = open_limit + background: gated rows, then the background's
     open_stem: np.ndarray  # int64 [open]
     h: np.ndarray  # float32 [open + 1], the flat residual row is the last open one
-    gradient: np.ndarray  # float32 [open + 1]
+    before: np.ndarray  # float32 [open + 1], h before the last update
+    gradient: np.ndarray  # float32 [open + 1], of the last update
+    ratio: np.ndarray  # float32 [stride], V over its model at the last update
+    evidence: np.ndarray  # float32 [open], what each open row will learn from the last frame, in s
+    pending: np.ndarray  # int64 [PENDING], which of them
+    background_h: np.ndarray  # float32 [background], the last frame's activations
+    W: np.ndarray  # float32 [rows + background, stride], the templates as they are now
+    weight: np.ndarray  # float32 [rows + background], seconds that each of them stands for
+    slow: np.ndarray  # float32 [SLOW], mean loudness
     voices: np.ndarray  # int64 [VOICES, VOICE_FIELDS], the fields are gate.py's
     pedals: np.ndarray  # int64 [part, channel, 2], sustain and sostenuto
     marks: np.ndarray  # int64 [stem, pitch], frame that opened it last
@@ -118,10 +141,12 @@ def plan_at(address):
     r = carray(pointer(address), 1, PLAN)[0]
     notes = (r.stems, PITCHES)
     return Plan(
-        r.window_size, r.overlap, r.hop, r.bins, r.stride, r.channels, r.stems, r.rows, r.open_limit, r.gated,
-        r.iterations, r.power_halves, r.latency, r.taps, r.slot, np.float32(r.mixer_smoothing), np.float32(r.filter_floor),
+        r.window_size, r.overlap, r.hop, r.bins, r.stride, r.channels, r.stems, r.rows, r.background, r.open_limit,
+        r.gated, r.iterations, r.power_halves, r.latency, r.taps, r.slot, r.background_learns, r.take,
+        np.float32(r.mixer_smoothing), np.float32(r.filter_floor), np.float32(r.hop_s), np.float32(r.handicap),
+        np.float32(r.background_keep), np.float32(r.background_least), np.float32(r.adapt_keep), np.float32(r.adapt_hold),
         floats(r.analysis_window, (r.window_size,)), floats(r.synthesis_window, (r.overlap,)),
-        floats(r.W, (r.rows, r.stride)), integers(r.first_row, notes), integers(r.row_count, notes),
+        floats(r.W, (r.rows + r.background, r.stride)), integers(r.first_row, notes), integers(r.row_count, notes),
         integers(r.release, notes), integers(r.decay, notes),
         octets(r.route, (PARTS, CHANNELS, PITCHES)), octets(r.reach, notes), integers(r.axes, (1,)),
     )
@@ -131,14 +156,17 @@ def plan_at(address):
 def state_at(address, plan):
     """The `State` whose record lies at `address`, in the sizes of `plan`."""
     r = carray(pointer(address), 1, STATE)[0]
-    limit = plan.open_limit
+    limit, rows = plan.open_limit + plan.background, plan.rows + plan.background
     return State(
         r.ring_size, floats(r.ring, (plan.channels, r.ring_size)),
         floats(r.overlap_add, (plan.stems - 1, plan.channels, plan.overlap)), floats(r.frame, (plan.window_size,)),
         spectra(r.X, (plan.channels, plan.bins)), spectra(r.Y, (plan.bins,)),
         floats(r.V, (plan.stride,)), floats(r.Q, (plan.stride,)), floats(r.M, (plan.stems, plan.stride)),
         floats(r.H, (plan.stems, plan.rows)), integers(r.open_row, (limit,)), integers(r.open_stem, (limit,)),
-        floats(r.h, (limit + 1,)), floats(r.gradient, (limit + 1,)), integers(r.voices, (VOICES, VOICE_FIELDS)),
+        floats(r.h, (limit + 1,)), floats(r.before, (limit + 1,)), floats(r.gradient, (limit + 1,)),
+        floats(r.ratio, (plan.stride,)), floats(r.evidence, (limit,)), integers(r.pending, (PENDING,)),
+        floats(r.background_h, (plan.background,)), floats(r.W, (rows, plan.stride)), floats(r.weight, (rows,)),
+        floats(r.slow, (SLOW,)), integers(r.voices, (VOICES, VOICE_FIELDS)),
         integers(r.pedals, (PARTS, CHANNELS, 2)), integers(r.marks, (plan.stems, PITCHES)),
         integers(r.youngest, (plan.stems, PITCHES)), floats(r.mixer, (2 + plan.stems,)),
         integers(r.counters, (COUNTERS,)), integers(r.position, (2,)),
@@ -149,8 +177,9 @@ def state_at(address, plan):
 
 def state_arrays(plan):
     """Zeroed arrays of a `State`, by name, in the sizes of `plan` (a plan's values by name)."""
-    names = ("window_size", "overlap", "bins", "stride", "channels", "stems", "rows", "open_limit", "taps")
-    window_size, overlap, bins, stride, channels, stems, rows, open_limit, taps = (plan[name] for name in names)
+    names = ("window_size", "overlap", "bins", "stride", "channels", "stems", "rows", "background", "taps")
+    window_size, overlap, bins, stride, channels, stems, rows, background, taps = (plan[name] for name in names)
+    limit = plan["open_limit"] + background
     ring_size = 2 * window_size
     f, i = np.float32, np.int64
     return {
@@ -163,10 +192,18 @@ def state_arrays(plan):
         "Q": np.zeros(stride, f),
         "M": np.zeros((stems, stride), f),
         "H": np.zeros((stems, rows), f),
-        "open_row": np.zeros(open_limit, i),
-        "open_stem": np.zeros(open_limit, i),
-        "h": np.zeros(open_limit + 1, f),
-        "gradient": np.zeros(open_limit + 1, f),
+        "open_row": np.zeros(limit, i),
+        "open_stem": np.zeros(limit, i),
+        "h": np.zeros(limit + 1, f),
+        "before": np.zeros(limit + 1, f),
+        "gradient": np.zeros(limit + 1, f),
+        "ratio": np.zeros(stride, f),
+        "evidence": np.zeros(limit, f),
+        "pending": np.zeros(PENDING, i),
+        "background_h": np.zeros(background, f),
+        "W": np.zeros((rows + background, stride), f),
+        "weight": np.zeros(rows + background, f),
+        "slow": np.zeros(SLOW, f),
         "voices": np.zeros((VOICES, VOICE_FIELDS), i),
         "pedals": np.zeros((PARTS, CHANNELS, 2), i),
         "marks": np.zeros((stems, PITCHES), i),

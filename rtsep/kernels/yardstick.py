@@ -31,11 +31,11 @@ def transform_frames(frame, X, sound, axes, stems, times):
 
 
 @njit(**OPTIONS)
-def estimate_frames(V, W, rows, bins, iterations, h, gradient, Q, times):
+def estimate_frames(V, W, rows, bins, iterations, h, before, gradient, Q, times):
     """`times` times the activation step of one frame, each from an equal share; arguments of `update_activations`."""
     word = flush_to_zero()
     share = np.float32(1) / np.float32(h.shape[0])
     for _ in range(times):
         h[:] = share
-        update_activations(V, W, rows, bins, iterations, h, gradient, Q)
+        update_activations(V, W, rows, rows.shape[0], bins, iterations, share, h, before, gradient, Q)
     restore_denormals(word)
