@@ -113,7 +113,7 @@ PARAMS: dict[str, Param] = {
         Param("learn_background_s", "float", 0.0, "the sound begins with so much of room or band alone: learn it, open no "
               "gate", "s", 0, 600),
         Param("adapt", "switch", True, "open templates drift towards what is heard, held by the preset; off = they stay"),
-        Param("adapt_hold_s", "float", 0.3, "how much sound outweighs a preset's template: low for another instrument, high "
+        Param("adapt_hold_s", "float", 1.0, "how much sound outweighs a preset's template: low for another instrument, high "
               "for the very one", "s", 0.01, 100),
         Param("adapt_memory_s", "float", 12.0, "how long a template remembers what it heard before it returns to the preset",
               "s", 0.1, 600),

@@ -89,7 +89,7 @@ def save_preset(preset: Preset, path: Path) -> None:
         "defaults": dict(preset.defaults),
         "programs": sorted(preset.programs),
     }
-    arrays = {
+    arrays: dict[str, npt.NDArray[Any]] = {
         "meta": np.frombuffer(json.dumps(meta, sort_keys=True).encode(), np.uint8),
         "W": optional.packed_rows(preset.W),
         "row_pitch": preset.row_pitch.astype(np.int16),

@@ -478,7 +478,7 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
             seconds = rest.seconds(V.sum())
             ratio = ratio_of(V / V.sum(), with_flat(W), before)
             for i, r in enumerate(row):
-                own.learn(r, seconds * before[i], ratio, W[i] @ ratio)
+                own.learn(r, seconds * (h[: len(row)].sum() / h.sum()) ** 4 * before[i], ratio, W[i] @ ratio)
             seconds *= 1 if opened else 2
             if setup.learns or end <= setup.take:
                 rest.learn(seconds * before[len(row) : -1, None] * rest.rows * ratio, end > setup.take)

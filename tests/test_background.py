@@ -162,10 +162,10 @@ def test_open_templates_drift_towards_what_is_heard(preset, rng):
     true = make_preset(seed=4)
     at = np.flatnonzero(preset.row_pitch == 60)
     sound = np.resize(np.fft.irfft(true.W[at[0]] * np.exp(2j * np.pi * rng.random(513)), WINDOW), 60_000)[None]
-    separator = prepared(preset, one_stem(), {**SMALL, "background": 0})
+    separator = prepared(preset, one_stem(), {**SMALL, "background": 0, "adapt_hold_s": 0.2})
     play(separator, sound.astype(np.float32), midi((0, ON, 60, 90)))
     W, heard = templates_of(separator), separator.prepared.state["V"][None, : WINDOW // 2 + 1]
-    assert far(heard, W[at]).min() < 0.5 * far(heard, preset.W[at]).min()
+    assert far(heard, W[at]).min() < 0.6 * far(heard, preset.W[at]).min()
     assert np.array_equal(np.delete(W, at, axis=0), np.delete(preset.W, at, axis=0))
 
 

@@ -16,6 +16,7 @@ from rtsep.kernels.wiener import SLOTS
 LOUDEST = 4.0  # a frame counts for so many of mean loudness at most
 LEVEL_S = 5.0  # time constant of the mean loudness
 GAP = 2.0  # while no gate is open, the background learns so much faster
+SURE = 4  # gated rows learn by the share that they explain of the frame, to this power: a band is not learnt as piano
 MOST = 20.0  # times its hold: what a row has heard outweighs its preset by no more
 
 
@@ -33,8 +34,15 @@ def note_evidence(plan, state, count, total, end):
     """Keep what the open rows, `count` gated ones and the background, will learn from this frame."""
     seconds = frame_seconds(plan, state, total)
     gap = np.float32(1 if count > 0 else GAP)
+    known = np.float32(0)
     for i in range(count):
-        state.evidence[i] = state.before[i] * seconds
+        known += state.h[i]
+    rest = np.float32(0)
+    for i in range(count, count + plan.background + 1):
+        rest += state.h[i]
+    sure = (known / max(known + rest, np.float32(1e-9))) ** SURE
+    for i in range(count):
+        state.evidence[i] = state.before[i] * seconds * sure
     for i in range(count, count + plan.background):
         state.evidence[i] = state.before[i] * seconds * gap
     learns = plan.background_learns != 0 or end <= plan.take
