@@ -202,13 +202,20 @@ def test_a_session_is_trained_on_as_it_is(take, tmp_path, capsys):
     assert report["inputs"][0]["alignment"] is None and len(report["pitches_trained"]) == 8
 
 
-def test_an_interrupt_keeps_the_best_so_far(take):
-    def stop(_what, done, _total, _loss):
-        if done == 4:
+def interrupted_at(update):
+    """Progress during which somebody presses Ctrl-C."""
+    def progress(_what, done, _total, _loss):
+        if done == update:
             raise KeyboardInterrupt
 
-    learnt = train_music([take], Settings(), stop).templates
+    return progress
+
+
+def test_an_interrupt_keeps_the_best_so_far(take):
+    learnt = train_music([take], Settings(), interrupted_at(4)).templates
     assert learnt.reason == "interrupted" and len(learnt.losses) == 5
+    with pytest.raises(KeyboardInterrupt):
+        train_music([take], Settings(), interrupted_at(0))
 
 
 def test_sync_without_the_extra(take, tmp_path, capsys, monkeypatch):
@@ -222,7 +229,7 @@ def test_sync_without_the_extra(take, tmp_path, capsys, monkeypatch):
 
 
 def test_trained_on_the_demo_clip(tmp_path, capsys):
-    """The mix is at -0.2 / 0.2 dB, presets of this and another piano give 11.7 / 11.9 and 11.1 / 11.3; this one DEMOSDR."""
+    """The mix is at -0.2 / 0.2 dB, presets of this and another piano give 11.7 / 11.9 and 11.1 / 11.3; this one 11.3 / 11.5."""
     from rtsep.files import read_sound
     from rtsep.measure import sdr_db
 
@@ -232,7 +239,7 @@ def test_trained_on_the_demo_clip(tmp_path, capsys):
                  "--preset", str(tmp_path / "p.npz")]) == 0
     for stem in ("left_hand", "right_hand"):
         got, want = read_sound(tmp_path / "stems" / f"{stem}.wav")[0], read_sound(DEMO / f"{stem}.flac")[0]
-        assert sdr_db(got, want) > 9.5
+        assert sdr_db(got, want) > 10.8
     capsys.readouterr()
     assert read_midi(DEMO / "demo.mid").note_count == 109
 

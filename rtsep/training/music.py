@@ -68,7 +68,7 @@ def train_music(takes: Sequence[Take], settings: Settings, progress: Progress | 
     """Templates of every pitch in `takes`, made with the analysis window of the live mode; joint over all takes.
 
     Memory is bounded by the activations, [frame, row] of 4 bytes three times; the spectrogram need not fit.
-    KeyboardInterrupt ends it with the best so far. RtsepError: takes of several rates, silence.
+    KeyboardInterrupt ends it with the best so far, or passes before the first update. RtsepError: several rates, silence.
     """
     rates = sorted({take.sample_rate for take in takes})
     if len(rates) > 1:
@@ -83,6 +83,8 @@ def train_music(takes: Sequence[Take], settings: Settings, progress: Progress | 
         G = np.concatenate([_gates(rows, of_take, frames.ends_s(i)) for i, of_take in enumerate(notes)])
         start = _start(V, G, rows, rates[0] / framing.window_size)
         found = _factorise(V, start, settings, progress)
+        if found.reason == "interrupted" and not found.iterations:
+            raise KeyboardInterrupt
         W, H = found.W[: len(rows.pitch)], found.H[:, : len(rows.pitch)]
         ringing = measure_ringing(frames, V, takes, W, rows.pitch)
         frame_s = np.concatenate([frames.ends_s(i) for i in range(len(takes))])
