@@ -241,7 +241,7 @@ class Piano:
     size: int  # window
     hop: int
     route: np.ndarray  # [part, channel, pitch] -> stem or -1
-    row_count: np.ndarray  # [stem, pitch]
+    rows: dict[tuple[int, int], list[int]]  # of (stem, pitch), the residual too
     release: np.ndarray  # [stem, pitch], samples
     decay: np.ndarray  # [stem, pitch], samples
     notes: list[Note] = field(default_factory=list)
@@ -288,11 +288,12 @@ class Piano:
 
     def press(self, sample: int, key: tuple[int, int, int], own: int) -> None:
         stem = own - 1 if own else int(self.route[key])
-        if not 0 <= stem < len(self.row_count):
+        if not 0 <= stem < max(self.rows)[0]:
             return
-        if not self.row_count[stem, key[2]]:
+        if not self.rows[stem, key[2]]:
             self.unmatched += 1
             return
+        self.take_over(sample, key, stem)
         note = Note(*key, stem, sample)
         if key in self.sounding:  # pressed once more
             note.presses += self.sounding[key].presses
@@ -300,6 +301,18 @@ class Piano:
             self.last[key].close = min(self.last[key].close, sample + 1)
         self.sounding[key] = self.last[key] = note
         self.notes.append(note)
+
+    def take_over(self, sample: int, key: tuple[int, int, int], stem: int) -> None:
+        """A string that is struck again, on the same instrument but for another stem, rings no more for the old one."""
+        for other in self.notes:
+            its_key = (other.part, other.channel, other.pitch)
+            sounds = self.sounding.get(its_key) is other
+            same_string = other.pitch == key[2] and self.rows[other.stem, other.pitch] == self.rows[stem, key[2]]
+            if its_key == key or other.stem == stem or not same_string or (sounds and other.presses):
+                continue
+            other.close = min(other.close, sample + 1)
+            if sounds:
+                self.remove(other)
 
     def hold_pressed(self, keyboard: tuple[int, int]) -> None:
         if keyboard not in self.sostenuto:
@@ -441,8 +454,7 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
     channels, samples = x.shape
     bins = setup.size // 2 + 1
     analysis, synthesis = windows(setup.size, setup.overlap, setup.hop)
-    row_count = np.array([[len(setup.rows[stem, pitch]) for pitch in range(128)] for stem in range(setup.stems - 1)])
-    piano = Piano(setup.size, setup.hop, setup.route, row_count, setup.release, setup.decay)
+    piano = Piano(setup.size, setup.hop, setup.route, setup.rows, setup.release, setup.decay)
     notes = piano.play(events)
     result = Separated(np.zeros((setup.stems, channels, samples + setup.overlap)), [], [], [], piano.unmatched,
                        setup.background, setup.W)

@@ -307,6 +307,28 @@ def test_other_controllers_are_nothing(preset, number):
     assert closes(preset, messages) == last_frame(100)
 
 
+# --- one string, two stems --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_a_string_struck_again_by_the_other_hand_is_the_others_alone(preset, held):
+    """It rings on by the left hand's pedal, or in its release; at 1000 the right hand strikes it."""
+    pedal = [(0, CONTROL, SUSTAIN, 127)] if held else []
+    events = midi(*pedal, (0, ON, 60, 90), (0, ON, 64, 90), (900, OFF, 60, 0), (900, OFF, 64, 0), (1000, ON, 60, 90, 1))
+    found = gates(preset, events, 3 * WINDOW, two_parts())
+    assert span(found, 60)[1] == 1000 // HOP * HOP and span(found, 60, 1)[0] == (1000 // HOP + 1) * HOP
+    assert span(found, 64)[1] > 1000 + HOP, "other strings ring on"
+
+
+def test_unisons_and_other_instruments_are_not_taken_over(preset):
+    events = midi((0, ON, 60, 90), (500, ON, 60, 90, 1))
+    assert {(0, 60), (1, 60)} <= gates(preset, events, 2 * WINDOW, two_parts())[2 * WINDOW], "both keys are down"
+    separator = prepared([preset, make_preset(seed=7, release_s=0.1)], two_parts())
+    rings = midi((0, ON, 60, 90), (400, OFF, 60, 0), (500, ON, 60, 90, 1))
+    process_from(separator, np.zeros((1, WINDOW), np.float32), rings, 0, WINDOW)
+    assert separator.prepared.state["open_stem"][: separator.open_count].tolist() == [0, 0, 1, 1]
+
+
 # --- everything at once -----------------------------------------------------------------------------------------------
 
 
@@ -319,8 +341,7 @@ def test_gates_are_those_of_the_intervals(seed):
     events = random_midi(rng, 400, samples, PITCHES[:4], parts=3, channels=2)
     separator = prepared(preset, two_parts())
     setup = reference_setup(separator)
-    row_count = np.array([[(preset.row_pitch == pitch).sum() for pitch in range(128)]] * 2)
-    piano = reference.Piano(setup.size, setup.hop, setup.route, row_count, setup.release, setup.decay)
+    piano = reference.Piano(setup.size, setup.hop, setup.route, setup.rows, setup.release, setup.decay)
     notes = piano.play(events)
     found = gates(preset, events, samples, two_parts())
     for end, pitches in found.items():
