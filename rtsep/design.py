@@ -104,6 +104,13 @@ def _samples(seconds: npt.NDArray[np.float64], sample_rate: float) -> Integers:
     return np.round(seconds * sample_rate).astype(np.int64)
 
 
+def _boost(window: npt.NDArray[np.float64], most: float) -> Floats:
+    """What a note that began n + 1 samples before the frame's end counts more, float32 [window_size]: the whole window over
+    the part that holds it, but no more than `most`."""
+    boost: Floats = np.minimum(window.sum() / np.cumsum(window[::-1]), most).astype(np.float32)
+    return boost
+
+
 def _reach(routing: Routing) -> npt.NDArray[np.int8]:
     """Which pitches each stem can play, int8 [stem, pitch]; none for the residual."""
     stems = np.arange(len(routing.names) + 1)[:, None, None, None]
@@ -172,6 +179,7 @@ def design(
         "mixer_smoothing": 1 - np.exp(-1 / (SMOOTHING_S * sample_rate)),
         "analysis_window": analysis.astype(np.float32),
         "synthesis_window": synthesis.astype(np.float32),
+        "boost": _boost(analysis, float(values["onset_boost"]) if gated and framing.overlap < framing.window_size else 1.0),
         "W": _padded(np.concatenate([rows.W, background]), stride),
         "first_row": first_row,
         "row_count": row_count,

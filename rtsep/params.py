@@ -96,6 +96,8 @@ PARAMS: dict[str, Param] = {
               "means", "samples", 0, 8192),
         Param("filter_floor_db", "float", -50.0, "instant mode: how far below a frame's loudest bin the filters still tell "
               "levels apart", "dB", -100, 0),
+        Param("onset_boost", "float", 4.0, "instant and live mode: how many times more than its frame says a note that has "
+              "just begun may count, since the window holds but a part of it; 1 = no more", "", 1, 20),
         Param("gate", "switch", True, "open only the templates of sounding notes; off = all templates, always"),
         Param("max_open_rows", "int", 64, "templates open at once; beyond it the quietest old notes close first",
               "rows", 4, 1024),

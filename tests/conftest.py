@@ -167,7 +167,7 @@ def reference_setup(separator) -> Setup:
         plan["power_halves"] / 2, plan["open_limit"], bool(plan["gated"]), plan["latency"], plan["taps"], plan["filter_floor"],
         W[plan["rows"] :], BACKGROUND_START_S, plan["adapt_hold"], float(separator.value("adapt_memory_s")),
         plan["handicap"], float(separator.value("background_memory_s")), bool(plan["background_learns"]), plan["take"],
-        plan["hop"] / plan["hop_s"],
+        plan["hop"] / plan["hop_s"], float(plan["boost"][0]),
     )
 
 

@@ -101,6 +101,11 @@ def divergence(V: np.ndarray, model: np.ndarray) -> float:
     return float((V[heard] * np.log(V[heard] / model[heard])).sum() - V.sum() + model.sum())
 
 
+def boost(window: np.ndarray, age: int, most: float) -> float:
+    """By how much a note that began `age` samples before the end of the frame is louder now than in the whole frame."""
+    return min(window.sum() / window[-age:].sum(), most) if age < len(window) else 1.0
+
+
 def stem_models(W: np.ndarray, stem_of: np.ndarray, h: np.ndarray, stems: int) -> np.ndarray:
     """Model spectra [stem, bin] of the open rows W [row, bin]; the last is the flat residual's."""
     models = np.zeros((stems, W.shape[1]))
@@ -418,6 +423,7 @@ class Setup:
     learns: bool
     take: int  # so many samples are background alone
     sample_rate: float
+    boost: float  # the most that a new note may count more
 
 
 @dataclass
@@ -466,10 +472,11 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
     own = Adapted(setup.W.copy(), setup.W, np.full(len(setup.W), setup.adapt_hold_s), setup.hop / setup.sample_rate,
                   setup.adapt_memory_s, setup.adapt_hold_s)
     for end in range(setup.hop, samples + 1, setup.hop):
+        found = open_pitches(notes, end) if setup.gated else {}
         if end <= setup.take:
             wanted = []
         elif setup.gated:
-            wanted = within_limit(open_pitches(notes, end), H, end, setup)
+            wanted = within_limit(found, H, end, setup)
         else:
             wanted = [(s, p) for s in range(setup.stems - 1) for p in range(128) if (setup.route[:, :, p] == s).any()]
         opened = [(stem, row) for stem, pitch in wanted for row in setup.rows[stem, pitch]]
@@ -495,7 +502,9 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
             if setup.learns or end <= setup.take:
                 rest.learn(seconds * before[len(row) : -1, None] * rest.rows * ratio, end > setup.take)
         if heard and opened:
-            models = stem_models(W, [*stem_of, *[setup.stems - 1] * extra], h, setup.stems)
+            onsets = [found.get(key, 0) for key in wanted for _ in setup.rows[key]]
+            now = [boost(analysis, end - onset, setup.boost) for onset in onsets]
+            models = stem_models(W, [*stem_of, *[setup.stems - 1] * extra], h * [*now, *np.ones(extra + 1)], setup.stems)
             M = masks(models, setup.power)
             H[stem_of, row] = h[: len(row)] * V.sum()
             for stem in set(stem_of) if not setup.taps else ():

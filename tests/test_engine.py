@@ -69,6 +69,7 @@ def chord(*pitches, at=0, part=0, channel=0):
         ({"mask_power": 0.5}, 1),
         ({"mask_power": 2.5}, 1),
         ({"max_open_rows": 6}, 1),
+        ({"onset_boost": 1}, 1),
         ({"gate": False}, 2),
         (INSTANT, 1),
         ({**INSTANT, "latency_samples": 37, "hop_samples": 128}, 2),
@@ -134,6 +135,21 @@ def test_mixer_changes_between_blocks_do_not_depend_on_blocks(preset, rng):
         return np.concatenate(parts, axis=1)
 
     assert np.array_equal(with_changes((4096,)), with_changes((7,)))
+
+
+def test_a_note_that_has_just_begun_counts_more(preset, rng):
+    """The frame holds but its beginning; once a window has passed, or where the frame is heard whole, nothing is changed."""
+    events, sound = np.concatenate([chord(48), chord(60, at=2048, part=1)]), band(rng, 4096)
+
+    def masks(**params):
+        separator = prepared(preset, two_parts(), {**SMALL, **params})
+        return np.array([one.masks[1].mean() for one in frame_by_frame(separator, sound, events)])
+
+    plain, boosted = masks(onset_boost=1), masks(onset_boost=4)
+    assert (boosted[32:40] > 1.2 * plain[32:40]).all() and np.array_equal(boosted[:32], plain[:32])
+    assert np.array_equal(boosted[49:], plain[49:])
+    whole = {"mode": "quality", "latency_samples": 0}
+    assert np.array_equal(masks(**whole, onset_boost=1), masks(**whole, onset_boost=4))
 
 
 @pytest.mark.parametrize("offset", [0, 1, 62, 63, 64, 65, 127, 128, 1000])

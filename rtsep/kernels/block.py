@@ -81,6 +81,18 @@ def keep_activations(plan, state, count, total):
 
 
 @njit(**OPTIONS)
+def boost_young(plan, state, end, count):
+    """The gated rows' activations h become what they are now, at the frame's end.
+
+    A note that began within the frame fills but a part of it: its share of the whole frame tells too little.
+    """
+    for i in range(count):
+        age = end - state.open_onset[i]
+        if age <= plan.window_size:
+            state.h[i] *= plan.boost[age - 1]
+
+
+@njit(**OPTIONS)
 def estimate_models(plan, state, end):
     """Fill M [stem, bin] with the models of the stems, by the frame that ends before sample `end`.
 
@@ -103,6 +115,7 @@ def estimate_models(plan, state, end):
         count = 0
     keep_activations(plan, state, count, total)
     if count > 0:
+        boost_young(plan, state, end, count)
         stem_models(state.W, rows, state.open_stem, state.h, plan.stems, plan.bins, state.M)
         return True
     for s in range(plan.stems):

@@ -232,7 +232,7 @@ def open_pitches(plan, state, stamp, end):
 
 @njit(**OPTIONS)
 def open_rows(plan, state, end):
-    """Fill `open_row` and `open_stem`, stem by stem, for the frame that ends before sample `end`; give their count."""
+    """Fill `open_row`, `open_stem`, `open_onset`, stem by stem, for the frame that ends before `end`; give their count."""
     stamp = end + 1
     if plan.gated:
         close_voices(plan, state, end)
@@ -246,5 +246,6 @@ def open_rows(plan, state, end):
                 for row in range(first, first + plan.row_count[stem, pitch]):
                     state.open_row[count] = row
                     state.open_stem[count] = stem
+                    state.open_onset[count] = state.youngest[stem, pitch]
                     count += 1
     return count

@@ -39,13 +39,14 @@ PLAN_SIZES = ("window_size", "overlap", "hop", "bins", "stride", "channels", "st
               "gated", "iterations", "power_halves", "latency", "taps", "slot", "background_learns", "take")
 PLAN_FLOATS = ("mixer_smoothing", "filter_floor", "hop_s", "handicap", "background_keep", "background_least", "adapt_keep",
                "adapt_hold")
-PLAN_ARRAYS = ("analysis_window", "synthesis_window", "W", "first_row", "row_count", "release", "decay", "route",
+PLAN_ARRAYS = ("analysis_window", "synthesis_window", "boost", "W", "first_row", "row_count", "release", "decay", "route",
                "reach", "axes")
-STATE_ARRAYS = ("ring", "overlap_add", "frame", "X", "Y", "V", "Q", "M", "H", "open_row", "open_stem", "h", "before",
-                "gradient", "ratio", "evidence", "pending", "background_h", "W", "weight", "slow", "voices", "pedals", "marks",
+STATE_ARRAYS = ("ring", "overlap_add", "frame", "X", "Y", "V", "Q", "M", "H", "open_row", "open_stem", "open_onset", "h",
+                "before", "gradient", "ratio", "evidence", "pending", "background_h", "W", "weight", "slow", "voices", "pedals", "marks",
                 "youngest", "mixer", "counters", "position", "S", "B", "impulse", "filters", "fades")
 # What means nothing under another plan; what was learnt is carried over by itself.
-PLAN_BOUND = ("H", "open_row", "open_stem", "h", "before", "gradient", "evidence", "pending", "background_h", "W", "weight")
+PLAN_BOUND = ("H", "open_row", "open_stem", "open_onset", "h", "before", "gradient", "evidence", "pending", "background_h", "W",
+              "weight")
 CALL_FIELDS = ("plan", "state", "input", "stems", "mix", "capacity", "frames", "events", "event_count", "targets")
 
 PLAN = np.dtype(
@@ -86,6 +87,7 @@ class Plan(NamedTuple):
     adapt_hold: float  # s of sound that the preset's rows are worth; 0: they stay as they are
     analysis_window: np.ndarray  # float32 [window_size]
     synthesis_window: np.ndarray  # float32 [overlap]
+    boost: np.ndarray  # float32 [window_size], of a note that began n + 1 samples ago
     W: np.ndarray  # float32 [rows + background, stride], rows sum to 1: what the state's W starts from
     first_row: np.ndarray  # int64 [stem, pitch]: each stem has its instrument; stems of one instrument share rows
     row_count: np.ndarray  # int64 [stem, pitch]
@@ -111,6 +113,7 @@ class State(NamedTuple):
     H: np.ndarray  # float32 [stem, row], the last frame's activations, in magnitudes
     open_row: np.ndarray  # int64 [open], open = open_limit + background: gated rows, then the background's
     open_stem: np.ndarray  # int64 [open]
+    open_onset: np.ndarray  # int64 [open], sample of the youngest note's onset
     h: np.ndarray  # float32 [open + 1], the flat residual row is the last open one
     before: np.ndarray  # float32 [open + 1], h before the last update
     gradient: np.ndarray  # float32 [open + 1], of the last update
@@ -146,6 +149,7 @@ def plan_at(address):
         np.float32(r.mixer_smoothing), np.float32(r.filter_floor), np.float32(r.hop_s), np.float32(r.handicap),
         np.float32(r.background_keep), np.float32(r.background_least), np.float32(r.adapt_keep), np.float32(r.adapt_hold),
         floats(r.analysis_window, (r.window_size,)), floats(r.synthesis_window, (r.overlap,)),
+        floats(r.boost, (r.window_size,)),
         floats(r.W, (r.rows + r.background, r.stride)), integers(r.first_row, notes), integers(r.row_count, notes),
         integers(r.release, notes), integers(r.decay, notes),
         octets(r.route, (PARTS, CHANNELS, PITCHES)), octets(r.reach, notes), integers(r.axes, (1,)),
@@ -163,6 +167,7 @@ def state_at(address, plan):
         spectra(r.X, (plan.channels, plan.bins)), spectra(r.Y, (plan.bins,)),
         floats(r.V, (plan.stride,)), floats(r.Q, (plan.stride,)), floats(r.M, (plan.stems, plan.stride)),
         floats(r.H, (plan.stems, plan.rows)), integers(r.open_row, (limit,)), integers(r.open_stem, (limit,)),
+        integers(r.open_onset, (limit,)),
         floats(r.h, (limit + 1,)), floats(r.before, (limit + 1,)), floats(r.gradient, (limit + 1,)),
         floats(r.ratio, (plan.stride,)), floats(r.evidence, (limit,)), integers(r.pending, (PENDING,)),
         floats(r.background_h, (plan.background,)), floats(r.W, (rows, plan.stride)), floats(r.weight, (rows,)),
@@ -194,6 +199,7 @@ def state_arrays(plan):
         "H": np.zeros((stems, rows), f),
         "open_row": np.zeros(limit, i),
         "open_stem": np.zeros(limit, i),
+        "open_onset": np.zeros(limit, i),
         "h": np.zeros(limit + 1, f),
         "before": np.zeros(limit + 1, f),
         "gradient": np.zeros(limit + 1, f),
