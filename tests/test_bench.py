@@ -52,7 +52,7 @@ def test_every_size_once(report):
     rows = [tuple(row[name] for name in VARIED) for row in report["hops"]]
     assert rows == [tuple(getattr(size, name) for name in VARIED) for size in sizes()]
     assert len(set(rows)) == len(rows) == 1 + sum(len(values) - 1 for values in VARIED.values())
-    assert rows[0] == (4096, 128, 10, 2, 2)
+    assert rows[0] == (4096, 128, 10, 2, 2, "live")
 
 
 def test_hops(report):
@@ -67,8 +67,8 @@ def test_hops(report):
 
 
 def test_blocks(report):
-    assert [(row["block_samples"], row["open_rows"]) for row in report["blocks"]] == [
-        (block, rows) for rows in BLOCK_ROWS for block in BLOCKS]
+    assert [(row["mode"], row["block_samples"], row["open_rows"]) for row in report["blocks"]] == [
+        (mode, block, rows) for mode in ("live", "instant") for rows in BLOCK_ROWS for block in BLOCKS]
     for row in report["blocks"]:
         check_spread(row)
         assert row["verdict"] == verdict(row) and 0 <= row["late"] <= row["blocks"]
@@ -129,7 +129,8 @@ def test_table_is_for_people(report, capsys):
     told = capsys.readouterr().out
     assert told.startswith("Which block sizes are safe on this computer")
     assert all(len(line.rstrip()) <= 120 for line in told.splitlines())
-    for text in ("1024 (23.2 ms)", "verdict", "window (N) 8192", "open templates 176", "2049 x 352", "Memory", "Start"):
+    for text in ("1024 (23.2 ms)", "verdict", "window (N) 8192", "open templates 176", "2049 x 352", "Memory", "Start",
+                 "Mode instant:", "mode instant"):
         assert text in told
     for row in report["hops"]:
         assert f" {row['p50_us']:.0f} " in told

@@ -221,14 +221,14 @@ def test_nothing_open_is_all_residual(preset, rng):
 
 @pytest.mark.parametrize("hop", [16, 64, 128])
 def test_notes_that_come_and_go_do_not_click(preset, hop):
-    """A slow sine, keys down and up: from sample to sample the stems move little more than the sine itself."""
+    """A slow sine, keys down and up: no stem moves faster than from one end to the other in a slot."""
     separator = prepared(preset, two_parts(), {**INSTANT, "hop_samples": hop})
     own = 2 * np.pi * 50 / 44100
     sine = np.sin(own * np.arange(20000))[None].astype(np.float32)
     events = midi(*((500 * i, (0x90, 0x80)[i // 2 % 2], (60, 67)[i % 2], 90, i % 2) for i in range(20)))
     stems, _ = play(separator, sine, events)
     assert np.abs(stems[:2]).max() > 0.05
-    assert np.abs(np.diff(stems)).max() < own + 4 / hop
+    assert np.abs(np.diff(stems)).max() < own + 2 / (hop // 4)
 
 
 # --- exchange ---------------------------------------------------------------------------------------------------------

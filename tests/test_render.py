@@ -142,6 +142,24 @@ def test_picture_flac_and_bits(folder):
     assert soundfile.info(folder / "out" / "left.flac").subtype == "PCM_16"
 
 
+def test_every_mode_into_a_folder_of_its_own(folder, capsys):
+    """What --mode all writes is what each mode writes alone, and a picture and a report of all."""
+    assert render(folder, "--mode", "all") == 0
+    report = report_of(folder)
+    assert list(report["modes"]) == ["live", "quality", "instant"]
+    latencies = [one["latency_samples"] for one in report["modes"].values()]
+    assert latencies[2] == 0 < latencies[0] < latencies[1]
+    assert (folder / "out" / "onset.png").read_bytes().startswith(b"\x89PNG")
+    for mode in report["modes"]:
+        assert render(folder, "--mode", mode, out=f"alone {mode}") == 0
+        alone, together = sounds_of(folder, f"alone {mode}"), sounds_of(folder, f"out/{mode}")
+        assert alone.keys() == together.keys() and all(np.array_equal(alone[stem], together[stem]) for stem in alone)
+    capsys.readouterr()
+    assert render(folder, "--mode", "all") == 2 and "--overwrite" in capsys.readouterr().err
+    assert render(folder, "--mode", "all", "--overwrite") == 0
+    assert render(folder, "--mode", "all", out="plain", midi=None) == 0 and not (folder / "plain" / "onset.png").exists()
+
+
 def test_track_names_cannot_leave_the_folder(folder):
     names = ("../../up", "residual", "", "..", "Up")
     write_midi(folder / "evil.mid", dict.fromkeys(names, NOTES))
@@ -154,6 +172,7 @@ def test_track_names_cannot_leave_the_folder(folder):
 REFUSED_OPTIONS = [
     (("--mode", "fast"), ("instant", "live", "quality")),
     (("--mode", "instant", "--latency", "2000"), ("0 to 512",)),
+    (("--mode", "all", "--latency", "256"), ("--latency",)),
     (("--latency", "500"), ("128", "512")),
     (("--latency", "many"), ("latency_samples",)),
     (("--block", "0"), ("65536",)),

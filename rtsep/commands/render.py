@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from rtsep.commands.common import add_params, add_preset, given_params, load_eng
 
 ABOUT = """\
 Separates the sound file MIX with the streaming engine, exactly as it would sound live. Writes one file per stem and the
-residual, as long as MIX and aligned with it, and report.json.
+residual, as long as MIX and aligned with it, and report.json. With --mode all every mode renders into a folder of its own,
+and onset.png shows one onset in each.
 """
 GROUPS = """\
 groups of notes: --group NAME=SELECTION makes a stem of its own of any notes. All others stay in the stems they have, or, with
@@ -48,7 +50,7 @@ def add(commands: Any) -> None:
                         help="make a stem of its own of any notes, see below; can be given several times")
     parser.add_argument("--split", default="C4", metavar="NOTE",
                         help="lowest note of the stem `high` with --by split, such as C4 or 60 (default: %(default)s)")
-    add_params(parser)
+    add_params(parser, "all")
     parser.add_argument("--block", type=int, metavar="SAMPLES",
                         help="samples handed to the engine at a time (default: one hop); the result is the same")
     parser.add_argument("--picture", action="store_true", help="also write picture.png: notes over spectrograms")
@@ -61,6 +63,7 @@ def add(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Render, and say what was written."""
     load_engine()
+    from rtsep.hosts.compare import render_modes
     from rtsep.hosts.render import Job, render
     from rtsep.routing import parse_pitch
     from rtsep.tables import show_render
@@ -68,6 +71,14 @@ def run(arguments: argparse.Namespace) -> None:
     job = Job(arguments.mix, arguments.out, arguments.midi, tuple(arguments.presets), tuple(arguments.groups), arguments.by,
               parse_pitch(arguments.split), given_params(arguments), arguments.block, arguments.format, arguments.bits,
               arguments.overwrite, arguments.picture)
+    if job.params.get("mode") == "all":
+        job = replace(job, params={name: value for name, value in job.params.items() if name != "mode"})
+        with progress_bar() as progress:
+            report = render_modes(job, progress)
+        say_warnings(report["warnings"])
+        for mode, one in report["modes"].items():
+            show_render(one, arguments.out / mode)
+        return
     with progress_bar() as progress:
         report = render(job, lambda done, total: progress(job.mix.name, done, total))
     say_warnings(report["warnings"])

@@ -30,12 +30,13 @@ STEPS = ((513, 20), (1025, 88), (1025, 176), (2049, 352))  # bins, rows
 Progress = Callable[[str, int, int], None]
 
 DEFAULT = Size()
-VARIED: dict[str, tuple[int, ...]] = {
+VARIED: dict[str, tuple[Any, ...]] = {
     "window_samples": (1024, 2048, 4096, 8192),
     "hop_samples": (64, 128, 256),
     "open_rows": (0, 10, 40, 176),
     "stems": (1, 2, 4),
     "channels": (1, 2),
+    "mode": ("live", "instant"),
 }
 
 
@@ -87,8 +88,9 @@ def verdict(spread: dict[str, Any]) -> str:
 def _block_row(player: Player) -> dict[str, Any]:
     budget_us = 1e6 * player.block / SAMPLE_RATE
     spread = _spread(player, budget_us)
-    return {"block_samples": player.block, "block_us": round(budget_us, 2), "open_rows": player.size.open_rows,
-            "blocks": len(player.times_us), **spread, "late": sum(us >= budget_us for us in player.times_us),
+    late = sum(us >= budget_us for us in player.times_us)
+    return {"mode": player.size.mode, "block_samples": player.block, "block_us": round(budget_us, 2),
+            "open_rows": player.size.open_rows, "blocks": len(player.times_us), **spread, "late": late,
             "verdict": verdict(spread)}
 
 
@@ -131,7 +133,8 @@ def _hops(preset: Preset, clip: Floats, seconds: float, progress: Progress) -> t
 
 
 def _blocks(preset: Preset, clip: Floats, seconds: float, progress: Progress) -> tuple[list[dict[str, Any]], float]:
-    """The default size in blocks of every size."""
-    players = [Player(preset, replace(DEFAULT, block=block, open_rows=rows), clip) for rows in BLOCK_ROWS for block in BLOCKS]
+    """The default size in blocks of every size, in both modes that are played live."""
+    players = [Player(preset, replace(DEFAULT, block=block, open_rows=rows, mode=mode), clip)
+               for mode in VARIED["mode"] for rows in BLOCK_ROWS for block in BLOCKS]
     share = _measure(players, seconds, lambda done, total: progress("blocks", done, total))
     return [_block_row(player) for player in players], share

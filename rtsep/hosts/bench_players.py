@@ -36,6 +36,7 @@ class Size:
     open_rows: int = 10
     stems: int = 2
     channels: int = 2
+    mode: str = "live"
     block: int = 0
 
 
@@ -70,7 +71,7 @@ def _notes(preset: Preset, rows: int, stems: int) -> npt.NDArray[np.void]:
 def prepared_separator(preset: Preset, size: Size, block: int) -> Separator:
     """The engine at `size`, ready for blocks of `block` samples."""
     separator = Separator(preset, _routing(size.stems), {
-        "window_samples": size.window_samples, "hop_samples": size.hop_samples, "iterations": UPDATES,
+        "mode": size.mode, "window_samples": size.window_samples, "hop_samples": size.hop_samples, "iterations": UPDATES,
         "max_open_rows": max(size.open_rows, 64)})
     separator.prepare(SAMPLE_RATE, size.channels, block)
     return separator

@@ -11,7 +11,7 @@ from rich.table import Table
 from rtsep.hosts.bench import DEFAULT, VARIED
 
 _TITLES = {"window_samples": "window (N)", "hop_samples": "hop", "open_rows": "open templates", "stems": "stems + residual",
-           "channels": "channels"}
+           "channels": "channels", "mode": "mode"}
 FREE_SHARE = 0.97  # of a processor: what a program gets that is alone
 Row = dict[str, Any]
 
@@ -86,15 +86,17 @@ def show_bench(report: Row) -> None:
     about, memory, startup = report["computer"], report["memory"], report["startup"]
     threads = "?" if about["numpy_threads"] is None else about["numpy_threads"]
     console = _console()
-    console.print(f"Which block sizes are safe on this computer ({about['processor']}, {about['cores']} cores)",
-                  _block_table(report["blocks"]), sep="\n")
+    console.print(f"Which block sizes are safe on this computer ({about['processor']}, {about['cores']} cores)")
+    for mode in VARIED["mode"]:
+        console.print(f"Mode {mode}:", _block_table([row for row in report["blocks"] if row["mode"] == mode]), sep="\n")
     console.print(
         "\nTimes in per cent of the block's own. safe: the worst block took less than 60 %; risky: 99 of 100 did;\n"
         "too small: not even these. work: the worst without waiting for other programs, which matters if the sound has\n"
         f"priority, as audio drivers see to. Here {100 * (1 - report['processor_share']):.0f} % of the time went to others: "
         f"{_advice(report['processor_share'])}.\n\n"
         f"Cost of a hop: one thing varied at a time around window {DEFAULT.window_samples}, hop {DEFAULT.hop_samples}, "
-        f"{DEFAULT.open_rows} open templates,\n{DEFAULT.stems} stems + residual, {DEFAULT.channels} channels "
+        f"{DEFAULT.open_rows} open templates,\n"
+        f"{DEFAULT.stems} stems + residual, {DEFAULT.channels} channels, mode {DEFAULT.mode} "
         f"({report['sample_rate']} Hz, {report['updates']} updates)")
     console.print(_hop_table(report["hops"]))
     console.print(f"\nThe activation step alone, {report['updates']} updates, beside NumPy in float64 "

@@ -1,0 +1,84 @@
+"""The same passage in every mode: what a listener compares, and the picture of one onset."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from rtsep.errors import RtsepError
+from rtsep.files import read_sound
+from rtsep.hosts.render import Job, render
+from rtsep.notes import read_midi
+from rtsep.params import PARAMS
+from rtsep.results import Results
+
+BEFORE_S, AFTER_S = 0.02, 0.13  # of the onset
+QUIET_S = 0.5  # before it
+Progress = Callable[[str, int, int], None]
+
+
+def render_modes(job: Job, progress: Progress = lambda what, done, total: None) -> dict[str, Any]:
+    """Render `job` once in every mode, into a folder of its own each; gives the report of all, which is written beside them.
+
+    With MIDI there is a picture, onset.png, too. `progress(mode, samples done, samples in all)`. RtsepError for what the
+    user can mend; of the folders that are finished by then nothing is taken back.
+    """
+    if {"mode", "latency_samples"} & job.params.keys():
+        raise RtsepError("--mode all has each mode's own latency: leave --latency out, or choose one mode")
+    modes = PARAMS["mode"].choices
+    names = ["report.json"] if job.midi is None else ["report.json", "onset.png"]
+    results = Results(job.out, names, job.overwrite, [job.mix])
+    try:
+        reports = {mode: render(replace(job, out=job.out / mode, params={**job.params, "mode": mode}), partial(progress, mode))
+                   for mode in modes}
+        if job.midi is not None:
+            results.add("onset.png", _picture(job, reports))
+        report = {"modes": reports, "warnings": sorted({text for one in reports.values() for text in one["warnings"]})}
+        results.add("report.json", json.dumps(report, indent=2) + "\n")
+        results.commit()
+    finally:
+        results.abort()
+    return report
+
+
+def lonely_onset(job: Job, seconds: float) -> float:
+    """The time in s of a note-on that follows the longest pause, the first of equals, but one that lies early enough."""
+    score = read_midi(job.midi or job.mix)
+    strikes = ((score.messages[:, 1] & 0xF0) == 0x90) & (score.messages[:, 3] > 0)
+    onsets = np.unique(score.seconds[strikes])
+    onsets = onsets[onsets < seconds - AFTER_S]
+    if not len(onsets):
+        return 0.0
+    pauses = np.minimum(np.diff(onsets, prepend=-QUIET_S), QUIET_S)
+    return float(onsets[int(pauses.argmax())])
+
+
+def _picture(job: Job, reports: Mapping[str, Any]) -> bytes:
+    """The mix and every stem around one onset, a row for each mode, as PNG. Needs no display."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    onset = lonely_onset(job, next(iter(reports.values()))["seconds"])
+    figure = Figure(figsize=(10, 2.4 * len(reports)), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    mix, rate = read_sound(job.mix)
+    first, last = (max(round((onset + shift) * rate), 0) for shift in (-BEFORE_S, AFTER_S))
+    time_ms = 1000 * (np.arange(first, min(last, mix.shape[1])) / rate - onset)
+    panels = figure.subplots(len(reports), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+    for panel, (mode, report) in zip(panels, reports.items(), strict=True):
+        panel.plot(time_ms, mix[0, first:last], color="0.8", linewidth=2, label="mix")
+        for stem in report["stems"]:
+            panel.plot(time_ms, read_sound(job.out / mode / stem["file"])[0][0, first:last], linewidth=1, label=stem["name"])
+        panel.axvline(0, color="k", linewidth=0.5)
+        panel.set_title(f"{mode}: heard {report['latency_ms']:.1f} ms later", fontsize=9)
+    panels[0].legend(fontsize=7, loc="upper right")
+    panels[-1].set_xlabel(f"time after the note-on at {onset:.2f} s, in ms, latency taken out")
+    image = io.BytesIO()
+    figure.savefig(image, format="png")
+    return image.getvalue()
