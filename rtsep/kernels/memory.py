@@ -42,8 +42,8 @@ PLAN_FLOATS = ("mixer_smoothing", "filter_floor", "hop_s", "handicap", "backgrou
 PLAN_ARRAYS = ("analysis_window", "synthesis_window", "boost", "W", "first_row", "row_count", "release", "decay", "route",
                "reach", "axes")
 STATE_ARRAYS = ("ring", "overlap_add", "frame", "X", "Y", "V", "Q", "M", "H", "open_row", "open_stem", "open_onset", "h",
-                "before", "gradient", "ratio", "evidence", "pending", "background_h", "W", "weight", "slow", "voices", "pedals", "marks",
-                "youngest", "mixer", "counters", "position", "S", "B", "impulse", "filters", "fades")
+                "before", "gradient", "ratio", "evidence", "pending", "background_h", "W", "weight", "slow", "voices",
+                "pedals", "marks", "youngest", "mixer", "counters", "position", "S", "B", "impulse", "filters", "fades")
 # What means nothing under another plan; what was learnt is carried over by itself.
 PLAN_BOUND = ("H", "open_row", "open_stem", "open_onset", "h", "before", "gradient", "evidence", "pending", "background_h", "W",
               "weight")
