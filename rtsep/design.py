@@ -11,6 +11,7 @@ import numpy.typing as npt
 from rtsep.kernels import memory
 from rtsep.kernels.memory import EVENT, PITCHES
 from rtsep.kernels.wiener import SLOTS
+from rtsep.optional import later_ages
 from rtsep.params import Value, defaults
 from rtsep.preset import Preset
 from rtsep.routing import Routing
@@ -62,16 +63,18 @@ def each_once(presets: Sequence[Preset]) -> list[Preset]:
 class _Rows:
     """W [row, bin] of several presets, one after the other, and where each finds its pitches."""
 
-    def __init__(self, presets: Sequence[Preset], sample_rate: float, window_size: int) -> None:
-        pieces, pitches, self.first, rows = [], [], dict[int, Integers](), 0
+    def __init__(self, presets: Sequence[Preset], sample_rate: float, framing: Framing) -> None:
+        pieces, pitches, ages, self.first, rows = [], [], [], dict[int, Integers](), 0
         for preset in each_once(presets):  # stems of one preset share its rows
-            W = map_templates(preset.W, preset.sample_rate, preset.window_size, sample_rate, window_size)
+            W = map_templates(preset.W, preset.sample_rate, preset.window_size, sample_rate, framing.window_size)
             usable = W.any(axis=1)
             pieces.append(W[usable])
             pitches.append(preset.row_pitch[usable].astype(np.int64))
+            later_s = (framing.overlap / sample_rate - preset.overlap / preset.sample_rate) / 2
+            ages.append(_samples(later_ages(preset.row_age_s[usable], later_s), sample_rate))
             self.first[id(preset)] = rows + np.searchsorted(pitches[-1], np.arange(PITCHES + 1))
             rows += len(pieces[-1])
-        self.W, self.pitch = np.concatenate(pieces), np.concatenate(pitches)
+        self.W, self.pitch, self.age = np.concatenate(pieces), np.concatenate(pitches), np.concatenate(ages)
 
     def first_row(self, preset: Preset) -> Integers:
         """The first row of every pitch, int64 [pitch]."""
@@ -119,8 +122,14 @@ def _reach(routing: Routing) -> npt.NDArray[np.int8]:
 
 
 def preset_defaults(presets: Sequence[Preset]) -> dict[str, Value]:
-    """What the presets want the parameters to be; where they differ, the first stem's holds."""
-    return {name: value for preset in reversed(presets) for name, value in preset.defaults.items()}
+    """What the presets want the parameters to be; where they differ, the first stem's holds.
+
+    A window counts only if all want it: short ones suit drums, and no piano.
+    """
+    wanted = {name: value for preset in reversed(presets) for name, value in preset.defaults.items()}
+    if len({preset.defaults.get("window_samples", 0) for preset in presets}) > 1:
+        del wanted["window_samples"]
+    return wanted
 
 
 def design(
@@ -136,7 +145,7 @@ def design(
     framing = choose_framing(str(values["mode"]), sample_rate, int(values["window_samples"]),
                              int(values["latency_samples"]), int(values["hop_samples"]),
                              int(values["filter_taps"]))
-    rows = _Rows(used, sample_rate, framing.window_size)
+    rows = _Rows(used, sample_rate, framing)
     stems = used[: len(routing.names)]
     bins = framing.window_size // 2 + 1
     stride = -(-bins // SIMD) * SIMD
@@ -187,6 +196,8 @@ def design(
         "decay": _samples(decay_s, sample_rate),
         "route": np.ascontiguousarray(routing.table, np.int8),
         "reach": reach,
+        "row_age": rows.age,
+        "choke": _by_stem([preset.choke for preset in stems]).astype(np.int64),
         "axes": np.zeros(1, np.int64),
     })
 

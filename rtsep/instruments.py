@@ -15,7 +15,7 @@ from rtsep.library import bundled_presets, find_preset, user_presets
 from rtsep.notes import Score
 from rtsep.preset import Preset, load_preset, read_programs
 from rtsep.programs import DRUMS, FAMILY_SIZE, describe, family
-from rtsep.routing import Routing, find_stem, struck
+from rtsep.routing import DRUM_GROUPS, Routing, find_stem, struck
 
 DEFAULT = "piano"
 
@@ -125,6 +125,6 @@ def _suits(program: int, name: str, catalogue: Mapping[str, tuple[int, ...]]) ->
     return program in catalogue.get(name, ()) or (name == DEFAULT and program < FAMILY_SIZE)
 
 
-def live_programs(routing: Routing) -> list[int]:
-    """Programs where nothing but channels is known: drums on channel 10, else pianos."""
-    return [DRUMS if name == "channel_10" else 0 for name in routing.names]
+def programs_by_name(routing: Routing) -> list[int]:
+    """Programs where nothing is known but what the stems are called: groups of drums, channel 10 are drums, others pianos."""
+    return [DRUMS if name in ("channel_10", *DRUM_GROUPS) else 0 for name in routing.names]

@@ -3,6 +3,8 @@
 | array | dtype, shape | |
 | --- | --- | --- |
 | filled | bool [128] | pitches that were never heard: their rows were made from those of others |
+| row_age_s | float32 [row, 2] | how old its note is while a row is open, from and until |
+| choke | int8 [128] | a note ends the others of its stem with the same number, as hi-hats do; 0: none |
 | background | float16 [row, bin] | what background rows start from, each divided by its largest value |
 
 DamagedError says what is wrong with an array.
@@ -17,9 +19,22 @@ import numpy.typing as npt
 
 from rtsep.archive import Arrays, need
 
-NAMES = frozenset(("filled", "background"))
+NAMES = frozenset(("filled", "row_age_s", "choke", "background"))
 PITCHES = 128
 MOST_BACKGROUND = 256
+ANY_AGE_S = (0.0, 1e6)  # of a row that is open as long as its note
+
+
+def any_age(rows: int) -> npt.NDArray[np.float32]:
+    """row_age_s of rows that are always open with their note."""
+    return np.tile(np.array(ANY_AGE_S, np.float32), (rows, 1))
+
+
+def later_ages(row_age_s: npt.NDArray[np.float32], later_s: float) -> npt.NDArray[np.float64]:
+    """The same for frames that hear a note so much later: half of what their synthesis window is longer than the preset's."""
+    limited = (row_age_s > 0) & (row_age_s < ANY_AGE_S[1])
+    moved: npt.NDArray[np.float64] = np.maximum(row_age_s.astype(np.float64) + np.where(limited, later_s, 0), 0)
+    return moved
 
 
 def packed_rows(W: npt.NDArray[np.float32]) -> npt.NDArray[np.float16]:
@@ -42,16 +57,30 @@ def unpacked_rows(packed: npt.NDArray[Any], name: str) -> npt.NDArray[np.float32
 def pack(preset: Any) -> dict[str, npt.NDArray[Any]]:
     """The optional arrays of `preset` that say something."""
     arrays: dict[str, npt.NDArray[Any]] = {"filled": preset.filled} if preset.filled.any() else {}
+    if (preset.row_age_s != any_age(1)).any():
+        arrays["row_age_s"] = preset.row_age_s
+    if preset.choke.any():
+        arrays["choke"] = preset.choke
     if preset.background is not None:
         arrays["background"] = packed_rows(preset.background)
     return arrays
 
 
-def check(arrays: Arrays, bins: int) -> dict[str, Any]:
+def check(arrays: Arrays, rows: int, bins: int) -> dict[str, Any]:
     """Fields of a Preset from those of its `arrays` that are optional."""
     filled = arrays.get("filled", np.zeros(PITCHES, bool))
     need(filled.shape == (PITCHES,) and filled.dtype == np.bool_, f"filled does not say yes or no for {PITCHES} pitches")
-    return {"filled": filled, "background": _background(arrays["background"], bins) if "background" in arrays else None}
+    choke = arrays.get("choke", np.zeros(PITCHES, np.int8))
+    need(choke.shape == (PITCHES,) and choke.dtype == np.int8, f"choke is not {PITCHES} group numbers")
+    return {"filled": filled, "row_age_s": _ages(arrays.get("row_age_s", any_age(rows)), rows), "choke": choke,
+            "background": _background(arrays["background"], bins) if "background" in arrays else None}
+
+
+def _ages(array: npt.NDArray[Any], rows: int) -> npt.NDArray[np.float32]:
+    need(array.shape == (rows, 2) and array.dtype.kind == "f", "row_age_s does not fit W")
+    need((array[:, 0] >= 0).all() and (array[:, 0] < array[:, 1]).all() and (array[:, 1] <= ANY_AGE_S[1]).all(),
+         "row_age_s is not from and until an age")
+    return array.astype(np.float32)
 
 
 def _background(packed: npt.NDArray[Any], bins: int) -> npt.NDArray[np.float32]:

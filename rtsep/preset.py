@@ -49,7 +49,9 @@ class Preset:
     release_s, decay_s: float32 [128], seconds. `defaults`: parameters that suit this preset. `notes`: what loading ignored.
     filled: bool [128], the pitches whose rows were not learnt but made from those of other pitches. programs: the General
     MIDI programs that the preset is made for, 0 to 127, and 128 for the drum kits of channel 10. background: float32
-    [row, bin], rows sum to 1, what the background starts from; None: noise.
+    [row, bin], rows sum to 1, what the background starts from; None: noise. row_age_s:
+    float32 [row, 2], how old its note is while a row is open (from, until; not given: any age). choke: int8 [128], groups of
+    pitches that end each other; 0: none.
     """
 
     name: str
@@ -68,6 +70,12 @@ class Preset:
     filled: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(PITCHES, bool))
     programs: tuple[int, ...] = ()
     background: npt.NDArray[np.float32] | None = None
+    row_age_s: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 2), np.float32))
+    choke: npt.NDArray[np.int8] = field(default_factory=lambda: np.zeros(PITCHES, np.int8))
+
+    def __post_init__(self) -> None:
+        if not len(self.row_age_s):
+            object.__setattr__(self, "row_age_s", optional.any_age(len(self.W)))
 
     @property
     def pitches(self) -> npt.NDArray[np.int16]:
@@ -173,7 +181,7 @@ def _checked(name: str, arrays: dict[str, npt.NDArray[Any]]) -> Preset:
         defaults=_checked_defaults(meta.get("defaults", {})),
         notes=tuple(f"ignored: {extra!r}, which this version does not know" for extra in sorted(set(arrays) - known)),
         programs=_checked_programs(meta),
-        **optional.check(arrays, W.shape[1]),
+        **optional.check(arrays, *W.shape),
     )
 
 

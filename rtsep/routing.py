@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rtsep.errors import RtsepError
 from rtsep.messages import NOTE_ON
 from rtsep.notes import MAX_PARTS, Score
+from rtsep.programs import DRUM_CHANNEL
 
 CHANNELS, PITCHES = 16, 128
 IGNORED = -1
@@ -19,6 +20,10 @@ LONGEST_NAME = 64
 # files of ours, and names that stand for devices on Windows whatever their ending
 RESERVED = frozenset(("residual", "mixdown", "report", "picture", "con", "prn", "aux", "nul")) | {
     f"{port}{number}" for port in ("com", "lpt") for number in range(10)
+}
+DRUM_GROUPS = {  # General MIDI's percussion keys
+    "kick": (35, 36), "snare": (37, 38, 39, 40), "hihat": (42, 44, 46), "toms": (41, 43, 45, 47, 48, 50),
+    "cymbals": (49, 51, 52, 53, 55, 57, 59), "percussion": (54, 56, 58, *range(60, 82)),
 }
 _STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 _ACCIDENTALS = {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}
@@ -76,6 +81,23 @@ def by_split(score: Score | None = None, split_pitch: int = 60) -> Routing:
 def everything(name: str) -> Routing:
     """One stem for all notes, called like `name`: for sound without a score."""
     return Routing(stem_names([name]), np.zeros_like(_nothing()))
+
+
+def by_drum(score: Score | None = None) -> Routing:
+    """One stem per group of General MIDI drums: kick, snare, hihat, toms, cymbals, percussion; of a score those that it plays.
+
+    Where channel 10 plays, only it is meant; where it does not (pads on another channel, live), every channel is.
+    """
+    notes = () if score is None else score.notes()
+    kit = score is not None and DRUM_CHANNEL in score.channels
+    channels = [DRUM_CHANNEL] if kit else list(range(CHANNELS))
+    played = {int(note["pitch"]) for note in notes if note["channel"] in channels} if score else set(range(PITCHES))
+    table, names = _nothing(), list[str]()
+    for name, pitches in DRUM_GROUPS.items():
+        if mine := sorted(played.intersection(pitches)):
+            table[np.ix_(range(MAX_PARTS), channels, mine)] = len(names)
+            names.append(name)
+    return Routing(tuple(names), table)
 
 
 def by_port(names: Iterable[str]) -> Routing:

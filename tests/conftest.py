@@ -163,8 +163,9 @@ def reference_setup(separator) -> Setup:
     rows = {key: list(range(first[key], first[key] + count[key])) for key in np.ndindex(first.shape)}
     return Setup(
         plan["window_size"], plan["overlap"], plan["hop"], W[: plan["rows"]], rows,
-        np.array(plan["route"]), plan["release"], plan["decay"], plan["stems"], plan["iterations"],
-        plan["power_halves"] / 2, plan["open_limit"], bool(plan["gated"]), plan["latency"], plan["taps"], plan["filter_floor"],
+        np.array(plan["route"]), plan["release"], plan["decay"], plan["choke"], plan["row_age"], plan["stems"],
+        plan["iterations"], plan["power_halves"] / 2, plan["open_limit"], bool(plan["gated"]), plan["latency"], plan["taps"],
+        plan["filter_floor"],
         W[plan["rows"] :], BACKGROUND_START_S, plan["adapt_hold"], float(separator.value("adapt_memory_s")),
         plan["handicap"], float(separator.value("background_memory_s")), bool(plan["background_learns"]), plan["take"],
         plan["hop"] / plan["hop_s"], float(plan["boost"][0]),

@@ -249,6 +249,7 @@ class Piano:
     rows: dict[tuple[int, int], list[int]]  # of (stem, pitch), the residual too
     release: np.ndarray  # [stem, pitch], samples
     decay: np.ndarray  # [stem, pitch], samples
+    choke: np.ndarray  # [stem, pitch], notes of one stem and number end each other; 0: none
     notes: list[Note] = field(default_factory=list)
     unmatched: int = 0
     sounding: dict[tuple[int, int, int], Note] = field(default_factory=dict)  # held by a key or a pedal
@@ -306,6 +307,16 @@ class Piano:
             self.last[key].close = min(self.last[key].close, sample + 1)
         self.sounding[key] = self.last[key] = note
         self.notes.append(note)
+        self.choke_others(sample, note)
+
+    def choke_others(self, sample: int, struck: Note) -> None:
+        """What the note chokes is remembered by the window alone."""
+        group = self.choke[struck.stem, struck.pitch]
+        for key, note in list(self.last.items()):
+            if group and note.stem == struck.stem and note.pitch != struck.pitch and self.choke[note.stem, note.pitch] == group:
+                note.close = min(note.close, sample + self.size)
+                if key in self.sounding and self.sounding[key] is note:
+                    self.remove(note)
 
     def take_over(self, sample: int, key: tuple[int, int, int], stem: int) -> None:
         """A string that is struck again, on the same instrument but for another stem, rings no more for the old one."""
@@ -406,6 +417,8 @@ class Setup:
     route: np.ndarray
     release: np.ndarray
     decay: np.ndarray
+    choke: np.ndarray
+    row_age: np.ndarray  # [row, 2], samples: from and until which age of its note a row is open
     stems: int
     iterations: int
     power: float
@@ -460,7 +473,7 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
     channels, samples = x.shape
     bins = setup.size // 2 + 1
     analysis, synthesis = windows(setup.size, setup.overlap, setup.hop)
-    piano = Piano(setup.size, setup.hop, setup.route, setup.rows, setup.release, setup.decay)
+    piano = Piano(setup.size, setup.hop, setup.route, setup.rows, setup.release, setup.decay, setup.choke)
     notes = piano.play(events)
     result = Separated(np.zeros((setup.stems, channels, samples + setup.overlap)), [], [], [], piano.unmatched,
                        setup.background, setup.W)
@@ -474,12 +487,13 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
     for end in range(setup.hop, samples + 1, setup.hop):
         found = open_pitches(notes, end) if setup.gated else {}
         if end <= setup.take:
-            wanted = []
+            opened = []
         elif setup.gated:
-            wanted = within_limit(found, H, end, setup)
+            opened = [(key[0], row) for key in within_limit(found, H, end, setup) for row in setup.rows[key]
+                      if setup.row_age[row, 0] <= end - found[key] < setup.row_age[row, 1]]
         else:
             wanted = [(s, p) for s in range(setup.stems - 1) for p in range(128) if (setup.route[:, :, p] == s).any()]
-        opened = [(stem, row) for stem, pitch in wanted for row in setup.rows[stem, pitch]]
+            opened = [(stem, row) for stem, pitch in wanted for row in setup.rows[stem, pitch]]
         X = spectra(frame_before(x, end, setup.size), analysis)
         V = magnitudes(X)
         M, H = np.zeros((setup.stems, bins)), np.zeros((setup.stems, len(setup.W)))

@@ -329,19 +329,53 @@ def test_unisons_and_other_instruments_are_not_taken_over(preset):
     assert separator.prepared.state["open_stem"][: separator.open_count].tolist() == [0, 0, 1, 1]
 
 
+# --- hi-hats ----------------------------------------------------------------------------------------------------------
+
+
+def choking(preset, *groups):
+    """`preset` with these groups of pitches."""
+    choke = np.zeros(128, np.int8)
+    for number, pitches in enumerate(groups, 1):
+        choke[list(pitches)] = number
+    return replace(preset, choke=choke)
+
+
+def test_a_closing_hihat_ends_the_open_one(preset):
+    """Only the window remembers it, without its release; what is of no group or another sounds on."""
+    kit = choking(preset, (48, 60), (64, 67))
+    found = gates(kit, midi((0, ON, 60, 90), (0, ON, 64, 90), (0, ON, 72, 90), (1500, ON, 48, 90)), 8000)
+    assert span(found, 60)[1] == -(-(1500 + WINDOW) // HOP) * HOP - HOP
+    assert span(found, 64)[1] == span(found, 72)[1] == span(found, 48)[1] == 8000 // HOP * HOP
+
+
+def test_it_also_ends_one_that_rings_on(preset):
+    kit = choking(preset, (48, 60))
+    found = gates(kit, midi((0, ON, 60, 90), (100, OFF, 60, 0), (300, ON, 48, 90)), 4000)
+    assert span(found, 60)[1] == -(-(300 + WINDOW) // HOP) * HOP - HOP
+    late = gates(kit, midi((0, ON, 60, 90), (100, OFF, 60, 0), (100 + RELEASE, ON, 48, 90)), 4000)
+    assert span(late, 60)[1] == last_frame(100), "and never prolongs it"
+
+
+def test_stems_do_not_choke_each_other(preset):
+    kit = choking(preset, (48, 60))
+    found = gates(kit, midi((0, ON, 60, 90, 0), (500, ON, 48, 90, 1)), 4000, two_parts())
+    assert span(found, 60)[1] == 4000 // HOP * HOP
+
+
 # --- everything at once -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_gates_are_those_of_the_intervals(seed):
-    """Random keys and pedals against notes as intervals, frame by frame."""
+    """Random keys and pedals against notes as intervals, frame by frame; in every third run two pitches choke each other."""
     rng = np.random.default_rng(seed)
     preset = make_preset(release_s=rng.uniform(0, 0.03), decay_s=rng.uniform(0.03, 0.3))
+    preset = choking(preset, PITCHES[1:3]) if seed % 3 == 0 else preset
     samples = 30 * 1024
     events = random_midi(rng, 400, samples, PITCHES[:4], parts=3, channels=2)
     separator = prepared(preset, two_parts())
     setup = reference_setup(separator)
-    piano = reference.Piano(setup.size, setup.hop, setup.route, setup.rows, setup.release, setup.decay)
+    piano = reference.Piano(setup.size, setup.hop, setup.route, setup.rows, setup.release, setup.decay, setup.choke)
     notes = piano.play(events)
     found = gates(preset, events, samples, two_parts())
     for end, pitches in found.items():

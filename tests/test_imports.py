@@ -35,7 +35,7 @@ ALLOWED = {
     "windows": {"errors"},
     "programs": set(),
     "notes": {"errors", "messages", "programs"},
-    "routing": {"errors", "messages", "notes"},
+    "routing": {"errors", "messages", "notes", "programs"},
     "headers": {"errors"},
     "results": {"errors"},
     "files": {"errors", "headers", "results"},

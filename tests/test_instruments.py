@@ -17,7 +17,7 @@ from rtsep.hosts.controls import Controls
 from rtsep.hosts.lanes import CAPACITY, MIX
 from rtsep.hosts.notewatch import NoteWatch
 from rtsep.hosts.player import Player
-from rtsep.instruments import Wish, choose, covering, live_programs, parse_wish
+from rtsep.instruments import Wish, choose, covering, parse_wish, programs_by_name
 from rtsep.instruments import stem_programs as programs_of_stems
 from rtsep.notes import read_midi
 from rtsep.preset import load_preset, read_programs, save_preset
@@ -185,7 +185,7 @@ def test_numbers_are_channels_where_stems_are_channels():
     assert [find_stem(selector, names) for selector in ("3", "10", "Channel 3")] == [0, 1, 0]
     with pytest.raises(RtsepError, match="channel_10"):
         find_stem("1", names)
-    assert live_programs(by_channels([10, 1])) == [0, DRUMS]
+    assert programs_by_name(by_channels([10, 1])) == [0, DRUMS]
 
 
 def test_nearest_of_the_family_and_no_other():

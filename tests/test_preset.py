@@ -108,6 +108,28 @@ def test_round_trip(tmp_path):
         assert np.array_equal(getattr(loaded, field), getattr(preset, field)), field
 
 
+def test_ages_and_groups_come_back(tmp_path):
+    preset, rng = make_preset(), np.random.default_rng(3)
+    age_s = np.sort(rng.random((len(preset.W), 2)), axis=1).astype(np.float32)
+    age_s[3] = preset.row_age_s[3]
+    choke = rng.integers(0, 3, 128).astype(np.int8)
+    save_preset(dataclasses.replace(preset, row_age_s=age_s, choke=choke), tmp_path / "kit.npz")
+    loaded = load_preset(tmp_path / "kit.npz")
+    assert np.array_equal(loaded.row_age_s, age_s) and np.array_equal(loaded.choke, choke) and loaded.notes == ()
+
+
+@pytest.mark.parametrize("name, array, word", [
+    ("row_age_s", np.zeros((12, 2), np.float32), "row_age_s"), ("row_age_s", np.ones((3, 2), np.float32), "row_age_s"),
+    ("row_age_s", np.tile(np.float32([-1, 2]), (12, 1)), "row_age_s"),
+    ("row_age_s", np.full((12, 2), np.nan, np.float32), "row_age_s"),
+    ("row_age_s", np.tile([0, 1], (12, 1)), "row_age_s"), ("choke", np.zeros(12, np.int8), "choke"),
+    ("choke", np.zeros(128, np.float32), "choke"),
+])
+def test_odd_ages_and_groups_are_damage(tmp_path, whole, name, array, word):
+    write(tmp_path / "odd.npz", with_array(whole, name, array))
+    refusal(tmp_path / "odd.npz", word)
+
+
 def test_saved_again_nothing_changes(tmp_path, whole):
     one, two = tmp_path / "one.npz", tmp_path / "two.npz"
     one.write_bytes(whole)

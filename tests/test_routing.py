@@ -7,7 +7,7 @@ import pytest
 
 from rtsep.errors import RtsepError
 from rtsep.notes import Score
-from rtsep.routing import by_channel, by_split, by_track, parse_pitch, stem_name, stem_names
+from rtsep.routing import by_channel, by_drum, by_split, by_track, parse_pitch, stem_name, stem_names
 
 
 def score(*names, channels=(0,)):
@@ -32,6 +32,32 @@ def test_one_stem_per_channel():
     assert routing.names == ("channel_3", "channel_10")
     assert np.all(routing.table[:, 2] == 0) and np.all(routing.table[:, 9] == 1)
     assert np.count_nonzero(routing.table >= 0) == 2 * 32 * 128
+
+
+def drum_score(*notes):
+    """Notes (channel, pitch), each struck for a second."""
+    messages = [row for channel, pitch in notes for row in ((0, 0x90 | channel, pitch, 90), (0, 0x80 | channel, pitch, 0))]
+    return Score(("drums",), np.arange(len(messages), dtype=float), np.array(messages, np.uint8).reshape(-1, 4),
+                 tuple(sorted({channel for channel, _ in notes})), len(notes), float(len(messages)), 0)
+
+
+def test_one_stem_per_group_of_drums_that_is_played():
+    routing = by_drum(drum_score((9, 36), (9, 42), (9, 46), (9, 49), (9, 35)))
+    assert routing.names == ("kick", "hihat", "cymbals")
+    assert routing.table[0, 9, [35, 36, 42, 46, 49]].tolist() == [0, 0, 1, 1, 2]
+    assert np.all(routing.table[0, 9, [38, 44, 57]] == -1), "what is not played has no stem"
+
+
+def test_drums_are_on_channel_10_where_it_plays():
+    assert np.all(by_drum(drum_score((9, 36), (0, 38))).table[:, :9] == -1)
+    pads = by_drum(drum_score((0, 36), (3, 38)))
+    assert pads.names == ("kick", "snare") and pads.table[0, 3, 38] == 1
+
+
+def test_live_drums_are_all_groups_on_every_channel():
+    routing = by_drum()
+    assert routing.names == ("kick", "snare", "hihat", "toms", "cymbals", "percussion")
+    assert np.array_equal(np.flatnonzero(routing.table[5, 3] >= 0), np.arange(35, 82))
 
 
 @pytest.mark.parametrize("split", [0, 1, 60, 127])

@@ -1,5 +1,6 @@
 """A drum preset for the bench, trained in memory on single hits of the kit that plays the grooves."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -14,25 +15,31 @@ PROVENANCE = {"source": "single hits beside the grooves", "licence": "see there"
               "made_by": "python tools/evaluate.py"}
 
 
-def recorded_hits(folder: Path) -> Notes:
-    """The hits of every NAME.flac and NAME.mid in `folder`, one recording after the other."""
-    sounds, onsets, pitches, begin_s = [], [], [], 0.0
-    for path in sorted(folder.glob("*.flac")):
+def recorded_hits(paths: Iterable[Path]) -> Notes:
+    """The hits of every sound file, whose notes are in the .mid beside it, one recording after the other."""
+    sounds, onsets, pitches, velocities, begin_s = [], [], [], [], 0.0
+    for path in paths:
         sound, rate = read_sound(path)
         notes = read_midi(path.with_suffix(".mid")).notes()
         sounds.append(sound[0])
         onsets.append(begin_s + notes["onset_s"])
         pitches.append(notes["pitch"].astype(np.int64))
+        velocities.append(notes["velocity"].astype(np.int64))
         begin_s += sound.shape[1] / rate
     onset_s = np.concatenate(onsets)
     offset_s = np.minimum(onset_s + HIT_S, np.append(onset_s[1:], begin_s))
-    return Notes(np.concatenate(sounds), float(rate), onset_s, offset_s, np.concatenate(pitches))
+    return Notes(np.concatenate(sounds), float(rate), onset_s, offset_s, np.concatenate(pitches),
+                 np.concatenate(velocities))
 
 
 def preset_of_hits(folder: Path) -> Preset:
-    """The preset "drums (own hits)". A note-off says nothing about a drum: what it is trained on outlasts it."""
-    hits = recorded_hits(folder)
+    """The preset "drums (own hits)" from the recordings in `folder`."""
+    return preset_from(recorded_hits(sorted(folder.glob("*.flac"))), "drums (own hits)")
+
+
+def preset_from(hits: Notes, name: str) -> Preset:
+    """Attack and sustain of every drum. A note-off says nothing about a drum: what it is trained on outlasts it."""
     learnt = train(hits)
     release_s = np.where(learnt.release_s > 0, HIT_S + learnt.release_s, 0).astype(np.float32)
-    return Preset("drums (own hits)", "Drums", hits.sample_rate, learnt.framing.window_size, learnt.framing.overlap,
-                  learnt.W, learnt.row_pitch, learnt.row_role, release_s, learnt.decay_s, PROVENANCE)
+    return Preset(name, "Drums", hits.sample_rate, learnt.framing.window_size, learnt.framing.overlap, learnt.W,
+                  learnt.row_pitch, learnt.row_role, release_s, learnt.decay_s, PROVENANCE)

@@ -29,9 +29,10 @@ def add(commands: Any) -> None:
                         help="MIDI port to take notes from: number, name or part of it; can be given several times. Without "
                         "it every template is open (in rtsep render --midi is a file)")
     parser.add_argument("--channels", default="", metavar="LIST", help="MIDI channels to listen to, such as 1,3 (default: all)")
-    parser.add_argument("--by", choices=("port", "channel", "split", "all"), default="port",
-                        help="what makes a stem: a MIDI port, a channel of --channels, a side of --split, or all notes "
-                        "together (default: %(default)s)")
+    parser.add_argument("--by", choices=("port", "channel", "split", "drum", "all"), default="port",
+                        help="what makes a stem: a MIDI port, a channel of --channels, a side of --split, a group of General "
+                        "MIDI drums (kick, snare, hihat, toms, cymbals, percussion), or all notes together "
+                        "(default: %(default)s)")
     parser.add_argument("--split", default="C4", metavar="NOTE",
                         help="lowest note of the stem `high` with --by split (default: %(default)s)")
     parser.add_argument("--midi-offset-ms", type=float, default=0.0, metavar="MS",

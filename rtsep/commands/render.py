@@ -43,9 +43,9 @@ def add(commands: Any) -> None:
                         help="MIDI file of the notes that sound in MIX; without it every template is open")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
     add_preset(parser)
-    parser.add_argument("--by", choices=("track", "channel", "split", "all"), default="track",
-                        help="what makes a stem: a MIDI track, a channel, a side of --split, or all notes together (default: "
-                        "%(default)s)")
+    parser.add_argument("--by", choices=("track", "channel", "split", "drum", "all"), default="track",
+                        help="what makes a stem: a MIDI track, a channel, a side of --split, a group of General MIDI "
+                        "drums (kick, snare, hihat, toms, cymbals, percussion), or all notes together (default: %(default)s)")
     parser.add_argument("--group", action="append", default=[], metavar="NAME=SELECTION", dest="groups",
                         help="make a stem of its own of any notes, see below; can be given several times")
     parser.add_argument("--split", default="C4", metavar="NOTE",

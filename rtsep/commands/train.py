@@ -78,6 +78,9 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--range", metavar="LOW-HIGH", dest="reach",
                        help="also give templates to pitches in this range that were not played, such as A0-C8: shifted from "
                        "the nearest played pitch (default: between the played pitches, and 7 semitones beyond)")
+    group.add_argument("--drums", action="store_true",
+                       help="the inputs are single hits of drums on General MIDI keys (36 kick, 38 snare, 42 hi-hat ...), soft "
+                       "and loud: every drum gets templates of its stroke, attack, body and decay, each open at its time")
     group.add_argument("--no-fill", action="store_true", help="only pitches that were played")
 
 
@@ -146,9 +149,9 @@ def _job(arguments: argparse.Namespace) -> Any:
     if not abs(arguments.offset) <= 3600 or (arguments.offset and arguments.sync):
         raise RtsepError(f"--offset {arguments.offset:g}: allowed are -3600 to 3600 s, and not together with --sync")
     settings = Settings(arguments.templates, _between("--levels", arguments.levels, 1, 8), arguments.iterations,
-                        arguments.divergence)
-    return Job(settings, arguments.stack, not arguments.no_fill, *_range(arguments), arguments.offset, arguments.sync,
-               not arguments.no_check)
+                        arguments.divergence, drums=arguments.drums)
+    filled = not (arguments.no_fill or arguments.drums)
+    return Job(settings, arguments.stack, filled, *_range(arguments), arguments.offset, arguments.sync, not arguments.no_check)
 
 
 def _range(arguments: argparse.Namespace) -> tuple[int | None, int | None]:
@@ -166,12 +169,14 @@ def _range(arguments: argparse.Namespace) -> tuple[int | None, int | None]:
 
 def _about(arguments: argparse.Namespace, name: str) -> Any:
     """What the preset will say of itself."""
+    from rtsep.programs import DRUMS
     from rtsep.training.learn import About
 
     named = ", ".join(path.name for path in arguments.inputs)
     provenance = {"source": arguments.source or named, "licence": arguments.licence, "attribution": arguments.attribution,
                   "made_by": shlex.join(["rtsep", *sys.argv[1:]])}
     programs = tuple(_between("--program", program, 0, 128) for program in arguments.programs)
+    programs = programs or ((DRUMS,) if arguments.drums else ())
     return About(name, arguments.title or name, provenance, programs)
 
 

@@ -27,9 +27,9 @@ from rtsep.hosts.recorder import Recorder
 from rtsep.hosts.snapshot import Scene, snapshot
 from rtsep.hosts.status import Status
 from rtsep.hosts.watch import WatchedDevice
-from rtsep.instruments import choose, live_programs, parse_wish
+from rtsep.instruments import choose, parse_wish, programs_by_name
 from rtsep.params import Value
-from rtsep.routing import Routing, by_channels, by_port, by_split, everything, only_channels
+from rtsep.routing import Routing, by_channels, by_drum, by_port, by_split, everything, only_channels
 
 TICK_S = 0.05
 
@@ -72,13 +72,15 @@ def route_live(job: LiveJob, name: str, gated: bool) -> Routing:
     if not gated:
         if job.by == "channel":
             raise RtsepError("--by channel needs notes: give --midi PORT, or use --by split")
+        if job.by == "drum":
+            return by_drum()
         return by_split(None, job.split_pitch) if job.by == "split" else everything(name)
     if job.by == "channel":
         if not job.channels:
             raise RtsepError("--by channel: which channels? give --channels 1,2")
         return by_channels(job.channels)
-    if job.by == "split":
-        routing = by_split(None, job.split_pitch)
+    if job.by in ("split", "drum"):
+        routing = by_drum() if job.by == "drum" else by_split(None, job.split_pitch)
     elif job.by == "all" or len(job.midi) < 2:
         routing = everything(name)
     else:
@@ -123,7 +125,7 @@ def stop_signals() -> Iterator[threading.Event]:
 def _separator(job: LiveJob, opened: Opened, gated: bool, said: list[str]) -> Separator:
     wish = parse_wish(job.presets)
     routing = route_live(job, wish.name, gated)
-    instruments = choose(wish, routing, live_programs(routing))
+    instruments = choose(wish, routing, programs_by_name(routing))
     said += instruments.warnings
     params = dict(job.params) if gated else {**job.params, "gate": False}
     separator = Separator(instruments.presets, routing, params)

@@ -20,12 +20,12 @@ from rtsep.engine import Output, Separator
 from rtsep.errors import RtsepError
 from rtsep.files import SoundReader, StemWriter, open_sound
 from rtsep.groups import with_groups
-from rtsep.instruments import choose, parse_wish, stem_programs
+from rtsep.instruments import choose, parse_wish, programs_by_name, stem_programs
 from rtsep.notes import EVENT, Score, read_midi
 from rtsep.params import Value, param_of, parse_params
 from rtsep.picture import Trace, draw
 from rtsep.report import Clock, collect_warnings, make_report
-from rtsep.routing import Routing, by_channel, by_split, by_track, everything
+from rtsep.routing import Routing, by_channel, by_drum, by_split, by_track, everything
 
 LARGEST_BLOCK = 65536
 WRITE_SAMPLES = 32768  # per channel and write
@@ -54,6 +54,8 @@ def route(job: Job, score: Score | None, name: str) -> Routing:
     """Which stem each note belongs to; without MIDI all templates are one stem called `name`, or two at the split."""
     if job.by == "split":
         return by_split(score, job.split_pitch)
+    if job.by == "drum":
+        return by_drum(score)
     if score is None:
         if job.by == "channel":
             raise RtsepError("--by channel needs the notes: give --midi FILE, or use --by split")
@@ -76,11 +78,14 @@ def assign(job: Job, score: Score | None, name: str, sample_rate: float) -> Play
     """The stem of every note. A single stem without a name of its own is called `name`."""
     routing = route(job, score, name)
     if score is None:
-        return Played(routing, np.zeros(0, EVENT), [0] * len(routing.names))
+        return Played(routing, np.zeros(0, EVENT), programs_by_name(routing))
     grouped = with_groups(job.groups, score, routing)
     events = score.events(sample_rate)
     events["stem"] = grouped.own
-    return Played(grouped.routing, events, stem_programs(grouped.routing, score, grouped.own))
+    programs = stem_programs(grouped.routing, score, grouped.own)
+    if job.by == "drum":  # pads may play on any channel
+        programs[: len(routing.names)] = programs_by_name(routing)
+    return Played(grouped.routing, events, programs)
 
 
 def outputs(

@@ -1,7 +1,7 @@
 """Notes and pedals open and close templates: MIDI messages -> voices -> the list of open rows.
 
 A voice is one sounding note. Its rows stay open while the key or a pedal holds it, then for the frame's memory
-(the window still contains the note) plus the release time of the pitch on the stem's instrument.
+(the window still contains the note) plus the release time of the pitch on the stem's instrument; or for an age of its note.
 """
 
 import numpy as np
@@ -55,6 +55,18 @@ def take_over(plan, voices, stem, pitch, struck):
 
 
 @njit(**OPTIONS)
+def choke_others(plan, voices, sample, struck):
+    """End the notes that the one `struck` chokes, as a closing hi-hat does: only the window remembers them."""
+    group = plan.choke[struck[STEM]]
+    for v in range(VOICES):
+        voice, pitch = voices[v], voices[v, PITCH]
+        rival = voice[STEM] == struck[STEM] and pitch != struck[PITCH] and group[pitch] == group[struck[PITCH]]
+        if rival and voice[STATUS] != FREE:
+            off = min(sample - plan.release[voice[STEM], pitch], voice[OFF] if voice[STATUS] == RELEASED else sample)
+            voice[STATUS], voice[PRESSES], voice[CAPTURED], voice[OFF] = RELEASED, 0, 0, off
+
+
+@njit(**OPTIONS)
 def note_on(plan, state, sample, part, channel, pitch, own):
     """Open a voice, or press its key once more: for the stem that it is routed to, or for `own` - 1 if that is not 0."""
     stem = np.int64(plan.route[part, channel, pitch]) if own == 0 else own - 1
@@ -72,6 +84,8 @@ def note_on(plan, state, sample, part, channel, pitch, own):
     voice[STATUS], voice[PART], voice[CHANNEL], voice[PITCH] = KEY_DOWN, part, channel, pitch
     voice[STEM], voice[ONSET] = stem, sample
     voice[PRESSES] += 1
+    if plan.choke[stem, pitch]:
+        choke_others(plan, state.voices, sample, voice)
 
 
 @njit(**OPTIONS)
@@ -177,8 +191,7 @@ def close_voices(plan, state, end):
 def last_level(plan, state, stem, pitch):
     """Sum of the last frame's activations of a stem's pitch."""
     level = np.float32(0)
-    first = plan.first_row[stem, pitch]
-    for row in range(first, first + plan.row_count[stem, pitch]):
+    for row in range(plan.first_row[stem, pitch], plan.first_row[stem, pitch] + plan.row_count[stem, pitch]):
         level += state.H[stem, row]
     return level
 
@@ -242,10 +255,12 @@ def open_rows(plan, state, end):
         for pitch in range(PITCHES):
             wanted = state.marks[stem, pitch] == stamp if plan.gated else plan.reach[stem, pitch] != 0
             if wanted:
+                age = end - state.youngest[stem, pitch]
                 first = plan.first_row[stem, pitch]
                 for row in range(first, first + plan.row_count[stem, pitch]):
-                    state.open_row[count] = row
-                    state.open_stem[count] = stem
-                    state.open_onset[count] = state.youngest[stem, pitch]
-                    count += 1
+                    if not plan.gated or plan.row_age[row, 0] <= age < plan.row_age[row, 1]:
+                        state.open_row[count] = row
+                        state.open_stem[count] = stem
+                        state.open_onset[count] = state.youngest[stem, pitch]
+                        count += 1
     return count

@@ -40,7 +40,7 @@ PLAN_SIZES = ("window_size", "overlap", "hop", "bins", "stride", "channels", "st
 PLAN_FLOATS = ("mixer_smoothing", "filter_floor", "hop_s", "handicap", "background_keep", "background_least", "adapt_keep",
                "adapt_hold")
 PLAN_ARRAYS = ("analysis_window", "synthesis_window", "boost", "W", "first_row", "row_count", "release", "decay", "route",
-               "reach", "axes")
+               "reach", "row_age", "choke", "axes")
 STATE_ARRAYS = ("ring", "overlap_add", "frame", "X", "Y", "V", "Q", "M", "H", "open_row", "open_stem", "open_onset", "h",
                 "before", "gradient", "ratio", "evidence", "pending", "background_h", "W", "weight", "slow", "voices",
                 "pedals", "marks", "youngest", "mixer", "counters", "position", "S", "B", "impulse", "filters", "fades")
@@ -95,6 +95,8 @@ class Plan(NamedTuple):
     decay: np.ndarray  # int64 [stem, pitch], samples
     route: np.ndarray  # int8 [part, channel, pitch] -> stem, -1: ignored
     reach: np.ndarray  # int8 [stem, pitch], whether the stem can play the pitch at all
+    row_age: np.ndarray  # int64 [rows, 2], samples: a row is open while its note is so old, from (with) and until (without)
+    choke: np.ndarray  # int64 [stem, pitch], a note ends the others of its stem with the same number; 0: none
     axes: np.ndarray  # int64 [1], what the FFT wants
 
 
@@ -152,7 +154,8 @@ def plan_at(address):
         floats(r.boost, (r.window_size,)),
         floats(r.W, (r.rows + r.background, r.stride)), integers(r.first_row, notes), integers(r.row_count, notes),
         integers(r.release, notes), integers(r.decay, notes),
-        octets(r.route, (PARTS, CHANNELS, PITCHES)), octets(r.reach, notes), integers(r.axes, (1,)),
+        octets(r.route, (PARTS, CHANNELS, PITCHES)), octets(r.reach, notes), integers(r.row_age, (r.rows, 2)),
+        integers(r.choke, notes), integers(r.axes, (1,)),
     )
 
 

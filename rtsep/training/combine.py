@@ -32,5 +32,6 @@ def stack(several: Sequence[Templates]) -> Templates:
         row_role=tuple(roles[i] for i in order), release_s=np.maximum.reduce([each.release_s for each in several]),
         decay_s=np.maximum.reduce([each.decay_s for each in several]),
         losses=np.sum([each.losses for each in several], axis=0), frames=sum(each.frames for each in several),
+        row_age_s=None if first.row_age_s is None else np.concatenate([each.row_age_s for each in several])[order],
         reason="interrupted" if any(each.reason == "interrupted" for each in several) else first.reason,
     )

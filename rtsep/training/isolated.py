@@ -58,6 +58,7 @@ class Settings:
 
     templates per pitch: 1 (sustain), 2 (attack and sustain) or 3 (and decay), for each of at most `levels` dynamic levels.
     stage_ends_s: the ages at which frames of isolated notes are no longer attack, and no longer sustain.
+    drums: the notes are single hits, learnt by `rtsep.training.drums`, for which the other settings do not count.
     """
 
     templates: int = 2
@@ -66,6 +67,7 @@ class Settings:
     divergence: str = "kl"
     hop: int = 256
     stage_ends_s: tuple[float, float] = STAGE_ENDS_S
+    drums: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class Templates:
     """What training gives: W float32 [row, bin], rows sum to 1; pitch and role of each row; release and decay [128].
 
     losses: the divergence before and after every update, of all pitches together. frames: how many were learnt from.
-    reason: why training stopped.
+    reason: why training stopped. row_age_s: float32 [row, 2], for rows that are open at an age of their note alone.
     """
 
     sample_rate: float
@@ -86,6 +88,7 @@ class Templates:
     losses: Floats
     frames: int
     reason: str = "max_iter"
+    row_age_s: npt.NDArray[np.float32] | None = None
 
 
 def magnitudes(sound: Sound, ends: npt.NDArray[np.int64], window: Floats) -> npt.NDArray[np.float32]:

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from rtsep.errors import RtsepError
+from rtsep.params import Value
 from rtsep.preset import PROVENANCE, ROWS_PER_PITCH, Preset
 from rtsep.training.alignment import Fit, check_alignment
 from rtsep.training.combine import stack
+from rtsep.training.drums import choke_groups, train_drums
 from rtsep.training.fill import fill, fill_range
 from rtsep.training.inputs import Given, Take, joined
 from rtsep.training.isolated import Notes, Progress, Settings, Templates, train
@@ -137,8 +139,11 @@ def _train(sources: Sequence[Take | Notes], settings: Settings, progress: Progre
     if takes and notes:
         raise RtsepError(f"{takes[0].path.name} is music and other inputs are isolated notes: train on one kind, or on "
                          "recordings with --as recording")
+    if takes and settings.drums:
+        raise RtsepError(f"{takes[0].path.name} is taken for music, and drums are learnt from single hits: give --as notes if "
+                         "it holds these")
     if not takes:
-        return train(joined(notes), settings, progress), None
+        return train_drums(joined(notes), progress) if settings.drums else train(joined(notes), settings, progress), None
     music = train_music(takes, settings, progress)
     return music.templates, music
 
@@ -147,13 +152,16 @@ def _preset(templates: Templates, missing: Any, about: About) -> Preset:
     filled = np.zeros(128, bool)
     filled[missing] = True
     rows = int(np.bincount(templates.row_pitch).max())
-    framing = templates.framing
-    return Preset(
+    framing, age_s = templates.framing, templates.row_age_s
+    defaults: dict[str, Value] = {"max_open_rows": NOTES_AT_ONCE * rows} if rows > ROWS_AT_EASE else {}
+    if age_s is not None:
+        defaults["window_samples"] = framing.window_size
+    preset = Preset(
         about.name, about.title, templates.sample_rate, framing.window_size, framing.overlap, templates.W, templates.row_pitch,
         templates.row_role, templates.release_s, templates.decay_s, {key: about.provenance[key] for key in PROVENANCE},
-        {"max_open_rows": NOTES_AT_ONCE * rows} if rows > ROWS_AT_EASE else {}, filled=filled,
-        programs=about.programs,
+        defaults, filled=filled, programs=about.programs,
     )
+    return preset if age_s is None else replace(preset, row_age_s=age_s, choke=choke_groups())
 
 
 def _report(templates: Templates, played: Any, missing: Any) -> dict[str, Any]:

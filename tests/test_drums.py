@@ -1,0 +1,183 @@
+"""Drums: templates for every stage of a hit, trained from hits, and stems by drum from a groove."""
+
+import json
+
+import mido
+import numpy as np
+import pytest
+import soundfile
+from conftest import play
+
+from rtsep.cli import main
+from rtsep.design import preset_defaults
+from rtsep.engine import Separator
+from rtsep.errors import RtsepError
+from rtsep.hosts.live import LiveJob, route_live
+from rtsep.instruments import programs_by_name
+from rtsep.measure import sdr_db
+from rtsep.notes import read_midi
+from rtsep.preset import load_preset
+from rtsep.routing import DRUM_GROUPS, by_drum
+from rtsep.training.drums import STAGES, choke_groups, train_drums
+from rtsep.training.isolated import Notes, train
+
+RATE = 44100
+HITS = (("kick", 36, 0.25), ("snare", 38, 0.15), ("hihat", 42, 0.1))
+
+
+def hit(pitch, velocity, rng, seconds=0.5):
+    """A drum whose sound begins as noise and ends as its own tone or colour."""
+    t = np.arange(round(seconds * RATE)) / RATE
+    noise = rng.standard_normal(len(t))
+    if pitch == 36:
+        sound = np.sin(2 * np.pi * (50 + 100 * np.exp(-30 * t)) * t) * np.exp(-8 * t) + 0.2 * noise * np.exp(-t / 0.004)
+    elif pitch == 38:
+        sound = 0.4 * np.sin(2 * np.pi * 190 * t) * np.exp(-15 * t) + 0.3 * noise * np.exp(-t / 0.05)
+    else:
+        sound = 0.3 * np.convolve(noise, [1, -2, 1], "same") / 2 * np.exp(-t / 0.04)
+    return (0.4 * (velocity / 127) ** 1.5 * sound).astype(np.float32)
+
+
+def hits_of(rng, velocities=(50, 80, 110, 50, 80, 110), gap_s=0.7):
+    """All drums struck one by one."""
+    struck = [(pitch, velocity) for _, pitch, _ in HITS for velocity in velocities]
+    sound = np.zeros(round(gap_s * len(struck) * RATE), np.float32)
+    onset_s = gap_s * np.arange(len(struck)) + 0.01
+    for at, (pitch, velocity) in zip(onset_s, struck, strict=True):
+        begin = round(at * RATE)
+        sound[begin : begin + RATE // 2] += hit(pitch, velocity, rng)
+    pitches, velocity = np.array(struck).T
+    return Notes(sound, RATE, onset_s, onset_s + 0.5, pitches, velocity)
+
+
+def groove(rng, seconds=4.0):
+    """True sounds {name: [sample]} and (onset, pitch, velocity) of a groove whose drums often coincide."""
+    truths, struck = {name: np.zeros(round((seconds + 1) * RATE), np.float32) for name, _, _ in HITS}, []
+    for name, pitch, every in HITS:
+        for at in np.arange(0.1, seconds, 4 * every / 1.6):
+            velocity = int(rng.integers(50, 111))
+            begin = round(at * RATE)
+            truths[name][begin : begin + RATE // 2] += hit(pitch, velocity, rng)
+            struck.append((at, pitch, velocity))
+    return truths, sorted(struck)
+
+
+def write_midi(path, struck, channel=9):
+    """Hits (onset_s, pitch, velocity), each 50 ms long."""
+    file, track, last = mido.MidiFile(ticks_per_beat=480), mido.MidiTrack(), 0
+    changes = [(at, "note_on", pitch, velocity) for at, pitch, velocity in struck]
+    changes += [(at + 0.05, "note_off", pitch, 0) for at, pitch, _ in struck]
+    for at, kind, pitch, velocity in sorted(changes):
+        tick = round(at * 960)
+        track.append(mido.Message(kind, note=pitch, velocity=velocity, channel=channel, time=tick - last))
+        last = tick
+    file.tracks.append(track)
+    file.save(path)
+
+
+def test_every_stage_has_its_rows_and_its_time(rng):
+    found = train_drums(hits_of(rng))
+    assert found.row_pitch.tolist() == [36] * 8 + [38] * 8 + [42] * 8 and found.row_role == STAGES * 6
+    np.testing.assert_allclose(found.W.sum(axis=1), 1, rtol=1e-5)
+    begins, ends = found.row_age_s[:4].T
+    assert begins[0] == 0 and (begins[1:] < ends[:-1]).all() and ends[3] > 100, "no age without a row"
+    assert (found.release_s > 0).sum() == 3 and found.framing.window_size == 2048
+    bright = found.W @ np.arange(found.W.shape[1])
+    assert bright[0] > 2 * bright[3], "the kick's stroke is noise, its decay a tone"
+
+
+def test_one_velocity_has_one_level_and_short_sounds_fewer_stages(rng):
+    hits = hits_of(rng, velocities=(90, 90))
+    assert len(train_drums(hits).W) == 12
+    cut = Notes(hits.sound[: round(0.03 * RATE)], RATE, hits.onset_s[:1], hits.offset_s[:1], hits.pitch[:1])
+    assert train_drums(cut).row_role == STAGES[:2]
+    with pytest.raises(RtsepError, match="heard"):
+        train_drums(Notes(0 * hits.sound, RATE, hits.onset_s, hits.offset_s, hits.pitch))
+
+
+def test_hihats_choke_each_other_alone():
+    assert np.flatnonzero(choke_groups()).tolist() == [42, 44, 46] and len(set(choke_groups()[[42, 44, 46]])) == 1
+
+
+@pytest.fixture(scope="module")
+def kit(tmp_path_factory):
+    """A folder with kit.npz, trained by the command from hits.wav and hits.mid; mix.wav and mix.mid; and the true sounds."""
+    folder, rng = tmp_path_factory.mktemp("kit"), np.random.default_rng(4)
+    hits = hits_of(rng)
+    soundfile.write(folder / "hits.wav", hits.sound, RATE, "FLOAT")
+    write_midi(folder / "hits.mid", zip(hits.onset_s, hits.pitch.tolist(), hits.velocity.tolist(), strict=True))
+    assert main(["train", str(folder / "hits.wav"), "--score", str(folder / "hits.mid"), "--as", "notes", "--drums", "-o",
+                 str(folder / "kit.npz")]) == 0
+    truths, struck = groove(rng)
+    soundfile.write(folder / "mix.wav", sum(truths.values()), RATE, "FLOAT")
+    write_midi(folder / "mix.mid", struck)
+    return folder, hits, truths
+
+
+def test_the_command_trains_a_drum_preset(kit):
+    preset = load_preset(kit[0] / "kit.npz")
+    assert preset.pitches.tolist() == [36, 38, 42] and preset.programs == (128,) and preset.choke[42] == 1
+    assert preset.defaults["window_samples"] == 2048 and len(np.unique(preset.row_age_s)) > 3
+
+
+def stems_of(preset, folder, params=()):
+    score, (mix, _) = read_midi(folder / "mix.mid"), soundfile.read(folder / "mix.wav", dtype="float32")
+    separator = Separator(preset, by_drum(score), dict(params))
+    separator.prepare(RATE, 1, 4096)
+    events = score.events(RATE)
+    stems, _ = play(separator, np.pad(mix, (0, separator.latency))[None], events, (4096,))
+    return dict(zip(separator.stem_names, stems[:, 0, separator.latency :], strict=True))
+
+
+def test_templates_of_stages_tell_drums_apart_better_than_plain_ones(kit):
+    folder, hits, truths = kit
+    staged = load_preset(folder / "kit.npz")
+    learnt = train(hits)
+    plain = type(staged)("plain", "Plain", RATE, learnt.framing.window_size, learnt.framing.overlap, learnt.W, learnt.row_pitch,
+                         learnt.row_role, staged.release_s, learnt.decay_s, staged.provenance)
+    better, usual = ({name: sdr_db(stem, truths[name]) for name, stem in stems_of(preset, folder).items() if name in truths}
+                     for preset in (staged, plain))
+    assert all(better[name] > usual[name] - 0.1 for name in truths), (better, usual)
+    assert np.mean(list(better.values())) > np.mean(list(usual.values())) + 0.3 and min(better.values()) > 7.5, (better, usual)
+
+
+def test_render_by_drum(kit, capsys):
+    folder, _, truths = kit
+    assert main(["render", str(folder / "mix.wav"), "--midi", str(folder / "mix.mid"), "--by", "drum", "--preset",
+                 str(folder / "kit.npz"), "--out", str(folder / "stems")]) == 0
+    report = json.loads((folder / "stems" / "report.json").read_text())
+    assert [stem["name"] for stem in report["stems"]] == ["kick", "snare", "hihat", "residual"]
+    kick, _ = soundfile.read(folder / "stems" / "kick.wav")
+    assert sdr_db(kick, truths["kick"]) > 10
+
+
+def test_live_drums_are_stems_with_and_without_triggers():
+    for gated in (True, False):
+        routing = route_live(LiveJob(by="drum"), "kit", gated)
+        assert routing.names == tuple(DRUM_GROUPS) and programs_by_name(routing) == [128] * 6
+    assert (route_live(LiveJob(by="drum", channels=(10,)), "kit", True).table[:, 0] == -1).all()
+
+
+def test_the_window_of_drums_is_not_the_piano_s(preset, kit):
+    drums = load_preset(kit[0] / "kit.npz")
+    assert preset_defaults([drums, drums])["window_samples"] == 2048
+    assert "window_samples" not in preset_defaults([preset, drums])
+
+
+@pytest.mark.parametrize("midi", [False, True])
+def test_drums_are_played_by_a_drum_kit_whatever_the_channel(kit, midi, tmp_path):
+    """Without MIDI, and with pads on channel 1."""
+    folder = kit[0]
+    write_midi(tmp_path / "pads.mid", [(0.1, 36, 90), (0.5, 38, 90)], channel=0)
+    given = ["--midi", str(tmp_path / "pads.mid")] if midi else []
+    assert main(["render", str(folder / "mix.wav"), *given, "--by", "drum", "--out", str(tmp_path / "stems")]) == 0
+    stems = json.loads((tmp_path / "stems" / "report.json").read_text())["stems"]
+    assert len(stems) == (3 if midi else 7) and stems.pop()["name"] == "residual"
+    assert {stem["preset"] for stem in stems} == {"drum-kit"}
+
+
+def test_music_is_no_hits(kit, capsys):
+    folder = kit[0]
+    assert main(["train", str(folder / "mix.wav"), "--score", str(folder / "mix.mid"), "--as", "recording", "--drums", "-o",
+                 str(folder / "no.npz")]) == 2
+    assert "single hits" in capsys.readouterr().err and not (folder / "no.npz").exists()

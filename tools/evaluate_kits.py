@@ -1,0 +1,111 @@
+"""Drums by drum: kick, snare and hi-hat of the grooves, with their own kit and another; writes docs/drums.md's table.
+
+    python tools/evaluate_kits.py [--shared ../shared/data]
+
+The mix is the sum of kick, snare and hi-hat: only what has templates sounds. Plain SDR, means over both grooves.
+"""
+
+import argparse
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from evaluate_data import SHARED, Piece, load_piece
+from evaluate_drums import PROVENANCE, preset_from, recorded_hits
+from sources import ROOT
+
+from rtsep.engine import Separator
+from rtsep.library import find_preset
+from rtsep.measure import oracle_stems, sdr_db
+from rtsep.params import Value
+from rtsep.preset import Preset, load_preset
+from rtsep.routing import Routing, by_drum
+from rtsep.training.drums import choke_groups, train_drums
+from rtsep.training.isolated import Notes
+from rtsep.windows import choose_framing
+
+DRUMS = ("kick", "snare", "hihat")
+FOREIGN = ("kick", "snare", "hihat_closed", "hihat_open")
+MODES = {"live, 512 samples": {}, "live, 128 samples": {"latency_samples": 128}, "instant, 0 samples": {"mode": "instant"},
+         "quality": {"mode": "quality"}}
+BLOCK = 4096
+BEGIN, END = "<!-- begin drums -->", "<!-- end drums -->"
+
+
+def staged_from(hits: Notes, name: str) -> Preset:
+    """The preset that `rtsep train --drums` makes."""
+    learnt = train_drums(hits)
+    return Preset(name, name, hits.sample_rate, learnt.framing.window_size, learnt.framing.overlap, learnt.W, learnt.row_pitch,
+                  learnt.row_role, learnt.release_s, learnt.decay_s, PROVENANCE, row_age_s=learnt.row_age_s,
+                  defaults={"window_samples": learnt.framing.window_size, "max_open_rows": 128}, choke=choke_groups())
+
+
+def grooves(shared: Path) -> list[Piece]:
+    """Without the sounds that have no templates."""
+    pieces = [load_piece(path.parent, "drums") for path in sorted((shared / "drums").glob("*/drums.mid"))]
+    return [replace(piece, truths={name: piece.truths[name] for name in DRUMS}) for piece in pieces]
+
+
+def separated(piece: Piece, preset: Preset, routing: Routing, params: Mapping[str, Value]) -> list[float]:
+    """SDR of kick, snare and hi-hat in dB."""
+    separator = Separator(preset, routing, params)
+    separator.prepare(piece.sample_rate, 1, BLOCK)
+    events, mix, stems = piece.score.events(piece.sample_rate), np.pad(piece.mix, ((0, 0), (0, separator.latency))), []
+    for begin in range(0, mix.shape[1], BLOCK):
+        due = events[(events["sample"] >= begin) & (events["sample"] < min(begin + BLOCK, mix.shape[1]))].copy()
+        due["sample"] -= begin
+        stems.append(separator.process(mix[:, begin : begin + BLOCK], due).stems.copy())
+    sound = np.concatenate(stems, axis=2)[:, :, separator.latency :]
+    return [sdr_db(sound[separator.stem_names.index(name)], piece.truths[name]) for name in DRUMS]
+
+
+def oracle(piece: Piece, window: int, latency: int) -> list[float]:
+    """The same of masks made from the true sounds."""
+    truths = np.stack([piece.truths[name][0] for name in DRUMS])
+    found = oracle_stems(truths, choose_framing("live", piece.sample_rate, window, latency))
+    return [sdr_db(sound, truth) for sound, truth in zip(found, truths, strict=True)]
+
+
+def row(name: str, figures: list[list[float]]) -> str:
+    """A line of the table: means over the grooves."""
+    line = f"| {name} | {' | '.join(f'{value:.1f}' for value in np.mean(figures, axis=0))} |"
+    print(line, flush=True)
+    return line
+
+
+def rows(shared: Path) -> list[str]:
+    """The table."""
+    pieces = grooves(shared)
+    own = recorded_hits(sorted((shared / "drums" / "train_hits").glob("*.flac")))
+    foreign = recorded_hits([shared / "other_notes" / f"drums_fluidr3_{name}.flac" for name in FOREIGN])
+    found = [row("mix, nothing done", [[sdr_db(p.mix, p.truths[name]) for name in DRUMS] for p in pieces])]
+
+    def measured(name: str, preset: Preset, params: Mapping[str, Value]) -> None:
+        found.append(row(name, [separated(piece, preset, by_drum(piece.score), params) for piece in pieces]))
+
+    for kit, hits in (("own", own), ("foreign", foreign)):
+        plain, staged = preset_from(hits, "plain"), staged_from(hits, "staged")
+        measured(f"{kit} kit, attack and sustain, live, 512 samples", plain, {})
+        measured(f"{kit} kit, attack and sustain, window 2048, live, 512 samples", plain, {"window_samples": 2048})
+        for mode, params in MODES.items():
+            measured(f"{kit} kit, stages, {mode}", staged, params)
+        measured(f"{kit} kit, stages, no triggers, live, 512 samples", staged, {"gate": False})
+    measured("`drum-kit` (shipped), live, 512 samples", load_preset(find_preset("drum-kit")), {})
+    for window, latency in ((4096, 512), (2048, 512), (2048, 128)):
+        name = f"oracle mask, window {window}, live, {latency} samples"
+        found.append(row(name, [oracle(piece, window, latency) for piece in pieces]))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shared", type=Path, default=SHARED, help="where the recordings are")
+    table = ["| SDR in dB | kick | snare | hi-hat |", "| --- | --: | --: | --: |", *rows(parser.parse_args().shared)]
+    page = ROOT / "docs" / "drums.md"
+    text = page.read_text(encoding="utf-8")
+    page.write_text(text.split(BEGIN)[0] + "\n".join([BEGIN, *table, END]) + text.split(END)[1], encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
