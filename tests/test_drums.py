@@ -138,7 +138,7 @@ def test_templates_of_stages_tell_drums_apart_better_than_plain_ones(kit):
     better, usual = ({name: sdr_db(stem, truths[name]) for name, stem in stems_of(preset, folder).items() if name in truths}
                      for preset in (staged, plain))
     assert all(better[name] > usual[name] - 0.1 for name in truths), (better, usual)
-    assert np.mean(list(better.values())) > np.mean(list(usual.values())) + 0.3 and min(better.values()) > 7.5, (better, usual)
+    assert np.mean(list(better.values())) > np.mean(list(usual.values())) + 0.3 and min(better.values()) > 5, (better, usual)
 
 
 def test_render_by_drum(kit, capsys):

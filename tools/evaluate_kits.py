@@ -49,7 +49,7 @@ def grooves(shared: Path) -> list[Piece]:
 
 def separated(piece: Piece, preset: Preset, routing: Routing, params: Mapping[str, Value]) -> list[float]:
     """SDR of kick, snare and hi-hat in dB."""
-    separator = Separator(preset, routing, params)
+    separator = Separator(preset, routing, {"background": 0, "adapt": False, **params})  # all that sounds is known
     separator.prepare(piece.sample_rate, 1, BLOCK)
     events, mix, stems = piece.score.events(piece.sample_rate), np.pad(piece.mix, ((0, 0), (0, separator.latency))), []
     for begin in range(0, mix.shape[1], BLOCK):
