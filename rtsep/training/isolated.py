@@ -20,7 +20,7 @@ Sound = npt.NDArray[np.float32]
 STAGES = {1: ("sustain",), 2: ("attack", "sustain"), 3: ("attack", "sustain", "decay")}
 STAGE_ENDS_S = (0.08, 0.6)  # frames that end so soon after the onset are attack; sustain, if decay has its own template
 ITERATIONS = 5  # few: later ones fit these recordings, not the instrument
-BLOCK_FRAMES = 256  # whose spectra are worked out at a time
+BLOCK_FRAMES = 64  # whose spectra are worked out at a time
 RELEASE_DB = 12.0  # a released note is over once it has fallen so far: later it is others' sound that it would take
 LEVEL_S = 0.01
 LONGEST_DECAY_S = 60.0
@@ -93,12 +93,13 @@ class Templates:
 
 def magnitudes(sound: Sound, ends: npt.NDArray[np.int64], window: Floats) -> npt.NDArray[np.float32]:
     """V [frame, bin]: magnitudes of the frames that end before the samples `ends`; of channels the root mean square."""
-    size, channels = len(window), np.atleast_2d(sound)
+    size, window32 = len(window), window.astype(np.float32)
+    padded = np.pad(np.atleast_2d(sound), ((0, 0), (size, 0)))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, size, axis=1)
     V = np.empty((len(ends), size // 2 + 1), np.float32)
     for first in range(0, len(ends), BLOCK_FRAMES):
-        at = ends[first : first + BLOCK_FRAMES, None] - size + np.arange(size)
-        frames = np.where(at >= 0, channels[:, np.maximum(at, 0)], 0) * window
-        V[first : first + BLOCK_FRAMES] = np.sqrt((np.abs(np.fft.rfft(frames)) ** 2).mean(axis=0))
+        X = np.fft.rfft(frames[:, ends[first : first + BLOCK_FRAMES]] * window32)
+        V[first : first + BLOCK_FRAMES] = np.sqrt((X.real**2 + X.imag**2).mean(axis=0))
     return V
 
 
