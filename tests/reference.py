@@ -489,17 +489,17 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
         if end <= setup.take:
             opened = []
         elif setup.gated:
-            opened = [(key[0], row) for key in within_limit(found, H, end, setup) for row in setup.rows[key]
+            opened = [(key[0], row, found[key]) for key in within_limit(found, H, end, setup) for row in setup.rows[key]
                       if setup.row_age[row, 0] <= end - found[key] < setup.row_age[row, 1]]
         else:
             wanted = [(s, p) for s in range(setup.stems - 1) for p in range(128) if (setup.route[:, :, p] == s).any()]
-            opened = [(stem, row) for stem, pitch in wanted for row in setup.rows[stem, pitch]]
+            opened = [(stem, row, 0) for stem, pitch in wanted for row in setup.rows[stem, pitch]]
         X = spectra(frame_before(x, end, setup.size), analysis)
         V = magnitudes(X)
         M, H = np.zeros((setup.stems, bins)), np.zeros((setup.stems, len(setup.W)))
         designed: dict[int, np.ndarray] = {}
         heard = V.sum() > 1e-20 and len(opened) + extra > 0
-        stem_of, row = np.array(opened, int).reshape(-1, 2).T
+        stem_of, row, onsets = np.array(opened, int).reshape(-1, 3).T
         if heard:
             W = np.vstack([own.rows[row], rest.rows])
             share = 1 / (len(W) + 1)
@@ -516,7 +516,6 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
             if setup.learns or end <= setup.take:
                 rest.learn(seconds * before[len(row) : -1, None] * rest.rows * ratio, end > setup.take)
         if heard and opened:
-            onsets = [found.get(key, 0) for key in wanted for _ in setup.rows[key]]
             now = [boost(analysis, end - onset, setup.boost) for onset in onsets]
             models = stem_models(W, [*stem_of, *[setup.stems - 1] * extra], h * [*now, *np.ones(extra + 1)], setup.stems)
             M = masks(models, setup.power)
@@ -532,7 +531,7 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
             filters[stem].append((end + (1 + stem % 3) * setup.hop // 4, designed.get(stem, np.zeros(1))))
         result.masks.append(M)
         result.H.append(H)
-        result.open_rows.append(opened)
+        result.open_rows.append(list(zip(stem_of.tolist(), row.tolist(), strict=True)))
     result.background, result.W = rest.rows, own.rows
     result.stems = result.stems[:, :, :samples]
     for stem in range(setup.stems - 1 if setup.taps else 0):
