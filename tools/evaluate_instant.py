@@ -2,7 +2,7 @@
 
     python tools/evaluate_instant.py [--seconds S] [--shared PATH]
 
-writes docs/benchmarks/instant.csv and .png and the table "Without latency" of docs/benchmarks.md. Pieces: two_hands in
+writes docs/benchmarks/instant.csv and .png, and prints a table. Pieces: two_hands in
 ../shared/data, alone and with a singer, saxophone or cello of backgrounds, as loud as the piano, whose notes nobody tells.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from evaluate_data import SHARED, Piece, excerpt, load_piece
-from evaluate_report import Row, distinct, fill_page, mean_db, shown, table, where, write_csv
+from evaluate_report import Row, distinct, mean_db, shown, table, where, write_csv
 from evaluate_systems import MODES, Stems, gated, judge, oracle
 from sources import ROOT
 
@@ -174,7 +174,6 @@ def main() -> None:
         out = ROOT / "docs" / "benchmarks"
         write_csv(out / "instant.csv", FIELDS, rows)
         draw(out / "instant.png", rows)
-        fill_page(out.with_suffix(".md"), {"instant": text})
     print(text)
 
 
