@@ -10,7 +10,8 @@
 | preset, archive, optional | an instrument's templates in a file; what else may be in it |
 | library, instruments | where presets lie; who plays which |
 | windows | windows and latencies |
-| design, engine | presets + routing + parameters -> Plan; `Separator`: blocks and events -> stems |
+| design, prepared | presets + routing + parameters -> Plan; a plan and the state that it works on |
+| engine | `Separator`: blocks and events -> stems |
 | kernels/ | the compiled numerics, behind one entry |
 | training/ | recordings and notes -> templates: NMF and NMF deconvolution with constraints; note groups offline |
 | mosaic/ | one sound remade from the frames of another |

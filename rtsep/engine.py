@@ -13,12 +13,13 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from rtsep.design import Prepared, design, each_once, per_stem, preset_defaults
+from rtsep.design import design, each_once, per_stem, preset_defaults
 from rtsep.errors import RtsepError
 from rtsep.kernels import block as kernel
-from rtsep.kernels import gate
+from rtsep.kernels import voices as voice
 from rtsep.kernels.memory import EVENT, GAINS, PITCHES
 from rtsep.params import Value, param_of, parse_params
+from rtsep.prepared import Prepared
 from rtsep.preset import Preset
 from rtsep.routing import Routing
 from rtsep.windows import Framing
@@ -233,8 +234,8 @@ class Separator:
     def held_pitches(self) -> tuple[int, ...]:
         """MIDI pitches of the notes that keys or pedals hold, ascending."""
         voices = self.prepared.state["voices"]
-        held = np.isin(voices[:, gate.STATUS], (gate.KEY_DOWN, gate.HELD))
-        return tuple(sorted(set(voices[held, gate.PITCH].tolist())))
+        held = np.isin(voices[:, voice.STATUS], (voice.KEY_DOWN, voice.HELD))
+        return tuple(sorted(set(voices[held, voice.PITCH].tolist())))
 
     @property
     def open_count(self) -> int:

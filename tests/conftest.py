@@ -155,7 +155,7 @@ def delayed(sound: np.ndarray, latency: int) -> np.ndarray:
 
 def reference_setup(separator) -> Setup:
     """The separator's plan as the plain NumPy twin wants it."""
-    from rtsep.design import BACKGROUND_START_S
+    from rtsep.prepared import BACKGROUND_START_S
 
     plan = separator.prepared.plan.values
     W = plan["W"][:, : plan["bins"]].astype(float)

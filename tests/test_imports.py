@@ -43,12 +43,13 @@ ALLOWED = {
     "optional": {"archive"},
     "preset": {"archive", "errors", "optional", "params", "programs"},
     "design": {"kernels", DATA},
-    "engine": {"design", "kernels", DATA},
+    "prepared": {"design", "kernels", DATA},
+    "engine": {"design", "prepared", "kernels", DATA},
     "training": {"kernels", DATA},
     "mosaic": {"training", "kernels", DATA},
     "report": {"__init__", "engine", DATA},
     "picture": {"engine", DATA},
-    "hosts": {"__init__", "hosts", "kernels", "design", "engine", "cache", "report", "picture", DATA},
+    "hosts": {"__init__", "hosts", "kernels", "design", "prepared", "engine", "cache", "report", "picture", DATA},
     "commands": {"__init__", "commands", "cache", "kernels", "engine", "training", "mosaic", "hosts", "report", "picture",
                  DATA},
     "cli": {"__init__", "commands", "errors"},
@@ -57,7 +58,7 @@ ALLOWED = {
     DATA: {DATA},
 }
 EXCEPTIONS = {"hosts/bench_players.py": {"rtsep.kernels"}}  # measures compiled code that the engine does not run
-NOT_DATA = {"kernels", "design", "engine", "training", "mosaic", "hosts", "report", "picture", "cli", "commands", "cache",
+NOT_DATA = {"kernels", "design", "prepared", "engine", "training", "mosaic", "hosts", "report", "picture", "cli", "commands", "cache",
             "__main__", "__init__"}
 
 

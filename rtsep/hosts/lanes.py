@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from rtsep.design import Prepared
 from rtsep.engine import Separator
 from rtsep.kernels import block, load, memory
 from rtsep.messages import Message
 from rtsep.notes import EVENT
+from rtsep.prepared import Prepared
 
 ring, shared, taps = (load(name) for name in ("ring", "shared", "taps"))
 

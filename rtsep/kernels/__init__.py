@@ -1,8 +1,8 @@
 """Compiled numerics: arrays in, given arrays filled. Its modules import numpy, numba and rocket_fft only.
 
-Flow: `block` (the one entry) -> `gate`, `stft`, `activations`, `masks`, `wiener`, `learning`, `mix`; `memory` is what they
-work on. Live:
-`callbacks` (what a device calls) -> `live` -> `ring`, `arrivals` (notes), the entry, `taps` (recording), all on `shared`.
+Flow: `block` (the one entry) -> `voices`, `gate`, `stft`, `activations`, `masks`, `wiener`, `learning`, `mix`; `memory` is
+what they work on. Live: `callbacks` (what a device calls) -> `live` -> `ring`, `arrivals` (notes), the entry, `taps`
+(recording), all on `shared`.
 Training: `factorise`. What not every command needs is imported by `load`.
 """
 

@@ -10,13 +10,14 @@ import numpy as np
 from numba import carray, cfunc, njit, types
 
 from rtsep.kernels.activations import update_activations
-from rtsep.kernels.gate import open_rows, receive
+from rtsep.kernels.gate import open_rows
 from rtsep.kernels.learning import learn, note_evidence
 from rtsep.kernels.masks import soft_masks, stem_models
 from rtsep.kernels.memory import BAD_SAMPLES, CALL, EVENT, FRAMES, plan_at, state_at
 from rtsep.kernels.mix import mix_block
 from rtsep.kernels.native import OPTIONS, floats, flush_to_zero, pointer, restore_denormals
 from rtsep.kernels.stft import analyse, synthesise
+from rtsep.kernels.voices import receive
 from rtsep.kernels.wiener import design_filters, filter_stems, note_heard, total_power
 
 LOUDEST = 1e6  # what is louder than 120 dB over full scale is no sound but a fault

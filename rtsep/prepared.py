@@ -1,0 +1,67 @@
+"""A plan made ready to play: the state that it works on and the buffers of a block."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rtsep.design import Plan
+from rtsep.kernels import memory
+from rtsep.kernels.memory import EVENT
+
+BACKGROUND_START_S = 0.01  # what a row's start is worth: more learns late, less takes what a wrong preset leaves
+
+
+class Prepared:
+    """A plan, the state that it works on and the buffers of one block; the address of `call` is what the entry is given.
+
+    `earlier` has the same framing, stems and channels: its sound, notes, buffers and what it learnt go on, under the new plan.
+    """
+
+    def __init__(self, plan: Plan, max_block: int, earlier: Prepared | None = None):
+        channels = plan.channels
+        self.plan = plan
+        self.state: dict[str, Any] = memory.state_arrays(plan.values)
+        self._begin()
+        if earlier is None:
+            self.input = np.zeros((channels, max_block), np.float32)
+            self.stems = np.zeros((plan.stems, channels, max_block), np.float32)
+            self.mix = np.zeros((channels, max_block), np.float32)
+            self.targets = np.zeros(2 + plan.stems, np.float32)
+        else:
+            self.input, self.stems, self.mix, self.targets = earlier.input, earlier.stems, earlier.mix, earlier.targets
+            self._take_over(earlier)
+        self.events = np.zeros(1, EVENT)
+        self.state_record = memory.record(memory.STATE, {"ring_size": self.state["ring"].shape[1], **self.state})
+        self.call = memory.record(memory.CALL, {
+            "plan": plan.record, "state": self.state_record, "input": self.input, "stems": self.stems,
+            "mix": self.mix, "capacity": max_block, "targets": self.targets,
+        })
+
+    def _begin(self) -> None:
+        """Templates as the plan has them, nothing learnt."""
+        state, rows = self.state, self.plan.values["rows"]
+        state["W"][:] = self.plan.values["W"]
+        state["weight"][:rows] = self.plan.values["adapt_hold"]
+        state["weight"][rows:] = BACKGROUND_START_S
+        state["background_h"][:] = 1 / max(len(state["background_h"]), 1)
+
+    def _take_over(self, earlier: Prepared) -> None:
+        """Sound and notes as they are; of what was learnt all that still has its place."""
+        old, new = earlier.plan.values, self.plan.values
+        same = all(np.array_equal(old[name], new[name]) for name in ("W", "rows", "open_limit"))
+        for name, array in earlier.state.items():
+            if same or name not in memory.PLAN_BOUND:
+                self.state[name] = array
+        if not same:
+            kept = min(old["background"], new["background"])
+            for name in ("W", "weight"):
+                self.state[name][new["rows"] :][:kept] = earlier.state[name][old["rows"] :][:kept]
+
+    def reset(self) -> None:
+        """Forget all sound, all notes and what was learnt."""
+        for array in self.state.values():
+            array[:] = 0
+        self._begin()
+        self.state["mixer"][:] = self.targets
