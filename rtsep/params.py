@@ -108,7 +108,7 @@ PARAMS: dict[str, Param] = {
         Param("decay_max_s", "float", 20.0, "longest time that the pedal alone keeps a gate open", "s", 0.1, 60),
         Param("background", "int", 32, "templates that are always open and learn, while playing, what no open note explains: "
               "the residual; 0 = one flat row instead", "rows", 0, 256),
-        Param("background_handicap", "float", 0.05, "how much better than the open notes the background must explain a sound: "
+        Param("background_handicap", "float", 0.1, "how much better than the open notes the background must explain a sound: "
               "low for a preset that knows the instrument, high if only the instrument plays", "", 0, 1),
         Param("background_memory_s", "float", 3.0, "how long the background remembers", "s", 0.1, 60),
         Param("background_learns", "switch", True, "off = the background stays as it is, but for learn_background_s"),

@@ -58,8 +58,8 @@ ALLOWED = {
     DATA: {DATA},
 }
 EXCEPTIONS = {"hosts/bench_players.py": {"rtsep.kernels"}}  # measures compiled code that the engine does not run
-NOT_DATA = {"kernels", "design", "prepared", "engine", "training", "mosaic", "hosts", "report", "picture", "cli", "commands", "cache",
-            "__main__", "__init__"}
+NOT_DATA = {"kernels", "design", "prepared", "engine", "training", "mosaic", "hosts", "report", "picture", "cli", "commands",
+            "cache", "__main__", "__init__"}
 
 
 def room_of(path):

@@ -23,6 +23,7 @@ from evaluate_systems import MODES, judge, oracle, play, preset_named
 
 from rtsep.errors import RtsepError
 from rtsep.notes import NOTE
+from rtsep.optional import any_age
 from rtsep.preset import Preset
 from rtsep.routing import by_track
 from rtsep.training.initial import pitch_hz
@@ -82,7 +83,7 @@ def comb(slope: float) -> Preset:
                     for m in range(1, 1 + int(min(MOST_PARTIALS, RATE / 2 / f0)))]
         template[:] = np.sum(partials, axis=0)
     piano = preset_named("piano")
-    return replace(piano, name="comb", W=(W / W.sum(axis=1, keepdims=True)).astype(np.float32),
+    return replace(piano, name="comb", W=(W / W.sum(axis=1, keepdims=True)).astype(np.float32), row_age_s=any_age(len(W)),
                    row_pitch=KEYS.astype(np.int16), row_role=("comb",) * len(KEYS))
 
 
@@ -152,9 +153,13 @@ def first_half(piece: Piece, folder: Path, name: str = "") -> Take:
 
 
 def second_half(piece: Piece) -> Piece:
-    """What follows, with its own score."""
+    """What follows, with its own score; what sounds at the cut is struck there."""
     first, later = round(CUT_S * piece.sample_rate), piece.score.seconds >= CUT_S
-    score = replace(piece.score, seconds=piece.score.seconds[later] - CUT_S, messages=piece.score.messages[later])
+    notes = piece.score.notes()
+    notes = notes[(notes["onset_s"] < CUT_S) & (notes["offset_s"] > CUT_S)]
+    struck = np.array([(note["part"], 0x90 | note["channel"], note["pitch"], note["velocity"]) for note in notes], np.uint8)
+    seconds = np.concatenate([np.zeros(len(notes)), piece.score.seconds[later] - CUT_S])
+    score = replace(piece.score, seconds=seconds, messages=np.concatenate([struck.reshape(-1, 4), piece.score.messages[later]]))
     return replace(piece, truths={stem: sound[:, first:] for stem, sound in piece.truths.items()}, score=score)
 
 
