@@ -1,0 +1,81 @@
+"""Measures what background rows and adaptation give, and what they cost where everything is known: SDR in dB, live mode.
+
+    python tools/evaluate_background.py                  as it ships, without adaptation, and with one flat row as well
+    python tools/evaluate_background.py background_handicap=0.2 background=0,adapt=off    other settings, a line each
+
+alone: the two hands of a piano and nothing else, mean SDR of both (two_hands; piano_and_others without its cello).
+cello, band: the piano's SDR when only its notes are told: piano_and_others with its cello; two_hands with singing, saxophone
+or cello at 0 dB. right, wrong: `grand-piano`, which knows the piano of two_hands, and `gm-piano`; elsewhere `piano`.
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from evaluate_data import SHARED, Piece, find_pieces
+from evaluate_systems import play
+
+from rtsep.files import read_sound
+from rtsep.library import find_preset
+from rtsep.measure import sdr_db
+from rtsep.params import Value, parse_params
+from rtsep.preset import load_preset
+from rtsep.routing import by_track, everything
+
+BACKGROUNDS = ("cello-phrase", "vocadito_10", "sax-phrase", "vocadito_14")  # in the order of the pieces of two_hands
+COLUMNS = ("alone, right", "alone, wrong", "piano_and_others alone", "cello", "band, right", "band, wrong")
+
+
+def hands(pieces: Sequence[Piece], preset: str, params: Mapping[str, Value]) -> float:
+    """Mean SDR of the stems whose notes are told, when nothing else sounds."""
+    found = []
+    for piece in pieces:
+        truths = {name: sound for name, sound in piece.truths.items() if name != "residual"}
+        mix = np.sum([*truths.values()], axis=0, dtype=np.float32)
+        stems = play(mix, piece.sample_rate, piece.score, load_preset(find_preset(preset)), by_track(piece.score), params)
+        found += [sdr_db(stems[name], truth) for name, truth in truths.items()]
+    return float(np.mean(found))
+
+
+def piano(pieces: Sequence[Piece], others: Sequence[np.ndarray], preset: str, params: Mapping[str, Value]) -> float:
+    """Mean SDR of the whole piano among `others`, whose notes nobody tells."""
+    found = []
+    for piece, other in zip(pieces, others, strict=True):
+        truth = np.sum([sound for name, sound in piece.truths.items() if name != "residual"], axis=0, dtype=np.float32)
+        stems = play(truth + other, piece.sample_rate, piece.score, load_preset(find_preset(preset)), everything("piano"),
+                     params)
+        found.append(sdr_db(stems["piano"], truth))
+    return float(np.mean(found))
+
+
+def band(piece: Piece, name: str) -> np.ndarray:
+    """A background as long and as loud as the piece."""
+    sound = read_sound(SHARED / "backgrounds" / f"{name}.flac")[0][:1]
+    whole = np.resize(sound, piece.mix.shape)
+    return (whole * np.sqrt((piece.mix**2).sum() / (whole**2).sum())).astype(np.float32)
+
+
+def measure(params: Mapping[str, Value]) -> list[float]:
+    """A figure for each of COLUMNS."""
+    pieces = find_pieces(SHARED, [])
+    two_hands = [piece for piece in pieces if piece.group == "two_hands"]
+    songs = [piece for piece in pieces if piece.group == "piano_and_others"]
+    bands = [band(piece, name) for piece, name in zip(two_hands, BACKGROUNDS, strict=True)]
+    cellos = [piece.truths["residual"] for piece in songs]
+    return [hands(two_hands, "grand-piano", params), hands(two_hands, "gm-piano", params), hands(songs, "piano", params),
+            piano(songs, cellos, "piano", params), piano(two_hands, bands, "grand-piano", params),
+            piano(two_hands, bands, "gm-piano", params)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("settings", nargs="*", metavar="NAME=VALUE,...", default=["", "adapt=off", "background=0,adapt=off"],
+                        help="parameters that differ from the defaults")
+    print(f"| settings | {' | '.join(COLUMNS)} |\n| --- |{' --: |' * len(COLUMNS)}")
+    for text in parser.parse_args().settings:
+        params = parse_params(dict(setting.split("=") for setting in text.split(",") if setting))
+        print(f"| {text or 'as it ships'} | " + " | ".join(f"{db:.2f}" for db in measure(params)) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
