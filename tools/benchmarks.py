@@ -1,7 +1,7 @@
 """Makes every table and plot of docs/: cost (rtsep bench), live callbacks (tools/evaluate_live.py, where jackd is there) and
 quality (tools/evaluate_instruments.py and tools/evaluate.py), one after the other.
 
-    python tools/benchmarks.py        about fifteen minutes on two cores; close other programs first
+    python tools/benchmarks.py        about twenty minutes on two cores; close other programs first
 """
 
 import argparse
