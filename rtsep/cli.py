@@ -34,7 +34,8 @@ def _build_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; gives the exit code: 0, 2 after an error that is told in one line, 130 when interrupted."""
     parser = _build_parser()
-    given = parser.parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    given = parser.parse_args(words, argparse.Namespace(words=list(words)))
     if given.version:
         from rtsep import __version__
 

@@ -148,7 +148,7 @@ def test_train_writes_a_preset_and_a_report(tmp_path, capsys):
     assert preset.title == "Mine" and preset.pitches.tolist() == [*PITCHES] and not preset.notes
     assert preset.programs == (0, 2)
     assert preset.provenance["licence"] == "CC0" and preset.provenance["source"] == "a.wav"
-    assert preset.provenance["made_by"].startswith("rtsep ")
+    assert preset.provenance["made_by"].startswith("rtsep train ")
     report = json.loads((tmp_path / "p.json").read_text())
     assert report["inputs"] == [{"name": "a.wav", "kind": "isolated notes", "notes": 8, "seconds": 8.3}]
     assert report["losses"][-1] < report["losses"][0] and report["reason"] == "max_iter"

@@ -174,7 +174,7 @@ def _about(arguments: argparse.Namespace, name: str) -> Any:
 
     named = ", ".join(path.name for path in arguments.inputs)
     provenance = {"source": arguments.source or named, "licence": arguments.licence, "attribution": arguments.attribution,
-                  "made_by": shlex.join(["rtsep", *sys.argv[1:]])}
+                  "made_by": shlex.join(["rtsep", *arguments.words])}
     programs = tuple(_between("--program", program, 0, 128) for program in arguments.programs)
     programs = programs or ((DRUMS,) if arguments.drums else ())
     return About(name, arguments.title or name, provenance, programs)
