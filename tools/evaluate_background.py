@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from evaluate_data import SHARED, Piece, find_pieces
+from evaluate_instant import with_background
 from evaluate_systems import play
 
-from rtsep.files import read_sound
 from rtsep.library import find_preset
 from rtsep.measure import sdr_db
 from rtsep.params import Value, parse_params
@@ -48,19 +48,13 @@ def piano(pieces: Sequence[Piece], others: Sequence[np.ndarray], preset: str, pa
     return float(np.mean(found))
 
 
-def band(piece: Piece, name: str) -> np.ndarray:
-    """A background as long and as loud as the piece."""
-    sound = read_sound(SHARED / "backgrounds" / f"{name}.flac")[0][:1]
-    whole = np.resize(sound, piece.mix.shape)
-    return (whole * np.sqrt((piece.mix**2).sum() / (whole**2).sum())).astype(np.float32)
-
-
 def measure(params: Mapping[str, Value]) -> list[float]:
     """A figure for each of COLUMNS."""
     pieces = find_pieces(SHARED, [])
     two_hands = [piece for piece in pieces if piece.group == "two_hands"]
     songs = [piece for piece in pieces if piece.group == "piano_and_others"]
-    bands = [band(piece, name) for piece, name in zip(two_hands, BACKGROUNDS, strict=True)]
+    bands = [with_background(piece, SHARED / "backgrounds" / f"{name}.flac").truths["residual"]
+             for piece, name in zip(two_hands, BACKGROUNDS, strict=True)]
     cellos = [piece.truths["residual"] for piece in songs]
     return [hands(two_hands, "grand-piano", params), hands(two_hands, "gm-piano", params), hands(songs, "piano", params),
             piano(songs, cellos, "piano", params), piano(two_hands, bands, "grand-piano", params),
