@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.kernels import memory
-from rtsep.kernels.memory import PITCHES
+from rtsep.kernels.memory import ENVELOPE_POINTS, PITCHES
 from rtsep.kernels.wiener import SLOTS
 from rtsep.optional import later_ages
 from rtsep.params import Value, defaults
@@ -113,6 +113,20 @@ def _boost(window: npt.NDArray[np.float64], most: float) -> Floats:
     return boost
 
 
+def _envelopes(stems: Sequence[Preset], curve: float) -> dict[str, Any]:
+    """What the notes of each stem's instrument are expected to do, in natural logarithms, and which stems share one."""
+    envelope = np.zeros((len(stems) + 1, PITCHES, 2, ENVELOPE_POINTS), np.float32)
+    known = np.zeros((len(stems) + 1, PITCHES), np.int64)
+    for stem, preset in enumerate(stems):
+        if preset.envelope_db is not None:
+            envelope[stem] = preset.envelope_db * np.float32(np.log(10) / 20)
+            envelope[stem, :, 1] *= np.float32(curve)
+            known[stem] = preset.envelope_db.any(axis=(1, 2))
+    numbers = {id(preset): number for number, preset in enumerate(each_once(stems))}
+    instrument = np.array([*(numbers[id(preset)] for preset in stems), 0], np.int64)
+    return {"envelope": envelope, "has_envelope": known, "instrument": instrument}
+
+
 def _reach(routing: Routing) -> npt.NDArray[np.int8]:
     """Which pitches each stem can play, int8 [stem, pitch]; none for the residual."""
     stems = np.arange(len(routing.names) + 1)[:, None, None, None]
@@ -184,6 +198,9 @@ def design(
         "background_least": BACKGROUND_LEAST_S,
         "adapt_keep": np.exp(-hop_s / float(values["adapt_memory_s"])),
         "adapt_hold": float(values["adapt_hold_s"]) if values["adapt"] else 0.0,
+        "prediction": float(values["prediction"]),
+        "envelope_later_s": (framing.overlap / sample_rate - used[0].overlap / used[0].sample_rate) / 2,
+        "sample_s": 1 / sample_rate,
         "mixer_smoothing": 1 - np.exp(-1 / (SMOOTHING_S * sample_rate)),
         "analysis_window": analysis.astype(np.float32),
         "synthesis_window": synthesis.astype(np.float32),
@@ -197,5 +214,6 @@ def design(
         "reach": reach,
         "row_age": rows.age,
         "choke": _by_stem([preset.choke for preset in stems]).astype(np.int64),
+        **_envelopes(stems, float(values["velocity_curve"])),
         "axes": np.zeros(1, np.int64),
     })

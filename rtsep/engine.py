@@ -17,7 +17,7 @@ from rtsep.design import design, each_once, per_stem, preset_defaults
 from rtsep.errors import RtsepError
 from rtsep.kernels import block as kernel
 from rtsep.kernels import voices as voice
-from rtsep.kernels.memory import EVENT, GAINS, PITCHES
+from rtsep.kernels.memory import EVENT, GAINS, OPEN, PITCHES
 from rtsep.params import Value, param_of, parse_params
 from rtsep.prepared import Prepared
 from rtsep.preset import Preset
@@ -240,4 +240,4 @@ class Separator:
     @property
     def open_count(self) -> int:
         """How many rows the last frame had open."""
-        return int(self.prepared.state["position"][kernel.OPEN])
+        return int(self.prepared.state["position"][OPEN])

@@ -5,6 +5,8 @@
 | filled | bool [128] | pitches that were never heard: their rows were made from those of others |
 | row_age_s | float32 [row, 2] | how old its note is while a row is open, from and until |
 | choke | int8 [128] | a note ends the others of its stem with the same number, as hi-hats do; 0: none |
+| envelope_db | float16 [128, 2, 32] | level of a note of velocity 64 at ages from 0 to 8.6 s on a logarithmic axis, in dB over
+  any one level; and what one step of velocity more adds. 0: nothing is known of this pitch |
 | background | float16 [row, bin] | what background rows start from, each divided by its largest value |
 
 DamagedError says what is wrong with an array.
@@ -19,9 +21,10 @@ import numpy.typing as npt
 
 from rtsep.archive import Arrays, need
 
-NAMES = frozenset(("filled", "row_age_s", "choke", "background"))
+NAMES = frozenset(("filled", "row_age_s", "choke", "background", "envelope_db"))
 PITCHES = 128
 MOST_BACKGROUND = 256
+ENVELOPE_POINTS, MOST_DB = 32, 400.0
 ANY_AGE_S = (0.0, 1e6)  # of a row that is open as long as its note
 
 
@@ -61,6 +64,8 @@ def pack(preset: Any) -> dict[str, npt.NDArray[Any]]:
         arrays["row_age_s"] = preset.row_age_s
     if preset.choke.any():
         arrays["choke"] = preset.choke
+    if preset.envelope_db is not None:
+        arrays["envelope_db"] = preset.envelope_db.astype(np.float16)
     if preset.background is not None:
         arrays["background"] = packed_rows(preset.background)
     return arrays
@@ -73,13 +78,21 @@ def check(arrays: Arrays, rows: int, bins: int) -> dict[str, Any]:
     choke = arrays.get("choke", np.zeros(PITCHES, np.int8))
     need(choke.shape == (PITCHES,) and choke.dtype == np.int8, f"choke is not {PITCHES} group numbers")
     return {"filled": filled, "row_age_s": _ages(arrays.get("row_age_s", any_age(rows)), rows), "choke": choke,
-            "background": _background(arrays["background"], bins) if "background" in arrays else None}
+            "background": _background(arrays["background"], bins) if "background" in arrays else None,
+            "envelope_db": _envelopes(arrays["envelope_db"]) if "envelope_db" in arrays else None}
 
 
 def _ages(array: npt.NDArray[Any], rows: int) -> npt.NDArray[np.float32]:
     need(array.shape == (rows, 2) and array.dtype.kind == "f", "row_age_s does not fit W")
     need((array[:, 0] >= 0).all() and (array[:, 0] < array[:, 1]).all() and (array[:, 1] <= ANY_AGE_S[1]).all(),
          "row_age_s is not from and until an age")
+    return array.astype(np.float32)
+
+
+def _envelopes(array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    need(array.shape == (PITCHES, 2, ENVELOPE_POINTS) and array.dtype.kind == "f",
+         f"envelope_db is not {PITCHES} pairs of {ENVELOPE_POINTS} levels")
+    need((np.abs(array) <= MOST_DB).all(), f"envelope_db is not within {MOST_DB} dB")
     return array.astype(np.float32)
 
 

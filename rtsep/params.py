@@ -108,17 +108,21 @@ PARAMS: dict[str, Param] = {
         Param("decay_max_s", "float", 20.0, "longest time that the pedal alone keeps a gate open", "s", 0.1, 60),
         Param("background", "int", 32, "templates that are always open and learn, while playing, what no open note explains: "
               "the residual; 0 = one flat row instead", "rows", 0, 256),
-        Param("background_handicap", "float", 0.1, "how much better than the open notes the background must explain a sound: "
+        Param("background_handicap", "float", 0.05, "how much better than the open notes the background must explain a sound: "
               "low for a preset that knows the instrument, high if only the instrument plays", "", 0, 1),
         Param("background_memory_s", "float", 3.0, "how long the background remembers", "s", 0.1, 60),
         Param("background_learns", "switch", True, "off = the background stays as it is, but for learn_background_s"),
         Param("learn_background_s", "float", 0.0, "the sound begins with so much of room or band alone: learn it, open no "
               "gate", "s", 0, 600),
         Param("adapt", "switch", True, "open templates drift towards what is heard, held by the preset; off = they stay"),
-        Param("adapt_hold_s", "float", 1.0, "how much sound outweighs a preset's template: low for another instrument, high "
+        Param("adapt_hold_s", "float", 0.3, "how much sound outweighs a preset's template: low for another instrument, high "
               "for the very one", "s", 0.01, 100),
         Param("adapt_memory_s", "float", 12.0, "how long a template remembers what it heard before it returns to the preset",
               "s", 0.1, 600),
+        Param("prediction", "float", 1.0, "how much velocity and age of the notes count against what is heard of them, with "
+              "presets that know the envelopes of their notes; 0 = nothing", "", 0, 10),
+        Param("velocity_curve", "float", 1.0, "how much a note's velocity tells of its level: 1 = as on the preset's "
+              "instrument, 0 = nothing, for a keyboard without velocity", "", 0, 2),
         Param("gain_db", "float", 0.0, "level of a stem in the mixdown; -120 is silence; one value for each stem: "
               "gain_db.STEM", "dB", -120, 24, live=True),
         Param("wet", "float", 1.0, "mixdown: 0 = the input, 1 = the sum of the stems at their gains", "", 0, 1,

@@ -8,9 +8,10 @@ import numpy as np
 
 from rtsep.design import Plan
 from rtsep.kernels import memory
+from rtsep.kernels.arrays import state_arrays
 from rtsep.kernels.memory import EVENT
 
-BACKGROUND_START_S = 0.01  # what a row's start is worth: more learns late, less takes what a wrong preset leaves
+BACKGROUND_START_S = 0.005  # what a row's start is worth: more learns late, less takes what a wrong preset leaves
 
 
 class Prepared:
@@ -22,7 +23,7 @@ class Prepared:
     def __init__(self, plan: Plan, max_block: int, earlier: Prepared | None = None):
         channels = plan.channels
         self.plan = plan
-        self.state: dict[str, Any] = memory.state_arrays(plan.values)
+        self.state: dict[str, Any] = state_arrays(plan.values)
         self._begin()
         if earlier is None:
             self.input = np.zeros((channels, max_block), np.float32)

@@ -51,7 +51,7 @@ class Preset:
     MIDI programs that the preset is made for, 0 to 127, and 128 for the drum kits of channel 10. background: float32
     [row, bin], rows sum to 1, what the background starts from; None: noise. row_age_s:
     float32 [row, 2], how old its note is while a row is open (from, until; not given: any age). choke: int8 [128], groups of
-    pitches that end each other; 0: none.
+    pitches that end each other; 0: none. envelope_db: float32 [128, 2, 32], levels of notes; None: unknown.
     """
 
     name: str
@@ -70,6 +70,7 @@ class Preset:
     filled: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(PITCHES, bool))
     programs: tuple[int, ...] = ()
     background: npt.NDArray[np.float32] | None = None
+    envelope_db: npt.NDArray[np.float32] | None = None
     row_age_s: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 2), np.float32))
     choke: npt.NDArray[np.int8] = field(default_factory=lambda: np.zeros(PITCHES, np.int8))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -41,6 +42,18 @@ def make_preset(
         row_pitch, tuple(f"role_{i % rows}" for i in range(len(row_pitch))), np.full(128, release_s, np.float32),
         np.full(128, decay_s, np.float32), PROVENANCE,
     )
+
+
+def with_envelopes(preset: Preset, seed: int = 3) -> Preset:
+    """The same preset, which also knows how its notes fade, each from a level of its own."""
+    rng = np.random.default_rng(seed)
+    ages_s = 0.04 * (2 ** (np.arange(32) / 4) - 1)
+    envelope_db = np.zeros((128, 2, 32), np.float32)
+    for pitch in preset.pitches:
+        rise = np.minimum(ages_s / 0.02, 1)
+        envelope_db[pitch, 0] = rng.uniform(-10, 0) - 40 * (1 - rise) - rng.uniform(5, 30) * ages_s
+        envelope_db[pitch, 1] = rng.uniform(0.1, 0.4)
+    return replace(preset, envelope_db=envelope_db)
 
 
 def two_parts() -> Routing:
@@ -169,6 +182,7 @@ def reference_setup(separator) -> Setup:
         W[plan["rows"] :], BACKGROUND_START_S, plan["adapt_hold"], float(separator.value("adapt_memory_s")),
         plan["handicap"], float(separator.value("background_memory_s")), bool(plan["background_learns"]), plan["take"],
         plan["hop"] / plan["hop_s"], float(plan["boost"][0]),
+        plan["envelope"].astype(float), plan["instrument"], plan["prediction"], plan["envelope_later_s"],
     )
 
 

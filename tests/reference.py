@@ -82,16 +82,19 @@ def ratio_of(V: np.ndarray, rows: np.ndarray, h: np.ndarray) -> np.ndarray:
 
 
 def activations(
-    V: np.ndarray, W: np.ndarray, iterations: int, start: np.ndarray | None = None, favour: np.ndarray | None = None
+    V: np.ndarray, W: np.ndarray, iterations: int, start: np.ndarray | None = None, favour: np.ndarray | None = None,
+    foreseen: Iterable[tuple[list[int], float]] = (), trust: float = 0.0,
 ) -> np.ndarray:
     """h [row + 1] such that V ~ h [W; flat], both V and rows summing to 1: multiplicative Kullback-Leibler updates.
 
-    `favour` [row + 1] multiplies h in every update.
+    `favour` [row + 1] multiplies h in every update. `foreseen`: groups of rows and the sum of h that is expected of each.
     """
     rows = with_flat(W)
     h = np.full(len(rows), 1 / len(rows)) if start is None else start
     for _ in range(iterations):
         h = h * (rows @ ratio_of(V, rows, h)) * (1 if favour is None else favour)
+        for group, level in foreseen:
+            h[group] *= (h[group].sum() + trust * level) / (1 + trust) / h[group].sum()
     return h
 
 
@@ -222,6 +225,68 @@ class Adapted:
         self.rows[row] = (past * self.rows[row] + part + back * self.preset[row]) / self.weight[row]
 
 
+# --- the notes' own prediction ----------------------------------------------------------------------------------------
+
+
+@dataclass
+class Prediction:
+    """What velocity and age of the notes tell, and what is learnt of it: how loud this sound is, how badly rows fit."""
+
+    envelope: np.ndarray  # [stem, pitch, 2, point], natural logarithms at velocity 64, and per step of velocity
+    instrument: np.ndarray  # [stem]
+    release: np.ndarray  # [stem, pitch], samples
+    rate: float
+    hop_s: float
+    trust: float
+    later_s: float  # by which frames hear a note later than those of the envelopes
+    gain: dict[int, tuple[float, float]] = field(default_factory=dict)  # of an instrument, and over how many s
+    misfit: tuple[float, float] = (0.0, 0.0)
+
+    def level(self, note: Note, end: int) -> float:
+        """Natural logarithm of what the frame before `end` holds of a note, gain apart."""
+        points = 0.04 * (2 ** (np.arange(32) / 4) - 1)
+        base, more = self.envelope[note.stem, note.pitch]
+        age_s = max((end - note.onset) / self.rate - self.later_s, 0)
+        values = base + (min(max(note.velocity, 8), 127) - 64) * more
+        level = float(np.interp(np.log2(1 + age_s / 0.04), np.log2(1 + points / 0.04), values))
+        if note.end < end:
+            since_s = max((end - note.end) / self.rate - self.later_s, 0)
+            level -= 1.38 * since_s / max(self.release[note.stem, note.pitch] / self.rate, 1e-3)
+        return max(level, -49.0)
+
+    def expected(self, notes: Iterable[Note], stem: int, pitch: int, end: int) -> float | None:
+        """Of the loudest note of a stem's pitch; None: its instrument tells nothing."""
+        levels = [self.level(note, end) for note in notes
+                  if (note.stem, note.pitch) == (stem, pitch) and note.onset < end < note.close]
+        return max(levels) if self.trust > 0 and levels and self.envelope[stem, pitch].any() else None
+
+    def foreseen(self, stem: int, expected: float | None, total: float) -> float | None:
+        """The same as a share of the frame, once the gain is known."""
+        gain, heard_s = self.gain.get(self.instrument[stem], (0.0, 0.0))
+        return math.exp(min(expected + gain - math.log(total), 30)) if expected is not None and heard_s > 0.1 else None
+
+    def learn_gain(self, stem: int, age_s: float, expected: float | None, heard: float, share: float | None) -> None:
+        """From one group: `heard` is its natural logarithm, `share` what was foreseen."""
+        if expected is None or not 0.02 <= age_s - self.later_s <= 1.5:
+            return
+        gain, heard_s = self.gain.get(self.instrument[stem], (0.0, 0.0))
+        error, weight = heard - expected - gain, self.hop_s
+        if share is not None:
+            error, weight = min(max(error, -2), 2), weight * max(min(4 * share, 1), 1e-3)
+        heard_s = min(heard_s + weight, 0.6)
+        self.gain[self.instrument[stem]] = (gain + error * weight / heard_s, heard_s)
+
+    def rest(self, V: np.ndarray, model: np.ndarray) -> np.ndarray:
+        """What the prediction leaves of V [bin] to others: cautious where the rows do not fit."""
+        misfit, heard_s = self.misfit
+        weight = min(model.sum(), 1) * self.hop_s
+        heard_s = min(heard_s + weight, 1.2)
+        misfit += (np.maximum(model - V, 0).sum() / model.sum() - misfit) * weight / heard_s
+        self.misfit = (misfit, heard_s)
+        caution = min(1 + 12 * max(misfit - 0.12, 0), 3)
+        return np.maximum(V - caution * model, 1e-3 * V) + 1e-9 / len(V)
+
+
 # --- the gate ---------------------------------------------------------------------------------------------------------
 
 
@@ -236,6 +301,8 @@ class Note:
     onset: int
     presses: int = 1
     up: int | None = None  # when its key came up
+    end: float = math.inf  # when neither key nor pedal held it any more
+    velocity: int = 64
     close: float = math.inf
 
 
@@ -274,7 +341,7 @@ class Piano:
     def message(self, sample: int, part: int, kind: int, channel: int, data1: int, data2: int, own: int) -> None:
         key, keyboard = (part, channel, data1), (part, channel)
         if kind == 0x90 and data2 > 0:
-            self.press(sample, key, own)
+            self.press(sample, key, own, data2)
         elif kind in (0x80, 0x90):
             if key in self.sounding and self.sounding[key].presses:
                 self.sounding[key].presses -= 1
@@ -292,7 +359,7 @@ class Piano:
             for note in self.of(keyboard):
                 note.presses = 0
 
-    def press(self, sample: int, key: tuple[int, int, int], own: int) -> None:
+    def press(self, sample: int, key: tuple[int, int, int], own: int, velocity: int) -> None:
         stem = own - 1 if own else int(self.route[key])
         if not 0 <= stem < max(self.rows)[0]:
             return
@@ -300,7 +367,7 @@ class Piano:
             self.unmatched += 1
             return
         self.take_over(sample, key, stem)
-        note = Note(*key, stem, sample)
+        note = Note(*key, stem, sample, velocity=velocity)
         if key in self.sounding:  # pressed once more
             note.presses += self.sounding[key].presses
         if key in self.last:
@@ -315,6 +382,7 @@ class Piano:
         for key, note in list(self.last.items()):
             if group and note.stem == struck.stem and note.pitch != struck.pitch and self.choke[note.stem, note.pitch] == group:
                 note.close = min(note.close, sample + self.size)
+                note.end = min(note.end, sample) - int(self.release[note.stem, note.pitch])
                 if key in self.sounding and self.sounding[key] is note:
                     self.remove(note)
 
@@ -345,6 +413,7 @@ class Piano:
     def end(self, note: Note, sample: int) -> None:
         """Nothing holds the note from `sample` on: it rings on for its release, and the window remembers it."""
         note.close = sample + self.size + int(self.release[note.stem, note.pitch])
+        note.end = sample
         self.remove(note)
 
     def remove(self, note: Note) -> None:
@@ -437,6 +506,10 @@ class Setup:
     take: int  # so many samples are background alone
     sample_rate: float
     boost: float  # the most that a new note may count more
+    envelope: np.ndarray  # [stem, pitch, 2, point], natural logarithms
+    instrument: np.ndarray  # [stem]
+    trust: float  # in the prediction
+    later_s: float
 
 
 @dataclass
@@ -484,6 +557,8 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
                       setup.memory_s, np.full(extra, 1 / max(extra, 1)))
     own = Adapted(setup.W.copy(), setup.W, np.full(len(setup.W), setup.adapt_hold_s), setup.hop / setup.sample_rate,
                   setup.adapt_memory_s, setup.adapt_hold_s)
+    foretold = Prediction(setup.envelope, setup.instrument, setup.release, setup.sample_rate, setup.hop / setup.sample_rate,
+                          setup.trust if setup.gated else 0.0, setup.later_s)
     for end in range(setup.hop, samples + 1, setup.hop):
         found = open_pitches(notes, end) if setup.gated else {}
         if end <= setup.take:
@@ -505,21 +580,39 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
             share = 1 / (len(W) + 1)
             start = np.concatenate([np.full(len(row), share), np.maximum(rest.h, 1e-3 * share), [share]])
             favour = np.concatenate([np.ones(len(row)), np.full(extra, setup.handicap), [1]])
-            before = activations(V / V.sum(), W, setup.iterations - 1, start, favour)
-            h = activations(V / V.sum(), W, 1, before, favour)
+            total, v = V.sum(), V / V.sum()
+            pitch_of = {r: key[1] for key, rows in setup.rows.items() for r in rows}
+            of_key: dict[tuple[int, int], list[int]] = {}
+            for i, (stem, r, _) in enumerate(opened):
+                of_key.setdefault((stem, pitch_of[r]), []).append(i)
+            groups = [(key, members, foretold.expected(notes, *key, end)) for key, members in of_key.items()]
+            shares = [foretold.foreseen(key[0], expected, total) for key, _, expected in groups]
+            held = [(members, share) for (_, members, _), share in zip(groups, shares, strict=True) if share is not None]
+            before = activations(v, W, setup.iterations - 1, start, favour, held, setup.trust)
+            raw = activations(v, W, 1, before, favour)
+            h = activations(v, W, 1, before, favour, held, setup.trust)
             rest.h = h[len(row) : -1]
-            seconds = rest.seconds(V.sum())
-            ratio = ratio_of(V / V.sum(), with_flat(W), before)
-            for i, r in enumerate(row):
-                own.learn(r, seconds * (h[: len(row)].sum() / h.sum()) ** 4 * before[i], ratio, W[i] @ ratio)
-            seconds *= 1 if opened else 2
-            if setup.learns or end <= setup.take:
-                rest.learn(seconds * before[len(row) : -1, None] * rest.rows * ratio, end > setup.take)
+            predicted = h[: len(row)].copy()
+            for members, share in held:
+                predicted[members] *= share / h[members].sum()
+            leaves = foretold.rest(v, predicted @ W[: len(row)]) if held else v
+            for (key, members, expected), share in zip(groups, shares, strict=True):
+                foretold.learn_gain(key[0], (end - onsets[members[0]]) / setup.sample_rate, expected,
+                                    math.log((raw[members].sum() + 1e-6) * total), share)
+            H[stem_of, row] = h[: len(row)] * total
+            now = np.array([boost(analysis, end - onset, setup.boost) for onset in onsets])
+            h[: len(row)] *= now
+            seconds = rest.seconds(total)
+            ratio = np.tile(ratio_of(v, with_flat(W), before), (setup.stems, 1))
         if heard and opened:
-            now = [boost(analysis, end - onset, setup.boost) for onset in onsets]
-            models = stem_models(W, [*stem_of, *[setup.stems - 1] * extra], h * [*now, *np.ones(extra + 1)], setup.stems)
+            models = estimated = stem_models(W, [*stem_of, *[setup.stems - 1] * extra], h, setup.stems)
+            if held:
+                told = np.array([(predicted * now * (stem_of == s)) @ W[: len(row)] for s in range(setup.stems)])
+                told[-1] = leaves
+                models = np.sqrt(estimated * told)
             M = masks(models, setup.power)
-            H[stem_of, row] = h[: len(row)] * V.sum()
+            if held:
+                ratio = v * M / np.maximum(estimated, 1e-12)
             for stem in set(stem_of) if not setup.taps else ():
                 # the end of the frame, [end - overlap, end) of the input, is heard `overlap` later
                 result.stems[stem, :, end : end + setup.overlap] += tail(X * M[stem], setup.size, synthesis)
@@ -527,6 +620,14 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
                 designed[stem] = causal_filter(M[stem], expected_power(models, setup.floor), setup.latency, setup.taps)
         else:
             M[-1] = 1
+        if heard:
+            part = h if held else before
+            sure = 1 if held else 0.3 * (before[: len(row)].sum() / before.sum()) ** 4
+            for i, r in enumerate(row):
+                own.learn(r, seconds * sure * part[i], ratio[stem_of[i]], W[i] @ ratio[stem_of[i]])
+            seconds *= 1 if opened else 2
+            if setup.learns or end <= setup.take:
+                rest.learn(seconds * part[len(row) : -1, None] * rest.rows * ratio[-1], end > setup.take)
         for stem in range(setup.stems - 1):  # one slot after another of the hop
             filters[stem].append((end + (1 + stem % 3) * setup.hop // 4, designed.get(stem, np.zeros(1))))
         result.masks.append(M)

@@ -10,6 +10,7 @@ from conftest import SMALL, band, make_preset, one_stem, two_parts
 from rtsep.design import design
 from rtsep.kernels import memory
 from rtsep.kernels.activations import update_activations
+from rtsep.kernels.arrays import state_arrays
 from rtsep.kernels.masks import soft_masks, stem_models
 from rtsep.kernels.mix import mix_block
 from rtsep.kernels.stft import analyse, synthesise, window_frame
@@ -20,7 +21,7 @@ FLOAT = np.float32
 def kernel_memory(params=None, channels=1, routing=None):
     """Plan and State as the kernels get them."""
     values = design(make_preset(), routing or one_stem(), {**SMALL, **(params or {})}, 44100, channels).values
-    arrays = memory.state_arrays(values)
+    arrays = state_arrays(values)
     return memory.Plan(**values), memory.State(ring_size=arrays["ring"].shape[1], **arrays)
 
 
@@ -119,7 +120,9 @@ def updated(V, W, rows, bins, iterations, gated=None):
     gated = count if gated is None else gated
     h = np.full(count + 1, 1 / (count + 1), FLOAT)
     before, gradient, Q = np.full(count + 1, np.nan, FLOAT), np.full(count + 1, np.nan, FLOAT), np.full_like(V, np.nan)
-    update_activations(V, W, np.array(rows, np.int64), gated, bins, iterations, FLOAT(0.8), h, before, gradient, Q)
+    nothing = np.zeros(0, FLOAT)
+    update_activations(V, W, np.array(rows, np.int64), gated, bins, iterations, FLOAT(0.8), np.zeros(1, np.int64), nothing,
+                       FLOAT(1), h, before, gradient, nothing, Q)
     return h
 
 
@@ -156,7 +159,9 @@ def test_true_activations_stay(rng):
     V = truth[:4] @ W[:4]
     V[:513] += truth[4] / FLOAT(513)
     h = truth.copy()
-    update_activations(V, W, np.arange(4), 4, 513, 5, FLOAT(1), h, np.zeros(5, FLOAT), np.zeros(5, FLOAT), np.zeros_like(V))
+    nothing = np.zeros(0, FLOAT)
+    update_activations(V, W, np.arange(4), 4, 513, 5, FLOAT(1), np.zeros(1, np.int64), nothing, FLOAT(1), h, np.zeros(5, FLOAT),
+                       np.zeros(5, FLOAT), nothing, np.zeros_like(V))
     np.testing.assert_allclose(h, truth, rtol=1e-4)
 
 

@@ -77,6 +77,7 @@ def build(instrument: Instrument, learnt: list[Templates]) -> Preset:
         instrument.name, instrument.title, whole.sample_rate, whole.framing.window_size, whole.framing.overlap, whole.W,
         whole.row_pitch, whole.row_role, whole.release_s, whole.decay_s, instrument.provenance, filled=filled,
         defaults={"max_open_rows": NOTES_AT_ONCE * rows} if rows > ROWS_AT_EASE else {}, programs=instrument.programs,
+        envelope_db=whole.envelope_db,
     )
 
 

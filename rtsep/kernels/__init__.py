@@ -1,8 +1,8 @@
 """Compiled numerics: arrays in, given arrays filled. Its modules import numpy, numba and rocket_fft only.
 
-Flow: `block` (the one entry) -> `voices`, `gate`, `stft`, `activations`, `masks`, `wiener`, `learning`, `mix`; `memory` is
-what they work on. Live: `callbacks` (what a device calls) -> `live` -> `ring`, `arrivals` (notes), the entry, `taps`
-(recording), all on `shared`.
+Flow: `block` (the one entry) -> `voices`, `gate`, `stft`, `activations`, `prediction`, `masks`, `wiener`, `learning`,
+`mix`; `memory` is what they work on, `arrays` allocates it. Live: `callbacks` (what a device calls) -> `live` -> `ring`,
+`arrivals` (notes), the entry, `taps` (recording), all on `shared`.
 Training: `factorise`. What not every command needs is imported by `load`.
 """
 
@@ -24,6 +24,6 @@ def load(name: str) -> ModuleType:
         numba.config.CACHE_DIR = others
 
 
-memory, block, yardstick = (load(name) for name in ("memory", "block", "yardstick"))
+arrays, memory, block, yardstick = (load(name) for name in ("arrays", "memory", "block", "yardstick"))
 
-__all__ = ["block", "load", "memory", "yardstick"]
+__all__ = ["arrays", "block", "load", "memory", "yardstick"]

@@ -52,20 +52,40 @@ def dot_rows(W, rows, Q, products):
 
 
 @njit(**OPTIONS)
-def update_activations(V, W, rows, gated, bins, iterations, handicap, h, before, gradient, Q):
+def hold_to(h, first, foreseen, trust, heard):
+    """Draw the sum of each group's h towards what is foreseen, h <- h (s + trust * foreseen) / (s + trust * s).
+
+    A Gamma prior on the sum s alone, which is kept in `heard`: how it is divided among the rows is left to what they hear.
+    """
+    for g in range(foreseen.shape[0]):
+        total = np.float32(0)
+        for i in range(first[g], first[g + 1]):
+            total += h[i]
+        heard[g] = total
+        if foreseen[g] >= 0:
+            scale = (np.float32(1) + trust * foreseen[g] / max(total, np.float32(1e-9))) / (np.float32(1) + trust)
+            for i in range(first[g], first[g + 1]):
+                h[i] *= scale
+
+
+@njit(**OPTIONS)
+def update_activations(V, W, rows, gated, bins, iterations, handicap, first, foreseen, trust, h, before, gradient, heard, Q):
     """`iterations` times  h <- h * (W @ (V / (h W)))  for the open rows of W and one flat row, all summing to 1.
 
     What comes behind the first `gated` rows, the background, is multiplied by `handicap` as well: a sparseness prior, which
-    leaves it what the gated rows cannot explain.
+    leaves it what the gated rows cannot explain. The gated rows' groups are held to what is foreseen of them.
 
     | argument | shape | |
     | --- | --- | --- |
     | V | [stride] | magnitudes, sum 1; zero beyond `bins` |
     | W | [row, stride] | templates |
     | rows | [count] | which of them are open |
+    | first | [groups + 1] | where the gated rows of each group begin; the last: where they end |
+    | foreseen | [groups] | sum of h that is expected of a group; less than 0: nothing is |
     | h | [count + 1] | *filled*: start on entry, activations on return; the last is the flat row's |
     | before | [count + 1] | *filled*: h before the last update |
     | gradient | [count + 1] | *filled*: W @ Q of the last update |
+    | heard | [groups] | *filled*: sum of h of each group before it was held |
     | Q | [stride] | *filled*: V over its model at the last update |
 
     Any thread. No errors. Lee & Seung (NIPS 2000), equation 5, with W fixed; the flat row is W = 1 / bins.
@@ -88,3 +108,4 @@ def update_activations(V, W, rows, gated, bins, iterations, handicap, h, before,
             h[i] *= gradient[i]
         for i in range(gated, count):
             h[i] *= handicap
+        hold_to(h, first, foreseen, trust, heard)

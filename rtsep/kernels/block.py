@@ -13,15 +13,15 @@ from rtsep.kernels.activations import update_activations
 from rtsep.kernels.gate import open_rows
 from rtsep.kernels.learning import learn, note_evidence
 from rtsep.kernels.masks import soft_masks, stem_models
-from rtsep.kernels.memory import BAD_SAMPLES, CALL, EVENT, FRAMES, plan_at, state_at
+from rtsep.kernels.memory import BAD_SAMPLES, CALL, EVENT, FORETOLD, FRAMES, GROUPS, OPEN, POSITION, plan_at, state_at
 from rtsep.kernels.mix import mix_block
 from rtsep.kernels.native import OPTIONS, floats, flush_to_zero, pointer, restore_denormals
+from rtsep.kernels.prediction import blend, divide, foresee, learn_gain, leave_rest, share_out
 from rtsep.kernels.stft import analyse, synthesise
 from rtsep.kernels.voices import receive
 from rtsep.kernels.wiener import design_filters, filter_stems, note_heard, total_power
 
 LOUDEST = 1e6  # what is louder than 120 dB over full scale is no sound but a fault
-POSITION, OPEN = range(2)
 
 
 @njit(**OPTIONS)
@@ -83,7 +83,7 @@ def keep_activations(plan, state, count, total):
 
 @njit(**OPTIONS)
 def boost_young(plan, state, end, count):
-    """The gated rows' activations h become what they are now, at the frame's end.
+    """The gated rows' activations, heard and predicted, become what they are now, at the frame's end.
 
     A note that began within the frame fills but a part of it: its share of the whole frame tells too little.
     """
@@ -91,6 +91,24 @@ def boost_young(plan, state, end, count):
         age = end - state.open_onset[i]
         if age <= plan.window_size:
             state.h[i] *= plan.boost[age - 1]
+            state.predicted[i] *= plan.boost[age - 1]
+
+
+@njit(**OPTIONS)
+def estimate_activations(plan, state, end, count, total):
+    """Fill h for a frame of magnitude `total`, held to the notes' own prediction, and tell what that leaves to others."""
+    start_activations(plan, state, count)
+    told = foresee(plan, state, end, total)
+    groups = state.position[GROUPS] if count > 0 else 0
+    update_activations(state.V, state.W, state.open_row[: count + plan.background], count, plan.bins, plan.iterations,
+                       plan.handicap, state.group_first, state.foreseen[:groups], plan.prediction, state.h, state.before,
+                       state.gradient, state.heard, state.ratio)
+    state.background_h[:] = state.h[count : count + plan.background]
+    state.pending[FORETOLD] = told
+    if told:
+        divide(state, count)
+        leave_rest(plan, state, count)
+    learn_gain(plan, state, end, total)
 
 
 @njit(**OPTIONS)
@@ -99,6 +117,7 @@ def estimate_models(plan, state, end):
 
     False, and the residual's model alone is not 0, if no gate is open or nothing is heard.
     """
+    state.position[GROUPS] = 0
     count = open_rows(plan, state, end) if end > plan.take else 0
     state.position[OPEN] = count
     state.pending[:] = 0
@@ -106,18 +125,19 @@ def estimate_models(plan, state, end):
     if count + plan.background > 0:
         total = analyse(plan, state, end)
     if total > 0:
-        start_activations(plan, state, count)
-        rows = state.open_row[: count + plan.background]
-        update_activations(state.V, state.W, rows, count, plan.bins, plan.iterations, plan.handicap, state.h, state.before,
-                           state.gradient, state.ratio)
-        state.background_h[:] = state.h[count : count + plan.background]
-        note_evidence(plan, state, count, total, end)
+        estimate_activations(plan, state, end, count, total)
     else:
         count = 0
     keep_activations(plan, state, count, total)
     if count > 0:
         boost_young(plan, state, end, count)
+        rows = state.open_row[: count + plan.background]
         stem_models(state.W, rows, state.open_stem, state.h, plan.stems, plan.bins, state.M)
+        if state.pending[FORETOLD]:
+            blend(plan, state, count)
+    if total > 0:
+        note_evidence(plan, state, count, total, end)
+    if count > 0:
         return True
     for s in range(plan.stems):
         state.M[s, :] = np.float32(s == plan.stems - 1)
@@ -144,6 +164,8 @@ def process_frame(plan, state, end):
         total_power(state.M, plan.stems, plan.bins, state.S)
     if heard:
         soft_masks(state.M, plan.stems, plan.bins, plan.power_halves, state.Q)
+        if state.pending[FORETOLD]:
+            share_out(plan, state)
     if heard and plan.taps == 0:
         overlap_add(plan, state, end)
 

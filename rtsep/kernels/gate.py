@@ -7,7 +7,7 @@ note) plus the release time of the pitch on the stem's instrument; or for an age
 import numpy as np
 from numba import njit
 
-from rtsep.kernels.memory import CLOSED_ROWS, PITCHES, VOICES
+from rtsep.kernels.memory import CLOSED_ROWS, GROUPS, PITCHES, VOICES
 from rtsep.kernels.native import OPTIONS
 from rtsep.kernels.voices import FREE, HELD, OFF, ONSET, PITCH, RELEASED, STATUS, STEM
 
@@ -82,14 +82,18 @@ def open_pitches(plan, state, stamp, end):
 
 @njit(**OPTIONS)
 def open_rows(plan, state, end):
-    """Fill `open_row`, `open_stem`, `open_onset`, stem by stem, for the frame that ends before `end`; give their count."""
+    """Fill `open_row`, `open_stem`, `open_onset`, stem by stem, for the frame that ends before `end`; give their count.
+
+    The open rows of a stem's pitch are a group: `group_first`, `group_at`, and their number in `position`.
+    """
     stamp = end + 1
     if plan.gated:
         close_voices(plan, state, end)
         open_pitches(plan, state, stamp, end)
-    count = 0
+    count = groups = 0
     for stem in range(plan.stems - 1):
         for pitch in range(PITCHES):
+            begin = count
             wanted = state.marks[stem, pitch] == stamp if plan.gated else plan.reach[stem, pitch] != 0
             if wanted:
                 age = end - state.youngest[stem, pitch]
@@ -100,4 +104,9 @@ def open_rows(plan, state, end):
                         state.open_stem[count] = stem
                         state.open_onset[count] = state.youngest[stem, pitch]
                         count += 1
+            state.group_at[stem, pitch] = -1
+            if count > begin:
+                state.group_at[stem, pitch], state.group_first[groups] = groups, begin
+                groups += 1
+    state.group_first[groups], state.position[GROUPS] = count, groups
     return count

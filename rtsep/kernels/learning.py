@@ -9,13 +9,14 @@ it had been heard for `adapt_hold` seconds.
 import numpy as np
 from numba import njit
 
-from rtsep.kernels.memory import FIRST, HEARD_S, LAST, LEVEL
+from rtsep.kernels.memory import FIRST, FORETOLD, HEARD_S, LAST, LEVEL
 from rtsep.kernels.native import OPTIONS
 from rtsep.kernels.wiener import SLOTS
 
 LOUDEST = 4.0  # a frame counts for so many of mean loudness at most
 LEVEL_S = 5.0  # time constant of the mean loudness
 GAP = 2.0  # while no gate is open, the background learns so much faster
+UNSURE = 0.3  # without a prediction gated rows learn so much less, and
 SURE = 4  # gated rows learn by the share that they explain of the frame, to this power: a band is not learnt as piano
 MOST = 20.0  # times its hold: what a row has heard outweighs its preset by no more
 
@@ -30,21 +31,39 @@ def frame_seconds(plan, state, total):
 
 
 @njit(**OPTIONS)
+def known_share(h, count, all_open):
+    """What the first `count` of h explain of the frame."""
+    known = rest = np.float32(0)
+    for i in range(count):
+        known += h[i]
+    for i in range(count, all_open):
+        rest += h[i]
+    return known / max(known + rest, np.float32(1e-9))
+
+
+@njit(**OPTIONS)
+def product_sum(a, b):
+    """Sum of a b."""
+    total = np.float32(0)
+    for k in range(a.shape[0]):
+        total += a[k] * b[k]
+    return total
+
+
+@njit(**OPTIONS)
 def note_evidence(plan, state, count, total, end):
     """Keep what the open rows, `count` gated ones and the background, will learn from this frame."""
     seconds = frame_seconds(plan, state, total)
     gap = np.float32(1 if count > 0 else GAP)
-    known = np.float32(0)
-    for i in range(count):
-        known += state.h[i]
-    rest = np.float32(0)
-    for i in range(count, count + plan.background + 1):
-        rest += state.h[i]
-    sure = (known / max(known + rest, np.float32(1e-9))) ** SURE
-    for i in range(count):
-        state.evidence[i] = state.before[i] * seconds * sure
-    for i in range(count, count + plan.background):
-        state.evidence[i] = state.before[i] * seconds * gap
+    if state.pending[FORETOLD]:
+        for i in range(count + plan.background):
+            state.evidence[i] = state.h[i] * seconds
+    else:
+        sure = np.float32(UNSURE) * known_share(state.before, count, count + plan.background + 1) ** SURE
+        for i in range(count):
+            state.evidence[i] = state.before[i] * seconds * sure
+        for i in range(count, count + plan.background):
+            state.evidence[i] = state.before[i] * seconds * gap
     learns = plan.background_learns != 0 or end <= plan.take
     state.pending[FIRST] = 0 if plan.adapt_hold > 0 else count
     state.pending[LAST] = count + plan.background if learns else count
@@ -78,6 +97,10 @@ def learn(plan, state, end):
         else:
             keep = np.float32(1) if frame <= plan.take else plan.background_keep
             past, back = max(keep * state.weight[row], plan.background_least), np.float32(0)
-        weight = past + back + state.evidence[i] * state.gradient[i]
-        follow(state.W[row], plan.W[row], state.ratio, past / weight, state.evidence[i] / weight, back / weight)
+        ratio, gradient = state.ratio, state.gradient[i]
+        if state.pending[FORETOLD]:
+            ratio = state.shares[plan.stems - 1 if row >= plan.rows else state.open_stem[i]]
+            gradient = product_sum(state.W[row], ratio)
+        weight = past + back + state.evidence[i] * gradient
+        follow(state.W[row], plan.W[row], ratio, past / weight, state.evidence[i] / weight, back / weight)
         state.weight[row] = weight

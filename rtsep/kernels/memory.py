@@ -13,7 +13,7 @@ from numba import carray, njit
 from rtsep.kernels.native import OPTIONS, floats, integers, octets, pointer, spectra
 
 VOICES = 256  # notes that can sound at once
-VOICE_FIELDS = 9
+VOICE_FIELDS = 10
 FADE_FIELDS = 5
 PARTS, CHANNELS, PITCHES = 32, 16, 128
 
@@ -21,9 +21,19 @@ PARTS, CHANNELS, PITCHES = 32, 16, 128
 BAD_SAMPLES, UNMATCHED_NOTES, CLOSED_ROWS, STOLEN_VOICES, FRAMES = range(5)
 COUNTERS = 5
 
+# Levels that a note is expected to have, at ages on a logarithmic axis: ENVELOPE_S * (2 ** (i / ENVELOPE_STEPS) - 1).
+ENVELOPE_POINTS, ENVELOPE_STEPS, ENVELOPE_S = 32, 4.0, 0.04
+ENVELOPE_VELOCITY = 64  # whose levels are in plan.envelope[:, :, 0]; [:, :, 1] is what one step of velocity more adds
+
+# What is learnt of the prediction: state.gain [instrument] and state.fit.
+GAIN, GAIN_HEARD_S = range(2)  # natural logarithm of sound over prediction, and over how many s so far
+MISFIT, MISFIT_HEARD_S, DELAY = range(3)  # share of the prediction that is not in the sound; s from MIDI to sound
+
 # What learning remembers: state.slow and state.pending.
 LEVEL, HEARD_S, SLOW = range(3)  # mean loudness, and over how many s so far
-FIRST, LAST, PENDING = range(3)  # rows of the last frame that learn, as a range in open_row
+FIRST, LAST, FORETOLD, PENDING = range(4)  # rows of the last frame that learn, a range in open_row; was it predicted
+
+POSITION, OPEN, GROUPS = range(3)  # state.position
 
 # Mixer values: wet, bypass, then one gain per stem.
 WET, BYPASS, GAINS = range(3)
@@ -38,15 +48,16 @@ _INTEGER, _FLOAT, _ADDRESS = "<i8", "<f8", "<i8"
 PLAN_SIZES = ("window_size", "overlap", "hop", "bins", "stride", "channels", "stems", "rows", "background", "open_limit",
               "gated", "iterations", "power_halves", "latency", "taps", "slot", "background_learns", "take")
 PLAN_FLOATS = ("mixer_smoothing", "filter_floor", "hop_s", "handicap", "background_keep", "background_least", "adapt_keep",
-               "adapt_hold")
+               "adapt_hold", "prediction", "envelope_later_s", "sample_s")
 PLAN_ARRAYS = ("analysis_window", "synthesis_window", "boost", "W", "first_row", "row_count", "release", "decay", "route",
-               "reach", "row_age", "choke", "axes")
+               "reach", "row_age", "choke", "envelope", "has_envelope", "instrument", "axes")
 STATE_ARRAYS = ("ring", "overlap_add", "frame", "X", "Y", "V", "Q", "M", "H", "open_row", "open_stem", "open_onset", "h",
                 "before", "gradient", "ratio", "evidence", "pending", "background_h", "W", "weight", "slow", "voices",
-                "pedals", "marks", "youngest", "mixer", "counters", "position", "S", "B", "impulse", "filters", "fades")
+                "pedals", "marks", "youngest", "mixer", "counters", "position", "S", "B", "impulse", "filters", "fades",
+                "group_first", "group_at", "expected", "foreseen", "heard", "predicted", "P", "shares", "gain", "fit")
 # What means nothing under another plan; what was learnt is carried over by itself.
-PLAN_BOUND = ("H", "open_row", "open_stem", "open_onset", "h", "before", "gradient", "evidence", "pending", "background_h", "W",
-              "weight")
+PLAN_BOUND = ("group_first", "expected", "foreseen", "heard", "predicted", "H", "open_row", "open_stem", "open_onset", "h",
+              "before", "gradient", "evidence", "pending", "background_h", "W", "weight")
 CALL_FIELDS = ("plan", "state", "input", "stems", "mix", "capacity", "frames", "events", "event_count", "targets")
 
 PLAN = np.dtype(
@@ -85,6 +96,9 @@ class Plan(NamedTuple):
     background_least: float  # weight of a background row's past, in s, below which it does not fall
     adapt_keep: float  # what a hop leaves of the gated rows' past
     adapt_hold: float  # s of sound that the preset's rows are worth; 0: they stay as they are
+    prediction: float  # how much the notes' own prediction counts against what is heard; 0: not at all
+    envelope_later_s: float  # by which the frames hear a note later than those of the envelopes
+    sample_s: float
     analysis_window: np.ndarray  # float32 [window_size]
     synthesis_window: np.ndarray  # float32 [overlap]
     boost: np.ndarray  # float32 [window_size], of a note that began n + 1 samples ago
@@ -97,6 +111,9 @@ class Plan(NamedTuple):
     reach: np.ndarray  # int8 [stem, pitch], whether the stem can play the pitch at all
     row_age: np.ndarray  # int64 [rows, 2], samples: a row is open while its note is so old, from (with) and until (without)
     choke: np.ndarray  # int64 [stem, pitch], a note ends the others of its stem with the same number; 0: none
+    envelope: np.ndarray  # float32 [stem, pitch, 2, ENVELOPE_POINTS], natural logarithm of a note's level
+    has_envelope: np.ndarray  # int64 [stem, pitch]
+    instrument: np.ndarray  # int64 [stem], those of one preset share a number
     axes: np.ndarray  # int64 [1], what the FFT wants
 
 
@@ -132,12 +149,22 @@ class State(NamedTuple):
     youngest: np.ndarray  # int64 [stem, pitch], onset of the youngest note there
     mixer: np.ndarray  # float32 [2 + stems], smoothed values
     counters: np.ndarray  # int64 [COUNTERS]
-    position: np.ndarray  # int64 [2], samples since reset; rows open now
+    position: np.ndarray  # int64 [3], samples since reset; rows open now; groups open now
     S: np.ndarray  # float32 [stride], the models' power; then 1 / |B|**2
     B: np.ndarray  # complex64 [bin], minimum phase
     impulse: np.ndarray  # float32 [window_size]
     filters: np.ndarray  # float32 [stem without residual, 2, taps], last tap first
     fades: np.ndarray  # int64 [stem, FADE_FIELDS], the fields are wiener.py's
+    group_first: np.ndarray  # int64 [open + 1], where the open rows of a stem's pitch begin; the last: where all end
+    group_at: np.ndarray  # int64 [stem, pitch], its group in the frame that opened it last
+    expected: np.ndarray  # float32 [open], of each group: natural logarithm of the level that its notes should have
+    foreseen: np.ndarray  # float32 [open], the same as a share of the frame; -1: nothing is known
+    heard: np.ndarray  # float32 [open], what the last update found before it was held to that
+    predicted: np.ndarray  # float32 [open], the share of every gated row, so divided as it is heard
+    P: np.ndarray  # float32 [stem, stride], models of the prediction alone; the residual's is what it leaves
+    shares: np.ndarray  # float32 [stem, stride], what each stem gets of a frame over its estimated model
+    gain: np.ndarray  # float32 [stem, 2], by instrument
+    fit: np.ndarray  # float32 [3]
 
 
 @njit(**OPTIONS)
@@ -150,12 +177,14 @@ def plan_at(address):
         r.gated, r.iterations, r.power_halves, r.latency, r.taps, r.slot, r.background_learns, r.take,
         np.float32(r.mixer_smoothing), np.float32(r.filter_floor), np.float32(r.hop_s), np.float32(r.handicap),
         np.float32(r.background_keep), np.float32(r.background_least), np.float32(r.adapt_keep), np.float32(r.adapt_hold),
+        np.float32(r.prediction), np.float32(r.envelope_later_s), np.float32(r.sample_s),
         floats(r.analysis_window, (r.window_size,)), floats(r.synthesis_window, (r.overlap,)),
         floats(r.boost, (r.window_size,)),
         floats(r.W, (r.rows + r.background, r.stride)), integers(r.first_row, notes), integers(r.row_count, notes),
         integers(r.release, notes), integers(r.decay, notes),
         octets(r.route, (PARTS, CHANNELS, PITCHES)), octets(r.reach, notes), integers(r.row_age, (r.rows, 2)),
-        integers(r.choke, notes), integers(r.axes, (1,)),
+        integers(r.choke, notes), floats(r.envelope, (r.stems, PITCHES, 2, ENVELOPE_POINTS)),
+        integers(r.has_envelope, notes), integers(r.instrument, (r.stems,)), integers(r.axes, (1,)),
     )
 
 
@@ -177,55 +206,14 @@ def state_at(address, plan):
         floats(r.slow, (SLOW,)), integers(r.voices, (VOICES, VOICE_FIELDS)),
         integers(r.pedals, (PARTS, CHANNELS, 2)), integers(r.marks, (plan.stems, PITCHES)),
         integers(r.youngest, (plan.stems, PITCHES)), floats(r.mixer, (2 + plan.stems,)),
-        integers(r.counters, (COUNTERS,)), integers(r.position, (2,)),
+        integers(r.counters, (COUNTERS,)), integers(r.position, (3,)),
         floats(r.S, (plan.stride,)), spectra(r.B, (plan.bins,)), floats(r.impulse, (plan.window_size,)),
         floats(r.filters, (plan.stems - 1, 2, plan.taps)), integers(r.fades, (plan.stems, FADE_FIELDS)),
+        integers(r.group_first, (limit + 1,)), integers(r.group_at, (plan.stems, PITCHES)), floats(r.expected, (limit,)),
+        floats(r.foreseen, (limit,)), floats(r.heard, (limit,)), floats(r.predicted, (limit,)),
+        floats(r.P, (plan.stems, plan.stride)), floats(r.shares, (plan.stems, plan.stride)), floats(r.gain, (plan.stems, 2)),
+        floats(r.fit, (3,)),
     )
-
-
-def state_arrays(plan):
-    """Zeroed arrays of a `State`, by name, in the sizes of `plan` (a plan's values by name)."""
-    names = ("window_size", "overlap", "bins", "stride", "channels", "stems", "rows", "background", "taps")
-    window_size, overlap, bins, stride, channels, stems, rows, background, taps = (plan[name] for name in names)
-    limit = plan["open_limit"] + background
-    ring_size = 2 * window_size
-    f, i = np.float32, np.int64
-    return {
-        "ring": np.zeros((channels, ring_size), f),
-        "overlap_add": np.zeros((max(stems - 1, 1), channels, overlap), f),
-        "frame": np.zeros(window_size, f),
-        "X": np.zeros((channels, bins), np.complex64),
-        "Y": np.zeros(bins, np.complex64),
-        "V": np.zeros(stride, f),
-        "Q": np.zeros(stride, f),
-        "M": np.zeros((stems, stride), f),
-        "H": np.zeros((stems, rows), f),
-        "open_row": np.zeros(limit, i),
-        "open_stem": np.zeros(limit, i),
-        "open_onset": np.zeros(limit, i),
-        "h": np.zeros(limit + 1, f),
-        "before": np.zeros(limit + 1, f),
-        "gradient": np.zeros(limit + 1, f),
-        "ratio": np.zeros(stride, f),
-        "evidence": np.zeros(limit, f),
-        "pending": np.zeros(PENDING, i),
-        "background_h": np.zeros(background, f),
-        "W": np.zeros((rows + background, stride), f),
-        "weight": np.zeros(rows + background, f),
-        "slow": np.zeros(SLOW, f),
-        "voices": np.zeros((VOICES, VOICE_FIELDS), i),
-        "pedals": np.zeros((PARTS, CHANNELS, 2), i),
-        "marks": np.zeros((stems, PITCHES), i),
-        "youngest": np.zeros((stems, PITCHES), i),
-        "mixer": np.zeros(2 + stems, f),
-        "counters": np.zeros(COUNTERS, i),
-        "position": np.zeros(2, i),
-        "S": np.zeros(stride, f),
-        "B": np.zeros(bins, np.complex64),
-        "impulse": np.zeros(window_size, f),
-        "filters": np.zeros((max(stems - 1, 1), 2, taps), f),
-        "fades": np.zeros((stems, FADE_FIELDS), i),
-    }
 
 
 def record(dtype, values):

@@ -10,7 +10,7 @@ from rtsep.kernels.memory import PITCHES, STOLEN_VOICES, UNMATCHED_NOTES, VOICE_
 from rtsep.kernels.native import OPTIONS
 
 # Fields of a voice
-STATUS, PART, CHANNEL, PITCH, STEM, PRESSES, ONSET, OFF, CAPTURED = range(VOICE_FIELDS)
+STATUS, PART, CHANNEL, PITCH, STEM, PRESSES, ONSET, OFF, CAPTURED, VELOCITY = range(VOICE_FIELDS)
 FREE, KEY_DOWN, HELD, RELEASED = range(4)
 SUSTAIN, SOSTENUTO = range(2)
 
@@ -66,7 +66,7 @@ def choke_others(plan, voices, sample, struck):
 
 
 @njit(**OPTIONS)
-def note_on(plan, state, sample, part, channel, pitch, own):
+def note_on(plan, state, sample, part, channel, pitch, velocity, own):
     """Open a voice, or press its key once more: for the stem that it is routed to, or for `own` - 1 if that is not 0."""
     stem = np.int64(plan.route[part, channel, pitch]) if own == 0 else own - 1
     if stem < 0 or stem >= plan.stems - 1:
@@ -81,7 +81,7 @@ def note_on(plan, state, sample, part, channel, pitch, own):
         state.voices[v, PRESSES], state.voices[v, CAPTURED] = 0, 0
     voice = state.voices[v]
     voice[STATUS], voice[PART], voice[CHANNEL], voice[PITCH] = KEY_DOWN, part, channel, pitch
-    voice[STEM], voice[ONSET] = stem, sample
+    voice[STEM], voice[ONSET], voice[VELOCITY] = stem, sample, velocity
     voice[PRESSES] += 1
     if plan.choke[stem, pitch]:
         choke_others(plan, state.voices, sample, voice)
@@ -167,7 +167,7 @@ def receive(plan, state, sample, part, status, data1, data2, own):
     if part >= plan.route.shape[0] or data1 >= PITCHES:
         return
     if kind == 0x90 and data2 > 0:
-        note_on(plan, state, sample, part, channel, data1, own)
+        note_on(plan, state, sample, part, channel, data1, data2, own)
     elif kind in (0x80, 0x90):
         note_off(state, sample, part, channel, data1)
     elif kind == 0xB0:

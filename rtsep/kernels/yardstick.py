@@ -37,5 +37,6 @@ def estimate_frames(V, W, rows, bins, iterations, h, before, gradient, Q, times)
     share = np.float32(1) / np.float32(h.shape[0])
     for _ in range(times):
         h[:] = share
-        update_activations(V, W, rows, rows.shape[0], bins, iterations, share, h, before, gradient, Q)
+        update_activations(V, W, rows, rows.shape[0], bins, iterations, share, rows[:1], h[:0], share, h, before, gradient,
+                           h[:0], Q)
     restore_denormals(word)

@@ -9,6 +9,7 @@ import numpy as np
 
 from rtsep.errors import RtsepError
 from rtsep.preset import ROWS_PER_PITCH
+from rtsep.training.envelopes import averaged
 from rtsep.training.isolated import Templates
 
 
@@ -26,6 +27,7 @@ def stack(several: Sequence[Templates]) -> Templates:
         raise RtsepError(f"--stack: {most} templates for one pitch, allowed are {ROWS_PER_PITCH}: give fewer instruments, or "
                          "lower --templates or --levels")
     order = np.argsort(pitches, kind="stable")
+    envelopes = [each.envelope_db for each in several if each.envelope_db is not None]
     roles = [role for each in several for role in each.row_role]
     return replace(
         first, W=np.concatenate([each.W for each in several])[order], row_pitch=pitches[order],
@@ -33,5 +35,6 @@ def stack(several: Sequence[Templates]) -> Templates:
         decay_s=np.maximum.reduce([each.decay_s for each in several]),
         losses=np.sum([each.losses for each in several], axis=0), frames=sum(each.frames for each in several),
         row_age_s=None if first.row_age_s is None else np.concatenate([each.row_age_s for each in several])[order],
+        envelope_db=averaged(envelopes) if len(envelopes) == len(several) else None,
         reason="interrupted" if any(each.reason == "interrupted" for each in several) else first.reason,
     )

@@ -38,8 +38,10 @@ def fill_range(played: npt.NDArray[np.integer], low: int | None = None, high: in
 
 
 def fill(templates: Templates, pitches: npt.NDArray[np.int64]) -> Templates:
-    """`templates` with rows for `pitches` too, each from the nearest played pitch; times are interpolated."""
+    """`templates` with rows for `pitches` too, each from the nearest played pitch; times are
+    interpolated, levels are the nearest pitch's."""
     played = np.unique(templates.row_pitch).astype(np.int64)
+    envelope = None if templates.envelope_db is None else templates.envelope_db.copy()
     rows, roles, of = [templates.W], list(templates.row_role), [templates.row_pitch]
     for pitch in pitches:
         source = played[np.argmin(np.abs(played - pitch))]
@@ -47,10 +49,12 @@ def fill(templates: Templates, pitches: npt.NDArray[np.int64]) -> Templates:
         rows.append(shift_templates(templates.W[mine], float(pitch - source)))
         roles += [templates.row_role[i] for i in mine]
         of.append(np.full(len(mine), pitch, np.int16))
+        if envelope is not None:
+            envelope[pitch] = envelope[source]
     row_pitch = np.concatenate(of)
     order = np.argsort(row_pitch, kind="stable")
     release, decay = templates.release_s.copy(), templates.decay_s.copy()
     for times in (release, decay):
         times[pitches] = np.interp(pitches, played, times[played])
     return replace(templates, W=np.concatenate(rows)[order], row_pitch=row_pitch[order],
-                   row_role=tuple(roles[i] for i in order), release_s=release, decay_s=decay)
+                   row_role=tuple(roles[i] for i in order), release_s=release, decay_s=decay, envelope_db=envelope)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.errors import RtsepError
+from rtsep.training.envelopes import note_envelope, pitch_envelope, table
 from rtsep.training.nmf import Factors, factorise
 from rtsep.windows import Framing, choose_framing, window_pair
 
@@ -76,6 +77,7 @@ class Templates:
 
     losses: the divergence before and after every update, of all pitches together. frames: how many were learnt from.
     reason: why training stopped. row_age_s: float32 [row, 2], for rows that are open at an age of their note alone.
+    envelope_db: float32 [128, 2, 32], levels of the notes by velocity and age.
     """
 
     sample_rate: float
@@ -89,6 +91,7 @@ class Templates:
     frames: int
     reason: str = "max_iter"
     row_age_s: npt.NDArray[np.float32] | None = None
+    envelope_db: npt.NDArray[np.float32] | None = None
 
 
 def magnitudes(sound: Sound, ends: npt.NDArray[np.int64], window: Floats) -> npt.NDArray[np.float32]:
@@ -163,6 +166,15 @@ def level_of(velocity: npt.NDArray[np.int64], levels: int) -> npt.NDArray[np.int
     return step * min(levels, len(steps)) // len(steps)
 
 
+def _envelope_of_pitch(notes: Notes, which: npt.NDArray[np.int64], window: Floats, hop: int) -> Floats:
+    """Levels of one pitch, [2, point]."""
+    found = []
+    for note in which:
+        ends, age_s = _frames_of(notes, np.array([note]), hop)
+        found.append(note_envelope(magnitudes(notes.sound, ends, window).sum(axis=1).astype(np.float64), age_s))
+    return pitch_envelope(found, notes.velocities()[which])
+
+
 def _rows_of_pitch(notes: Notes, which: npt.NDArray[np.int64], window: Floats, settings: Settings) -> list[Factors]:
     """The factors of one pitch, a pair for each dynamic level."""
     found = []
@@ -192,6 +204,7 @@ def train(notes: Notes, settings: Settings | None = None, progress: Progress | N
     next_onset = np.append(onsets, end_s)[np.searchsorted(onsets, notes.onset_s, side="right")]
     release, decay = np.zeros(128, np.float32), np.zeros(128, np.float32)
     factors: dict[int, list[Factors]] = {}
+    envelopes: dict[int, Floats] = {}
     pitches, reason = np.unique(notes.pitch[usable]), "max_iter"
     try:
         for pitch in pitches:
@@ -199,6 +212,7 @@ def train(notes: Notes, settings: Settings | None = None, progress: Progress | N
             times = np.array([release_and_decay(notes, int(i), next_onset[i]) for i in which])
             factors[int(pitch)] = _rows_of_pitch(notes, which, window, settings)
             release[pitch], decay[pitch] = times.max(axis=0)
+            envelopes[int(pitch)] = _envelope_of_pitch(notes, which, window, settings.hop)
             if progress is not None:
                 progress("training", len(factors), len(pitches), None)
     except KeyboardInterrupt:
@@ -210,5 +224,5 @@ def train(notes: Notes, settings: Settings | None = None, progress: Progress | N
         notes.sample_rate, framing, np.concatenate([found.W for _, found in groups]).astype(np.float32),
         np.repeat([pitch for pitch, _ in groups], settings.templates).astype(np.int16),
         STAGES[settings.templates] * len(groups), release, decay, np.sum([found.losses for _, found in groups], axis=0),
-        sum(len(found.H) for _, found in groups), reason,
+        sum(len(found.H) for _, found in groups), reason, envelope_db=table(envelopes),
     )

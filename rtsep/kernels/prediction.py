@@ -1,0 +1,169 @@
+"""What the notes themselves tell before anything is heard: velocity and age of a note foretell its level.
+
+Envelopes of isolated notes stand in the preset. How loud this recording is against them, how much later than its message a
+note sounds, and how badly the templates fit are learnt while playing. Where a band plays, it can only add: what the
+prediction has and the sound has not tells how far the instrument is another.
+"""
+
+import numpy as np
+from numba import njit
+
+from rtsep.kernels.activations import add_rows
+from rtsep.kernels.memory import (
+    DELAY,
+    ENVELOPE_POINTS,
+    ENVELOPE_S,
+    ENVELOPE_STEPS,
+    ENVELOPE_VELOCITY,
+    GAIN,
+    GAIN_HEARD_S,
+    GROUPS,
+    MISFIT,
+    MISFIT_HEARD_S,
+    VOICES,
+)
+from rtsep.kernels.native import OPTIONS
+from rtsep.kernels.voices import FREE, OFF, ONSET, PITCH, RELEASED, STATUS, STEM, VELOCITY
+
+SILENT = -50.0  # natural logarithm of a level that nobody hears
+LEAST_VELOCITY, MOST_VELOCITY = 8, 127
+RELEASED_BY = 1.38  # natural logarithm of the 12 dB that a release time stands for
+KNOWN_S = 0.1  # s of notes that must be heard before the gain is trusted
+GAIN_S, MISFIT_S, DELAY_S = 0.6, 1.2, 2.0  # time constants
+SETTLED_S, FADED_S = 0.02, 1.5  # ages between which a note tells the gain
+ATTACK_S = 0.1  # age up to which a note tells the delay
+EARLIEST_S, LATEST_S = -0.05, 0.1  # of the delay
+OWN_MISFIT = 0.12  # of the very instrument
+CAUTION = 12.0  # how many times more of the prediction is kept from the background, per misfit
+MOST_CAUTION = 3.0
+
+
+@njit(**OPTIONS)
+def level_at(envelope, age_s, velocity):
+    """Natural logarithm of the level of a note of `velocity` at an age, between the points of envelope [2, point]."""
+    x = np.float32(ENVELOPE_STEPS) * np.log2(np.float32(1) + max(age_s, np.float32(0)) / np.float32(ENVELOPE_S))
+    i = min(np.int64(x), ENVELOPE_POINTS - 2)
+    part = min(x - np.float32(i), np.float32(1))
+    more = np.float32(min(max(velocity, LEAST_VELOCITY), MOST_VELOCITY) - ENVELOPE_VELOCITY)
+    low, high = envelope[0, i] + more * envelope[1, i], envelope[0, i + 1] + more * envelope[1, i + 1]
+    return low + part * (high - low)
+
+
+@njit(**OPTIONS)
+def note_level(plan, state, voice, end, earlier_s):
+    """Natural logarithm of what the frame before `end` should hold of a voice, gain apart; `earlier_s` ago."""
+    stem, pitch = voice[STEM], voice[PITCH]
+    late_s = state.fit[DELAY] + plan.envelope_later_s + earlier_s
+    age_s = np.float32(end - voice[ONSET]) * plan.sample_s - late_s
+    level = level_at(plan.envelope[stem, pitch], age_s, voice[VELOCITY])
+    if voice[STATUS] == RELEASED:
+        since_s = max(np.float32(end - voice[OFF]) * plan.sample_s - late_s, np.float32(0))
+        release_s = np.float32(plan.release[stem, pitch]) * plan.sample_s
+        level -= np.float32(RELEASED_BY) * since_s / max(release_s, np.float32(1e-3))
+    return max(level, np.float32(SILENT + 1))
+
+
+@njit(**OPTIONS)
+def foresee(plan, state, end, total):
+    """Fill `expected` and `foreseen` for a frame of magnitude `total`; True if something is foreseen."""
+    groups, told = state.position[GROUPS], False
+    state.foreseen[:groups] = -1
+    if plan.prediction == 0 or plan.gated == 0:
+        return False
+    state.expected[:groups] = SILENT
+    for v in range(VOICES):
+        voice = state.voices[v]
+        if voice[STATUS] != FREE and state.marks[voice[STEM], voice[PITCH]] == end + 1:
+            g = state.group_at[voice[STEM], voice[PITCH]]
+            if g >= 0 and plan.has_envelope[voice[STEM], voice[PITCH]] != 0:
+                state.expected[g] = max(state.expected[g], note_level(plan, state, voice, end, np.float32(0)))
+    loudness = np.log(total)
+    for g in range(groups):
+        gain = state.gain[plan.instrument[state.open_stem[state.group_first[g]]]]
+        if gain[GAIN_HEARD_S] > KNOWN_S and state.expected[g] > SILENT:
+            state.foreseen[g] = np.exp(min(state.expected[g] + gain[GAIN] - loudness, np.float32(30)))
+            told = True
+    return told
+
+
+@njit(**OPTIONS)
+def learn_gain(plan, state, end, total):
+    """The gain of each instrument follows what was heard of its notes over what was expected."""
+    loudness = np.log(total)
+    for g in range(state.position[GROUPS]):
+        first = state.group_first[g]
+        age_s = np.float32(end - state.open_onset[first]) * plan.sample_s - plan.envelope_later_s
+        if plan.prediction == 0 or plan.gated == 0 or state.expected[g] <= SILENT or age_s < SETTLED_S or age_s > FADED_S:
+            continue
+        gain = state.gain[plan.instrument[state.open_stem[first]]]
+        error = np.log(state.heard[g] + np.float32(1e-6)) + loudness - state.expected[g] - gain[GAIN]
+        weight = np.float32(1)
+        if state.foreseen[g] >= 0:
+            weight = max(min(np.float32(4) * state.foreseen[g], np.float32(1)), np.float32(1e-3))
+            error = max(min(error, np.float32(2)), np.float32(-2))
+        weight *= plan.hop_s
+        gain[GAIN_HEARD_S] = min(gain[GAIN_HEARD_S] + weight, np.float32(GAIN_S))
+        gain[GAIN] += error * weight / gain[GAIN_HEARD_S]
+
+
+@njit(**OPTIONS)
+def divide(state, count):
+    """Fill `predicted`: what is foreseen of a group, among its rows as it is heard; else what is heard itself."""
+    for g in range(state.position[GROUPS]):
+        first, last = state.group_first[g], state.group_first[g + 1]
+        total = np.float32(0)
+        for i in range(first, last):
+            total += state.h[i]
+        scale = state.foreseen[g] / max(total, np.float32(1e-12)) if state.foreseen[g] >= 0 else np.float32(1)
+        for i in range(first, last):
+            state.predicted[i] = state.h[i] * scale
+
+
+@njit(**OPTIONS)
+def leave_rest(plan, state, count):
+    """Fill the residual's P with what the prediction leaves of V; the misfit follows."""
+    model, V, rest = state.Q, state.V, state.P[plan.stems - 1]
+    model[:] = 0
+    add_rows(state.W, state.open_row[:count], state.predicted, model)
+    whole = missing = np.float32(0)
+    for k in range(plan.bins):
+        whole += model[k]
+        missing += max(model[k] - V[k], np.float32(0))
+    fit = state.fit
+    weight = min(whole, np.float32(1)) * plan.hop_s
+    fit[MISFIT_HEARD_S] = min(fit[MISFIT_HEARD_S] + weight, np.float32(MISFIT_S))
+    if weight > 0:
+        fit[MISFIT] += (missing / whole - fit[MISFIT]) * weight / fit[MISFIT_HEARD_S]
+    caution = min(np.float32(1) + np.float32(CAUTION) * max(fit[MISFIT] - np.float32(OWN_MISFIT), np.float32(0)),
+                  np.float32(MOST_CAUTION))
+    least = np.float32(1e-9) / np.float32(plan.bins)  # masks need one model greater than 0 in every bin
+    for k in range(plan.bins):
+        rest[k] = max(V[k] - caution * model[k], np.float32(1e-3) * V[k]) + least
+
+
+@njit(**OPTIONS)
+def blend(plan, state, count):
+    """The models M of the stems become the geometric mean of what is estimated and what is predicted."""
+    for s in range(plan.stems - 1):
+        state.P[s, : plan.bins] = 0
+    first = 0
+    while first < count:
+        last, stem = first + 1, state.open_stem[first]
+        while last < count and state.open_stem[last] == stem:
+            last += 1
+        add_rows(state.W, state.open_row[first:last], state.predicted[first:last], state.P[stem, : plan.bins])
+        first = last
+    for s in range(plan.stems):
+        M, P, estimated = state.M[s], state.P[s], state.shares[s]
+        for k in range(plan.bins):
+            estimated[k] = M[k]
+            M[k] = np.sqrt(M[k] * P[k])
+
+
+@njit(**OPTIONS)
+def share_out(plan, state):
+    """Fill `shares` [stem, bin], which rows learn from: what each stem's mask gives it of V, over its estimated model."""
+    for s in range(plan.stems):
+        M, shares = state.M[s], state.shares[s]
+        for k in range(plan.bins):
+            shares[k] = state.V[k] * M[k] / max(shares[k], np.float32(1e-12))
