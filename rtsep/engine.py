@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -16,40 +15,18 @@ import numpy.typing as npt
 from rtsep.design import design, each_once, per_stem, preset_defaults
 from rtsep.errors import RtsepError
 from rtsep.kernels import block as kernel
-from rtsep.kernels import voices as voice
-from rtsep.kernels.memory import EVENT, GAINS, OPEN, PITCHES
+from rtsep.kernels.memory import EVENT, PITCHES
 from rtsep.params import Value, param_of, parse_params
 from rtsep.prepared import Prepared
 from rtsep.preset import Preset
 from rtsep.routing import Routing
+from rtsep.streaming import SILENT_DB, Counters, Output, held_pitches, play_block, rehearse, set_targets
 from rtsep.windows import Framing
 
-SILENT_DB = -120.0
+__all__ = ["SILENT_DB", "Counters", "Output", "Separator"]
 
 Floats = npt.NDArray[np.float32]
 _entry = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(cast(int, kernel.entry.address))  # ctypes lets go of the interpreter's lock
-
-
-@dataclass(frozen=True)
-class Counters:
-    """What went wrong since the last reset, and how many frames were processed."""
-
-    bad_samples: int
-    unmatched_notes: int
-    closed_rows: int
-    stolen_voices: int
-    frames: int
-
-
-@dataclass(frozen=True)
-class Output:
-    """One processed block: views that are valid until the next call.
-
-    stems: float32 [stem, channel, sample], the residual last; mix: float32 [channel, sample].
-    """
-
-    stems: Floats
-    mix: Floats
 
 
 class Separator:
@@ -87,7 +64,7 @@ class Separator:
         self._no_events = np.zeros(0, EVENT)
         self._set_targets()
         self.reset()
-        self._rehearse()
+        rehearse(self.rehearsal(), _entry)
 
     def exchange(
         self, presets: Preset | Sequence[Preset] | None = None, params: Mapping[str, Value] | None = None
@@ -124,13 +101,6 @@ class Separator:
         warm.call["events"], warm.call["event_count"] = warm.events.ctypes.data, 1
         return warm
 
-    def _rehearse(self) -> None:
-        """So that the first real block finds everything warm on this thread."""
-        warm = self.rehearsal()
-        warm.call["frames"] = size = min(warm.input.shape[1], self.framing.hop)
-        for _ in range(0, 2 * self.framing.hop, size):
-            _entry(warm.call.ctypes.data)
-
     def reset(self) -> None:
         """Forget all sound, all notes and all that was learnt; parameters stay and hold at once."""
         self.prepared.reset()
@@ -150,11 +120,26 @@ class Separator:
         return self._params.get(name, preset_defaults(self.presets).get(name, param_of(name).default))
 
     def _set_targets(self) -> None:
-        targets = self.prepared.targets
-        targets[:GAINS] = float(self.value("wet")), float(self.value("bypass"))
-        for i, stem in enumerate(self.stem_names):
-            level = float(self.value(f"gain_db.{stem}"))
-            targets[GAINS + i] = 0 if level <= SILENT_DB else 10 ** (level / 20)
+        set_targets(self.prepared, self.value, self.stem_names)
+
+    def again(self, params: Mapping[str, Value]) -> Separator:
+        """A separator of the same presets and routing, with `params` changed; not prepared."""
+        return Separator(self.presets, self.routing, {**self._params, **params})
+
+    @property
+    def plays(self) -> tuple[str, ...]:
+        """The name of each stem's preset."""
+        return tuple(preset.name for preset in self.presets)
+
+    @property
+    def entry_address(self) -> int:
+        """Where the compiled entry is: void (*)(void *call)."""
+        return int(kernel.entry.address)
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """Nothing beside what every report tells."""
+        return {}
 
     @property
     def params(self) -> Mapping[str, Value]:
@@ -193,20 +178,7 @@ class Separator:
 
         stems + residual = input delayed by `latency`. ValueError for other shapes or offsets.
         """
-        now, frames = self.prepared, block.shape[1]
-        if block.shape[0] != now.input.shape[0] or frames > now.input.shape[1]:
-            raise ValueError(f"block {block.shape}: expected {now.input.shape[0]} channels and at most "
-                             f"{now.input.shape[1]} samples")
-        events = self._no_events if events is None else np.ascontiguousarray(events, EVENT)
-        if len(events):
-            at = events["sample"]
-            if at[0] < 0 or at[-1] >= frames or (np.diff(at) < 0).any():
-                raise ValueError("events must lie inside the block, in order")
-        now.input[:, :frames] = block
-        call = now.call
-        call["frames"], call["events"], call["event_count"] = frames, events.ctypes.data, len(events)
-        _entry(call.ctypes.data)
-        return Output(now.stems[:, :, :frames], now.mix[:, :frames])
+        return play_block(self.prepared, _entry, block, self._no_events if events is None else events)
 
     @property
     def counters(self) -> Counters:
@@ -233,9 +205,7 @@ class Separator:
     @property
     def held_pitches(self) -> tuple[int, ...]:
         """MIDI pitches of the notes that keys or pedals hold, ascending."""
-        voices = self.prepared.state["voices"]
-        held = np.isin(voices[:, voice.STATUS], (voice.KEY_DOWN, voice.HELD))
-        return tuple(sorted(set(voices[held, voice.PITCH].tolist())))
+        return held_pitches(self.prepared)
 
     @property
     def open_count(self) -> int:

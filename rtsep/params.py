@@ -123,6 +123,12 @@ PARAMS: dict[str, Param] = {
               "presets that know the envelopes of their notes; 0 = nothing", "", 0, 10),
         Param("velocity_curve", "float", 1.0, "how much a note's velocity tells of its level: 1 = as on the preset's "
               "instrument, 0 = nothing, for a keyboard without velocity", "", 0, 2),
+        Param("mosaic_polyphony", "int", 10, "mosaic: frames of the source that sound at a time", "", 1, 32),
+        Param("mosaic_continuity", "float", 3.0, "mosaic: how many times over a frame counts that follows one which just "
+              "sounded; 0 = the source's own order is nothing", "", 0, 20),
+        Param("mosaic_repetition_ms", "float", 70.0, "mosaic: how long a frame of the source is not begun again after it was "
+              "heard", "ms", 0, 10000),
+        Param("mosaic_candidates", "int", 32, "mosaic: frames that are tried anew in every hop", "", 1, 128),
         Param("gain_db", "float", 0.0, "level of a stem in the mixdown; -120 is silence; one value for each stem: "
               "gain_db.STEM", "dB", -120, 24, live=True),
         Param("wet", "float", 1.0, "mixdown: 0 = the input, 1 = the sum of the stems at their gains", "", 0, 1,

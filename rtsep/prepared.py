@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -14,15 +14,23 @@ from rtsep.kernels.memory import EVENT
 BACKGROUND_START_S = 0.005  # what a row's start is worth: more learns late, less takes what a wrong preset leaves
 
 
+class Recorded(Protocol):
+    """Memory with a record that compiled code is given."""
+
+    record: Any
+
+
 class Prepared:
     """A plan, the state that it works on and the buffers of one block; the address of `call` is what the entry is given.
 
     `earlier` has the same framing, stems and channels: its sound, notes, buffers and what it learnt go on, under the new plan.
+    `grains`: what a mosaic works on as well.
     """
 
-    def __init__(self, plan: Plan, max_block: int, earlier: Prepared | None = None):
+    def __init__(self, plan: Plan, max_block: int, earlier: Prepared | None = None, grains: Recorded | None = None):
         channels = plan.channels
         self.plan = plan
+        self.grains = grains
         self.state: dict[str, Any] = state_arrays(plan.values)
         self._begin()
         if earlier is None:
@@ -38,6 +46,7 @@ class Prepared:
         self.call = memory.record(memory.CALL, {
             "plan": plan.record, "state": self.state_record, "input": self.input, "stems": self.stems,
             "mix": self.mix, "capacity": max_block, "targets": self.targets,
+            "grains": 0 if grains is None else grains.record,
         })
 
     def _begin(self) -> None:

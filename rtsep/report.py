@@ -14,6 +14,7 @@ from rtsep.engine import Separator
 from rtsep.files import SoundReader
 from rtsep.notes import Score
 from rtsep.routing import struck
+from rtsep.streaming import Engine
 
 RING_S = 5.0  # a sound may ring this long after its last note, if that is no more than
 RING_SHARE = 0.25  # of the sound
@@ -46,20 +47,20 @@ class Clock:
         return {"p50": round(float(p50), 1), "p99": round(float(p99), 1), "max": round(float(worst), 1)}
 
 
-def make_report(separator: Separator, sound: SoundReader, clock: Clock, files: Mapping[str, str]) -> dict[str, Any]:
+def make_report(engine: Engine, sound: SoundReader, clock: Clock, files: Mapping[str, str]) -> dict[str, Any]:
     """The fields of report.json that every run has; `files` names the file of each stem."""
-    framing, counters = separator.framing, separator.counters
-    presets = {stem: {"preset": preset.name} for stem, preset in zip(separator.routing.names, separator.presets, strict=False)}
+    framing, counters = engine.framing, engine.counters
+    presets = {stem: {"preset": name} for stem, name in zip(engine.routing.names, engine.plays, strict=False)}
     seconds = sound.frames / sound.sample_rate
     return {
         "rtsep_version": __version__,
-        "mode": separator.value("mode"),
-        "preset": ", ".join(preset.name for preset in separator.instruments),
+        "mode": engine.value("mode"),
+        "preset": ", ".join(dict.fromkeys(engine.plays)),
         "sample_rate": sound.sample_rate,
         "channels": sound.channels,
         "seconds": round(seconds, 3),
-        "latency_samples": separator.latency,
-        "latency_ms": round(1000 * separator.latency / sound.sample_rate, 3),
+        "latency_samples": engine.latency,
+        "latency_ms": round(1000 * engine.latency / sound.sample_rate, 3),
         "window_samples": framing.window_size,
         "hop_samples": framing.hop,
         "hop_us": clock.hop_us(),
@@ -69,36 +70,40 @@ def make_report(separator: Separator, sound: SoundReader, clock: Clock, files: M
         "notes_out_of_range": counters.unmatched_notes,
         "closed_rows": counters.closed_rows,
         "stolen_voices": counters.stolen_voices,
+        **engine.details,
         "warnings": [],
     }
 
 
-def collect_warnings(report: Mapping[str, Any], separator: Separator, sound: SoundReader, score: Score | None) -> list[str]:
+def collect_warnings(report: Mapping[str, Any], engine: Engine, sound: SoundReader, score: Score | None) -> list[str]:
     """What a person should know although the run went on, each with its count."""
-    ranges = ", ".join(f"{preset.name} {preset.pitches[0]} to {preset.pitches[-1]}" for preset in separator.instruments)
+    instruments = engine.instruments if isinstance(engine, Separator) else []
+    ranges = ", ".join(f"{preset.name} {preset.pitches[0]} to {preset.pitches[-1]}" for preset in instruments)
+    where = f"the preset ({ranges})" if instruments else "what the source plays, in any octave,"
     found = [
         (report["bad_samples"], "{} samples were no usable numbers (NaN, infinite or absurdly loud) and became silence"),
-        (report["notes_out_of_range"], f"{{}} notes lie outside the preset ({ranges}) and were ignored"),
+        (report["notes_out_of_range"], f"{{}} notes lie outside {where} and were ignored"),
         (report["closed_rows"], "{} templates closed early: more notes sounded than max_open_rows allows"),
         (report["stolen_voices"], "{} notes ended early: more than 256 sounded at once"),
         (report["clipped_samples"], "{} samples were louder than full scale and were clipped; use --bits float"),
-        (sound.channels if sound.channels > 2 else 0, "{} channels: all of them share one mask"),
+        (sound.channels if sound.channels > 2 and instruments else 0, "{} channels: all of them share one mask"),
     ]
     warnings = [text.format(count) for count, text in found if count]
-    warnings += [f"preset {preset.name}: {note}" for preset in separator.instruments for note in preset.notes]
-    return warnings + _score_warnings(sound, score)
+    warnings += [f"preset {preset.name}: {note}" for preset in instruments for note in preset.notes]
+    return warnings + _score_warnings(sound, score, "in the residual" if instruments else "silent in the mosaic")
 
 
-def _score_warnings(sound: SoundReader, score: Score | None) -> list[str]:
+def _score_warnings(sound: SoundReader, score: Score | None, unplayed: str) -> list[str]:
+    """`unplayed`: where sound without notes is."""
     if score is None:
         return []
     if not score.note_count:
-        return ["the MIDI file has 0 notes: all of the sound is in the residual"]
+        return [f"the MIDI file has 0 notes: all of the sound is {unplayed}"]
     seconds = sound.frames / sound.sample_rate
     late = int((score.seconds[struck(score)] >= seconds).sum())
     tolerance_s = min(RING_S, max(RING_SHARE * seconds, 1.0))
     if late or score.duration_s > seconds + tolerance_s:
         return [f"the MIDI file is {score.duration_s - seconds:.1f} s longer than the sound; {late} notes were not used"]
     if score.duration_s < seconds - tolerance_s:
-        return [f"the MIDI file ends {seconds - score.duration_s:.1f} s before the sound: what follows is residual"]
+        return [f"the MIDI file ends {seconds - score.duration_s:.1f} s before the sound: what follows is {unplayed}"]
     return []

@@ -100,11 +100,21 @@ def _show_cost(report: dict[str, Any]) -> str:
             f"{hop['p99']:.0f} µs, of {budget:.0f} µs.")
 
 
+def _show_grains(report: dict[str, Any]) -> str:
+    """What a mosaic came to, or nothing."""
+    if "mosaic" not in report:
+        return ""
+    made = report["mosaic"]
+    return (f"Made of {made['source']} ({made['source_seconds']:.1f} s): {made['polyphony']:g} of its frames at a time, "
+            f"{made['run_ms']:.0f} ms in its own order, {100 * made['repetitions']:.0f} % heard again soon.")
+
+
 def show_render(report: dict[str, Any], out: Path) -> None:
     """What `render` wrote."""
     names = ", ".join(stem["file"] for stem in report["stems"])
     played = ", ".join(f"{stem['name']} on {stem['preset']}" for stem in report["stems"] if "preset" in stem)
-    _print(f"{out}: {names}, report.json", f"Instruments: {played or report['preset']}.", _show_cost(report))
+    _print(f"{out}: {names}, report.json", _show_grains(report) or f"Instruments: {played or report['preset']}.",
+           _show_cost(report))
 
 
 def show_demo(report: dict[str, Any], out: Path) -> None:

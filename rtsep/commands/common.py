@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rtsep.errors import RtsepError
@@ -20,6 +21,15 @@ def add_preset(parser: argparse.ArgumentParser) -> None:
                         "which is named as its file, track or port is, or by number (a channel's with --by channel); can be "
                         "given several times: --preset piano --preset cello@2 --preset violin@'Violin I' (default: by the "
                         "General MIDI programs of the notes, else piano)")
+
+
+def add_mosaic(parser: argparse.ArgumentParser) -> None:
+    """The option --mosaic."""
+    parser.add_argument("--mosaic", type=Path, metavar="SOUND",
+                        help="do not separate, but remake what is heard from the frames of this sound file, which has the "
+                        "same sample rate and lasts at most ten minutes; stems: mosaic, and dry, the input as late; wet fades "
+                        "between them. With notes only their pitches of SOUND are heard. rtsep params has more: "
+                        "mosaic_polyphony and the like")
 
 
 def add_params(parser: argparse.ArgumentParser, *further_modes: str) -> None:

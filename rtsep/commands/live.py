@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rtsep.commands.common import add_params, add_preset, given_params, load_engine, say_warnings
+from rtsep.commands.common import add_mosaic, add_params, add_preset, given_params, load_engine, say_warnings
 from rtsep.errors import RtsepError
 
 
@@ -39,6 +39,7 @@ def add(commands: Any) -> None:
                         help="delay the notes by so much, when the sound comes later than they do (0 to 1000)")
     add_preset(parser)
     add_params(parser)
+    add_mosaic(parser)
     parser.add_argument("--route", action="append", default=[], metavar="STEM=OUTPUTS",
                         help="play a stem, or mix, on outputs of its own, such as residual=3-4 (default: mix=1-2)")
     parser.add_argument("--record", type=Path, metavar="DIR", help="write input, stems and notes of the session into a folder")
@@ -77,13 +78,13 @@ def _check(arguments: argparse.Namespace) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Play until q, Ctrl-C, or --seconds are over; say what was recorded."""
     _check(arguments)
-    load_engine("callbacks.portaudio_callback")
+    load_engine("callbacks.portaudio_callback", *(("mosaic.entry",) if arguments.mosaic else ()))
     from rtsep.hosts.live import LiveJob, live
     from rtsep.routing import parse_pitch
 
     job = LiveJob(tuple(arguments.midi), tuple(arguments.presets), arguments.by, parse_pitch(arguments.split),
                   _channels(arguments.channels), given_params(arguments), tuple(arguments.route), arguments.midi_offset_ms,
-                  arguments.record, arguments.overwrite, arguments.seconds, None, arguments.measure_latency)
+                  arguments.record, arguments.overwrite, arguments.seconds, None, arguments.measure_latency, arguments.mosaic)
     open_device = _jack(arguments) if arguments.jack else _portaudio(arguments)
     with _face(arguments) as face:
         report = live(job, open_device, face)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rtsep.commands.common import add_params, add_preset, given_params, load_engine, progress_bar, say_warnings
+from rtsep.commands.common import add_mosaic, add_params, add_preset, given_params, load_engine, progress_bar, say_warnings
 
 ABOUT = """\
 Separates the sound file MIX with the streaming engine, exactly as it would sound live. Writes one file per stem and the
@@ -51,6 +51,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--split", default="C4", metavar="NOTE",
                         help="lowest note of the stem `high` with --by split, such as C4 or 60 (default: %(default)s)")
     add_params(parser, "all")
+    add_mosaic(parser)
     parser.add_argument("--block", type=int, metavar="SAMPLES",
                         help="samples handed to the engine at a time (default: one hop); the result is the same")
     parser.add_argument("--picture", action="store_true", help="also write picture.png: notes over spectrograms")
@@ -62,7 +63,7 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Render, and say what was written."""
-    load_engine()
+    load_engine(*(("mosaic.entry",) if arguments.mosaic else ()))
     from rtsep.hosts.compare import render_modes
     from rtsep.hosts.render import Job, render
     from rtsep.routing import parse_pitch
@@ -70,7 +71,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     job = Job(arguments.mix, arguments.out, arguments.midi, tuple(arguments.presets), tuple(arguments.groups), arguments.by,
               parse_pitch(arguments.split), given_params(arguments), arguments.block, arguments.format, arguments.bits,
-              arguments.overwrite, arguments.picture)
+              arguments.overwrite, arguments.picture, arguments.mosaic)
     if job.params.get("mode") == "all":
         job = replace(job, params={name: value for name, value in job.params.items() if name != "mode"})
         with progress_bar() as progress:

@@ -31,6 +31,8 @@ def render_modes(job: Job, progress: Progress = lambda what, done, total: None) 
     """
     if {"mode", "latency_samples"} & job.params.keys():
         raise RtsepError("--mode all has each mode's own latency: leave --latency out, or choose one mode")
+    if job.mosaic is not None:
+        raise RtsepError("--mode all does not go with --mosaic: choose live or quality")
     modes = PARAMS["mode"].choices
     names = ["report.json"] if job.midi is None else ["report.json", "onset.png"]
     results = Results(job.out, names, job.overwrite, [job.mix])

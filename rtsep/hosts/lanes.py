@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from rtsep.engine import Separator
-from rtsep.kernels import block, load, memory
+from rtsep.kernels import load, memory
 from rtsep.messages import Message
 from rtsep.notes import EVENT
 from rtsep.prepared import Prepared
+from rtsep.streaming import Engine
 
 ring, shared, taps = (load(name) for name in ("ring", "shared", "taps"))
 
@@ -49,15 +49,15 @@ def outputs_of_mix(channels: int, outputs: int) -> list[tuple[int, int]]:
 class Lanes:
     """All that the callback works on; `address` is what it is given.
 
-    `separator` is prepared for blocks of CAPACITY samples; `sources` says what each output of the device plays: (stem,
+    `engine` is prepared for blocks of CAPACITY samples; `sources` says what each output of the device plays: (stem,
     channel), the stem MIX for the mixdown or SILENCE; `part` is that of notes which come through the
     device. Thread: control, except `send`, which any may call.
     """
 
     def __init__(
-        self, separator: Separator, sample_rate: float, sources: Sequence[tuple[int, int]], part: int = 0
+        self, engine: Engine, sample_rate: float, sources: Sequence[tuple[int, int]], part: int = 0
     ) -> None:
-        now = separator.prepared
+        now = engine.prepared
         channels, stems, outputs = now.plan.channels, now.plan.stems, max(len(sources), 1)
         self.sample_rate, self.channels, self.outputs, self.stems = sample_rate, channels, outputs, stems
         self.xruns = 0  # counted by a backend whose driver tells
@@ -74,9 +74,9 @@ class Lanes:
             "tap_headers": np.zeros((3, ring.HEADER), i), "pieces": np.zeros((PIECES, 2), i),
             "events": np.zeros(EVENTS, EVENT), "ports": np.zeros(PORTS, i), "sound": np.zeros((channels * (1 + stems), 1), f),
         }
-        self._warm = separator.rehearsal()
+        self._warm = engine.rehearsal()
         self.record = memory.record(shared.LIVE, {
-            "entry": int(block.entry.address), "warm": self._warm.call.ctypes.data, "channels": channels, "outputs": outputs,
+            "entry": engine.entry_address, "warm": self._warm.call.ctypes.data, "channels": channels, "outputs": outputs,
             "stems": stems, "capacity": CAPACITY, "ring_size": MESSAGES, "sound_size": 1, "pieces_size": PIECES,
             "events_size": EVENTS, "part": part, "ports_size": PORTS, "sample_rate": sample_rate, **self._arrays,
         })

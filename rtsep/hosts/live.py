@@ -30,6 +30,7 @@ from rtsep.hosts.watch import WatchedDevice
 from rtsep.instruments import choose, parse_wish, programs_by_name
 from rtsep.params import Value
 from rtsep.routing import Routing, by_channels, by_drum, by_port, by_split, everything, only_channels
+from rtsep.streaming import Engine
 
 TICK_S = 0.05
 
@@ -62,6 +63,7 @@ class LiveJob:
     seconds: float | None = None  # how long to play; None: until told to stop
     controls: Path | None = None
     measure_latency: bool = False
+    mosaic: Path | None = None  # remake the sound from this one's frames instead of separating it
 
 
 def route_live(job: LiveJob, name: str, gated: bool) -> Routing:
@@ -122,15 +124,28 @@ def stop_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _separator(job: LiveJob, opened: Opened, gated: bool, said: list[str]) -> Separator:
+def _engine(job: LiveJob, opened: Opened, gated: bool, said: list[str]) -> Engine:
+    params = dict(job.params) if gated else {**job.params, "gate": False}
+    engine = _separator(job, gated, params, said) if job.mosaic is None else _mosaic(job, job.mosaic, params)
+    engine.prepare(opened.sample_rate, max(opened.inputs, 1), CAPACITY)
+    return engine
+
+
+def _mosaic(job: LiveJob, path: Path, params: Mapping[str, Value]) -> Engine:
+    from rtsep.grains.engine import Mosaic, refuse_with_mosaic  # compiled for those alone who play one
+    from rtsep.grains.source import load_source
+
+    refuse_with_mosaic({"--preset": job.presets, "--by": job.by != "port"})
+    routing = everything("mosaic")
+    return Mosaic(load_source(path), params, only_channels(routing, job.channels) if job.channels else routing)
+
+
+def _separator(job: LiveJob, gated: bool, params: Mapping[str, Value], said: list[str]) -> Separator:
     wish = parse_wish(job.presets)
     routing = route_live(job, wish.name, gated)
     instruments = choose(wish, routing, programs_by_name(routing))
     said += instruments.warnings
-    params = dict(job.params) if gated else {**job.params, "gate": False}
-    separator = Separator(instruments.presets, routing, params)
-    separator.prepare(opened.sample_rate, max(opened.inputs, 1), CAPACITY)
-    return separator
+    return Separator(instruments.presets, routing, params)
 
 
 def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dict[str, Any]:
@@ -145,7 +160,7 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         device = WatchedDevice(open_device, said.append)
         stack.callback(lambda: device.opened.close())
         ports = _ports(job, said, lambda *a: player.receive(*a), lambda part: player.midi_lost(part))
-        separator = _separator(job, device.opened, ports is not None or device.opened.has_midi, said)
+        separator = _engine(job, device.opened, ports is not None or device.opened.has_midi, said)
         opened = device.opened
         sources = opened.sources(separator.stem_names) or route_outputs(
             job.routes, separator.stem_names, max(opened.inputs, 1), opened.outputs)

@@ -22,21 +22,22 @@ from rtsep.messages import CONTROL, NOTE_ON, NOTES_OFF, RESET, SOUND_OFF, Messag
 from rtsep.params import Value, param_of
 from rtsep.preset import load_preset
 from rtsep.routing import CHANNELS
+from rtsep.streaming import Engine
 
 
 class Player:
-    """One separator on one device.
+    """One separator, or mosaic, on one device.
 
     `parts` is how many MIDI ports there are. RtsepError from `set`, `use_preset` and the like says what cannot be; then
     everything stays as it was.
     """
 
-    def __init__(self, separator: Separator, lanes: Lanes, controls: Controls, watch: NoteWatch, parts: int) -> None:
+    def __init__(self, separator: Engine, lanes: Lanes, controls: Controls, watch: NoteWatch, parts: int) -> None:
         self.stem_names = separator.stem_names
         self.separator, self.lanes, self.controls, self.watch = separator, lanes, controls, watch
         self.muted: set[str] = set()
         self.soloed: set[str] = set()
-        started = [id(preset) for preset in separator.presets]
+        started = [id(preset) for preset in separator.presets] if isinstance(separator, Separator) else [0]
         self._instruments = [started.index(each) for each in started]  # of each stem: the first stem that shares its preset
         self.message = ""
         self.fixed_latency = False  # while recording
@@ -134,18 +135,20 @@ class Player:
 
     @property
     def preset_name(self) -> str:
-        """The names of the presets in use."""
-        return ", ".join(dict.fromkeys(preset.name for preset in self.separator.presets))
+        """The names of the presets in use, or of a mosaic's source."""
+        return ", ".join(dict.fromkeys(self.separator.plays))
 
     def preset_of(self, stem: str) -> str:
         """The name of the preset that a stem plays; the residual plays the first."""
-        return self.separator.presets[self._index(stem)].name
+        return self.separator.plays[self._index(stem)]
 
     def _index(self, stem: str) -> int:
         return self.stem_names.index(stem) % len(self._instruments)
 
     def use_preset(self, name: str, stem: str | None = None) -> None:
         """Play with another preset, without a gap: all stems, or `stem` and those that shared its preset from the start."""
+        if not isinstance(self.separator, Separator):
+            raise RtsepError(f"a mosaic plays its source, {self.preset_name}, and no preset; start again with another --mosaic")
         preset = load_preset(find_preset(name))
         wanted = None if stem is None else self._instruments[self._index(stem)]
         presets = [preset if wanted in (None, instrument) else old
@@ -166,8 +169,7 @@ class Player:
             return
         if self.fixed_latency:
             raise RtsepError(f"{next(iter(params))} cannot change while recording: the latency would")
-        old = self.separator
-        new = Separator(old.presets, old.routing, {**old.params, **params})
+        new = self.separator.again(params)
         new.prepare(self.lanes.sample_rate, self.lanes.channels, CAPACITY)
         self.separator = new
         self.lanes.play(new.prepared, fade=True)

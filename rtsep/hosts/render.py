@@ -26,6 +26,7 @@ from rtsep.params import Value, param_of, parse_params
 from rtsep.picture import Trace, draw
 from rtsep.report import Clock, collect_warnings, make_report
 from rtsep.routing import Routing, by_channel, by_drum, by_split, by_track, everything
+from rtsep.streaming import Engine
 
 LARGEST_BLOCK = 65536
 WRITE_SAMPLES = 32768  # per channel and write
@@ -48,6 +49,7 @@ class Job:
     bits: str | None = None
     overwrite: bool = False
     picture: bool = False
+    mosaic: Path | None = None  # remake the sound from this one's frames instead of separating it
 
 
 def route(job: Job, score: Score | None, name: str) -> Routing:
@@ -89,19 +91,19 @@ def assign(job: Job, score: Score | None, name: str, sample_rate: float) -> Play
 
 
 def outputs(
-    sound: SoundReader, separator: Separator, events: npt.NDArray[np.void], block: int, clock: Clock
+    sound: SoundReader, engine: Engine, events: npt.NDArray[np.void], block: int, clock: Clock
 ) -> Iterator[Output]:
     """Process the whole sound, with `events` counted from its start, and `latency` zeros after it, block by block."""
     starts = events["sample"].tolist()
     position = used = 0
-    for piece in _pieces(sound, separator.latency, block):
+    for piece in _pieces(sound, engine.latency, block):
         first, end = used, position + piece.shape[1]
         while used < len(starts) and starts[used] < end:
             used += 1
         due = events[first:used].copy()
         due["sample"] -= position
         with clock.block(position, piece.shape[1]):
-            output = separator.process(piece, due)
+            output = engine.process(piece, due)
         position += piece.shape[1]
         yield output
 
@@ -109,10 +111,10 @@ def outputs(
 class _Collected:
     """Output on its way into files: many small blocks become few large writes; the latency is dropped."""
 
-    def __init__(self, writer: StemWriter, separator: Separator, mixdown: bool) -> None:
+    def __init__(self, writer: StemWriter, latency: int, mixdown: bool) -> None:
         self.written = 0
         self._writer = writer
-        self._skip = separator.latency
+        self._skip = latency
         self._mixdown = mixdown
         self._stems: list[npt.NDArray[np.float32]] = []
         self._mix: list[npt.NDArray[np.float32]] = []
@@ -166,46 +168,63 @@ def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: 
         raise RtsepError(f"--block {job.block}: allowed is 1 to {LARGEST_BLOCK} samples")
     with open_sound(job.mix) as sound:
         score = None if job.midi is None else read_midi(job.midi)
-        wish = parse_wish(job.presets)
         if score is None and params.setdefault("gate", False):
             raise RtsepError("--set gate=on needs the notes: give --midi FILE")
-        if job.groups and not params.get("gate", True):
-            raise RtsepError("--group needs to know which notes sound: give --midi FILE, and not --set gate=off")
-        played = assign(job, score, wish.name, sound.sample_rate)
-        instruments = choose(wish, played.routing, played.programs)
-        separator = Separator(instruments.presets, played.routing, params)
-        separator.prepare(sound.sample_rate, sound.channels, LARGEST_BLOCK)
-        return _render(job, sound, score, separator, played.events, instruments.warnings, progress)
+        choose_engine = _mosaic if job.mosaic is not None else _separator
+        engine, events, warnings = choose_engine(job, sound, score, params)
+        engine.prepare(sound.sample_rate, sound.channels, LARGEST_BLOCK)
+        return _render(job, sound, score, engine, events, warnings, progress)
+
+
+Chosen = tuple[Engine, npt.NDArray[np.void], tuple[str, ...]]  # with its events and warnings
+
+
+def _separator(job: Job, sound: SoundReader, score: Score | None, params: Mapping[str, Value]) -> Chosen:
+    wish = parse_wish(job.presets)
+    if job.groups and not params.get("gate", True):
+        raise RtsepError("--group needs to know which notes sound: give --midi FILE, and not --set gate=off")
+    played = assign(job, score, wish.name, sound.sample_rate)
+    instruments = choose(wish, played.routing, played.programs)
+    return Separator(instruments.presets, played.routing, params), played.events, instruments.warnings
+
+
+def _mosaic(job: Job, sound: SoundReader, score: Score | None, params: Mapping[str, Value]) -> Chosen:
+    from rtsep.grains.engine import Mosaic, refuse_with_mosaic  # compiled for those alone who play one
+    from rtsep.grains.source import load_source
+
+    refuse_with_mosaic({"--preset": job.presets, "--group": job.groups, "--by": job.by != "track", "--picture": job.picture})
+    events = np.zeros(0, EVENT) if score is None else score.events(sound.sample_rate)
+    return Mosaic(load_source(Path(str(job.mosaic))), params), events, ()
 
 
 def _render(
-    job: Job, sound: SoundReader, score: Score | None, separator: Separator, events: npt.NDArray[np.void],
+    job: Job, sound: SoundReader, score: Score | None, engine: Engine, events: npt.NDArray[np.void],
     warnings: tuple[str, ...], progress: Callable[[int, int], None]
 ) -> dict[str, Any]:
-    names = list(separator.stem_names)
-    mixdown = any(param_of(name).live for name in separator.params)
+    names = list(engine.stem_names)
+    mixdown = any(param_of(name).live for name in engine.params)
     if mixdown:
         names.append("mixdown")
     extras = ("report.json", "picture.png") if job.picture else ("report.json",)
-    inputs = (job.mix,) if job.midi is None else (job.mix, job.midi)
-    clock = Clock(separator.framing.hop)
-    trace = Trace(separator, sound.sample_rate, sound.frames) if job.picture else None
+    inputs = [path for path in (job.mix, job.midi, job.mosaic) if path is not None]
+    clock = Clock(engine.framing.hop)
+    trace = Trace(engine, sound.sample_rate, sound.frames) if job.picture and isinstance(engine, Separator) else None
     with StemWriter(job.out, names, sound.sample_rate, sound.channels, job.format, job.bits, job.overwrite,
                     inputs, extras, sound.frames) as writer:
         started = time.perf_counter()
-        collected = _Collected(writer, separator, mixdown)
-        hop = separator.framing.hop
+        collected = _Collected(writer, engine.latency, mixdown)
+        hop = engine.framing.hop
         block = min(job.block or hop, hop) if trace is not None else job.block or hop  # a picture wants every frame
-        for output in outputs(sound, separator, events, block, clock):
+        for output in outputs(sound, engine, events, block, clock):
             if trace is not None:
                 trace.add(output)
             if collected.add(output):
                 progress(collected.written, sound.frames)
         collected.flush()
         clock.total_s = time.perf_counter() - started
-        report = make_report(separator, sound, clock, dict(zip(names, writer.files, strict=True)))
+        report = make_report(engine, sound, clock, dict(zip(names, writer.files, strict=True)))
         report["clipped_samples"] = writer.clipped_samples
-        report["warnings"] = [*warnings, *collect_warnings(report, separator, sound, score)]
+        report["warnings"] = [*warnings, *collect_warnings(report, engine, sound, score)]
         if trace is not None:
             trace.finish()
             writer.add_file("picture.png", draw(trace, score, f"{job.mix.name}: {report['mode']}, "

@@ -58,7 +58,8 @@ STATE_ARRAYS = ("ring", "overlap_add", "frame", "X", "Y", "V", "Q", "M", "H", "o
 # What means nothing under another plan; what was learnt is carried over by itself.
 PLAN_BOUND = ("group_first", "expected", "foreseen", "heard", "predicted", "H", "open_row", "open_stem", "open_onset", "h",
               "before", "gradient", "evidence", "pending", "background_h", "W", "weight")
-CALL_FIELDS = ("plan", "state", "input", "stems", "mix", "capacity", "frames", "events", "event_count", "targets")
+CALL_FIELDS = ("plan", "state", "input", "stems", "mix", "capacity", "frames", "events", "event_count", "targets",
+               "grains")  # 0 but in a mosaic
 
 PLAN = np.dtype(
     [(n, _INTEGER) for n in PLAN_SIZES] + [(n, _FLOAT) for n in PLAN_FLOATS] + [(n, _ADDRESS) for n in PLAN_ARRAYS]

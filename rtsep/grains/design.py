@@ -1,0 +1,120 @@
+"""From a source, a routing and parameters to what a mosaic plays with: its Plan, and the source's templates and play heads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rtsep.design import SIMD, SMOOTHING_S, Plan
+from rtsep.errors import RtsepError
+from rtsep.grains.source import Source, Templates, pitches, served, templates
+from rtsep.kernels import load, memory
+from rtsep.kernels.memory import PITCHES
+from rtsep.params import Value, defaults
+from rtsep.routing import Routing
+from rtsep.windows import Framing, choose_framing, window_pair
+
+memory_of_grains = load("grain_memory")
+SLOTS = 4  # of a hop: the frame, then the search
+RELEASE_S = 0.05
+NEAR_S = 0.07  # hearing a frame of the source again so soon is a repetition
+
+Floats = npt.NDArray[np.float32]
+
+
+class Heard:
+    """A source as one framing hears it, for so many channels: what takes time to work out, kept from plan to plan.
+
+    arrays: by the names of `Grains` (kernels/grain_memory.py); serves: see `rtsep.grains.source.served`.
+    """
+
+    def __init__(self, source: Source, framing: Framing, channels: int) -> None:
+        self.framing, self.channels = framing, channels
+        found = templates(source, framing)
+        row_pitch = pitches(found, source.sample_rate / framing.window_size)
+        self.serves, self.spacing, self.bands = served(row_pitch), found.spacing, found.C.shape[1]
+        self.arrays = {**_arrays(found, source, framing, channels), "row_pitch": row_pitch, "serves": self.serves}
+
+
+class Grains:
+    """What compiled code works on beside plan and state, and its record. `earlier` has the same source and framing: its play
+    heads go on."""
+
+    def __init__(self, heard: Heard, sample_rate: float, values: Mapping[str, Value], earlier: Grains | None = None) -> None:
+        self.heard, (rows, _), (_, band_stride) = heard, heard.arrays["W"].shape, heard.arrays["C"].shape
+        parts = -(-rows // memory_of_grains.ROWS_MOST)
+        self.state: dict[str, Any] = (memory_of_grains.grain_state(rows, parts, band_stride) if earlier is None
+                                      else earlier.state)
+        source_channels, length = heard.arrays["sound"].shape
+        self.record = memory.record(memory_of_grains.GRAINS, {
+            "length": length, "source_channels": source_channels, "rows": rows, "parts": parts, "bands": heard.bands,
+            "band_stride": band_stride, "spacing": heard.spacing, "polyphony": int(values["mosaic_polyphony"]),
+            "candidates": int(values["mosaic_candidates"]),
+            "repetition": round(float(values["mosaic_repetition_ms"]) / 1000 * sample_rate),
+            "near": round(NEAR_S * sample_rate), "continuity": float(values["mosaic_continuity"]),
+            **heard.arrays, **self.state,
+        })
+
+    def reset(self) -> None:
+        """No head plays, nothing was heard."""
+        for name, array in self.state.items():
+            array[:] = memory_of_grains.LONG_AGO if name == "heard" else 0
+
+
+def _stride(size: int) -> int:
+    return -(-size // SIMD) * SIMD
+
+
+def _widened(rows: Floats, stride: int) -> Floats:
+    wide = np.zeros((len(rows), stride), np.float32)
+    wide[:, : rows.shape[1]] = rows
+    return wide
+
+
+def _arrays(found: Templates, source: Source, framing: Framing, channels: int) -> dict[str, Any]:
+    """The templates as compiled code wants them, and the sound: with more channels than are played, it becomes one."""
+    sound = source.samples if len(source.samples) <= channels else source.samples.mean(axis=0, keepdims=True)
+    late = len(found.W) * found.spacing - sound.shape[1]
+    heard = found.loudness > 0
+    mean = found.C[heard].mean(axis=0, keepdims=True)
+    band_stride = _stride(found.C.shape[1])
+    return {
+        "sound": np.ascontiguousarray(np.pad(sound, ((0, 0), (framing.overlap, late))), np.float32),
+        "W": _widened(found.W, _stride(found.W.shape[1])), "C": _widened(found.C, band_stride),
+        "mean": _widened(mean, band_stride)[0], "level": np.where(heard, 1 / np.where(heard, found.loudness, 1), 0).astype(
+            np.float32), "first_bin": found.first_bin,
+    }
+
+
+def mosaic_framing(params: Mapping[str, Value], sample_rate: float) -> Framing:
+    """The framing that `params` ask for; RtsepError in instant mode, which has no frames to play."""
+    values = {**defaults(), **params}
+    if values["mode"] == "instant":
+        raise RtsepError("mode = instant: a mosaic adds frames up; give --mode live or --mode quality")
+    return choose_framing(str(values["mode"]), sample_rate, int(values["window_samples"]), int(values["latency_samples"]),
+                          int(values["hop_samples"]))
+
+
+def mosaic_plan(heard: Heard, routing: Routing, values: Mapping[str, Value], sample_rate: float) -> Plan:
+    """The Plan of a mosaic: a separator's without rows; its two stems are the mosaic and the input."""
+    framing = heard.framing
+    bins = framing.window_size // 2 + 1
+    analysis, synthesis = window_pair(framing)
+    grain = analysis[framing.window_size - framing.overlap :] * synthesis  # copies at every hop add up to 1
+    notes = np.zeros((2, PITCHES), np.int64)
+    serving = np.stack([heard.serves >= 0, np.zeros(PITCHES, bool)]).astype(np.int64)
+    return Plan(framing, np.flatnonzero(heard.serves >= 0).astype(np.int64), {
+        "window_size": framing.window_size, "overlap": framing.overlap, "hop": framing.hop, "bins": bins,
+        "stride": _stride(bins), "channels": heard.channels, "stems": 2, "rows": 0, "background": 0, "open_limit": 0,
+        "gated": int(bool(values["gate"])), "iterations": int(values["iterations"]), "power_halves": 2,
+        "latency": framing.latency, "taps": 0, "slot": framing.hop // SLOTS, "adapt_hold": 0.0,
+        "hop_s": framing.hop / sample_rate, "mixer_smoothing": 1 - np.exp(-1 / (SMOOTHING_S * sample_rate)),
+        "analysis_window": analysis.astype(np.float32), "synthesis_window": grain.astype(np.float32),
+        "W": np.zeros((0, _stride(bins)), np.float32), "first_row": notes, "row_count": serving,
+        "release": notes + round(RELEASE_S * sample_rate), "decay": notes + round(float(values["decay_max_s"]) * sample_rate),
+        "route": np.ascontiguousarray(routing.table, np.int8), "reach": serving.astype(np.int8), "choke": notes,
+        "axes": np.zeros(1, np.int64),
+    })

@@ -1,0 +1,202 @@
+"""A mosaic while it is played: blocks of sound and notes become the same sound, remade from the frames of a source."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from rtsep.errors import RtsepError
+from rtsep.grains.design import Grains, Heard, memory_of_grains, mosaic_framing, mosaic_plan
+from rtsep.grains.source import Source
+from rtsep.kernels import load
+from rtsep.kernels.memory import EVENT
+from rtsep.params import Value, defaults, param_of, parse_params
+from rtsep.prepared import Prepared
+from rtsep.routing import Routing, everything
+from rtsep.streaming import Counters, Output, held_pitches, play_block, rehearse, set_targets
+from rtsep.windows import Framing
+
+kernel = load("mosaic")
+STEMS = ("mosaic", "dry")
+
+Floats = npt.NDArray[np.float32]
+_entry = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(cast(int, kernel.entry.address))  # ctypes lets go of the interpreter's lock
+
+
+def refuse_with_mosaic(options: Mapping[str, object]) -> None:
+    """RtsepError if one of these was given: options of the command line that make stems, which a mosaic does not."""
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise RtsepError(f"{given[0]} does not go with --mosaic: a mosaic takes the sound as a whole; leave one of them out")
+
+
+class Mosaic:
+    """A mosaic of `source` as a host plays it, with the threads of `Separator`.
+
+    Two stems: `mosaic`, and `dry`, the input as late as the mosaic is; `wet` fades from the one to the other. With the
+    parameter `gate` on, notes say which pitches of the source may sound; `routing` says which notes count.
+    """
+
+    def __init__(self, source: Source, params: Mapping[str, Value] | None = None, routing: Routing | None = None) -> None:
+        self.source = source
+        self.stem_names: tuple[str, ...] = STEMS
+        self.routing = everything("mosaic") if routing is None else routing
+        self._params = parse_params(params or {})
+        for name in self._params:
+            self._check_stem(name)
+        self._prepared: Prepared | None = None
+        self._heard: Heard | None = None
+        self._no_events = np.zeros(0, EVENT)
+
+    def _check_stem(self, name: str) -> None:
+        stem = name.partition(".")[2]
+        if stem and stem not in STEMS:
+            raise RtsepError(f"{name}: no stem is called {stem!r}; there are: {', '.join(STEMS)}")
+
+    def prepare(self, sample_rate: float, channels: int, max_block: int) -> None:
+        """Listen to the source at `sample_rate` Hz, for `channels` and blocks of up to `max_block` samples, and reset.
+
+        Allocates. RtsepError if the source has another rate, or parameters cannot serve.
+        """
+        if sample_rate != self.source.sample_rate:
+            raise RtsepError(f"the source {self.source.name} has {self.source.sample_rate:g} Hz and the input {sample_rate:g} "
+                             "Hz: convert one to the other's rate")
+        framing = mosaic_framing(self._params, sample_rate)
+        if self._heard is None or (self._heard.framing, self._heard.channels) != (framing, channels):
+            self._heard = Heard(self.source, framing, channels)
+        self._prepared = self._ready(max_block)
+        set_targets(self._prepared, self.value, STEMS)
+        self.reset()
+        rehearse(self.rehearsal(), _entry)
+
+    def _ready(self, max_block: int, earlier: Prepared | None = None) -> Prepared:
+        """A new plan on new memory, or on what `earlier` has heard and plays."""
+        heard, rate = cast(Heard, self._heard), self.source.sample_rate
+        values = {**defaults(), **self._params}
+        grains = Grains(heard, rate, values, None if earlier is None else cast(Grains, earlier.grains))
+        return Prepared(mosaic_plan(heard, self.routing, values, rate), max_block, earlier, grains)
+
+    def again(self, params: Mapping[str, Value]) -> Mosaic:
+        """A mosaic of the same source with `params` changed; not prepared."""
+        new = Mosaic(self.source, {**self._params, **params}, self.routing)
+        new._heard = self._heard
+        return new
+
+    def exchange(self, *, params: Mapping[str, Value]) -> bool:
+        """Go on with `params` changed; what sounds goes on. False, and nothing has changed, if that needs `prepare`: another
+        window, latency or hop. RtsepError for values that are not allowed. Allocates."""
+        now, wanted = self.prepared, {**self._params, **parse_params(params)}
+        for name in wanted:
+            self._check_stem(name)
+        if mosaic_framing(wanted, self.source.sample_rate) != now.plan.framing:
+            return False
+        self._params = wanted
+        self._prepared = self._ready(now.input.shape[1], now)
+        set_targets(self._prepared, self.value, STEMS)
+        return True
+
+    def rehearsal(self) -> Prepared:
+        """As `Separator.rehearsal`; the state is its own."""
+        warm = self._ready(self.prepared.input.shape[1])
+        warm.input[:] = 1
+        return warm
+
+    def reset(self) -> None:
+        """Forget all sound and all notes; parameters stay and hold at once."""
+        self.prepared.reset()
+        self._grains.reset()
+
+    @property
+    def _grains(self) -> Grains:
+        return cast(Grains, self.prepared.grains)
+
+    def set(self, name: str, value: Value) -> None:
+        """Change a parameter of the mixer while playing. The others change by `exchange`."""
+        param = param_of(name)
+        self._check_stem(name)
+        if not param.live:
+            raise RtsepError(f"{name} cannot change while playing; it is read by prepare")
+        self._params[name] = param.parse(value)
+        if self._prepared is not None:
+            set_targets(self._prepared, self.value, STEMS)
+
+    def value(self, name: str) -> Value:
+        """What parameter `name` is now: as given, else its default."""
+        return self._params.get(name, param_of(name).default)
+
+    def process(self, block: Floats, events: npt.NDArray[np.void] | None = None) -> Output:
+        """Remake one block, float32 [channel, n <= max_block], with its EVENTs; as `Separator.process`.
+
+        `dry` is the input delayed by `latency`, to the bit.
+        """
+        return play_block(self.prepared, _entry, block, self._no_events if events is None else events)
+
+    @property
+    def plays(self) -> tuple[str, ...]:
+        """What is heard: the source."""
+        return (self.source.name,)
+
+    @property
+    def params(self) -> Mapping[str, Value]:
+        """The parameters that were given; the others have their defaults."""
+        return self._params
+
+    @property
+    def framing(self) -> Framing:
+        """How frames lie in time, in samples."""
+        return self.prepared.plan.framing
+
+    @property
+    def latency(self) -> int:
+        """Samples from input to output."""
+        return self.prepared.plan.framing.latency
+
+    @property
+    def prepared(self) -> Prepared:
+        """What `prepare` or `exchange` made last. RuntimeError before `prepare`."""
+        if self._prepared is None:
+            raise RuntimeError("call prepare first")
+        return self._prepared
+
+    @property
+    def entry_address(self) -> int:
+        """Where the compiled entry is: void (*)(void *call)."""
+        return int(kernel.entry.address)
+
+    @property
+    def counters(self) -> Counters:
+        """What was counted since the last reset."""
+        return Counters(*(int(count) for count in self.prepared.state["counters"]))
+
+    @property
+    def row_pitch(self) -> npt.NDArray[np.int64]:
+        """Pitches of the notes that allow anything of the source to sound."""
+        return self.prepared.plan.row_pitch
+
+    @property
+    def held_pitches(self) -> tuple[int, ...]:
+        """MIDI pitches of the notes that keys or pedals hold, ascending."""
+        return held_pitches(self.prepared)
+
+    @property
+    def playing(self) -> list[tuple[float, float]]:
+        """What the last frame played of the source: its second and its share of the loudness, head by head."""
+        state, count = self._grains.state, int(self._grains.state["counts"][memory_of_grains.HEADS])
+        return [(int(place) / self.source.sample_rate, float(share))
+                for place, share in zip(state["place"][:count], state["share"][:count], strict=True)]
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """The source, and what came of the constraints since the last reset: source frames at a time; how long the source is
+        heard in its own order, in ms; share of the runs that begin where it was heard less than three windows' quarters ago."""
+        counts, m = self._grains.state["counts"], memory_of_grains
+        hop_ms = 1000 * self.framing.hop / self.source.sample_rate
+        runs = max(int(counts[m.RUNS]), 1)
+        return {"mosaic": {
+            "source": self.source.name, "source_seconds": round(self.source.samples.shape[1] / self.source.sample_rate, 3),
+            "polyphony": round(int(counts[m.HEARD]) / max(int(counts[m.FRAMES]), 1), 2),
+            "run_ms": round(int(counts[m.HEARD]) * hop_ms / runs, 1), "repetitions": round(int(counts[m.AGAIN]) / runs, 3)}}

@@ -1,0 +1,126 @@
+"""The sound that a mosaic is made of: its frames as templates, and the pitch of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from rtsep.errors import RtsepError
+from rtsep.files import read_sound
+from rtsep.kernels.memory import PITCHES
+from rtsep.windows import Framing, window_pair
+
+OVERLAPS = 4  # frames that a sample of the source is in
+LONGEST_S = 600.0
+FAINTEST = 3e-3  # a frame fainter than so much of the loudest is silence: it would be all noise
+PER_OCTAVE = 24  # bands of the coarse templates
+LOWEST_PITCH, HIGHEST_PITCH = 28, 103  # that a frame is looked for in
+PARTIALS, UPDATES = 12, 20
+CLEAR = 0.3  # share of a frame that its strongest pitch explains, or it has none
+FRAMES_AT_ONCE = 256
+
+Floats = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Source:
+    """samples: float32 [channel, sample]; name: what to call it."""
+
+    name: str
+    samples: Floats
+    sample_rate: float
+
+
+@dataclass(frozen=True)
+class Templates:
+    """Frames of a source. W: float32 [row, bin], rows sum to 1, or are 0 where the source is silent; loudness: float32 [row],
+    sums of magnitudes; C: float32 [row, band], W summed over bands; first_bin: int64 [band + 1].
+
+    Row r ends before sample (r + 1) `spacing`; its window is that of the framing's analysis.
+    """
+
+    W: Floats
+    loudness: Floats
+    C: Floats
+    first_bin: Integers
+    spacing: int
+
+
+def load_source(path: Path) -> Source:
+    """RtsepError if the file is no sound, silent, or longer than ten minutes; what is no number becomes 0."""
+    samples, sample_rate = read_sound(path)
+    if samples.shape[1] > LONGEST_S * sample_rate:
+        raise RtsepError(f"{path} lasts {samples.shape[1] / sample_rate:.0f} s: a live mosaic takes a source of at most "
+                         f"{LONGEST_S:.0f} s; cut it")
+    samples = np.nan_to_num(samples, copy=False, nan=0, posinf=0, neginf=0)
+    if not samples.any():
+        raise RtsepError(f"{path} is silent: give a source that sounds")
+    return Source(path.stem, samples, float(sample_rate))
+
+
+def bands(bins: int) -> Integers:
+    """First bins of bands of a quarter tone, of one bin at least, and the number of bins: int64 [band + 1]."""
+    edges = [0, 1]
+    while edges[-1] < bins:
+        edges.append(max(edges[-1] + 1, round(edges[-1] * 2 ** (1 / PER_OCTAVE))))
+    edges[-1] = bins
+    return np.array(edges, np.int64)
+
+
+def templates(source: Source, framing: Framing) -> Templates:
+    """The frames of `source` as `framing` hears them, in bounded memory but for the result."""
+    size, spacing = framing.window_size, framing.window_size // OVERLAPS
+    rows = -(-source.samples.shape[1] // spacing) + 1
+    padded = np.pad(source.samples, ((0, 0), (size - spacing, rows * spacing - source.samples.shape[1])))
+    window, first_bin = window_pair(framing)[0].astype(np.float32), bands(size // 2 + 1)
+    W = np.empty((rows, size // 2 + 1), np.float32)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, size, axis=1)[:, ::spacing]
+    for begin in range(0, rows, FRAMES_AT_ONCE):
+        X = np.fft.rfft(frames[:, begin : begin + FRAMES_AT_ONCE] * window, axis=2)
+        W[begin : begin + FRAMES_AT_ONCE] = np.sqrt(np.square(np.abs(X)).mean(axis=0))
+    loudness = W.sum(axis=1)
+    heard = loudness >= FAINTEST * loudness.max()
+    W *= np.where(heard, 1 / np.where(heard, loudness, 1), 0)[:, None].astype(np.float32)
+    return Templates(W, np.where(heard, loudness, 0).astype(np.float32), np.add.reduceat(W, first_bin[:-1], axis=1), first_bin,
+                     spacing)
+
+
+def _combs(found: Templates, bin_hz: float) -> Floats:
+    """Harmonic tones of every pitch in bands, [pitch from LOWEST_PITCH, band], rows sum to 1."""
+    combs = np.full((HIGHEST_PITCH + 1 - LOWEST_PITCH, found.C.shape[1]), 1e-5, np.float32)
+    for comb, pitch in zip(combs, range(LOWEST_PITCH, HIGHEST_PITCH + 1), strict=True):
+        place = 440 * 2 ** ((pitch - 69) / 12) * np.arange(1, PARTIALS + 1) / bin_hz
+        inside = place < found.first_bin[-1] - 1
+        at = np.searchsorted(found.first_bin, np.round(place[inside]), side="right") - 1
+        for beside, share in ((-1, 0.5), (0, 1.0), (1, 0.5)):  # of the window's main lobe, and for other tunings
+            np.add.at(comb, np.clip(at + beside, 0, len(comb) - 1), share * 0.8 ** np.arange(len(at)))
+    normalised: Floats = combs / combs.sum(axis=1, keepdims=True)
+    return normalised
+
+
+def pitches(found: Templates, bin_hz: float) -> Integers:
+    """The MIDI pitch of every row, int64 [row]; PITCHES where none explains enough of it. Of harmonic tones, KL updates."""
+    combs = _combs(found, bin_hz)
+    H = np.full((len(found.C), len(combs)), 1 / len(combs), np.float32)
+    for _ in range(UPDATES):
+        H *= (found.C / (H @ combs + 1e-9)) @ combs.T
+    clear = H.max(axis=1) >= CLEAR * np.maximum(H.sum(axis=1), 1e-9)
+    return np.where(clear & (found.loudness > 0), LOWEST_PITCH + H.argmax(axis=1), PITCHES).astype(np.int64)
+
+
+def served(row_pitch: Integers) -> Integers:
+    """The pitch of the rows that a note of each pitch allows, int64 [pitch]: its own, else the nearest octave that the source
+    has; -1 where it has none. Rows without a pitch serve every note, so a source of nothing else serves all."""
+    present = np.unique(row_pitch[row_pitch < PITCHES])
+    if not len(present):
+        return np.full(PITCHES, PITCHES, np.int64)
+    serves = np.full(PITCHES, -1, np.int64)
+    for pitch in range(PITCHES):
+        octaves = present[(present - pitch) % 12 == 0]
+        if len(octaves):
+            serves[pitch] = octaves[np.argmin(np.abs(octaves - pitch))]
+    return serves

@@ -1,0 +1,93 @@
+"""The compiled entry of a live mosaic: a block of input in, the same remade from the source's frames out.
+
+As block.py in all that a host sees: the record `Call`, and all work at multiples of the hop's slots, counted from the first
+sample after reset, so blocks of any size give the same output.
+"""
+
+import numpy as np
+from numba import carray, cfunc, njit, types
+
+from rtsep.kernels.block import POSITION, write_input
+from rtsep.kernels.grain_memory import grains_at
+from rtsep.kernels.grains import play_frame, search
+from rtsep.kernels.memory import BYPASS, CALL, EVENT, FRAMES, GAINS, WET, plan_at, state_at
+from rtsep.kernels.mix import smooth
+from rtsep.kernels.native import OPTIONS, floats, flush_to_zero, pointer, restore_denormals
+from rtsep.kernels.stft import analyse
+from rtsep.kernels.voices import receive
+
+MOSAIC, DRY = range(2)  # stems
+
+
+@njit(**OPTIONS)
+def read_grains(plan, state, position, low, high, stems):
+    """Fill stems[stem, channel, low:high]: the mosaic, and the input as late as it is."""
+    size = plan.overlap
+    for c in range(plan.channels):
+        for i in range(low, high):
+            at = position + i - low
+            slot = at & (size - 1)
+            stems[MOSAIC, c, i] = state.overlap_add[0, c, slot]
+            state.overlap_add[0, c, slot] = 0
+            stems[DRY, c, i] = state.ring[c, (at - size) & (state.ring_size - 1)]
+
+
+@njit(**OPTIONS)
+def crossfade(stems, mix, count, values, targets, rate):
+    """mix = bypass * dry + (1 - bypass) * (wet * gain * mosaic + (1 - wet) * gain * dry)"""
+    for i in range(count):
+        smooth(values, targets, rate)
+        bypass, wet = values[BYPASS], values[WET]
+        for c in range(mix.shape[0]):
+            remade, dry = values[GAINS + MOSAIC] * stems[MOSAIC, c, i], values[GAINS + DRY] * stems[DRY, c, i]
+            processed = wet * remade + (np.float32(1) - wet) * dry
+            mix[c, i] = bypass * stems[DRY, c, i] + (np.float32(1) - bypass) * processed
+
+
+@njit(**OPTIONS)
+def play_slot(plan, state, grains, end):
+    """What is to be done when sample `end` is the next one to come."""
+    slot = end % plan.hop // plan.slot
+    if slot == 0:
+        state.counters[FRAMES] += 1
+        play_frame(plan, state, grains, analyse(plan, state, end), end)
+    else:
+        search(plan, state, grains, end, slot)
+
+
+@njit(**OPTIONS)
+def play_block(plan, state, grains, block, count, events, targets, stems, mix):
+    """`count` samples of `block` [channel, capacity] and `events` (offsets, in order) in; `stems` and `mix` out."""
+    done = e = 0
+    while done < count:
+        position = state.position[POSITION]
+        chunk = min(count - done, plan.slot - position % plan.slot)
+        write_input(block, done, done + chunk, state, position)
+        read_grains(plan, state, position, done, done + chunk, stems)
+        while e < events.shape[0] and events[e].sample < done + chunk:
+            message = events[e]
+            receive(plan, state, position + message.sample - done, np.int64(message.part), np.int64(message.status),
+                    np.int64(message.data1), np.int64(message.data2), np.int64(message.stem))
+            e += 1
+        done += chunk
+        state.position[POSITION] = position + chunk
+        if (position + chunk) % plan.slot == 0:
+            play_slot(plan, state, grains, position + chunk)
+    crossfade(stems, mix, count, state.mixer, targets, plan.mixer_smoothing)
+
+
+@cfunc(types.void(types.voidptr), cache=OPTIONS["cache"], error_model="numpy")
+def entry(address):
+    """Process the block that the `Call` record at `address` describes. Any thread; nothing allocates, locks or raises."""
+    call = carray(address, 1, CALL)[0]
+    plan = plan_at(call.plan)
+    state = state_at(call.state, plan)
+    grains = grains_at(call.grains, plan.stride)
+    block = floats(call.input, (plan.channels, call.capacity))
+    stems = floats(call.stems, (plan.stems, plan.channels, call.capacity))
+    mix = floats(call.mix, (plan.channels, call.capacity))
+    events = carray(pointer(call.events), (call.event_count,), EVENT)
+    targets = floats(call.targets, (2 + plan.stems,))
+    word = flush_to_zero()
+    play_block(plan, state, grains, block, call.frames, events, targets, stems, mix)
+    restore_denormals(word)

@@ -1,0 +1,176 @@
+"""What a host plays: the interface that separator and mosaic share, and the block by block part that is the same in both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from rtsep.kernels import voices as voice
+from rtsep.kernels.memory import EVENT, GAINS
+from rtsep.params import Value
+from rtsep.prepared import Prepared
+from rtsep.routing import Routing
+from rtsep.windows import Framing
+
+SILENT_DB = -120.0
+
+Floats = npt.NDArray[np.float32]
+Entry = Callable[[int], None]  # compiled: the address of a Call record
+
+
+@dataclass(frozen=True)
+class Counters:
+    """What went wrong since the last reset, and how many frames were processed."""
+
+    bad_samples: int
+    unmatched_notes: int
+    closed_rows: int
+    stolen_voices: int
+    frames: int
+
+
+@dataclass(frozen=True)
+class Output:
+    """One processed block: views that are valid until the next call.
+
+    stems: float32 [stem, channel, sample], the residual last; mix: float32 [channel, sample].
+    """
+
+    stems: Floats
+    mix: Floats
+
+
+class Engine(Protocol):
+    """What a host may ask of a `Separator` or a `Mosaic`; these say more."""
+
+    routing: Routing
+    stem_names: tuple[str, ...]
+
+    @property
+    def plays(self) -> tuple[str, ...]:
+        """The name of what each stem plays, at least one."""
+        ...
+
+    @property
+    def params(self) -> Mapping[str, Value]:
+        """The parameters that were given."""
+        ...
+
+    @property
+    def framing(self) -> Framing:
+        """How frames lie in time, in samples."""
+        ...
+
+    @property
+    def latency(self) -> int:
+        """Samples from input to output."""
+        ...
+
+    @property
+    def prepared(self) -> Prepared:
+        """What `prepare` or `exchange` made last."""
+        ...
+
+    @property
+    def entry_address(self) -> int:
+        """Where the compiled entry is, for native callbacks."""
+        ...
+
+    @property
+    def counters(self) -> Counters:
+        """What was counted since the last reset."""
+        ...
+
+    @property
+    def row_pitch(self) -> npt.NDArray[np.int64]:
+        """Pitches that it can play."""
+        ...
+
+    @property
+    def held_pitches(self) -> tuple[int, ...]:
+        """MIDI pitches of the notes that are held."""
+        ...
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What report.json tells beside what every run has."""
+        ...
+
+
+    def prepare(self, sample_rate: float, channels: int, max_block: int) -> None:
+        """Design and reset. Allocates."""
+        ...
+
+    def again(self, params: Mapping[str, Value]) -> Engine:
+        """The same with `params` changed; not prepared."""
+        ...
+
+    def exchange(self, *, params: Mapping[str, Value]) -> bool:
+        """Go on with `params` changed; False if that needs `prepare`."""
+        ...
+
+    def rehearsal(self) -> Prepared:
+        """A state of its own that makes caches warm."""
+        ...
+
+    def reset(self) -> None:
+        """Forget all sound and all notes."""
+        ...
+
+    def set(self, name: str, value: Value) -> None:
+        """Change a parameter of the mixer while playing."""
+        ...
+
+    def value(self, name: str) -> Value:
+        """What a parameter is now."""
+        ...
+
+    def process(self, block: Floats, events: npt.NDArray[np.void] | None = None) -> Output:
+        """Process one block."""
+        ...
+
+
+
+def play_block(now: Prepared, entry: Entry, block: Floats, events: npt.NDArray[np.void]) -> Output:
+    """One block [channel, sample] and its EVENTs through `entry`. ValueError for shapes or offsets that do not fit."""
+    frames = block.shape[1]
+    if block.shape[0] != now.input.shape[0] or frames > now.input.shape[1]:
+        raise ValueError(f"block {block.shape}: expected {now.input.shape[0]} channels and at most "
+                         f"{now.input.shape[1]} samples")
+    events = np.ascontiguousarray(events, EVENT)
+    if len(events):
+        at = events["sample"]
+        if at[0] < 0 or at[-1] >= frames or (np.diff(at) < 0).any():
+            raise ValueError("events must lie inside the block, in order")
+    now.input[:, :frames] = block
+    call = now.call
+    call["frames"], call["events"], call["event_count"] = frames, events.ctypes.data, len(events)
+    entry(call.ctypes.data)
+    return Output(now.stems[:, :, :frames], now.mix[:, :frames])
+
+
+def rehearse(warm: Prepared, entry: Entry) -> None:
+    """Two hops of `warm`, so that the first real block finds everything warm on this thread."""
+    hop = warm.plan.framing.hop
+    warm.call["frames"] = size = min(warm.input.shape[1], hop)
+    for _ in range(0, 2 * hop, size):
+        entry(warm.call.ctypes.data)
+
+
+def set_targets(now: Prepared, value: Callable[[str], Value], stem_names: Sequence[str]) -> None:
+    """What the mixer goes to: wet, bypass, and the factor of every stem."""
+    now.targets[:GAINS] = float(value("wet")), float(value("bypass"))
+    for i, stem in enumerate(stem_names):
+        level = float(value(f"gain_db.{stem}"))
+        now.targets[GAINS + i] = 0 if level <= SILENT_DB else 10 ** (level / 20)
+
+
+def held_pitches(now: Prepared) -> tuple[int, ...]:
+    """MIDI pitches of the notes that keys or pedals hold, ascending."""
+    voices = now.state["voices"]
+    held = np.isin(voices[:, voice.STATUS], (voice.KEY_DOWN, voice.HELD))
+    return tuple(sorted(set(voices[held, voice.PITCH].tolist())))
