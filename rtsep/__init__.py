@@ -14,7 +14,8 @@
 | engine | `Separator`: blocks and events -> stems |
 | kernels/ | the compiled numerics, behind one entry |
 | training/ | recordings and notes -> templates: NMF and NMF deconvolution with constraints; note groups offline |
-| mosaic/ | one sound remade from the frames of another |
+| streaming | what hosts play: the interface of separator and mosaic |
+| mosaic/, grains/ | one sound remade from the frames of another: offline; while it is played (`Mosaic`) |
 | hosts/ | who calls the engine: render, demo, bench; live: devices, MIDI ports, screen, recorder |
 | measure, picture, report | SDR and oracle masks; what a person sees of a run |
 """
@@ -34,6 +35,8 @@ _HOMES = {
     "load_preset": "preset",
     "find_preset": "library",
     "Separator": "engine",
+    "Mosaic": "grains.engine",
+    "load_source": "grains.source",
 }
 __all__ = ["__version__", *_HOMES]
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from rtsep.design import design, each_once, per_stem, preset_defaults
 from rtsep.errors import RtsepError
 from rtsep.kernels import block as kernel
-from rtsep.kernels.memory import EVENT, PITCHES
+from rtsep.kernels.memory import EVENT, OPEN, PITCHES
 from rtsep.params import Value, param_of, parse_params
 from rtsep.prepared import Prepared
 from rtsep.preset import Preset

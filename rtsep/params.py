@@ -124,7 +124,7 @@ PARAMS: dict[str, Param] = {
         Param("velocity_curve", "float", 1.0, "how much a note's velocity tells of its level: 1 = as on the preset's "
               "instrument, 0 = nothing, for a keyboard without velocity", "", 0, 2),
         Param("mosaic_polyphony", "int", 10, "mosaic: frames of the source that sound at a time", "", 1, 32),
-        Param("mosaic_continuity", "float", 3.0, "mosaic: how many times over a frame counts that follows one which just "
+        Param("mosaic_continuity", "float", 1.5, "mosaic: how many times over a frame counts that follows one which just "
               "sounded; 0 = the source's own order is nothing", "", 0, 20),
         Param("mosaic_repetition_ms", "float", 70.0, "mosaic: how long a frame of the source is not begun again after it was "
               "heard", "ms", 0, 10000),

@@ -3,7 +3,8 @@
 Flow: `block` (the one entry) -> `voices`, `gate`, `stft`, `activations`, `prediction`, `masks`, `wiener`, `learning`,
 `mix`; `memory` is what they work on, `arrays` allocates it. Live: `callbacks` (what a device calls) -> `live` -> `ring`,
 `arrivals` (notes), the entry, `taps` (recording), all on `shared`.
-Training: `factorise`. What not every command needs is imported by `load`.
+Live mosaics: `mosaic` (their entry) -> `grains`, on `grain_memory`. Training: `factorise`. What not every command needs is
+imported by `load`.
 """
 
 from importlib import import_module
