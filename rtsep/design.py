@@ -15,7 +15,7 @@ from rtsep.optional import later_ages
 from rtsep.params import Value, defaults
 from rtsep.preset import Preset
 from rtsep.routing import Routing
-from rtsep.windows import Framing, choose_framing, map_templates, window_pair
+from rtsep.windows import Framing, choose_framing, map_templates, retune_templates, window_pair
 
 SIMD = 16  # floats
 BACKGROUND_LEAST_S = 0.0002
@@ -62,10 +62,11 @@ def each_once(presets: Sequence[Preset]) -> list[Preset]:
 class _Rows:
     """W [row, bin] of several presets, one after the other, and where each finds its pitches."""
 
-    def __init__(self, presets: Sequence[Preset], sample_rate: float, framing: Framing) -> None:
+    def __init__(self, presets: Sequence[Preset], tuning_cents: float, sample_rate: float, framing: Framing) -> None:
         pieces, pitches, ages, self.first, rows = [], [], [], dict[int, Integers](), 0
         for preset in each_once(presets):  # stems of one preset share its rows
-            W = map_templates(preset.W, preset.sample_rate, preset.window_size, sample_rate, framing.window_size)
+            tuned = retune_templates(preset.W, tuning_cents)
+            W = map_templates(tuned, preset.sample_rate, preset.window_size, sample_rate, framing.window_size)
             usable = W.any(axis=1)
             pieces.append(W[usable])
             pitches.append(preset.row_pitch[usable].astype(np.int64))
@@ -158,7 +159,7 @@ def design(
     framing = choose_framing(str(values["mode"]), sample_rate, int(values["window_samples"]),
                              int(values["latency_samples"]), int(values["hop_samples"]),
                              int(values["filter_taps"]))
-    rows = _Rows(used, sample_rate, framing)
+    rows = _Rows(used, float(values["tuning_cents"]), sample_rate, framing)
     stems = used[: len(routing.names)]
     bins = framing.window_size // 2 + 1
     stride = -(-bins // SIMD) * SIMD

@@ -106,6 +106,8 @@ PARAMS: dict[str, Param] = {
         Param("release_max_ms", "float", 1000.0, "longest time that a gate outlasts note-off (beyond the window)",
               "ms", 0, 5000),
         Param("decay_max_s", "float", 20.0, "longest time that the pedal alone keeps a gate open", "s", 0.1, 60),
+        Param("tuning_cents", "float", 0.0, "by how much the instrument is tuned higher than its preset: 7.85 for A4 at 442 Hz "
+              "if the preset's is at 440", "cents", -100, 100),
         Param("background", "int", 32, "templates that are always open and learn, while playing, what no open note explains: "
               "the residual; 0 = one flat row instead", "rows", 0, 256),
         Param("background_handicap", "float", 0.05, "how much better than the open notes the background must explain a sound: "

@@ -1,4 +1,4 @@
-"""Window sizes, latencies and hops of each mode, the windows themselves, and templates mapped onto other bins."""
+"""Window sizes, latencies and hops of each mode, the windows themselves, and templates on other bins or in another tuning."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from rtsep.errors import RtsepError
 FRAME_S = 4096 / 44100  # the window that suits music: 93 ms
 SMALLEST_WINDOW, LARGEST_WINDOW = 1024, 8192
 LOWEST_RATE, HIGHEST_RATE = 8000, 192000
+FAINTEST = 1e-7  # of a template, of its largest value: what interpolation on a logarithmic scale tells from 0
 SHORT_FALL = 128  # of an analysis window that nothing is synthesised from: this part of it
 
 
@@ -161,4 +162,24 @@ def map_templates(
         raise RtsepError(f"all of the preset lies above {to_rate / 2:g} Hz, the highest frequency of this sound: "
                          "choose another preset")
     result: npt.NDArray[np.float32] = np.where(usable, mapped / np.maximum(kept, 1e-30), 0).astype(np.float32)
+    return result
+
+
+def retune_templates(W: npt.NDArray[np.float32], cents: float) -> npt.NDArray[np.float32]:
+    """Templates W [row, bin] with every partial `cents` higher: bin k gets what was at k / 2^(cents / 1200).
+
+    Interpolated by cubics (Catmull-Rom) through the logarithms, which follow a window's main lobe: lines blur it twice as
+    much. Rows sum to 1 again; a row of zeros stays one, and so does one that moves beyond the last bin.
+    """
+    if cents == 0:
+        return W
+    floor = FAINTEST * np.maximum(W.max(axis=1, keepdims=True), 1e-30).astype(np.float64)
+    last, at = W.shape[1] - 1, np.arange(W.shape[1]) / 2 ** (cents / 1200)
+    below = np.floor(at).astype(np.int64)
+    t = at - below
+    a, b, c, d = (np.log(W + floor)[:, np.clip(below + step, 0, last)] for step in (-1, 0, 1, 2))
+    cubic = b + t / 2 * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
+    moved = np.exp(cubic) - floor
+    moved[(moved < floor) | (at > last)] = 0
+    result: npt.NDArray[np.float32] = (moved / np.maximum(moved.sum(axis=1, keepdims=True), 1e-30)).astype(np.float32)
     return result
