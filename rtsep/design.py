@@ -114,6 +114,12 @@ def _boost(window: npt.NDArray[np.float64], most: float) -> Floats:
     return boost
 
 
+def _memory_s(framing: Framing, sample_rate: float) -> float:
+    """How long ago, in the middle, the frames hear what they hear."""
+    window, _ = window_pair(framing)
+    return float(len(window) - (window * np.arange(len(window))).sum() / window.sum()) / sample_rate
+
+
 def _envelopes(stems: Sequence[Preset], curve: float) -> dict[str, Any]:
     """What the notes of each stem's instrument are expected to do, in natural logarithms, and which stems share one."""
     envelope = np.zeros((len(stems) + 1, PITCHES, 2, ENVELOPE_POINTS), np.float32)
@@ -172,6 +178,7 @@ def design(
     gated = bool(values["gate"])
     background = _background(used, int(values["background"]), sample_rate, framing.window_size)
     hop_s = framing.hop / sample_rate
+    trained = Framing(used[0].window_size, used[0].overlap, framing.hop)
     reach = _reach(routing)
     return Plan(framing, rows.pitch, {
         "window_size": framing.window_size,
@@ -200,7 +207,7 @@ def design(
         "adapt_keep": np.exp(-hop_s / float(values["adapt_memory_s"])),
         "adapt_hold": float(values["adapt_hold_s"]) if values["adapt"] else 0.0,
         "prediction": float(values["prediction"]),
-        "envelope_later_s": (framing.overlap / sample_rate - used[0].overlap / used[0].sample_rate) / 2,
+        "envelope_later_s": _memory_s(framing, sample_rate) - _memory_s(trained, used[0].sample_rate),
         "sample_s": 1 / sample_rate,
         "mixer_smoothing": 1 - np.exp(-1 / (SMOOTHING_S * sample_rate)),
         "analysis_window": analysis.astype(np.float32),

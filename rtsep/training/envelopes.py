@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,11 @@ BEFORE_DB = 80.0  # so far below its peak is a note that has just begun, and wha
 USUAL_DB_PER_STEP = 0.25  # of velocity, where a pitch was heard at one velocity alone
 TAIL = 0.4  # of a note, whose slope goes on after its end
 FASTEST_DB_S = 70.0
+DECAY_DB = 60.0  # what a preset's decay time stands for
+SETTLED_S = (0.05, 0.3)  # ages in which a note in music tells its level
+LEAST_VARIANCE = 4.0  # of velocities that tell what a step is worth
+LEAST_FRAMES = 4  # that tell a point
+NEIGHBOURS, NEAREST = 6, 8  # semitones; notes, where there are no neighbours
 
 
 def note_envelope(level: Floats, age_s: Floats) -> Floats:
@@ -59,3 +65,73 @@ def averaged(tables: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float3
         total[heard] += each[heard] - np.array([[offset], [0.0]])
         known += heard
     return (total / np.maximum(known, 1)[:, None, None]).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """What the frames of one note tell: dB at ages in s, and its level where it neither begins nor fades much."""
+
+    pitch: int
+    velocity: int
+    age_s: Floats
+    level_db: Floats
+    settled_db: float
+
+
+def _heard(level: Floats, end_s: Floats, notes: npt.NDArray[np.void]) -> Iterator[_Heard]:
+    """Every note of one pitch that is long enough, from the level [frame] of its rows in frames that end at `end_s`."""
+    for note, until_s in zip(notes, [*notes["onset_s"][1:], np.inf], strict=True):
+        begin, end = np.searchsorted(end_s, [note["onset_s"], min(note["offset_s"], until_s)])
+        age_s, level_db = end_s[begin:end] - note["onset_s"], 20 * np.log10(level[begin:end] + 1e-9 * level.max())
+        settled = (age_s >= SETTLED_S[0]) & (age_s <= SETTLED_S[1])
+        if settled.any():
+            yield _Heard(int(note["pitch"]), int(note["velocity"]), age_s, level_db, float(level_db[settled].mean()))
+
+
+def _step_db(notes: Sequence[_Heard]) -> float:
+    """dB per step of velocity: over all pitches, each from its own mean."""
+    x, y = np.array([note.velocity for note in notes], float), np.array([note.settled_db for note in notes])
+    pitch = np.array([note.pitch for note in notes])
+    for each in np.unique(pitch):
+        mine = pitch == each
+        x[mine] -= x[mine].mean()
+        y[mine] -= y[mine].mean()
+    return float(np.clip((x * y).sum() / (x**2).sum(), 0.0, 1.0)) if (x**2).mean() > LEAST_VARIANCE else USUAL_DB_PER_STEP
+
+
+def _shape_db(notes: Sequence[_Heard], decay_s: float) -> Floats:
+    """dB at AGES_S over the settled level, as the median over notes; what is older than all of them decays as it rings."""
+    age_s = np.concatenate([note.age_s for note in notes])
+    level_db = np.concatenate([note.level_db - note.settled_db for note in notes])
+    at = np.round(ENVELOPE_STEPS * np.log2(1 + age_s / ENVELOPE_S)).astype(int)
+    known = [point for point in range(1, ENVELOPE_POINTS) if (at == point).sum() >= LEAST_FRAMES]
+    if not known:
+        return -DECAY_DB / decay_s * AGES_S
+    values = [float(np.median(level_db[at == point])) for point in known]
+    shape = np.interp(AGES_S, [0.0, *AGES_S[known]], [max(values) - BEFORE_DB, *values])
+    result: Floats = shape - DECAY_DB / decay_s * np.maximum(AGES_S - AGES_S[known[-1]], 0)
+    return result
+
+
+def music_envelopes(
+    levels: Mapping[int, Floats], end_s: Sequence[Floats], notes: Sequence[npt.NDArray[np.void]],
+    decay_s: npt.NDArray[np.float32],
+) -> npt.NDArray[np.float32] | None:
+    """envelope_db of notes that sound together: levels[pitch] [frame], sums of its activations, the takes one after the other.
+
+    end_s [frame] and notes of each take; decay_s [128]. How notes rise and fall is taken from pitches nearby together, how loud
+    they are from each alone. None: no note is long enough.
+    """
+    firsts = np.cumsum([0, *(len(each) for each in end_s)])
+    found = [note for pitch, level in levels.items() for first, ends, of_take in zip(firsts, end_s, notes, strict=False)
+             if level.any() for note in _heard(level[first : first + len(ends)], ends, of_take[of_take["pitch"] == pitch])]
+    if not found:
+        return None
+    step_db, of_pitch = _step_db(found), {}
+    for pitch in levels:
+        near = sorted(found, key=lambda note: abs(note.pitch - pitch))
+        own = [note for note in near if note.pitch == pitch] or near[:NEAREST]
+        level_db = np.median([note.settled_db - step_db * (note.velocity - ENVELOPE_VELOCITY) for note in own])
+        shape = _shape_db([note for note in near if abs(note.pitch - pitch) <= NEIGHBOURS] or near[:NEAREST], decay_s[pitch])
+        of_pitch[pitch] = np.stack([level_db + shape, np.full(ENVELOPE_POINTS, step_db)])
+    return table(of_pitch)

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.errors import RtsepError
+from rtsep.training.envelopes import music_envelopes
 from rtsep.training.frames import open_spectrogram
 from rtsep.training.gates import note_gates, onset_gates
 from rtsep.training.initial import harmonic_templates, onset_templates, pitch_hz
@@ -87,13 +88,16 @@ def train_music(takes: Sequence[Take], settings: Settings, progress: Progress | 
             raise KeyboardInterrupt
         W, H = found.W[: len(rows.pitch)], found.H[:, : len(rows.pitch)]
         ringing = measure_ringing(frames, V, takes, W, rows.pitch)
-        frame_s = np.concatenate([frames.ends_s(i) for i in range(len(takes))])
+        end_s = [frames.ends_s(i) for i in range(len(takes))]
+        envelopes = _envelopes(H, rows, end_s, takes, ringing.decay_s)
+        frame_s = np.concatenate(end_s)
     heard = (H.max(axis=0) > 0) & (W.max(axis=1) > 0)
     if not heard.any():
         raise RtsepError("none of the notes can be heard in the recording: do score and recording belong together?")
     templates = Templates(
         float(rates[0]), framing, np.ascontiguousarray(W[heard]), rows.pitch[heard].astype(np.int16),
-        tuple(np.array(rows.role)[heard].tolist()), ringing.release_s, ringing.decay_s, found.losses, len(H), found.reason)
+        tuple(np.array(rows.role)[heard].tolist()), ringing.release_s, ringing.decay_s, found.losses, len(H), found.reason,
+        envelope_db=envelopes)
     return Music(templates, H[:, heard], frame_s, start.tuning_cents)
 
 
@@ -127,6 +131,14 @@ def _gates(rows: Rows, notes: npt.NDArray[np.void], end_s: Floats) -> npt.NDArra
             late_s = STAGE_ENDS_S[1] if role == "decay" else -BEFORE_S
             G[:, mine] = note_gates(notes, rows.key[mine], end_s, -late_s, AFTER_S)
     return G
+
+
+def _envelopes(
+    H: npt.NDArray[np.float32], rows: Rows, end_s: Sequence[Floats], takes: Sequence[Take], decay_s: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32] | None:
+    """Levels of the notes by velocity and age, from the activations of their pitches."""
+    levels = {int(pitch): H[:, rows.pitch == pitch].sum(axis=1).astype(np.float64) for pitch in np.unique(rows.pitch)}
+    return music_envelopes(levels, end_s, [take.notes for take in takes], decay_s)
 
 
 @dataclass(frozen=True)
