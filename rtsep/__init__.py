@@ -11,7 +11,7 @@
 | library, instruments | where presets lie; who plays which |
 | windows | windows and latencies |
 | design, prepared | presets + routing + parameters -> Plan; a plan and the state that it works on |
-| engine | `Separator`: blocks and events -> stems |
+| engine, adapted | `Separator`: blocks and events -> stems; what it learnt -> preset |
 | kernels/ | the compiled numerics, behind one entry |
 | training/ | recordings and notes -> templates: NMF and NMF deconvolution with constraints; note groups offline |
 | streaming | what hosts play: the interface of separator and mosaic |

@@ -28,12 +28,13 @@ Integers = npt.NDArray[np.int64]
 class Plan:
     """What `design` decided, as arrays and as the record that compiled code reads. Immutable once made.
 
-    row_pitch: int64 [row], MIDI pitch of each row.
+    row_pitch: int64 [row], MIDI pitch of each row. row_source: int64 [row, 2], whose row it is (number in `each_once`), and
+    its number there.
     """
 
-    def __init__(self, framing: Framing, row_pitch: Integers, values: Mapping[str, Any]):
+    def __init__(self, framing: Framing, row_pitch: Integers, row_source: Integers, values: Mapping[str, Any]):
         self.framing = framing
-        self.row_pitch = row_pitch
+        self.row_pitch, self.row_source = row_pitch, row_source
         self.values = dict(values)
         self.channels = int(values["channels"])
         self.stems = int(values["stems"])
@@ -63,18 +64,21 @@ class _Rows:
     """W [row, bin] of several presets, one after the other, and where each finds its pitches."""
 
     def __init__(self, presets: Sequence[Preset], tuning_cents: float, sample_rate: float, framing: Framing) -> None:
-        pieces, pitches, ages, self.first, rows = [], [], [], dict[int, Integers](), 0
-        for preset in each_once(presets):  # stems of one preset share its rows
+        pieces, pitches, ages, sources, self.first, rows = [], [], [], [], dict[int, Integers](), 0
+        for number, preset in enumerate(each_once(presets)):  # stems of one preset share its rows
             tuned = retune_templates(preset.W, tuning_cents)
             W = map_templates(tuned, preset.sample_rate, preset.window_size, sample_rate, framing.window_size)
             usable = W.any(axis=1)
             pieces.append(W[usable])
+            own = np.flatnonzero(usable)
+            sources.append(np.stack([np.full_like(own, number), own], axis=1))
             pitches.append(preset.row_pitch[usable].astype(np.int64))
             later_s = (framing.overlap / sample_rate - preset.overlap / preset.sample_rate) / 2
             ages.append(_samples(later_ages(preset.row_age_s[usable], later_s), sample_rate))
             self.first[id(preset)] = rows + np.searchsorted(pitches[-1], np.arange(PITCHES + 1))
             rows += len(pieces[-1])
         self.W, self.pitch, self.age = np.concatenate(pieces), np.concatenate(pitches), np.concatenate(ages)
+        self.source = np.concatenate(sources)
 
     def first_row(self, preset: Preset) -> Integers:
         """The first row of every pitch, int64 [pitch]."""
@@ -180,7 +184,7 @@ def design(
     hop_s = framing.hop / sample_rate
     trained = Framing(used[0].window_size, used[0].overlap, framing.hop)
     reach = _reach(routing)
-    return Plan(framing, rows.pitch, {
+    return Plan(framing, rows.pitch, rows.source, {
         "window_size": framing.window_size,
         "overlap": framing.overlap,
         "hop": framing.hop,

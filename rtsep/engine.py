@@ -152,6 +152,11 @@ class Separator:
         return each_once(self.presets)
 
     @property
+    def sample_rate(self) -> float:
+        """Hz, as `prepare` was told."""
+        return self._sample_rate
+
+    @property
     def framing(self) -> Framing:
         """How frames lie in time, in samples."""
         return self.prepared.plan.framing

@@ -64,6 +64,9 @@ class Prepared:
         for name, array in earlier.state.items():
             if same or name not in memory.PLAN_BOUND:
                 self.state[name] = array
+        if same and old["adapt_hold"] == 0:  # rows that begin to learn only now are worth their hold, like others at the start
+            weight = self.state["weight"][: new["rows"]]
+            weight[weight == 0] = new["adapt_hold"]
         if not same:
             kept = min(old["background"], new["background"])
             for name in ("W", "weight"):

@@ -45,6 +45,15 @@ def add_params(parser: argparse.ArgumentParser, *further_modes: str) -> None:
                         help="any parameter (see rtsep params); can be given several times")
 
 
+def add_keeping(parser: argparse.ArgumentParser, when: str) -> None:
+    """The options that write what was learnt."""
+    parser.add_argument("--save-preset", action="append", default=[], metavar="FILE[@STEM]", dest="keep",
+                        help=f"{when}, write the templates as they have adapted as a new preset: a name or the path of a file; "
+                        "with @ whose preset, where stems play different ones")
+    parser.add_argument("--save-background", action="store_true",
+                        help="what the background has learnt goes into saved presets as well; it is what they will start from")
+
+
 def given_params(arguments: argparse.Namespace) -> dict[str, str]:
     """The parameters of the command line: --set, and the options that are parameters."""
     params = {}

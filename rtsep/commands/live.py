@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
-from rtsep.commands.common import add_mosaic, add_params, add_preset, given_params, load_engine, say_warnings
+from rtsep.commands.common import (
+    add_keeping,
+    add_mosaic,
+    add_params,
+    add_preset,
+    given_params,
+    load_engine,
+    say_warnings,
+)
 from rtsep.errors import RtsepError
 
 
@@ -43,7 +52,8 @@ def add(commands: Any) -> None:
     parser.add_argument("--route", action="append", default=[], metavar="STEM=OUTPUTS",
                         help="play a stem, or mix, on outputs of its own, such as residual=3-4 (default: mix=1-2)")
     parser.add_argument("--record", type=Path, metavar="DIR", help="write input, stems and notes of the session into a folder")
-    parser.add_argument("--overwrite", action="store_true", help="replace a recording that is there already")
+    add_keeping(parser, "at the end, and whenever you press k")
+    parser.add_argument("--overwrite", action="store_true", help="replace a recording or preset that is there already")
     parser.add_argument("--jack", action="store_true",
                         help="be a JACK client: a port per stem, notes by JACK MIDI (needs pip install 'rtsep[jack]')")
     parser.add_argument("--allow-feedback", action="store_true",
@@ -84,7 +94,8 @@ def run(arguments: argparse.Namespace) -> None:
 
     job = LiveJob(tuple(arguments.midi), tuple(arguments.presets), arguments.by, parse_pitch(arguments.split),
                   _channels(arguments.channels), given_params(arguments), tuple(arguments.route), arguments.midi_offset_ms,
-                  arguments.record, arguments.overwrite, arguments.seconds, None, arguments.measure_latency, arguments.mosaic)
+                  arguments.record, arguments.overwrite, arguments.seconds, None, arguments.measure_latency, arguments.mosaic,
+                  tuple(arguments.keep), arguments.save_background, shlex.join(["rtsep", *arguments.words]))
     open_device = _jack(arguments) if arguments.jack else _portaudio(arguments)
     with _face(arguments) as face:
         report = live(job, open_device, face)
@@ -118,6 +129,8 @@ def _tell(report: dict[str, Any]) -> None:
     counters, recorded = report["counters"], report["recorded"]
     played = counters["samples"] / report["sample_rate"]
     print(f"rtsep: played {played:.1f} s, {counters['late_blocks']} of {counters['blocks']} blocks late", file=sys.stderr)
+    for path in report["saved_presets"]:
+        print(f"rtsep: saved what was learnt in {path}", file=sys.stderr)
     if recorded is not None:
         print(f"rtsep: recorded {recorded['seconds']:.1f} s into {report['folder']}", file=sys.stderr)
         say_warnings(recorded["warnings"])

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rtsep.commands.common import add_mosaic, add_params, add_preset, given_params, load_engine, progress_bar, say_warnings
+from rtsep.commands.common import (
+    add_keeping,
+    add_mosaic,
+    add_params,
+    add_preset,
+    given_params,
+    load_engine,
+    progress_bar,
+    say_warnings,
+)
+from rtsep.errors import RtsepError
 
 ABOUT = """\
 Separates the sound file MIX with the streaming engine, exactly as it would sound live. Writes one file per stem and the
@@ -57,6 +68,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--picture", action="store_true", help="also write picture.png: notes over spectrograms")
     parser.add_argument("--format", choices=("wav", "flac"), default="wav", help="of the stems (default: %(default)s)")
     parser.add_argument("--bits", choices=("16", "24", "float"), help="of the samples (default: float, in FLAC 24)")
+    add_keeping(parser, "at the end")
     parser.add_argument("--overwrite", action="store_true", help="replace results that are there already")
     parser.set_defaults(run=run)
 
@@ -71,8 +83,11 @@ def run(arguments: argparse.Namespace) -> None:
 
     job = Job(arguments.mix, arguments.out, arguments.midi, tuple(arguments.presets), tuple(arguments.groups), arguments.by,
               parse_pitch(arguments.split), given_params(arguments), arguments.block, arguments.format, arguments.bits,
-              arguments.overwrite, arguments.picture, arguments.mosaic)
+              arguments.overwrite, arguments.picture, arguments.mosaic, tuple(arguments.keep), arguments.save_background,
+              shlex.join(["rtsep", *arguments.words]))
     if job.params.get("mode") == "all":
+        if job.keep:
+            raise RtsepError("--save-preset needs one mode: each of --mode all would adapt templates of its own")
         job = replace(job, params={name: value for name, value in job.params.items() if name != "mode"})
         with progress_bar() as progress:
             report = render_modes(job, progress)

@@ -106,7 +106,7 @@ def mosaic_plan(heard: Heard, routing: Routing, values: Mapping[str, Value], sam
     grain = analysis[framing.window_size - framing.overlap :] * synthesis  # copies at every hop add up to 1
     notes = np.zeros((2, PITCHES), np.int64)
     serving = np.stack([heard.serves >= 0, np.zeros(PITCHES, bool)]).astype(np.int64)
-    return Plan(framing, np.flatnonzero(heard.serves >= 0).astype(np.int64), {
+    return Plan(framing, np.flatnonzero(heard.serves >= 0).astype(np.int64), np.zeros((0, 2), np.int64), {
         "window_size": framing.window_size, "overlap": framing.overlap, "hop": framing.hop, "bins": bins,
         "stride": _stride(bins), "channels": heard.channels, "stems": 2, "rows": 0, "background": 0, "open_limit": 0,
         "gated": int(bool(values["gate"])), "iterations": int(values["iterations"]), "power_halves": 2,

@@ -12,7 +12,7 @@ from rtsep.library import bundled_presets, user_presets
 ARROWS = {"\x1b[A": "up", "\x1b[B": "down", "\x1b[C": "right", "\x1b[D": "left", "\x1bOA": "up", "\x1bOB": "down",
           "\x1bOC": "right", "\x1bOD": "left"}
 HELP = ("up/down 1-9 stem   +/- gain   s solo   m mute   b bypass   w/W dry/wet   p preset   l learn a knob   "
-        "space panic   q quit")
+        "f freeze   k/K keep what was learnt   space panic   q quit")
 STEP_DB = 1.0
 WET_STEP = 0.1
 
@@ -120,6 +120,10 @@ class Panel:
         elif key == "l":
             player.controls.learn(f"gain_db.{stem}")
             player.say(f"move the knob that shall be the fader of {stem}")
+        elif key == "f":
+            player.learn(not player.learning)
+        elif key in ("k", "K"):
+            player.keep_preset(stem, key == "K")
         elif key in (" ", "!"):
             player.panic()
 

@@ -19,6 +19,7 @@ from rtsep.engine import Separator
 from rtsep.errors import RtsepError
 from rtsep.hosts.controls import Controls
 from rtsep.hosts.driver import Opened
+from rtsep.hosts.keep import Keeper
 from rtsep.hosts.lanes import CAPACITY, MIX, SILENCE, Lanes, outputs_of_mix
 from rtsep.hosts.midi import MidiPorts, NoMidiError
 from rtsep.hosts.notewatch import NoteWatch
@@ -64,6 +65,9 @@ class LiveJob:
     controls: Path | None = None
     measure_latency: bool = False
     mosaic: Path | None = None  # remake the sound from this one's frames instead of separating it
+    keep: tuple[str, ...] = ()  # FILE or FILE@STEM: presets to write
+    keep_background: bool = False
+    made_by: str = ""
 
 
 def route_live(job: LiveJob, name: str, gated: bool) -> Routing:
@@ -171,7 +175,8 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         watch = NoteWatch(frozenset(job.channels) or None, frozenset(separator.row_pitch.tolist()))
         controls = Controls(job.controls)
         said += controls.notes
-        player = Player(separator, lanes, controls, watch, len(job.midi) + opened.has_midi)
+        keeper = Keeper(separator, job.keep, job.overwrite, job.keep_background, job.made_by)
+        player = Player(separator, lanes, controls, watch, len(job.midi) + opened.has_midi, keeper)
         recorder = None
         if job.record is not None:
             recorder = Recorder(lanes, job.record, separator.stem_names, opened.sample_rate, separator.latency, job.overwrite)
@@ -185,7 +190,7 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
             stack.enter_context(ports)
         scene = Scene(player, device, ports, recorder, time.monotonic(), measured_ms)
         _loop(job, scene, said, stop, face)
-        report = _report(scene)
+        report = _report(scene) | {"saved_presets": [str(path) for path in keeper.keep_all(player.separator)]}
     return report
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 
 from rtsep.engine import SILENT_DB, Separator
 from rtsep.errors import RtsepError
 from rtsep.hosts.controls import Controls
+from rtsep.hosts.keep import Keeper
 from rtsep.hosts.lanes import CAPACITY, Lanes
 from rtsep.hosts.notewatch import NoteWatch
 from rtsep.library import find_preset
@@ -32,7 +33,9 @@ class Player:
     everything stays as it was.
     """
 
-    def __init__(self, separator: Engine, lanes: Lanes, controls: Controls, watch: NoteWatch, parts: int) -> None:
+    def __init__(
+        self, separator: Engine, lanes: Lanes, controls: Controls, watch: NoteWatch, parts: int, keeper: Keeper | None = None
+    ) -> None:
         self.stem_names = separator.stem_names
         self.separator, self.lanes, self.controls, self.watch = separator, lanes, controls, watch
         self.muted: set[str] = set()
@@ -40,6 +43,8 @@ class Player:
         started = [id(preset) for preset in separator.presets] if isinstance(separator, Separator) else [0]
         self._instruments = [started.index(each) for each in started]  # of each stem: the first stem that shares its preset
         self.message = ""
+        self._learns = {name: bool(separator.value(name)) for name in ("adapt", "background_learns")}  # unless frozen
+        self._keeper = keeper or Keeper(separator, (), False, False, "")
         self.fixed_latency = False  # while recording
         self._parts = max(parts, 1)
         self._gains = {stem: float(separator.value(f"gain_db.{stem}")) for stem in self.stem_names}
@@ -106,7 +111,7 @@ class Player:
         elif param_of(name).live:
             self.separator.set(name, value)
         else:
-            self._exchange(params={name: value})
+            self._exchange({name: value})
 
     def gain(self, stem: str, db: float) -> None:
         """Move a stem's fader; beyond the range it stays at its end."""
@@ -126,6 +131,22 @@ class Player:
     def bypass(self, on: bool) -> None:
         """The input instead of the stems, as late as they are."""
         self.separator.set("bypass", on)
+
+    @property
+    def learning(self) -> bool:
+        """Whether background or templates follow what is heard."""
+        return any(self.value(name) for name in self._learns)
+
+    def learn(self, on: bool) -> None:
+        """Freeze background and templates as they are now, or let them go on learning; nothing is heard of it."""
+        wanted = self._learns if any(self._learns.values()) else dict.fromkeys(self._learns, True)
+        self._exchange({name: on and learns for name, learns in wanted.items()})
+        self.say("learning" if on else "frozen: templates and background stay as they are")
+
+    def keep_preset(self, stem: str, background: bool) -> None:
+        """Write what `stem`'s preset has learnt so far (the residual's: the first), with or without the background."""
+        path = self._keeper.keep(self.separator, self._index(stem), background)
+        self.say(f"saved what {self.preset_of(stem)} has learnt in {path}")
 
     def panic(self) -> None:
         """Every note off, pedal or not, on all channels."""
@@ -163,7 +184,7 @@ class Player:
             heard = stem not in self.muted and (not self.soloed or stem in self.soloed)
             self.separator.set(f"gain_db.{stem}", self._gains[stem] if heard else SILENT_DB)
 
-    def _exchange(self, params: dict[str, Value]) -> None:
+    def _exchange(self, params: Mapping[str, Value]) -> None:
         if self.separator.exchange(params=params):
             self.lanes.play(self.separator.prepared, fade=False)
             return

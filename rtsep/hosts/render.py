@@ -20,6 +20,7 @@ from rtsep.engine import Output, Separator
 from rtsep.errors import RtsepError
 from rtsep.files import SoundReader, StemWriter, open_sound
 from rtsep.groups import with_groups
+from rtsep.hosts.keep import Keeper
 from rtsep.instruments import choose, parse_wish, programs_by_name, stem_programs
 from rtsep.notes import EVENT, Score, read_midi
 from rtsep.params import Value, param_of, parse_params
@@ -50,6 +51,9 @@ class Job:
     overwrite: bool = False
     picture: bool = False
     mosaic: Path | None = None  # remake the sound from this one's frames instead of separating it
+    keep: tuple[str, ...] = ()  # FILE or FILE@STEM: presets to write
+    keep_background: bool = False
+    made_by: str = ""
 
 
 def route(job: Job, score: Score | None, name: str) -> Routing:
@@ -208,6 +212,7 @@ def _render(
     extras = ("report.json", "picture.png") if job.picture else ("report.json",)
     inputs = [path for path in (job.mix, job.midi, job.mosaic) if path is not None]
     clock = Clock(engine.framing.hop)
+    keeper = Keeper(engine, job.keep, job.overwrite, job.keep_background, job.made_by)
     trace = Trace(engine, sound.sample_rate, sound.frames) if job.picture and isinstance(engine, Separator) else None
     with StemWriter(job.out, names, sound.sample_rate, sound.channels, job.format, job.bits, job.overwrite,
                     inputs, extras, sound.frames) as writer:
@@ -229,6 +234,7 @@ def _render(
             trace.finish()
             writer.add_file("picture.png", draw(trace, score, f"{job.mix.name}: {report['mode']}, "
                                                 f"{report['latency_ms']:.1f} ms, preset {report['preset']}"))
+        report["saved_presets"] = [str(path) for path in keeper.keep_all(engine)]
         writer.add_file("report.json", json.dumps(report, indent=2) + "\n")
         writer.commit()
     return report

@@ -1,0 +1,90 @@
+"""Presets that a session or a rendering leaves behind: --save-preset, and a key of `rtsep live`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+from pathlib import Path
+
+from rtsep.adapted import adapted_preset
+from rtsep.engine import Separator
+from rtsep.errors import RtsepError
+from rtsep.instruments import parse_wish
+from rtsep.library import new_preset, user_folder
+from rtsep.preset import save_preset
+from rtsep.results import Results
+from rtsep.routing import find_stem
+from rtsep.streaming import Engine
+
+
+class Keeper:
+    """Writes adapted presets, each whole or not at all.
+
+    `texts` are the values of --save-preset: FILE, or FILE@STEM where stems play different presets. What this keeper wrote it
+    may write again; any other file stays unless `overwrite`. RtsepError, before anything is played: a file that is there, a
+    stem that is not, several presets without @. Thread: control.
+    """
+
+    def __init__(self, engine: Engine, texts: Sequence[str], overwrite: bool, background: bool, made_by: str) -> None:
+        self._overwrite, self._background, self._made_by = overwrite, background, made_by
+        self._written = set[Path]()
+        self.targets = _targets(_learner(engine), texts) if texts else {}
+        for path in self.targets.values():
+            self._results(path).abort()
+
+    def _results(self, path: Path) -> Results:
+        return Results(path.parent, [path.name], self._overwrite or path in self._written, ())
+
+    def keep(self, engine: Engine, stem: int, background: bool = False) -> Path:
+        """Write the preset of `stem` as it is now: where --save-preset said, else beside the user's own; gives the file."""
+        separator = _learner(engine)
+        path = self.targets.get(stem) or self._shared(separator, stem) or _unused(separator.presets[stem].name)
+        preset = adapted_preset(separator, stem, background=background or self._background, made_by=self._made_by)
+        results = self._results(path)
+        try:
+            save_preset(preset, results.new(path.name))
+            results.commit()
+        finally:
+            results.abort()
+        self._written.add(path)
+        return path
+
+    def _shared(self, separator: Separator, stem: int) -> Path | None:
+        """Where the preset goes if another stem, which plays it too, was named."""
+        same = (path for other, path in self.targets.items() if separator.presets[other] is separator.presets[stem])
+        return next(same, None)
+
+    def keep_all(self, engine: Engine) -> list[Path]:
+        """Write all that --save-preset asked for."""
+        return [self.keep(engine, stem) for stem in self.targets]
+
+
+def _learner(engine: Engine) -> Separator:
+    if not isinstance(engine, Separator):
+        raise RtsepError("a mosaic learns nothing: there is no preset to save")
+    return engine
+
+
+def _targets(separator: Separator, texts: Sequence[str]) -> dict[int, Path]:
+    """The file of every stem whose preset is to be written."""
+    try:
+        wish = parse_wish(texts)
+        stems = separator.stem_names[:-1]
+        targets = {find_stem(selector, stems): new_preset(name) for selector, name in wish.by_stem.items()}
+    except RtsepError as error:
+        raise RtsepError(str(error).replace("--preset", "--save-preset")) from None
+    if wish.plain is not None:
+        if len(separator.instruments) > 1:
+            names = ", ".join(dict.fromkeys(preset.name for preset in separator.presets))
+            raise RtsepError(f"--save-preset {wish.plain}: the stems play {names}; say whose is to be saved, such as "
+                             f"--save-preset {wish.plain}@{stems[0]}")
+        targets[0] = new_preset(wish.plain)
+    if len(set(targets.values())) < len(targets):
+        raise RtsepError("--save-preset: two stems would be written into one file; give each its own")
+    return targets
+
+
+def _unused(name: str) -> Path:
+    """A file among the user's own presets that is not there yet."""
+    names = (f"{name}-adapted" + (f"-{number}" if number else "") for number in count())
+    return next(path for each in names if not (path := user_folder() / f"{each}.npz").exists())
