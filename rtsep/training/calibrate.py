@@ -3,7 +3,7 @@
 The tuning comes first: the one in which the preset explains the take best. Then the rows of every pitch that was played are
 learnt from the take, V [frame, bin] ~ H [frame, row] @ W [row, bin], with the preset as prior (maximum a posteriori updates of
 KL-NMF: a Dirichlet prior whose counts are the preset's row, worth HOLD_S seconds of sound; Smaragdis & Raj 2007). Pitches that
-were not played get what changed in their neighbourhood, band by band.
+were not played get what changed in their neighbourhood, band by band. Last come the envelopes (levels.py).
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from rtsep.training.frames import open_spectrogram
 from rtsep.training.gates import note_gates
 from rtsep.training.inputs import Take
 from rtsep.training.isolated import Progress
+from rtsep.training.levels import correct_envelopes, sounding
 from rtsep.windows import choose_framing, map_templates, retune_templates, window_pair
 
 HOP = 1024
 LEAST_S, MOST_S = 5.0, 600.0
-BEFORE_S, AFTER_S = 0.02, 0.15  # as in training from music: a note may sound so much earlier and later than it is written
-HOLD_S = 0.3  # of mean loudness that a row of the preset is worth
+BEFORE_S, AFTER_S = 0.02, 0.5  # a note may sound so much earlier and later than it is written
+HOLD_S = 0.1  # of mean loudness that a row of the preset is worth
 PASSES, UPDATES, FIRST_UPDATES = 12, 3, 10
 HELD_OUT = 0.25  # the end of every take, which tells what was gained
 COARSE_CENTS, FINE_CENTS, TUNING_FRAMES = range(-60, 61, 10), range(-8, 9, 2), 300
@@ -47,6 +48,7 @@ class Heard:
     G: Gates
     fresh: Gates
     per_s: float
+    notes: npt.NDArray[np.void]  # SOUNDING, of levels.py, by frames of the whole take
 
     def part(self, which: npt.NDArray[Any]) -> Heard:
         """Some of the frames."""
@@ -81,7 +83,7 @@ def hear(takes: Sequence[Take], row_pitch: npt.NDArray[np.int16]) -> Heard:
     G = np.concatenate([note_gates(take.notes, row_pitch, end_s, BEFORE_S, AFTER_S)
                         for take, end_s in zip(takes, ends, strict=True)]).astype(bool)
     fresh = np.concatenate([end_s > (1 - HELD_OUT) * take.seconds for take, end_s in zip(takes, ends, strict=True)])
-    return Heard(V, G, fresh, rates[0] / HOP)
+    return Heard(V, G, fresh, rates[0] / HOP, sounding(takes, ends))
 
 
 def activations(heard: Heard, W: Floats, H: Floats | None = None, updates: int = FIRST_UPDATES) -> Floats:
@@ -197,6 +199,9 @@ def calibrate(preset: Preset, takes: Sequence[Take], progress: Progress) -> tupl
         "pitches_learnt": pitches, "pitches_corrected": sorted(set(began.row_pitch.tolist()) - set(pitches)),
         "divergence": dict(zip(("preset", "tuned", "calibrated"), (round(loss, 5) for loss in losses), strict=True)),
     }
+    if found.envelope_db is not None:
+        H = activations(heard, found.W, updates=2 * FIRST_UPDATES)
+        found = replace(found, envelope_db=correct_envelopes(found.envelope_db, heard.notes, H, found.row_pitch))
     filled = preset.filled.copy()
     filled[pitches] = False
     return replace(found, filled=filled), report
