@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from rtsep.commands import bench, demo, devices, live, mosaic, presets, render, train
+from rtsep.commands import bench, calibrate, demo, devices, live, mosaic, presets, render, train
 from rtsep.errors import RtsepError
 
 ENDED_BADLY, INTERRUPTED = 2, 130
@@ -26,7 +26,7 @@ def _build_parser() -> argparse.ArgumentParser:
                      "MIDI says which notes sound, a preset says what they sound like.")
     parser.add_argument("--version", action="store_true", help="print the version and end")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
-    for command in (demo, render, live, devices, mosaic, presets, train, bench):
+    for command in (demo, render, live, devices, mosaic, presets, train, calibrate, bench):
         command.add(commands)
     return parser
 

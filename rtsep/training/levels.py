@@ -15,7 +15,7 @@ from rtsep.kernels.memory import ENVELOPE_POINTS, ENVELOPE_S, ENVELOPE_STEPS, EN
 from rtsep.training.inputs import Take
 
 SOUNDING = np.dtype([("frame", "<i8"), ("pitch", "<i8"), ("velocity", "<i8"), ("point", "<f8")])  # a note in a frame
-NEAR_SEMITONES, NEAR_POINTS = 3.0, 1.5
+NEAR_SEMITONES, NEAR_POINTS = 1.5, 1.5
 DOUBT = 4.0  # frames of evidence that leaving an envelope as it is counts for
 STEADY = 1e4  # the same for the steepness in velocity, times the square of steps
 MOST_DB = 15.0
@@ -52,7 +52,8 @@ def correct_envelopes(
     of_pitch[np.arange(len(np.asarray(row_pitch))), np.asarray(row_pitch)] = 1
     levels, totals = H @ of_pitch, H.sum(axis=1)
     level, share = (each[notes["frame"], notes["pitch"]] for each in (levels, levels / np.maximum(totals, 1e-30)[:, None]))
-    told = (share > FAINTEST) & envelope_db.any(axis=(1, 2))[notes["pitch"]] & (notes["point"] <= ENVELOPE_POINTS - 1)
+    known: npt.NDArray[np.bool_] = np.asarray(envelope_db.any(axis=(1, 2)))
+    told = (share > FAINTEST) & known[notes["pitch"]] & (notes["point"] <= ENVELOPE_POINTS - 1)
     notes, level, weight = notes[told], level[told].astype(float), np.minimum(4 * share[told].astype(float), 1)
     if not len(notes):
         return envelope_db
@@ -63,7 +64,6 @@ def correct_envelopes(
     centred = steps - np.average(steps, weights=weight)
     steeper = (weight * centred * over_db).sum() / ((weight * centred**2).sum() + STEADY)
     result = envelope_db.copy()
-    known = envelope_db.any(axis=(1, 2))
     result[known, 0] += _averaged(notes, over_db - steeper * centred, weight)[known]
     result[known, 1] = np.clip(result[known, 1] + steeper, 0, 1)
     return result

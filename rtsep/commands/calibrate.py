@@ -1,0 +1,142 @@
+"""`rtsep calibrate`: a preset for this instrument, room and microphone, from a short take of it playing alone."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+import tempfile
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rtsep.commands.common import load_engine, say_warnings
+from rtsep.commands.train import training_bar
+from rtsep.errors import RtsepError
+
+SILENT = -120.0  # dB
+ABOUT = """\
+Fits a preset to your instrument, room and microphone: the player plays alone for 20 to 60 s, over as much of the keyboard as
+the music will use. Tuning, templates and the levels of notes are taken from that; pitches that were not played follow their
+neighbours. The last quarter of the take tells first what was gained, then everything is learnt from.
+
+examples:
+  rtsep calibrate take.wav take.mid --preset piano -o my-piano
+  rtsep calibrate session-folder --preset piano -o my-piano          what rtsep live --record wrote
+  rtsep calibrate --midi PORT --seconds 40 --preset piano -o my-piano     play now
+  rtsep live --midi PORT --preset my-piano
+"""
+
+
+def add(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("calibrate", help="fit a preset to your instrument, room and microphone", description=ABOUT,
+                                 formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recording", nargs="?", type=Path, metavar="RECORDING",
+                        help="sound file of the instrument alone, or a folder of rtsep live --record; without it: play now")
+    parser.add_argument("score", nargs="?", type=Path, metavar="SCORE", help="its notes: MIDI file, or .csv as for rtsep train")
+    parser.add_argument("--preset", default="piano", metavar="NAME", help="what to begin from (default: %(default)s)")
+    parser.add_argument("-o", "--out", required=True, metavar="PRESET",
+                        help="a name, which --preset then finds, or the path of a file; a report (.json) is written beside it")
+    parser.add_argument("--overwrite", action="store_true", help="replace a preset that is there already")
+    parser.add_argument("--no-check", action="store_true", help="go on even if the notes do not seem to fit the recording")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    group = parser.add_argument_group("playing now")
+    group.add_argument("--input", metavar="DEV", help="device to listen to (default: the usual one)")
+    group.add_argument("--output", metavar="DEV", help="device to play on, silent (default: the usual one)")
+    group.add_argument("--rate", type=float, default=0.0, metavar="HZ", help="sample rate (default: the device's)")
+    group.add_argument("--midi", action="append", default=[], metavar="PORT", help="MIDI port that the notes come from")
+    group.add_argument("--seconds", type=float, default=40.0, metavar="S", help="how long, 5 to 600 (default: %(default)g)")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Calibrate, and say what it gained."""
+    from rtsep.library import find_preset, new_preset
+    from rtsep.preset import load_preset, save_preset
+    from rtsep.results import Results
+    from rtsep.training.calibrate import calibrate
+
+    preset, target = load_preset(find_preset(arguments.preset)), new_preset(arguments.out)
+    names = [target.name, f"{target.stem}.json"]
+    given = [path for path in (arguments.recording, arguments.score) if path is not None]
+    with ExitStack() as stack:
+        results = Results(target.parent, names, arguments.overwrite, given)
+        stack.callback(results.abort)
+        take, warnings = _take(arguments, stack)
+        progress = stack.enter_context(training_bar())
+        found, report = calibrate(preset, [take], progress)
+        provenance = {**preset.provenance, "source": f"{preset.provenance['source']}; fitted to {take.path.name}",
+                      "made_by": shlex.join(["rtsep", *arguments.words])}
+        found = replace(found, name=target.stem, title=f"{preset.title}, calibrated", provenance=provenance)
+        report["warnings"] = [*warnings, *_doubts(report)]
+        save_preset(found, results.new(names[0]))
+        results.add(names[1], json.dumps(report, indent=2) + "\n")
+        results.commit()
+    say_warnings(report["warnings"])
+    print(json.dumps(report, indent=2) if arguments.json else _told(report, target, arguments.out))
+
+
+def _take(arguments: argparse.Namespace, stack: ExitStack) -> tuple[Any, list[str]]:
+    """The take that is given, or played now, and what is odd about it. RtsepError: notes that do not fit the sound."""
+    from rtsep.training.alignment import check_alignment
+    from rtsep.training.inputs import Take, gather
+
+    recording, score = arguments.recording, arguments.score
+    if recording is None:
+        recording = _play(arguments, Path(stack.enter_context(tempfile.TemporaryDirectory())) / "take")
+    elif arguments.midi:
+        raise RtsepError("--midi is for playing now: give the notes of a recording as a file after it, or leave it out")
+    if not recording.is_dir() and score is None:
+        raise RtsepError(f"{recording}: give its notes as well, such as take.mid")
+    [given] = gather([recording], [] if score is None else [score], "recording", lambda *_: None)
+    take, warnings = given.source, [*given.warnings]
+    assert isinstance(take, Take)  # a recording is
+    if not take.aligned:
+        fit = check_alignment(take)
+        if fit.fault() and not arguments.no_check:
+            raise RtsepError(f"{given.name}: {fit.fault()} (--no-check goes on all the same)")
+        warnings += [f"{given.name}: {text}" for text in (fit.fault(), fit.doubt()) if text]
+    return take, warnings
+
+
+def _play(arguments: argparse.Namespace, folder: Path) -> Path:
+    """Record the player, with nothing to be heard; gives the folder."""
+    load_engine("callbacks.portaudio_callback")
+    from rich.console import Console
+
+    from rtsep.hosts.display import LineFace
+    from rtsep.hosts.live import LiveJob, live
+    from rtsep.hosts.portaudio import PortAudio, Wanted
+    from rtsep.library import find_preset
+
+    if not 5 <= arguments.seconds <= 600:
+        raise RtsepError(f"--seconds {arguments.seconds:g}: allowed is 5 to 600")
+    if not arguments.midi:
+        raise RtsepError("give RECORDING and SCORE, or --midi PORT to play now (rtsep devices lists the ports)")
+    wanted = Wanted(arguments.input, arguments.output, 0, 0, arguments.rate, 0, True)
+    job = LiveJob(tuple(arguments.midi), (arguments.preset,), "all", record=folder, seconds=arguments.seconds,
+                  params={f"gain_db.{stem}": SILENT for stem in (find_preset(arguments.preset).stem, "residual")})
+    print(f"rtsep: play alone, over the whole keyboard, for {arguments.seconds:g} s", file=sys.stderr, flush=True)
+    with LineFace(False, Console(stderr=True, soft_wrap=True)) as face:
+        live(job, lambda rescan: PortAudio(wanted, rescan), face)
+    return folder
+
+
+def _doubts(report: dict[str, Any]) -> list[str]:
+    losses = report["divergence"]
+    if losses["calibrated"] < losses["preset"]:
+        return []
+    return ["the end of the take is explained no better than before: is it the instrument alone, with its notes?"]
+
+
+def _told(report: dict[str, Any], target: Path, name: str) -> str:
+    losses = report["divergence"]
+    gain = 100 * (1 - losses["calibrated"] / losses["preset"])
+    return (f"{target}: {report['preset']} fitted to {report['seconds']:.0f} s of play\n"
+            f"Tuning {report['tuning_cents']:+.1f} cents; {len(report['pitches_learnt'])} pitches learnt, "
+            f"{len(report['pitches_corrected'])} corrected after them.\n"
+            f"Not explained of the quarter held out: {losses['preset']:.3f} of it before, {losses['calibrated']:.3f} after "
+            f"({gain:.0f} % less).\nUse it: --preset {name}")
