@@ -136,7 +136,8 @@ def test_what_cannot_be_learnt_from_is_told(small, clip, tmp_path):
 
 
 def test_the_command_writes_a_preset_and_a_report(clip, tmp_path, capsys):
-    words = ["calibrate", str(clip.path), str(DEMO / "demo.mid"), "--preset", "gm-piano", "-o", str(tmp_path / "mine"), "--json"]
+    words = ["calibrate", str(clip.path), str(DEMO / "demo.mid"), "--preset", "gm-piano", "--json",
+             "-o", str(tmp_path / "mine")]
     assert main(words) == 0
     report = json.loads(capsys.readouterr().out)
     assert json.loads((tmp_path / "mine.json").read_text()) == report
@@ -147,8 +148,10 @@ def test_the_command_writes_a_preset_and_a_report(clip, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("words, told", [
-    (["{take}"], "give its notes as well"), ([], "--midi PORT to play now"), (["{take}", "{midi}", "--midi", "x"], "playing now"),
-    (["--midi", "x", "--seconds", "2"], "allowed is 5 to 600"), (["{take}", "{midi}", "--preset", "nobody"], "no preset is called"),
+    (["{take}"], "give its notes as well"), ([], "--midi PORT to play now"),
+    (["{take}", "{midi}", "--midi", "x"], "playing now"),
+    (["--midi", "x", "--seconds", "2"], "allowed is 5 to 600"),
+    (["{take}", "{midi}", "--preset", "nobody"], "no preset is called"),
 ])
 def test_bad_input_is_one_line_and_leaves_nothing(clip, tmp_path, capsys, words, told):
     given = [word.format(take=clip.path, midi=DEMO / "demo.mid") for word in words]
