@@ -1,4 +1,4 @@
-"""What five minutes of wrong MIDI leave behind, and what adaptation gives from the tenth second on: SDR in dB, live, 512 samples.
+"""What five minutes of wrong MIDI leave behind, and what adaptation gives from the tenth second on: SDR in dB, live mode.
 
     python tools/evaluate_wrong_midi.py                 as it ships
     python tools/evaluate_wrong_midi.py adapt=off       other parameters
