@@ -8,6 +8,7 @@
 | envelope_db | float16 [128, 2, 32] | level of a note of velocity 64 at ages from 0 to 8.6 s on a logarithmic axis, in dB over
   any one level; and what one step of velocity more adds. 0: nothing is known of this pitch |
 | background | float16 [row, bin] | what background rows start from, each divided by its largest value |
+| encoder | float16 [row, bin] | a row's product with a spectrum is its row of W's activation; rows of zeros have none |
 
 DamagedError says what is wrong with an array.
 """
@@ -21,7 +22,7 @@ import numpy.typing as npt
 
 from rtsep.archive import Arrays, need
 
-NAMES = frozenset(("filled", "row_age_s", "choke", "background", "envelope_db"))
+NAMES = frozenset(("filled", "row_age_s", "choke", "background", "encoder", "envelope_db"))
 PITCHES = 128
 MOST_BACKGROUND = 256
 ENVELOPE_POINTS, MOST_DB = 32, 400.0
@@ -68,6 +69,8 @@ def pack(preset: Any) -> dict[str, npt.NDArray[Any]]:
         arrays["envelope_db"] = preset.envelope_db.astype(np.float16)
     if preset.background is not None:
         arrays["background"] = packed_rows(preset.background)
+    if preset.encoder is not None and preset.encoder.any():
+        arrays["encoder"] = preset.encoder.astype(np.float16)
     return arrays
 
 
@@ -79,7 +82,8 @@ def check(arrays: Arrays, rows: int, bins: int) -> dict[str, Any]:
     need(choke.shape == (PITCHES,) and choke.dtype == np.int8, f"choke is not {PITCHES} group numbers")
     return {"filled": filled, "row_age_s": _ages(arrays.get("row_age_s", any_age(rows)), rows), "choke": choke,
             "background": _background(arrays["background"], bins) if "background" in arrays else None,
-            "envelope_db": _envelopes(arrays["envelope_db"]) if "envelope_db" in arrays else None}
+            "envelope_db": _envelopes(arrays["envelope_db"]) if "envelope_db" in arrays else None,
+            "encoder": _encoder(arrays["encoder"], rows, bins) if "encoder" in arrays else None}
 
 
 def _ages(array: npt.NDArray[Any], rows: int) -> npt.NDArray[np.float32]:
@@ -100,3 +104,10 @@ def _background(packed: npt.NDArray[Any], bins: int) -> npt.NDArray[np.float32]:
     need(packed.ndim == 2 and packed.dtype.kind == "f", "background is no table of numbers")
     need(0 < packed.shape[0] <= MOST_BACKGROUND and packed.shape[1] == bins, f"background has the shape {packed.shape}")
     return unpacked_rows(packed, "background")
+
+
+def _encoder(packed: npt.NDArray[Any], rows: int, bins: int) -> npt.NDArray[np.float32]:
+    need(packed.shape == (rows, bins) and packed.dtype.kind == "f", "encoder does not fit W")
+    encoder = packed.astype(np.float32)
+    need(np.isfinite(encoder).all(), "encoder has missing numbers")
+    return encoder

@@ -51,7 +51,8 @@ class Preset:
     MIDI programs that the preset is made for, 0 to 127, and 128 for the drum kits of channel 10. background: float32
     [row, bin], rows sum to 1, what the background starts from; None: noise. row_age_s:
     float32 [row, 2], how old its note is while a row is open (from, until; not given: any age). choke: int8 [128], groups of
-    pitches that end each other; 0: none. envelope_db: float32 [128, 2, 32], levels of notes; None: unknown.
+    pitches that end each other; 0: none. encoder: float32 [row, bin], a row's product with a spectrum is its activation, rows
+    of zeros have none; None: no row has. envelope_db: float32 [128, 2, 32], levels of notes; None: unknown.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Preset:
     envelope_db: npt.NDArray[np.float32] | None = None
     row_age_s: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 2), np.float32))
     choke: npt.NDArray[np.int8] = field(default_factory=lambda: np.zeros(PITCHES, np.int8))
+    encoder: npt.NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         if not len(self.row_age_s):

@@ -80,6 +80,8 @@ def show_preset(preset: Preset) -> None:
         names = _spans(np.flatnonzero(preset.filled))
         table.add_row("filled", f"{preset.filled.sum()} pitches that were never heard, made from their neighbours: {names}")
     table.add_row("templates", f"{len(preset.W)}: {', '.join(sorted(set(preset.row_role)))}")
+    if preset.encoder is not None:
+        table.add_row("encoder", f"of {preset.encoder.any(axis=1).sum()} templates")
     table.add_row("made for", f"{preset.sample_rate:g} Hz, window of {preset.window_size} samples")
     table.add_row("release", f"{1000 * np.median(preset.release_s[pitches]):.0f} ms (median over the notes)")
     table.add_row("decay", f"{np.median(preset.decay_s[pitches]):.1f} s (median over the notes)")

@@ -5,6 +5,7 @@ import pytest
 
 from rtsep.errors import RtsepError
 from rtsep.training.nae import autoencode, encode, pseudo_inverse_encoder, ridge_encoder
+from rtsep.training.nae_cached import pays
 from rtsep.training.nmf import factorise
 
 VARIANTS = {
@@ -81,6 +82,28 @@ def test_some_frames_at_a_time(rng, monkeypatch):
     parts = autoencode(V, E, W, G, max_iter=5, tolerance=0)
     np.testing.assert_allclose(parts.E, whole.E, rtol=1e-9)
     np.testing.assert_allclose(parts.losses, whole.losses, rtol=1e-9)
+
+
+@pytest.mark.parametrize("dtype, near", [(np.float64, 1e-8), (np.float32, 1e-3)])
+def test_without_gates_the_squares_of_v_are_enough(rng, monkeypatch, dtype, near):
+    """A long recording whose V' V is kept, beside one whose frames are looked at in every update."""
+    V, E, W, _ = problem(rng, dtype, frames=400)
+    assert pays(400, 5, 40, 100) and not pays(60, 5, 4000, 3)
+    cached = autoencode(V, E, W, max_iter=100, tolerance=0)
+    monkeypatch.setattr("rtsep.training.nae.pays", lambda *sizes: False)
+    plain = autoencode(V, E, W, max_iter=100, tolerance=0)
+    np.testing.assert_allclose(cached.losses, plain.losses, rtol=near)
+    np.testing.assert_allclose(cached.W, plain.W, rtol=near, atol=near * W.max())
+    np.testing.assert_allclose(cached.E, plain.E, rtol=near, atol=near * plain.E.max())
+    assert not cached.W[0, :20].any()
+
+
+def test_a_loss_that_is_next_to_nothing_is_measured_exactly(rng):
+    """Where what is left of V is lost in the sums of its squares."""
+    W, E = np.eye(3, 12, dtype=np.float32), np.eye(3, 12, dtype=np.float32)
+    V = (rng.random((500, 3)) @ W + 1e-6 * rng.random((500, 12))).astype(np.float32)
+    got = autoencode(V, E, W, max_iter=30, tolerance=0)
+    np.testing.assert_allclose(got.losses[-1], ((V - encode(V, got.E).astype(float) @ got.W) ** 2).sum(), rtol=1e-2)
 
 
 def test_ridge_encoder_is_the_closed_form(rng):

@@ -61,6 +61,15 @@ def test_templates_per_pitch_and_level(templates, levels, rows):
     assert np.bincount(got.row_pitch)[[60, 64]].tolist() == [rows, rows]
 
 
+@pytest.mark.parametrize("method", ["nae", "nae-gradient", "nae-signed"])
+def test_autoencoders(learnt, method):
+    """Single pitches cannot teach an encoder to tell them apart, so it is not kept."""
+    got = train(notes_of(scale(PITCHES)), Settings(method=method, iterations=10))
+    assert np.all(np.diff(got.losses) <= 0) and got.encoder is None
+    cosine = (got.W * learnt.W).sum(axis=1) / np.sqrt((got.W**2).sum(axis=1) * (learnt.W**2).sum(axis=1))
+    assert cosine.min() > 0.8
+
+
 def test_channels_and_gain_change_nothing():
     notes = notes_of(scale((60,)))
     want = train(notes)
@@ -111,6 +120,15 @@ def test_stacked_instruments(learnt):
     assert both.row_pitch.tolist() == [p for p in PITCHES for _ in range(4)]
     np.testing.assert_array_equal(both.W[:2], learnt.W[:2])
     np.testing.assert_array_equal(both.W[2:4], dark.W[:2])
+
+
+def test_encoders_are_stacked_and_filled_with_nothing(learnt):
+    own = replace(learnt, encoder=learnt.W + 1)
+    both = stack([learnt, own])
+    assert both.encoder.any(axis=1).tolist() == [False, False, True, True] * len(PITCHES)
+    whole = fill(own, np.array([61]))
+    assert np.array_equal(whole.encoder.any(axis=1), whole.row_pitch != 61)
+    assert np.array_equal(whole.encoder[whole.row_pitch != 61], own.encoder)
 
 
 def test_filled_pitches_are_marked(learnt, tmp_path, capsys):
@@ -175,6 +193,8 @@ def test_the_input_is_never_replaced(tmp_path, capsys):
     (["--range", "C4"], ["--range C4"]), (["--range", "C4-A3"], ["60 to 57", "lower"]),
     (["--templates", "3", "--levels", "3"], ["lower"]), (["--range", "X-Y"], ["X"]),
     (["--program", "129"], ["--program 129", "0 to 128"]),
+    (["--method", "nae", "--divergence", "kl"], ["--method nae", "--divergence euclid"]),
+    (["--method", "nae-signed", "--drums"], ["--method nae-signed", "--drums"]),
 ])
 def test_bad_options(tmp_path, capsys, options, words):
     error = make(tmp_path, capsys, *options, status=2, pitches=(60,)).err
@@ -205,7 +225,7 @@ def test_interrupted(tmp_path, capsys, monkeypatch, options, status):
     """Nothing is written, or what was reached, whole."""
     from rtsep.training import isolated
 
-    real, calls = isolated.factorise, []
+    real, calls = isolated.decompose, []
 
     def interrupted(*given, **options):
         calls.append(1)
@@ -213,7 +233,7 @@ def test_interrupted(tmp_path, capsys, monkeypatch, options, status):
             raise KeyboardInterrupt
         return real(*given, **options)
 
-    monkeypatch.setattr(isolated, "factorise", interrupted)
+    monkeypatch.setattr(isolated, "decompose", interrupted)
     make(tmp_path, capsys, "--no-fill", *options, status=status)
     assert left(tmp_path) == (["p.json", "p.npz"] if status == 0 else [])
     if status == 0:

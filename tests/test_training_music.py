@@ -11,12 +11,13 @@ from instruments import RATE, chords, sound_of, write_csv, write_midi, write_sou
 from rtsep.cli import main
 from rtsep.errors import RtsepError
 from rtsep.notes import read_midi
-from rtsep.preset import load_preset
+from rtsep.preset import load_preset, save_preset
 from rtsep.training.alignment import check_alignment
+from rtsep.training.decompose import METHODS
 from rtsep.training.frames import open_spectrogram
 from rtsep.training.inputs import Take
 from rtsep.training.isolated import Settings, magnitudes
-from rtsep.training.music import MOST_BYTES, estimate_tuning, train_music
+from rtsep.training.music import HOP, MOST_BYTES, estimate_tuning, train_music
 from rtsep.windows import choose_framing, window_pair
 
 DEMO = Path(__file__).parent.parent / "presets" / "demo"
@@ -116,6 +117,30 @@ def test_stages_and_levels(take, templates, levels, roles):
     assert np.all(np.diff(learnt.row_pitch) >= 0)
 
 
+@pytest.mark.parametrize("method", METHODS[1:])
+def test_autoencoders(take, music, method):
+    """Same rows, losses that fall, an encoder whose activations are those that were found."""
+    learnt = train_music([take], Settings(iterations=10, method=method))
+    templates = learnt.templates
+    assert templates.row_pitch.tolist() == music.templates.row_pitch.tolist()
+    assert np.all(np.diff(templates.losses) <= 0) and len(templates.losses) == 11
+    np.testing.assert_allclose(templates.W.sum(axis=1), 1, rtol=1e-4)
+    assert templates.encoder.shape == templates.W.shape and (templates.encoder.min() < 0) == (method == "nae-signed")
+    window, _ = window_pair(templates.framing)
+    with open_spectrogram([take], window, HOP) as V:
+        H = np.maximum(V[:] @ templates.encoder.T, 0)
+    opened = learnt.H > 0
+    np.testing.assert_allclose(learnt.H[opened], H[opened], rtol=1e-3, atol=1e-4 * H.max())
+
+
+def test_what_an_autoencoder_learnt_separates(take, music):
+    """Its templates are as near to those of NMF as makes no difference."""
+    learnt = train_music([take], Settings(method="nae")).templates
+    ours, theirs = learnt.W[1::2], music.templates.W[1::2]
+    cosine = (ours * theirs).sum(axis=1) / np.sqrt((ours**2).sum(axis=1) * (theirs**2).sum(axis=1))
+    assert cosine.min() > 0.9
+
+
 @pytest.mark.parametrize("divergence", ["euclid", "is"])
 def test_other_divergences(take, divergence):
     learnt = train_music([take], Settings(iterations=5, divergence=divergence)).templates
@@ -178,6 +203,20 @@ def test_command(take, tmp_path, capsys):
     report = json.loads((tmp_path / "p.json").read_text())
     assert report["inputs"][0]["kind"] == "recording" and report["inputs"][0]["alignment"]["strength"] > 5
     assert load_preset(tmp_path / "p.npz").pitches.tolist() == list(range(48, 73))
+
+
+def test_command_trains_an_autoencoder(take, tmp_path, capsys):
+    """Rows that were filled have no encoder, in the file neither."""
+    score = write_midi(tmp_path / "a.mid", take.notes)
+    assert main(["train", str(take.path), "--score", str(score), "-o", str(tmp_path / "p.npz"), "--method", "nae",
+                 "--iterations", "5", "--no-picture"]) == 0
+    preset = load_preset(tmp_path / "p.npz")
+    assert preset.encoder.shape == preset.W.shape
+    assert np.array_equal(preset.encoder.any(axis=1), np.isin(preset.row_pitch, PITCHES))
+    save_preset(preset, tmp_path / "again.npz")
+    assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "p.npz").read_bytes()
+    assert main(["presets", "show", str(tmp_path / "p.npz")]) == 0
+    assert "encoder" in capsys.readouterr().out
 
 
 def test_command_refuses_what_does_not_fit_unless_told(take, tmp_path, capsys):

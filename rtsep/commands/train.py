@@ -65,16 +65,20 @@ def add(commands: Any) -> None:
 
 def _add_training(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("how it learns (the defaults are what measured best)")
-    group.add_argument("--method", choices=("nmf",), default="nmf", help="constrained NMF (default: %(default)s)")
+    group.add_argument("--method", choices=("nmf", "nae", "nae-gradient", "nae-signed"), default="nmf",
+                       help="nmf = constrained NMF; nae = nonnegative autoencoder, whose encoder the preset of a recording of "
+                       "music keeps; nae-gradient = the same by gradient steps; nae-signed = its encoder may be negative "
+                       "(default: %(default)s)")
     group.add_argument("--templates", type=int, choices=(1, 2, 3), default=2, metavar="N",
                        help="per pitch: 1 = sustain, 2 = attack and sustain, 3 = and decay (default: %(default)s)")
     group.add_argument("--levels", type=int, default=1, metavar="N",
                        help="templates of their own for so many dynamic levels, soft to loud (default: %(default)s)")
-    group.add_argument("--divergence", choices=("kl", "euclid", "is"), default="kl",
-                       help="what is minimised: Kullback-Leibler, squared error, Itakura-Saito (default: %(default)s)")
+    group.add_argument("--divergence", choices=("kl", "euclid", "is"),
+                       help="what is minimised: Kullback-Leibler, squared error, Itakura-Saito (default: kl; autoencoders have "
+                       "euclid alone)")
     group.add_argument("--iterations", type=int, metavar="N",
                        help="updates, 1 to 1000; more fit these recordings better and the instrument worse "
-                       "(default: 5 for isolated notes, 20 for music)")
+                       "(default: 5 for isolated notes; for music 20 of nmf, 50 of nae, 200 of nae-gradient, 20 of nae-signed)")
     group.add_argument("--range", metavar="LOW-HIGH", dest="reach",
                        help="also give templates to pitches in this range that were not played, such as A0-C8: shifted from "
                        "the nearest played pitch (default: between the played pitches, and 7 semitones beyond)")
@@ -148,8 +152,11 @@ def _job(arguments: argparse.Namespace) -> Any:
         _between("--iterations", arguments.iterations, 1, 1000)
     if not abs(arguments.offset) <= 3600 or (arguments.offset and arguments.sync):
         raise RtsepError(f"--offset {arguments.offset:g}: allowed are -3600 to 3600 s, and not together with --sync")
+    if arguments.method != "nmf" and (arguments.drums or arguments.divergence in ("kl", "is")):
+        raise RtsepError(f"--method {arguments.method}: autoencoders minimise the squared error (--divergence euclid), and "
+                         "drums have a method of their own: leave out --drums, or --method")
     settings = Settings(arguments.templates, _between("--levels", arguments.levels, 1, 8), arguments.iterations,
-                        arguments.divergence, drums=arguments.drums)
+                        arguments.divergence or "kl", drums=arguments.drums, method=arguments.method)
     filled = not (arguments.no_fill or arguments.drums)
     return Job(settings, arguments.stack, filled, *_range(arguments), arguments.offset, arguments.sync, not arguments.no_check)
 

@@ -6,11 +6,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from rtsep.errors import RtsepError
 from rtsep.preset import ROWS_PER_PITCH
 from rtsep.training.envelopes import averaged
 from rtsep.training.isolated import Templates
+
+
+def _encoders(several: Sequence[Templates], order: npt.NDArray[np.int64]) -> npt.NDArray[np.float32] | None:
+    """Those of all rows in this order, if there are any."""
+    if all(each.encoder is None for each in several):
+        return None
+    found: npt.NDArray[np.float32] = np.concatenate(
+        [np.zeros_like(each.W) if each.encoder is None else each.encoder for each in several])[order]
+    return found
 
 
 def stack(several: Sequence[Templates]) -> Templates:
@@ -36,5 +46,6 @@ def stack(several: Sequence[Templates]) -> Templates:
         losses=np.sum([each.losses for each in several], axis=0), frames=sum(each.frames for each in several),
         row_age_s=None if first.row_age_s is None else np.concatenate([each.row_age_s for each in several])[order],
         envelope_db=averaged(envelopes) if len(envelopes) == len(several) else None,
+        encoder=_encoders(several, order),
         reason="interrupted" if any(each.reason == "interrupted" for each in several) else first.reason,
     )

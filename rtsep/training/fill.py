@@ -38,8 +38,11 @@ def fill_range(played: npt.NDArray[np.integer], low: int | None = None, high: in
 
 
 def fill(templates: Templates, pitches: npt.NDArray[np.int64]) -> Templates:
-    """`templates` with rows for `pitches` too, each from the nearest played pitch; times are
-    interpolated, levels are the nearest pitch's."""
+    """`templates` with rows for `pitches` too, each from the nearest played pitch; times are interpolated,
+    levels are the nearest pitch's.
+
+    No encoder is shifted: theirs are rows of zeros.
+    """
     played = np.unique(templates.row_pitch).astype(np.int64)
     envelope = None if templates.envelope_db is None else templates.envelope_db.copy()
     rows, roles, of = [templates.W], list(templates.row_role), [templates.row_pitch]
@@ -56,5 +59,8 @@ def fill(templates: Templates, pitches: npt.NDArray[np.int64]) -> Templates:
     release, decay = templates.release_s.copy(), templates.decay_s.copy()
     for times in (release, decay):
         times[pitches] = np.interp(pitches, played, times[played])
-    return replace(templates, W=np.concatenate(rows)[order], row_pitch=row_pitch[order],
+    encoder = templates.encoder
+    if encoder is not None:
+        encoder = np.pad(encoder, ((0, len(order) - len(encoder)), (0, 0)))[order]
+    return replace(templates, W=np.concatenate(rows)[order], encoder=encoder, row_pitch=row_pitch[order],
                    row_role=tuple(roles[i] for i in order), release_s=release, decay_s=decay, envelope_db=envelope)

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.errors import RtsepError
+from rtsep.training.decompose import decompose
 from rtsep.training.envelopes import note_envelope, pitch_envelope, table
-from rtsep.training.nmf import Factors, factorise
+from rtsep.training.nmf import Factors
 from rtsep.windows import Framing, choose_framing, window_pair
 
 Floats = npt.NDArray[np.float64]
@@ -59,6 +60,7 @@ class Settings:
 
     templates per pitch: 1 (sustain), 2 (attack and sustain) or 3 (and decay), for each of at most `levels` dynamic levels.
     stage_ends_s: the ages at which frames of isolated notes are no longer attack, and no longer sustain.
+    method: one of `decompose.METHODS`; `divergence` is that of "nmf".
     drums: the notes are single hits, learnt by `rtsep.training.drums`, for which the other settings do not count.
     """
 
@@ -69,6 +71,7 @@ class Settings:
     hop: int = 256
     stage_ends_s: tuple[float, float] = STAGE_ENDS_S
     drums: bool = False
+    method: str = "nmf"
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,8 @@ class Templates:
     """What training gives: W float32 [row, bin], rows sum to 1; pitch and role of each row; release and decay [128].
 
     losses: the divergence before and after every update, of all pitches together. frames: how many were learnt from.
-    reason: why training stopped. row_age_s: float32 [row, 2], for rows that are open at an age of their note alone.
-    envelope_db: float32 [128, 2, 32], levels of the notes by velocity and age.
+    reason: why training stopped. row_age_s: float32 [row, 2], for rows that are open at an age of their note alone. encoder:
+    float32 [row, bin], of an autoencoder; rows of zeros have none. envelope_db: float32 [128, 2, 32], levels of the notes.
     """
 
     sample_rate: float
@@ -92,6 +95,7 @@ class Templates:
     reason: str = "max_iter"
     row_age_s: npt.NDArray[np.float32] | None = None
     envelope_db: npt.NDArray[np.float32] | None = None
+    encoder: npt.NDArray[np.float32] | None = None
 
 
 def magnitudes(sound: Sound, ends: npt.NDArray[np.int64], window: Floats) -> npt.NDArray[np.float32]:
@@ -185,7 +189,8 @@ def _rows_of_pitch(notes: Notes, which: npt.NDArray[np.int64], window: Floats, s
         start = first_templates(V, age_s, settings)
         H = np.tile(V.sum(axis=1, keepdims=True) / len(start), (1, len(start)))
         updates = settings.iterations or ITERATIONS
-        found.append(factorise(V, start, H, divergence=settings.divergence, max_iter=updates, tolerance=0))
+        found.append(decompose(V, start, H, None, method=settings.method, divergence=settings.divergence,
+                               updates=updates).factors)
         if found[-1].reason == "interrupted":
             raise KeyboardInterrupt
     return found

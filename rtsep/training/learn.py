@@ -159,7 +159,7 @@ def _preset(templates: Templates, missing: Any, about: About) -> Preset:
     preset = Preset(
         about.name, about.title, templates.sample_rate, framing.window_size, framing.overlap, templates.W, templates.row_pitch,
         templates.row_role, templates.release_s, templates.decay_s, {key: about.provenance[key] for key in PROVENANCE},
-        defaults, filled=filled, programs=about.programs, envelope_db=templates.envelope_db,
+        defaults, filled=filled, programs=about.programs, encoder=templates.encoder, envelope_db=templates.envelope_db,
     )
     return preset if age_s is None else replace(preset, row_age_s=age_s, choke=choke_groups())
 

@@ -15,18 +15,18 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.errors import RtsepError
+from rtsep.training.decompose import Found, decompose
 from rtsep.training.envelopes import music_envelopes
 from rtsep.training.frames import open_spectrogram
 from rtsep.training.gates import note_gates, onset_gates
 from rtsep.training.initial import harmonic_templates, onset_templates, pitch_hz
 from rtsep.training.inputs import Take
 from rtsep.training.isolated import STAGE_ENDS_S, STAGES, Floats, Progress, Settings, Templates, level_of
-from rtsep.training.nmf import Factors, factorise
 from rtsep.training.ringing import measure_ringing
 from rtsep.training.updates import Frames, parts
 from rtsep.windows import choose_framing, window_pair
 
-ITERATIONS = 20
+ITERATIONS = {"nmf": 20, "nae": 50, "nae-gradient": 200, "nae-signed": 20}
 HOP = 1024  # 256 and 512 measured no better
 BEFORE_S, AFTER_S = 0.02, 0.15  # a note may sound so much earlier and later than its score says; frames reach back a window
 ATTACK_S = 0.1  # from its onset on, an attack template is open
@@ -83,7 +83,8 @@ def train_music(takes: Sequence[Take], settings: Settings, progress: Progress | 
         rows = _rows(np.unique(np.concatenate(notes)["pitch"]), settings.templates)
         G = np.concatenate([_gates(rows, of_take, frames.ends_s(i)) for i, of_take in enumerate(notes)])
         start = _start(V, G, rows, rates[0] / framing.window_size)
-        found = _factorise(V, start, settings, progress)
+        made = _decompose(V, start, G, settings, progress)
+        found = made.factors
         if found.reason == "interrupted" and not found.iterations:
             raise KeyboardInterrupt
         W, H = found.W[: len(rows.pitch)], found.H[:, : len(rows.pitch)]
@@ -97,7 +98,8 @@ def train_music(takes: Sequence[Take], settings: Settings, progress: Progress | 
     templates = Templates(
         float(rates[0]), framing, np.ascontiguousarray(W[heard]), rows.pitch[heard].astype(np.int16),
         tuple(np.array(rows.role)[heard].tolist()), ringing.release_s, ringing.decay_s, found.losses, len(H), found.reason,
-        envelope_db=envelopes)
+        envelope_db=envelopes,
+        encoder=None if made.encoder is None else made.encoder[: len(heard)][heard].astype(np.float32))
     return Music(templates, H[:, heard], frame_s, start.tuning_cents)
 
 
@@ -191,11 +193,14 @@ def estimate_tuning(by_pitch: Floats, pitches: npt.NDArray[np.int64], bin_hz: fl
     return max(map(float, TUNINGS_CENTS), key=lambda cents: (met(cents), -abs(cents)))
 
 
-def _factorise(V: Frames, start: Start, settings: Settings, progress: Progress | None) -> Factors:
-    updates = settings.iterations or ITERATIONS
+def _decompose(
+    V: Frames, start: Start, G: npt.NDArray[np.bool_], settings: Settings, progress: Progress | None
+) -> Found:
+    updates = settings.iterations or ITERATIONS[settings.method]
 
     def tell(done: int, loss: float) -> None:
         if progress is not None:
             progress("training", done, updates, loss)
 
-    return factorise(V, start.W, start.H, divergence=settings.divergence, max_iter=updates, tolerance=0, progress=tell)
+    return decompose(V, start.W, start.H, G, method=settings.method, divergence=settings.divergence, updates=updates,
+                     progress=tell)

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.errors import RtsepError
-from rtsep.training.descent import Progress, Schedule, check_order, improve
+from rtsep.training.descent import Progress, Run, Schedule, check_order, improve
+from rtsep.training.nae_cached import CachedRun, pays
 from rtsep.training.nmf import METHODS, NORMS, Step, gradient_steps, multiplicative_steps
 from rtsep.training.problem import checked, scaled_for
 from rtsep.training.updates import Euclid, Floats, Frames, Scaled, Sum
@@ -58,6 +59,7 @@ def autoencode(
     | rectified | the decoder is max(H W, 0) as in a network, which passes no gradient where it is 0: a bin that all templates have left stays empty. Same model, slower, and a little worse |
     | update | ("E", "W"), ("W", "E"), ("E",) or ("W",) |
 
+    Without gates, nonnegative factors need V' V alone: it is kept, [bin, bin], where that costs less than V again and again.
     The other arguments, V, memory and errors are as in `factorise`; E comes with the scale of rows of W that sum to 1.
     """  # noqa: E501
     _check(method, signed, update, normalise)
@@ -72,7 +74,12 @@ def autoencode(
         curvature = {"E": energy_norm(scaled), "W": 1.0}
         allowed = {"W": start[1] > 0}
         step = gradient_steps(lambda name: curvature[name] * terms.curvature, allowed, ("E",) if signed else ())
-    run = _Run(scaled, terms, step, *start, opened, rectified)
+    free = opened is None and not rectified and method == "multiplicative"
+    run: Run
+    if free and pays(V.shape[0], len(start[0]), V.shape[1], max_iter):
+        run = CachedRun(scaled, terms, step, *start)
+    else:
+        run = _Run(scaled, terms, step, *start, opened, rectified)
     schedule = Schedule(max_iter, tolerance, measure_every, progress)
     factors, course = improve(run, update, schedule, float(scaled.gain) ** -2)
     norm = normalise if len(update) == 2 else None
