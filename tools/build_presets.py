@@ -27,6 +27,7 @@ from rtsep.training.learn import NOTES_AT_ONCE, ROWS_AT_EASE
 
 PROCESSES = 2
 HITS = Settings(templates=3, stage_ends_s=(0.05, 0.3))  # drums change faster than strings
+KIT_HANDICAP = 0.2  # of the background: lower, it takes what one row for a whole drum leaves
 FADED_DB = 40.0
 
 
@@ -73,11 +74,14 @@ def build(instrument: Instrument, learnt: list[Templates]) -> Preset:
     missing = fill_range(np.unique(templates.row_pitch), min(instrument.pitches), max(instrument.pitches))
     whole, filled = fill(templates, missing), np.isin(np.arange(PITCHES), missing)
     rows = int(np.bincount(whole.row_pitch).max())
+    defaults = {"max_open_rows": NOTES_AT_ONCE * rows} if rows > ROWS_AT_EASE else {}
+    drums = any(sound.drums for sound in instrument.sounds)
+    if drums:
+        defaults["background_handicap"] = KIT_HANDICAP
     return Preset(
         instrument.name, instrument.title, whole.sample_rate, whole.framing.window_size, whole.framing.overlap, whole.W,
         whole.row_pitch, whole.row_role, whole.release_s, whole.decay_s, instrument.provenance, filled=filled,
-        defaults={"max_open_rows": NOTES_AT_ONCE * rows} if rows > ROWS_AT_EASE else {}, programs=instrument.programs,
-        envelope_db=whole.envelope_db,
+        defaults=defaults, programs=instrument.programs, envelope_db=None if drums else whole.envelope_db,
     )
 
 

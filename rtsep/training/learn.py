@@ -23,6 +23,7 @@ from rtsep.training.sync import check_installed, synchronised
 
 ROWS_AT_EASE = 4  # per pitch: with more, the engine must open more rows than it does by default
 NOTES_AT_ONCE = 16
+DRUMS_HANDICAP = 0.3  # of the background: lower, it takes what stands for a whole drum imperfectly (docs/drums.md)
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ def _preset(templates: Templates, missing: Any, about: About) -> Preset:
     framing, age_s = templates.framing, templates.row_age_s
     defaults: dict[str, Value] = {"max_open_rows": NOTES_AT_ONCE * rows} if rows > ROWS_AT_EASE else {}
     if age_s is not None:
-        defaults["window_samples"] = framing.window_size
+        defaults |= {"window_samples": framing.window_size, "background_handicap": DRUMS_HANDICAP}
     preset = Preset(
         about.name, about.title, templates.sample_rate, framing.window_size, framing.overlap, templates.W, templates.row_pitch,
         templates.row_role, templates.release_s, templates.decay_s, {key: about.provenance[key] for key in PROVENANCE},
