@@ -62,7 +62,7 @@ def test_range_times_and_rows_make_sense(presets):
         assert preset.pitches.tolist() == [pitch for pitch in range(low, high + 1)]
         rows = np.bincount(preset.row_pitch)[low:].max()
         assert 16 * rows <= preset.defaults.get("max_open_rows", PARAMS["max_open_rows"].default)  # of 16 notes at once
-        assert (preset.sample_rate, preset.window_size) == (44100, 4096)
+        assert (preset.sample_rate, preset.window_size) == (44100, preset.defaults.get("window_samples", 4096))
         played = np.setdiff1d(preset.pitches, np.flatnonzero(preset.filled))
         assert len(played) >= 0.9 * len(preset.pitches)
         assert (preset.release_s[preset.pitches] < 2.5).all() and (preset.decay_s[preset.pitches] > 0.1).all()
@@ -74,11 +74,18 @@ def test_sustain_templates_are_in_tune(presets):
     for name, preset in presets.items():
         bin_hz = preset.sample_rate / preset.window_size
         for row, pitch, role in zip(preset.W, preset.row_pitch, preset.row_role, strict=True):
-            if name == "drum-kit" or role != "sustain" or not 55 <= pitch <= 96:
+            if name.startswith("drum-") or role != "sustain" or not 55 <= pitch <= 96:
                 continue  # lower, partials are not resolved; higher, few of them were recorded
             f0 = 440 * 2 ** ((int(pitch) - 69) / 12) / bin_hz
             on, beside = (np.interp((partial + off) * f0, np.arange(len(row)), row).sum() for off in (0, 0.25))
             assert on > 3 * beside, (name, pitch)
+
+
+def test_drums_by_stages_are_open_in_turn(presets):
+    kit = presets["drum-stages"]
+    assert set(kit.row_role) == {"stroke", "attack", "body", "decay"} and np.flatnonzero(kit.choke).tolist() == [42, 44, 46]
+    assert len(np.unique(kit.row_age_s, axis=0)) == 4 and kit.envelope_db[kit.pitches].any(axis=(1, 2)).all()
+    assert kit.defaults["window_samples"] == 2048 and kit.defaults["prediction"] < 0.1 < kit.defaults["background_handicap"]
 
 
 def test_each_file_is_small():

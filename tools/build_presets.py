@@ -21,13 +21,16 @@ from sources import ROOT
 
 from rtsep.preset import PITCHES, Preset, save_preset
 from rtsep.training.combine import stack
+from rtsep.training.drums import choke_groups, train_drums
 from rtsep.training.fill import fill, fill_range
 from rtsep.training.isolated import Notes, Settings, Templates, train
-from rtsep.training.learn import NOTES_AT_ONCE, ROWS_AT_EASE
+from rtsep.training.learn import DRUMS_HANDICAP, NOTES_AT_ONCE, ROWS_AT_EASE
 
 PROCESSES = 2
 HITS = Settings(templates=3, stage_ends_s=(0.05, 0.3))  # drums change faster than strings
 KIT_HANDICAP = 0.2  # of the background: lower, it takes what one row for a whole drum leaves
+STAGES_LEVELS = 1  # two kits of four stages each are as many rows as a pitch may have
+STAGES_PREDICTION = 0.03  # of levels: enough to hold the background off; more harms, for kits differ (docs/drums.md)
 FADED_DB = 40.0
 
 
@@ -36,8 +39,11 @@ def learn(sound: Sound) -> Templates:
     audio, rate, notes = isolated_notes(sound)
     if sound.drums:
         notes["offset_s"] = notes["onset_s"] + ringing_s(audio, rate, notes["onset_s"], sound.note_s)
-    learnt = train(Notes(audio, float(rate), notes["onset_s"], notes["offset_s"], notes["pitch"].astype(np.int64),
-                         notes["velocity"].astype(np.int64)), HITS if sound.drums else None)
+    given = Notes(audio, float(rate), notes["onset_s"], notes["offset_s"], notes["pitch"].astype(np.int64),
+                  notes["velocity"].astype(np.int64))
+    learnt = train(given, HITS if sound.drums else None)
+    if sound.stages:
+        learnt = replace(train_drums(given, levels=STAGES_LEVELS), envelope_db=learnt.envelope_db)
     return let_ring(learnt, notes) if sound.drums else learnt
 
 
@@ -51,8 +57,8 @@ def ringing_s(audio: np.ndarray, rate: int, onset_s: np.ndarray, longest_s: floa
 
 
 def let_ring(learnt: Templates, notes: np.ndarray) -> Templates:
-    """A drum's note-off says nothing: each sounds as long after it as its longest hit did."""
-    release = np.zeros(PITCHES, np.float32)
+    """A drum's note-off says nothing: each sounds as long after it as its longest hit did, stages no shorter than they are."""
+    release = np.zeros(PITCHES, np.float32) if learnt.row_age_s is None else learnt.release_s.copy()
     np.maximum.at(release, notes["pitch"], (notes["offset_s"] - notes["onset_s"]).astype(np.float32))
     return replace(learnt, release_s=release)
 
@@ -60,8 +66,11 @@ def let_ring(learnt: Templates, notes: np.ndarray) -> Templates:
 def learn_all(sounds: set[Sound]) -> dict[Sound, Templates]:
     """Templates of every sound, by several processes; tells what is done."""
     started, learnt = time.perf_counter(), {}
+    for sound in sounds:
+        if sound.drums:
+            isolated_notes(sound)  # rendered before the processes begin: two presets are made of the same hits
     with ProcessPoolExecutor(PROCESSES) as pool:
-        jobs = {pool.submit(learn, sound): sound for sound in sorted(sounds, key=lambda sound: sound.name)}
+        jobs = {pool.submit(learn, sound): sound for sound in sorted(sounds, key=lambda sound: (sound.name, sound.stages))}
         for job in as_completed(jobs):
             learnt[jobs[job]] = job.result()
             print(f"{len(learnt)} of {len(sounds)} sounds, {time.perf_counter() - started:.0f} s: {jobs[job].name}", flush=True)
@@ -78,11 +87,18 @@ def build(instrument: Instrument, learnt: list[Templates]) -> Preset:
     drums = any(sound.drums for sound in instrument.sounds)
     if drums:
         defaults["background_handicap"] = KIT_HANDICAP
-    return Preset(
+    preset = Preset(
         instrument.name, instrument.title, whole.sample_rate, whole.framing.window_size, whole.framing.overlap, whole.W,
         whole.row_pitch, whole.row_role, whole.release_s, whole.decay_s, instrument.provenance, filled=filled,
-        defaults=defaults, programs=instrument.programs, envelope_db=None if drums else whole.envelope_db,
+        defaults=defaults, programs=instrument.programs, envelope_db=None if drums and whole.row_age_s is None else whole.envelope_db,
     )
+    return preset if whole.row_age_s is None else with_stages(preset, whole.row_age_s)
+
+
+def with_stages(preset: Preset, row_age_s: np.ndarray) -> Preset:
+    """Ages at which the rows are open, hi-hats that choke each other, and the parameters that suit them."""
+    own = {"window_samples": preset.window_size, "background_handicap": DRUMS_HANDICAP, "prediction": STAGES_PREDICTION}
+    return replace(preset, row_age_s=row_age_s, choke=choke_groups(), defaults={**preset.defaults, **own})
 
 
 def main() -> None:

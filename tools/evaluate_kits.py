@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 from evaluate_data import SHARED, Piece, load_piece
 from evaluate_drums import PROVENANCE, preset_from, recorded_hits
+from groove import groove
 from sources import ROOT
 
 from rtsep.engine import Separator
 from rtsep.library import find_preset
 from rtsep.measure import oracle_stems, sdr_db
-from rtsep.params import Value
+from rtsep.params import PARAMS, Value
 from rtsep.preset import Preset, load_preset
 from rtsep.routing import Routing, by_drum
 from rtsep.training.drums import choke_groups, train_drums
@@ -29,6 +30,11 @@ DRUMS = ("kick", "snare", "hihat")
 FOREIGN = ("kick", "snare", "hihat_closed", "hihat_open")
 MODES = {"live, 512 samples": {}, "live, 128 samples": {"latency_samples": 128}, "instant, 0 samples": {"mode": "instant"},
          "quality": {"mode": "quality"}}
+SHIPPED = ("drum-kit", "drum-stages")
+SHIPPED_MODES = {
+    "live, 512 samples": {}, "with the background": {"background": PARAMS["background"].default, "adapt": True},
+    "no triggers": {"gate": False}, "instant, 0 samples": {"mode": "instant"},
+}
 BLOCK = 4096
 BEGIN, END = "<!-- begin drums -->", "<!-- end drums -->"
 
@@ -91,11 +97,24 @@ def rows(shared: Path) -> list[str]:
         for mode, params in MODES.items():
             measured(f"{kit} kit, stages, {mode}", staged, params)
         measured(f"{kit} kit, stages, no triggers, live, 512 samples", staged, {"gate": False})
-    measured("`drum-kit` (shipped), live, 512 samples", load_preset(find_preset("drum-kit")), {})
+    for name in SHIPPED:
+        for mode, params in SHIPPED_MODES.items():
+            measured(f"`{name}`, {mode}", load_preset(find_preset(name)), params)
+    found += rows_of_our_groove(groove(), foreign)
     for window, latency in ((4096, 512), (2048, 512), (2048, 128)):
         name = f"oracle mask, window {window}, live, {latency} samples"
         found.append(row(name, [oracle(piece, window, latency) for piece in pieces]))
     return found
+
+
+def rows_of_our_groove(piece: Piece, foreign: Notes) -> list[str]:
+    """The groove of another kit, with the foreign kit's templates."""
+    found = [row("our groove: mix, nothing done", [[sdr_db(piece.mix, piece.truths[name]) for name in DRUMS]])]
+    for kind, preset in (("attack and sustain", preset_from(foreign, "plain")), ("stages", staged_from(foreign, "staged"))):
+        for triggers, gate in (("", True), (", no triggers", False)):
+            found.append(row(f"our groove: foreign kit, {kind}{triggers}",
+                             [separated(piece, preset, by_drum(piece.score), {"gate": gate})]))
+    return [*found, row("our groove: oracle mask, window 2048", [oracle(piece, 2048, 512)])]
 
 
 def main() -> None:

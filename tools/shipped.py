@@ -1,6 +1,6 @@
 """The shipped presets, one line each, and the sounds that they are trained on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 PIANO_KEYS = range(21, 109)
 
@@ -27,7 +27,7 @@ class Sound:
     """Isolated notes of one instrument: every pitch at every velocity, `note_s` long and `gap_s` apart.
 
     `program` is counted from 0; with `drums` it is the number of a drum kit. `samples`: pitches and the files that are their
-    hits, for a collection that is no instrument; then these are all notes.
+    hits, for a collection that is no instrument; then these are all notes. `stages`: a row is open for a stage of the hit alone.
     """
 
     collection: Collection
@@ -38,6 +38,7 @@ class Sound:
     gap_s: float = 0.8
     drums: bool = False
     samples: tuple[tuple[int, tuple[str, ...]], ...] = ()
+    stages: bool = False
 
     @property
     def name(self) -> str:
@@ -115,4 +116,6 @@ INSTRUMENTS = (
     Instrument("clarinet", "Clarinet", (71,), (held(71, 50, 94),)),
     Instrument("flute", "Flute", (73,), (held(73, 59, 98),)),
     Instrument("drum-kit", "Acoustic drum kit", (128,), (GM_KIT, CC0_KIT)),
+    Instrument("drum-stages", "Acoustic drum kit by stages, without other presets beside it", (),
+               (replace(GM_KIT, stages=True), replace(CC0_KIT, stages=True))),
 )

@@ -21,15 +21,16 @@ from rtsep.windows import choose_framing, window_pair
 STAGES = ("stroke", "attack", "body", "decay")
 STAGE_ENDS_S = (0.012, 0.03, 0.08)  # the last stage lasts as long as the hit
 EARLIER_S, LATER_S = 0.015, 0.02  # so far before and after its stage a row is open: strokes differ, and so do triggers
-LEVELS = 2  # soft and loud hits have rows of their own
+LEVELS = 2  # soft and loud hits have rows of their own, unless fewer are asked for
 HIT_S = 0.6  # of each hit at most are learnt from, and so long are its rows open
 HOP = 128
 
 
-def train_drums(hits: Notes, progress: Progress | None = None) -> Templates:
+def train_drums(hits: Notes, progress: Progress | None = None, levels: int = LEVELS) -> Templates:
     """Templates of every pitch in `hits`, made with half the usual window of the live mode: drums are short.
 
-    Note-offs say nothing about drums: a hit lasts HIT_S, or to the next. RtsepError: no hit can be heard.
+    Note-offs say nothing about drums: a hit lasts HIT_S, or to the next. levels: so many groups of hits, from soft to loud,
+    have rows of their own. RtsepError: no hit can be heard.
     """
     rate = hits.sample_rate
     framing = choose_framing("live", rate, choose_framing("live", rate).window_size // 2)
@@ -38,7 +39,7 @@ def train_drums(hits: Notes, progress: Progress | None = None) -> Templates:
     release_s = np.zeros(PITCHES, np.float32)
     played = np.unique(hits.pitch)
     for done, pitch in enumerate(played, 1):
-        for V, age_s in _levels(hits, np.flatnonzero(hits.pitch == pitch), window):
+        for V, age_s in _levels(hits, np.flatnonzero(hits.pitch == pitch), window, levels):
             for role, mean, open_s in _stages(V, age_s):
                 roles.append(role)
                 W.append(mean)
@@ -61,11 +62,11 @@ def choke_groups() -> npt.NDArray[np.int8]:
     return groups
 
 
-def _levels(hits: Notes, which: npt.NDArray[np.int64], window: Floats) -> Iterator[tuple[Floats, Floats]]:
-    """V [frame, bin] and the frames' ages in s, of the soft and of the loud ones among the hits `which`."""
+def _levels(hits: Notes, which: npt.NDArray[np.int64], window: Floats, levels: int) -> Iterator[tuple[Floats, Floats]]:
+    """V [frame, bin] and the frames' ages in s, of `levels` groups of the hits `which`, from soft to loud."""
     velocity = hits.velocities()[which]
     steps = np.unique(velocity)
-    for group in np.array_split(steps, min(LEVELS, len(steps))):
+    for group in np.array_split(steps, min(levels, len(steps))):
         ends = [_ends(hits, i) for i in which[np.isin(velocity, group)]]
         ages_s = [(end - hits.onset_s[i] * hits.sample_rate) / hits.sample_rate
                   for end, i in zip(ends, which[np.isin(velocity, group)], strict=True)]
