@@ -84,13 +84,13 @@ def build(instrument: Instrument, learnt: list[Templates]) -> Preset:
     whole, filled = fill(templates, missing), np.isin(np.arange(PITCHES), missing)
     rows = int(np.bincount(whole.row_pitch).max())
     defaults = {"max_open_rows": NOTES_AT_ONCE * rows} if rows > ROWS_AT_EASE else {}
-    drums = any(sound.drums for sound in instrument.sounds)
-    if drums:
+    one_frame = any(sound.drums and not sound.stages for sound in instrument.sounds)
+    if one_frame:
         defaults["background_handicap"] = KIT_HANDICAP
     preset = Preset(
         instrument.name, instrument.title, whole.sample_rate, whole.framing.window_size, whole.framing.overlap, whole.W,
         whole.row_pitch, whole.row_role, whole.release_s, whole.decay_s, instrument.provenance, filled=filled,
-        defaults=defaults, programs=instrument.programs, envelope_db=None if drums and whole.row_age_s is None else whole.envelope_db,
+        defaults=defaults, programs=instrument.programs, envelope_db=None if one_frame else whole.envelope_db,
     )
     return preset if whole.row_age_s is None else with_stages(preset, whole.row_age_s)
 

@@ -24,6 +24,7 @@ from rtsep.preset import Preset, load_preset
 from rtsep.routing import Routing, by_drum
 from rtsep.training.drums import choke_groups, train_drums
 from rtsep.training.isolated import Notes
+from rtsep.training.learn import DRUMS_HANDICAP
 from rtsep.windows import choose_framing
 
 DRUMS = ("kick", "snare", "hihat")
@@ -31,8 +32,9 @@ FOREIGN = ("kick", "snare", "hihat_closed", "hihat_open")
 MODES = {"live, 512 samples": {}, "live, 128 samples": {"latency_samples": 128}, "instant, 0 samples": {"mode": "instant"},
          "quality": {"mode": "quality"}}
 SHIPPED = ("drum-kit", "drum-stages")
+BACKGROUND = {"background": PARAMS["background"].default, "adapt": True}
 SHIPPED_MODES = {
-    "live, 512 samples": {}, "with the background": {"background": PARAMS["background"].default, "adapt": True},
+    "live, 512 samples": {}, "with the background": BACKGROUND,
     "no triggers": {"gate": False}, "instant, 0 samples": {"mode": "instant"},
 }
 BLOCK = 4096
@@ -44,7 +46,8 @@ def staged_from(hits: Notes, name: str) -> Preset:
     learnt = train_drums(hits)
     return Preset(name, name, hits.sample_rate, learnt.framing.window_size, learnt.framing.overlap, learnt.W, learnt.row_pitch,
                   learnt.row_role, learnt.release_s, learnt.decay_s, PROVENANCE, row_age_s=learnt.row_age_s,
-                  defaults={"window_samples": learnt.framing.window_size, "max_open_rows": 128}, choke=choke_groups())
+                  defaults={"window_samples": learnt.framing.window_size, "max_open_rows": 128,
+                            "background_handicap": DRUMS_HANDICAP}, choke=choke_groups())
 
 
 def grooves(shared: Path) -> list[Piece]:
@@ -97,6 +100,7 @@ def rows(shared: Path) -> list[str]:
         for mode, params in MODES.items():
             measured(f"{kit} kit, stages, {mode}", staged, params)
         measured(f"{kit} kit, stages, no triggers, live, 512 samples", staged, {"gate": False})
+        measured(f"{kit} kit, stages, with the background, live, 512 samples", staged, BACKGROUND)
     for name in SHIPPED:
         for mode, params in SHIPPED_MODES.items():
             measured(f"`{name}`, {mode}", load_preset(find_preset(name)), params)

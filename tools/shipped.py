@@ -27,7 +27,8 @@ class Sound:
     """Isolated notes of one instrument: every pitch at every velocity, `note_s` long and `gap_s` apart.
 
     `program` is counted from 0; with `drums` it is the number of a drum kit. `samples`: pitches and the files that are their
-    hits, for a collection that is no instrument; then these are all notes. `stages`: a row is open for a stage of the hit alone.
+    hits, for a collection that is no instrument; then these are all notes. `stages`: a row is for one stage of a
+    hit.
     """
 
     collection: Collection
