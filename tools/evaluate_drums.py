@@ -43,7 +43,8 @@ def preset_of_hits(folder: Path) -> Preset:
 def preset_from(hits: Notes, name: str) -> Preset:
     """Attack and sustain of every drum. A note-off says nothing about a drum: what it is trained on outlasts it."""
     learnt = train(hits)
-    release_s = np.where(learnt.release_s > 0, HIT_S + learnt.release_s, 0).astype(np.float32)
+    played = np.isin(np.arange(len(learnt.release_s)), learnt.row_pitch)  # also those that are silent after HIT_S
+    release_s = np.where(played, HIT_S + learnt.release_s, 0).astype(np.float32)
     return Preset(name, "Drums", hits.sample_rate, learnt.framing.window_size, learnt.framing.overlap, learnt.W,
                   learnt.row_pitch, learnt.row_role, release_s, learnt.decay_s, PROVENANCE,
                   defaults={"background_handicap": KIT_HANDICAP})
