@@ -11,8 +11,6 @@ from rtsep.kernels import memory
 from rtsep.kernels.arrays import state_arrays
 from rtsep.kernels.memory import EVENT
 
-BACKGROUND_START_S = 0.005  # what a row's start is worth: more learns late, less takes what a wrong preset leaves
-
 
 class Recorded(Protocol):
     """Memory with a record that compiled code is given."""
@@ -54,7 +52,7 @@ class Prepared:
         state, rows = self.state, self.plan.values["rows"]
         state["W"][:] = self.plan.values["W"]
         state["weight"][:rows] = self.plan.values["adapt_hold"]
-        state["weight"][rows:] = BACKGROUND_START_S
+        state["weight"][rows:] = memory.BACKGROUND_START_S
         state["background_h"][:] = 1 / max(len(state["background_h"]), 1)
 
     def _take_over(self, earlier: Prepared) -> None:

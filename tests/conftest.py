@@ -168,7 +168,7 @@ def delayed(sound: np.ndarray, latency: int) -> np.ndarray:
 
 def reference_setup(separator) -> Setup:
     """The separator's plan as the plain NumPy twin wants it."""
-    from rtsep.prepared import BACKGROUND_START_S
+    from rtsep.kernels.memory import BACKGROUND_START_S
 
     plan = separator.prepared.plan.values
     W = plan["W"][:, : plan["bins"]].astype(float)

@@ -185,12 +185,32 @@ class Background:
     h: np.ndarray
     level: float = 0.0
     heard_s: float = 0.0
+    lost_s: float = 0.0
+    patience_s: float = 0.0
+    paused_s: float = 0.0
 
     def seconds(self, total: float) -> float:
         """What a frame of this magnitude counts for: its hop, longer when it is loud (up to 4 times)."""
         self.heard_s = min(self.heard_s + self.hop_s, 5.0)
         self.level += (total - self.level) * self.hop_s / self.heard_s
         return self.hop_s * min(total / self.level, 4.0)
+
+    def mended(self, total: float) -> bool:
+        """A pause of a second, after notes that were lost."""
+        self.paused_s = self.paused_s + self.hop_s if total < 0.01 * self.level else 0.0
+        if self.paused_s < 1 or self.patience_s == 0:
+            return False
+        self.patience_s = 0.0
+        return True
+
+    def lost(self, share: float) -> bool:
+        """Did new notes have less than 15 % of the frames for as long as patience lasts, which doubles every time?"""
+        self.lost_s = 0 if share > 0.15 else self.lost_s + self.hop_s
+        patience_s = max(self.patience_s, 1)
+        if self.lost_s < patience_s:
+            return False
+        self.lost_s, self.patience_s = 0, min(2 * patience_s, 32)
+        return True
 
     def learn(self, parts: np.ndarray, forget: bool) -> None:
         """parts [row, bin]: how much of the frame each row explains, in s."""
@@ -559,6 +579,13 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
                   setup.adapt_memory_s, setup.adapt_hold_s)
     foretold = Prediction(setup.envelope, setup.instrument, setup.release, setup.sample_rate, setup.hop / setup.sample_rate,
                           setup.trust if setup.gated else 0.0, setup.later_s)
+
+    def begin_again() -> None:
+        rest.rows, rest.weight = setup.background, np.full(extra, setup.background_weight_s)
+        rest.h = np.full(extra, 1 / max(extra, 1))
+        foretold.gain.clear()
+        foretold.misfit = (0.0, 0.0)
+
     for end in range(setup.hop, samples + 1, setup.hop):
         found = open_pitches(notes, end) if setup.gated else {}
         if end <= setup.take:
@@ -571,6 +598,8 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
             opened = [(stem, row, 0) for stem, pitch in wanted for row in setup.rows[stem, pitch]]
         X = spectra(frame_before(x, end, setup.size), analysis)
         V = magnitudes(X)
+        if len(opened) + extra and rest.mended(V.sum()):
+            begin_again()
         M, H = np.zeros((setup.stems, bins)), np.zeros((setup.stems, len(setup.W)))
         designed: dict[int, np.ndarray] = {}
         heard = V.sum() > 1e-20 and len(opened) + extra > 0
@@ -626,7 +655,10 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
             for i, r in enumerate(row):
                 own.learn(r, seconds * sure * part[i], ratio[stem_of[i]], W[i] @ ratio[stem_of[i]])
             seconds *= 1 if opened else 2
-            if setup.learns or end <= setup.take:
+            new = setup.gated and any((end - onset) / setup.sample_rate < 1 for onset in onsets)
+            if setup.learns and extra and setup.take == 0 and new and rest.lost(before[: len(row)].sum() / before.sum()):
+                begin_again()
+            elif setup.learns or end <= setup.take:
                 rest.learn(seconds * part[len(row) : -1, None] * rest.rows * ratio[-1], end > setup.take)
         for stem in range(setup.stems - 1):  # one slot after another of the hop
             filters[stem].append((end + (1 + stem % 3) * setup.hop // 4, designed.get(stem, np.zeros(1))))

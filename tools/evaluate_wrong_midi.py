@@ -3,9 +3,10 @@
     python tools/evaluate_wrong_midi.py                 as it ships
     python tools/evaluate_wrong_midi.py adapt=off       other parameters
 
-Every piece of two_hands is played after five minutes of the next piece in a loop, with the MIDI of the one after that; both
-hands, mean. moved: Kullback-Leibler divergence of the templates from their preset, mean of the rows that were open, after the
-five minutes. fresh: the piece without these five minutes. The second table is of fresh pieces, from 10 s on.
+Every piece of two_hands is played after five minutes of the next piece in a loop, with the MIDI of the one after that, and a
+pause of three seconds; both hands, mean. moved: Kullback-Leibler divergence of the templates from their preset, mean of the
+rows that were open, after the five minutes. fresh: the piece without these five minutes. The second table is of fresh pieces,
+from 10 s on.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from rtsep.measure import sdr_db
 from rtsep.params import Value, parse_params
 from rtsep.routing import by_track
 
-WRONG_S, LATER_S = 300.0, 10.0
+WRONG_S, PAUSE_S, LATER_S = 300.0, 3.0, 10.0
 
 
 def hear(separator: Separator, sound: np.ndarray, events: np.ndarray) -> np.ndarray:
@@ -61,7 +62,7 @@ def ready(piece: Piece, preset: str, params: Mapping[str, Value]) -> Separator:
 
 
 def mistreat(separator: Separator, sounding: Piece, told: Piece) -> None:
-    """WRONG_S of one piece in a loop with the notes of another; then every note is off."""
+    """WRONG_S of one piece in a loop with the notes of another; then every note is off, and there is a pause."""
     sound, events = alone(sounding), told.score.events(told.sample_rate)
     events["part"] %= 2
     for _ in range(max(1, round(WRONG_S * sounding.sample_rate / sound.shape[1]))):
@@ -69,7 +70,7 @@ def mistreat(separator: Separator, sounding: Piece, told: Piece) -> None:
     silence = np.zeros((32, 1), events.dtype).ravel()
     silence["part"], silence["status"] = np.repeat((0, 1), 16), np.tile(0xB0 | np.arange(16), 2)
     silence["data1"] = 120
-    hear(separator, np.zeros((1, BLOCK), np.float32), silence)
+    hear(separator, np.zeros((1, round(PAUSE_S * sounding.sample_rate)), np.float32), silence)
 
 
 def main() -> None:

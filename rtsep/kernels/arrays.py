@@ -66,5 +66,5 @@ def state_arrays(plan):
         "P": np.zeros((stems, stride), f),
         "shares": np.zeros((stems, stride), f),
         "gain": np.zeros((stems, 2), f),
-        "fit": np.zeros(3, f),
+        "fit": np.zeros(2, f),
     }

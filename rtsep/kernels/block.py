@@ -11,9 +11,21 @@ from numba import carray, cfunc, njit, types
 
 from rtsep.kernels.activations import update_activations
 from rtsep.kernels.gate import open_rows
-from rtsep.kernels.learning import learn, note_evidence
+from rtsep.kernels.learning import begin_again, learn, lost, mended, note_evidence
 from rtsep.kernels.masks import soft_masks, stem_models
-from rtsep.kernels.memory import BAD_SAMPLES, CALL, EVENT, FORETOLD, FRAMES, GROUPS, OPEN, POSITION, plan_at, state_at
+from rtsep.kernels.memory import (
+    BAD_SAMPLES,
+    CALL,
+    EVENT,
+    FORETOLD,
+    FRAMES,
+    GROUPS,
+    LAST,
+    OPEN,
+    POSITION,
+    plan_at,
+    state_at,
+)
 from rtsep.kernels.mix import mix_block
 from rtsep.kernels.native import OPTIONS, floats, flush_to_zero, pointer, restore_denormals
 from rtsep.kernels.prediction import blend, divide, foresee, learn_gain, leave_rest, share_out
@@ -124,6 +136,8 @@ def estimate_models(plan, state, end):
     total = np.float32(0)
     if count + plan.background > 0:
         total = analyse(plan, state, end)
+        if mended(plan, state, total):
+            begin_again(plan, state)
     if total > 0:
         estimate_activations(plan, state, end, count, total)
     else:
@@ -137,6 +151,9 @@ def estimate_models(plan, state, end):
             blend(plan, state, count)
     if total > 0:
         note_evidence(plan, state, count, total, end)
+        if lost(plan, state, count, end):
+            begin_again(plan, state)
+            state.pending[LAST] = count
     if count > 0:
         return True
     for s in range(plan.stems):

@@ -9,7 +9,17 @@ it had been heard for `adapt_hold` seconds.
 import numpy as np
 from numba import njit
 
-from rtsep.kernels.memory import FIRST, FORETOLD, HEARD_S, LAST, LEVEL
+from rtsep.kernels.memory import (
+    BACKGROUND_START_S,
+    FIRST,
+    FORETOLD,
+    HEARD_S,
+    LAST,
+    LEVEL,
+    LOST_S,
+    PATIENCE_S,
+    PAUSED_S,
+)
 from rtsep.kernels.native import OPTIONS
 from rtsep.kernels.wiener import SLOTS
 
@@ -18,6 +28,10 @@ LEVEL_S = 5.0  # time constant of the mean loudness
 GAP = 2.0  # while no gate is open, the background learns so much faster
 UNSURE = 0.3  # without a prediction gated rows learn so much less, and
 SURE = 4  # gated rows learn by the share that they explain of the frame, to this power: a band is not learnt as piano
+LOST = 0.15  # of the frame: with less, notes younger than
+NEW_S = 1.0  # are not heard. After
+FIRST_PATIENCE_S, LAST_PATIENCE_S = 1.0, 32.0  # of that, twice as much each time, the background begins again
+FAINT, PAUSE_S = 0.01, 1.0  # of mean loudness, for so long: a pause
 MOST = 20.0  # times its hold: what a row has heard outweighs its preset by no more
 
 
@@ -67,6 +81,58 @@ def note_evidence(plan, state, count, total, end):
     learns = plan.background_learns != 0 or end <= plan.take
     state.pending[FIRST] = 0 if plan.adapt_hold > 0 else count
     state.pending[LAST] = count + plan.background if learns else count
+
+
+@njit(**OPTIONS)
+def new_note(plan, state, count, end):
+    """Is one of the `count` open gated rows open since less than NEW_S?"""
+    youngest = np.int64(0)
+    for i in range(count):
+        youngest = max(youngest, state.open_onset[i])
+    return count > 0 and np.float32(end - youngest) * plan.sample_s < np.float32(NEW_S)
+
+
+@njit(**OPTIONS)
+def mended(plan, state, total):
+    """Is there a pause after music whose notes were lost? Who stops then mends what was wrong, and patience is as at first."""
+    slow = state.slow
+    slow[PAUSED_S] = slow[PAUSED_S] + plan.hop_s if total < np.float32(FAINT) * slow[LEVEL] else np.float32(0)
+    if slow[PAUSED_S] < np.float32(PAUSE_S) or slow[PATIENCE_S] == 0:
+        return False
+    slow[PATIENCE_S] = 0
+    return True
+
+
+@njit(**OPTIONS)
+def lost(plan, state, count, end):
+    """Have new notes gone unheard for so long that the background must have learnt their sound? True ends the count.
+
+    It learns an instrument while wrong notes are told of it, and then explains it better than the preset does. A band that
+    is much louder than the notes looks the same, so that patience doubles until there is a pause.
+    """
+    slow = state.slow
+    fixed = plan.background_learns == 0 or plan.background == 0 or plan.take > 0
+    if fixed or plan.gated == 0 or not new_note(plan, state, count, end):
+        return False
+    if known_share(state.before, count, count + plan.background + 1) > np.float32(LOST):
+        slow[LOST_S] = 0
+        return False
+    slow[LOST_S] += plan.hop_s
+    patience = max(slow[PATIENCE_S], np.float32(FIRST_PATIENCE_S))
+    if slow[LOST_S] < patience:
+        return False
+    slow[LOST_S], slow[PATIENCE_S] = 0, min(np.float32(2) * patience, np.float32(LAST_PATIENCE_S))
+    return True
+
+
+@njit(**OPTIONS)
+def begin_again(plan, state):
+    """The background becomes what it was at the start, and and nothing is known of how notes sound here."""
+    state.W[plan.rows :] = plan.W[plan.rows :]
+    state.weight[plan.rows :] = np.float32(BACKGROUND_START_S)
+    state.background_h[:] = np.float32(1) / np.float32(plan.background)
+    state.gain[:] = 0
+    state.fit[:] = 0
 
 
 @njit(**OPTIONS)

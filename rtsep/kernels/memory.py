@@ -27,11 +27,14 @@ ENVELOPE_VELOCITY = 64  # whose levels are in plan.envelope[:, :, 0]; [:, :, 1] 
 
 # What is learnt of the prediction: state.gain [instrument] and state.fit.
 GAIN, GAIN_HEARD_S = range(2)  # natural logarithm of sound over prediction, and over how many s so far
-MISFIT, MISFIT_HEARD_S, DELAY = range(3)  # share of the prediction that is not in the sound; s from MIDI to sound
+MISFIT, MISFIT_HEARD_S = range(2)  # share of the prediction that is not in the sound, and over how many s so far
 
 # What learning remembers: state.slow and state.pending.
-LEVEL, HEARD_S, SLOW = range(3)  # mean loudness, and over how many s so far
+# Mean loudness, and over how many s; s without what new notes should give, and how many are borne (0: as at first); s of pause.
+LEVEL, HEARD_S, LOST_S, PATIENCE_S, PAUSED_S, SLOW = range(6)
 FIRST, LAST, FORETOLD, PENDING = range(4)  # rows of the last frame that learn, a range in open_row; was it predicted
+
+BACKGROUND_START_S = 0.005  # what a row's start is worth: more learns late, less takes what a wrong preset leaves
 
 POSITION, OPEN, GROUPS = range(3)  # state.position
 
@@ -143,7 +146,7 @@ class State(NamedTuple):
     background_h: np.ndarray  # float32 [background], the last frame's activations
     W: np.ndarray  # float32 [rows + background, stride], the templates as they are now
     weight: np.ndarray  # float32 [rows + background], seconds that each of them stands for
-    slow: np.ndarray  # float32 [SLOW], mean loudness
+    slow: np.ndarray  # float32 [SLOW], mean loudness, and how long notes have been lost
     voices: np.ndarray  # int64 [VOICES, VOICE_FIELDS], the fields are gate.py's
     pedals: np.ndarray  # int64 [part, channel, 2], sustain and sostenuto
     marks: np.ndarray  # int64 [stem, pitch], frame that opened it last

@@ -1,8 +1,8 @@
 """What the notes themselves tell before anything is heard: velocity and age of a note foretell its level.
 
-Envelopes of isolated notes stand in the preset. How loud this recording is against them, how much later than its message a
-note sounds, and how badly the templates fit are learnt while playing. Where a band plays, it can only add: what the
-prediction has and the sound has not tells how far the instrument is another.
+Envelopes of notes stand in the preset. How loud this recording is against them and how badly the templates fit are learnt
+while playing. Where a band plays, it can only add: what the prediction has and the sound has not tells how far the
+instrument is another.
 """
 
 import numpy as np
@@ -10,7 +10,6 @@ from numba import njit
 
 from rtsep.kernels.activations import add_rows
 from rtsep.kernels.memory import (
-    DELAY,
     ENVELOPE_POINTS,
     ENVELOPE_S,
     ENVELOPE_STEPS,
@@ -29,10 +28,8 @@ SILENT = -50.0  # natural logarithm of a level that nobody hears
 LEAST_VELOCITY, MOST_VELOCITY = 8, 127
 RELEASED_BY = 1.38  # natural logarithm of the 12 dB that a release time stands for
 KNOWN_S = 0.1  # s of notes that must be heard before the gain is trusted
-GAIN_S, MISFIT_S, DELAY_S = 0.6, 1.2, 2.0  # time constants
+GAIN_S, MISFIT_S = 0.6, 1.2  # time constants
 SETTLED_S, FADED_S = 0.02, 1.5  # ages between which a note tells the gain
-ATTACK_S = 0.1  # age up to which a note tells the delay
-EARLIEST_S, LATEST_S = -0.05, 0.1  # of the delay
 OWN_MISFIT = 0.12  # of the very instrument
 CAUTION = 12.0  # how many times more of the prediction is kept from the background, per misfit
 MOST_CAUTION = 3.0
@@ -53,7 +50,7 @@ def level_at(envelope, age_s, velocity):
 def note_level(plan, state, voice, end, earlier_s):
     """Natural logarithm of what the frame before `end` should hold of a voice, gain apart; `earlier_s` ago."""
     stem, pitch = voice[STEM], voice[PITCH]
-    late_s = state.fit[DELAY] + plan.envelope_later_s + earlier_s
+    late_s = plan.envelope_later_s + earlier_s
     age_s = np.float32(end - voice[ONSET]) * plan.sample_s - late_s
     level = level_at(plan.envelope[stem, pitch], age_s, voice[VELOCITY])
     if voice[STATUS] == RELEASED:

@@ -80,7 +80,7 @@ class _Heard:
 
 def _heard(level: Floats, end_s: Floats, notes: npt.NDArray[np.void]) -> Iterator[_Heard]:
     """Every note of one pitch that is long enough, from the level [frame] of its rows in frames that end at `end_s`."""
-    for note, until_s in zip(notes, [*notes["onset_s"][1:], np.inf], strict=True):
+    for note, until_s in zip(notes, np.append(notes["onset_s"], np.inf)[1:], strict=True):
         begin, end = np.searchsorted(end_s, [note["onset_s"], min(note["offset_s"], until_s)])
         age_s, level_db = end_s[begin:end] - note["onset_s"], 20 * np.log10(level[begin:end] + 1e-9 * level.max())
         settled = (age_s >= SETTLED_S[0]) & (age_s <= SETTLED_S[1])

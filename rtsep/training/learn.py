@@ -23,6 +23,7 @@ from rtsep.training.sync import check_installed, synchronised
 
 ROWS_AT_EASE = 4  # per pitch: with more, the engine must open more rows than it does by default
 NOTES_AT_ONCE = 16
+MUSIC_TRUST = 0.2  # in levels that were measured among other notes: more costs 0.3 dB alone (docs/experiments.md)
 DRUMS_HANDICAP = 0.3  # of the background: lower, it takes what stands for a whole drum imperfectly (docs/drums.md)
 
 
@@ -107,7 +108,8 @@ def learn(given: Sequence[Given], job: Job, about: About, progress: Progress) ->
     report = {**_report(whole, played, missing), "inputs": inputs, "warnings": warnings,
               "tuning_cents": [music.tuning_cents for _, music in learnt if music],
               "seconds": round(time.monotonic() - began, 2)}
-    return Learnt(_preset(whole, missing, about), whole, tuple(music for _, music in learnt if music),
+    music = tuple(music for _, music in learnt if music)
+    return Learnt(_preset(whole, missing, about, bool(music)), whole, music,
                   tuple(source for source in ready if isinstance(source, Take)), report)
 
 
@@ -149,12 +151,14 @@ def _train(sources: Sequence[Take | Notes], settings: Settings, progress: Progre
     return music.templates, music
 
 
-def _preset(templates: Templates, missing: Any, about: About) -> Preset:
+def _preset(templates: Templates, missing: Any, about: About, from_music: bool) -> Preset:
     filled = np.zeros(128, bool)
     filled[missing] = True
     rows = int(np.bincount(templates.row_pitch).max())
     framing, age_s = templates.framing, templates.row_age_s
     defaults: dict[str, Value] = {"max_open_rows": NOTES_AT_ONCE * rows} if rows > ROWS_AT_EASE else {}
+    if from_music and templates.envelope_db is not None:
+        defaults["prediction"] = MUSIC_TRUST
     if age_s is not None:
         defaults |= {"window_samples": framing.window_size, "background_handicap": DRUMS_HANDICAP}
     preset = Preset(
