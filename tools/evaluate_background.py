@@ -2,19 +2,22 @@
 
     python tools/evaluate_background.py                  as it ships, without adaptation, and with one flat row as well
     python tools/evaluate_background.py background_handicap=0.2 background=0,adapt=off    other settings, a line each
+    python tools/evaluate_background.py "" oracle --velocity 64      every note told with velocity 64; the oracle ratio mask
 
 alone: the two hands of a piano and nothing else, mean SDR of both (two_hands; piano_and_others without its cello).
 cello, band: the piano's SDR when only its notes are told: piano_and_others with its cello; two_hands with singing, saxophone
-or cello at 0 dB. right, wrong: `grand-piano`, which knows the piano of two_hands, and `gm-piano`; elsewhere `piano`.
+or cello at 0 dB, where the residual has the same SDR: one's error is the other's. right, wrong: `grand-piano`, which knows
+the piano of two_hands, and `gm-piano`; elsewhere `piano`.
 """
 
 import argparse
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from evaluate_data import SHARED, Piece, find_pieces
 from evaluate_instant import with_background
-from evaluate_systems import play
+from evaluate_systems import MODES, oracle, play
 
 from rtsep.library import find_preset
 from rtsep.measure import sdr_db
@@ -24,33 +27,45 @@ from rtsep.routing import by_track, everything
 
 BACKGROUNDS = ("cello-phrase", "vocadito_10", "sax-phrase", "vocadito_14")  # in the order of the pieces of two_hands
 COLUMNS = ("alone, right", "alone, wrong", "piano_and_others alone", "cello", "band, right", "band, wrong")
+Params = Mapping[str, Value] | None  # None: the oracle ratio mask
 
 
-def hands(pieces: Sequence[Piece], preset: str, params: Mapping[str, Value]) -> float:
+def hands(pieces: Sequence[Piece], preset: str, params: Params) -> float:
     """Mean SDR of the stems whose notes are told, when nothing else sounds."""
     found = []
     for piece in pieces:
         truths = {name: sound for name, sound in piece.truths.items() if name != "residual"}
         mix = np.sum([*truths.values()], axis=0, dtype=np.float32)
-        stems = play(mix, piece.sample_rate, piece.score, load_preset(find_preset(preset)), by_track(piece.score), params)
+        stems = oracle(replace(piece, truths=truths), MODES["live 512"]) if params is None else play(
+            mix, piece.sample_rate, piece.score, load_preset(find_preset(preset)), by_track(piece.score), params)
         found += [sdr_db(stems[name], truth) for name, truth in truths.items()]
     return float(np.mean(found))
 
 
-def piano(pieces: Sequence[Piece], others: Sequence[np.ndarray], preset: str, params: Mapping[str, Value]) -> float:
+def piano(pieces: Sequence[Piece], others: Sequence[np.ndarray], preset: str, params: Params) -> float:
     """Mean SDR of the whole piano among `others`, whose notes nobody tells."""
     found = []
     for piece, other in zip(pieces, others, strict=True):
         truth = np.sum([sound for name, sound in piece.truths.items() if name != "residual"], axis=0, dtype=np.float32)
-        stems = play(truth + other, piece.sample_rate, piece.score, load_preset(find_preset(preset)), everything("piano"),
-                     params)
+        truths = {"piano": truth, "residual": other}
+        stems = oracle(replace(piece, truths=truths), MODES["live 512"]) if params is None else play(
+            truth + other, piece.sample_rate, piece.score, load_preset(find_preset(preset)), everything("piano"), params)
         found.append(sdr_db(stems["piano"], truth))
     return float(np.mean(found))
 
 
-def measure(params: Mapping[str, Value]) -> list[float]:
+def told_as(piece: Piece, velocity: int | None) -> Piece:
+    """The piece with `velocity` for every note."""
+    if velocity is None:
+        return piece
+    messages = piece.score.messages.copy()  # part, status, data1, data2
+    messages[(messages[:, 1] & 0xF0 == 0x90) & (messages[:, 3] > 0), 3] = velocity
+    return replace(piece, score=replace(piece.score, messages=messages))
+
+
+def measure(params: Params, velocity: int | None) -> list[float]:
     """A figure for each of COLUMNS."""
-    pieces = find_pieces(SHARED, [])
+    pieces = [told_as(piece, velocity) for piece in find_pieces(SHARED, [])]
     two_hands = [piece for piece in pieces if piece.group == "two_hands"]
     songs = [piece for piece in pieces if piece.group == "piano_and_others"]
     bands = [with_background(piece, SHARED / "backgrounds" / f"{name}.flac").truths["residual"]
@@ -64,11 +79,14 @@ def measure(params: Mapping[str, Value]) -> list[float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("settings", nargs="*", metavar="NAME=VALUE,...", default=["", "adapt=off", "background=0,adapt=off"],
-                        help="parameters that differ from the defaults")
+                        help="parameters that differ from the defaults; or oracle: ratio masks of the true stems")
+    parser.add_argument("--velocity", type=int, metavar="V", choices=range(1, 128), help="tell every note with this velocity")
+    arguments = parser.parse_args()
     print(f"| settings | {' | '.join(COLUMNS)} |\n| --- |{' --: |' * len(COLUMNS)}")
-    for text in parser.parse_args().settings:
-        params = parse_params(dict(setting.split("=") for setting in text.split(",") if setting))
-        print(f"| {text or 'as it ships'} | " + " | ".join(f"{db:.2f}" for db in measure(params)) + " |", flush=True)
+    for text in arguments.settings:
+        params = None if text == "oracle" else parse_params(dict(setting.split("=") for setting in text.split(",") if setting))
+        figures = " | ".join(f"{db:.2f}" for db in measure(params, arguments.velocity))
+        print(f"| {text or 'as it ships'} | {figures} |", flush=True)
 
 
 if __name__ == "__main__":
