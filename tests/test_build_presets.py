@@ -27,7 +27,7 @@ def test_every_pitch_at_every_velocity_and_no_two_at_once():
 
 def test_sounds_have_names_of_their_own():
     sounds = {sound for instrument in INSTRUMENTS for sound in instrument.sounds}
-    assert len({sound.name for sound in sounds}) == len(sounds)
+    assert len({(sound.name, sound.stages) for sound in sounds}) == len(sounds)
 
 
 def test_hits_are_of_drums_that_the_other_kit_has_too():
