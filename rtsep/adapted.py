@@ -64,7 +64,7 @@ def adapted_preset(separator: Separator, stem: int = 0, *, background: bool = Fa
     provenance = {**preset.provenance, "source": f"{preset.provenance['source']}; adapted to what was heard",
                   "made_by": made_by or preset.provenance["made_by"]}
     defaults = {name: value for name, value in preset.defaults.items() if name != "tuning_cents"}
-    return replace(preset, W=W, filled=filled, provenance=provenance, defaults=defaults,
+    return replace(preset, W=W, filled=filled, provenance=provenance, defaults=defaults, encoder=None,  # of other templates
                    background=_background(separator, preset) if background else preset.background)
 
 

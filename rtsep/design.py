@@ -9,16 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.kernels import memory
+from rtsep.kernels.estimator import ENCODER, ENCODER_AND_UPDATES, UPDATES
 from rtsep.kernels.memory import ENVELOPE_POINTS, PITCHES
 from rtsep.kernels.wiener import SLOTS
-from rtsep.optional import later_ages
 from rtsep.params import Value, defaults
 from rtsep.preset import Preset
 from rtsep.routing import Routing
-from rtsep.windows import Framing, choose_framing, map_templates, retune_templates, window_pair
+from rtsep.rows import Rows, each_once, samples_of
+from rtsep.windows import Framing, choose_framing, map_templates, window_pair
 
 SIMD = 16  # floats
 BACKGROUND_LEAST_S = 0.0002
+ESTIMATORS = {"kl": UPDATES, "encoder": ENCODER, "encoder+kl": ENCODER_AND_UPDATES}
 SMOOTHING_S = 0.005  # time constant of the mixer: a change is heard whole after 20 ms, without a click
 
 Floats = npt.NDArray[np.float32]
@@ -55,40 +57,6 @@ def per_stem(presets: Preset | Sequence[Preset], routing: Routing) -> tuple[Pres
     return found
 
 
-def each_once(presets: Sequence[Preset]) -> list[Preset]:
-    """The different ones among the presets of the stems, in their order."""
-    return list({id(preset): preset for preset in presets}.values())
-
-
-class _Rows:
-    """W [row, bin] of several presets, one after the other, and where each finds its pitches."""
-
-    def __init__(self, presets: Sequence[Preset], tuning_cents: float, sample_rate: float, framing: Framing) -> None:
-        pieces, pitches, ages, sources, self.first, rows = [], [], [], [], dict[int, Integers](), 0
-        for number, preset in enumerate(each_once(presets)):  # stems of one preset share its rows
-            tuned = retune_templates(preset.W, tuning_cents)
-            W = map_templates(tuned, preset.sample_rate, preset.window_size, sample_rate, framing.window_size)
-            usable = W.any(axis=1)
-            pieces.append(W[usable])
-            own = np.flatnonzero(usable)
-            sources.append(np.stack([np.full_like(own, number), own], axis=1))
-            pitches.append(preset.row_pitch[usable].astype(np.int64))
-            later_s = (framing.overlap / sample_rate - preset.overlap / preset.sample_rate) / 2
-            ages.append(_samples(later_ages(preset.row_age_s[usable], later_s), sample_rate))
-            self.first[id(preset)] = rows + np.searchsorted(pitches[-1], np.arange(PITCHES + 1))
-            rows += len(pieces[-1])
-        self.W, self.pitch, self.age = np.concatenate(pieces), np.concatenate(pitches), np.concatenate(ages)
-        self.source = np.concatenate(sources)
-
-    def first_row(self, preset: Preset) -> Integers:
-        """The first row of every pitch, int64 [pitch]."""
-        return self.first[id(preset)][:-1]
-
-    def row_count(self, preset: Preset) -> Integers:
-        """The number of rows of every pitch, int64 [pitch]."""
-        return np.diff(self.first[id(preset)])
-
-
 def _background(presets: Sequence[Preset], rows: int, sample_rate: float, window_size: int) -> Floats:
     """What `rows` background rows start from, [row, bin]: those of the first preset that has some, then noise."""
     noise = np.random.default_rng(0).random((rows, window_size // 2 + 1)) + 1e-3  # the same in every run
@@ -105,10 +73,6 @@ def _background(presets: Sequence[Preset], rows: int, sample_rate: float, window
 def _by_stem(stems: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.float64]:
     """[stem, pitch] from each stem's [pitch]; the residual's are 0."""
     return np.array([*stems, np.zeros(PITCHES)], np.float64)
-
-
-def _samples(seconds: npt.NDArray[np.float64], sample_rate: float) -> Integers:
-    return np.round(seconds * sample_rate).astype(np.int64)
 
 
 def _boost(window: npt.NDArray[np.float64], most: float) -> Floats:
@@ -169,7 +133,7 @@ def design(
     framing = choose_framing(str(values["mode"]), sample_rate, int(values["window_samples"]),
                              int(values["latency_samples"]), int(values["hop_samples"]),
                              int(values["filter_taps"]))
-    rows = _Rows(used, float(values["tuning_cents"]), sample_rate, framing)
+    rows = Rows(used, float(values["tuning_cents"]), sample_rate, framing)
     stems = used[: len(routing.names)]
     bins = framing.window_size // 2 + 1
     stride = -(-bins // SIMD) * SIMD
@@ -181,6 +145,7 @@ def design(
     decay_s = np.minimum(_by_stem([preset.decay_s for preset in stems]), float(values["decay_max_s"]))
     gated = bool(values["gate"])
     background = _background(used, int(values["background"]), sample_rate, framing.window_size)
+    estimator = ESTIMATORS[str(values["estimator"])]
     hop_s = framing.hop / sample_rate
     trained = Framing(used[0].window_size, used[0].overlap, framing.hop)
     reach = _reach(routing)
@@ -196,7 +161,8 @@ def design(
         "background": len(background),
         "open_limit": max(int(values["max_open_rows"]), int(row_count.max())) if gated else int((reach * row_count).sum()),
         "gated": int(gated),
-        "iterations": int(values["iterations"]),
+        "estimator": estimator,
+        "iterations": 1 if estimator == ENCODER else int(values["iterations"]),
         "power_halves": round(2 * float(values["mask_power"])),
         "latency": framing.latency,
         "taps": framing.taps,
@@ -205,6 +171,7 @@ def design(
         "background_learns": int(bool(values["background_learns"])),
         "take": round(float(values["learn_background_s"]) * sample_rate),
         "hop_s": hop_s,
+        "relaxation": float(values["relaxation"]),
         "handicap": 1 / (1 + float(values["background_handicap"])),
         "background_keep": np.exp(-hop_s / float(values["background_memory_s"])),
         "background_least": BACKGROUND_LEAST_S,
@@ -220,12 +187,13 @@ def design(
         "W": _padded(np.concatenate([rows.W, background]), stride),
         "first_row": first_row,
         "row_count": row_count,
-        "release": _samples(release_s, sample_rate),
-        "decay": _samples(decay_s, sample_rate),
+        "release": samples_of(release_s, sample_rate),
+        "decay": samples_of(decay_s, sample_rate),
         "route": np.ascontiguousarray(routing.table, np.int8),
         "reach": reach,
         "row_age": rows.age,
         "choke": _by_stem([preset.choke for preset in stems]).astype(np.int64),
         **_envelopes(stems, float(values["velocity_curve"])),
+        "E": _padded(rows.encoder(str(values["encoder"]), estimator), stride),
         "axes": np.zeros(1, np.int64),
     })

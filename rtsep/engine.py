@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from rtsep.design import design, each_once, per_stem, preset_defaults
+from rtsep.design import design, per_stem, preset_defaults
 from rtsep.errors import RtsepError
 from rtsep.kernels import block as kernel
 from rtsep.kernels.memory import EVENT, OPEN, PITCHES
@@ -20,6 +20,7 @@ from rtsep.params import Value, param_of, parse_params
 from rtsep.prepared import Prepared
 from rtsep.preset import Preset
 from rtsep.routing import Routing
+from rtsep.rows import each_once
 from rtsep.streaming import SILENT_DB, Counters, Output, held_pitches, play_block, rehearse, set_targets
 from rtsep.windows import Framing
 

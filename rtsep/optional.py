@@ -70,7 +70,8 @@ def pack(preset: Any) -> dict[str, npt.NDArray[Any]]:
     if preset.background is not None:
         arrays["background"] = packed_rows(preset.background)
     if preset.encoder is not None and preset.encoder.any():
-        arrays["encoder"] = preset.encoder.astype(np.float16)
+        most = np.finfo(np.float16).max
+        arrays["encoder"] = np.clip(preset.encoder, -most, most).astype(np.float16)
     return arrays
 
 

@@ -89,7 +89,16 @@ PARAMS: dict[str, Param] = {
         Param("window_samples", "int", 0, "analysis window; 0 = the power of two nearest 93 ms", "samples", 0, 16384),
         Param("hop_samples", "int", 0, "step from frame to frame; 0 = 128 or less (a power of two)",
               "samples", 0, 2048),
+        Param("estimator", "choice", "kl", "what finds how loud each open template is: kl = Kullback-Leibler updates, "
+              "encoder = one product (and one update of the background), encoder+kl = updates that begin with it",
+              choices=("kl", "encoder", "encoder+kl")),
+        Param("encoder", "choice", "auto", "what the product is with: auto = the preset's own encoder if it has one, else "
+              "nonnegative before updates and signed without them; signed = the templates' regularised pseudo-inverse; "
+              "nonnegative = the best without negative numbers", choices=("auto", "signed", "nonnegative")),
         Param("iterations", "int", 10, "Kullback-Leibler updates of the activations per frame", "", 1, 50),
+        Param("relaxation", "float", 1.0, "exponent of these updates, but for a frame's last: above 1 fewer arrive as far "
+              "(five or six with 1.8 as far as ten with 1)", "",
+              1, 2),
         Param("mask_power", "float", 2.0, "exponent of the models in the soft masks: higher separates harder",
               "", 0.5, 4, step=0.5),
         Param("filter_taps", "int", 0, "instant mode: length of the causal filters, at most half the window, which is what 0 "

@@ -83,16 +83,17 @@ def ratio_of(V: np.ndarray, rows: np.ndarray, h: np.ndarray) -> np.ndarray:
 
 def activations(
     V: np.ndarray, W: np.ndarray, iterations: int, start: np.ndarray | None = None, favour: np.ndarray | None = None,
-    foreseen: Iterable[tuple[list[int], float]] = (), trust: float = 0.0,
+    relaxation: float = 1, foreseen: Iterable[tuple[list[int], float]] = (), trust: float = 0.0,
 ) -> np.ndarray:
     """h [row + 1] such that V ~ h [W; flat], both V and rows summing to 1: multiplicative Kullback-Leibler updates.
 
-    `favour` [row + 1] multiplies h in every update. `foreseen`: groups of rows and the sum of h that is expected of each.
+    Every update multiplies h by its factor, times `favour` [row + 1], to the power `relaxation`. `foreseen`:
+    groups of rows and the sum of h that is expected of each.
     """
     rows = with_flat(W)
     h = np.full(len(rows), 1 / len(rows)) if start is None else start
     for _ in range(iterations):
-        h = h * (rows @ ratio_of(V, rows, h)) * (1 if favour is None else favour)
+        h = h * (rows @ ratio_of(V, rows, h) * (1 if favour is None else favour)) ** relaxation
         for group, level in foreseen:
             h[group] *= (h[group].sum() + trust * level) / (1 + trust) / h[group].sum()
     return h
@@ -509,7 +510,10 @@ class Setup:
     choke: np.ndarray
     row_age: np.ndarray  # [row, 2], samples: from and until which age of its note a row is open
     stems: int
+    estimator: str
+    E: np.ndarray  # [row, bin], what an encoder multiplies by
     iterations: int
+    relaxation: float
     power: float
     open_limit: int
     gated: bool
@@ -617,9 +621,16 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
             groups = [(key, members, foretold.expected(notes, *key, end)) for key, members in of_key.items()]
             shares = [foretold.foreseen(key[0], expected, total) for key, _, expected in groups]
             held = [(members, share) for (_, members, _), share in zip(groups, shares, strict=True) if share is not None]
-            before = activations(v, W, setup.iterations - 1, start, favour, held, setup.trust)
+            if setup.estimator != "kl":
+                encoded = np.maximum(setup.E[row] @ v, 0)
+                start[: len(row)] = encoded if setup.estimator == "encoder" else start[: len(row)] + encoded
+            before = activations(v, W, setup.iterations - 1, start, favour, setup.relaxation, held, setup.trust)
             raw = activations(v, W, 1, before, favour)
-            h = activations(v, W, 1, before, favour, held, setup.trust)
+            if setup.estimator == "encoder":
+                raw[: len(row)] = encoded
+            h = raw.copy()
+            for members, share in held:
+                h[members] *= (h[members].sum() + setup.trust * share) / (1 + setup.trust) / h[members].sum()
             rest.h = h[len(row) : -1]
             predicted = h[: len(row)].copy()
             for members, share in held:

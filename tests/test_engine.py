@@ -70,6 +70,12 @@ def chord(*pitches, at=0, part=0, channel=0):
         ({"mask_power": 2.5}, 1),
         ({"max_open_rows": 6}, 1),
         ({"onset_boost": 1}, 1),
+        ({"estimator": "kl", "iterations": 10, "relaxation": 1}, 1),
+        ({"estimator": "encoder+kl", "encoder": "signed", "iterations": 3, "relaxation": 1.8}, 1),
+        ({"estimator": "encoder"}, 2),
+        ({"estimator": "encoder", "encoder": "nonnegative", "background": 0, "gate": False}, 1),
+        ({**INSTANT, "estimator": "kl"}, 1),
+        ({"mode": "quality", "latency_samples": 0, "estimator": "encoder"}, 1),
         ({"gate": False}, 2),
         (INSTANT, 1),
         ({**INSTANT, "latency_samples": 37, "hop_samples": 128}, 2),
@@ -107,12 +113,14 @@ def test_open_note_is_found_in_its_stem(preset, rng):
 # --- blocks -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("channels", [1, 2])
-def test_block_sizes_do_not_change_a_bit(rng, channels):
+@pytest.mark.parametrize("channels, params", [
+    (1, {}), (2, {}), (1, {"estimator": "encoder"}), (1, {**INSTANT, "estimator": "kl"}),
+])
+def test_block_sizes_do_not_change_a_bit(rng, channels, params):
     preset = make_preset(rows=3)
     sound = band(rng, LONG, channels)
     events = random_midi(rng, 120, LONG, parts=5)
-    separator = prepared(preset, five_stems(), None, channels, max_block=LONG)
+    separator = prepared(preset, five_stems(), {**SMALL, **params}, channels, max_block=LONG)
     stems, mix = play(separator, sound, events, (LONG,))
     assert (np.abs(stems[:, 0]).max(axis=1) > 0).all()
     for sizes in [(1,), (63,), (64,), (65,), (1000,), (1, 0, 128, 3), tuple(rng.integers(1, 700, 50))]:

@@ -42,10 +42,11 @@ ALLOWED = {
     "archive": {"files"},
     "optional": {"archive"},
     "preset": {"archive", "errors", "optional", "params", "programs"},
-    "design": {"kernels", DATA},
+    "rows": {"kernels", DATA},
+    "design": {"kernels", "rows", DATA},
     "prepared": {"design", "kernels", DATA},
     "streaming": {"prepared", "kernels", DATA},
-    "engine": {"design", "prepared", "streaming", "kernels", DATA},
+    "engine": {"design", "prepared", "rows", "streaming", "kernels", DATA},
     "grains": {"design", "prepared", "streaming", "kernels", DATA},
     "training": {"kernels", DATA},
     "mosaic": {"training", "kernels", DATA},
@@ -62,7 +63,7 @@ ALLOWED = {
     DATA: {DATA},
 }
 EXCEPTIONS = {"hosts/bench_players.py": {"rtsep.kernels"}}  # measures compiled code that the engine does not run
-NOT_DATA = {"kernels", "design", "prepared", "streaming", "engine", "adapted", "grains", "training", "mosaic", "hosts",
+NOT_DATA = {"kernels", "rows", "design", "prepared", "streaming", "engine", "adapted", "grains", "training", "mosaic", "hosts",
             "report", "picture", "cli", "commands", "cache", "__main__", "__init__"}
 
 

@@ -115,14 +115,14 @@ def some_templates(rng, bins, rows=20):
     return W, V / V.sum()
 
 
-def updated(V, W, rows, bins, iterations, gated=None):
+def updated(V, W, rows, bins, iterations, gated=None, relaxation=1):
     count = len(rows)
     gated = count if gated is None else gated
     h = np.full(count + 1, 1 / (count + 1), FLOAT)
     before, gradient, Q = np.full(count + 1, np.nan, FLOAT), np.full(count + 1, np.nan, FLOAT), np.full_like(V, np.nan)
     nothing = np.zeros(0, FLOAT)
-    update_activations(V, W, np.array(rows, np.int64), gated, bins, iterations, FLOAT(0.8), np.zeros(1, np.int64), nothing,
-                       FLOAT(1), h, before, gradient, nothing, Q)
+    update_activations(V, W, np.array(rows, np.int64), gated, bins, iterations, FLOAT(relaxation), FLOAT(0.8),
+                       np.zeros(1, np.int64), nothing, FLOAT(1), h, before, gradient, nothing, Q)
     return h
 
 
@@ -134,6 +134,33 @@ def test_activations(rng, rows, bins):
     expected = reference.activations(V[:bins].astype(float), W[rows, :bins].astype(float), 10)
     np.testing.assert_allclose(h, expected, atol=1e-5)
     assert h.sum() == pytest.approx(1, abs=1e-5), "an update keeps the sum"
+
+
+@pytest.mark.parametrize("iterations", [1, 2, 5])
+def test_relaxed_updates_end_with_a_plain_one(rng, iterations):
+    W, V = some_templates(rng, 513)
+    exact = V[:513].astype(float), W[:9, :513].astype(float)
+    before = reference.activations(*exact, iterations - 1, relaxation=float(FLOAT(1.8)))
+    expected = reference.activations(*exact, 1, before)
+    h = updated(V, W, range(9), 513, iterations, relaxation=1.8)
+    np.testing.assert_allclose(h, expected, atol=1e-5)
+    assert h.sum() == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_five_relaxed_updates_fit_better_than_eight_plain_ones(seed):
+    W, V = some_templates(np.random.default_rng(seed), 513)
+    rows = np.vstack([W[:12, :513], np.full(513, 1 / 513)]).astype(float)
+    relaxed, plain = (updated(V, W, range(12), 513, *settings) for settings in ((5, None, 1.8), (8, None, 1)))
+    exact = V[:513].astype(float)
+    assert reference.divergence(exact, relaxed @ rows) < reference.divergence(exact, plain @ rows)
+
+
+def test_relaxed_updates_arrive_where_plain_ones_do(rng):
+    """With a handicap too."""
+    W, V = some_templates(rng, 513)
+    relaxed, plain = updated(V, W, range(9), 513, 500, 4, 1.8), updated(V, W, range(9), 513, 900, 4)
+    np.testing.assert_allclose(relaxed, plain, atol=2e-4)
 
 
 def test_handicap_of_the_rows_behind_the_gated_ones(rng):
@@ -160,8 +187,8 @@ def test_true_activations_stay(rng):
     V[:513] += truth[4] / FLOAT(513)
     h = truth.copy()
     nothing = np.zeros(0, FLOAT)
-    update_activations(V, W, np.arange(4), 4, 513, 5, FLOAT(1), np.zeros(1, np.int64), nothing, FLOAT(1), h, np.zeros(5, FLOAT),
-                       np.zeros(5, FLOAT), nothing, np.zeros_like(V))
+    update_activations(V, W, np.arange(4), 4, 513, 5, FLOAT(1.8), FLOAT(1), np.zeros(1, np.int64), nothing, FLOAT(1), h,
+                       np.zeros(5, FLOAT), np.zeros(5, FLOAT), nothing, np.zeros_like(V))
     np.testing.assert_allclose(h, truth, rtol=1e-4)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rtsep.errors import RtsepError
-from rtsep.training.nae import autoencode, encode, pseudo_inverse_encoder, ridge_encoder
+from rtsep.training.nae import autoencode, encode, ridge_encoder
 from rtsep.training.nae_cached import pays
 from rtsep.training.nmf import factorise
 
@@ -112,12 +112,6 @@ def test_ridge_encoder_is_the_closed_form(rng):
     square = V.T @ V
     expected = H.T @ V @ np.linalg.inv(square + 0.1 * np.trace(square) / 40 * np.eye(40))
     np.testing.assert_allclose(ridge_encoder(V, H, 0.1), expected, rtol=1e-6, atol=1e-9)
-
-
-def test_pseudo_inverse_encoder_finds_what_the_templates_played(rng):
-    W, H = rng.random((5, 40)), rng.random((60, 5))
-    np.testing.assert_allclose(pseudo_inverse_encoder(W, 0), np.linalg.pinv(W).T, rtol=1e-9)
-    np.testing.assert_allclose(encode(H @ W, pseudo_inverse_encoder(W, 1e-9)), H, atol=1e-5)
 
 
 def test_gradient_steps_improve_a_ridge_encoder(rng):

@@ -41,6 +41,8 @@ def add_params(parser: argparse.ArgumentParser, *further_modes: str) -> None:
     parser.add_argument("--background", metavar="ROWS", help=PARAMS["background"].help + " (default: 32)")
     parser.add_argument("--learn-background", metavar="SECONDS", help=PARAMS["learn_background_s"].help)
     parser.add_argument("--no-adapt", action="store_true", help="templates stay as they are in the preset (adapt=off)")
+    parser.add_argument("--estimator", choices=PARAMS["estimator"].choices, help=PARAMS["estimator"].help
+                        + " (default: kl)")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="settings",
                         help="any parameter (see rtsep params); can be given several times")
 
@@ -63,7 +65,8 @@ def given_params(arguments: argparse.Namespace) -> dict[str, str]:
             raise RtsepError(f"--set {setting}: give NAME=VALUE, such as --set mask_power=1.5 (see rtsep params)")
         params[name.strip()] = value.strip()
     options = {"mode": arguments.mode, "latency_samples": arguments.latency, "background": arguments.background,
-               "learn_background_s": arguments.learn_background, "adapt": "off" if arguments.no_adapt else None}
+               "learn_background_s": arguments.learn_background, "adapt": "off" if arguments.no_adapt else None,
+               "estimator": arguments.estimator}
     return params | {name: value for name, value in options.items() if value is not None}
 
 

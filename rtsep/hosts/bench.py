@@ -37,6 +37,8 @@ VARIED: dict[str, tuple[Any, ...]] = {
     "stems": (1, 2, 4),
     "channels": (1, 2),
     "mode": ("live", "instant"),
+    "iterations": (1, 3, 5, 10, 20),
+    "estimator": ("kl", "encoder+kl", "encoder"),
 }
 
 

@@ -20,7 +20,7 @@ from rtsep.routing import Routing
 
 PRESET = "grand-piano"
 SAMPLE_RATE = 44100
-UPDATES = 10
+UPDATES = 10  # of the activation step alone
 DROPPED = 100  # blocks at the start of each size
 TURN_SAMPLES = 12800  # how long one size plays until the next has its turn
 
@@ -37,6 +37,8 @@ class Size:
     stems: int = 2
     channels: int = 2
     mode: str = "live"
+    iterations: int = 10
+    estimator: str = "kl"
     block: int = 0
 
 
@@ -71,8 +73,8 @@ def _notes(preset: Preset, rows: int, stems: int) -> npt.NDArray[np.void]:
 def prepared_separator(preset: Preset, size: Size, block: int) -> Separator:
     """The engine at `size`, ready for blocks of `block` samples."""
     separator = Separator(preset, _routing(size.stems), {
-        "mode": size.mode, "window_samples": size.window_samples, "hop_samples": size.hop_samples, "iterations": UPDATES,
-        "max_open_rows": max(size.open_rows, 64)})
+        "mode": size.mode, "window_samples": size.window_samples, "hop_samples": size.hop_samples,
+        "iterations": size.iterations, "estimator": size.estimator, "max_open_rows": max(size.open_rows, 64)})
     separator.prepare(SAMPLE_RATE, size.channels, block)
     return separator
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rtsep.hosts.bench import DEFAULT, VARIED
 
 _TITLES = {"window_samples": "window (N)", "hop_samples": "hop", "open_rows": "open templates", "stems": "stems + residual",
-           "channels": "channels", "mode": "mode"}
+           "channels": "channels", "mode": "mode", "iterations": "updates", "estimator": "estimator"}
 FREE_SHARE = 0.97  # of a processor: what a program gets that is alone
 Row = dict[str, Any]
 
@@ -97,7 +97,7 @@ def show_bench(report: Row) -> None:
         f"Cost of a hop: one thing varied at a time around window {DEFAULT.window_samples}, hop {DEFAULT.hop_samples}, "
         f"{DEFAULT.open_rows} open templates,\n"
         f"{DEFAULT.stems} stems + residual, {DEFAULT.channels} channels, mode {DEFAULT.mode} "
-        f"({report['sample_rate']} Hz, {report['updates']} updates)")
+        f"({report['sample_rate']} Hz, {DEFAULT.iterations} updates)")
     console.print(_hop_table(report["hops"]))
     console.print(f"\nThe activation step alone, {report['updates']} updates, beside NumPy in float64 "
                   f"(its threads: {threads})")

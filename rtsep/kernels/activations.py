@@ -69,10 +69,14 @@ def hold_to(h, first, foreseen, trust, heard):
 
 
 @njit(**OPTIONS)
-def update_activations(V, W, rows, gated, bins, iterations, handicap, first, foreseen, trust, h, before, gradient, heard, Q):
-    """`iterations` times  h <- h * (W @ (V / (h W)))  for the open rows of W and one flat row, all summing to 1.
+def update_activations(V, W, rows, gated, bins, iterations, relaxation, handicap, first, foreseen, trust, h, before,
+                       gradient, heard, Q):
+    """`iterations` times  h <- h * (W @ (V / (h W))) ** relaxation  for the open rows of W and one flat row, all summing to 1.
 
-    What comes behind the first `gated` rows, the background, is multiplied by `handicap` as well: a sparseness prior, which
+    The last time without the exponent, which makes h sum to 1 again. Between 1 and 2 it makes updates go further the way that
+    they go, and arrive where plain ones do: five with 1.8 as far as ten.
+
+    What comes behind the first `gated` rows, the background, has W @ Q multiplied by `handicap`: a sparseness prior, which
     leaves it what the gated rows cannot explain. The gated rows' groups are held to what is foreseen of them.
 
     | argument | shape | |
@@ -88,11 +92,13 @@ def update_activations(V, W, rows, gated, bins, iterations, handicap, first, for
     | heard | [groups] | *filled*: sum of h of each group before it was held |
     | Q | [stride] | *filled*: V over its model at the last update |
 
-    Any thread. No errors. Lee & Seung (NIPS 2000), equation 5, with W fixed; the flat row is W = 1 / bins.
+    Any thread. No errors. Lee & Seung (NIPS 2000), equation 5, with W fixed; the flat row is W = 1 / bins. Over-relaxed:
+    Salakhutdinov & Roweis, "Adaptive overrelaxed bound optimization methods", ICML 2003, with an exponent that stays.
     """
     count = rows.shape[0]
     flat = np.float32(1) / np.float32(bins)
-    for _ in range(iterations):
+    for n in range(iterations):
+        power = relaxation if n + 1 < iterations else np.float32(1)
         floor = max(h[count], np.float32(1e-9)) * flat
         for k in range(Q.shape[0]):
             Q[k] = floor
@@ -105,7 +111,8 @@ def update_activations(V, W, rows, gated, bins, iterations, handicap, first, for
         dot_rows(W, rows, Q, gradient)
         for i in range(count + 1):
             before[i] = h[i]
-            h[i] *= gradient[i]
+            h[i] *= gradient[i] ** power
+        factor = handicap**power
         for i in range(gated, count):
-            h[i] *= handicap
+            h[i] *= factor
         hold_to(h, first, foreseen, trust, heard)

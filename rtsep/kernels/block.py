@@ -9,7 +9,7 @@ from the first sample after reset, so blocks of any size give the same output.
 import numpy as np
 from numba import carray, cfunc, njit, types
 
-from rtsep.kernels.activations import update_activations
+from rtsep.kernels.estimator import estimate
 from rtsep.kernels.gate import open_rows
 from rtsep.kernels.learning import begin_again, learn, lost, mended, note_evidence
 from rtsep.kernels.masks import soft_masks, stem_models
@@ -112,9 +112,7 @@ def estimate_activations(plan, state, end, count, total):
     start_activations(plan, state, count)
     told = foresee(plan, state, end, total)
     groups = state.position[GROUPS] if count > 0 else 0
-    update_activations(state.V, state.W, state.open_row[: count + plan.background], count, plan.bins, plan.iterations,
-                       plan.handicap, state.group_first, state.foreseen[:groups], plan.prediction, state.h, state.before,
-                       state.gradient, state.heard, state.ratio)
+    estimate(plan, state, count, groups)
     state.background_h[:] = state.h[count : count + plan.background]
     state.pending[FORETOLD] = told
     if told:

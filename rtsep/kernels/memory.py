@@ -49,11 +49,11 @@ EVENT = np.dtype(
 _INTEGER, _FLOAT, _ADDRESS = "<i8", "<f8", "<i8"
 
 PLAN_SIZES = ("window_size", "overlap", "hop", "bins", "stride", "channels", "stems", "rows", "background", "open_limit",
-              "gated", "iterations", "power_halves", "latency", "taps", "slot", "background_learns", "take")
-PLAN_FLOATS = ("mixer_smoothing", "filter_floor", "hop_s", "handicap", "background_keep", "background_least", "adapt_keep",
-               "adapt_hold", "prediction", "envelope_later_s", "sample_s")
+              "gated", "estimator", "iterations", "power_halves", "latency", "taps", "slot", "background_learns", "take")
+PLAN_FLOATS = ("mixer_smoothing", "filter_floor", "hop_s", "relaxation", "handicap", "background_keep", "background_least",
+               "adapt_keep", "adapt_hold", "prediction", "envelope_later_s", "sample_s")
 PLAN_ARRAYS = ("analysis_window", "synthesis_window", "boost", "W", "first_row", "row_count", "release", "decay", "route",
-               "reach", "row_age", "choke", "envelope", "has_envelope", "instrument", "axes")
+               "reach", "row_age", "choke", "envelope", "has_envelope", "instrument", "E", "axes")
 STATE_ARRAYS = ("ring", "overlap_add", "frame", "X", "Y", "V", "Q", "M", "H", "open_row", "open_stem", "open_onset", "h",
                 "before", "gradient", "ratio", "evidence", "pending", "background_h", "W", "weight", "slow", "voices",
                 "pedals", "marks", "youngest", "mixer", "counters", "position", "S", "B", "impulse", "filters", "fades",
@@ -85,6 +85,7 @@ class Plan(NamedTuple):
     background: int  # rows that are always open: the residual's
     open_limit: int
     gated: int
+    estimator: int  # of the activations, see estimator.py
     iterations: int
     power_halves: int  # mask power in halves
     latency: int  # samples
@@ -95,6 +96,7 @@ class Plan(NamedTuple):
     mixer_smoothing: float  # per sample
     filter_floor: float  # power, the largest bin being 1
     hop_s: float
+    relaxation: float  # exponent of all updates but a frame's last
     handicap: float  # of the background rows in every update
     background_keep: float  # what a hop leaves of the background's past
     background_least: float  # weight of a background row's past, in s, below which it does not fall
@@ -118,6 +120,7 @@ class Plan(NamedTuple):
     envelope: np.ndarray  # float32 [stem, pitch, 2, ENVELOPE_POINTS], natural logarithm of a note's level
     has_envelope: np.ndarray  # int64 [stem, pitch]
     instrument: np.ndarray  # int64 [stem], those of one preset share a number
+    E: np.ndarray  # float32 [rows, stride]: their product with a spectrum is its activations; no rows where it is not used
     axes: np.ndarray  # int64 [1], what the FFT wants
 
 
@@ -175,11 +178,12 @@ class State(NamedTuple):
 def plan_at(address):
     """The `Plan` whose record lies at `address`."""
     r = carray(pointer(address), 1, PLAN)[0]
-    notes = (r.stems, PITCHES)
+    notes, encoded = (r.stems, PITCHES), r.rows if r.estimator else 0
     return Plan(
         r.window_size, r.overlap, r.hop, r.bins, r.stride, r.channels, r.stems, r.rows, r.background, r.open_limit,
-        r.gated, r.iterations, r.power_halves, r.latency, r.taps, r.slot, r.background_learns, r.take,
-        np.float32(r.mixer_smoothing), np.float32(r.filter_floor), np.float32(r.hop_s), np.float32(r.handicap),
+        r.gated, r.estimator, r.iterations, r.power_halves, r.latency, r.taps, r.slot, r.background_learns, r.take,
+        np.float32(r.mixer_smoothing), np.float32(r.filter_floor), np.float32(r.hop_s), np.float32(r.relaxation),
+        np.float32(r.handicap),
         np.float32(r.background_keep), np.float32(r.background_least), np.float32(r.adapt_keep), np.float32(r.adapt_hold),
         np.float32(r.prediction), np.float32(r.envelope_later_s), np.float32(r.sample_s),
         floats(r.analysis_window, (r.window_size,)), floats(r.synthesis_window, (r.overlap,)),
@@ -188,7 +192,8 @@ def plan_at(address):
         integers(r.release, notes), integers(r.decay, notes),
         octets(r.route, (PARTS, CHANNELS, PITCHES)), octets(r.reach, notes), integers(r.row_age, (r.rows, 2)),
         integers(r.choke, notes), floats(r.envelope, (r.stems, PITCHES, 2, ENVELOPE_POINTS)),
-        integers(r.has_envelope, notes), integers(r.instrument, (r.stems,)), integers(r.axes, (1,)),
+        integers(r.has_envelope, notes), integers(r.instrument, (r.stems,)), floats(r.E, (encoded, r.stride)),
+        integers(r.axes, (1,)),
     )
 
 

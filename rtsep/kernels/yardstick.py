@@ -32,11 +32,12 @@ def transform_frames(frame, X, sound, axes, stems, times):
 
 @njit(**OPTIONS)
 def estimate_frames(V, W, rows, bins, iterations, h, before, gradient, Q, times):
-    """`times` times the activation step of one frame, each from an equal share; arguments of `update_activations`."""
+    """`times` times plain updates of one frame's activations, each from an equal share; arguments of `update_activations`."""
     word = flush_to_zero()
-    share = np.float32(1) / np.float32(h.shape[0])
+    one = np.float32(1)
+    share = one / np.float32(h.shape[0])
     for _ in range(times):
         h[:] = share
-        update_activations(V, W, rows, rows.shape[0], bins, iterations, share, rows[:1], h[:0], share, h, before, gradient,
+        update_activations(V, W, rows, rows.shape[0], bins, iterations, one, one, rows[:1], h[:0], one, h, before, gradient,
                            h[:0], Q)
     restore_denormals(word)

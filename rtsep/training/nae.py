@@ -105,19 +105,6 @@ def ridge_encoder(V: Frames, H: npt.ArrayLike, share: float = 1e-3) -> Floats:
     return result
 
 
-def pseudo_inverse_encoder(W: npt.ArrayLike, share: float = 1e-3) -> Floats:
-    """Signed encoder E [row, bin] = (W W' + lambda I)^-1 W, float64, from templates alone.
-
-    It is `ridge_encoder` for recordings in which all rows are equally active, one independent of the other, in white noise;
-    lambda is `share` of the mean eigenvalue of W W'. With 0 it is the pseudo-inverse.
-    """
-    exact = np.asarray(W, np.float64)
-    square = exact @ exact.T
-    square[np.diag_indices(len(exact))] += share * np.trace(square) / len(exact)
-    result: Floats = np.linalg.solve(square, exact)
-    return result
-
-
 def energy_norm(scaled: Scaled) -> float:
     """The 2-norm of V V', V scaled, by power iteration over the blocks."""
     x, norm = np.full(scaled.V.shape[1], 1.0), 0.0

@@ -1,0 +1,58 @@
+"""Encoders from templates alone: E [row, bin], whose product with a spectrum tells in one step what the templates play in it.
+
+V ~ h W has h = max(E V, 0). The rows of an instrument all know of each other; which of them may sound, gates say afterwards.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+SHARE = 0.01  # of a signed encoder: the larger, the less it relies on differences that another instrument does not have
+UPDATES, RELAXATION = 20, 1.8  # of a nonnegative one: as good as 40 plain updates
+MOST_WORK = 2e10  # rows x rows x bins x updates: some seconds
+
+Floats = npt.NDArray[Any]
+
+
+def pseudo_inverse_encoder(W: npt.ArrayLike, share: float = SHARE) -> npt.NDArray[np.float64]:
+    """Signed E = (W W' + lambda I)^-1 W, float64: the best for rows that are equally active, one independent of the other.
+
+    It is `rtsep.training.nae.ridge_encoder` for such recordings in white noise; lambda is `share` of the mean eigenvalue of
+    W W'. With 0 it is the pseudo-inverse.
+    """
+    exact: Floats = np.asarray(W, np.float64)
+    square = exact @ exact.T
+    square[np.diag_indices(len(exact))] += share * np.trace(square) / len(exact)
+    return np.asarray(np.linalg.solve(square, exact), np.float64)
+
+
+def nonnegative_encoder(W: npt.NDArray[np.float32], updates: int = UPDATES) -> npt.NDArray[np.float32]:
+    """E >= 0 that finds the templates W [row, bin] in themselves as well as it can: least |W - W E' W|^2.
+
+    As `rtsep.training.nae.autoencode` updates E, with the templates as the recording, but over-relaxed; the last update is
+    plain. Fewer updates for more than a thousand rows. Zeros of W are zeros of E.
+    """
+    square: Floats = W @ W.T
+    wanted = square @ W
+    E = W / np.maximum(square.sum(axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    updates = max(min(updates, int(MOST_WORK / (len(W) * W.size))), 1)
+    for left in range(updates, 0, -1):
+        found = square @ (E @ W.T) @ W
+        E *= (wanted / np.maximum(found, np.finfo(np.float32).tiny)) ** np.float32(RELAXATION if left > 1 else 1)
+    return np.asarray(E, np.float32)
+
+
+def encoder_of(
+    kind: str, W: npt.NDArray[np.float32], own: npt.NDArray[np.float32] | None
+) -> npt.NDArray[np.float32]:
+    """E [row, bin] for the templates W, "signed" or "nonnegative"; but `own` where it is given and its rows are not 0."""
+    if own is not None and own.any(axis=1).all():
+        return own
+    E = nonnegative_encoder(W) if kind == "nonnegative" else pseudo_inverse_encoder(W).astype(np.float32)
+    if own is not None:
+        known = own.any(axis=1)
+        E[known] = own[known]
+    return E

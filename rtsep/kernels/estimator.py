@@ -1,0 +1,39 @@
+"""Activations of a frame's open rows: Kullback-Leibler updates, an encoder's one product, or updates that begin with it.
+
+The encoder knows the gated rows alone. The background, which learns while it plays, is always updated.
+"""
+
+import numpy as np
+from numba import njit
+
+from rtsep.kernels.activations import dot_rows, hold_to, update_activations
+from rtsep.kernels.native import OPTIONS
+
+UPDATES, ENCODER, ENCODER_AND_UPDATES = range(3)  # plan.estimator
+
+
+@njit(**OPTIONS)
+def encode(plan, state, count):
+    """Add max(E V, 0) to the start of the gated rows, the first `count`; take its place if there are no updates to come."""
+    dot_rows(plan.E, state.open_row[:count], state.V, state.gradient)
+    for i in range(count):
+        if plan.estimator == ENCODER:
+            state.h[i] = 0
+        state.h[i] += max(state.gradient[i], np.float32(0))
+
+
+@njit(**OPTIONS)
+def estimate(plan, state, count, groups):
+    """Fill h from its start, and before, gradient and ratio, for `count` gated rows, the background and the flat row.
+
+    The rows' `groups` are held to what is foreseen of them.
+    """
+    rows = state.open_row[: count + plan.background]
+    if plan.estimator != UPDATES:
+        encode(plan, state, count)
+    update_activations(state.V, state.W, rows, count, plan.bins, plan.iterations, plan.relaxation, plan.handicap,
+                       state.group_first, state.foreseen[:groups], plan.prediction, state.h, state.before, state.gradient,
+                       state.heard, state.ratio)
+    if plan.estimator == ENCODER:  # one update, for the background alone
+        state.h[:count] = state.before[:count]
+        hold_to(state.h, state.group_first, state.foreseen[:groups], plan.prediction, state.heard)
