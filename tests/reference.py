@@ -602,7 +602,7 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
             opened = [(stem, row, 0) for stem, pitch in wanted for row in setup.rows[stem, pitch]]
         X = spectra(frame_before(x, end, setup.size), analysis)
         V = magnitudes(X)
-        if len(opened) + extra and rest.mended(V.sum()):
+        if len(opened) + extra and rest.mended(V.sum()) and setup.learns:
             begin_again()
         M, H = np.zeros((setup.stems, bins)), np.zeros((setup.stems, len(setup.W)))
         designed: dict[int, np.ndarray] = {}

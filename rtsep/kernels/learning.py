@@ -97,7 +97,7 @@ def mended(plan, state, total):
     """Is there a pause after music whose notes were lost? Who stops then mends what was wrong, and patience is as at first."""
     slow = state.slow
     slow[PAUSED_S] = slow[PAUSED_S] + plan.hop_s if total < np.float32(FAINT) * slow[LEVEL] else np.float32(0)
-    if slow[PAUSED_S] < np.float32(PAUSE_S) or slow[PATIENCE_S] == 0:
+    if slow[PAUSED_S] < np.float32(PAUSE_S) or slow[PATIENCE_S] == 0 or plan.background_learns == 0:
         return False
     slow[PATIENCE_S] = 0
     return True
@@ -127,7 +127,7 @@ def lost(plan, state, count, end):
 
 @njit(**OPTIONS)
 def begin_again(plan, state):
-    """The background becomes what it was at the start, and and nothing is known of how notes sound here."""
+    """The background becomes what it was at the start, and nothing is known of how notes sound here."""
     state.W[plan.rows :] = plan.W[plan.rows :]
     state.weight[plan.rows :] = np.float32(BACKGROUND_START_S)
     state.background_h[:] = np.float32(1) / np.float32(plan.background)
