@@ -97,7 +97,7 @@ PARAMS: dict[str, Param] = {
               "nonnegative = the best without negative numbers", choices=("auto", "signed", "nonnegative")),
         Param("iterations", "int", 10, "Kullback-Leibler updates of the activations per frame", "", 1, 50),
         Param("relaxation", "float", 1.0, "exponent of these updates, but for a frame's last: above 1 fewer arrive as far "
-              "(five or six with 1.8 as far as ten with 1)", "",
+              "(six with 1.8 go about as far as ten with 1)", "",
               1, 2),
         Param("mask_power", "float", 2.0, "exponent of the models in the soft masks: higher separates harder",
               "", 0.5, 4, step=0.5),

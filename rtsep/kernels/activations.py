@@ -74,7 +74,7 @@ def update_activations(V, W, rows, gated, bins, iterations, relaxation, handicap
     """`iterations` times  h <- h * (W @ (V / (h W))) ** relaxation  for the open rows of W and one flat row, all summing to 1.
 
     The last time without the exponent, which makes h sum to 1 again. Between 1 and 2 it makes updates go further the way that
-    they go, and arrive where plain ones do: five with 1.8 as far as ten.
+    they go, and arrive where plain ones do: six with 1.8 about as far as ten.
 
     What comes behind the first `gated` rows, the background, has W @ Q multiplied by `handicap`: a sparseness prior, which
     leaves it what the gated rows cannot explain. The gated rows' groups are held to what is foreseen of them.
