@@ -70,11 +70,11 @@ def chord(*pitches, at=0, part=0, channel=0):
         ({"mask_power": 2.5}, 1),
         ({"max_open_rows": 6}, 1),
         ({"onset_boost": 1}, 1),
-        ({"estimator": "kl", "iterations": 10, "relaxation": 1}, 1),
+        ({"iterations": 5, "relaxation": 1.8}, 1),
         ({"estimator": "encoder+kl", "encoder": "signed", "iterations": 3, "relaxation": 1.8}, 1),
         ({"estimator": "encoder"}, 2),
         ({"estimator": "encoder", "encoder": "nonnegative", "background": 0, "gate": False}, 1),
-        ({**INSTANT, "estimator": "kl"}, 1),
+        ({**INSTANT, "estimator": "encoder+kl"}, 1),
         ({"mode": "quality", "latency_samples": 0, "estimator": "encoder"}, 1),
         ({"gate": False}, 2),
         (INSTANT, 1),
@@ -114,7 +114,7 @@ def test_open_note_is_found_in_its_stem(preset, rng):
 
 
 @pytest.mark.parametrize("channels, params", [
-    (1, {}), (2, {}), (1, {"estimator": "encoder"}), (1, {**INSTANT, "estimator": "kl"}),
+    (1, {}), (2, {}), (1, {"estimator": "encoder"}), (1, {**INSTANT, "estimator": "encoder+kl"}),
 ])
 def test_block_sizes_do_not_change_a_bit(rng, channels, params):
     preset = make_preset(rows=3)

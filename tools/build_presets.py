@@ -16,7 +16,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"  # sums in one order; the processes sha
 
 import numpy as np
 from isolated_notes import isolated_notes
-from shipped import INSTRUMENTS, Instrument, Sound
+from shipped import INSTRUMENTS, KIT_HANDICAP, Instrument, Sound
 from sources import ROOT
 
 from rtsep.preset import PITCHES, Preset, save_preset
@@ -28,7 +28,6 @@ from rtsep.training.learn import DRUMS_HANDICAP, NOTES_AT_ONCE, ROWS_AT_EASE
 
 PROCESSES = 2
 HITS = Settings(templates=3, stage_ends_s=(0.05, 0.3))  # drums change faster than strings
-KIT_HANDICAP = 0.2  # of the background: lower, it takes what one row for a whole drum leaves
 STAGES_LEVELS = 1  # two kits of four stages each are as many rows as a pitch may have
 STAGES_PREDICTION = 0.03  # of levels: enough to hold the background off; more harms, for kits differ (docs/drums.md)
 FADED_DB = 40.0

@@ -74,6 +74,13 @@ def find_pieces(shared: Path | None, folders: Iterable[Path]) -> list[Piece]:
     return pieces + [load_piece(folder, folder.resolve().parent.name) for folder in folders]
 
 
+def pieces_of(group: str, seconds: float | None = None, shared: Path = SHARED) -> list[Piece]:
+    """The pianos of a set below `shared`, or the first `seconds` of them: what else plays is left out."""
+    found = [excerpt(piece, seconds) for piece in find_pieces(shared, []) if piece.group == group]
+    return [replace(piece, truths={stem: sound for stem, sound in piece.truths.items() if stem != "residual"})
+            for piece in found]
+
+
 def find_grooves(folder: Path) -> list[Piece]:
     """The drum grooves in `folder`, with a preset from the hits that lie beside them."""
     preset = preset_of_hits(folder / HITS)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+from shipped import KIT_HANDICAP
 
 from rtsep.files import read_sound
 from rtsep.notes import read_midi
@@ -13,9 +14,6 @@ from rtsep.training.isolated import Notes, train
 HIT_S = 0.4  # of each hit are learnt from
 PROVENANCE = {"source": "single hits beside the grooves", "licence": "see there", "attribution": "see there",
               "made_by": "python tools/evaluate.py"}
-
-
-KIT_HANDICAP = 0.2  # as of the shipped kit
 
 
 def recorded_hits(paths: Iterable[Path]) -> Notes:

@@ -11,11 +11,10 @@ time less that of a hop without updates, which follows from those with 10 and 20
 import argparse
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from evaluate_data import SHARED, Piece, excerpt, find_pieces
+from evaluate_data import SHARED, Piece, pieces_of
 from evaluate_systems import preset_named
 
 from rtsep.engine import Separator
@@ -75,13 +74,6 @@ def measure(pieces: list[Piece], sounds: list[np.ndarray], text: str) -> tuple[l
     return quality, float(np.median(took))
 
 
-def pieces_of(shared: Path, group: str, seconds: float) -> list[Piece]:
-    """The start of the pieces of a set, without what has no notes."""
-    found = [excerpt(piece, seconds) for piece in find_pieces(shared, []) if piece.group == group]
-    return [replace(piece, truths={name: sound for name, sound in piece.truths.items() if name != "residual"})
-            for piece in found]
-
-
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -92,7 +84,7 @@ def main() -> None:
                         help="which pieces (default: %(default)s)")
     parser.add_argument("--shared", type=Path, default=SHARED, help="folder with the sets and backgrounds")
     arguments = parser.parse_args()
-    pieces = pieces_of(arguments.shared, arguments.group, arguments.seconds)
+    pieces = pieces_of(arguments.group, arguments.seconds, arguments.shared)
     sounds = [read_sound(path)[0] for path in sorted((arguments.shared / "backgrounds").glob("*.flac"))]
     ten, twenty = (measure(pieces, [], text)[1] for text in NEEDED)
     without = 2 * ten - twenty

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from evaluate_data import SHARED, Piece, excerpt, find_pieces
+from evaluate_data import SHARED, Piece, pieces_of
 from evaluate_systems import MODES, judge, oracle, play, preset_named
 
 from rtsep.errors import RtsepError
@@ -43,13 +43,6 @@ KEYS = np.arange(21, 109)
 
 def quiet(*_progress: object) -> None:
     """Progress that nobody looks at."""
-
-
-def pieces_of(group: str, seconds: float | None = None) -> list[Piece]:
-    """The pianos of a set, or the first `seconds` of them: what else plays is left out."""
-    found = [excerpt(piece, seconds) for piece in find_pieces(SHARED, []) if piece.group == group]
-    return [replace(piece, truths={stem: sound for stem, sound in piece.truths.items() if stem != "residual"})
-            for piece in found]
 
 
 # --- presets ----------------------------------------------------------------------------------------------------------

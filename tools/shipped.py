@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 PIANO_KEYS = range(21, 109)
+KIT_HANDICAP = 0.2  # of the background: lower, it takes what one row for a whole drum leaves
 
 
 @dataclass(frozen=True)

@@ -41,8 +41,8 @@ def add_params(parser: argparse.ArgumentParser, *further_modes: str) -> None:
     parser.add_argument("--background", metavar="ROWS", help=PARAMS["background"].help + " (default: 32)")
     parser.add_argument("--learn-background", metavar="SECONDS", help=PARAMS["learn_background_s"].help)
     parser.add_argument("--no-adapt", action="store_true", help="templates stay as they are in the preset (adapt=off)")
-    parser.add_argument("--estimator", choices=PARAMS["estimator"].choices, help=PARAMS["estimator"].help
-                        + " (default: kl)")
+    parser.add_argument("--estimator", choices=PARAMS["estimator"].choices,
+                        help=f"{PARAMS['estimator'].help} (default: {PARAMS['estimator'].default})")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="settings",
                         help="any parameter (see rtsep params); can be given several times")
 
@@ -96,7 +96,7 @@ def load_engine(*callbacks: str) -> None:
     folder = cache_folder()
     if all(is_compiled(folder, function) for function in ("block.entry", *callbacks)):
         return
-    print("rtsep: compiling the engine for this computer, once; this takes 10 to 60 s ...", file=sys.stderr, flush=True)
+    print("rtsep: compiling the engine for this computer, once; this takes one to two minutes ...", file=sys.stderr, flush=True)
     started = time.perf_counter()
     import rtsep.kernels
 

@@ -116,7 +116,7 @@ def estimate_activations(plan, state, end, count, total):
     state.background_h[:] = state.h[count : count + plan.background]
     state.pending[FORETOLD] = told
     if told:
-        divide(state, count)
+        divide(state)
         leave_rest(plan, state, count)
     learn_gain(plan, state, end, total)
 

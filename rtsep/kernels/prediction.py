@@ -47,14 +47,13 @@ def level_at(envelope, age_s, velocity):
 
 
 @njit(**OPTIONS)
-def note_level(plan, state, voice, end, earlier_s):
-    """Natural logarithm of what the frame before `end` should hold of a voice, gain apart; `earlier_s` ago."""
+def note_level(plan, voice, end):
+    """Natural logarithm of what the frame before `end` should hold of a voice, gain apart."""
     stem, pitch = voice[STEM], voice[PITCH]
-    late_s = plan.envelope_later_s + earlier_s
-    age_s = np.float32(end - voice[ONSET]) * plan.sample_s - late_s
+    age_s = np.float32(end - voice[ONSET]) * plan.sample_s - plan.envelope_later_s
     level = level_at(plan.envelope[stem, pitch], age_s, voice[VELOCITY])
     if voice[STATUS] == RELEASED:
-        since_s = max(np.float32(end - voice[OFF]) * plan.sample_s - late_s, np.float32(0))
+        since_s = max(np.float32(end - voice[OFF]) * plan.sample_s - plan.envelope_later_s, np.float32(0))
         release_s = np.float32(plan.release[stem, pitch]) * plan.sample_s
         level -= np.float32(RELEASED_BY) * since_s / max(release_s, np.float32(1e-3))
     return max(level, np.float32(SILENT + 1))
@@ -73,7 +72,7 @@ def foresee(plan, state, end, total):
         if voice[STATUS] != FREE and state.marks[voice[STEM], voice[PITCH]] == end + 1:
             g = state.group_at[voice[STEM], voice[PITCH]]
             if g >= 0 and plan.has_envelope[voice[STEM], voice[PITCH]] != 0:
-                state.expected[g] = max(state.expected[g], note_level(plan, state, voice, end, np.float32(0)))
+                state.expected[g] = max(state.expected[g], note_level(plan, voice, end))
     loudness = np.log(total)
     for g in range(groups):
         gain = state.gain[plan.instrument[state.open_stem[state.group_first[g]]]]
@@ -104,7 +103,7 @@ def learn_gain(plan, state, end, total):
 
 
 @njit(**OPTIONS)
-def divide(state, count):
+def divide(state):
     """Fill `predicted`: what is foreseen of a group, among its rows as it is heard; else what is heard itself."""
     for g in range(state.position[GROUPS]):
         first, last = state.group_first[g], state.group_first[g + 1]

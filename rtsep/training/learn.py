@@ -105,10 +105,10 @@ def learn(given: Sequence[Given], job: Job, about: About, progress: Progress) ->
     missing = fill_range(played, job.fill_low, job.fill_high) if job.filled else np.zeros(0, np.int64)
     whole = fill(templates, missing)
     inputs = [_about(each.name, source, fit) for each, source, fit in zip(given, ready, fits, strict=True)]
-    report = {**_report(whole, played, missing), "inputs": inputs, "warnings": warnings,
-              "tuning_cents": [music.tuning_cents for _, music in learnt if music],
-              "seconds": round(time.monotonic() - began, 2)}
     music = tuple(music for _, music in learnt if music)
+    report = {**_report(whole, played, missing), "inputs": inputs, "warnings": warnings,
+              "tuning_cents": [each.tuning_cents for each in music],
+              "seconds": round(time.monotonic() - began, 2)}
     return Learnt(_preset(whole, missing, about, bool(music)), whole, music,
                   tuple(source for source in ready if isinstance(source, Take)), report)
 
