@@ -10,7 +10,8 @@ from instruments import RATE, scale, sound_of, tone, write_csv, write_sound
 from rtsep.cli import main
 from rtsep.preset import load_preset, save_preset
 from rtsep.training.combine import stack
-from rtsep.training.fill import fill, fill_range, shift_templates
+from rtsep.training.fill import LEAST, fill, fill_range, mend_gaps, move_partials, shift_templates
+from rtsep.training.initial import pitch_hz
 from rtsep.training.isolated import Notes, Settings, train
 
 PITCHES = (55, 60, 62, 67)
@@ -96,6 +97,38 @@ def test_shifted_templates_lie_where_the_note_would(learnt):
     unshifted = (own * learnt.W[5]).sum() / np.sqrt((own**2).sum() * (learnt.W[5] ** 2).sum())
     assert cosine > 0.9 > 0.3 > unshifted
     np.testing.assert_allclose(shift_templates(learnt.W, 0), learnt.W, rtol=1e-5)
+
+
+def comb(pitch, bins=2049, bin_hz=44100 / 4096):
+    """Ten narrow partials, 1 / m; nothing between them."""
+    row, m = np.zeros(bins), np.arange(1, 11)
+    row[np.round(m * pitch_hz(pitch) / bin_hz).astype(int)] = 1 / m
+    return (row / row.sum()).astype(np.float32)
+
+
+def test_moved_partials_lie_where_the_note_would_and_stay_as_narrow():
+    for to in (57, 69, 76, 81):
+        moved = move_partials(comb(69), 69, to, 44100 / 4096)
+        assert np.isclose(moved.sum(), 1) and (moved > 0).sum() <= 20, "a partial that falls between bins is in both"
+        near = np.convolve(comb(to), np.ones(3), "same") > 0
+        assert moved[near].sum() > 0.99
+
+
+def test_a_row_that_lacks_a_partial_gets_a_share_of_its_neighbours():
+    pitch, bin_hz = np.arange(60, 65), 44100 / 4096
+    whole = np.stack([np.convolve(comb(each), [0.2, 0.6, 0.2], "same") for each in pitch]).astype(np.float32)
+    third = slice(*np.round(pitch_hz(62) * 3 / bin_hz + np.array([-2, 3])).astype(int))
+    holed = whole.copy()
+    holed[2, third] = 0
+    mended = mend_gaps(holed, pitch, np.full(5, "sustain"), bin_hz)
+    np.testing.assert_allclose(mended.sum(axis=1), 1, rtol=1e-5)
+    assert 0.7 * LEAST < mended[2, third].sum() / whole[2, third].sum() < 1.5 * LEAST
+    loud = whole[0] > 0.005
+    np.testing.assert_allclose(mended[0, loud], whole[0, loud] / whole[0].sum(), rtol=0.05, err_msg="what lacks nothing stays")
+    alone = mend_gaps(holed[2:3], pitch[2:3], np.full(1, "sustain"), bin_hz)
+    np.testing.assert_allclose(alone[0], holed[2] / holed[2].sum(), rtol=1e-6, err_msg="no neighbours")
+    roles = np.array(["attack", "attack", "sustain", "attack", "attack"])
+    np.testing.assert_allclose(mend_gaps(holed, pitch, roles, bin_hz)[2], alone[0], err_msg="nor of another role")
 
 
 def test_gaps_and_neighbours_are_filled(learnt):

@@ -8,9 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.errors import RtsepError
+from rtsep.training.initial import pitch_hz
 from rtsep.training.isolated import Templates
 
 OUTWARD = 7  # semitones beyond the lowest and highest played pitch that are filled unless told
+NEAR, LEAST = 7, 0.1  # semitones to the neighbours of a row, and the least share of what they have that it must have
 REACH = 24  # a template that is shifted farther tells nothing of the instrument
 
 
@@ -21,6 +23,37 @@ def shift_templates(W: npt.NDArray[np.float32], semitones: float) -> npt.NDArray
     shifted = np.stack([np.interp(at, bins, row, right=0) for row in W])
     result: npt.NDArray[np.float32] = (shifted / shifted.sum(axis=1, keepdims=True)).astype(np.float32)
     return result
+
+
+def move_partials(row: npt.NDArray[np.float32], pitch: int, to: int, bin_hz: float) -> npt.NDArray[np.float64]:
+    """`row` [bin] of one pitch at another: every partial goes to its place and stays as wide as it is. Sums to 1."""
+    f0, f1 = pitch_hz([pitch, to]) / bin_hz
+    bins = np.arange(len(row))
+    partial = np.maximum(np.round(bins / f1), 1)
+    at = partial * f0 + np.clip(bins - partial * f1, -f0 / 2, f0 / 2)
+    moved = np.where(at < 0, 0, np.interp(at, bins, row, right=0))
+    return np.asarray(moved / max(moved.sum(), 1e-30), np.float64)
+
+
+def mend_gaps(
+    W: npt.NDArray[np.float32], row_pitch: npt.NDArray[np.integer], row_role: npt.NDArray[np.str_], bin_hz: float
+) -> npt.NDArray[np.float32]:
+    """W [row, bin] with no bin far below what the row's neighbours would have there; rows sum to 1.
+
+    Neighbours have the same role and are at most NEAR semitones away; the nearer, the more they count. Notes that hardly ever
+    sound one without the other share partials, and a factorisation may give such a partial to one of them alone: the other
+    lacks it when it does sound alone, and the background takes it. Their neighbours share other partials.
+    """
+    result = W / np.maximum(W.sum(axis=1, keepdims=True), 1e-30)
+    rows, pitches = result.copy(), row_pitch.astype(int)
+    for row, pitch in enumerate(pitches):
+        away = np.abs(pitches - pitch)
+        near = np.flatnonzero((away <= NEAR) & (away > 0) & (row_role == row_role[row]))
+        if len(near):
+            theirs = [move_partials(rows[other], pitches[other], pitch, bin_hz) for other in near]
+            result[row] = np.maximum(rows[row], LEAST * np.average(theirs, axis=0, weights=1 / away[near]))
+            result[row] /= result[row].sum()
+    return np.asarray(result, np.float32)
 
 
 def fill_range(played: npt.NDArray[np.integer], low: int | None = None, high: int | None = None) -> npt.NDArray[np.int64]:

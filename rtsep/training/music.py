@@ -17,6 +17,7 @@ import numpy.typing as npt
 from rtsep.errors import RtsepError
 from rtsep.training.decompose import Found, decompose
 from rtsep.training.envelopes import music_envelopes
+from rtsep.training.fill import mend_gaps
 from rtsep.training.frames import open_spectrogram
 from rtsep.training.gates import note_gates, onset_gates
 from rtsep.training.initial import harmonic_templates, onset_templates, pitch_hz
@@ -95,9 +96,11 @@ def train_music(takes: Sequence[Take], settings: Settings, progress: Progress | 
     heard = (H.max(axis=0) > 0) & (W.max(axis=1) > 0)
     if not heard.any():
         raise RtsepError("none of the notes can be heard in the recording: do score and recording belong together?")
+    role = np.array(rows.role)[heard]
+    whole = mend_gaps(W[heard], rows.pitch[heard], role, rates[0] / framing.window_size)
     templates = Templates(
-        float(rates[0]), framing, np.ascontiguousarray(W[heard]), rows.pitch[heard].astype(np.int16),
-        tuple(np.array(rows.role)[heard].tolist()), ringing.release_s, ringing.decay_s, found.losses, len(H), found.reason,
+        float(rates[0]), framing, whole, rows.pitch[heard].astype(np.int16),
+        tuple(role.tolist()), ringing.release_s, ringing.decay_s, found.losses, len(H), found.reason,
         envelope_db=envelopes,
         encoder=None if made.encoder is None else made.encoder[: len(heard)][heard].astype(np.float32))
     return Music(templates, H[:, heard], frame_s, start.tuning_cents)
