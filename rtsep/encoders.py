@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 SHARE = 0.01  # of a signed encoder: the larger, the less it relies on differences that another instrument does not have
-UPDATES, RELAXATION = 20, 1.8  # of a nonnegative one: as good as 40 plain updates
+FULL_UPDATES, RELAXATION = 20, 1.8  # of a nonnegative one: as good as 40 plain updates
+START_UPDATES = 4  # where its product is but the start of updates: more gain nothing
 MOST_WORK = 2e10  # rows x rows x bins x updates: some seconds
 
 Floats = npt.NDArray[Any]
@@ -29,7 +30,7 @@ def pseudo_inverse_encoder(W: npt.ArrayLike, share: float = SHARE) -> npt.NDArra
     return np.asarray(np.linalg.solve(square, exact), np.float64)
 
 
-def nonnegative_encoder(W: npt.NDArray[np.float32], updates: int = UPDATES) -> npt.NDArray[np.float32]:
+def nonnegative_encoder(W: npt.NDArray[np.float32], updates: int = FULL_UPDATES) -> npt.NDArray[np.float32]:
     """E >= 0 that finds the templates W [row, bin] in themselves as well as it can: least |W - W E' W|^2.
 
     As `rtsep.training.nae.autoencode` updates E, with the templates as the recording, but over-relaxed; the last update is
@@ -46,12 +47,12 @@ def nonnegative_encoder(W: npt.NDArray[np.float32], updates: int = UPDATES) -> n
 
 
 def encoder_of(
-    kind: str, W: npt.NDArray[np.float32], own: npt.NDArray[np.float32] | None
+    kind: str, W: npt.NDArray[np.float32], own: npt.NDArray[np.float32] | None, updates: int = FULL_UPDATES
 ) -> npt.NDArray[np.float32]:
-    """E [row, bin] for the templates W, "signed" or "nonnegative"; but `own` where it is given and its rows are not 0."""
+    """E [row, bin] for W, "signed" or "nonnegative" by `updates`; but `own` where it is given and its rows are not 0."""
     if own is not None and own.any(axis=1).all():
         return own
-    E = nonnegative_encoder(W) if kind == "nonnegative" else pseudo_inverse_encoder(W).astype(np.float32)
+    E = nonnegative_encoder(W, updates) if kind == "nonnegative" else pseudo_inverse_encoder(W).astype(np.float32)
     if own is not None:
         known = own.any(axis=1)
         E[known] = own[known]

@@ -89,16 +89,15 @@ PARAMS: dict[str, Param] = {
         Param("window_samples", "int", 0, "analysis window; 0 = the power of two nearest 93 ms", "samples", 0, 16384),
         Param("hop_samples", "int", 0, "step from frame to frame; 0 = 128 or less (a power of two)",
               "samples", 0, 2048),
-        Param("estimator", "choice", "kl", "what finds how loud each open template is: kl = Kullback-Leibler updates, "
+        Param("estimator", "choice", "encoder+kl", "what finds how loud each open template is: kl = Kullback-Leibler updates, "
               "encoder = one product (and one update of the background), encoder+kl = updates that begin with it",
               choices=("kl", "encoder", "encoder+kl")),
         Param("encoder", "choice", "auto", "what the product is with: auto = the preset's own encoder if it has one, else "
               "nonnegative before updates and signed without them; signed = the templates' regularised pseudo-inverse; "
               "nonnegative = the best without negative numbers", choices=("auto", "signed", "nonnegative")),
-        Param("iterations", "int", 10, "Kullback-Leibler updates of the activations per frame", "", 1, 50),
-        Param("relaxation", "float", 1.0, "exponent of these updates, but for a frame's last: above 1 fewer arrive as far "
-              "(six with 1.8 go about as far as ten with 1)", "",
-              1, 2),
+        Param("iterations", "int", 5, "Kullback-Leibler updates of the activations per frame", "", 1, 50),
+        Param("relaxation", "float", 1.8, "exponent of these updates, but for a frame's last: above 1 fewer arrive as far "
+              "(six with 1.8 go about as far as ten with 1)", "", 1, 2),
         Param("mask_power", "float", 2.0, "exponent of the models in the soft masks: higher separates harder",
               "", 0.5, 4, step=0.5),
         Param("filter_taps", "int", 0, "instant mode: length of the causal filters, at most half the window, which is what 0 "
@@ -140,6 +139,7 @@ PARAMS: dict[str, Param] = {
         Param("mosaic_repetition_ms", "float", 70.0, "mosaic: how long a frame of the source is not begun again after it was "
               "heard", "ms", 0, 10000),
         Param("mosaic_candidates", "int", 32, "mosaic: frames that are tried anew in every hop", "", 1, 128),
+        Param("mosaic_iterations", "int", 10, "mosaic: Kullback-Leibler updates of the frames' activations", "", 1, 50),
         Param("gain_db", "float", 0.0, "level of a stem in the mixdown; -120 is silence; one value for each stem: "
               "gain_db.STEM", "dB", -120, 24, live=True),
         Param("wet", "float", 1.0, "mixdown: 0 = the input, 1 = the sum of the stems at their gains", "", 0, 1,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from rtsep.encoders import encoder_of
+from rtsep.encoders import FULL_UPDATES, START_UPDATES, encoder_of
 from rtsep.kernels.estimator import ENCODER, ENCODER_AND_UPDATES, UPDATES
 from rtsep.kernels.memory import PITCHES
 from rtsep.optional import later_ages
@@ -67,5 +67,6 @@ class Rows:
         if estimator == UPDATES:
             return self.W[:0]
         sign = USUAL_ENCODER[estimator] if kind == "auto" else kind
-        return np.concatenate([encoder_of(sign, W, own if kind == "auto" else None)
+        updates = FULL_UPDATES if estimator == ENCODER else START_UPDATES
+        return np.concatenate([encoder_of(sign, W, own if kind == "auto" else None, updates)
                                for W, own in zip(self._pieces, self._own, strict=True)])

@@ -623,7 +623,7 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
             held = [(members, share) for (_, members, _), share in zip(groups, shares, strict=True) if share is not None]
             if setup.estimator != "kl":
                 encoded = np.maximum(setup.E[row] @ v, 0)
-                start[: len(row)] = encoded if setup.estimator == "encoder" else start[: len(row)] + encoded
+                start[: len(row)] = encoded if setup.estimator == "encoder" else start[: len(row)] + 0.3 * encoded
             before = activations(v, W, setup.iterations - 1, start, favour, setup.relaxation, held, setup.trust)
             raw = activations(v, W, 1, before, favour)
             if setup.estimator == "encoder":

@@ -52,7 +52,7 @@ def test_every_size_once(report):
     rows = [tuple(row[name] for name in VARIED) for row in report["hops"]]
     assert rows == [tuple(getattr(size, name) for name in VARIED) for size in sizes()]
     assert len(set(rows)) == len(rows) == 1 + sum(len(values) - 1 for values in VARIED.values())
-    assert rows[0] == (4096, 128, 10, 2, 2, "live", 10, "kl")
+    assert rows[0] == (4096, 128, 10, 2, 2, "live", 5, "encoder+kl")
 
 
 def test_hops(report):

@@ -9,7 +9,7 @@ from conftest import ON, SMALL, band, make_preset, midi, one_stem, play, prepare
 from rtsep.archive import read_archive, write_archive
 from rtsep.cli import main
 from rtsep.design import design
-from rtsep.encoders import encoder_of, nonnegative_encoder, pseudo_inverse_encoder
+from rtsep.encoders import START_UPDATES, encoder_of, nonnegative_encoder, pseudo_inverse_encoder
 from rtsep.errors import RtsepError
 from rtsep.kernels.estimator import ENCODER
 from rtsep.preset import load_preset, save_preset
@@ -81,7 +81,8 @@ def test_every_preset_has_its_encoder():
 
 def test_which_encoder_is_used(preset):
     assert encoder_in_plan(preset, estimator="kl").shape == (0, 513)
-    assert np.array_equal(encoder_in_plan(preset, estimator="encoder+kl"), nonnegative_encoder(preset.W))
+    assert np.array_equal(encoder_in_plan(preset, estimator="encoder", encoder="nonnegative"), nonnegative_encoder(preset.W))
+    assert np.array_equal(encoder_in_plan(preset, estimator="encoder+kl"), nonnegative_encoder(preset.W, START_UPDATES))
     assert np.array_equal(encoder_in_plan(preset, estimator="encoder+kl", encoder="signed"),
                           encoder_in_plan(preset, estimator="encoder"))
 

@@ -73,7 +73,8 @@ def copy_state(mosaic, twin):
     twin.found, twin.heard = state["found"][:found].tolist(), state["heard"].astype(np.int64)
 
 
-@pytest.fixture(params=[{}, {"mosaic_polyphony": 3, "mosaic_continuity": 1}, {"mosaic_repetition_ms": 0, "iterations": 5},
+@pytest.fixture(params=[{}, {"mosaic_polyphony": 3, "mosaic_continuity": 1},
+                        {"mosaic_repetition_ms": 0, "mosaic_iterations": 5},
                         {"mosaic_candidates": 4, "latency_samples": 128}, {"mode": "quality", "latency_samples": 0}], ids=str)
 def setting(request):
     return {**UNGATED, **request.param}

@@ -37,8 +37,8 @@ class Size:
     stems: int = 2
     channels: int = 2
     mode: str = "live"
-    iterations: int = 10
-    estimator: str = "kl"
+    iterations: int = 5
+    estimator: str = "encoder+kl"
     block: int = 0
 
 

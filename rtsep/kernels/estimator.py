@@ -10,16 +10,16 @@ from rtsep.kernels.activations import dot_rows, hold_to, update_activations
 from rtsep.kernels.native import OPTIONS
 
 UPDATES, ENCODER, ENCODER_AND_UPDATES = range(3)  # plan.estimator
+PART = 0.3  # of the product that is added to an equal share for updates to begin with
 
 
 @njit(**OPTIONS)
 def encode(plan, state, count):
-    """Add max(E V, 0) to the start of the gated rows, the first `count`; take its place if there are no updates to come."""
+    """Add a part of max(E V, 0) to the start of the gated rows, the first `count`; all of it alone without updates."""
     dot_rows(plan.E, state.open_row[:count], state.V, state.gradient)
     for i in range(count):
-        if plan.estimator == ENCODER:
-            state.h[i] = 0
-        state.h[i] += max(state.gradient[i], np.float32(0))
+        product = max(state.gradient[i], np.float32(0))
+        state.h[i] = product if plan.estimator == ENCODER else state.h[i] + np.float32(PART) * product
 
 
 @njit(**OPTIONS)
