@@ -165,6 +165,7 @@ def design(
         "iterations": 1 if estimator == ENCODER else int(values["iterations"]),
         "power_halves": round(2 * float(values["mask_power"])),
         "latency": framing.latency,
+        "lead": framing.lead,
         "taps": framing.taps,
         "slot": framing.hop // SLOTS,
         "filter_floor": 10 ** (float(values["filter_floor_db"]) / 10),

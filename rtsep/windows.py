@@ -33,6 +33,12 @@ class Framing:
         """Samples from input to output."""
         return self.overlap or self.delay
 
+    @property
+    def lead(self) -> int:
+        """Samples from the end of a frame to the sound that its filters are for, in the middle: they are designed during one
+        hop and hold for another, and what comes out is `delay` old. 0 with overlap-add, which sounds the frame itself."""
+        return max(self.hop - self.delay, 0) if self.taps else 0
+
 
 def _power_near(samples: float) -> int:
     return 1 << round(math.log2(samples))

@@ -179,7 +179,7 @@ def reference_setup(separator) -> Setup:
         np.array(plan["route"]), plan["release"], plan["decay"], plan["choke"], plan["row_age"], plan["stems"],
         str(separator.value("estimator")), plan["E"][:, : plan["bins"]].astype(float),
         plan["iterations"], plan["relaxation"], plan["power_halves"] / 2, plan["open_limit"], bool(plan["gated"]),
-        plan["latency"], plan["taps"], plan["filter_floor"],
+        plan["latency"], plan["lead"], plan["taps"], plan["filter_floor"],
         W[plan["rows"] :], BACKGROUND_START_S, plan["adapt_hold"], float(separator.value("adapt_memory_s")),
         plan["handicap"], float(separator.value("background_memory_s")), bool(plan["background_learns"]), plan["take"],
         plan["hop"] / plan["hop_s"], float(plan["boost"][0]),

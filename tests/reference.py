@@ -263,21 +263,21 @@ class Prediction:
     gain: dict[int, tuple[float, float]] = field(default_factory=dict)  # of an instrument, and over how many s
     misfit: tuple[float, float] = (0.0, 0.0)
 
-    def level(self, note: Note, end: int) -> float:
-        """Natural logarithm of what the frame before `end` holds of a note, gain apart."""
+    def level(self, note: Note, seen: int, end: int) -> float:
+        """Natural logarithm of what the frame before `end` holds of a note, by the keys before `seen`; gain apart."""
         points = 0.04 * (2 ** (np.arange(32) / 4) - 1)
         base, more = self.envelope[note.stem, note.pitch]
         age_s = max((end - note.onset) / self.rate - self.later_s, 0)
         values = base + (min(max(note.velocity, 8), 127) - 64) * more
         level = float(np.interp(np.log2(1 + age_s / 0.04), np.log2(1 + points / 0.04), values))
-        if note.end < end:
+        if note.end < seen:
             since_s = max((end - note.end) / self.rate - self.later_s, 0)
             level -= 1.38 * since_s / max(self.release[note.stem, note.pitch] / self.rate, 1e-3)
         return max(level, -49.0)
 
-    def expected(self, notes: Iterable[Note], stem: int, pitch: int, end: int) -> float | None:
-        """Of the loudest note of a stem's pitch; None: its instrument tells nothing."""
-        levels = [self.level(note, end) for note in notes
+    def expected(self, notes: Iterable[Note], stem: int, pitch: int, end: int, lead: int = 0) -> float | None:
+        """Of the loudest note of a stem's pitch, `lead` later; None: its instrument tells nothing."""
+        levels = [self.level(note, end, end + lead) for note in notes
                   if (note.stem, note.pitch) == (stem, pitch) and note.onset < end < note.close]
         return max(levels) if self.trust > 0 and levels and self.envelope[stem, pitch].any() else None
 
@@ -518,6 +518,7 @@ class Setup:
     open_limit: int
     gated: bool
     latency: int
+    lead: int  # from a frame's end to what its filters are for
     taps: int  # of causal filters instead of overlap-add
     floor: float
     background: np.ndarray  # [row, bin], what it starts from
@@ -641,6 +642,10 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
                                     math.log((raw[members].sum() + 1e-6) * total), share)
             H[stem_of, row] = h[: len(row)] * total
             now = np.array([boost(analysis, end - onset, setup.boost) for onset in onsets])
+            for (key, members, expected), share in zip(groups, shares, strict=True):
+                if share is not None:
+                    rise = foretold.expected(notes, *key, end, setup.lead) - expected
+                    now[members] = math.exp(min(rise, 3)) * boost(analysis, end + setup.lead - onsets[members[0]], setup.boost)
             h[: len(row)] *= now
             seconds = rest.seconds(total)
             ratio = np.tile(ratio_of(v, with_flat(W), before), (setup.stems, 1))

@@ -24,6 +24,7 @@ from conftest import (
 from rtsep.kernels.activations import hold_to
 from rtsep.kernels.memory import GAIN, GAIN_HEARD_S, MISFIT
 from rtsep.training.envelopes import AGES_S, averaged, note_envelope, pitch_envelope, table
+from rtsep.windows import Framing
 
 LONG = 12_000
 FLOAT = np.float32
@@ -45,6 +46,7 @@ def knowing():
         ({"adapt_hold_s": 0.02, "velocity_curve": 0.5}, 1),
         ({"mode": "quality", "latency_samples": 0}, 1),
         ({"mode": "instant", "latency_samples": 0}, 1),
+        ({"mode": "instant", "latency_samples": 37}, 2),
         ({"onset_boost": 1, "iterations": 1}, 1),
         ({"gate": False}, 1),
         ({"learn_background_s": 0.06}, 1),
@@ -57,7 +59,7 @@ def test_it_agrees_with_the_plain_numpy_twin(knowing, rng, params, channels):
     separator = prepared(knowing, two_parts(), {**SMALL, **params}, channels)
     expected = reference.separate(sound, events, reference_setup(separator))
     stems, _ = play(separator, sound, events, (700, 1, 63))
-    assert np.abs(stems - expected.stems).max() < 2e-5 * np.abs(sound).max()
+    assert np.abs(stems - expected.stems).max() < 5e-5 * np.abs(sound).max()
     hop = separator.framing.hop
     play(separator, np.zeros((channels, -LONG % hop + hop), FLOAT))  # what the last frame teaches comes with the next
     rows = separator.prepared.plan.values["rows"]
@@ -189,3 +191,17 @@ def test_pedal_and_velocity_reach_the_prediction(knowing, rng):
         play(separator, sound, events)
         masks.append(separator.masks[0].mean())
     assert masks[1] > 1.05 * masks[0]
+
+
+def test_filters_look_ahead_to_the_attack_of_a_note(knowing, monkeypatch):
+    """A known note begins under another: filters give it more in its first 5 ms, since it will have risen by then."""
+    sound = sounding(knowing, 60, 64, 30_000) + np.pad(sounding(knowing, 67, 100, 6000), ((0, 0), (24_000, 0)))
+    events = midi((0, ON, 60, 64), (24_000, ON, 67, 100, 1))
+
+    def energy():
+        separator = prepared(knowing, two_parts(), {**SMALL, "mode": "instant", "latency_samples": 0})
+        return (play(separator, sound, events)[0][1, 0, 24_000:24_220] ** 2).sum()
+
+    ahead = energy()
+    monkeypatch.setattr(Framing, "lead", 0)
+    assert ahead > 1.2 * energy() > 0

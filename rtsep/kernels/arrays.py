@@ -60,6 +60,7 @@ def state_arrays(plan):
         "group_first": np.zeros(limit + 1, i),
         "group_at": np.zeros((stems, PITCHES), i),
         "expected": np.zeros(limit, f),
+        "ahead": np.zeros(limit, f),
         "foreseen": np.zeros(limit, f),
         "heard": np.zeros(limit, f),
         "predicted": np.zeros(limit, f),

@@ -28,7 +28,7 @@ from rtsep.kernels.memory import (
 )
 from rtsep.kernels.mix import mix_block
 from rtsep.kernels.native import OPTIONS, floats, flush_to_zero, pointer, restore_denormals
-from rtsep.kernels.prediction import blend, divide, foresee, learn_gain, leave_rest, share_out
+from rtsep.kernels.prediction import blend, divide, foresee, learn_gain, leave_rest, look_ahead, share_out
 from rtsep.kernels.stft import analyse, synthesise
 from rtsep.kernels.voices import receive
 from rtsep.kernels.wiener import design_filters, filter_stems, note_heard, total_power
@@ -94,19 +94,6 @@ def keep_activations(plan, state, count, total):
 
 
 @njit(**OPTIONS)
-def boost_young(plan, state, end, count):
-    """The gated rows' activations, heard and predicted, become what they are now, at the frame's end.
-
-    A note that began within the frame fills but a part of it: its share of the whole frame tells too little.
-    """
-    for i in range(count):
-        age = end - state.open_onset[i]
-        if age <= plan.window_size:
-            state.h[i] *= plan.boost[age - 1]
-            state.predicted[i] *= plan.boost[age - 1]
-
-
-@njit(**OPTIONS)
 def estimate_activations(plan, state, end, count, total):
     """Fill h for a frame of magnitude `total`, held to the notes' own prediction, and tell what that leaves to others."""
     start_activations(plan, state, count)
@@ -142,7 +129,7 @@ def estimate_models(plan, state, end):
         count = 0
     keep_activations(plan, state, count, total)
     if count > 0:
-        boost_young(plan, state, end, count)
+        look_ahead(plan, state, end)
         rows = state.open_row[: count + plan.background]
         stem_models(state.W, rows, state.open_stem, state.h, plan.stems, plan.bins, state.M)
         if state.pending[FORETOLD]:

@@ -49,7 +49,8 @@ EVENT = np.dtype(
 _INTEGER, _FLOAT, _ADDRESS = "<i8", "<f8", "<i8"
 
 PLAN_SIZES = ("window_size", "overlap", "hop", "bins", "stride", "channels", "stems", "rows", "background", "open_limit",
-              "gated", "estimator", "iterations", "power_halves", "latency", "taps", "slot", "background_learns", "take")
+              "gated", "estimator", "iterations", "power_halves", "latency", "lead", "taps", "slot", "background_learns",
+              "take")
 PLAN_FLOATS = ("mixer_smoothing", "filter_floor", "hop_s", "relaxation", "handicap", "background_keep", "background_least",
                "adapt_keep", "adapt_hold", "prediction", "envelope_later_s", "sample_s")
 PLAN_ARRAYS = ("analysis_window", "synthesis_window", "boost", "W", "first_row", "row_count", "release", "decay", "route",
@@ -57,10 +58,10 @@ PLAN_ARRAYS = ("analysis_window", "synthesis_window", "boost", "W", "first_row",
 STATE_ARRAYS = ("ring", "overlap_add", "frame", "X", "Y", "V", "Q", "M", "H", "open_row", "open_stem", "open_onset", "h",
                 "before", "gradient", "ratio", "evidence", "pending", "background_h", "W", "weight", "slow", "voices",
                 "pedals", "marks", "youngest", "mixer", "counters", "position", "S", "B", "impulse", "filters", "fades",
-                "group_first", "group_at", "expected", "foreseen", "heard", "predicted", "P", "shares", "gain", "fit")
+                "group_first", "group_at", "expected", "foreseen", "heard", "predicted", "P", "shares", "gain", "fit", "ahead")
 # What means nothing under another plan; what was learnt is carried over by itself.
-PLAN_BOUND = ("group_first", "expected", "foreseen", "heard", "predicted", "H", "open_row", "open_stem", "open_onset", "h",
-              "before", "gradient", "evidence", "pending", "background_h", "W", "weight")
+PLAN_BOUND = ("group_first", "expected", "ahead", "foreseen", "heard", "predicted", "H", "open_row", "open_stem",
+              "open_onset", "h", "before", "gradient", "evidence", "pending", "background_h", "W", "weight")
 CALL_FIELDS = ("plan", "state", "input", "stems", "mix", "capacity", "frames", "events", "event_count", "targets",
                "grains")  # 0 but in a mosaic
 
@@ -89,6 +90,7 @@ class Plan(NamedTuple):
     iterations: int
     power_halves: int  # mask power in halves
     latency: int  # samples
+    lead: int  # samples from the end of a frame to the sound that is made with it, in the middle; 0 with overlap-add
     taps: int  # of the causal filters; 0: overlap-add
     slot: int  # samples from one piece of work to the next; divides the hop
     background_learns: int
@@ -172,6 +174,7 @@ class State(NamedTuple):
     shares: np.ndarray  # float32 [stem, stride], what each stem gets of a frame over its estimated model
     gain: np.ndarray  # float32 [stem, 2], by instrument
     fit: np.ndarray  # float32 [3]
+    ahead: np.ndarray  # float32 [open], as `expected`, `lead` later
 
 
 @njit(**OPTIONS)
@@ -181,7 +184,7 @@ def plan_at(address):
     notes, encoded = (r.stems, PITCHES), r.rows if r.estimator else 0
     return Plan(
         r.window_size, r.overlap, r.hop, r.bins, r.stride, r.channels, r.stems, r.rows, r.background, r.open_limit,
-        r.gated, r.estimator, r.iterations, r.power_halves, r.latency, r.taps, r.slot, r.background_learns, r.take,
+        r.gated, r.estimator, r.iterations, r.power_halves, r.latency, r.lead, r.taps, r.slot, r.background_learns, r.take,
         np.float32(r.mixer_smoothing), np.float32(r.filter_floor), np.float32(r.hop_s), np.float32(r.relaxation),
         np.float32(r.handicap),
         np.float32(r.background_keep), np.float32(r.background_least), np.float32(r.adapt_keep), np.float32(r.adapt_hold),
@@ -221,7 +224,7 @@ def state_at(address, plan):
         integers(r.group_first, (limit + 1,)), integers(r.group_at, (plan.stems, PITCHES)), floats(r.expected, (limit,)),
         floats(r.foreseen, (limit,)), floats(r.heard, (limit,)), floats(r.predicted, (limit,)),
         floats(r.P, (plan.stems, plan.stride)), floats(r.shares, (plan.stems, plan.stride)), floats(r.gain, (plan.stems, 2)),
-        floats(r.fit, (3,)),
+        floats(r.fit, (3,)), floats(r.ahead, (limit,)),
     )
 
 

@@ -33,6 +33,7 @@ SETTLED_S, FADED_S = 0.02, 1.5  # ages between which a note tells the gain
 OWN_MISFIT = 0.12  # of the very instrument
 CAUTION = 12.0  # how many times more of the prediction is kept from the background, per misfit
 MOST_CAUTION = 3.0
+MOST_RISE = 3.0  # natural logarithm of how much louder a note may become while the filters are made
 
 
 @njit(**OPTIONS)
@@ -48,7 +49,7 @@ def level_at(envelope, age_s, velocity):
 
 @njit(**OPTIONS)
 def note_level(plan, voice, end):
-    """Natural logarithm of what the frame before `end` should hold of a voice, gain apart."""
+    """Natural logarithm of what the frame before `end` should hold of a voice, if all stays as it is; gain apart."""
     stem, pitch = voice[STEM], voice[PITCH]
     age_s = np.float32(end - voice[ONSET]) * plan.sample_s - plan.envelope_later_s
     level = level_at(plan.envelope[stem, pitch], age_s, voice[VELOCITY])
@@ -61,18 +62,19 @@ def note_level(plan, voice, end):
 
 @njit(**OPTIONS)
 def foresee(plan, state, end, total):
-    """Fill `expected` and `foreseen` for a frame of magnitude `total`; True if something is foreseen."""
+    """Fill `expected`, `ahead` and `foreseen` for a frame of magnitude `total`; True if something is foreseen."""
     groups, told = state.position[GROUPS], False
     state.foreseen[:groups] = -1
     if plan.prediction == 0 or plan.gated == 0:
         return False
-    state.expected[:groups] = SILENT
+    state.expected[:groups] = state.ahead[:groups] = SILENT
     for v in range(VOICES):
         voice = state.voices[v]
         if voice[STATUS] != FREE and state.marks[voice[STEM], voice[PITCH]] == end + 1:
             g = state.group_at[voice[STEM], voice[PITCH]]
             if g >= 0 and plan.has_envelope[voice[STEM], voice[PITCH]] != 0:
                 state.expected[g] = max(state.expected[g], note_level(plan, voice, end))
+                state.ahead[g] = max(state.ahead[g], note_level(plan, voice, end + plan.lead))
     loudness = np.log(total)
     for g in range(groups):
         gain = state.gain[plan.instrument[state.open_stem[state.group_first[g]]]]
@@ -113,6 +115,26 @@ def divide(state):
         scale = state.foreseen[g] / max(total, np.float32(1e-12)) if state.foreseen[g] >= 0 else np.float32(1)
         for i in range(first, last):
             state.predicted[i] = state.h[i] * scale
+
+
+@njit(**OPTIONS)
+def look_ahead(plan, state, end):
+    """The gated rows' activations, heard and predicted, become what they are when the frame's masks or filters sound.
+
+    A note that began within the frame fills but a part of it: its share of the whole frame tells too little. And where notes
+    foretell their levels, they rise or fall until then.
+    """
+    for g in range(state.position[GROUPS]):
+        first, last = state.group_first[g], state.group_first[g + 1]
+        age, factor = end - state.open_onset[first], np.float32(1)
+        if state.foreseen[g] >= 0:
+            age += plan.lead
+            factor = np.exp(min(state.ahead[g] - state.expected[g], np.float32(MOST_RISE)))
+        if age <= plan.window_size:
+            factor *= plan.boost[age - 1]
+        for i in range(first, last):
+            state.h[i] *= factor
+            state.predicted[i] *= factor
 
 
 @njit(**OPTIONS)
