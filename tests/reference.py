@@ -213,9 +213,10 @@ class Background:
         self.lost_s, self.patience_s = 0, min(2 * patience_s, 32)
         return True
 
-    def learn(self, parts: np.ndarray, forget: bool) -> None:
-        """parts [row, bin]: how much of the frame each row explains, in s."""
-        past = self.weight * math.exp(-self.hop_s / self.memory_s) if forget else self.weight
+    def learn(self, parts: np.ndarray, forget: bool, known: float) -> None:
+        """parts [row, bin]: how much of the frame each row explains, in s. Forgets twice as fast beside what is `known`."""
+        keep = math.exp(-self.hop_s / self.memory_s)
+        past = self.weight * (keep - known * (1 - keep)) if forget else self.weight
         past = np.maximum(past, 0.0002)
         self.weight = past + parts.sum(axis=1)
         self.rows = (past[:, None] * self.rows + parts) / self.weight[:, None]
@@ -262,6 +263,7 @@ class Prediction:
     later_s: float  # by which frames hear a note later than those of the envelopes
     gain: dict[int, tuple[float, float]] = field(default_factory=dict)  # of an instrument, and over how many s
     misfit: tuple[float, float] = (0.0, 0.0)
+    known: float = 0.0  # is it the very instrument?
 
     def level(self, note: Note, seen: int, end: int) -> float:
         """Natural logarithm of what the frame before `end` holds of a note, by the keys before `seen`; gain apart."""
@@ -303,7 +305,7 @@ class Prediction:
         weight = min(model.sum(), 1) * self.hop_s
         heard_s = min(heard_s + weight, 1.2)
         misfit += (np.maximum(model - V, 0).sum() / model.sum() - misfit) * weight / heard_s
-        self.misfit = (misfit, heard_s)
+        self.misfit, self.known = (misfit, heard_s), min(max((0.19 - misfit) / 0.03, 0), 1) * heard_s / 1.2
         caution = min(1 + 12 * max(misfit - 0.12, 0), 3)
         return np.maximum(V - caution * model, 1e-3 * V) + 1e-9 / len(V)
 
@@ -589,7 +591,7 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
         rest.rows, rest.weight = setup.background, np.full(extra, setup.background_weight_s)
         rest.h = np.full(extra, 1 / max(extra, 1))
         foretold.gain.clear()
-        foretold.misfit = (0.0, 0.0)
+        foretold.misfit, foretold.known = (0.0, 0.0), 0.0
 
     for end in range(setup.hop, samples + 1, setup.hop):
         found = open_pitches(notes, end) if setup.gated else {}
@@ -613,7 +615,9 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
             W = np.vstack([own.rows[row], rest.rows])
             share = 1 / (len(W) + 1)
             start = np.concatenate([np.full(len(row), share), np.maximum(rest.h, 1e-3 * share), [share]])
-            favour = np.concatenate([np.ones(len(row)), np.full(extra, setup.handicap), [1]])
+            trust = setup.trust * (1 + 2 * foretold.known)
+            handicap = setup.handicap + (1 - setup.handicap) * foretold.known
+            favour = np.concatenate([np.ones(len(row)), np.full(extra, handicap), [1]])
             total, v = V.sum(), V / V.sum()
             pitch_of = {r: key[1] for key, rows in setup.rows.items() for r in rows}
             of_key: dict[tuple[int, int], list[int]] = {}
@@ -625,13 +629,13 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
             if setup.estimator != "kl":
                 encoded = np.maximum(setup.E[row] @ v, 0)
                 start[: len(row)] = encoded if setup.estimator == "encoder" else start[: len(row)] + 0.3 * encoded
-            before = activations(v, W, setup.iterations - 1, start, favour, setup.relaxation, held, setup.trust)
+            before = activations(v, W, setup.iterations - 1, start, favour, setup.relaxation, held, trust)
             raw = activations(v, W, 1, before, favour)
             if setup.estimator == "encoder":
                 raw[: len(row)] = encoded
             h = raw.copy()
             for members, share in held:
-                h[members] *= (h[members].sum() + setup.trust * share) / (1 + setup.trust) / h[members].sum()
+                h[members] *= (h[members].sum() + trust * share) / (1 + trust) / h[members].sum()
             rest.h = h[len(row) : -1]
             predicted = h[: len(row)].copy()
             for members, share in held:
@@ -675,7 +679,7 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
             if setup.learns and extra and setup.take == 0 and new and rest.lost(before[: len(row)].sum() / before.sum()):
                 begin_again()
             elif setup.learns or end <= setup.take:
-                rest.learn(seconds * part[len(row) : -1, None] * rest.rows * ratio[-1], end > setup.take)
+                rest.learn(seconds * part[len(row) : -1, None] * rest.rows * ratio[-1], end > setup.take, foretold.known)
         for stem in range(setup.stems - 1):  # one slot after another of the hop
             filters[stem].append((end + (1 + stem % 3) * setup.hop // 4, designed.get(stem, np.zeros(1))))
         result.masks.append(M)

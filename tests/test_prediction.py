@@ -22,7 +22,7 @@ from conftest import (
 )
 
 from rtsep.kernels.activations import hold_to
-from rtsep.kernels.memory import GAIN, GAIN_HEARD_S, MISFIT
+from rtsep.kernels.memory import GAIN, GAIN_HEARD_S, KNOWN, MISFIT
 from rtsep.training.envelopes import AGES_S, averaged, note_envelope, pitch_envelope, table
 from rtsep.windows import Framing
 
@@ -131,8 +131,22 @@ def test_misfit_is_told_by_what_is_missing_alone(knowing, rng):
         separator = prepared(preset, one_stem(), {**SMALL, "adapt": False})
         extra = noise * np.abs(sound).max() * rng.standard_normal(sound.shape) / 4
         play(separator, (sound + extra).astype(FLOAT), events)
-        found.append(float(separator.prepared.state["fit"][MISFIT]))
-    assert found[0] < 0.15 and found[1] < 0.2 and found[2] > 1.1 * max(found[:2]), found
+        found.append(separator.prepared.state["fit"].copy())
+    misfit, known = np.array(found)[:, [MISFIT, KNOWN]].T
+    assert misfit[0] < 0.15 and misfit[1] < 0.2 and misfit[2] > 1.1 * max(misfit[:2]), misfit
+    assert known[0] > 0.3 and known[2] == 0, "the very instrument is told from another, the surer the longer it plays"
+
+
+def test_nothing_is_known_without_prediction_nor_after_a_reset(knowing):
+    events, sound = midi((0, ON, 60, 64)), sounding(knowing, 60, 64, 30_000)
+    separator = prepared(knowing, one_stem(), {**SMALL, "prediction": 0})
+    play(separator, sound, events)
+    assert separator.prepared.state["fit"][KNOWN] == 0
+    separator = prepared(knowing, one_stem(), SMALL)
+    play(separator, sound, events)
+    assert separator.prepared.state["fit"][KNOWN] > 0.3
+    separator.reset()
+    assert separator.prepared.state["fit"][KNOWN] == 0
 
 
 def test_a_predicted_note_is_not_given_to_what_plays_above_it(knowing, rng):

@@ -6,6 +6,7 @@ from rtsep.kernels.memory import (
     CHANNELS,
     COUNTERS,
     FADE_FIELDS,
+    FIT,
     PARTS,
     PENDING,
     PITCHES,
@@ -67,5 +68,5 @@ def state_arrays(plan):
         "P": np.zeros((stems, stride), f),
         "shares": np.zeros((stems, stride), f),
         "gain": np.zeros((stems, 2), f),
-        "fit": np.zeros(2, f),
+        "fit": np.zeros(FIT, f),
     }

@@ -8,6 +8,7 @@ from numba import njit
 
 from rtsep.kernels.activations import dot_rows, hold_to, update_activations
 from rtsep.kernels.native import OPTIONS
+from rtsep.kernels.prediction import handicap, trust
 
 UPDATES, ENCODER, ENCODER_AND_UPDATES = range(3)  # plan.estimator
 PART = 0.3  # of the product that is added to an equal share for updates to begin with
@@ -28,12 +29,12 @@ def estimate(plan, state, count, groups):
 
     The rows' `groups` are held to what is foreseen of them.
     """
-    rows = state.open_row[: count + plan.background]
+    rows, held = state.open_row[: count + plan.background], trust(plan, state)
     if plan.estimator != UPDATES:
         encode(plan, state, count)
-    update_activations(state.V, state.W, rows, count, plan.bins, plan.iterations, plan.relaxation, plan.handicap,
-                       state.group_first, state.foreseen[:groups], plan.prediction, state.h, state.before, state.gradient,
+    update_activations(state.V, state.W, rows, count, plan.bins, plan.iterations, plan.relaxation, handicap(plan, state),
+                       state.group_first, state.foreseen[:groups], held, state.h, state.before, state.gradient,
                        state.heard, state.ratio)
     if plan.estimator == ENCODER:  # one update, for the background alone
         state.h[:count] = state.before[:count]
-        hold_to(state.h, state.group_first, state.foreseen[:groups], plan.prediction, state.heard)
+        hold_to(state.h, state.group_first, state.foreseen[:groups], held, state.heard)

@@ -14,6 +14,7 @@ from rtsep.kernels.memory import (
     FIRST,
     FORETOLD,
     HEARD_S,
+    KNOWN,
     LAST,
     LEVEL,
     LOST_S,
@@ -147,6 +148,12 @@ def follow(w, start, ratio, kept, heard, back):
 
 
 @njit(**OPTIONS)
+def forgets(plan, state):
+    """What a hop leaves of the background's past: half the memory where the preset knows the instrument."""
+    return plan.background_keep - state.fit[KNOWN] * (np.float32(1) - plan.background_keep)
+
+
+@njit(**OPTIONS)
 def learn(plan, state, end):
     """The share that the slot beginning at sample `end` has in what the last frame has to teach.
 
@@ -161,7 +168,7 @@ def learn(plan, state, end):
             past = plan.adapt_keep * min(state.weight[row], np.float32(MOST) * plan.adapt_hold)
             back = (np.float32(1) - plan.adapt_keep) * plan.adapt_hold
         else:
-            keep = np.float32(1) if frame <= plan.take else plan.background_keep
+            keep = np.float32(1) if frame <= plan.take else forgets(plan, state)
             past, back = max(keep * state.weight[row], plan.background_least), np.float32(0)
         ratio, gradient = state.ratio, state.gradient[i]
         if state.pending[FORETOLD]:

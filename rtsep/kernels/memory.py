@@ -27,7 +27,8 @@ ENVELOPE_VELOCITY = 64  # whose levels are in plan.envelope[:, :, 0]; [:, :, 1] 
 
 # What is learnt of the prediction: state.gain [instrument] and state.fit.
 GAIN, GAIN_HEARD_S = range(2)  # natural logarithm of sound over prediction, and over how many s so far
-MISFIT, MISFIT_HEARD_S = range(2)  # share of the prediction that is not in the sound, and over how many s so far
+# Share of the prediction that is not in the sound, over how many s so far; 0 to 1: is it the preset's very instrument?
+MISFIT, MISFIT_HEARD_S, KNOWN, FIT = range(4)
 
 # What learning remembers: state.slow and state.pending.
 # Mean loudness, and over how many s; s without what new notes should give, and how many are borne (0: as at first); s of pause.
@@ -173,7 +174,7 @@ class State(NamedTuple):
     P: np.ndarray  # float32 [stem, stride], models of the prediction alone; the residual's is what it leaves
     shares: np.ndarray  # float32 [stem, stride], what each stem gets of a frame over its estimated model
     gain: np.ndarray  # float32 [stem, 2], by instrument
-    fit: np.ndarray  # float32 [3]
+    fit: np.ndarray  # float32 [FIT]
     ahead: np.ndarray  # float32 [open], as `expected`, `lead` later
 
 
@@ -224,7 +225,7 @@ def state_at(address, plan):
         integers(r.group_first, (limit + 1,)), integers(r.group_at, (plan.stems, PITCHES)), floats(r.expected, (limit,)),
         floats(r.foreseen, (limit,)), floats(r.heard, (limit,)), floats(r.predicted, (limit,)),
         floats(r.P, (plan.stems, plan.stride)), floats(r.shares, (plan.stems, plan.stride)), floats(r.gain, (plan.stems, 2)),
-        floats(r.fit, (3,)), floats(r.ahead, (limit,)),
+        floats(r.fit, (FIT,)), floats(r.ahead, (limit,)),
     )
 
 

@@ -2,7 +2,7 @@
 
 Envelopes of notes stand in the preset. How loud this recording is against them and how badly the templates fit are learnt
 while playing. Where a band plays, it can only add: what the prediction has and the sound has not tells how far the
-instrument is another.
+instrument is another. If it is the preset's very own, the prediction is trusted more, and the background held off less.
 """
 
 import numpy as np
@@ -17,6 +17,7 @@ from rtsep.kernels.memory import (
     GAIN,
     GAIN_HEARD_S,
     GROUPS,
+    KNOWN,
     MISFIT,
     MISFIT_HEARD_S,
     VOICES,
@@ -33,6 +34,8 @@ SETTLED_S, FADED_S = 0.02, 1.5  # ages between which a note tells the gain
 OWN_MISFIT = 0.12  # of the very instrument
 CAUTION = 12.0  # how many times more of the prediction is kept from the background, per misfit
 MOST_CAUTION = 3.0
+VERY_MISFIT, OTHER_MISFIT = 0.16, 0.19  # from which on nothing tells that it is the very instrument; up to which all does
+KNOWN_TRUST = 3.0  # times as much is a prediction for the very instrument trusted
 MOST_RISE = 3.0  # natural logarithm of how much louder a note may become while the filters are made
 
 
@@ -138,6 +141,18 @@ def look_ahead(plan, state, end):
 
 
 @njit(**OPTIONS)
+def trust(plan, state):
+    """How much what is foreseen counts against what is heard: more, the surer it is that this is the very instrument."""
+    return plan.prediction * (np.float32(1) + np.float32(KNOWN_TRUST - 1) * state.fit[KNOWN])
+
+
+@njit(**OPTIONS)
+def handicap(plan, state):
+    """Factor of the background's activations: 1, none, where the preset knows the instrument."""
+    return plan.handicap + (np.float32(1) - plan.handicap) * state.fit[KNOWN]
+
+
+@njit(**OPTIONS)
 def leave_rest(plan, state, count):
     """Fill the residual's P with what the prediction leaves of V; the misfit follows."""
     model, V, rest = state.Q, state.V, state.P[plan.stems - 1]
@@ -152,6 +167,8 @@ def leave_rest(plan, state, count):
     fit[MISFIT_HEARD_S] = min(fit[MISFIT_HEARD_S] + weight, np.float32(MISFIT_S))
     if weight > 0:
         fit[MISFIT] += (missing / whole - fit[MISFIT]) * weight / fit[MISFIT_HEARD_S]
+    surely = (np.float32(OTHER_MISFIT) - fit[MISFIT]) / np.float32(OTHER_MISFIT - VERY_MISFIT)
+    fit[KNOWN] = min(max(surely, np.float32(0)), np.float32(1)) * fit[MISFIT_HEARD_S] / np.float32(MISFIT_S)
     caution = min(np.float32(1) + np.float32(CAUTION) * max(fit[MISFIT] - np.float32(OWN_MISFIT), np.float32(0)),
                   np.float32(MOST_CAUTION))
     least = np.float32(1e-9) / np.float32(plan.bins)  # masks need one model greater than 0 in every bin
