@@ -59,12 +59,12 @@ def everything(lanes, seen):
     seen[1].extend(lanes.read_events().tolist())
 
 
-def run_tape(preset, sound, notes, *, change=lambda lanes, separator: None):
+def run_tape(preset, sound, notes, *, params=SMALL, change=lambda lanes, separator: None):
     """Play the tape through a JackClient in freewheel; gives input, stems, events as recorded, what came back, counters."""
     from rtsep.hosts.jack import JackClient
 
     backend = JackClient(2, connect=False)
-    separator = prepared(preset, two_parts(), SMALL, 2, rate=RATE, max_block=CAPACITY)
+    separator = prepared(preset, two_parts(), params, 2, rate=RATE, max_block=CAPACITY)
     lanes = Lanes(separator, RATE, backend.sources(separator.stem_names))
     lanes.record_start(20)
     tape, seen = Tape(sound, notes, 8), ([], [])
@@ -97,7 +97,8 @@ def run_tape(preset, sound, notes, *, change=lambda lanes, separator: None):
 
 
 @needs_jack
-def test_stems_and_notes_are_the_same_as_offline(jack_server, preset, rng):  # noqa: F811
+@pytest.mark.parametrize("params", [SMALL, {**SMALL, "mode": "instant", "latency_samples": 0}], ids=["live", "instant"])
+def test_stems_and_notes_are_the_same_as_offline(jack_server, preset, rng, params):  # noqa: F811
     """Sound, notes and stems through real ports: no frame is lost, every note at its sample, every bit the engine's."""
     length = 3 * RATE
     sound = band(rng, length, 2, RATE)
@@ -105,7 +106,7 @@ def test_stems_and_notes_are_the_same_as_offline(jack_server, preset, rng):  # n
     strikes = np.sort(rng.choice(np.arange(500, length - 2000), 80, replace=False))
     notes = midi(*[(int(at), 0x90 if i % 2 == 0 else 0x80, (48, 52, 60, 64)[i // 2 % 4], 90)
                    for i, at in enumerate(strikes)])
-    heard, stems, events, back, counters = run_tape(preset, sound, notes)
+    heard, stems, events, back, counters = run_tape(preset, sound, notes, params=params)
 
     first = int(np.argmax(heard[0] != 0))
     assert np.array_equal(heard[:, first : first + length], sound), "frames were lost or changed"
@@ -114,7 +115,7 @@ def test_stems_and_notes_are_the_same_as_offline(jack_server, preset, rng):  # n
 
     played = notes.copy()
     played["sample"] += first
-    offline, _mix = play(prepared(preset, two_parts(), SMALL, 2, rate=RATE), heard, played)
+    offline, _mix = play(prepared(preset, two_parts(), params, 2, rate=RATE), heard, played)
     assert np.array_equal(stems, offline.reshape(-1, heard.shape[1]))
     assert counters["dropped_notes"] == counters["lost_events"] == 0
 
@@ -152,13 +153,13 @@ def test_random_playing_for_a_minute_keeps_every_counter_right(jack_server, pres
 
 
 @needs_jack
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_a_server_that_dies_is_waited_for(tmp_path, how):
+@pytest.mark.parametrize("how, mode", [(signal.SIGKILL, "live"), (signal.SIGTERM, "instant")])
+def test_a_server_that_dies_is_waited_for(tmp_path, how, mode):
     """The program says so, goes on when the server is back, and ends in order."""
     server = JackServer(tmp_path / "jackd.log").start()
-    process = subprocess.Popen([sys.executable, "-m", "rtsep", "live", "--jack", "--no-ui", "--set", "window_samples=1024"],
-                               env={**server.environment, "PYTHONUNBUFFERED": "1"}, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-m", "rtsep", "live", "--jack", "--no-ui", "--mode", mode, "--set",
+                                "window_samples=1024"], env={**server.environment, "PYTHONUNBUFFERED": "1"},
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         lines = [process.stdout.readline()]
         server.stop(how)
