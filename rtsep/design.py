@@ -168,6 +168,7 @@ def design(
         "lead": framing.lead,
         "taps": framing.taps,
         "slot": framing.hop // SLOTS,
+        "suppression": float(values["suppression"]),
         "filter_floor": 10 ** (float(values["filter_floor_db"]) / 10),
         "background_learns": int(bool(values["background_learns"])),
         "take": round(float(values["learn_background_s"]) * sample_rate),

@@ -204,7 +204,10 @@ class Separator:
 
     @property
     def masks(self) -> Floats:
-        """The last frame's masks, float32 [stem, bin]; they sum to 1. A view."""
+        """The last frame's masks, float32 [stem, bin]. A view.
+
+        They sum to 1, with `suppression` too, below 1 of which the residual's may be negative.
+        """
         M: Floats = self.prepared.state["M"][:, : self.framing.window_size // 2 + 1]
         return M
 

@@ -100,6 +100,8 @@ PARAMS: dict[str, Param] = {
               "(six with 1.8 go about as far as ten with 1)", "", 1, 2),
         Param("mask_power", "float", 2.0, "exponent of the models in the soft masks: higher separates harder",
               "", 0.5, 4, step=0.5),
+        Param("suppression", "float", 1.0, "what leaks into a stem from the others weighs so many times as much as what is "
+              "lost of it: above 1 = cleaner stems that lose more, below 1 = fuller stems that leak more", "", 0.1, 10),
         Param("filter_taps", "int", 0, "instant mode: length of the causal filters, at most half the window, which is what 0 "
               "means", "samples", 0, 8192),
         Param("filter_floor_db", "float", -50.0, "instant mode: how far below a frame's loudest bin the filters still tell "

@@ -125,6 +125,12 @@ def masks(models: np.ndarray, power: float) -> np.ndarray:
     return raised / raised.sum(axis=0)
 
 
+def suppressed(M: np.ndarray, suppression: float) -> np.ndarray:
+    """M [stem, bin] where what leaks weighs more than what is lost; the residual, the last, gets what the others leave."""
+    others = M[:-1] / (M[:-1] + suppression * (1 - M[:-1]))
+    return np.vstack([others, 1 - others.sum(axis=0)])
+
+
 # --- causal filters ---------------------------------------------------------------------------------------------------
 
 
@@ -517,6 +523,7 @@ class Setup:
     iterations: int
     relaxation: float
     power: float
+    suppression: float
     open_limit: int
     gated: bool
     latency: int
@@ -662,6 +669,7 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
             M = masks(models, setup.power)
             if held:
                 ratio = v * M / np.maximum(estimated, 1e-12)
+            M = suppressed(M, setup.suppression)
             for stem in set(stem_of) if not setup.taps else ():
                 # the end of the frame, [end - overlap, end) of the input, is heard `overlap` later
                 result.stems[stem, :, end : end + setup.overlap] += tail(X * M[stem], setup.size, synthesis)

@@ -28,7 +28,7 @@ def test_the_same_plan_again_changes_no_bit(preset, rng):
     sound = band(rng, TOTAL, 2)
     whole, _mix = play(prepared(preset, two_parts(), SMALL, 2), sound, notes())
     separator = prepared(preset, two_parts(), SMALL, 2)
-    again = play_with(separator, sound, lambda: separator.exchange(preset, {"iterations": 10}))
+    again = play_with(separator, sound, lambda: separator.exchange(preset, {"iterations": separator.value("iterations")}))
     assert np.array_equal(whole, again)
 
 

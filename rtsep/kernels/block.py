@@ -12,7 +12,7 @@ from numba import carray, cfunc, njit, types
 from rtsep.kernels.estimator import estimate
 from rtsep.kernels.gate import open_rows
 from rtsep.kernels.learning import begin_again, learn, lost, mended, note_evidence
-from rtsep.kernels.masks import soft_masks, stem_models
+from rtsep.kernels.masks import soft_masks, stem_models, suppress
 from rtsep.kernels.memory import (
     BAD_SAMPLES,
     CALL,
@@ -168,6 +168,8 @@ def process_frame(plan, state, end):
         soft_masks(state.M, plan.stems, plan.bins, plan.power_halves, state.Q)
         if state.pending[FORETOLD]:
             share_out(plan, state)
+        if plan.suppression != 1:
+            suppress(state.M, plan.stems, plan.bins, plan.suppression)
     if heard and plan.taps == 0:
         overlap_add(plan, state, end)
 

@@ -52,8 +52,8 @@ _INTEGER, _FLOAT, _ADDRESS = "<i8", "<f8", "<i8"
 PLAN_SIZES = ("window_size", "overlap", "hop", "bins", "stride", "channels", "stems", "rows", "background", "open_limit",
               "gated", "estimator", "iterations", "power_halves", "latency", "lead", "taps", "slot", "background_learns",
               "take")
-PLAN_FLOATS = ("mixer_smoothing", "filter_floor", "hop_s", "relaxation", "handicap", "background_keep", "background_least",
-               "adapt_keep", "adapt_hold", "prediction", "envelope_later_s", "sample_s")
+PLAN_FLOATS = ("mixer_smoothing", "suppression", "filter_floor", "hop_s", "relaxation", "handicap", "background_keep",
+               "background_least", "adapt_keep", "adapt_hold", "prediction", "envelope_later_s", "sample_s")
 PLAN_ARRAYS = ("analysis_window", "synthesis_window", "boost", "W", "first_row", "row_count", "release", "decay", "route",
                "reach", "row_age", "choke", "envelope", "has_envelope", "instrument", "E", "axes")
 STATE_ARRAYS = ("ring", "overlap_add", "frame", "X", "Y", "V", "Q", "M", "H", "open_row", "open_stem", "open_onset", "h",
@@ -97,6 +97,7 @@ class Plan(NamedTuple):
     background_learns: int
     take: int  # so many samples from the start are background alone, whatever is played
     mixer_smoothing: float  # per sample
+    suppression: float  # what the others' leaking weighs in the masks against what is lost of a stem
     filter_floor: float  # power, the largest bin being 1
     hop_s: float
     relaxation: float  # exponent of all updates but a frame's last
@@ -186,8 +187,8 @@ def plan_at(address):
     return Plan(
         r.window_size, r.overlap, r.hop, r.bins, r.stride, r.channels, r.stems, r.rows, r.background, r.open_limit,
         r.gated, r.estimator, r.iterations, r.power_halves, r.latency, r.lead, r.taps, r.slot, r.background_learns, r.take,
-        np.float32(r.mixer_smoothing), np.float32(r.filter_floor), np.float32(r.hop_s), np.float32(r.relaxation),
-        np.float32(r.handicap),
+        np.float32(r.mixer_smoothing), np.float32(r.suppression), np.float32(r.filter_floor), np.float32(r.hop_s),
+        np.float32(r.relaxation), np.float32(r.handicap),
         np.float32(r.background_keep), np.float32(r.background_least), np.float32(r.adapt_keep), np.float32(r.adapt_hold),
         np.float32(r.prediction), np.float32(r.envelope_later_s), np.float32(r.sample_s),
         floats(r.analysis_window, (r.window_size,)), floats(r.synthesis_window, (r.overlap,)),
