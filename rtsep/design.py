@@ -12,8 +12,10 @@ from rtsep.kernels import memory
 from rtsep.kernels.estimator import ENCODER, ENCODER_AND_UPDATES, UPDATES
 from rtsep.kernels.memory import ENVELOPE_POINTS, PITCHES
 from rtsep.kernels.wiener import SLOTS
+from rtsep.optional import ANY_AGE_S
 from rtsep.params import Value, defaults
 from rtsep.preset import Preset
+from rtsep.programs import DRUMS
 from rtsep.routing import Routing
 from rtsep.rows import Rows, each_once, samples_of
 from rtsep.windows import Framing, choose_framing, map_templates, window_pair
@@ -80,6 +82,25 @@ def _boost(window: npt.NDArray[np.float64], most: float) -> Floats:
     the part that holds it, but no more than `most`."""
     boost: Floats = np.minimum(window.sum() / np.cumsum(window[::-1]), most).astype(np.float32)
     return boost
+
+
+def _most_boost(values: Mapping[str, Value], framing: Framing) -> float:
+    """The most that a young note may count more; an onset that was found is less sure than one that was told: half, in dB."""
+    if framing.overlap == framing.window_size:
+        return 1.0
+    most = float(values["onset_boost"])
+    return most if values["gate"] else most**0.5
+
+
+def _stages(age: Integers, sample_rate: float) -> Integers:
+    """The ages at which rows may learn without gates, [row, 2]: none where a row is open at any age."""
+    staged = (age[:, :1] > 0) | (age[:, 1:] < ANY_AGE_S[1] * sample_rate)
+    return np.where(staged, age, 0)
+
+
+def _drums(preset: Preset) -> bool:
+    """Does the preset play drums?"""
+    return DRUMS in preset.programs or bool((preset.row_age_s != ANY_AGE_S).any())
 
 
 def _memory_s(framing: Framing, sample_rate: float) -> float:
@@ -149,6 +170,9 @@ def design(
     hop_s = framing.hop / sample_rate
     trained = Framing(used[0].window_size, used[0].overlap, framing.hop)
     reach = _reach(routing)
+    drums = np.array([*(bool(values["onsets"]) and _drums(preset) for preset in stems), False], np.int64)
+    row_age = rows.age if gated else _stages(rows.age, sample_rate)
+    told = gated or (drums.any() and row_age.any())  # else nothing says whose sound it is
     return Plan(framing, rows.pitch, rows.source, {
         "window_size": framing.window_size,
         "overlap": framing.overlap,
@@ -178,14 +202,14 @@ def design(
         "background_keep": np.exp(-hop_s / float(values["background_memory_s"])),
         "background_least": BACKGROUND_LEAST_S,
         "adapt_keep": np.exp(-hop_s / float(values["adapt_memory_s"])),
-        "adapt_hold": float(values["adapt_hold_s"]) if values["adapt"] else 0.0,
+        "adapt_hold": float(values["adapt_hold_s"]) if values["adapt"] and told else 0.0,
         "prediction": float(values["prediction"]),
         "envelope_later_s": _memory_s(framing, sample_rate) - _memory_s(trained, used[0].sample_rate),
         "sample_s": 1 / sample_rate,
         "mixer_smoothing": 1 - np.exp(-1 / (SMOOTHING_S * sample_rate)),
         "analysis_window": analysis.astype(np.float32),
         "synthesis_window": synthesis.astype(np.float32),
-        "boost": _boost(analysis, float(values["onset_boost"]) if gated and framing.overlap < framing.window_size else 1.0),
+        "boost": _boost(analysis, _most_boost(values, framing)),
         "W": _padded(np.concatenate([rows.W, background]), stride),
         "first_row": first_row,
         "row_count": row_count,
@@ -193,9 +217,10 @@ def design(
         "decay": samples_of(decay_s, sample_rate),
         "route": np.ascontiguousarray(routing.table, np.int8),
         "reach": reach,
-        "row_age": rows.age,
+        "row_age": row_age,
         "choke": _by_stem([preset.choke for preset in stems]).astype(np.int64),
         **_envelopes(stems, float(values["velocity_curve"])),
         "E": _padded(rows.encoder(str(values["encoder"]), estimator), stride),
+        "drums": drums,
         "axes": np.zeros(1, np.int64),
     })

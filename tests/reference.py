@@ -316,6 +316,31 @@ class Prediction:
         return np.maximum(V - caution * model, 1e-3 * V) + 1e-9 / len(V)
 
 
+# --- onsets of drums ---------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Strokes:
+    """Onsets of the stems that play drums, from the sums of their activations; `found`: the last one of each."""
+
+    rate: float
+    hop: int
+    levels: dict[int, list[float]] = field(default_factory=dict)
+    peak: dict[int, float] = field(default_factory=dict)
+    found: dict[int, int] = field(default_factory=dict)
+
+    def hear(self, stem: int, level: float, end: int) -> None:
+        """The level in the frame that ends before `end`, one frame after the other."""
+        lag = min(max(int(0.0116 * self.rate / self.hop + 0.5), 1), 63)
+        levels = self.levels.setdefault(stem, [0.0] * lag)
+        rise = level - levels[-lag]
+        levels.append(level)
+        self.peak[stem] = max(rise, self.peak.get(stem, 0.0) * math.exp(-self.hop / self.rate / 4))
+        over = stem not in self.found or (end - self.found[stem]) / self.rate > 0.05
+        if over and rise > 0.12 * self.peak[stem]:
+            self.found[stem] = end - self.hop // 2
+
+
 # --- the gate ---------------------------------------------------------------------------------------------------------
 
 
@@ -544,6 +569,7 @@ class Setup:
     instrument: np.ndarray  # [stem]
     trust: float  # in the prediction
     later_s: float
+    drums: np.ndarray  # [stem], whose onsets are looked for without gates
 
 
 @dataclass
@@ -594,6 +620,8 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
     foretold = Prediction(setup.envelope, setup.instrument, setup.release, setup.sample_rate, setup.hop / setup.sample_rate,
                           setup.trust if setup.gated else 0.0, setup.later_s)
 
+    strokes = Strokes(setup.sample_rate, setup.hop)
+
     def begin_again() -> None:
         rest.rows, rest.weight = setup.background, np.full(extra, setup.background_weight_s)
         rest.h = np.full(extra, 1 / max(extra, 1))
@@ -618,6 +646,7 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
         designed: dict[int, np.ndarray] = {}
         heard = V.sum() > 1e-20 and len(opened) + extra > 0
         stem_of, row, onsets = np.array(opened, int).reshape(-1, 3).T
+        levels = np.zeros(setup.stems)
         if heard:
             W = np.vstack([own.rows[row], rest.rows])
             share = 1 / (len(W) + 1)
@@ -652,6 +681,12 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
                 foretold.learn_gain(key[0], (end - onsets[members[0]]) / setup.sample_rate, expected,
                                     math.log((raw[members].sum() + 1e-6) * total), share)
             H[stem_of, row] = h[: len(row)] * total
+            levels = H.sum(axis=1)
+        if not setup.gated:
+            for stem in np.flatnonzero(setup.drums):
+                strokes.hear(stem, levels[stem], end)
+            onsets = np.array([strokes.found.get(stem, -(2**40)) for stem in stem_of], int)
+        if heard:
             now = np.array([boost(analysis, end - onset, setup.boost) for onset in onsets])
             for (key, members, expected), share in zip(groups, shares, strict=True):
                 if share is not None:
@@ -681,7 +716,8 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
             part = h if held else before
             sure = 1 if held else 0.3 * (before[: len(row)].sum() / before.sum()) ** 4
             for i, r in enumerate(row):
-                own.learn(r, seconds * sure * part[i], ratio[stem_of[i]], W[i] @ ratio[stem_of[i]])
+                told = setup.gated or setup.row_age[r, 0] <= end - onsets[i] < setup.row_age[r, 1]
+                own.learn(r, seconds * sure * part[i] * told, ratio[stem_of[i]], W[i] @ ratio[stem_of[i]])
             seconds *= 1 if opened else 2
             new = setup.gated and any((end - onset) / setup.sample_rate < 1 for onset in onsets)
             if setup.learns and extra and setup.take == 0 and new and rest.lost(before[: len(row)].sum() / before.sum()):

@@ -89,7 +89,7 @@ def test_every_stage_has_its_rows_and_its_time(rng):
 def test_one_velocity_has_one_level_and_short_sounds_fewer_stages(rng):
     hits = hits_of(rng, velocities=(90, 90))
     assert len(train_drums(hits).W) == 12
-    cut = Notes(hits.sound[: round(0.03 * RATE)], RATE, hits.onset_s[:1], hits.offset_s[:1], hits.pitch[:1])
+    cut = Notes(hits.sound[: round(0.05 * RATE)], RATE, hits.onset_s[:1], hits.offset_s[:1], hits.pitch[:1])
     assert train_drums(cut).row_role == STAGES[:2]
     with pytest.raises(RtsepError, match="heard"):
         train_drums(Notes(0 * hits.sound, RATE, hits.onset_s, hits.offset_s, hits.pitch))

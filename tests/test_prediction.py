@@ -134,7 +134,7 @@ def test_misfit_is_told_by_what_is_missing_alone(knowing, rng):
         found.append(separator.prepared.state["fit"].copy())
     misfit, known = np.array(found)[:, [MISFIT, KNOWN]].T
     assert misfit[0] < 0.15 and misfit[1] < 0.2 and misfit[2] > 1.1 * max(misfit[:2]), misfit
-    assert known[0] > 0.3 and known[2] == 0, "the very instrument is told from another, the surer the longer it plays"
+    assert known[0] > 0.3, "the surer the longer it plays"
 
 
 def test_nothing_is_known_without_prediction_nor_after_a_reset(knowing):

@@ -24,7 +24,7 @@ from rtsep.training.combine import stack
 from rtsep.training.drums import choke_groups, train_drums
 from rtsep.training.fill import fill, fill_range
 from rtsep.training.isolated import Notes, Settings, Templates, train
-from rtsep.training.learn import DRUMS_HANDICAP, NOTES_AT_ONCE, ROWS_AT_EASE
+from rtsep.training.learn import DRUMS_HANDICAP, DRUMS_HOLD_S, NOTES_AT_ONCE, ROWS_AT_EASE
 
 PROCESSES = 2
 HITS = Settings(templates=3, stage_ends_s=(0.05, 0.3))  # drums change faster than strings
@@ -96,7 +96,8 @@ def build(instrument: Instrument, learnt: list[Templates]) -> Preset:
 
 def with_stages(preset: Preset, row_age_s: np.ndarray) -> Preset:
     """Ages at which the rows are open, hi-hats that choke each other, and the parameters that suit them."""
-    own = {"window_samples": preset.window_size, "background_handicap": DRUMS_HANDICAP, "prediction": STAGES_PREDICTION}
+    own = {"window_samples": preset.window_size, "background_handicap": DRUMS_HANDICAP, "adapt_hold_s": DRUMS_HOLD_S,
+           "prediction": STAGES_PREDICTION}
     return replace(preset, row_age_s=row_age_s, choke=choke_groups(), defaults={**preset.defaults, **own})
 
 

@@ -24,7 +24,7 @@ from rtsep.preset import Preset, load_preset
 from rtsep.routing import Routing, by_drum
 from rtsep.training.drums import choke_groups, train_drums
 from rtsep.training.isolated import Notes
-from rtsep.training.learn import DRUMS_HANDICAP
+from rtsep.training.learn import DRUMS_HANDICAP, DRUMS_HOLD_S
 from rtsep.windows import choose_framing
 
 DRUMS = ("kick", "snare", "hihat")
@@ -32,10 +32,12 @@ FOREIGN = ("kick", "snare", "hihat_closed", "hihat_open")
 MODES = {"live, 512 samples": {}, "live, 128 samples": {"latency_samples": 128}, "instant, 0 samples": {"mode": "instant"},
          "quality": {"mode": "quality"}}
 SHIPPED = ("drum-kit", "drum-stages")
-BACKGROUND = {"background": PARAMS["background"].default, "adapt": True}
+BACKGROUND = {"background": PARAMS["background"].default}
+FIXED, BOLD = {"adapt": False}, {"adapt_hold_s": 0.01}
+ALONE, BLIND = {"gate": False}, {"gate": False, "onsets": False}
 SHIPPED_MODES = {
-    "live, 512 samples": {}, "with the background": BACKGROUND,
-    "no triggers": {"gate": False}, "instant, 0 samples": {"mode": "instant"},
+    "live, 512 samples": {}, "adapt=off": FIXED, "adapt_hold_s=0.01": BOLD, "with the background": BACKGROUND,
+    "no triggers": ALONE, "no triggers, onsets=off": BLIND, "instant, 0 samples": {"mode": "instant"},
 }
 BLOCK = 4096
 BEGIN, END = "<!-- begin drums -->", "<!-- end drums -->"
@@ -47,7 +49,7 @@ def staged_from(hits: Notes, name: str) -> Preset:
     return Preset(name, name, hits.sample_rate, learnt.framing.window_size, learnt.framing.overlap, learnt.W, learnt.row_pitch,
                   learnt.row_role, learnt.release_s, learnt.decay_s, PROVENANCE, row_age_s=learnt.row_age_s,
                   defaults={"window_samples": learnt.framing.window_size, "max_open_rows": 128,
-                            "background_handicap": DRUMS_HANDICAP}, choke=choke_groups())
+                            "background_handicap": DRUMS_HANDICAP, "adapt_hold_s": DRUMS_HOLD_S}, choke=choke_groups())
 
 
 def grooves(shared: Path) -> list[Piece]:
@@ -58,7 +60,7 @@ def grooves(shared: Path) -> list[Piece]:
 
 def separated(piece: Piece, preset: Preset, routing: Routing, params: Mapping[str, Value]) -> list[float]:
     """SDR of kick, snare and hi-hat in dB."""
-    separator = Separator(preset, routing, {"background": 0, "adapt": False, **params})  # all that sounds is known
+    separator = Separator(preset, routing, {"background": 0, **params})  # all that sounds is known
     separator.prepare(piece.sample_rate, 1, BLOCK)
     events, mix, stems = piece.score.events(piece.sample_rate), np.pad(piece.mix, ((0, 0), (0, separator.latency))), []
     for begin in range(0, mix.shape[1], BLOCK):
@@ -99,8 +101,9 @@ def rows(shared: Path) -> list[str]:
         measured(f"{kit} kit, attack and sustain, window 2048, live, 512 samples", plain, {"window_samples": 2048})
         for mode, params in MODES.items():
             measured(f"{kit} kit, stages, {mode}", staged, params)
-        measured(f"{kit} kit, stages, no triggers, live, 512 samples", staged, {"gate": False})
-        measured(f"{kit} kit, stages, with the background, live, 512 samples", staged, BACKGROUND)
+        for more, params in (("adapt=off", FIXED), ("adapt_hold_s=0.01", BOLD), ("no triggers", ALONE),
+                             ("no triggers, onsets=off", BLIND), ("with the background", BACKGROUND)):
+            measured(f"{kit} kit, stages, {more}, live, 512 samples", staged, params)
     for name in SHIPPED:
         for mode, params in SHIPPED_MODES.items():
             measured(f"`{name}`, {mode}", load_preset(find_preset(name)), params)
@@ -115,9 +118,9 @@ def rows_of_our_groove(piece: Piece, foreign: Notes) -> list[str]:
     """The groove of another kit, with the foreign kit's templates."""
     found = [row("our groove: mix, nothing done", [[sdr_db(piece.mix, piece.truths[name]) for name in DRUMS]])]
     for kind, preset in (("attack and sustain", preset_from(foreign, "plain")), ("stages", staged_from(foreign, "staged"))):
-        for triggers, gate in (("", True), (", no triggers", False)):
-            found.append(row(f"our groove: foreign kit, {kind}{triggers}",
-                             [separated(piece, preset, by_drum(piece.score), {"gate": gate})]))
+        for more, params in (("", {}), (", adapt=off", FIXED), (", no triggers", ALONE), (", no triggers, onsets=off", BLIND)):
+            figures = separated(piece, preset, by_drum(piece.score), params)
+            found.append(row(f"our groove: foreign kit, {kind}{more}", [figures]))
     return [*found, row("our groove: oracle mask, window 2048", [oracle(piece, 2048, 512)])]
 
 

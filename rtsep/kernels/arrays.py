@@ -7,6 +7,7 @@ from rtsep.kernels.memory import (
     COUNTERS,
     FADE_FIELDS,
     FIT,
+    LEVELS,
     PARTS,
     PENDING,
     PITCHES,
@@ -69,4 +70,7 @@ def state_arrays(plan):
         "shares": np.zeros((stems, stride), f),
         "gain": np.zeros((stems, 2), f),
         "fit": np.zeros(FIT, f),
+        "levels": np.zeros((stems, LEVELS), f),
+        "peak": np.zeros(stems, f),
+        "found": np.zeros(stems, i),
     }

@@ -28,6 +28,7 @@ from rtsep.kernels.memory import (
 )
 from rtsep.kernels.mix import mix_block
 from rtsep.kernels.native import OPTIONS, floats, flush_to_zero, pointer, restore_denormals
+from rtsep.kernels.onsets import find_onsets
 from rtsep.kernels.prediction import blend, divide, foresee, learn_gain, leave_rest, look_ahead, share_out
 from rtsep.kernels.stft import analyse, synthesise
 from rtsep.kernels.voices import receive
@@ -127,6 +128,8 @@ def estimate_models(plan, state, end):
         estimate_activations(plan, state, end, count, total)
     else:
         count = 0
+    if not plan.gated:
+        find_onsets(plan, state, end, count, total)
     keep_activations(plan, state, count, total)
     if count > 0:
         look_ahead(plan, state, end)

@@ -66,6 +66,13 @@ def product_sum(a, b):
 
 
 @njit(**OPTIONS)
+def told(plan, state, i, end):
+    """Is it known that the open gated row `i` sounds: by its gate, or by its age since an onset that was found?"""
+    age, row = end - state.open_onset[i], state.open_row[i]
+    return plan.gated != 0 or plan.row_age[row, 0] <= age < plan.row_age[row, 1]
+
+
+@njit(**OPTIONS)
 def note_evidence(plan, state, count, total, end):
     """Keep what the open rows, `count` gated ones and the background, will learn from this frame."""
     seconds = frame_seconds(plan, state, total)
@@ -79,6 +86,9 @@ def note_evidence(plan, state, count, total, end):
             state.evidence[i] = state.before[i] * seconds * sure
         for i in range(count, count + plan.background):
             state.evidence[i] = state.before[i] * seconds * gap
+    for i in range(count):
+        if not told(plan, state, i, end):
+            state.evidence[i] = 0
     learns = plan.background_learns != 0 or end <= plan.take
     state.pending[FIRST] = 0 if plan.adapt_hold > 0 else count
     state.pending[LAST] = count + plan.background if learns else count

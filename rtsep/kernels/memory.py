@@ -39,6 +39,8 @@ BACKGROUND_START_S = 0.005  # what a row's start is worth: more learns late, les
 
 POSITION, OPEN, GROUPS = range(3)  # state.position
 
+LEVELS = 64  # hops that onsets are found in
+
 # Mixer values: wet, bypass, then one gain per stem.
 WET, BYPASS, GAINS = range(3)
 
@@ -55,11 +57,12 @@ PLAN_SIZES = ("window_size", "overlap", "hop", "bins", "stride", "channels", "st
 PLAN_FLOATS = ("mixer_smoothing", "suppression", "filter_floor", "hop_s", "relaxation", "handicap", "background_keep",
                "background_least", "adapt_keep", "adapt_hold", "prediction", "envelope_later_s", "sample_s")
 PLAN_ARRAYS = ("analysis_window", "synthesis_window", "boost", "W", "first_row", "row_count", "release", "decay", "route",
-               "reach", "row_age", "choke", "envelope", "has_envelope", "instrument", "E", "axes")
+               "reach", "row_age", "choke", "envelope", "has_envelope", "instrument", "drums", "E", "axes")
 STATE_ARRAYS = ("ring", "overlap_add", "frame", "X", "Y", "V", "Q", "M", "H", "open_row", "open_stem", "open_onset", "h",
                 "before", "gradient", "ratio", "evidence", "pending", "background_h", "W", "weight", "slow", "voices",
                 "pedals", "marks", "youngest", "mixer", "counters", "position", "S", "B", "impulse", "filters", "fades",
-                "group_first", "group_at", "expected", "foreseen", "heard", "predicted", "P", "shares", "gain", "fit", "ahead")
+                "group_first", "group_at", "expected", "foreseen", "heard", "predicted", "P", "shares", "gain", "fit", "ahead",
+                "levels", "peak", "found")
 # What means nothing under another plan; what was learnt is carried over by itself.
 PLAN_BOUND = ("group_first", "expected", "ahead", "foreseen", "heard", "predicted", "H", "open_row", "open_stem",
               "open_onset", "h", "before", "gradient", "evidence", "pending", "background_h", "W", "weight")
@@ -124,6 +127,7 @@ class Plan(NamedTuple):
     envelope: np.ndarray  # float32 [stem, pitch, 2, ENVELOPE_POINTS], natural logarithm of a note's level
     has_envelope: np.ndarray  # int64 [stem, pitch]
     instrument: np.ndarray  # int64 [stem], those of one preset share a number
+    drums: np.ndarray  # int64 [stem], whose onsets are looked for while there are no gates
     E: np.ndarray  # float32 [rows, stride]: their product with a spectrum is its activations; no rows where it is not used
     axes: np.ndarray  # int64 [1], what the FFT wants
 
@@ -177,6 +181,9 @@ class State(NamedTuple):
     gain: np.ndarray  # float32 [stem, 2], by instrument
     fit: np.ndarray  # float32 [FIT]
     ahead: np.ndarray  # float32 [open], as `expected`, `lead` later
+    levels: np.ndarray  # float32 [stem, LEVELS], sums of activations, a ring of hops
+    peak: np.ndarray  # float32 [stem], the largest rise of them
+    found: np.ndarray  # int64 [stem], sample of the last onset that was found; 0: none
 
 
 @njit(**OPTIONS)
@@ -197,7 +204,8 @@ def plan_at(address):
         integers(r.release, notes), integers(r.decay, notes),
         octets(r.route, (PARTS, CHANNELS, PITCHES)), octets(r.reach, notes), integers(r.row_age, (r.rows, 2)),
         integers(r.choke, notes), floats(r.envelope, (r.stems, PITCHES, 2, ENVELOPE_POINTS)),
-        integers(r.has_envelope, notes), integers(r.instrument, (r.stems,)), floats(r.E, (encoded, r.stride)),
+        integers(r.has_envelope, notes), integers(r.instrument, (r.stems,)), integers(r.drums, (r.stems,)),
+        floats(r.E, (encoded, r.stride)),
         integers(r.axes, (1,)),
     )
 
@@ -226,7 +234,8 @@ def state_at(address, plan):
         integers(r.group_first, (limit + 1,)), integers(r.group_at, (plan.stems, PITCHES)), floats(r.expected, (limit,)),
         floats(r.foreseen, (limit,)), floats(r.heard, (limit,)), floats(r.predicted, (limit,)),
         floats(r.P, (plan.stems, plan.stride)), floats(r.shares, (plan.stems, plan.stride)), floats(r.gain, (plan.stems, 2)),
-        floats(r.fit, (FIT,)), floats(r.ahead, (limit,)),
+        floats(r.fit, (FIT,)), floats(r.ahead, (limit,)), floats(r.levels, (plan.stems, LEVELS)),
+        floats(r.peak, (plan.stems,)), integers(r.found, (plan.stems,)),
     )
 
 

@@ -19,7 +19,7 @@ from rtsep.training.isolated import Floats, Notes, Progress, Templates, magnitud
 from rtsep.windows import choose_framing, window_pair
 
 STAGES = ("stroke", "attack", "body", "decay")
-STAGE_ENDS_S = (0.012, 0.03, 0.08)  # the last stage lasts as long as the hit
+STAGE_ENDS_S = (0.02, 0.06, 0.2)  # the last stage lasts as long as the hit
 EARLIER_S, LATER_S = 0.015, 0.02  # so far before and after its stage a row is open: strokes differ, and so do triggers
 LEVELS = 2  # soft and loud hits have rows of their own, unless fewer are asked for
 HIT_S = 0.6  # of each hit at most are learnt from, and so long are its rows open

@@ -25,6 +25,7 @@ ROWS_AT_EASE = 4  # per pitch: with more, the engine must open more rows than it
 NOTES_AT_ONCE = 16
 MUSIC_TRUST = 0.2  # in levels that were measured among other notes: more costs 0.3 dB alone (docs/experiments.md)
 DRUMS_HANDICAP = 0.3  # of the background: lower, it takes what stands for a whole drum imperfectly (docs/drums.md)
+DRUMS_HOLD_S = 0.1  # of their templates: drums differ more than pianos, and triggers say which is heard
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ def _preset(templates: Templates, missing: Any, about: About, from_music: bool) 
     if from_music and templates.envelope_db is not None:
         defaults["prediction"] = MUSIC_TRUST
     if age_s is not None:
-        defaults |= {"window_samples": framing.window_size, "background_handicap": DRUMS_HANDICAP}
+        defaults |= {"window_samples": framing.window_size, "background_handicap": DRUMS_HANDICAP, "adapt_hold_s": DRUMS_HOLD_S}
     preset = Preset(
         about.name, about.title, templates.sample_rate, framing.window_size, framing.overlap, templates.W, templates.row_pitch,
         templates.row_role, templates.release_s, templates.decay_s, {key: about.provenance[key] for key in PROVENANCE},

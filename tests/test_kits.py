@@ -1,0 +1,60 @@
+"""The shipped kit on a played groove: SDR between doing nothing and what was measured, and the onsets that are found in it."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import frame_by_frame
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
+
+import evaluate_data
+import evaluate_kits
+
+from rtsep.engine import Separator
+from rtsep.library import find_preset
+from rtsep.preset import load_preset
+from rtsep.routing import DRUM_GROUPS, by_drum
+
+SECONDS = 10.0
+
+
+@pytest.fixture(scope="module")
+def groove():
+    """The first seconds of the soul groove, kick, snare and hi-hat."""
+    if not (evaluate_data.SHARED / "drums").is_dir():
+        pytest.skip("the drum grooves are not here")
+    return evaluate_data.excerpt(evaluate_kits.grooves(evaluate_data.SHARED)[1], SECONDS)
+
+
+@pytest.fixture(scope="module")
+def stages():
+    return load_preset(find_preset("drum-stages"))
+
+
+@pytest.mark.parametrize("gated, floors", [(True, (18, 17, 1.5)), (False, (17, 16, 1.5))])
+def test_it_is_far_better_than_nothing(groove, stages, gated, floors):
+    """Nothing done: -1.9, 1.6 and -19.3 dB; measured: 20.6, 19.7 and 3.6, without triggers 20.2, 19.4 and 4.1."""
+    found = evaluate_kits.separated(groove, stages, by_drum(groove.score), {"gate": gated})
+    nothing = [evaluate_kits.sdr_db(groove.mix, truth) for truth in groove.truths.values()]
+    assert all(least > done + 10 for least, done in zip(floors, nothing, strict=True)), nothing
+    assert all(sdr > least for sdr, least in zip(found, floors, strict=True)), found
+
+
+def test_onsets_are_found(groove, stages):
+    """Of strokes louder than velocity 30, measured: 100, 93 and 100 %; of those found 94, 59 and 83 % are such strokes."""
+    separator = Separator(stages, by_drum(), {"gate": False})
+    separator.prepare(groove.sample_rate, 1, 128)
+    found = {name: set() for name in evaluate_kits.DRUMS}
+    for each in frame_by_frame(separator, groove.mix):
+        for name, samples in found.items():
+            samples.add(int(each.prepared.state["found"][separator.stem_names.index(name)]))
+    notes = groove.score.notes()
+    for name, samples in found.items():
+        clear = (notes["velocity"] > 30) & (notes["onset_s"] < SECONDS - 0.1)
+        struck_s = notes["onset_s"][np.isin(notes["pitch"], list(DRUM_GROUPS[name])) & clear]
+        late_s = np.array(sorted(samples - {0}))[:, None] / groove.sample_rate - struck_s
+        hit = (late_s > -0.01) & (late_s < 0.025)
+        recall, precision = hit.any(axis=0).mean(), hit.any(axis=1).mean()
+        assert recall > 0.85 and precision > 0.5 and abs(np.median(late_s[hit])) < 0.008, (name, recall, precision)

@@ -1,0 +1,164 @@
+"""Drums without triggers: their onsets are found in the sound, in the frame that is separated, for every kind of block."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import reference
+from conftest import RATE, SMALL, band, frame_by_frame, make_preset, one_stem, play, prepared, reference_setup, two_parts
+from test_drums import HITS, groove, hits_of
+
+from rtsep.engine import Separator, _entry
+from rtsep.measure import sdr_db
+from rtsep.preset import Preset
+from rtsep.routing import by_drum
+from rtsep.training.drums import train_drums
+
+LONG = 12_000
+UNGATED = {**SMALL, "gate": False}
+FLOAT = np.float32
+
+
+@pytest.fixture(scope="module")
+def staged():
+    """A preset whose first rows are a stroke's and whose second ones its decay's."""
+    preset = make_preset()
+    return replace(preset, row_age_s=np.tile(np.array([[0, 0.02], [0.01, 1e6]], FLOAT), (len(preset.W) // 2, 1)))
+
+
+def bursts(rng, samples, channels=1):
+    """A steady band, and noise that is struck every 80 ms, loud and soft."""
+    at = np.arange(samples) % 3528
+    level = np.where(np.arange(samples) // 3528 % 3 == 1, 0.1, 1.0)
+    struck = level * np.exp(-at / 800) * rng.standard_normal((channels, samples))
+    return (0.05 * band(rng, samples, channels) + 0.5 * struck).astype(FLOAT)
+
+
+@pytest.mark.parametrize(
+    "params, channels",
+    [
+        ({}, 1),
+        ({"background": 7}, 2),
+        ({"background": 0, "adapt_hold_s": 0.02}, 1),
+        ({"onsets": False}, 1),
+        ({"onset_boost": 1, "adapt": False}, 1),
+        ({"mode": "quality", "latency_samples": 0}, 1),
+        ({"mode": "instant", "latency_samples": 0}, 1),
+        ({"learn_background_s": 0.06}, 1),
+    ],
+)
+def test_it_agrees_with_the_plain_numpy_twin(staged, rng, params, channels):
+    sound = bursts(rng, LONG, channels)
+    separator = prepared(staged, two_parts(), {**UNGATED, **params}, channels)
+    expected = reference.separate(sound, [], reference_setup(separator))
+    stems, _ = play(separator, sound, None, (700, 1, 63))
+    assert np.abs(stems - expected.stems).max() < 2e-5 * np.abs(sound).max()
+    hop = separator.framing.hop
+    play(separator, np.zeros((channels, -LONG % hop + hop), FLOAT))  # what the last frame teaches comes with the next
+    plan, W = separator.prepared.plan.values, separator.prepared.state["W"]
+    error = np.abs(W[: plan["rows"], : plan["bins"]] - expected.W)
+    assert error.max() < 1e-3 and error.sum() <= 5e-3 * expected.W.sum()
+
+
+def test_block_sizes_do_not_change_a_bit(staged, rng):
+    sound = bursts(rng, LONG, 2)
+    separator = prepared(staged, two_parts(), UNGATED, 2, max_block=LONG)
+    stems, _ = play(separator, sound, None, (LONG,))
+    for sizes in [(1,), (63,), (64,), (1000,), tuple(rng.integers(1, 700, 50))]:
+        separator.reset()
+        assert np.array_equal(stems, play(separator, sound, None, sizes)[0]), sizes
+
+
+def onsets_in(separator, sound):
+    """Samples of the onsets that are found, of each stem."""
+    found = [set() for _ in separator.stem_names]
+    for each in frame_by_frame(separator, sound):
+        for stem, sample in enumerate(each.prepared.state["found"].tolist()):
+            found[stem] |= {sample} - {0}
+    return [sorted(each) for each in found]
+
+
+def test_strokes_are_found_and_silence_has_none(staged, rng):
+    separator = prepared(staged, one_stem(), UNGATED)
+    assert onsets_in(separator, np.zeros((1, LONG), FLOAT)) == [[], []]
+    separator.reset()
+    found = onsets_in(separator, bursts(rng, LONG))[0]
+    loud = np.arange(0, LONG, 3528)[[0, 2, 3]]
+    assert all(any(at - 64 <= sample < at + 441 for sample in found) for at in loud), found
+    assert np.diff(found).min() > 0.05 * RATE
+
+
+@pytest.mark.parametrize("factor", [1e-6, 1e3])
+def test_loud_and_faint_sounds_have_the_same_onsets(staged, rng, factor):
+    sound = bursts(rng, LONG)
+    separator = prepared(staged, one_stem(), UNGATED)
+    plain = onsets_in(separator, sound)
+    separator.reset()
+    assert plain == onsets_in(separator, (sound * FLOAT(factor)).astype(FLOAT)) and plain[0]
+
+
+def test_one_bad_sample_does_no_harm(staged, rng):
+    sound = bursts(rng, LONG)
+    separator = prepared(staged, one_stem(), UNGATED)
+    plain = onsets_in(separator, sound)
+    sound[0, 5000] = np.nan
+    separator.reset()
+    assert onsets_in(separator, sound) == plain and separator.counters.bad_samples == 1
+
+
+def test_without_onsets_and_gates_templates_stay(staged, rng):
+    """Nothing tells whose sound it is; other instruments than drums never have onsets."""
+    sound = bursts(rng, LONG)
+    for preset, params in ((staged, {"onsets": False}), (make_preset(), {})):
+        separator = prepared(preset, one_stem(), {**UNGATED, **params})
+        adapting, _ = play(separator, sound)
+        rows = separator.prepared.plan.values["rows"]
+        assert np.array_equal(separator.prepared.state["W"][:rows], separator.prepared.plan.values["W"][:rows])
+        fixed, _ = play(prepared(preset, one_stem(), {**UNGATED, **params, "adapt": False}), sound)
+        assert np.array_equal(adapting, fixed) and not separator.prepared.state["found"].any()
+
+
+def test_nothing_is_allocated(staged, rng, counted):
+    separator = prepared(staged, two_parts(), UNGATED, 2)
+    separator.prepared.input[:, :2000] = bursts(rng, 2000, 2)
+    separator.prepared.call["frames"] = 2000
+    before = counted()
+    for _ in range(30):
+        _entry(separator.prepared.call.ctypes.data)
+    assert counted() == before and separator.prepared.state["found"].any()
+
+
+@pytest.fixture(scope="module")
+def drums():
+    """A preset of three drums, the true sounds of a groove and its onsets in s, by drum."""
+    rng = np.random.default_rng(4)
+    learnt = train_drums(hits_of(rng))
+    kit = Preset("kit", "Kit", RATE, learnt.framing.window_size, learnt.framing.overlap, learnt.W, learnt.row_pitch,
+                 learnt.row_role, learnt.release_s, learnt.decay_s, make_preset().provenance, row_age_s=learnt.row_age_s,
+                 defaults={"window_samples": learnt.framing.window_size})
+    truths, struck = groove(rng, 8.0)
+    return kit, truths, {name: np.array([at for at, p, _ in struck if p == pitch]) for name, pitch, _ in HITS}
+
+
+def test_the_onsets_of_a_groove_are_found(drums):
+    """Measured: all, 2 ms late; of those found 46, 71 and 86 % are strokes of the drum, the others those of another one."""
+    kit, truths, onsets_s = drums
+    separator = Separator(kit, by_drum(), {"gate": False, "background": 0})
+    separator.prepare(RATE, 1, 128)
+    found = onsets_in(separator, sum(truths.values())[None])
+    for name, true_s in onsets_s.items():
+        late_s = np.array(found[separator.stem_names.index(name)])[:, None] / RATE - true_s
+        hit = (late_s > -0.005) & (late_s < 0.015)
+        assert hit.any(axis=0).all() and np.median(late_s[hit]) < 0.005, name
+        assert hit.any(axis=1).mean() > 0.4, name
+
+
+def test_found_onsets_help_to_tell_drums_apart(drums):
+    kit, truths, _ = drums
+    mix, figures = sum(truths.values()), []
+    for onsets in (False, True):
+        separator = Separator(kit, by_drum(), {"gate": False, "background": 0, "onsets": onsets})
+        separator.prepare(RATE, 1, 4096)
+        stems = play(separator, np.pad(mix, (0, separator.latency))[None], None, (4096,))[0][:, 0, separator.latency :]
+        figures.append([sdr_db(stems[separator.stem_names.index(name)], truths[name]) for name in truths])
+    assert (np.subtract(*figures[::-1]) > 0).all(), figures  # measured: 0.10, 0.05 and 0.03 dB
