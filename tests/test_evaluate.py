@@ -21,6 +21,7 @@ import evaluate  # noqa: E402
 import evaluate_data  # noqa: E402
 import evaluate_report  # noqa: E402
 import evaluate_systems  # noqa: E402
+import plain_rows  # noqa: E402
 
 ORACLES = ROOT.parent / "shared" / "oracles"
 NOWHERE = ROOT / "tests" / "nothing is here"
@@ -97,6 +98,19 @@ def oracle(name):
         pytest.skip("the stored results of the reference are not here")
     with np.load(path) as arrays:
         return dict(arrays)
+
+
+def test_plain_rows_learn_what_no_template_explains(rng):
+    W = rng.random((3, 40), np.float32)
+    W /= W.sum(axis=1, keepdims=True)
+    other = 10 * rng.random(40, np.float32)
+    rows, unknown = plain_rows.PlainRows(W, 0.9), np.zeros(40)
+    for _ in range(50):
+        known, unknown = rows.models(5 * W[1] + other, np.array([], int))
+        assert not known.any()
+    np.testing.assert_allclose(unknown, 5 * W[1] + other, rtol=0.1)
+    known, unknown = rows.models(50 * W[1] + other, np.array([1]))
+    assert known.sum() > 25
 
 
 @pytest.mark.parametrize("name, rows", [("b_nmf_score_harmonic", slice(1, None, 2)), ("c_nmf_score_onset", slice(None))])
