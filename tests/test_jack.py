@@ -7,10 +7,14 @@ import threading
 
 import numpy as np
 import pytest
+import soundfile
 from conftest import SMALL, band, midi, play, prepared, two_parts
 from jack_server import JackServer, jack_server, needs_jack  # noqa: F401
+from test_grains import melody
 
 from rtsep.errors import RtsepError
+from rtsep.grains.engine import Mosaic
+from rtsep.grains.source import Source
 from rtsep.hosts.lanes import CAPACITY, Lanes, shared
 
 RATE, PERIOD = 48000, 128
@@ -59,15 +63,17 @@ def everything(lanes, seen):
     seen[1].extend(lanes.read_events().tolist())
 
 
-def run_tape(preset, sound, notes, *, params=SMALL, change=lambda lanes, separator: None):
-    """Play the tape through a JackClient in freewheel; gives input, stems, events as recorded, what came back, counters."""
+def run_tape(separator, sound, notes, *, change=lambda lanes, separator: None):
+    """Play the tape through a JackClient in freewheel; gives input, stems, events as recorded, what came back, counters.
+
+    `separator`: whatever `rtsep live` plays, prepared for stereo and blocks of CAPACITY.
+    """
     from rtsep.hosts.jack import JackClient
 
     backend = JackClient(2, connect=False)
-    separator = prepared(preset, two_parts(), params, 2, rate=RATE, max_block=CAPACITY)
     lanes = Lanes(separator, RATE, backend.sources(separator.stem_names))
     lanes.record_start(20)
-    tape, seen = Tape(sound, notes, 8), ([], [])
+    tape, seen = Tape(sound, notes, 2 + 2 * len(separator.stem_names)), ([], [])
     backend.start(lanes)
     with tape.client:
         name = backend._client.name
@@ -96,9 +102,26 @@ def run_tape(preset, sound, notes, *, params=SMALL, change=lambda lanes, separat
     return planes[:2], planes[2:], seen[1], np.concatenate(tape.recorded, axis=1), lanes.counters()
 
 
+def separator_of(preset, **params):
+    return prepared(preset, two_parts(), {**SMALL, **params}, 2, rate=RATE, max_block=CAPACITY)
+
+
+def instant_of(preset):
+    return separator_of(preset, mode="instant", latency_samples=0)
+
+
+def mosaic_of(preset):
+    """Of a melody on the preset's pitches."""
+    sizes = {name: SMALL[name] for name in ("window_samples", "latency_samples", "hop_samples")}
+    pitches = preset.pitches - 12 * np.log2(RATE / 44100)  # a melody is made for 44.1 kHz
+    mosaic = Mosaic(Source("melody", melody(np.random.default_rng(3), pitches), float(RATE)), sizes)
+    mosaic.prepare(RATE, 2, CAPACITY)
+    return mosaic
+
+
 @needs_jack
-@pytest.mark.parametrize("params", [SMALL, {**SMALL, "mode": "instant", "latency_samples": 0}], ids=["live", "instant"])
-def test_stems_and_notes_are_the_same_as_offline(jack_server, preset, rng, params):  # noqa: F811
+@pytest.mark.parametrize("engine_of", [separator_of, instant_of, mosaic_of])
+def test_stems_and_notes_are_the_same_as_offline(jack_server, preset, rng, engine_of):  # noqa: F811
     """Sound, notes and stems through real ports: no frame is lost, every note at its sample, every bit the engine's."""
     length = 3 * RATE
     sound = band(rng, length, 2, RATE)
@@ -106,7 +129,7 @@ def test_stems_and_notes_are_the_same_as_offline(jack_server, preset, rng, param
     strikes = np.sort(rng.choice(np.arange(500, length - 2000), 80, replace=False))
     notes = midi(*[(int(at), 0x90 if i % 2 == 0 else 0x80, (48, 52, 60, 64)[i // 2 % 4], 90)
                    for i, at in enumerate(strikes)])
-    heard, stems, events, back, counters = run_tape(preset, sound, notes, params=params)
+    heard, stems, events, back, counters = run_tape(engine_of(preset), sound, notes)
 
     first = int(np.argmax(heard[0] != 0))
     assert np.array_equal(heard[:, first : first + length], sound), "frames were lost or changed"
@@ -115,7 +138,8 @@ def test_stems_and_notes_are_the_same_as_offline(jack_server, preset, rng, param
 
     played = notes.copy()
     played["sample"] += first
-    offline, _mix = play(prepared(preset, two_parts(), params, 2, rate=RATE), heard, played)
+    offline, _mix = play(engine_of(preset), heard, played)
+    assert np.abs(offline[0]).max() > 1e-3
     assert np.array_equal(stems, offline.reshape(-1, heard.shape[1]))
     assert counters["dropped_notes"] == counters["lost_events"] == 0
 
@@ -142,7 +166,7 @@ def test_random_playing_for_a_minute_keeps_every_counter_right(jack_server, pres
             assert separator.exchange(params={"mask_power": float(rng.choice([1, 2])), "iterations": int(rng.integers(1, 9))})
             separator.set("gain_db.left", float(rng.uniform(-60, 6)))
             lanes.play(separator.prepared, fade=False)
-    heard, stems, events, back, counters = run_tape(preset, sound, notes, change=change)
+    heard, stems, events, back, counters = run_tape(separator_of(preset), sound, notes, change=change)
     assert changes > 10 and counters["samples"] == heard.shape[1] == stems.shape[1]
     assert len(events) == len(notes) and counters["dropped_notes"] == 0
     assert np.isfinite(stems).all() and np.isfinite(back).all()
@@ -150,6 +174,17 @@ def test_random_playing_for_a_minute_keeps_every_counter_right(jack_server, pres
     clean = np.nan_to_num(heard, nan=0.0)
     total = stems.reshape(3, 2, -1).sum(axis=0)
     assert np.abs(total[:, 256:] - clean[:, :-256]).max() < 1e-5 * np.abs(clean).max(), first
+
+
+@needs_jack
+def test_the_command_plays_a_mosaic(jack_server, rng, tmp_path):  # noqa: F811
+    """On the server's own ports, which are silent; what it records has the mosaic's stems."""
+    soundfile.write(tmp_path / "melody.wav", melody(rng)[0], RATE, "FLOAT")
+    ended = subprocess.run(
+        [sys.executable, "-m", "rtsep", "live", "--jack", "--no-ui", "--mosaic", tmp_path / "melody.wav", "--seconds", "1",
+         "--record", tmp_path / "take"], capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0 and "Traceback" not in ended.stderr, ended.stderr
+    assert {"mosaic.wav", "dry.wav"} <= {path.name for path in (tmp_path / "take").iterdir()}
 
 
 @needs_jack
