@@ -28,9 +28,10 @@ from libnmfd.core.nmfconv import nmfd
 data = np.load(sys.argv[1])
 V, W, H = data["V"].T.astype(float), data["W"], data["H"].T.copy()
 started = time.perf_counter()
-nmfd(V, num_comp=len(W), num_frames=V.shape[1], num_iter=int(sys.argv[2]), num_template_frames=W.shape[1],
-     init_W=[w.T.copy() for w in W], init_H=H, num_bins=V.shape[0])
+W, H = nmfd(V, num_comp=len(W), num_frames=V.shape[1], num_iter=int(sys.argv[2]), num_template_frames=W.shape[1],
+            init_W=[w.T.copy() for w in W], init_H=H, num_bins=V.shape[0])[:2]
 print(time.perf_counter() - started)
+np.savez(sys.argv[1].replace("problem", "found"), W=np.stack(W).transpose(0, 2, 1), H=H.T)
 """
 
 
@@ -50,8 +51,8 @@ def our_seconds(data: dict[str, np.ndarray], dtype: type) -> float:
     return time.perf_counter() - started
 
 
-def their_seconds(python: Path, file: Path) -> float:
-    """Of one run, without the start of Python."""
+def run_theirs(python: Path, file: Path) -> float:
+    """Seconds of one run on problem.npz, without the start of Python; W and H go into found.npz beside it."""
     command = [python, "-W", "ignore", "-c", THEIRS, file, str(UPDATES)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     if ended.returncode:
@@ -71,7 +72,7 @@ def main() -> None:
             file = Path(folder, "problem.npz")
             np.savez(file, **data)
             our_seconds(data, np.float64), our_seconds(data, np.float32)  # compile
-            times = [(their_seconds(python, file), our_seconds(data, np.float64), our_seconds(data, np.float32))
+            times = [(run_theirs(python, file), our_seconds(data, np.float64), our_seconds(data, np.float32))
                      for _ in range(TURNS)]
         theirs, double, single = np.min(times, axis=0)
         print(f"| {' x '.join(map(str, size))} | {theirs:.2f} | {double:.3f} | {theirs / double:.1f} | {single:.3f} | "
