@@ -95,6 +95,18 @@ def test_one_velocity_has_one_level_and_short_sounds_fewer_stages(rng):
         train_drums(Notes(0 * hits.sound, RATE, hits.onset_s, hits.offset_s, hits.pitch))
 
 
+@pytest.mark.parametrize("levels, rows", [(1, 4), (2, 8), (3, 12), (9, 12)])
+def test_levels_have_rows_of_their_own_from_soft_to_loud(rng, levels, rows):
+    """As many as asked for, but no more than there are velocities (three); one level is the mean of all its hits."""
+    hits = hits_of(rng)
+    found = train_drums(hits, levels=levels)
+    assert np.bincount(found.row_pitch)[[36, 38, 42]].tolist() == [rows] * 3 and found.row_role[:4] == STAGES
+    soft = hits.velocity == 50
+    alone = train_drums(Notes(hits.sound, RATE, hits.onset_s[soft], hits.offset_s[soft], hits.pitch[soft], hits.velocity[soft]))
+    same = np.allclose(found.W[rows], alone.W[4], rtol=0.01)  # the stroke of the snare
+    assert same == (levels > 2), "the softest level is the mean of its own hits"
+
+
 def test_hihats_choke_each_other_alone():
     assert np.flatnonzero(choke_groups()).tolist() == [42, 44, 46] and len(set(choke_groups()[[42, 44, 46]])) == 1
 
