@@ -109,9 +109,10 @@ def test_plain_rows_learn_what_no_template_explains(rng):
         known, unknown = rows.models(other, np.array([], int))
         assert not known.any()
     np.testing.assert_allclose(unknown, other, rtol=0.1)
-    for _ in range(5):
-        known, unknown = rows.models(1000 * W[1] + other, np.array([1]))
-    assert known.sum() > 4 * unknown.sum()
+    V = 50 * W[1] + other
+    known, unknown = rows.models(V, np.array([1]))
+    assert known.any()
+    np.testing.assert_allclose((known + unknown).sum(), V.sum(), rtol=1e-4)
 
 
 @pytest.mark.parametrize("name, rows", [("b_nmf_score_harmonic", slice(1, None, 2)), ("c_nmf_score_onset", slice(None))])
