@@ -268,14 +268,19 @@ class Prediction:
     trust: float
     later_s: float  # by which frames hear a note later than those of the envelopes
     gain: dict[int, tuple[float, float]] = field(default_factory=dict)  # of an instrument, and over how many s
+    lag: dict[int, tuple[float, float]] = field(default_factory=dict)  # s that sound is ahead of MIDI, and how sure
     misfit: tuple[float, float] = (0.0, 0.0)
     known: float = 0.0  # is it the very instrument?
 
-    def level(self, note: Note, seen: int, end: int) -> float:
-        """Natural logarithm of what the frame before `end` holds of a note, by the keys before `seen`; gain apart."""
+    def lag_s(self, stem: int) -> float:
+        """Of a stem's instrument."""
+        return self.lag.get(self.instrument[stem], (0.0, 0.0))[0]
+
+    def level(self, note: Note, seen: int, end: int, later_s: float) -> float:
+        """Natural logarithm of what the frame before `end` holds of a note `later_s` later, by the keys before `seen`."""
         points = 0.04 * (2 ** (np.arange(32) / 4) - 1)
         base, more = self.envelope[note.stem, note.pitch]
-        age_s = max((end - note.onset) / self.rate - self.later_s, 0)
+        age_s = max((end - note.onset) / self.rate - self.later_s + self.lag_s(note.stem) + later_s, 0)
         values = base + (min(max(note.velocity, 8), 127) - 64) * more
         level = float(np.interp(np.log2(1 + age_s / 0.04), np.log2(1 + points / 0.04), values))
         if note.end < seen:
@@ -283,9 +288,10 @@ class Prediction:
             level -= 1.38 * since_s / max(self.release[note.stem, note.pitch] / self.rate, 1e-3)
         return max(level, -49.0)
 
-    def expected(self, notes: Iterable[Note], stem: int, pitch: int, end: int, lead: int = 0) -> float | None:
+    def expected(self, notes: Iterable[Note], stem: int, pitch: int, end: int, lead: int = 0,
+                 later_s: float = 0.0) -> float | None:
         """Of the loudest note of a stem's pitch, `lead` later; None: its instrument tells nothing."""
-        levels = [self.level(note, end, end + lead) for note in notes
+        levels = [self.level(note, end, end + lead, later_s) for note in notes
                   if (note.stem, note.pitch) == (stem, pitch) and note.onset < end < note.close]
         return max(levels) if self.trust > 0 and levels and self.envelope[stem, pitch].any() else None
 
@@ -293,6 +299,17 @@ class Prediction:
         """The same as a share of the frame, once the gain is known."""
         gain, heard_s = self.gain.get(self.instrument[stem], (0.0, 0.0))
         return math.exp(min(expected + gain - math.log(total), 30)) if expected is not None and heard_s > 0.1 else None
+
+    def learn_lag(self, stem: int, age_s: float, expected: float, rising: float, heard: float, share: float | None) -> None:
+        """From one group that is young and rises by `rising` in 5 ms."""
+        slope = 0 if share is None else (rising - expected) / 0.005
+        if age_s >= 0.08 or slope < 10:
+            return
+        lag_s, seen = self.lag.get(self.instrument[stem], (0.0, 0.0))
+        error = min(max(heard - expected - self.gain[self.instrument[stem]][0], -1), 1)
+        weight = min(4 * share, 1) * slope * self.hop_s
+        seen = min(seen + weight * slope, 6000)
+        self.lag[self.instrument[stem]] = (min(max(lag_s + error * weight / (seen + 600), 0), 0.05), seen)
 
     def learn_gain(self, stem: int, age_s: float, expected: float | None, heard: float, share: float | None) -> None:
         """From one group: `heard` is its natural logarithm, `share` what was foreseen."""
@@ -626,6 +643,7 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
         rest.rows, rest.weight = setup.background, np.full(extra, setup.background_weight_s)
         rest.h = np.full(extra, 1 / max(extra, 1))
         foretold.gain.clear()
+        foretold.lag.clear()
         foretold.misfit, foretold.known = (0.0, 0.0), 0.0
 
     for end in range(setup.hop, samples + 1, setup.hop):
@@ -676,6 +694,11 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
             predicted = h[: len(row)].copy()
             for members, share in held:
                 predicted[members] *= share / h[members].sum()
+            ahead = [foretold.expected(notes, *key, end, setup.lead) for key, _, _ in groups]
+            rising = [foretold.expected(notes, *key, end, later_s=0.005) for key, _, _ in groups]
+            for (key, members, expected), share, soon in zip(groups, shares, rising, strict=True):
+                foretold.learn_lag(key[0], (end - onsets[members[0]]) / setup.sample_rate, expected, soon,
+                                   math.log((raw[members].sum() + 1e-6) * total), share)
             leaves = foretold.rest(v, predicted @ W[: len(row)]) if held else v
             for (key, members, expected), share in zip(groups, shares, strict=True):
                 foretold.learn_gain(key[0], (end - onsets[members[0]]) / setup.sample_rate, expected,
@@ -687,11 +710,13 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
                 strokes.hear(stem, levels[stem], end)
             onsets = np.array([strokes.found.get(stem, -(2**40)) for stem in stem_of], int)
         if heard:
-            now = np.array([boost(analysis, end - onset, setup.boost) for onset in onsets])
-            for (key, members, expected), share in zip(groups, shares, strict=True):
+            lag = [int(foretold.lag_s(stem) * setup.sample_rate) for stem in stem_of]
+            age = end - onsets + np.array(lag, int)
+            now = np.array([boost(analysis, each, setup.boost) for each in age])
+            for (_, members, expected), share, then in zip(groups, shares, ahead, strict=True):
                 if share is not None:
-                    rise = foretold.expected(notes, *key, end, setup.lead) - expected
-                    now[members] = math.exp(min(rise, 3)) * boost(analysis, end + setup.lead - onsets[members[0]], setup.boost)
+                    rise = math.exp(min(then - expected, 3))
+                    now[members] = rise * boost(analysis, age[members[0]] + setup.lead, setup.boost)
             h[: len(row)] *= now
             seconds = rest.seconds(total)
             ratio = np.tile(ratio_of(v, with_flat(W), before), (setup.stems, 1))

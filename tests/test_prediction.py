@@ -22,7 +22,7 @@ from conftest import (
 )
 
 from rtsep.kernels.activations import hold_to
-from rtsep.kernels.memory import GAIN, GAIN_HEARD_S, KNOWN, MISFIT
+from rtsep.kernels.memory import GAIN, GAIN_HEARD_S, KNOWN, LAG_S, MISFIT
 from rtsep.training.envelopes import AGES_S, averaged, note_envelope, pitch_envelope, table
 from rtsep.windows import Framing
 
@@ -120,6 +120,18 @@ def test_the_gain_is_learnt_and_the_loud_note_gets_more(knowing):
         assert gain[GAIN_HEARD_S] > 0.1
         gains.append(float(gain[GAIN]))
     assert gains[0] - gains[1] == pytest.approx(np.log(10), abs=0.02)
+
+
+@pytest.mark.parametrize("late_s, least_s, most_s", [(0.0, 0.0, 0.003), (0.015, 0.004, 0.02)])
+def test_sound_ahead_of_its_midi_is_found(knowing, late_s, least_s, most_s):
+    """Eight strokes of a note as the preset expects it, on time or told too late: some of the delay is known by then."""
+    separator = prepared(knowing, one_stem(), SMALL)
+    step, late = round(0.3 * RATE), round(late_s * RATE)
+    starts = 2000 + step * np.arange(8)
+    sound = np.concatenate([np.zeros((1, 2000), FLOAT), *(sounding(knowing, 60, 64, step) for _ in starts)], axis=1)
+    told = [each for start in starts for each in ((start + late, ON, 60, 64), (start + late + step - 500, OFF, 60, 0))]
+    play(separator, sound, midi(*told))
+    assert least_s <= separator.prepared.state["gain"][0][LAG_S] <= most_s
 
 
 def test_misfit_is_told_by_what_is_missing_alone(knowing, rng):

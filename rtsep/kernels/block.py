@@ -29,7 +29,7 @@ from rtsep.kernels.memory import (
 from rtsep.kernels.mix import mix_block
 from rtsep.kernels.native import OPTIONS, floats, flush_to_zero, pointer, restore_denormals
 from rtsep.kernels.onsets import find_onsets
-from rtsep.kernels.prediction import blend, divide, foresee, learn_gain, leave_rest, look_ahead, share_out
+from rtsep.kernels.prediction import blend, divide, foresee, learn_gain, learn_lag, leave_rest, look_ahead, share_out
 from rtsep.kernels.stft import analyse, synthesise
 from rtsep.kernels.voices import receive
 from rtsep.kernels.wiener import design_filters, filter_stems, note_heard, total_power
@@ -106,6 +106,7 @@ def estimate_activations(plan, state, end, count, total):
     if told:
         divide(state)
         leave_rest(plan, state, count)
+    learn_lag(plan, state, end, total)
     learn_gain(plan, state, end, total)
 
 

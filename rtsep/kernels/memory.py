@@ -13,8 +13,7 @@ from numba import carray, njit
 from rtsep.kernels.native import OPTIONS, floats, integers, octets, pointer, spectra
 
 VOICES = 256  # notes that can sound at once
-VOICE_FIELDS = 10
-FADE_FIELDS = 5
+VOICE_FIELDS, FADE_FIELDS = 10, 5
 PARTS, CHANNELS, PITCHES = 32, 16, 128
 
 # Counters, all since the last reset.
@@ -26,12 +25,13 @@ ENVELOPE_POINTS, ENVELOPE_STEPS, ENVELOPE_S = 32, 4.0, 0.04
 ENVELOPE_VELOCITY = 64  # whose levels are in plan.envelope[:, :, 0]; [:, :, 1] is what one step of velocity more adds
 
 # What is learnt of the prediction: state.gain [instrument] and state.fit.
-GAIN, GAIN_HEARD_S = range(2)  # natural logarithm of sound over prediction, and over how many s so far
+# Natural logarithm of sound over prediction, over how many s so far; s that sound is ahead of its MIDI, and how sure that is.
+GAIN, GAIN_HEARD_S, LAG_S, LAG_SEEN, LEARNT = range(5)
 # Share of the prediction that is not in the sound, over how many s so far; 0 to 1: is it the preset's very instrument?
 MISFIT, MISFIT_HEARD_S, KNOWN, FIT = range(4)
 
 # What learning remembers: state.slow and state.pending.
-# Mean loudness, and over how many s; s without what new notes should give, and how many are borne (0: as at first); s of pause.
+# Mean loudness, over how many s; s without what new notes should give, and how many are borne (0: as at first); s of pause.
 LEVEL, HEARD_S, LOST_S, PATIENCE_S, PAUSED_S, SLOW = range(6)
 FIRST, LAST, FORETOLD, PENDING = range(4)  # rows of the last frame that learn, a range in open_row; was it predicted
 
@@ -62,9 +62,9 @@ STATE_ARRAYS = ("ring", "overlap_add", "frame", "X", "Y", "V", "Q", "M", "H", "o
                 "before", "gradient", "ratio", "evidence", "pending", "background_h", "W", "weight", "slow", "voices",
                 "pedals", "marks", "youngest", "mixer", "counters", "position", "S", "B", "impulse", "filters", "fades",
                 "group_first", "group_at", "expected", "foreseen", "heard", "predicted", "P", "shares", "gain", "fit", "ahead",
-                "levels", "peak", "found")
+                "rising", "levels", "peak", "found")
 # What means nothing under another plan; what was learnt is carried over by itself.
-PLAN_BOUND = ("group_first", "expected", "ahead", "foreseen", "heard", "predicted", "H", "open_row", "open_stem",
+PLAN_BOUND = ("group_first", "expected", "ahead", "rising", "foreseen", "heard", "predicted", "H", "open_row", "open_stem",
               "open_onset", "h", "before", "gradient", "evidence", "pending", "background_h", "W", "weight")
 CALL_FIELDS = ("plan", "state", "input", "stems", "mix", "capacity", "frames", "events", "event_count", "targets",
                "grains")  # 0 but in a mosaic
@@ -178,9 +178,10 @@ class State(NamedTuple):
     predicted: np.ndarray  # float32 [open], the share of every gated row, so divided as it is heard
     P: np.ndarray  # float32 [stem, stride], models of the prediction alone; the residual's is what it leaves
     shares: np.ndarray  # float32 [stem, stride], what each stem gets of a frame over its estimated model
-    gain: np.ndarray  # float32 [stem, 2], by instrument
+    gain: np.ndarray  # float32 [stem, LEARNT], by instrument
     fit: np.ndarray  # float32 [FIT]
     ahead: np.ndarray  # float32 [open], as `expected`, `lead` later
+    rising: np.ndarray  # float32 [open], as `expected`, a little later
     levels: np.ndarray  # float32 [stem, LEVELS], sums of activations, a ring of hops
     peak: np.ndarray  # float32 [stem], the largest rise of them
     found: np.ndarray  # int64 [stem], sample of the last onset that was found; 0: none
@@ -221,21 +222,20 @@ def state_at(address, plan):
         spectra(r.X, (plan.channels, plan.bins)), spectra(r.Y, (plan.bins,)),
         floats(r.V, (plan.stride,)), floats(r.Q, (plan.stride,)), floats(r.M, (plan.stems, plan.stride)),
         floats(r.H, (plan.stems, plan.rows)), integers(r.open_row, (limit,)), integers(r.open_stem, (limit,)),
-        integers(r.open_onset, (limit,)),
-        floats(r.h, (limit + 1,)), floats(r.before, (limit + 1,)), floats(r.gradient, (limit + 1,)),
-        floats(r.ratio, (plan.stride,)), floats(r.evidence, (limit,)), integers(r.pending, (PENDING,)),
+        integers(r.open_onset, (limit,)), floats(r.h, (limit + 1,)), floats(r.before, (limit + 1,)),
+        floats(r.gradient, (limit + 1,)), floats(r.ratio, (plan.stride,)), floats(r.evidence, (limit,)),
+        integers(r.pending, (PENDING,)),
         floats(r.background_h, (plan.background,)), floats(r.W, (rows, plan.stride)), floats(r.weight, (rows,)),
-        floats(r.slow, (SLOW,)), integers(r.voices, (VOICES, VOICE_FIELDS)),
-        integers(r.pedals, (PARTS, CHANNELS, 2)), integers(r.marks, (plan.stems, PITCHES)),
-        integers(r.youngest, (plan.stems, PITCHES)), floats(r.mixer, (2 + plan.stems,)),
-        integers(r.counters, (COUNTERS,)), integers(r.position, (3,)),
+        floats(r.slow, (SLOW,)), integers(r.voices, (VOICES, VOICE_FIELDS)), integers(r.pedals, (PARTS, CHANNELS, 2)),
+        integers(r.marks, (plan.stems, PITCHES)), integers(r.youngest, (plan.stems, PITCHES)),
+        floats(r.mixer, (2 + plan.stems,)), integers(r.counters, (COUNTERS,)), integers(r.position, (3,)),
         floats(r.S, (plan.stride,)), spectra(r.B, (plan.bins,)), floats(r.impulse, (plan.window_size,)),
         floats(r.filters, (plan.stems - 1, 2, plan.taps)), integers(r.fades, (plan.stems, FADE_FIELDS)),
         integers(r.group_first, (limit + 1,)), integers(r.group_at, (plan.stems, PITCHES)), floats(r.expected, (limit,)),
         floats(r.foreseen, (limit,)), floats(r.heard, (limit,)), floats(r.predicted, (limit,)),
-        floats(r.P, (plan.stems, plan.stride)), floats(r.shares, (plan.stems, plan.stride)), floats(r.gain, (plan.stems, 2)),
-        floats(r.fit, (FIT,)), floats(r.ahead, (limit,)), floats(r.levels, (plan.stems, LEVELS)),
-        floats(r.peak, (plan.stems,)), integers(r.found, (plan.stems,)),
+        floats(r.P, (plan.stems, plan.stride)), floats(r.shares, (plan.stems, plan.stride)),
+        floats(r.gain, (plan.stems, LEARNT)), floats(r.fit, (FIT,)), floats(r.ahead, (limit,)), floats(r.rising, (limit,)),
+        floats(r.levels, (plan.stems, LEVELS)), floats(r.peak, (plan.stems,)), integers(r.found, (plan.stems,)),
     )
 
 

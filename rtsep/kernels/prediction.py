@@ -18,6 +18,8 @@ from rtsep.kernels.memory import (
     GAIN_HEARD_S,
     GROUPS,
     KNOWN,
+    LAG_S,
+    LAG_SEEN,
     MISFIT,
     MISFIT_HEARD_S,
     VOICES,
@@ -36,6 +38,9 @@ CAUTION = 12.0  # how many times more of the prediction is kept from the backgro
 MOST_CAUTION = 3.0
 VERY_MISFIT, OTHER_MISFIT = 0.16, 0.19  # from which on nothing tells that it is the very instrument; up to which all does
 KNOWN_TRUST = 3.0  # times as much is a prediction for the very instrument trusted
+STEP_S, YOUNG_S, LEAST_SLOPE = 0.005, 0.08, 10.0  # how slopes are taken, until which age, and from how many per s on
+LAG_PRIOR, LAG_MEMORY = 600.0, 6000.0  # sums of squared slopes times s: some 2 and 20 notes
+MOST_ERROR, MOST_LAG_S = 1.0, 0.05
 MOST_RISE = 3.0  # natural logarithm of how much louder a note may become while the filters are made
 
 
@@ -51,10 +56,13 @@ def level_at(envelope, age_s, velocity):
 
 
 @njit(**OPTIONS)
-def note_level(plan, voice, end):
-    """Natural logarithm of what the frame before `end` should hold of a voice, if all stays as it is; gain apart."""
+def note_level(plan, voice, end, lag_s):
+    """Natural logarithm of what the frame before `end` should hold of a voice, if all stays as it is; gain apart.
+
+    Its sound is `lag_s` ahead of its MIDI.
+    """
     stem, pitch = voice[STEM], voice[PITCH]
-    age_s = np.float32(end - voice[ONSET]) * plan.sample_s - plan.envelope_later_s
+    age_s = np.float32(end - voice[ONSET]) * plan.sample_s - plan.envelope_later_s + lag_s
     level = level_at(plan.envelope[stem, pitch], age_s, voice[VELOCITY])
     if voice[STATUS] == RELEASED:
         since_s = max(np.float32(end - voice[OFF]) * plan.sample_s - plan.envelope_later_s, np.float32(0))
@@ -65,19 +73,21 @@ def note_level(plan, voice, end):
 
 @njit(**OPTIONS)
 def foresee(plan, state, end, total):
-    """Fill `expected`, `ahead` and `foreseen` for a frame of magnitude `total`; True if something is foreseen."""
+    """Fill `expected`, `ahead`, `rising` and `foreseen` for a frame of magnitude `total`; True if something is foreseen."""
     groups, told = state.position[GROUPS], False
     state.foreseen[:groups] = -1
     if plan.prediction == 0 or plan.gated == 0:
         return False
-    state.expected[:groups] = state.ahead[:groups] = SILENT
+    state.expected[:groups] = state.ahead[:groups] = state.rising[:groups] = SILENT
     for v in range(VOICES):
         voice = state.voices[v]
         if voice[STATUS] != FREE and state.marks[voice[STEM], voice[PITCH]] == end + 1:
             g = state.group_at[voice[STEM], voice[PITCH]]
             if g >= 0 and plan.has_envelope[voice[STEM], voice[PITCH]] != 0:
-                state.expected[g] = max(state.expected[g], note_level(plan, voice, end))
-                state.ahead[g] = max(state.ahead[g], note_level(plan, voice, end + plan.lead))
+                lag_s = state.gain[plan.instrument[voice[STEM]], LAG_S]
+                state.expected[g] = max(state.expected[g], note_level(plan, voice, end, lag_s))
+                state.ahead[g] = max(state.ahead[g], note_level(plan, voice, end + plan.lead, lag_s))
+                state.rising[g] = max(state.rising[g], note_level(plan, voice, end, lag_s + np.float32(STEP_S)))
     loudness = np.log(total)
     for g in range(groups):
         gain = state.gain[plan.instrument[state.open_stem[state.group_first[g]]]]
@@ -108,6 +118,28 @@ def learn_gain(plan, state, end, total):
 
 
 @njit(**OPTIONS)
+def learn_lag(plan, state, end, total):
+    """By how much the sound is ahead of its MIDI: while a note rises, it is louder than its age lets expect.
+
+    Steps of Gauss and Newton over the notes of an instrument: the error of the level over the slope of its envelope.
+    """
+    loudness = np.log(total)
+    for g in range(state.position[GROUPS]):
+        first = state.group_first[g]
+        slope = (state.rising[g] - state.expected[g]) / np.float32(STEP_S)
+        young = np.float32(end - state.open_onset[first]) * plan.sample_s < np.float32(YOUNG_S)
+        if state.foreseen[g] < 0 or not young or slope < np.float32(LEAST_SLOPE):
+            continue
+        gain = state.gain[plan.instrument[state.open_stem[first]]]
+        error = np.log(state.heard[g] + np.float32(1e-6)) + loudness - state.expected[g] - gain[GAIN]
+        error = max(min(error, np.float32(MOST_ERROR)), np.float32(-MOST_ERROR))
+        weight = min(np.float32(4) * state.foreseen[g], np.float32(1)) * slope * plan.hop_s
+        gain[LAG_SEEN] = min(gain[LAG_SEEN] + weight * slope, np.float32(LAG_MEMORY))
+        lag_s = gain[LAG_S] + error * weight / (gain[LAG_SEEN] + np.float32(LAG_PRIOR))
+        gain[LAG_S] = min(max(lag_s, np.float32(0)), np.float32(MOST_LAG_S))
+
+
+@njit(**OPTIONS)
 def divide(state):
     """Fill `predicted`: what is foreseen of a group, among its rows as it is heard; else what is heard itself."""
     for g in range(state.position[GROUPS]):
@@ -129,7 +161,8 @@ def look_ahead(plan, state, end):
     """
     for g in range(state.position[GROUPS]):
         first, last = state.group_first[g], state.group_first[g + 1]
-        age, factor = end - state.open_onset[first], np.float32(1)
+        lag_s = state.gain[plan.instrument[state.open_stem[first]], LAG_S]
+        age, factor = end - state.open_onset[first] + np.int64(lag_s / plan.sample_s), np.float32(1)
         if state.foreseen[g] >= 0:
             age += plan.lead
             factor = np.exp(min(state.ahead[g] - state.expected[g], np.float32(MOST_RISE)))
