@@ -329,6 +329,7 @@ class Prediction:
         heard_s = min(heard_s + weight, 1.2)
         misfit += (np.maximum(model - V, 0).sum() / model.sum() - misfit) * weight / heard_s
         self.misfit, self.known = (misfit, heard_s), min(max((0.19 - misfit) / 0.03, 0), 1) * heard_s / 1.2
+        self.known *= min(max(model.sum() / 0.1 - 1, 0), 1)
         caution = min(1 + 12 * max(misfit - 0.12, 0), 3)
         return np.maximum(V - caution * model, 1e-3 * V) + 1e-9 / len(V)
 

@@ -37,6 +37,7 @@ OWN_MISFIT = 0.12  # of the very instrument
 CAUTION = 12.0  # how many times more of the prediction is kept from the background, per misfit
 MOST_CAUTION = 3.0
 VERY_MISFIT, OTHER_MISFIT = 0.16, 0.19  # from which on nothing tells that it is the very instrument; up to which all does
+MUCH = 0.1  # of the frame must be foreseen for that, and twice as much to be sure
 KNOWN_TRUST = 3.0  # times as much is a prediction for the very instrument trusted
 STEP_S, YOUNG_S, LEAST_SLOPE = 0.005, 0.08, 10.0  # how slopes are taken, until which age, and from how many per s on
 LAG_PRIOR, LAG_MEMORY = 600.0, 6000.0  # sums of squared slopes times s: some 2 and 20 notes
@@ -201,7 +202,9 @@ def leave_rest(plan, state, count):
     if weight > 0:
         fit[MISFIT] += (missing / whole - fit[MISFIT]) * weight / fit[MISFIT_HEARD_S]
     surely = (np.float32(OTHER_MISFIT) - fit[MISFIT]) / np.float32(OTHER_MISFIT - VERY_MISFIT)
+    there = whole / np.float32(MUCH) - np.float32(1)  # a gain that wrong notes taught leaves little to be missed
     fit[KNOWN] = min(max(surely, np.float32(0)), np.float32(1)) * fit[MISFIT_HEARD_S] / np.float32(MISFIT_S)
+    fit[KNOWN] *= min(max(there, np.float32(0)), np.float32(1))
     caution = min(np.float32(1) + np.float32(CAUTION) * max(fit[MISFIT] - np.float32(OWN_MISFIT), np.float32(0)),
                   np.float32(MOST_CAUTION))
     least = np.float32(1e-9) / np.float32(plan.bins)  # masks need one model greater than 0 in every bin
