@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from conftest import play
 
 from rtsep import Separator, by_track, find_preset, load_preset, read_midi
 from rtsep.cli import main
@@ -38,12 +39,8 @@ def test_midi_that_comes_late():
     score, (mix, rate) = read_midi(folder / "demo.mid"), read_sound(folder / "mix.flac")
     separator = Separator(load_preset(find_preset("piano")), by_track(score))
     separator.prepare(rate, 1, 4096)
-    events, sound, stems = score.events(rate, 0.02), np.pad(mix, ((0, 0), (0, separator.latency))), []
-    for begin in range(0, sound.shape[1], 4096):
-        due = events[(events["sample"] >= begin) & (events["sample"] < begin + 4096)].copy()
-        due["sample"] -= begin
-        stems.append(separator.process(sound[:, begin : begin + 4096], due).stems.copy())
-    found = np.concatenate(stems, axis=2)[:, :, separator.latency :]
+    sound = np.pad(mix, ((0, 0), (0, separator.latency)))
+    found = play(separator, sound, score.events(rate, 0.02), (4096,))[0][:, :, separator.latency :]
     sdr = [sdr_db(found[i], read_sound(folder / f"{name}.flac")[0]) for i, name in enumerate(separator.stem_names[:2])]
     assert np.mean(sdr) > 10.6
 

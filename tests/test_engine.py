@@ -62,7 +62,7 @@ def chord(*pitches, at=0, part=0, channel=0):
     [
         ({}, 1),
         ({}, 2),
-        ({"latency_samples": 128, "hop_samples": 16}, 1),
+        ({"latency_samples": 128, "hop_samples": 16, "relaxation": 1}, 1),  # rounding grows over many frames that learn
         ({"mode": "quality", "latency_samples": 0}, 3),
         ({"iterations": 1, "mask_power": 1}, 1),
         ({"iterations": 20, "mask_power": 4}, 2),
@@ -72,11 +72,11 @@ def chord(*pitches, at=0, part=0, channel=0):
         ({**INSTANT, "suppression": 0.2}, 1),
         ({"max_open_rows": 6}, 1),
         ({"onset_boost": 1}, 1),
-        ({"iterations": 5, "relaxation": 1.8}, 1),
+        ({"estimator": "kl", "iterations": 10, "relaxation": 1}, 1),
         ({"estimator": "encoder+kl", "encoder": "signed", "iterations": 3, "relaxation": 1.8}, 1),
         ({"estimator": "encoder"}, 2),
         ({"estimator": "encoder", "encoder": "nonnegative", "background": 0, "gate": False}, 1),
-        ({**INSTANT, "estimator": "encoder+kl"}, 1),
+        ({**INSTANT, "estimator": "kl"}, 1),
         ({"mode": "quality", "latency_samples": 0, "estimator": "encoder"}, 1),
         ({"gate": False}, 2),
         (INSTANT, 1),
@@ -90,7 +90,7 @@ def test_whole_engine_agrees_with_the_plain_numpy_twin(preset, rng, params, chan
     separator = prepared(preset, two_parts(), {**SMALL, **params}, channels)
     expected = reference.separate(sound, events, reference_setup(separator))
     stems, _ = play(separator, sound, events, (700, 1, 63))
-    assert np.abs(stems - expected.stems).max() < 1e-4 * np.abs(sound).max()  # code rounds otherwise when just compiled
+    assert np.abs(stems - expected.stems).max() < 5e-5 * np.abs(sound).max()
     assert np.abs(expected.stems[:2]).max() > 0.02, "nothing was separated, so nothing was compared"
     separator.reset()
     for k, _ in enumerate(frame_by_frame(separator, sound, events)):
@@ -116,7 +116,7 @@ def test_open_note_is_found_in_its_stem(preset, rng):
 
 
 @pytest.mark.parametrize("channels, params", [
-    (1, {}), (2, {}), (1, {"estimator": "encoder"}), (1, {**INSTANT, "estimator": "encoder+kl"}),
+    (1, {}), (2, {}), (1, {"estimator": "encoder"}), (1, {**INSTANT, "estimator": "kl"}),
 ])
 def test_block_sizes_do_not_change_a_bit(rng, channels, params):
     preset = make_preset(rows=3)

@@ -59,7 +59,8 @@ def test_it_agrees_with_the_plain_numpy_twin(knowing, rng, params, channels):
     separator = prepared(knowing, two_parts(), {**SMALL, **params}, channels)
     expected = reference.separate(sound, events, reference_setup(separator))
     stems, _ = play(separator, sound, events, (700, 1, 63))
-    assert np.abs(stems - expected.stems).max() < 5e-5 * np.abs(sound).max()
+    most = 5e-5 if params.get("mode") == "instant" else 2e-5  # what notes will have risen by multiplies roundings
+    assert np.abs(stems - expected.stems).max() < most * np.abs(sound).max()
     hop = separator.framing.hop
     play(separator, np.zeros((channels, -LONG % hop + hop), FLOAT))  # what the last frame teaches comes with the next
     rows = separator.prepared.plan.values["rows"]
