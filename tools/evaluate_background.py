@@ -18,12 +18,12 @@ from dataclasses import replace
 import numpy as np
 from evaluate_data import SHARED, Piece, find_pieces
 from evaluate_instant import with_background
-from evaluate_systems import MODES, oracle, play
+from evaluate_systems import MODES, oracle, params_of, play
 from plain_rows import separate_with_plain_rows
 
 from rtsep.library import find_preset
 from rtsep.measure import sdr_db
-from rtsep.params import Value, parse_params
+from rtsep.params import Value
 from rtsep.preset import load_preset
 from rtsep.routing import by_track, everything
 
@@ -97,8 +97,7 @@ def main() -> None:
     arguments = parser.parse_args()
     print(f"| settings | {' | '.join(COLUMNS)} |\n| --- |{' --: |' * len(COLUMNS)}")
     for text in arguments.settings:
-        params = text if text in (ORACLE, PLAIN) else parse_params(
-            dict(setting.split("=") for setting in text.split(",") if setting))
+        params = text if text in (ORACLE, PLAIN) else params_of(text)
         figures = " | ".join(f"{db:.2f}" if np.isfinite(db) else "–" for db in measure(params, arguments.velocity))
         print(f"| {text or 'as it ships'} | {figures} |", flush=True)
 

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 from evaluate_data import SHARED, Piece, pieces_of
-from evaluate_systems import preset_named
+from evaluate_systems import params_of, preset_named
 
 from rtsep.engine import Separator
 from rtsep.files import read_sound
 from rtsep.measure import sdr_db
-from rtsep.params import Value, parse_params
+from rtsep.params import Value
 from rtsep.routing import by_track
 
 PLAIN = tuple(f"estimator=kl,relaxation=1,iterations={updates}" for updates in (1, 3, 5, 10, 20))
@@ -64,7 +64,7 @@ def judge(piece: Piece, preset: str, params: Mapping[str, Value], background: np
 
 def measure(pieces: list[Piece], sounds: list[np.ndarray], text: str) -> tuple[list[float], float]:
     """SDR with each preset, alone and with backgrounds, and microseconds per hop."""
-    params = parse_params(dict(setting.split("=") for setting in text.split(",") if setting))
+    params = params_of(text)
     quality, took = [], []
     for preset in PRESETS:
         alone = [judge(piece, preset, params, None) for piece in pieces]

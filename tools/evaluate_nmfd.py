@@ -11,6 +11,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
+import baselines
 import numpy as np
 from compare_nmfd import UPDATES, run_theirs
 from evaluate_data import SHARED, Piece
@@ -23,21 +24,11 @@ from rtsep.training.isolated import Notes
 from rtsep.training.nmfd import activations_at, approximation, nmfd, templates_at
 
 SIZE, HOP, LAGS, DECAY = 2048, 512, 8, 0.9
-WINDOW = np.hanning(SIZE)
 
 
 def spectra(sound: np.ndarray) -> np.ndarray:
     """X [frame, bin] of a sound [sample]; frame n has its middle at sample n * HOP."""
-    frames = np.lib.stride_tricks.sliding_window_view(np.pad(sound.astype(float), SIZE // 2), SIZE)[::HOP]
-    return np.fft.rfft(frames * WINDOW)
-
-
-def sound_of(X: np.ndarray, samples: int) -> np.ndarray:
-    """The sound [sample] of spectra."""
-    total = np.zeros((2, SIZE + len(X) * HOP))
-    for n, frame in enumerate(np.fft.irfft(X, SIZE)):
-        total[:, n * HOP : n * HOP + SIZE] += frame * WINDOW, WINDOW**2
-    return (total[0] / np.maximum(total[1], 1e-8))[SIZE // 2 :][:samples]
+    return baselines.spectra(sound.astype(float), SIZE, HOP, SIZE // 2)
 
 
 def start(piece: Piece, hits: Notes, X: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -56,7 +47,8 @@ def judged(piece: Piece, X: np.ndarray, models: np.ndarray) -> list[float]:
     """SDR of every drum in dB, from models [drum, frame, bin]."""
     masks = models / np.maximum(models.sum(axis=0), 1e-30)
     truths = [piece.truths[drum][0] for drum in DRUMS]
-    return [sdr_db(sound_of(X * mask, len(truth)), truth) for mask, truth in zip(masks, truths, strict=True)]
+    return [sdr_db(baselines.overlap_add(X * mask, SIZE, HOP, SIZE // 2, len(truth)), truth)
+            for mask, truth in zip(masks, truths, strict=True)]
 
 
 def modelled(W: np.ndarray, H: np.ndarray) -> np.ndarray:

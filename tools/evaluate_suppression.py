@@ -13,9 +13,9 @@ from collections.abc import Sequence
 import numpy as np
 from evaluate_data import SHARED, Piece, excerpt, find_pieces, pieces_of
 from evaluate_report import shown, table
-from evaluate_systems import LIBRARY_S, gated, judge
+from evaluate_systems import LIBRARY_S, gated, judge, params_of
 
-from rtsep.params import Value, parse_params
+from rtsep.params import Value
 
 MEASURES = ("sdr_db", "sir_db", "sar_db")
 SETTINGS = ("", *(f"suppression={value}" for value in (0.25, 0.5, 2, 4)), "mask_power=1", "mask_power=3", "mask_power=4")
@@ -44,8 +44,7 @@ def main() -> None:
     played = sets()
     lines = []
     for text in arguments.settings:
-        given = dict(setting.split("=") for setting in text.split(",") if setting)
-        params = parse_params({"mode": arguments.mode, **given})
+        params = {"mode": arguments.mode, **params_of(text)}
         lines.append([text or "as it ships", *(cell for pieces in played.values() for cell in line(pieces, params))])
     print(table(["settings", *(f"{name}: {measure[:3].upper()}" for name in played for measure in MEASURES)], lines))
 

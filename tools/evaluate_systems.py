@@ -13,7 +13,7 @@ from rtsep.errors import RtsepError
 from rtsep.library import find_preset
 from rtsep.measure import oracle_stems, sdr_db, si_sdr_db
 from rtsep.notes import Score
-from rtsep.params import Value
+from rtsep.params import Value, parse_params
 from rtsep.preset import Preset, load_preset
 from rtsep.routing import Routing, by_split, by_track
 from rtsep.windows import Framing, choose_framing
@@ -53,6 +53,11 @@ class System:
 def preset_named(name: str) -> Preset:
     """A bundled preset, read once."""
     return load_preset(find_preset(name))
+
+
+def params_of(text: str) -> dict[str, Value]:
+    """Parameters of a line of a table: NAME=VALUE, parted by commas."""
+    return parse_params(dict(setting.split("=") for setting in text.split(",") if setting))
 
 
 # --- our engine -------------------------------------------------------------------------------------------------------
