@@ -36,7 +36,7 @@ SETTLED_S, FADED_S = 0.02, 1.5  # ages between which a note tells the gain
 OWN_MISFIT = 0.12  # of the very instrument
 CAUTION = 12.0  # how many times more of the prediction is kept from the background, per misfit
 MOST_CAUTION = 3.0
-VERY_MISFIT, OTHER_MISFIT = 0.16, 0.19  # from which on nothing tells that it is the very instrument; up to which all does
+VERY_MISFIT, OTHER_MISFIT = 0.16, 0.19  # up to which it is the very instrument; from which on it is another one
 MUCH = 0.1  # of the frame must be foreseen for that, and twice as much to be sure
 KNOWN_TRUST = 3.0  # times as much is a prediction for the very instrument trusted
 STEP_S, YOUNG_S, LEAST_SLOPE = 0.005, 0.08, 10.0  # how slopes are taken, until which age, and from how many per s on
@@ -99,6 +99,12 @@ def foresee(plan, state, end, total):
 
 
 @njit(**OPTIONS)
+def excess(state, g, loudness, gain):
+    """Natural logarithm of what was heard of a group over what was expected of it."""
+    return np.log(state.heard[g] + np.float32(1e-6)) + loudness - state.expected[g] - gain[GAIN]
+
+
+@njit(**OPTIONS)
 def learn_gain(plan, state, end, total):
     """The gain of each instrument follows what was heard of its notes over what was expected."""
     loudness = np.log(total)
@@ -108,7 +114,7 @@ def learn_gain(plan, state, end, total):
         if plan.prediction == 0 or plan.gated == 0 or state.expected[g] <= SILENT or age_s < SETTLED_S or age_s > FADED_S:
             continue
         gain = state.gain[plan.instrument[state.open_stem[first]]]
-        error = np.log(state.heard[g] + np.float32(1e-6)) + loudness - state.expected[g] - gain[GAIN]
+        error = excess(state, g, loudness, gain)
         weight = np.float32(1)
         if state.foreseen[g] >= 0:
             weight = max(min(np.float32(4) * state.foreseen[g], np.float32(1)), np.float32(1e-3))
@@ -132,7 +138,7 @@ def learn_lag(plan, state, end, total):
         if state.foreseen[g] < 0 or not young or slope < np.float32(LEAST_SLOPE):
             continue
         gain = state.gain[plan.instrument[state.open_stem[first]]]
-        error = np.log(state.heard[g] + np.float32(1e-6)) + loudness - state.expected[g] - gain[GAIN]
+        error = excess(state, g, loudness, gain)
         error = max(min(error, np.float32(MOST_ERROR)), np.float32(-MOST_ERROR))
         weight = min(np.float32(4) * state.foreseen[g], np.float32(1)) * slope * plan.hop_s
         gain[LAG_SEEN] = min(gain[LAG_SEEN] + weight * slope, np.float32(LAG_MEMORY))
