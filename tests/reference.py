@@ -269,12 +269,26 @@ class Prediction:
     later_s: float  # by which frames hear a note later than those of the envelopes
     gain: dict[int, tuple[float, float]] = field(default_factory=dict)  # of an instrument, and over how many s
     lag: dict[int, tuple[float, float]] = field(default_factory=dict)  # s that sound is ahead of MIDI, and how sure
+    manner: dict[int, np.ndarray] = field(default_factory=dict)  # of a stem: sums of [1, x, x x, error, x error], and a line
     misfit: tuple[float, float] = (0.0, 0.0)
     known: float = 0.0  # is it the very instrument?
 
     def lag_s(self, stem: int) -> float:
         """Of a stem's instrument."""
         return self.lag.get(self.instrument[stem], (0.0, 0.0))[0]
+
+    def line(self, stem: int) -> tuple[float, float, float]:
+        """Offset and slope of how a stem's notes fade otherwise, over log2(1 + age / 40 ms) - 2.5; is it of another kind?"""
+        noted, ages, ages_2, errors, ages_errors = self.manner.get(stem, np.zeros(5))
+        line = np.linalg.solve([[noted + 0.4, ages], [ages, ages_2 + 0.3]], [errors, ages_errors])
+        size = math.sqrt(max(line @ [errors, ages_errors], 0) / max(noted, 1e-6))
+        foreign = min(max((size - 0.3) / 0.2, 0), 1)
+        return (*(line * foreign), foreign)
+
+    def otherwise(self, stem: int, age_s: float) -> float:
+        """What that adds to the level of a note."""
+        offset, slope, _ = self.line(stem)
+        return offset + slope * (np.log2(1 + min(max(age_s, 0), 3) / 0.04) - 2.5)
 
     def level(self, note: Note, seen: int, end: int, later_s: float) -> float:
         """Natural logarithm of what the frame before `end` holds of a note `later_s` later, by the keys before `seen`."""
@@ -283,6 +297,7 @@ class Prediction:
         age_s = max((end - note.onset) / self.rate - self.later_s + self.lag_s(note.stem) + later_s, 0)
         values = base + (min(max(note.velocity, 8), 127) - 64) * more
         level = float(np.interp(np.log2(1 + age_s / 0.04), np.log2(1 + points / 0.04), values))
+        level += self.otherwise(note.stem, age_s)
         if note.end < seen:
             since_s = max((end - note.end) / self.rate - self.later_s, 0)
             level -= 1.38 * since_s / max(self.release[note.stem, note.pitch] / self.rate, 1e-3)
@@ -311,6 +326,18 @@ class Prediction:
         seen = min(seen + weight * slope, 6000)
         self.lag[self.instrument[stem]] = (min(max(lag_s + error * weight / (seen + 600), 0), 0.05), seen)
 
+    def learn_manner(self, found: list[tuple[int, float, float | None, float, float | None, float]]) -> None:
+        """From all groups, each stem, age, expected, heard, the share that was foreseen and the share that was heard."""
+        taken = {stem: self.line(stem)[:2] for stem, *_ in found}
+        for stem, age_s, expected, heard, share, whole in found:
+            if share is None or not 0.02 <= (age_s := age_s - self.later_s) <= 1.5:
+                continue
+            x = np.log2(1 + min(max(age_s, 0), 3) / 0.04) - 2.5
+            error = min(max(heard - expected - self.gain[self.instrument[stem]][0], -2.5), 2.5) + np.dot(taken[stem], [1, x])
+            weight = min(4 * max(whole, share), 1) * self.hop_s
+            sums = self.manner.get(stem, np.zeros(5)) + weight * np.array([1, x, x * x, error, x * error])
+            self.manner[stem] = sums * 4 / (4 + weight)
+
     def learn_gain(self, stem: int, age_s: float, expected: float | None, heard: float, share: float | None) -> None:
         """From one group: `heard` is its natural logarithm, `share` what was foreseen."""
         if expected is None or not 0.02 <= age_s - self.later_s <= 1.5:
@@ -330,6 +357,7 @@ class Prediction:
         misfit += (np.maximum(model - V, 0).sum() / model.sum() - misfit) * weight / heard_s
         self.misfit, self.known = (misfit, heard_s), min(max((0.19 - misfit) / 0.03, 0), 1) * heard_s / 1.2
         self.known *= min(max(model.sum() / 0.1 - 1, 0), 1)
+        self.known = min([self.known, *(1 - self.line(stem)[2] for stem in self.manner)])
         caution = min(1 + 12 * max(misfit - 0.12, 0), 3)
         return np.maximum(V - caution * model, 1e-3 * V) + 1e-9 / len(V)
 
@@ -645,6 +673,7 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
         rest.h = np.full(extra, 1 / max(extra, 1))
         foretold.gain.clear()
         foretold.lag.clear()
+        foretold.manner.clear()
         foretold.misfit, foretold.known = (0.0, 0.0), 0.0
 
     for end in range(setup.hop, samples + 1, setup.hop):
@@ -701,6 +730,10 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
                 foretold.learn_lag(key[0], (end - onsets[members[0]]) / setup.sample_rate, expected, soon,
                                    math.log((raw[members].sum() + 1e-6) * total), share)
             leaves = foretold.rest(v, predicted @ W[: len(row)]) if held else v
+            foretold.learn_manner([
+                (key[0], (end - onsets[members[0]]) / setup.sample_rate, expected,
+                 math.log((raw[members].sum() + 1e-6) * total), share, raw[members].sum())
+                for (key, members, expected), share in zip(groups, shares, strict=True)])
             for (key, members, expected), share in zip(groups, shares, strict=True):
                 foretold.learn_gain(key[0], (end - onsets[members[0]]) / setup.sample_rate, expected,
                                     math.log((raw[members].sum() + 1e-6) * total), share)

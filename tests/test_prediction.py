@@ -22,7 +22,7 @@ from conftest import (
 )
 
 from rtsep.kernels.activations import hold_to
-from rtsep.kernels.memory import GAIN, GAIN_HEARD_S, KNOWN, LAG_S, MISFIT
+from rtsep.kernels.memory import FOREIGN, GAIN, GAIN_HEARD_S, KNOWN, LAG_S, MISFIT, SLOPE
 from rtsep.training.envelopes import AGES_S, averaged, note_envelope, pitch_envelope, table
 from rtsep.windows import Framing
 
@@ -133,6 +133,19 @@ def test_sound_ahead_of_its_midi_is_found(knowing, late_s, least_s, most_s):
     told = [each for start in starts for each in ((start + late, ON, 60, 64), (start + late + step - 500, OFF, 60, 0))]
     play(separator, sound, midi(*told))
     assert least_s <= separator.prepared.state["gain"][0][LAG_S] <= most_s
+
+
+@pytest.mark.parametrize("swell_db, least, most", [(0, 0.0, 0.01), (40, 0.99, 1.0)])
+def test_a_stem_that_fades_otherwise_is_found(knowing, swell_db, least, most):
+    """Five notes as the preset expects them, or swelling in a second as under a bow: a line over their age then tells more."""
+    separator = prepared(knowing, one_stem(), SMALL)
+    step = round(RATE)
+    sound = np.tile(sounding(knowing, 60, 64, step) * np.logspace(0, swell_db / 20, step, dtype=FLOAT), 5)
+    told = [each for n in range(5) for each in ((n * step, ON, 60, 64), ((n + 1) * step - 500, OFF, 60, 0))]
+    play(separator, sound, midi(*told))
+    manner = separator.prepared.state["manner"][0]
+    assert least <= manner[FOREIGN] <= most
+    assert (manner[SLOPE] > 0.1) == (swell_db > 0)
 
 
 def test_misfit_is_told_by_what_is_missing_alone(knowing, rng):

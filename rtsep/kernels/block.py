@@ -10,6 +10,7 @@ import numpy as np
 from numba import carray, cfunc, njit, types
 
 from rtsep.kernels.estimator import estimate
+from rtsep.kernels.gain import learn_gain, learn_lag, learn_manner
 from rtsep.kernels.gate import open_rows
 from rtsep.kernels.learning import begin_again, learn, lost, mended, note_evidence
 from rtsep.kernels.masks import soft_masks, stem_models, suppress
@@ -29,7 +30,7 @@ from rtsep.kernels.memory import (
 from rtsep.kernels.mix import mix_block
 from rtsep.kernels.native import OPTIONS, floats, flush_to_zero, pointer, restore_denormals
 from rtsep.kernels.onsets import find_onsets
-from rtsep.kernels.prediction import blend, divide, foresee, learn_gain, learn_lag, leave_rest, look_ahead, share_out
+from rtsep.kernels.prediction import blend, divide, foresee, leave_rest, look_ahead, share_out
 from rtsep.kernels.stft import analyse, synthesise
 from rtsep.kernels.voices import receive
 from rtsep.kernels.wiener import design_filters, filter_stems, note_heard, total_power
@@ -107,6 +108,7 @@ def estimate_activations(plan, state, end, count, total):
         divide(state)
         leave_rest(plan, state, count)
     learn_lag(plan, state, end, total)
+    learn_manner(plan, state, end, total)
     learn_gain(plan, state, end, total)
 
 

@@ -143,6 +143,7 @@ def begin_again(plan, state):
     state.weight[plan.rows :] = np.float32(BACKGROUND_START_S)
     state.background_h[:] = np.float32(1) / np.float32(plan.background)
     state.gain[:] = 0
+    state.manner[:] = 0
     state.fit[:] = 0
 
 

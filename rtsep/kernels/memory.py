@@ -17,8 +17,7 @@ VOICE_FIELDS, FADE_FIELDS = 10, 5
 PARTS, CHANNELS, PITCHES = 32, 16, 128
 
 # Counters, all since the last reset.
-BAD_SAMPLES, UNMATCHED_NOTES, CLOSED_ROWS, STOLEN_VOICES, FRAMES = range(5)
-COUNTERS = 5
+BAD_SAMPLES, UNMATCHED_NOTES, CLOSED_ROWS, STOLEN_VOICES, FRAMES, COUNTERS = range(6)
 
 # Levels that a note is expected to have, at ages on a logarithmic axis: ENVELOPE_S * (2 ** (i / ENVELOPE_STEPS) - 1).
 ENVELOPE_POINTS, ENVELOPE_STEPS, ENVELOPE_S = 32, 4.0, 0.04
@@ -27,6 +26,8 @@ ENVELOPE_VELOCITY = 64  # whose levels are in plan.envelope[:, :, 0]; [:, :, 1] 
 # What is learnt of the prediction: state.gain [instrument] and state.fit.
 # Natural logarithm of sound over prediction, over how many s so far; s that sound is ahead of its MIDI, and how sure that is.
 GAIN, GAIN_HEARD_S, LAG_S, LAG_SEEN, LEARNT = range(5)
+# state.manner [stem], how its notes fade otherwise: a line over age, 0 to 1: is it used? and sums that give it (manner.py).
+OFFSET, SLOPE, FOREIGN, NOTED_S, AGES, AGES_2, ERRORS, AGES_ERRORS, MANNER = range(9)
 # Share of the prediction that is not in the sound, over how many s so far; 0 to 1: is it the preset's very instrument?
 MISFIT, MISFIT_HEARD_S, KNOWN, FIT = range(4)
 
@@ -36,13 +37,10 @@ LEVEL, HEARD_S, LOST_S, PATIENCE_S, PAUSED_S, SLOW = range(6)
 FIRST, LAST, FORETOLD, PENDING = range(4)  # rows of the last frame that learn, a range in open_row; was it predicted
 
 BACKGROUND_START_S = 0.005  # what a row's start is worth: more learns late, less takes what a wrong preset leaves
-
 POSITION, OPEN, GROUPS = range(3)  # state.position
-
 LEVELS = 64  # hops that onsets are found in
 
-# Mixer values: wet, bypass, then one gain per stem.
-WET, BYPASS, GAINS = range(3)
+WET, BYPASS, GAINS = range(3)  # mixer values; one gain per stem
 
 # A MIDI message at a sample; stem: 0, or 1 + the stem that a note-on belongs to whatever its routing.
 EVENT = np.dtype(
@@ -61,8 +59,8 @@ PLAN_ARRAYS = ("analysis_window", "synthesis_window", "boost", "W", "first_row",
 STATE_ARRAYS = ("ring", "overlap_add", "frame", "X", "Y", "V", "Q", "M", "H", "open_row", "open_stem", "open_onset", "h",
                 "before", "gradient", "ratio", "evidence", "pending", "background_h", "W", "weight", "slow", "voices",
                 "pedals", "marks", "youngest", "mixer", "counters", "position", "S", "B", "impulse", "filters", "fades",
-                "group_first", "group_at", "expected", "foreseen", "heard", "predicted", "P", "shares", "gain", "fit", "ahead",
-                "rising", "levels", "peak", "found")
+                "group_first", "group_at", "expected", "foreseen", "heard", "predicted", "P", "shares", "gain", "manner", "fit",
+                "ahead", "rising", "levels", "peak", "found")
 # What means nothing under another plan; what was learnt is carried over by itself.
 PLAN_BOUND = ("group_first", "expected", "ahead", "rising", "foreseen", "heard", "predicted", "H", "open_row", "open_stem",
               "open_onset", "h", "before", "gradient", "evidence", "pending", "background_h", "W", "weight")
@@ -179,6 +177,7 @@ class State(NamedTuple):
     P: np.ndarray  # float32 [stem, stride], models of the prediction alone; the residual's is what it leaves
     shares: np.ndarray  # float32 [stem, stride], what each stem gets of a frame over its estimated model
     gain: np.ndarray  # float32 [stem, LEARNT], by instrument
+    manner: np.ndarray  # float32 [stem, MANNER], how notes fade otherwise than in the preset
     fit: np.ndarray  # float32 [FIT]
     ahead: np.ndarray  # float32 [open], as `expected`, `lead` later
     rising: np.ndarray  # float32 [open], as `expected`, a little later
@@ -234,7 +233,8 @@ def state_at(address, plan):
         integers(r.group_first, (limit + 1,)), integers(r.group_at, (plan.stems, PITCHES)), floats(r.expected, (limit,)),
         floats(r.foreseen, (limit,)), floats(r.heard, (limit,)), floats(r.predicted, (limit,)),
         floats(r.P, (plan.stems, plan.stride)), floats(r.shares, (plan.stems, plan.stride)),
-        floats(r.gain, (plan.stems, LEARNT)), floats(r.fit, (FIT,)), floats(r.ahead, (limit,)), floats(r.rising, (limit,)),
+        floats(r.gain, (plan.stems, LEARNT)), floats(r.manner, (plan.stems, MANNER)), floats(r.fit, (FIT,)),
+        floats(r.ahead, (limit,)), floats(r.rising, (limit,)),
         floats(r.levels, (plan.stems, LEVELS)), floats(r.peak, (plan.stems,)), integers(r.found, (plan.stems,)),
     )
 

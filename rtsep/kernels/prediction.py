@@ -9,17 +9,18 @@ import numpy as np
 from numba import njit
 
 from rtsep.kernels.activations import add_rows
+from rtsep.kernels.manner import otherwise
 from rtsep.kernels.memory import (
     ENVELOPE_POINTS,
     ENVELOPE_S,
     ENVELOPE_STEPS,
     ENVELOPE_VELOCITY,
+    FOREIGN,
     GAIN,
     GAIN_HEARD_S,
     GROUPS,
     KNOWN,
     LAG_S,
-    LAG_SEEN,
     MISFIT,
     MISFIT_HEARD_S,
     VOICES,
@@ -31,17 +32,14 @@ SILENT = -50.0  # natural logarithm of a level that nobody hears
 LEAST_VELOCITY, MOST_VELOCITY = 8, 127
 RELEASED_BY = 1.38  # natural logarithm of the 12 dB that a release time stands for
 KNOWN_S = 0.1  # s of notes that must be heard before the gain is trusted
-GAIN_S, MISFIT_S = 0.6, 1.2  # time constants
-SETTLED_S, FADED_S = 0.02, 1.5  # ages between which a note tells the gain
+MISFIT_S = 1.2  # time constant
 OWN_MISFIT = 0.12  # of the very instrument
 CAUTION = 12.0  # how many times more of the prediction is kept from the background, per misfit
 MOST_CAUTION = 3.0
 VERY_MISFIT, OTHER_MISFIT = 0.16, 0.19  # up to which it is the very instrument; from which on it is another one
 MUCH = 0.1  # of the frame must be foreseen for that, and twice as much to be sure
 KNOWN_TRUST = 3.0  # times as much is a prediction for the very instrument trusted
-STEP_S, YOUNG_S, LEAST_SLOPE = 0.005, 0.08, 10.0  # how slopes are taken, until which age, and from how many per s on
-LAG_PRIOR, LAG_MEMORY = 600.0, 6000.0  # sums of squared slopes times s: some 2 and 20 notes
-MOST_ERROR, MOST_LAG_S = 1.0, 0.05
+STEP_S = 0.005  # how slopes are taken
 MOST_RISE = 3.0  # natural logarithm of how much louder a note may become while the filters are made
 
 
@@ -57,14 +55,14 @@ def level_at(envelope, age_s, velocity):
 
 
 @njit(**OPTIONS)
-def note_level(plan, voice, end, lag_s):
+def note_level(plan, state, voice, end, lag_s):
     """Natural logarithm of what the frame before `end` should hold of a voice, if all stays as it is; gain apart.
 
     Its sound is `lag_s` ahead of its MIDI.
     """
     stem, pitch = voice[STEM], voice[PITCH]
     age_s = np.float32(end - voice[ONSET]) * plan.sample_s - plan.envelope_later_s + lag_s
-    level = level_at(plan.envelope[stem, pitch], age_s, voice[VELOCITY])
+    level = level_at(plan.envelope[stem, pitch], age_s, voice[VELOCITY]) + otherwise(state.manner[stem], age_s)
     if voice[STATUS] == RELEASED:
         since_s = max(np.float32(end - voice[OFF]) * plan.sample_s - plan.envelope_later_s, np.float32(0))
         release_s = np.float32(plan.release[stem, pitch]) * plan.sample_s
@@ -86,9 +84,9 @@ def foresee(plan, state, end, total):
             g = state.group_at[voice[STEM], voice[PITCH]]
             if g >= 0 and plan.has_envelope[voice[STEM], voice[PITCH]] != 0:
                 lag_s = state.gain[plan.instrument[voice[STEM]], LAG_S]
-                state.expected[g] = max(state.expected[g], note_level(plan, voice, end, lag_s))
-                state.ahead[g] = max(state.ahead[g], note_level(plan, voice, end + plan.lead, lag_s))
-                state.rising[g] = max(state.rising[g], note_level(plan, voice, end, lag_s + np.float32(STEP_S)))
+                state.expected[g] = max(state.expected[g], note_level(plan, state, voice, end, lag_s))
+                state.ahead[g] = max(state.ahead[g], note_level(plan, state, voice, end + plan.lead, lag_s))
+                state.rising[g] = max(state.rising[g], note_level(plan, state, voice, end, lag_s + np.float32(STEP_S)))
     loudness = np.log(total)
     for g in range(groups):
         gain = state.gain[plan.instrument[state.open_stem[state.group_first[g]]]]
@@ -96,54 +94,6 @@ def foresee(plan, state, end, total):
             state.foreseen[g] = np.exp(min(state.expected[g] + gain[GAIN] - loudness, np.float32(30)))
             told = True
     return told
-
-
-@njit(**OPTIONS)
-def excess(state, g, loudness, gain):
-    """Natural logarithm of what was heard of a group over what was expected of it."""
-    return np.log(state.heard[g] + np.float32(1e-6)) + loudness - state.expected[g] - gain[GAIN]
-
-
-@njit(**OPTIONS)
-def learn_gain(plan, state, end, total):
-    """The gain of each instrument follows what was heard of its notes over what was expected."""
-    loudness = np.log(total)
-    for g in range(state.position[GROUPS]):
-        first = state.group_first[g]
-        age_s = np.float32(end - state.open_onset[first]) * plan.sample_s - plan.envelope_later_s
-        if plan.prediction == 0 or plan.gated == 0 or state.expected[g] <= SILENT or age_s < SETTLED_S or age_s > FADED_S:
-            continue
-        gain = state.gain[plan.instrument[state.open_stem[first]]]
-        error = excess(state, g, loudness, gain)
-        weight = np.float32(1)
-        if state.foreseen[g] >= 0:
-            weight = max(min(np.float32(4) * state.foreseen[g], np.float32(1)), np.float32(1e-3))
-            error = max(min(error, np.float32(2)), np.float32(-2))
-        weight *= plan.hop_s
-        gain[GAIN_HEARD_S] = min(gain[GAIN_HEARD_S] + weight, np.float32(GAIN_S))
-        gain[GAIN] += error * weight / gain[GAIN_HEARD_S]
-
-
-@njit(**OPTIONS)
-def learn_lag(plan, state, end, total):
-    """By how much the sound is ahead of its MIDI: while a note rises, it is louder than its age lets expect.
-
-    Steps of Gauss and Newton over the notes of an instrument: the error of the level over the slope of its envelope.
-    """
-    loudness = np.log(total)
-    for g in range(state.position[GROUPS]):
-        first = state.group_first[g]
-        slope = (state.rising[g] - state.expected[g]) / np.float32(STEP_S)
-        young = np.float32(end - state.open_onset[first]) * plan.sample_s < np.float32(YOUNG_S)
-        if state.foreseen[g] < 0 or not young or slope < np.float32(LEAST_SLOPE):
-            continue
-        gain = state.gain[plan.instrument[state.open_stem[first]]]
-        error = excess(state, g, loudness, gain)
-        error = max(min(error, np.float32(MOST_ERROR)), np.float32(-MOST_ERROR))
-        weight = min(np.float32(4) * state.foreseen[g], np.float32(1)) * slope * plan.hop_s
-        gain[LAG_SEEN] = min(gain[LAG_SEEN] + weight * slope, np.float32(LAG_MEMORY))
-        lag_s = gain[LAG_S] + error * weight / (gain[LAG_SEEN] + np.float32(LAG_PRIOR))
-        gain[LAG_S] = min(max(lag_s, np.float32(0)), np.float32(MOST_LAG_S))
 
 
 @njit(**OPTIONS)
@@ -211,6 +161,8 @@ def leave_rest(plan, state, count):
     there = whole / np.float32(MUCH) - np.float32(1)  # a gain that wrong notes taught leaves little to be missed
     fit[KNOWN] = min(max(surely, np.float32(0)), np.float32(1)) * fit[MISFIT_HEARD_S] / np.float32(MISFIT_S)
     fit[KNOWN] *= min(max(there, np.float32(0)), np.float32(1))
+    for s in range(plan.stems - 1):
+        fit[KNOWN] = min(fit[KNOWN], np.float32(1) - state.manner[s, FOREIGN])
     caution = min(np.float32(1) + np.float32(CAUTION) * max(fit[MISFIT] - np.float32(OWN_MISFIT), np.float32(0)),
                   np.float32(MOST_CAUTION))
     least = np.float32(1e-9) / np.float32(plan.bins)  # masks need one model greater than 0 in every bin
