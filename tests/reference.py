@@ -272,6 +272,7 @@ class Prediction:
     manner: dict[int, np.ndarray] = field(default_factory=dict)  # of a stem: sums of [1, x, x x, error, x error], and a line
     misfit: tuple[float, float] = (0.0, 0.0)
     known: float = 0.0  # is it the very instrument?
+    others: float = 0.0  # the background's share in the sound
 
     def lag_s(self, stem: int) -> float:
         """Of a stem's instrument."""
@@ -360,6 +361,11 @@ class Prediction:
         self.known = min([self.known, *(1 - self.line(stem)[2] for stem in self.manner)])
         caution = min(1 + 12 * max(misfit - 0.12, 0), 3)
         return np.maximum(V - caution * model, 1e-3 * V) + 1e-9 / len(V)
+
+    def beside_others(self, mean: np.ndarray, left: np.ndarray, explained: np.ndarray) -> np.ndarray:
+        """Model of the residual: the mean of what the prediction leaves and the background explains, or, with others, a sum."""
+        surely, weight = min(max((self.others - 0.03) / 0.1, 0), 1), 0.5 + 0.25 * self.known
+        return (1 - surely) * mean + surely * (weight * left + (1 - weight) * explained)
 
 
 # --- onsets of drums ---------------------------------------------------------------------------------------------------
@@ -674,7 +680,7 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
         foretold.gain.clear()
         foretold.lag.clear()
         foretold.manner.clear()
-        foretold.misfit, foretold.known = (0.0, 0.0), 0.0
+        foretold.misfit, foretold.known, foretold.others = (0.0, 0.0), 0.0, 0.0
 
     for end in range(setup.hop, samples + 1, setup.hop):
         found = open_pitches(notes, end) if setup.gated else {}
@@ -730,6 +736,9 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
                 foretold.learn_lag(key[0], (end - onsets[members[0]]) / setup.sample_rate, expected, soon,
                                    math.log((raw[members].sum() + 1e-6) * total), share)
             leaves = foretold.rest(v, predicted @ W[: len(row)]) if held else v
+            if held:
+                part = (rest.h.sum() + 1e-9) / (h[:-1].sum() + 2e-9)
+                foretold.others += (part - foretold.others) * foretold.hop_s / 0.3
             foretold.learn_manner([
                 (key[0], (end - onsets[members[0]]) / setup.sample_rate, expected,
                  math.log((raw[members].sum() + 1e-6) * total), share, raw[members].sum())
@@ -763,6 +772,9 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
             M = masks(models, setup.power)
             if held:
                 ratio = v * M / np.maximum(estimated, 1e-12)
+                heard_as = models.copy()
+                heard_as[-1] = foretold.beside_others(models[-1], told[-1], estimated[-1])
+                M = masks(heard_as, setup.power)
             M = suppressed(M, setup.suppression)
             for stem in set(stem_of) if not setup.taps else ():
                 # the end of the frame, [end - overlap, end) of the input, is heard `overlap` later

@@ -11,7 +11,7 @@ from rtsep.design import design
 from rtsep.kernels import memory
 from rtsep.kernels.activations import update_activations
 from rtsep.kernels.arrays import state_arrays
-from rtsep.kernels.masks import soft_masks, stem_models
+from rtsep.kernels.masks import soft_masks, stem_models, weigh_residual
 from rtsep.kernels.mix import mix_block
 from rtsep.kernels.stft import analyse, synthesise, window_frame
 
@@ -225,6 +225,18 @@ def test_masks_sum_to_one_whatever_the_activations(rng, halves, h):
     assert M.min() >= 0
     np.testing.assert_allclose(M[:, :513].sum(axis=0), 1, atol=1e-6)
     np.testing.assert_allclose(M[2, 100:200], 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("halves", [1, 4, 8])
+def test_another_residual_gives_the_masks_that_its_model_would(rng, halves):
+    models = rng.random((3, 528)).astype(FLOAT) + FLOAT(1e-6)
+    times = np.concatenate([[1e6, 0.8, 1], 10 ** rng.uniform(-0.1, 2, 525)]).astype(FLOAT)
+    M, scratch = models.copy(), np.zeros(528, FLOAT)
+    soft_masks(M, 3, 528, halves, scratch)
+    weigh_residual(M, 3, 528, times ** FLOAT(halves / 2))
+    models[-1] *= times
+    np.testing.assert_allclose(M, reference.masks(models.astype(float), halves / 2), atol=2e-5)
+    np.testing.assert_allclose(M.sum(axis=0), 1, atol=1e-6)
 
 
 # --- mixer ------------------------------------------------------------------------------------------------------------

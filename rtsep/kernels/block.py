@@ -13,7 +13,7 @@ from rtsep.kernels.estimator import estimate
 from rtsep.kernels.gain import learn_gain, learn_lag, learn_manner
 from rtsep.kernels.gate import open_rows
 from rtsep.kernels.learning import begin_again, learn, lost, mended, note_evidence
-from rtsep.kernels.masks import soft_masks, stem_models, suppress
+from rtsep.kernels.masks import soft_masks, stem_models, suppress, weigh_residual
 from rtsep.kernels.memory import (
     BAD_SAMPLES,
     CALL,
@@ -31,6 +31,7 @@ from rtsep.kernels.mix import mix_block
 from rtsep.kernels.native import OPTIONS, floats, flush_to_zero, pointer, restore_denormals
 from rtsep.kernels.onsets import find_onsets
 from rtsep.kernels.prediction import blend, divide, foresee, leave_rest, look_ahead, share_out
+from rtsep.kernels.rest import note_others, others_play, rest_over_mean
 from rtsep.kernels.stft import analyse, synthesise
 from rtsep.kernels.voices import receive
 from rtsep.kernels.wiener import design_filters, filter_stems, note_heard, total_power
@@ -107,6 +108,7 @@ def estimate_activations(plan, state, end, count, total):
     if told:
         divide(state)
         leave_rest(plan, state, count)
+        note_others(plan, state, count)
     learn_lag(plan, state, end, total)
     learn_manner(plan, state, end, total)
     learn_gain(plan, state, end, total)
@@ -153,6 +155,17 @@ def estimate_models(plan, state, end):
 
 
 @njit(**OPTIONS)
+def share_out_and_weigh(plan, state):
+    """Note what rows learn from, by the masks as they are; then the residual's becomes what others ask for."""
+    beside_others = others_play(state) > 0
+    if beside_others:
+        rest_over_mean(plan, state, state.Q)
+    share_out(plan, state)
+    if beside_others:
+        weigh_residual(state.M, plan.stems, plan.bins, state.Q)
+
+
+@njit(**OPTIONS)
 def overlap_add(plan, state, end):
     """Add the masked frame of every stem that has an open row to what will be heard."""
     stem = -1
@@ -173,7 +186,7 @@ def process_frame(plan, state, end):
     if heard:
         soft_masks(state.M, plan.stems, plan.bins, plan.power_halves, state.Q)
         if state.pending[FORETOLD]:
-            share_out(plan, state)
+            share_out_and_weigh(plan, state)
         if plan.suppression != 1:
             suppress(state.M, plan.stems, plan.bins, plan.suppression)
     if heard and plan.taps == 0:

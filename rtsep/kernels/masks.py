@@ -83,6 +83,18 @@ def soft_masks(M, stems, bins, halves, scratch):
 
 
 @njit(**OPTIONS)
+def weigh_residual(M, stems, bins, weight):
+    """The residual's mask counts weight [bin] times as much; the masks sum to one again."""
+    rest = M[stems - 1]
+    for s in range(stems - 1):
+        m = M[s]
+        for k in range(bins):
+            m[k] /= np.float32(1) + rest[k] * (weight[k] - np.float32(1))
+    for k in range(bins):
+        rest[k] *= weight[k] / (np.float32(1) + rest[k] * (weight[k] - np.float32(1)))
+
+
+@njit(**OPTIONS)
 def suppress(M, stems, bins, suppression):
     """M[s] <- M[s] / (M[s] + suppression (1 - M[s])) for all stems but the residual, which gets what that leaves.
 

@@ -28,8 +28,8 @@ ENVELOPE_VELOCITY = 64  # whose levels are in plan.envelope[:, :, 0]; [:, :, 1] 
 GAIN, GAIN_HEARD_S, LAG_S, LAG_SEEN, LEARNT = range(5)
 # state.manner [stem], how its notes fade otherwise: a line over age, 0 to 1: is it used? and sums that give it (manner.py).
 OFFSET, SLOPE, FOREIGN, NOTED_S, AGES, AGES_2, ERRORS, AGES_ERRORS, MANNER = range(9)
-# Share of the prediction that is not in the sound, over how many s so far; 0 to 1: is it the preset's very instrument?
-MISFIT, MISFIT_HEARD_S, KNOWN, FIT = range(4)
+# Share of the prediction that is not in the sound, over how many s; 0 to 1: is it the very instrument?; background's share.
+MISFIT, MISFIT_HEARD_S, KNOWN, OTHERS, FIT = range(5)
 
 # What learning remembers: state.slow and state.pending.
 # Mean loudness, over how many s; s without what new notes should give, and how many are borne (0: as at first); s of pause.
