@@ -23,6 +23,7 @@ from rtsep.windows import Framing, choose_framing, map_templates, window_pair
 SIMD = 16  # floats
 BACKGROUND_LEAST_S = 0.0002
 ESTIMATORS = {"kl": UPDATES, "encoder": ENCODER, "encoder+kl": ENCODER_AND_UPDATES}
+EARLY_S = 0.015  # of sound that drums may be ahead of their triggers: so long the first rows of all are open after a stroke
 SMOOTHING_S = 0.005  # time constant of the mixer: a change is heard whole after 20 ms, without a click
 
 Floats = npt.NDArray[np.float32]
@@ -196,6 +197,7 @@ def design(
         "filter_floor": 10 ** (float(values["filter_floor_db"]) / 10),
         "background_learns": int(bool(values["background_learns"])),
         "take": round(float(values["learn_background_s"]) * sample_rate),
+        "early": round(EARLY_S * sample_rate) if gated and drums.any() else 0,
         "hop_s": hop_s,
         "relaxation": float(values["relaxation"]),
         "handicap": 1 / (1 + float(values["background_handicap"])),

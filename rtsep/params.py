@@ -109,8 +109,9 @@ PARAMS: dict[str, Param] = {
         Param("onset_boost", "float", 4.0, "instant and live mode: how many times more than its frame says a note that has "
               "just begun may count, since the window holds but a part of it; 1 = no more", "", 1, 20),
         Param("gate", "switch", True, "open only the templates of sounding notes; off = all templates, always"),
-        Param("onsets", "switch", True, "drums without gates: find their strokes in the sound, so that what has just begun "
-              "counts more (by half of onset_boost, in dB) and templates learn at their age alone"),
+        Param("onsets", "switch", True, "find strokes of drums in the sound: without gates what has just begun counts more "
+              "then (by half of onset_boost, in dB) and templates learn at their age alone; with gates drums open before "
+              "their triggers, which may be 15 ms late"),
         Param("max_open_rows", "int", 64, "templates open at once; beyond it the quietest old notes close first",
               "rows", 4, 1024),
         Param("release_min_ms", "float", 0.0, "shortest time that a gate outlasts note-off (beyond the window)",

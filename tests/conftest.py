@@ -107,6 +107,14 @@ def band(rng: np.random.Generator, samples: int, channels: int = 1, rate: float 
     return sound.astype(np.float32)
 
 
+def bursts(rng: np.random.Generator, samples: int, channels: int = 1) -> np.ndarray:
+    """A steady band, and noise that is struck every 80 ms, loud and soft."""
+    at = np.arange(samples) % 3528
+    level = np.where(np.arange(samples) // 3528 % 3 == 1, 0.1, 1.0)
+    struck = level * np.exp(-at / 800) * rng.standard_normal((channels, samples))
+    return (0.05 * band(rng, samples, channels) + 0.5 * struck).astype(np.float32)
+
+
 def prepared(
     preset: Preset, routing: Routing, params: Mapping | None = None, channels: int = 1, rate: float = RATE,
     max_block: int = 4096,
@@ -184,7 +192,7 @@ def reference_setup(separator) -> Setup:
         plan["handicap"], float(separator.value("background_memory_s")), bool(plan["background_learns"]), plan["take"],
         plan["hop"] / plan["hop_s"], float(plan["boost"][0]),
         plan["envelope"].astype(float), plan["instrument"], plan["prediction"], plan["envelope_later_s"],
-        plan["drums"],
+        plan["drums"], plan["early"],
     )
 
 
@@ -198,6 +206,13 @@ def rng() -> np.random.Generator:
 def preset() -> Preset:
     """Six pitches of two rows."""
     return make_preset()
+
+
+@pytest.fixture(scope="session")
+def staged() -> Preset:
+    """A preset whose first rows are a stroke's and whose second ones its decay's."""
+    preset = make_preset()
+    return replace(preset, row_age_s=np.tile(np.array([[0, 0.02], [0.01, 1e6]], np.float32), (len(preset.W) // 2, 1)))
 
 
 @pytest.fixture

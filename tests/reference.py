@@ -14,6 +14,7 @@ import numpy as np
 
 LOUDEST = 1e6  # louder samples are faults, like NaN
 LEAST = 1e-9  # share of the flat residual row below which it does not fall
+NEVER = -(2**40)  # the onset of a note that nobody told
 NEAR = 1e-5  # where a smoothed mixer value lands on its target
 
 
@@ -621,7 +622,8 @@ class Setup:
     instrument: np.ndarray  # [stem]
     trust: float  # in the prediction
     later_s: float
-    drums: np.ndarray  # [stem], whose onsets are looked for without gates
+    drums: np.ndarray  # [stem], whose strokes are looked for where they are not told, or too late
+    early: int  # so many samples after something was struck the first rows of all drums are open
 
 
 @dataclass
@@ -652,6 +654,23 @@ def within_limit(
     return sorted(kept)
 
 
+def open_rows(
+    found: dict[tuple[int, int], int], kept: list[tuple[int, int]], early: set[tuple[int, int]], end: int, setup: Setup
+) -> list[tuple[int, int, int]]:
+    """(stem, row, onset) of the rows of `kept` that are open at the age of their note, and, as far as the limit goes, of the
+    first rows of the drums that may be struck but not told yet."""
+    room = setup.open_limit - sum(len(setup.rows[key]) for key in kept)
+    opened = []
+    for key in sorted({*kept, *early}):
+        young = [row for row in setup.rows[key] if key in kept
+                 and setup.row_age[row, 0] <= end - found[key] < setup.row_age[row, 1]]
+        first = [row for row in setup.rows[key] if key in early and setup.drums[key[0]] and row not in young
+                 and setup.row_age[row, 0] < setup.early][:room]
+        room -= len(first)
+        opened += [(key[0], row, found[key]) for row in young] + [(key[0], row, NEVER) for row in first]
+    return opened
+
+
 def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
     """Stems of sound [channel, sample], the residual last, delayed by the latency."""
     x = without_faults(sound)
@@ -673,6 +692,7 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
                           setup.trust if setup.gated else 0.0, setup.later_s)
 
     strokes = Strokes(setup.sample_rate, setup.hop)
+    previous, struck, played = np.zeros(bins), 0, set()
 
     def begin_again() -> None:
         rest.rows, rest.weight = setup.background, np.full(extra, setup.background_weight_s)
@@ -683,17 +703,21 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
         foretold.misfit, foretold.known, foretold.others = (0.0, 0.0), 0.0, 0.0
 
     for end in range(setup.hop, samples + 1, setup.hop):
+        X = spectra(frame_before(x, end, setup.size), analysis)
+        V = magnitudes(X)
+        if setup.early and np.maximum(V - previous, 0).sum() > 0.15 * V.sum():
+            struck = end
+        previous = V
         found = open_pitches(notes, end) if setup.gated else {}
         if end <= setup.take:
             opened = []
         elif setup.gated:
-            opened = [(key[0], row, found[key]) for key in within_limit(found, H, end, setup) for row in setup.rows[key]
-                      if setup.row_age[row, 0] <= end - found[key] < setup.row_age[row, 1]]
+            played |= {key for key, onset in found.items() if onset > 0}
+            early = played if end - struck < setup.early else set()
+            opened = open_rows(found, within_limit(found, H, end, setup), early, end, setup)
         else:
             wanted = [(s, p) for s in range(setup.stems - 1) for p in range(128) if (setup.route[:, :, p] == s).any()]
             opened = [(stem, row, 0) for stem, pitch in wanted for row in setup.rows[stem, pitch]]
-        X = spectra(frame_before(x, end, setup.size), analysis)
-        V = magnitudes(X)
         if len(opened) + extra and rest.mended(V.sum()) and setup.learns:
             begin_again()
         M, H = np.zeros((setup.stems, bins)), np.zeros((setup.stems, len(setup.W)))
@@ -710,10 +734,11 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
             favour = np.concatenate([np.ones(len(row)), np.full(extra, handicap), [1]])
             total, v = V.sum(), V / V.sum()
             pitch_of = {r: key[1] for key, rows in setup.rows.items() for r in rows}
-            of_key: dict[tuple[int, int], list[int]] = {}
-            for i, (stem, r, _) in enumerate(opened):
-                of_key.setdefault((stem, pitch_of[r]), []).append(i)
-            groups = [(key, members, foretold.expected(notes, *key, end)) for key, members in of_key.items()]
+            of_key: dict[tuple[int, int, bool], list[int]] = {}
+            for i, (stem, r, onset) in enumerate(opened):
+                of_key.setdefault((stem, pitch_of[r], onset != NEVER), []).append(i)
+            groups = [(key[:2], members, foretold.expected(notes, *key[:2], end) if key[2] else None)
+                      for key, members in of_key.items()]
             shares = [foretold.foreseen(key[0], expected, total) for key, _, expected in groups]
             held = [(members, share) for (_, members, _), share in zip(groups, shares, strict=True) if share is not None]
             if setup.estimator != "kl":
@@ -739,11 +764,13 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
             if held:
                 part = (rest.h.sum() + 1e-9) / (h[:-1].sum() + 2e-9)
                 foretold.others += (part - foretold.others) * foretold.hop_s / 0.3
+            telling = [(*group, share) for group, share in zip(groups, shares, strict=True)
+                       if setup.row_age[row[group[1][0]], 0] == 0]  # a drum does in its first stage
             foretold.learn_manner([
                 (key[0], (end - onsets[members[0]]) / setup.sample_rate, expected,
                  math.log((raw[members].sum() + 1e-6) * total), share, raw[members].sum())
-                for (key, members, expected), share in zip(groups, shares, strict=True)])
-            for (key, members, expected), share in zip(groups, shares, strict=True):
+                for key, members, expected, share in telling])
+            for key, members, expected, share in telling:
                 foretold.learn_gain(key[0], (end - onsets[members[0]]) / setup.sample_rate, expected,
                                     math.log((raw[members].sum() + 1e-6) * total), share)
             H[stem_of, row] = h[: len(row)] * total
@@ -751,7 +778,7 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
         if not setup.gated:
             for stem in np.flatnonzero(setup.drums):
                 strokes.hear(stem, levels[stem], end)
-            onsets = np.array([strokes.found.get(stem, -(2**40)) for stem in stem_of], int)
+            onsets = np.array([strokes.found.get(stem, NEVER) for stem in stem_of], int)
         if heard:
             lag = [int(foretold.lag_s(stem) * setup.sample_rate) for stem in stem_of]
             age = end - onsets + np.array(lag, int)
@@ -787,13 +814,13 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
             part = h if held else before
             sure = 1 if held else 0.3 * (before[: len(row)].sum() / before.sum()) ** 4
             for i, r in enumerate(row):
-                told = setup.gated or setup.row_age[r, 0] <= end - onsets[i] < setup.row_age[r, 1]
+                told = setup.row_age[r, 0] <= end - onsets[i] < setup.row_age[r, 1]
                 own.learn(r, seconds * sure * part[i] * told, ratio[stem_of[i]], W[i] @ ratio[stem_of[i]])
             seconds *= 1 if opened else 2
             new = setup.gated and any((end - onset) / setup.sample_rate < 1 for onset in onsets)
             if setup.learns and extra and setup.take == 0 and new and rest.lost(before[: len(row)].sum() / before.sum()):
                 begin_again()
-            elif setup.learns or end <= setup.take:
+            elif (setup.learns and struck != end) or end <= setup.take:
                 rest.learn(seconds * part[len(row) : -1, None] * rest.rows * ratio[-1], end > setup.take, foretold.known)
         for stem in range(setup.stems - 1):  # one slot after another of the hop
             filters[stem].append((end + (1 + stem % 3) * setup.hop // 4, designed.get(stem, np.zeros(1))))

@@ -1,11 +1,9 @@
 """Drums without triggers: their onsets are found in the sound, in the frame that is separated, for every kind of block."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import reference
-from conftest import RATE, SMALL, band, frame_by_frame, make_preset, one_stem, play, prepared, reference_setup, two_parts
+from conftest import RATE, SMALL, bursts, frame_by_frame, make_preset, one_stem, play, prepared, reference_setup, two_parts
 from test_drums import HITS, groove, hits_of
 
 from rtsep.engine import Separator, _entry
@@ -17,21 +15,6 @@ from rtsep.training.drums import train_drums
 LONG = 12_000
 UNGATED = {**SMALL, "gate": False}
 FLOAT = np.float32
-
-
-@pytest.fixture(scope="module")
-def staged():
-    """A preset whose first rows are a stroke's and whose second ones its decay's."""
-    preset = make_preset()
-    return replace(preset, row_age_s=np.tile(np.array([[0, 0.02], [0.01, 1e6]], FLOAT), (len(preset.W) // 2, 1)))
-
-
-def bursts(rng, samples, channels=1):
-    """A steady band, and noise that is struck every 80 ms, loud and soft."""
-    at = np.arange(samples) % 3528
-    level = np.where(np.arange(samples) // 3528 % 3 == 1, 0.1, 1.0)
-    struck = level * np.exp(-at / 800) * rng.standard_normal((channels, samples))
-    return (0.05 * band(rng, samples, channels) + 0.5 * struck).astype(FLOAT)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """Drums by drum: kick, snare and hi-hat of the grooves, with their own kit and another; writes docs/drums.md's table.
 
-    python tools/evaluate_kits.py [--shared ../shared/data]
+    python tools/evaluate_kits.py [--shared ../shared/data] [--late]
 
-The mix is the sum of kick, snare and hi-hat: only what has templates sounds. Plain SDR, means over both grooves.
+The mix is the sum of kick, snare and hi-hat: only what has templates sounds. Plain SDR, means over both grooves. A second table
+has the shipped kits with triggers that come late; --late makes it alone.
 """
 
 import argparse
@@ -40,7 +41,8 @@ SHIPPED_MODES = {
     "no triggers": ALONE, "no triggers, onsets=off": BLIND, "instant, 0 samples": {"mode": "instant"},
 }
 BLOCK = 4096
-BEGIN, END = "<!-- begin drums -->", "<!-- end drums -->"
+BEGIN, END = "<!-- begin {} -->", "<!-- end {} -->"
+LATE_MS = {"10 ms early": -10, "as noted": 0, "5 ms late": 5, "10 ms late": 10, "15 ms late": 15, "20 ms late": 20}
 
 
 def staged_from(hits: Notes, name: str) -> Preset:
@@ -58,11 +60,13 @@ def grooves(shared: Path) -> list[Piece]:
     return [replace(piece, truths={name: piece.truths[name] for name in DRUMS}) for piece in pieces]
 
 
-def separated(piece: Piece, preset: Preset, routing: Routing, params: Mapping[str, Value]) -> list[float]:
-    """SDR of kick, snare and hi-hat in dB."""
+def separated(
+    piece: Piece, preset: Preset, routing: Routing, params: Mapping[str, Value], late_s: float = 0.0
+) -> list[float]:
+    """SDR of kick, snare and hi-hat in dB, with triggers that are `late_s` behind the sound."""
     separator = Separator(preset, routing, {"background": 0, **params})  # all that sounds is known
     separator.prepare(piece.sample_rate, 1, BLOCK)
-    events, mix, stems = piece.score.events(piece.sample_rate), np.pad(piece.mix, ((0, 0), (0, separator.latency))), []
+    events, mix, stems = piece.score.events(piece.sample_rate, late_s), np.pad(piece.mix, ((0, 0), (0, separator.latency))), []
     for begin in range(0, mix.shape[1], BLOCK):
         due = events[(events["sample"] >= begin) & (events["sample"] < min(begin + BLOCK, mix.shape[1]))].copy()
         due["sample"] -= begin
@@ -124,13 +128,38 @@ def rows_of_our_groove(piece: Piece, foreign: Notes) -> list[str]:
     return [*found, row("our groove: oracle mask, window 2048", [oracle(piece, 2048, 512)])]
 
 
+def late_rows(shared: Path) -> list[str]:
+    """The table of late triggers: with the background, as the kits ship."""
+    pieces, kits = grooves(shared), [load_preset(find_preset(name)) for name in SHIPPED]
+
+    def cells(params: Mapping[str, Value], late_s: float) -> str:
+        means = (np.mean([separated(piece, kit, by_drum(piece.score), {**BACKGROUND, **params}, late_s) for piece in pieces],
+                         axis=0) for kit in kits)
+        return " | ".join(" / ".join(f"{value:.1f}" for value in mean) for mean in means)
+
+    found = []
+    for name, params, late_s in (*((name, {}, late / 1000) for name, late in LATE_MS.items()), ("none (`gate=off`)", ALONE, 0)):
+        found.append(f"| {name} | {cells(params, late_s)} |")
+        print(found[-1], flush=True)
+    return found
+
+
+def put(name: str, table: list[str]) -> None:
+    """Write `table` where docs/drums.md has `name`'s."""
+    page, begin, end = ROOT / "docs" / "drums.md", BEGIN.format(name), END.format(name)
+    text = page.read_text(encoding="utf-8")
+    page.write_text(text.split(begin)[0] + "\n".join([begin, *table, end]) + text.split(end)[1], encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, default=SHARED, help="where the recordings are")
-    table = ["| SDR in dB | kick | snare | hi-hat |", "| --- | --: | --: | --: |", *rows(parser.parse_args().shared)]
-    page = ROOT / "docs" / "drums.md"
-    text = page.read_text(encoding="utf-8")
-    page.write_text(text.split(BEGIN)[0] + "\n".join([BEGIN, *table, END]) + text.split(END)[1], encoding="utf-8")
+    parser.add_argument("--late", action="store_true", help="the table of late triggers alone")
+    given = parser.parse_args()
+    if not given.late:
+        put("drums", ["| SDR in dB | kick | snare | hi-hat |", "| --- | --: | --: | --: |", *rows(given.shared)])
+    names = " | ".join(f"`{name}`" for name in SHIPPED)
+    put("late", [f"| triggers | {names} |", "| --- | --- | --- |", *late_rows(given.shared)])
 
 
 if __name__ == "__main__":

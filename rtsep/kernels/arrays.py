@@ -13,6 +13,7 @@ from rtsep.kernels.memory import (
     PARTS,
     PENDING,
     PITCHES,
+    POSITIONS,
     SLOW,
     VOICE_FIELDS,
     VOICES,
@@ -55,7 +56,7 @@ def state_arrays(plan):
         "youngest": np.zeros((stems, PITCHES), i),
         "mixer": np.zeros(2 + stems, f),
         "counters": np.zeros(COUNTERS, i),
-        "position": np.zeros(3, i),
+        "position": np.zeros(POSITIONS, i),
         "S": np.zeros(stride, f),
         "B": np.zeros(bins, np.complex64),
         "impulse": np.zeros(window_size, f),
@@ -77,4 +78,5 @@ def state_arrays(plan):
         "levels": np.zeros((stems, LEVELS), f),
         "peak": np.zeros(stems, f),
         "found": np.zeros(stems, i),
+        "previous": np.zeros(stride, f),
     }

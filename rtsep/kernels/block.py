@@ -29,7 +29,7 @@ from rtsep.kernels.memory import (
 )
 from rtsep.kernels.mix import mix_block
 from rtsep.kernels.native import OPTIONS, floats, flush_to_zero, pointer, restore_denormals
-from rtsep.kernels.onsets import find_onsets
+from rtsep.kernels.onsets import find_onsets, notice_stroke
 from rtsep.kernels.prediction import blend, divide, foresee, leave_rest, look_ahead, share_out
 from rtsep.kernels.rest import note_others, others_play, rest_over_mean
 from rtsep.kernels.stft import analyse, synthesise
@@ -121,14 +121,16 @@ def estimate_models(plan, state, end):
     False, and the residual's model alone is not 0, if no gate is open or nothing is heard.
     """
     state.position[GROUPS] = 0
+    total = analyse(plan, state, end)
+    if plan.early > 0:
+        notice_stroke(plan, state, end, total)
     count = open_rows(plan, state, end) if end > plan.take else 0
     state.position[OPEN] = count
     state.pending[:] = 0
-    total = np.float32(0)
-    if count + plan.background > 0:
-        total = analyse(plan, state, end)
-        if mended(plan, state, total):
-            begin_again(plan, state)
+    if count + plan.background == 0:
+        total = np.float32(0)
+    elif mended(plan, state, total):
+        begin_again(plan, state)
     if total > 0:
         estimate_activations(plan, state, end, count, total)
     else:

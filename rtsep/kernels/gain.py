@@ -22,13 +22,22 @@ def excess(state, g, loudness, gain):
 
 
 @njit(**OPTIONS)
+def settled(plan, state, first, age_s):
+    """Is a note whose rows begin with the open row `first` of an age at which its level tells something?
+
+    A drum's is told by its first stage: what comes later is often another sound's.
+    """
+    return SETTLED_S <= age_s <= FADED_S and plan.row_age[state.open_row[first], 0] == 0
+
+
+@njit(**OPTIONS)
 def learn_gain(plan, state, end, total):
     """The gain of each instrument follows what was heard of its notes over what was expected."""
     loudness = np.log(total)
     for g in range(state.position[GROUPS]):
         first = state.group_first[g]
         age_s = np.float32(end - state.open_onset[first]) * plan.sample_s - plan.envelope_later_s
-        if plan.prediction == 0 or plan.gated == 0 or state.expected[g] <= SILENT or age_s < SETTLED_S or age_s > FADED_S:
+        if plan.prediction == 0 or plan.gated == 0 or state.expected[g] <= SILENT or not settled(plan, state, first, age_s):
             continue
         gain = state.gain[plan.instrument[state.open_stem[first]]]
         error = excess(state, g, loudness, gain)
@@ -48,7 +57,7 @@ def learn_manner(plan, state, end, total):
     for g in range(state.position[GROUPS]):
         first = state.group_first[g]
         age_s = np.float32(end - state.open_onset[first]) * plan.sample_s - plan.envelope_later_s
-        if state.foreseen[g] < 0 or age_s < SETTLED_S or age_s > FADED_S:
+        if state.foreseen[g] < 0 or not settled(plan, state, first, age_s):
             continue
         stem = state.open_stem[first]
         weight = min(np.float32(4) * max(state.heard[g], state.foreseen[g]), np.float32(1)) * plan.hop_s

@@ -7,8 +7,9 @@ note) plus the release time of the pitch on the stem's instrument; or for an age
 import numpy as np
 from numba import njit
 
-from rtsep.kernels.memory import CLOSED_ROWS, GROUPS, PITCHES, VOICES
+from rtsep.kernels.memory import CLOSED_ROWS, GROUPS, PITCHES, STRUCK, VOICES
 from rtsep.kernels.native import OPTIONS
+from rtsep.kernels.onsets import NEVER
 from rtsep.kernels.voices import FREE, HELD, OFF, ONSET, PITCH, RELEASED, STATUS, STEM
 
 
@@ -81,32 +82,60 @@ def open_pitches(plan, state, stamp, end):
 
 
 @njit(**OPTIONS)
+def add_told(plan, state, stem, pitch, end, count):
+    """Open the rows of a stem's pitch that its youngest note's age asks for, without gates all; give the new count."""
+    onset, first = state.youngest[stem, pitch], plan.first_row[stem, pitch]
+    for row in range(first, first + plan.row_count[stem, pitch]):
+        if not plan.gated or plan.row_age[row, 0] <= end - onset < plan.row_age[row, 1]:
+            state.open_row[count], state.open_stem[count], state.open_onset[count] = row, stem, onset
+            count += 1
+    return count
+
+
+@njit(**OPTIONS)
+def add_early(plan, state, stem, pitch, end, count, room):
+    """Open the first rows of a drum that was struck before, if its trigger may be late; at most `room`. The new count.
+
+    Those that are open already, since the last stroke is young, are not opened twice.
+    """
+    if plan.drums[stem] == 0 or state.youngest[stem, pitch] == 0 or end - state.position[STRUCK] >= plan.early:
+        return count
+    first, most = plan.first_row[stem, pitch], count + room
+    age = end - state.youngest[stem, pitch] if state.marks[stem, pitch] == end + 1 else np.int64(NEVER)
+    for row in range(first, first + plan.row_count[stem, pitch]):
+        told = plan.row_age[row, 0] <= age < plan.row_age[row, 1]
+        if count < most and not told and plan.row_age[row, 0] < plan.early:
+            state.open_row[count], state.open_stem[count], state.open_onset[count] = row, stem, NEVER
+            count += 1
+    return count
+
+
+@njit(**OPTIONS)
 def open_rows(plan, state, end):
     """Fill `open_row`, `open_stem`, `open_onset`, stem by stem, for the frame that ends before `end`; give their count.
 
-    The open rows of a stem's pitch are a group: `group_first`, `group_at`, and their number in `position`.
+    The open rows of a stem's pitch are a group: `group_first`, `group_at`, and their number in `position`. Those that are open
+    early are a group of their own, which no voice finds.
     """
-    stamp = end + 1
+    room = np.int64(0)
     if plan.gated:
         close_voices(plan, state, end)
-        open_pitches(plan, state, stamp, end)
+        room = plan.open_limit - open_pitches(plan, state, end + 1, end)
     count = groups = 0
     for stem in range(plan.stems - 1):
         for pitch in range(PITCHES):
             begin = count
-            wanted = state.marks[stem, pitch] == stamp if plan.gated else plan.reach[stem, pitch] != 0
-            if wanted:
-                age = end - state.youngest[stem, pitch]
-                first = plan.first_row[stem, pitch]
-                for row in range(first, first + plan.row_count[stem, pitch]):
-                    if not plan.gated or plan.row_age[row, 0] <= age < plan.row_age[row, 1]:
-                        state.open_row[count] = row
-                        state.open_stem[count] = stem
-                        state.open_onset[count] = state.youngest[stem, pitch]
-                        count += 1
             state.group_at[stem, pitch] = -1
+            if state.marks[stem, pitch] == end + 1 if plan.gated else plan.reach[stem, pitch] != 0:
+                count = add_told(plan, state, stem, pitch, end, count)
             if count > begin:
                 state.group_at[stem, pitch], state.group_first[groups] = groups, begin
+                groups += 1
+            begin = count
+            count = add_early(plan, state, stem, pitch, end, count, room)
+            room -= count - begin
+            if count > begin:
+                state.group_first[groups] = begin
                 groups += 1
     state.group_first[groups], state.position[GROUPS] = count, groups
     return count

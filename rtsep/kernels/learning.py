@@ -20,8 +20,10 @@ from rtsep.kernels.memory import (
     LOST_S,
     PATIENCE_S,
     PAUSED_S,
+    STRUCK,
 )
 from rtsep.kernels.native import OPTIONS
+from rtsep.kernels.onsets import NEVER
 from rtsep.kernels.wiener import SLOTS
 
 LOUDEST = 4.0  # a frame counts for so many of mean loudness at most
@@ -67,9 +69,9 @@ def product_sum(a, b):
 
 @njit(**OPTIONS)
 def told(plan, state, i, end):
-    """Is it known that the open gated row `i` sounds: by its gate, or by its age since an onset that was found?"""
+    """Is it known that the open gated row `i` sounds: by its age since an onset that was told or found?"""
     age, row = end - state.open_onset[i], state.open_row[i]
-    return plan.gated != 0 or plan.row_age[row, 0] <= age < plan.row_age[row, 1]
+    return plan.row_age[row, 0] <= age < plan.row_age[row, 1]
 
 
 @njit(**OPTIONS)
@@ -89,7 +91,8 @@ def note_evidence(plan, state, count, total, end):
     for i in range(count):
         if not told(plan, state, i, end):
             state.evidence[i] = 0
-    learns = plan.background_learns != 0 or end <= plan.take
+    struck = state.position[STRUCK] == end  # by a drum that may yet be told, most likely: the background would keep it
+    learns = (plan.background_learns != 0 and not struck) or end <= plan.take
     state.pending[FIRST] = 0 if plan.adapt_hold > 0 else count
     state.pending[LAST] = count + plan.background if learns else count
 
@@ -97,7 +100,7 @@ def note_evidence(plan, state, count, total, end):
 @njit(**OPTIONS)
 def new_note(plan, state, count, end):
     """Is one of the `count` open gated rows open since less than NEW_S?"""
-    youngest = np.int64(0)
+    youngest = np.int64(NEVER)
     for i in range(count):
         youngest = max(youngest, state.open_onset[i])
     return count > 0 and np.float32(end - youngest) * plan.sample_s < np.float32(NEW_S)

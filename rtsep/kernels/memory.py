@@ -37,7 +37,7 @@ LEVEL, HEARD_S, LOST_S, PATIENCE_S, PAUSED_S, SLOW = range(6)
 FIRST, LAST, FORETOLD, PENDING = range(4)  # rows of the last frame that learn, a range in open_row; was it predicted
 
 BACKGROUND_START_S = 0.005  # what a row's start is worth: more learns late, less takes what a wrong preset leaves
-POSITION, OPEN, GROUPS = range(3)  # state.position
+POSITION, OPEN, GROUPS, STRUCK, POSITIONS = range(5)  # state.position
 LEVELS = 64  # hops that onsets are found in
 
 WET, BYPASS, GAINS = range(3)  # mixer values; one gain per stem
@@ -51,7 +51,7 @@ _INTEGER, _FLOAT, _ADDRESS = "<i8", "<f8", "<i8"
 
 PLAN_SIZES = ("window_size", "overlap", "hop", "bins", "stride", "channels", "stems", "rows", "background", "open_limit",
               "gated", "estimator", "iterations", "power_halves", "latency", "lead", "taps", "slot", "background_learns",
-              "take")
+              "take", "early")
 PLAN_FLOATS = ("mixer_smoothing", "suppression", "filter_floor", "hop_s", "relaxation", "handicap", "background_keep",
                "background_least", "adapt_keep", "adapt_hold", "prediction", "envelope_later_s", "sample_s")
 PLAN_ARRAYS = ("analysis_window", "synthesis_window", "boost", "W", "first_row", "row_count", "release", "decay", "route",
@@ -60,7 +60,7 @@ STATE_ARRAYS = ("ring", "overlap_add", "frame", "X", "Y", "V", "Q", "M", "H", "o
                 "before", "gradient", "ratio", "evidence", "pending", "background_h", "W", "weight", "slow", "voices",
                 "pedals", "marks", "youngest", "mixer", "counters", "position", "S", "B", "impulse", "filters", "fades",
                 "group_first", "group_at", "expected", "foreseen", "heard", "predicted", "P", "shares", "gain", "manner", "fit",
-                "ahead", "rising", "levels", "peak", "found")
+                "ahead", "rising", "levels", "peak", "found", "previous")
 # What means nothing under another plan; what was learnt is carried over by itself.
 PLAN_BOUND = ("group_first", "expected", "ahead", "rising", "foreseen", "heard", "predicted", "H", "open_row", "open_stem",
               "open_onset", "h", "before", "gradient", "evidence", "pending", "background_h", "W", "weight")
@@ -97,6 +97,7 @@ class Plan(NamedTuple):
     slot: int  # samples from one piece of work to the next; divides the hop
     background_learns: int
     take: int  # so many samples from the start are background alone, whatever is played
+    early: int  # samples for which drums are open after something was struck, before they are told; 0: never
     mixer_smoothing: float  # per sample
     suppression: float  # what the others' leaking weighs in the masks against what is lost of a stem
     filter_floor: float  # power, the largest bin being 1
@@ -125,7 +126,7 @@ class Plan(NamedTuple):
     envelope: np.ndarray  # float32 [stem, pitch, 2, ENVELOPE_POINTS], natural logarithm of a note's level
     has_envelope: np.ndarray  # int64 [stem, pitch]
     instrument: np.ndarray  # int64 [stem], those of one preset share a number
-    drums: np.ndarray  # int64 [stem], whose onsets are looked for while there are no gates
+    drums: np.ndarray  # int64 [stem], whose strokes are looked for where they are not told, or too late
     E: np.ndarray  # float32 [rows, stride]: their product with a spectrum is its activations; no rows where it is not used
     axes: np.ndarray  # int64 [1], what the FFT wants
 
@@ -162,7 +163,7 @@ class State(NamedTuple):
     youngest: np.ndarray  # int64 [stem, pitch], onset of the youngest note there
     mixer: np.ndarray  # float32 [2 + stems], smoothed values
     counters: np.ndarray  # int64 [COUNTERS]
-    position: np.ndarray  # int64 [3], samples since reset; rows open now; groups open now
+    position: np.ndarray  # int64 [POSITIONS], samples since reset; rows and groups open now; when something was struck last
     S: np.ndarray  # float32 [stride], the models' power; then 1 / |B|**2
     B: np.ndarray  # complex64 [bin], minimum phase
     impulse: np.ndarray  # float32 [window_size]
@@ -184,6 +185,7 @@ class State(NamedTuple):
     levels: np.ndarray  # float32 [stem, LEVELS], sums of activations, a ring of hops
     peak: np.ndarray  # float32 [stem], the largest rise of them
     found: np.ndarray  # int64 [stem], sample of the last onset that was found; 0: none
+    previous: np.ndarray  # float32 [stride], magnitudes of the frame before; kept where drums may be open early
 
 
 @njit(**OPTIONS)
@@ -194,19 +196,17 @@ def plan_at(address):
     return Plan(
         r.window_size, r.overlap, r.hop, r.bins, r.stride, r.channels, r.stems, r.rows, r.background, r.open_limit,
         r.gated, r.estimator, r.iterations, r.power_halves, r.latency, r.lead, r.taps, r.slot, r.background_learns, r.take,
-        np.float32(r.mixer_smoothing), np.float32(r.suppression), np.float32(r.filter_floor), np.float32(r.hop_s),
+        r.early, np.float32(r.mixer_smoothing), np.float32(r.suppression), np.float32(r.filter_floor), np.float32(r.hop_s),
         np.float32(r.relaxation), np.float32(r.handicap),
         np.float32(r.background_keep), np.float32(r.background_least), np.float32(r.adapt_keep), np.float32(r.adapt_hold),
         np.float32(r.prediction), np.float32(r.envelope_later_s), np.float32(r.sample_s),
         floats(r.analysis_window, (r.window_size,)), floats(r.synthesis_window, (r.overlap,)),
-        floats(r.boost, (r.window_size,)),
-        floats(r.W, (r.rows + r.background, r.stride)), integers(r.first_row, notes), integers(r.row_count, notes),
+        floats(r.boost, (r.window_size,)), floats(r.W, (r.rows + r.background, r.stride)),
+        integers(r.first_row, notes), integers(r.row_count, notes),
         integers(r.release, notes), integers(r.decay, notes),
         octets(r.route, (PARTS, CHANNELS, PITCHES)), octets(r.reach, notes), integers(r.row_age, (r.rows, 2)),
-        integers(r.choke, notes), floats(r.envelope, (r.stems, PITCHES, 2, ENVELOPE_POINTS)),
-        integers(r.has_envelope, notes), integers(r.instrument, (r.stems,)), integers(r.drums, (r.stems,)),
-        floats(r.E, (encoded, r.stride)),
-        integers(r.axes, (1,)),
+        integers(r.choke, notes), floats(r.envelope, (r.stems, PITCHES, 2, ENVELOPE_POINTS)), integers(r.has_envelope, notes),
+        integers(r.instrument, (r.stems,)), integers(r.drums, (r.stems,)), floats(r.E, (encoded, r.stride)), integers(r.axes, (1,)),
     )
 
 
@@ -227,15 +227,15 @@ def state_at(address, plan):
         floats(r.background_h, (plan.background,)), floats(r.W, (rows, plan.stride)), floats(r.weight, (rows,)),
         floats(r.slow, (SLOW,)), integers(r.voices, (VOICES, VOICE_FIELDS)), integers(r.pedals, (PARTS, CHANNELS, 2)),
         integers(r.marks, (plan.stems, PITCHES)), integers(r.youngest, (plan.stems, PITCHES)),
-        floats(r.mixer, (2 + plan.stems,)), integers(r.counters, (COUNTERS,)), integers(r.position, (3,)),
+        floats(r.mixer, (2 + plan.stems,)), integers(r.counters, (COUNTERS,)), integers(r.position, (POSITIONS,)),
         floats(r.S, (plan.stride,)), spectra(r.B, (plan.bins,)), floats(r.impulse, (plan.window_size,)),
         floats(r.filters, (plan.stems - 1, 2, plan.taps)), integers(r.fades, (plan.stems, FADE_FIELDS)),
         integers(r.group_first, (limit + 1,)), integers(r.group_at, (plan.stems, PITCHES)), floats(r.expected, (limit,)),
         floats(r.foreseen, (limit,)), floats(r.heard, (limit,)), floats(r.predicted, (limit,)),
         floats(r.P, (plan.stems, plan.stride)), floats(r.shares, (plan.stems, plan.stride)),
         floats(r.gain, (plan.stems, LEARNT)), floats(r.manner, (plan.stems, MANNER)), floats(r.fit, (FIT,)),
-        floats(r.ahead, (limit,)), floats(r.rising, (limit,)),
-        floats(r.levels, (plan.stems, LEVELS)), floats(r.peak, (plan.stems,)), integers(r.found, (plan.stems,)),
+        floats(r.ahead, (limit,)), floats(r.rising, (limit,)), floats(r.levels, (plan.stems, LEVELS)),
+        floats(r.peak, (plan.stems,)), integers(r.found, (plan.stems,)), floats(r.previous, (plan.stride,)),
     )
 
 

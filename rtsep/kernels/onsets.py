@@ -1,13 +1,15 @@
-"""Onsets of drums that nobody tells: found in how the sum of a stem's activations rises, in the very frame that is separated.
+"""Strokes of drums that nobody tells, or too late: found in the very frame that is separated.
 
-A rise over LAG_S that is more than THRESHOLD of the largest one lately is an onset: half-wave rectified difference and decaying
-maximum, as in Bello et al., "A tutorial on onset detection in music signals" (IEEE TSAP 2005), with templates as the bands.
+Without gates, a stem's onsets are found in how the sum of its activations rises: by more than THRESHOLD of the largest rise
+lately, over LAG_S. With gates, triggers come some ms late: where the spectrum jumps, something was struck. Half-wave rectified
+differences both, and a decaying maximum, as in Bello et al., "A tutorial on onset detection in music signals" (IEEE TSAP
+2005), the first with templates as the bands.
 """
 
 import numpy as np
 from numba import njit
 
-from rtsep.kernels.memory import LEVELS
+from rtsep.kernels.memory import LEVELS, STRUCK
 from rtsep.kernels.native import OPTIONS
 
 LAG_S = 0.0116  # over which a rise is taken
@@ -15,6 +17,7 @@ THRESHOLD = 0.12  # of the largest rise, which is
 PEAK_S = 4.0  # forgotten with this time constant
 DEAD_S = 0.05  # after an onset there is none
 NEVER = -(1 << 40)  # the onset of a stem that has none
+JUMP = 0.15  # of a frame's magnitude: with so much that the frame before had not, something was struck
 
 
 @njit(**OPTIONS)
@@ -49,3 +52,15 @@ def find_onsets(plan, state, end, count, total):
     for i in range(count):
         found = state.found[state.open_stem[i]]
         state.open_onset[i] = found if found > 0 else NEVER
+
+
+@njit(**OPTIONS)
+def notice_stroke(plan, state, end, total):
+    """Was something struck that the frame of magnitude `total` before `end` hears, and the one before it did not?"""
+    new = np.float32(0)
+    for k in range(plan.bins):
+        magnitude = state.V[k] * total
+        new += max(magnitude - state.previous[k], np.float32(0))
+        state.previous[k] = magnitude
+    if new > np.float32(JUMP) * total:
+        state.position[STRUCK] = end
