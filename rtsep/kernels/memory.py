@@ -202,11 +202,11 @@ def plan_at(address):
         np.float32(r.prediction), np.float32(r.envelope_later_s), np.float32(r.sample_s),
         floats(r.analysis_window, (r.window_size,)), floats(r.synthesis_window, (r.overlap,)),
         floats(r.boost, (r.window_size,)), floats(r.W, (r.rows + r.background, r.stride)),
-        integers(r.first_row, notes), integers(r.row_count, notes),
-        integers(r.release, notes), integers(r.decay, notes),
+        integers(r.first_row, notes), integers(r.row_count, notes), integers(r.release, notes), integers(r.decay, notes),
         octets(r.route, (PARTS, CHANNELS, PITCHES)), octets(r.reach, notes), integers(r.row_age, (r.rows, 2)),
         integers(r.choke, notes), floats(r.envelope, (r.stems, PITCHES, 2, ENVELOPE_POINTS)), integers(r.has_envelope, notes),
-        integers(r.instrument, (r.stems,)), integers(r.drums, (r.stems,)), floats(r.E, (encoded, r.stride)), integers(r.axes, (1,)),
+        integers(r.instrument, (r.stems,)), integers(r.drums, (r.stems,)), floats(r.E, (encoded, r.stride)),
+        integers(r.axes, (1,)),
     )
 
 
