@@ -270,7 +270,7 @@ class Prediction:
     later_s: float  # by which frames hear a note later than those of the envelopes
     gain: dict[int, tuple[float, float]] = field(default_factory=dict)  # of an instrument, and over how many s
     lag: dict[int, tuple[float, float]] = field(default_factory=dict)  # s that sound is ahead of MIDI, and how sure
-    manner: dict[int, np.ndarray] = field(default_factory=dict)  # of a stem: sums of [1, x, x x, error, x error], and a line
+    manner: dict[int, np.ndarray] = field(default_factory=dict)  # of a stem: sums of [1, x, x x, error, x error, error error]
     misfit: tuple[float, float] = (0.0, 0.0)
     known: float = 0.0  # is it the very instrument?
     others: float = 0.0  # the background's share in the sound
@@ -281,10 +281,11 @@ class Prediction:
 
     def line(self, stem: int) -> tuple[float, float, float]:
         """Offset and slope of how a stem's notes fade otherwise, over log2(1 + age / 40 ms) - 2.5; is it of another kind?"""
-        noted, ages, ages_2, errors, ages_errors = self.manner.get(stem, np.zeros(5))
+        noted, ages, ages_2, errors, ages_errors, errors_2 = self.manner.get(stem, np.zeros(6))
         line = np.linalg.solve([[noted + 0.4, ages], [ages, ages_2 + 0.3]], [errors, ages_errors])
-        size = math.sqrt(max(line @ [errors, ages_errors], 0) / max(noted, 1e-6))
-        foreign = min(max((size - 0.3) / 0.2, 0), 1)
+        explained = max(line @ [errors, ages_errors], 0)
+        size, scatter = (math.sqrt(max(part, 0) / max(noted, 1e-6)) for part in (explained, errors_2 - explained))
+        foreign = min(max((size - 0.3) / 0.2, 0), 1) * min(max((0.7 - scatter) / 0.15, 0), 1)
         return (*(line * foreign), foreign)
 
     def otherwise(self, stem: int, age_s: float) -> float:
@@ -337,7 +338,7 @@ class Prediction:
             x = np.log2(1 + min(max(age_s, 0), 3) / 0.04) - 2.5
             error = min(max(heard - expected - self.gain[self.instrument[stem]][0], -2.5), 2.5) + np.dot(taken[stem], [1, x])
             weight = min(4 * max(whole, share), 1) * self.hop_s
-            sums = self.manner.get(stem, np.zeros(5)) + weight * np.array([1, x, x * x, error, x * error])
+            sums = self.manner.get(stem, np.zeros(6)) + weight * np.array([1, x, x * x, error, x * error, error**2])
             self.manner[stem] = sums * 4 / (4 + weight)
 
     def learn_gain(self, stem: int, age_s: float, expected: float | None, heard: float, share: float | None) -> None:
@@ -365,7 +366,7 @@ class Prediction:
 
     def beside_others(self, mean: np.ndarray, left: np.ndarray, explained: np.ndarray) -> np.ndarray:
         """Model of the residual: the mean of what the prediction leaves and the background explains, or, with others, a sum."""
-        surely, weight = min(max((self.others - 0.03) / 0.1, 0), 1), 0.5 + 0.25 * self.known
+        surely, weight = min(max((self.others - 0.03) / 0.1, 0), 1) * min(self.trust, 1), 0.5 + 0.25 * self.known
         return (1 - surely) * mean + surely * (weight * left + (1 - weight) * explained)
 
 

@@ -22,7 +22,8 @@ from conftest import (
 )
 
 from rtsep.kernels.activations import hold_to
-from rtsep.kernels.memory import FOREIGN, GAIN, GAIN_HEARD_S, KNOWN, LAG_S, MISFIT, SLOPE
+from rtsep.kernels.manner import draw_line, log_age, note_error, otherwise
+from rtsep.kernels.memory import FOREIGN, GAIN, GAIN_HEARD_S, KNOWN, LAG_S, MANNER, MISFIT, SLOPE
 from rtsep.training.envelopes import AGES_S, averaged, note_envelope, pitch_envelope, table
 from rtsep.windows import Framing
 
@@ -135,7 +136,7 @@ def test_sound_ahead_of_its_midi_is_found(knowing, late_s, least_s, most_s):
     assert least_s <= separator.prepared.state["gain"][0][LAG_S] <= most_s
 
 
-@pytest.mark.parametrize("swell_db, least, most", [(0, 0.0, 0.01), (40, 0.99, 1.0)])
+@pytest.mark.parametrize("swell_db, least, most", [(0, 0.0, 0.01), (24, 0.99, 1.0)])
 def test_a_stem_that_fades_otherwise_is_found(knowing, swell_db, least, most):
     """Five notes as the preset expects them, or swelling in a second as under a bow: a line over their age then tells more."""
     separator = prepared(knowing, one_stem(), SMALL)
@@ -146,6 +147,17 @@ def test_a_stem_that_fades_otherwise_is_found(knowing, swell_db, least, most):
     manner = separator.prepared.state["manner"][0]
     assert least <= manner[FOREIGN] <= most
     assert (manner[SLOPE] > 0.1) == (swell_db > 0)
+
+
+@pytest.mark.parametrize("scatter, foreign", [(0.2, 1.0), (0.9, 0.0)])
+def test_levels_that_scatter_are_wrong_notes_and_no_other_instrument(rng, scatter, foreign):
+    manner = np.zeros(MANNER, FLOAT)
+    for age_s in np.tile(np.linspace(0.02, 1.5, 100, dtype=FLOAT), 20):
+        level = 0.8 * log_age(age_s) - otherwise(manner, age_s) + scatter * rng.standard_normal()
+        note_error(manner, age_s, FLOAT(level), FLOAT(0.003))
+        draw_line(manner)
+    assert manner[FOREIGN] == pytest.approx(foreign, abs=0.01)
+    assert manner[SLOPE] == pytest.approx(0.8 * foreign, abs=0.1)
 
 
 def test_misfit_is_told_by_what_is_missing_alone(knowing, rng):

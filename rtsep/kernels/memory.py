@@ -27,7 +27,7 @@ ENVELOPE_VELOCITY = 64  # whose levels are in plan.envelope[:, :, 0]; [:, :, 1] 
 # Natural logarithm of sound over prediction, over how many s so far; s that sound is ahead of its MIDI, and how sure that is.
 GAIN, GAIN_HEARD_S, LAG_S, LAG_SEEN, LEARNT = range(5)
 # state.manner [stem], how its notes fade otherwise: a line over age, 0 to 1: is it used? and sums that give it (manner.py).
-OFFSET, SLOPE, FOREIGN, NOTED_S, AGES, AGES_2, ERRORS, AGES_ERRORS, MANNER = range(9)
+OFFSET, SLOPE, FOREIGN, NOTED_S, AGES, AGES_2, ERRORS, AGES_ERRORS, ERRORS_2, MANNER = range(10)
 # Share of the prediction that is not in the sound, over how many s; 0 to 1: is it the very instrument?; background's share.
 MISFIT, MISFIT_HEARD_S, KNOWN, OTHERS, FIT = range(5)
 

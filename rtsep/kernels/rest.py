@@ -29,10 +29,10 @@ def note_others(plan, state, count):
 
 
 @njit(**OPTIONS)
-def others_play(state):
-    """0 to 1: how sure it is that others play."""
+def others_play(plan, state):
+    """0 to 1: how sure it is that others play, as far as the prediction, which tells what is theirs, is trusted."""
     surely = (state.fit[OTHERS] - np.float32(FEW)) / np.float32(MANY - FEW)
-    return min(max(surely, np.float32(0)), np.float32(1))
+    return min(max(surely, np.float32(0)), np.float32(1)) * min(plan.prediction, np.float32(1))
 
 
 @njit(**OPTIONS)
@@ -42,7 +42,7 @@ def rest_over_mean(plan, state, ratio):
     P holds what the prediction leaves, `shares` what the background explains.
     """
     left, explained = state.P[plan.stems - 1], state.shares[plan.stems - 1]
-    others = others_play(state)
+    others = others_play(plan, state)
     weight = np.float32(OPEN) + np.float32(SURE - OPEN) * state.fit[KNOWN]
     for k in range(plan.bins):
         mean = np.sqrt(left[k] * explained[k])
