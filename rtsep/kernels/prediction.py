@@ -85,9 +85,12 @@ def foresee(plan, state, end, total):
             if g >= 0 and plan.has_envelope[voice[STEM], voice[PITCH]] != 0:
                 lag_s = state.gain[plan.instrument[voice[STEM]], LAG_S]
                 state.expected[g] = max(state.expected[g], note_level(plan, state, voice, end, lag_s))
-                state.ahead[g] = max(state.ahead[g], note_level(plan, state, voice, end + plan.lead, lag_s))
+                if plan.lead > 0:
+                    state.ahead[g] = max(state.ahead[g], note_level(plan, state, voice, end + plan.lead, lag_s))
                 state.rising[g] = max(state.rising[g], note_level(plan, state, voice, end, lag_s + np.float32(STEP_S)))
     loudness = np.log(total)
+    if plan.lead == 0:
+        state.ahead[:groups] = state.expected[:groups]
     for g in range(groups):
         gain = state.gain[plan.instrument[state.open_stem[state.group_first[g]]]]
         if gain[GAIN_HEARD_S] > KNOWN_S and state.expected[g] > SILENT:
