@@ -1,5 +1,7 @@
 """Drums whose triggers come late: they are open as soon as something is struck, and the background keeps nothing of it."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import reference
@@ -20,6 +22,8 @@ from conftest import (
 from test_onsets import LONG
 
 from rtsep.engine import _entry
+from rtsep.kernels.learning import boldness
+from rtsep.kernels.memory import SLOW
 
 FLOAT = np.float32
 STRUCK = 4 * 3528  # `bursts` has a loud one here
@@ -129,3 +133,15 @@ def test_nothing_is_allocated(staged, rng, counted):
     for _ in range(30):
         _entry(separator.prepared.call.ctypes.data)
     assert counted() == before and 0 < separator.prepared.plan.values["early"] < RATE
+
+
+def test_drums_that_play_alone_learn_more_from_a_frame_as_the_twin_says(rng):
+    plan, twin = SimpleNamespace(early=441, background=2), reference.Background(None, None, 0.003, 3.0, None)
+    state = SimpleNamespace(before=np.zeros(6, FLOAT), slow=np.zeros(SLOW, FLOAT))
+    found = []
+    for share in np.repeat((0.5, 0.86, 0.97, 0.6), 500):
+        state.before[:] = [share / 3] * 3 + [(1 - share) / 3] * 3
+        found.append(boldness.py_func(plan, state, 3, FLOAT(0.01)))
+        assert found[-1] == pytest.approx(twin.boldness(share, 0.01), rel=1e-3)
+    assert found[499] == 1 and 5 < found[999] < 8 and found[1499] == 10 and found[-1] == 1
+    assert boldness.py_func(SimpleNamespace(early=0, background=2), state, 3, FLOAT(0.01)) == 1

@@ -11,6 +11,7 @@ from numba import njit
 
 from rtsep.kernels.memory import (
     BACKGROUND_START_S,
+    FAMILIAR,
     FIRST,
     FORETOLD,
     HEARD_S,
@@ -28,6 +29,9 @@ from rtsep.kernels.wiener import SLOTS
 
 LOUDEST = 4.0  # a frame counts for so many of mean loudness at most
 LEVEL_S = 5.0  # time constant of the mean loudness
+FAMILIAR_S = 1.0  # time constant of what open notes explain of the sound, in s of mean loudness
+BESIDE, ALONE = 0.8, 0.9  # shares up to which something unknown surely sounds as well, and from which on drums play alone;
+BOLD = 10.0  # then their rows learn so much more from a frame: triggers tell whose sound it is
 GAP = 2.0  # while no gate is open, the background learns so much faster
 UNSURE = 0.3  # without a prediction gated rows learn so much less, and
 SURE = 4  # gated rows learn by the share that they explain of the frame, to this power: a band is not learnt as piano
@@ -75,6 +79,17 @@ def told(plan, state, i, end):
 
 
 @njit(**OPTIONS)
+def boldness(plan, state, count, seconds):
+    """How many times more a frame that counts for `seconds` teaches the `count` gated rows: drums that play alone."""
+    if plan.early == 0:
+        return np.float32(1)
+    known = known_share(state.before, count, count + plan.background + 1)
+    state.slow[FAMILIAR] += (known - state.slow[FAMILIAR]) * seconds / (seconds + np.float32(FAMILIAR_S))
+    surely = (state.slow[FAMILIAR] - np.float32(BESIDE)) / np.float32(ALONE - BESIDE)
+    return np.float32(1) + np.float32(BOLD - 1) * min(max(surely, np.float32(0)), np.float32(1))
+
+
+@njit(**OPTIONS)
 def note_evidence(plan, state, count, total, end):
     """Keep what the open rows, `count` gated ones and the background, will learn from this frame."""
     seconds = frame_seconds(plan, state, total)
@@ -88,9 +103,12 @@ def note_evidence(plan, state, count, total, end):
             state.evidence[i] = state.before[i] * seconds * sure
         for i in range(count, count + plan.background):
             state.evidence[i] = state.before[i] * seconds * gap
+    bold = boldness(plan, state, count, seconds) if count > 0 else np.float32(1)
     for i in range(count):
         if not told(plan, state, i, end):
             state.evidence[i] = 0
+        elif plan.drums[state.open_stem[i]] != 0:
+            state.evidence[i] *= bold
     struck = state.position[STRUCK] == end  # by a drum that may yet be told, most likely: the background would keep it
     learns = (plan.background_learns != 0 and not struck) or end <= plan.take
     state.pending[FIRST] = 0 if plan.adapt_hold > 0 else count

@@ -31,9 +31,9 @@ OFFSET, SLOPE, FOREIGN, NOTED_S, AGES, AGES_2, ERRORS, AGES_ERRORS, ERRORS_2, MA
 # Share of the prediction that is not in the sound, over how many s; 0 to 1: is it the very instrument?; background's share.
 MISFIT, MISFIT_HEARD_S, KNOWN, OTHERS, FIT = range(5)
 
-# What learning remembers: state.slow and state.pending.
-# Mean loudness, over how many s; s without what new notes should give, and how many are borne (0: as at first); s of pause.
-LEVEL, HEARD_S, LOST_S, PATIENCE_S, PAUSED_S, SLOW = range(6)
+# What learning remembers: state.slow and state.pending. Mean loudness, over how many s; s without what new notes should give,
+# how many are borne (0: as at first); s of pause; share of the sound that open notes explain, where there are drums.
+LEVEL, HEARD_S, LOST_S, PATIENCE_S, PAUSED_S, FAMILIAR, SLOW = range(7)
 FIRST, LAST, FORETOLD, PENDING = range(4)  # rows of the last frame that learn, a range in open_row; was it predicted
 
 BACKGROUND_START_S = 0.005  # what a row's start is worth: more learns late, less takes what a wrong preset leaves
