@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 from evaluate_data import SHARED, Piece, load_piece
 from evaluate_drums import PROVENANCE, preset_from, recorded_hits
+from evaluate_report import fill_page
+from evaluate_systems import play
 from groove import groove
 from sources import ROOT
 
-from rtsep.engine import Separator
 from rtsep.library import find_preset
 from rtsep.measure import oracle_stems, sdr_db
 from rtsep.params import PARAMS, Value
@@ -40,8 +41,6 @@ SHIPPED_MODES = {
     "live, 512 samples": {}, "adapt=off": FIXED, "adapt_hold_s=0.01": BOLD, "with the background": BACKGROUND,
     "no triggers": ALONE, "no triggers, onsets=off": BLIND, "instant, 0 samples": {"mode": "instant"},
 }
-BLOCK = 4096
-BEGIN, END = "<!-- begin {} -->", "<!-- end {} -->"
 LATE_MS = {"10 ms early": -10, "as noted": 0, "5 ms late": 5, "10 ms late": 10, "15 ms late": 15, "20 ms late": 20}
 
 
@@ -64,15 +63,9 @@ def separated(
     piece: Piece, preset: Preset, routing: Routing, params: Mapping[str, Value], late_s: float = 0.0
 ) -> list[float]:
     """SDR of kick, snare and hi-hat in dB, with triggers that are `late_s` behind the sound."""
-    separator = Separator(preset, routing, {"background": 0, **params})  # all that sounds is known
-    separator.prepare(piece.sample_rate, 1, BLOCK)
-    events, mix, stems = piece.score.events(piece.sample_rate, late_s), np.pad(piece.mix, ((0, 0), (0, separator.latency))), []
-    for begin in range(0, mix.shape[1], BLOCK):
-        due = events[(events["sample"] >= begin) & (events["sample"] < min(begin + BLOCK, mix.shape[1]))].copy()
-        due["sample"] -= begin
-        stems.append(separator.process(mix[:, begin : begin + BLOCK], due).stems.copy())
-    sound = np.concatenate(stems, axis=2)[:, :, separator.latency :]
-    return [sdr_db(sound[separator.stem_names.index(name)], piece.truths[name]) for name in DRUMS]
+    known = {"background": 0, **params}  # all that sounds is known
+    stems = play(piece.mix, piece.sample_rate, piece.score, preset, routing, known, late_s)
+    return [sdr_db(stems[name], piece.truths[name]) for name in DRUMS]
 
 
 def oracle(piece: Piece, window: int, latency: int) -> list[float]:
@@ -144,22 +137,16 @@ def late_rows(shared: Path) -> list[str]:
     return found
 
 
-def put(name: str, table: list[str]) -> None:
-    """Write `table` where docs/drums.md has `name`'s."""
-    page, begin, end = ROOT / "docs" / "drums.md", BEGIN.format(name), END.format(name)
-    text = page.read_text(encoding="utf-8")
-    page.write_text(text.split(begin)[0] + "\n".join([begin, *table, end]) + text.split(end)[1], encoding="utf-8")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shared", type=Path, default=SHARED, help="where the recordings are")
     parser.add_argument("--late", action="store_true", help="the table of late triggers alone")
-    given = parser.parse_args()
+    given, page = parser.parse_args(), ROOT / "docs" / "drums.md"
     if not given.late:
-        put("drums", ["| SDR in dB | kick | snare | hi-hat |", "| --- | --: | --: | --: |", *rows(given.shared)])
+        table = ["| SDR in dB | kick | snare | hi-hat |", "| --- | --: | --: | --: |", *rows(given.shared)]
+        fill_page(page, {"drums": "\n".join(table)})
     names = " | ".join(f"`{name}`" for name in SHIPPED)
-    put("late", [f"| triggers | {names} |", "| --- | --- | --- |", *late_rows(given.shared)])
+    fill_page(page, {"late": "\n".join([f"| triggers | {names} |", "| --- | --- | --- |", *late_rows(given.shared)])})
 
 
 if __name__ == "__main__":

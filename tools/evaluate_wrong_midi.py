@@ -15,11 +15,11 @@ from collections.abc import Mapping
 import numpy as np
 from evaluate_calibration import alone
 from evaluate_data import SHARED, Piece, find_pieces
-from evaluate_systems import BLOCK, preset_named
+from evaluate_systems import BLOCK, params_of, preset_named
 
 from rtsep.engine import Separator
 from rtsep.measure import sdr_db
-from rtsep.params import Value, parse_params
+from rtsep.params import Value
 from rtsep.routing import by_track
 
 WRONG_S, PAUSE_S, LATER_S = 300.0, 3.0, 10.0
@@ -76,7 +76,7 @@ def mistreat(separator: Separator, sounding: Piece, told: Piece) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("settings", nargs="*", metavar="NAME=VALUE", help="parameters that differ from the defaults")
-    params = parse_params(dict(setting.split("=") for setting in parser.parse_args().settings))
+    params = params_of(",".join(parser.parse_args().settings))
     pieces = [piece for piece in find_pieces(SHARED, []) if piece.group == "two_hands"]
     print("| piece | preset | moved | fresh | after wrong MIDI | cost |\n| --- | --- | --: | --: | --: | --: |")
     for preset in ("grand-piano", "gm-piano"):

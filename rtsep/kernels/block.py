@@ -159,11 +159,11 @@ def estimate_models(plan, state, end):
 @njit(**OPTIONS)
 def share_out_and_weigh(plan, state):
     """Note what rows learn from, by the masks as they are; then the residual's becomes what others ask for."""
-    beside_others = others_play(plan, state) > 0
-    if beside_others:
-        rest_over_mean(plan, state, state.Q)
+    others = others_play(plan, state)
+    if others > 0:
+        rest_over_mean(plan, state, others, state.Q)
     share_out(plan, state)
-    if beside_others:
+    if others > 0:
         weigh_residual(state.M, plan.stems, plan.bins, state.Q)
 
 

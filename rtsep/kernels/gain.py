@@ -22,11 +22,18 @@ def excess(state, g, loudness, gain):
 
 
 @njit(**OPTIONS)
-def settled(plan, state, first, age_s):
-    """Is a note whose rows begin with the open row `first` of an age at which its level tells something?
+def heard_age_s(plan, state, g, end):
+    """Age of a group's note in the frame before `end`, as the frames of the envelopes have it."""
+    return np.float32(end - state.open_onset[state.group_first[g]]) * plan.sample_s - plan.envelope_later_s
+
+
+@njit(**OPTIONS)
+def settled(plan, state, g, end):
+    """Is a group's note of an age at which its level tells something?
 
     A drum's is told by its first stage: what comes later is often another sound's.
     """
+    age_s, first = heard_age_s(plan, state, g, end), state.group_first[g]
     return SETTLED_S <= age_s <= FADED_S and plan.row_age[state.open_row[first], 0] == 0
 
 
@@ -35,11 +42,9 @@ def learn_gain(plan, state, end, total):
     """The gain of each instrument follows what was heard of its notes over what was expected."""
     loudness = np.log(total)
     for g in range(state.position[GROUPS]):
-        first = state.group_first[g]
-        age_s = np.float32(end - state.open_onset[first]) * plan.sample_s - plan.envelope_later_s
-        if plan.prediction == 0 or plan.gated == 0 or state.expected[g] <= SILENT or not settled(plan, state, first, age_s):
+        if plan.prediction == 0 or plan.gated == 0 or state.expected[g] <= SILENT or not settled(plan, state, g, end):
             continue
-        gain = state.gain[plan.instrument[state.open_stem[first]]]
+        gain = state.gain[plan.instrument[state.open_stem[state.group_first[g]]]]
         error = excess(state, g, loudness, gain)
         weight = np.float32(1)
         if state.foreseen[g] >= 0:
@@ -55,13 +60,12 @@ def learn_manner(plan, state, end, total):
     """Of every stem: do its notes fade as the preset's?"""
     loudness = np.log(total)
     for g in range(state.position[GROUPS]):
-        first = state.group_first[g]
-        age_s = np.float32(end - state.open_onset[first]) * plan.sample_s - plan.envelope_later_s
-        if state.foreseen[g] < 0 or not settled(plan, state, first, age_s):
+        if state.foreseen[g] < 0 or not settled(plan, state, g, end):
             continue
-        stem = state.open_stem[first]
+        stem = state.open_stem[state.group_first[g]]
         weight = min(np.float32(4) * max(state.heard[g], state.foreseen[g]), np.float32(1)) * plan.hop_s
-        note_error(state.manner[stem], age_s, excess(state, g, loudness, state.gain[plan.instrument[stem]]), weight)
+        error = excess(state, g, loudness, state.gain[plan.instrument[stem]])
+        note_error(state.manner[stem], heard_age_s(plan, state, g, end), error, weight)
     for stem in range(plan.stems - 1):
         draw_line(state.manner[stem])
 

@@ -8,6 +8,7 @@ But where others do play, it takes too little: there the weighted sum of both is
 import numpy as np
 from numba import njit
 
+from rtsep.kernels.learning import known_share
 from rtsep.kernels.masks import power_of_halves
 from rtsep.kernels.memory import KNOWN, OTHERS
 from rtsep.kernels.native import OPTIONS
@@ -20,12 +21,8 @@ OPEN, SURE = 0.5, 0.75  # weight of what the prediction leaves, and the same whe
 @njit(**OPTIONS)
 def note_others(plan, state, count):
     """The background's share in the sound follows the frame's activations h, of which the first `count` are gated."""
-    known = others = np.float32(1e-9)
-    for i in range(count):
-        known += state.h[i]
-    for i in range(count, count + plan.background):
-        others += state.h[i]
-    state.fit[OTHERS] += (others / (known + others) - state.fit[OTHERS]) * plan.hop_s / np.float32(OTHERS_S)
+    share = np.float32(1) - known_share(state.h, count, count + plan.background)
+    state.fit[OTHERS] += (share - state.fit[OTHERS]) * plan.hop_s / np.float32(OTHERS_S)
 
 
 @njit(**OPTIONS)
@@ -36,13 +33,12 @@ def others_play(plan, state):
 
 
 @njit(**OPTIONS)
-def rest_over_mean(plan, state, ratio):
-    """Fill ratio [stride]: the residual's model with others, over the geometric mean, to the power of the masks.
+def rest_over_mean(plan, state, others, ratio):
+    """Fill ratio [stride]: the residual's model where others play (0 to 1), over the geometric mean, to the power of the masks.
 
     P holds what the prediction leaves, `shares` what the background explains.
     """
     left, explained = state.P[plan.stems - 1], state.shares[plan.stems - 1]
-    others = others_play(plan, state)
     weight = np.float32(OPEN) + np.float32(SURE - OPEN) * state.fit[KNOWN]
     for k in range(plan.bins):
         mean = np.sqrt(left[k] * explained[k])
