@@ -110,8 +110,8 @@ PARAMS: dict[str, Param] = {
               "just begun may count, since the window holds but a part of it; 1 = no more", "", 1, 20),
         Param("gate", "switch", True, "open only the templates of sounding notes; off = all templates, always"),
         Param("onsets", "switch", True, "find strokes of drums in the sound: without gates what has just begun counts more "
-              "then (by half of onset_boost, in dB) and templates learn at their age alone; with gates drums open before "
-              "their triggers, which may be 15 ms late"),
+              "then (by half of onset_boost, in dB) and templates learn at their age alone; with gates drums open up to "
+              "15 ms before their triggers, which may be late"),
         Param("max_open_rows", "int", 64, "templates open at once; beyond it the quietest old notes close first",
               "rows", 4, 1024),
         Param("release_min_ms", "float", 0.0, "shortest time that a gate outlasts note-off (beyond the window)",
