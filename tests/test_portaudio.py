@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from conftest import band
+from platformdirs import user_cache_path
 
 from rtsep.errors import RtsepError
 from rtsep.hosts.devices import import_sounddevice
@@ -144,7 +145,7 @@ def test_a_device_that_is_lost_three_times_comes_back_three_times(tmp_path):
         **os.environ, "XDG_RUNTIME_DIR": folder, "PULSE_RUNTIME_PATH": folder, "PULSE_STATE_PATH": folder, "HOME": folder,
         "PULSE_SERVER": f"unix:{folder}/native", "ALSA_CONFIG_PATH": f"{folder}/alsa.conf", "PULSE_SOURCE": "inp.monitor",
         "PULSE_SINK": "out", "PYTHONPATH": str(Path(__file__).parent), "NUMBA_CACHE_DIR": os.environ.get(
-            "NUMBA_CACHE_DIR", str(Path.home() / ".cache" / "rtsep")),
+            "NUMBA_CACHE_DIR", str(user_cache_path("rtsep", appauthor=False))),
     }
     command = [*PULSE.command, "-L", f"module-native-protocol-unix socket={folder}/native auth-anonymous=1",
                "-L", "module-null-sink sink_name=out rate=44100", "-L", "module-null-sink sink_name=inp rate=44100"]
