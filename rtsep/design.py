@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.kernels import memory
+from rtsep.kernels.arrays import record
 from rtsep.kernels.estimator import ENCODER, ENCODER_AND_UPDATES, UPDATES
 from rtsep.kernels.memory import ENVELOPE_POINTS, PITCHES
 from rtsep.kernels.wiener import SLOTS
@@ -43,7 +44,7 @@ class Plan:
         self.values = dict(values)
         self.channels = int(values["channels"])
         self.stems = int(values["stems"])
-        self.record = memory.record(memory.PLAN, self.values)
+        self.record = record(memory.PLAN, self.values)
 
 
 def _padded(W: Floats, stride: int) -> Floats:
@@ -198,6 +199,7 @@ def design(
         "background_learns": int(bool(values["background_learns"])),
         "take": round(float(values["learn_background_s"]) * sample_rate),
         "early": round(EARLY_S * sample_rate) if gated and drums.any() else 0,
+        "panning": int(bool(values["panning"]) and channels == 2 and framing.taps == 0),
         "hop_s": hop_s,
         "relaxation": float(values["relaxation"]),
         "handicap": 1 / (1 + float(values["background_handicap"])),

@@ -8,7 +8,7 @@ import numpy as np
 
 from rtsep.design import Plan
 from rtsep.kernels import memory
-from rtsep.kernels.arrays import state_arrays
+from rtsep.kernels.arrays import record, state_arrays
 from rtsep.kernels.memory import EVENT
 
 
@@ -40,8 +40,8 @@ class Prepared:
             self.input, self.stems, self.mix, self.targets = earlier.input, earlier.stems, earlier.mix, earlier.targets
             self._take_over(earlier)
         self.events = np.zeros(1, EVENT)
-        self.state_record = memory.record(memory.STATE, {"ring_size": self.state["ring"].shape[1], **self.state})
-        self.call = memory.record(memory.CALL, {
+        self.state_record = record(memory.STATE, {"ring_size": self.state["ring"].shape[1], **self.state})
+        self.call = record(memory.CALL, {
             "plan": plan.record, "state": self.state_record, "input": self.input, "stems": self.stems,
             "mix": self.mix, "capacity": max_block, "targets": self.targets,
             "grains": 0 if grains is None else grains.record,

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from rtsep.design import SIMD, SMOOTHING_S, Plan
 from rtsep.errors import RtsepError
 from rtsep.grains.source import Source, Templates, pitches, served, templates
-from rtsep.kernels import load, memory
+from rtsep.kernels import load
+from rtsep.kernels.arrays import record
 from rtsep.kernels.memory import PITCHES
 from rtsep.params import Value, defaults
 from rtsep.routing import Routing
@@ -49,7 +50,7 @@ class Grains:
         self.state: dict[str, Any] = (memory_of_grains.grain_state(rows, parts, band_stride) if earlier is None
                                       else earlier.state)
         source_channels, length = heard.arrays["sound"].shape
-        self.record = memory.record(memory_of_grains.GRAINS, {
+        self.record = record(memory_of_grains.GRAINS, {
             "length": length, "source_channels": source_channels, "rows": rows, "parts": parts, "bands": heard.bands,
             "band_stride": band_stride, "spacing": heard.spacing, "polyphony": int(values["mosaic_polyphony"]),
             "candidates": int(values["mosaic_candidates"]),

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.kernels import load, memory
+from rtsep.kernels.arrays import record
 from rtsep.messages import Message
 from rtsep.notes import EVENT
 from rtsep.prepared import Prepared
@@ -75,7 +76,7 @@ class Lanes:
             "events": np.zeros(EVENTS, EVENT), "ports": np.zeros(PORTS, i), "sound": np.zeros((channels * (1 + stems), 1), f),
         }
         self._warm = engine.rehearsal()
-        self.record = memory.record(shared.LIVE, {
+        self.record = record(shared.LIVE, {
             "entry": engine.entry_address, "warm": self._warm.call.ctypes.data, "channels": channels, "outputs": outputs,
             "stems": stems, "capacity": CAPACITY, "ring_size": MESSAGES, "sound_size": 1, "pieces_size": PIECES,
             "events_size": EVENTS, "part": part, "ports_size": PORTS, "sample_rate": sample_rate, **self._arrays,

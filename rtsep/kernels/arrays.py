@@ -1,4 +1,4 @@
-"""The arrays of a `State`, as Python allocates them before playing."""
+"""What Python gives compiled code before playing: the arrays of a `State`, and records of addresses."""
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from rtsep.kernels.memory import (
     PARTS,
     PENDING,
     PITCHES,
+    PLACE,
     POSITIONS,
     SLOW,
     VOICE_FIELDS,
@@ -79,4 +80,19 @@ def state_arrays(plan):
         "peak": np.zeros(stems, f),
         "found": np.zeros(stems, i),
         "previous": np.zeros(stride, f),
+        "heard_places": np.zeros((stems, PLACE), f),
+        "places": np.zeros((stems, PLACE), f),
+        "sums": np.zeros((PLACE, stride), f),
+        "Z": np.zeros((channels, bins), np.complex64),
     }
+
+
+def record(dtype, values):
+    """One record of `dtype`: numbers as they are, arrays as the address of their first element.
+
+    The caller keeps the arrays alive for as long as the record is used.
+    """
+    result = np.zeros(1, dtype)
+    for name, value in values.items():
+        result[name] = value.ctypes.data if isinstance(value, np.ndarray) else value
+    return result

@@ -30,9 +30,10 @@ from rtsep.kernels.memory import (
 from rtsep.kernels.mix import mix_block
 from rtsep.kernels.native import OPTIONS, floats, flush_to_zero, pointer, restore_denormals
 from rtsep.kernels.onsets import find_onsets, notice_stroke
+from rtsep.kernels.panning import place_stems, synthesise_stem
 from rtsep.kernels.prediction import blend, divide, foresee, leave_rest, look_ahead, share_out
 from rtsep.kernels.rest import note_others, others_play, rest_over_mean
-from rtsep.kernels.stft import analyse, synthesise
+from rtsep.kernels.stft import analyse
 from rtsep.kernels.voices import receive
 from rtsep.kernels.wiener import design_filters, filter_stems, note_heard, total_power
 
@@ -168,13 +169,13 @@ def share_out_and_weigh(plan, state):
 
 
 @njit(**OPTIONS)
-def overlap_add(plan, state, end):
-    """Add the masked frame of every stem that has an open row to what will be heard."""
+def overlap_add(plan, state, end, placed):
+    """Add the masked frame of every stem that has an open row to what will be heard; `placed`: stems lie apart."""
     stem = -1
     for i in range(state.position[OPEN]):
         if state.open_stem[i] != stem:
             stem = state.open_stem[i]
-            synthesise(plan, state, stem, end)
+            synthesise_stem(plan, state, stem, end, placed)
 
 
 @njit(**OPTIONS)
@@ -182,8 +183,8 @@ def process_frame(plan, state, end):
     """One frame, ending before sample `end`: models of the stems -> masks -> synthesis, or what the filters are made of."""
     state.counters[FRAMES] += 1
     heard = estimate_models(plan, state, end)
+    note_heard(state.fades, state.open_stem[: state.position[OPEN] if heard else 0])
     if plan.taps > 0:
-        note_heard(state.fades, state.open_stem[: state.position[OPEN] if heard else 0])
         total_power(state.M, plan.stems, plan.bins, state.S)
     if heard:
         soft_masks(state.M, plan.stems, plan.bins, plan.power_halves, state.Q)
@@ -191,8 +192,9 @@ def process_frame(plan, state, end):
             share_out_and_weigh(plan, state)
         if plan.suppression != 1:
             suppress(state.M, plan.stems, plan.bins, plan.suppression)
+    placed = plan.panning != 0 and place_stems(plan, state)
     if heard and plan.taps == 0:
-        overlap_add(plan, state, end)
+        overlap_add(plan, state, end, placed)
 
 
 @njit(**OPTIONS)

@@ -40,6 +40,8 @@ BACKGROUND_START_S = 0.005  # what a row's start is worth: more learns late, les
 POSITION, OPEN, GROUPS, STRUCK, POSITIONS = range(5)  # state.position
 LEVELS = 64  # hops that onsets are found in
 
+LEFT, RIGHT, CROSS, ALONG, PLACE = range(5)  # of a stem's place: covariance of the channels, and over how many s,
+DISTANCE = ALONG  # or how far from the others (panning.py)
 WET, BYPASS, GAINS = range(3)  # mixer values; one gain per stem
 
 # A MIDI message at a sample; stem: 0, or 1 + the stem that a note-on belongs to whatever its routing.
@@ -51,7 +53,7 @@ _INTEGER, _FLOAT, _ADDRESS = "<i8", "<f8", "<i8"
 
 PLAN_SIZES = ("window_size", "overlap", "hop", "bins", "stride", "channels", "stems", "rows", "background", "open_limit",
               "gated", "estimator", "iterations", "power_halves", "latency", "lead", "taps", "slot", "background_learns",
-              "take", "early")
+              "take", "early", "panning")
 PLAN_FLOATS = ("mixer_smoothing", "suppression", "filter_floor", "hop_s", "relaxation", "handicap", "background_keep",
                "background_least", "adapt_keep", "adapt_hold", "prediction", "envelope_later_s", "sample_s")
 PLAN_ARRAYS = ("analysis_window", "synthesis_window", "boost", "W", "first_row", "row_count", "release", "decay", "route",
@@ -60,7 +62,7 @@ STATE_ARRAYS = ("ring", "overlap_add", "frame", "X", "Y", "V", "Q", "M", "H", "o
                 "before", "gradient", "ratio", "evidence", "pending", "background_h", "W", "weight", "slow", "voices",
                 "pedals", "marks", "youngest", "mixer", "counters", "position", "S", "B", "impulse", "filters", "fades",
                 "group_first", "group_at", "expected", "foreseen", "heard", "predicted", "P", "shares", "gain", "manner", "fit",
-                "ahead", "rising", "levels", "peak", "found", "previous")
+                "ahead", "rising", "levels", "peak", "found", "previous", "heard_places", "places", "sums", "Z")
 # What means nothing under another plan; what was learnt is carried over by itself.
 PLAN_BOUND = ("group_first", "expected", "ahead", "rising", "foreseen", "heard", "predicted", "H", "open_row", "open_stem",
               "open_onset", "h", "before", "gradient", "evidence", "pending", "background_h", "W", "weight")
@@ -98,6 +100,7 @@ class Plan(NamedTuple):
     background_learns: int
     take: int  # so many samples from the start are background alone, whatever is played
     early: int  # samples for which drums are open after something was struck, before they are told; 0: never
+    panning: int  # is it learnt where stems lie between two channels?
     mixer_smoothing: float  # per sample
     suppression: float  # what the others' leaking weighs in the masks against what is lost of a stem
     filter_floor: float  # power, the largest bin being 1
@@ -186,6 +189,10 @@ class State(NamedTuple):
     peak: np.ndarray  # float32 [stem], the largest rise of them
     found: np.ndarray  # int64 [stem], sample of the last onset that was found; 0: none
     previous: np.ndarray  # float32 [stride], magnitudes of the frame before; kept where drums may be open early
+    heard_places: np.ndarray  # float32 [stem, PLACE], sums of what was surely heard of each
+    places: np.ndarray  # float32 [stem, PLACE], as they count in this frame
+    sums: np.ndarray  # float32 [PLACE, stride], of masks times places
+    Z: np.ndarray  # complex64 [channel, bin], X over the mix's covariance
 
 
 @njit(**OPTIONS)
@@ -196,9 +203,9 @@ def plan_at(address):
     return Plan(
         r.window_size, r.overlap, r.hop, r.bins, r.stride, r.channels, r.stems, r.rows, r.background, r.open_limit,
         r.gated, r.estimator, r.iterations, r.power_halves, r.latency, r.lead, r.taps, r.slot, r.background_learns, r.take,
-        r.early, np.float32(r.mixer_smoothing), np.float32(r.suppression), np.float32(r.filter_floor), np.float32(r.hop_s),
-        np.float32(r.relaxation), np.float32(r.handicap),
-        np.float32(r.background_keep), np.float32(r.background_least), np.float32(r.adapt_keep), np.float32(r.adapt_hold),
+        r.early, r.panning, np.float32(r.mixer_smoothing), np.float32(r.suppression), np.float32(r.filter_floor),
+        np.float32(r.hop_s), np.float32(r.relaxation), np.float32(r.handicap), np.float32(r.background_keep),
+        np.float32(r.background_least), np.float32(r.adapt_keep), np.float32(r.adapt_hold),
         np.float32(r.prediction), np.float32(r.envelope_later_s), np.float32(r.sample_s),
         floats(r.analysis_window, (r.window_size,)), floats(r.synthesis_window, (r.overlap,)),
         floats(r.boost, (r.window_size,)), floats(r.W, (r.rows + r.background, r.stride)),
@@ -236,15 +243,6 @@ def state_at(address, plan):
         floats(r.gain, (plan.stems, LEARNT)), floats(r.manner, (plan.stems, MANNER)), floats(r.fit, (FIT,)),
         floats(r.ahead, (limit,)), floats(r.rising, (limit,)), floats(r.levels, (plan.stems, LEVELS)),
         floats(r.peak, (plan.stems,)), integers(r.found, (plan.stems,)), floats(r.previous, (plan.stride,)),
+        floats(r.heard_places, (plan.stems, PLACE)), floats(r.places, (plan.stems, PLACE)),
+        floats(r.sums, (PLACE, plan.stride)), spectra(r.Z, (plan.channels, plan.bins)),
     )
-
-
-def record(dtype, values):
-    """One record of `dtype`: numbers as they are, arrays as the address of their first element.
-
-    The caller keeps the arrays alive for as long as the record is used.
-    """
-    result = np.zeros(1, dtype)
-    for name, value in values.items():
-        result[name] = value.ctypes.data if isinstance(value, np.ndarray) else value
-    return result

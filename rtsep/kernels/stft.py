@@ -65,19 +65,24 @@ def analyse(plan, state, end):
 
 
 @njit(**OPTIONS)
-def synthesise(plan, state, stem, end):
-    """Add `stem`'s masked spectra to its overlap-add ring: the last `overlap` samples before `end`."""
-    mask, Y, frame = state.M[stem], state.Y, state.frame
-    window = plan.synthesis_window
-    size = plan.overlap
-    tail = frame[plan.window_size - size :]
+def add_tail(plan, state, stem, channel, end):
+    """Add the spectrum Y to a channel of `stem`'s overlap-add ring: the last `overlap` samples before `end`."""
+    size, window = plan.overlap, plan.synthesis_window
+    c2r(state.Y, state.frame, plan.axes, False, 1.0 / plan.window_size, 1)
+    tail = state.frame[plan.window_size - size :]
     begin = end & (size - 1)
     first = size - begin
+    out = state.overlap_add[stem, channel]
+    add_product(tail[:first], window[:first], out[begin:])
+    add_product(tail[first:], window[first:], out[:begin])
+
+
+@njit(**OPTIONS)
+def synthesise(plan, state, stem, end):
+    """Add `stem`'s masked spectra to its overlap-add ring."""
+    mask, Y = state.M[stem], state.Y
     for c in range(plan.channels):
         X = state.X[c]
         for k in range(plan.bins):
             Y[k] = X[k] * mask[k]
-        c2r(Y, frame, plan.axes, False, 1.0 / plan.window_size, 1)
-        out = state.overlap_add[stem, c]
-        add_product(tail[:first], window[:first], out[begin:])
-        add_product(tail[first:], window[first:], out[:begin])
+        add_tail(plan, state, stem, c, end)

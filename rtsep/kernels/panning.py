@@ -1,0 +1,179 @@
+"""Where stems lie between two channels, learnt while playing, and what that tells of the sound in every bin.
+
+A stem at one place has one spatial covariance R [2, 2] in all bins: the levels of both channels and how alike they are. The
+multichannel Wiener filter  m[s] R[s] (sum of m R)^-1  (Duong, Vincent & Gribonval, "Under-determined reverberant audio source
+separation using a full-rank spatial covariance model", IEEE TASLP 18(7), 2010), with the masks m as powers, is the mask itself
+where all stems lie at one place, and takes them apart where they do not. R is real: levels, no delays.
+
+Places are learnt from bins that surely belong to one stem, by the masks of the spectra alone: what was learnt of places
+cannot confirm itself.
+"""
+
+import numpy as np
+from numba import njit
+
+from rtsep.kernels.memory import ALONG, CROSS, DISTANCE, LEFT, RIGHT
+from rtsep.kernels.native import OPTIONS
+from rtsep.kernels.stft import add_tail, synthesise
+from rtsep.kernels.wiener import HEARD
+
+MEMORY_S = 5.0
+PRIOR_S = 0.05  # of all sound, which every stem's place is held by at first
+SPREAD = 1e-3  # of a stem's power comes from everywhere
+ONE_PLACE = 1e-5  # up to this squared distance of places (1: left and right) stems lie at one
+EXCHANGE = 0.1  # of their share in a bin is doubted between stems that lie apart: masks are often too sure
+APART = 0.05  # squared distance from which on half of that
+
+
+@njit(**OPTIONS)
+def counts(plan, state, stem):
+    """Has the stem a part in the last frame?"""
+    return stem == plan.stems - 1 or state.fades[stem, HEARD] != 0
+
+
+@njit(**OPTIONS)
+def take_in(X, mask, place, hop_s):
+    """The sums of a stem's `place` follow the frame X [2, bin], by how surely a bin is its own: mask [bin] to the 8th power."""
+    left = right = cross = np.float32(0)
+    x, y = X[0], X[1]
+    for k in range(x.shape[0]):
+        sure = mask[k] * mask[k]
+        sure *= sure
+        sure *= sure
+        left += sure * (x[k].real * x[k].real + x[k].imag * x[k].imag)
+        right += sure * (y[k].real * y[k].real + y[k].imag * y[k].imag)
+        cross += sure * (x[k].real * y[k].real + x[k].imag * y[k].imag)
+    keep = np.float32(1) - hop_s / np.float32(MEMORY_S)
+    place[LEFT], place[RIGHT] = keep * place[LEFT] + left, keep * place[RIGHT] + right
+    place[CROSS], place[ALONG] = keep * place[CROSS] + cross, keep * place[ALONG] + hop_s
+
+
+@njit(**OPTIONS)
+def learn_places(plan, state):
+    """From the frame's spectra and masks; a stem that does not play forgets nothing."""
+    for s in range(plan.stems):
+        if counts(plan, state, s):
+            take_in(state.X, state.M[s], state.heard_places[s], plan.hop_s)
+
+
+@njit(**OPTIONS)
+def find_places(plan, state):
+    """Fill places [stem], covariances of trace 2 and a little more; what little is known of is where all sound is."""
+    heard = state.heard_places
+    left = right = cross = np.float32(0)
+    for s in range(plan.stems):
+        left, right, cross = left + heard[s, LEFT], right + heard[s, RIGHT], cross + heard[s, CROSS]
+    prior = np.float32(PRIOR_S) / heard[plan.stems - 1, ALONG]
+    for s in range(plan.stems):
+        a, d = heard[s, LEFT] + prior * left, heard[s, RIGHT] + prior * right
+        scale = np.float32(2) / (a + d) if a + d > np.float32(1e-30) else np.float32(0)
+        place = state.places[s]
+        place[LEFT], place[RIGHT] = a * scale + np.float32(SPREAD), d * scale + np.float32(SPREAD)
+        place[CROSS] = (heard[s, CROSS] + prior * cross) * scale
+
+
+@njit(**OPTIONS)
+def measure_distances(plan, state):
+    """Fill every stem's DISTANCE, the sum of its squared distances from the others that play; give the largest."""
+    most = np.float32(0)
+    for s in range(plan.stems):
+        place, total = state.places[s], np.float32(0)
+        for other in range(plan.stems):
+            if counts(plan, state, other):
+                to = state.places[other]
+                a, d, b = place[LEFT] - to[LEFT], place[RIGHT] - to[RIGHT], place[CROSS] - to[CROSS]
+                total += (a * a + d * d + np.float32(2) * b * b) / np.float32(8)
+        place[DISTANCE] = total
+        if counts(plan, state, s):
+            most = max(most, total)
+    return most
+
+
+@njit(**OPTIONS)
+def size_of(place):
+    """Sum of the squares of a covariance."""
+    return place[LEFT] * place[LEFT] + place[RIGHT] * place[RIGHT] + np.float32(2) * place[CROSS] * place[CROSS]
+
+
+@njit(**OPTIONS)
+def add_mean(plan, state):
+    """Fill sums [4, bin]: over the stems, mask times covariance, and times the sum of its squares."""
+    sums = state.sums
+    sums[:] = 0
+    for s in range(plan.stems):
+        if counts(plan, state, s):
+            place, size, mask = state.places[s], size_of(state.places[s]), state.M[s]
+            for k in range(plan.bins):
+                m = mask[k]
+                sums[LEFT, k] += m * place[LEFT]
+                sums[RIGHT, k] += m * place[RIGHT]
+                sums[CROSS, k] += m * place[CROSS]
+                sums[DISTANCE, k] += m * size
+
+
+@njit(**OPTIONS)
+def doubt_masks(plan, state, rate):
+    """Stems exchange mask by their squared distances d, M[s] += rate sum of d[s, j] (M[j] - M[s]); they sum to one as before.
+
+    A sure mask leaves no room for what the channels tell. Those of stems at one place, which channels cannot tell apart, stay.
+    """
+    sums = state.sums
+    for s in range(plan.stems):
+        if counts(plan, state, s):
+            place, size, mask = state.places[s], size_of(state.places[s]), state.M[s]
+            kept, part = np.float32(1) - rate * place[DISTANCE], rate / np.float32(8)
+            for k in range(plan.bins):
+                along = place[LEFT] * sums[LEFT, k] + place[RIGHT] * sums[RIGHT, k]
+                along += np.float32(2) * place[CROSS] * sums[CROSS, k]
+                mask[k] = kept * mask[k] + part * (size + sums[DISTANCE, k] - np.float32(2) * along)
+
+
+@njit(**OPTIONS)
+def whiten(plan, state):
+    """Fill sums with the mix's covariance of every bin and Z [2, bin] with its inverse times X."""
+    sums = state.sums
+    sums[:] = 0
+    for s in range(plan.stems):
+        if counts(plan, state, s):
+            place, mask = state.places[s], state.M[s]
+            for k in range(plan.bins):
+                m = max(mask[k], np.float32(0))  # with little suppression the residual's may be less
+                sums[LEFT, k] += m * place[LEFT]
+                sums[RIGHT, k] += m * place[RIGHT]
+                sums[CROSS, k] += m * place[CROSS]
+    for k in range(plan.bins):
+        a, d, b = sums[LEFT, k], sums[RIGHT, k], sums[CROSS, k]
+        scale = np.float32(1) / (a * d - b * b)
+        x, y = state.X[0, k], state.X[1, k]
+        state.Z[0, k] = (d * x - b * y) * scale
+        state.Z[1, k] = (a * y - b * x) * scale
+
+
+@njit(**OPTIONS)
+def place_stems(plan, state):
+    """Learn where the stems of the last frame lie. True, and all is ready for `synthesise_stem`, if they lie apart."""
+    learn_places(plan, state)
+    find_places(plan, state)
+    most = measure_distances(plan, state)
+    if most <= np.float32(ONE_PLACE):
+        return False
+    add_mean(plan, state)
+    doubt_masks(plan, state, np.float32(EXCHANGE) / (most + np.float32(APART)))
+    whiten(plan, state)
+    return True
+
+
+@njit(**OPTIONS)
+def synthesise_stem(plan, state, stem, end, placed):
+    """Add `stem`'s part of the spectra to its overlap-add ring: m X, or, where stems are placed apart, m R (sum of m R)^-1 X,
+    as m (X + (R - sum of m R) Z): exact where they nearly are at one place."""
+    if not placed:
+        synthesise(plan, state, stem, end)
+        return
+    mask, place, sums, Y = state.M[stem], state.places[stem], state.sums, state.Y
+    for c in range(2):
+        own, other = state.Z[c], state.Z[1 - c]
+        for k in range(plan.bins):
+            level, cross = place[c] - sums[c, k], place[CROSS] - sums[CROSS, k]
+            Y[k] = (state.X[c, k] + level * own[k] + cross * other[k]) * mask[k]
+        add_tail(plan, state, stem, c, end)
