@@ -376,6 +376,50 @@ class Prediction:
         return (1 - surely) * mean + surely * (weight * left + (1 - weight) * explained)
 
 
+# --- where stems lie between two channels -----------------------------------------------------------------------------
+
+
+@dataclass
+class Places:
+    """Spatial covariances of the stems, real and the same in all bins, learnt from bins that are surely one stem's."""
+
+    hop_s: float
+    stems: int
+    sums: np.ndarray = field(init=False)  # [stem, channel, channel]
+    heard_s: float = 0.0  # of the residual
+
+    def __post_init__(self) -> None:
+        self.sums = np.zeros((self.stems, 2, 2))
+
+    def learn(self, X: np.ndarray, M: np.ndarray, playing: list[int]) -> None:
+        """From spectra X [channel, bin] and masks M [stem, bin] of a frame in which these stems, and the residual, play."""
+        keep = 1 - self.hop_s / 5
+        for stem in [*playing, self.stems - 1]:
+            self.sums[stem] = keep * self.sums[stem] + ((X * M[stem] ** 8) @ X.conj().T).real
+        self.heard_s = keep * self.heard_s + self.hop_s
+
+    def covariances(self) -> np.ndarray:
+        """R [stem, channel, channel]: of trace 2, held by that of all, and a little from everywhere."""
+        R = self.sums + 0.05 / self.heard_s * self.sums.sum(axis=0)
+        trace = np.trace(R, axis1=1, axis2=2)[:, None, None]
+        return 2 * np.divide(R, trace, out=np.zeros_like(R), where=trace > 1e-30) + 1e-3 * np.eye(2)
+
+    def separate(self, X: np.ndarray, M: np.ndarray, playing: list[int]) -> tuple[np.ndarray, dict[int, np.ndarray]] | None:
+        """Masks that doubt themselves, and each stem's spectra [channel, bin]; None where all lie at one place."""
+        playing, R = [*playing, self.stems - 1], self.covariances()
+        narrow = np.maximum(1 - np.linalg.det(R[playing]), 0)
+        distance = np.outer(narrow, narrow) * ((R[playing][:, None] - R[playing]) ** 2).sum(axis=(2, 3)) / 8
+        most = distance.sum(axis=1).max()
+        if most <= 1e-5:
+            return None
+        rate, m = 0.1 / (most + 0.05), M[playing]
+        doubted = M.copy()
+        doubted[playing] = m + rate * (distance @ m - distance.sum(axis=1)[:, None] * m)
+        mean = np.einsum("sk,scd->kcd", np.maximum(doubted[playing], 0), R[playing])
+        Z = np.linalg.solve(mean, X.T[:, :, None])[:, :, 0]
+        return doubted, {stem: doubted[stem] * (R[stem] @ Z.T) for stem in playing}
+
+
 # --- onsets of drums ---------------------------------------------------------------------------------------------------
 
 
@@ -631,6 +675,7 @@ class Setup:
     later_s: float
     drums: np.ndarray  # [stem], whose strokes are looked for where they are not told, or too late
     early: int  # so many samples after something was struck the first rows of all drums are open
+    panning: bool  # do two channels tell stems apart?
 
 
 @dataclass
@@ -698,6 +743,7 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
     foretold = Prediction(setup.envelope, setup.instrument, setup.release, setup.sample_rate, setup.hop / setup.sample_rate,
                           setup.trust if setup.gated else 0.0, setup.later_s)
 
+    places = Places(setup.hop / setup.sample_rate, setup.stems)
     strokes = Strokes(setup.sample_rate, setup.hop)
     previous, struck, played = np.zeros(bins), 0, set()
 
@@ -810,13 +856,18 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
                 heard_as[-1] = foretold.beside_others(models[-1], told[-1], estimated[-1])
                 M = masks(heard_as, setup.power)
             M = suppressed(M, setup.suppression)
-            for stem in set(stem_of) if not setup.taps else ():
-                # the end of the frame, [end - overlap, end) of the input, is heard `overlap` later
-                result.stems[stem, :, end : end + setup.overlap] += tail(X * M[stem], setup.size, synthesis)
             for stem in set(stem_of) if setup.taps else ():
                 designed[stem] = causal_filter(M[stem], expected_power(models, setup.floor), setup.latency, setup.taps)
         else:
             M[-1] = 1
+        playing = sorted(set(stem_of.tolist())) if heard else []
+        masked = {stem: X * M[stem] for stem in playing}
+        if setup.panning:
+            places.learn(X, M, playing)
+            M, masked = places.separate(X, M, playing) or (M, masked)
+        for stem in playing if not setup.taps else ():
+            # the end of the frame, [end - overlap, end) of the input, is heard `overlap` later
+            result.stems[stem, :, end : end + setup.overlap] += tail(masked[stem], setup.size, synthesis)
         if heard:
             part = h if held else before
             sure = 1 if held else 0.3 * (before[: len(row)].sum() / before.sum()) ** 4

@@ -69,6 +69,8 @@ def chord(*pitches, at=0, part=0, channel=0):
         ({"mask_power": 0.5}, 1),
         ({"mask_power": 2.5}, 1),
         ({"suppression": 5}, 2),
+        ({"suppression": 0.2}, 2),
+        ({"panning": False}, 2),
         ({**INSTANT, "suppression": 0.2}, 1),
         ({"max_open_rows": 6}, 1),
         ({"onset_boost": 1}, 1),

@@ -40,8 +40,9 @@ BACKGROUND_START_S = 0.005  # what a row's start is worth: more learns late, les
 POSITION, OPEN, GROUPS, STRUCK, POSITIONS = range(5)  # state.position
 LEVELS = 64  # hops that onsets are found in
 
-LEFT, RIGHT, CROSS, ALONG, PLACE = range(5)  # of a stem's place: covariance of the channels, and over how many s,
-DISTANCE = ALONG  # or how far from the others (panning.py)
+# Of a stem's place (panning.py): covariance of the channels; over how many s, or how far from the others; how narrow it is.
+LEFT, RIGHT, CROSS, ALONG, NARROW, PLACE = range(6)
+DISTANCE = ALONG
 WET, BYPASS, GAINS = range(3)  # mixer values; one gain per stem
 
 # A MIDI message at a sample; stem: 0, or 1 + the stem that a note-on belongs to whatever its routing.

@@ -12,7 +12,7 @@ cannot confirm itself.
 import numpy as np
 from numba import njit
 
-from rtsep.kernels.memory import ALONG, CROSS, DISTANCE, LEFT, RIGHT
+from rtsep.kernels.memory import ALONG, CROSS, DISTANCE, LEFT, NARROW, RIGHT
 from rtsep.kernels.native import OPTIONS
 from rtsep.kernels.stft import add_tail, synthesise
 from rtsep.kernels.wiener import HEARD
@@ -58,7 +58,10 @@ def learn_places(plan, state):
 
 @njit(**OPTIONS)
 def find_places(plan, state):
-    """Fill places [stem], covariances of trace 2 and a little more; what little is known of is where all sound is."""
+    """Fill places [stem], covariances of trace 2 and a little more; what little is known of is where all sound is.
+
+    NARROW is 1 for a point, whose channels are scaled copies, and 0 for what comes from everywhere.
+    """
     heard = state.heard_places
     left = right = cross = np.float32(0)
     for s in range(plan.stems):
@@ -70,11 +73,15 @@ def find_places(plan, state):
         place = state.places[s]
         place[LEFT], place[RIGHT] = a * scale + np.float32(SPREAD), d * scale + np.float32(SPREAD)
         place[CROSS] = (heard[s, CROSS] + prior * cross) * scale
+        place[NARROW] = max(np.float32(1) - place[LEFT] * place[RIGHT] + place[CROSS] * place[CROSS], np.float32(0))
 
 
 @njit(**OPTIONS)
 def measure_distances(plan, state):
-    """Fill every stem's DISTANCE, the sum of its squared distances from the others that play; give the largest."""
+    """Fill every stem's DISTANCE, the sum of its squared distances from the others that play; give the largest.
+
+    Each counts as far as both are NARROW.
+    """
     most = np.float32(0)
     for s in range(plan.stems):
         place, total = state.places[s], np.float32(0)
@@ -82,7 +89,8 @@ def measure_distances(plan, state):
             if counts(plan, state, other):
                 to = state.places[other]
                 a, d, b = place[LEFT] - to[LEFT], place[RIGHT] - to[RIGHT], place[CROSS] - to[CROSS]
-                total += (a * a + d * d + np.float32(2) * b * b) / np.float32(8)
+                total += to[NARROW] * (a * a + d * d + np.float32(2) * b * b) / np.float32(8)
+        total *= place[NARROW]
         place[DISTANCE] = total
         if counts(plan, state, s):
             most = max(most, total)
@@ -97,18 +105,19 @@ def size_of(place):
 
 @njit(**OPTIONS)
 def add_mean(plan, state):
-    """Fill sums [4, bin]: over the stems, mask times covariance, and times the sum of its squares."""
+    """Fill sums [PLACE, bin]: over the stems, mask times NARROW, and that times covariance and the sum of its squares."""
     sums = state.sums
     sums[:] = 0
     for s in range(plan.stems):
         if counts(plan, state, s):
             place, size, mask = state.places[s], size_of(state.places[s]), state.M[s]
             for k in range(plan.bins):
-                m = mask[k]
+                m = mask[k] * place[NARROW]
                 sums[LEFT, k] += m * place[LEFT]
                 sums[RIGHT, k] += m * place[RIGHT]
                 sums[CROSS, k] += m * place[CROSS]
                 sums[DISTANCE, k] += m * size
+                sums[NARROW, k] += m
 
 
 @njit(**OPTIONS)
@@ -121,11 +130,11 @@ def doubt_masks(plan, state, rate):
     for s in range(plan.stems):
         if counts(plan, state, s):
             place, size, mask = state.places[s], size_of(state.places[s]), state.M[s]
-            kept, part = np.float32(1) - rate * place[DISTANCE], rate / np.float32(8)
+            kept, part = np.float32(1) - rate * place[DISTANCE], rate * place[NARROW] / np.float32(8)
             for k in range(plan.bins):
                 along = place[LEFT] * sums[LEFT, k] + place[RIGHT] * sums[RIGHT, k]
                 along += np.float32(2) * place[CROSS] * sums[CROSS, k]
-                mask[k] = kept * mask[k] + part * (size + sums[DISTANCE, k] - np.float32(2) * along)
+                mask[k] = kept * mask[k] + part * (size * sums[NARROW, k] + sums[DISTANCE, k] - np.float32(2) * along)
 
 
 @njit(**OPTIONS)
