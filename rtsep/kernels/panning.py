@@ -32,28 +32,39 @@ def counts(plan, state, stem):
 
 
 @njit(**OPTIONS)
-def take_in(X, mask, place, hop_s):
-    """The sums of a stem's `place` follow the frame X [2, bin], by how surely a bin is its own: mask [bin] to the 8th power."""
-    left = right = cross = np.float32(0)
+def powers(X, left, right, cross):
+    """Fill left, right [stride] with the powers of the frame X [2, bin] and cross with its channels' product."""
     x, y = X[0], X[1]
     for k in range(x.shape[0]):
-        sure = mask[k] * mask[k]
-        sure *= sure
-        sure *= sure
-        left += sure * (x[k].real * x[k].real + x[k].imag * x[k].imag)
-        right += sure * (y[k].real * y[k].real + y[k].imag * y[k].imag)
-        cross += sure * (x[k].real * y[k].real + x[k].imag * y[k].imag)
-    keep = np.float32(1) - hop_s / np.float32(MEMORY_S)
-    place[LEFT], place[RIGHT] = keep * place[LEFT] + left, keep * place[RIGHT] + right
-    place[CROSS], place[ALONG] = keep * place[CROSS] + cross, keep * place[ALONG] + hop_s
+        left[k] = x[k].real * x[k].real + x[k].imag * x[k].imag
+        right[k] = y[k].real * y[k].real + y[k].imag * y[k].imag
+        cross[k] = x[k].real * y[k].real + x[k].imag * y[k].imag
+
+
+@njit(**OPTIONS)
+def surely(mask, power):
+    """Sum of `power` [bin] by how surely a bin is a stem's own: its mask to the 8th power."""
+    total = np.float32(0)
+    for k in range(mask.shape[0]):
+        square = mask[k] * mask[k]
+        square *= square
+        total += square * square * power[k]
+    return total
 
 
 @njit(**OPTIONS)
 def learn_places(plan, state):
     """From the frame's spectra and masks; a stem that does not play forgets nothing."""
+    sums = state.sums
+    powers(state.X, sums[LEFT], sums[RIGHT], sums[CROSS])
+    keep = np.float32(1) - plan.hop_s / np.float32(MEMORY_S)
     for s in range(plan.stems):
         if counts(plan, state, s):
-            take_in(state.X, state.M[s], state.heard_places[s], plan.hop_s)
+            place, mask = state.heard_places[s], state.M[s, : plan.bins]
+            place[LEFT] = keep * place[LEFT] + surely(mask, sums[LEFT])
+            place[RIGHT] = keep * place[RIGHT] + surely(mask, sums[RIGHT])
+            place[CROSS] = keep * place[CROSS] + surely(mask, sums[CROSS])
+            place[ALONG] = keep * place[ALONG] + plan.hop_s
 
 
 @njit(**OPTIONS)
@@ -104,20 +115,31 @@ def size_of(place):
 
 
 @njit(**OPTIONS)
+def add_scaled(mask, scale, result):
+    """result [bin] += scale * mask"""
+    for k in range(mask.shape[0]):
+        result[k] += scale * mask[k]
+
+
+@njit(**OPTIONS)
+def add_covariances(mask, place, weight, sums):
+    """Add weight * mask [bin] * the covariance of `place` to the sums."""
+    add_scaled(mask, weight * place[LEFT], sums[LEFT])
+    add_scaled(mask, weight * place[RIGHT], sums[RIGHT])
+    add_scaled(mask, weight * place[CROSS], sums[CROSS])
+
+
+@njit(**OPTIONS)
 def add_mean(plan, state):
     """Fill sums [PLACE, bin]: over the stems, mask times NARROW, and that times covariance and the sum of its squares."""
     sums = state.sums
     sums[:] = 0
     for s in range(plan.stems):
         if counts(plan, state, s):
-            place, size, mask = state.places[s], size_of(state.places[s]), state.M[s]
-            for k in range(plan.bins):
-                m = mask[k] * place[NARROW]
-                sums[LEFT, k] += m * place[LEFT]
-                sums[RIGHT, k] += m * place[RIGHT]
-                sums[CROSS, k] += m * place[CROSS]
-                sums[DISTANCE, k] += m * size
-                sums[NARROW, k] += m
+            place, mask = state.places[s], state.M[s, : plan.bins]
+            add_covariances(mask, place, place[NARROW], sums)
+            add_scaled(mask, place[NARROW] * size_of(place), sums[DISTANCE])
+            add_scaled(mask, place[NARROW], sums[NARROW])
 
 
 @njit(**OPTIONS)
@@ -126,36 +148,36 @@ def doubt_masks(plan, state, rate):
 
     A sure mask leaves no room for what the channels tell. Those of stems at one place, which channels cannot tell apart, stay.
     """
-    sums = state.sums
+    left, right, cross = state.sums[LEFT], state.sums[RIGHT], state.sums[CROSS]
+    squares, narrow = state.sums[DISTANCE], state.sums[NARROW]
     for s in range(plan.stems):
         if counts(plan, state, s):
-            place, size, mask = state.places[s], size_of(state.places[s]), state.M[s]
+            place, mask = state.places[s], state.M[s, : plan.bins]
             kept, part = np.float32(1) - rate * place[DISTANCE], rate * place[NARROW] / np.float32(8)
-            for k in range(plan.bins):
-                along = place[LEFT] * sums[LEFT, k] + place[RIGHT] * sums[RIGHT, k]
-                along += np.float32(2) * place[CROSS] * sums[CROSS, k]
-                mask[k] = kept * mask[k] + part * (size * sums[NARROW, k] + sums[DISTANCE, k] - np.float32(2) * along)
+            a, d, b, size = place[LEFT], place[RIGHT], np.float32(2) * place[CROSS], size_of(place)
+            for k in range(mask.shape[0]):
+                along = a * left[k] + d * right[k] + b * cross[k]
+                mask[k] = kept * mask[k] + part * (size * narrow[k] + squares[k] - np.float32(2) * along)
 
 
 @njit(**OPTIONS)
 def whiten(plan, state):
     """Fill sums with the mix's covariance of every bin and Z [2, bin] with its inverse times X."""
-    sums = state.sums
+    sums, power = state.sums, state.sums[DISTANCE, : plan.bins]
     sums[:] = 0
     for s in range(plan.stems):
         if counts(plan, state, s):
-            place, mask = state.places[s], state.M[s]
+            mask = state.M[s]
             for k in range(plan.bins):
-                m = max(mask[k], np.float32(0))  # with little suppression the residual's may be less
-                sums[LEFT, k] += m * place[LEFT]
-                sums[RIGHT, k] += m * place[RIGHT]
-                sums[CROSS, k] += m * place[CROSS]
+                power[k] = max(mask[k], np.float32(0))  # with little suppression the residual's may be less
+            add_covariances(power, state.places[s], np.float32(1), sums)
+    left, right, cross, scale = sums[LEFT], sums[RIGHT], sums[CROSS], sums[NARROW]
     for k in range(plan.bins):
-        a, d, b = sums[LEFT, k], sums[RIGHT, k], sums[CROSS, k]
-        scale = np.float32(1) / (a * d - b * b)
-        x, y = state.X[0, k], state.X[1, k]
-        state.Z[0, k] = (d * x - b * y) * scale
-        state.Z[1, k] = (a * y - b * x) * scale
+        scale[k] = np.float32(1) / (left[k] * right[k] - cross[k] * cross[k])
+    x, y, own, other = state.X[0], state.X[1], state.Z[0], state.Z[1]
+    for k in range(plan.bins):
+        own[k] = (right[k] * x[k] - cross[k] * y[k]) * scale[k]
+        other[k] = (left[k] * y[k] - cross[k] * x[k]) * scale[k]
 
 
 @njit(**OPTIONS)
@@ -179,10 +201,9 @@ def synthesise_stem(plan, state, stem, end, placed):
     if not placed:
         synthesise(plan, state, stem, end)
         return
-    mask, place, sums, Y = state.M[stem], state.places[stem], state.sums, state.Y
+    mask, place, Y, mean = state.M[stem], state.places[stem], state.Y, state.sums[CROSS]
     for c in range(2):
-        own, other = state.Z[c], state.Z[1 - c]
+        X, own, other, level = state.X[c], state.Z[c], state.Z[1 - c], state.sums[c]
         for k in range(plan.bins):
-            level, cross = place[c] - sums[c, k], place[CROSS] - sums[CROSS, k]
-            Y[k] = (state.X[c, k] + level * own[k] + cross * other[k]) * mask[k]
+            Y[k] = (X[k] + (place[c] - level[k]) * own[k] + (place[CROSS] - mean[k]) * other[k]) * mask[k]
         add_tail(plan, state, stem, c, end)
