@@ -392,7 +392,7 @@ class Places:
         self.sums = np.zeros((self.stems, 2, 2))
 
     def learn(self, X: np.ndarray, M: np.ndarray, playing: list[int]) -> None:
-        """From spectra X [channel, bin] and masks M [stem, bin] of a frame in which these stems, and the residual, play."""
+        """From spectra X [channel, bin], not all 0, and masks M [stem, bin] of a frame; these stems and the residual play."""
         keep = 1 - self.hop_s / 5
         for stem in [*playing, self.stems - 1]:
             self.sums[stem] = keep * self.sums[stem] + ((X * M[stem] ** 8) @ X.conj().T).real
@@ -862,7 +862,7 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
             M[-1] = 1
         playing = sorted(set(stem_of.tolist())) if heard else []
         masked = {stem: X * M[stem] for stem in playing}
-        if setup.panning:
+        if setup.panning and X.any():
             places.learn(X, M, playing)
             M, masked = places.separate(X, M, playing) or (M, masked)
         for stem in playing if not setup.taps else ():

@@ -54,9 +54,11 @@ def surely(mask, power):
 
 @njit(**OPTIONS)
 def learn_places(plan, state):
-    """From the frame's spectra and masks; a stem that does not play forgets nothing."""
+    """From the frame's spectra and masks; False in silence. A stem that does not play forgets nothing."""
     sums = state.sums
     powers(state.X, sums[LEFT], sums[RIGHT], sums[CROSS])
+    if not (sums[LEFT, : plan.bins].any() or sums[RIGHT, : plan.bins].any()):
+        return False
     keep = np.float32(1) - plan.hop_s / np.float32(MEMORY_S)
     for s in range(plan.stems):
         if counts(plan, state, s):
@@ -65,6 +67,7 @@ def learn_places(plan, state):
             place[RIGHT] = keep * place[RIGHT] + surely(mask, sums[RIGHT])
             place[CROSS] = keep * place[CROSS] + surely(mask, sums[CROSS])
             place[ALONG] = keep * place[ALONG] + plan.hop_s
+    return True
 
 
 @njit(**OPTIONS)
@@ -183,7 +186,8 @@ def whiten(plan, state):
 @njit(**OPTIONS)
 def place_stems(plan, state):
     """Learn where the stems of the last frame lie. True, and all is ready for `synthesise_stem`, if they lie apart."""
-    learn_places(plan, state)
+    if not learn_places(plan, state):
+        return False
     find_places(plan, state)
     most = measure_distances(plan, state)
     if most <= np.float32(ONE_PLACE):
