@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -51,6 +54,13 @@ def _padded(W: Floats, stride: int) -> Floats:
     result = np.zeros((W.shape[0], stride), np.float32)
     result[:, : W.shape[1]] = W
     return result
+
+
+@cache
+def rest_net() -> Floats:
+    """Weights of the network that weighs the residual among others, float32 [INPUTS + 3, UNITS]; made by tools/train_rest.py."""
+    net: Floats = np.load(io.BytesIO(resources.files("rtsep").joinpath("rest_net.npy").read_bytes()))
+    return net
 
 
 def per_stem(presets: Preset | Sequence[Preset], routing: Routing) -> tuple[Preset, ...]:
@@ -226,5 +236,6 @@ def design(
         **_envelopes(stems, float(values["velocity_curve"])),
         "E": _padded(rows.encoder(str(values["encoder"]), estimator), stride),
         "drums": drums,
+        "rest_net": rest_net(),
         "axes": np.zeros(1, np.int64),
     })

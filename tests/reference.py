@@ -370,10 +370,15 @@ class Prediction:
         caution = min(1 + 12 * max(misfit - 0.12, 0), 3)
         return np.maximum(V - caution * model, 1e-3 * V) + 1e-9 / len(V)
 
-    def beside_others(self, mean: np.ndarray, left: np.ndarray, explained: np.ndarray) -> np.ndarray:
-        """Model of the residual: the mean of what the prediction leaves and the background explains, or, with others, a sum."""
-        surely, weight = min(max((self.others - 0.03) / 0.1, 0), 1) * min(self.trust, 1), 0.5 + 0.25 * self.known
-        return (1 - surely) * mean + surely * (weight * left + (1 - weight) * explained)
+    def rest_factor(self, net: np.ndarray, power: float, V: np.ndarray, models: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """How many times the residual's mask [bin] counts; models [4, bin]: its own and the other stems', told and estimated."""
+        own = np.lib.stride_tricks.sliding_window_view
+        level = np.sqrt((own(V, 5) ** 2).mean(axis=1, keepdims=True)) + 1e-12
+        inputs = [*(own(x, 5) / (own(x, 5) + level) for x in (V, *models)), own(mask, 5)]
+        heard = np.hstack(inputs) @ net[:30] + net[30]
+        surely = min(max((self.others - 0.03) / 0.1, 0), 1) * min(self.trust, 1)
+        found = np.maximum(heard, 0.1 * heard) @ net[31] + net[32, 0]
+        return np.pad(np.exp(surely * power / 2 * np.clip(found, -8, 8)), 2, constant_values=1)
 
 
 # --- where stems lie between two channels -----------------------------------------------------------------------------
@@ -676,6 +681,7 @@ class Setup:
     drums: np.ndarray  # [stem], whose strokes are looked for where they are not told, or too late
     early: int  # so many samples after something was struck the first rows of all drums are open
     panning: bool  # do two channels tell stems apart?
+    rest_net: np.ndarray  # [33, unit], weights of the residual's network: of 30 inputs, bias, output, its bias
 
 
 @dataclass
@@ -852,9 +858,10 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
             M = masks(models, setup.power)
             if held:
                 ratio = v * M / np.maximum(estimated, 1e-12)
-                heard_as = models.copy()
-                heard_as[-1] = foretold.beside_others(models[-1], told[-1], estimated[-1])
-                M = masks(heard_as, setup.power)
+                seen = np.array([told[-1], estimated[-1], estimated[:-1].sum(axis=0), told[:-1].sum(axis=0)])
+                factor = foretold.rest_factor(setup.rest_net, setup.power, v, seen, M[-1])
+                M = M * np.where(np.arange(setup.stems) == setup.stems - 1, factor[:, None], 1).T
+                M /= M.sum(axis=0)
             M = suppressed(M, setup.suppression)
             for stem in set(stem_of) if setup.taps else ():
                 designed[stem] = causal_filter(M[stem], expected_power(models, setup.floor), setup.latency, setup.taps)

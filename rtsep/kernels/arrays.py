@@ -4,6 +4,7 @@ import numpy as np
 
 from rtsep.kernels.memory import (
     CHANNELS,
+    CHUNK,
     COUNTERS,
     FADE_FIELDS,
     FIT,
@@ -16,6 +17,7 @@ from rtsep.kernels.memory import (
     PLACE,
     POSITIONS,
     SLOW,
+    UNITS,
     VOICE_FIELDS,
     VOICES,
 )
@@ -84,6 +86,7 @@ def state_arrays(plan):
         "places": np.zeros((stems, PLACE), f),
         "sums": np.zeros((PLACE, stride), f),
         "Z": np.zeros((channels, bins), np.complex64),
+        "hidden": np.zeros((UNITS + 1, CHUNK), f),
     }
 
 

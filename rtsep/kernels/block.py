@@ -24,16 +24,15 @@ from rtsep.kernels.memory import (
     LAST,
     OPEN,
     POSITION,
-    plan_at,
-    state_at,
 )
 from rtsep.kernels.mix import mix_block
 from rtsep.kernels.native import OPTIONS, floats, flush_to_zero, pointer, restore_denormals
 from rtsep.kernels.onsets import find_onsets, notice_stroke
 from rtsep.kernels.panning import place_stems, synthesise_stem
 from rtsep.kernels.prediction import blend, divide, foresee, leave_rest, look_ahead, share_out
-from rtsep.kernels.rest import note_others, others_play, rest_over_mean
+from rtsep.kernels.rest import note_others, others_play, rest_factor
 from rtsep.kernels.stft import analyse
+from rtsep.kernels.views import plan_at, state_at
 from rtsep.kernels.voices import receive
 from rtsep.kernels.wiener import design_filters, filter_stems, note_heard, total_power
 
@@ -162,7 +161,7 @@ def share_out_and_weigh(plan, state):
     """Note what rows learn from, by the masks as they are; then the residual's becomes what others ask for."""
     others = others_play(plan, state)
     if others > 0:
-        rest_over_mean(plan, state, others, state.Q)
+        rest_factor(plan, state, others, state.Q)
     share_out(plan, state)
     if others > 0:
         weigh_residual(state.M, plan.stems, plan.bins, state.Q)

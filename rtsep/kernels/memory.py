@@ -1,16 +1,13 @@
 """The memory that a compiled block works on: `Plan` (read only), `State` (owned by the audio thread), `Call` (one block).
 
 Python allocates the arrays and writes sizes and addresses into a record of 8-byte fields; compiled code gets the
-record's address alone and rebuilds the arrays from it. So one compiled entry serves every size, and a host that is
-not Python can call it.
+record's address alone and rebuilds the arrays from it (views.py). So one compiled entry serves every size, and a host
+that is not Python can call it.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from numba import carray, njit
-
-from rtsep.kernels.native import OPTIONS, floats, integers, octets, pointer, spectra
 
 VOICES = 256  # notes that can sound at once
 VOICE_FIELDS, FADE_FIELDS = 10, 5
@@ -39,6 +36,7 @@ FIRST, LAST, FORETOLD, PENDING = range(4)  # rows of the last frame that learn, 
 BACKGROUND_START_S = 0.005  # what a row's start is worth: more learns late, less takes what a wrong preset leaves
 POSITION, OPEN, GROUPS, STRUCK, POSITIONS = range(5)  # state.position
 LEVELS = 64  # hops that onsets are found in
+INPUTS, UNITS, CHUNK = 30, 16, 256  # of the network that weighs the residual (rest.py); bins that it takes at a time
 
 # Of a stem's place (panning.py): covariance of the channels; over how many s, or how far from the others; how narrow it is.
 LEFT, RIGHT, CROSS, ALONG, NARROW, PLACE = range(6)
@@ -58,12 +56,13 @@ PLAN_SIZES = ("window_size", "overlap", "hop", "bins", "stride", "channels", "st
 PLAN_FLOATS = ("mixer_smoothing", "suppression", "filter_floor", "hop_s", "relaxation", "handicap", "background_keep",
                "background_least", "adapt_keep", "adapt_hold", "prediction", "envelope_later_s", "sample_s")
 PLAN_ARRAYS = ("analysis_window", "synthesis_window", "boost", "W", "first_row", "row_count", "release", "decay", "route",
-               "reach", "row_age", "choke", "envelope", "has_envelope", "instrument", "drums", "E", "axes")
+               "reach", "row_age", "choke", "envelope", "has_envelope", "instrument", "drums", "E", "rest_net", "axes")
 STATE_ARRAYS = ("ring", "overlap_add", "frame", "X", "Y", "V", "Q", "M", "H", "open_row", "open_stem", "open_onset", "h",
                 "before", "gradient", "ratio", "evidence", "pending", "background_h", "W", "weight", "slow", "voices",
                 "pedals", "marks", "youngest", "mixer", "counters", "position", "S", "B", "impulse", "filters", "fades",
                 "group_first", "group_at", "expected", "foreseen", "heard", "predicted", "P", "shares", "gain", "manner", "fit",
-                "ahead", "rising", "levels", "peak", "found", "previous", "heard_places", "places", "sums", "Z")
+                "ahead", "rising", "levels", "peak", "found", "previous", "heard_places", "places", "sums", "Z",
+                "hidden")
 # What means nothing under another plan; what was learnt is carried over by itself.
 PLAN_BOUND = ("group_first", "expected", "ahead", "rising", "foreseen", "heard", "predicted", "H", "open_row", "open_stem",
               "open_onset", "h", "before", "gradient", "evidence", "pending", "background_h", "W", "weight")
@@ -132,6 +131,7 @@ class Plan(NamedTuple):
     instrument: np.ndarray  # int64 [stem], those of one preset share a number
     drums: np.ndarray  # int64 [stem], whose strokes are looked for where they are not told, or too late
     E: np.ndarray  # float32 [rows, stride]: their product with a spectrum is its activations; no rows where it is not used
+    rest_net: np.ndarray  # float32 [.., UNITS], weights of the network: a row for each input, then as rest.py says
     axes: np.ndarray  # int64 [1], what the FFT wants
 
 
@@ -192,58 +192,6 @@ class State(NamedTuple):
     previous: np.ndarray  # float32 [stride], magnitudes of the frame before; kept where drums may be open early
     heard_places: np.ndarray  # float32 [stem, PLACE], sums of what was surely heard of each
     places: np.ndarray  # float32 [stem, PLACE], as they count in this frame
-    sums: np.ndarray  # float32 [PLACE, stride], of masks times places
+    sums: np.ndarray  # float32 [PLACE, stride], of masks times places; before, of the stems' models
     Z: np.ndarray  # complex64 [channel, bin], X over the mix's covariance
-
-
-@njit(**OPTIONS)
-def plan_at(address):
-    """The `Plan` whose record lies at `address`."""
-    r = carray(pointer(address), 1, PLAN)[0]
-    notes, encoded = (r.stems, PITCHES), r.rows if r.estimator else 0
-    return Plan(
-        r.window_size, r.overlap, r.hop, r.bins, r.stride, r.channels, r.stems, r.rows, r.background, r.open_limit,
-        r.gated, r.estimator, r.iterations, r.power_halves, r.latency, r.lead, r.taps, r.slot, r.background_learns, r.take,
-        r.early, r.panning, np.float32(r.mixer_smoothing), np.float32(r.suppression), np.float32(r.filter_floor),
-        np.float32(r.hop_s), np.float32(r.relaxation), np.float32(r.handicap), np.float32(r.background_keep),
-        np.float32(r.background_least), np.float32(r.adapt_keep), np.float32(r.adapt_hold),
-        np.float32(r.prediction), np.float32(r.envelope_later_s), np.float32(r.sample_s),
-        floats(r.analysis_window, (r.window_size,)), floats(r.synthesis_window, (r.overlap,)),
-        floats(r.boost, (r.window_size,)), floats(r.W, (r.rows + r.background, r.stride)),
-        integers(r.first_row, notes), integers(r.row_count, notes), integers(r.release, notes), integers(r.decay, notes),
-        octets(r.route, (PARTS, CHANNELS, PITCHES)), octets(r.reach, notes), integers(r.row_age, (r.rows, 2)),
-        integers(r.choke, notes), floats(r.envelope, (r.stems, PITCHES, 2, ENVELOPE_POINTS)), integers(r.has_envelope, notes),
-        integers(r.instrument, (r.stems,)), integers(r.drums, (r.stems,)), floats(r.E, (encoded, r.stride)),
-        integers(r.axes, (1,)),
-    )
-
-
-@njit(**OPTIONS)
-def state_at(address, plan):
-    """The `State` whose record lies at `address`, in the sizes of `plan`."""
-    r = carray(pointer(address), 1, STATE)[0]
-    limit, rows = plan.open_limit + plan.background, plan.rows + plan.background
-    return State(
-        r.ring_size, floats(r.ring, (plan.channels, r.ring_size)),
-        floats(r.overlap_add, (plan.stems - 1, plan.channels, plan.overlap)), floats(r.frame, (plan.window_size,)),
-        spectra(r.X, (plan.channels, plan.bins)), spectra(r.Y, (plan.bins,)),
-        floats(r.V, (plan.stride,)), floats(r.Q, (plan.stride,)), floats(r.M, (plan.stems, plan.stride)),
-        floats(r.H, (plan.stems, plan.rows)), integers(r.open_row, (limit,)), integers(r.open_stem, (limit,)),
-        integers(r.open_onset, (limit,)), floats(r.h, (limit + 1,)), floats(r.before, (limit + 1,)),
-        floats(r.gradient, (limit + 1,)), floats(r.ratio, (plan.stride,)), floats(r.evidence, (limit,)),
-        integers(r.pending, (PENDING,)),
-        floats(r.background_h, (plan.background,)), floats(r.W, (rows, plan.stride)), floats(r.weight, (rows,)),
-        floats(r.slow, (SLOW,)), integers(r.voices, (VOICES, VOICE_FIELDS)), integers(r.pedals, (PARTS, CHANNELS, 2)),
-        integers(r.marks, (plan.stems, PITCHES)), integers(r.youngest, (plan.stems, PITCHES)),
-        floats(r.mixer, (2 + plan.stems,)), integers(r.counters, (COUNTERS,)), integers(r.position, (POSITIONS,)),
-        floats(r.S, (plan.stride,)), spectra(r.B, (plan.bins,)), floats(r.impulse, (plan.window_size,)),
-        floats(r.filters, (plan.stems - 1, 2, plan.taps)), integers(r.fades, (plan.stems, FADE_FIELDS)),
-        integers(r.group_first, (limit + 1,)), integers(r.group_at, (plan.stems, PITCHES)), floats(r.expected, (limit,)),
-        floats(r.foreseen, (limit,)), floats(r.heard, (limit,)), floats(r.predicted, (limit,)),
-        floats(r.P, (plan.stems, plan.stride)), floats(r.shares, (plan.stems, plan.stride)),
-        floats(r.gain, (plan.stems, LEARNT)), floats(r.manner, (plan.stems, MANNER)), floats(r.fit, (FIT,)),
-        floats(r.ahead, (limit,)), floats(r.rising, (limit,)), floats(r.levels, (plan.stems, LEVELS)),
-        floats(r.peak, (plan.stems,)), integers(r.found, (plan.stems,)), floats(r.previous, (plan.stride,)),
-        floats(r.heard_places, (plan.stems, PLACE)), floats(r.places, (plan.stems, PLACE)),
-        floats(r.sums, (PLACE, plan.stride)), spectra(r.Z, (plan.channels, plan.bins)),
-    )
+    hidden: np.ndarray  # float32 [UNITS + 1, CHUNK], what the network's units hear, and one input

@@ -10,10 +10,11 @@ from numba import carray, cfunc, njit, types
 from rtsep.kernels.block import POSITION, write_input
 from rtsep.kernels.grain_memory import grains_at
 from rtsep.kernels.grains import play_frame, search
-from rtsep.kernels.memory import BYPASS, CALL, EVENT, FRAMES, GAINS, WET, plan_at, state_at
+from rtsep.kernels.memory import BYPASS, CALL, EVENT, FRAMES, GAINS, WET
 from rtsep.kernels.mix import smooth
 from rtsep.kernels.native import OPTIONS, floats, flush_to_zero, pointer, restore_denormals
 from rtsep.kernels.stft import analyse
+from rtsep.kernels.views import plan_at, state_at
 from rtsep.kernels.voices import receive
 
 MOSAIC, DRY = range(2)  # stems

@@ -1,0 +1,125 @@
+"""The network that weighs the residual where others play: what it gives, when it is silent, and how it is trained."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import play, prepared
+
+from rtsep import find_preset, load_preset, read_midi
+from rtsep.design import rest_net
+from rtsep.files import read_sound
+from rtsep.hosts.demo import clip_folder
+from rtsep.kernels.memory import INPUTS, OTHERS, UNITS
+from rtsep.kernels.rest import MANY
+from rtsep.measure import sdr_db
+from rtsep.routing import everything
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
+
+import train_rest  # noqa: E402
+
+SECONDS = 10
+
+
+@pytest.fixture
+def without():
+    """The engine as if it had no network."""
+    net = rest_net()
+    kept = net.copy()
+    net[:] = 0
+    yield
+    net[:] = kept
+
+
+def clip():
+    """The bundled clip: piano [1, sample], rate and score."""
+    parts = [read_sound(clip_folder() / f"{hand}_hand.flac") for hand in ("left", "right")]
+    piano = parts[0][0] + parts[1][0]
+    return piano[:, : SECONDS * parts[0][1]], parts[0][1], read_midi(clip_folder() / "demo.mid")
+
+
+def voice(samples, rate, power):
+    """A tone of many partials that glides and trembles, float32 [1, sample]: nothing that the network was trained with."""
+    time = np.arange(samples) / rate
+    pitch_hz = 330 * 2 ** (np.sin(2 * np.pi * 0.3 * time) / 2 + 0.04 * np.sin(2 * np.pi * 5.5 * time))
+    phase = 2 * np.pi * np.cumsum(pitch_hz) / rate
+    sound = sum(np.sin(n * phase) / n for n in range(1, 20)) * (0.6 + 0.4 * np.sin(2 * np.pi * 0.7 * time))
+    return (sound * np.sqrt(power / np.mean(sound**2)))[None].astype(np.float32)
+
+
+def piano_found(other):
+    """SDR of the clip's piano beside `other`, and the engine, when `gm-piano`, not its own, plays it."""
+    piano, rate, score = clip()
+    separator = prepared(load_preset(find_preset("gm-piano")), everything("piano"), {}, 1, rate, 512)
+    stems, _ = play(separator, piano + other, score.events(rate))
+    late = separator.latency
+    return sdr_db(stems[0][:, late:], piano[:, :-late]), separator
+
+
+def beside_a_voice():
+    piano, rate, _ = clip()
+    return piano_found(voice(piano.shape[1], rate, np.mean(piano**2)))
+
+
+def test_a_piano_beside_a_voice_without_the_network(without):
+    found, separator = beside_a_voice()
+    assert separator.prepared.state["fit"][OTHERS] > MANY
+    assert found < LIMIT
+
+
+def test_a_piano_beside_a_voice_gains_by_it():
+    assert beside_a_voice()[0] > LIMIT
+
+
+def test_a_piano_alone_is_as_without_it(without):
+    silence = np.zeros_like(clip()[0])
+    expected = piano_found(silence)[0]
+    rest_net()[:] = np.random.default_rng(0).standard_normal(rest_net().shape)
+    assert piano_found(silence)[0] == pytest.approx(expected, abs=0.1)
+
+
+def test_it_fits_the_engine_and_its_weights_are_tame():
+    net = rest_net()
+    assert net.shape == (INPUTS + 3, UNITS) and net.dtype == np.float32
+    assert np.isfinite(net).all() and np.abs(net).max() < 100
+
+
+def test_slopes_are_those_of_the_error():
+    rng = np.random.default_rng(1)
+    bins = train_rest.Bins(rng.random((50, INPUTS)), rng.standard_normal(50), rng.random(50), rng.random(50), rng.random(50))
+    net = rng.standard_normal((INPUTS + 3, UNITS)) / 5
+    _, slopes = train_rest.error_of(net, bins)
+    for row, unit in ((0, 3), (INPUTS - 1, 0), (train_rest.BIAS, 5), (train_rest.OUTPUT, 7), (train_rest.OUTPUT_BIAS, 0)):
+        step = np.zeros_like(net)
+        step[row, unit] = 1e-5
+        rise = train_rest.error_of(net + step, bins)[0] - train_rest.error_of(net - step, bins)[0]
+        assert slopes[row, unit] == pytest.approx(rise / 2e-5, rel=1e-4, abs=1e-8)
+
+
+def test_training_lessens_the_error():
+    rng = np.random.default_rng(2)
+    inputs = rng.random((400, INPUTS)).astype(np.float32)
+    best = (inputs[:, 0] > inputs[:, 5]).astype(np.float32)
+    bins = train_rest.Bins(inputs, np.zeros(400, np.float32), np.ones(400, np.float32), best, np.full(400, 1 / 400, np.float32))
+    assert train_rest.sdr_db(train_rest.train([bins], steps=50), [bins]) > train_rest.sdr_db(np.zeros((INPUTS + 3, UNITS)), [bins]) + 6
+
+
+def test_it_is_trained_on_what_the_engine_sees(without, monkeypatch):
+    """The tool's masks with a network are the engine's with the same one."""
+    piano, rate, score = clip()
+    other = voice(piano.shape[1], rate, np.mean(piano**2))
+    separator = prepared(load_preset(find_preset("gm-piano")), everything("piano"), {}, 1, rate, 512)
+    play(separator, (piano + other)[:, : 4 * rate], score.events(rate)[:40])
+    bins = np.arange(20, 400)
+    mask = separator.prepared.state["M"][-1][bins].copy()
+    inputs = train_rest.inputs_of(separator, bins)
+    net = np.random.default_rng(3).standard_normal((INPUTS + 3, UNITS)) / 10
+    rest_net()[:] = net
+    again = prepared(load_preset(find_preset("gm-piano")), everything("piano"), {}, 1, rate, 512)
+    play(again, (piano + other)[:, : 4 * rate], score.events(rate)[:40])
+    heard = inputs @ net[:INPUTS] + net[train_rest.BIAS]
+    factor = np.exp(np.maximum(heard, train_rest.LEAK * heard) @ net[train_rest.OUTPUT] + net[train_rest.OUTPUT_BIAS, 0])
+    expected = mask * factor / (1 - mask + mask * factor)
+    np.testing.assert_allclose(again.prepared.state["M"][-1][bins], expected, atol=1e-4)
