@@ -84,6 +84,8 @@ def state_arrays(plan):
         "places": np.zeros((stems, PLACE), f),
         "sums": np.zeros((PLACE, stride), f),
         "Z": np.zeros((channels, bins), np.complex64),
+        "kept_rows": np.zeros((background, stride), f),
+        "kept_weight": np.zeros(background, f),
     }
 
 
