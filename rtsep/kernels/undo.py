@@ -43,7 +43,7 @@ def louder(plan, state, total, end):
 def look_back(plan, state, count, total, end):
     """Shall the background keep its rows, or take back what they learnt, by the frame of `count` gated rows before `end`?"""
     jumps = louder(plan, state, total, end)
-    if total == 0 or plan.gated == 0 or plan.early > 0 or end <= plan.take:
+    if total == 0 or plan.gated == 0 or plan.background_learns == 0 or plan.early > 0 or end <= plan.take:
         return
     age, jump = end - youngest_onset(state, count), state.position[JUMP]
     kept = jump > 0 and np.float32(end - jump) * plan.sample_s < np.float32(SOON_S)
