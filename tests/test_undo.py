@@ -10,10 +10,12 @@ from conftest import (
     bursts,
     delayed,
     frame_by_frame,
+    in_blocks,
     midi,
     one_stem,
     play,
     prepared,
+    process_from,
     reference_setup,
     two_parts,
 )
@@ -98,7 +100,7 @@ def test_a_note_long_after_the_jump_takes_nothing_back(preset, rng):
     assert KEEP in tasks[STRUCK // HOP :] and RESTORE not in tasks
 
 
-@pytest.mark.parametrize("early", [0, 200, 1100])
+@pytest.mark.parametrize("early", [0, 200, 700])
 def test_notes_in_time_change_nothing(preset, rng, early):
     """The jump has its cause: a note of this hop, or a young one."""
     separator = prepared(preset, one_stem(), {**SMALL, "background": 5})
@@ -149,15 +151,27 @@ def test_a_background_that_begins_again_keeps_nothing(preset, rng):
 # --- what it is good for ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("late_s, floor_db", [(0.0, 0.0), (0.02, 0.0), (0.04, 0.0)])
-def test_hands_whose_notes_are_told_late_come_out_better(late_s, floor_db):
-    """The bundled clip, 8 s, live."""
+def hands_db(late_s, undoes=True):
+    """Mean SDR of both hands of the bundled clip, 8 s, live, with MIDI so late, with and without taking back."""
     folder = clip_folder()
     score, (_, rate) = read_midi(folder / "demo.mid"), read_sound(folder / "mix.flac")
     separator = Separator(load_preset(find_preset("grand-piano")), by_track(score))
     separator.prepare(rate, 1, 4096)
     truths = [read_sound(folder / f"{name}.flac")[0][:1, : 8 * rate] for name in separator.stem_names[:2]]
-    stems, _ = play(separator, sum(truths), score.events(rate, late_s), (4096,))
-    found = [sdr_db(stems[i], delayed(truth, separator.latency)) for i, truth in enumerate(truths)]
-    print(late_s, np.mean(found))
-    assert np.mean(found) > floor_db
+    sound, events, stems = sum(truths), score.events(rate, late_s), []
+    for begin, end in in_blocks(sound.shape[1], (separator.framing.hop,)):
+        stems.append(process_from(separator, sound, events, begin, end).stems.copy())
+        if not undoes:
+            separator.prepared.state["kept_weight"][:] = 0
+    found = np.concatenate(stems, axis=2)
+    return np.mean([sdr_db(found[i], delayed(truth, separator.latency)) for i, truth in enumerate(truths)])
+
+
+def test_hands_whose_notes_are_told_late_come_out_better():
+    """20 ms late. Measured: 11.70 dB, without taking back 11.01; in time 12.97."""
+    found = hands_db(0.02)
+    assert found > 11.4 and found > hands_db(0.02, undoes=False) + 0.4
+
+
+def test_hands_whose_notes_are_told_in_time_come_out_as_before():
+    assert hands_db(0.0) == pytest.approx(hands_db(0.0, undoes=False), abs=0.02)
