@@ -58,7 +58,7 @@ def _padded(W: Floats, stride: int) -> Floats:
 
 @cache
 def rest_net() -> Floats:
-    """Weights of the network that weighs the residual among others, float32 [INPUTS + 3, UNITS]; made by tools/train_rest.py."""
+    """Weights of the network that weighs the residual among others, float32 [INPUTS + 3, UNITS]; from tools/train_rest.py."""
     net: Floats = np.load(io.BytesIO(resources.files("rtsep").joinpath("rest_net.npy").read_bytes()))
     return net
 

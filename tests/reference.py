@@ -197,6 +197,24 @@ class Background:
     patience_s: float = 0.0
     paused_s: float = 0.0
     familiar: float = 0.0  # share of the sound that open notes explain, where there are drums
+    totals: list[float] = field(default_factory=list)  # magnitudes of the frames before
+    jump: int = 0  # end of the frame at which the rows were kept last; 0: not lately
+    kept: tuple[np.ndarray, np.ndarray] | None = None  # rows and weight before they learnt of it
+
+    def look_back(self, total: float, end: int, age: int, rate: float, possible: bool) -> str:
+        """What the frame before `end`, whose youngest note is so old, asks of the rows: keep, restore or learn."""
+        loudest = max(self.totals[-max(int(0.02 / self.hop_s), 1) :], default=0)
+        self.totals.append(total)
+        if not possible or total < 1e-20:
+            return "learn"
+        jumps, kept = total > 1.15 * loudest, self.jump > 0 and (end - self.jump) / rate < 0.06
+        if kept and age <= round(self.hop_s * rate):
+            self.jump = 0
+            return "restore"
+        if jumps and not kept and age / rate > 0.03:
+            self.jump = end
+            return "keep"
+        return "learn"
 
     def seconds(self, total: float) -> float:
         """What a frame of this magnitude counts for: its hop, longer when it is loud (up to 4 times)."""
@@ -371,7 +389,7 @@ class Prediction:
         return np.maximum(V - caution * model, 1e-3 * V) + 1e-9 / len(V)
 
     def rest_factor(self, net: np.ndarray, power: float, V: np.ndarray, models: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """How many times the residual's mask [bin] counts; models [4, bin]: its own and the other stems', told and estimated."""
+        """How many times the residual's mask [bin] counts; models [4, bin]: its own, then the other stems'; told or estimated."""
         own = np.lib.stride_tricks.sliding_window_view
         level = np.sqrt((own(V, 5) ** 2).mean(axis=1, keepdims=True)) + 1e-12
         inputs = [*(own(x, 5) / (own(x, 5) + level) for x in (V, *models)), own(mask, 5)]
@@ -755,7 +773,7 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
 
     def begin_again() -> None:
         rest.rows, rest.weight = setup.background, np.full(extra, setup.background_weight_s)
-        rest.h = np.full(extra, 1 / max(extra, 1))
+        rest.h, rest.kept = np.full(extra, 1 / max(extra, 1)), None
         foretold.gain.clear()
         foretold.lag.clear()
         foretold.manner.clear()
@@ -777,6 +795,9 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
         else:
             wanted = [(s, p) for s in range(setup.stems - 1) for p in range(128) if (setup.route[:, :, p] == s).any()]
             opened = [(stem, row, 0) for stem, pitch in wanted for row in setup.rows[stem, pitch]]
+        age = end - max((onset for *_, onset in opened), default=NEVER)
+        undoes = setup.gated and setup.learns and not setup.early and end > setup.take
+        task = rest.look_back(V.sum(), end, age, setup.sample_rate, undoes)
         if len(opened) + extra and rest.mended(V.sum()) and setup.learns:
             begin_again()
         M, H = np.zeros((setup.stems, bins)), np.zeros((setup.stems, len(setup.W)))
@@ -887,7 +908,10 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
             new = setup.gated and any((end - onset) / setup.sample_rate < 1 for onset in onsets)
             if setup.learns and extra and setup.take == 0 and new and rest.lost(before[: len(row)].sum() / before.sum()):
                 begin_again()
+            elif task == "restore" and rest.kept:
+                rest.rows, rest.weight = rest.kept
             elif (setup.learns and struck != end) or end <= setup.take:
+                rest.kept = (rest.rows, rest.weight) if task == "keep" else rest.kept
                 rest.learn(seconds * part[len(row) : -1, None] * rest.rows * ratio[-1], end > setup.take, foretold.known)
         for stem in range(setup.stems - 1):  # one slot after another of the hop
             filters[stem].append((end + (1 + stem % 3) * setup.hop // 4, designed.get(stem, np.zeros(1))))

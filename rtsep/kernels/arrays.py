@@ -87,6 +87,8 @@ def state_arrays(plan):
         "sums": np.zeros((PLACE, stride), f),
         "Z": np.zeros((channels, bins), np.complex64),
         "hidden": np.zeros((UNITS + 1, CHUNK), f),
+        "kept_rows": np.zeros((background, stride), f),
+        "kept_weight": np.zeros(background, f),
     }
 
 

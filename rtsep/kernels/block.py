@@ -32,6 +32,7 @@ from rtsep.kernels.panning import place_stems, synthesise_stem
 from rtsep.kernels.prediction import blend, divide, foresee, leave_rest, look_ahead, share_out
 from rtsep.kernels.rest import note_others, others_play, rest_factor
 from rtsep.kernels.stft import analyse
+from rtsep.kernels.undo import look_back
 from rtsep.kernels.views import plan_at, state_at
 from rtsep.kernels.voices import receive
 from rtsep.kernels.wiener import design_filters, filter_stems, note_heard, total_power
@@ -127,6 +128,7 @@ def estimate_models(plan, state, end):
     count = open_rows(plan, state, end) if end > plan.take else 0
     state.position[OPEN] = count
     state.pending[:] = 0
+    look_back(plan, state, count, total, end)
     if count + plan.background == 0:
         total = np.float32(0)
     elif mended(plan, state, total):

@@ -24,7 +24,7 @@ from rtsep.kernels.memory import (
     STRUCK,
 )
 from rtsep.kernels.native import OPTIONS
-from rtsep.kernels.onsets import NEVER
+from rtsep.kernels.undo import keep_or_restore, youngest_onset
 from rtsep.kernels.wiener import SLOTS
 
 LOUDEST = 4.0  # a frame counts for so many of mean loudness at most
@@ -118,10 +118,7 @@ def note_evidence(plan, state, count, total, end):
 @njit(**OPTIONS)
 def new_note(plan, state, count, end):
     """Is one of the `count` open gated rows open since less than NEW_S?"""
-    youngest = np.int64(NEVER)
-    for i in range(count):
-        youngest = max(youngest, state.open_onset[i])
-    return count > 0 and np.float32(end - youngest) * plan.sample_s < np.float32(NEW_S)
+    return count > 0 and np.float32(end - youngest_onset(state, count)) * plan.sample_s < np.float32(NEW_S)
 
 
 @njit(**OPTIONS)
@@ -162,6 +159,7 @@ def begin_again(plan, state):
     """The background becomes what it was at the start, and nothing is known of how notes sound here."""
     state.W[plan.rows :] = plan.W[plan.rows :]
     state.weight[plan.rows :] = np.float32(BACKGROUND_START_S)
+    state.kept_weight[:] = 0
     state.background_h[:] = np.float32(1) / np.float32(plan.background)
     state.gain[:] = 0
     state.manner[:] = 0
@@ -200,6 +198,8 @@ def learn(plan, state, end):
             past = plan.adapt_keep * min(state.weight[row], np.float32(MOST) * plan.adapt_hold)
             back = (np.float32(1) - plan.adapt_keep) * plan.adapt_hold
         else:
+            if keep_or_restore(plan, state, row):
+                continue
             keep = np.float32(1) if frame <= plan.take else forgets(plan, state)
             past, back = max(keep * state.weight[row], plan.background_least), np.float32(0)
         ratio, gradient = state.ratio, state.gradient[i]

@@ -31,10 +31,11 @@ MISFIT, MISFIT_HEARD_S, KNOWN, OTHERS, FIT = range(5)
 # What learning remembers: state.slow and state.pending. Mean loudness, over how many s; s without what new notes should give,
 # how many are borne (0: as at first); s of pause; share of the sound that open notes explain, where there are drums.
 LEVEL, HEARD_S, LOST_S, PATIENCE_S, PAUSED_S, FAMILIAR, SLOW = range(7)
-FIRST, LAST, FORETOLD, PENDING = range(4)  # rows of the last frame that learn, a range in open_row; was it predicted
+# Rows of the last frame that learn, a range in open_row; was it predicted; what the background does beside (undo.py).
+FIRST, LAST, FORETOLD, TASK, PENDING = range(5)
 
 BACKGROUND_START_S = 0.005  # what a row's start is worth: more learns late, less takes what a wrong preset leaves
-POSITION, OPEN, GROUPS, STRUCK, POSITIONS = range(5)  # state.position
+POSITION, OPEN, GROUPS, STRUCK, JUMP, POSITIONS = range(6)  # state.position
 LEVELS = 64  # hops that onsets are found in
 INPUTS, UNITS, CHUNK = 30, 16, 256  # of the network that weighs the residual (rest.py); bins that it takes at a time
 
@@ -57,22 +58,16 @@ PLAN_FLOATS = ("mixer_smoothing", "suppression", "filter_floor", "hop_s", "relax
                "background_least", "adapt_keep", "adapt_hold", "prediction", "envelope_later_s", "sample_s")
 PLAN_ARRAYS = ("analysis_window", "synthesis_window", "boost", "W", "first_row", "row_count", "release", "decay", "route",
                "reach", "row_age", "choke", "envelope", "has_envelope", "instrument", "drums", "E", "rest_net", "axes")
-STATE_ARRAYS = ("ring", "overlap_add", "frame", "X", "Y", "V", "Q", "M", "H", "open_row", "open_stem", "open_onset", "h",
-                "before", "gradient", "ratio", "evidence", "pending", "background_h", "W", "weight", "slow", "voices",
-                "pedals", "marks", "youngest", "mixer", "counters", "position", "S", "B", "impulse", "filters", "fades",
-                "group_first", "group_at", "expected", "foreseen", "heard", "predicted", "P", "shares", "gain", "manner", "fit",
-                "ahead", "rising", "levels", "peak", "found", "previous", "heard_places", "places", "sums", "Z",
-                "hidden")
 # What means nothing under another plan; what was learnt is carried over by itself.
 PLAN_BOUND = ("group_first", "expected", "ahead", "rising", "foreseen", "heard", "predicted", "H", "open_row", "open_stem",
-              "open_onset", "h", "before", "gradient", "evidence", "pending", "background_h", "W", "weight")
+              "open_onset", "h", "before", "gradient", "evidence", "pending", "background_h", "W", "weight", "kept_rows",
+              "kept_weight")
 CALL_FIELDS = ("plan", "state", "input", "stems", "mix", "capacity", "frames", "events", "event_count", "targets",
                "grains")  # 0 but in a mosaic
 
 PLAN = np.dtype(
     [(n, _INTEGER) for n in PLAN_SIZES] + [(n, _FLOAT) for n in PLAN_FLOATS] + [(n, _ADDRESS) for n in PLAN_ARRAYS]
 )
-STATE = np.dtype([("ring_size", _INTEGER)] + [(name, _ADDRESS) for name in STATE_ARRAYS])
 CALL = np.dtype([(name, _INTEGER) for name in CALL_FIELDS])
 
 
@@ -156,7 +151,7 @@ class State(NamedTuple):
     gradient: np.ndarray  # float32 [open + 1], of the last update
     ratio: np.ndarray  # float32 [stride], V over its model at the last update
     evidence: np.ndarray  # float32 [open], what each open row will learn from the last frame, in s
-    pending: np.ndarray  # int64 [PENDING], which of them
+    pending: np.ndarray  # int64 [PENDING], which of them, and how
     background_h: np.ndarray  # float32 [background], the last frame's activations
     W: np.ndarray  # float32 [rows + background, stride], the templates as they are now
     weight: np.ndarray  # float32 [rows + background], seconds that each of them stands for
@@ -167,7 +162,7 @@ class State(NamedTuple):
     youngest: np.ndarray  # int64 [stem, pitch], onset of the youngest note there
     mixer: np.ndarray  # float32 [2 + stems], smoothed values
     counters: np.ndarray  # int64 [COUNTERS]
-    position: np.ndarray  # int64 [POSITIONS], samples since reset; rows and groups open now; when something was struck last
+    position: np.ndarray  # int64 [POSITIONS], samples since reset; rows and groups open now; last stroke; last jump, 0: none
     S: np.ndarray  # float32 [stride], the models' power; then 1 / |B|**2
     B: np.ndarray  # complex64 [bin], minimum phase
     impulse: np.ndarray  # float32 [window_size]
@@ -186,7 +181,7 @@ class State(NamedTuple):
     fit: np.ndarray  # float32 [FIT]
     ahead: np.ndarray  # float32 [open], as `expected`, `lead` later
     rising: np.ndarray  # float32 [open], as `expected`, a little later
-    levels: np.ndarray  # float32 [stem, LEVELS], sums of activations, a ring of hops
+    levels: np.ndarray  # float32 [stem, LEVELS], sums of activations, a ring of hops; the residual's: of all magnitudes
     peak: np.ndarray  # float32 [stem], the largest rise of them
     found: np.ndarray  # int64 [stem], sample of the last onset that was found; 0: none
     previous: np.ndarray  # float32 [stride], magnitudes of the frame before; kept where drums may be open early
@@ -195,3 +190,8 @@ class State(NamedTuple):
     sums: np.ndarray  # float32 [PLACE, stride], of masks times places; before, of the stems' models
     Z: np.ndarray  # complex64 [channel, bin], X over the mix's covariance
     hidden: np.ndarray  # float32 [UNITS + 1, CHUNK], what the network's units hear, and one input
+    kept_rows: np.ndarray  # float32 [background, stride], the background as it was before the last jump
+    kept_weight: np.ndarray  # float32 [background]; 0: such a row was not kept
+
+
+STATE = np.dtype([(name, _INTEGER if name == "ring_size" else _ADDRESS) for name in State._fields])
