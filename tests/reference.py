@@ -389,7 +389,7 @@ class Prediction:
         return np.maximum(V - caution * model, 1e-3 * V) + 1e-9 / len(V)
 
     def rest_factor(self, net: np.ndarray, power: float, V: np.ndarray, models: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """How many times the residual's mask [bin] counts; models [4, bin]: its own, then the other stems'; told or estimated."""
+        """How many times the residual's mask [bin] counts; models [4, bin]: its own, then others', told or estimated."""
         own = np.lib.stride_tricks.sliding_window_view
         level = np.sqrt((own(V, 5) ** 2).mean(axis=1, keepdims=True)) + 1e-12
         inputs = [*(own(x, 5) / (own(x, 5) + level) for x in (V, *models)), own(mask, 5)]
