@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 import train_rest
 
 SECONDS = 10
-LIMIT = 8.0  # dB
+LIMIT = 7.9  # dB, of 8.3 with it and 7.4 without
 
 
 @pytest.fixture
