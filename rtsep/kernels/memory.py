@@ -189,7 +189,7 @@ class State(NamedTuple):
     places: np.ndarray  # float32 [stem, PLACE], as they count in this frame
     sums: np.ndarray  # float32 [PLACE, stride], of masks times places; before, of the stems' models
     Z: np.ndarray  # complex64 [channel, bin], X over the mix's covariance
-    hidden: np.ndarray  # float32 [UNITS + 1, CHUNK], what the network's units hear, and one input
+    hidden: np.ndarray  # float32 [UNITS + 5, CHUNK], what the network's units hear, and one input at five bins
     kept_rows: np.ndarray  # float32 [background, stride], the background as it was before the last jump
     kept_weight: np.ndarray  # float32 [background]; 0: such a row was not kept
 

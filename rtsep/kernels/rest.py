@@ -58,40 +58,40 @@ def local_level(V, level):
 
 
 @njit(**OPTIONS)
-def hear(x, weights, hidden):
-    """hidden [unit, bin] += weights [unit] * x [bin]"""
-    for u in range(weights.shape[0]):
-        w, total = weights[u], hidden[u]
-        for k in range(x.shape[0]):
-            total[k] += w * x[k]
+def hear(a, b, c, d, e, weights, count, hidden):
+    """hidden [unit, bin] += weights [neighbour, unit] * what is seen of the five neighbours, for `count` bins."""
+    for u in range(UNITS):
+        total = hidden[u]
+        for_a, for_b, for_c, for_d, for_e = weights[0, u], weights[1, u], weights[2, u], weights[3, u], weights[4, u]
+        for k in range(count):
+            total[k] += for_a * a[k] + for_b * b[k] + for_c * c[k] + for_d * d[k] + for_e * e[k]
 
 
 @njit(**OPTIONS)
-def hear_neighbours(net, source, model, level, first, x, hidden):
-    """The units hear the model [bin] over the level [bin], 0 to 1, for the bins from `first` on; x is overwritten."""
+def hear_model(model, level, weights, first, count, hidden):
+    """The units hear the model [bin] over the level [bin], 0 to 1, of `count` bins from `first` on and their neighbours."""
     for j in range(2 * SIDE + 1):
-        at = first + j - SIDE
-        for k in range(x.shape[0]):
+        x, at = hidden[UNITS + j], first + j - SIDE
+        for k in range(count):
             m = model[at + k]
             x[k] = m / (m + level[first + k])
-        hear(x, net[source * (2 * SIDE + 1) + j], hidden)
+    hear(hidden[UNITS], hidden[UNITS + 1], hidden[UNITS + 2], hidden[UNITS + 3], hidden[UNITS + 4], weights, count, hidden)
 
 
 @njit(**OPTIONS)
-def hear_mask(net, source, mask, first, count, hidden):
-    """The same for the mask, which lies between 0 and 1 as it is."""
-    for j in range(2 * SIDE + 1):
-        at = first + j - SIDE
-        hear(mask[at : at + count], net[source * (2 * SIDE + 1) + j], hidden)
+def hear_mask(mask, weights, first, count, hidden):
+    """The same for a mask, which lies between 0 and 1 as it is."""
+    hear(mask[first - 2 :], mask[first - 1 :], mask[first:], mask[first + 1 :], mask[first + 2 :], weights, count, hidden)
 
 
 @njit(**OPTIONS)
-def log_factor(net, hidden, result):
-    """result [bin]: the network's output, from what its units have heard."""
-    result[:] = net[OUTPUT_BIAS, 0]
+def log_factor(net, hidden, count, result):
+    """result [bin]: the network's output for `count` bins, from what its units have heard."""
+    for k in range(count):
+        result[k] = net[OUTPUT_BIAS, 0]
     for u in range(UNITS):
         bias, weight, total = net[BIAS, u], net[OUTPUT, u], hidden[u]
-        for k in range(result.shape[0]):
+        for k in range(count):
             x = total[k] + bias
             result[k] += weight * max(x, np.float32(LEAK) * x)
 
@@ -112,14 +112,14 @@ def rest_factor(plan, state, others, factor):
     factor[:] = 1
     for first in range(SIDE, bins - SIDE, CHUNK):
         count = min(CHUNK, bins - SIDE - first)
-        x, heard, result = hidden[UNITS, :count], hidden[:UNITS, :count], factor[first : first + count]
-        heard[:] = 0
-        hear_neighbours(net, 0, state.V, level, first, x, heard)
-        hear_neighbours(net, 1, state.P[stems], level, first, x, heard)
-        hear_neighbours(net, 2, state.shares[stems], level, first, x, heard)
-        hear_neighbours(net, 3, estimated, level, first, x, heard)
-        hear_neighbours(net, 4, predicted, level, first, x, heard)
-        hear_mask(net, 5, state.M[stems], first, count, heard)
-        log_factor(net, heard, result)
+        hidden[:UNITS] = 0
+        hear_model(state.V, level, net[0:5], first, count, hidden)
+        hear_model(state.P[stems], level, net[5:10], first, count, hidden)
+        hear_model(state.shares[stems], level, net[10:15], first, count, hidden)
+        hear_model(estimated, level, net[15:20], first, count, hidden)
+        hear_model(predicted, level, net[20:25], first, count, hidden)
+        hear_mask(state.M[stems], net[25:30], first, count, hidden)
+        result = factor[first : first + count]
+        log_factor(net, hidden, count, result)
         for k in range(count):
             result[k] = np.exp(strength * min(max(result[k], np.float32(-MOST)), np.float32(MOST)))

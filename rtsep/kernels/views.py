@@ -80,6 +80,6 @@ def state_at(address, plan):
         floats(r.ahead, (limit,)), floats(r.rising, (limit,)), floats(r.levels, (plan.stems, LEVELS)),
         floats(r.peak, (plan.stems,)), integers(r.found, (plan.stems,)), floats(r.previous, (plan.stride,)),
         floats(r.heard_places, (plan.stems, PLACE)), floats(r.places, (plan.stems, PLACE)),
-        floats(r.sums, (PLACE, plan.stride)), spectra(r.Z, (plan.channels, plan.bins)), floats(r.hidden, (UNITS + 1, CHUNK)),
+        floats(r.sums, (PLACE, plan.stride)), spectra(r.Z, (plan.channels, plan.bins)), floats(r.hidden, (UNITS + 5, CHUNK)),
         floats(r.kept_rows, (plan.background, plan.stride)), floats(r.kept_weight, (plan.background,)),
     )
