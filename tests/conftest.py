@@ -127,6 +127,27 @@ def prepared(
     return separator
 
 
+def on_records(kernel):
+    """The kernel (plan, state, ...) so that it gets both by address, as from the entry: numba takes minutes to compile what
+    unpacks tuples of so many arrays."""
+    from numba import njit
+
+    from rtsep.kernels import memory
+    from rtsep.kernels.arrays import record
+    from rtsep.kernels.views import plan_at, state_at
+
+    @njit(error_model="numpy")
+    def run(plan_address, state_address, *others):
+        plan = plan_at(plan_address)
+        return kernel(plan, state_at(state_address, plan), *others)
+
+    def call(plan, state, *others):
+        records = record(memory.PLAN, plan._asdict()), record(memory.STATE, state._asdict())
+        return run(records[0].ctypes.data, records[1].ctypes.data, *others)
+
+    return call
+
+
 def in_blocks(total: int, sizes: Iterable[int]):
     """(begin, end) of blocks of these sizes, repeated until `total` samples are used up."""
     sizes = list(sizes)

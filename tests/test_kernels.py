@@ -5,17 +5,18 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import reference
-from conftest import SMALL, band, make_preset, one_stem, two_parts
+from conftest import SMALL, band, make_preset, on_records, one_stem, two_parts
 
 from rtsep.design import design
-from rtsep.kernels import memory
+from rtsep.kernels import memory, stft
 from rtsep.kernels.activations import update_activations
 from rtsep.kernels.arrays import state_arrays
 from rtsep.kernels.masks import soft_masks, stem_models, weigh_residual
 from rtsep.kernels.mix import mix_block
-from rtsep.kernels.stft import analyse, synthesise, window_frame
+from rtsep.kernels.stft import window_frame
 
 FLOAT = np.float32
+analyse, synthesise = on_records(stft.analyse), on_records(stft.synthesise)
 
 
 def kernel_memory(params=None, channels=1, routing=None):

@@ -12,6 +12,7 @@ from conftest import (
     frame_by_frame,
     in_blocks,
     midi,
+    on_records,
     one_stem,
     play,
     prepared,
@@ -142,9 +143,10 @@ def test_a_background_that_begins_again_keeps_nothing(preset, rng):
     play(separator, jump(rng), None, (HOP,))
     assert (arrays["kept_weight"] > 0).all()
     state = memory.State(ring_size=arrays["ring"].shape[1], **arrays)
-    begin_again(memory.Plan(**plan), state)
+    on_records(begin_again)(memory.Plan(**plan), state)
     arrays["pending"][TASK] = RESTORE
-    assert not any(keep_or_restore(memory.Plan(**plan), state, row) for row in range(plan["rows"], plan["rows"] + 5))
+    restores = on_records(keep_or_restore)
+    assert not any(restores(memory.Plan(**plan), state, row) for row in range(plan["rows"], plan["rows"] + 5))
     assert np.array_equal(arrays["W"], plan["W"])
 
 
