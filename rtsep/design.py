@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -59,7 +58,7 @@ def _padded(W: Floats, stride: int) -> Floats:
 @cache
 def rest_net() -> Floats:
     """Weights of the network that weighs the residual among others, float32 [INPUTS + 3, UNITS]; from tools/train_rest.py."""
-    net: Floats = np.load(io.BytesIO(resources.files("rtsep").joinpath("rest_net.npy").read_bytes()))
+    net: Floats = np.load(Path(__file__).with_name("rest_net.npy"))
     return net
 
 

@@ -1,6 +1,6 @@
 """The systems that the bench compares, each from a piece to its stems, and how a result is judged."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -8,7 +8,7 @@ import baselines
 import numpy as np
 from evaluate_data import Piece
 
-from rtsep.engine import Separator
+from rtsep.engine import Output, Separator
 from rtsep.errors import RtsepError
 from rtsep.library import find_preset
 from rtsep.measure import oracle_stems, sdr_db, si_sdr_db
@@ -63,20 +63,28 @@ def params_of(text: str) -> dict[str, Value]:
 # --- our engine -------------------------------------------------------------------------------------------------------
 
 
+def outputs(separator: Separator, sound: np.ndarray, events: np.ndarray, size: int = BLOCK) -> Iterator[Output]:
+    """What the separator gives of each block of `size` samples, until the next; events count from the start of the sound."""
+    for begin in range(0, sound.shape[1], size):
+        block = sound[:, begin : begin + size]
+        first, last = np.searchsorted(events["sample"], (begin, begin + block.shape[1]))
+        due = events[first:last].copy()
+        due["sample"] -= begin
+        yield separator.process(block, due)
+
+
+def hear(separator: Separator, sound: np.ndarray, events: np.ndarray) -> np.ndarray:
+    """Stems of the whole sound, from where the separator is."""
+    return np.concatenate([output.stems.copy() for output in outputs(separator, sound, events)], axis=2)
+
+
 def play(sound: np.ndarray, sample_rate: int, score: Score, presets: Preset | Sequence[Preset], routing: Routing,
          params: Mapping[str, Value], offset_s: float = 0.0) -> Stems:
     """The stems, residual included, that the streaming engine gives; its latency is taken out."""
     separator = Separator(presets, routing, params)
     separator.prepare(sample_rate, len(sound), BLOCK)
     sound = np.pad(sound, ((0, 0), (0, separator.latency)))
-    events = score.events(sample_rate, offset_s)
-    stems = np.empty((len(separator.stem_names), *sound.shape), np.float32)
-    for begin in range(0, sound.shape[1], BLOCK):
-        block = sound[:, begin : begin + BLOCK]
-        first, last = np.searchsorted(events["sample"], (begin, begin + block.shape[1]))
-        due = events[first:last].copy()
-        due["sample"] -= begin
-        stems[:, :, begin : begin + BLOCK] = separator.process(block, due).stems
+    stems = hear(separator, sound, score.events(sample_rate, offset_s))
     return dict(zip(separator.stem_names, stems[:, :, separator.latency :], strict=True))
 
 

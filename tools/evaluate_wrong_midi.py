@@ -15,7 +15,7 @@ from collections.abc import Mapping
 import numpy as np
 from evaluate_calibration import alone
 from evaluate_data import SHARED, Piece, find_pieces
-from evaluate_systems import BLOCK, params_of, preset_named
+from evaluate_systems import BLOCK, hear, params_of, preset_named
 
 from rtsep.engine import Separator
 from rtsep.measure import sdr_db
@@ -23,18 +23,6 @@ from rtsep.params import Value
 from rtsep.routing import by_track
 
 WRONG_S, PAUSE_S, LATER_S = 300.0, 3.0, 10.0
-
-
-def hear(separator: Separator, sound: np.ndarray, events: np.ndarray) -> np.ndarray:
-    """Stems of the sound, from where the separator is."""
-    stems = []
-    for begin in range(0, sound.shape[1], BLOCK):
-        block = sound[:, begin : begin + BLOCK]
-        first, last = np.searchsorted(events["sample"], (begin, begin + block.shape[1]))
-        due = events[first:last].copy()
-        due["sample"] -= begin
-        stems.append(separator.process(block, due).stems.copy())
-    return np.concatenate(stems, axis=2)
 
 
 def moved(separator: Separator) -> float:

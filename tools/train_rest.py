@@ -1,12 +1,12 @@
 """Trains the network that weighs the residual where others play (rtsep/kernels/rest.py), and writes rtsep/rest_net.npy.
 
-    python tools/train_rest.py [--only NAME]
+    python tools/train_rest.py
 
 A mix is a piano, whose notes are told, and a band, whose notes are not, -6 to 6 dB louder. The pianos: the scores of the
 bundled clip and of `piano_and_others`, as recorded, played by programs of FluidR3, and by the samples of `piano_notes`; the
 presets know them more or less. The bands: the cellos of `piano_and_others`, and random lines of one or two programs of
-FluidR3, some with drums. `two_hands` and `backgrounds`, which results are reported on, are not among them. `--only`: mixes
-whose name holds it. Needs fluidsynth with its soundfont; some 15 minutes.
+FluidR3, some with drums. `two_hands` and `backgrounds`, which results are reported on, are not among them. Needs fluidsynth
+with its soundfont; some 15 minutes.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import mido
 import numpy as np
 import soxr
 from evaluate_data import SHARED, Piece, find_pieces
-from evaluate_systems import preset_named
+from evaluate_systems import outputs, preset_named
 from scipy.optimize import minimize
 from sources import BUILD, ROOT, fit, render_soundfont
 
@@ -28,7 +28,7 @@ from rtsep.design import rest_net
 from rtsep.engine import Separator
 from rtsep.files import read_sound
 from rtsep.kernels.memory import FORETOLD, INPUTS, OTHERS, UNITS
-from rtsep.kernels.rest import BIAS, FEW, LEAK, MANY, MOST, OUTPUT, OUTPUT_BIAS, SIDE
+from rtsep.kernels.rest import BIAS, LEAK, MOST, OUTPUT, OUTPUT_BIAS, SIDE, others_told_by
 from rtsep.routing import everything
 
 RATE, SECONDS, LEARNING_S = 44100, 20, 1.5  # of each mix; so long nothing is taken, while the engine learns
@@ -157,7 +157,7 @@ def band(rng: np.random.Generator, pieces: Sequence[Piece]) -> np.ndarray:
     return played([*lines, random_drums(rng)] if kind == 7 else lines)
 
 
-def mixes(only: str) -> Iterator[tuple[str, np.ndarray, np.ndarray, Piece, str]]:
+def mixes() -> Iterator[tuple[str, np.ndarray, np.ndarray, Piece, str]]:
     """Name, piano and band, float32 [sample], the piece whose notes are told, and the preset."""
     pieces = [piece for piece in find_pieces(SHARED, []) if piece.group in ("demo", "piano_and_others")]
     with_cello = [piece for piece in pieces if piece.group == "piano_and_others"]
@@ -165,13 +165,12 @@ def mixes(only: str) -> Iterator[tuple[str, np.ndarray, np.ndarray, Piece, str]]
         for kind, presets in KINDS.items():
             for preset in presets:
                 name = f"{piece.name}.{kind}.{preset}"
-                if only in name:
-                    rng = np.random.default_rng(zlib.crc32(name.encode()))
-                    piano = (recorded(piece, others=False) if kind == "own"
-                             else by_program(piece, int(kind[2:])) if kind.startswith("gm") else by_samples(piece, kind))
-                    other = band(rng, with_cello)
-                    level = np.sqrt((piano**2).mean() / (other**2).mean()) * 10 ** (rng.uniform(-6, 6) / 20)
-                    yield name, piano.astype(np.float32), (level * other).astype(np.float32), piece, preset
+                rng = np.random.default_rng(zlib.crc32(name.encode()))
+                piano = (recorded(piece, others=False) if kind == "own"
+                         else by_program(piece, int(kind[2:])) if kind.startswith("gm") else by_samples(piece, kind))
+                other = band(rng, with_cello)
+                level = np.sqrt((piano**2).mean() / (other**2).mean()) * 10 ** (rng.uniform(-6, 6) / 20)
+                yield name, piano.astype(np.float32), (level * other).astype(np.float32), piece, preset
 
 
 # --- what the network sees --------------------------------------------------------------------------------------------
@@ -198,19 +197,15 @@ def collect(piano: np.ndarray, other: np.ndarray, piece: Piece, preset: str, rng
     separator.prepare(RATE, 1, RATE)
     plan, state, hop = separator.prepared.plan.values, separator.prepared.state, separator.framing.hop
     window, size = plan["analysis_window"], plan["window_size"]
-    mix, events = piano + other, piece.score.events(RATE)
-    found, energy = [], 0.0
-    for begin in range(0, len(mix) - hop, hop):
-        first, last = np.searchsorted(events["sample"], (begin, begin + hop))
-        due = events[first:last].copy()
-        due["sample"] -= begin
-        separator.process(mix[None, begin : begin + hop], due)
+    mix, found, energy = piano + other, [], 0.0
+    played_on = outputs(separator, mix[None], piece.score.events(RATE), hop)
+    for begin, _ in zip(range(0, len(mix) - hop, hop), played_on, strict=False):
         end = begin + hop
         if end < max(size, LEARNING_S * RATE) or begin // hop % STEP:
             continue
         T, X = np.fft.rfft(piano[end - size : end] * window), np.fft.rfft(mix[end - size : end] * window)
         energy += (np.abs(T) ** 2).sum()
-        others = min(max((state["fit"][OTHERS] - FEW) / (MANY - FEW), 0), 1)
+        others = others_told_by(state["fit"][OTHERS])
         if state["pending"][FORETOLD] and others > 0:
             power = np.abs(X) ** 2 + 1e-20
             chance = power / power.sum() + np.sqrt(power) / np.sqrt(power).sum()
@@ -280,12 +275,10 @@ def train(mixes: Sequence[Bins], steps: int = STEPS) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="", metavar="NAME", help="train on mixes whose name holds this")
-    only = parser.parse_args().only
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     rest_net()[:] = 0  # the engine's masks as they are without it
     found = []
-    for name, piano, other, piece, preset in mixes(only):
+    for name, piano, other, piece, preset in mixes():
         bins = collect(piano, other, piece, preset, np.random.default_rng(zlib.crc32(name.encode()) + 1))
         print(f"{name}: {sdr_db(rest_net(), [bins]):.2f} dB", flush=True)
         found.append(bins)

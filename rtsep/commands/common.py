@@ -96,7 +96,7 @@ def load_engine(*callbacks: str) -> None:
     folder = cache_folder()
     if all(is_compiled(folder, function) for function in ("block.entry", *callbacks)):
         return
-    print("rtsep: compiling the engine for this computer, once; this takes one to two minutes ...", file=sys.stderr, flush=True)
+    print("rtsep: compiling the engine for this computer, once; this takes some minutes ...", file=sys.stderr, flush=True)
     started = time.perf_counter()
     import rtsep.kernels
 

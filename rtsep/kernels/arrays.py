@@ -16,6 +16,7 @@ from rtsep.kernels.memory import (
     PITCHES,
     PLACE,
     POSITIONS,
+    SEEN,
     SLOW,
     UNITS,
     VOICE_FIELDS,
@@ -86,7 +87,7 @@ def state_arrays(plan):
         "places": np.zeros((stems, PLACE), f),
         "sums": np.zeros((PLACE, stride), f),
         "Z": np.zeros((channels, bins), np.complex64),
-        "hidden": np.zeros((UNITS + 5, CHUNK), f),
+        "hidden": np.zeros((UNITS + SEEN, CHUNK), f),
         "kept_rows": np.zeros((background, stride), f),
         "kept_weight": np.zeros(background, f),
     }

@@ -26,7 +26,7 @@ from rtsep.kernels.memory import (
     POSITION,
 )
 from rtsep.kernels.mix import mix_block
-from rtsep.kernels.native import OPTIONS, floats, flush_to_zero, pointer, restore_denormals
+from rtsep.kernels.native import INNER, OPTIONS, floats, flush_to_zero, pointer, restore_denormals
 from rtsep.kernels.onsets import find_onsets, notice_stroke
 from rtsep.kernels.panning import place_stems, synthesise_stem
 from rtsep.kernels.prediction import blend, divide, foresee, leave_rest, look_ahead, share_out
@@ -40,7 +40,7 @@ from rtsep.kernels.wiener import design_filters, filter_stems, note_heard, total
 LOUDEST = 1e6  # what is louder than 120 dB over full scale is no sound but a fault
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def write_input(block, low, high, state, position):
     """Put block[channel, low:high] into the ring at `position`; what is no number becomes 0 and is counted."""
     limit = np.float32(LOUDEST)
@@ -54,7 +54,7 @@ def write_input(block, low, high, state, position):
             ring[(position + i - low) & (state.ring_size - 1)] = x
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def read_stems(plan, state, position, low, high, stems):
     """Fill stems[stem, channel, low:high] with the finished samples; residual = delayed input - the other stems."""
     size, residual = plan.overlap, plan.stems - 1
@@ -71,7 +71,7 @@ def read_stems(plan, state, position, low, high, stems):
             stems[residual, c, i] = rest
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def start_activations(plan, state, count):
     """Start the gated rows and the flat one from an equal share, the background from what it was in the last frame.
 
@@ -87,7 +87,7 @@ def start_activations(plan, state, count):
     state.h[count + plan.background] = share
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def keep_activations(plan, state, count, total):
     """Write the open rows' activations to H [stem, row] in magnitudes; the rows that are not open are 0."""
     for s in range(plan.stems):
@@ -97,7 +97,7 @@ def keep_activations(plan, state, count, total):
         state.H[state.open_stem[i], state.open_row[i]] = state.h[i] * total
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def estimate_activations(plan, state, end, count, total):
     """Fill h for a frame of magnitude `total`, held to the notes' own prediction, and tell what that leaves to others."""
     start_activations(plan, state, count)
@@ -115,7 +115,7 @@ def estimate_activations(plan, state, end, count, total):
     learn_gain(plan, state, end, total)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def estimate_models(plan, state, end):
     """Fill M [stem, bin] with the models of the stems, by the frame that ends before sample `end`.
 
@@ -158,7 +158,7 @@ def estimate_models(plan, state, end):
     return False
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def share_out_and_weigh(plan, state):
     """Note what rows learn from, by the masks as they are; then the residual's becomes what others ask for."""
     others = others_play(plan, state)
@@ -169,7 +169,7 @@ def share_out_and_weigh(plan, state):
         weigh_residual(state.M, plan.stems, plan.bins, state.Q)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def overlap_add(plan, state, end, placed):
     """Add the masked frame of every stem that has an open row to what will be heard; `placed`: stems lie apart."""
     stem = -1
@@ -179,7 +179,7 @@ def overlap_add(plan, state, end, placed):
             synthesise_stem(plan, state, stem, end, placed)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def process_frame(plan, state, end):
     """One frame, ending before sample `end`: models of the stems -> masks -> synthesis, or what the filters are made of."""
     state.counters[FRAMES] += 1
@@ -198,7 +198,7 @@ def process_frame(plan, state, end):
         overlap_add(plan, state, end, placed)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def process_slot(plan, state, end):
     """What is to be done when sample `end` is the next one to come."""
     if end % plan.hop == 0:
@@ -209,7 +209,7 @@ def process_slot(plan, state, end):
             design_filters(plan, state, end)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def process_block(plan, state, block, count, events, targets, stems, mix):
     """`count` samples of `block` [channel, capacity] and `events` (offsets, in order) in; `stems` and `mix` out."""
     done = e = 0

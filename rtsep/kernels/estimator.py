@@ -7,14 +7,14 @@ import numpy as np
 from numba import njit
 
 from rtsep.kernels.activations import dot_rows, hold_to, update_activations
-from rtsep.kernels.native import OPTIONS
+from rtsep.kernels.native import INNER
 from rtsep.kernels.prediction import handicap, trust
 
 UPDATES, ENCODER, ENCODER_AND_UPDATES = range(3)  # plan.estimator
 PART = 0.3  # of the product that is added to an equal share for updates to begin with
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def encode(plan, state, count):
     """Add a part of max(E V, 0) to the start of the gated rows, the first `count`; all of it alone without updates."""
     dot_rows(plan.E, state.open_row[:count], state.V, state.gradient)
@@ -23,7 +23,7 @@ def encode(plan, state, count):
         state.h[i] = product if plan.estimator == ENCODER else state.h[i] + np.float32(PART) * product
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def estimate(plan, state, count, groups):
     """Fill h from its start, and before, gradient and ratio, for `count` gated rows, the background and the flat row.
 

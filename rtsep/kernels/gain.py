@@ -5,7 +5,7 @@ from numba import njit
 
 from rtsep.kernels.manner import draw_line, note_error
 from rtsep.kernels.memory import GAIN, GAIN_HEARD_S, GROUPS, LAG_S, LAG_SEEN
-from rtsep.kernels.native import OPTIONS
+from rtsep.kernels.native import INNER
 from rtsep.kernels.prediction import SILENT, STEP_S
 
 GAIN_S = 0.6  # time constant
@@ -15,19 +15,19 @@ LAG_PRIOR, LAG_MEMORY = 600.0, 6000.0  # sums of squared slopes times s: some 2 
 MOST_ERROR, MOST_LAG_S = 1.0, 0.05
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def excess(state, g, loudness, gain):
     """Natural logarithm of what was heard of a group over what was expected of it."""
     return np.log(state.heard[g] + np.float32(1e-6)) + loudness - state.expected[g] - gain[GAIN]
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def heard_age_s(plan, state, g, end):
     """Age of a group's note in the frame before `end`, as the frames of the envelopes have it."""
     return np.float32(end - state.open_onset[state.group_first[g]]) * plan.sample_s - plan.envelope_later_s
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def settled(plan, state, g, end):
     """Is a group's note of an age at which its level tells something?
 
@@ -37,7 +37,7 @@ def settled(plan, state, g, end):
     return SETTLED_S <= age_s <= FADED_S and plan.row_age[state.open_row[first], 0] == 0
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def learn_gain(plan, state, end, total):
     """The gain of each instrument follows what was heard of its notes over what was expected."""
     loudness = np.log(total)
@@ -55,7 +55,7 @@ def learn_gain(plan, state, end, total):
         gain[GAIN] += error * weight / gain[GAIN_HEARD_S]
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def learn_manner(plan, state, end, total):
     """Of every stem: do its notes fade as the preset's?"""
     loudness = np.log(total)
@@ -70,7 +70,7 @@ def learn_manner(plan, state, end, total):
         draw_line(state.manner[stem])
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def learn_lag(plan, state, end, total):
     """By how much the sound is ahead of its MIDI: while a note rises, it is louder than its age lets expect.
 

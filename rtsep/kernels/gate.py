@@ -8,12 +8,12 @@ import numpy as np
 from numba import njit
 
 from rtsep.kernels.memory import CLOSED_ROWS, GROUPS, PITCHES, STRUCK, VOICES
-from rtsep.kernels.native import OPTIONS
+from rtsep.kernels.native import INNER
 from rtsep.kernels.onsets import NEVER
 from rtsep.kernels.voices import FREE, HELD, OFF, ONSET, PITCH, RELEASED, STATUS, STEM
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def close_voices(plan, state, end):
     """Free the voices that the frame ending before sample `end` cannot hear any more."""
     for v in range(VOICES):
@@ -25,7 +25,7 @@ def close_voices(plan, state, end):
             voice[STATUS] = FREE
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def last_level(plan, state, stem, pitch):
     """Sum of the last frame's activations of a stem's pitch."""
     level = np.float32(0)
@@ -34,7 +34,7 @@ def last_level(plan, state, stem, pitch):
     return level
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def quietest_voice(plan, state, stamp, end):
     """The marked voice to close first: the quietest of the last frame, among equals the oldest.
 
@@ -53,7 +53,7 @@ def quietest_voice(plan, state, stamp, end):
     return quietest
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def open_pitches(plan, state, stamp, end):
     """Mark [stem, pitch] of every voice with `stamp`, keeping to `open_limit` rows; give the rows marked.
 
@@ -81,7 +81,7 @@ def open_pitches(plan, state, stamp, end):
     return opened
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def add_told(plan, state, stem, pitch, end, count):
     """Open the rows of a stem's pitch that its youngest note's age asks for, without gates all; give the new count."""
     onset, first = state.youngest[stem, pitch], plan.first_row[stem, pitch]
@@ -92,7 +92,7 @@ def add_told(plan, state, stem, pitch, end, count):
     return count
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def add_early(plan, state, stem, pitch, end, count, room):
     """Open the first rows of a drum that was struck before, if its trigger may be late; at most `room`. The new count.
 
@@ -110,7 +110,7 @@ def add_early(plan, state, stem, pitch, end, count, room):
     return count
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def open_rows(plan, state, end):
     """Fill `open_row`, `open_stem`, `open_onset`, stem by stem, for the frame that ends before `end`; give their count.
 

@@ -12,7 +12,7 @@ from rtsep.kernels.activations import add_rows, dot_rows
 from rtsep.kernels.gate import close_voices
 from rtsep.kernels.grain_memory import AGAIN, FOUND, FRAMES, HEADS, HEARD, RUNS, UNPITCHED
 from rtsep.kernels.memory import VOICES
-from rtsep.kernels.native import OPTIONS
+from rtsep.kernels.native import INNER, OPTIONS
 from rtsep.kernels.voices import FREE, PITCH, STATUS
 
 LEAST_SHARE = 1e-3  # of the loudest activation: what is fainter does not sound
@@ -26,7 +26,7 @@ def row_at(grains, place):
     return min((place + grains.spacing // 2) // grains.spacing, grains.rows) - 1
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def allow(plan, state, grains):
     """Which pitches may sound: those that a sounding note asks for, and with any note what has no pitch; ungated all."""
     grains.allowed[:] = 1 - plan.gated
@@ -48,7 +48,7 @@ def begin_heads(grains):
     grains.counts[FOUND] = 0
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def move_heads(plan, grains):
     """Each head goes on by a hop; those that come to the end, to silence, or to what is not allowed are gone."""
     kept = 0
@@ -81,7 +81,7 @@ def limit_polyphony(h, most, share, order):
             h[i] *= share
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def weigh(plan, state, grains):
     """Fill h [head] such that V ~ h W[row]: what follows what just sounded is favoured, and few heads are left."""
     count, Q = grains.counts[HEADS], state.Q
@@ -133,7 +133,7 @@ def gain_at(grains, place):
     return min(grains.level[row], grains.level[row + 1])
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def add_grains(plan, state, grains, total, end):
     """Add the last `overlap` samples of every head, at its loudness, to what will be heard."""
     size, window = plan.overlap, plan.synthesis_window
@@ -149,7 +149,7 @@ def add_grains(plan, state, grains, total, end):
                 out[k] += gain * window[first + k] * x[first + k]
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def play_frame(plan, state, grains, total, end):
     """The frame that ends before sample `end`, V and its sum `total` are known: its grains into the output."""
     if plan.gated:
@@ -165,7 +165,7 @@ def play_frame(plan, state, grains, total, end):
     add_grains(plan, state, grains, total, end)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def begin_search(plan, state, grains):
     """Fill `wanted` [band]: what is heard over what the heads explain, a REST of it by the source's mean."""
     heads, wanted, total = grains.counts[HEADS], grains.wanted, np.float32(0)
@@ -229,7 +229,7 @@ def take_best(grains, part, size):
     grains.counts[FOUND] = count
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def search(plan, state, grains, end, slot):
     """A slot's share of the search for rows that the next frame tries; `slot` 1 to 3 of the hop."""
     part = (end // plan.hop) % grains.parts

@@ -23,7 +23,7 @@ from rtsep.kernels.memory import (
     PAUSED_S,
     STRUCK,
 )
-from rtsep.kernels.native import OPTIONS
+from rtsep.kernels.native import INNER, OPTIONS
 from rtsep.kernels.undo import keep_or_restore, youngest_onset
 from rtsep.kernels.wiener import SLOTS
 
@@ -42,7 +42,7 @@ FAINT, PAUSE_S = 0.01, 1.0  # of mean loudness, for so long: a pause
 MOST = 20.0  # times its hold: what a row has heard outweighs its preset by no more
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def frame_seconds(plan, state, total):
     """What a frame of magnitude `total` counts for, in s of mean loudness; the mean follows."""
     slow = state.slow
@@ -71,14 +71,14 @@ def product_sum(a, b):
     return total
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def told(plan, state, i, end):
     """Is it known that the open gated row `i` sounds: by its age since an onset that was told or found?"""
     age, row = end - state.open_onset[i], state.open_row[i]
     return plan.row_age[row, 0] <= age < plan.row_age[row, 1]
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def boldness(plan, state, count, seconds):
     """How many times more a frame that counts for `seconds` teaches the `count` gated rows: drums that play alone."""
     if plan.early == 0:
@@ -89,7 +89,7 @@ def boldness(plan, state, count, seconds):
     return np.float32(1) + np.float32(BOLD - 1) * min(max(surely, np.float32(0)), np.float32(1))
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def note_evidence(plan, state, count, total, end):
     """Keep what the open rows, `count` gated ones and the background, will learn from this frame."""
     seconds = frame_seconds(plan, state, total)
@@ -115,13 +115,13 @@ def note_evidence(plan, state, count, total, end):
     state.pending[LAST] = count + plan.background if learns else count
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def new_note(plan, state, count, end):
     """Is one of the `count` open gated rows open since less than NEW_S?"""
     return count > 0 and np.float32(end - youngest_onset(state, count)) * plan.sample_s < np.float32(NEW_S)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def mended(plan, state, total):
     """Is there a pause after music whose notes were lost? Who stops then mends what was wrong, and patience is as at first."""
     slow = state.slow
@@ -132,7 +132,7 @@ def mended(plan, state, total):
     return True
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def lost(plan, state, count, end):
     """Have new notes gone unheard for so long that the background must have learnt their sound? True ends the count.
 
@@ -154,7 +154,7 @@ def lost(plan, state, count, end):
     return True
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def begin_again(plan, state):
     """The background becomes what it was at the start, and nothing is known of how notes sound here."""
     state.W[plan.rows :] = plan.W[plan.rows :]
@@ -177,13 +177,13 @@ def follow(w, start, ratio, kept, heard, back):
             w[k] = w[k] * (kept + heard * ratio[k]) + back * start[k]
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def forgets(plan, state):
     """What a hop leaves of the background's past: half the memory where the preset knows the instrument."""
     return plan.background_keep - state.fit[KNOWN] * (np.float32(1) - plan.background_keep)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def learn(plan, state, end):
     """The share that the slot beginning at sample `end` has in what the last frame has to teach.
 

@@ -56,6 +56,17 @@ def stem_models(W, rows, stem_of, h, stems, bins, M):
 
 
 @njit(**OPTIONS)
+def add_stems(M, stems, bins, total):
+    """total [bin] = sum of the first `stems` of M [stem, bin]"""
+    for k in range(bins):
+        total[k] = 0
+    for s in range(stems):
+        m = M[s]
+        for k in range(bins):
+            total[k] += m[k]
+
+
+@njit(**OPTIONS)
 def soft_masks(M, stems, bins, halves, scratch):
     """M [stem, bin]: models in, masks out:  M[s] <- M[s]**p / sum over stems of M**p, p = halves / 2.
 
@@ -70,12 +81,7 @@ def soft_masks(M, stems, bins, halves, scratch):
             peak[k] = max(peak[k], m[k])
     raise_models(M, stems, bins, halves, peak)
     total = scratch
-    for k in range(bins):
-        total[k] = 0
-    for s in range(stems):
-        m = M[s]
-        for k in range(bins):
-            total[k] += m[k]
+    add_stems(M, stems, bins, total)
     for s in range(stems):
         m = M[s]
         for k in range(bins):

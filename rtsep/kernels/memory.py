@@ -37,7 +37,8 @@ FIRST, LAST, FORETOLD, TASK, PENDING = range(5)
 BACKGROUND_START_S = 0.005  # what a row's start is worth: more learns late, less takes what a wrong preset leaves
 POSITION, OPEN, GROUPS, STRUCK, JUMP, POSITIONS = range(6)  # state.position
 LEVELS = 64  # hops that onsets are found in
-INPUTS, UNITS, CHUNK = 30, 16, 256  # of the network that weighs the residual (rest.py); bins that it takes at a time
+SEEN, UNITS, CHUNK = 5, 16, 256  # of the network that weighs the residual (rest.py): bins seen for one, units, bins at a time
+INPUTS = 6 * SEEN
 
 # Of a stem's place (panning.py): covariance of the channels; over how many s, or how far from the others; how narrow it is.
 LEFT, RIGHT, CROSS, ALONG, NARROW, PLACE = range(6)
@@ -126,7 +127,7 @@ class Plan(NamedTuple):
     instrument: np.ndarray  # int64 [stem], those of one preset share a number
     drums: np.ndarray  # int64 [stem], whose strokes are looked for where they are not told, or too late
     E: np.ndarray  # float32 [rows, stride]: their product with a spectrum is its activations; no rows where it is not used
-    rest_net: np.ndarray  # float32 [.., UNITS], weights of the network: a row for each input, then as rest.py says
+    rest_net: np.ndarray  # float32 [INPUTS + 3, UNITS], weights of the network: a row for each input, then as rest.py says
     axes: np.ndarray  # int64 [1], what the FFT wants
 
 
@@ -189,7 +190,7 @@ class State(NamedTuple):
     places: np.ndarray  # float32 [stem, PLACE], as they count in this frame
     sums: np.ndarray  # float32 [PLACE, stride], of masks times places; before, of the stems' models
     Z: np.ndarray  # complex64 [channel, bin], X over the mix's covariance
-    hidden: np.ndarray  # float32 [UNITS + 5, CHUNK], what the network's units hear, and one input at five bins
+    hidden: np.ndarray  # float32 [UNITS + SEEN, CHUNK], what the network's units hear, and one input at five bins
     kept_rows: np.ndarray  # float32 [background, stride], the background as it was before the last jump
     kept_weight: np.ndarray  # float32 [background]; 0: such a row was not kept
 

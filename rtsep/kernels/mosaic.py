@@ -12,7 +12,7 @@ from rtsep.kernels.grain_memory import grains_at
 from rtsep.kernels.grains import play_frame, search
 from rtsep.kernels.memory import BYPASS, CALL, EVENT, FRAMES, GAINS, WET
 from rtsep.kernels.mix import smooth
-from rtsep.kernels.native import OPTIONS, floats, flush_to_zero, pointer, restore_denormals
+from rtsep.kernels.native import INNER, OPTIONS, floats, flush_to_zero, pointer, restore_denormals
 from rtsep.kernels.stft import analyse
 from rtsep.kernels.views import plan_at, state_at
 from rtsep.kernels.voices import receive
@@ -20,7 +20,7 @@ from rtsep.kernels.voices import receive
 MOSAIC, DRY = range(2)  # stems
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def read_grains(plan, state, position, low, high, stems):
     """Fill stems[stem, channel, low:high]: the mosaic, and the input as late as it is."""
     size = plan.overlap
@@ -45,7 +45,7 @@ def crossfade(stems, mix, count, values, targets, rate):
             mix[c, i] = bypass * stems[DRY, c, i] + (np.float32(1) - bypass) * processed
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def play_slot(plan, state, grains, end):
     """What is to be done when sample `end` is the next one to come."""
     slot = end % plan.hop // plan.slot
@@ -56,7 +56,7 @@ def play_slot(plan, state, grains, end):
         search(plan, state, grains, end, slot)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def play_block(plan, state, grains, block, count, events, targets, stems, mix):
     """`count` samples of `block` [channel, capacity] and `events` (offsets, in order) in; `stems` and `mix` out."""
     done = e = 0

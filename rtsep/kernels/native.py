@@ -11,6 +11,9 @@ from numba.extending import intrinsic
 # Sums may be reordered (that is what makes them SIMD); NaN and infinity keep their meaning.
 FAST = {"contract", "reassoc", "nsz", "arcp"}
 OPTIONS = {"error_model": "numpy", "nogil": True, "cache": bool(config.CACHE_DIR), "fastmath": FAST}
+# Of kernels that work on Plan and State: only other kernels call them, never Python, and what would unpack so many arrays for
+# it takes nearly as long to compile as they do.
+INNER = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 _MACHINE = platform.machine().lower()
 _X86_FLUSH = 0x8040  # MXCSR: flush-to-zero and denormals-are-zero

@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from rtsep.kernels.memory import LEVELS, STRUCK
-from rtsep.kernels.native import OPTIONS
+from rtsep.kernels.native import INNER
 
 LAG_S = 0.0116  # over which a rise is taken
 THRESHOLD = 0.12  # of the largest rise, which is
@@ -20,7 +20,7 @@ NEVER = -(1 << 40)  # the onset of a stem that has none
 JUMP = 0.15  # of a frame's magnitude: with so much that the frame before had not, something was struck
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def stem_level(state, stem, count, total):
     """Sum of the activations that the frame's `count` open rows of a stem have, in magnitudes."""
     level = np.float32(0)
@@ -30,7 +30,7 @@ def stem_level(state, stem, count, total):
     return level * total
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def find_onset(plan, state, end, stem, level):
     """Has the stem an onset in the frame that ends before `end`? If so, its sample is kept in `found`."""
     now, lag = end // plan.hop % LEVELS, min(max(np.int64(np.float32(LAG_S) / plan.hop_s + np.float32(0.5)), 1), LEVELS - 1)
@@ -43,7 +43,7 @@ def find_onset(plan, state, end, stem, level):
         state.found[stem] = end - plan.hop // 2
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def find_onsets(plan, state, end, count, total):
     """Look for onsets of the drums in a frame of magnitude `total` whose activations are h; its rows begin with the last."""
     for stem in range(plan.stems - 1):
@@ -54,7 +54,7 @@ def find_onsets(plan, state, end, count, total):
         state.open_onset[i] = found if found > 0 else NEVER
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def notice_stroke(plan, state, end, total):
     """Was something struck that the frame of magnitude `total` before `end` hears, and the one before it did not?"""
     new = np.float32(0)

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from rtsep.kernels.memory import ALONG, CROSS, DISTANCE, LEFT, NARROW, RIGHT
-from rtsep.kernels.native import OPTIONS
+from rtsep.kernels.native import INNER, OPTIONS
 from rtsep.kernels.stft import add_tail, synthesise
 from rtsep.kernels.wiener import HEARD
 
@@ -25,7 +25,7 @@ EXCHANGE = 0.1  # of their share in a bin is doubted between stems that lie apar
 APART = 0.05  # squared distance from which on half of that
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def counts(plan, state, stem):
     """Has the stem a part in the last frame?"""
     return stem == plan.stems - 1 or state.fades[stem, HEARD] != 0
@@ -52,7 +52,7 @@ def surely(mask, power):
     return total
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def learn_places(plan, state):
     """From the frame's spectra and masks; False in silence. A stem that does not play forgets nothing."""
     sums = state.sums
@@ -70,7 +70,7 @@ def learn_places(plan, state):
     return True
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def find_places(plan, state):
     """Fill places [stem], covariances of trace 2 and a little more; what little is known of is where all sound is.
 
@@ -90,7 +90,7 @@ def find_places(plan, state):
         place[NARROW] = max(np.float32(1) - place[LEFT] * place[RIGHT] + place[CROSS] * place[CROSS], np.float32(0))
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def measure_distances(plan, state):
     """Fill every stem's DISTANCE, the sum of its squared distances from the others that play; give the largest.
 
@@ -132,7 +132,7 @@ def add_covariances(mask, place, weight, sums):
     add_scaled(mask, weight * place[CROSS], sums[CROSS])
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def add_mean(plan, state):
     """Fill sums [PLACE, bin]: over the stems, mask times NARROW, and that times covariance and the sum of its squares."""
     sums = state.sums
@@ -145,7 +145,7 @@ def add_mean(plan, state):
             add_scaled(mask, place[NARROW], sums[NARROW])
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def doubt_masks(plan, state, rate):
     """Stems exchange mask by their squared distances d, M[s] += rate sum of d[s, j] (M[j] - M[s]); they sum to one as before.
 
@@ -163,7 +163,7 @@ def doubt_masks(plan, state, rate):
                 mask[k] = kept * mask[k] + part * (size * narrow[k] + squares[k] - np.float32(2) * along)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def whiten(plan, state):
     """Fill sums with the mix's covariance of every bin and Z [2, bin] with its inverse times X."""
     sums, power = state.sums, state.sums[DISTANCE, : plan.bins]
@@ -183,7 +183,7 @@ def whiten(plan, state):
         other[k] = (left[k] * y[k] - cross[k] * x[k]) * scale[k]
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def place_stems(plan, state):
     """Learn where the stems of the last frame lie. True, and all is ready for `synthesise_stem`, if they lie apart."""
     if not learn_places(plan, state):
@@ -198,7 +198,7 @@ def place_stems(plan, state):
     return True
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def synthesise_stem(plan, state, stem, end, placed):
     """Add `stem`'s part of the spectra to its overlap-add ring: m X, or, where stems are placed apart, m R (sum of m R)^-1 X,
     as m (X + (R - sum of m R) Z): exact where they nearly are at one place."""

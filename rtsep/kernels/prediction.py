@@ -25,7 +25,7 @@ from rtsep.kernels.memory import (
     MISFIT_HEARD_S,
     VOICES,
 )
-from rtsep.kernels.native import OPTIONS
+from rtsep.kernels.native import INNER, OPTIONS
 from rtsep.kernels.voices import FREE, OFF, ONSET, PITCH, RELEASED, STATUS, STEM, VELOCITY
 
 SILENT = -50.0  # natural logarithm of a level that nobody hears
@@ -54,7 +54,7 @@ def level_at(envelope, age_s, velocity):
     return low + part * (high - low)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def note_level(plan, state, voice, end, lag_s):
     """Natural logarithm of what the frame before `end` should hold of a voice, if all stays as it is; gain apart.
 
@@ -70,7 +70,7 @@ def note_level(plan, state, voice, end, lag_s):
     return max(level, np.float32(SILENT + 1))
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def foresee(plan, state, end, total):
     """Fill `expected`, `ahead`, `rising` and `foreseen` for a frame of magnitude `total`; True if something is foreseen."""
     groups, told = state.position[GROUPS], False
@@ -99,7 +99,7 @@ def foresee(plan, state, end, total):
     return told
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def divide(state):
     """Fill `predicted`: what is foreseen of a group, among its rows as it is heard; else what is heard itself."""
     for g in range(state.position[GROUPS]):
@@ -112,7 +112,7 @@ def divide(state):
             state.predicted[i] = state.h[i] * scale
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def look_ahead(plan, state, end):
     """The gated rows' activations, heard and predicted, become what they are when the frame's masks or filters sound.
 
@@ -133,19 +133,19 @@ def look_ahead(plan, state, end):
             state.predicted[i] *= factor
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def trust(plan, state):
     """How much what is foreseen counts against what is heard: more, the surer it is that this is the very instrument."""
     return plan.prediction * (np.float32(1) + np.float32(KNOWN_TRUST - 1) * state.fit[KNOWN])
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def handicap(plan, state):
     """Factor of the background's activations: 1, none, where the preset knows the instrument."""
     return plan.handicap + (np.float32(1) - plan.handicap) * state.fit[KNOWN]
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def leave_rest(plan, state, count):
     """Fill the residual's P with what the prediction leaves of V; the misfit follows."""
     model, V, rest = state.Q, state.V, state.P[plan.stems - 1]
@@ -173,7 +173,7 @@ def leave_rest(plan, state, count):
         rest[k] = max(V[k] - caution * model[k], np.float32(1e-3) * V[k]) + least
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def blend(plan, state, count):
     """The models M of the stems become the geometric mean of what is estimated and what is predicted."""
     for s in range(plan.stems - 1):
@@ -192,7 +192,7 @@ def blend(plan, state, count):
             M[k] = np.sqrt(M[k] * P[k])
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def share_out(plan, state):
     """Fill `shares` [stem, bin], which rows learn from: what each stem's mask gives it of V, over its estimated model."""
     for s in range(plan.stems):

@@ -12,18 +12,19 @@ import numpy as np
 from numba import njit
 
 from rtsep.kernels.learning import known_share
-from rtsep.kernels.memory import CHUNK, INPUTS, OTHERS, UNITS
-from rtsep.kernels.native import OPTIONS
+from rtsep.kernels.masks import add_stems
+from rtsep.kernels.memory import CHUNK, INPUTS, OTHERS, SEEN, UNITS
+from rtsep.kernels.native import INNER, OPTIONS
 
 OTHERS_S = 0.3  # time constant of the background's share
 FEW, MANY = 0.03, 0.13  # shares of the background up to which nobody else plays, and from which on somebody surely does
-SIDE = 2  # neighbours to each side that the network sees
+SIDE = SEEN // 2  # neighbours to each side of a bin that the network sees
 BIAS, OUTPUT, OUTPUT_BIAS = INPUTS, INPUTS + 1, INPUTS + 2  # rows of the network after those of its inputs
 LEAK = 0.1  # of a unit below 0
 MOST = 8.0  # natural logarithm of the factor
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def note_others(plan, state, count):
     """The background's share in the sound follows the frame's activations h, of which the first `count` are gated."""
     share = np.float32(1) - known_share(state.h, count, count + plan.background)
@@ -31,20 +32,15 @@ def note_others(plan, state, count):
 
 
 @njit(**OPTIONS)
+def others_told_by(share):
+    """0 to 1: how sure it is that others play, by the background's share."""
+    return min(max((share - np.float32(FEW)) / np.float32(MANY - FEW), np.float32(0)), np.float32(1))
+
+
+@njit(**INNER)
 def others_play(plan, state):
-    """0 to 1: how sure it is that others play, as far as the prediction, which tells what is theirs, is trusted."""
-    surely = (state.fit[OTHERS] - np.float32(FEW)) / np.float32(MANY - FEW)
-    return min(max(surely, np.float32(0)), np.float32(1)) * min(plan.prediction, np.float32(1))
-
-
-@njit(**OPTIONS)
-def add_stems(models, result):
-    """result [bin] = sum over models [stem, bin]"""
-    result[:] = 0
-    for s in range(models.shape[0]):
-        m = models[s]
-        for k in range(result.shape[0]):
-            result[k] += m[k]
+    """The same of this moment, as far as the prediction, which tells what is theirs, is trusted."""
+    return others_told_by(state.fit[OTHERS]) * min(plan.prediction, np.float32(1))
 
 
 @njit(**OPTIONS)
@@ -54,7 +50,7 @@ def local_level(V, level):
         total = np.float32(0)
         for j in range(-SIDE, SIDE + 1):
             total += V[k + j] * V[k + j]
-        level[k] = np.sqrt(total / np.float32(2 * SIDE + 1)) + np.float32(1e-12)
+        level[k] = np.sqrt(total / np.float32(SEEN)) + np.float32(1e-12)
 
 
 @njit(**OPTIONS)
@@ -70,7 +66,7 @@ def hear(a, b, c, d, e, weights, count, hidden):
 @njit(**OPTIONS)
 def hear_model(model, level, weights, first, count, hidden):
     """The units hear the model [bin] over the level [bin], 0 to 1, of `count` bins from `first` on and their neighbours."""
-    for j in range(2 * SIDE + 1):
+    for j in range(SEEN):
         x, at = hidden[UNITS + j], first + j - SIDE
         for k in range(count):
             m = model[at + k]
@@ -96,7 +92,7 @@ def log_factor(net, hidden, count, result):
             result[k] += weight * max(x, np.float32(LEAK) * x)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def rest_factor(plan, state, others, factor):
     """Fill factor [stride]: so many times the residual's mask counts, by the network, as far as others play (0 to 1).
 
@@ -105,20 +101,20 @@ def rest_factor(plan, state, others, factor):
     """
     net, hidden, stems, bins = plan.rest_net, state.hidden, plan.stems - 1, plan.bins
     estimated, predicted, level = state.sums[0], state.sums[1], state.sums[2]
-    add_stems(state.shares[:stems], estimated)
-    add_stems(state.P[:stems], predicted)
+    add_stems(state.shares, stems, bins, estimated)
+    add_stems(state.P, stems, bins, predicted)
     local_level(state.V[:bins], level)
     strength = others * np.float32(plan.power_halves) / np.float32(4)  # it was trained with masks of power 2
     factor[:] = 1
     for first in range(SIDE, bins - SIDE, CHUNK):
         count = min(CHUNK, bins - SIDE - first)
         hidden[:UNITS] = 0
-        hear_model(state.V, level, net[0:5], first, count, hidden)
-        hear_model(state.P[stems], level, net[5:10], first, count, hidden)
-        hear_model(state.shares[stems], level, net[10:15], first, count, hidden)
-        hear_model(estimated, level, net[15:20], first, count, hidden)
-        hear_model(predicted, level, net[20:25], first, count, hidden)
-        hear_mask(state.M[stems], net[25:30], first, count, hidden)
+        hear_model(state.V, level, net[:SEEN], first, count, hidden)
+        hear_model(state.P[stems], level, net[SEEN : 2 * SEEN], first, count, hidden)
+        hear_model(state.shares[stems], level, net[2 * SEEN : 3 * SEEN], first, count, hidden)
+        hear_model(estimated, level, net[3 * SEEN : 4 * SEEN], first, count, hidden)
+        hear_model(predicted, level, net[4 * SEEN : 5 * SEEN], first, count, hidden)
+        hear_mask(state.M[stems], net[5 * SEEN : INPUTS], first, count, hidden)
         result = factor[first : first + count]
         log_factor(net, hidden, count, result)
         for k in range(count):

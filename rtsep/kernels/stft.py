@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 from rocket_fft import c2r, r2c
 
-from rtsep.kernels.native import OPTIONS
+from rtsep.kernels.native import INNER, OPTIONS
 
 
 @njit(**OPTIONS)
@@ -34,7 +34,7 @@ def window_frame(ring, ring_size, end, window, frame):
     multiply(ring[: size - first], window[first:], frame[first:])
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def analyse(plan, state, end):
     """Fill `X` [channel, bin] from the frame that ends before sample `end`, and `V` [bin]; give the sum of V.
 
@@ -64,7 +64,7 @@ def analyse(plan, state, end):
     return np.float32(0)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def add_tail(plan, state, stem, channel, end):
     """Add the spectrum Y to a channel of `stem`'s overlap-add ring: the last `overlap` samples before `end`."""
     size, window = plan.overlap, plan.synthesis_window
@@ -77,7 +77,7 @@ def add_tail(plan, state, stem, channel, end):
     add_product(tail[first:], window[first:], out[:begin])
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def synthesise(plan, state, stem, end):
     """Add `stem`'s masked spectra to its overlap-add ring."""
     mask, Y = state.M[stem], state.Y

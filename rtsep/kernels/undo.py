@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 
 from rtsep.kernels.memory import JUMP, LEVELS, TASK
-from rtsep.kernels.native import OPTIONS
+from rtsep.kernels.native import INNER
 from rtsep.kernels.onsets import NEVER
 
 LEARN, KEEP, RESTORE = range(3)  # what a background row does in the hop after a frame: state.pending[TASK]
@@ -19,7 +19,7 @@ ANSWERS_S = 0.03  # before
 SOON_S = 0.06  # after it, a note is taken for its cause
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def youngest_onset(state, count):
     """Onset of the youngest note of the `count` open gated rows."""
     youngest = np.int64(NEVER)
@@ -28,7 +28,7 @@ def youngest_onset(state, count):
     return youngest
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def louder(plan, state, total, end):
     """Is the frame of magnitude `total` before `end` louder than all of BEFORE_S? From now on it is one of them."""
     levels, now = state.levels[plan.stems - 1], end // plan.hop
@@ -39,7 +39,7 @@ def louder(plan, state, total, end):
     return total > np.float32(LOUDER) * loudest
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def look_back(plan, state, count, total, end):
     """Shall the background keep its rows, or take back what they learnt, by the frame of `count` gated rows before `end`?"""
     jumps = louder(plan, state, total, end)
@@ -53,7 +53,7 @@ def look_back(plan, state, count, total, end):
         state.pending[TASK], state.position[JUMP] = KEEP, end
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def keep_or_restore(plan, state, row):
     """What the last frame asks of a background row before it learns; True: it is restored, and learns nothing."""
     task, at = state.pending[TASK], row - plan.rows

@@ -20,6 +20,7 @@ from rtsep.kernels.memory import (
     PLACE,
     PLAN,
     POSITIONS,
+    SEEN,
     SLOW,
     STATE,
     UNITS,
@@ -28,7 +29,7 @@ from rtsep.kernels.memory import (
     Plan,
     State,
 )
-from rtsep.kernels.native import OPTIONS, floats, integers, octets, pointer, spectra
+from rtsep.kernels.native import INNER, OPTIONS, floats, integers, octets, pointer, spectra
 
 
 @njit(**OPTIONS)
@@ -53,7 +54,7 @@ def plan_at(address):
     )
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def state_at(address, plan):
     """The `State` whose record lies at `address`, in the sizes of `plan`."""
     r = carray(pointer(address), 1, STATE)[0]
@@ -80,6 +81,6 @@ def state_at(address, plan):
         floats(r.ahead, (limit,)), floats(r.rising, (limit,)), floats(r.levels, (plan.stems, LEVELS)),
         floats(r.peak, (plan.stems,)), integers(r.found, (plan.stems,)), floats(r.previous, (plan.stride,)),
         floats(r.heard_places, (plan.stems, PLACE)), floats(r.places, (plan.stems, PLACE)),
-        floats(r.sums, (PLACE, plan.stride)), spectra(r.Z, (plan.channels, plan.bins)), floats(r.hidden, (UNITS + 5, CHUNK)),
+        floats(r.sums, (PLACE, plan.stride)), spectra(r.Z, (plan.channels, plan.bins)), floats(r.hidden, (UNITS + SEEN, CHUNK)),
         floats(r.kept_rows, (plan.background, plan.stride)), floats(r.kept_weight, (plan.background,)),
     )

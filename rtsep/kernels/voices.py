@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 
 from rtsep.kernels.memory import PITCHES, STOLEN_VOICES, UNMATCHED_NOTES, VOICE_FIELDS, VOICES
-from rtsep.kernels.native import OPTIONS
+from rtsep.kernels.native import INNER, OPTIONS
 
 # Fields of a voice
 STATUS, PART, CHANNEL, PITCH, STEM, PRESSES, ONSET, OFF, CAPTURED, VELOCITY = range(VOICE_FIELDS)
@@ -40,7 +40,7 @@ def free_voice(voices, counters):
     return oldest
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def take_over(plan, voices, stem, pitch, struck):
     """What only rings of this pitch, in other stems of the same instrument, is over: the string is struck again.
 
@@ -53,7 +53,7 @@ def take_over(plan, voices, stem, pitch, struck):
             voice[STATUS] = FREE
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def choke_others(plan, voices, sample, struck):
     """End the notes that the one `struck` chokes, as a closing hi-hat does: only the window remembers them."""
     group = plan.choke[struck[STEM]]
@@ -65,7 +65,7 @@ def choke_others(plan, voices, sample, struck):
             voice[STATUS], voice[PRESSES], voice[CAPTURED], voice[OFF] = RELEASED, 0, 0, off
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def note_on(plan, state, sample, part, channel, pitch, velocity, own):
     """Open a voice, or press its key once more: for the stem that it is routed to, or for `own` - 1 if that is not 0."""
     stem = np.int64(plan.route[part, channel, pitch]) if own == 0 else own - 1
@@ -97,7 +97,7 @@ def lift(voice, pedals, sample):
         voice[STATUS], voice[OFF] = RELEASED, sample
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def note_off(state, sample, part, channel, pitch):
     """One key of the note is up; overlapping presses of one pitch count."""
     v = find_voice(state.voices, part, channel, pitch)
@@ -108,7 +108,7 @@ def note_off(state, sample, part, channel, pitch):
         lift(state.voices[v], state.pedals, sample)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def release_held(state, sample, part, channel):
     """Release what no pedal of this part and channel holds any more."""
     for v in range(VOICES):
@@ -117,7 +117,7 @@ def release_held(state, sample, part, channel):
             lift(voice, state.pedals, sample)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def set_pedal(state, sample, part, channel, pedal, down):
     """Sustain keeps every note whose key goes up; sostenuto keeps those whose keys are down when it is pressed."""
     was_down = state.pedals[part, channel, pedal]
@@ -131,7 +131,7 @@ def set_pedal(state, sample, part, channel, pedal, down):
         release_held(state, sample, part, channel)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def all_off(state, sample, part, channel, respect_pedals):
     """Every key of this part and channel up (controller 123), or every sound off whatever the pedals (120)."""
     for v in range(VOICES):
@@ -144,7 +144,7 @@ def all_off(state, sample, part, channel, respect_pedals):
             voice[STATUS], voice[PRESSES], voice[CAPTURED], voice[OFF] = RELEASED, 0, 0, sample
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def control(state, sample, part, channel, number, value):
     """A controller: pedals (64, 66), all sound off (120), reset controllers (121), all notes off (123 to 127)."""
     if number == 64:
@@ -160,7 +160,7 @@ def control(state, sample, part, channel, number, value):
         all_off(state, sample, part, channel, True)
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def receive(plan, state, sample, part, status, data1, data2, own):
     """One MIDI message at `sample`; what is no note and no pedal is ignored. `own`: EVENT's field `stem`."""
     kind, channel = status & 0xF0, status & 0x0F

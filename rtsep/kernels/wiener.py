@@ -12,8 +12,9 @@ import numpy as np
 from numba import njit
 from rocket_fft import c2r, r2c
 
+from rtsep.kernels.masks import add_stems
 from rtsep.kernels.memory import FADE_FIELDS
-from rtsep.kernels.native import OPTIONS
+from rtsep.kernels.native import INNER, OPTIONS
 
 SLOTS = 4  # of a hop: the frame, then the filters
 # fades [stem]: whether the last frame heard it; which of its two filters is newer, the sample from which it is faded in, and
@@ -42,17 +43,12 @@ def any_heard(fades):
 @njit(**OPTIONS)
 def total_power(M, stems, bins, S):
     """S [bin] = (sum of the models M [stem, bin])**2"""
-    for k in range(bins):
-        S[k] = 0
-    for s in range(stems):
-        m = M[s]
-        for k in range(bins):
-            S[k] += m[k]
+    add_stems(M, stems, bins, S)
     for k in range(bins):
         S[k] *= S[k]
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def factorise_power(plan, state):
     """Fill B [bin], minimum phase, such that |B|**2 = S / max(S) + floor; S becomes 1 / |B|**2.
 
@@ -87,7 +83,7 @@ def causal_part(sound, delay, result):
     result[half:] = 0
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def design_filter(plan, state, stem, taps):
     """Fill taps [n], last tap first, with the filter that picks `stem`, by its mask and the factor B."""
     mask, B, inverse, Y = state.M[stem], state.B, state.S, state.Y
@@ -104,7 +100,7 @@ def design_filter(plan, state, stem, taps):
         taps[i] = state.frame[last - i]
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def design_filters(plan, state, end):
     """The work of the slot that begins at sample `end`: new filters for its share of the stems that the last frame heard.
 
@@ -141,7 +137,7 @@ def filtered(ring, ring_size, at, taps):
     return dot(ring[begin : begin + first], taps[:first]) + dot(ring[: size - first], taps[first:])
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def filter_stem(plan, state, stem, ring, at):
     """The stem's sample when sample `at` has come in, faded from its older to its newest filter."""
     fade, filters = state.fades[stem], state.filters[stem]
@@ -159,7 +155,7 @@ def filter_stem(plan, state, stem, ring, at):
     return y
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def filter_stems(plan, state, position, low, high, stems):
     """Fill stems[stem, channel, low:high] when the samples from `position` have come in; residual = what is left."""
     residual = plan.stems - 1
