@@ -59,6 +59,6 @@ def cache_folder() -> Path | None:
     return None
 
 
-def is_compiled(folder: Path | None, function: str = "block.entry") -> bool:
-    """Whether `folder` already holds a compiled function, by default the block entry."""
+def is_compiled(folder: Path | None, function: str = "entry.entry") -> bool:
+    """Whether `folder` already holds a compiled function, by default the engine's entry."""
     return folder is not None and any(folder.rglob(f"{function}-*.nbc"))

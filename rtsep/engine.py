@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from rtsep.design import design, per_stem, preset_defaults
 from rtsep.errors import RtsepError
-from rtsep.kernels import block as kernel
+from rtsep.kernels import load
 from rtsep.kernels.memory import EVENT, OPEN, PITCHES
 from rtsep.params import Value, param_of, parse_params
 from rtsep.prepared import Prepared
@@ -27,6 +27,7 @@ from rtsep.windows import Framing
 __all__ = ["SILENT_DB", "Counters", "Output", "Separator"]
 
 Floats = npt.NDArray[np.float32]
+kernel = load("entry")
 _entry = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(cast(int, kernel.entry.address))  # ctypes lets go of the interpreter's lock
 
 

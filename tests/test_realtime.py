@@ -14,10 +14,10 @@ from numba.core import event
 from numba.core.ccallback import CFunc
 
 from rtsep import engine
-from rtsep.kernels import block as kernel
-from rtsep.kernels import memory
+from rtsep.kernels import load, memory
 from rtsep.kernels.native import OPTIONS, flush_to_zero, restore_denormals
 
+kernel = load("entry")
 KNOWS_DENORMALS = platform.machine().lower() in ("x86_64", "amd64", "aarch64", "arm64")
 
 

@@ -93,15 +93,15 @@ def load_engine(*callbacks: str) -> None:
     """Import the engine, and `callbacks` (module.function of a kernel); what is compiled for the first time is said."""
     from rtsep.cache import cache_folder, is_compiled
 
-    folder = cache_folder()
-    if all(is_compiled(folder, function) for function in ("block.entry", *callbacks)):
+    folder, functions = cache_folder(), ("entry.entry", *callbacks)
+    if all(is_compiled(folder, function) for function in functions):
         return
     print("rtsep: compiling the engine for this computer, once; this takes some minutes ...", file=sys.stderr, flush=True)
     started = time.perf_counter()
-    import rtsep.kernels
+    from rtsep.kernels import load
 
-    for callback in callbacks:
-        rtsep.kernels.load(callback.partition(".")[0])
+    for function in functions:
+        load(function.partition(".")[0])
     print(f"rtsep: compiled in {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
 
 

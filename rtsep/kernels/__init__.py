@@ -1,10 +1,10 @@
 """Compiled numerics: arrays in, given arrays filled. Its modules import numpy, numba and rocket_fft only.
 
-Flow: `block` (the one entry) -> `voices`, `gate`, `stft`, `activations`, `prediction`, `masks`, `wiener`, `learning`,
-`mix`; `memory` is what they work on, `arrays` allocates it. Live: `callbacks` (what a device calls) -> `live` -> `ring`,
-`arrivals` (notes), the entry, `taps` (recording), all on `shared`.
-Live mosaics: `mosaic` (their entry) -> `grains`, on `grain_memory`. Training: `factorise`. What not every command needs is
-imported by `load`.
+Flow: `entry` (the engine's one entry) -> `block` -> `voices`, `gate`, `stft`, `activations`, `prediction`, `masks`,
+`wiener`, `learning`, `mix`; `memory` is what they work on, `arrays` allocates it. Live: `callbacks` (what a device calls) ->
+`live` -> `ring`, `arrivals` (notes), the entry, `taps` (recording), all on `shared`.
+Live mosaics: `mosaic` (their entry) -> `grains`, on `grain_memory`. Training: `factorise`. What not every command needs, or
+what importing compiles, is imported by `load`.
 """
 
 from importlib import import_module
@@ -25,6 +25,6 @@ def load(name: str) -> ModuleType:
         numba.config.CACHE_DIR = others
 
 
-arrays, memory, block, yardstick = (load(name) for name in ("arrays", "memory", "block", "yardstick"))
+memory, arrays, block, yardstick = (load(name) for name in ("memory", "arrays", "block", "yardstick"))
 
 __all__ = ["arrays", "block", "load", "memory", "yardstick"]

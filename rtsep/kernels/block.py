@@ -1,4 +1,4 @@
-"""The one compiled entry: a block of input and its MIDI events through the whole chain.
+"""A block of input and its MIDI events through the whole chain.
 
 Per block: events and samples go in, finished samples come out, and at each hop boundary one frame is
 analysed -> gate -> activations -> models of the stems -> masks -> synthesis. Between the frames rows learn, and causal
@@ -7,7 +7,7 @@ from the first sample after reset, so blocks of any size give the same output.
 """
 
 import numpy as np
-from numba import carray, cfunc, njit, types
+from numba import njit
 
 from rtsep.kernels.estimator import estimate
 from rtsep.kernels.gain import learn_gain, learn_lag, learn_manner
@@ -16,8 +16,6 @@ from rtsep.kernels.learning import begin_again, learn, lost, mended, note_eviden
 from rtsep.kernels.masks import soft_masks, stem_models, suppress, weigh_residual
 from rtsep.kernels.memory import (
     BAD_SAMPLES,
-    CALL,
-    EVENT,
     FORETOLD,
     FRAMES,
     GROUPS,
@@ -26,14 +24,13 @@ from rtsep.kernels.memory import (
     POSITION,
 )
 from rtsep.kernels.mix import mix_block
-from rtsep.kernels.native import INNER, OPTIONS, floats, flush_to_zero, pointer, restore_denormals
+from rtsep.kernels.native import INNER
 from rtsep.kernels.onsets import find_onsets, notice_stroke
 from rtsep.kernels.panning import place_stems, synthesise_stem
 from rtsep.kernels.prediction import blend, divide, foresee, leave_rest, look_ahead, share_out
 from rtsep.kernels.rest import note_others, others_play, rest_factor
 from rtsep.kernels.stft import analyse
 from rtsep.kernels.undo import look_back
-from rtsep.kernels.views import plan_at, state_at
 from rtsep.kernels.voices import receive
 from rtsep.kernels.wiener import design_filters, filter_stems, note_heard, total_power
 
@@ -231,19 +228,3 @@ def process_block(plan, state, block, count, events, targets, stems, mix):
         if (position + chunk) % plan.slot == 0:
             process_slot(plan, state, position + chunk)
     mix_block(stems, mix, 0, count, state.mixer, targets, plan.mixer_smoothing)
-
-
-@cfunc(types.void(types.voidptr), cache=OPTIONS["cache"], error_model="numpy")
-def entry(address):
-    """Process the block that the `Call` record at `address` describes. Any thread; nothing allocates, locks or raises."""
-    call = carray(address, 1, CALL)[0]
-    plan = plan_at(call.plan)
-    state = state_at(call.state, plan)
-    block = floats(call.input, (plan.channels, call.capacity))
-    stems = floats(call.stems, (plan.stems, plan.channels, call.capacity))
-    mix = floats(call.mix, (plan.channels, call.capacity))
-    events = carray(pointer(call.events), (call.event_count,), EVENT)
-    targets = floats(call.targets, (2 + plan.stems,))
-    word = flush_to_zero()
-    process_block(plan, state, block, call.frames, events, targets, stems, mix)
-    restore_denormals(word)
