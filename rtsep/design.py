@@ -181,6 +181,7 @@ def design(
     hop_s = framing.hop / sample_rate
     trained = Framing(used[0].window_size, used[0].overlap, framing.hop)
     reach = _reach(routing)
+    envelopes = _envelopes(stems, float(values["velocity_curve"]))
     drums = np.array([*(bool(values["onsets"]) and _drums(preset) for preset in stems), False], np.int64)
     row_age = rows.age if gated else _stages(rows.age, sample_rate)
     told = gated or (drums.any() and row_age.any())  # else nothing says whose sound it is
@@ -208,6 +209,7 @@ def design(
         "background_learns": int(bool(values["background_learns"])),
         "take": round(float(values["learn_background_s"]) * sample_rate),
         "early": round(EARLY_S * sample_rate) if gated and drums.any() else 0,
+        "undoes": int(gated and values["background_learns"] and envelopes["has_envelope"].any() and not drums.any()),
         "panning": int(bool(values["panning"]) and channels == 2 and framing.taps == 0),
         "hop_s": hop_s,
         "relaxation": float(values["relaxation"]),
@@ -232,7 +234,7 @@ def design(
         "reach": reach,
         "row_age": row_age,
         "choke": _by_stem([preset.choke for preset in stems]).astype(np.int64),
-        **_envelopes(stems, float(values["velocity_curve"])),
+        **envelopes,
         "E": _padded(rows.encoder(str(values["encoder"]), estimator), stride),
         "drums": drums,
         "rest_net": rest_net(),

@@ -796,7 +796,7 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
             wanted = [(s, p) for s in range(setup.stems - 1) for p in range(128) if (setup.route[:, :, p] == s).any()]
             opened = [(stem, row, 0) for stem, pitch in wanted for row in setup.rows[stem, pitch]]
         age = end - max((onset for *_, onset in opened), default=NEVER)
-        undoes = setup.gated and setup.learns and not setup.early and end > setup.take
+        undoes = setup.gated and setup.learns and not setup.early and setup.envelope.any() and end > setup.take
         task = rest.look_back(V.sum(), end, age, setup.sample_rate, undoes)
         if len(opened) + extra and rest.mended(V.sum()) and setup.learns:
             begin_again()

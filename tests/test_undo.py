@@ -11,6 +11,7 @@ from conftest import (
     delayed,
     frame_by_frame,
     in_blocks,
+    make_preset,
     midi,
     on_records,
     one_stem,
@@ -19,6 +20,7 @@ from conftest import (
     process_from,
     reference_setup,
     two_parts,
+    with_envelopes,
 )
 
 from rtsep import Separator, by_track, find_preset, load_preset, read_midi
@@ -30,8 +32,15 @@ from rtsep.kernels.memory import TASK
 from rtsep.kernels.undo import KEEP, LEARN, RESTORE, keep_or_restore
 from rtsep.measure import sdr_db
 
+
 HOP, LONG = SMALL["hop_samples"], 16000
 STRUCK = 100 * HOP  # here the steady sound becomes ten times as loud
+
+
+@pytest.fixture(scope="session")
+def preset():
+    """One that knows how its notes fade."""
+    return with_envelopes(make_preset())
 
 
 def jump(rng, samples=STRUCK + 5000):
@@ -120,6 +129,12 @@ def test_drums_have_their_own_way(staged, rng):
     separator = prepared(staged, one_stem(), {**SMALL, "background": 5})
     tasks, *_ = watched(separator, jump(rng), midi((STRUCK + 900, ON, 60, 90)))
     assert separator.prepared.plan.values["early"] > 0 and not tasks.any()
+
+
+def test_without_a_prediction_nothing_is_taken_back(rng):
+    separator = prepared(make_preset(), one_stem(), {**SMALL, "background": 5})
+    tasks, *_ = watched(separator, jump(rng), midi((STRUCK + 900, ON, 60, 90)))
+    assert not tasks.any()
 
 
 @pytest.mark.parametrize("params", [{"iterations": 2}, {"background": 7}, {"background": 3}])

@@ -54,7 +54,7 @@ _INTEGER, _FLOAT, _ADDRESS = "<i8", "<f8", "<i8"
 
 PLAN_SIZES = ("window_size", "overlap", "hop", "bins", "stride", "channels", "stems", "rows", "background", "open_limit",
               "gated", "estimator", "iterations", "power_halves", "latency", "lead", "taps", "slot", "background_learns",
-              "take", "early", "panning")
+              "take", "early", "undoes", "panning")
 PLAN_FLOATS = ("mixer_smoothing", "suppression", "filter_floor", "hop_s", "relaxation", "handicap", "background_keep",
                "background_least", "adapt_keep", "adapt_hold", "prediction", "envelope_later_s", "sample_s")
 PLAN_ARRAYS = ("analysis_window", "synthesis_window", "boost", "W", "first_row", "row_count", "release", "decay", "route",
@@ -96,6 +96,7 @@ class Plan(NamedTuple):
     background_learns: int
     take: int  # so many samples from the start are background alone, whatever is played
     early: int  # samples for which drums are open after something was struck, before they are told; 0: never
+    undoes: int  # does the background take back what it learnt of notes that are told late?
     panning: int  # is it learnt where stems lie between two channels?
     mixer_smoothing: float  # per sample
     suppression: float  # what the others' leaking weighs in the masks against what is lost of a stem

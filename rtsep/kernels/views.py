@@ -40,7 +40,7 @@ def plan_at(address):
     return Plan(
         r.window_size, r.overlap, r.hop, r.bins, r.stride, r.channels, r.stems, r.rows, r.background, r.open_limit,
         r.gated, r.estimator, r.iterations, r.power_halves, r.latency, r.lead, r.taps, r.slot, r.background_learns, r.take,
-        r.early, r.panning, np.float32(r.mixer_smoothing), np.float32(r.suppression), np.float32(r.filter_floor),
+        r.early, r.undoes, r.panning, np.float32(r.mixer_smoothing), np.float32(r.suppression), np.float32(r.filter_floor),
         np.float32(r.hop_s), np.float32(r.relaxation), np.float32(r.handicap), np.float32(r.background_keep),
         np.float32(r.background_least), np.float32(r.adapt_keep), np.float32(r.adapt_hold),
         np.float32(r.prediction), np.float32(r.envelope_later_s), np.float32(r.sample_s),
