@@ -32,7 +32,6 @@ from rtsep.kernels.memory import TASK
 from rtsep.kernels.undo import KEEP, LEARN, RESTORE, keep_or_restore
 from rtsep.measure import sdr_db
 
-
 HOP, LONG = SMALL["hop_samples"], 16000
 STRUCK = 100 * HOP  # here the steady sound becomes ten times as loud
 
