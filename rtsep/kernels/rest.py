@@ -66,11 +66,11 @@ def hear(a, b, c, d, e, weights, count, hidden):
 @njit(**OPTIONS)
 def hear_model(model, level, weights, first, count, hidden):
     """The units hear the model [bin] over the level [bin], 0 to 1, of `count` bins from `first` on and their neighbours."""
+    here = level[first : first + count]
     for j in range(SEEN):
-        x, at = hidden[UNITS + j], first + j - SIDE
+        x, near = hidden[UNITS + j], model[first + j - SIDE : first + j - SIDE + count]
         for k in range(count):
-            m = model[at + k]
-            x[k] = m / (m + level[first + k])
+            x[k] = near[k] / (near[k] + here[k])
     hear(hidden[UNITS], hidden[UNITS + 1], hidden[UNITS + 2], hidden[UNITS + 3], hidden[UNITS + 4], weights, count, hidden)
 
 
