@@ -10,11 +10,11 @@ from numba import carray, cfunc, njit, types
 from rtsep.kernels.block import POSITION, write_input
 from rtsep.kernels.grain_memory import grains_at
 from rtsep.kernels.grains import play_frame, search
-from rtsep.kernels.memory import BYPASS, CALL, EVENT, FRAMES, GAINS, WET
+from rtsep.kernels.memory import BYPASS, CALL, FRAMES, GAINS, WET
 from rtsep.kernels.mix import smooth
-from rtsep.kernels.native import INNER, OPTIONS, floats, flush_to_zero, pointer, restore_denormals
+from rtsep.kernels.native import INNER, OPTIONS, flush_to_zero, restore_denormals
 from rtsep.kernels.stft import analyse
-from rtsep.kernels.views import plan_at, state_at
+from rtsep.kernels.views import buffers_at, plan_at, state_at
 from rtsep.kernels.voices import receive
 
 MOSAIC, DRY = range(2)  # stems
@@ -84,11 +84,7 @@ def entry(address):
     plan = plan_at(call.plan)
     state = state_at(call.state, plan)
     grains = grains_at(call.grains, plan.stride)
-    block = floats(call.input, (plan.channels, call.capacity))
-    stems = floats(call.stems, (plan.stems, plan.channels, call.capacity))
-    mix = floats(call.mix, (plan.channels, call.capacity))
-    events = carray(pointer(call.events), (call.event_count,), EVENT)
-    targets = floats(call.targets, (2 + plan.stems,))
+    block, events, targets, stems, mix = buffers_at(call, plan)
     word = flush_to_zero()
     play_block(plan, state, grains, block, call.frames, events, targets, stems, mix)
     restore_denormals(word)

@@ -1,4 +1,4 @@
-"""`Plan` and `State` as compiled code sees them: arrays at the addresses that their records hold (memory.py)."""
+"""`Plan`, `State` and the buffers of a `Call` as compiled code sees them: at the addresses that records hold (memory.py)."""
 
 import numpy as np
 from numba import carray, njit
@@ -8,6 +8,7 @@ from rtsep.kernels.memory import (
     CHUNK,
     COUNTERS,
     ENVELOPE_POINTS,
+    EVENT,
     FADE_FIELDS,
     FIT,
     INPUTS,
@@ -83,4 +84,14 @@ def state_at(address, plan):
         floats(r.heard_places, (plan.stems, PLACE)), floats(r.places, (plan.stems, PLACE)),
         floats(r.sums, (PLACE, plan.stride)), spectra(r.Z, (plan.channels, plan.bins)), floats(r.hidden, (UNITS + SEEN, CHUNK)),
         floats(r.kept_rows, (plan.background, plan.stride)), floats(r.kept_weight, (plan.background,)),
+    )
+
+
+@njit(**INNER)
+def buffers_at(call, plan):
+    """What a `Call` record brings and asks for: block [channel, capacity], events, targets, stems and mix."""
+    return (
+        floats(call.input, (plan.channels, call.capacity)), carray(pointer(call.events), (call.event_count,), EVENT),
+        floats(call.targets, (2 + plan.stems,)), floats(call.stems, (plan.stems, plan.channels, call.capacity)),
+        floats(call.mix, (plan.channels, call.capacity)),
     )
