@@ -197,7 +197,7 @@ def delayed(sound: np.ndarray, latency: int) -> np.ndarray:
 
 def reference_setup(separator) -> Setup:
     """The separator's plan as the plain NumPy twin wants it."""
-    from rtsep.kernels.memory import BACKGROUND_START_S
+    from rtsep.kernels.memory import BACKGROUND_START_S, LAG_S, LAG_SEEN
 
     plan = separator.prepared.plan.values
     W = plan["W"][:, : plan["bins"]].astype(float)
@@ -214,6 +214,7 @@ def reference_setup(separator) -> Setup:
         plan["hop"] / plan["hop_s"], float(plan["boost"][0]),
         plan["envelope"].astype(float), plan["instrument"], plan["prediction"], plan["envelope_later_s"],
         plan["drums"], plan["early"], bool(plan["panning"]), plan["rest_net"].astype(float),
+        {number: tuple(gain[[LAG_S, LAG_SEEN]].astype(float)) for number, gain in enumerate(separator.prepared.state["gain"])},
     )
 
 

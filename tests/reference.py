@@ -299,6 +299,11 @@ class Prediction:
     known: float = 0.0  # is it the very instrument?
     others: float = 0.0  # the background's share in the sound
 
+    def in_time(self) -> bool:
+        """Is it known that no instrument's notes are late?"""
+        known = [self.lag.get(number, (0.0, 0.0)) for number in self.instrument]
+        return max(seen for _, seen in known) > 2000 and max(lag_s for lag_s, _ in known) < 0.002
+
     def lag_s(self, stem: int) -> float:
         """Of a stem's instrument."""
         return self.lag.get(self.instrument[stem], (0.0, 0.0))[0]
@@ -700,6 +705,7 @@ class Setup:
     early: int  # so many samples after something was struck the first rows of all drums are open
     panning: bool  # do two channels tell stems apart?
     rest_net: np.ndarray  # [33, unit], weights of the residual's network: of 30 inputs, bias, output, its bias
+    lag: dict[int, tuple[float, float]]  # of each instrument before the first sample: s that sound is ahead of MIDI, how sure
 
 
 @dataclass
@@ -765,7 +771,7 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
     own = Adapted(setup.W.copy(), setup.W, np.full(len(setup.W), setup.adapt_hold_s), setup.hop / setup.sample_rate,
                   setup.adapt_memory_s, setup.adapt_hold_s)
     foretold = Prediction(setup.envelope, setup.instrument, setup.release, setup.sample_rate, setup.hop / setup.sample_rate,
-                          setup.trust if setup.gated else 0.0, setup.later_s)
+                          setup.trust if setup.gated else 0.0, setup.later_s, lag=dict(setup.lag))
 
     places = Places(setup.hop / setup.sample_rate, setup.stems)
     strokes = Strokes(setup.sample_rate, setup.hop)
@@ -796,7 +802,8 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
             wanted = [(s, p) for s in range(setup.stems - 1) for p in range(128) if (setup.route[:, :, p] == s).any()]
             opened = [(stem, row, 0) for stem, pitch in wanted for row in setup.rows[stem, pitch]]
         age = end - max((onset for *_, onset in opened), default=NEVER)
-        undoes = setup.gated and setup.learns and not setup.early and setup.envelope.any() and end > setup.take
+        undoes = (setup.gated and setup.learns and not setup.early and setup.envelope.any() and end > setup.take
+                  and not foretold.in_time())
         task = rest.look_back(V.sum(), end, age, setup.sample_rate, undoes)
         if len(opened) + extra and rest.mended(V.sum()) and setup.learns:
             begin_again()

@@ -27,8 +27,9 @@ from rtsep import Separator, by_track, find_preset, load_preset, read_midi
 from rtsep.files import read_sound
 from rtsep.hosts.demo import clip_folder
 from rtsep.kernels import memory
+from rtsep.kernels.gain import LAG_MEMORY
 from rtsep.kernels.learning import begin_again
-from rtsep.kernels.memory import TASK
+from rtsep.kernels.memory import LAG_S, LAG_SEEN, TASK
 from rtsep.kernels.undo import KEEP, LEARN, RESTORE, keep_or_restore
 from rtsep.measure import sdr_db
 
@@ -40,6 +41,14 @@ STRUCK = 100 * HOP  # here the steady sound becomes ten times as loud
 def preset():
     """One that knows how its notes fade."""
     return with_envelopes(make_preset())
+
+
+def told_late(preset, routing, params, channels=1, lag_s=0.0101):
+    """A separator that is sure that its notes come so late."""
+    separator = prepared(preset, routing, params, channels)
+    gain = separator.prepared.state["gain"]
+    gain[:, LAG_S], gain[:, LAG_SEEN] = lag_s, LAG_MEMORY
+    return separator
 
 
 def jump(rng, samples=STRUCK + 5000):
@@ -81,7 +90,7 @@ def test_it_agrees_with_the_plain_numpy_twin(preset, rng, params, channels):
     sound = bursts(rng, LONG, channels)
     late = (0, 300, 900, 1800, 3300)
     events = midi(*((3528 * (i // 2) + late[i % 5], ON, (48, 60, 72)[i % 3], 90, i % 2) for i in range(9)))
-    separator = prepared(preset, two_parts(), {**SMALL, **params}, channels)
+    separator = told_late(preset, two_parts(), {**SMALL, **params}, channels)
     expected = reference.separate(sound, events, reference_setup(separator))
     stems, _ = play(separator, sound, events, (700, 1, 63))
     assert np.abs(stems - expected.stems).max() < 2e-5 * np.abs(sound).max()
@@ -92,7 +101,7 @@ def test_it_agrees_with_the_plain_numpy_twin(preset, rng, params, channels):
 
 @pytest.mark.parametrize("late", [HOP, 300, 900, 2600])
 def test_what_was_learnt_since_a_jump_is_taken_back_to_the_bit(preset, rng, late):
-    separator = prepared(preset, one_stem(), {**SMALL, "background": 5})
+    separator = told_late(preset, one_stem(), {**SMALL, "background": 5})
     tasks, rows, weights = watched(separator, jump(rng), midi((STRUCK + late, ON, 60, 90)))
     restored = np.flatnonzero(tasks == RESTORE)
     kept = np.flatnonzero(tasks == KEEP)
@@ -104,7 +113,7 @@ def test_what_was_learnt_since_a_jump_is_taken_back_to_the_bit(preset, rng, late
 
 
 def test_a_note_long_after_the_jump_takes_nothing_back(preset, rng):
-    separator = prepared(preset, one_stem(), {**SMALL, "background": 5})
+    separator = told_late(preset, one_stem(), {**SMALL, "background": 5})
     tasks, *_ = watched(separator, jump(rng), midi((STRUCK + 2900, ON, 60, 90)))
     assert KEEP in tasks[STRUCK // HOP :] and RESTORE not in tasks
 
@@ -112,22 +121,29 @@ def test_a_note_long_after_the_jump_takes_nothing_back(preset, rng):
 @pytest.mark.parametrize("early", [0, 200, 700])
 def test_notes_in_time_change_nothing(preset, rng, early):
     """The jump has its cause: a note of this hop, or a young one."""
-    separator = prepared(preset, one_stem(), {**SMALL, "background": 5})
+    separator = told_late(preset, one_stem(), {**SMALL, "background": 5})
     tasks, *_ = watched(separator, jump(rng, STRUCK + 1000), midi((STRUCK - early, ON, 60, 90)))
     assert (tasks[STRUCK // HOP :] == LEARN).all() and RESTORE not in tasks
 
 
 @pytest.mark.parametrize("params", [{"gate": False}, {"background_learns": False}, {"learn_background_s": 0.4}])
 def test_nothing_is_kept_where_nothing_can_be_taken_back(preset, rng, params):
-    separator = prepared(preset, one_stem(), {**SMALL, "background": 5, **params})
+    separator = told_late(preset, one_stem(), {**SMALL, "background": 5, **params})
     tasks, *_ = watched(separator, jump(rng), midi((STRUCK + 900, ON, 60, 90)))
     assert not tasks.any() and not separator.prepared.state["kept_weight"].any()
 
 
 def test_drums_have_their_own_way(staged, rng):
-    separator = prepared(staged, one_stem(), {**SMALL, "background": 5})
+    separator = told_late(staged, one_stem(), {**SMALL, "background": 5})
     tasks, *_ = watched(separator, jump(rng), midi((STRUCK + 900, ON, 60, 90)))
     assert separator.prepared.plan.values["early"] > 0 and not tasks.any()
+
+
+@pytest.mark.parametrize("lag_s", [0.0, 0.0015])
+def test_where_notes_are_in_time_nothing_is_taken_back(preset, rng, lag_s):
+    separator = told_late(preset, one_stem(), {**SMALL, "background": 5}, lag_s=lag_s)
+    tasks, *_ = watched(separator, jump(rng), midi((STRUCK + 900, ON, 60, 90)))
+    assert not tasks.any()
 
 
 def test_without_a_prediction_nothing_is_taken_back(rng):
@@ -140,7 +156,7 @@ def test_without_a_prediction_nothing_is_taken_back(rng):
 def test_another_plan_between_jump_and_note_takes_back_what_is_still_there(preset, rng, params):
     """Rows of another number learn on: nothing of theirs was kept."""
     sound, cut = jump(rng), STRUCK + 10 * HOP
-    separator = prepared(preset, one_stem(), {**SMALL, "background": 5})
+    separator = told_late(preset, one_stem(), {**SMALL, "background": 5})
     state = separator.prepared.state
     play(separator, sound[:, :cut], None, (HOP,))
     kept = state["kept_rows"].copy()
@@ -152,7 +168,7 @@ def test_another_plan_between_jump_and_note_takes_back_what_is_still_there(prese
 
 
 def test_a_background_that_begins_again_keeps_nothing(preset, rng):
-    separator = prepared(preset, one_stem(), {**SMALL, "background": 5})
+    separator = told_late(preset, one_stem(), {**SMALL, "background": 5})
     plan, arrays = separator.prepared.plan.values, separator.prepared.state
     play(separator, jump(rng), None, (HOP,))
     assert (arrays["kept_weight"] > 0).all()

@@ -2,14 +2,15 @@
 
 Until its message comes nothing explains a note but the background, which learns its start, and then explains it better than
 the note's own templates do. So at a jump that no note has to answer for, its rows are kept, each just before it learns on; if
-a note begins soon after, they become again what they were. Only where the preset knows how its notes begin and fade: without a
-prediction the background beside drums, which begin as often as a band does, would learn too little.
+a note begins soon after, they become again what they were. That ends where the notes' levels tell that they are in time
+(gain.py), and is not done where the preset does not know how notes begin: beside a band, wrong notes or drums the background
+would learn too little.
 """
 
 import numpy as np
 from numba import njit
 
-from rtsep.kernels.memory import JUMP, LEVELS, TASK
+from rtsep.kernels.memory import JUMP, LAG_S, LAG_SEEN, LEVELS, TASK
 from rtsep.kernels.native import INNER
 from rtsep.kernels.onsets import NEVER
 
@@ -18,6 +19,8 @@ LOUDER = 1.15  # than the frames of
 BEFORE_S = 0.02  # before: a jump, if no note began in
 ANSWERS_S = 0.03  # before
 SOON_S = 0.06  # after it, a note is taken for its cause
+LATE_S = 0.002  # that the sound is ahead of its MIDI: where it is not, less is found, once
+ENOUGH = 2000.0  # has been seen (gain.py), which a second or two of music show
 
 
 @njit(**INNER)
@@ -41,10 +44,20 @@ def louder(plan, state, total, end):
 
 
 @njit(**INNER)
+def in_time(plan, state):
+    """Is it known that no instrument's notes are late?"""
+    seen = latest_s = np.float32(0)
+    for stem in range(plan.stems - 1):
+        gain = state.gain[plan.instrument[stem]]
+        seen, latest_s = max(seen, gain[LAG_SEEN]), max(latest_s, gain[LAG_S])
+    return seen > np.float32(ENOUGH) and latest_s < np.float32(LATE_S)
+
+
+@njit(**INNER)
 def look_back(plan, state, count, total, end):
     """Shall the background keep its rows, or take back what they learnt, by the frame of `count` gated rows before `end`?"""
     jumps = louder(plan, state, total, end)
-    if total == 0 or plan.undoes == 0 or end <= plan.take:
+    if total == 0 or plan.undoes == 0 or end <= plan.take or in_time(plan, state):
         return
     age, jump = end - youngest_onset(state, count), state.position[JUMP]
     kept = jump > 0 and np.float32(end - jump) * plan.sample_s < np.float32(SOON_S)
