@@ -209,7 +209,8 @@ def design(
         "background_learns": int(bool(values["background_learns"])),
         "take": round(float(values["learn_background_s"]) * sample_rate),
         "early": round(EARLY_S * sample_rate) if gated and drums.any() else 0,
-        "undoes": int(gated and values["background_learns"] and envelopes["has_envelope"].any() and not drums.any()),
+        "undoes": int(values["late_midi"] and gated and values["background_learns"] and envelopes["has_envelope"].any()
+                      and not drums.any()),
         "panning": int(bool(values["panning"]) and channels == 2 and framing.taps == 0),
         "hop_s": hop_s,
         "relaxation": float(values["relaxation"]),

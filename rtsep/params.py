@@ -138,6 +138,8 @@ PARAMS: dict[str, Param] = {
               "presets that know the envelopes of their notes; 0 = nothing", "", 0, 10),
         Param("velocity_curve", "float", 1.0, "how much a note's velocity tells of its level: 1 = as on the preset's "
               "instrument, 0 = nothing, for a keyboard without velocity", "", 0, 2),
+        Param("late_midi", "switch", False, "notes are told 10 ms or more after their sound (wireless keyboards, a loaded "
+              "computer): the background takes back what it learnt of them before; after wrong notes it recovers worse"),
         Param("panning", "switch", True, "stereo, live and quality mode: learn where every stem lies between left and right, "
               "and take stems apart by that too; off = one mask for both channels"),
         Param("mosaic_polyphony", "int", 10, "mosaic: frames of the source that sound at a time", "", 1, 32),

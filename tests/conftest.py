@@ -213,7 +213,7 @@ def reference_setup(separator) -> Setup:
         plan["handicap"], float(separator.value("background_memory_s")), bool(plan["background_learns"]), plan["take"],
         plan["hop"] / plan["hop_s"], float(plan["boost"][0]),
         plan["envelope"].astype(float), plan["instrument"], plan["prediction"], plan["envelope_later_s"],
-        plan["drums"], plan["early"], bool(plan["panning"]), plan["rest_net"].astype(float),
+        plan["drums"], plan["early"], bool(plan["panning"]), plan["rest_net"].astype(float), bool(separator.value("late_midi")),
         {number: tuple(gain[[LAG_S, LAG_SEEN]].astype(float)) for number, gain in enumerate(separator.prepared.state["gain"])},
     )
 

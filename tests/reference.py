@@ -705,6 +705,7 @@ class Setup:
     early: int  # so many samples after something was struck the first rows of all drums are open
     panning: bool  # do two channels tell stems apart?
     rest_net: np.ndarray  # [33, unit], weights of the residual's network: of 30 inputs, bias, output, its bias
+    undoes: bool  # does the background take back what it learnt of late notes?
     lag: dict[int, tuple[float, float]]  # of each instrument before the first sample: s that sound is ahead of MIDI, how sure
 
 
@@ -802,8 +803,8 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
             wanted = [(s, p) for s in range(setup.stems - 1) for p in range(128) if (setup.route[:, :, p] == s).any()]
             opened = [(stem, row, 0) for stem, pitch in wanted for row in setup.rows[stem, pitch]]
         age = end - max((onset for *_, onset in opened), default=NEVER)
-        undoes = (setup.gated and setup.learns and not setup.early and setup.envelope.any() and end > setup.take
-                  and not foretold.in_time())
+        undoes = (setup.undoes and setup.gated and setup.learns and not setup.early and setup.envelope.any()
+                  and end > setup.take and not foretold.in_time())
         task = rest.look_back(V.sum(), end, age, setup.sample_rate, undoes)
         if len(opened) + extra and rest.mended(V.sum()) and setup.learns:
             begin_again()

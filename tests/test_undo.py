@@ -45,7 +45,7 @@ def preset():
 
 def told_late(preset, routing, params, channels=1, lag_s=0.0101):
     """A separator that is sure that its notes come so late."""
-    separator = prepared(preset, routing, params, channels)
+    separator = prepared(preset, routing, {**params, "late_midi": True}, channels)
     gain = separator.prepared.state["gain"]
     gain[:, LAG_S], gain[:, LAG_SEEN] = lag_s, LAG_MEMORY
     return separator
@@ -147,7 +147,7 @@ def test_where_notes_are_in_time_nothing_is_taken_back(preset, rng, lag_s):
 
 
 def test_without_a_prediction_nothing_is_taken_back(rng):
-    separator = prepared(make_preset(), one_stem(), {**SMALL, "background": 5})
+    separator = prepared(make_preset(), one_stem(), {**SMALL, "background": 5, "late_midi": True})
     tasks, *_ = watched(separator, jump(rng), midi((STRUCK + 900, ON, 60, 90)))
     assert not tasks.any()
 
@@ -187,14 +187,12 @@ def hands_db(late_s, undoes=True):
     """Mean SDR of both hands of the bundled clip, 8 s, live, with MIDI so late, with and without taking back."""
     folder = clip_folder()
     score, (_, rate) = read_midi(folder / "demo.mid"), read_sound(folder / "mix.flac")
-    separator = Separator(load_preset(find_preset("grand-piano")), by_track(score))
+    separator = Separator(load_preset(find_preset("grand-piano")), by_track(score), {"late_midi": undoes})
     separator.prepare(rate, 1, 4096)
     truths = [read_sound(folder / f"{name}.flac")[0][:1, : 8 * rate] for name in separator.stem_names[:2]]
     sound, events, stems = sum(truths), score.events(rate, late_s), []
     for begin, end in in_blocks(sound.shape[1], (separator.framing.hop,)):
         stems.append(process_from(separator, sound, events, begin, end).stems.copy())
-        if not undoes:
-            separator.prepared.state["kept_weight"][:] = 0
     found = np.concatenate(stems, axis=2)
     return np.mean([sdr_db(found[i], delayed(truth, separator.latency)) for i, truth in enumerate(truths)])
 

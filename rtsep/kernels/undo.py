@@ -1,4 +1,4 @@
-"""Notes that are told late: the background takes back what it learnt of them before.
+"""Notes that are told late (`late_midi`): the background takes back what it learnt of them before.
 
 Until its message comes nothing explains a note but the background, which learns its start, and then explains it better than
 the note's own templates do. So at a jump that no note has to answer for, its rows are kept, each just before it learns on; if
