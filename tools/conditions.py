@@ -19,7 +19,10 @@ PAN = ((0.92, 0.39), (0.39, 0.92), (0.71, 0.71))  # left and right gain of the f
 
 @dataclass(frozen=True)
 class Condition:
-    """A row of the table: how the piece is altered, which preset hears it, and by how much its MIDI is late."""
+    """A row of the table: how the piece is altered, which preset hears it, and by how much its MIDI is late.
+
+    Late MIDI is played as who has it would, with `late_midi`.
+    """
 
     name: str
     alter: Callable[[Piece], Piece]
@@ -137,5 +140,5 @@ def all_conditions() -> list[Condition]:
 
 def measure(condition: Condition, piece: Piece) -> dict[str, dict[str, float]]:
     """Measures of every stem of `piece` under `condition`, live with 512 samples."""
-    altered = condition.alter(piece)
-    return judge(altered, gated(altered, MODE, condition.preset, condition.late_s), library=False)
+    altered, params = condition.alter(piece), {**MODE, "late_midi": condition.late_s > 0}
+    return judge(altered, gated(altered, params, condition.preset, condition.late_s), library=False)
