@@ -147,7 +147,7 @@ def test_where_notes_are_in_time_nothing_is_taken_back(preset, rng, lag_s):
 
 
 def test_without_a_prediction_nothing_is_taken_back(rng):
-    separator = prepared(make_preset(), one_stem(), {**SMALL, "background": 5, "late_midi": True})
+    separator = told_late(make_preset(), one_stem(), {**SMALL, "background": 5})
     tasks, *_ = watched(separator, jump(rng), midi((STRUCK + 900, ON, 60, 90)))
     assert not tasks.any()
 
