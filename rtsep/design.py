@@ -11,16 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.kernels import memory
-from rtsep.kernels.arrays import record
-from rtsep.kernels.estimator import ENCODER, ENCODER_AND_UPDATES, UPDATES
-from rtsep.kernels.memory import ENVELOPE_POINTS, PITCHES
-from rtsep.kernels.wiener import SLOTS
+from rtsep.kernels.memory import ENCODER, ENCODER_AND_UPDATES, ENVELOPE_POINTS, PITCHES, SLOTS, UPDATES
 from rtsep.optional import ANY_AGE_S
 from rtsep.params import Value, defaults
 from rtsep.preset import Preset
 from rtsep.programs import DRUMS
 from rtsep.routing import Routing
 from rtsep.rows import Rows, each_once, samples_of
+from rtsep.kernels.twiddles import make_twiddles, scratch_size
 from rtsep.windows import Framing, choose_framing, map_templates, window_pair
 
 SIMD = 16  # floats
@@ -46,7 +44,7 @@ class Plan:
         self.values = dict(values)
         self.channels = int(values["channels"])
         self.stems = int(values["stems"])
-        self.record = record(memory.PLAN, self.values)
+        self.record = memory.PLAN.new(self.values)
 
 
 def _padded(W: Floats, stride: int) -> Floats:
@@ -134,6 +132,13 @@ def _envelopes(stems: Sequence[Preset], curve: float) -> dict[str, Any]:
     return {"envelope": envelope, "has_envelope": known, "instrument": instrument}
 
 
+def transform_values(window_size: int) -> dict[str, Any]:
+    """What the ring and the FFT of frames of `window_size` samples need."""
+    twiddles = make_twiddles(window_size)
+    return {"ring_size": 2 * window_size, "twiddles": twiddles, "twiddles_size": len(twiddles),
+            "scratch_size": scratch_size(window_size)}
+
+
 def _reach(routing: Routing) -> npt.NDArray[np.int8]:
     """Which pitches each stem can play, int8 [stem, pitch]; none for the residual."""
     stems = np.arange(len(routing.names) + 1)[:, None, None, None]
@@ -184,6 +189,7 @@ def design(
     envelopes = _envelopes(stems, float(values["velocity_curve"]))
     drums = np.array([*(bool(values["onsets"]) and _drums(preset) for preset in stems), False], np.int64)
     row_age = rows.age if gated else _stages(rows.age, sample_rate)
+    encoder = _padded(rows.encoder(str(values["encoder"]), estimator), stride)
     told = gated or (drums.any() and row_age.any())  # else nothing says whose sound it is
     return Plan(framing, rows.pitch, rows.source, {
         "window_size": framing.window_size,
@@ -236,8 +242,9 @@ def design(
         "row_age": row_age,
         "choke": _by_stem([preset.choke for preset in stems]).astype(np.int64),
         **envelopes,
-        "E": _padded(rows.encoder(str(values["encoder"]), estimator), stride),
+        "E": encoder,
+        "encoded": len(encoder),
         "drums": drums,
         "rest_net": rest_net(),
-        "axes": np.zeros(1, np.int64),
+        **transform_values(framing.window_size),
     })

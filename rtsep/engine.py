@@ -5,30 +5,27 @@ Offline rendering, live playing and every benchmark run this one engine, through
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from rtsep.compiling import machine
 from rtsep.design import design, per_stem, preset_defaults
 from rtsep.errors import RtsepError
-from rtsep.kernels import load
 from rtsep.kernels.memory import EVENT, OPEN, PITCHES
 from rtsep.params import Value, param_of, parse_params
 from rtsep.prepared import Prepared
 from rtsep.preset import Preset
 from rtsep.routing import Routing
 from rtsep.rows import each_once
-from rtsep.streaming import SILENT_DB, Counters, Output, held_pitches, play_block, rehearse, set_targets
+from rtsep.streaming import SILENT_DB, Counters, Output, entry_at, held_pitches, play_block, rehearse, set_targets
 from rtsep.windows import Framing
 
 __all__ = ["SILENT_DB", "Counters", "Output", "Separator"]
 
 Floats = npt.NDArray[np.float32]
-kernel = load("entry")
-_entry = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(cast(int, kernel.entry.address))  # ctypes lets go of the interpreter's lock
 
 
 class Separator:
@@ -57,7 +54,10 @@ class Separator:
             raise RtsepError(f"{name}: no stem is called {stem!r}; there are: {', '.join(self.stem_names)}")
 
     def prepare(self, sample_rate: float, channels: int, max_block: int) -> None:
-        """Design for `sample_rate` Hz, `channels` and blocks of up to `max_block` samples, and reset. Allocates."""
+        """Design for `sample_rate` Hz, `channels` and blocks of up to `max_block` samples, and reset. Allocates.
+
+        The first time on a computer it compiles the engine, when all else is known to be right.
+        """
         if min(channels, max_block) < 1:
             raise ValueError(f"{channels} channels and blocks of {max_block} samples: 1 or more of each are needed")
         plan = design(self.presets, self.routing, self._params, sample_rate, channels)
@@ -66,7 +66,8 @@ class Separator:
         self._no_events = np.zeros(0, EVENT)
         self._set_targets()
         self.reset()
-        rehearse(self.rehearsal(), _entry)
+        self._entry = entry_at(self.entry_address)
+        rehearse(self.rehearsal(), self._entry)
 
     def exchange(
         self, presets: Preset | Sequence[Preset] | None = None, params: Mapping[str, Value] | None = None
@@ -136,7 +137,7 @@ class Separator:
     @property
     def entry_address(self) -> int:
         """Where the compiled entry is: void (*)(void *call)."""
-        return int(kernel.entry.address)
+        return machine.address("engine", "process")
 
     @property
     def details(self) -> dict[str, Any]:
@@ -185,7 +186,7 @@ class Separator:
 
         stems + residual = input delayed by `latency`. ValueError for other shapes or offsets.
         """
-        return play_block(self.prepared, _entry, block, self._no_events if events is None else events)
+        return play_block(self.prepared, self._entry, block, self._no_events if events is None else events)
 
     @property
     def counters(self) -> Counters:

@@ -7,9 +7,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from rtsep.design import Plan
-from rtsep.kernels import memory
-from rtsep.kernels.arrays import record, state_arrays
-from rtsep.kernels.memory import EVENT
+from rtsep.kernels.call import CALL
+from rtsep.kernels.memory import EVENT, STATE
 
 
 class Recorded(Protocol):
@@ -29,8 +28,8 @@ class Prepared:
         channels = plan.channels
         self.plan = plan
         self.grains = grains
-        self.state: dict[str, Any] = state_arrays(plan.values)
-        self._begin()
+        self.state: dict[str, Any] = STATE.arrays(plan.values)
+        STATE.start(self.state, plan.values)
         if earlier is None:
             self.input = np.zeros((channels, max_block), np.float32)
             self.stems = np.zeros((plan.stems, channels, max_block), np.float32)
@@ -40,27 +39,19 @@ class Prepared:
             self.input, self.stems, self.mix, self.targets = earlier.input, earlier.stems, earlier.mix, earlier.targets
             self._take_over(earlier)
         self.events = np.zeros(1, EVENT)
-        self.state_record = record(memory.STATE, {"ring_size": self.state["ring"].shape[1], **self.state})
-        self.call = record(memory.CALL, {
+        self.state_record = STATE.new({"plan": plan.record, **self.state})
+        self.call = CALL.new({
             "plan": plan.record, "state": self.state_record, "input": self.input, "stems": self.stems,
             "mix": self.mix, "capacity": max_block, "targets": self.targets,
             "grains": 0 if grains is None else grains.record,
         })
-
-    def _begin(self) -> None:
-        """Templates as the plan has them, nothing learnt."""
-        state, rows = self.state, self.plan.values["rows"]
-        state["W"][:] = self.plan.values["W"]
-        state["weight"][:rows] = self.plan.values["adapt_hold"]
-        state["weight"][rows:] = memory.BACKGROUND_START_S
-        state["background_h"][:] = 1 / max(len(state["background_h"]), 1)
 
     def _take_over(self, earlier: Prepared) -> None:
         """Sound and notes as they are; of what was learnt all that still has its place."""
         old, new = earlier.plan.values, self.plan.values
         same = all(np.array_equal(old[name], new[name]) for name in ("W", "rows", "open_limit"))
         for name, array in earlier.state.items():
-            if same or name not in memory.PLAN_BOUND:
+            if same or not STATE.fields[name].bound:
                 self.state[name] = array
         if same and old["adapt_hold"] == 0:  # rows that begin to learn only now are worth their hold, like others at the start
             weight = self.state["weight"][: new["rows"]]
@@ -72,7 +63,5 @@ class Prepared:
 
     def reset(self) -> None:
         """Forget all sound, all notes and what was learnt."""
-        for array in self.state.values():
-            array[:] = 0
-        self._begin()
+        STATE.start(self.state, self.plan.values)
         self.state["mixer"][:] = self.targets

@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.encoders import FULL_UPDATES, START_UPDATES, encoder_of
-from rtsep.kernels.estimator import ENCODER, ENCODER_AND_UPDATES, UPDATES
-from rtsep.kernels.memory import PITCHES
+from rtsep.kernels.memory import ENCODER, ENCODER_AND_UPDATES, PITCHES, UPDATES
 from rtsep.optional import later_ages
 from rtsep.preset import Preset
 from rtsep.windows import Framing, map_templates, retune_templates

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -9,8 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from rtsep.kernels import voices as voice
-from rtsep.kernels.memory import EVENT, GAINS
+from rtsep.kernels.memory import EVENT, GAINS, HELD, KEY_DOWN, PITCH, STATUS
 from rtsep.params import Value
 from rtsep.prepared import Prepared
 from rtsep.routing import Routing
@@ -135,6 +135,11 @@ class Engine(Protocol):
 
 
 
+def entry_at(address: int) -> Entry:
+    """The compiled entry at `address` for Python; while it works it lets go of the interpreter's lock."""
+    return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address)
+
+
 def play_block(now: Prepared, entry: Entry, block: Floats, events: npt.NDArray[np.void]) -> Output:
     """One block [channel, sample] and its EVENTs through `entry`. ValueError for shapes or offsets that do not fit."""
     frames = block.shape[1]
@@ -172,5 +177,5 @@ def set_targets(now: Prepared, value: Callable[[str], Value], stem_names: Sequen
 def held_pitches(now: Prepared) -> tuple[int, ...]:
     """MIDI pitches of the notes that keys or pedals hold, ascending."""
     voices = now.state["voices"]
-    held = np.isin(voices[:, voice.STATUS], (voice.KEY_DOWN, voice.HELD))
-    return tuple(sorted(set(voices[held, voice.PITCH].tolist())))
+    held = np.isin(voices[:, STATUS], (KEY_DOWN, HELD))
+    return tuple(sorted(set(voices[held, PITCH].tolist())))

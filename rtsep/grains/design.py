@@ -8,18 +8,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rtsep.design import SIMD, SMOOTHING_S, Plan
+from rtsep.design import SIMD, SMOOTHING_S, Plan, transform_values
 from rtsep.errors import RtsepError
 from rtsep.grains.source import Source, Templates, pitches, served, templates
-from rtsep.kernels import load
-from rtsep.kernels.arrays import record
-from rtsep.kernels.memory import PITCHES
+from rtsep.kernels.grain_memory import GRAINS, GRAINS_STATE, ROWS_MOST
+from rtsep.kernels.memory import PITCHES, SLOTS
 from rtsep.params import Value, defaults
 from rtsep.routing import Routing
 from rtsep.windows import Framing, choose_framing, window_pair
 
-memory_of_grains = load("grain_memory")
-SLOTS = 4  # of a hop: the frame, then the search
 RELEASE_S = 0.05
 NEAR_S = 0.07  # hearing a frame of the source again so soon is a repetition
 
@@ -29,7 +26,7 @@ Floats = npt.NDArray[np.float32]
 class Heard:
     """A source as one framing hears it, for so many channels: what takes time to work out, kept from plan to plan.
 
-    arrays: by the names of `Grains` (kernels/grain_memory.py); serves: see `rtsep.grains.source.served`.
+    arrays: by the names of the record GRAINS (kernels/grain_memory.py); serves: see `rtsep.grains.source.served`.
     """
 
     def __init__(self, source: Source, framing: Framing, channels: int) -> None:
@@ -44,25 +41,27 @@ class Grains:
     """What compiled code works on beside plan and state, and its record. `earlier` has the same source and framing: its play
     heads go on."""
 
-    def __init__(self, heard: Heard, sample_rate: float, values: Mapping[str, Value], earlier: Grains | None = None) -> None:
-        self.heard, (rows, _), (_, band_stride) = heard, heard.arrays["W"].shape, heard.arrays["C"].shape
-        parts = -(-rows // memory_of_grains.ROWS_MOST)
-        self.state: dict[str, Any] = (memory_of_grains.grain_state(rows, parts, band_stride) if earlier is None
-                                      else earlier.state)
-        source_channels, length = heard.arrays["sound"].shape
-        self.record = record(memory_of_grains.GRAINS, {
-            "length": length, "source_channels": source_channels, "rows": rows, "parts": parts, "bands": heard.bands,
-            "band_stride": band_stride, "spacing": heard.spacing, "polyphony": int(values["mosaic_polyphony"]),
+    def __init__(
+        self, heard: Heard, plan: Plan, sample_rate: float, values: Mapping[str, Value], earlier: Grains | None = None
+    ) -> None:
+        self.heard, rows = heard, len(heard.arrays["W"])
+        parts = -(-rows // ROWS_MOST)
+        sizes = {
+            "length": heard.arrays["sound"].shape[1], "source_channels": heard.arrays["sound"].shape[0], "rows": rows,
+            "parts": parts, "part_size": -(-rows // parts), "bands": heard.bands, "band_stride": heard.arrays["C"].shape[1],
+            "spacing": heard.spacing, "polyphony": int(values["mosaic_polyphony"]),
             "candidates": int(values["mosaic_candidates"]),
             "repetition": round(float(values["mosaic_repetition_ms"]) / 1000 * sample_rate),
             "near": round(NEAR_S * sample_rate), "continuity": float(values["mosaic_continuity"]),
-            **heard.arrays, **self.state,
-        })
+        }
+        self.state: dict[str, Any] = GRAINS.arrays(sizes, GRAINS_STATE) if earlier is None else earlier.state
+        self.record = GRAINS.new({"plan": plan.record, **sizes, **heard.arrays, **self.state})
+        if earlier is None:
+            self.reset()
 
     def reset(self) -> None:
         """No head plays, nothing was heard."""
-        for name, array in self.state.items():
-            array[:] = memory_of_grains.LONG_AGO if name == "heard" else 0
+        GRAINS.start(self.state, {})
 
 
 def _stride(size: int) -> int:
@@ -117,5 +116,5 @@ def mosaic_plan(heard: Heard, routing: Routing, values: Mapping[str, Value], sam
         "W": np.zeros((0, _stride(bins)), np.float32), "first_row": notes, "row_count": serving,
         "release": notes + round(RELEASE_S * sample_rate), "decay": notes + round(float(values["decay_max_s"]) * sample_rate),
         "route": np.ascontiguousarray(routing.table, np.int8), "reach": serving.astype(np.int8), "choke": notes,
-        "axes": np.zeros(1, np.int64),
+        **transform_values(framing.window_size),
     })

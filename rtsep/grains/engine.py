@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Mapping
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from rtsep.compiling import machine
 from rtsep.errors import RtsepError
-from rtsep.grains.design import Grains, Heard, memory_of_grains, mosaic_framing, mosaic_plan
+from rtsep.grains.design import Grains, Heard, mosaic_framing, mosaic_plan
 from rtsep.grains.source import Source
-from rtsep.kernels import load
+from rtsep.kernels import grain_memory
 from rtsep.kernels.memory import EVENT
 from rtsep.params import Value, defaults, param_of, parse_params
 from rtsep.prepared import Prepared
 from rtsep.routing import Routing, everything
-from rtsep.streaming import Counters, Output, held_pitches, play_block, rehearse, set_targets
+from rtsep.streaming import Counters, Output, entry_at, held_pitches, play_block, rehearse, set_targets
 from rtsep.windows import Framing
 
-kernel = load("mosaic")
 STEMS = ("mosaic", "dry")
 
 Floats = npt.NDArray[np.float32]
-_entry = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(cast(int, kernel.entry.address))  # ctypes lets go of the interpreter's lock
 
 
 def refuse_with_mosaic(options: Mapping[str, object]) -> None:
@@ -71,14 +69,16 @@ class Mosaic:
         self._prepared = self._ready(max_block)
         set_targets(self._prepared, self.value, STEMS)
         self.reset()
-        rehearse(self.rehearsal(), _entry)
+        self._entry = entry_at(self.entry_address)
+        rehearse(self.rehearsal(), self._entry)
 
     def _ready(self, max_block: int, earlier: Prepared | None = None) -> Prepared:
         """A new plan on new memory, or on what `earlier` has heard and plays."""
         heard, rate = cast(Heard, self._heard), self.source.sample_rate
         values = {**defaults(), **self._params}
-        grains = Grains(heard, rate, values, None if earlier is None else cast(Grains, earlier.grains))
-        return Prepared(mosaic_plan(heard, self.routing, values, rate), max_block, earlier, grains)
+        plan = mosaic_plan(heard, self.routing, values, rate)
+        grains = Grains(heard, plan, rate, values, None if earlier is None else cast(Grains, earlier.grains))
+        return Prepared(plan, max_block, earlier, grains)
 
     def again(self, params: Mapping[str, Value]) -> Mosaic:
         """A mosaic of the same source with `params` changed; not prepared."""
@@ -133,7 +133,7 @@ class Mosaic:
 
         `dry` is the input delayed by `latency`, to the bit.
         """
-        return play_block(self.prepared, _entry, block, self._no_events if events is None else events)
+        return play_block(self.prepared, self._entry, block, self._no_events if events is None else events)
 
     @property
     def plays(self) -> tuple[str, ...]:
@@ -165,7 +165,7 @@ class Mosaic:
     @property
     def entry_address(self) -> int:
         """Where the compiled entry is: void (*)(void *call)."""
-        return int(kernel.entry.address)
+        return machine.address("mosaic", "play")
 
     @property
     def counters(self) -> Counters:
@@ -185,7 +185,7 @@ class Mosaic:
     @property
     def playing(self) -> list[tuple[float, float]]:
         """What the last frame played of the source: its second and its share of the loudness, head by head."""
-        state, count = self._grains.state, int(self._grains.state["counts"][memory_of_grains.HEADS])
+        state, count = self._grains.state, int(self._grains.state["counts"][grain_memory.HEADS])
         return [(int(place) / self.source.sample_rate, float(share))
                 for place, share in zip(state["place"][:count], state["share"][:count], strict=True)]
 
@@ -193,7 +193,7 @@ class Mosaic:
     def details(self) -> dict[str, Any]:
         """The source, and what came of the constraints since the last reset: source frames at a time; how long the source is
         heard in its own order, in ms; share of the runs that begin where it was heard less than three windows' quarters ago."""
-        counts, m = self._grains.state["counts"], memory_of_grains
+        counts, m = self._grains.state["counts"], grain_memory
         hop_ms = 1000 * self.framing.hop / self.source.sample_rate
         runs = max(int(counts[m.RUNS]), 1)
         return {"mosaic": {

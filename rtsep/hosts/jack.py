@@ -11,10 +11,10 @@ from contextlib import suppress
 from itertools import chain
 from typing import Any
 
+from rtsep.compiling import machine
 from rtsep.errors import RtsepError
 from rtsep.hosts.driver import Heartbeat, closed_in_time, import_library, quiet_libraries
 from rtsep.hosts.lanes import MIX, Lanes
-from rtsep.kernels import load
 
 STALLED_S = 2.0
 
@@ -73,7 +73,7 @@ class JackClient:
             client.set_xrun_callback(lambda *_: self._count_xrun())
             ffi = self._jack._ffi
             if self._jack._lib.jack_set_process_callback(
-                    client._ptr, ffi.cast("JackProcessCallback", callback.address), ffi.cast("void*", lanes.address)):
+                    client._ptr, ffi.cast("JackProcessCallback", callback), ffi.cast("void*", lanes.address)):
                 raise self._jack.JackError("it takes no process callback")
             client.activate()
             if self._connect:
@@ -81,10 +81,10 @@ class JackClient:
         except self._jack.JackError as error:
             raise RtsepError(f"JACK refuses: {error}") from error
 
-    def _callback(self) -> Any:
+    def _callback(self) -> int:
         """The compiled process callback; it calls libjack, which must be in the process under its own names."""
-        load("atomic").load_library(self._jack._libname)
-        return load("jack").process_callback
+        machine.load_library(self._jack._libname)
+        return machine.address("jack", "process_callback")
 
     def _address(self, port: Any) -> int:
         return int(self._jack._ffi.cast("intptr_t", port._ptr))

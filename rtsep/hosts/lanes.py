@@ -6,6 +6,7 @@ out of it: counters, meters, and the rings of a recording. Neither side ever wai
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -13,21 +14,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from rtsep.kernels import load, memory
-from rtsep.kernels.arrays import record
+from rtsep.compiling import machine
+from rtsep.kernels import memory, shared
 from rtsep.messages import Message
 from rtsep.notes import EVENT
 from rtsep.prepared import Prepared
 from rtsep.streaming import Engine
 
-ring, shared, taps = (load(name) for name in ("ring", "shared", "taps"))
-
 CAPACITY = 4096  # samples that the callback handles at once; longer blocks are cut
 MESSAGES = 4096
 EVENTS, PIECES = 16384, 16384
 PORTS = 512
-MIX: int = shared.MIX
-SILENCE: int = shared.SILENCE
+MIX, SILENCE = shared.MIX, shared.SILENCE
 
 Floats = npt.NDArray[np.float32]
 
@@ -69,18 +67,22 @@ class Lanes:
             "control": np.zeros(shared.CONTROLS, i), "words": np.zeros(shared.WORDS, i), "meters": np.zeros(shared.METERS, f),
             "peaks": np.zeros(channels + outputs + stems, f), "levels": now.targets[memory.GAINS :].copy(),
             "sources": np.array([*sources] or [(SILENCE, 0)], i), "input": np.zeros((channels, CAPACITY), f),
-            "output": np.zeros((outputs, CAPACITY), f), "header": np.zeros(ring.HEADER, i),
-            "messages": np.zeros(MESSAGES, ring.MESSAGE), "queue": np.zeros(shared.QUEUE, EVENT),
+            "output": np.zeros((outputs, CAPACITY), f), "header": np.zeros(shared.HEADER, i),
+            "messages": np.zeros(MESSAGES, shared.MESSAGE), "queue": np.zeros(shared.QUEUE, EVENT),
             "due": np.zeros(shared.QUEUE, i), "burst": np.zeros(shared.BURST, EVENT),
-            "tap_headers": np.zeros((3, ring.HEADER), i), "pieces": np.zeros((PIECES, 2), i),
+            "tap_headers": np.zeros((3, shared.HEADER), i), "pieces": np.zeros((PIECES, 2), i),
             "events": np.zeros(EVENTS, EVENT), "ports": np.zeros(PORTS, i), "sound": np.zeros((channels * (1 + stems), 1), f),
         }
         self._warm = engine.rehearsal()
-        self.record = record(shared.LIVE, {
-            "entry": engine.entry_address, "warm": self._warm.call.ctypes.data, "channels": channels, "outputs": outputs,
-            "stems": stems, "capacity": CAPACITY, "ring_size": MESSAGES, "sound_size": 1, "pieces_size": PIECES,
-            "events_size": EVENTS, "part": part, "ports_size": PORTS, "sample_rate": sample_rate, **self._arrays,
+        self.record = shared.LIVE.new({
+            "entry": engine.entry_address, "warm": self._warm.call, "channels": channels, "outputs": outputs, "stems": stems,
+            "capacity": CAPACITY, "messages_size": MESSAGES, "planes": channels * (1 + stems), "sound_size": 1,
+            "pieces_size": PIECES, "events_size": EVENTS, "part": part, "ports_size": PORTS, "sample_rate": sample_rate,
+            **self._arrays,
         })
+        self._push, self._read_piece, self._read_events = (
+            ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * count)(machine.address("live", name))
+            for name, count in (("push", 6), ("read_piece", 4), ("read_events", 3)))
         self.play(now, fade=True)
 
     @property
@@ -119,10 +121,9 @@ class Lanes:
     def send(self, time_ns: int, part: int, message: Message) -> bool:
         """A message of `part` that came at `time_ns` (time.monotonic_ns); False, and counted, if the ring is full."""
         with self._lock:
-            arrays = self._arrays
-            sent = bool(ring.push(arrays["header"], arrays["messages"], time_ns, part, *message))
+            sent = bool(self._push(self.address, time_ns, part, *message))
             if not sent:
-                arrays["control"][shared.UNSENT] += 1
+                self._arrays["control"][shared.UNSENT] += 1
             return sent
 
     def delay_notes(self, delay_ms: float) -> None:
@@ -167,13 +168,12 @@ class Lanes:
 
         A copy; None if there is none. A piece that begins later than the last one ended: what is between was dropped.
         """
-        headers = self._arrays["tap_headers"]
-        start, length = taps.read_piece(headers[0], self._arrays["sound"], headers[1], self._arrays["pieces"], self._piece)
-        return (int(start), self._piece[:, :length].copy()) if length else None
+        start = np.zeros(1, np.int64)
+        length = self._read_piece(self.address, self._piece.ctypes.data, CAPACITY, start.ctypes.data)
+        return (int(start[0]), self._piece[:, :length].copy()) if length else None
 
     def read_events(self) -> npt.NDArray[np.void]:
         """The events that were played since the last call, EVENT [n]; their samples count from `record_start`."""
         found = np.zeros(EVENTS, EVENT)
-        count = taps.read_events(self._arrays["tap_headers"][2], self._arrays["events"], found)
-        return found[:count]
+        return found[: self._read_events(self.address, found.ctypes.data, EVENTS)]
 

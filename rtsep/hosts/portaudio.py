@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from rtsep.compiling import machine
 from rtsep.errors import RtsepError
 from rtsep.hosts.devices import (
     Device,
@@ -26,7 +27,6 @@ from rtsep.hosts.devices import (
 from rtsep.hosts.driver import Heartbeat, closed_in_time, quiet_libraries
 from rtsep.hosts.lanes import Lanes
 from rtsep.hosts.roundtrip import measure_ms
-from rtsep.kernels import load
 
 STALLED_S = 1.0  # no block for so long: the device is dead whatever it says
 STARTING_S = 5.0  # but the first block may take its time
@@ -91,7 +91,7 @@ class PortAudio:
 
     def start(self, lanes: Lanes) -> None:
         """Open the stream and let it call. RtsepError if the device refuses."""
-        callback = load("callbacks").portaudio_callback
+        callback = machine.address("live", "portaudio_callback")
         ffi = self._module._ffi
         self._finished.clear()
         try:
@@ -99,7 +99,7 @@ class PortAudio:
                 self._stream = self._module._StreamBase(
                     "duplex", samplerate=self.sample_rate, blocksize=self._block,
                     device=(self._source.number, self._target.number), channels=(self.inputs, self.outputs),
-                    dtype="float32", latency="low", callback=ffi.cast("PaStreamCallback*", callback.address),
+                    dtype="float32", latency="low", callback=ffi.cast("PaStreamCallback*", callback),
                     userdata=ffi.cast("void*", lanes.address), wrap_callback=None, clip_off=True, dither_off=True,
                     finished_callback=self._finished.set)
                 self._ask_for_real_time()

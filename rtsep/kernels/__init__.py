@@ -1,30 +1,25 @@
-"""Compiled numerics: arrays in, given arrays filled. Its modules import numpy, numba and rocket_fft only.
+"""Compiled numerics: arrays in, given arrays filled. Its modules import numpy, numba and each other only.
 
-Flow: `entry` (the engine's one entry) -> `block` -> `voices`, `gate`, `stft`, `activations`, `prediction`, `masks`,
-`wiener`, `learning`, `mix`; `memory` is what they work on, `arrays` allocates it. Live: `callbacks` (what a device calls) ->
-`live` -> `ring`, `arrivals` (notes), the entry, `taps` (recording), all on `shared`.
-Live mosaics: `mosaic` (their entry) -> `grains`, on `grain_memory`. Training: `factorise`. What not every command needs, or
-what importing compiles, is imported by `load`.
+Flow: `entry` (the engine's one entry) -> `block` -> `voices`, `gate`, `stft` (with `fft`), `activations`, `prediction`, `masks`,
+`wiener`, `learning`, `mix`. What they work on is declared in `memory`, `grain_memory`, `call` and `shared` by means of `fields`,
+and read by `views`. Live: `callbacks` and `jack` (what a device calls) -> `live` -> `ring`, `arrivals` (notes), the entry, `taps`
+(recording). Live mosaics: `mosaic` (their entry) -> `grains`. What these export is compiled by `rtsep.compiling` and called by its
+address. Training calls `factorise` from Python: `load`.
 """
 
 from importlib import import_module
 from types import ModuleType
 
-import numba
-
-from rtsep.cache import cache_folder
-
 
 def load(name: str) -> ModuleType:
-    """The kernel module `name`; its compiled code is kept in our own cache folder."""
-    folder, others = cache_folder(), numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(folder) if folder else ""  # read when the module's functions are decorated
+    """The kernel module `name`, whose functions Python calls; its compiled code is kept in our own cache folder."""
+    import numba
+
+    from rtsep.compiling.store import code_folder
+
+    folder, others = code_folder(), numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(folder / "numba") if folder else ""  # read when the module's functions are decorated
     try:
         return import_module(f"rtsep.kernels.{name}")
     finally:
         numba.config.CACHE_DIR = others
-
-
-memory, arrays, block, yardstick = (load(name) for name in ("memory", "arrays", "block", "yardstick"))
-
-__all__ = ["arrays", "block", "load", "memory", "yardstick"]

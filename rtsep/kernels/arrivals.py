@@ -1,23 +1,22 @@
 """Notes that have arrived wait here until the sample at which they are to be played."""
 
 import numpy as np
-from numba import carray, njit
+from numba import njit
 
 from rtsep.kernels.atomic import load_acquire, store_release
-from rtsep.kernels.memory import EVENT
-from rtsep.kernels.native import OPTIONS, integers, pointer
-from rtsep.kernels.ring import HEADER, MESSAGE, TAIL, waiting
-from rtsep.kernels.shared import BURST, DELAY_NS, DROPPED, PENDING, POSITION, QUEUE
+from rtsep.kernels.native import INNER
+from rtsep.kernels.ring import waiting
+from rtsep.kernels.shared import BURST, DELAY_NS, DROPPED, PENDING, POSITION, QUEUE, TAIL
 
 
-@njit(**OPTIONS)
-def enqueue(live, words, due, part, status, data1, data2):
+@njit(**INNER)
+def enqueue(live, due, part, status, data1, data2):
     """A note that will be played at sample `due` since the start, behind what is due no later; a full queue drops it."""
+    words, queue, dues = live.words, live.queue, live.due
     count = words[PENDING]
     if count >= QUEUE:
         words[DROPPED] += 1
         return
-    queue, dues = carray(pointer(live.queue), (QUEUE,), EVENT), integers(live.due, (QUEUE,))
     at = count
     while at > 0 and dues[at - 1] > due:
         queue[at], dues[at] = queue[at - 1], dues[at - 1]
@@ -27,25 +26,23 @@ def enqueue(live, words, due, part, status, data1, data2):
     words[PENDING] = count + 1
 
 
-@njit(**OPTIONS)
-def take_messages(live, words, control, time_ns):
+@njit(**INNER)
+def take_messages(live, time_ns):
     """Messages from the ring into the queue: due now, or when their delay is over."""
-    header = integers(live.header, (HEADER,))
-    messages = carray(pointer(live.messages), (live.ring_size,), MESSAGE)
-    delay_ns = load_acquire(control, DELAY_NS)
+    header, messages = live.header, live.messages
+    delay_ns = load_acquire(live.control, DELAY_NS)
     for _ in range(waiting(header)):
-        m = messages[header[TAIL] & (live.ring_size - 1)]
+        m = messages[header[TAIL] & (messages.shape[0] - 1)]
         wait_s = np.float64(max(m.time_ns + delay_ns - time_ns, 0)) * 1e-9 if delay_ns > 0 else 0.0
-        due = words[POSITION] + np.int64(wait_s * live.sample_rate)
-        enqueue(live, words, due, np.int64(m.part), np.int64(m.status), np.int64(m.data1), np.int64(m.data2))
+        due = live.words[POSITION] + np.int64(wait_s * live.sample_rate)
+        enqueue(live, due, np.int64(m.part), np.int64(m.status), np.int64(m.data1), np.int64(m.data2))
         store_release(header, TAIL, header[TAIL] + 1)
 
 
-@njit(**OPTIONS)
-def take_due(live, words, frames):
+@njit(**INNER)
+def take_due(live, frames):
     """The queue's notes before sample POSITION + frames as events of this piece, in `burst`; gives how many."""
-    queue, dues = carray(pointer(live.queue), (QUEUE,), EVENT), integers(live.due, (QUEUE,))
-    burst = carray(pointer(live.burst), (BURST,), EVENT)
+    words, queue, dues, burst = live.words, live.queue, live.due, live.burst
     count, pending = np.int64(0), words[PENDING]
     while count < min(pending, BURST) and dues[count] < words[POSITION] + frames:
         burst[count] = queue[count]

@@ -6,7 +6,7 @@ Numba has no atomics for the CPU: without them a loop that waits for another thr
 import platform
 
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -14,7 +14,8 @@ from numba.extending import intrinsic
 from rtsep.kernels.native import OPTIONS
 
 _WINDOWS = platform.system() == "Windows"
-_CLOCK = 8 if platform.system() == "Darwin" else 1  # the clock behind time.monotonic: CLOCK_UPTIME_RAW, CLOCK_MONOTONIC
+# The clock behind time.monotonic (CLOCK_UPTIME_RAW, CLOCK_MONOTONIC), and the processor time of a thread.
+_CLOCK, _THREAD_CLOCK = (8, 16) if platform.system() == "Darwin" else (1, 3)
 
 
 def _element(context, builder, signature, arguments):
@@ -47,7 +48,7 @@ def store_release(typing_context, array, index, value):
 
 @intrinsic
 def address_of(typing_context, pointer):
-    """void* -> int64"""
+    """A view or void* -> int64"""
 
     def codegen(context, builder, signature, arguments):
         return builder.ptrtoint(arguments[0], ir.IntType(64))
@@ -68,38 +69,47 @@ def call_address(typing_context, function, argument):
     return types.void(types.int64, types.int64), codegen
 
 
-@intrinsic
-def _ticks(typing_context):
-    """The system's monotonic clock: (seconds, nanoseconds), or (count, count per second) on Windows."""
+def _clock(number):
+    """A function that reads a clock of the system: (seconds, nanoseconds), or (count, count per second) on Windows."""
     i64 = ir.IntType(64)
+    @intrinsic
+    def read(typing_context):
+        def codegen(context, builder, signature, arguments):
+            first, second = (cgutils.alloca_once(builder, ir.ArrayType(i64, 2)) for _ in range(2))
+            pair = [builder.bitcast(slot, i64.as_pointer()) for slot in (first, second)]
+            if _WINDOWS:
+                kind = ir.FunctionType(ir.IntType(32), [i64.as_pointer()])
+                for name, slot in zip(("QueryPerformanceCounter", "QueryPerformanceFrequency"), pair, strict=True):
+                    builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [slot])
+                values = [builder.load(slot) for slot in pair]
+            else:
+                kind = ir.FunctionType(ir.IntType(32), [ir.IntType(32), i64.as_pointer()])
+                function = cgutils.get_or_insert_function(builder.module, kind, "clock_gettime")
+                builder.call(function, [ir.Constant(ir.IntType(32), number), pair[0]])
+                values = [builder.load(builder.gep(pair[0], [ir.Constant(ir.IntType(32), i)])) for i in range(2)]
+            return context.make_tuple(builder, signature.return_type, values)
 
-    def codegen(context, builder, signature, arguments):
-        first, second = (cgutils.alloca_once(builder, ir.ArrayType(i64, 2)) for _ in range(2))
-        pair = [builder.bitcast(slot, i64.as_pointer()) for slot in (first, second)]
-        if _WINDOWS:
-            kind = ir.FunctionType(ir.IntType(32), [i64.as_pointer()])
-            for name, slot in zip(("QueryPerformanceCounter", "QueryPerformanceFrequency"), pair, strict=True):
-                builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [slot])
-            values = [builder.load(slot) for slot in pair]
-        else:
-            kind = ir.FunctionType(ir.IntType(32), [ir.IntType(32), i64.as_pointer()])
-            function = cgutils.get_or_insert_function(builder.module, kind, "clock_gettime")
-            builder.call(function, [ir.Constant(ir.IntType(32), _CLOCK), pair[0]])
-            values = [builder.load(builder.gep(pair[0], [ir.Constant(ir.IntType(32), i)])) for i in range(2)]
-        return context.make_tuple(builder, signature.return_type, values)
+        return types.UniTuple(types.int64, 2)(), codegen
 
-    return types.UniTuple(types.int64, 2)(), codegen
+    return read
+
+
+_now, _worked = _clock(_CLOCK), _clock(_THREAD_CLOCK)
 
 
 @njit(**OPTIONS)
 def now_ns():
     """Nanoseconds of a clock that never goes back; on Linux and macOS the one of `time.monotonic_ns`."""
-    first, second = _ticks()
+    first, second = _now()
     if _WINDOWS:
         return first // second * 1_000_000_000 + first % second * 1_000_000_000 // max(second, np.int64(1))
     return first * 1_000_000_000 + second
 
 
-def load_library(name):
-    """Make the functions of a shared library known to compiled code by their names. RuntimeError if it cannot be loaded."""
-    binding.load_library_permanently(name)
+@njit(**OPTIONS)
+def thread_ns():
+    """Nanoseconds of processor time that this thread has had; 0 on Windows, which tells no finer than 16 ms."""
+    if _WINDOWS:
+        return np.int64(0)
+    first, second = _worked()
+    return first * 1_000_000_000 + second

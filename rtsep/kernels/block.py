@@ -24,7 +24,7 @@ from rtsep.kernels.memory import (
     POSITION,
 )
 from rtsep.kernels.mix import mix_block
-from rtsep.kernels.native import INNER
+from rtsep.kernels.native import INNER, copy, fill
 from rtsep.kernels.onsets import find_onsets, notice_stroke
 from rtsep.kernels.panning import place_stems, synthesise_stem
 from rtsep.kernels.prediction import blend, divide, foresee, leave_rest, look_ahead, share_out
@@ -38,7 +38,7 @@ LOUDEST = 1e6  # what is louder than 120 dB over full scale is no sound but a fa
 
 
 @njit(**INNER)
-def write_input(block, low, high, state, position):
+def write_input(plan, state, block, low, high, position):
     """Put block[channel, low:high] into the ring at `position`; what is no number becomes 0 and is counted."""
     limit = np.float32(LOUDEST)
     for c in range(block.shape[0]):
@@ -48,7 +48,7 @@ def write_input(block, low, high, state, position):
             if not abs(x) <= limit:
                 x = np.float32(0)
                 state.counters[BAD_SAMPLES] += 1
-            ring[(position + i - low) & (state.ring_size - 1)] = x
+            ring[(position + i - low) & (plan.ring_size - 1)] = x
 
 
 @njit(**INNER)
@@ -58,7 +58,7 @@ def read_stems(plan, state, position, low, high, stems):
     for c in range(plan.channels):
         for i in range(low, high):
             at = position + i - low
-            rest = state.ring[c, (at - size) & (state.ring_size - 1)]
+            rest = state.ring[c, (at - size) & (plan.ring_size - 1)]
             slot = at & (size - 1)
             for s in range(residual):
                 y = state.overlap_add[s, c, slot]
@@ -101,7 +101,7 @@ def estimate_activations(plan, state, end, count, total):
     told = foresee(plan, state, end, total)
     groups = state.position[GROUPS] if count > 0 else 0
     estimate(plan, state, count, groups)
-    state.background_h[:] = state.h[count : count + plan.background]
+    copy(state.h[count:], state.background_h)
     state.pending[FORETOLD] = told
     if told:
         divide(state)
@@ -124,7 +124,7 @@ def estimate_models(plan, state, end):
         notice_stroke(plan, state, end, total)
     count = open_rows(plan, state, end) if end > plan.take else 0
     state.position[OPEN] = count
-    state.pending[:] = 0
+    fill(state.pending, 0)
     look_back(plan, state, count, total, end)
     if count + plan.background == 0:
         total = np.float32(0)
@@ -151,7 +151,7 @@ def estimate_models(plan, state, end):
     if count > 0:
         return True
     for s in range(plan.stems):
-        state.M[s, :] = np.float32(s == plan.stems - 1)
+        fill(state.M[s], np.float32(s == plan.stems - 1))
     return False
 
 
@@ -207,13 +207,14 @@ def process_slot(plan, state, end):
 
 
 @njit(**INNER)
-def process_block(plan, state, block, count, events, targets, stems, mix):
-    """`count` samples of `block` [channel, capacity] and `events` (offsets, in order) in; `stems` and `mix` out."""
+def process_block(call):
+    """The samples and events (offsets, in order) of a CALL in; its stems and mix out."""
+    plan, state, block, stems, events, count = call.plan, call.state, call.input, call.stems, call.events, call.frames
     done = e = 0
     while done < count:
         position = state.position[POSITION]
         chunk = min(count - done, plan.slot - position % plan.slot)
-        write_input(block, done, done + chunk, state, position)
+        write_input(plan, state, block, done, done + chunk, position)
         if plan.taps > 0:
             filter_stems(plan, state, position, done, done + chunk, stems)
         else:
@@ -227,4 +228,4 @@ def process_block(plan, state, block, count, events, targets, stems, mix):
         state.position[POSITION] = position + chunk
         if (position + chunk) % plan.slot == 0:
             process_slot(plan, state, position + chunk)
-    mix_block(stems, mix, 0, count, state.mixer, targets, plan.mixer_smoothing)
+    mix_block(stems, call.mix, 0, count, state.mixer, call.targets, plan.mixer_smoothing)

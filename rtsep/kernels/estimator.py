@@ -7,10 +7,10 @@ import numpy as np
 from numba import njit
 
 from rtsep.kernels.activations import dot_rows, hold_to, update_activations
-from rtsep.kernels.native import INNER
+from rtsep.kernels.memory import ENCODER, UPDATES
+from rtsep.kernels.native import INNER, copy
 from rtsep.kernels.prediction import handicap, trust
 
-UPDATES, ENCODER, ENCODER_AND_UPDATES = range(3)  # plan.estimator
 PART = 0.3  # of the product that is added to an equal share for updates to begin with
 
 
@@ -36,5 +36,5 @@ def estimate(plan, state, count, groups):
                        state.group_first, state.foreseen[:groups], held, state.h, state.before, state.gradient,
                        state.heard, state.ratio)
     if plan.estimator == ENCODER:  # one update, for the background alone
-        state.h[:count] = state.before[:count]
+        copy(state.before, state.h[:count])
         hold_to(state.h, state.group_first, state.foreseen[:groups], held, state.heard)

@@ -7,10 +7,23 @@ note) plus the release time of the pitch on the stem's instrument; or for an age
 import numpy as np
 from numba import njit
 
-from rtsep.kernels.memory import CLOSED_ROWS, GROUPS, PITCHES, STRUCK, VOICES
+from rtsep.kernels.memory import (
+    CLOSED_ROWS,
+    FREE,
+    GROUPS,
+    HELD,
+    OFF,
+    ONSET,
+    PITCH,
+    PITCHES,
+    RELEASED,
+    STATUS,
+    STEM,
+    STRUCK,
+    VOICES,
+)
 from rtsep.kernels.native import INNER
 from rtsep.kernels.onsets import NEVER
-from rtsep.kernels.voices import FREE, HELD, OFF, ONSET, PITCH, RELEASED, STATUS, STEM
 
 
 @njit(**INNER)

@@ -11,9 +11,8 @@ from numba import njit
 from rtsep.kernels.activations import add_rows, dot_rows
 from rtsep.kernels.gate import close_voices
 from rtsep.kernels.grain_memory import AGAIN, FOUND, FRAMES, HEADS, HEARD, RUNS, UNPITCHED
-from rtsep.kernels.memory import VOICES
-from rtsep.kernels.native import INNER, OPTIONS
-from rtsep.kernels.voices import FREE, PITCH, STATUS
+from rtsep.kernels.memory import FREE, PITCH, STATUS, VOICES
+from rtsep.kernels.native import INNER, OPTIONS, fill
 
 LEAST_SHARE = 1e-3  # of the loudest activation: what is fainter does not sound
 FLOOR = 1e-3  # of the activations, spread over all bins: what no row explains
@@ -29,7 +28,7 @@ def row_at(grains, place):
 @njit(**INNER)
 def allow(plan, state, grains):
     """Which pitches may sound: those that a sounding note asks for, and with any note what has no pitch; ungated all."""
-    grains.allowed[:] = 1 - plan.gated
+    fill(grains.allowed, 1 - plan.gated)
     if plan.gated:
         for v in range(VOICES):
             pitch = state.voices[v, PITCH]
@@ -67,7 +66,7 @@ def limit_polyphony(h, most, share, order):
     """All but the `most` largest of h are multiplied by `share`; `order` is scratch."""
     if h.shape[0] <= most:
         return
-    order[:most] = 0
+    fill(order[:most], np.float32(0))
     for i in range(h.shape[0]):
         if h[i] > order[most - 1]:
             at = most - 1
@@ -86,7 +85,7 @@ def weigh(plan, state, grains):
     """Fill h [head] such that V ~ h W[row]: what follows what just sounded is favoured, and few heads are left."""
     count, Q = grains.counts[HEADS], state.Q
     rows, h = grains.row[:count], grains.h[:count]
-    h[:] = np.float32(1) / np.float32(count)
+    fill(h, np.float32(1) / np.float32(count))
     for update in range(plan.iterations):
         for i in range(count):
             h[i] += grains.continuity * grains.share[i]
@@ -95,7 +94,7 @@ def weigh(plan, state, grains):
         total = np.float32(0)
         for i in range(count):
             total += h[i]
-        Q[:] = np.float32(FLOOR) * total / np.float32(plan.bins) + np.float32(1e-20)
+        fill(Q, np.float32(FLOOR) * total / np.float32(plan.bins) + np.float32(1e-20))
         add_rows(grains.W, rows, h, Q)
         for k in range(Q.shape[0]):
             Q[k] = state.V[k] / Q[k]
@@ -169,7 +168,7 @@ def play_frame(plan, state, grains, total, end):
 def begin_search(plan, state, grains):
     """Fill `wanted` [band]: what is heard over what the heads explain, a REST of it by the source's mean."""
     heads, wanted, total = grains.counts[HEADS], grains.wanted, np.float32(0)
-    wanted[:] = 0
+    fill(wanted, np.float32(0))
     for i in range(heads):
         total += grains.share[i]
     if total > 0:

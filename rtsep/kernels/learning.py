@@ -21,11 +21,11 @@ from rtsep.kernels.memory import (
     LOST_S,
     PATIENCE_S,
     PAUSED_S,
+    SLOTS,
     STRUCK,
 )
-from rtsep.kernels.native import INNER, OPTIONS
+from rtsep.kernels.native import INNER, OPTIONS, copy, fill
 from rtsep.kernels.undo import keep_or_restore, youngest_onset
-from rtsep.kernels.wiener import SLOTS
 
 LOUDEST = 4.0  # a frame counts for so many of mean loudness at most
 LEVEL_S = 5.0  # time constant of the mean loudness
@@ -157,13 +157,15 @@ def lost(plan, state, count, end):
 @njit(**INNER)
 def begin_again(plan, state):
     """The background becomes what it was at the start, and nothing is known of how notes sound here."""
-    state.W[plan.rows :] = plan.W[plan.rows :]
-    state.weight[plan.rows :] = np.float32(BACKGROUND_START_S)
-    state.kept_weight[:] = 0
-    state.background_h[:] = np.float32(1) / np.float32(plan.background)
-    state.gain[:] = 0
-    state.manner[:] = 0
-    state.fit[:] = 0
+    for row in range(plan.rows, plan.rows + plan.background):
+        copy(plan.W[row], state.W[row])
+    fill(state.weight[plan.rows :], np.float32(BACKGROUND_START_S))
+    fill(state.kept_weight, np.float32(0))
+    fill(state.background_h, np.float32(1) / np.float32(plan.background))
+    for stem in range(plan.stems):
+        fill(state.gain[stem], np.float32(0))
+        fill(state.manner[stem], np.float32(0))
+    fill(state.fit, np.float32(0))
 
 
 @njit(**OPTIONS)

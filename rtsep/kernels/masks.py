@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 from rtsep.kernels.activations import add_rows
-from rtsep.kernels.native import OPTIONS
+from rtsep.kernels.native import OPTIONS, fill
 
 
 @njit(**OPTIONS)
@@ -44,8 +44,8 @@ def stem_models(W, rows, stem_of, h, stems, bins, M):
     """
     count = rows.shape[0]
     for s in range(stems - 1):
-        M[s, :bins] = 0
-    M[stems - 1, :bins] = max(h[count], np.float32(1e-9)) / np.float32(bins)
+        fill(M[s, :bins], np.float32(0))
+    fill(M[stems - 1, :bins], max(h[count], np.float32(1e-9)) / np.float32(bins))
     first = 0
     while first < count:
         last = first + 1

@@ -5,16 +5,15 @@ sample after reset, so blocks of any size give the same output.
 """
 
 import numpy as np
-from numba import carray, cfunc, njit, types
+from numba import njit, types
 
-from rtsep.kernels.block import POSITION, write_input
-from rtsep.kernels.grain_memory import grains_at
+from rtsep.kernels.block import write_input
 from rtsep.kernels.grains import play_frame, search
-from rtsep.kernels.memory import BYPASS, CALL, FRAMES, GAINS, WET
+from rtsep.kernels.memory import BYPASS, FRAMES, GAINS, POSITION, WET
 from rtsep.kernels.mix import smooth
 from rtsep.kernels.native import INNER, OPTIONS, flush_to_zero, restore_denormals
 from rtsep.kernels.stft import analyse
-from rtsep.kernels.views import buffers_at, plan_at, state_at
+from rtsep.kernels.views import call_at
 from rtsep.kernels.voices import receive
 
 MOSAIC, DRY = range(2)  # stems
@@ -30,7 +29,7 @@ def read_grains(plan, state, position, low, high, stems):
             slot = at & (size - 1)
             stems[MOSAIC, c, i] = state.overlap_add[0, c, slot]
             state.overlap_add[0, c, slot] = 0
-            stems[DRY, c, i] = state.ring[c, (at - size) & (state.ring_size - 1)]
+            stems[DRY, c, i] = state.ring[c, (at - size) & (plan.ring_size - 1)]
 
 
 @njit(**OPTIONS)
@@ -57,13 +56,15 @@ def play_slot(plan, state, grains, end):
 
 
 @njit(**INNER)
-def play_block(plan, state, grains, block, count, events, targets, stems, mix):
-    """`count` samples of `block` [channel, capacity] and `events` (offsets, in order) in; `stems` and `mix` out."""
+def play_block(call):
+    """The samples and events (offsets, in order) of a CALL in; its stems and mix out."""
+    plan, state, grains = call.plan, call.state, call.grains
+    block, stems, events, count = call.input, call.stems, call.events, call.frames
     done = e = 0
     while done < count:
         position = state.position[POSITION]
         chunk = min(count - done, plan.slot - position % plan.slot)
-        write_input(block, done, done + chunk, state, position)
+        write_input(plan, state, block, done, done + chunk, position)
         read_grains(plan, state, position, done, done + chunk, stems)
         while e < events.shape[0] and events[e].sample < done + chunk:
             message = events[e]
@@ -74,17 +75,15 @@ def play_block(plan, state, grains, block, count, events, targets, stems, mix):
         state.position[POSITION] = position + chunk
         if (position + chunk) % plan.slot == 0:
             play_slot(plan, state, grains, position + chunk)
-    crossfade(stems, mix, count, state.mixer, targets, plan.mixer_smoothing)
+    crossfade(stems, call.mix, count, state.mixer, call.targets, plan.mixer_smoothing)
 
 
-@cfunc(types.void(types.voidptr), cache=OPTIONS["cache"], error_model="numpy")
-def entry(address):
-    """Process the block that the `Call` record at `address` describes. Any thread; nothing allocates, locks or raises."""
-    call = carray(address, 1, CALL)[0]
-    plan = plan_at(call.plan)
-    state = state_at(call.state, plan)
-    grains = grains_at(call.grains, plan.stride)
-    block, events, targets, stems, mix = buffers_at(call, plan)
+def play(address):
+    """Process the block that the CALL record at `address` describes. Any thread; nothing allocates, locks or raises."""
+    call = call_at(address)
     word = flush_to_zero()
-    play_block(plan, state, grains, block, call.frames, events, targets, stems, mix)
+    play_block(call)
     restore_denormals(word)
+
+
+EXPORTS = {"play": (play, types.void(types.int64))}

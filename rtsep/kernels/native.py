@@ -4,15 +4,15 @@ import platform
 
 import numpy as np
 from llvmlite import ir
-from numba import carray, config, njit, types
+from numba import config, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 # Sums may be reordered (that is what makes them SIMD); NaN and infinity keep their meaning.
 FAST = {"contract", "reassoc", "nsz", "arcp"}
-OPTIONS = {"error_model": "numpy", "nogil": True, "cache": bool(config.CACHE_DIR), "fastmath": FAST}
-# Of kernels that work on Plan and State: only other kernels call them, never Python, and what would unpack so many arrays for
-# it takes nearly as long to compile as they do.
+# `_nrt` off: arrays have no owner here, so no references are counted and none of Numba's run-time functions is called.
+OPTIONS = {"error_model": "numpy", "nogil": True, "cache": bool(config.CACHE_DIR), "fastmath": FAST, "_nrt": False}
+# Of kernels that work on views: only other kernels call them, never Python, so nothing need unpack Python's objects for them.
 INNER = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 _MACHINE = platform.machine().lower()
@@ -30,28 +30,21 @@ def pointer(typing_context, address):
     return types.voidptr(types.int64), codegen
 
 
-@njit(**OPTIONS)
-def floats(address, shape):
-    """float32 array of `shape` at `address`."""
-    return carray(pointer(address), shape, np.float32)
+# Slice assignments are loops here: Numba compiles a message about shapes that do not fit into each of them.
 
 
 @njit(**OPTIONS)
-def spectra(address, shape):
-    """complex64 array of `shape` at `address`."""
-    return carray(pointer(address), shape, np.complex64)
+def copy(source, target):
+    """target [n] = source [n or more]"""
+    for i in range(target.shape[0]):
+        target[i] = source[i]
 
 
 @njit(**OPTIONS)
-def integers(address, shape):
-    """int64 array of `shape` at `address`."""
-    return carray(pointer(address), shape, np.int64)
-
-
-@njit(**OPTIONS)
-def octets(address, shape):
-    """int8 array of `shape` at `address`."""
-    return carray(pointer(address), shape, np.int8)
+def fill(target, value):
+    """target [n] = value"""
+    for i in range(target.shape[0]):
+        target[i] = value
 
 
 def _x86_control_word(builder):

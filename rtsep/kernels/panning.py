@@ -12,8 +12,8 @@ cannot confirm itself.
 import numpy as np
 from numba import njit
 
-from rtsep.kernels.memory import ALONG, CROSS, DISTANCE, LEFT, NARROW, RIGHT
-from rtsep.kernels.native import INNER, OPTIONS
+from rtsep.kernels.memory import ALONG, CROSS, DISTANCE, LEFT, NARROW, PLACE, RIGHT
+from rtsep.kernels.native import INNER, OPTIONS, fill
 from rtsep.kernels.stft import add_tail, synthesise
 from rtsep.kernels.wiener import HEARD
 
@@ -52,12 +52,21 @@ def surely(mask, power):
     return total
 
 
+@njit(**OPTIONS)
+def is_zero(values):
+    """Are all of them 0?"""
+    for k in range(values.shape[0]):
+        if values[k] != 0:
+            return False
+    return True
+
+
 @njit(**INNER)
 def learn_places(plan, state):
     """From the frame's spectra and masks; False in silence. A stem that does not play forgets nothing."""
     sums = state.sums
     powers(state.X, sums[LEFT], sums[RIGHT], sums[CROSS])
-    if not (sums[LEFT, : plan.bins].any() or sums[RIGHT, : plan.bins].any()):
+    if is_zero(sums[LEFT, : plan.bins]) and is_zero(sums[RIGHT, : plan.bins]):
         return False
     keep = np.float32(1) - plan.hop_s / np.float32(MEMORY_S)
     for s in range(plan.stems):
@@ -136,7 +145,8 @@ def add_covariances(mask, place, weight, sums):
 def add_mean(plan, state):
     """Fill sums [PLACE, bin]: over the stems, mask times NARROW, and that times covariance and the sum of its squares."""
     sums = state.sums
-    sums[:] = 0
+    for i in range(PLACE):
+        fill(sums[i], np.float32(0))
     for s in range(plan.stems):
         if counts(plan, state, s):
             place, mask = state.places[s], state.M[s, : plan.bins]
@@ -167,7 +177,8 @@ def doubt_masks(plan, state, rate):
 def whiten(plan, state):
     """Fill sums with the mix's covariance of every bin and Z [2, bin] with its inverse times X."""
     sums, power = state.sums, state.sums[DISTANCE, : plan.bins]
-    sums[:] = 0
+    for i in range(PLACE):
+        fill(sums[i], np.float32(0))
     for s in range(plan.stems):
         if counts(plan, state, s):
             mask = state.M[s]

@@ -16,6 +16,7 @@ from rtsep.kernels.memory import (
     ENVELOPE_STEPS,
     ENVELOPE_VELOCITY,
     FOREIGN,
+    FREE,
     GAIN,
     GAIN_HEARD_S,
     GROUPS,
@@ -23,10 +24,16 @@ from rtsep.kernels.memory import (
     LAG_S,
     MISFIT,
     MISFIT_HEARD_S,
+    OFF,
+    ONSET,
+    PITCH,
+    RELEASED,
+    STATUS,
+    STEM,
+    VELOCITY,
     VOICES,
 )
-from rtsep.kernels.native import INNER, OPTIONS
-from rtsep.kernels.voices import FREE, OFF, ONSET, PITCH, RELEASED, STATUS, STEM, VELOCITY
+from rtsep.kernels.native import INNER, OPTIONS, copy, fill
 
 SILENT = -50.0  # natural logarithm of a level that nobody hears
 LEAST_VELOCITY, MOST_VELOCITY = 8, 127
@@ -74,10 +81,11 @@ def note_level(plan, state, voice, end, lag_s):
 def foresee(plan, state, end, total):
     """Fill `expected`, `ahead`, `rising` and `foreseen` for a frame of magnitude `total`; True if something is foreseen."""
     groups, told = state.position[GROUPS], False
-    state.foreseen[:groups] = -1
+    fill(state.foreseen[:groups], np.float32(-1))
     if plan.prediction == 0 or plan.gated == 0:
         return False
-    state.expected[:groups] = state.ahead[:groups] = state.rising[:groups] = SILENT
+    for values in (state.expected, state.ahead, state.rising):
+        fill(values[:groups], np.float32(SILENT))
     for v in range(VOICES):
         voice = state.voices[v]
         if voice[STATUS] != FREE and state.marks[voice[STEM], voice[PITCH]] == end + 1:
@@ -90,7 +98,7 @@ def foresee(plan, state, end, total):
                 state.rising[g] = max(state.rising[g], note_level(plan, state, voice, end, lag_s + np.float32(STEP_S)))
     loudness = np.log(total)
     if plan.lead == 0:
-        state.ahead[:groups] = state.expected[:groups]
+        copy(state.expected, state.ahead[:groups])
     for g in range(groups):
         gain = state.gain[plan.instrument[state.open_stem[state.group_first[g]]]]
         if gain[GAIN_HEARD_S] > KNOWN_S and state.expected[g] > SILENT:
@@ -149,7 +157,7 @@ def handicap(plan, state):
 def leave_rest(plan, state, count):
     """Fill the residual's P with what the prediction leaves of V; the misfit follows."""
     model, V, rest = state.Q, state.V, state.P[plan.stems - 1]
-    model[:] = 0
+    fill(model, np.float32(0))
     add_rows(state.W, state.open_row[:count], state.predicted, model)
     whole = missing = np.float32(0)
     for k in range(plan.bins):
@@ -177,7 +185,7 @@ def leave_rest(plan, state, count):
 def blend(plan, state, count):
     """The models M of the stems become the geometric mean of what is estimated and what is predicted."""
     for s in range(plan.stems - 1):
-        state.P[s, : plan.bins] = 0
+        fill(state.P[s, : plan.bins], np.float32(0))
     first = 0
     while first < count:
         last, stem = first + 1, state.open_stem[first]

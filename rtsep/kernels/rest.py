@@ -14,7 +14,7 @@ from numba import njit
 from rtsep.kernels.learning import known_share
 from rtsep.kernels.masks import add_stems
 from rtsep.kernels.memory import CHUNK, INPUTS, OTHERS, SEEN, UNITS
-from rtsep.kernels.native import INNER, OPTIONS
+from rtsep.kernels.native import INNER, OPTIONS, fill
 
 OTHERS_S = 0.3  # time constant of the background's share
 FEW, MANY = 0.03, 0.13  # shares of the background up to which nobody else plays, and from which on somebody surely does
@@ -105,10 +105,11 @@ def rest_factor(plan, state, others, factor):
     add_stems(state.P, stems, bins, predicted)
     local_level(state.V[:bins], level)
     strength = others * np.float32(plan.power_halves) / np.float32(4)  # it was trained with masks of power 2
-    factor[:] = 1
+    fill(factor, np.float32(1))
     for first in range(SIDE, bins - SIDE, CHUNK):
         count = min(CHUNK, bins - SIDE - first)
-        hidden[:UNITS] = 0
+        for u in range(UNITS):
+            fill(hidden[u], np.float32(0))
         hear_model(state.V, level, net[:SEEN], first, count, hidden)
         hear_model(state.P[stems], level, net[SEEN : 2 * SEEN], first, count, hidden)
         hear_model(state.shares[stems], level, net[2 * SEEN : 3 * SEEN], first, count, hidden)

@@ -5,8 +5,8 @@ The windows are Mauler & Martin's (EUSIPCO 2007): a long analysis window and a s
 
 import numpy as np
 from numba import njit
-from rocket_fft import c2r, r2c
 
+from rtsep.kernels.fft import backward, forward
 from rtsep.kernels.native import INNER, OPTIONS
 
 
@@ -45,9 +45,9 @@ def analyse(plan, state, end):
     for k in range(plan.bins):
         power[k] = 0
     for c in range(plan.channels):
-        window_frame(state.ring[c], state.ring_size, end, plan.analysis_window, state.frame)
+        window_frame(state.ring[c], plan.ring_size, end, plan.analysis_window, state.frame)
         X = state.X[c]
-        r2c(state.frame, X, plan.axes, True, 1.0, 1)
+        forward(state.frame, X, plan.twiddles, state.scratch)
         for k in range(plan.bins):
             z = X[k]
             power[k] += z.real * z.real + z.imag * z.imag
@@ -68,7 +68,7 @@ def analyse(plan, state, end):
 def add_tail(plan, state, stem, channel, end):
     """Add the spectrum Y to a channel of `stem`'s overlap-add ring: the last `overlap` samples before `end`."""
     size, window = plan.overlap, plan.synthesis_window
-    c2r(state.Y, state.frame, plan.axes, False, 1.0 / plan.window_size, 1)
+    backward(state.Y, state.frame, plan.twiddles, state.scratch)
     tail = state.frame[plan.window_size - size :]
     begin = end & (size - 1)
     first = size - begin

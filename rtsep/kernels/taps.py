@@ -1,17 +1,17 @@
 """Recording: what went in and what came out, copied into rings that a thread outside empties into files."""
 
-import numpy as np
-from numba import carray, njit
+from numba import njit, types
 
 from rtsep.kernels.atomic import store_release
-from rtsep.kernels.memory import EVENT
-from rtsep.kernels.native import OPTIONS, pointer
-from rtsep.kernels.ring import HEAD, HEADER, TAIL, room, waiting
+from rtsep.kernels.native import INNER
+from rtsep.kernels.ring import room, waiting
+from rtsep.kernels.shared import HEAD, TAIL
+from rtsep.kernels.views import events_at, floats_at, integers_at, live_at
 
 START, LENGTH = range(2)  # of a piece: first sample since `record_start`, samples
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def tap_sound(header, sound, pieces_header, pieces, position, block, stems, frames):
     """Append block [channel] and stems [stem, channel] to the planes of `sound` [plane, size]; False if it is full.
 
@@ -37,7 +37,7 @@ def tap_sound(header, sound, pieces_header, pieces, position, block, stems, fram
     return True
 
 
-@njit(**OPTIONS)
+@njit(**INNER)
 def tap_event(header, events, position, event):
     """Append an event that was played at the absolute sample `position`; False if the ring is full."""
     if room(header, events.shape[0]) <= 0:
@@ -49,43 +49,39 @@ def tap_event(header, events, position, event):
     return True
 
 
-@njit(**OPTIONS)
-def read_piece(header, sound, pieces_header, pieces, block):
-    """Move the oldest piece into block [plane, :length]; gives (start, length), length 0 if there is none.
+def read_piece(address, block_address, capacity, start_address):
+    """Move the oldest piece of the LIVE record at `address` into float32 [plane, capacity], and its first sample into int64 [1].
 
-    Thread: the one reader.
+    Gives its length, 0 if there is none. Thread: the one reader.
     """
+    live = live_at(address)
+    header, pieces_header, sound, pieces = live.tap_headers[0], live.tap_headers[1], live.sound, live.pieces
     if waiting(pieces_header) <= 0:
-        return np.int64(0), np.int64(0)
+        return 0
     piece = pieces[pieces_header[TAIL] & (pieces.shape[0] - 1)]
     start, length = piece[START], piece[LENGTH]
+    block = floats_at(block_address, (sound.shape[0], capacity))
+    integers_at(start_address, (1,))[0] = start
     tail, size = header[TAIL], sound.shape[1]
     for plane in range(sound.shape[0]):
         for i in range(length):
             block[plane, i] = sound[plane, (tail + i) & (size - 1)]
     store_release(header, TAIL, tail + length)
     store_release(pieces_header, TAIL, pieces_header[TAIL] + 1)
-    return start, length
+    return length
 
 
-@njit(**OPTIONS)
-def read_events(header, events, found):
-    """Move the waiting events into `found`; gives how many. Thread: the one reader."""
-    count = min(waiting(header), found.shape[0])
+def read_events(address, found_address, most):
+    """Move the waiting events of the LIVE record at `address` into EVENT [most]; gives how many. Thread: the one reader."""
+    live = live_at(address)
+    header, events = live.tap_headers[2], live.events
+    found = events_at(found_address, (most,))
+    count = min(waiting(header), most)
     for i in range(count):
         found[i] = events[(header[TAIL] + i) & (events.shape[0] - 1)]
     store_release(header, TAIL, header[TAIL] + count)
     return count
 
 
-@njit(**OPTIONS)
-def headers_at(address):
-    """The three ring headers of a recording: sound, pieces, events."""
-    h = carray(pointer(address), (3, HEADER), np.int64)
-    return h[0], h[1], h[2]
-
-
-@njit(**OPTIONS)
-def events_at(address, size):
-    """EVENT [size] at `address`."""
-    return carray(pointer(address), (size,), EVENT)
+_I = types.int64
+EXPORTS = {"read_piece": (read_piece, _I(_I, _I, _I, _I)), "read_events": (read_events, _I(_I, _I, _I))}

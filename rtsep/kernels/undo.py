@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 
 from rtsep.kernels.memory import JUMP, LAG_S, LAG_SEEN, LEVELS, TASK
-from rtsep.kernels.native import INNER
+from rtsep.kernels.native import INNER, copy
 from rtsep.kernels.onsets import NEVER
 
 LEARN, KEEP, RESTORE = range(3)  # what a background row does in the hop after a frame: state.pending[TASK]
@@ -72,8 +72,10 @@ def keep_or_restore(plan, state, row):
     """What the last frame asks of a background row before it learns; True: it is restored, and learns nothing."""
     task, at = state.pending[TASK], row - plan.rows
     if task == KEEP:
-        state.kept_rows[at], state.kept_weight[at] = state.W[row], state.weight[row]
+        copy(state.W[row], state.kept_rows[at])
+        state.kept_weight[at] = state.weight[row]
     elif task == RESTORE and state.kept_weight[at] > 0:
-        state.W[row], state.weight[row] = state.kept_rows[at], state.kept_weight[at]
+        copy(state.kept_rows[at], state.W[row])
+        state.weight[row] = state.kept_weight[at]
         return True
     return False

@@ -1,97 +1,156 @@
-"""`Plan`, `State` and the buffers of a `Call` as compiled code sees them: at the addresses that records hold (memory.py)."""
+"""Records as compiled code sees them: `view.name` reads the one field that is asked for, where it is used.
+
+A view is the address of a record (fields.py) and nothing else. A function is handed what it needs in one register, whatever the
+record holds, and an array is made of its address and its sizes there and then.
+"""
 
 import numpy as np
-from numba import carray, njit
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.typing.templates import AttributeTemplate
+from numba.extending import infer_getattr, intrinsic, lower_getattr_generic, lower_setattr_generic, models, register_model
+from numba.np.arrayobj import populate_array
+from numba.np.numpy_support import from_dtype
 
-from rtsep.kernels.memory import (
-    CHANNELS,
-    CHUNK,
-    COUNTERS,
-    ENVELOPE_POINTS,
-    EVENT,
-    FADE_FIELDS,
-    FIT,
-    INPUTS,
-    LEARNT,
-    LEVELS,
-    MANNER,
-    PARTS,
-    PENDING,
-    PITCHES,
-    PLACE,
-    PLAN,
-    POSITIONS,
-    SEEN,
-    SLOW,
-    STATE,
-    UNITS,
-    VOICE_FIELDS,
-    VOICES,
-    Plan,
-    State,
-)
-from rtsep.kernels.native import INNER, OPTIONS, floats, integers, octets, pointer, spectra
+from rtsep.kernels.call import CALL
+from rtsep.kernels.fields import Record, terms
+from rtsep.kernels.grain_memory import GRAINS
+from rtsep.kernels.memory import EVENT, PLAN, STATE
+from rtsep.kernels.shared import LIVE
+
+_I64, _BYTES = ir.IntType(64), ir.IntType(8).as_pointer()
 
 
-@njit(**OPTIONS)
-def plan_at(address):
-    """The `Plan` whose record lies at `address`."""
-    r = carray(pointer(address), 1, PLAN)[0]
-    notes, encoded = (r.stems, PITCHES), r.rows if r.estimator else 0
-    return Plan(
-        r.window_size, r.overlap, r.hop, r.bins, r.stride, r.channels, r.stems, r.rows, r.background, r.open_limit,
-        r.gated, r.estimator, r.iterations, r.power_halves, r.latency, r.lead, r.taps, r.slot, r.background_learns, r.take,
-        r.early, r.undoes, r.panning, np.float32(r.mixer_smoothing), np.float32(r.suppression), np.float32(r.filter_floor),
-        np.float32(r.hop_s), np.float32(r.relaxation), np.float32(r.handicap), np.float32(r.background_keep),
-        np.float32(r.background_least), np.float32(r.adapt_keep), np.float32(r.adapt_hold),
-        np.float32(r.prediction), np.float32(r.envelope_later_s), np.float32(r.sample_s),
-        floats(r.analysis_window, (r.window_size,)), floats(r.synthesis_window, (r.overlap,)),
-        floats(r.boost, (r.window_size,)), floats(r.W, (r.rows + r.background, r.stride)),
-        integers(r.first_row, notes), integers(r.row_count, notes), integers(r.release, notes), integers(r.decay, notes),
-        octets(r.route, (PARTS, CHANNELS, PITCHES)), octets(r.reach, notes), integers(r.row_age, (r.rows, 2)),
-        integers(r.choke, notes), floats(r.envelope, (r.stems, PITCHES, 2, ENVELOPE_POINTS)), integers(r.has_envelope, notes),
-        integers(r.instrument, (r.stems,)), integers(r.drums, (r.stems,)), floats(r.E, (encoded, r.stride)),
-        floats(r.rest_net, (INPUTS + 3, UNITS)), integers(r.axes, (1,)),
-    )
+class View(types.Type):
+    """The type of the address of a `record`."""
+
+    def __init__(self, record):
+        self.record = record
+        super().__init__(f"rtsep.{record.name}")
 
 
-@njit(**INNER)
-def state_at(address, plan):
-    """The `State` whose record lies at `address`, in the sizes of `plan`."""
-    r = carray(pointer(address), 1, STATE)[0]
-    limit, rows = plan.open_limit + plan.background, plan.rows + plan.background
-    return State(
-        r.ring_size, floats(r.ring, (plan.channels, r.ring_size)),
-        floats(r.overlap_add, (plan.stems - 1, plan.channels, plan.overlap)), floats(r.frame, (plan.window_size,)),
-        spectra(r.X, (plan.channels, plan.bins)), spectra(r.Y, (plan.bins,)),
-        floats(r.V, (plan.stride,)), floats(r.Q, (plan.stride,)), floats(r.M, (plan.stems, plan.stride)),
-        floats(r.H, (plan.stems, plan.rows)), integers(r.open_row, (limit,)), integers(r.open_stem, (limit,)),
-        integers(r.open_onset, (limit,)), floats(r.h, (limit + 1,)), floats(r.before, (limit + 1,)),
-        floats(r.gradient, (limit + 1,)), floats(r.ratio, (plan.stride,)), floats(r.evidence, (limit,)),
-        integers(r.pending, (PENDING,)),
-        floats(r.background_h, (plan.background,)), floats(r.W, (rows, plan.stride)), floats(r.weight, (rows,)),
-        floats(r.slow, (SLOW,)), integers(r.voices, (VOICES, VOICE_FIELDS)), integers(r.pedals, (PARTS, CHANNELS, 2)),
-        integers(r.marks, (plan.stems, PITCHES)), integers(r.youngest, (plan.stems, PITCHES)),
-        floats(r.mixer, (2 + plan.stems,)), integers(r.counters, (COUNTERS,)), integers(r.position, (POSITIONS,)),
-        floats(r.S, (plan.stride,)), spectra(r.B, (plan.bins,)), floats(r.impulse, (plan.window_size,)),
-        floats(r.filters, (plan.stems - 1, 2, plan.taps)), integers(r.fades, (plan.stems, FADE_FIELDS)),
-        integers(r.group_first, (limit + 1,)), integers(r.group_at, (plan.stems, PITCHES)), floats(r.expected, (limit,)),
-        floats(r.foreseen, (limit,)), floats(r.heard, (limit,)), floats(r.predicted, (limit,)),
-        floats(r.P, (plan.stems, plan.stride)), floats(r.shares, (plan.stems, plan.stride)),
-        floats(r.gain, (plan.stems, LEARNT)), floats(r.manner, (plan.stems, MANNER)), floats(r.fit, (FIT,)),
-        floats(r.ahead, (limit,)), floats(r.rising, (limit,)), floats(r.levels, (plan.stems, LEVELS)),
-        floats(r.peak, (plan.stems,)), integers(r.found, (plan.stems,)), floats(r.previous, (plan.stride,)),
-        floats(r.heard_places, (plan.stems, PLACE)), floats(r.places, (plan.stems, PLACE)),
-        floats(r.sums, (PLACE, plan.stride)), spectra(r.Z, (plan.channels, plan.bins)), floats(r.hidden, (UNITS + SEEN, CHUNK)),
-        floats(r.kept_rows, (plan.background, plan.stride)), floats(r.kept_weight, (plan.background,)),
-    )
+register_model(View)(models.OpaqueModel)
 
 
-@njit(**INNER)
-def buffers_at(call, plan):
-    """What a `Call` record brings and asks for: block [channel, capacity], events, targets, stems and mix."""
-    return (
-        floats(call.input, (plan.channels, call.capacity)), carray(pointer(call.events), (call.event_count,), EVENT),
-        floats(call.targets, (2 + plan.stems,)), floats(call.stems, (plan.stems, plan.channels, call.capacity)),
-        floats(call.mix, (plan.channels, call.capacity)),
-    )
+def _kind(field):
+    """The type of a field."""
+    if isinstance(field.kind, Record):
+        return View(field.kind)
+    if field.shape is None:
+        return getattr(types, field.kind)
+    return types.Array(from_dtype(np.dtype(field.kind)), len(field.shape), "C")
+
+
+@infer_getattr
+class _Fields(AttributeTemplate):
+    key = View
+
+    def generic_resolve(self, view, name):
+        field = view.record.fields.get(name)
+        return None if field is None else _kind(field)
+
+
+def _at(builder, record, base, name):
+    """Where the word of a field lies."""
+    return builder.gep(base, [ir.Constant(_I64, record.dtype.fields[name][1])])
+
+
+def _load(builder, record, base, name):
+    """The word of a field. What does not vary the compiler may keep once it has read it: that lets loops hoist it."""
+    field = record.fields[name]
+    kind = ir.DoubleType() if field.word == "<f8" else _I64
+    word = builder.load(builder.bitcast(_at(builder, record, base, name), kind.as_pointer()), align=8)
+    if not field.varies:
+        word.set_metadata("invariant.load", builder.module.add_metadata([]))
+    return word
+
+
+def _size(builder, record, base, name):
+    """The size `name` of a record, or of one that it links to."""
+    field = record.fields.get(name)
+    if field is not None and field.shape is None and field.kind == "int64":
+        return _load(builder, record, base, name)
+    for linked in record.fields.values():
+        if isinstance(linked.kind, Record) and name in linked.kind.fields:
+            inner = builder.inttoptr(_load(builder, record, base, linked.name), _BYTES)
+            return _size(builder, linked.kind, inner, name)
+    raise NotImplementedError(f"{record.name} knows no size {name}")
+
+
+def _dimension(builder, record, base, text):
+    total = ir.Constant(_I64, 0)
+    for sign, word in terms(text):
+        value = ir.Constant(_I64, int(word)) if word.isdigit() else _size(builder, record, base, word)
+        total = builder.add(total, value) if sign > 0 else builder.sub(total, value)
+    return total
+
+
+def _array(context, builder, kind, address, shape):
+    """An array without an owner: there is nothing to count references of."""
+    array = context.make_array(kind)(context, builder)
+    itemsize = context.get_abi_sizeof(context.get_data_type(kind.dtype))
+    strides, step = [], ir.Constant(_I64, itemsize)
+    for size in reversed(shape):
+        strides.insert(0, step)
+        step = builder.mul(step, size, flags=["nsw"])
+    data = builder.inttoptr(address, context.get_data_type(kind.dtype).as_pointer())
+    populate_array(array, data=data, shape=shape, strides=strides, itemsize=ir.Constant(_I64, itemsize), meminfo=None)
+    return array._getvalue()
+
+
+@lower_getattr_generic(View)
+def _read(context, builder, view, base, name):
+    record = view.record
+    field, word = record.fields[name], _load(builder, record, base, name)
+    if isinstance(field.kind, Record):
+        return builder.inttoptr(word, _BYTES)
+    if field.shape is not None:
+        shape = [_dimension(builder, record, base, text) for text in field.shape]
+        return _array(context, builder, _kind(field), word, shape)
+    return builder.fptrunc(word, ir.FloatType()) if field.kind == "float32" else word
+
+
+@lower_setattr_generic(View)
+def _write(context, builder, signature, arguments, name):
+    (view, kind), record, (base, value) = signature.args, signature.args[0].record, arguments
+    if not record.fields[name].varies:
+        raise NotImplementedError(f"{view}.{name} does not vary within a call")
+    if isinstance(kind, types.Array):
+        word = builder.ptrtoint(context.make_array(kind)(context, builder, value).data, _I64)
+    else:
+        word = context.cast(builder, value, kind, types.int64)
+    builder.store(word, builder.bitcast(_at(builder, record, base, name), _I64.as_pointer()))
+
+
+def _viewer(record):
+    """A function for compiled code: int64 address -> view of the `record` there."""
+    view = View(record)
+
+    @intrinsic
+    def at(typing_context, address):
+        def codegen(context, builder, signature, arguments):
+            return builder.inttoptr(context.cast(builder, arguments[0], signature.args[0], types.int64), _BYTES)
+
+        return view(address), codegen
+
+    return at
+
+
+def _maker(dtype):
+    """A function for compiled code: int64 address, and a tuple of int64 -> array of that shape there."""
+
+    @intrinsic
+    def at(typing_context, address, shape):
+        kind = types.Array(from_dtype(np.dtype(dtype)), len(shape), "C")
+
+        def codegen(context, builder, signature, arguments):
+            return _array(context, builder, kind, arguments[0], cgutils.unpack_tuple(builder, arguments[1]))
+
+        return kind(types.int64, types.UniTuple(types.int64, len(shape))), codegen
+
+    return at
+
+
+plan_at, state_at, grains_at, call_at, live_at = (_viewer(record) for record in (PLAN, STATE, GRAINS, CALL, LIVE))
+floats_at, integers_at, octets_at, events_at = (_maker(kind) for kind in ("float32", "int64", "uint8", EVENT))

@@ -6,14 +6,29 @@ A voice is one sounding note: it is held by its key or by a pedal, then it is re
 import numpy as np
 from numba import njit
 
-from rtsep.kernels.memory import PITCHES, STOLEN_VOICES, UNMATCHED_NOTES, VOICE_FIELDS, VOICES
+from rtsep.kernels.memory import (
+    CAPTURED,
+    CHANNEL,
+    FREE,
+    HELD,
+    KEY_DOWN,
+    OFF,
+    ONSET,
+    PART,
+    PITCH,
+    PITCHES,
+    PRESSES,
+    RELEASED,
+    SOSTENUTO,
+    STATUS,
+    STEM,
+    STOLEN_VOICES,
+    SUSTAIN,
+    UNMATCHED_NOTES,
+    VELOCITY,
+    VOICES,
+)
 from rtsep.kernels.native import INNER, OPTIONS
-
-# Fields of a voice
-STATUS, PART, CHANNEL, PITCH, STEM, PRESSES, ONSET, OFF, CAPTURED, VELOCITY = range(VOICE_FIELDS)
-FREE, KEY_DOWN, HELD, RELEASED = range(4)
-SUSTAIN, SOSTENUTO = range(2)
-
 
 @njit(**OPTIONS)
 def find_voice(voices, part, channel, pitch):

@@ -10,13 +10,12 @@ filters. The filters of one frame are faded in over one slot.
 
 import numpy as np
 from numba import njit
-from rocket_fft import c2r, r2c
 
+from rtsep.kernels.fft import backward, forward
 from rtsep.kernels.masks import add_stems
-from rtsep.kernels.memory import FADE_FIELDS
-from rtsep.kernels.native import INNER, OPTIONS
+from rtsep.kernels.memory import FADE_FIELDS, SLOTS
+from rtsep.kernels.native import INNER, OPTIONS, copy, fill
 
-SLOTS = 4  # of a hop: the frame, then the filters
 # fades [stem]: whether the last frame heard it; which of its two filters is newer, the sample from which it is faded in, and
 # (two fields) whether the one and the other let anything through
 HEARD, NEWEST, SINCE, SOUNDS = range(FADE_FIELDS - 1)
@@ -62,12 +61,12 @@ def factorise_power(plan, state):
     for k in range(plan.bins):
         S[k] = S[k] * scale + plan.filter_floor
         Y[k] = np.float32(0.5) * np.log(S[k])
-    c2r(Y, frame, plan.axes, False, 1.0 / plan.window_size, 1)
+    backward(Y, frame, plan.twiddles, state.scratch)
     half = plan.window_size // 2
     for i in range(1, half):
         frame[i] *= np.float32(2)
-    frame[half + 1 :] = 0
-    r2c(frame, B, plan.axes, True, 1.0, 1)
+    fill(frame[half + 1 :], np.float32(0))
+    forward(frame, B, plan.twiddles, state.scratch)
     for k in range(plan.bins):
         magnitude, phase = np.sqrt(S[k]), B[k].imag
         B[k] = complex(magnitude * np.cos(phase), magnitude * np.sin(phase))
@@ -78,9 +77,9 @@ def factorise_power(plan, state):
 def causal_part(sound, delay, result):
     """Fill result [n] with what of the periodic sound [n], `delay` later, lies in the first half of the period."""
     size, half = sound.shape[0], sound.shape[0] // 2
-    result[:delay] = sound[size - delay :]
-    result[delay:half] = sound[: half - delay]
-    result[half:] = 0
+    copy(sound[size - delay :], result[:delay])
+    copy(sound, result[delay:half])
+    fill(result[half:], np.float32(0))
 
 
 @njit(**INNER)
@@ -89,12 +88,12 @@ def design_filter(plan, state, stem, taps):
     mask, B, inverse, Y = state.M[stem], state.B, state.S, state.Y
     for k in range(plan.bins):
         Y[k] = mask[k] * B[k]
-    c2r(Y, state.frame, plan.axes, False, 1.0 / plan.window_size, 1)
+    backward(Y, state.frame, plan.twiddles, state.scratch)
     causal_part(state.frame, plan.latency, state.impulse)
-    r2c(state.impulse, Y, plan.axes, True, 1.0, 1)
+    forward(state.impulse, Y, plan.twiddles, state.scratch)
     for k in range(plan.bins):
         Y[k] *= np.conj(B[k]) * inverse[k]
-    c2r(Y, state.frame, plan.axes, False, 1.0 / plan.window_size, 1)
+    backward(Y, state.frame, plan.twiddles, state.scratch)
     last = taps.shape[0] - 1
     for i in range(last + 1):
         taps[i] = state.frame[last - i]
@@ -145,13 +144,13 @@ def filter_stem(plan, state, stem, ring, at):
     age = at + 1 - fade[SINCE]
     y = np.float32(0)
     if fade[SOUNDS + newest] != 0:
-        y = filtered(ring, state.ring_size, at, filters[newest])
+        y = filtered(ring, plan.ring_size, at, filters[newest])
     if age < plan.slot:
         share = np.float32(age) / np.float32(plan.slot)
         y *= share
         older = np.int64(1) - newest
         if fade[SOUNDS + older] != 0:
-            y += (np.float32(1) - share) * filtered(ring, state.ring_size, at, filters[older])
+            y += (np.float32(1) - share) * filtered(ring, plan.ring_size, at, filters[older])
     return y
 
 
@@ -163,7 +162,7 @@ def filter_stems(plan, state, position, low, high, stems):
         ring = state.ring[c]
         for i in range(low, high):
             at = position + i - low
-            rest = ring[(at - plan.latency) & (state.ring_size - 1)]
+            rest = ring[(at - plan.latency) & (plan.ring_size - 1)]
             for s in range(residual):
                 y = filter_stem(plan, state, s, ring, at)
                 stems[s, c, i] = y

@@ -1,43 +1,47 @@
 """Compiled code that only `rtsep bench` runs: what a frame's FFTs cost alone, and the activation step alone."""
 
 import numpy as np
-from numba import njit
-from rocket_fft import c2r, r2c
+from numba import types
 
 from rtsep.kernels.activations import update_activations
-from rtsep.kernels.native import OPTIONS, flush_to_zero, restore_denormals
+from rtsep.kernels.fft import backward, forward
+from rtsep.kernels.native import fill, flush_to_zero, restore_denormals
+from rtsep.kernels.views import floats_at, integers_at, plan_at, state_at
 
 
-@njit(**OPTIONS)
-def transform_frames(frame, X, sound, axes, stems, times):
+def transform_frames(plan_address, state_address, stems, times):
     """`times` times the FFTs of one frame and nothing else: the floor under the cost of any separator of this kind.
 
-    | argument | shape | |
-    | --- | --- | --- |
-    | frame | [window_size] | what is analysed, once per channel |
-    | X | [channel, bin] | *filled*: spectra |
-    | sound | [window_size] | *filled*: what comes back, once per channel and stem |
-    | axes | int64 [1] | what the FFT wants |
+    A frame is analysed once per channel, and comes back once per channel and stem, on the buffers of a PLAN and a STATE.
     """
+    plan, state = plan_at(plan_address), state_at(state_address)
     word = flush_to_zero()
-    scale = 1.0 / frame.shape[0]
     for _ in range(times):
-        for c in range(X.shape[0]):
-            r2c(frame, X[c], axes, True, 1.0, 1)
+        for c in range(plan.channels):
+            forward(state.frame, state.X[c], plan.twiddles, state.scratch)
         for _ in range(stems):
-            for c in range(X.shape[0]):
-                c2r(X[c], sound, axes, False, scale, 1)
+            for c in range(plan.channels):
+                backward(state.X[c], state.impulse, plan.twiddles, state.scratch)
     restore_denormals(word)
 
 
-@njit(**OPTIONS)
-def estimate_frames(V, W, rows, bins, iterations, h, before, gradient, Q, times):
-    """`times` times plain updates of one frame's activations, each from an equal share; arguments of `update_activations`."""
+def estimate_frames(V_address, W_address, stride, count, bins, iterations, scratch_address, rows_address, times):
+    """`times` times plain updates of one frame's activations, each from an equal share.
+
+    At the addresses: V float32 [stride], W float32 [count, stride], scratch float32 [3, stride + count + 1], rows int64 [count].
+    """
+    V, W = floats_at(V_address, (stride,)), floats_at(W_address, (count, stride))
+    scratch, rows = floats_at(scratch_address, (3, stride + count + 1)), integers_at(rows_address, (count,))
+    h, before, gradient = scratch[0, : count + 1], scratch[1, : count + 1], scratch[2, : count + 1]
     word = flush_to_zero()
     one = np.float32(1)
-    share = one / np.float32(h.shape[0])
     for _ in range(times):
-        h[:] = share
-        update_activations(V, W, rows, rows.shape[0], bins, iterations, one, one, rows[:1], h[:0], one, h, before, gradient,
-                           h[:0], Q)
+        fill(h, one / np.float32(count + 1))
+        update_activations(V, W, rows, count, bins, iterations, one, one, rows[:1], h[:0], one, h, before, gradient, h[:0],
+                           scratch[0, count + 1 :])
     restore_denormals(word)
+
+
+_I = types.int64
+EXPORTS = {"transform_frames": (transform_frames, types.void(_I, _I, _I, _I)),
+           "estimate_frames": (estimate_frames, types.void(_I, _I, _I, _I, _I, _I, _I, _I, _I))}

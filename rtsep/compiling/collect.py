@@ -1,0 +1,174 @@
+"""Numba functions -> one module of LLVM code -> one object file. The only place that reaches into Numba.
+
+Numba optimises and makes machine code for every function by itself, each together with all that it calls: the whole engine
+passes through the optimiser some six times. `collected` holds that off: Numba translates functions into LLVM's
+language, and what belongs together is linked, optimised and turned into machine code once. That needs names that Numba does
+not promise to keep. Where one is missing Numba works as it always does (`plain`), in two to three times the time.
+"""
+
+from __future__ import annotations
+
+import gc
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import llvmlite.binding as llvm
+import numba
+from numba.core import cgutils, codegen
+from numba.core.registry import cpu_target
+
+from rtsep.compiling.loader import PREFIX
+
+TESTED = ((0, 61), (0, 68))  # Numba's versions that `collected` is known to work with, from and to
+
+Told = Callable[[str], None]
+Exports = Mapping[str, tuple[Callable[..., Any], Any]]  # name -> function and Numba signature
+
+
+def can_collect() -> bool:
+    """Whether this Numba has all that `collected` reaches for."""
+    version = tuple(int(part) for part in numba.__version__.split(".")[:2])
+    library = getattr(codegen, "JITCodeLibrary", None)
+    names = ("finalize", "add_ir_module", "get_pointer_to_function", "add_linking_library", "_raise_if_finalized")
+    engine = getattr(cpu_target.target_context, "_internal_codegen", None)
+    return (TESTED[0] <= version <= TESTED[1] and all(hasattr(library, name) for name in names)
+            and getattr(engine, "_library_class", None) is library and hasattr(engine, "set_env")
+            and hasattr(llvm, "create_pass_builder"))
+
+
+def _library_class(told: Told) -> type:
+    """Numba's library of one function's code, but raw: nothing is optimised, no machine code is made."""
+
+    class Raw(codegen.JITCodeLibrary):  # type: ignore[misc]
+        def add_ir_module(self, module: Any) -> None:
+            self._raise_if_finalized()
+            text = cgutils.normalize_ir_text(str(module))
+            if "cfunc." in text:  # else nobody sees that no kernel fails, and what tells Python of it stays
+                text = text.replace(" noinline", "")
+            code = llvm.parse_assembly(text)
+            code.data_layout = self._codegen._data_layout
+            self._final_module.link_in(code)
+
+        def finalize(self) -> None:
+            self._raise_if_finalized()
+            self._finalized = True
+            told(self.name)
+
+        def get_pointer_to_function(self, name: str) -> int:
+            return 1  # never called: only who asks for an address of it makes Numba content
+
+    return Raw
+
+
+@contextmanager
+def _collecting(told: Told) -> Iterator[None]:
+    """While it is in force, Numba compiles into raw libraries."""
+    engine = cpu_target.target_context._internal_codegen
+    engine._library_class, engine.set_env = _library_class(told), lambda name, environment: None
+    gc.collect()
+    gc.disable()  # half of the time would go into looking through what is all needed
+    try:
+        yield
+    finally:
+        gc.enable()
+        del engine._library_class, engine.set_env
+
+
+def _without_wrappers() -> None:
+    """No kernel is called from Python in this process, none is kept in Numba's cache."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("rtsep.kernels"):
+            for value in vars(module).values():
+                if isinstance(value, numba.core.dispatcher.Dispatcher):
+                    value.targetoptions.update(no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+def _linked(libraries: list[Any]) -> Any:
+    """One module of all that the libraries need, each once."""
+    module, seen, waiting = llvm.parse_assembly(""), set(), list(libraries)
+    module.triple, module.data_layout = libraries[0]._final_module.triple, str(libraries[0]._codegen._data_layout)
+    while waiting:
+        library = waiting.pop()
+        if id(library) not in seen:
+            seen.add(id(library))
+            module.link_in(library._final_module, preserve=True)
+            waiting += library._linking_libraries
+    return module
+
+
+def target_machine(**how: Any) -> Any:
+    """Machine code for this processor that may lie anywhere: it can be loaded, and linked into a library."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    target = llvm.Target.from_triple(llvm.get_process_triple())
+    return target.create_target_machine(cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3,
+                                        reloc="pic", codemodel="default", **how)
+
+
+def _only(module: Any, names: Mapping[str, str]) -> None:
+    """Leave nothing visible but the functions `names` (name in the module -> exported name)."""
+    for function in module.functions:
+        if not function.is_declaration:
+            function.linkage = llvm.Linkage.external if function.name in names else llvm.Linkage.internal
+    for variable in module.global_variables:
+        if not variable.is_declaration:
+            variable.linkage = llvm.Linkage.internal
+    for old, new in names.items():
+        module.get_function(old).name = PREFIX + new
+
+
+def _optimise(module: Any, machine: Any) -> None:
+    """Small functions into their callers first; then all that LLVM does for speed; then away with what cannot happen."""
+    fast = llvm.create_pipeline_tuning_options(speed_level=3)
+    fast.loop_vectorization = fast.loop_unrolling = fast.slp_vectorization = True
+    cheap = llvm.create_pipeline_tuning_options(speed_level=0)
+    builders = [llvm.create_pass_builder(machine, options) for options in (cheap, fast, cheap)]
+    managers = [*(builder.getModulePassManager() for builder in builders[:2]), llvm.create_new_module_pass_manager()]
+    managers[0].add_loop_rotate_pass()
+    managers[0].add_instruction_combine_pass()
+    managers[0].add_jump_threading_pass()
+    managers[2].add_ipsccp_pass()  # that no kernel fails is known of all by now
+    managers[2].add_simplify_cfg_pass()
+    managers[2].add_global_dead_code_eliminate_pass()
+    managers[2].add_strip_dead_prototype_pass()
+    for manager, builder in zip(managers, builders, strict=True):
+        manager.run(module, builder)
+
+
+def collected(exports: Exports, told: Told) -> bytes:
+    """An object file of `exports`, optimised once. `told` hears of every function and step."""
+    _without_wrappers()
+    with _collecting(told):
+        compiled = {name: numba.cfunc(signature, error_model="numpy")(function)
+                    for name, (function, signature) in exports.items()}
+    module, machine = _linked([one._library for one in compiled.values()]), target_machine()
+    _only(module, {one.native_name: name for name, one in compiled.items()})
+    told("optimise")
+    _optimise(module, machine)
+    told("emit")
+    return bytes(machine.emit_object(module))
+
+
+def plain(exports: Exports, told: Told) -> bytes:
+    """The same by Numba's own way: every function is optimised by itself, then all together once more."""
+    _without_wrappers()
+    machine, module = target_machine(), None
+    names = {}
+    for name, (function, signature) in exports.items():
+        compiled = numba.cfunc(signature, error_model="numpy")(function)
+        told(name)
+        names[compiled.native_name] = name
+        text = re.sub(r"(attributes #\d+ = \{[^}]*)\bnoinline\b", r"\1", compiled.inspect_llvm())
+        code = llvm.parse_assembly(text)
+        if module is None:
+            module = code
+        else:
+            module.link_in(code)
+    _only(module, names)
+    told("optimise")
+    _optimise(module, machine)
+    told("emit")
+    return bytes(machine.emit_object(module))

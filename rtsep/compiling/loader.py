@@ -1,0 +1,40 @@
+"""Object files into this process. Needs llvmlite, not Numba."""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+from typing import Any
+
+import llvmlite.binding as llvm
+
+PREFIX = "rtsep_"  # of exported names
+# What compiled code calls: the C library's mathematics. It is nearly always in the process; where it hides, it is looked for.
+MATHEMATICS = ("exp", "expf", "log2f", "logf", "powf", "sincosf", "sqrtf")
+
+
+class LoadedCode:
+    """The functions of one object file, as long as this object lives."""
+
+    def __init__(self, code: bytes) -> None:
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        _find_mathematics()
+        machine = llvm.Target.from_triple(llvm.get_process_triple()).create_target_machine(jit=True)
+        self._engine: Any = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+        self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        self._engine.finalize_object()
+
+    def address(self, name: str) -> int:
+        """Where the exported function `name` is; 0: it is not exported."""
+        return int(self._engine.get_function_address(PREFIX + name))
+
+
+def _find_mathematics() -> None:
+    missing = [name for name in MATHEMATICS if not llvm.address_of_symbol(name)]
+    path = ctypes.util.find_library("m") if missing else None
+    if path is not None:
+        library = ctypes.CDLL(path)
+        for name in missing:
+            if hasattr(library, name):
+                llvm.add_symbol(name, ctypes.cast(getattr(library, name), ctypes.c_void_p).value or 0)

@@ -1,0 +1,115 @@
+"""Where compiled code is kept: a folder for exactly these kernels, this compiler and this processor.
+
+Its name says all that the code depends on, and the code may lie anywhere, so a copied or moved environment finds it again, and
+an edit never runs stale code.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+import llvmlite.binding as llvm
+from platformdirs import user_cache_path
+
+_SOURCES = Path(__file__).parents[1]
+UNUSED_S = 30 * 86400  # code that was not loaded for so long is removed when new code comes
+
+
+@cache
+def processor() -> tuple[str, str]:
+    """Name and features of the processor that code is made for, as LLVM has them."""
+    return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+
+
+def fingerprint() -> str:
+    """A name for the kernels' sources, for what compiles them, and for what they are compiled for."""
+    digest = hashlib.sha256()
+    for source in sorted([*(_SOURCES / "kernels").glob("*.py"), *(_SOURCES / "compiling").glob("*.py")]):
+        digest.update(source.name.encode() + source.read_bytes())
+    for package in ("numba", "llvmlite", "numpy"):
+        digest.update(version(package).encode())
+    digest.update("".join((llvm.get_process_triple(), *processor())).encode())
+    return digest.hexdigest()[:16]
+
+
+def _usable(folder: Path) -> bool:
+    """Whether `folder` exists or can be made, is ours alone, and takes files (it holds executable code)."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
+            return False
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def _bases() -> list[Path]:
+    name = f"rtsep-{os.getuid()}" if hasattr(os, "getuid") else "rtsep"
+    bases = [Path(os.environ["RTSEP_CACHE_DIR"])] if os.environ.get("RTSEP_CACHE_DIR") else []
+    with contextlib.suppress(RuntimeError):  # a user without a home
+        bases.append(user_cache_path("rtsep", appauthor=False))
+    with contextlib.suppress(FileNotFoundError):  # nor a temporary folder
+        bases.append(Path(tempfile.gettempdir()) / name)
+    return bases
+
+
+def cache_base() -> Path | None:
+    """The folder for all that is kept: RTSEP_CACHE_DIR, the user's cache, or the temporary folder, whichever can be written
+    first; None if none can (then everything is compiled anew at each start)."""
+    return next((base for base in _bases() if _usable(base)), None)
+
+
+def code_folder() -> Path | None:
+    """The folder for these kernels' code; None as with `cache_base`."""
+    base = cache_base()
+    if base is None:
+        return None
+    folder = base / f"code-{fingerprint()}"
+    return folder if _usable(folder) else None
+
+
+def is_temporary(folder: Path | None) -> bool:
+    """Whether what is kept in `folder` may be gone tomorrow."""
+    return folder is None or folder.parent == _bases()[-1]
+
+
+def touch(folder: Path) -> None:
+    """The code in `folder` is used."""
+    with contextlib.suppress(OSError):
+        os.utime(folder)
+
+
+def remove_unused(folder: Path) -> None:
+    """Remove code beside `folder` that nobody has used for long: of other versions, and of 0.1 (`kernels-*`)."""
+    for other in folder.parent.glob("*-*"):
+        old = other.name.startswith(("code-", "kernels-")) and other != folder
+        with contextlib.suppress(OSError):
+            if old and time.time() - other.stat().st_mtime > UNUSED_S:
+                shutil.rmtree(other)
+
+
+def last_times(base: Path | None) -> dict[str, tuple[float, int]]:
+    """Of every unit that was compiled here: seconds and functions of the last time."""
+    try:
+        found = json.loads((base / "compiled.json").read_text()) if base is not None else {}
+        return {str(unit): (float(seconds), int(functions)) for unit, (seconds, functions) in found.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def keep_time(base: Path, unit: str, seconds: float, functions: int) -> None:
+    """Remember what compiling took."""
+    part = base / f"compiled.{os.getpid()}.part"
+    with contextlib.suppress(OSError):
+        part.write_text(json.dumps({**last_times(base), unit: (round(seconds, 1), functions)}))
+        part.replace(base / "compiled.json")

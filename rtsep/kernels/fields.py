@@ -1,0 +1,123 @@
+"""Every field of what Python and compiled code share, declared once: layout, allocation, views and tables follow.
+
+A `Record` is a row of 8-byte words: numbers as they are, arrays and other records as addresses. Python allocates the arrays
+and writes the words (`Record.new`, `Record.arrays`); compiled code gets the record's address alone and reads each field where it
+is used (views.py). So one compiled entry serves every size, and a host that is not Python can call it.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+NUMBERS = {"int64": "<i8", "float32": "<f8", "float64": "<f8"}  # float32: kept in 8 bytes, read as 4
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field.
+
+    kind: a dtype; a `Record`, whose address it is; `shape`: of an array, each dimension a sum of numbers and of sizes of this
+    record or of those that it links to; None: a number. varies: compiled code may find it changed within a call. Of a state's
+    arrays: `start` says from the plan's values what they hold after a reset (None: zeros), and `bound` that they mean nothing
+    under another plan; the others are carried over.
+    """
+
+    name: str
+    kind: Any
+    meaning: str
+    shape: tuple[str, ...] | None = None
+    varies: bool = False
+    start: Callable[[Mapping[str, Any]], Any] | None = None
+    bound: bool = False
+
+    @property
+    def word(self) -> str:
+        """How it lies in the record."""
+        return NUMBERS[self.kind] if self.shape is None and isinstance(self.kind, str) else "<i8"
+
+
+def size(name: str, meaning: str, varies: bool = False) -> Field:
+    """A whole number."""
+    return Field(name, "int64", meaning, varies=varies)
+
+
+def number(name: str, meaning: str, kind: str = "float32") -> Field:
+    """A real number."""
+    return Field(name, kind, meaning)
+
+
+def array(
+    name: str, kind: Any, shape: str, meaning: str, *, varies: bool = False, bound: bool = False,
+    start: Callable[[Mapping[str, Any]], Any] | None = None,
+) -> Field:
+    """An array; dimensions with commas between them: "stems, open_limit + background"."""
+    return Field(name, kind, meaning, tuple(part.strip() for part in shape.split(",")), varies, start, bound)
+
+
+def link(name: str, record: "Record", meaning: str, varies: bool = False) -> Field:
+    """The address of another record; 0: none."""
+    return Field(name, record, meaning, varies=varies)
+
+
+def terms(dimension: str) -> list[tuple[int, str]]:
+    """A dimension as (sign, size or number): "stems - 1" is [(1, "stems"), (-1, "1")]."""
+    return [(-1 if sign == "-" else 1, word) for sign, word in re.findall(r"([-+]?)\s*(\w+)", dimension)]
+
+
+def dimensions(shape: tuple[str, ...], sizes: Mapping[str, Any]) -> tuple[int, ...]:
+    """The dimensions in numbers."""
+    return tuple(sum(sign * (int(word) if word.isdigit() else int(sizes[word])) for sign, word in terms(dimension))
+                 for dimension in shape)
+
+
+@dataclass(frozen=True)
+class Record:
+    """Fields in the order in which they lie. `parts`: each stage of the engine declares its own."""
+
+    name: str
+    parts: tuple[tuple[Field, ...], ...]
+    fields: dict[str, Field] = field(init=False)
+    dtype: np.dtype = field(init=False)
+
+    def __post_init__(self) -> None:
+        fields = [one for part in self.parts for one in part]
+        object.__setattr__(self, "fields", {one.name: one for one in fields})
+        object.__setattr__(self, "dtype", np.dtype([(one.name, one.word) for one in fields]))
+        if len(self.fields) != len(fields):
+            raise ValueError(f"{self.name}: a field is declared twice")
+
+    def arrays(self, sizes: Mapping[str, Any], part: tuple[Field, ...] | None = None) -> dict[str, np.ndarray]:
+        """Zeroed arrays of all array fields, or of those of a part, by name."""
+        fields = self.fields.values() if part is None else part
+        return {one.name: np.zeros(dimensions(one.shape, sizes), one.kind) for one in fields if one.shape is not None}
+
+    def start(self, arrays: Mapping[str, np.ndarray], values: Mapping[str, Any]) -> None:
+        """Fill `arrays`, by name, with what they hold after a reset under a plan of these values."""
+        for name, one in arrays.items():
+            start = self.fields[name].start
+            one[:] = 0 if start is None else start(values)
+
+    def new(self, values: Mapping[str, Any]) -> np.ndarray:
+        """One record: numbers as they are; of an array, or of another record, the address. What is not given is 0.
+
+        The caller keeps the arrays alive for as long as the record is used.
+        """
+        result = np.zeros(1, self.dtype)
+        for name, value in values.items():
+            result[name] = value.ctypes.data if isinstance(value, np.ndarray) else value
+        return result
+
+    def table(self) -> str:
+        """The fields as a table in Markdown."""
+        rows = [f"| `{one.name}` | {_described(one)} | {one.meaning} |" for one in self.fields.values()]
+        return "\n".join(["| field | what | meaning |", "| --- | --- | --- |", *rows])
+
+
+def _described(one: Field) -> str:
+    if isinstance(one.kind, Record):
+        return f"address of a `{one.kind.name}`"
+    kind = one.kind if isinstance(one.kind, str) else "record"
+    return kind if one.shape is None else f"{kind} [{', '.join(one.shape)}]"
