@@ -1,4 +1,7 @@
-"""`python -m rtsep.compiling.build UNIT FILE`: compiles a unit in a process of its own, and tells on stdout how far it is."""
+"""`python -m rtsep.compiling.build FOLDER OBJECT ...`: compiles objects in a process of its own.
+
+On stdout it says which function, or step, of which object is done.
+"""
 
 from __future__ import annotations
 
@@ -9,24 +12,26 @@ from importlib import import_module
 from pathlib import Path
 
 from rtsep.compiling.collect import can_collect, collected, plain
-from rtsep.compiling.units import UNITS
+from rtsep.compiling.units import OBJECTS
 
 
-def build(unit: str, told: Callable[[str], None], once: bool | None = None) -> bytes:
-    """The object file of `unit`; `once`: optimised once, which needs more of Numba than it promises (None: where it can be)."""
-    exports = {name: export for module in UNITS[unit]
-               for name, export in import_module(f"rtsep.kernels.{module}").EXPORTS.items()}
+def build(name: str, told: Callable[[str], None], once: bool | None = None) -> bytes:
+    """The object file `name`; `once`: optimised once, which needs more of Numba than it promises (None: where it can be)."""
+    exports = {export: what for module in OBJECTS[name]
+               for export, what in import_module(f"rtsep.kernels.{module}").EXPORTS.items()}
     return (collected if (can_collect() if once is None else once) else plain)(exports, told)
 
 
-def main(unit: str, path: str) -> None:
-    """Write the unit to `path`, whole or not at all."""
-    part = Path(f"{path}.{os.getpid()}.part")
-    try:
-        part.write_bytes(build(unit, lambda step: print(step, flush=True)))
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+def main(folder: str, *names: str) -> None:
+    """Write the objects into `folder`, each whole or not at all."""
+    for name in names:
+        part = Path(folder) / f"{name}.{os.getpid()}.part"
+        try:
+            part.write_bytes(build(name, lambda step, name=name: print(name, step, flush=True)))  # type: ignore[misc]
+            part.replace(Path(folder) / f"{name}.o")
+        finally:
+            part.unlink(missing_ok=True)
+        print(name, "done", flush=True)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+from collections.abc import Iterable
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -14,9 +15,9 @@ MATHEMATICS = ("exp", "expf", "log2f", "logf", "powf", "sincosf", "sqrtf")
 
 
 class LoadedCode:
-    """The functions of one object file, as long as this object lives."""
+    """The functions of one object file, as long as this object lives. Objects that are loaded later may call its `exports`."""
 
-    def __init__(self, code: bytes) -> None:
+    def __init__(self, code: bytes, exports: Iterable[str] = ()) -> None:
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
         _find_mathematics()
@@ -24,6 +25,8 @@ class LoadedCode:
         self._engine: Any = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
         self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         self._engine.finalize_object()
+        for name in exports:
+            llvm.add_symbol(PREFIX + name, self.address(name))
 
     def address(self, name: str) -> int:
         """Where the exported function `name` is; 0: it is not exported."""

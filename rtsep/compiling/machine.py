@@ -1,4 +1,4 @@
-"""The machine code of a unit, by name: loaded, and compiled before where it is not there yet."""
+"""The machine code of kernels, by name: loaded, and compiled before where it is not there yet."""
 
 from __future__ import annotations
 
@@ -6,29 +6,30 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import llvmlite.binding as llvm
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from rtsep.compiling import store
 from rtsep.compiling.loader import LoadedCode
-from rtsep.compiling.units import UNITS, USUAL
+from rtsep.compiling.units import CALLED, USUAL_S, with_needs
 from rtsep.errors import RtsepError
 
-# Share of the time after which functions are translated, and the code is optimised: measured for the engine.
+JOBS = 2  # processes at a time: the engine's two large objects take about as long as all the rest
+# Share of an object's time after which its functions are translated, and its code is optimised.
 TRANSLATED, OPTIMISED = 0.62, 0.88
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far compiling is. done: 0 to 1; left_s: seconds until it is; waits: another program does it."""
+    """How far compiling is. done: 0 to 1; left_s: seconds until it is; waits: for another program that compiles the same."""
 
-    unit: str
     done: float
     left_s: float
     waits: bool = False
@@ -41,7 +42,7 @@ _listeners: list[Told] = []
 
 @contextmanager
 def listening(told: Told) -> Iterator[None]:
-    """Within this, `told` hears how far compiling is, whoever asks for the code."""
+    """Within this, `told` hears how far compiling is, whoever asks for code."""
     _listeners.append(told)
     try:
         yield
@@ -49,74 +50,84 @@ def listening(told: Told) -> Iterator[None]:
         _listeners.remove(told)
 
 
-def address(unit: str, name: str) -> int:
-    """Where the compiled function `name` of `unit` is. RtsepError if it cannot be compiled. Any thread but that of sound."""
-    return load(unit).address(name)
+def address(name: str, function: str) -> int:
+    """Where the compiled `function` of object `name` is; the first time on this computer it is compiled.
+
+    RtsepError if that fails. Any thread but that of sound.
+    """
+    if name not in _loaded:
+        compile_objects(name)
+        for needed in with_needs(name):
+            if needed not in _loaded:
+                _loaded[needed] = LoadedCode(_code(needed), CALLED.get(needed, ()))
+    return _loaded[name].address(function)
 
 
-def load_library(name: str) -> None:
+def load_library(path: str) -> None:
     """Make the functions of a shared library known to compiled code by their names. RuntimeError if it cannot be loaded."""
-    llvm.load_library_permanently(name)
+    llvm.load_library_permanently(path)
 
 
-def load(unit: str) -> LoadedCode:
-    """The unit's code in this process; it is compiled if this is the first time on this computer."""
-    if unit not in _loaded:
-        _loaded[unit] = LoadedCode(_code(unit))
-    return _loaded[unit]
-
-
-def is_compiled(*units: str) -> bool:
-    """Whether the code of all these is there."""
+def missing(*names: str) -> list[str]:
+    """Which of these objects, and of those that they call, are still to be compiled."""
     folder = store.code_folder()
-    return all(unit in _loaded or (folder is not None and _file(folder, unit).is_file()) for unit in units)
+    return [name for name in with_needs(*names)
+            if name not in _loaded and name not in _aside and (folder is None or not _file(folder, name).is_file())]
 
 
-def estimate_s(*units: str) -> float:
-    """Seconds that compiling will take: as the last time on this computer, else as usual."""
-    times = store.last_times(store.cache_base())
-    return sum(times.get(unit, USUAL[unit])[0] for unit in units if not is_compiled(unit))
+def estimate_s(*names: str) -> float:
+    """Seconds that compiling these will take: as the last time on this computer, else as usual."""
+    jobs = _shared_out(missing(*names), _seconds())
+    return max((sum(_seconds()[name] for name in job) for job in jobs), default=0.0)
 
 
-def compile_units(*units: str) -> None:
-    """Compile what is not there yet. RtsepError if that fails."""
-    for unit in units:
-        if not is_compiled(unit):
-            _code(unit)
-
-
-def _file(folder: Path, unit: str) -> Path:
-    return folder / f"{unit}.o"
-
-
-def _code(unit: str) -> bytes:
-    """The unit's object file."""
+def compile_objects(*names: str) -> None:
+    """Compile what of these is not there yet. RtsepError if that fails."""
+    if not missing(*names):
+        return
     folder = store.code_folder()
     if folder is None:
         with tempfile.TemporaryDirectory(prefix="rtsep-") as aside:
-            return _built(unit, Path(aside), None)
-    path = _file(folder, unit)
-    if not path.is_file():
-        lock = FileLock(folder / f"{unit}.lock", mode=0o600)
-        while not _acquired(lock):
-            _tell(Progress(unit, 0.0, estimate_s(unit), waits=True))
-        try:
-            if not path.is_file():
-                _built(unit, folder, folder.parent)
-                store.remove_unused(folder)
-        finally:
-            lock.release()
+            wanted = missing(*names)
+            _build(wanted, Path(aside))
+            _aside.update({name: _file(Path(aside), name).read_bytes() for name in wanted})
+        return
+    with _alone(folder, *names):
+        wanted = missing(*names)
+        if wanted:
+            _build(wanted, folder)
+            store.remove_unused(folder)
+
+
+_aside: dict[str, bytes] = {}  # code that could not be kept in a file
+
+
+def _file(folder: Path, name: str) -> Path:
+    return folder / f"{name}.o"
+
+
+def _code(name: str) -> bytes:
+    folder = store.code_folder()
+    if name in _aside or folder is None:
+        return _aside[name]
     store.touch(folder)
-    return path.read_bytes()
+    return _file(folder, name).read_bytes()
 
 
-def _acquired(lock: FileLock) -> bool:
-    """Whether nobody else compiles this; waits half a second for that."""
+@contextmanager
+def _alone(folder: Path, *names: str) -> Iterator[None]:
+    """While nobody else compiles into `folder`."""
+    lock = FileLock(folder / "lock", mode=0o600)
+    while True:
+        try:
+            lock.acquire(timeout=0.5)
+            break
+        except Timeout:
+            _tell(Progress(0.0, estimate_s(*names), waits=True))
     try:
-        lock.acquire(timeout=0.5)
-        return True
-    except TimeoutError:
-        return False
+        yield
+    finally:
+        lock.release()
 
 
 def _tell(progress: Progress) -> None:
@@ -124,49 +135,89 @@ def _tell(progress: Progress) -> None:
         told(progress)
 
 
-def _built(unit: str, folder: Path, base: Path | None) -> bytes:
-    """Build the unit into `folder` in a process of its own, which Ctrl-C ends; nothing half done is left."""
-    path, environment = _file(folder, unit), {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    started = time.monotonic()
-    seconds, functions = store.last_times(base).get(unit, USUAL[unit])
-    _tell(Progress(unit, 0.0, seconds))
-    with tempfile.TemporaryFile("w+") as complaints, subprocess.Popen(
-            [sys.executable, "-m", "rtsep.compiling.build", unit, str(path)], env=environment, text=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints, start_new_session=True) as builder:
+def _seconds() -> dict[str, float]:
+    return {**USUAL_S, **store.last_times()}
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _shared_out(names: Sequence[str], seconds: dict[str, float]) -> list[list[str]]:
+    """The objects in as many lists as processes compile at a time, which take about as long as each other."""
+    jobs: list[list[str]] = [[] for _ in range(min(JOBS, _processors(), len(names)))]
+    for name in sorted(names, key=lambda name: -seconds[name]):
+        min(jobs, key=lambda job: sum(seconds[one] for one in job)).append(name)
+    return jobs
+
+
+@dataclass
+class _Work:
+    """How far every object is, by what its process says. Written by a thread per process."""
+
+    seconds: dict[str, float]
+    done: dict[str, float] = field(default_factory=dict)
+    translated: dict[str, int] = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
+    took: dict[str, float] = field(default_factory=dict)
+
+    def note(self, line: str, functions: dict[str, int], job_began: float) -> None:
+        """A line of a builder: an object's name, and what of it is done."""
+        name, _, step = line.strip().partition(" ")
+        if step in ("optimise", "emit", "done"):
+            self.done[name] = {"optimise": TRANSLATED, "emit": OPTIMISED, "done": 1.0}[step]
+        else:
+            self.translated[name] = self.translated.get(name, 0) + 1
+            self.done[name] = TRANSLATED * min(self.translated[name] / functions.get(name, 50), 1)
+        if step == "done":
+            self.took[name] = time.monotonic() - job_began
+
+    def progress(self) -> Progress:
+        """Of all objects together; once a fifth is done, what is left is told by the time that it took."""
+        share = sum(self.seconds[name] * self.done.get(name, 0.0) for name in self.seconds) / sum(self.seconds.values())
+        elapsed, usual = time.monotonic() - self.began, sum(self.seconds.values()) / min(JOBS, _processors())
+        return Progress(share, elapsed * (1 - share) / share if share > 0.2 else max(usual - elapsed, 1.0))
+
+
+def _build(names: Sequence[str], folder: Path) -> None:
+    """Build the objects into `folder` in processes of their own, which Ctrl-C ends; nothing half done is left."""
+    work = _Work({name: _seconds()[name] for name in names})
+    _tell(work.progress())
+    with tempfile.TemporaryFile("w+") as complaints:
+        builders = [_builder(job, folder, complaints) for job in _shared_out(names, work.seconds)]
+        readers = [threading.Thread(target=_read, args=(builder, work), daemon=True) for builder in builders]
         try:
-            translated = _follow(unit, builder, started, seconds, functions)
-            if builder.wait():
+            for reader in readers:
+                reader.start()
+            while any(reader.is_alive() for reader in readers):
+                readers[0].join(0.1) if readers[0].is_alive() else readers[-1].join(0.1)
+                _tell(work.progress())
+            if any([builder.wait() for builder in builders]):
                 complaints.seek(0)
-                last = complaints.read().strip().splitlines()[-1:]
-                raise RtsepError(f"compiling {unit} failed ({' '.join(last) or f'exit code {builder.returncode}'}): "
-                                 "reinstall rtsep, or tell its makers with the output of: "
-                                 f"python -m rtsep.compiling.build {unit} x.o")
+                last = (complaints.read().strip().splitlines() or ["it was ended"])[-1]
+                raise RtsepError(f"compiling failed: {last} (python -m rtsep.compiling.build . {' '.join(names)} tells more)")
         finally:
-            builder.kill()
-            for part in folder.glob(f"{path.name}.{builder.pid}.part"):
-                part.unlink(missing_ok=True)
-    if base is not None:
-        store.keep_time(base, unit, time.monotonic() - started, translated)
-    _tell(Progress(unit, 1.0, 0.0))
-    return path.read_bytes()
+            for builder in builders:
+                builder.kill()
+                builder.wait()
+                if builder.stdout is not None:
+                    builder.stdout.close()
+                for part in folder.glob(f"*.{builder.pid}.part"):
+                    part.unlink(missing_ok=True)
+    store.keep_times(work.took, work.translated)
+    _tell(Progress(1.0, 0.0))
 
 
-def _follow(unit: str, builder: subprocess.Popen[str], started: float, usual_s: float, functions: int) -> int:
-    """Tell how far the builder is, by what it says; gives how many functions it had."""
-    translated, done = 0, 0.0
+def _builder(job: Sequence[str], folder: Path, complaints: object) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    return subprocess.Popen([sys.executable, "-m", "rtsep.compiling.build", str(folder), *job], env=environment, text=True,
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints,  # type: ignore[call-overload]
+                            start_new_session=True)
+
+
+def _read(builder: subprocess.Popen[str], work: _Work) -> None:
+    functions, began = store.last_functions(), time.monotonic()
     for line in builder.stdout or ():
-        step = line.strip()
-        translated += step not in ("optimise", "emit")
-        reached = {"optimise": TRANSLATED, "emit": OPTIMISED}.get(step, TRANSLATED * min(translated / functions, 1))
-        done, elapsed = max(done, reached), time.monotonic() - started
-        left = elapsed * (1 - done) / done if done > 0.2 else max(usual_s - elapsed, 1.0)
-        _tell(Progress(unit, done, left))
-    return translated
-
-
-def forget() -> None:
-    """Load everything anew the next time: for tests."""
-    _loaded.clear()
-
-
-assert set(UNITS) == set(USUAL)
+        work.note(line, functions, began)
+        if line.endswith(" done\n"):
+            began = time.monotonic()

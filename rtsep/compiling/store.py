@@ -13,6 +13,7 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -53,19 +54,25 @@ def _usable(folder: Path) -> bool:
         return False
 
 
+def _own_name() -> str:
+    return f"rtsep-{os.getuid()}" if hasattr(os, "getuid") else "rtsep"
+
+
 def _bases() -> list[Path]:
-    name = f"rtsep-{os.getuid()}" if hasattr(os, "getuid") else "rtsep"
-    bases = [Path(os.environ["RTSEP_CACHE_DIR"])] if os.environ.get("RTSEP_CACHE_DIR") else []
+    given = os.environ.get("RTSEP_CACHE_DIR")
+    if given:
+        return [Path(given)]
+    bases = []
     with contextlib.suppress(RuntimeError):  # a user without a home
         bases.append(user_cache_path("rtsep", appauthor=False))
     with contextlib.suppress(FileNotFoundError):  # nor a temporary folder
-        bases.append(Path(tempfile.gettempdir()) / name)
+        bases.append(Path(tempfile.gettempdir()) / _own_name())
     return bases
 
 
 def cache_base() -> Path | None:
-    """The folder for all that is kept: RTSEP_CACHE_DIR, the user's cache, or the temporary folder, whichever can be written
-    first; None if none can (then everything is compiled anew at each start)."""
+    """The folder for all that is kept: RTSEP_CACHE_DIR where it is set, else the user's cache, or the temporary folder; None if
+    none can be written (then everything is compiled anew at each start)."""
     return next((base for base in _bases() if _usable(base)), None)
 
 
@@ -80,7 +87,7 @@ def code_folder() -> Path | None:
 
 def is_temporary(folder: Path | None) -> bool:
     """Whether what is kept in `folder` may be gone tomorrow."""
-    return folder is None or folder.parent == _bases()[-1]
+    return folder is None or folder.parent == Path(tempfile.gettempdir()) / _own_name()
 
 
 def touch(folder: Path) -> None:
@@ -98,18 +105,31 @@ def remove_unused(folder: Path) -> None:
                 shutil.rmtree(other)
 
 
-def last_times(base: Path | None) -> dict[str, tuple[float, int]]:
-    """Of every unit that was compiled here: seconds and functions of the last time."""
+def _kept() -> dict[str, tuple[float, int]]:
+    base = cache_base()
     try:
         found = json.loads((base / "compiled.json").read_text()) if base is not None else {}
-        return {str(unit): (float(seconds), int(functions)) for unit, (seconds, functions) in found.items()}
+        return {str(name): (float(seconds), int(functions)) for name, (seconds, functions) in found.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}
 
 
-def keep_time(base: Path, unit: str, seconds: float, functions: int) -> None:
-    """Remember what compiling took."""
-    part = base / f"compiled.{os.getpid()}.part"
-    with contextlib.suppress(OSError):
-        part.write_text(json.dumps({**last_times(base), unit: (round(seconds, 1), functions)}))
-        part.replace(base / "compiled.json")
+def last_times() -> dict[str, float]:
+    """Seconds that each object took when it was compiled here last."""
+    return {name: seconds for name, (seconds, _) in _kept().items()}
+
+
+def last_functions() -> dict[str, int]:
+    """How many functions each object had then."""
+    return {name: functions for name, (_, functions) in _kept().items()}
+
+
+def keep_times(seconds: Mapping[str, float], functions: Mapping[str, int]) -> None:
+    """Remember both."""
+    base = cache_base()
+    if base is not None:
+        part = base / f"compiled.{os.getpid()}.part"
+        now = {name: (round(took, 1), functions.get(name, 0)) for name, took in seconds.items()}
+        with contextlib.suppress(OSError):
+            part.write_text(json.dumps({**_kept(), **now}))
+            part.replace(base / "compiled.json")

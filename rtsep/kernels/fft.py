@@ -1,6 +1,7 @@
 """Temporary: textbook FFT."""
 import numpy as np
-from numba import njit
+from numba import njit, types
+from rtsep.kernels.views import floats_at, spectra_at
 from rtsep.kernels.native import OPTIONS
 
 
@@ -63,3 +64,16 @@ def backward(spectrum, frame, twiddles, scratch):
     scale = np.float32(1) / np.float32(n)
     for i in range(n):
         frame[i] = re[i] * scale
+
+
+def forward_at(frame, spectrum, size, twiddles, scratch):
+    """`forward` on what lies at these addresses."""
+    forward(floats_at(frame, (size,)), spectra_at(spectrum, (size // 2 + 1,)), floats_at(twiddles, (size,)), floats_at(scratch, (2 * size,)))
+
+
+def backward_at(spectrum, frame, size, twiddles, scratch):
+    backward(spectra_at(spectrum, (size // 2 + 1,)), floats_at(frame, (size,)), floats_at(twiddles, (size,)), floats_at(scratch, (2 * size,)))
+
+
+_I = types.int64
+EXPORTS = {"forward": (forward_at, types.void(_I, _I, _I, _I, _I)), "backward": (backward_at, types.void(_I, _I, _I, _I, _I))}

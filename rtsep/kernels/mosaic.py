@@ -9,12 +9,12 @@ from numba import njit, types
 
 from rtsep.kernels.block import write_input
 from rtsep.kernels.grains import play_frame, search
+from rtsep.kernels.linked import receive
 from rtsep.kernels.memory import BYPASS, FRAMES, GAINS, POSITION, WET
 from rtsep.kernels.mix import smooth
 from rtsep.kernels.native import INNER, OPTIONS, flush_to_zero, restore_denormals
 from rtsep.kernels.stft import analyse
 from rtsep.kernels.views import call_at
-from rtsep.kernels.voices import receive
 
 MOSAIC, DRY = range(2)  # stems
 
@@ -68,8 +68,7 @@ def play_block(call):
         read_grains(plan, state, position, done, done + chunk, stems)
         while e < events.shape[0] and events[e].sample < done + chunk:
             message = events[e]
-            receive(plan, state, position + message.sample - done, np.int64(message.part), np.int64(message.status),
-                    np.int64(message.data1), np.int64(message.data2), np.int64(message.stem))
+            receive(plan, state, position + message.sample - done, message)
             e += 1
         done += chunk
         state.position[POSITION] = position + chunk

@@ -6,7 +6,7 @@ The windows are Mauler & Martin's (EUSIPCO 2007): a long analysis window and a s
 import numpy as np
 from numba import njit
 
-from rtsep.kernels.fft import backward, forward
+from rtsep.kernels.linked import backward, forward
 from rtsep.kernels.native import INNER, OPTIONS
 
 
@@ -47,7 +47,7 @@ def analyse(plan, state, end):
     for c in range(plan.channels):
         window_frame(state.ring[c], plan.ring_size, end, plan.analysis_window, state.frame)
         X = state.X[c]
-        forward(state.frame, X, plan.twiddles, state.scratch)
+        forward(plan, state, state.frame, X)
         for k in range(plan.bins):
             z = X[k]
             power[k] += z.real * z.real + z.imag * z.imag
@@ -68,7 +68,7 @@ def analyse(plan, state, end):
 def add_tail(plan, state, stem, channel, end):
     """Add the spectrum Y to a channel of `stem`'s overlap-add ring: the last `overlap` samples before `end`."""
     size, window = plan.overlap, plan.synthesis_window
-    backward(state.Y, state.frame, plan.twiddles, state.scratch)
+    backward(plan, state, state.Y, state.frame)
     tail = state.frame[plan.window_size - size :]
     begin = end & (size - 1)
     first = size - begin

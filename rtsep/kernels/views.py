@@ -123,6 +123,16 @@ def _write(context, builder, signature, arguments, name):
     builder.store(word, builder.bitcast(_at(builder, record, base, name), _I64.as_pointer()))
 
 
+@intrinsic
+def data_of(typing_context, array):
+    """Where the elements of an array are: int64"""
+
+    def codegen(context, builder, signature, arguments):
+        return builder.ptrtoint(context.make_array(signature.args[0])(context, builder, arguments[0]).data, _I64)
+
+    return types.int64(array), codegen
+
+
 def _viewer(record):
     """A function for compiled code: int64 address -> view of the `record` there."""
     view = View(record)
@@ -153,4 +163,5 @@ def _maker(dtype):
 
 
 plan_at, state_at, grains_at, call_at, live_at = (_viewer(record) for record in (PLAN, STATE, GRAINS, CALL, LIVE))
-floats_at, integers_at, octets_at, events_at = (_maker(kind) for kind in ("float32", "int64", "uint8", EVENT))
+floats_at, spectra_at, integers_at, octets_at, events_at = (
+    _maker(kind) for kind in ("float32", "complex64", "int64", "uint8", EVENT))

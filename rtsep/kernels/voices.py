@@ -4,7 +4,7 @@ A voice is one sounding note: it is held by its key or by a pedal, then it is re
 """
 
 import numpy as np
-from numba import njit
+from numba import njit, types
 
 from rtsep.kernels.memory import (
     CAPTURED,
@@ -29,6 +29,7 @@ from rtsep.kernels.memory import (
     VOICES,
 )
 from rtsep.kernels.native import INNER, OPTIONS
+from rtsep.kernels.views import plan_at, state_at
 
 @njit(**OPTIONS)
 def find_voice(voices, part, channel, pitch):
@@ -187,3 +188,12 @@ def receive(plan, state, sample, part, status, data1, data2, own):
         note_off(state, sample, part, channel, data1)
     elif kind == 0xB0:
         control(state, sample, part, channel, data1, data2)
+
+
+def receive_at(plan_address, state_address, sample, part, status, data1, data2, own):
+    """`receive` for the PLAN and the STATE at these addresses."""
+    receive(plan_at(plan_address), state_at(state_address), sample, part, status, data1, data2, own)
+
+
+_I = types.int64
+EXPORTS = {"receive": (receive_at, types.void(_I, _I, _I, _I, _I, _I, _I, _I))}

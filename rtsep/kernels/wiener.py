@@ -11,7 +11,7 @@ filters. The filters of one frame are faded in over one slot.
 import numpy as np
 from numba import njit
 
-from rtsep.kernels.fft import backward, forward
+from rtsep.kernels.linked import backward, forward
 from rtsep.kernels.masks import add_stems
 from rtsep.kernels.memory import FADE_FIELDS, SLOTS
 from rtsep.kernels.native import INNER, OPTIONS, copy, fill
@@ -61,12 +61,12 @@ def factorise_power(plan, state):
     for k in range(plan.bins):
         S[k] = S[k] * scale + plan.filter_floor
         Y[k] = np.float32(0.5) * np.log(S[k])
-    backward(Y, frame, plan.twiddles, state.scratch)
+    backward(plan, state, Y, frame)
     half = plan.window_size // 2
     for i in range(1, half):
         frame[i] *= np.float32(2)
     fill(frame[half + 1 :], np.float32(0))
-    forward(frame, B, plan.twiddles, state.scratch)
+    forward(plan, state, frame, B)
     for k in range(plan.bins):
         magnitude, phase = np.sqrt(S[k]), B[k].imag
         B[k] = complex(magnitude * np.cos(phase), magnitude * np.sin(phase))
@@ -88,12 +88,12 @@ def design_filter(plan, state, stem, taps):
     mask, B, inverse, Y = state.M[stem], state.B, state.S, state.Y
     for k in range(plan.bins):
         Y[k] = mask[k] * B[k]
-    backward(Y, state.frame, plan.twiddles, state.scratch)
+    backward(plan, state, Y, state.frame)
     causal_part(state.frame, plan.latency, state.impulse)
-    forward(state.impulse, Y, plan.twiddles, state.scratch)
+    forward(plan, state, state.impulse, Y)
     for k in range(plan.bins):
         Y[k] *= np.conj(B[k]) * inverse[k]
-    backward(Y, state.frame, plan.twiddles, state.scratch)
+    backward(plan, state, Y, state.frame)
     last = taps.shape[0] - 1
     for i in range(last + 1):
         taps[i] = state.frame[last - i]

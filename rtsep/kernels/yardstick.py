@@ -4,7 +4,7 @@ import numpy as np
 from numba import types
 
 from rtsep.kernels.activations import update_activations
-from rtsep.kernels.fft import backward, forward
+from rtsep.kernels.linked import backward, forward
 from rtsep.kernels.native import fill, flush_to_zero, restore_denormals
 from rtsep.kernels.views import floats_at, integers_at, plan_at, state_at
 
@@ -18,10 +18,10 @@ def transform_frames(plan_address, state_address, stems, times):
     word = flush_to_zero()
     for _ in range(times):
         for c in range(plan.channels):
-            forward(state.frame, state.X[c], plan.twiddles, state.scratch)
+            forward(plan, state, state.frame, state.X[c])
         for _ in range(stems):
             for c in range(plan.channels):
-                backward(state.X[c], state.impulse, plan.twiddles, state.scratch)
+                backward(plan, state, state.X[c], state.impulse)
     restore_denormals(word)
 
 
