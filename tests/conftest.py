@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,16 @@ PITCHES = (48, 52, 60, 64, 67, 72)
 SMALL = {"window_samples": WINDOW, "latency_samples": 256, "hop_samples": 64, "background": 3}  # fast, shows everything
 PROVENANCE = {"source": "made in a test", "licence": "MIT", "attribution": "nobody", "made_by": "conftest.py"}
 ON, OFF, CONTROL = 0x90, 0x80, 0xB0
+
+
+def pytest_configure() -> None:
+    """What tests call of kernels directly is kept where the engine's code is, so that only the first run compiles it."""
+    import numba
+
+    from rtsep.compiling.store import code_folder
+
+    folder = code_folder()
+    numba.config.CACHE_DIR = "" if folder is None else str(folder / "numba")  # kernels read it when they are imported
 
 
 def harmonic_row(rng: np.random.Generator, pitch: int, rate: float, window: int) -> np.ndarray:
@@ -127,23 +138,40 @@ def prepared(
     return separator
 
 
+class Memory(SimpleNamespace):
+    """A record's fields by name, arrays and numbers as Python has them: `state.V`, `plan.bins`."""
+
+
+def kernel_memory(presets=None, routing: Routing | None = None, params: Mapping | None = None, channels: int = 1):
+    """Plan and state as kernels get them, in the small framing."""
+    from rtsep.design import design
+    from rtsep.kernels.memory import STATE
+
+    values = design(make_preset() if presets is None else presets, routing or one_stem(), {**SMALL, **(params or {})}, RATE,
+                    channels).values
+    return Memory(**values), Memory(**STATE.arrays(values))
+
+
 def on_records(kernel):
-    """The kernel (plan, state, ...) so that it gets both by address, as from the entry: numba takes minutes to compile what
-    unpacks tuples of so many arrays."""
+    """The kernel (plan, state, ...) for Python: it gets views of records of what these hold, as from the entry.
+
+    All that kernels call by name is loaded before.
+    """
     from numba import njit
 
-    from rtsep.kernels import memory
-    from rtsep.kernels.arrays import record
+    from rtsep.compiling import machine
+    from rtsep.kernels.memory import PLAN, STATE
     from rtsep.kernels.views import plan_at, state_at
 
-    @njit(error_model="numpy")
+    @njit(error_model="numpy", _nrt=False)
     def run(plan_address, state_address, *others):
-        plan = plan_at(plan_address)
-        return kernel(plan, state_at(state_address, plan), *others)
+        return kernel(plan_at(plan_address), state_at(state_address), *others)
 
     def call(plan, state, *others):
-        records = record(memory.PLAN, plan._asdict()), record(memory.STATE, state._asdict())
-        return run(records[0].ctypes.data, records[1].ctypes.data, *others)
+        machine.address("engine", "process")
+        plan_record = PLAN.new(vars(plan))
+        state_record = STATE.new({"plan": plan_record, **vars(state)})
+        return run(plan_record.ctypes.data, state_record.ctypes.data, *others)
 
     return call
 

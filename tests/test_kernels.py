@@ -5,12 +5,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import reference
-from conftest import SMALL, band, make_preset, on_records, one_stem, two_parts
+from conftest import band, kernel_memory, on_records, two_parts
 
-from rtsep.design import design
 from rtsep.kernels import memory, stft
 from rtsep.kernels.activations import update_activations
-from rtsep.kernels.arrays import state_arrays
 from rtsep.kernels.masks import soft_masks, stem_models, weigh_residual
 from rtsep.kernels.mix import mix_block
 from rtsep.kernels.stft import window_frame
@@ -19,17 +17,11 @@ FLOAT = np.float32
 analyse, synthesise = on_records(stft.analyse), on_records(stft.synthesise)
 
 
-def kernel_memory(params=None, channels=1, routing=None):
-    """Plan and State as the kernels get them."""
-    values = design(make_preset(), routing or one_stem(), {**SMALL, **(params or {})}, 44100, channels).values
-    arrays = state_arrays(values)
-    return memory.Plan(**values), memory.State(ring_size=arrays["ring"].shape[1], **arrays)
-
-
 def fill_ring(state, sound, end):
     """Put the ring's worth of sound [channel, sample] before `end` where it belongs."""
-    for at in range(max(end - state.ring_size, 0), end):
-        state.ring[:, at % state.ring_size] = sound[:, at]
+    size = state.ring.shape[1]
+    for at in range(max(end - size, 0), end):
+        state.ring[:, at % size] = sound[:, at]
 
 
 # --- frames -----------------------------------------------------------------------------------------------------------
@@ -37,11 +29,11 @@ def fill_ring(state, sound, end):
 
 @pytest.mark.parametrize("end", [0, 1, 64, 1024, 1500, 2047, 2048, 2049, 5000])
 def test_window_frame_is_the_last_samples_however_the_ring_lies(rng, end):
-    _, state = kernel_memory()
+    plan, state = kernel_memory()
     sound = band(rng, 5000)
     fill_ring(state, sound, end)
     window = rng.random(1024).astype(FLOAT)
-    window_frame(state.ring[0], state.ring_size, end, window, state.frame)
+    window_frame(state.ring[0], plan.ring_size, end, window, state.frame)
     np.testing.assert_allclose(state.frame, reference.frame_before(sound, end, 1024)[0] * window, rtol=1e-6)
 
 
@@ -89,7 +81,7 @@ def test_synthesise(rng, end):
 ])
 def test_frames_with_nothing_masked_give_the_sound_back(rng, params):
     """Perfect reconstruction, by the kernels themselves: analysis, mask 1, synthesis, overlap-add."""
-    plan, state = kernel_memory(params)
+    plan, state = kernel_memory(params=params)
     sound = band(rng, 6000)
     state.M[0] = 1
     found = np.zeros(6000)
@@ -264,20 +256,12 @@ def test_mixer_lands_on_its_target():
 # --- memory -----------------------------------------------------------------------------------------------------------
 
 
-def test_records_have_a_field_for_every_member():
-    """Python writes the records and compiled code reads them: the same names, 8 bytes each."""
-    for dtype, kind in ((memory.PLAN, memory.Plan), (memory.STATE, memory.State)):
-        assert set(dtype.names) == set(kind._fields)
-        assert dtype.itemsize == 8 * len(dtype.names)
-    assert memory.CALL.itemsize == 8 * len(memory.CALL.names)
-    assert memory.EVENT.itemsize == 16
-
-
 def test_state_is_what_the_plan_says():
-    plan, state = kernel_memory({"max_open_rows": 9}, channels=2, routing=two_parts())
-    assert state.ring_size >= plan.window_size + plan.overlap and state.ring_size & (state.ring_size - 1) == 0
+    plan, state = kernel_memory(params={"max_open_rows": 9}, channels=2, routing=two_parts())
+    assert plan.ring_size >= plan.window_size + plan.overlap and plan.ring_size & (plan.ring_size - 1) == 0
+    assert state.ring.shape == (2, plan.ring_size)
     assert state.overlap_add.shape == (2, 2, 256) and state.X.shape == (2, 513) and state.M.shape == (3, 528)
     assert state.open_row.shape == (12,) and state.h.shape == (13,) and state.H.shape == (3, 12)
     assert state.W.shape == (15, 528) and state.background_h.shape == (3,)
-    for array in state[1:]:
+    for array in vars(state).values():
         assert not array.any() and array.flags.c_contiguous

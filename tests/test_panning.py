@@ -3,14 +3,12 @@
 import numpy as np
 import pytest
 import reference
-from conftest import ON, SMALL, band, delayed, make_preset, midi, on_records, one_stem, play, prepared, random_midi, two_parts
+from conftest import ON, SMALL, band, delayed, kernel_memory, midi, on_records, one_stem, play, prepared, random_midi, two_parts
 
 from rtsep import Separator, by_track, find_preset, load_preset, read_midi
-from rtsep.design import design
 from rtsep.files import read_sound
 from rtsep.hosts.demo import clip_folder
 from rtsep.kernels import memory
-from rtsep.kernels.arrays import state_arrays
 from rtsep.kernels.panning import place_stems
 from rtsep.kernels.wiener import HEARD
 from rtsep.measure import sdr_db
@@ -37,9 +35,7 @@ def apart(rng, level_db=6.0, samples=LONG):
 @pytest.mark.parametrize("seed", range(4))
 def test_kernels_agree_with_the_plain_numpy_twin(seed):
     rng = np.random.default_rng(seed)
-    values = design(make_preset(), two_parts(), SMALL, 44100, 2).values
-    arrays = state_arrays(values)
-    plan, state = memory.Plan(**values), memory.State(ring_size=arrays["ring"].shape[1], **arrays)
+    plan, state = kernel_memory(routing=two_parts(), channels=2)
     twin = reference.Places(plan.hop_s, 3)
     gains = np.hstack([panned(np.ones((1, 1)), level_db) for level_db in (9, 0, -5)])
     for _ in range(20):

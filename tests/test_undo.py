@@ -6,6 +6,7 @@ import reference
 from conftest import (
     ON,
     SMALL,
+    Memory,
     band,
     bursts,
     delayed,
@@ -26,7 +27,6 @@ from conftest import (
 from rtsep import Separator, by_track, find_preset, load_preset, read_midi
 from rtsep.files import read_sound
 from rtsep.hosts.demo import clip_folder
-from rtsep.kernels import memory
 from rtsep.kernels.gain import LAG_MEMORY
 from rtsep.kernels.learning import begin_again
 from rtsep.kernels.memory import LAG_S, LAG_SEEN, TASK
@@ -169,15 +169,14 @@ def test_another_plan_between_jump_and_note_takes_back_what_is_still_there(prese
 
 def test_a_background_that_begins_again_keeps_nothing(preset, rng):
     separator = told_late(preset, one_stem(), {**SMALL, "background": 5})
-    plan, arrays = separator.prepared.plan.values, separator.prepared.state
+    plan, state = Memory(**separator.prepared.plan.values), Memory(**separator.prepared.state)
     play(separator, jump(rng), None, (HOP,))
-    assert (arrays["kept_weight"] > 0).all()
-    state = memory.State(ring_size=arrays["ring"].shape[1], **arrays)
-    on_records(begin_again)(memory.Plan(**plan), state)
-    arrays["pending"][TASK] = RESTORE
+    assert (state.kept_weight > 0).all()
+    on_records(begin_again)(plan, state)
+    state.pending[TASK] = RESTORE
     restores = on_records(keep_or_restore)
-    assert not any(restores(memory.Plan(**plan), state, row) for row in range(plan["rows"], plan["rows"] + 5))
-    assert np.array_equal(arrays["W"], plan["W"])
+    assert not any(restores(plan, state, row) for row in range(plan.rows, plan.rows + 5))
+    assert np.array_equal(state.W, plan.W)
 
 
 # --- what it is good for ----------------------------------------------------------------------------------------------
