@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from rtsep.kernels.native import OPTIONS
+from rtsep.kernels.native import OPTIONS, fill
 
 # Loops run from 0 over slices: an index that the compiler cannot prove to be positive costs the SIMD.
 
@@ -69,15 +69,43 @@ def hold_to(h, first, foreseen, trust, heard):
 
 
 @njit(**OPTIONS)
+def divide_by_model(V, Q):
+    """Q [n], a model of V, becomes V over it; gives the sum."""
+    total = np.float32(0)
+    for k in range(Q.shape[0]):
+        Q[k] = V[k] / Q[k]
+        total += Q[k]
+    return total
+
+
+@njit(**OPTIONS)
+def begin_model(h, flat, background, scale, Q):
+    """Q = the flat row, whose activation is the last of h, and `scale` times the background's model."""
+    floor = max(h[h.shape[0] - 1], np.float32(1e-9)) * flat
+    for k in range(Q.shape[0]):
+        Q[k] = floor + scale * background[k]
+
+
+@njit(**OPTIONS)
+def product_sum(a, b):
+    """Sum of a b."""
+    total = np.float32(0)
+    for k in range(a.shape[0]):
+        total += a[k] * b[k]
+    return total
+
+
+@njit(**OPTIONS)
 def update_activations(V, W, rows, gated, bins, iterations, relaxation, handicap, first, foreseen, trust, h, before,
-                       gradient, heard, Q):
+                       gradient, heard, background, Q):
     """`iterations` times  h <- h * (W @ (V / (h W))) ** relaxation  for the open rows of W and one flat row, all summing to 1.
 
     The last time without the exponent, which makes h sum to 1 again. Between 1 and 2 it makes updates go further the way that
     they go, and arrive where plain ones do: six with 1.8 about as far as ten.
 
     What comes behind the first `gated` rows, the background, has W @ Q multiplied by `handicap`: a sparseness prior, which
-    leaves it what the gated rows cannot explain. The gated rows' groups are held to what is foreseen of them.
+    leaves it what the gated rows cannot explain. It rises and falls as a whole, as one row, but for the last update: a frame
+    is much like the one before, whose activations it starts from. The gated rows' groups are held to what is foreseen of them.
 
     | argument | shape | |
     | --- | --- | --- |
@@ -90,29 +118,36 @@ def update_activations(V, W, rows, gated, bins, iterations, relaxation, handicap
     | before | [count + 1] | *filled*: h before the last update |
     | gradient | [count + 1] | *filled*: W @ Q of the last update |
     | heard | [groups] | *filled*: sum of h of each group before it was held |
+    | background | [stride] | *filled*: the background's model at the start |
     | Q | [stride] | *filled*: V over its model at the last update |
 
     Any thread. No errors. Lee & Seung (NIPS 2000), equation 5, with W fixed; the flat row is W = 1 / bins. Over-relaxed:
     Salakhutdinov & Roweis, "Adaptive overrelaxed bound optimization methods", ICML 2003, with an exponent that stays.
     """
-    count = rows.shape[0]
-    flat = np.float32(1) / np.float32(bins)
+    count, flat = rows.shape[0], np.float32(1) / np.float32(bins)
+    told, h = rows[:gated], h[: count + 1]
+    fill(background, np.float32(0))
+    add_rows(W, rows[gated:], h[gated:count], background)
+    whole, scale = np.float32(1e-30), np.float32(1)
+    for i in range(gated, count):
+        whole += h[i]
     for n in range(iterations):
-        power = relaxation if n + 1 < iterations else np.float32(1)
-        floor = max(h[count], np.float32(1e-9)) * flat
-        for k in range(Q.shape[0]):
-            Q[k] = floor
-        add_rows(W, rows, h, Q)
-        total = np.float32(0)
-        for k in range(Q.shape[0]):
-            Q[k] = V[k] / Q[k]
-            total += Q[k]
-        gradient[count] = total * flat
-        dot_rows(W, rows, Q, gradient)
-        for i in range(count + 1):
+        last = n + 1 == iterations
+        power = np.float32(1) if last else relaxation
+        begin_model(h, flat, background, scale, Q)
+        add_rows(W, told, h, Q)
+        gradient[count] = divide_by_model(V, Q) * flat
+        dot_rows(W, told, Q, gradient)
+        if last:
+            dot_rows(W, rows[gated:], Q, gradient[gated:])
+            for i in range(gated, count):
+                before[i] = h[i] * scale
+                h[i] = before[i] * gradient[i] * handicap
+        elif count > gated:
+            scale *= (handicap * product_sum(background, Q) / whole) ** relaxation
+        for i in range(gated):
             before[i] = h[i]
             h[i] *= gradient[i] ** power
-        factor = handicap**power
-        for i in range(gated, count):
-            h[i] *= factor
+        before[count] = h[count]
+        h[count] *= gradient[count] ** power
         hold_to(h, first, foreseen, trust, heard)

@@ -12,21 +12,11 @@ function do not overlap, and loops over 8 lanes become single instructions. Sour
 
 import numpy as np
 from numba import njit, types
-from numba.core.compiler import Compiler
 
-from rtsep.kernels.native import INNER, OPTIONS
+from rtsep.kernels.native import DISTINCT, INNER, OPTIONS
 from rtsep.kernels.views import floats_at
 
 
-class NoAlias(Compiler):
-    """Compiles functions whose array arguments do not overlap where they are written."""
-
-    def __init__(self, *arguments):
-        super().__init__(*arguments)
-        self.state.flags.noalias = True
-
-
-DISTINCT = {**INNER, "pipeline_class": NoAlias}
 INLINE = {**INNER, "forceinline": True}
 
 # Python's own integers are signed, and would make the indices signed.

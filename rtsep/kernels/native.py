@@ -6,6 +6,7 @@ import numpy as np
 from llvmlite import ir
 from numba import config, njit, types
 from numba.core import cgutils
+from numba.core.compiler import Compiler
 from numba.extending import intrinsic
 
 # Sums may be reordered (that is what makes them SIMD); NaN and infinity keep their meaning.
@@ -14,6 +15,18 @@ FAST = {"contract", "reassoc", "nsz", "arcp"}
 OPTIONS = {"error_model": "numpy", "nogil": True, "cache": bool(config.CACHE_DIR), "fastmath": FAST, "_nrt": False}
 # Of kernels that work on views: only other kernels call them, never Python, so nothing need unpack Python's objects for them.
 INNER = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+
+
+class _NoAlias(Compiler):
+    """Compiles functions whose array arguments do not overlap where they are written."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.state.flags.noalias = True
+
+
+# Of functions with so many arrays that LLVM gives up asking at run time whether they overlap. They must not.
+DISTINCT = {**INNER, "pipeline_class": _NoAlias}
 
 _MACHINE = platform.machine().lower()
 _X86_FLUSH = 0x8040  # MXCSR: flush-to-zero and denormals-are-zero

@@ -11,6 +11,7 @@ filters. The filters of one frame are faded in over one slot.
 import numpy as np
 from numba import njit
 
+from rtsep.kernels.elementary import log, sine_and_cosine
 from rtsep.kernels.linked import backward, forward
 from rtsep.kernels.masks import add_stems
 from rtsep.kernels.memory import FADE_FIELDS, SLOTS
@@ -60,7 +61,7 @@ def factorise_power(plan, state):
     scale = np.float32(1) / peak
     for k in range(plan.bins):
         S[k] = S[k] * scale + plan.filter_floor
-        Y[k] = np.float32(0.5) * np.log(S[k])
+        Y[k] = np.float32(0.5) * log(S[k])
     backward(plan, state, Y, frame)
     half = plan.window_size // 2
     for i in range(1, half):
@@ -68,8 +69,9 @@ def factorise_power(plan, state):
     fill(frame[half + 1 :], np.float32(0))
     forward(plan, state, frame, B)
     for k in range(plan.bins):
-        magnitude, phase = np.sqrt(S[k]), B[k].imag
-        B[k] = complex(magnitude * np.cos(phase), magnitude * np.sin(phase))
+        magnitude = np.sqrt(S[k])
+        sine, cosine = sine_and_cosine(B[k].imag)
+        B[k] = complex(magnitude * cosine, magnitude * sine)
         S[k] = np.float32(1) / S[k]
 
 
