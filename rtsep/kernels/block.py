@@ -12,9 +12,9 @@ from numba import njit
 from rtsep.kernels.learning import learn
 from rtsep.kernels.linked import estimate_models, receive
 from rtsep.kernels.masks import soft_masks, suppress, weigh_residual
-from rtsep.kernels.memory import BAD_SAMPLES, FORETOLD, FRAMES, OPEN, POSITION
+from rtsep.kernels.memory import BAD_SAMPLES, FORETOLD, FRAMES, OPEN, POSITION, STEMS
 from rtsep.kernels.mix import mix_block
-from rtsep.kernels.native import INNER
+from rtsep.kernels.native import INNER, OPTIONS, copy, fill
 from rtsep.kernels.panning import place_stems, synthesise_stem
 from rtsep.kernels.prediction import share_out
 from rtsep.kernels.rest import others_play, rest_factor
@@ -34,24 +34,36 @@ def write_input(plan, state, block, low, high, position):
             if not abs(x) <= limit:
                 x = np.float32(0)
                 state.counters[BAD_SAMPLES] += 1
-            ring[(position + i - low) & (plan.ring_size - 1)] = x
+            at = (position + i - low) & (plan.ring_size - 1)
+            ring[at] = ring[at + plan.ring_size] = x
+
+
+@njit(**OPTIONS)
+def take(source, target, rest):
+    """The samples of `source` go to `target`, and are taken from `rest`; `source` is 0 then."""
+    for i in range(target.shape[0]):
+        y = source[i]
+        source[i] = 0
+        target[i] = y
+        rest[i] -= y
 
 
 @njit(**INNER)
 def read_stems(plan, state, position, low, high, stems):
-    """Fill stems[stem, channel, low:high] with the finished samples; residual = delayed input - the other stems."""
-    size, residual = plan.overlap, plan.stems - 1
+    """Fill stems[stem, channel, low:high] with the finished samples; residual = delayed input - the other stems.
+
+    At most a slot, which no ring breaks off.
+    """
+    size, count = plan.overlap, high - low
+    slot, begin = position & (size - 1), (position - size) & (plan.ring_size - 1)
     for c in range(plan.channels):
-        for i in range(low, high):
-            at = position + i - low
-            rest = state.ring[c, (at - size) & (plan.ring_size - 1)]
-            slot = at & (size - 1)
-            for s in range(residual):
-                y = state.overlap_add[s, c, slot]
-                state.overlap_add[s, c, slot] = 0
-                stems[s, c, i] = y
-                rest -= y
-            stems[residual, c, i] = rest
+        rest = stems[plan.stems - 1, c, low:high]
+        copy(state.ring[c, begin : begin + count], rest)
+        for s in range(plan.stems - 1):
+            if state.sounds_until[s] > position:
+                take(state.overlap_add[s, c, slot : slot + count], stems[s, c, low:high], rest)
+            else:
+                fill(stems[s, c, low:high], np.float32(0))
 
 
 @njit(**INNER)
@@ -62,17 +74,16 @@ def share_out_and_weigh(plan, state):
         rest_factor(plan, state, others, state.Q)
     share_out(plan, state)
     if others > 0:
-        weigh_residual(state.M, plan.stems, plan.bins, state.Q)
+        weigh_residual(state.M, state.playing[: state.position[STEMS]], plan.bins, state.Q)
 
 
 @njit(**INNER)
 def overlap_add(plan, state, end, placed):
-    """Add the masked frame of every stem that has an open row to what will be heard; `placed`: stems lie apart."""
-    stem = -1
-    for i in range(state.position[OPEN]):
-        if state.open_stem[i] != stem:
-            stem = state.open_stem[i]
-            synthesise_stem(plan, state, stem, end, placed)
+    """Add the masked frame of every stem that plays to what will be heard; `placed`: stems lie apart."""
+    for i in range(state.position[STEMS] - 1):
+        stem = state.playing[i]
+        synthesise_stem(plan, state, stem, end, placed)
+        state.sounds_until[stem] = end + plan.overlap
 
 
 @njit(**INNER)
@@ -82,13 +93,13 @@ def process_frame(plan, state, end):
     heard = estimate_models(plan, state, end)
     note_heard(state.fades, state.open_stem[: state.position[OPEN] if heard else 0])
     if plan.taps > 0:
-        total_power(state.M, plan.stems, plan.bins, state.S)
+        total_power(state.M, state.playing[: state.position[STEMS]], plan.bins, state.S)
     if heard:
-        soft_masks(state.M, plan.stems, plan.bins, plan.power_halves, state.Q)
+        soft_masks(state.M, state.playing[: state.position[STEMS]], plan.bins, plan.power_halves, state.Q)
         if state.pending[FORETOLD]:
             share_out_and_weigh(plan, state)
         if plan.suppression != 1:
-            suppress(state.M, plan.stems, plan.bins, plan.suppression)
+            suppress(state.M, state.playing[: state.position[STEMS]], plan.bins, plan.suppression)
     placed = plan.panning != 0 and place_stems(plan, state)
     if heard and plan.taps == 0:
         overlap_add(plan, state, end, placed)

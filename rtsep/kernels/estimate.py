@@ -11,7 +11,7 @@ from rtsep.kernels.gain import learn_gain, learn_lag, learn_manner
 from rtsep.kernels.gate import open_rows
 from rtsep.kernels.learning import begin_again, lost, mended, note_evidence
 from rtsep.kernels.masks import stem_models
-from rtsep.kernels.memory import FORETOLD, GROUPS, LAST, OPEN
+from rtsep.kernels.memory import FORETOLD, GROUPS, LAST, OPEN, STEMS
 from rtsep.kernels.native import INNER, copy, fill
 from rtsep.kernels.onsets import find_onsets, notice_stroke
 from rtsep.kernels.prediction import blend, divide, foresee, leave_rest, look_ahead
@@ -66,6 +66,19 @@ def estimate_activations(plan, state, end, count, total):
 
 
 @njit(**INNER)
+def note_playing(plan, state, count):
+    """The stems of the `count` open gated rows play now, and the residual; the masks of those that no longer do become 0."""
+    before, stems = state.position[STEMS], 0
+    for i in range(before - 1):
+        fill(state.M[state.playing[i]], np.float32(0))
+    for i in range(count):
+        if i == 0 or state.open_stem[i] != state.open_stem[i - 1]:
+            state.playing[stems] = state.open_stem[i]
+            stems += 1
+    state.playing[stems], state.position[STEMS] = plan.stems - 1, stems + 1
+
+
+@njit(**INNER)
 def estimate_models(plan, state, end):
     """Fill M [stem, bin] with the models of the stems, by the frame that ends before sample `end`.
 
@@ -77,6 +90,7 @@ def estimate_models(plan, state, end):
         notice_stroke(plan, state, end, total)
     count = open_rows(plan, state, end) if end > plan.take else 0
     state.position[OPEN] = count
+    note_playing(plan, state, count)
     fill(state.pending, 0)
     look_back(plan, state, count, total, end)
     if count + plan.background == 0:
@@ -93,7 +107,7 @@ def estimate_models(plan, state, end):
     if count > 0:
         look_ahead(plan, state, end)
         rows = state.open_row[: count + plan.background]
-        stem_models(state.W, rows, state.open_stem, state.h, plan.stems, plan.bins, state.M)
+        stem_models(state.W, rows, state.open_stem, state.h, state.playing[: state.position[STEMS]], plan.bins, state.M)
         if state.pending[FORETOLD]:
             blend(plan, state, count)
     if total > 0:
@@ -103,8 +117,9 @@ def estimate_models(plan, state, end):
             state.pending[LAST] = count
     if count > 0:
         return True
-    for s in range(plan.stems):
-        fill(state.M[s], np.float32(s == plan.stems - 1))
+    for i in range(state.position[STEMS] - 1):
+        fill(state.M[state.playing[i]], np.float32(0))
+    fill(state.M[plan.stems - 1], np.float32(1))
     return False
 
 

@@ -40,7 +40,7 @@ LEVEL, HEARD_S, LOST_S, PATIENCE_S, PAUSED_S, FAMILIAR, SLOW = range(7)
 FIRST, LAST, FORETOLD, TASK, PENDING = range(5)
 
 BACKGROUND_START_S = 0.005  # what a row's start is worth: more learns late, less takes what a wrong preset leaves
-POSITION, OPEN, GROUPS, STRUCK, JUMP, POSITIONS = range(6)  # state.position
+POSITION, OPEN, GROUPS, STRUCK, JUMP, STEMS, POSITIONS = range(7)  # state.position
 LEVELS = 64  # hops that onsets are found in
 SEEN, UNITS, CHUNK = 5, 16, 256  # of the network that weighs the residual (rest.py): bins seen for one, units, bins at a time
 INPUTS = 6 * SEEN
@@ -84,14 +84,14 @@ FRAMES_PLAN = (
     array("twiddles", "float32", "twiddles_size", "roots of unity for the FFT (fft.py)"),
 )
 FRAMES_STATE = (
-    array("ring", "float32", "channels, ring_size", "the input"),
+    array("ring", "float32", "channels, ring_size + ring_size", "the input, twice: so any ring_size samples lie in a row"),
     array("frame", "float32", "window_size", "samples of a frame, before or behind the FFT"),
     array("scratch", "float32", "scratch_size", "what the FFT works on"),
     array("X", "complex64", "channels, bins", "spectra of the last frame"),
     array("Y", "complex64", "bins", "a spectrum that is being made"),
     array("V", "float32", "stride", "magnitudes of the last frame over the channels, which sum to 1"),
     array("Q", "float32", "stride", "scratch: powers, models, quotients, peaks"),
-    array("position", "int64", f"{POSITIONS}", "samples since reset; rows and groups open now; last stroke; last jump, 0: none"),
+    array("position", "int64", f"{POSITIONS}", "samples since reset; rows and groups open now; last stroke; last jump, 0: none; stems"),
     array("counters", "int64", f"{COUNTERS}", "what was counted since the last reset"),
 )
 
@@ -121,6 +121,7 @@ GATE_STATE = (
     array("open_onset", "int64", "open_limit + background", "onset of its youngest note, in samples", bound=True),
     array("group_first", "int64", "open_limit + background + 1",
           "where the open templates of a stem's pitch begin; the last: where all end", bound=True),
+    array("playing", "int64", "stems", "stems with an open template, ascending, and the residual; position[STEMS] of them"),
     array("group_at", "int64", f"stems, {PITCHES}", "its group in the frame that opened it last"),
 )
 
@@ -243,10 +244,12 @@ SYNTHESIS_PLAN = (
 )
 SYNTHESIS_STATE = (
     array("overlap_add", "float32", "stems - 1, channels, overlap", "rings of output that is being added up"),
+    array("sounds_until", "int64", "stems", "sample up to which something is left in the stem's rings"),
     array("S", "float32", "stride", "the models' power; then 1 / |B|**2"),
     array("B", "complex64", "bins", "minimum phase"),
     array("impulse", "float32", "window_size", "a filter before it is cut"),
     array("filters", "float32", "stems - 1, 2, taps", "last tap first"),
+    array("fading", "float32", "slot", "output of a filter that is being faded out"),
     array("fades", "int64", f"stems, {FADE_FIELDS}", "the fields are those of wiener.py"),
 )
 

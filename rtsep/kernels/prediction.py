@@ -30,6 +30,7 @@ from rtsep.kernels.memory import (
     RELEASED,
     STATUS,
     STEM,
+    STEMS,
     VELOCITY,
     VOICES,
 )
@@ -184,17 +185,17 @@ def leave_rest(plan, state, count):
 @njit(**INNER)
 def blend(plan, state, count):
     """The models M of the stems become the geometric mean of what is estimated and what is predicted."""
-    for s in range(plan.stems - 1):
-        fill(state.P[s, : plan.bins], np.float32(0))
-    first = 0
+    stems, first = state.playing[: state.position[STEMS]], 0
+    for i in range(stems.shape[0] - 1):
+        fill(state.P[stems[i], : plan.bins], np.float32(0))
     while first < count:
         last, stem = first + 1, state.open_stem[first]
         while last < count and state.open_stem[last] == stem:
             last += 1
         add_rows(state.W, state.open_row[first:last], state.predicted[first:last], state.P[stem, : plan.bins])
         first = last
-    for s in range(plan.stems):
-        M, P, estimated = state.M[s], state.P[s], state.shares[s]
+    for i in range(stems.shape[0]):
+        M, P, estimated = state.M[stems[i]], state.P[stems[i]], state.shares[stems[i]]
         for k in range(plan.bins):
             estimated[k] = M[k]
             M[k] = np.sqrt(M[k] * P[k])
@@ -203,7 +204,8 @@ def blend(plan, state, count):
 @njit(**INNER)
 def share_out(plan, state):
     """Fill `shares` [stem, bin], which rows learn from: what each stem's mask gives it of V, over its estimated model."""
-    for s in range(plan.stems):
-        M, shares = state.M[s], state.shares[s]
+    stems = state.playing[: state.position[STEMS]]
+    for i in range(stems.shape[0]):
+        M, shares = state.M[stems[i]], state.shares[stems[i]]
         for k in range(plan.bins):
             shares[k] = state.V[k] * M[k] / max(shares[k], np.float32(1e-12))

@@ -14,7 +14,7 @@ from numba import njit
 from rtsep.kernels.elementary import exp
 from rtsep.kernels.learning import known_share
 from rtsep.kernels.masks import add_stems
-from rtsep.kernels.memory import CHUNK, INPUTS, OTHERS, SEEN, UNITS
+from rtsep.kernels.memory import CHUNK, INPUTS, OTHERS, SEEN, STEMS, UNITS
 from rtsep.kernels.native import DISTINCT, INNER, OPTIONS, fill
 
 OTHERS_S = 0.3  # time constant of the background's share
@@ -110,8 +110,9 @@ def rest_factor(plan, state, others, factor):
     """
     net, hidden, stems, bins = plan.rest_net, state.hidden, plan.stems - 1, plan.bins
     estimated, predicted, level = state.sums[0], state.sums[1], state.sums[2]
-    add_stems(state.shares, stems, bins, estimated)
-    add_stems(state.P, stems, bins, predicted)
+    told = state.playing[: state.position[STEMS] - 1]
+    add_stems(state.shares, told, bins, estimated)
+    add_stems(state.P, told, bins, predicted)
     local_level(state.V[:bins], level)
     strength = others * np.float32(plan.power_halves) / np.float32(4)  # it was trained with masks of power 2
     fill(factor, np.float32(1))

@@ -26,12 +26,9 @@ def add_product(a, b, result):
 
 @njit(**OPTIONS)
 def window_frame(ring, ring_size, end, window, frame):
-    """Fill `frame` [window_size] with the samples before `end` of the `ring` [ring_size], times `window`."""
-    size = frame.shape[0]
-    begin = (end - size) & (ring_size - 1)
-    first = min(size, ring_size - begin)
-    multiply(ring[begin : begin + first], window[:first], frame[:first])
-    multiply(ring[: size - first], window[first:], frame[first:])
+    """Fill `frame` [window_size] with the samples before `end` of the `ring` [2 ring_size], times `window`."""
+    begin = (end - frame.shape[0]) & (ring_size - 1)
+    multiply(ring[begin : begin + frame.shape[0]], window, frame)
 
 
 @njit(**INNER)

@@ -15,7 +15,7 @@ from rtsep.kernels.elementary import log, sine_and_cosine
 from rtsep.kernels.linked import backward, forward
 from rtsep.kernels.masks import add_stems
 from rtsep.kernels.memory import FADE_FIELDS, SLOTS
-from rtsep.kernels.native import INNER, OPTIONS, copy, fill
+from rtsep.kernels.native import DISTINCT, INNER, OPTIONS, copy, fill
 
 # fades [stem]: whether the last frame heard it; which of its two filters is newer, the sample from which it is faded in, and
 # (two fields) whether the one and the other let anything through
@@ -120,53 +120,77 @@ def design_filters(plan, state, end):
             design_filter(plan, state, stem, state.filters[stem, newest])
 
 
-@njit(**OPTIONS)
-def dot(a, b):
-    """Sum of a * b."""
-    total = np.float32(0)
-    for i in range(a.shape[0]):
-        total += a[i] * b[i]
-    return total
+# Filters work sample by sample in one order of their taps, whatever the block: sums that LLVM may reorder (as for SIMD along the
+# taps) would come out otherwise for blocks of another size.
+STRICT = {**DISTINCT, "fastmath": {"contract"}}
 
 
-@njit(**OPTIONS)
-def filtered(ring, ring_size, at, taps):
-    """One sample: taps [n], last tap first, on the n samples of the ring up to and with sample `at`."""
-    size = taps.shape[0]
-    begin = (at + 1 - size) & (ring_size - 1)
-    first = min(size, ring_size - begin)
-    return dot(ring[begin : begin + first], taps[:first]) + dot(ring[: size - first], taps[first:])
+@njit(**STRICT)
+def add_filtered(x, taps, y):
+    """y[j] += sum of taps[t] x[j + t] over the taps [n], last tap first; x [n - 1 + samples of y, or more]"""
+    count, t = taps.shape[0], 0
+    while t + 8 <= count:
+        x0, x1, x2, x3 = x[t:], x[t + 1 :], x[t + 2 :], x[t + 3 :]
+        x4, x5, x6, x7 = x[t + 4 :], x[t + 5 :], x[t + 6 :], x[t + 7 :]
+        a, b, c, d, e, f, g, h = (taps[t], taps[t + 1], taps[t + 2], taps[t + 3], taps[t + 4], taps[t + 5], taps[t + 6],
+                                  taps[t + 7])
+        for j in range(y.shape[0]):
+            y[j] = (y[j] + a * x0[j] + b * x1[j] + c * x2[j] + d * x3[j]
+                    + e * x4[j] + f * x5[j] + g * x6[j] + h * x7[j])
+        t += 8
+    while t < count:
+        x0, a = x[t:], taps[t]
+        for j in range(y.shape[0]):
+            y[j] = y[j] + a * x0[j]
+        t += 1
+
+
+@njit(**STRICT)
+def fade_over(y, older, age, length):
+    """y goes over from `older` to itself; `age`: of its first sample, of `length` samples that it takes."""
+    for j in range(y.shape[0]):
+        share = np.float32(age + j) / np.float32(length)
+        y[j] = share * y[j] + (np.float32(1) - share) * older[j]
 
 
 @njit(**INNER)
-def filter_stem(plan, state, stem, ring, at):
-    """The stem's sample when sample `at` has come in, faded from its older to its newest filter."""
-    fade, filters = state.fades[stem], state.filters[stem]
-    newest = fade[NEWEST]
-    age = at + 1 - fade[SINCE]
-    y = np.float32(0)
+def filter_stem(plan, state, stem, x, position, y):
+    """Fill y [n] with the stem's samples from `position` on, of the samples x that the filters need, faded to the newest."""
+    fade, filters, older = state.fades[stem], state.filters[stem], state.fading[: y.shape[0]]
+    newest, age = fade[NEWEST], position + 1 - fade[SINCE]
+    before = np.int64(1) - newest
+    fill(y, np.float32(0))
     if fade[SOUNDS + newest] != 0:
-        y = filtered(ring, plan.ring_size, at, filters[newest])
-    if age < plan.slot:
-        share = np.float32(age) / np.float32(plan.slot)
-        y *= share
-        older = np.int64(1) - newest
-        if fade[SOUNDS + older] != 0:
-            y += (np.float32(1) - share) * filtered(ring, plan.ring_size, at, filters[older])
-    return y
+        add_filtered(x, filters[newest], y)
+    if age < plan.slot and (fade[SOUNDS + newest] != 0 or fade[SOUNDS + before] != 0):
+        fill(older, np.float32(0))
+        if fade[SOUNDS + before] != 0:
+            add_filtered(x, filters[before], older)
+        fade_over(y, older, age, plan.slot)
+
+
+@njit(**OPTIONS)
+def subtract(y, rest):
+    """rest -= y"""
+    for i in range(rest.shape[0]):
+        rest[i] -= y[i]
 
 
 @njit(**INNER)
 def filter_stems(plan, state, position, low, high, stems):
-    """Fill stems[stem, channel, low:high] when the samples from `position` have come in; residual = what is left."""
-    residual = plan.stems - 1
+    """Fill stems[stem, channel, low:high] when the samples from `position` have come in; residual = what is left.
+
+    At most a slot, over the whole of which filters are faded, or not at all.
+    """
+    count = high - low
+    first, delayed = (position + 1 - plan.taps) & (plan.ring_size - 1), (position - plan.latency) & (plan.ring_size - 1)
     for c in range(plan.channels):
-        ring = state.ring[c]
-        for i in range(low, high):
-            at = position + i - low
-            rest = ring[(at - plan.latency) & (plan.ring_size - 1)]
-            for s in range(residual):
-                y = filter_stem(plan, state, s, ring, at)
-                stems[s, c, i] = y
-                rest -= y
-            stems[residual, c, i] = rest
+        ring, rest = state.ring[c], stems[plan.stems - 1, c, low:high]
+        copy(ring[delayed : delayed + count], rest)
+        for s in range(plan.stems - 1):
+            y, fade = stems[s, c, low:high], state.fades[s]
+            if fade[SOUNDS] == 0 and fade[SOUNDS + 1] == 0:
+                fill(y, np.float32(0))
+            else:
+                filter_stem(plan, state, s, ring[first : first + plan.taps + count], position, y)
+                subtract(y, rest)
