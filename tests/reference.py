@@ -84,17 +84,19 @@ def ratio_of(V: np.ndarray, rows: np.ndarray, h: np.ndarray) -> np.ndarray:
 
 def activations(
     V: np.ndarray, W: np.ndarray, iterations: int, start: np.ndarray | None = None, favour: np.ndarray | None = None,
-    relaxation: float = 1, foreseen: Iterable[tuple[list[int], float]] = (), trust: float = 0.0,
+    relaxation: float = 1, foreseen: Iterable[tuple[list[int], float]] = (), trust: float = 0.0, together: slice = slice(0),
 ) -> np.ndarray:
     """h [row + 1] such that V ~ h [W; flat], both V and rows summing to 1: multiplicative Kullback-Leibler updates.
 
     Every update multiplies h by its factor, times `favour` [row + 1], to the power `relaxation`. `foreseen`:
-    groups of rows and the sum of h that is expected of each.
+    groups of rows and the sum of h that is expected of each. The rows `together` rise and fall as one.
     """
     rows = with_flat(W)
     h = np.full(len(rows), 1 / len(rows)) if start is None else start
     for _ in range(iterations):
-        h = h * (rows @ ratio_of(V, rows, h) * (1 if favour is None else favour)) ** relaxation
+        factor = rows @ ratio_of(V, rows, h)
+        factor[together] = h[together] @ factor[together] / max(h[together].sum(), 1e-30)
+        h = h * (factor * (1 if favour is None else favour)) ** relaxation
         for group, level in foreseen:
             h[group] *= (h[group].sum() + trust * level) / (1 + trust) / h[group].sum()
     return h
@@ -832,7 +834,8 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
             if setup.estimator != "kl":
                 encoded = np.maximum(setup.E[row] @ v, 0)
                 start[: len(row)] = encoded if setup.estimator == "encoder" else start[: len(row)] + 0.3 * encoded
-            before = activations(v, W, setup.iterations - 1, start, favour, setup.relaxation, held, trust)
+            before = activations(v, W, setup.iterations - 1, start, favour, setup.relaxation, held, trust,
+                                 slice(len(row), len(row) + extra))
             raw = activations(v, W, 1, before, favour)
             if setup.estimator == "encoder":
                 raw[: len(row)] = encoded

@@ -228,4 +228,4 @@ def test_ports_fit_their_room():
     """Notes, inputs, the mix and 32 stems of 8 channels."""
     from rtsep.hosts.lanes import PORTS
 
-    assert PORTS >= 1 + 8 + 8 * 34 + 3 and shared.LIVE["ports_size"].itemsize == 8
+    assert PORTS >= 1 + 8 + 8 * 34 + 3 and shared.LIVE.dtype["ports_size"].itemsize == 8

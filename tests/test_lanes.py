@@ -1,5 +1,6 @@
 """The native callback, driven without a device: the same output as the engine's, whatever the blocks."""
 
+import contextlib
 import ctypes
 import threading
 
@@ -8,21 +9,26 @@ import pytest
 from conftest import SMALL, band, in_blocks, make_preset, midi, play, prepared, random_midi, two_parts
 from numba import njit
 
-from rtsep.hosts.lanes import CAPACITY, MIX, SILENCE, Lanes, outputs_of_mix, ring, shared
-from rtsep.kernels import load
+from rtsep.compiling import machine
+from rtsep.hosts.lanes import CAPACITY, MIX, SILENCE, Lanes, outputs_of_mix
+from rtsep.kernels import shared
+from rtsep.kernels.atomic import store_release
+from rtsep.kernels.ring import waiting
+from rtsep.kernels.views import live_at
 
 RATE = 44100.0
-callbacks = load("callbacks")
 _SIGNATURE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_void_p,
                               ctypes.c_ulong, ctypes.c_void_p)
-_callback = _SIGNATURE(callbacks.portaudio_callback.address)
+_callback = _SIGNATURE(machine.address("live", "portaudio_callback"))
 
 
-def call(lanes, block, flags=0):
-    """One block [channel, n] through the callback as a device would; gives [output, n]."""
+def call(lanes, block, flags=0, around=contextlib.nullcontext()):
+    """One block [channel, n] through the callback as a device would, within `around`; gives [output, n]."""
     source = np.ascontiguousarray(block.T, np.float32)
     target = np.full((block.shape[1], lanes.outputs), np.nan, np.float32)
-    assert _callback(source.ctypes.data, target.ctypes.data, block.shape[1], None, flags, lanes.address) == 0
+    addresses = source.ctypes.data, target.ctypes.data
+    with around:
+        assert _callback(*addresses, block.shape[1], None, flags, lanes.address) == 0
     return target.T
 
 
@@ -227,38 +233,40 @@ def test_stems_and_channels_cannot_change(separator, preset):
 # --- rings ------------------------------------------------------------------------------------------------------------
 
 
-@njit(nogil=True)
-def produce(header, messages, count):
-    for i in range(count):
-        while not ring.push(header, messages, i, i & 31, i & 255, (i >> 3) & 127, (i >> 5) & 127):
-            pass
+_push = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 6)(machine.address("live", "push"))
 
 
 @njit(nogil=True)
-def consume(header, messages, count):
-    wrong = 0
+def produce(address, count):
     for i in range(count):
-        while ring.waiting(header) <= 0:
+        while _push(address, i, i & 31, i & 255, (i >> 3) & 127, (i >> 5) & 127) == 0:
             pass
-        m = messages[header[ring.TAIL] & (messages.shape[0] - 1)]
+
+
+@njit(nogil=True, _nrt=False)
+def consume(address, count):
+    live, wrong = live_at(address), 0
+    header, messages = live.header, live.messages
+    for i in range(count):
+        while waiting(header) <= 0:
+            pass
+        m = messages[header[shared.TAIL] & (messages.shape[0] - 1)]
         wrong += not (m.time_ns == i and m.part == i & 31 and m.status == i & 255 and m.data1 == (i >> 3) & 127
                       and m.data2 == (i >> 5) & 127)
-        store_release(header, ring.TAIL, header[ring.TAIL] + 1)
+        store_release(header, shared.TAIL, header[shared.TAIL] + 1)
     return wrong
 
 
-store_release = load("atomic").store_release
-
-
 def test_ten_million_messages_between_two_threads():
-    header, messages, wrong = np.zeros(ring.HEADER, np.int64), np.zeros(1024, ring.MESSAGE), []
-    produce(header, messages, 0)
-    consume(header, messages, 0)
-    reader = threading.Thread(target=lambda: wrong.append(consume(header, messages, 10**7)))
+    header, messages, wrong = np.zeros(shared.HEADER, np.int64), np.zeros(1024, shared.MESSAGE), []
+    live = shared.LIVE.new({"header": header, "messages": messages, "messages_size": len(messages)})
+    produce(live.ctypes.data, 0)
+    consume(live.ctypes.data, 0)
+    reader = threading.Thread(target=lambda: wrong.append(consume(live.ctypes.data, 10**7)))
     reader.start()
-    produce(header, messages, 10**7)
+    produce(live.ctypes.data, 10**7)
     reader.join()
-    assert wrong == [0] and header[ring.HEAD] == header[ring.TAIL] == 10**7
+    assert wrong == [0] and header[shared.HEAD] == header[shared.TAIL] == 10**7
 
 
 def test_recording_gives_back_input_stems_and_events(preset, separator, rng):

@@ -84,6 +84,7 @@ def _without_wrappers() -> None:
             for value in vars(module).values():
                 if isinstance(value, numba.core.dispatcher.Dispatcher):
                     value.targetoptions.update(no_cpython_wrapper=True, no_cfunc_wrapper=True)
+                    value._cache = numba.core.dispatcher.NullCache()  # whatever NUMBA_CACHE_DIR asks for
 
 
 def _linked(libraries: list[Any]) -> Any:

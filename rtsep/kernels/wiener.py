@@ -127,22 +127,25 @@ STRICT = {**DISTINCT, "fastmath": {"contract"}}
 
 @njit(**STRICT)
 def add_filtered(x, taps, y):
-    """y[j] += sum of taps[t] x[j + t] over the taps [n], last tap first; x [n - 1 + samples of y, or more]"""
-    count, t = taps.shape[0], 0
-    while t + 8 <= count:
-        x0, x1, x2, x3 = x[t:], x[t + 1 :], x[t + 2 :], x[t + 3 :]
-        x4, x5, x6, x7 = x[t + 4 :], x[t + 5 :], x[t + 6 :], x[t + 7 :]
-        a, b, c, d, e, f, g, h = (taps[t], taps[t + 1], taps[t + 2], taps[t + 3], taps[t + 4], taps[t + 5], taps[t + 6],
-                                  taps[t + 7])
-        for j in range(y.shape[0]):
-            y[j] = (y[j] + a * x0[j] + b * x1[j] + c * x2[j] + d * x3[j]
-                    + e * x4[j] + f * x5[j] + g * x6[j] + h * x7[j])
-        t += 8
+    """y[j] += sum of taps[t] x[j + t] over the taps [n], last tap first; x [n - 1 + samples of y, or more]
+
+    Eight taps at a time, in pairs, which need not wait for each other. Unsigned indices are not looked at for being negative.
+    """
+    count, samples, t = np.uint64(taps.shape[0]), np.uint64(y.shape[0]), np.uint64(0)
+    one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
+    five, six, seven, eight = np.uint64(5), np.uint64(6), np.uint64(7), np.uint64(8)
+    while t + eight <= count:
+        a, b, c, d = taps[t], taps[t + one], taps[t + two], taps[t + three]
+        e, f, g, h = taps[t + four], taps[t + five], taps[t + six], taps[t + seven]
+        for j in range(samples):
+            at = t + j
+            y[j] += (((a * x[at] + b * x[at + one]) + (c * x[at + two] + d * x[at + three]))
+                     + ((e * x[at + four] + f * x[at + five]) + (g * x[at + six] + h * x[at + seven])))
+        t += eight
     while t < count:
-        x0, a = x[t:], taps[t]
-        for j in range(y.shape[0]):
-            y[j] = y[j] + a * x0[j]
-        t += 1
+        for j in range(samples):
+            y[j] = y[j] + taps[t] * x[t + j]
+        t += one
 
 
 @njit(**STRICT)
