@@ -1,4 +1,4 @@
-"""The rooms of the house: who may import whom, what importing drags in, and where compiled code is kept."""
+"""The rooms of the house: who may import whom, and what importing drags in."""
 
 import ast
 import functools
@@ -14,23 +14,29 @@ import pytest
 from conftest import make_preset
 
 import rtsep
-from rtsep import cache
+from rtsep.compiling import machine, store
 from rtsep.preset import save_preset
 
 ROOT = Path(rtsep.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 LONGEST = 250
 
-DEVICES = {"sounddevice", "_sounddevice", "rtmidi", "jack", "threading", "_thread", "multiprocessing", "concurrent"}
-COMPILER = {"numba", "llvmlite", "rocket_fft"}
+# Which rooms or modules alone may import these, wherever in the file.
+HOSTS_ONLY, THREADS = ("hosts",), ("hosts", "compiling/machine.py")
+ONLY_IN = {
+    "sounddevice": HOSTS_ONLY, "_sounddevice": HOSTS_ONLY, "rtmidi": HOSTS_ONLY, "jack": HOSTS_ONLY,
+    "threading": THREADS, "_thread": THREADS, "multiprocessing": THREADS, "concurrent": THREADS, "soundfile": ("files",),
+    "numba": ("kernels", "compiling/collect.py"),
+    "llvmlite": ("kernels", *(f"compiling/{name}.py" for name in ("collect", "loader", "machine", "store"))),
+}
 
 # Which rooms each room may import. Modules that are not named here are data rooms: they import data rooms only.
 DATA = "data"
 ALLOWED = {
     "errors": set(),
-    "cache": set(),
+    "compiling": {"errors"},
     "messages": set(),
-    "kernels": {"cache", "errors"},
+    "kernels": {"compiling", "errors"},
     "params": {"errors"},
     "windows": {"errors"},
     "programs": set(),
@@ -46,16 +52,16 @@ ALLOWED = {
     "design": {"kernels", "rows", DATA},
     "prepared": {"design", "kernels", DATA},
     "streaming": {"prepared", "kernels", DATA},
-    "engine": {"design", "prepared", "rows", "streaming", "kernels", DATA},
-    "grains": {"design", "prepared", "streaming", "kernels", DATA},
+    "engine": {"compiling", "design", "prepared", "rows", "streaming", "kernels", DATA},
+    "grains": {"compiling", "design", "prepared", "streaming", "kernels", DATA},
     "training": {"kernels", DATA},
     "mosaic": {"training", "kernels", DATA},
     "adapted": {"engine", DATA},
     "report": {"__init__", "engine", "streaming", DATA},
     "picture": {"engine", DATA},
-    "hosts": {"__init__", "hosts", "kernels", "design", "prepared", "streaming", "engine", "adapted", "grains", "cache",
+    "hosts": {"__init__", "hosts", "kernels", "design", "prepared", "streaming", "engine", "adapted", "grains", "compiling",
               "report", "picture", DATA},
-    "commands": {"__init__", "commands", "cache", "kernels", "engine", "training", "mosaic", "hosts", "report", "picture",
+    "commands": {"__init__", "commands", "compiling", "kernels", "engine", "training", "mosaic", "hosts", "report", "picture",
                  DATA},
     "cli": {"__init__", "commands", "errors"},
     "__main__": {"cli"},
@@ -64,12 +70,17 @@ ALLOWED = {
 }
 EXCEPTIONS = {"hosts/bench_players.py": {"rtsep.kernels"}}  # measures compiled code that the engine does not run
 NOT_DATA = {"kernels", "rows", "design", "prepared", "streaming", "engine", "adapted", "grains", "training", "mosaic", "hosts",
-            "report", "picture", "cli", "commands", "cache", "__main__", "__init__"}
+            "report", "picture", "cli", "commands", "compiling", "__main__", "__init__"}
 
 
-def room_of(path):
+def place_of(path):
+    """Where a file lies: "engine.py", "kernels/block.py"."""
+    return path.relative_to(ROOT).as_posix()
+
+
+def room_of(place):
     """The room that a file belongs to: a folder, or a module at the top."""
-    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+    return place.partition("/")[0].removesuffix(".py")
 
 
 def room_name(module):
@@ -98,22 +109,27 @@ def parsed(path):
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
-def breaches(room, imported):
-    """What `room` must not import of the names `imported`."""
+def breaches(place, imported):
+    """What the file there must not import of the names `imported`."""
+    room = room_of(place)
     allowed = ALLOWED.get(room, ALLOWED[DATA])
     for name in imported:
         top = name.split(".")[0]
         target = room_name(name)
         if top == "rtsep" and target != room and target not in allowed and (DATA not in allowed or target in NOT_DATA):
             yield name
-        if top in DEVICES and room != "hosts":
+        if top in ONLY_IN and not {room, place} & {*ONLY_IN[top]}:
             yield name
-        if top in COMPILER and room not in ("kernels", "commands"):
+        if room == "kernels" and top not in {"numpy", "rtsep", "numba", "llvmlite", *sys.stdlib_module_names}:
             yield name
-        if top == "soundfile" and room != "files":
-            yield name
-        if room == "kernels" and top not in {"numpy", "rtsep", *COMPILER, *sys.stdlib_module_names}:
-            yield name
+
+
+def run(code, environment=None, *arguments):
+    """Output of a fresh Python."""
+    command = [sys.executable, "-W", "error", "-c", code, *map(str, arguments)]
+    answer = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout
 
 
 by_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -121,11 +137,13 @@ by_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.r
 
 @by_module
 def test_who_imports_whom(path):
-    spared = EXCEPTIONS.get(path.relative_to(ROOT).as_posix(), set())
-    assert set(breaches(room_of(path), imports_of(parsed(path)))) <= spared
+    place = place_of(path)
+    assert set(breaches(place, imports_of(parsed(path)))) <= EXCEPTIONS.get(place, set())
 
 
-@pytest.mark.parametrize("room, code", [
+@pytest.mark.parametrize("place, code", [
+    ("compiling/build.py", "from rtsep.kernels import entry"), ("compiling/store.py", "import numba"),
+    ("compiling/units.py", "import llvmlite.binding"), ("commands", "import numba"), ("compiling/store.py", "import threading"),
     ("kernels", "import rtsep.engine"), ("kernels", "from rtsep.params import PARAMS"), ("kernels", "import scipy.fft"),
     ("params", "from rtsep import preset"), ("notes", "import rtsep.files"), ("engine", "from rtsep import hosts"),
     ("engine", "import threading"), ("engine", "from numba import njit"), ("hosts", "import rtsep.training"),
@@ -135,27 +153,34 @@ def test_who_imports_whom(path):
     ("routing", "from concurrent.futures import ThreadPoolExecutor"), ("windows", "from rtsep import __version__"),
     ("engine", "import rtsep.hosts.render"), ("engine", "import rtsep.report"), ("kernels", "import rtsep.design"),
 ])
-def test_the_rule_notices(room, code):
-    assert list(breaches(room, imports_of(ast.parse(code))))
+def test_the_rule_notices(place, code):
+    assert list(breaches(place, imports_of(ast.parse(code))))
 
 
-@pytest.mark.parametrize("room, code", [
+@pytest.mark.parametrize("place, code", [
+    ("compiling/collect.py", "import numba, llvmlite.binding, rtsep.errors"), ("engine", "from rtsep.compiling import machine"),
     ("hosts", "import threading, sounddevice, rtsep.engine, rtsep.params"), ("files", "import soundfile"),
     ("commands", "from rtsep import engine, notes, hosts, training"), ("new_room", "import rtsep.windows"),
 ])
-def test_the_rule_allows(room, code):
-    assert not list(breaches(room, imports_of(ast.parse(code))))
+def test_the_rule_allows(place, code):
+    assert not list(breaches(place, imports_of(ast.parse(code))))
 
 
-def test_kernels_that_are_not_always_there_come_through_load():
-    """Imported directly, their compiled code would be kept beside the source, where an edit can leave it stale."""
-    code = "import sys, rtsep.kernels; print(*[name for name in sys.modules if name.startswith('rtsep.kernels')])"
-    always = set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
-    for path in MODULES:
-        if room_of(path) != "kernels":
-            named = {name for name in imports_of(parsed(path)) if name.startswith("rtsep.kernels.")}
-            modules = {".".join(name.split(".")[:3]) for name in named} - {"rtsep.kernels.load"}
-            assert modules <= always, path
+def kernels_of(tree):
+    """Kernel modules that a file imports by name."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "rtsep.kernels":
+            yield from (alias.name for alias in node.names if alias.name != "load")
+    yield from (name.split(".")[2] for name in imports_of(tree) if name.startswith("rtsep.kernels."))
+
+
+def test_who_imports_kernels_by_name_gets_declarations_alone():
+    """Code comes by its address, or through `load`: else every start waits for Numba, and its code is kept where an edit can
+    leave it stale."""
+    named = {name for path in MODULES if room_of(place_of(path)) != "kernels" for name in kernels_of(parsed(path))}
+    assert {"memory", "call", "shared"} <= named
+    code = f"import sys, {', '.join(f'rtsep.kernels.{name}' for name in sorted(named))}; print(*sys.modules)"
+    assert not {"numba", "llvmlite"} & set(run(code).split())
 
 
 # --- style ------------------------------------------------------------------------------------------------------------
@@ -196,15 +221,7 @@ def test_own_classes_do_not_inherit_from_each_other(path):
 # --- what importing drags in ------------------------------------------------------------------------------------------
 
 
-def run(code, environment=None, *arguments):
-    """Output of a fresh Python."""
-    command = [sys.executable, "-W", "error", "-c", code, *map(str, arguments)]
-    answer = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert answer.returncode == 0, answer.stderr
-    return answer.stdout
-
-
-HEAVY = {"numba", "llvmlite", "rocket_fft", "matplotlib", "soundfile", "scipy", "sounddevice", "rtmidi"}
+HEAVY = {"numba", "llvmlite", "matplotlib", "soundfile", "scipy", "sounddevice", "rtmidi"}
 
 
 @pytest.mark.parametrize("module", ["rtsep", "rtsep.cli", "rtsep.params", "rtsep.notes"])
@@ -227,7 +244,7 @@ def no_home(tmp_path):
     """An environment whose home lies below a regular file (which stops even root), with an own temporary folder."""
     (tmp_path / "file").write_text("")
     (tmp_path / "temporary").mkdir()
-    left_out = ("XDG_CACHE_HOME", "XDG_DATA_HOME", "NUMBA_CACHE_DIR", "LOCALAPPDATA", "TMP", "TEMP", "PYTHONPATH")
+    left_out = ("XDG_CACHE_HOME", "XDG_DATA_HOME", "RTSEP_CACHE_DIR", "LOCALAPPDATA", "TMP", "TEMP", "PYTHONPATH")
     environment = {name: value for name, value in os.environ.items() if name not in left_out}
     home = str(tmp_path / "file" / "home")
     return environment | {"HOME": home, "USERPROFILE": home, "TMPDIR": str(tmp_path / "temporary"),
@@ -237,88 +254,36 @@ def no_home(tmp_path):
 PLAYING = """
 import json, sys
 from pathlib import Path
-import numba
-from rtsep.cache import cache_folder, is_compiled
+from rtsep.compiling import machine, store
 from rtsep.preset import load_preset
 from conftest import ON, SMALL, midi, one_stem, prepared
 import numpy as np
+missing = machine.missing("engine")
 separator = prepared(load_preset(Path(sys.argv[1])), one_stem())
 sound = np.random.default_rng(0).standard_normal((1, 2000)).astype(np.float32)
 stems = separator.process(sound, midi((0, ON, 60, 90))).stems
-folder, missed = cache_folder(), stems.sum(axis=0)[0, 256:] - sound[0, :-256]
-print(json.dumps({"folder": str(folder), "compiled": is_compiled(folder), "numba": numba.config.CACHE_DIR,
-                  "energy": float((stems[0] ** 2).sum()), "missed": float(abs(missed).max())}))
+missed = stems.sum(axis=0)[0, 256:] - sound[0, :-256]
+print(json.dumps({"folder": str(store.code_folder()), "temporary": store.is_temporary(store.code_folder()), "missing": missing,
+                  "numba": "numba" in sys.modules, "energy": float((stems[0] ** 2).sum()), "missed": float(abs(missed).max())}))
 """
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the home folder is found elsewhere")
 def test_engine_runs_without_a_home(no_home, tmp_path):
-    """Compiled code goes to the temporary folder instead. (Put there beforehand, or this would compile for long.)"""
-    mine = cache.cache_folder()
-    there = tmp_path / "temporary" / f"rtsep-{os.getuid()}"
+    """Compiled code goes to the temporary folder instead, and where it is there, Numba is not. (Put there beforehand, or this
+    would compile for long.)"""
+    machine.compile_objects("engine")
+    mine, there = store.code_folder(), tmp_path / "temporary" / f"rtsep-{os.getuid()}"
     there.mkdir(mode=0o700)
     if mine is not None:
-        shutil.copytree(mine, there / mine.name)
+        shutil.copytree(mine, there / mine.name, ignore=shutil.ignore_patterns("numba"))
     save_preset(make_preset(), tmp_path / "small.npz")
     answer = json.loads(run(PLAYING, no_home, tmp_path / "small.npz"))
-    assert Path(answer["folder"]).parent == there and answer["compiled"]
+    assert Path(answer["folder"]).parent == there and answer["temporary"] and not answer["missing"]
     assert answer["energy"] > 0 and answer["missed"] < 1e-5
-    assert answer["numba"] == "", "the setting of other packages is back as it was"
+    assert not answer["numba"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the home folder is found elsewhere")
 def test_user_presets_without_a_home(no_home):
     assert run("from rtsep.library import user_presets; print(user_presets())", no_home).strip() == "[]"
-
-
-def test_cache_folder_is_where_numba_is_told(tmp_path, monkeypatch):
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "numba"))
-    folder = cache.cache_folder()
-    assert folder is not None and folder.parent == tmp_path / "numba" and folder.is_dir()
-    assert not cache.is_compiled(folder)
-    if os.name != "nt":
-        assert folder.stat().st_mode & 0o077 == 0, "it holds code that will be run: nobody else may write there"
-
-
-def test_no_folder_at_all(tmp_path, monkeypatch):
-    """Nothing can be written: no cache, but no error."""
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file" / "numba"))
-    assert cache.cache_folder() is None and not cache.is_compiled(None)
-
-
-def test_no_temporary_folder_either(tmp_path, monkeypatch):
-    def nowhere():
-        raise FileNotFoundError("No usable temporary directory found")
-
-    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
-    monkeypatch.setattr("rtsep.cache.tempfile.gettempdir", nowhere)
-    monkeypatch.setattr("rtsep.cache.user_cache_path", lambda *_, **__: tmp_path / "file" / "cache")
-    (tmp_path / "file").write_text("")
-    assert cache.cache_folder() is None
-
-
-@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root can give a folder away")
-def test_folder_of_somebody_else_is_not_trusted(tmp_path, monkeypatch):
-    """In a shared temporary folder anybody could have put code there."""
-    given = tmp_path / "numba"
-    given.mkdir()
-    os.chown(given, 12345, -1)
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(given))
-    assert cache.cache_folder() is None
-
-
-def test_other_kernels_get_another_folder(tmp_path, monkeypatch):
-    """Compiled code of other sources is never run; and the compiler asks where and when a source was written."""
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "numba"))
-    before = cache.cache_folder()
-    shutil.copytree(ROOT / "kernels", tmp_path / "kernels")
-    monkeypatch.setattr("rtsep.cache._KERNELS", tmp_path / "kernels")
-    copied = cache.cache_folder()
-    assert copied != before and cache.cache_folder() == copied
-    with open(tmp_path / "kernels" / "gate.py", "a") as file:
-        file.write("# changed\n")
-    changed = cache.cache_folder()
-    assert changed not in (copied, before)
-    monkeypatch.setattr("rtsep.cache.version", lambda package: "0.0")
-    assert cache.cache_folder() not in (changed, copied, before, None)

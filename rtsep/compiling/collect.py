@@ -162,7 +162,7 @@ def plain(exports: Exports, told: Told) -> bytes:
         compiled = numba.cfunc(signature, error_model="numpy")(function)
         told(name)
         names[compiled.native_name] = name
-        text = re.sub(r"(attributes #\d+ = \{[^}]*)\bnoinline\b", r"\1", compiled.inspect_llvm())
+        text = re.sub(r"(attributes #\d+ = \{[^}]*)\bnoinline\b", r'\1"inline"', compiled.inspect_llvm())  # no empty group
         code = llvm.parse_assembly(text)
         if module is None:
             module = code

@@ -31,6 +31,7 @@ def processor() -> tuple[str, str]:
     return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
 
 
+@cache
 def fingerprint() -> str:
     """A name for the kernels' sources, for what compiles them, and for what they are compiled for."""
     digest = hashlib.sha256()

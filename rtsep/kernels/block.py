@@ -17,7 +17,7 @@ from rtsep.kernels.mix import mix_block
 from rtsep.kernels.native import INNER, OPTIONS, copy, fill
 from rtsep.kernels.panning import place_stems, synthesise_stem
 from rtsep.kernels.prediction import share_out
-from rtsep.kernels.rest import others_play, rest_factor
+from rtsep.kernels.rest import TURNS, others_play, rest_factor
 from rtsep.kernels.wiener import design_filters, filter_stems, note_heard, total_power
 
 LOUDEST = 1e6  # what is louder than 120 dB over full scale is no sound but a fault
@@ -67,11 +67,11 @@ def read_stems(plan, state, position, low, high, stems):
 
 
 @njit(**INNER)
-def share_out_and_weigh(plan, state):
+def share_out_and_weigh(plan, state, end):
     """Note what rows learn from, by the masks as they are; then the residual's becomes what others ask for."""
     others = others_play(plan, state)
     if others > 0:
-        rest_factor(plan, state, others, state.Q)
+        rest_factor(plan, state, others, end // plan.hop % TURNS, state.Q)
     share_out(plan, state)
     if others > 0:
         weigh_residual(state.M, state.playing[: state.position[STEMS]], plan.bins, state.Q)
@@ -97,7 +97,7 @@ def process_frame(plan, state, end):
     if heard:
         soft_masks(state.M, state.playing[: state.position[STEMS]], plan.bins, plan.power_halves, state.Q)
         if state.pending[FORETOLD]:
-            share_out_and_weigh(plan, state)
+            share_out_and_weigh(plan, state, end)
         if plan.suppression != 1:
             suppress(state.M, state.playing[: state.position[STEMS]], plan.bins, plan.suppression)
     placed = plan.panning != 0 and place_stems(plan, state)

@@ -221,6 +221,7 @@ MASKS_PLAN = (
 MASKS_STATE = (
     array("M", "float32", "stems, stride", "models of the stems, then their masks"),
     array("sums", "float32", f"{PLACE}, stride", "sums over stems: of their models, or of masks times places"),
+    array("log_factor", "float32", "stride", "what the network said last, of every bin"),
     array("hidden", "float32", f"{UNITS + SEEN}, {CHUNK}", "what the network's units hear, and one input at five bins"),
 )
 

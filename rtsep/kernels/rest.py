@@ -22,6 +22,7 @@ FEW, MANY = 0.03, 0.13  # shares of the background up to which nobody else plays
 SIDE = SEEN // 2  # neighbours to each side of a bin that the network sees
 BIAS, OUTPUT, OUTPUT_BIAS = INPUTS, INPUTS + 1, INPUTS + 2  # rows of the network after those of its inputs
 LEAK = 0.1  # of a unit below 0
+TURNS = 2  # hops until every bin is heard anew
 MOST = 8.0  # natural logarithm of the factor
 
 
@@ -102,11 +103,12 @@ def log_factor(net, hidden, count, result):
 
 
 @njit(**INNER)
-def rest_factor(plan, state, others, factor):
+def rest_factor(plan, state, others, turn, factor):
     """Fill factor [stride]: so many times the residual's mask counts, by the network, as far as others play (0 to 1).
 
     `shares` holds the models that are estimated, P those predicted; the residual's is what the prediction leaves. `sums` is
-    overwritten. At the edges, where neighbours are missing, it is 1.
+    overwritten. At the edges, where neighbours are missing, it is 1. Every frame hears a part of the bins anew, whose `turn` it
+    is; the others keep what they were told a hop ago.
     """
     net, hidden, stems, bins = plan.rest_net, state.hidden, plan.stems - 1, plan.bins
     estimated, predicted, level = state.sums[0], state.sums[1], state.sums[2]
@@ -116,7 +118,8 @@ def rest_factor(plan, state, others, factor):
     local_level(state.V[:bins], level)
     strength = others * np.float32(plan.power_halves) / np.float32(4)  # it was trained with masks of power 2
     fill(factor, np.float32(1))
-    for first in range(SIDE, bins - SIDE, CHUNK):
+    log_factors = state.log_factor
+    for first in range(SIDE + turn * CHUNK, bins - SIDE, TURNS * CHUNK):
         count = min(CHUNK, bins - SIDE - first)
         for u in range(UNITS):
             fill(hidden[u], np.float32(0))
@@ -126,7 +129,6 @@ def rest_factor(plan, state, others, factor):
         hear_model(estimated, level, net[3 * SEEN : 4 * SEEN], first, count, hidden)
         hear_model(predicted, level, net[4 * SEEN : 5 * SEEN], first, count, hidden)
         hear_mask(state.M[stems], net[5 * SEEN : INPUTS], first, count, hidden)
-        result = factor[first : first + count]
-        log_factor(net, hidden, count, result)
-        for k in range(count):
-            result[k] = exp(strength * min(max(result[k], np.float32(-MOST)), np.float32(MOST)))
+        log_factor(net, hidden, count, log_factors[first : first + count])
+    for k in range(SIDE, bins - SIDE):
+        factor[k] = exp(strength * min(max(log_factors[k], np.float32(-MOST)), np.float32(MOST)))
