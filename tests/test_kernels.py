@@ -7,7 +7,7 @@ import pytest
 import reference
 from conftest import band, kernel_memory, on_records, two_parts
 
-from rtsep.kernels import memory, stft
+from rtsep.kernels import stft
 from rtsep.kernels.activations import update_activations
 from rtsep.kernels.masks import soft_masks, stem_models, weigh_residual
 from rtsep.kernels.mix import mix_block

@@ -22,12 +22,12 @@ _SIGNATURE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ct
 _callback = _SIGNATURE(machine.address("live", "portaudio_callback"))
 
 
-def call(lanes, block, flags=0, around=contextlib.nullcontext()):
+def call(lanes, block, flags=0, around=None):
     """One block [channel, n] through the callback as a device would, within `around`; gives [output, n]."""
     source = np.ascontiguousarray(block.T, np.float32)
     target = np.full((block.shape[1], lanes.outputs), np.nan, np.float32)
     addresses = source.ctypes.data, target.ctypes.data
-    with around:
+    with around or contextlib.nullcontext():
         assert _callback(*addresses, block.shape[1], None, flags, lanes.address) == 0
     return target.T
 

@@ -3,7 +3,19 @@
 import numpy as np
 import pytest
 import reference
-from conftest import HEAP_SLACK, RATE, SMALL, bursts, frame_by_frame, make_preset, one_stem, play, prepared, reference_setup, two_parts
+from conftest import (
+    HEAP_SLACK,
+    RATE,
+    SMALL,
+    bursts,
+    frame_by_frame,
+    make_preset,
+    one_stem,
+    play,
+    prepared,
+    reference_setup,
+    two_parts,
+)
 from test_drums import HITS, groove, hits_of
 
 from rtsep.engine import Separator
