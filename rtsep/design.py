@@ -184,6 +184,7 @@ def design(
     background = _background(used, int(values["background"]), sample_rate, framing.window_size)
     estimator = ESTIMATORS[str(values["estimator"])]
     hop_s = framing.hop / sample_rate
+    panning = bool(values["panning"]) and channels == 2
     trained = Framing(used[0].window_size, used[0].overlap, framing.hop)
     reach = _reach(routing)
     envelopes = _envelopes(stems, float(values["velocity_curve"]))
@@ -217,7 +218,8 @@ def design(
         "early": round(EARLY_S * sample_rate) if gated and drums.any() else 0,
         "undoes": int(values["late_midi"] and gated and values["background_learns"] and envelopes["has_envelope"].any()
                       and not drums.any()),
-        "panning": int(bool(values["panning"]) and channels == 2 and framing.taps == 0),
+        "panning": int(panning),
+        "paths": 4 if panning and framing.taps else 1,
         "hop_s": hop_s,
         "relaxation": float(values["relaxation"]),
         "handicap": 1 / (1 + float(values["background_handicap"])),

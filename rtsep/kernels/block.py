@@ -12,7 +12,7 @@ from numba import njit
 from rtsep.kernels.learning import learn
 from rtsep.kernels.linked import estimate_models, receive
 from rtsep.kernels.masks import soft_masks, suppress, weigh_residual
-from rtsep.kernels.memory import BAD_SAMPLES, FORETOLD, FRAMES, OPEN, POSITION, STEMS
+from rtsep.kernels.memory import APART, BAD_SAMPLES, FORETOLD, FRAMES, OPEN, POSITION, STEMS
 from rtsep.kernels.mix import mix_block
 from rtsep.kernels.native import INNER, OPTIONS, copy, fill
 from rtsep.kernels.panning import place_stems, synthesise_stem
@@ -78,11 +78,11 @@ def share_out_and_weigh(plan, state, end):
 
 
 @njit(**INNER)
-def overlap_add(plan, state, end, placed):
-    """Add the masked frame of every stem that plays to what will be heard; `placed`: stems lie apart."""
+def overlap_add(plan, state, end, apart):
+    """Add the masked frame of every stem that plays to what will be heard; whether stems lie `apart`."""
     for i in range(state.position[STEMS] - 1):
         stem = state.playing[i]
-        synthesise_stem(plan, state, stem, end, placed)
+        synthesise_stem(plan, state, stem, end, apart)
         state.sounds_until[stem] = end + plan.overlap
 
 
@@ -100,9 +100,10 @@ def process_frame(plan, state, end):
             share_out_and_weigh(plan, state, end)
         if plan.suppression != 1:
             suppress(state.M, state.playing[: state.position[STEMS]], plan.bins, plan.suppression)
-    placed = plan.panning != 0 and place_stems(plan, state)
+    apart = plan.panning != 0 and place_stems(plan, state)
+    state.position[APART] = np.int64(apart)
     if heard and plan.taps == 0:
-        overlap_add(plan, state, end, placed)
+        overlap_add(plan, state, end, apart)
 
 
 @njit(**INNER)

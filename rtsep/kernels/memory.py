@@ -40,7 +40,7 @@ LEVEL, HEARD_S, LOST_S, PATIENCE_S, PAUSED_S, FAMILIAR, SLOW = range(7)
 FIRST, LAST, FORETOLD, TASK, PENDING = range(5)
 
 BACKGROUND_START_S = 0.005  # what a row's start is worth: more learns late, less takes what a wrong preset leaves
-POSITION, OPEN, GROUPS, STRUCK, JUMP, STEMS, POSITIONS = range(7)  # state.position
+POSITION, OPEN, GROUPS, STRUCK, JUMP, STEMS, APART, POSITIONS = range(8)  # state.position
 LEVELS = 64  # hops that onsets are found in
 SEEN, UNITS, CHUNK = 5, 16, 256  # of the network that weighs the residual (rest.py): bins seen for one, units, bins at a time
 INPUTS = 6 * SEEN
@@ -91,7 +91,7 @@ FRAMES_STATE = (
     array("Y", "complex64", "bins", "a spectrum that is being made"),
     array("V", "float32", "stride", "magnitudes of the last frame over the channels, which sum to 1"),
     array("Q", "float32", "stride", "scratch: powers, models, quotients, peaks"),
-    array("position", "int64", f"{POSITIONS}", "samples since reset; rows and groups open now; last stroke; last jump, 0: none; stems"),
+    array("position", "int64", f"{POSITIONS}", "samples since reset; rows and groups open now; last stroke; last jump, 0: none; stems; do they lie apart?"),
     array("counters", "int64", f"{COUNTERS}", "what was counted since the last reset"),
 )
 
@@ -240,6 +240,7 @@ PANNING_STATE = (
 
 SYNTHESIS_PLAN = (
     size("taps", "of the causal filters; 0: overlap-add"),
+    size("paths", "filters of a stem: 4 where stems may lie apart, else 1"),
     number("filter_floor", "power, the largest bin being 1"),
     array("synthesis_window", "float32", "overlap", "what the end of a masked frame is multiplied with"),
 )
@@ -249,7 +250,8 @@ SYNTHESIS_STATE = (
     array("S", "float32", "stride", "the models' power; then 1 / |B|**2"),
     array("B", "complex64", "bins", "minimum phase"),
     array("impulse", "float32", "window_size", "a filter before it is cut"),
-    array("filters", "float32", "stems - 1, 2, taps", "last tap first"),
+    array("filters", "float32", "stems - 1, 2, paths, taps",
+          "last tap first; from each channel to each where stems lie apart, else the first is for all"),
     array("fading", "float32", "slot", "output of a filter that is being faded out"),
     array("fades", "int64", f"stems, {FADE_FIELDS}", "the fields are those of wiener.py"),
 )

@@ -14,12 +14,14 @@ from numba import njit
 from rtsep.kernels.elementary import log, sine_and_cosine
 from rtsep.kernels.linked import backward, forward
 from rtsep.kernels.masks import add_stems
-from rtsep.kernels.memory import FADE_FIELDS, SLOTS
+from rtsep.kernels.memory import APART, FADE_FIELDS, SLOTS
 from rtsep.kernels.native import DISTINCT, INNER, OPTIONS, copy, fill
+from rtsep.kernels.places import share_of_path
 
 # fades [stem]: whether the last frame heard it; which of its two filters is newer, the sample from which it is faded in, and
-# (two fields) whether the one and the other let anything through
+# (two fields) what the one and the other let through: nothing, all channels alike, each channel to each
 HEARD, NEWEST, SINCE, SOUNDS = range(FADE_FIELDS - 1)
+SILENT, ALIKE, EACH = range(3)
 
 
 @njit(**OPTIONS)
@@ -85,9 +87,9 @@ def causal_part(sound, delay, result):
 
 
 @njit(**INNER)
-def design_filter(plan, state, stem, taps):
-    """Fill taps [n], last tap first, with the filter that picks `stem`, by its mask and the factor B."""
-    mask, B, inverse, Y = state.M[stem], state.B, state.S, state.Y
+def design_filter(plan, state, mask, taps):
+    """Fill taps [n], last tap first, with the filter that picks what has the share mask [bin], by the factor B."""
+    B, inverse, Y = state.B, state.S, state.Y
     for k in range(plan.bins):
         Y[k] = mask[k] * B[k]
     backward(plan, state, Y, state.frame)
@@ -102,6 +104,17 @@ def design_filter(plan, state, stem, taps):
 
 
 @njit(**INNER)
+def design_stem(plan, state, stem, filters):
+    """Fill filters [path, tap] of a stem: the first for all channels, or, where stems lie apart, from each to each."""
+    if state.position[APART] == 0:
+        design_filter(plan, state, state.M[stem], filters[0])
+        return
+    for path in range(4):
+        share_of_path(plan, state, stem, path // 2, path % 2, state.Q)
+        design_filter(plan, state, state.Q, filters[path])
+
+
+@njit(**INNER)
 def design_filters(plan, state, end):
     """The work of the slot that begins at sample `end`: new filters for its share of the stems that the last frame heard.
 
@@ -113,11 +126,12 @@ def design_filters(plan, state, end):
     for stem in range(number - 1, plan.stems - 1, SLOTS - 1):
         fade = state.fades[stem]
         newest = np.int64(1) - fade[NEWEST]
-        if fade[HEARD] == 0 and fade[SOUNDS + fade[NEWEST]] == 0:
+        if fade[HEARD] == 0 and fade[SOUNDS + fade[NEWEST]] == SILENT:
             continue
-        fade[NEWEST], fade[SINCE], fade[SOUNDS + newest] = newest, end, fade[HEARD]
+        fade[NEWEST], fade[SINCE] = newest, end
+        fade[SOUNDS + newest] = SILENT if fade[HEARD] == 0 else (ALIKE if state.position[APART] == 0 else EACH)
         if fade[HEARD]:
-            design_filter(plan, state, stem, state.filters[stem, newest])
+            design_stem(plan, state, stem, state.filters[stem, newest])
 
 
 # Filters work sample by sample in one order of their taps, whatever the block: sums that LLVM may reorder (as for SIMD along the
@@ -157,18 +171,27 @@ def fade_over(y, older, age, length):
 
 
 @njit(**INNER)
-def filter_stem(plan, state, stem, x, position, y):
-    """Fill y [n] with the stem's samples from `position` on, of the samples x that the filters need, faded to the newest."""
+def add_stem(state, filters, kind, channel, first, x, y):
+    """Add to y [n] what the filters [path, tap] make of the channel's samples x, or of both channels' from `first` on."""
+    if kind == ALIKE:
+        add_filtered(x, filters[0], y)
+    elif kind == EACH:
+        for source in range(2):
+            add_filtered(state.ring[source, first : first + x.shape[0]], filters[2 * channel + source], y)
+
+
+@njit(**INNER)
+def filter_stem(plan, state, stem, channel, first, position, y):
+    """Fill y [n] with the stem's samples from `position` on, faded to the newest filter; the ring's samples from `first`."""
     fade, filters, older = state.fades[stem], state.filters[stem], state.fading[: y.shape[0]]
     newest, age = fade[NEWEST], position + 1 - fade[SINCE]
     before = np.int64(1) - newest
+    x = state.ring[channel, first : first + plan.taps + y.shape[0]]
     fill(y, np.float32(0))
-    if fade[SOUNDS + newest] != 0:
-        add_filtered(x, filters[newest], y)
-    if age < plan.slot and (fade[SOUNDS + newest] != 0 or fade[SOUNDS + before] != 0):
+    add_stem(state, filters[newest], fade[SOUNDS + newest], channel, first, x, y)
+    if age < plan.slot:
         fill(older, np.float32(0))
-        if fade[SOUNDS + before] != 0:
-            add_filtered(x, filters[before], older)
+        add_stem(state, filters[before], fade[SOUNDS + before], channel, first, x, older)
         fade_over(y, older, age, plan.slot)
 
 
@@ -192,8 +215,8 @@ def filter_stems(plan, state, position, low, high, stems):
         copy(ring[delayed : delayed + count], rest)
         for s in range(plan.stems - 1):
             y, fade = stems[s, c, low:high], state.fades[s]
-            if fade[SOUNDS] == 0 and fade[SOUNDS + 1] == 0:
+            if fade[SOUNDS] == SILENT and fade[SOUNDS + 1] == SILENT:
                 fill(y, np.float32(0))
             else:
-                filter_stem(plan, state, s, ring[first : first + plan.taps + count], position, y)
+                filter_stem(plan, state, s, c, first, position, y)
                 subtract(y, rest)
