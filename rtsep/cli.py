@@ -8,7 +8,9 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from rtsep.commands import bench, calibrate, demo, devices, live, mosaic, presets, render, train
+from rtsep.commands import bench, calibrate, compile, demo, devices, live, mosaic, presets, render, train
+from rtsep.commands.common import CompilingShown
+from rtsep.compiling.progress import listening
 from rtsep.errors import RtsepError
 
 ENDED_BADLY, INTERRUPTED = 2, 130
@@ -26,7 +28,7 @@ def _build_parser() -> argparse.ArgumentParser:
                      "MIDI says which notes sound, a preset says what they sound like.")
     parser.add_argument("--version", action="store_true", help="print the version and end")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
-    for command in (demo, render, live, devices, mosaic, presets, train, calibrate, bench):
+    for command in (demo, render, live, devices, mosaic, presets, train, calibrate, bench, compile):
         command.add(commands)
     return parser
 
@@ -47,8 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that lacks a letter must not end the run
+    shown = CompilingShown()
     try:
-        given.run(given)
+        with listening(shown):
+            try:
+                given.run(given)
+            finally:
+                shown.stop()
         sys.stdout.flush()
     except RtsepError as error:
         print(f"rtsep: error: {error}", file=sys.stderr)

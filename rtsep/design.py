@@ -12,13 +12,13 @@ import numpy.typing as npt
 
 from rtsep.kernels import memory
 from rtsep.kernels.memory import ENCODER, ENCODER_AND_UPDATES, ENVELOPE_POINTS, PITCHES, SLOTS, UPDATES
+from rtsep.kernels.twiddles import make_twiddles, scratch_size
 from rtsep.optional import ANY_AGE_S
 from rtsep.params import Value, defaults
 from rtsep.preset import Preset
 from rtsep.programs import DRUMS
 from rtsep.routing import Routing
 from rtsep.rows import Rows, each_once, samples_of
-from rtsep.kernels.twiddles import make_twiddles, scratch_size
 from rtsep.windows import Framing, choose_framing, map_templates, window_pair
 
 SIMD = 16  # floats

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from rtsep.errors import RtsepError
 from rtsep.notes import Score
-from rtsep.routing import CHANNELS, IGNORED, Routing, find_stem, parse_pitch, stem_name, stem_names, struck
+from rtsep.pitch import parse_pitch
+from rtsep.routing import CHANNELS, IGNORED, Routing, find_stem, stem_name, stem_names, struck
 
 NEAR_S = 0.25  # how far from the time that was said a single note may begin
 PITCH = r"(?:[A-Ga-g][#♯b♭]?-?[0-9]{1,2}|[0-9]{1,3})"

@@ -25,8 +25,6 @@ DRUM_GROUPS = {  # General MIDI's percussion keys
     "kick": (35, 36), "snare": (37, 38, 39, 40), "hihat": (42, 44, 46), "toms": (41, 43, 45, 47, 48, 50),
     "cymbals": (49, 51, 52, 53, 55, 57, 59), "percussion": (54, 56, 58, *range(60, 82)),
 }
-_STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
-_ACCIDENTALS = {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,17 +159,3 @@ def find_stem(selector: str, names: Sequence[str]) -> int:
         return int(selector) - 1
     told = ", ".join(f"{number} {name}" if counted else name for number, name in enumerate(names, 1))
     raise RtsepError(f"nothing is called {selector}; there are: {told or 'none, for there are no notes'}")
-
-
-def parse_pitch(text: str) -> int:
-    """The MIDI pitch, 0 to 127, of a note name or number: "C4" = "60", "F#3", "Bb2", "c-1". Else RtsepError."""
-    word = text.strip()
-    name = re.fullmatch(r"([A-Ga-g])([#♯b♭]?)(-?[0-9]{1,2})", word)
-    if name:
-        step, accidental, octave = name.groups()
-        pitch = 12 * (int(octave) + 1) + _STEPS[step.lower()] + _ACCIDENTALS[accidental]
-    else:
-        pitch = int(word) if re.fullmatch("[0-9]{1,3}", word) else -1
-    if not 0 <= pitch < PITCHES:
-        raise RtsepError(f"pitch {text!r}: give a note from C-1 to G9 such as C4, F#3 or Bb2, or a number 0 to 127")
-    return pitch

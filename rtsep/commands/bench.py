@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from rtsep.commands.common import load_engine, progress_bar
+from rtsep.commands.common import progress_bar
 
 
 def add(commands: Any) -> None:
@@ -23,7 +23,6 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Measure, and show tables or JSON."""
-    load_engine()
     from rtsep.hosts.bench import QUICK_SECONDS, SECONDS, bench
     from rtsep.hosts.bench_tables import show_bench
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rtsep.commands.common import load_engine, say_warnings
+from rtsep.commands.common import say_warnings
 from rtsep.commands.train import training_bar
 from rtsep.errors import RtsepError
 
@@ -104,7 +104,6 @@ def _take(arguments: argparse.Namespace, stack: ExitStack) -> tuple[Any, list[st
 
 def _play(arguments: argparse.Namespace, folder: Path) -> Path:
     """Record the player, with nothing to be heard; gives the folder."""
-    load_engine("callbacks.portaudio_callback")
     from rich.console import Console
 
     from rtsep.hosts.display import LineFace

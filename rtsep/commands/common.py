@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from rtsep.compiling.progress import Progress
 from rtsep.errors import RtsepError
-from rtsep.params import PARAMS
+from rtsep.params import PARAMS, param_of
 
 
 def add_preset(parser: argparse.ArgumentParser) -> None:
@@ -70,39 +71,93 @@ def given_params(arguments: argparse.Namespace) -> dict[str, str]:
     return params | {name: value for name, value in options.items() if value is not None}
 
 
+class _Bars:
+    """Progress bars on stderr, which appear with the first thing that there is to tell; none where nobody looks."""
+
+    def __init__(self) -> None:
+        self._progress: Any = None
+        self._tasks: dict[str, Any] = {}
+
+    def advance(self, what: str, done: float, total: float) -> None:
+        """So much of `what` is done."""
+        if self._progress is None:
+            self._start()
+        if what not in self._tasks:
+            from rich.markup import escape
+
+            self._tasks[what] = self._progress.add_task(escape(what), total=total)
+        self._progress.update(self._tasks[what], completed=done)
+
+    def _start(self) -> None:
+        from rich.console import Console
+        from rich.progress import Progress
+
+        console = Console(stderr=True)
+        self._progress = Progress(console=console, transient=True, disable=not console.is_terminal)
+        self._progress.start()
+
+    def stop(self) -> None:
+        """Away with them."""
+        if self._progress is not None:
+            self._progress.stop()
+        self._progress, self._tasks = None, {}
+
+
+def checked_params(arguments: argparse.Namespace, *further_modes: str) -> dict[str, str]:
+    """The same; RtsepError, before anything is loaded, for names and values that are not allowed."""
+    params = given_params(arguments)
+    for name, value in params.items():
+        if name != "mode" or value not in further_modes:
+            param_of(name).parse(value)
+    return params
+
+
 @contextmanager
-def progress_bar() -> Iterator[Any]:
+def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
     """A progress bar on stderr: a function (what, done, total)."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        tasks: dict[str, Any] = {}
-
-        def advance(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(escape(what), total=total)
-            bar.update(tasks[what], completed=done)
-
-        yield advance
+    bars = _Bars()
+    try:
+        yield bars.advance
+    finally:
+        bars.stop()
 
 
-def load_engine(*callbacks: str) -> None:
-    """Import the engine, and `callbacks` (module.function of a kernel); what is compiled for the first time is said."""
-    from rtsep.cache import cache_folder, is_compiled
+class CompilingShown:
+    """Says on stderr that the engine is being compiled, what for, and how long it takes: a bar, or a line where nobody looks.
 
-    folder, functions = cache_folder(), ("entry.entry", *callbacks)
-    if all(is_compiled(folder, function) for function in functions):
-        return
-    print("rtsep: compiling the engine for this computer, once; this takes some minutes ...", file=sys.stderr, flush=True)
-    started = time.perf_counter()
-    from rtsep.kernels import load
+    To be told `Progress` (rtsep.compiling.progress).
+    """
 
-    for function in functions:
-        load(function.partition(".")[0])
-    print(f"rtsep: compiled in {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
+    WHAT = "Compiling for this computer's processor, once"
+
+    def __init__(self) -> None:
+        self._bars = _Bars()
+        self._began: float | None = None
+        self._waits = False
+
+    def __call__(self, progress: Progress) -> None:
+        if self._began is None:
+            self._began = time.monotonic()
+            if not sys.stderr.isatty():
+                print(f"rtsep: {self._told(progress)}", file=sys.stderr, flush=True)
+        if progress.waits and not self._waits:
+            self._waits = True
+            self._bars.stop()
+            print("rtsep: another rtsep is compiling the same; waiting for it", file=sys.stderr, flush=True)
+        elif progress.done < 1:
+            self._bars.advance(self.WHAT, progress.done, 1.0)
+        if progress.done >= 1:
+            self._bars.stop()
+            print(f"rtsep: compiled in {time.monotonic() - self._began:.0f} s", file=sys.stderr, flush=True)
+            self._began, self._waits = None, False
+
+    def stop(self) -> None:
+        """Whatever happened: no bar is left on the screen."""
+        self._bars.stop()
+
+    def _told(self, progress: Progress) -> str:
+        kept = "once" if progress.kept else "at every start, since no folder is there to keep it in (see RTSEP_CACHE_DIR)"
+        return f"compiling the engine for this computer's processor, {kept}; about {progress.left_s:.0f} s ..."
 
 
 def say_warnings(warnings: list[str]) -> None:

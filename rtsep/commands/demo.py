@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from rtsep.commands.common import load_engine, progress_bar, say_warnings
+from rtsep.commands.common import progress_bar, say_warnings
 
 
 def add(commands: Any) -> None:
@@ -20,7 +20,6 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Separate, measure, and show."""
-    load_engine()
     from rtsep.hosts.demo import demo
     from rtsep.tables import show_demo
 

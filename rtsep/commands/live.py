@@ -13,11 +13,11 @@ from rtsep.commands.common import (
     add_mosaic,
     add_params,
     add_preset,
-    given_params,
-    load_engine,
+    checked_params,
     say_warnings,
 )
 from rtsep.errors import RtsepError
+from rtsep.pitch import parse_pitch
 
 
 def add(commands: Any) -> None:
@@ -88,12 +88,11 @@ def _check(arguments: argparse.Namespace) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Play until q, Ctrl-C, or --seconds are over; say what was recorded."""
     _check(arguments)
-    load_engine("callbacks.portaudio_callback", *(("mosaic.entry",) if arguments.mosaic else ()))
+    split, params, channels = parse_pitch(arguments.split), checked_params(arguments), _channels(arguments.channels)
     from rtsep.hosts.live import LiveJob, live
-    from rtsep.routing import parse_pitch
 
-    job = LiveJob(tuple(arguments.midi), tuple(arguments.presets), arguments.by, parse_pitch(arguments.split),
-                  _channels(arguments.channels), given_params(arguments), tuple(arguments.route), arguments.midi_offset_ms,
+    job = LiveJob(tuple(arguments.midi), tuple(arguments.presets), arguments.by, split,
+                  channels, params, tuple(arguments.route), arguments.midi_offset_ms,
                   arguments.record, arguments.overwrite, arguments.seconds, None, arguments.measure_latency, arguments.mosaic,
                   tuple(arguments.keep), arguments.save_background, shlex.join(["rtsep", *arguments.words]))
     open_device = _jack(arguments) if arguments.jack else _portaudio(arguments)

@@ -13,12 +13,12 @@ from rtsep.commands.common import (
     add_mosaic,
     add_params,
     add_preset,
-    given_params,
-    load_engine,
+    checked_params,
     progress_bar,
     say_warnings,
 )
 from rtsep.errors import RtsepError
+from rtsep.pitch import parse_pitch
 
 ABOUT = """\
 Separates the sound file MIX with the streaming engine, exactly as it would sound live. Writes one file per stem and the
@@ -75,14 +75,13 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Render, and say what was written."""
-    load_engine(*(("mosaic.entry",) if arguments.mosaic else ()))
+    split, params = parse_pitch(arguments.split), checked_params(arguments, "all")
     from rtsep.hosts.compare import render_modes
     from rtsep.hosts.render import Job, render
-    from rtsep.routing import parse_pitch
     from rtsep.tables import show_render
 
     job = Job(arguments.mix, arguments.out, arguments.midi, tuple(arguments.presets), tuple(arguments.groups), arguments.by,
-              parse_pitch(arguments.split), given_params(arguments), arguments.block, arguments.format, arguments.bits,
+              split, params, arguments.block, arguments.format, arguments.bits,
               arguments.overwrite, arguments.picture, arguments.mosaic, tuple(arguments.keep), arguments.save_background,
               shlex.join(["rtsep", *arguments.words]))
     if job.params.get("mode") == "all":

@@ -163,7 +163,7 @@ def _job(arguments: argparse.Namespace) -> Any:
 
 def _range(arguments: argparse.Namespace) -> tuple[int | None, int | None]:
     """The option --range."""
-    from rtsep.routing import parse_pitch
+    from rtsep.pitch import parse_pitch
 
     if arguments.reach is None:
         return None, None

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from rtsep.compiling import store
 from rtsep.compiling.loader import LoadedCode
+from rtsep.compiling.progress import Progress, tell
 from rtsep.compiling.units import CALLED, USUAL_S, with_needs
 from rtsep.errors import RtsepError
 
@@ -26,28 +27,9 @@ JOBS = 2  # processes at a time: the engine's two large objects take about as lo
 TRANSLATED, OPTIMISED = 0.62, 0.88
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far compiling is. done: 0 to 1; left_s: seconds until it is; waits: for another program that compiles the same."""
-
-    done: float
-    left_s: float
-    waits: bool = False
-
-
-Told = Callable[[Progress], None]
 _loaded: dict[str, LoadedCode] = {}
-_listeners: list[Told] = []
-
-
-@contextmanager
-def listening(told: Told) -> Iterator[None]:
-    """Within this, `told` hears how far compiling is, whoever asks for code."""
-    _listeners.append(told)
-    try:
-        yield
-    finally:
-        _listeners.remove(told)
+_wanted: set[str] = set()
+_aside: dict[str, bytes] = {}  # code that could not be kept in a file
 
 
 def address(name: str, function: str) -> int:
@@ -81,10 +63,16 @@ def estimate_s(*names: str) -> float:
     return max((sum(_seconds()[name] for name in job) for job in jobs), default=0.0)
 
 
+def want(*names: str) -> None:
+    """This program will need these objects too: if any has to be compiled, they are compiled along with it."""
+    _wanted.update(names)
+
+
 def compile_objects(*names: str) -> None:
     """Compile what of these is not there yet. RtsepError if that fails."""
     if not missing(*names):
         return
+    names = (*names, *_wanted)
     folder = store.code_folder()
     if folder is None:
         with tempfile.TemporaryDirectory(prefix="rtsep-") as aside:
@@ -97,9 +85,6 @@ def compile_objects(*names: str) -> None:
         if wanted:
             _build(wanted, folder)
             store.remove_unused(folder)
-
-
-_aside: dict[str, bytes] = {}  # code that could not be kept in a file
 
 
 def _file(folder: Path, name: str) -> Path:
@@ -123,16 +108,11 @@ def _alone(folder: Path, *names: str) -> Iterator[None]:
             lock.acquire(timeout=0.5)
             break
         except Timeout:
-            _tell(Progress(0.0, estimate_s(*names), waits=True))
+            tell(Progress(0.0, estimate_s(*names), waits=True))
     try:
         yield
     finally:
         lock.release()
-
-
-def _tell(progress: Progress) -> None:
-    for told in _listeners:
-        told(progress)
 
 
 def _seconds() -> dict[str, float]:
@@ -156,6 +136,7 @@ class _Work:
     """How far every object is, by what its process says. Written by a thread per process."""
 
     seconds: dict[str, float]
+    kept: bool
     done: dict[str, float] = field(default_factory=dict)
     translated: dict[str, int] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
@@ -176,13 +157,13 @@ class _Work:
         """Of all objects together; once a fifth is done, what is left is told by the time that it took."""
         share = sum(self.seconds[name] * self.done.get(name, 0.0) for name in self.seconds) / sum(self.seconds.values())
         elapsed, usual = time.monotonic() - self.began, sum(self.seconds.values()) / min(JOBS, _processors())
-        return Progress(share, elapsed * (1 - share) / share if share > 0.2 else max(usual - elapsed, 1.0))
+        return Progress(share, elapsed * (1 - share) / share if share > 0.2 else max(usual - elapsed, 1.0), kept=self.kept)
 
 
 def _build(names: Sequence[str], folder: Path) -> None:
     """Build the objects into `folder` in processes of their own, which Ctrl-C ends; nothing half done is left."""
-    work = _Work({name: _seconds()[name] for name in names})
-    _tell(work.progress())
+    work = _Work({name: _seconds()[name] for name in names}, not store.is_temporary(folder))
+    tell(work.progress())
     with tempfile.TemporaryFile("w+") as complaints:
         builders = [_builder(job, folder, complaints) for job in _shared_out(names, work.seconds)]
         readers = [threading.Thread(target=_read, args=(builder, work), daemon=True) for builder in builders]
@@ -191,7 +172,7 @@ def _build(names: Sequence[str], folder: Path) -> None:
                 reader.start()
             while any(reader.is_alive() for reader in readers):
                 readers[0].join(0.1) if readers[0].is_alive() else readers[-1].join(0.1)
-                _tell(work.progress())
+                tell(work.progress())
             if any([builder.wait() for builder in builders]):
                 complaints.seek(0)
                 last = (complaints.read().strip().splitlines() or ["it was ended"])[-1]
@@ -205,7 +186,7 @@ def _build(names: Sequence[str], folder: Path) -> None:
                 for part in folder.glob(f"*.{builder.pid}.part"):
                     part.unlink(missing_ok=True)
     store.keep_times(work.took, work.translated)
-    _tell(Progress(1.0, 0.0))
+    tell(Progress(1.0, 0.0, kept=work.kept))
 
 
 def _builder(job: Sequence[str], folder: Path, complaints: object) -> subprocess.Popen[str]:

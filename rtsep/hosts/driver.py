@@ -26,6 +26,7 @@ class Opened(Protocol):
     outputs: int
     warning: str  # "" or what the user should know
     has_midi: bool  # whether notes come in through the device itself
+    objects: tuple[str, ...]  # compiled code that it needs beside the engine's and "live" (rtsep.compiling.units)
 
     def start(self, lanes: Lanes) -> None:
         """Begin to call. RtsepError if the device refuses."""

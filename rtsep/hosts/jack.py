@@ -32,6 +32,7 @@ class JackClient:
     """
 
     has_midi = True
+    objects = ("jack",)
     warning = ""
 
     def __init__(self, inputs: int, connect: bool = True) -> None:

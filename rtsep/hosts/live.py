@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from rtsep.compiling import machine
 from rtsep.engine import Separator
 from rtsep.errors import RtsepError
 from rtsep.hosts.controls import Controls
@@ -24,7 +25,7 @@ from rtsep.hosts.lanes import CAPACITY, MIX, SILENCE, Lanes, outputs_of_mix
 from rtsep.hosts.midi import MidiPorts, NoMidiError
 from rtsep.hosts.notewatch import NoteWatch
 from rtsep.hosts.player import Player
-from rtsep.hosts.recorder import Recorder
+from rtsep.hosts.recorder import Recorder, check_folder
 from rtsep.hosts.snapshot import Scene, snapshot
 from rtsep.hosts.status import Status
 from rtsep.hosts.watch import WatchedDevice
@@ -128,11 +129,10 @@ def stop_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _engine(job: LiveJob, opened: Opened, gated: bool, said: list[str]) -> Engine:
+def _engine(job: LiveJob, gated: bool, said: list[str]) -> Engine:
+    """What is to be played, not prepared yet."""
     params = dict(job.params) if gated else {**job.params, "gate": False}
-    engine = _separator(job, gated, params, said) if job.mosaic is None else _mosaic(job, job.mosaic, params)
-    engine.prepare(opened.sample_rate, max(opened.inputs, 1), CAPACITY)
-    return engine
+    return _separator(job, gated, params, said) if job.mosaic is None else _mosaic(job, job.mosaic, params)
 
 
 def _mosaic(job: LiveJob, path: Path, params: Mapping[str, Value]) -> Engine:
@@ -164,18 +164,22 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         device = WatchedDevice(open_device, said.append)
         stack.callback(lambda: device.opened.close())
         ports = _ports(job, said, lambda *a: player.receive(*a), lambda part: player.midi_lost(part))
-        separator = _engine(job, device.opened, ports is not None or device.opened.has_midi, said)
+        separator = _engine(job, ports is not None or device.opened.has_midi, said)
         opened = device.opened
         sources = opened.sources(separator.stem_names) or route_outputs(
             job.routes, separator.stem_names, max(opened.inputs, 1), opened.outputs)
-        measured_ms = opened.measure_latency_ms() if job.measure_latency else None
         device.stem_names = separator.stem_names
-        lanes = Lanes(separator, opened.sample_rate, sources, len(job.midi))
-        lanes.delay_notes(job.midi_offset_ms)
-        watch = NoteWatch(frozenset(job.channels) or None, frozenset(separator.row_pitch.tolist()))
         controls = Controls(job.controls)
         said += controls.notes
         keeper = Keeper(separator, job.keep, job.overwrite, job.keep_background, job.made_by)
+        if job.record is not None:
+            check_folder(job.record, separator.stem_names, job.overwrite)
+        machine.want("live", *opened.objects)
+        separator.prepare(opened.sample_rate, max(opened.inputs, 1), CAPACITY)  # all is checked: the first time it compiles
+        measured_ms = opened.measure_latency_ms() if job.measure_latency else None
+        lanes = Lanes(separator, opened.sample_rate, sources, len(job.midi))
+        lanes.delay_notes(job.midi_offset_ms)
+        watch = NoteWatch(frozenset(job.channels) or None, frozenset(separator.row_pitch.tolist()))
         player = Player(separator, lanes, controls, watch, len(job.midi) + opened.has_midi, keeper)
         recorder = None
         if job.record is not None:

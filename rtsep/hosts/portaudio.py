@@ -53,6 +53,7 @@ class PortAudio:
     """
 
     has_midi = False
+    objects = ()
 
     def __init__(self, wanted: Wanted, rescan: bool = False) -> None:
         self._module = import_sounddevice()

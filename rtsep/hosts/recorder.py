@@ -21,6 +21,7 @@ from rtsep import __version__
 from rtsep.errors import RtsepError
 from rtsep.files import StemWriter
 from rtsep.hosts.lanes import Lanes
+from rtsep.results import Results
 
 LOOK_S = 0.05
 RING_S = 10.0  # how long the disk may be busy
@@ -28,6 +29,14 @@ LONGEST_S = 3 * 3600  # a longer session's files end here
 TICKS, TEMPO_US = 32767, 500_000  # per quarter, and its length: 15 us per tick, less than a sample at 48 kHz
 
 Floats = npt.NDArray[np.float32]
+
+
+EXTRAS = ("session.mid", "report.json")
+
+
+def check_folder(folder: Path, stem_names: Sequence[str], overwrite: bool) -> None:
+    """RtsepError if a recording cannot go there: before anything is played."""
+    Results(folder, [*(f"{name}.wav" for name in ("input", *stem_names)), *EXTRAS], overwrite, ()).abort()
 
 
 class Recorder:
@@ -44,7 +53,7 @@ class Recorder:
         self._rate = sample_rate
         self._names = ("input", *stem_names)
         self._writer = StemWriter(folder, self._names, round(sample_rate), lanes.channels, "wav", None, overwrite, (),
-                                  ("session.mid", "report.json"), round(LONGEST_S * sample_rate))
+                                  EXTRAS, round(LONGEST_S * sample_rate))
         self._input = np.zeros((lanes.channels, 0), np.float32)  # waits until its stems have come
         self._expected = 0  # sample at which the next piece should begin
         self.seconds = 0.0

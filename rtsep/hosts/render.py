@@ -176,7 +176,6 @@ def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: 
             raise RtsepError("--set gate=on needs the notes: give --midi FILE")
         choose_engine = _mosaic if job.mosaic is not None else _separator
         engine, events, warnings = choose_engine(job, sound, score, params)
-        engine.prepare(sound.sample_rate, sound.channels, LARGEST_BLOCK)
         return _render(job, sound, score, engine, events, warnings, progress)
 
 
@@ -211,11 +210,12 @@ def _render(
         names.append("mixdown")
     extras = ("report.json", "picture.png") if job.picture else ("report.json",)
     inputs = [path for path in (job.mix, job.midi, job.mosaic) if path is not None]
-    clock = Clock(engine.framing.hop)
     keeper = Keeper(engine, job.keep, job.overwrite, job.keep_background, job.made_by)
-    trace = Trace(engine, sound.sample_rate, sound.frames) if job.picture and isinstance(engine, Separator) else None
     with StemWriter(job.out, names, sound.sample_rate, sound.channels, job.format, job.bits, job.overwrite,
                     inputs, extras, sound.frames) as writer:
+        engine.prepare(sound.sample_rate, sound.channels, LARGEST_BLOCK)  # all is checked: the first time it compiles
+        clock = Clock(engine.framing.hop)
+        trace = Trace(engine, sound.sample_rate, sound.frames) if job.picture and isinstance(engine, Separator) else None
         started = time.perf_counter()
         collected = _Collected(writer, engine.latency, mixdown)
         hop = engine.framing.hop

@@ -1,9 +1,9 @@
 """Real FFTs in float32, of 32, 64, 128 ... 16384 samples; errors are below 2e-7 of the whole.
 
-The signal is taken as 8 interleaved ones, one for each lane of a SIMD register. Each of them is transformed as M = n / 16 complex
-points: its even samples are the real parts, its odd ones the imaginary parts. So the signal lies in blocks of 8 real and 8
-imaginary parts as it is, and the FFTs of all lanes (`lanes_fft`: Stockham's, radix 4) need no shuffles. `untangle` makes the
-lanes' spectra, M + 1 bins each, and `combine` makes one spectrum of them (radix 8). `spread` and `tangle` go the way back.
+The signal is taken as 8 interleaved ones, one for each lane of a SIMD register. Each of them is transformed as M = n / 16
+complex points: its even samples are the real parts, its odd ones the imaginary parts. So the signal lies in blocks of 8 real
+and 8 imaginary parts as it is, and the FFTs of all lanes (`lanes_fft`: Stockham's, radix 4) need no shuffles. `untangle` makes
+the lanes' spectra, M + 1 bins each, and `combine` makes one spectrum of them (radix 8). `spread` and `tangle` go back.
 
 LLVM makes SIMD code of all of it, since indices are unsigned (a negative one need not be looked for), the arrays of a DISTINCT
 function do not overlap, and loops over 8 lanes become single instructions. Sources: Stockham's autosort as in Van Loan,
@@ -15,7 +15,6 @@ from numba import njit, types
 
 from rtsep.kernels.native import DISTINCT, INNER, OPTIONS
 from rtsep.kernels.views import floats_at
-
 
 INLINE = {**INNER, "forceinline": True}
 

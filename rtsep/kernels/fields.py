@@ -1,8 +1,8 @@
 """Every field of what Python and compiled code share, declared once: layout, allocation, views and tables follow.
 
 A `Record` is a row of 8-byte words: numbers as they are, arrays and other records as addresses. Python allocates the arrays
-and writes the words (`Record.new`, `Record.arrays`); compiled code gets the record's address alone and reads each field where it
-is used (views.py). So one compiled entry serves every size, and a host that is not Python can call it.
+and writes the words (`Record.arrays`, `Record.new`); compiled code gets the record's address alone and reads each field where
+it is used (views.py). So one compiled entry serves every size, and a host that is not Python can call it.
 """
 
 import re

@@ -38,9 +38,10 @@ def raise_models(M, stems, bins, halves, peak):
 
 @njit(**OPTIONS)
 def stem_models(W, rows, stem_of, h, stems, bins, M):
-    """Fill M [stem, bin] with the model h W of each of `stems`; the residual, the last, has its rows and the flat one, h[count].
+    """Fill M [stem, bin] with the model h W of each of `stems`.
 
-    Rows of one stem are neighbours in `rows`. The residual's model is greater than 0 in every bin.
+    The residual, the last, has its rows and the flat one, h[count]: its model is greater than 0 in every bin. Rows of one stem
+    are neighbours in `rows`.
     """
     count, others = rows.shape[0], stems.shape[0] - 1
     for i in range(others):

@@ -2,7 +2,6 @@
 
 import platform
 
-import numpy as np
 from llvmlite import ir
 from numba import config, njit, types
 from numba.core import cgutils

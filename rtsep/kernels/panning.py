@@ -55,7 +55,7 @@ def surely(mask, power):
 @njit(**OPTIONS)
 def is_zero(values):
     """Are all of them 0?"""
-    for k in range(values.shape[0]):
+    for k in range(values.shape[0]):  # noqa: SIM110
         if values[k] != 0:
             return False
     return True

@@ -2,7 +2,7 @@
 
 from numba import njit
 
-from rtsep.kernels.memory import CROSS, LEFT, NARROW, RIGHT
+from rtsep.kernels.memory import CROSS, NARROW
 from rtsep.kernels.native import INNER
 
 

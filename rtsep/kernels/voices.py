@@ -31,6 +31,7 @@ from rtsep.kernels.memory import (
 from rtsep.kernels.native import INNER, OPTIONS
 from rtsep.kernels.views import plan_at, state_at
 
+
 @njit(**OPTIONS)
 def find_voice(voices, part, channel, pitch):
     """The voice of this note, or -1."""
