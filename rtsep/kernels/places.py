@@ -14,7 +14,7 @@ def share_of_path(plan, state, stem, target, source, result):
     inverse of its determinant.
     """
     mask, place, sums = state.M[stem], state.places[stem], state.sums
-    level, other, cross, scale = sums[source], sums[1 - source], sums[CROSS], sums[NARROW]
+    other, cross, scale = sums[1 - source], sums[CROSS], sums[NARROW]
     own = place[target] if source == target else place[CROSS]  # of R's row `target`: column `source`, and the other one
     beside = place[CROSS] if source == target else place[target]
     mean, mean_beside = (sums[target], cross) if source == target else (cross, sums[target])

@@ -70,7 +70,8 @@ def hear_four(a, b, c, d, e, w, one, two, three, four):
 def hear(a, b, c, d, e, weights, count, hidden):
     """hidden [unit, bin] += weights [neighbour, unit] * what is seen of the five neighbours, for `count` bins."""
     for u in range(0, UNITS, 4):  # four at a time: what is seen is read a quarter as often
-        hear_four(a, b, c, d, e, weights[:, u:u + 4], hidden[u, :count], hidden[u + 1, :count], hidden[u + 2, :count], hidden[u + 3, :count])
+        hear_four(a, b, c, d, e, weights[:, u : u + 4], hidden[u, :count], hidden[u + 1, :count], hidden[u + 2, :count],
+                  hidden[u + 3, :count])
 
 
 @njit(**OPTIONS)

@@ -50,7 +50,7 @@ def tap_event(header, events, position, event):
 
 
 def read_piece(address, block_address, capacity, start_address):
-    """Move the oldest piece of the LIVE record at `address` into float32 [plane, capacity], and its first sample into int64 [1].
+    """Move the oldest piece of the LIVE record at `address` into float32 [plane, capacity]; its first sample goes to int64 [1].
 
     Gives its length, 0 if there is none. Thread: the one reader.
     """

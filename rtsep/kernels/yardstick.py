@@ -28,7 +28,8 @@ def transform_frames(plan_address, state_address, stems, times):
 def estimate_frames(V_address, W_address, stride, count, bins, iterations, scratch_address, rows_address, times):
     """`times` times plain updates of one frame's activations, each from an equal share.
 
-    At the addresses: V float32 [stride], W float32 [count, stride], scratch float32 [3, stride + count + 1], rows int64 [count].
+    At the addresses: V float32 [stride], W float32 [count, stride], scratch float32 [3, stride + count + 1], rows int64
+    [count].
     """
     V, W = floats_at(V_address, (stride,)), floats_at(W_address, (count, stride))
     scratch, rows = floats_at(scratch_address, (3, stride + count + 1)), integers_at(rows_address, (count,))
