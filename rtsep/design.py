@@ -107,7 +107,7 @@ def _stages(age: Integers, sample_rate: float) -> Integers:
     return np.where(staged, age, 0)
 
 
-def _drums(preset: Preset) -> bool:
+def plays_drums(preset: Preset) -> bool:
     """Does the preset play drums?"""
     return DRUMS in preset.programs or bool((preset.row_age_s != ANY_AGE_S).any())
 
@@ -188,7 +188,7 @@ def design(
     trained = Framing(used[0].window_size, used[0].overlap, framing.hop)
     reach = _reach(routing)
     envelopes = _envelopes(stems, float(values["velocity_curve"]))
-    drums = np.array([*(bool(values["onsets"]) and _drums(preset) for preset in stems), False], np.int64)
+    drums = np.array([*(bool(values["onsets"]) and plays_drums(preset) for preset in stems), False], np.int64)
     row_age = rows.age if gated else _stages(rows.age, sample_rate)
     encoder = _padded(rows.encoder(str(values["encoder"]), estimator), stride)
     told = gated or (drums.any() and row_age.any())  # else nothing says whose sound it is

@@ -82,8 +82,9 @@ class Param:
 PARAMS: dict[str, Param] = {
     param.name: param
     for param in (
-        Param("mode", "choice", "live", "latency mode: instant = causal filters, live = short overlap-add, "
-              "quality = symmetric windows", choices=("live", "quality", "instant")),
+        Param("mode", "choice", "live", "latency mode: instant = causal filters, no latency; live = short overlap-add; "
+              "quality = symmetric windows, the best. rtsep live chooses instant where the computer carries it, rtsep render "
+              "quality, and what is asked for is done", choices=("live", "quality", "instant")),
         Param("latency_samples", "int", 0, "samples from input to output; 0 = the mode's default "
               "(instant: none, live: 512 at 44.1/48 kHz, quality: the window)", "samples", 0, 16384),
         Param("window_samples", "int", 0, "analysis window; 0 = the power of two nearest 93 ms", "samples", 0, 16384),
@@ -140,7 +141,7 @@ PARAMS: dict[str, Param] = {
               "instrument, 0 = nothing, for a keyboard without velocity", "", 0, 2),
         Param("late_midi", "switch", False, "notes are told 10 ms or more after their sound (wireless keyboards, a loaded "
               "computer): the background takes back what it learnt of them before; after wrong notes it recovers worse"),
-        Param("panning", "switch", True, "stereo, live and quality mode: learn where every stem lies between left and right, "
+        Param("panning", "switch", True, "stereo: learn where every stem lies between left and right, "
               "and take stems apart by that too; off = one mask for both channels"),
         Param("mosaic_polyphony", "int", 10, "mosaic: frames of the source that sound at a time", "", 1, 32),
         Param("mosaic_continuity", "float", 1.5, "mosaic: how many times over a frame counts that follows one which just "

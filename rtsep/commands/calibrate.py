@@ -117,7 +117,8 @@ def _play(arguments: argparse.Namespace, folder: Path) -> Path:
         raise RtsepError("give RECORDING and SCORE, or --midi PORT to play now (rtsep devices lists the ports)")
     wanted = Wanted(arguments.input, arguments.output, 0, 0, arguments.rate, 0, True)
     job = LiveJob(tuple(arguments.midi), (arguments.preset,), "all", record=folder, seconds=arguments.seconds,
-                  params={f"gain_db.{stem}": SILENT for stem in (find_preset(arguments.preset).stem, "residual")})
+                  params={"mode": "live"} | {f"gain_db.{stem}": SILENT
+                                             for stem in (find_preset(arguments.preset).stem, "residual")})
     print(f"rtsep: play alone, over the whole keyboard, for {arguments.seconds:g} s", file=sys.stderr, flush=True)
     with LineFace(False, Console(stderr=True, soft_wrap=True)) as face:
         live(job, lambda rescan: PortAudio(wanted, rescan), face)

@@ -36,8 +36,7 @@ def add_mosaic(parser: argparse.ArgumentParser) -> None:
 def add_params(parser: argparse.ArgumentParser, *further_modes: str) -> None:
     """The options that are parameters of the engine; `further_modes` mean something to this command alone."""
     parser.add_argument("--mode", choices=(*PARAMS["mode"].choices, *further_modes),
-                        help="; ".join((PARAMS["mode"].help, *(f"{mode} = each in turn" for mode in further_modes)))
-                        + " (default: live)")
+                        help="; ".join((PARAMS["mode"].help, *(f"{mode} = each in turn" for mode in further_modes))))
     parser.add_argument("--latency", metavar="SAMPLES", help=PARAMS["latency_samples"].help)
     parser.add_argument("--background", metavar="ROWS", help=PARAMS["background"].help + " (default: 32)")
     parser.add_argument("--learn-background", metavar="SECONDS", help=PARAMS["learn_background_s"].help)

@@ -127,7 +127,9 @@ def _tell(report: dict[str, Any]) -> None:
     """What stays to be said when the screen is gone, on stderr."""
     counters, recorded = report["counters"], report["recorded"]
     played = counters["samples"] / report["sample_rate"]
-    print(f"rtsep: played {played:.1f} s, {counters['late_blocks']} of {counters['blocks']} blocks late", file=sys.stderr)
+    waited = counters["late_blocks"] - counters["late_by_work"] if report["knows_work"] else 0
+    told = f" ({waited} of them had to wait for other programs)" if waited > 0 else ""
+    print(f"rtsep: played {played:.1f} s, {counters['late_blocks']} of {counters['blocks']} blocks late{told}", file=sys.stderr)
     for path in report["saved_presets"]:
         print(f"rtsep: saved what was learnt in {path}", file=sys.stderr)
     if recorded is not None:

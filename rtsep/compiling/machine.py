@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import llvmlite.binding as llvm
 from filelock import FileLock, Timeout
@@ -189,11 +190,10 @@ def _build(names: Sequence[str], folder: Path) -> None:
     tell(Progress(1.0, 0.0, kept=work.kept))
 
 
-def _builder(job: Sequence[str], folder: Path, complaints: object) -> subprocess.Popen[str]:
+def _builder(job: Sequence[str], folder: Path, complaints: IO[str]) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     return subprocess.Popen([sys.executable, "-m", "rtsep.compiling.build", str(folder), *job], env=environment, text=True,
-                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints,  # type: ignore[call-overload]
-                            start_new_session=True)
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints, start_new_session=True)
 
 
 def _read(builder: subprocess.Popen[str], work: _Work) -> None:

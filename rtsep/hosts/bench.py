@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from rtsep import __version__
+from rtsep.compiling import machine
 from rtsep.errors import RtsepError
 from rtsep.hosts import computer
 from rtsep.hosts.bench_players import PRESET, SAMPLE_RATE, UPDATES, Floats, Floor, Player, Size, Step, load_piano, stereo_clip
@@ -113,6 +114,7 @@ def bench(seconds: float, progress: Progress) -> dict[str, Any]:
     Times are those of the compiled entry, called as a native callback would call it. RtsepError for bad `seconds`.
     """
     _check_seconds(seconds)
+    machine.want("bench")
     startup, memory = computer.measure_start()
     preset, clip = load_piano(), stereo_clip()
     hops, hops_share = _hops(preset, clip, HOP_SHARE * seconds, progress)
@@ -129,7 +131,7 @@ def bench(seconds: float, progress: Progress) -> dict[str, Any]:
 
 def _hops(preset: Preset, clip: Floats, seconds: float, progress: Progress) -> tuple[list[dict[str, Any]], float]:
     """Hop by hop at every size, in turns with the FFTs alone."""
-    pairs = [(Player(preset, size, clip), Floor(size)) for size in sizes()]
+    pairs = [(player, Floor(player)) for player in (Player(preset, size, clip) for size in sizes())]
     share = _measure([one for pair in pairs for one in pair], seconds, lambda done, total: progress("hops", done, total))
     return [_hop_row(player, floor) for player, floor in pairs], share
 

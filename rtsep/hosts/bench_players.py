@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import ctypes
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
-from rtsep import engine
+from rtsep.compiling import machine
 from rtsep.engine import Separator
 from rtsep.files import read_sound
 from rtsep.hosts.demo import clip_folder
-from rtsep.kernels import yardstick
 from rtsep.library import bundled_presets
 from rtsep.notes import EVENT
+from rtsep.prepared import Prepared
 from rtsep.preset import Preset, load_preset
 from rtsep.routing import Routing
+from rtsep.streaming import entry_at
 
 PRESET = "grand-piano"
 SAMPLE_RATE = 44100
@@ -79,6 +83,11 @@ def prepared_separator(preset: Preset, size: Size, block: int) -> Separator:
     return separator
 
 
+def _function(name: str, arguments: int) -> Callable[..., None]:
+    """A compiled function that only measuring needs; its arguments are numbers and addresses."""
+    return ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * arguments)(machine.address("bench", name))
+
+
 class Player:
     """One size: a separator with its notes held, that plays the clip round and round and keeps the time of each block."""
 
@@ -88,6 +97,7 @@ class Player:
         self.times_us: list[float] = []
         self.work_us: list[float] = []
         self._separator = prepared_separator(preset, size, self.block)
+        self._entry = entry_at(self._separator.entry_address)
         self._clip = clip[: size.channels]
         self._position = self.block
         self._separator.process(self._clip[:, : self.block], _notes(preset, size.open_rows, size.stems))
@@ -96,11 +106,15 @@ class Player:
         if self._separator.open_count != size.open_rows:
             raise RuntimeError(f"{self._separator.open_count} rows are open instead of {size.open_rows}")
 
+    def rehearsal(self) -> Prepared:
+        """Its plan, and a state that nobody hears."""
+        return self._separator.rehearsal()
+
     def _run(self, blocks: int) -> tuple[list[float], list[float]]:
         """Microseconds of the compiled entry alone, called as a native callback would: on the clock, and of them those in
         which this thread had a processor (an audio driver's thread is preferred to others, so it waits less)."""
         address, given = self._separator.prepared.call.ctypes.data, self._separator.prepared.input
-        times, work, clock, worked, entry = [], [], time.perf_counter_ns, time.thread_time_ns, engine._entry
+        times, work, clock, worked, entry = [], [], time.perf_counter_ns, time.thread_time_ns, self._entry
         for _ in range(blocks):
             if self._position + self.block > self._clip.shape[1]:
                 self._position = 0
@@ -122,21 +136,19 @@ class Player:
 
 
 class Floor:
-    """The FFTs of one size's frames and nothing else."""
+    """The FFTs of one player's frames and nothing else."""
 
     TIMES = 8  # per measurement, so that calling does not count
 
-    def __init__(self, size: Size) -> None:
-        window, self.stems = size.window_samples, min(size.stems, size.open_rows)
-        rng = np.random.default_rng(0)
-        self._frame, self._sound = rng.standard_normal(window).astype(np.float32), np.zeros(window, np.float32)
-        self._X = np.zeros((size.channels, window // 2 + 1), np.complex64)
-        self._axes = np.zeros(1, np.int64)
+    def __init__(self, player: Player) -> None:
+        size, self._prepared = player.size, player.rehearsal()
+        self.stems = min(size.stems, size.open_rows)
+        self._transform = _function("transform_frames", 4)
         self.times_us: list[float] = []
         self._run()
 
     def _run(self) -> None:
-        yardstick.transform_frames(self._frame, self._X, self._sound, self._axes, self.stems, self.TIMES)
+        self._transform(self._prepared.plan.record.ctypes.data, self._prepared.state_record.ctypes.data, self.stems, self.TIMES)
 
     def take_turn(self) -> None:
         """Measure some frames."""
@@ -161,11 +173,13 @@ class Step:
         stride = -(-bins // 16) * 16
         V, W = np.zeros(stride, np.float32), np.zeros((rows, stride), np.float32)
         V[:bins], W[:, :bins] = self._V, self._W
-        h, before, gradient = (np.zeros(rows + 1, np.float32) for _ in range(3))
-        self._ours = (V, W, np.arange(rows), bins, UPDATES, h, before, gradient, np.zeros(stride, np.float32))
+        self._kept = V, W, np.zeros((3, stride + rows + 1), np.float32), np.arange(rows)
+        V_at, W_at, scratch_at, rows_at = (array.ctypes.data for array in self._kept)
+        self._estimate = partial(_function("estimate_frames", 9), V_at, W_at, stride, rows, bins, UPDATES, scratch_at, rows_at,
+                                 self.TIMES)
         self.ours_us: list[float] = []
         self.numpy_us: list[float] = []
-        yardstick.estimate_frames(*self._ours, self.TIMES)
+        self._estimate()
         self._plain()
 
     def _plain(self) -> npt.NDArray[np.float64]:
@@ -179,7 +193,7 @@ class Step:
     def take_turn(self) -> None:
         """Measure both, one after the other."""
         begin = time.perf_counter_ns()
-        yardstick.estimate_frames(*self._ours, self.TIMES)
+        self._estimate()
         middle = time.perf_counter_ns()
         self._plain()
         self.numpy_us.append((time.perf_counter_ns() - middle) / 1000)

@@ -20,7 +20,8 @@ from rtsep.notes import read_midi
 from rtsep.routing import by_track
 from rtsep.windows import choose_framing
 
-PRESETS = {"piano": "knows this instrument", "gm-piano": "has never heard this instrument"}
+PRESETS = {"piano": "knows this instrument", "gm-piano": "has never heard it"}
+MODES = {"quality": "from a file", "instant": "as live, no latency"}  # what is written, and what playing live gives
 Floats = npt.NDArray[np.float32]
 
 
@@ -44,27 +45,30 @@ def _score(folder: Path, report: dict[str, Any], truths: dict[str, Floats]) -> d
 
 
 def demo(out: Path, overwrite: bool, progress: Callable[[str, int, int], None]) -> dict[str, Any]:
-    """Render the clip into `out` with the first preset and aside with the others; gives the report, with `sdr_db`."""
+    """Render the clip into `out` with the first preset in the first mode, and aside in all other ways; gives the report, with
+    `sdr_db` of all."""
     clip = clip_folder()
     truths = _truths(clip)
     mix, rate = read_sound(clip / "mix.flac")
-    first, *others = PRESETS
-    job = Job(clip / "mix.flac", out, clip / "demo.mid", (first,), overwrite=overwrite, picture=True)
-    unknown = {}
-    for name in others:  # these first: what is interrupted leaves no results that look whole
-        with tempfile.TemporaryDirectory() as aside:
-            other = dataclasses.replace(job, out=Path(aside) / "stems", presets=(name,), picture=False)
-            told = render(other, lambda done, total, name=name: progress(name, done, total))  # type: ignore[misc]
-            unknown[f"{name}: {PRESETS[name]}"] = _score(other.out, told, truths)
-    report = render(job, lambda done, total: progress(first, done, total))
+    job = Job(clip / "mix.flac", out, clip / "demo.mid", overwrite=overwrite, picture=True)
+    ways = [(preset, mode) for preset in PRESETS for mode in MODES]
     results = {"mix (nothing done)": {name: sdr_db(mix[0], truth) for name, truth in truths.items()}}
-    results[f"{first}: {PRESETS[first]}"] = _score(out, report, truths)
-    results.update(unknown)
-    framing = choose_framing("live", rate)
-    oracle = oracle_stems(np.stack(list(truths.values())), framing)
+    results |= {_told(*way): {} for way in ways}
+    for preset, mode in [*ways[1:], ways[0]]:  # the one that stays comes last: what is interrupted leaves nothing half done
+        what, kept = f"{preset}, {mode}", (preset, mode) == ways[0]
+        with tempfile.TemporaryDirectory() as aside:
+            one = dataclasses.replace(job, presets=(preset,), params={"mode": mode}, out=out if kept else Path(aside) / "stems",
+                                      picture=kept, overwrite=overwrite if kept else False)
+            report = render(one, lambda done, total, what=what: progress(what, done, total))  # type: ignore[misc]
+            results[_told(preset, mode)] = _score(one.out, report, truths)
+    oracle = oracle_stems(np.stack(list(truths.values())), choose_framing("live", rate))
     results["oracle mask (best possible)"] = {
         name: sdr_db(stem, truth) for (name, truth), stem in zip(truths.items(), oracle, strict=True)
     }
     report["sdr_db"] = {system: {stem: round(db, 2) for stem, db in row.items()} for system, row in results.items()}
     atomic_write(out / "report.json", (json.dumps(report, indent=2) + "\n").encode())
     return report
+
+
+def _told(preset: str, mode: str) -> str:
+    return f"{preset} ({PRESETS[preset]}), {MODES[mode]}"

@@ -54,16 +54,23 @@ def keyboard(held: tuple[int, ...]) -> Text:
 def latency_text(status: Status) -> str:
     """The latency from air to air, and how it is known."""
     engine_ms = 1000 * status.latency_samples / status.sample_rate
-    text = f"latency {engine_ms:.1f} ms ({status.latency_samples} samples)"
+    text = f"mode {status.mode}, latency {engine_ms:.1f} ms ({status.latency_samples} samples)"
     if status.device_latency_ms is None:
         return text + " + the device's, which it does not tell"
     total = engine_ms + status.device_latency_ms
     return f"{text} + {status.device_latency_ms:.1f} ms ({status.device_latency_source}) = {total:.1f} ms"
 
 
+def late_text(status: Status) -> str:
+    """"late blocks", and how many had to wait for a processor that other programs had."""
+    blocks = "late block" if status.late_blocks == 1 else "late blocks"
+    waited = 0 if status.late_by_work is None else status.late_blocks - status.late_by_work
+    return f"{blocks} ({waited} waited for other programs)" if waited > 0 else blocks
+
+
 def losses_text(status: Status) -> str:
     """Load, and whatever was counted that should not be."""
-    losses = {"late blocks": status.late_blocks, "underflows": status.underflows, "overflows": status.overflows,
+    losses = {late_text(status): status.late_blocks, "underflows": status.underflows, "overflows": status.overflows,
               "bad samples": status.bad_samples, "notes dropped": status.dropped_notes, "clipped": status.clipped_samples}
     told = ", ".join(f"{count} {name}" for name, count in losses.items() if count) or "no dropouts"
     return f"load {100 * status.load:.0f} % (worst {100 * status.peak_load:.0f} %), blocks of {status.block_samples}, {told}"
@@ -91,6 +98,8 @@ def screen(status: Status, selected: int, width: int) -> RenderableType:
     if status.state != "playing":
         head.add_row(Text(status.state, style="red"))
     head.add_row(Text(latency_text(status)))
+    if status.mode_chosen not in ("", "asked for"):
+        head.add_row(Text(f"mode {status.mode} since {status.mode_chosen}; --mode chooses another one", style="dim"))
     head.add_row(Text(losses_text(status), style="red" if status.late_blocks + status.underflows else ""))
     head.add_row(Text(f"preset {status.preset}, {played}; MIDI: {', '.join(status.midi) or 'none'}"))
     notes = [Text(line, style=style) for line, style in (

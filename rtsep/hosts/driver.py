@@ -26,6 +26,7 @@ class Opened(Protocol):
     outputs: int
     warning: str  # "" or what the user should know
     has_midi: bool  # whether notes come in through the device itself
+    block: int  # samples that it hands over at a time; 0: it does not tell
     objects: tuple[str, ...]  # compiled code that it needs beside the engine's and "live" (rtsep.compiling.units)
 
     def start(self, lanes: Lanes) -> None:

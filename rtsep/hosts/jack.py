@@ -32,7 +32,7 @@ class JackClient:
     """
 
     has_midi = True
-    objects = ("jack",)
+    objects: tuple[str, ...] = ("jack",)
     warning = ""
 
     def __init__(self, inputs: int, connect: bool = True) -> None:
@@ -41,6 +41,7 @@ class JackClient:
         self.name = f"JACK ({self._client.name})"
         self.sample_rate = float(self._client.samplerate)
         self.inputs, self.outputs = inputs, 0  # its outputs follow from the stems
+        self.block = int(self._client.blocksize)
         self._connect = connect
         self._names: list[str] = []
         self._gone = threading.Event()

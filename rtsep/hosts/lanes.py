@@ -31,13 +31,17 @@ Floats = npt.NDArray[np.float32]
 
 
 class Meters(NamedTuple):
-    """What the callback measured; peaks are magnitudes, loads shares of a block's time."""
+    """What the callback measured; peaks are magnitudes, loads shares of a block's time.
+
+    worst_work: the largest share without waiting for a processor that others had; 0 where that is not known.
+    """
 
     inputs: list[float]
     outputs: list[float]
     stems: list[float]
     load: float
     worst_load: float
+    worst_work: float
 
 
 def outputs_of_mix(channels: int, outputs: int) -> list[tuple[int, int]]:
@@ -133,16 +137,16 @@ class Lanes:
     def meters(self) -> Meters:
         """Levels and load now; the worst load is the one since the last call."""
         peaks, values = self._arrays["peaks"].tolist(), self._arrays["meters"]
-        worst = float(values[shared.WORST_LOAD])
+        worst, work = float(values[shared.WORST_LOAD]), float(values[shared.WORST_WORK])
         self._arrays["control"][shared.EPOCH] += 1
         a, b = self.channels, self.channels + self.outputs
-        return Meters(peaks[:a], peaks[a:b], peaks[b:], float(values[shared.LOAD]), worst)
+        return Meters(peaks[:a], peaks[a:b], peaks[b:], float(values[shared.LOAD]), worst, work)
 
     def counters(self) -> dict[str, int]:
         """All that the callback counted since the start."""
         names = {"blocks": shared.HEARTBEAT, "samples": shared.POSITION, "late_blocks": shared.LATE,
-                 "underflows": shared.UNDERFLOWS, "overflows": shared.OVERFLOWS, "clipped_samples": shared.CLIPPED,
-                 "lost_pieces": shared.LOST_PIECES, "lost_events": shared.LOST_EVENTS}
+                 "late_by_work": shared.LATE_BY_WORK, "underflows": shared.UNDERFLOWS, "overflows": shared.OVERFLOWS,
+                 "clipped_samples": shared.CLIPPED, "lost_pieces": shared.LOST_PIECES, "lost_events": shared.LOST_EVENTS}
         unsent = int(self._arrays["control"][shared.UNSENT])
         own = {"xruns": self.xruns, "dropped_notes": unsent + self.word(shared.DROPPED)}
         return {name: self.word(at) for name, at in names.items()} | own

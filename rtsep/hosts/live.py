@@ -18,11 +18,13 @@ from typing import Any, Protocol
 from rtsep.compiling import machine
 from rtsep.engine import Separator
 from rtsep.errors import RtsepError
+from rtsep.hosts.computer import knows_work
 from rtsep.hosts.controls import Controls
 from rtsep.hosts.driver import Opened
 from rtsep.hosts.keep import Keeper
 from rtsep.hosts.lanes import CAPACITY, MIX, SILENCE, Lanes, outputs_of_mix
 from rtsep.hosts.midi import MidiPorts, NoMidiError
+from rtsep.hosts.modes import Choice, choose_mode
 from rtsep.hosts.notewatch import NoteWatch
 from rtsep.hosts.player import Player
 from rtsep.hosts.recorder import Recorder, check_folder
@@ -175,6 +177,7 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         if job.record is not None:
             check_folder(job.record, separator.stem_names, job.overwrite)
         machine.want("live", *opened.objects)
+        separator, chosen = _with_mode(job, separator, opened)
         separator.prepare(opened.sample_rate, max(opened.inputs, 1), CAPACITY)  # all is checked: the first time it compiles
         measured_ms = opened.measure_latency_ms() if job.measure_latency else None
         lanes = Lanes(separator, opened.sample_rate, sources, len(job.midi))
@@ -183,7 +186,8 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         player = Player(separator, lanes, controls, watch, len(job.midi) + opened.has_midi, keeper)
         recorder = None
         if job.record is not None:
-            recorder = Recorder(lanes, job.record, separator.stem_names, opened.sample_rate, separator.latency, job.overwrite)
+            recorder = Recorder(lanes, job.record, separator.stem_names, opened.sample_rate, separator.latency, job.overwrite,
+                                {"mode": chosen.mode, "mode_chosen": chosen.why})
             player.fixed_latency = True
             stack.callback(recorder.stop)
             recorder.start()
@@ -192,10 +196,18 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
             said.append(opened.warning)
         if ports is not None:
             stack.enter_context(ports)
-        scene = Scene(player, device, ports, recorder, time.monotonic(), measured_ms)
+        scene = Scene(player, device, ports, recorder, time.monotonic(), measured_ms, chosen)
         _loop(job, scene, said, stop, face)
         report = _report(scene) | {"saved_presets": [str(path) for path in keeper.keep_all(player.separator)]}
     return report
+
+
+def _with_mode(job: LiveJob, engine: Engine, opened: Opened) -> tuple[Engine, Choice]:
+    """The engine in the mode that was asked for, or in the best one that this computer carries on this device."""
+    if "mode" in job.params or not isinstance(engine, Separator) or "latency_samples" in job.params:
+        return engine, Choice(str(engine.value("mode")), "asked for" if "mode" in job.params else "")
+    choice = choose_mode(engine, opened.name, opened.sample_rate, max(opened.inputs, 1), opened.block)
+    return engine.again({"mode": choice.mode}), choice
 
 
 def _ports(
@@ -231,6 +243,9 @@ def _report(scene: Scene) -> dict[str, Any]:
     return {
         "sample_rate": scene.player.lanes.sample_rate,
         "counters": scene.player.counters(),
+        "knows_work": knows_work(),
+        "mode": scene.mode,
+        "mode_chosen": scene.chosen.why,
         "recorded": None if recorder is None else recorder.stop(),
         "folder": None if recorder is None else str(recorder.folder),
     }

@@ -53,7 +53,7 @@ class PortAudio:
     """
 
     has_midi = False
-    objects = ()
+    objects: tuple[str, ...] = ()
 
     def __init__(self, wanted: Wanted, rescan: bool = False) -> None:
         self._module = import_sounddevice()
@@ -83,7 +83,7 @@ class PortAudio:
         self.inputs = _channels(wanted.inputs, self._source, self._source.inputs, "input")
         self.outputs = _channels(wanted.outputs, self._target, self._target.outputs, "output")
         self.sample_rate = wanted.sample_rate or self._source.sample_rate
-        self._block = wanted.block
+        self.block = wanted.block
         same = self._source.name == self._target.name
         self.name = self._source.label if same else f"{self._source.label} to {self._target.label}"
 
@@ -98,7 +98,7 @@ class PortAudio:
         try:
             with quiet_libraries():
                 self._stream = self._module._StreamBase(
-                    "duplex", samplerate=self.sample_rate, blocksize=self._block,
+                    "duplex", samplerate=self.sample_rate, blocksize=self.block,
                     device=(self._source.number, self._target.number), channels=(self.inputs, self.outputs),
                     dtype="float32", latency="low", callback=ffi.cast("PaStreamCallback*", callback),
                     userdata=ffi.cast("void*", lanes.address), wrap_callback=None, clip_off=True, dither_off=True,
@@ -121,7 +121,7 @@ class PortAudio:
     def measure_latency_ms(self) -> float:
         """From output 1 through a cable to input 1, before `start`. RtsepError if nothing is heard."""
         try:
-            return measure_ms(self._module, (self._source.number, self._target.number), self.sample_rate, self._block)
+            return measure_ms(self._module, (self._source.number, self._target.number), self.sample_rate, self.block)
         except self._module.PortAudioError as error:
             raise device_error(error, self._source, self._target, self.sample_rate) from error
 

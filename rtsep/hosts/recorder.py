@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,17 +40,18 @@ def check_folder(folder: Path, stem_names: Sequence[str], overwrite: bool) -> No
 
 
 class Recorder:
-    """Writes `input`, one file per stem, session.mid and report.json into `folder`, all of them at `stop`.
+    """Writes `input`, one file per stem, session.mid and report.json (with `about`) into `folder`, all of them at `stop`.
 
     RtsepError at once if the folder cannot be used. A disk that fills up ends the recording, is told by `told`, and the music
     goes on. Thread: control; the files are written by a thread of its own.
     """
 
     def __init__(
-        self, lanes: Lanes, folder: Path, stem_names: Sequence[str], sample_rate: float, latency: int, overwrite: bool
+        self, lanes: Lanes, folder: Path, stem_names: Sequence[str], sample_rate: float, latency: int, overwrite: bool,
+        about: Mapping[str, Any] | None = None,
     ) -> None:
         self._lanes, self.folder, self._latency = lanes, folder, latency
-        self._rate = sample_rate
+        self._rate, self._about = sample_rate, dict(about or {})
         self._names = ("input", *stem_names)
         self._writer = StemWriter(folder, self._names, round(sample_rate), lanes.channels, "wav", None, overwrite, (),
                                   EXTRAS, round(LONGEST_S * sample_rate))
@@ -124,7 +125,7 @@ class Recorder:
         if self._thread.ident is not None:
             self._thread.join()
         self._report = {
-            "rtsep_version": __version__, "sample_rate": self._rate, "channels": self._lanes.channels,
+            "rtsep_version": __version__, **self._about, "sample_rate": self._rate, "channels": self._lanes.channels,
             "seconds": round(self.seconds, 3), "events": len(self._events), "gaps": self.dropped_pieces,
             "warnings": [self._trouble] if self._trouble else [],
             "stems": [{"name": name, "file": file} for name, file in zip(self._names, self._writer.files, strict=True)],

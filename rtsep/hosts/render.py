@@ -168,6 +168,8 @@ def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: 
     RtsepError for anything that the user can mend; then nothing is left behind.
     """
     params = parse_params(job.params)
+    if job.mosaic is None and "latency_samples" not in params:
+        params.setdefault("mode", "quality")  # the latency is taken out: the best there is
     if job.block is not None and not 1 <= job.block <= LARGEST_BLOCK:
         raise RtsepError(f"--block {job.block}: allowed is 1 to {LARGEST_BLOCK} samples")
     with open_sound(job.mix) as sound:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rtsep.engine import SILENT_DB
-from rtsep.hosts.lanes import shared
+from rtsep.hosts.computer import knows_work
 from rtsep.hosts.midi import MidiPorts
+from rtsep.hosts.modes import Choice
 from rtsep.hosts.player import Player
 from rtsep.hosts.recorder import Recorder
 from rtsep.hosts.status import Status, StemStatus
 from rtsep.hosts.watch import WatchedDevice
+from rtsep.kernels.shared import FRAMES
 
 
 @dataclass
@@ -25,6 +27,12 @@ class Scene:
     recorder: Recorder | None
     started_s: float  # time.monotonic
     measured_ms: float | None = None  # round trip through the device, heard through a cable
+    chosen: Choice = field(default_factory=Choice)  # the mode at the start, and why
+
+    @property
+    def mode(self) -> str:
+        """The mode that is played."""
+        return str(self.player.separator.value("mode"))
 
 
 def decibels(peak: float) -> float:
@@ -51,13 +59,17 @@ def snapshot(scene: Scene) -> Status:
         state=scene.device.state,
         device=opened.name,
         sample_rate=opened.sample_rate,
-        block_samples=lanes.word(shared.FRAMES),
+        block_samples=lanes.word(FRAMES),
+        mode=scene.mode,
+        mode_chosen=scene.chosen.why if scene.mode == scene.chosen.mode else "",
         latency_samples=separator.latency,
         device_latency_ms=device_ms,
         device_latency_source=source,
         load=meters.load,
         peak_load=meters.worst_load,
+        peak_work=meters.worst_work,
         late_blocks=counters["late_blocks"],
+        late_by_work=counters["late_by_work"] if knows_work() else None,
         underflows=counters["underflows"],
         overflows=counters["overflows"],
         bad_samples=counters["bad_samples"],

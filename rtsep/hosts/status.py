@@ -26,12 +26,16 @@ class Status:
     device: str
     sample_rate: float
     block_samples: int  # of the last block
+    mode: str
+    mode_chosen: str  # "" or why
     latency_samples: int  # the engine's
     device_latency_ms: float | None  # input + output of the device; None = unknown
     device_latency_source: str  # "reported by the driver", "measured through the cable", "unknown"
     load: float  # share of a block's time that the callback took, smoothed
     peak_load: float  # the worst since the last status
+    peak_work: float  # of that without waiting for a processor that others had; 0 where the system does not tell
     late_blocks: int
+    late_by_work: int | None  # of them those whose own work took too long; None where the system does not tell
     underflows: int
     overflows: int
     bad_samples: int

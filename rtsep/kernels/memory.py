@@ -92,7 +92,7 @@ FRAMES_STATE = (
     array("V", "float32", "stride", "magnitudes of the last frame over the channels, which sum to 1"),
     array("Q", "float32", "stride", "scratch: powers, models, quotients, peaks"),
     array("position", "int64", f"{POSITIONS}",
-          "samples since reset; rows and groups open now; last stroke; last jump, 0: none; stems that play; do they lie apart?"),
+          "samples since reset; rows and groups open now; last stroke; last jump, 0: none; stems that play; lie they apart?"),
     array("counters", "int64", f"{COUNTERS}", "what was counted since the last reset"),
 )
 

@@ -134,8 +134,8 @@ def design_filters(plan, state, end):
             design_stem(plan, state, stem, state.filters[stem, newest])
 
 
-# Every sample is the sum over the taps in one order, whatever the block: sums that LLVM may reorder, as for SIMD along the taps,
-# would come out otherwise in blocks of another size.
+# Every sample is the sum over the taps in one order, whatever the block: sums that LLVM may reorder, as for SIMD along the
+# taps, would come out otherwise in blocks of another size.
 STRICT = {**DISTINCT, "fastmath": {"contract"}}
 
 

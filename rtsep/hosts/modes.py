@@ -1,0 +1,100 @@
+"""Which mode this computer carries at a device's block size: found by a short measurement, once, and kept.
+
+Mode `instant` adds no latency and costs more than `live`. It is played where its worst block leaves enough time over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rtsep.compiling import store
+from rtsep.design import plays_drums
+from rtsep.engine import Separator
+from rtsep.hosts.computer import knows_work
+from rtsep.streaming import entry_at
+
+MODES = ("instant", "live")  # the better one first
+CARRIED = 0.5  # share of a block's time that the worst block's own work may take: driver and system need the rest
+MEASURED_S = 1.0  # of sound: a fifth of a second of work
+WARM_S = 0.1
+LOUDNESS = 0.1  # of the noise that is measured with
+UNKNOWN_BLOCK = 64  # samples: what is measured with where a device does not tell how much it hands over at a time
+KEPT_MOST = 200  # measurements
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A mode, and why it was chosen."""
+
+    mode: str = ""
+    why: str = ""
+
+
+def measure(separator: Separator, sample_rate: float, channels: int, block: int) -> float:
+    """The worst block's own work, as a share of its time: noise, while a note is held. `separator` is used up."""
+    separator.prepare(sample_rate, channels, block)
+    prepared = separator.rehearsal()
+    entry, call = entry_at(separator.entry_address), prepared.call
+    noise = np.random.default_rng(0).standard_normal((channels, block)).astype(np.float32) * np.float32(LOUDNESS)
+    prepared.input[:, :block] = noise
+    call["frames"] = block
+    clock = time.thread_time_ns if knows_work() else time.perf_counter_ns
+    blocks, warm = (max(round(seconds * sample_rate / block), 2) for seconds in (MEASURED_S, WARM_S))
+    took = np.zeros(blocks)
+    for i in range(-warm, blocks):
+        began = clock()
+        entry(call.ctypes.data)
+        if i >= 0:
+            took[i] = clock() - began
+        call["event_count"] = 0  # the note is held from here on
+    # of the slowest hundredth the fastest: what happens once in a second is not the engine's doing
+    return float(np.percentile(took, 99)) * 1e-9 * sample_rate / block
+
+
+def choose_mode(separator: Separator, device: str, sample_rate: float, channels: int, block: int) -> Choice:
+    """The best mode that this computer carries on `device` in blocks of `block` samples (0: it does not tell).
+
+    Measured where that has not been done for this code, device and size yet. Drums are played in mode `live`: causal filters
+    hear their strokes too late, which costs them some 10 dB.
+    """
+    if any(plays_drums(preset) for preset in separator.presets):
+        return Choice(MODES[1], "drums are separated better by it than by instant")
+    block = block or UNKNOWN_BLOCK
+    size = f"{sample_rate:g} Hz, {channels} channels, {block} samples, {len(separator.stem_names)} stems"
+    key = f"{store.fingerprint()}, {device}, {size}"
+    shares = _kept()
+    if key not in shares:
+        shares[key] = round(measure(separator.again({"mode": MODES[0]}), sample_rate, channels, block), 3)
+        _keep(shares)
+    takes = f"instant takes {100 * shares[key]:.0f} % of a block of {block} samples here"
+    return Choice(MODES[0], takes) if shares[key] <= CARRIED else Choice(MODES[1], f"{takes}, which is too much")
+
+
+def _file() -> Path | None:
+    base = store.cache_base()
+    return None if base is None else base / "modes.json"
+
+
+def _kept() -> dict[str, float]:
+    path = _file()
+    try:
+        found = json.loads(path.read_text()) if path is not None else {}
+        return {str(key): float(share) for key, share in found.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _keep(shares: dict[str, float]) -> None:
+    path = _file()
+    if path is not None:
+        part = path.with_name(f"modes.{os.getpid()}.part")
+        with contextlib.suppress(OSError):
+            part.write_text(json.dumps(dict(list(shares.items())[-KEPT_MOST:]), indent=1))
+            part.replace(path)
