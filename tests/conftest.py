@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import SimpleNamespace
+
+# Threads of NumPy's that wait for each other on a busy computer take ten times as long as one; read when NumPy is imported.
+for library in ("OPENBLAS", "OMP", "MKL", "VECLIB"):
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 import numpy as np
 import pytest

@@ -18,10 +18,10 @@ analyse, synthesise = on_records(stft.analyse), on_records(stft.synthesise)
 
 
 def fill_ring(state, sound, end):
-    """Put the ring's worth of sound [channel, sample] before `end` where it belongs."""
-    size = state.ring.shape[1]
+    """Put the ring's worth of sound [channel, sample] before `end` where it belongs, and once more behind."""
+    size = state.ring.shape[1] // 2
     for at in range(max(end - size, 0), end):
-        state.ring[:, at % size] = sound[:, at]
+        state.ring[:, at % size] = state.ring[:, at % size + size] = sound[:, at]
 
 
 # --- frames -----------------------------------------------------------------------------------------------------------
@@ -200,11 +200,13 @@ def test_masks(rng, halves, stem_of):
     stem = np.array(stem_of + [7] * 3, np.int64)  # more than `count`: must not be looked at
     h = rng.random(count + 4).astype(FLOAT)
     M, scratch = np.full((stems, 528), np.nan, FLOAT), np.zeros(528, FLOAT)
-    stem_models(W, rows[:count], stem, h, stems, 513, M)
+    playing = np.array([*sorted({*stem_of} - {stems - 1}), stems - 1])
+    stem_models(W, rows[:count], stem, h, playing, 513, M)
     models = reference.stem_models(W[rows[:count], :513].astype(float), stem[:count], h[: count + 1], stems)
-    np.testing.assert_allclose(M[:, :513], models, atol=1e-6)
-    soft_masks(M, stems, 513, halves, scratch)
-    np.testing.assert_allclose(M[:, :513], reference.masks(models, halves / 2), atol=2e-6)
+    np.testing.assert_allclose(M[playing, :513], models[playing], atol=1e-6)
+    soft_masks(M, playing, 513, halves, scratch)
+    np.testing.assert_allclose(M[playing, :513], reference.masks(models, halves / 2)[playing], atol=2e-6)
+    assert np.isnan(np.delete(M, playing, axis=0)).all(), "what does not play is left alone"
 
 
 @pytest.mark.parametrize("halves", [1, 3, 4, 8])
@@ -216,8 +218,8 @@ def test_masks_sum_to_one_whatever_the_activations(rng, halves, h):
     W[:, 100:200] = 0
     M, scratch = np.zeros((3, 528), FLOAT), np.zeros(528, FLOAT)
     stem = np.array([0, 1], np.int64)
-    stem_models(W, np.arange(2), stem, np.array(h, FLOAT), 3, 513, M)
-    soft_masks(M, 3, 513, halves, scratch)
+    stem_models(W, np.arange(2), stem, np.array(h, FLOAT), np.arange(3), 513, M)
+    soft_masks(M, np.arange(3), 513, halves, scratch)
     assert M.min() >= 0
     np.testing.assert_allclose(M[:, :513].sum(axis=0), 1, atol=1e-6)
     np.testing.assert_allclose(M[2, 100:200], 1, atol=1e-6)
@@ -228,8 +230,8 @@ def test_another_residual_gives_the_masks_that_its_model_would(rng, halves):
     models = rng.random((3, 528)).astype(FLOAT) + FLOAT(1e-6)
     times = np.concatenate([[1e6, 0.8, 1], 10 ** rng.uniform(-0.1, 2, 525)]).astype(FLOAT)
     M, scratch = models.copy(), np.zeros(528, FLOAT)
-    soft_masks(M, 3, 528, halves, scratch)
-    weigh_residual(M, 3, 528, times ** FLOAT(halves / 2))
+    soft_masks(M, np.arange(3), 528, halves, scratch)
+    weigh_residual(M, np.arange(3), 528, times ** FLOAT(halves / 2))
     models[-1] *= times
     np.testing.assert_allclose(M, reference.masks(models.astype(float), halves / 2), atol=2e-5)
     np.testing.assert_allclose(M.sum(axis=0), 1, atol=1e-6)
@@ -262,7 +264,7 @@ def test_mixer_lands_on_its_target():
 def test_state_is_what_the_plan_says():
     plan, state = kernel_memory(params={"max_open_rows": 9}, channels=2, routing=two_parts())
     assert plan.ring_size >= plan.window_size + plan.overlap and plan.ring_size & (plan.ring_size - 1) == 0
-    assert state.ring.shape == (2, plan.ring_size)
+    assert state.ring.shape == (2, 2 * plan.ring_size)
     assert state.overlap_add.shape == (2, 2, 256) and state.X.shape == (2, 513) and state.M.shape == (3, 528)
     assert state.open_row.shape == (12,) and state.h.shape == (13,) and state.H.shape == (3, 12)
     assert state.W.shape == (15, 528) and state.background_h.shape == (3,)

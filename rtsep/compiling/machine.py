@@ -157,6 +157,7 @@ class _Work:
     def progress(self) -> Progress:
         """Of all objects together; once a fifth is done, what is left is told by the time that it took."""
         share = sum(self.seconds[name] * self.done.get(name, 0.0) for name in self.seconds) / sum(self.seconds.values())
+        share = min(share, 0.999)  # the last word is `_build`'s
         elapsed, usual = time.monotonic() - self.began, sum(self.seconds.values()) / min(JOBS, _processors())
         return Progress(share, elapsed * (1 - share) / share if share > 0.2 else max(usual - elapsed, 1.0), kept=self.kept)
 

@@ -22,6 +22,7 @@ import llvmlite.binding as llvm
 from platformdirs import user_cache_path
 
 _SOURCES = Path(__file__).parents[1]
+BUILDERS = ("build.py", "collect.py", "loader.py", "units.py")  # what code depends on beside the kernels
 UNUSED_S = 30 * 86400  # code that was not loaded for so long is removed when new code comes
 
 
@@ -35,7 +36,7 @@ def processor() -> tuple[str, str]:
 def fingerprint() -> str:
     """A name for the kernels' sources, for what compiles them, and for what they are compiled for."""
     digest = hashlib.sha256()
-    for source in sorted([*(_SOURCES / "kernels").glob("*.py"), *(_SOURCES / "compiling").glob("*.py")]):
+    for source in sorted([*(_SOURCES / "kernels").glob("*.py"), *(_SOURCES / "compiling" / name for name in BUILDERS)]):
         digest.update(source.name.encode() + source.read_bytes())
     for package in ("numba", "llvmlite", "numpy"):
         digest.update(version(package).encode())
