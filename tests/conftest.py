@@ -10,8 +10,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 # Threads of NumPy's that wait for each other on a busy computer take ten times as long as one; read when NumPy is imported.
-for library in ("OPENBLAS", "OMP", "MKL", "VECLIB"):
-    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+os.environ.update({f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "OMP", "MKL", "VECLIB")})
 
 import numpy as np
 import pytest
