@@ -41,7 +41,7 @@ def check_spread(row):
 def test_report_has_everything(report):
     assert set(report) == {"rtsep_version", "date", "seconds", "computer", "preset", "sample_rate", "updates", "blocks", "hops",
                            "activations", "memory", "startup", "processor_share"}
-    assert set(report["computer"]) == {"processor", "cores", "system", "python", "numpy", "numba", "rocket_fft",
+    assert set(report["computer"]) == {"processor", "cores", "system", "python", "numpy", "numba", "llvmlite",
                                        "numpy_threads"}
     threads = report["computer"]["numpy_threads"]
     assert threads is None or threads >= 1

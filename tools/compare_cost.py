@@ -1,7 +1,10 @@
 """What a hop costs in this version and in another one, taking turns, by the processor time of the thread.
 
-`python tools/compare_cost.py OTHER_PYTHON` compares with the rtsep that another interpreter has, such as that of a checkout of 0.1
-in an environment of its own. `python tools/compare_cost.py` measures this version alone.
+    python tools/compare_cost.py [OTHER_PYTHON]
+
+OTHER_PYTHON is the interpreter of an environment with another rtsep, such as a checkout of 0.1. Every block's least time over the
+turns counts, which leaves out what other programs took. FFTs: what the transforms of a hop take rocket-fft, the yardstick of
+both versions (`pip install rocket-fft`).
 """
 
 from __future__ import annotations
@@ -14,8 +17,8 @@ import time
 
 import numpy as np
 
-SECONDS = 2.0  # of sound that every size plays in a turn
-TURNS = 3
+SECONDS = 3.0  # of sound that every size plays in a turn
+TURNS = 4
 BLOCKS = (32, 64, 128)
 KINDS = {  # name: (parameters, channels, open templates, stems, of them sounding, sound, rate)
     "live": ({"mode": "live"}, 2, 10, 2, 2, "same", 44100),
@@ -24,7 +27,8 @@ KINDS = {  # name: (parameters, channels, open templates, stems, of them soundin
     "live, apart": ({"mode": "live"}, 2, 10, 2, 2, "apart", 44100),
     "live, mono": ({"mode": "live"}, 1, 10, 2, 2, "same", 44100),
     "live, beside others": ({"mode": "live"}, 2, 10, 2, 2, "others", 44100),
-    "live, window 2048, hop 256, mono": ({"mode": "live", "window_samples": 2048, "hop_samples": 256}, 1, 10, 2, 2, "same", 44100),
+    "live, mono, window 2048, hop 256": (
+        {"mode": "live", "window_samples": 2048, "hop_samples": 256}, 1, 10, 2, 2, "same", 44100),
     "live, 96 kHz": ({"mode": "live"}, 2, 10, 2, 2, "same", 96000),
     "live, 1 stem": ({"mode": "live"}, 2, 10, 1, 1, "same", 44100),
     "live, 8 stems, 1 sounds": ({"mode": "live"}, 2, 10, 8, 1, "same", 44100),
@@ -32,10 +36,12 @@ KINDS = {  # name: (parameters, channels, open templates, stems, of them soundin
     "quality": ({"mode": "quality"}, 2, 10, 2, 2, "same", 44100),
     "instant": ({"mode": "instant"}, 2, 10, 2, 2, "same", 44100),
     "instant, 40 open": ({"mode": "instant"}, 2, 40, 2, 2, "same", 44100),
+    "instant, apart": ({"mode": "instant"}, 2, 10, 2, 2, "apart", 44100),
     "instant, mono": ({"mode": "instant"}, 1, 10, 2, 2, "same", 44100),
     "instant, 1 stem": ({"mode": "instant"}, 2, 10, 1, 1, "same", 44100),
     "instant, 8 stems, 1 sounds": ({"mode": "instant"}, 2, 10, 8, 1, "same", 44100),
     "instant, 8 stems": ({"mode": "instant"}, 2, 10, 8, 8, "same", 44100),
+    "instant, 30 stems, 5 sound": ({"mode": "instant"}, 2, 10, 30, 5, "same", 44100),
     "instant, 96 kHz": ({"mode": "instant"}, 2, 10, 2, 2, "same", 96000),
 }
 BLOCK_KINDS = ("live", "live, 40 open", "quality", "instant", "instant, 40 open")
@@ -108,8 +114,7 @@ def _worker() -> None:
         if (name, asked) not in players:
             if len(players) > 3:
                 players.clear()
-            hop = _separator(name, 16)[0].framing.hop if not asked else asked
-            players[name, asked] = _Player(name, hop)
+            players[name, asked] = _Player(name, asked or _separator(name, 16)[0].framing.hop)
             players[name, asked].turn()
             players[name, asked].least = None
         player = players[name, asked]
@@ -124,9 +129,50 @@ def _ask(process, kind: str, block: int) -> list[float]:
     return json.loads(process.stdout.readline())
 
 
+def rocket_us(name: str) -> float:
+    """Least µs of the FFTs of a hop by rocket-fft: one there per channel, one back per channel and stem that sounds."""
+    from numba import njit
+    from rocket_fft import c2r, r2c
+
+    @njit
+    def run(x, X, axes, there, back):
+        for _ in range(there):
+            r2c(x, X, axes, True, 1.0, 1)
+        for _ in range(back):
+            c2r(X, x, axes, False, 1.0 / x.shape[0], 1)
+
+    _, channels, _, _, sounding, *_ = KINDS[name]
+    size = _separator(name, 16)[0].framing.window_size
+    x, X, axes = np.ones(size, np.float32), np.ones(size // 2 + 1, np.complex64), np.zeros(1, np.int64)
+    took = []
+    for _ in range(300):
+        began = time.thread_time_ns()
+        run(x, X, axes, channels, channels * sounding)
+        took.append(time.thread_time_ns() - began)
+    return min(took) / 1000
+
+
+def _head(workers: int) -> None:
+    cells = [f"{which} p50 µs | p99 | worst" for which in ("before", "after")[-workers:]]
+    print(f"| size | {' | '.join(cells)} | ratio | FFTs µs | p50 / FFTs |")
+    print("| --- |" + " ---: |" * (3 * workers + 3))
+
+
+def _row(kind: str, block: int, found: list[list[float]]) -> str:
+    cells = []
+    for p50, p99, worst, size, rate in found:
+        share = f" ({100 * worst * rate / size / 1e6:.0f} %)" if block else ""
+        cells += [f"{p50:.0f}", f"{p99:.0f}", f"{worst:.0f}{share}"]
+    ratio = f"{found[-1][0] / found[0][0]:.2f}" if len(found) > 1 else ""
+    fft = 0.0 if block or "instant" in kind else rocket_us(kind)
+    floor = f"{fft:.0f} | {found[-1][0] / fft:.1f}" if fft else " | "
+    what = f"{kind}, block {block}" if block else kind
+    return f"| {what} | {' | '.join(cells)} | {ratio} | {floor} |"
+
+
 def main() -> None:
-    """Run the workers in turn and print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Run the workers in turn and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("other", nargs="?", help="interpreter of another version")
     parser.add_argument("--only", default="", help="kinds whose names hold this")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
@@ -136,18 +182,13 @@ def main() -> None:
     pythons = [given.other] * bool(given.other) + [sys.executable]
     workers = [subprocess.Popen([python, __file__, "--worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
                for python in pythons]
-    print("| size | " + " | ".join(f"{which} p50 µs | p99 | worst" for which in ["before", "after"][-len(workers):]) + " | ratio |")
-    print("| --- |" + " ---: |" * (3 * len(workers) + 1))
+    _head(len(workers))
     rows = [(kind, 0) for kind in KINDS if given.only in kind]
     rows += [(kind, block) for kind in BLOCK_KINDS if given.only in kind for block in BLOCKS]
     for kind, block in rows:
         for _ in range(TURNS):
             found = [_ask(worker, kind, block) for worker in workers]
-        cells, (size, rate) = [], found[-1][3:]
-        for p50, p99, worst, *_ in found:
-            cells += [f"{p50:.0f}", f"{p99:.0f}", f"{worst:.0f}" + (f" ({100 * worst * rate / size / 1e6:.0f} %)" if block else "")]
-        what = f"{kind}, block {block}" if block else kind
-        print(f"| {what} | {' | '.join(cells)} | {found[-1][0] / found[0][0]:.2f} |", flush=True)
+        print(_row(kind, block, found), flush=True)
     for worker in workers:
         worker.stdin.close()
         worker.wait()
