@@ -2,9 +2,9 @@
 
     python tools/compare_cost.py [OTHER_PYTHON]
 
-OTHER_PYTHON is the interpreter of an environment with another rtsep, such as a checkout of 0.1. Every block's least time over the
-turns counts, which leaves out what other programs took. FFTs: what the transforms of a hop take rocket-fft, the yardstick of
-both versions (`pip install rocket-fft`).
+OTHER_PYTHON is the interpreter of an environment with another rtsep, such as a checkout of 0.1. Every block's least time over
+the turns counts, which leaves out what other programs took. FFTs: what the transforms of a hop take rocket-fft, the yardstick
+of both versions (`pip install rocket-fft`).
 """
 
 from __future__ import annotations

@@ -25,10 +25,8 @@ NEW = {
     "and JACK": "from rtsep.compiling import machine; machine.compile_objects('jack')",
     "and mosaics": "from rtsep.compiling import machine; machine.compile_objects('mosaic')",
 }
-PLAIN = {
-    "engine, Numba's own way": "from rtsep.compiling.build import build; "
-                               "[build(name, lambda step: None, once=False) for name in ('fft', 'notes', 'estimate', 'engine')]",
-}
+PLAIN = {"engine, Numba's own way": "from rtsep.compiling.build import build; "
+         "[build(name, lambda step: None, once=False) for name in ('fft', 'notes', 'estimate', 'engine')]"}
 
 
 def run(python: str, code: str, cache: str) -> tuple[float, float]:

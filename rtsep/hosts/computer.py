@@ -42,7 +42,7 @@ def numpy_threads() -> int | None:
 
 def describe() -> dict[str, Any]:
     """What was measured on."""
-    packages = {name.replace("-", "_"): version(name) for name in ("numpy", "numba", "rocket-fft")}
+    packages = {name.replace("-", "_"): version(name) for name in ("numpy", "numba", "llvmlite")}
     return {"processor": _processor(), "cores": os.cpu_count(), "system": platform.platform(),
             "python": platform.python_version(), **packages, "numpy_threads": numpy_threads()}
 
