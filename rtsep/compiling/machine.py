@@ -164,7 +164,7 @@ class _Work:
 
 def _build(names: Sequence[str], folder: Path) -> None:
     """Build the objects into `folder` in processes of their own, which Ctrl-C ends; nothing half done is left."""
-    work = _Work({name: _seconds()[name] for name in names}, not store.is_temporary(folder))
+    work = _Work({name: _seconds()[name] for name in names}, not store.is_temporary(store.code_folder()))
     tell(work.progress())
     with tempfile.TemporaryFile("w+") as complaints:
         builders = [_builder(job, folder, complaints) for job in _shared_out(names, work.seconds)]

@@ -83,7 +83,7 @@ def zeros(shape: tuple[int, ...], kind: Any) -> np.ndarray:
     return room[begin : begin + count].view(dtype).reshape(shape)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Record:
     """Fields in the order in which they lie. `parts`: each stage of the engine declares its own."""
 
@@ -95,9 +95,9 @@ class Record:
     def __post_init__(self) -> None:
         fields = [one for part in self.parts for one in part]
         object.__setattr__(self, "fields", {one.name: one for one in fields})
-        object.__setattr__(self, "dtype", np.dtype([(one.name, one.word) for one in fields]))
         if len(self.fields) != len(fields):
             raise ValueError(f"{self.name}: a field is declared twice")
+        object.__setattr__(self, "dtype", np.dtype([(one.name, one.word) for one in fields]))
 
     def arrays(self, sizes: Mapping[str, Any], part: tuple[Field, ...] | None = None) -> dict[str, np.ndarray]:
         """Zeroed arrays of all array fields, or of those of a part, by name."""
