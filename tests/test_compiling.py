@@ -19,7 +19,7 @@ from numba.core import codegen
 
 from rtsep.compiling import build, collect, machine, store
 from rtsep.compiling.loader import MATHEMATICS, PREFIX, LoadedCode
-from rtsep.compiling.machine import Progress
+from rtsep.compiling.progress import Progress, listening
 from rtsep.compiling.units import CALLED, NEEDS, OBJECTS, USUAL_S, with_needs
 from rtsep.errors import RtsepError
 
@@ -70,7 +70,7 @@ def compiled(tmp_path_factory):
         patch.setenv("RTSEP_CACHE_DIR", str(base / "cache"))
         patch.setenv("NUMBA_CACHE_DIR", str(base / "numba"))
         patch.setattr(machine, "_loaded", {})
-        with machine.listening(told.append):
+        with listening(told.append):
             machine.compile_objects("notes")
         assert not machine.missing("notes")
         machine.compile_objects("notes")
@@ -88,7 +88,8 @@ def test_progress_goes_from_nothing_to_all(compiled):
     shares = [progress.done for progress in told]
     assert shares[0] == 0 and told[-1] == Progress(1.0, 0.0)
     assert all(a <= b for a, b in pairwise(shares)) and any(0 < share < 1 for share in shares)
-    assert all(progress.left_s > 0 for progress in told if progress.done < 1) and not any(progress.waits for progress in told)
+    assert all(progress.left_s > 0 for progress in told[:-1]) and not any(progress.waits for progress in told)
+    assert all(progress.kept for progress in told)
 
 
 def test_the_next_time_is_estimated_by_the_last(compiled, monkeypatch):
@@ -114,12 +115,13 @@ def test_a_cache_works_wherever_it_is_copied(compiled, cache):
 def test_two_programs_at_once_compile_once(cache):
     code = """
 from rtsep.compiling import machine
+from rtsep.compiling.progress import listening
 build, said = machine._build, []
 def counted(*given):
     print("built", flush=True)
     build(*given)
 machine._build = counted
-with machine.listening(lambda progress: said.append(progress.waits)):
+with listening(lambda progress: said.append(progress.waits)):
     machine.compile_objects("notes")
 print(True in said, machine.missing("notes"))
 """
@@ -141,10 +143,11 @@ def builders_of(folder):
 def test_ctrl_c_ends_it_at_once_and_leaves_nothing(cache):
     process = python("""
 from rtsep.compiling import machine
+from rtsep.compiling.progress import listening
 def tell(progress):
     if progress.done > 0:
         print("compiling", flush=True)
-with machine.listening(tell):
+with listening(tell):
     machine.compile_objects("notes")
 """)
     assert process.stdout.readline() == "compiling\n" and builders_of(cache)
@@ -176,9 +179,16 @@ def test_a_builder_that_fails_is_told_by_its_last_words(cache, tmp_path, monkeyp
 def test_without_a_folder_it_is_compiled_aside(tmp_path):
     """Anew at each start, but it works."""
     (tmp_path / "file").write_text("")
-    code = "from rtsep.compiling import machine, store\n" \
-        "print(store.code_folder(), machine.address('notes', 'receive') != 0, machine.missing('notes'))"
-    assert answer(python(code, RTSEP_CACHE_DIR=str(tmp_path / "file" / "cache"), TMPDIR=str(tmp_path))) == "None True []\n"
+    code = """
+from rtsep.compiling import machine, store
+from rtsep.compiling.progress import listening
+told = []
+with listening(told.append):
+    print(store.code_folder(), machine.address("notes", "receive") != 0, machine.missing("notes"))
+print({progress.kept for progress in told})
+"""
+    told = answer(python(code, RTSEP_CACHE_DIR=str(tmp_path / "file" / "cache"), TMPDIR=str(tmp_path)))
+    assert told == "None True []\n{False}\n"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
@@ -208,12 +218,33 @@ def test_objects_are_built_two_at_a_time_for_about_as_long(monkeypatch):
 
 
 def test_progress_follows_what_builders_say():
-    work = machine._Work({"a": 3.0, "b": 1.0})
+    work = machine._Work({"a": 3.0, "b": 1.0}, True)
     for line, done in (("a first\n", 0.62 * 0.5), ("a second\n", 0.62), ("a third\n", 0.62), ("a optimise\n", 0.62),
                        ("a emit\n", 0.88), ("a done\n", 1.0)):
         work.note(line, {"a": 2}, 0.0)
         assert work.progress().done == pytest.approx(0.75 * done)
     assert set(work.took) == {"a"} and work.translated == {"a": 3}
+    work.note("b done\n", {}, 0.0)
+    assert 0.99 < work.progress().done < 1, "that all is done is said when it is in its place"
+
+
+def test_what_a_program_will_want_is_compiled_along(cache, monkeypatch):
+    """But nothing is compiled for that alone."""
+    built = []
+
+    def build(names, folder):
+        built.append(names)
+        for name in names:
+            (folder / f"{name}.o").write_bytes(b"")
+
+    monkeypatch.setattr(machine, "_build", build)
+    monkeypatch.setattr(machine, "_wanted", set())
+    machine.compile_objects("fft")
+    machine.want("fft", "notes")
+    machine.compile_objects("fft")
+    machine.compile_objects("mosaic")
+    machine.compile_objects("engine")
+    assert built == [["fft"], ["notes", "mosaic"], ["estimate", "engine"]]
 
 
 def test_units_are_told_apart():
@@ -376,9 +407,12 @@ def test_the_fingerprint_is_of_what_the_code_depends_on(tmp_path, monkeypatch):
         shutil.copytree(SOURCES / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(store, "_SOURCES", tmp_path)
     (tmp_path / "kernels" / "notes.txt").write_text("no source")
-    assert fingerprint() == before == store.fingerprint()
+    assert fingerprint() == before
     found = [before]
-    for room, name in (("kernels", "gate.py"), ("compiling", "collect.py")):
+    with open(tmp_path / "compiling" / "machine.py", "a") as file:
+        file.write("# only finds and loads it\n")
+    assert fingerprint() == before
+    for room, name in (("kernels", "gate.py"), *(("compiling", name) for name in store.BUILDERS)):
         with open(tmp_path / room / name, "a") as file:
             file.write("# changed\n")
         found.append(fingerprint())
