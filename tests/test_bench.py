@@ -78,7 +78,10 @@ def test_blocks(report):
 @pytest.mark.parametrize(("p99", "worst", "expected"), [
     (10, 59.9, "safe"), (10, 60, "risky"), (59.9, 500, "risky"), (60, 60, "too small"), (300, 500, "too small")])
 def test_verdict(p99, worst, expected):
-    assert verdict({"p99_percent": p99, "max_percent": worst}) == expected
+    """By the engine's own work, and by the clock where no system tells that."""
+    work, waiting = {"work_p99_percent": p99, "work_max_percent": worst}, {"p99_percent": 200, "max_percent": 900}
+    assert verdict({**work, **waiting}) == expected
+    assert verdict({"work_p99_percent": None, "work_max_percent": None, "p99_percent": p99, "max_percent": worst}) == expected
 
 
 def test_activation_step(report):
@@ -90,7 +93,7 @@ def test_activation_step(report):
 def test_both_steps_compute_the_same():
     """The compiled step has a flat row besides, which takes almost nothing of a sound that the rows explain."""
     step = bench_players.Step(513, 20)
-    V, h = step._ours[0], step._ours[5]
+    V, h = step._kept[0], step._kept[2][0, :21]
     V[:513] = (step._W[3] + step._W[7]) / 2
     step._V[:] = V[:513]
     step.take_turn()
