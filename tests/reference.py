@@ -165,14 +165,16 @@ def causal_filter(mask: np.ndarray, power: np.ndarray, delay: int, taps: int) ->
 
 
 def filtered(x: np.ndarray, filters: list[tuple[int, np.ndarray]], fade: int) -> np.ndarray:
-    """x [channel, sample] through each filter [tap] from its sample on, faded in over `fade` samples from the one before."""
+    """x [channel, sample] through each filter [to channel, from channel, tap] from its sample on, faded in over `fade` samples
+    from the one before."""
     y = np.zeros_like(x)
-    before = np.zeros(1)
+    before = np.zeros((len(x), len(x), 1))
     for number, (start, taps) in enumerate(filters):
         end = filters[number + 1][0] if number + 1 < len(filters) else x.shape[1]
         share = np.minimum(np.arange(1, end - start + 1) / fade, 1)
-        for channel, out in zip(x, y, strict=True):
-            new, old = (np.convolve(channel[:end], h)[start:end] for h in (taps, before))
+        for target, out in enumerate(y):
+            new, old = (sum(np.convolve(channel[:end], h)[start:end] for channel, h in zip(x, paths[target], strict=True)
+                            if h.any()) for paths in (taps, before))
             out[start:end] = share * new + (1 - share) * old
         before = taps
     return y
@@ -246,11 +248,15 @@ class Background:
         self.lost_s, self.patience_s = 0, min(2 * patience_s, 32)
         return True
 
-    def learn(self, parts: np.ndarray, forget: bool, known: float) -> None:
-        """parts [row, bin]: how much of the frame each row explains, in s. Forgets twice as fast beside what is `known`."""
+    def learn(self, evidence: np.ndarray, ratio: np.ndarray, forget: bool, known: float) -> None:
+        """evidence [row]: for how many s each row counts in a frame that is ratio [bin] times what it was taken for.
+
+        Forgets twice as fast beside what is `known`; what teaches a row next to nothing leaves it as it is.
+        """
         keep = math.exp(-self.hop_s / self.memory_s)
         past = self.weight * (keep - known * (1 - keep)) if forget else self.weight
         past = np.maximum(past, 0.0002)
+        parts = np.where(evidence < 1e-5 * past, 0, evidence)[:, None] * self.rows * ratio
         self.weight = past + parts.sum(axis=1)
         self.rows = (past[:, None] * self.rows + parts) / self.weight[:, None]
 
@@ -300,6 +306,7 @@ class Prediction:
     misfit: tuple[float, float] = (0.0, 0.0)
     known: float = 0.0  # is it the very instrument?
     others: float = 0.0  # the background's share in the sound
+    said: np.ndarray = field(default_factory=lambda: np.zeros(0))  # by the residual's network, of every bin
 
     def in_time(self) -> bool:
         """Is it known that no instrument's notes are late?"""
@@ -395,15 +402,22 @@ class Prediction:
         caution = min(1 + 12 * max(misfit - 0.12, 0), 3)
         return np.maximum(V - caution * model, 1e-3 * V) + 1e-9 / len(V)
 
-    def rest_factor(self, net: np.ndarray, power: float, V: np.ndarray, models: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """How many times the residual's mask [bin] counts; models [4, bin]: its own, then others', told or estimated."""
+    def rest_factor(self, net: np.ndarray, power: float, V: np.ndarray, models: np.ndarray, mask: np.ndarray, frame: int
+                    ) -> np.ndarray:
+        """How many times the residual's mask [bin] counts; models [4, bin]: its own, then others', told or estimated.
+
+        Every frame hears every other 256 bins anew.
+        """
+        surely = min(max((self.others - 0.03) / 0.1, 0), 1) * min(self.trust, 1)
+        if surely == 0:
+            return np.ones_like(V)
         own = np.lib.stride_tricks.sliding_window_view
         level = np.sqrt((own(V, 5) ** 2).mean(axis=1, keepdims=True)) + 1e-12
         inputs = [*(own(x, 5) / (own(x, 5) + level) for x in (V, *models)), own(mask, 5)]
         heard = np.hstack(inputs) @ net[:30] + net[30]
-        surely = min(max((self.others - 0.03) / 0.1, 0), 1) * min(self.trust, 1)
-        found = np.maximum(heard, 0.1 * heard) @ net[31] + net[32, 0]
-        return np.pad(np.exp(surely * power / 2 * np.clip(found, -8, 8)), 2, constant_values=1)
+        now = np.arange(len(heard)) // 256 % 2 == frame % 2
+        self.said = np.where(now, np.maximum(heard, 0.1 * heard) @ net[31] + net[32, 0], self.said if self.said.size else 0)
+        return np.pad(np.exp(surely * power / 2 * np.clip(self.said, -8, 8)), 2, constant_values=1)
 
 
 # --- where stems lie between two channels -----------------------------------------------------------------------------
@@ -435,7 +449,8 @@ class Places:
         return 2 * np.divide(R, trace, out=np.zeros_like(R), where=trace > 1e-30) + 1e-3 * np.eye(2)
 
     def separate(self, X: np.ndarray, M: np.ndarray, playing: list[int]) -> tuple[np.ndarray, dict[int, np.ndarray]] | None:
-        """Masks that doubt themselves, and each stem's spectra [channel, bin]; None where all lie at one place."""
+        """Masks that doubt themselves, and what share [bin, to channel, from channel] of the mix is each stem's; None where all
+        lie at one place."""
         playing, R = [*playing, self.stems - 1], self.covariances()
         narrow = np.maximum(1 - np.linalg.det(R[playing]), 0)
         distance = np.outer(narrow, narrow) * ((R[playing][:, None] - R[playing]) ** 2).sum(axis=(2, 3)) / 8
@@ -446,8 +461,7 @@ class Places:
         doubted = M.copy()
         doubted[playing] = m + rate * (distance @ m - distance.sum(axis=1)[:, None] * m)
         mean = np.einsum("sk,scd->kcd", np.maximum(doubted[playing], 0), R[playing])
-        Z = np.linalg.solve(mean, X.T[:, :, None])[:, :, 0]
-        return doubted, {stem: doubted[stem] * (R[stem] @ Z.T) for stem in playing}
+        return doubted, {stem: doubted[stem][:, None, None] * (R[stem] @ np.linalg.inv(mean)) for stem in playing}
 
 
 # --- onsets of drums ---------------------------------------------------------------------------------------------------
@@ -756,6 +770,11 @@ def open_rows(
     return opened
 
 
+def part_of(share: np.ndarray, X: np.ndarray) -> np.ndarray:
+    """Spectra [channel, bin] of the share [bin, to channel, from channel] of X [channel, bin]."""
+    return np.einsum("kcd,dk->ck", share, X)
+
+
 def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
     """Stems of sound [channel, sample], the residual last, delayed by the latency."""
     x = without_faults(sound)
@@ -891,22 +910,24 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
             if held:
                 ratio = v * M / np.maximum(estimated, 1e-12)
                 seen = np.array([told[-1], estimated[-1], estimated[:-1].sum(axis=0), told[:-1].sum(axis=0)])
-                factor = foretold.rest_factor(setup.rest_net, setup.power, v, seen, M[-1])
+                factor = foretold.rest_factor(setup.rest_net, setup.power, v, seen, M[-1], end // setup.hop)
                 M = M * np.where(np.arange(setup.stems) == setup.stems - 1, factor[:, None], 1).T
                 M /= M.sum(axis=0)
             M = suppressed(M, setup.suppression)
-            for stem in set(stem_of) if setup.taps else ():
-                designed[stem] = causal_filter(M[stem], expected_power(models, setup.floor), setup.latency, setup.taps)
         else:
             M[-1] = 1
         playing = sorted(set(stem_of.tolist())) if heard else []
-        masked = {stem: X * M[stem] for stem in playing}
+        mine = {stem: M[stem][:, None, None] * np.eye(channels) for stem in playing}
         if setup.panning and X.any():
             places.learn(X, M, playing)
-            M, masked = places.separate(X, M, playing) or (M, masked)
+            M, mine = places.separate(X, M, playing) or (M, mine)
         for stem in playing if not setup.taps else ():
             # the end of the frame, [end - overlap, end) of the input, is heard `overlap` later
-            result.stems[stem, :, end : end + setup.overlap] += tail(masked[stem], setup.size, synthesis)
+            result.stems[stem, :, end : end + setup.overlap] += tail(part_of(mine[stem], X), setup.size, synthesis)
+        for stem in playing if setup.taps and opened else ():
+            power, shares_of = expected_power(models, setup.floor), mine[stem].transpose(1, 2, 0)
+            designed[stem] = np.array([[causal_filter(share, power, setup.latency, setup.taps) if share.any()
+                                        else np.zeros(setup.taps) for share in row_of] for row_of in shares_of])
         if heard:
             part = h if held else before
             sure = 1 if held else 0.3 * (before[: len(row)].sum() / before.sum()) ** 4
@@ -923,9 +944,9 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
                 rest.rows, rest.weight = rest.kept
             elif (setup.learns and struck != end) or end <= setup.take:
                 rest.kept = (rest.rows, rest.weight) if task == "keep" else rest.kept
-                rest.learn(seconds * part[len(row) : -1, None] * rest.rows * ratio[-1], end > setup.take, foretold.known)
+                rest.learn(seconds * part[len(row) : -1], ratio[-1], end > setup.take, foretold.known)
         for stem in range(setup.stems - 1):  # one slot after another of the hop
-            filters[stem].append((end + (1 + stem % 3) * setup.hop // 4, designed.get(stem, np.zeros(1))))
+            filters[stem].append((end + (1 + stem % 3) * setup.hop // 4, designed.get(stem, np.zeros((channels, channels, 1)))))
         result.masks.append(M)
         result.H.append(H)
         result.open_rows.append(list(zip(stem_of.tolist(), row.tolist(), strict=True)))
