@@ -257,16 +257,18 @@ def consume(address, count):
     return wrong
 
 
-def test_ten_million_messages_between_two_threads():
-    header, messages, wrong = np.zeros(shared.HEADER, np.int64), np.zeros(1024, shared.MESSAGE), []
+@pytest.mark.parametrize("size, count", [(1024, 10**6), (65536, 9 * 10**6)])
+def test_ten_million_messages_between_two_threads(size, count):
+    """In a small ring, where each thread often waits for the other, and in a large one."""
+    header, messages, wrong = np.zeros(shared.HEADER, np.int64), np.zeros(size, shared.MESSAGE), []
     live = shared.LIVE.new({"header": header, "messages": messages, "messages_size": len(messages)})
     produce(live.ctypes.data, 0)
     consume(live.ctypes.data, 0)
-    reader = threading.Thread(target=lambda: wrong.append(consume(live.ctypes.data, 10**7)))
+    reader = threading.Thread(target=lambda: wrong.append(consume(live.ctypes.data, count)))
     reader.start()
-    produce(live.ctypes.data, 10**7)
+    produce(live.ctypes.data, count)
     reader.join()
-    assert wrong == [0] and header[shared.HEAD] == header[shared.TAIL] == 10**7
+    assert wrong == [0] and header[shared.HEAD] == header[shared.TAIL] == count
 
 
 def test_recording_gives_back_input_stems_and_events(preset, separator, rng):

@@ -189,7 +189,7 @@ def test_nothing_compiles_while_playing(busy, rng, monkeypatch):
 def test_entry_is_machine_code_with_one_signature(busy, preset):
     assert str(entry.EXPORTS["process"][1]) == "(int64,) -> none" and list(entry.EXPORTS) == ["process"]
     assert ctypes.cast(busy._entry, ctypes.c_void_p).value == busy.entry_address == machine.address("engine", "process")
-    assert prepared(preset, one_stem(), {"mode": "instant"}).entry_address == busy.entry_address
+    assert prepared(preset, one_stem(), {**SMALL, "mode": "instant"}).entry_address == busy.entry_address
 
 
 def test_same_machine_code_for_every_caller(busy, rng):
