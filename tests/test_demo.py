@@ -24,12 +24,13 @@ def test_demo_separates_the_hands_and_tells_how_well(tmp_path, capsys):
     out = tmp_path / "demo"
     assert main(["demo", "--out", str(out)]) == 0
     report = json.loads((out / "report.json").read_text())
-    mix, known, unknown, oracle = (np.mean(list(row.values())) for row in report["sdr_db"].values())
+    mix, *found, oracle = (np.mean(list(row.values())) for row in report["sdr_db"].values())
     assert mix == pytest.approx(0, abs=0.3)
-    assert known > 12.2 and unknown > 11.7 and oracle > known  # measured: 12.8, 12.3, 14.1
+    floors = (12.8, 12.4, 12.2, 11.8)  # measured: 13.4 from a file, 12.9 as live; 12.8 and 12.4 by the preset that knows less
+    assert all(db > floor for db, floor in zip(found, floors, strict=True)) and oracle > max(found)  # 14.1
     assert (out / "picture.png").stat().st_size > 50_000
     told = capsys.readouterr().out
-    assert "oracle" in told and "Latency 512 samples" in told
+    assert "oracle" in told and "Latency 4096 samples" in told
     assert main(["demo", "--out", str(out)]) == 2  # results are never replaced unasked
 
 

@@ -27,6 +27,7 @@ class Card:
     """A sound card that is asked for blocks by the test itself, and dies when told to."""
 
     name, sample_rate, inputs, outputs, has_midi, warning = "Card (test)", float(RATE), 2, 2, True, ""
+    block, objects = 0, ()
 
     def __init__(self):
         self.lanes, self.dead, self.closed = None, "", False

@@ -7,7 +7,8 @@ import pytest
 
 from rtsep.errors import RtsepError
 from rtsep.notes import Score
-from rtsep.routing import by_channel, by_drum, by_split, by_track, parse_pitch, stem_name, stem_names
+from rtsep.pitch import parse_pitch
+from rtsep.routing import by_channel, by_drum, by_split, by_track, stem_name, stem_names
 
 
 def score(*names, channels=(0,)):
