@@ -3,7 +3,7 @@
 | room | |
 | --- | --- |
 | cli, commands/, tables | the command line; one module per command; what they print |
-| params, errors, cache | every knob, declared once; the one error that a user can mend; where compiled code lies |
+| params, pitch, errors | every knob, declared once; names of pitches; the one error that a user can mend |
 | notes, messages, programs | MIDI files and bytes to events; which instrument they ask for |
 | routing, groups | which stem a note belongs to: by track, channel, split; any set of notes |
 | files, headers, results | sound files in; result folders that appear whole or not at all |
@@ -12,7 +12,8 @@
 | windows | windows and latencies |
 | design, prepared | presets + routing + parameters -> Plan; a plan and the state that it works on |
 | engine, adapted | `Separator`: blocks and events -> stems; what it learnt -> preset |
-| kernels/ | the compiled numerics, behind one entry |
+| kernels/ | the compiled numerics, behind one entry; the records that it works on |
+| compiling/ | kernels -> object files, once per computer -> addresses |
 | training/ | recordings and notes -> templates: NMF and NMF deconvolution with constraints; note groups offline |
 | streaming | what hosts play: the interface of separator and mosaic |
 | mosaic/, grains/ | one sound remade from the frames of another: offline; while it is played (`Mosaic`) |

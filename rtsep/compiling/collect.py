@@ -21,6 +21,7 @@ from numba.core import cgutils, codegen
 from numba.core.registry import cpu_target
 
 from rtsep.compiling.loader import PREFIX
+from rtsep.compiling.units import CALLED, JACK
 
 TESTED = ((0, 61), (0, 68))  # Numba's versions that `collected` is known to work with, from and to
 
@@ -122,21 +123,32 @@ def _only(module: Any, names: Mapping[str, str]) -> None:
 
 
 def _optimise(module: Any, machine: Any) -> None:
-    """Small functions into their callers first; then all that LLVM does for speed; then away with what cannot happen."""
-    fast = llvm.create_pipeline_tuning_options(speed_level=3)
-    fast.loop_vectorization = fast.loop_unrolling = fast.slp_vectorization = True
-    cheap = llvm.create_pipeline_tuning_options(speed_level=0)
-    builders = [llvm.create_pass_builder(machine, options) for options in (cheap, fast, cheap)]
-    managers = [*(builder.getModulePassManager() for builder in builders[:2]), llvm.create_new_module_pass_manager()]
-    managers[0].add_loop_rotate_pass()
-    managers[0].add_instruction_combine_pass()
-    managers[0].add_jump_threading_pass()
-    managers[2].add_ipsccp_pass()  # that no kernel fails is known of all by now
-    managers[2].add_simplify_cfg_pass()
-    managers[2].add_global_dead_code_eliminate_pass()
-    managers[2].add_strip_dead_prototype_pass()
-    for manager, builder in zip(managers, builders, strict=True):
-        manager.run(module, builder)
+    """Small functions into their callers first; then all that LLVM does for speed; then, since by now it is known of every
+    kernel that it never fails, what would tell Python of failures falls away."""
+    for level in (0, 3):
+        _run(module, machine, level)
+    last = llvm.create_new_module_pass_manager()
+    if not hasattr(last, "add_ipsccp_pass"):  # llvmlite before 0.45 has no single passes: 1.5 s more for all of them
+        _run(module, machine, 1)
+        return
+    last.add_ipsccp_pass()
+    last.add_simplify_cfg_pass()
+    last.add_global_dead_code_eliminate_pass()
+    last.add_strip_dead_prototype_pass()
+    last.run(module, llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=0)))
+
+
+def _run(module: Any, machine: Any, level: int) -> None:
+    """LLVM's usual passes of a level of optimisation."""
+    options = llvm.create_pipeline_tuning_options(speed_level=level)
+    options.loop_vectorization = options.loop_unrolling = options.slp_vectorization = level == 3
+    builder = llvm.create_pass_builder(machine, options)
+    manager = builder.getModulePassManager()
+    if level == 0:
+        manager.add_loop_rotate_pass()
+        manager.add_instruction_combine_pass()
+        manager.add_jump_threading_pass()
+    manager.run(module, builder)
 
 
 def collected(exports: Exports, told: Told) -> bytes:
@@ -156,6 +168,9 @@ def collected(exports: Exports, told: Told) -> bytes:
 def plain(exports: Exports, told: Told) -> bytes:
     """The same by Numba's own way: every function is optimised by itself, then all together once more."""
     _without_wrappers()
+    for outside in (*JACK, *(PREFIX + name for names in CALLED.values() for name in names)):
+        if not llvm.address_of_symbol(outside):  # Numba looks for what is called, though it is never called here
+            llvm.add_symbol(outside, 1)
     machine, module = target_machine(), None
     names = {}
     for name, (function, signature) in exports.items():

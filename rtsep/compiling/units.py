@@ -14,6 +14,7 @@ OBJECTS = {  # name: kernel modules, whose EXPORTS it holds
 }
 NEEDS = {"estimate": ("fft",), "engine": ("fft", "notes", "estimate"), "mosaic": ("fft", "notes"), "bench": ("fft",)}
 CALLED = {"fft": ("forward", "backward"), "notes": ("receive",), "estimate": ("estimate_models",)}  # by other objects
+JACK = ("jack_port_get_buffer", "jack_midi_get_event_count", "jack_midi_event_get")  # what "jack" calls of JACK's library
 # Until an object was compiled here: seconds that it takes, measured on a core of an AMD EPYC of 2021 with Numba 0.68.
 USUAL_S = {"estimate": 11.0, "engine": 11.0, "fft": 3.0, "notes": 2.0, "mosaic": 5.0, "live": 3.5, "jack": 3.0, "bench": 2.5}
 

@@ -21,12 +21,13 @@ from rtsep.kernels.rest import TURNS, others_play, rest_factor
 from rtsep.kernels.wiener import design_filters, filter_stems, note_heard, total_power
 
 LOUDEST = 1e6  # what is louder than 120 dB over full scale is no sound but a fault
+FAINTEST = 2**-126  # what is fainter is a denormal number, which slows down whatever comes after us
 
 
 @njit(**INNER)
 def write_input(plan, state, block, low, high, position):
     """Put block[channel, low:high] into the ring at `position`; what is no number becomes 0 and is counted."""
-    limit = np.float32(LOUDEST)
+    limit, faint = np.float32(LOUDEST), np.float32(FAINTEST)
     for c in range(block.shape[0]):
         ring = state.ring[c]
         for i in range(low, high):
@@ -34,6 +35,8 @@ def write_input(plan, state, block, low, high, position):
             if not abs(x) <= limit:
                 x = np.float32(0)
                 state.counters[BAD_SAMPLES] += 1
+            elif abs(x) < faint:
+                x = np.float32(0)
             at = (position + i - low) & (plan.ring_size - 1)
             ring[at] = ring[at + plan.ring_size] = x
 
