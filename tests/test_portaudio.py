@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from conftest import band
-from platformdirs import user_cache_path
 
+from rtsep.compiling import store
 from rtsep.errors import RtsepError
 from rtsep.hosts.devices import import_sounddevice
 
@@ -48,7 +48,7 @@ def run(code, environment, *arguments):
 @pytest.mark.parametrize("block, mode, latency, rounding", [
     (64, "live", 256, 0), (128, "instant", 0, 1e-6), (256, "live", 256, 0)])  # filters add up from where their ring begins
 def test_what_the_device_plays_is_the_engine_bit_for_bit(card, tmp_path, rng, block, mode, latency, rounding):
-    """Both in one process: code that was compiled just now may round otherwise than the same code out of the cache."""
+    """Both in one process."""
     sound = np.concatenate([np.zeros((2, LEAD), np.float32), band(rng, 30000, 2)], axis=1)
     np.ascontiguousarray(sound.T).tofile(tmp_path / "in.raw")
     run("""
@@ -144,8 +144,7 @@ def test_a_device_that_is_lost_three_times_comes_back_three_times(tmp_path):
     environment = {
         **os.environ, "XDG_RUNTIME_DIR": folder, "PULSE_RUNTIME_PATH": folder, "PULSE_STATE_PATH": folder, "HOME": folder,
         "PULSE_SERVER": f"unix:{folder}/native", "ALSA_CONFIG_PATH": f"{folder}/alsa.conf", "PULSE_SOURCE": "inp.monitor",
-        "PULSE_SINK": "out", "PYTHONPATH": str(Path(__file__).parent), "NUMBA_CACHE_DIR": os.environ.get(
-            "NUMBA_CACHE_DIR", str(user_cache_path("rtsep", appauthor=False))),
+        "PULSE_SINK": "out", "PYTHONPATH": str(Path(__file__).parent), "RTSEP_CACHE_DIR": str(store.cache_base()),
     }
     command = [*PULSE.command, "-L", f"module-native-protocol-unix socket={folder}/native auth-anonymous=1",
                "-L", "module-null-sink sink_name=out rate=44100", "-L", "module-null-sink sink_name=inp rate=44100"]
