@@ -78,13 +78,13 @@ def _collecting(told: Told) -> Iterator[None]:
         del engine._library_class, engine.set_env
 
 
-def _without_wrappers() -> None:
-    """No kernel is called from Python in this process, none is kept in Numba's cache."""
+def _without_wrappers(**options: Any) -> None:
+    """No kernel is called from Python in this process, none is kept in Numba's cache; further `options` of all of them."""
     for name, module in list(sys.modules.items()):
         if name.startswith("rtsep.kernels"):
             for value in vars(module).values():
                 if isinstance(value, numba.core.dispatcher.Dispatcher):
-                    value.targetoptions.update(no_cpython_wrapper=True, no_cfunc_wrapper=True)
+                    value.targetoptions.update(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)
                     value._cache = numba.core.dispatcher.NullCache()  # whatever NUMBA_CACHE_DIR asks for
 
 
@@ -153,7 +153,7 @@ def _run(module: Any, machine: Any, level: int) -> None:
 
 def collected(exports: Exports, told: Told) -> bytes:
     """An object file of `exports`, optimised once. `told` hears of every function and step."""
-    _without_wrappers()
+    _without_wrappers(inline="never")
     with _collecting(told):
         compiled = {name: numba.cfunc(signature, error_model="numpy")(function)
                     for name, (function, signature) in exports.items()}

@@ -14,7 +14,7 @@ from rtsep.kernels.linked import estimate_models, receive
 from rtsep.kernels.masks import soft_masks, suppress, weigh_residual
 from rtsep.kernels.memory import APART, BAD_SAMPLES, FORETOLD, FRAMES, OPEN, POSITION, STEMS
 from rtsep.kernels.mix import mix_block
-from rtsep.kernels.native import INNER, OPTIONS, copy, fill
+from rtsep.kernels.native import INNER, OPTIONS, TRUNK, copy, fill
 from rtsep.kernels.panning import place_stems, synthesise_stem
 from rtsep.kernels.prediction import share_out
 from rtsep.kernels.rest import TURNS, others_play, rest_factor
@@ -89,7 +89,7 @@ def overlap_add(plan, state, end, apart):
         state.sounds_until[stem] = end + plan.overlap
 
 
-@njit(**INNER)
+@njit(**TRUNK)
 def process_frame(plan, state, end):
     """One frame, ending before sample `end`: models of the stems -> masks -> synthesis, or what the filters are made of."""
     state.counters[FRAMES] += 1
@@ -109,7 +109,7 @@ def process_frame(plan, state, end):
         overlap_add(plan, state, end, apart)
 
 
-@njit(**INNER)
+@njit(**TRUNK)
 def process_slot(plan, state, end):
     """What is to be done when sample `end` is the next one to come."""
     if end % plan.hop == 0:
@@ -120,7 +120,7 @@ def process_slot(plan, state, end):
             design_filters(plan, state, end)
 
 
-@njit(**INNER)
+@njit(**TRUNK)
 def process_block(call):
     """The samples and events (offsets, in order) of a CALL in; its stems and mix out."""
     plan, state, block, stems, events, count = call.plan, call.state, call.input, call.stems, call.events, call.frames

@@ -12,7 +12,7 @@ from rtsep.kernels.gate import open_rows
 from rtsep.kernels.learning import begin_again, lost, mended, note_evidence
 from rtsep.kernels.masks import stem_models
 from rtsep.kernels.memory import FORETOLD, GROUPS, LAST, OPEN, STEMS
-from rtsep.kernels.native import INNER, copy, fill
+from rtsep.kernels.native import INNER, TRUNK, copy, fill
 from rtsep.kernels.onsets import find_onsets, notice_stroke
 from rtsep.kernels.prediction import blend, divide, foresee, leave_rest, look_ahead
 from rtsep.kernels.rest import note_others
@@ -47,7 +47,7 @@ def keep_activations(plan, state, count, total):
         state.H[state.open_stem[i], state.open_row[i]] = state.h[i] * total
 
 
-@njit(**INNER)
+@njit(**TRUNK)
 def estimate_activations(plan, state, end, count, total):
     """Fill h for a frame of magnitude `total`, held to the notes' own prediction, and tell what that leaves to others."""
     start_activations(plan, state, count)
@@ -78,7 +78,7 @@ def note_playing(plan, state, count):
     state.playing[stems], state.position[STEMS] = plan.stems - 1, stems + 1
 
 
-@njit(**INNER)
+@njit(**TRUNK)
 def estimate_models(plan, state, end):
     """Fill M [stem, bin] with the models of the stems, by the frame that ends before sample `end`.
 

@@ -42,6 +42,10 @@ def pointer(typing_context, address):
     return types.voidptr(types.int64), codegen
 
 
+# Of the trunk that all others hang on: where Numba optimises functions one by one, these become part of their callers before,
+# or the whole engine would be optimised at each of them.
+TRUNK = {**INNER, "inline": "always"}
+
 # Slice assignments are loops here: Numba compiles a message about shapes that do not fit into each of them.
 
 
