@@ -15,8 +15,9 @@ from rtsep.hosts.keys import Keys, Panel, split_keys
 from rtsep.hosts.status import Status, StemStatus
 
 STATUS = Status(
-    seconds=12.3, state="playing", device="Scarlett 2i2 (ALSA)", sample_rate=44100, block_samples=64, latency_samples=512,
-    device_latency_ms=5.8, device_latency_source="reported by the driver", load=0.1, peak_load=0.25, late_blocks=0,
+    seconds=12.3, state="playing", device="Scarlett 2i2 (ALSA)", sample_rate=44100, block_samples=64, mode="live",
+    mode_chosen="instant takes 70 % of a block", latency_samples=512, device_latency_ms=5.8,
+    device_latency_source="reported by the driver", load=0.1, peak_load=0.25, peak_work=0.2, late_blocks=0, late_by_work=0,
     underflows=0, overflows=0, bad_samples=0, dropped_notes=0, clipped_samples=0, input_db=(-12.0, -120.0),
     output_db=(-6.0, -6.0),
     stems=(StemStatus("left_hand", -20, -3, True, False), StemStatus("residual", -120, -120, False, True)),
@@ -35,7 +36,7 @@ def text_of(thing, width=100, **options):
 def test_everything_is_on_the_screen_at_any_width(width):
     text = text_of(screen(STATUS, 0, width), width)
     for word in ("Scarlett", "left_hand", "residual", "reported by the driver", "Roland FP-30", "piano", "recording session",
-                 "no note for 10 s", "panic"):
+                 "no note for 10 s", "panic", "mode live since instant takes 70 %"):
         assert word in " ".join(text.split()) or width < 60, word
     assert max(map(len, text.splitlines())) <= width
     assert "›" in text.split("left_hand")[0].splitlines()[-1], "the selected stem is marked"
@@ -48,11 +49,13 @@ def test_it_can_be_read_without_colours():
 def test_trouble_is_told():
     lost = dataclasses.replace(STATUS, state="lost Scarlett: trying to open it again", late_blocks=3, dropped_notes=2)
     assert "lost Scarlett" in text_of(screen(lost, 0, 100)) and "lost Scarlett" in status_line(lost)
-    assert losses_text(lost).endswith("3 late blocks, 2 notes dropped")
+    assert losses_text(lost).endswith("3 late blocks (3 waited for other programs), 2 notes dropped")
+    for own, told in ((3, "3 late blocks,"), (2, "3 late blocks (1 waited for other programs),"), (None, "3 late blocks,")):
+        assert told in losses_text(dataclasses.replace(lost, late_by_work=own))
 
 
 def test_latency_says_how_it_is_known():
-    assert latency_text(STATUS) == "latency 11.6 ms (512 samples) + 5.8 ms (reported by the driver) = 17.4 ms"
+    assert latency_text(STATUS) == "mode live, latency 11.6 ms (512 samples) + 5.8 ms (reported by the driver) = 17.4 ms"
     assert "does not tell" in latency_text(dataclasses.replace(STATUS, device_latency_ms=None))
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from conftest import SMALL, band, in_blocks, make_preset, midi, play, prepared, 
 from numba import njit
 
 from rtsep.compiling import machine
+from rtsep.hosts.computer import knows_work
 from rtsep.hosts.lanes import CAPACITY, MIX, SILENCE, Lanes, outputs_of_mix
 from rtsep.kernels import shared
 from rtsep.kernels.atomic import store_release
@@ -182,10 +184,26 @@ def test_load_and_late_blocks(separator):
     for _ in range(3):
         call(lanes, np.zeros((2, 16), np.float32))
     assert lanes.counters()["late_blocks"] == 3 and lanes.meters().worst_load > 1
+    assert lanes.counters()["late_by_work"] == (3 if knows_work() else 0)
     calm = Lanes(separator, 1e-3, outputs_of_mix(2, 2))
     for _ in range(3):
         call(calm, np.zeros((2, 16), np.float32))
-    assert calm.counters()["late_blocks"] == 0 and 0 < calm.meters().worst_load < 1
+    assert calm.counters()["late_blocks"] == calm.counters()["late_by_work"] == 0
+    meters = calm.meters()
+    assert 0 <= meters.worst_work <= meters.worst_load < 1 and meters.worst_load > 0
+    call(calm, np.zeros((2, 16), np.float32))
+    assert 0 < calm.meters().worst_load < 1, "measured anew after every look"
+
+
+@pytest.mark.skipif(not knows_work(), reason="the system does not tell how long a thread itself has worked")
+def test_time_that_others_had_is_no_work(separator):
+    """The entry sleeps, as if the processor were another program's: the block is late, but not by its own work."""
+    lanes = warmed(separator, [])
+    asleep = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(lambda _: time.sleep(0.05))
+    lanes.record["entry"] = ctypes.cast(asleep, ctypes.c_void_p).value
+    call(lanes, np.zeros((2, 441), np.float32))
+    assert (lanes.counters()["late_blocks"], lanes.counters()["late_by_work"]) == (1, 0)
+    assert lanes.meters().worst_load > 4 and lanes.meters().worst_work < 1
 
 
 # --- another plan -----------------------------------------------------------------------------------------------------
