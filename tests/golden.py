@@ -107,6 +107,7 @@ PASSAGES: dict[str, Callable] = {
     "quality": _hands({"mode": "quality"}, sound=_wide()),
     "instant": _hands({"mode": "instant"}),
     "instant, 256 samples, beside others": _hands({"mode": "instant", "latency_samples": 256}, sound=_band()),
+    "instant, stereo, apart": _hands({"mode": "instant"}, "gm-piano", _wide()),
     "two instruments": _hands({"mode": "live"}, ("piano", "violin"), _band()),
     "plain updates, late notes": _hands({"mode": "live", "estimator": "kl", "late_midi": True, "mask_power": 1.5,
                                          "suppression": 2.0}, "gm-piano"),

@@ -4,8 +4,10 @@ import golden
 import numpy as np
 import pytest
 
-# Passages whose roundings grow: filters divide by small powers, and what is learnt teaches on.
-TOLERANCE = {"instant": 3e-5, "drums, instant": 2e-5, "two instruments": 5e-6, "the background first": 5e-6, "drums": 5e-6}
+# Passages whose roundings grow, since filters divide by small powers, and what is learnt teaches on: three to five times what
+# it does to them when every sample of the input is 1e-7 of itself more or less.
+TOLERANCE = {"instant": 3e-5, "drums, instant": 3e-5, "two instruments": 3e-6, "the background first": 5e-6, "drums": 5e-6,
+             "drums, not told": 3e-6, "live, beside others": 2e-6}
 
 
 @pytest.fixture(scope="module")
