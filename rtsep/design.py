@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rtsep.kernels import memory
 from rtsep.kernels.memory import ENCODER, ENCODER_AND_UPDATES, ENVELOPE_POINTS, PITCHES, SLOTS, UPDATES
-from rtsep.kernels.twiddles import make_twiddles, scratch_size
+from rtsep.kernels.records import PLAN
+from rtsep.kernels.twiddles import transform_values
 from rtsep.optional import ANY_AGE_S
 from rtsep.params import Value, defaults
 from rtsep.preset import Preset
@@ -44,7 +44,7 @@ class Plan:
         self.values = dict(values)
         self.channels = int(values["channels"])
         self.stems = int(values["stems"])
-        self.record = memory.PLAN.new(self.values)
+        self.record = PLAN.new(self.values)
 
 
 def _padded(W: Floats, stride: int) -> Floats:
@@ -130,13 +130,6 @@ def _envelopes(stems: Sequence[Preset], curve: float) -> dict[str, Any]:
     numbers = {id(preset): number for number, preset in enumerate(each_once(stems))}
     instrument = np.array([*(numbers[id(preset)] for preset in stems), 0], np.int64)
     return {"envelope": envelope, "has_envelope": known, "instrument": instrument}
-
-
-def transform_values(window_size: int) -> dict[str, Any]:
-    """What the ring and the FFT of frames of `window_size` samples need."""
-    twiddles = make_twiddles(window_size)
-    return {"ring_size": 2 * window_size, "twiddles": twiddles, "twiddles_size": len(twiddles),
-            "scratch_size": scratch_size(window_size)}
 
 
 def _reach(routing: Routing) -> npt.NDArray[np.int8]:

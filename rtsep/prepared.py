@@ -8,7 +8,8 @@ import numpy as np
 
 from rtsep.design import Plan
 from rtsep.kernels.call import CALL
-from rtsep.kernels.memory import EVENT, STATE
+from rtsep.kernels.memory import EVENT
+from rtsep.kernels.records import STATE
 
 
 class Recorded(Protocol):

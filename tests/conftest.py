@@ -151,7 +151,7 @@ class Memory(SimpleNamespace):
 def kernel_memory(presets=None, routing: Routing | None = None, params: Mapping | None = None, channels: int = 1):
     """Plan and state as kernels get them, in the small framing."""
     from rtsep.design import design
-    from rtsep.kernels.memory import STATE
+    from rtsep.kernels.records import STATE
 
     values = design(make_preset() if presets is None else presets, routing or one_stem(), {**SMALL, **(params or {})}, RATE,
                     channels).values
@@ -166,7 +166,7 @@ def on_records(kernel):
     from numba import njit
 
     from rtsep.compiling import machine
-    from rtsep.kernels.memory import PLAN, STATE
+    from rtsep.kernels.records import PLAN, STATE
     from rtsep.kernels.views import plan_at, state_at
 
     @njit(error_model="numpy", _nrt=False)

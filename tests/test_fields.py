@@ -11,7 +11,7 @@ from rtsep.kernels import fields
 from rtsep.kernels.call import CALL
 from rtsep.kernels.fields import ALIGNMENT, Record, array, dimensions, link, number, size
 from rtsep.kernels.grain_memory import GRAINS
-from rtsep.kernels.memory import PLAN, STATE
+from rtsep.kernels.records import PLAN, STATE
 from rtsep.kernels.shared import LIVE
 
 ROOT = Path(__file__).parents[1]

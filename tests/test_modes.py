@@ -71,3 +71,22 @@ def test_drums_are_played_in_live_mode(own_cache, monkeypatch):
 def test_measuring_plays_the_engine(separator):
     share = modes.measure(separator.again({"mode": "instant"}), 44100, 1, 64)
     assert 0 < share < 100
+
+
+class Device:
+    name, sample_rate, inputs, block = "Card", 44100.0, 0, 128
+
+
+@pytest.mark.parametrize("asked", [{"mode": "quality"}, {"mode": "live"}, {"latency_samples": 256}])
+def test_what_is_asked_for_is_played(separator, own_cache, monkeypatch, asked):
+    measurements = measured(monkeypatch, 0.1)
+    engine, choice = modes.in_best_mode(separator.again(asked), Device())
+    assert engine.params.items() >= asked.items() and choice.why == "" and not measurements
+    assert choice.mode == asked.get("mode", "live")
+
+
+def test_without_a_wish_the_best_mode_is_played(separator, own_cache, monkeypatch):
+    asked = measured(monkeypatch, 0.1)
+    engine, choice = modes.in_best_mode(separator, Device())
+    assert engine.value("mode") == choice.mode == "instant" and choice.why
+    assert asked == [("instant", 44100.0, 1, 128)], "a device without inputs is one channel of silence"

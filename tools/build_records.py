@@ -4,7 +4,7 @@ from sources import ROOT
 
 from rtsep.kernels.call import CALL
 from rtsep.kernels.grain_memory import GRAINS
-from rtsep.kernels.memory import PLAN, STATE
+from rtsep.kernels.records import PLAN, STATE
 from rtsep.kernels.shared import LIVE
 
 PAGE = ROOT / "docs" / "records.md"

@@ -98,7 +98,7 @@ def screen(status: Status, selected: int, width: int) -> RenderableType:
     if status.state != "playing":
         head.add_row(Text(status.state, style="red"))
     head.add_row(Text(latency_text(status)))
-    if status.mode_chosen not in ("", "asked for"):
+    if status.mode_chosen:
         head.add_row(Text(f"mode {status.mode} since {status.mode_chosen}; --mode chooses another one", style="dim"))
     head.add_row(Text(losses_text(status), style="red" if status.late_blocks + status.underflows else ""))
     head.add_row(Text(f"preset {status.preset}, {played}; MIDI: {', '.join(status.midi) or 'none'}"))

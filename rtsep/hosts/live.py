@@ -24,7 +24,7 @@ from rtsep.hosts.driver import Opened
 from rtsep.hosts.keep import Keeper
 from rtsep.hosts.lanes import CAPACITY, MIX, SILENCE, Lanes, outputs_of_mix
 from rtsep.hosts.midi import MidiPorts, NoMidiError
-from rtsep.hosts.modes import Choice, choose_mode
+from rtsep.hosts.modes import in_best_mode
 from rtsep.hosts.notewatch import NoteWatch
 from rtsep.hosts.player import Player
 from rtsep.hosts.recorder import Recorder, check_folder
@@ -177,7 +177,7 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         if job.record is not None:
             check_folder(job.record, separator.stem_names, job.overwrite)
         machine.want("live", *opened.objects)
-        separator, chosen = _with_mode(job, separator, opened)
+        separator, chosen = in_best_mode(separator, opened)
         separator.prepare(opened.sample_rate, max(opened.inputs, 1), CAPACITY)  # all is checked: the first time it compiles
         measured_ms = opened.measure_latency_ms() if job.measure_latency else None
         lanes = Lanes(separator, opened.sample_rate, sources, len(job.midi))
@@ -200,14 +200,6 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         _loop(job, scene, said, stop, face)
         report = _report(scene) | {"saved_presets": [str(path) for path in keeper.keep_all(player.separator)]}
     return report
-
-
-def _with_mode(job: LiveJob, engine: Engine, opened: Opened) -> tuple[Engine, Choice]:
-    """The engine in the mode that was asked for, or in the best one that this computer carries on this device."""
-    if "mode" in job.params or not isinstance(engine, Separator) or "latency_samples" in job.params:
-        return engine, Choice(str(engine.value("mode")), "asked for" if "mode" in job.params else "")
-    choice = choose_mode(engine, opened.name, opened.sample_rate, max(opened.inputs, 1), opened.block)
-    return engine.again({"mode": choice.mode}), choice
 
 
 def _ports(

@@ -18,7 +18,8 @@ from rtsep.compiling import store
 from rtsep.design import plays_drums
 from rtsep.engine import Separator
 from rtsep.hosts.computer import knows_work
-from rtsep.streaming import entry_at
+from rtsep.hosts.driver import Opened
+from rtsep.streaming import Engine, entry_at
 
 MODES = ("instant", "live")  # the better one first
 CARRIED = 0.5  # share of a block's time that the worst block's own work may take: driver and system need the rest
@@ -75,6 +76,14 @@ def choose_mode(separator: Separator, device: str, sample_rate: float, channels:
         _keep(shares)
     takes = f"instant takes {100 * shares[key]:.0f} % of a block of {block} samples here"
     return Choice(MODES[0], takes) if shares[key] <= CARRIED else Choice(MODES[1], f"{takes}, which is too much")
+
+
+def in_best_mode(engine: Engine, device: Opened) -> tuple[Engine, Choice]:
+    """The engine, not prepared yet, in the mode or with the latency that was asked for, else in the best one on this device."""
+    if not isinstance(engine, Separator) or {"mode", "latency_samples"} & engine.params.keys():
+        return engine, Choice(str(engine.value("mode")))
+    choice = choose_mode(engine, device.name, device.sample_rate, max(device.inputs, 1), device.block)
+    return engine.again({"mode": choice.mode}), choice
 
 
 def _file() -> Path | None:

@@ -1,8 +1,8 @@
 """Compiled numerics: arrays in, given arrays filled. Its modules import numpy, numba and each other only.
 
 Flow: `entry` (the engine's one entry) -> `block` -> `voices`, `estimate` (`stft`, `fft`, `gate`, `activations`, `prediction`),
-`masks`, `rest`, `panning`, `wiener`, `learning`, `mix`. What they work on is declared in `memory`, `grain_memory`, `call` and
-`shared` by means of `fields`, and read by `views`. Live: `callbacks` and `jack` (what a device calls) -> `live` -> `ring`,
+`masks`, `rest`, `panning`, `wiener`, `learning`, `mix`. What they work on is declared in `records`, `grain_memory`, `call`
+and `shared` by means of `fields`, and read by `views`. Live: `callbacks` and `jack` (what a device calls) -> `live` -> `ring`,
 `arrivals` (notes), the entry, `taps` (recording). Live mosaics: `mosaic` (their entry) -> `grains`. What these export is
 compiled by `rtsep.compiling` and called by its address. Training calls `factorise` from Python: `load`.
 """

@@ -2,7 +2,8 @@
 
 from rtsep.kernels.fields import Record, array, link, size
 from rtsep.kernels.grain_memory import GRAINS
-from rtsep.kernels.memory import EVENT, PLAN, STATE
+from rtsep.kernels.memory import EVENT
+from rtsep.kernels.records import PLAN, STATE
 
 CALL = Record("Call", ((
     link("plan", PLAN, "what `design` decided; nothing in it changes while playing"),

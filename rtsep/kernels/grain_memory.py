@@ -1,11 +1,12 @@
-"""What a live mosaic works on beside PLAN and STATE (memory.py): the source as templates and sound, and what of it is played.
+"""What a live mosaic works on beside PLAN and STATE (records.py): the source as templates and sound, and what of it is played.
 
 A row is a frame of the source. Play heads run through it; the first counts[HEADS] heads are in use, after a frame those that
 sound.
 """
 
 from rtsep.kernels.fields import Record, array, link, number, size
-from rtsep.kernels.memory import PITCHES, PLAN
+from rtsep.kernels.memory import PITCHES
+from rtsep.kernels.records import PLAN
 
 # Heads that play on; rows found anew in a hop; heads in all.
 POLYPHONY_MOST, FOUND_MOST = 32, 128

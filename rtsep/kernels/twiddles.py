@@ -25,3 +25,10 @@ def make_twiddles(size):
 def scratch_size(size):
     """float32 numbers that an FFT of `size` works on."""
     return 2 * size + 16
+
+
+def transform_values(window_size):
+    """What a plan tells of the ring and the FFT, for frames of `window_size` samples."""
+    twiddles = make_twiddles(window_size)
+    return {"ring_size": 2 * window_size, "twiddles": twiddles, "twiddles_size": len(twiddles),
+            "scratch_size": scratch_size(window_size)}

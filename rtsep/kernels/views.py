@@ -16,7 +16,8 @@ from numba.np.numpy_support import from_dtype
 from rtsep.kernels.call import CALL
 from rtsep.kernels.fields import Record, terms
 from rtsep.kernels.grain_memory import GRAINS
-from rtsep.kernels.memory import EVENT, PLAN, STATE
+from rtsep.kernels.memory import EVENT
+from rtsep.kernels.records import PLAN, STATE
 from rtsep.kernels.shared import LIVE
 
 _I64, _BYTES = ir.IntType(64), ir.IntType(8).as_pointer()
