@@ -172,9 +172,10 @@ def filtered(x: np.ndarray, filters: list[tuple[int, np.ndarray]], fade: int) ->
     for number, (start, taps) in enumerate(filters):
         end = filters[number + 1][0] if number + 1 < len(filters) else x.shape[1]
         share = np.minimum(np.arange(1, end - start + 1) / fade, 1)
+        first = max(start - max(taps.shape[2], before.shape[2]), 0)  # all that they reach back to
         for target, out in enumerate(y):
-            new, old = (sum(np.convolve(channel[:end], h)[start:end] for channel, h in zip(x, paths[target], strict=True)
-                            if h.any()) for paths in (taps, before))
+            new, old = (sum(np.convolve(channel[first:end], h)[start - first : end - first]
+                            for channel, h in zip(x, paths[target], strict=True) if h.any()) for paths in (taps, before))
             out[start:end] = share * new + (1 - share) * old
         before = taps
     return y
@@ -308,6 +309,9 @@ class Prediction:
     others: float = 0.0  # the background's share in the sound
     said: np.ndarray = field(default_factory=lambda: np.zeros(0))  # by the residual's network, of every bin
 
+    def __post_init__(self) -> None:
+        self.told = self.envelope.any(axis=(2, 3))  # [stem, pitch]: of which something is known
+
     def in_time(self) -> bool:
         """Is it known that no instrument's notes are late?"""
         known = [self.lag.get(number, (0.0, 0.0)) for number in self.instrument]
@@ -319,25 +323,28 @@ class Prediction:
 
     def line(self, stem: int) -> tuple[float, float, float]:
         """Offset and slope of how a stem's notes fade otherwise, over log2(1 + age / 40 ms) - 2.5; is it of another kind?"""
-        noted, ages, ages_2, errors, ages_errors, errors_2 = self.manner.get(stem, np.zeros(6))
-        line = np.linalg.solve([[noted + 0.4, ages], [ages, ages_2 + 0.3]], [errors, ages_errors])
-        explained = max(line @ [errors, ages_errors], 0)
+        if stem not in self.manner:
+            return 0.0, 0.0, 0.0
+        noted, ages, ages_2, errors, ages_errors, errors_2 = self.manner[stem].tolist()
+        noted_0, ages_0 = noted + 0.4, ages_2 + 0.3
+        det = noted_0 * ages_0 - ages**2
+        offset, slope = (errors * ages_0 - ages * ages_errors) / det, (noted_0 * ages_errors - ages * errors) / det
+        explained = max(offset * errors + slope * ages_errors, 0)
         size, scatter = (math.sqrt(max(part, 0) / max(noted, 1e-6)) for part in (explained, errors_2 - explained))
         foreign = min(max((size - 0.3) / 0.2, 0), 1) * min(max((0.7 - scatter) / 0.15, 0), 1)
-        return (*(line * foreign), foreign)
+        return offset * foreign, slope * foreign, foreign
 
     def otherwise(self, stem: int, age_s: float) -> float:
         """What that adds to the level of a note."""
         offset, slope, _ = self.line(stem)
-        return offset + slope * (np.log2(1 + min(max(age_s, 0), 3) / 0.04) - 2.5)
+        return offset + slope * (math.log2(1 + min(max(age_s, 0), 3) / 0.04) - 2.5)
 
     def level(self, note: Note, seen: int, end: int, later_s: float) -> float:
         """Natural logarithm of what the frame before `end` holds of a note `later_s` later, by the keys before `seen`."""
-        points = 0.04 * (2 ** (np.arange(32) / 4) - 1)
         base, more = self.envelope[note.stem, note.pitch]
         age_s = max((end - note.onset) / self.rate - self.later_s + self.lag_s(note.stem) + later_s, 0)
         values = base + (min(max(note.velocity, 8), 127) - 64) * more
-        level = float(np.interp(np.log2(1 + age_s / 0.04), np.log2(1 + points / 0.04), values))
+        level = float(np.interp(math.log2(1 + age_s / 0.04), np.arange(32) / 4, values))  # at ages 0.04 * (2 ** (i / 4) - 1)
         level += self.otherwise(note.stem, age_s)
         if note.end < seen:
             since_s = max((end - note.end) / self.rate - self.later_s, 0)
@@ -347,9 +354,9 @@ class Prediction:
     def expected(self, notes: Iterable[Note], stem: int, pitch: int, end: int, lead: int = 0,
                  later_s: float = 0.0) -> float | None:
         """Of the loudest note of a stem's pitch, `lead` later; None: its instrument tells nothing."""
-        levels = [self.level(note, end, end + lead, later_s) for note in notes
-                  if (note.stem, note.pitch) == (stem, pitch) and note.onset < end < note.close]
-        return max(levels) if self.trust > 0 and levels and self.envelope[stem, pitch].any() else None
+        levels = [self.level(note, end, end + lead, later_s) for note in notes if self.trust > 0 and self.told[stem, pitch]
+                  and (note.stem, note.pitch) == (stem, pitch) and note.onset < end < note.close]
+        return max(levels, default=None)
 
     def foreseen(self, stem: int, expected: float | None, total: float) -> float | None:
         """The same as a share of the frame, once the gain is known."""
@@ -807,6 +814,8 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
         foretold.manner.clear()
         foretold.misfit, foretold.known, foretold.others = (0.0, 0.0), 0.0, 0.0
 
+    playable = [(s, p) for s in range(setup.stems - 1) for p in range(128) if (setup.route[:, :, p] == s).any()]
+    pitch_of = {r: key[1] for key, rows in setup.rows.items() for r in rows}
     for end in range(setup.hop, samples + 1, setup.hop):
         X = spectra(frame_before(x, end, setup.size), analysis)
         V = magnitudes(X)
@@ -821,8 +830,7 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
             early = played if end - struck < setup.early else set()
             opened = open_rows(found, within_limit(found, H, end, setup), early, end, setup)
         else:
-            wanted = [(s, p) for s in range(setup.stems - 1) for p in range(128) if (setup.route[:, :, p] == s).any()]
-            opened = [(stem, row, 0) for stem, pitch in wanted for row in setup.rows[stem, pitch]]
+            opened = [(stem, row, 0) for stem, pitch in playable for row in setup.rows[stem, pitch]]
         age = end - max((onset for *_, onset in opened), default=NEVER)
         undoes = (setup.undoes and setup.gated and setup.learns and not setup.early and setup.envelope.any()
                   and end > setup.take and not foretold.in_time())
@@ -842,7 +850,6 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
             handicap = setup.handicap + (1 - setup.handicap) * foretold.known
             favour = np.concatenate([np.ones(len(row)), np.full(extra, handicap), [1]])
             total, v = V.sum(), V / V.sum()
-            pitch_of = {r: key[1] for key, rows in setup.rows.items() for r in rows}
             of_key: dict[tuple[int, int, bool], list[int]] = {}
             for i, (stem, r, onset) in enumerate(opened):
                 of_key.setdefault((stem, pitch_of[r], onset != NEVER), []).append(i)

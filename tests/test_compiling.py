@@ -35,8 +35,8 @@ posix = pytest.mark.skipif(os.name == "nt", reason="made of signals and shell sc
 def cache(tmp_path, monkeypatch):
     """An empty cache of this test's own, in a process that has loaded nothing."""
     monkeypatch.setenv("RTSEP_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(machine, "_loaded", {})
-    monkeypatch.setattr(machine, "_aside", {})
+    for name, nothing in (("_loaded", {}), ("_aside", {}), ("_wanted", set())):
+        monkeypatch.setattr(machine, name, nothing)
     return tmp_path / "cache"
 
 
@@ -70,6 +70,7 @@ def compiled(tmp_path_factory):
         patch.setenv("RTSEP_CACHE_DIR", str(base / "cache"))
         patch.setenv("NUMBA_CACHE_DIR", str(base / "numba"))
         patch.setattr(machine, "_loaded", {})
+        patch.setattr(machine, "_wanted", set())
         with listening(told.append):
             machine.compile_objects("notes")
         assert not machine.missing("notes")
@@ -238,7 +239,6 @@ def test_what_a_program_will_want_is_compiled_along(cache, monkeypatch):
             (folder / f"{name}.o").write_bytes(b"")
 
     monkeypatch.setattr(machine, "_build", build)
-    monkeypatch.setattr(machine, "_wanted", set())
     machine.compile_objects("fft")
     machine.want("fft", "notes")
     machine.compile_objects("fft")

@@ -11,7 +11,7 @@ from test_lanes import call, warmed
 
 from rtsep.hosts.lanes import CAPACITY, MIX
 
-RATE, MINUTES = 44100, 10
+RATE, MINUTES, HOP = 44100, 10, 128
 STATUS = Path("/proc/self/statm")
 
 
@@ -31,7 +31,7 @@ def nothing_kept(heap):
 @pytest.mark.skipif(not STATUS.exists(), reason="resident memory is read from /proc")
 def test_ten_minutes_at_random(preset, rng, heap):
     presets = (preset, make_preset(seed=9))
-    separator = prepared(preset, two_parts(), {**SMALL, "iterations": 2}, 1, max_block=CAPACITY)
+    separator = prepared(preset, two_parts(), {**SMALL, "hop_samples": HOP, "iterations": 2}, 1, max_block=CAPACITY)
     lanes, sound = warmed(separator, [(MIX, 0), (0, 0)]), band(rng, 20 * RATE)
     blocks = samples = bad = notes = changes = 0
     after_a_minute = None
@@ -63,5 +63,5 @@ def test_ten_minutes_at_random(preset, rng, heap):
     counters = lanes.counters()
     assert counters["samples"] == samples and counters["blocks"] == blocks + 1 and counters["dropped_notes"] == 0
     assert separator.counters.bad_samples == bad > 0 and changes > 100 and notes > 10000
-    assert separator.counters.frames == samples // SMALL["hop_samples"]
+    assert separator.counters.frames == samples // HOP
     assert resident_mb() - after_a_minute < 2
