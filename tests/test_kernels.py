@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import reference
 from conftest import band, kernel_memory, on_records, two_parts
+from numba import njit
 
-from rtsep.kernels import stft
+from rtsep.kernels import elementary, stft
 from rtsep.kernels.activations import update_activations
 from rtsep.kernels.masks import soft_masks, stem_models, weigh_residual
 from rtsep.kernels.mix import mix_block
@@ -93,6 +94,31 @@ def test_frames_with_nothing_masked_give_the_sound_back(rng, params):
             found[at] = state.overlap_add[0, 0, at % plan.overlap]
             state.overlap_add[0, 0, at % plan.overlap] = 0
     np.testing.assert_allclose(found[plan.overlap :], sound[0, : 6000 - plan.overlap], atol=2e-6)
+
+
+# --- elementary functions ---------------------------------------------------------------------------------------------
+
+
+@njit(error_model="numpy")
+def elementary_functions(x, positive, angle, found):
+    for i in range(len(x)):
+        found[0, i], found[1, i] = elementary.exp(x[i]), elementary.log(positive[i])
+        found[2, i], found[3, i] = elementary.sine_and_cosine(angle[i])
+
+
+def test_elementary_functions_are_as_exact_as_they_say(rng):
+    """Exponential and logarithm but for 3e-7 of themselves, over all their range; sine and cosine but for 3e-7."""
+    x = np.append(rng.uniform(-87, 88, 50_000), [0, -86.99, 87.99, 1e-9, -1e-9]).astype(FLOAT)
+    positive = np.append(10 ** rng.uniform(-37, 38, 40_000), rng.uniform(0.5, 2, 10_005)).astype(FLOAT)
+    positive[:5] = 1, 2, 0.5, np.sqrt(0.5), np.sqrt(2)
+    angle = np.append(rng.uniform(-600, 600, 50_000), [0, np.pi / 2, -np.pi / 2, np.pi, np.pi / 4]).astype(FLOAT)
+    found = np.zeros((4, len(x)), FLOAT)
+    elementary_functions(x, positive, angle, found)
+    exact = [function(given.astype(float)) for function, given in
+             ((np.exp, x), (np.log, positive), (np.sin, angle), (np.cos, angle))]
+    for mine, expected in zip(found[:2], exact[:2], strict=True):
+        assert np.abs(mine / np.where(expected == 0, 1, expected) - (expected != 0)).max() < 3e-7
+    assert np.abs(found[2:] - exact[2:]).max() < 3e-7
 
 
 # --- activations ------------------------------------------------------------------------------------------------------

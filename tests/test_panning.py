@@ -14,6 +14,8 @@ from rtsep.kernels.wiener import HEARD
 from rtsep.measure import sdr_db
 
 LONG = 20000
+INSTANT = {**SMALL, "mode": "instant", "latency_samples": 0}
+in_both_modes = pytest.mark.parametrize("params", [SMALL, INSTANT], ids=["live", "instant"])
 place = on_records(place_stems)
 
 
@@ -74,55 +76,61 @@ def test_hands_that_lie_apart_come_out_better(mode, level_db, floor_db):
     assert np.mean(found) > floor_db
 
 
+@in_both_modes
 @pytest.mark.parametrize("level_db", [0.0, 12.0])
-def test_stems_at_one_place_come_out_as_with_one_mask(preset, rng, level_db):
+def test_stems_at_one_place_come_out_as_with_one_mask(preset, rng, level_db, params):
     truths, events = apart(rng)
     sound = panned(truths.sum(axis=0)[:1], level_db)
-    stems, again = (play(prepared(preset, one_stem(), {**SMALL, "panning": panning}, 2), sound, events)[0]
+    stems, again = (play(prepared(preset, one_stem(), {**params, "panning": panning}, 2), sound, events)[0]
                     for panning in (False, True))
     assert np.abs(stems - again).max() < 1e-4 * np.abs(sound).max()
 
 
-def test_equal_channels_give_the_mono_output(preset, rng):
+@in_both_modes
+def test_equal_channels_give_the_mono_output(preset, rng, params):
     sound, events = band(rng, LONG), random_midi(rng, 60, LONG)
-    mono, _ = play(prepared(preset, two_parts()), sound, events)
-    stereo, _ = play(prepared(preset, two_parts(), None, 2), np.repeat(sound, 2, axis=0), events)
+    mono, _ = play(prepared(preset, two_parts(), params), sound, events)
+    stereo, _ = play(prepared(preset, two_parts(), params, 2), np.repeat(sound, 2, axis=0), events)
     assert np.abs(stereo - mono).max() < 1e-5 * np.abs(sound).max()
 
 
-def test_exchanged_channels_exchange_the_output(preset, rng):
+@in_both_modes
+def test_exchanged_channels_exchange_the_output(preset, rng, params):
     truths, events = apart(rng)
     sound = truths.sum(axis=0)
-    stems, _ = play(prepared(preset, one_stem(), None, 2), sound, events)
-    exchanged, _ = play(prepared(preset, one_stem(), None, 2), sound[::-1], events)
+    stems, _ = play(prepared(preset, one_stem(), params, 2), sound, events)
+    exchanged, _ = play(prepared(preset, one_stem(), params, 2), sound[::-1], events)
     assert np.abs(stems[:, ::-1] - exchanged).max() < 1e-3 * np.abs(sound).max()
 
 
+@in_both_modes
 @pytest.mark.parametrize("scale", [1e3, 1.0, 1e-6])
-def test_stems_add_up_and_block_sizes_do_not_matter(preset, rng, scale):
+def test_stems_add_up_and_block_sizes_do_not_matter(preset, rng, scale, params):
     truths, events = apart(rng)
     sound = (truths.sum(axis=0) * scale).astype(np.float32)
     sound[:, 9000:12000] = 0
-    separator = prepared(preset, one_stem(), None, 2)
+    separator = prepared(preset, one_stem(), params, 2)
     stems, _ = play(separator, sound, events)
     assert np.abs(stems.sum(axis=0) - delayed(sound, separator.latency)).max() < 1e-5 * np.abs(sound).max()
     separator.reset()
     assert np.array_equal(play(separator, sound, events, (1, 63, 1000, 64))[0], stems), "reset forgets, blocks do not count"
 
 
+@in_both_modes
 @pytest.mark.parametrize("silent", [0, 1])
-def test_a_silent_channel_stays_silent(preset, rng, silent):
+def test_a_silent_channel_stays_silent(preset, rng, silent, params):
     truths, events = apart(rng)
     sound = truths.sum(axis=0)
     sound[silent] = 0
-    stems, _ = play(prepared(preset, one_stem(), None, 2), sound, events)
+    stems, _ = play(prepared(preset, one_stem(), params, 2), sound, events)
     assert np.isfinite(stems).all() and stems[0, 1 - silent].any()
     assert np.abs(stems[:, silent]).max() < 1e-5 * np.abs(sound).max()
 
 
-def test_places_are_forgotten_by_reset_and_learnt_anew_when_they_change(preset, rng):
+@in_both_modes
+def test_places_are_forgotten_by_reset_and_learnt_anew_when_they_change(preset, rng, params):
     truths, events = apart(rng, samples=3 * LONG)
-    separator = prepared(preset, one_stem(), None, 2)
+    separator = prepared(preset, one_stem(), params, 2)
     play(separator, truths.sum(axis=0)[:, :LONG], events)
     places = separator.prepared.state["heard_places"]
     assert places[0, memory.LEFT] > 2 * places[0, memory.RIGHT] and places[1, memory.RIGHT] > 2 * places[1, memory.LEFT]
