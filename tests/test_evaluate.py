@@ -218,7 +218,7 @@ def test_folders_of_another_shape_are_refused(tmp_path, stems, complaint):
 
 def test_quick_run_notices_what_got_worse(tmp_path, capsys):
     figures = tmp_path / "figures.json"
-    command = ["--quick", "--seconds", "3", "--shared", str(NOWHERE), "--figures", str(figures)]
+    command = ["--quick", "--seconds", "2", "--shared", str(NOWHERE), "--figures", str(figures)]
     assert evaluate.main(command) == 2 and "--store" in capsys.readouterr().err
     assert evaluate.main([*command, "--store"]) == 0
     assert evaluate.main(command) == 0
