@@ -19,6 +19,7 @@ import numpy as np
 
 SECONDS = 3.0  # of sound that every size plays in a turn
 TURNS = 4
+WHOLE = 2048  # samples: whole hops and whole blocks of every size
 BLOCKS = (32, 64, 128)
 KINDS = {  # name: (parameters, channels, open templates, stems, of them sounding, sound, rate)
     "live": ({"mode": "live"}, 2, 10, 2, 2, "same", 44100),
@@ -90,7 +91,7 @@ class _Player:
     def __init__(self, name: str, block: int) -> None:
         self.separator, self.entry, sound = _separator(name, block)
         self.block, rate = block, KINDS[name][6]
-        self.sound = sound[:, : round(SECONDS * rate) // block * block]
+        self.sound = sound[:, : round(SECONDS * rate) // WHOLE * WHOLE]  # so that a block holds the same work in every turn
         self.least: np.ndarray | None = None
 
     def turn(self) -> None:
@@ -175,6 +176,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("other", nargs="?", help="interpreter of another version")
     parser.add_argument("--only", default="", help="kinds whose names hold this")
+    parser.add_argument("--blocks", action="store_true", help="only blocks of other sizes than a hop")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.worker:
@@ -183,7 +185,7 @@ def main() -> None:
     workers = [subprocess.Popen([python, __file__, "--worker"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
                for python in pythons]
     _head(len(workers))
-    rows = [(kind, 0) for kind in KINDS if given.only in kind]
+    rows = [(kind, 0) for kind in KINDS if given.only in kind and not given.blocks]
     rows += [(kind, block) for kind in BLOCK_KINDS if given.only in kind for block in BLOCKS]
     for kind, block in rows:
         for _ in range(TURNS):
