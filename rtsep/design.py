@@ -183,6 +183,7 @@ def design(
     envelopes = _envelopes(stems, float(values["velocity_curve"]))
     drums = np.array([*(bool(values["onsets"]) and plays_drums(preset) for preset in stems), False], np.int64)
     row_age = rows.age if gated else _stages(rows.age, sample_rate)
+    iterations = 1 if estimator == ENCODER else int(values["iterations"])
     encoder = _padded(rows.encoder(str(values["encoder"]), estimator), stride)
     told = gated or (drums.any() and row_age.any())  # else nothing says whose sound it is
     return Plan(framing, rows.pitch, rows.source, {
@@ -198,7 +199,9 @@ def design(
         "open_limit": max(int(values["max_open_rows"]), int(row_count.max())) if gated else int((reach * row_count).sum()),
         "gated": int(gated),
         "estimator": estimator,
-        "iterations": 1 if estimator == ENCODER else int(values["iterations"]),
+        "iterations": iterations,
+        # where no notes foretell their levels, drums most of all, the background must follow faster (funk groove: 0.7 dB)
+        "apart": 1 if gated and values["prediction"] and envelopes["has_envelope"].any() else iterations,
         "power_halves": round(2 * float(values["mask_power"])),
         "latency": framing.latency,
         "lead": framing.lead,

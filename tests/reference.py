@@ -730,6 +730,7 @@ class Setup:
     rest_net: np.ndarray  # [33, unit], weights of the residual's network: of 30 inputs, bias, output, its bias
     undoes: bool  # does the background take back what it learnt of late notes?
     lag: dict[int, tuple[float, float]]  # of each instrument before the first sample: s that sound is ahead of MIDI, how sure
+    apart: int  # so many updates, the last ones, treat the background's rows one by one
 
 
 @dataclass
@@ -860,8 +861,9 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
             if setup.estimator != "kl":
                 encoded = np.maximum(setup.E[row] @ v, 0)
                 start[: len(row)] = encoded if setup.estimator == "encoder" else start[: len(row)] + 0.3 * encoded
-            before = activations(v, W, setup.iterations - 1, start, favour, setup.relaxation, held, trust,
+            before = activations(v, W, setup.iterations - setup.apart, start, favour, setup.relaxation, held, trust,
                                  slice(len(row), len(row) + extra))
+            before = activations(v, W, setup.apart - 1, before, favour, setup.relaxation, held, trust)
             raw = activations(v, W, 1, before, favour)
             if setup.estimator == "encoder":
                 raw[: len(row)] = encoded

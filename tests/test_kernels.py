@@ -141,7 +141,7 @@ def updated(V, W, rows, bins, iterations, gated=None, relaxation=1):
     before, gradient = np.full((2, count + 1), np.nan, FLOAT)
     background, Q = np.full((2, len(V)), np.nan, FLOAT)
     nothing = np.zeros(0, FLOAT)
-    update_activations(V, W, np.array(rows, np.int64), gated, bins, iterations, FLOAT(relaxation), FLOAT(0.8),
+    update_activations(V, W, np.array(rows, np.int64), gated, bins, iterations, 1, FLOAT(relaxation), FLOAT(0.8),
                        np.zeros(1, np.int64), nothing, FLOAT(1), h, before, gradient, nothing, background, Q)
     return h
 
@@ -209,7 +209,7 @@ def test_true_activations_stay(rng):
     V[:513] += truth[4] / FLOAT(513)
     h = truth.copy()
     nothing = np.zeros(0, FLOAT)
-    update_activations(V, W, np.arange(4), 4, 513, 5, FLOAT(1.8), FLOAT(1), np.zeros(1, np.int64), nothing, FLOAT(1), h,
+    update_activations(V, W, np.arange(4), 4, 513, 5, 1, FLOAT(1.8), FLOAT(1), np.zeros(1, np.int64), nothing, FLOAT(1), h,
                        np.zeros(5, FLOAT), np.zeros(5, FLOAT), nothing, np.zeros_like(V), np.zeros_like(V))
     np.testing.assert_allclose(h, truth, rtol=1e-4)
 

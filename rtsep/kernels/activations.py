@@ -96,7 +96,7 @@ def product_sum(a, b):
 
 
 @njit(**OPTIONS)
-def update_activations(V, W, rows, gated, bins, iterations, relaxation, handicap, first, foreseen, trust, h, before,
+def update_activations(V, W, rows, gated, bins, iterations, apart, relaxation, handicap, first, foreseen, trust, h, before,
                        gradient, heard, background, Q):
     """`iterations` times  h <- h * (W @ (V / (h W))) ** relaxation  for the open rows of W and one flat row, all summing to 1.
 
@@ -104,8 +104,9 @@ def update_activations(V, W, rows, gated, bins, iterations, relaxation, handicap
     they go, and arrive where plain ones do: six with 1.8 about as far as ten.
 
     What comes behind the first `gated` rows, the background, has W @ Q multiplied by `handicap`: a sparseness prior, which
-    leaves it what the gated rows cannot explain. It rises and falls as a whole, as one row, but for the last update: a frame
-    is much like the one before, whose activations it starts from. The gated rows' groups are held to what is foreseen of them.
+    leaves it what the gated rows cannot explain. It rises and falls as a whole, as one row, but for the last `apart` updates: a
+    frame is much like the one before, whose activations it starts from. The gated rows' groups are held to what is foreseen of
+    them.
 
     | argument | shape | |
     | --- | --- | --- |
@@ -125,29 +126,31 @@ def update_activations(V, W, rows, gated, bins, iterations, relaxation, handicap
     Salakhutdinov & Roweis, "Adaptive overrelaxed bound optimization methods", ICML 2003, with an exponent that stays.
     """
     count, flat = rows.shape[0], np.float32(1) / np.float32(bins)
-    told, h = rows[:gated], h[: count + 1]
+    h, others = h[: count + 1], iterations - apart  # from this update on the background's rows are updated one by one
     fill(background, np.float32(0))
     add_rows(W, rows[gated:], h[gated:count], background)
     whole, scale = np.float32(1e-30), np.float32(1)
     for i in range(gated, count):
         whole += h[i]
     for n in range(iterations):
-        last = n + 1 == iterations
-        power = np.float32(1) if last else relaxation
-        begin_model(h, flat, background, scale, Q)
-        add_rows(W, told, h, Q)
-        gradient[count] = divide_by_model(V, Q) * flat
-        dot_rows(W, told, Q, gradient)
-        if last:
-            dot_rows(W, rows[gated:], Q, gradient[gated:])
+        power = np.float32(1) if n + 1 == iterations else relaxation
+        alone = count if n >= others else gated
+        if n == others:
             for i in range(gated, count):
-                before[i] = h[i] * scale
-                h[i] = before[i] * gradient[i] * handicap
-        elif count > gated:
-            scale *= (handicap * product_sum(background, Q) / whole) ** relaxation
-        for i in range(gated):
+                h[i] *= scale
+            scale = np.float32(0)
+        begin_model(h, flat, background, scale, Q)
+        add_rows(W, rows[:alone], h, Q)
+        gradient[count] = divide_by_model(V, Q) * flat
+        dot_rows(W, rows[:alone], Q, gradient)
+        for i in range(alone):
             before[i] = h[i]
             h[i] *= gradient[i] ** power
         before[count] = h[count]
         h[count] *= gradient[count] ** power
+        factor = handicap**power
+        for i in range(gated, alone):
+            h[i] *= factor
+        if alone == gated and count > gated:
+            scale *= factor * (product_sum(background, Q) / whole) ** power
         hold_to(h, first, foreseen, trust, heard)
