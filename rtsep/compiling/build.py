@@ -27,7 +27,11 @@ def main(folder: str, *names: str) -> None:
     for name in names:
         part = Path(folder) / f"{name}.{os.getpid()}.part"
         try:
-            part.write_bytes(build(name, lambda step, name=name: print(name, step, flush=True)))  # type: ignore[misc]
+            code = build(name, lambda step, name=name: print(name, step, flush=True))  # type: ignore[misc]
+            with part.open("wb") as file:
+                file.write(code)
+                file.flush()
+                os.fsync(file.fileno())  # or a power cut could leave a file that is no code
             part.replace(Path(folder) / f"{name}.o")
         finally:
             part.unlink(missing_ok=True)
