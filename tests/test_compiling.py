@@ -361,7 +361,8 @@ def test_the_folder_is_where_it_is_told_and_ours_alone(cache):
     folder = store.code_folder()
     assert folder.parent == cache and folder.name == f"code-{store.fingerprint()}" and folder.is_dir()
     assert machine.missing("engine") == ["fft", "notes", "estimate", "engine"]
-    assert not store.is_temporary(folder) and store.is_temporary(None)
+    assert not store.is_temporary(folder), "though it lies below the folder for what is temporary, as tests' folders do"
+    assert store.is_temporary(None)
     if os.name != "nt":
         assert folder.stat().st_mode & 0o077 == 0, "it holds code that will be run: nobody else may write there"
 

@@ -31,6 +31,11 @@ def test_it_says_that_code_cannot_be_kept(capsys):
     assert "at every start" in error and "RTSEP_CACHE_DIR" in error
 
 
+def test_it_says_that_code_is_kept_in_a_temporary_folder(capsys):
+    told(CompilingShown(), Progress(0.0, 14.6, temporary=True), Progress(1.0, 0.0))
+    assert "until the temporary folder is emptied" in capsys.readouterr().err
+
+
 def test_it_says_once_that_another_program_compiles(capsys):
     waits = Progress(0.0, 9.0, waits=True)
     told(CompilingShown(), waits, waits, waits)

@@ -155,7 +155,9 @@ class CompilingShown:
         self._bars.stop()
 
     def _told(self, progress: Progress) -> str:
-        kept = "once" if progress.kept else "at every start, since no folder is there to keep it in (see RTSEP_CACHE_DIR)"
+        kept = "once, until the temporary folder is emptied (see RTSEP_CACHE_DIR)" if progress.temporary else "once"
+        if not progress.kept:
+            kept = "at every start, since no folder is there to keep it in (see RTSEP_CACHE_DIR)"
         return f"compiling the engine for this computer's processor, {kept}; about {progress.left_s:.0f} s ..."
 
 

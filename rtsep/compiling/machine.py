@@ -138,6 +138,7 @@ class _Work:
 
     seconds: dict[str, float]
     kept: bool
+    temporary: bool = False
     done: dict[str, float] = field(default_factory=dict)
     translated: dict[str, int] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
@@ -159,12 +160,14 @@ class _Work:
         share = sum(self.seconds[name] * self.done.get(name, 0.0) for name in self.seconds) / sum(self.seconds.values())
         share = min(share, 0.999)  # the last word is `_build`'s
         elapsed, usual = time.monotonic() - self.began, sum(self.seconds.values()) / min(JOBS, _processors())
-        return Progress(share, elapsed * (1 - share) / share if share > 0.2 else max(usual - elapsed, 1.0), kept=self.kept)
+        return Progress(share, elapsed * (1 - share) / share if share > 0.2 else max(usual - elapsed, 1.0),
+                        kept=self.kept, temporary=self.temporary)
 
 
 def _build(names: Sequence[str], folder: Path) -> None:
     """Build the objects into `folder` in processes of their own, which Ctrl-C ends; nothing half done is left."""
-    work = _Work({name: _seconds()[name] for name in names}, not store.is_temporary(store.code_folder()))
+    kept = store.code_folder()
+    work = _Work({name: _seconds()[name] for name in names}, kept is not None, store.is_temporary(kept))
     tell(work.progress())
     with tempfile.TemporaryFile("w+") as complaints:
         builders = [_builder(job, folder, complaints) for job in _shared_out(names, work.seconds)]

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Progress:
     """How far compiling is. done: 0 to 1; left_s: seconds until it is; waits: for another program that compiles the same;
-    kept: whether the code will be there the next time."""
+    kept: whether the code will be there the next time; temporary: but in a folder that may be emptied."""
 
     done: float
     left_s: float
     waits: bool = False
     kept: bool = True
+    temporary: bool = False
 
 
 Told = Callable[[Progress], None]

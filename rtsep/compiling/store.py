@@ -89,7 +89,7 @@ def code_folder() -> Path | None:
 
 def is_temporary(folder: Path | None) -> bool:
     """Whether what is kept in `folder` may be gone tomorrow."""
-    return folder is None or (Path(tempfile.gettempdir()) in folder.parents and not os.environ.get("RTSEP_CACHE_DIR"))
+    return folder is None or folder.parent == Path(tempfile.gettempdir()) / _own_name()
 
 
 def touch(folder: Path) -> None:
