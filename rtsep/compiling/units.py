@@ -16,7 +16,7 @@ NEEDS = {"estimate": ("fft",), "engine": ("fft", "notes", "estimate"), "mosaic":
 CALLED = {"fft": ("forward", "backward"), "notes": ("receive",), "estimate": ("estimate_models",)}  # by other objects
 JACK = ("jack_port_get_buffer", "jack_midi_get_event_count", "jack_midi_event_get")  # what "jack" calls of JACK's library
 # Until an object was compiled here: seconds that it takes, measured on a core of an AMD EPYC of 2021 with Numba 0.68.
-USUAL_S = {"estimate": 11.0, "engine": 11.0, "fft": 3.0, "notes": 2.0, "mosaic": 5.0, "live": 3.5, "jack": 3.0, "bench": 2.5}
+USUAL_S = {"estimate": 14.0, "engine": 15.0, "fft": 3.0, "notes": 2.0, "mosaic": 6.0, "live": 4.0, "jack": 3.5, "bench": 2.5}
 
 
 def with_needs(*names: str) -> list[str]:
