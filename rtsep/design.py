@@ -200,8 +200,6 @@ def design(
         "gated": int(gated),
         "estimator": estimator,
         "iterations": iterations,
-        # where no notes foretell their levels, drums most of all, the background must follow faster (funk groove: 0.7 dB)
-        "apart": 1 if gated and values["prediction"] and envelopes["has_envelope"].any() else iterations,
         "power_halves": round(2 * float(values["mask_power"])),
         "latency": framing.latency,
         "lead": framing.lead,

@@ -249,7 +249,6 @@ def reference_setup(separator) -> Setup:
         plan["envelope"].astype(float), plan["instrument"], plan["prediction"], plan["envelope_later_s"],
         plan["drums"], plan["early"], bool(plan["panning"]), plan["rest_net"].astype(float), bool(separator.value("late_midi")),
         {number: tuple(gain[[LAG_S, LAG_SEEN]].astype(float)) for number, gain in enumerate(separator.prepared.state["gain"])},
-        plan["apart"],
     )
 
 

@@ -84,19 +84,17 @@ def ratio_of(V: np.ndarray, rows: np.ndarray, h: np.ndarray) -> np.ndarray:
 
 def activations(
     V: np.ndarray, W: np.ndarray, iterations: int, start: np.ndarray | None = None, favour: np.ndarray | None = None,
-    relaxation: float = 1, foreseen: Iterable[tuple[list[int], float]] = (), trust: float = 0.0, together: slice = slice(0),
+    relaxation: float = 1, foreseen: Iterable[tuple[list[int], float]] = (), trust: float = 0.0,
 ) -> np.ndarray:
     """h [row + 1] such that V ~ h [W; flat], both V and rows summing to 1: multiplicative Kullback-Leibler updates.
 
     Every update multiplies h by its factor, times `favour` [row + 1], to the power `relaxation`. `foreseen`:
-    groups of rows and the sum of h that is expected of each. The rows `together` rise and fall as one.
+    groups of rows and the sum of h that is expected of each.
     """
     rows = with_flat(W)
     h = np.full(len(rows), 1 / len(rows)) if start is None else start
     for _ in range(iterations):
-        factor = rows @ ratio_of(V, rows, h)
-        factor[together] = h[together] @ factor[together] / max(h[together].sum(), 1e-30)
-        h = h * (factor * (1 if favour is None else favour)) ** relaxation
+        h = h * (rows @ ratio_of(V, rows, h) * (1 if favour is None else favour)) ** relaxation
         for group, level in foreseen:
             h[group] *= (h[group].sum() + trust * level) / (1 + trust) / h[group].sum()
     return h
@@ -252,12 +250,12 @@ class Background:
     def learn(self, evidence: np.ndarray, ratio: np.ndarray, forget: bool, known: float) -> None:
         """evidence [row]: for how many s each row counts in a frame that is ratio [bin] times what it was taken for.
 
-        Forgets twice as fast beside what is `known`; what teaches a row next to nothing leaves it as it is.
+        Forgets twice as fast beside what is `known`.
         """
         keep = math.exp(-self.hop_s / self.memory_s)
         past = self.weight * (keep - known * (1 - keep)) if forget else self.weight
         past = np.maximum(past, 0.0002)
-        parts = np.where(evidence < 1e-5 * past, 0, evidence)[:, None] * self.rows * ratio
+        parts = evidence[:, None] * self.rows * ratio
         self.weight = past + parts.sum(axis=1)
         self.rows = (past[:, None] * self.rows + parts) / self.weight[:, None]
 
@@ -730,7 +728,6 @@ class Setup:
     rest_net: np.ndarray  # [33, unit], weights of the residual's network: of 30 inputs, bias, output, its bias
     undoes: bool  # does the background take back what it learnt of late notes?
     lag: dict[int, tuple[float, float]]  # of each instrument before the first sample: s that sound is ahead of MIDI, how sure
-    apart: int  # so many updates, the last ones, treat the background's rows one by one
 
 
 @dataclass
@@ -861,9 +858,7 @@ def separate(sound: np.ndarray, events: Iterable, setup: Setup) -> Separated:
             if setup.estimator != "kl":
                 encoded = np.maximum(setup.E[row] @ v, 0)
                 start[: len(row)] = encoded if setup.estimator == "encoder" else start[: len(row)] + 0.3 * encoded
-            before = activations(v, W, setup.iterations - setup.apart, start, favour, setup.relaxation, held, trust,
-                                 slice(len(row), len(row) + extra))
-            before = activations(v, W, setup.apart - 1, before, favour, setup.relaxation, held, trust)
+            before = activations(v, W, setup.iterations - 1, start, favour, setup.relaxation, held, trust)
             raw = activations(v, W, 1, before, favour)
             if setup.estimator == "encoder":
                 raw[: len(row)] = encoded

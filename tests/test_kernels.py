@@ -139,10 +139,10 @@ def updated(V, W, rows, bins, iterations, gated=None, relaxation=1):
     gated = count if gated is None else gated
     h = np.full(count + 1, 1 / (count + 1), FLOAT)
     before, gradient = np.full((2, count + 1), np.nan, FLOAT)
-    background, Q = np.full((2, len(V)), np.nan, FLOAT)
+    Q = np.full_like(V, np.nan)
     nothing = np.zeros(0, FLOAT)
-    update_activations(V, W, np.array(rows, np.int64), gated, bins, iterations, 1, FLOAT(relaxation), FLOAT(0.8),
-                       np.zeros(1, np.int64), nothing, FLOAT(1), h, before, gradient, nothing, background, Q)
+    update_activations(V, W, np.array(rows, np.int64), gated, bins, iterations, FLOAT(relaxation), FLOAT(0.8),
+                       np.zeros(1, np.int64), nothing, FLOAT(1), h, before, gradient, nothing, Q)
     return h
 
 
@@ -187,9 +187,7 @@ def test_handicap_of_the_rows_behind_the_gated_ones(rng):
     W, V = some_templates(rng, 513)
     h = updated(V, W, range(9), 513, 10, gated=4)
     favour = np.array([1.0] * 4 + [np.float64(FLOAT(0.8))] * 5 + [1.0])
-    exact = V[:513].astype(float), W[:9, :513].astype(float)
-    before = reference.activations(*exact, 9, None, favour, together=slice(4, 9))
-    expected = reference.activations(*exact, 1, before, favour)
+    expected = reference.activations(V[:513].astype(float), W[:9, :513].astype(float), 10, None, favour)
     np.testing.assert_allclose(h, expected, atol=1e-5)
     assert h[4:9].sum() < updated(V, W, range(9), 513, 10)[4:9].sum()
 
@@ -209,8 +207,8 @@ def test_true_activations_stay(rng):
     V[:513] += truth[4] / FLOAT(513)
     h = truth.copy()
     nothing = np.zeros(0, FLOAT)
-    update_activations(V, W, np.arange(4), 4, 513, 5, 1, FLOAT(1.8), FLOAT(1), np.zeros(1, np.int64), nothing, FLOAT(1), h,
-                       np.zeros(5, FLOAT), np.zeros(5, FLOAT), nothing, np.zeros_like(V), np.zeros_like(V))
+    update_activations(V, W, np.arange(4), 4, 513, 5, FLOAT(1.8), FLOAT(1), np.zeros(1, np.int64), nothing, FLOAT(1), h,
+                       np.zeros(5, FLOAT), np.zeros(5, FLOAT), nothing, np.zeros_like(V))
     np.testing.assert_allclose(h, truth, rtol=1e-4)
 
 

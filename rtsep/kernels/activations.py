@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from rtsep.kernels.native import OPTIONS, fill
+from rtsep.kernels.native import OPTIONS
 
 # Loops run from 0 over slices: an index that the compiler cannot prove to be positive costs the SIMD.
 
@@ -69,24 +69,6 @@ def hold_to(h, first, foreseen, trust, heard):
 
 
 @njit(**OPTIONS)
-def divide_by_model(V, Q):
-    """Q [n], a model of V, becomes V over it; gives the sum."""
-    total = np.float32(0)
-    for k in range(Q.shape[0]):
-        Q[k] = V[k] / Q[k]
-        total += Q[k]
-    return total
-
-
-@njit(**OPTIONS)
-def begin_model(h, flat, background, scale, Q):
-    """Q = the flat row, whose activation is the last of h, and `scale` times the background's model."""
-    floor = max(h[h.shape[0] - 1], np.float32(1e-9)) * flat
-    for k in range(Q.shape[0]):
-        Q[k] = floor + scale * background[k]
-
-
-@njit(**OPTIONS)
 def product_sum(a, b):
     """Sum of a b."""
     total = np.float32(0)
@@ -96,17 +78,15 @@ def product_sum(a, b):
 
 
 @njit(**OPTIONS)
-def update_activations(V, W, rows, gated, bins, iterations, apart, relaxation, handicap, first, foreseen, trust, h, before,
-                       gradient, heard, background, Q):
+def update_activations(V, W, rows, gated, bins, iterations, relaxation, handicap, first, foreseen, trust, h, before,
+                       gradient, heard, Q):
     """`iterations` times  h <- h * (W @ (V / (h W))) ** relaxation  for the open rows of W and one flat row, all summing to 1.
 
     The last time without the exponent, which makes h sum to 1 again. Between 1 and 2 it makes updates go further the way that
     they go, and arrive where plain ones do: six with 1.8 about as far as ten.
 
     What comes behind the first `gated` rows, the background, has W @ Q multiplied by `handicap`: a sparseness prior, which
-    leaves it what the gated rows cannot explain. It rises and falls as a whole, as one row, but for the last `apart` updates: a
-    frame is much like the one before, whose activations it starts from. The gated rows' groups are held to what is foreseen of
-    them.
+    leaves it what the gated rows cannot explain. The gated rows' groups are held to what is foreseen of them.
 
     | argument | shape | |
     | --- | --- | --- |
@@ -119,38 +99,29 @@ def update_activations(V, W, rows, gated, bins, iterations, apart, relaxation, h
     | before | [count + 1] | *filled*: h before the last update |
     | gradient | [count + 1] | *filled*: W @ Q of the last update |
     | heard | [groups] | *filled*: sum of h of each group before it was held |
-    | background | [stride] | *filled*: the background's model at the start |
     | Q | [stride] | *filled*: V over its model at the last update |
 
     Any thread. No errors. Lee & Seung (NIPS 2000), equation 5, with W fixed; the flat row is W = 1 / bins. Over-relaxed:
     Salakhutdinov & Roweis, "Adaptive overrelaxed bound optimization methods", ICML 2003, with an exponent that stays.
     """
-    count, flat = rows.shape[0], np.float32(1) / np.float32(bins)
-    h, others = h[: count + 1], iterations - apart  # from this update on the background's rows are updated one by one
-    fill(background, np.float32(0))
-    add_rows(W, rows[gated:], h[gated:count], background)
-    whole, scale = np.float32(1e-30), np.float32(1)
-    for i in range(gated, count):
-        whole += h[i]
+    count = rows.shape[0]
+    flat = np.float32(1) / np.float32(bins)
     for n in range(iterations):
-        power = np.float32(1) if n + 1 == iterations else relaxation
-        alone = count if n >= others else gated
-        if n == others:
-            for i in range(gated, count):
-                h[i] *= scale
-            scale = np.float32(0)
-        begin_model(h, flat, background, scale, Q)
-        add_rows(W, rows[:alone], h, Q)
-        gradient[count] = divide_by_model(V, Q) * flat
-        dot_rows(W, rows[:alone], Q, gradient)
-        for i in range(alone):
+        power = relaxation if n + 1 < iterations else np.float32(1)
+        floor = max(h[count], np.float32(1e-9)) * flat
+        for k in range(Q.shape[0]):
+            Q[k] = floor
+        add_rows(W, rows, h, Q)
+        total = np.float32(0)
+        for k in range(Q.shape[0]):
+            Q[k] = V[k] / Q[k]
+            total += Q[k]
+        gradient[count] = total * flat
+        dot_rows(W, rows, Q, gradient)
+        for i in range(count + 1):
             before[i] = h[i]
             h[i] *= gradient[i] ** power
-        before[count] = h[count]
-        h[count] *= gradient[count] ** power
         factor = handicap**power
-        for i in range(gated, alone):
+        for i in range(gated, count):
             h[i] *= factor
-        if alone == gated and count > gated:
-            scale *= factor * (product_sum(background, Q) / whole) ** power
         hold_to(h, first, foreseen, trust, heard)

@@ -32,9 +32,9 @@ def estimate(plan, state, count, groups):
     rows, held = state.open_row[: count + plan.background], trust(plan, state)
     if plan.estimator != UPDATES:
         encode(plan, state, count)
-    update_activations(state.V, state.W, rows, count, plan.bins, plan.iterations, plan.apart, plan.relaxation,
-                       handicap(plan, state), state.group_first, state.foreseen[:groups], held, state.h, state.before,
-                       state.gradient, state.heard, state.Q, state.ratio)
+    update_activations(state.V, state.W, rows, count, plan.bins, plan.iterations, plan.relaxation, handicap(plan, state),
+                       state.group_first, state.foreseen[:groups], held, state.h, state.before, state.gradient,
+                       state.heard, state.ratio)
     if plan.estimator == ENCODER:  # one update, for the background alone
         copy(state.before, state.h[:count])
         hold_to(state.h, state.group_first, state.foreseen[:groups], held, state.heard)

@@ -40,7 +40,6 @@ LOST = 0.15  # of the frame: with less, notes younger than
 NEW_S = 1.0  # are not heard. After
 FIRST_PATIENCE_S, LAST_PATIENCE_S = 1.0, 32.0  # of that, twice as much each time, the background begins again
 FAINT, PAUSE_S = 0.01, 1.0  # of mean loudness, for so long: a pause
-UNHEARD = 1e-5  # of its past: a background row that a frame teaches less stays as it is, by at most 1 % in 1000 hops
 MOST = 20.0  # times its hold: what a row has heard outweighs its preset by no more
 
 
@@ -197,9 +196,6 @@ def learn(plan, state, end):
                 continue
             keep = np.float32(1) if frame <= plan.take else forgets(plan, state)
             past, back = max(keep * state.weight[row], plan.background_least), np.float32(0)
-            if state.evidence[i] < np.float32(UNHEARD) * past:
-                state.weight[row] = past
-                continue
         ratio, gradient = state.ratio, state.gradient[i]
         if state.pending[FORETOLD]:
             ratio = state.shares[plan.stems - 1 if row >= plan.rows else state.open_stem[i]]

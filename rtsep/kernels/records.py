@@ -108,7 +108,6 @@ ACTIVATIONS_PLAN = (
     size("estimator", "of the activations, see estimator.py"),
     size("encoded", "templates of the encoder: all, or 0 where it is not used"),
     size("iterations", "updates of the activations"),
-    size("apart", "so many of them, the last ones, treat the background's templates one by one"),
     number("relaxation", "exponent of all updates but a frame's last"),
     array("W", "float32", "rows + background, stride", "templates, which sum to 1: what those of the state start from"),
     array("E", "float32", "encoded, stride", "the encoder: its product with a spectrum is its activations"),
