@@ -183,7 +183,6 @@ def design(
     envelopes = _envelopes(stems, float(values["velocity_curve"]))
     drums = np.array([*(bool(values["onsets"]) and plays_drums(preset) for preset in stems), False], np.int64)
     row_age = rows.age if gated else _stages(rows.age, sample_rate)
-    iterations = 1 if estimator == ENCODER else int(values["iterations"])
     encoder = _padded(rows.encoder(str(values["encoder"]), estimator), stride)
     told = gated or (drums.any() and row_age.any())  # else nothing says whose sound it is
     return Plan(framing, rows.pitch, rows.source, {
@@ -199,7 +198,7 @@ def design(
         "open_limit": max(int(values["max_open_rows"]), int(row_count.max())) if gated else int((reach * row_count).sum()),
         "gated": int(gated),
         "estimator": estimator,
-        "iterations": iterations,
+        "iterations": 1 if estimator == ENCODER else int(values["iterations"]),
         "power_halves": round(2 * float(values["mask_power"])),
         "latency": framing.latency,
         "lead": framing.lead,

@@ -197,9 +197,9 @@ def hands_db(late_s, undoes=True):
 
 
 def test_hands_whose_notes_are_told_late_come_out_better():
-    """20 ms late. Measured: 11.74 dB, without taking back 11.41; in time 12.97."""
+    """20 ms late. Measured: 11.70 dB, without taking back 11.01; in time 12.97."""
     found = hands_db(0.02)
-    assert found > 11.5 and found > hands_db(0.02, undoes=False) + 0.25
+    assert found > 11.5 and found > hands_db(0.02, undoes=False) + 0.4
 
 
 def test_hands_whose_notes_are_told_in_time_come_out_as_before():

@@ -103,7 +103,7 @@ class _Bars:
 
 
 def checked_params(arguments: argparse.Namespace, *further_modes: str) -> dict[str, str]:
-    """The same; RtsepError, before anything is loaded, for names and values that are not allowed."""
+    """`given_params`; RtsepError, before anything is loaded, for names and values that are not allowed."""
     params = given_params(arguments)
     for name, value in params.items():
         if name != "mode" or value not in further_modes:

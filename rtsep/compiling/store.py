@@ -13,13 +13,16 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, TypeVar
 
 import llvmlite.binding as llvm
 from platformdirs import user_cache_path
+
+T = TypeVar("T")
 
 _SOURCES = Path(__file__).parents[1]
 BUILDERS = ("build.py", "collect.py", "loader.py", "units.py")  # what code depends on beside the kernels
@@ -107,13 +110,32 @@ def remove_unused(folder: Path) -> None:
                 shutil.rmtree(other)
 
 
-def _kept() -> dict[str, tuple[float, int]]:
+def kept_file(name: str) -> Path | None:
+    """Where figures of this name are kept; None where they cannot be."""
     base = cache_base()
+    return None if base is None else base / name
+
+
+def read_kept(path: Path | None, value: Callable[[Any], T]) -> dict[str, T]:
+    """What `write_kept` wrote, each value made by `value`; nothing where no such file is there."""
     try:
-        found = json.loads((base / "compiled.json").read_text()) if base is not None else {}
-        return {str(name): (float(seconds), int(functions)) for name, (seconds, functions) in found.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+        found = json.loads(path.read_text()) if path is not None else {}
+        return {str(key): value(kept) for key, kept in found.items()}
+    except (OSError, ValueError, TypeError, AttributeError, LookupError):
         return {}
+
+
+def write_kept(path: Path | None, values: Mapping[str, Any]) -> None:
+    """Keep `values` at `path`, where that can be."""
+    if path is not None:
+        part = path.with_name(f"{path.stem}.{os.getpid()}.part")
+        with contextlib.suppress(OSError):
+            part.write_text(json.dumps(values, indent=1))
+            part.replace(path)
+
+
+def _kept() -> dict[str, tuple[float, int]]:
+    return read_kept(kept_file("compiled.json"), lambda pair: (float(pair[0]), int(pair[1])))
 
 
 def last_times() -> dict[str, float]:
@@ -128,10 +150,5 @@ def last_functions() -> dict[str, int]:
 
 def keep_times(seconds: Mapping[str, float], functions: Mapping[str, int]) -> None:
     """Remember both."""
-    base = cache_base()
-    if base is not None:
-        part = base / f"compiled.{os.getpid()}.part"
-        now = {name: (round(took, 1), functions.get(name, 0)) for name, took in seconds.items()}
-        with contextlib.suppress(OSError):
-            part.write_text(json.dumps({**_kept(), **now}))
-            part.replace(base / "compiled.json")
+    now = {name: (round(took, 1), functions.get(name, 0)) for name, took in seconds.items()}
+    write_kept(kept_file("compiled.json"), {**_kept(), **now})

@@ -5,9 +5,6 @@ Mode `instant` adds no latency and costs more than `live`. It is played where it
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,10 +67,10 @@ def choose_mode(separator: Separator, device: str, sample_rate: float, channels:
     block = block or UNKNOWN_BLOCK
     size = f"{sample_rate:g} Hz, {channels} channels, {block} samples, {len(separator.stem_names)} stems"
     key = f"{store.fingerprint()}, {device}, {size}"
-    shares = _kept()
+    shares = store.read_kept(_file(), float)
     if key not in shares:
         shares[key] = round(measure(separator.again({"mode": MODES[0]}), sample_rate, channels, block), 3)
-        _keep(shares)
+        store.write_kept(_file(), dict(list(shares.items())[-KEPT_MOST:]))
     takes = f"instant takes {100 * shares[key]:.0f} % of a block of {block} samples here"
     return Choice(MODES[0], takes) if shares[key] <= CARRIED else Choice(MODES[1], f"{takes}, which is too much")
 
@@ -87,23 +84,4 @@ def in_best_mode(engine: Engine, device: Opened) -> tuple[Engine, Choice]:
 
 
 def _file() -> Path | None:
-    base = store.cache_base()
-    return None if base is None else base / "modes.json"
-
-
-def _kept() -> dict[str, float]:
-    path = _file()
-    try:
-        found = json.loads(path.read_text()) if path is not None else {}
-        return {str(key): float(share) for key, share in found.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
-        return {}
-
-
-def _keep(shares: dict[str, float]) -> None:
-    path = _file()
-    if path is not None:
-        part = path.with_name(f"modes.{os.getpid()}.part")
-        with contextlib.suppress(OSError):
-            part.write_text(json.dumps(dict(list(shares.items())[-KEPT_MOST:]), indent=1))
-            part.replace(path)
+    return store.kept_file("modes.json")

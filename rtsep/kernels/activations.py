@@ -69,15 +69,6 @@ def hold_to(h, first, foreseen, trust, heard):
 
 
 @njit(**OPTIONS)
-def product_sum(a, b):
-    """Sum of a b."""
-    total = np.float32(0)
-    for k in range(a.shape[0]):
-        total += a[k] * b[k]
-    return total
-
-
-@njit(**OPTIONS)
 def update_activations(V, W, rows, gated, bins, iterations, relaxation, handicap, first, foreseen, trust, h, before,
                        gradient, heard, Q):
     """`iterations` times  h <- h * (W @ (V / (h W))) ** relaxation  for the open rows of W and one flat row, all summing to 1.

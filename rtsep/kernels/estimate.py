@@ -41,8 +41,7 @@ def start_activations(plan, state, count):
 def keep_activations(plan, state, count, total):
     """Write the open rows' activations to H [stem, row] in magnitudes; the rows that are not open are 0."""
     for s in range(plan.stems):
-        for row in range(plan.rows):
-            state.H[s, row] = 0
+        fill(state.H[s], np.float32(0))
     for i in range(count):
         state.H[state.open_stem[i], state.open_row[i]] = state.h[i] * total
 

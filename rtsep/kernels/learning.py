@@ -9,7 +9,6 @@ it had been heard for `adapt_hold` seconds.
 import numpy as np
 from numba import njit
 
-from rtsep.kernels.activations import product_sum
 from rtsep.kernels.memory import (
     BACKGROUND_START_S,
     FAMILIAR,
@@ -61,6 +60,15 @@ def known_share(h, count, all_open):
     for i in range(count, all_open):
         rest += h[i]
     return known / max(known + rest, np.float32(1e-9))
+
+
+@njit(**OPTIONS)
+def product_sum(a, b):
+    """Sum of a b."""
+    total = np.float32(0)
+    for k in range(a.shape[0]):
+        total += a[k] * b[k]
+    return total
 
 
 @njit(**INNER)
