@@ -1,24 +1,19 @@
 """rtsep: real-time, MIDI-informed audio source separation.
 
-| room | |
+| room | what is in it |
 | --- | --- |
-| cli, commands/, tables | the command line; one module per command; what they print |
-| params, pitch, errors | every knob, declared once; names of pitches; the one error that a user can mend |
-| notes, messages, programs | MIDI files and bytes to events; which instrument they ask for |
-| routing, groups | which stem a note belongs to: by track, channel, split; any set of notes |
-| files, headers, results | sound files in; result folders that appear whole or not at all |
-| preset, archive, optional | an instrument's templates in a file; what else may be in it |
-| library, instruments | where presets lie; who plays which |
-| windows | windows and latencies |
-| design, prepared | presets + routing + parameters -> Plan; a plan and the state that it works on |
-| engine, adapted | `Separator`: blocks and events -> stems; what it learnt -> preset |
+| cli, commands/ | the command line: one module per command, and what it prints |
+| params, errors | every parameter, declared once; the one error that a user can mend |
+| notes/ | MIDI files and bytes -> events; which stem a note belongs to |
+| files/ | sound files; result files that appear whole or not at all |
+| presets/ | an instrument's templates in a file; where presets lie; who plays which |
+| windows, measure | windows and latencies of each mode; SDR and oracle masks |
+| engine/ | presets + routing + parameters -> Plan; `Separator`: blocks and events -> stems |
 | kernels/ | the compiled numerics, behind one entry; the records that it works on |
 | compiling/ | kernels -> object files, once per computer -> addresses |
 | training/ | recordings and notes -> templates: NMF and NMF deconvolution with constraints; note groups offline |
-| streaming | what hosts play: the interface of separator and mosaic |
 | mosaic/, grains/ | one sound remade from the frames of another: offline; while it is played (`Mosaic`) |
-| hosts/ | who calls the engine: render, demo, bench; live: devices, MIDI ports, screen, recorder |
-| measure, picture, report | SDR and oracle masks; what a person sees of a run |
+| hosts/ | who calls the engine: render, demo, bench; live: devices, MIDI ports, screen, recorder; reports and pictures |
 """
 
 from importlib import import_module
@@ -28,14 +23,14 @@ from typing import Any
 __version__ = version("rtsep")
 _HOMES = {
     "RtsepError": "errors",
-    "EVENT": "notes",
-    "read_midi": "notes",
-    "by_track": "routing",
-    "by_channel": "routing",
-    "by_split": "routing",
-    "load_preset": "preset",
-    "find_preset": "library",
-    "Separator": "engine",
+    "EVENT": "notes.score",
+    "read_midi": "notes.score",
+    "by_track": "notes.routing",
+    "by_channel": "notes.routing",
+    "by_split": "notes.routing",
+    "load_preset": "presets.preset",
+    "find_preset": "presets.library",
+    "Separator": "engine.separator",
     "Mosaic": "grains.engine",
     "load_source": "grains.source",
 }

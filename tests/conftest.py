@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from reference import Setup
 
-from rtsep.preset import Preset
-from rtsep.routing import Routing
+from rtsep.notes.routing import Routing
+from rtsep.presets.preset import Preset
 
 RATE, WINDOW = 44100.0, 1024
 PITCHES = (48, 52, 60, 64, 67, 72)
@@ -137,7 +137,7 @@ def prepared(
     max_block: int = 4096,
 ):
     """A Separator that is ready to play; the small framing unless `params` say otherwise."""
-    from rtsep.engine import Separator
+    from rtsep.engine.separator import Separator
 
     separator = Separator(preset, routing, SMALL if params is None else params)
     separator.prepare(rate, channels, max_block)
@@ -150,7 +150,7 @@ class Memory(SimpleNamespace):
 
 def kernel_memory(presets=None, routing: Routing | None = None, params: Mapping | None = None, channels: int = 1):
     """Plan and state as kernels get them, in the small framing."""
-    from rtsep.design import design
+    from rtsep.engine.design import design
     from rtsep.kernels.records import STATE
 
     values = design(make_preset() if presets is None else presets, routing or one_stem(), {**SMALL, **(params or {})}, RATE,

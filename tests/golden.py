@@ -12,15 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
-from rtsep.engine import Separator
-from rtsep.files import read_sound
+from rtsep.engine.separator import Separator
+from rtsep.files.sound import read_sound
 from rtsep.grains.engine import Mosaic
 from rtsep.grains.source import Source
 from rtsep.hosts.demo import clip_folder
-from rtsep.library import bundled_presets
-from rtsep.notes import EVENT, read_midi
-from rtsep.preset import Preset, load_preset
-from rtsep.routing import by_drum, by_split, by_track
+from rtsep.notes.routing import by_drum, by_split, by_track
+from rtsep.notes.score import EVENT, read_midi
+from rtsep.presets.library import bundled_presets
+from rtsep.presets.preset import Preset, load_preset
 
 RATE = 44100
 SECONDS = 2.5

@@ -9,7 +9,7 @@ import mido
 import numpy as np
 import soundfile
 
-from rtsep.notes import NOTE
+from rtsep.notes.score import NOTE
 
 RATE = 11025  # low, so that windows are short and everything is quick
 

@@ -9,11 +9,11 @@ import soundfile
 from conftest import PROVENANCE, RATE, SMALL, WINDOW, band, make_preset, midi, one_stem, play, prepared, two_parts
 from test_player import player  # noqa: F401
 
-from rtsep.adapted import adapted_preset, steady_rows
 from rtsep.cli import main
+from rtsep.engine.adapted import adapted_preset, steady_rows
 from rtsep.errors import RtsepError
 from rtsep.hosts.keep import Keeper
-from rtsep.preset import load_preset, save_preset
+from rtsep.presets.preset import load_preset, save_preset
 from rtsep.windows import map_templates, retune_templates
 
 LEARNS = {**SMALL, "adapt_hold_s": 0.02}

@@ -24,8 +24,8 @@ from conftest import (
     two_parts,
 )
 
-from rtsep.design import design
-from rtsep.preset import load_preset, save_preset
+from rtsep.engine.design import design
+from rtsep.presets.preset import load_preset, save_preset
 
 LONG = 8000
 

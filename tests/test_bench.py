@@ -11,7 +11,7 @@ from rtsep.cli import main
 from rtsep.hosts import bench_players, computer
 from rtsep.hosts.bench import BLOCK_ROWS, BLOCKS, DEFAULT, STEPS, VARIED, sizes, verdict
 from rtsep.hosts.bench_tables import show_bench
-from rtsep.notes import EVENT
+from rtsep.notes.score import EVENT
 
 SPREAD = [f"{name}_{unit}" for unit in ("us", "percent") for name in ("p50", "p99", "max")]
 

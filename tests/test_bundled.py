@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from conftest import midi
 
-from rtsep.engine import Separator
-from rtsep.instruments import covering, read_catalogue
-from rtsep.library import bundled_presets
+from rtsep.engine.separator import Separator
 from rtsep.measure import sdr_db
+from rtsep.notes.programs import DRUMS
+from rtsep.notes.routing import Routing
 from rtsep.params import PARAMS
-from rtsep.preset import PROVENANCE, load_preset
-from rtsep.programs import DRUMS
-from rtsep.routing import Routing
+from rtsep.presets.instruments import covering, read_catalogue
+from rtsep.presets.library import bundled_presets
+from rtsep.presets.preset import PROVENANCE, load_preset
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tools"))

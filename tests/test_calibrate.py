@@ -11,9 +11,9 @@ from conftest import RATE, make_preset
 
 from rtsep.cli import main
 from rtsep.errors import RtsepError
-from rtsep.library import find_preset
-from rtsep.notes import NOTE, read_midi
-from rtsep.preset import load_preset, save_preset
+from rtsep.notes.score import NOTE, read_midi
+from rtsep.presets.library import find_preset
+from rtsep.presets.preset import load_preset, save_preset
 from rtsep.training.calibrate import Heard, activations, calibrate, correct_others, estimate_cents, learn_rows
 from rtsep.training.envelopes import AGES_S
 from rtsep.training.inputs import Take

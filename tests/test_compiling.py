@@ -298,7 +298,7 @@ def test_the_same_reader_finds_what_is_called(code):
 
 def spectra_by(code, sounds):
     """FFTs [sound, bin] of the rows of `sounds`, and what the inverse makes of them, by the object `fft`."""
-    from rtsep.design import transform_values
+    from rtsep.engine.design import transform_values
 
     loaded, values = LoadedCode(code), transform_values(sounds.shape[1])
     signature = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 5)

@@ -10,7 +10,7 @@ from conftest import play
 
 from rtsep import Separator, by_track, find_preset, load_preset, read_midi
 from rtsep.cli import main
-from rtsep.files import read_sound
+from rtsep.files.sound import read_sound
 from rtsep.hosts.demo import clip_folder
 from rtsep.measure import oracle_stems, sdr_db
 from rtsep.windows import Framing

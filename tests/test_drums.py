@@ -9,15 +9,15 @@ import soundfile
 from conftest import play
 
 from rtsep.cli import main
-from rtsep.design import preset_defaults
-from rtsep.engine import Separator
+from rtsep.engine.design import preset_defaults
+from rtsep.engine.separator import Separator
 from rtsep.errors import RtsepError
 from rtsep.hosts.live import LiveJob, route_live
-from rtsep.instruments import programs_by_name
 from rtsep.measure import sdr_db
-from rtsep.notes import read_midi
-from rtsep.preset import load_preset
-from rtsep.routing import DRUM_GROUPS, by_drum
+from rtsep.notes.routing import DRUM_GROUPS, by_drum
+from rtsep.notes.score import read_midi
+from rtsep.presets.instruments import programs_by_name
+from rtsep.presets.preset import load_preset
 from rtsep.training.drums import STAGES, choke_groups, train_drums
 from rtsep.training.isolated import Notes, train
 

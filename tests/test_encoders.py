@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from conftest import ON, SMALL, band, make_preset, midi, one_stem, play, prepared, two_parts
 
-from rtsep.archive import read_archive, write_archive
 from rtsep.cli import main
-from rtsep.design import design
-from rtsep.encoders import START_UPDATES, encoder_of, nonnegative_encoder, pseudo_inverse_encoder
+from rtsep.engine.design import design
+from rtsep.engine.encoders import START_UPDATES, encoder_of, nonnegative_encoder, pseudo_inverse_encoder
 from rtsep.errors import RtsepError
+from rtsep.files.archive import read_archive, write_archive
 from rtsep.kernels.estimator import ENCODER
-from rtsep.preset import load_preset, save_preset
+from rtsep.presets.preset import load_preset, save_preset
 from rtsep.training.nae import autoencode, encode
 
 CHORD = midi(*((0, ON, pitch, 90, part) for pitch, part in ((48, 0), (60, 0), (64, 1), (72, 1))))
@@ -41,7 +41,7 @@ def test_nonnegative_encoder_is_an_autoencoder_of_the_templates(preset):
 
 
 def test_a_nonnegative_encoder_of_very_many_rows_takes_no_longer(monkeypatch, preset):
-    monkeypatch.setattr("rtsep.encoders.MOST_WORK", 0)
+    monkeypatch.setattr("rtsep.engine.encoders.MOST_WORK", 0)
     assert np.array_equal(nonnegative_encoder(preset.W), nonnegative_encoder(preset.W, 1))
 
 

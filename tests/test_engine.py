@@ -29,11 +29,11 @@ from conftest import (
     two_parts,
 )
 
-from rtsep.design import design
-from rtsep.engine import Separator
+from rtsep.engine.design import design
+from rtsep.engine.separator import Separator
 from rtsep.errors import RtsepError
 from rtsep.kernels.memory import EVENT
-from rtsep.routing import Routing
+from rtsep.notes.routing import Routing
 from rtsep.windows import map_templates
 
 RATES = (22050, 32000, 37800, 44100, 48000, 88200, 96000)

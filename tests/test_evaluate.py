@@ -10,7 +10,7 @@ import pytest
 
 from rtsep.errors import RtsepError
 from rtsep.measure import sdr_db, si_sdr_db
-from rtsep.notes import NOTE
+from rtsep.notes.score import NOTE
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tools"))

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from rtsep import files, results
 from rtsep.errors import RtsepError
-from rtsep.files import StemWriter, atomic_write, open_sound, read_sound
+from rtsep.files import results
+from rtsep.files import sound as files
+from rtsep.files.sound import StemWriter, atomic_write, open_sound, read_sound
 
 RATE = 44_100
 FORMATS = {  # ending: (format, subtype) of every kind whose cut must be noticed

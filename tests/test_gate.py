@@ -23,7 +23,7 @@ from conftest import (
     two_parts,
 )
 
-from rtsep.routing import Routing
+from rtsep.notes.routing import Routing
 
 HOP = SMALL["hop_samples"]
 RELEASE = 441  # samples; not a multiple of the hop

@@ -12,11 +12,11 @@ from test_render import write_midi
 
 from rtsep.cli import main
 from rtsep.errors import RtsepError
-from rtsep.groups import select, strikes_of, with_groups
 from rtsep.measure import sdr_db
-from rtsep.notes import read_midi
-from rtsep.preset import save_preset
-from rtsep.routing import by_channel, by_split, by_track, everything
+from rtsep.notes.groups import select, strikes_of, with_groups
+from rtsep.notes.routing import by_channel, by_split, by_track, everything
+from rtsep.notes.score import read_midi
+from rtsep.presets.preset import save_preset
 
 ON, OFF, PEDAL = 0x90, 0x80, 0xB0
 LEFT = ((0.0, 0.5, 48), (1.0, 1.5, 52), (2.0, 2.5, 48))

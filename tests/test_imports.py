@@ -15,7 +15,7 @@ from conftest import make_preset
 
 import rtsep
 from rtsep.compiling import machine, store
-from rtsep.preset import save_preset
+from rtsep.presets.preset import save_preset
 
 ROOT = Path(rtsep.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
@@ -25,51 +25,35 @@ LONGEST = 250
 HOSTS_ONLY, THREADS = ("hosts",), ("hosts", "compiling/machine.py")
 ONLY_IN = {
     "sounddevice": HOSTS_ONLY, "_sounddevice": HOSTS_ONLY, "rtmidi": HOSTS_ONLY, "jack": HOSTS_ONLY,
-    "threading": THREADS, "_thread": THREADS, "multiprocessing": THREADS, "concurrent": THREADS, "soundfile": ("files",),
+    "threading": THREADS, "_thread": THREADS, "multiprocessing": THREADS, "concurrent": THREADS,
+    "soundfile": ("files/sound.py",),
     "numba": ("kernels", "compiling/collect.py"),
     "llvmlite": ("kernels", *(f"compiling/{name}.py" for name in ("collect", "loader", "machine", "store"))),
 }
 
-# Which rooms each room may import. Modules that are not named here are data rooms: they import data rooms only.
-DATA = "data"
+# Which rooms, folders or modules at the top, each room may import beside itself.
 ALLOWED = {
     "errors": set(),
     "compiling": {"errors"},
-    "messages": set(),
     "kernels": {"compiling", "errors"},
     "params": {"errors"},
     "windows": {"errors"},
-    "programs": set(),
-    "notes": {"errors", "messages", "programs"},
-    "routing": {"errors", "messages", "notes", "programs"},
-    "headers": {"errors"},
-    "results": {"errors"},
-    "files": {"errors", "headers", "results"},
-    "archive": {"files"},
-    "optional": {"archive"},
-    "preset": {"archive", "errors", "optional", "params", "programs"},
-    "rows": {"kernels", DATA},
-    "design": {"kernels", "rows", DATA},
-    "prepared": {"design", "kernels", DATA},
-    "streaming": {"prepared", "kernels", DATA},
-    "engine": {"compiling", "design", "prepared", "rows", "streaming", "kernels", DATA},
-    "grains": {"compiling", "design", "prepared", "streaming", "kernels", DATA},
-    "training": {"kernels", DATA},
-    "mosaic": {"training", "kernels", DATA},
-    "adapted": {"engine", DATA},
-    "report": {"__init__", "engine", "streaming", DATA},
-    "picture": {"engine", DATA},
-    "hosts": {"__init__", "hosts", "kernels", "design", "prepared", "streaming", "engine", "adapted", "grains", "compiling",
-              "report", "picture", DATA},
-    "commands": {"__init__", "commands", "compiling", "kernels", "engine", "training", "mosaic", "hosts", "report", "picture",
-                 DATA},
+    "measure": {"windows"},
+    "notes": {"errors"},
+    "files": {"errors"},
+    "presets": {"__init__", "errors", "files", "notes", "params"},
+    "engine": {"compiling", "errors", "kernels", "notes", "params", "presets", "windows"},
+    "grains": {"compiling", "engine", "errors", "files", "kernels", "notes", "params", "windows"},
+    "training": {"errors", "files", "kernels", "notes", "params", "presets", "windows"},
+    "mosaic": {"errors", "files", "kernels", "training", "windows"},
+    "hosts": {"__init__", "compiling", "engine", "errors", "files", "grains", "kernels", "measure", "notes", "params",
+              "presets", "windows"},
+    "commands": {"__init__", "compiling", "engine", "errors", "files", "grains", "hosts", "measure", "mosaic", "notes",
+                 "params", "presets", "training", "windows"},
     "cli": {"__init__", "commands", "compiling", "errors"},
     "__main__": {"cli"},
-    "__init__": {"engine", "training", DATA},
-    DATA: {DATA},
+    "__init__": set(),
 }
-NOT_DATA = {"kernels", "rows", "design", "prepared", "streaming", "engine", "adapted", "grains", "training", "mosaic", "hosts",
-            "report", "picture", "cli", "commands", "compiling", "__main__", "__init__"}
 
 
 def place_of(path):
@@ -111,11 +95,9 @@ def parsed(path):
 def breaches(place, imported):
     """What the file there must not import of the names `imported`."""
     room = room_of(place)
-    allowed = ALLOWED.get(room, ALLOWED[DATA])
     for name in imported:
-        top = name.split(".")[0]
-        target = room_name(name)
-        if top == "rtsep" and target != room and target not in allowed and (DATA not in allowed or target in NOT_DATA):
+        top, target = name.split(".")[0], room_name(name)
+        if top == "rtsep" and target != room and target not in ALLOWED[room]:
             yield name
         if top in ONLY_IN and not {room, place} & {*ONLY_IN[top]}:
             yield name
@@ -142,14 +124,15 @@ def test_who_imports_whom(path):
 @pytest.mark.parametrize("place, code", [
     ("compiling/build.py", "from rtsep.kernels import entry"), ("compiling/store.py", "import numba"),
     ("compiling/units.py", "import llvmlite.binding"), ("commands", "import numba"), ("compiling/store.py", "import threading"),
-    ("kernels", "import rtsep.engine"), ("kernels", "from rtsep.params import PARAMS"), ("kernels", "import scipy.fft"),
-    ("params", "from rtsep import preset"), ("notes", "import rtsep.files"), ("engine", "from rtsep import hosts"),
-    ("engine", "import threading"), ("engine", "from numba import njit"), ("hosts", "import rtsep.training"),
-    ("training", "import rtsep.engine"),
-    ("results", "import rtsep.engine"), ("preset", "def f():\n    import soundfile"), ("cli", "import sounddevice"),
-    ("new_room", "import rtsep.hosts.x"),
-    ("routing", "from concurrent.futures import ThreadPoolExecutor"), ("windows", "from rtsep import __version__"),
-    ("engine", "import rtsep.hosts.render"), ("engine", "import rtsep.report"), ("kernels", "import rtsep.design"),
+    ("kernels", "import rtsep.engine.separator"), ("kernels", "from rtsep.params import PARAMS"),
+    ("kernels", "import scipy.fft"),
+    ("params", "from rtsep.presets import preset"), ("notes", "import rtsep.files.sound"),
+    ("engine", "from rtsep import hosts"),
+    ("engine", "import threading"), ("engine", "from numba import njit"), ("hosts", "import rtsep.training.learn"),
+    ("training", "import rtsep.engine.separator"), ("files/results.py", "import rtsep.engine.separator"),
+    ("presets/preset.py", "def f():\n    import soundfile"), ("cli", "import sounddevice"),
+    ("notes/routing.py", "from concurrent.futures import ThreadPoolExecutor"), ("windows", "from rtsep import __version__"),
+    ("engine", "import rtsep.hosts.render"), ("engine", "import rtsep.hosts.report"), ("kernels", "import rtsep.engine.design"),
 ])
 def test_the_rule_notices(place, code):
     assert list(breaches(place, imports_of(ast.parse(code))))
@@ -157,8 +140,8 @@ def test_the_rule_notices(place, code):
 
 @pytest.mark.parametrize("place, code", [
     ("compiling/collect.py", "import numba, llvmlite.binding, rtsep.errors"), ("engine", "from rtsep.compiling import machine"),
-    ("hosts", "import threading, sounddevice, rtsep.engine, rtsep.params"), ("files", "import soundfile"),
-    ("commands", "from rtsep import engine, notes, hosts, training"), ("new_room", "import rtsep.windows"),
+    ("hosts", "import threading, sounddevice, rtsep.engine.separator, rtsep.params"), ("files/sound.py", "import soundfile"),
+    ("commands", "from rtsep import engine, notes, hosts, training"), ("engine", "import rtsep.windows"),
 ])
 def test_the_rule_allows(place, code):
     assert not list(breaches(place, imports_of(ast.parse(code))))
@@ -227,7 +210,7 @@ def test_own_classes_do_not_inherit_from_each_other(path):
 HEAVY = {"numba", "llvmlite", "matplotlib", "soundfile", "scipy", "sounddevice", "rtmidi"}
 
 
-@pytest.mark.parametrize("module", ["rtsep", "rtsep.cli", "rtsep.params", "rtsep.notes"])
+@pytest.mark.parametrize("module", ["rtsep", "rtsep.cli", "rtsep.params", "rtsep.notes.score"])
 def test_importing_is_light(module):
     """`rtsep --help` must not wait for a compiler, nor fail without sound libraries."""
     loaded = run(f"import sys, {module}; print(*sorted(m.split('.')[0] for m in sys.modules))").split()
@@ -258,7 +241,7 @@ PLAYING = """
 import json, sys
 from pathlib import Path
 from rtsep.compiling import machine, store
-from rtsep.preset import load_preset
+from rtsep.presets.preset import load_preset
 from conftest import ON, SMALL, midi, one_stem, prepared
 import numpy as np
 missing = machine.missing("engine")
@@ -289,4 +272,4 @@ def test_engine_runs_without_a_home(no_home, tmp_path):
 
 @pytest.mark.skipif(os.name == "nt", reason="the home folder is found elsewhere")
 def test_user_presets_without_a_home(no_home):
-    assert run("from rtsep.library import user_presets; print(user_presets())", no_home).strip() == "[]"
+    assert run("from rtsep.presets.library import user_presets; print(user_presets())", no_home).strip() == "[]"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rtsep.notes import NOTE
+from rtsep.notes.score import NOTE
 from rtsep.training.gates import note_gates, onset_gates
 from rtsep.training.initial import harmonic_templates, onset_templates, pitch_hz, random_start
 

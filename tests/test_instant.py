@@ -20,9 +20,9 @@ from conftest import (
     two_parts,
 )
 
-from rtsep.engine import Separator
+from rtsep.engine.separator import Separator
 from rtsep.errors import RtsepError
-from rtsep.routing import Routing
+from rtsep.notes.routing import Routing
 from rtsep.windows import choose_framing
 
 INSTANT = {**SMALL, "mode": "instant", "latency_samples": 0}

@@ -17,12 +17,12 @@ from rtsep.hosts.controls import Controls
 from rtsep.hosts.lanes import CAPACITY, MIX
 from rtsep.hosts.notewatch import NoteWatch
 from rtsep.hosts.player import Player
-from rtsep.instruments import Wish, choose, covering, parse_wish, programs_by_name
-from rtsep.instruments import stem_programs as programs_of_stems
-from rtsep.notes import read_midi
-from rtsep.preset import load_preset, read_programs, save_preset
-from rtsep.programs import DRUMS, describe
-from rtsep.routing import Routing, by_channel, by_channels, by_split, by_track, find_stem
+from rtsep.notes.programs import DRUMS, describe
+from rtsep.notes.routing import Routing, by_channel, by_channels, by_split, by_track, find_stem
+from rtsep.notes.score import read_midi
+from rtsep.presets.instruments import Wish, choose, covering, parse_wish, programs_by_name
+from rtsep.presets.instruments import stem_programs as programs_of_stems
+from rtsep.presets.preset import load_preset, read_programs, save_preset
 
 NAMES = ("left_hand", "cello", "violin_i")
 
@@ -48,9 +48,9 @@ def presets(tmp_path, monkeypatch):
     for name, programs in (("cello", (42,)), ("strings", (48, 40, 41, 42, 43, 44)), ("kit", (DRUMS,)), ("piano", ())):
         save_preset(dataclasses.replace(make_preset(seed=len(name)), programs=programs), folder / f"{name}.npz")
     (folder / "damaged.npz").write_bytes(b"no preset")
-    monkeypatch.setattr("rtsep.library.user_folder", lambda: folder)
-    monkeypatch.setattr("rtsep.library.bundled_presets", list)
-    monkeypatch.setattr("rtsep.instruments.bundled_presets", list)
+    monkeypatch.setattr("rtsep.presets.library.user_folder", lambda: folder)
+    monkeypatch.setattr("rtsep.presets.library.bundled_presets", list)
+    monkeypatch.setattr("rtsep.presets.instruments.bundled_presets", list)
     return folder
 
 

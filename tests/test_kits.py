@@ -12,10 +12,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 import evaluate_data
 import evaluate_kits
 
-from rtsep.engine import Separator
-from rtsep.library import find_preset
-from rtsep.preset import load_preset
-from rtsep.routing import DRUM_GROUPS, by_drum
+from rtsep.engine.separator import Separator
+from rtsep.notes.routing import DRUM_GROUPS, by_drum
+from rtsep.presets.library import find_preset
+from rtsep.presets.preset import load_preset
 
 SECONDS = 10.0
 

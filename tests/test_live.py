@@ -18,7 +18,7 @@ from rtsep.hosts.portaudio import PortAudio, Wanted
 from rtsep.hosts.recorder import midi_bytes
 from rtsep.hosts.roundtrip import measure_ms
 from rtsep.hosts.watch import WatchedDevice
-from rtsep.notes import read_midi
+from rtsep.notes.score import read_midi
 
 RATE = 44100
 
@@ -126,7 +126,7 @@ def test_gaps_of_a_recording_are_silence_and_counted(tmp_path, rng):
 
 
 def test_a_full_disk_ends_the_recording_and_not_the_music(tmp_path, rng, monkeypatch):
-    from rtsep.files import StemWriter
+    from rtsep.files.sound import StemWriter
 
     def full(*_given):
         raise RtsepError("the disk is full")

@@ -7,9 +7,9 @@ import pytest
 from conftest import make_preset, one_stem
 
 from rtsep.compiling import store
-from rtsep.engine import Separator
+from rtsep.engine.separator import Separator
 from rtsep.hosts import modes
-from rtsep.programs import DRUMS
+from rtsep.notes.programs import DRUMS
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from rtsep.errors import RtsepError
 from rtsep.kernels import memory
-from rtsep.notes import EVENT, MidiParser, read_midi
+from rtsep.notes.score import EVENT, MidiParser, read_midi
 
 TICKS = 480  # half a second, before any tempo change
 END = (0, b"\xff\x2f\x00")

@@ -18,10 +18,10 @@ from conftest import (
 )
 from test_drums import HITS, groove, hits_of
 
-from rtsep.engine import Separator
+from rtsep.engine.separator import Separator
 from rtsep.measure import sdr_db
-from rtsep.preset import Preset
-from rtsep.routing import by_drum
+from rtsep.notes.routing import by_drum
+from rtsep.presets.preset import Preset
 from rtsep.training.drums import train_drums
 
 LONG = 12_000

@@ -6,7 +6,7 @@ import reference
 from conftest import ON, SMALL, band, delayed, kernel_memory, midi, on_records, one_stem, play, prepared, random_midi, two_parts
 
 from rtsep import Separator, by_track, find_preset, load_preset, read_midi
-from rtsep.files import read_sound
+from rtsep.files.sound import read_sound
 from rtsep.hosts.demo import clip_folder
 from rtsep.kernels import memory
 from rtsep.kernels.panning import place_stems

@@ -14,7 +14,7 @@ from rtsep.hosts.lanes import CAPACITY, MIX, SILENCE
 from rtsep.hosts.live import LiveJob, route_live, route_outputs
 from rtsep.hosts.notewatch import NoteWatch
 from rtsep.hosts.player import Player
-from rtsep.preset import save_preset
+from rtsep.presets.preset import save_preset
 
 CC = 0xB0
 

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from conftest import PITCHES, PROVENANCE, make_preset
 
-from rtsep.archive import MOST_BYTES
 from rtsep.errors import RtsepError
-from rtsep.library import bundled_presets, find_preset, user_presets
-from rtsep.preset import (
+from rtsep.files.archive import MOST_BYTES
+from rtsep.presets.library import bundled_presets, find_preset, user_presets
+from rtsep.presets.preset import (
     FORMAT_VERSION,
     ROWS_PER_PITCH,
     load_preset,
@@ -549,7 +549,7 @@ def test_large_file_is_not_even_opened(path):
 
 
 def test_find_by_path_and_by_name(tmp_path, monkeypatch, whole):
-    monkeypatch.setattr("rtsep.library.user_folder", lambda: tmp_path)
+    monkeypatch.setattr("rtsep.presets.library.user_folder", lambda: tmp_path)
     (tmp_path / "my-spinet.npz").write_bytes(whole)
     assert find_preset("my-spinet") == tmp_path / "my-spinet.npz"
     assert user_presets() == [tmp_path / "my-spinet.npz"]
@@ -559,15 +559,15 @@ def test_find_by_path_and_by_name(tmp_path, monkeypatch, whole):
 
 
 def test_users_preset_goes_before_a_bundled_one(tmp_path, monkeypatch, whole):
-    monkeypatch.setattr("rtsep.library.user_folder", lambda: tmp_path)
-    monkeypatch.setattr("rtsep.library.bundled_presets", lambda: [tmp_path / "elsewhere" / "piano.npz"])
+    monkeypatch.setattr("rtsep.presets.library.user_folder", lambda: tmp_path)
+    monkeypatch.setattr("rtsep.presets.library.bundled_presets", lambda: [tmp_path / "elsewhere" / "piano.npz"])
     assert find_preset("piano") == tmp_path / "elsewhere" / "piano.npz"
     (tmp_path / "piano.npz").write_bytes(whole)
     assert find_preset("piano") == tmp_path / "piano.npz"
 
 
 def test_no_user_folder_is_no_error(tmp_path, monkeypatch):
-    monkeypatch.setattr("rtsep.library.user_folder", lambda: tmp_path / "nowhere")
+    monkeypatch.setattr("rtsep.presets.library.user_folder", lambda: tmp_path / "nowhere")
     assert user_presets() == []
 
 

@@ -24,9 +24,9 @@ from conftest import (
 from numba.core import event
 
 from rtsep.compiling import machine
+from rtsep.engine.streaming import Counters
 from rtsep.kernels import entry, memory
 from rtsep.kernels.native import OPTIONS, flush_to_zero, restore_denormals
-from rtsep.streaming import Counters
 
 KNOWS_DENORMALS = platform.machine().lower() in ("x86_64", "amd64", "aarch64", "arm64")
 

@@ -15,7 +15,7 @@ import soundfile
 from conftest import make_preset
 
 from rtsep.cli import main
-from rtsep.preset import save_preset
+from rtsep.presets.preset import save_preset
 
 RATE = 22050
 NOTES = ((0.1, 0.5, 60), (0.5, 0.9, 64), (0.2, 0.8, 67))
@@ -308,7 +308,7 @@ def test_lists_and_presets(folder, capsys):
 
 
 def test_a_broken_preset_of_the_user_does_not_hide_the_others(folder, capsys, monkeypatch):
-    monkeypatch.setattr("rtsep.library.user_folder", lambda: folder)
+    monkeypatch.setattr("rtsep.presets.library.user_folder", lambda: folder)
     (folder / "broken.npz").write_text("no preset")
     assert main(["presets"]) == 0
     told = capsys.readouterr().out

@@ -8,13 +8,13 @@ import pytest
 from conftest import play, prepared
 
 from rtsep import find_preset, load_preset, read_midi
-from rtsep.design import rest_net
-from rtsep.files import read_sound
+from rtsep.engine.design import rest_net
+from rtsep.files.sound import read_sound
 from rtsep.hosts.demo import clip_folder
 from rtsep.kernels.memory import CHUNK, INPUTS, OTHERS, UNITS
 from rtsep.kernels.rest import MANY, TURNS
 from rtsep.measure import sdr_db
-from rtsep.routing import everything
+from rtsep.notes.routing import everything
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from rtsep.errors import RtsepError
-from rtsep.notes import Score
-from rtsep.pitch import parse_pitch
-from rtsep.routing import by_channel, by_drum, by_split, by_track, stem_name, stem_names
+from rtsep.notes.pitch import parse_pitch
+from rtsep.notes.routing import by_channel, by_drum, by_split, by_track, stem_name, stem_names
+from rtsep.notes.score import Score
 
 
 def score(*names, channels=(0,)):

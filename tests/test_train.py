@@ -8,7 +8,7 @@ import pytest
 from instruments import RATE, scale, sound_of, tone, write_csv, write_sound
 
 from rtsep.cli import main
-from rtsep.preset import load_preset, save_preset
+from rtsep.presets.preset import load_preset, save_preset
 from rtsep.training.combine import stack
 from rtsep.training.fill import LEAST, fill, fill_range, mend_gaps, move_partials, shift_templates
 from rtsep.training.initial import pitch_hz
@@ -243,7 +243,7 @@ def test_silence_is_refused(tmp_path, capsys):
 
 
 def test_a_name_goes_into_the_users_folder(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("rtsep.library.user_folder", lambda: tmp_path / "mine")
+    monkeypatch.setattr("rtsep.presets.library.user_folder", lambda: tmp_path / "mine")
     notes = scale((60,))
     sound, table = write_sound(tmp_path / "a.wav", sound_of(notes, 3)), write_csv(tmp_path / "a.csv", notes)
     command = ["train", str(sound), "--score", str(table), "--no-picture", "-o"]

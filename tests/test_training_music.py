@@ -10,8 +10,8 @@ from instruments import RATE, chords, sound_of, write_csv, write_midi, write_sou
 
 from rtsep.cli import main
 from rtsep.errors import RtsepError
-from rtsep.notes import read_midi
-from rtsep.preset import load_preset, save_preset
+from rtsep.notes.score import read_midi
+from rtsep.presets.preset import load_preset, save_preset
 from rtsep.training.alignment import check_alignment
 from rtsep.training.decompose import METHODS
 from rtsep.training.frames import open_spectrogram
@@ -269,7 +269,7 @@ def test_sync_without_the_extra(take, tmp_path, capsys, monkeypatch):
 
 def test_trained_on_the_demo_clip(tmp_path, capsys):
     """The mix is at -0.2 / 0.2 dB; this preset was measured at 11.7 / 12.4, and without mended gaps at 8.1 / 12.4."""
-    from rtsep.files import read_sound
+    from rtsep.files.sound import read_sound
     from rtsep.measure import sdr_db
 
     assert main(["train", str(DEMO / "mix.flac"), "--score", str(DEMO / "demo.mid"), "-o", str(tmp_path / "p.npz"),

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 from evaluate_data import DEMO, excerpt, load_piece
 from evaluate_systems import judge, play, preset_named
 
-from rtsep.routing import by_track
+from rtsep.notes.routing import by_track
 
 WINDOW = 4096
 

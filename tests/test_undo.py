@@ -25,7 +25,7 @@ from conftest import (
 )
 
 from rtsep import Separator, by_track, find_preset, load_preset, read_midi
-from rtsep.files import read_sound
+from rtsep.files.sound import read_sound
 from rtsep.hosts.demo import clip_folder
 from rtsep.kernels.gain import LAG_MEMORY
 from rtsep.kernels.learning import begin_again

@@ -10,8 +10,8 @@
 import numpy as np
 from evaluate_data import Piece
 
-from rtsep.preset import Preset
-from rtsep.routing import by_track
+from rtsep.notes.routing import by_track
+from rtsep.presets.preset import Preset
 from rtsep.windows import map_templates
 
 SEED = 1

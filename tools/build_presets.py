@@ -19,7 +19,7 @@ from isolated_notes import isolated_notes
 from shipped import INSTRUMENTS, KIT_HANDICAP, Instrument, Sound
 from sources import ROOT
 
-from rtsep.preset import PITCHES, Preset, save_preset
+from rtsep.presets.preset import PITCHES, Preset, save_preset
 from rtsep.training.combine import stack
 from rtsep.training.drums import choke_groups, train_drums
 from rtsep.training.fill import fill, fill_range

@@ -49,10 +49,11 @@ BLOCK_KINDS = ("live", "live, 40 open", "quality", "instant", "instant, 40 open"
 
 
 def _sound(kind: str, channels: int, rate: int) -> np.ndarray:
-    from rtsep.files import read_sound
+    import soundfile
+
     from rtsep.hosts.demo import clip_folder
 
-    left, right = (read_sound(clip_folder() / f"{name}.flac")[0][0][44100:] for name in ("left_hand", "right_hand"))
+    left, right = (soundfile.read(clip_folder() / f"{name}.flac", dtype="float32")[0][44100:] for name in ("left_hand", "right_hand"))
     time_s = np.arange(left.size) / 44100
     if kind == "others":
         left = left + 0.1 * np.sin(2 * np.pi * 311.1 * time_s) + 0.07 * np.sin(2 * np.pi * 466.2 * time_s)
@@ -64,25 +65,24 @@ def _sound(kind: str, channels: int, rate: int) -> np.ndarray:
 
 def _separator(name: str, block: int):
     """A separator of this kind in which the notes are held, its entry and its sound."""
-    from rtsep import engine
+    import rtsep
     from rtsep.hosts.bench_players import load_piano
-    from rtsep.notes import EVENT
-    from rtsep.routing import Routing
 
     params, channels, rows, stems, sounding, kind, rate = KINDS[name]
     preset, table = load_piano(), np.full((32, 16, 128), -1, np.int8)
     table[:stems] = np.arange(stems)[:, None, None]
-    separator = engine.Separator(preset, Routing(tuple(f"stem_{i}" for i in range(stems)), table), {
+    routing = type(rtsep.by_split(None, 60))
+    separator = rtsep.Separator(preset, routing(tuple(f"stem_{i}" for i in range(stems)), table), {
         "max_open_rows": max(rows, 64), **params})
     sound = _sound(kind, channels, rate)
     separator.prepare(rate, channels, max(block, 16))
     chosen = np.linspace(0, len(preset.pitches) - 1, rows * len(preset.pitches) // len(preset.W)).round().astype(int)
-    events = np.zeros(len(chosen), EVENT)
+    events = np.zeros(len(chosen), rtsep.EVENT)
     events["status"], events["data1"], events["data2"] = 0x90, np.asarray(preset.pitches)[chosen], 80
     events["part"] = np.arange(len(chosen)) % sounding
     separator.process(sound[:, :block], events)
     separator.process(sound[:, :block])
-    return separator, getattr(separator, "_entry", None) or engine._entry, sound
+    return separator, getattr(separator, "_entry", None) or sys.modules[type(separator).__module__]._entry, sound
 
 
 class _Player:

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from rtsep.files import read_sound
+from rtsep.files.sound import read_sound
 from rtsep.measure import sdr_db
-from rtsep.notes import read_midi
+from rtsep.notes.score import read_midi
 from rtsep.training.gates import note_gates, onset_gates
 from rtsep.training.groups import group_models, resynthesise, soft_masks, spectra
 from rtsep.training.initial import harmonic_templates, onset_templates

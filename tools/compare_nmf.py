@@ -25,7 +25,7 @@ if "--threads" in sys.argv:  # BLAS reads it when NumPy is imported
 
 import numpy as np
 
-from rtsep.files import read_sound
+from rtsep.files.sound import read_sound
 from rtsep.training.initial import random_start
 from rtsep.training.nmf import factorise
 

@@ -21,11 +21,11 @@ from evaluate_instant import with_background
 from evaluate_systems import MODES, oracle, params_of, play
 from plain_rows import separate_with_plain_rows
 
-from rtsep.library import find_preset
 from rtsep.measure import sdr_db
+from rtsep.notes.routing import by_track, everything
 from rtsep.params import Value
-from rtsep.preset import load_preset
-from rtsep.routing import by_track, everything
+from rtsep.presets.library import find_preset
+from rtsep.presets.preset import load_preset
 
 BACKGROUNDS = ("cello-phrase", "vocadito_10", "sax-phrase", "vocadito_14")  # in the order of the pieces of two_hands
 COLUMNS = ("alone, right", "alone, wrong", "piano_and_others alone", "cello", "band, right", "band, wrong")

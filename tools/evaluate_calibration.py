@@ -18,8 +18,8 @@ from evaluate_data import SHARED, Piece, find_pieces
 from evaluate_systems import play, preset_named
 
 from rtsep.measure import sdr_db
-from rtsep.preset import Preset
-from rtsep.routing import by_track
+from rtsep.notes.routing import by_track
+from rtsep.presets.preset import Preset
 from rtsep.training.calibrate import calibrate
 from rtsep.training.inputs import Take
 

@@ -21,10 +21,10 @@ from evaluate_drums import preset_of_hits
 from sources import ROOT
 
 from rtsep.errors import RtsepError
-from rtsep.files import read_sound
-from rtsep.notes import Score, read_midi
-from rtsep.preset import Preset
-from rtsep.routing import by_track
+from rtsep.files.sound import read_sound
+from rtsep.notes.routing import by_track
+from rtsep.notes.score import Score, read_midi
+from rtsep.presets.preset import Preset
 
 DEMO = ROOT / "presets" / "demo"
 SHARED = ROOT.parent / "shared" / "data"

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from shipped import KIT_HANDICAP
 
-from rtsep.files import read_sound
-from rtsep.notes import read_midi
-from rtsep.preset import Preset
+from rtsep.files.sound import read_sound
+from rtsep.notes.score import read_midi
+from rtsep.presets.preset import Preset
 from rtsep.training.isolated import Notes, train
 
 HIT_S = 0.4  # of each hit are learnt from

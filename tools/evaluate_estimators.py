@@ -17,11 +17,11 @@ import numpy as np
 from evaluate_data import SHARED, Piece, pieces_of
 from evaluate_systems import params_of, preset_named
 
-from rtsep.engine import Separator
-from rtsep.files import read_sound
+from rtsep.engine.separator import Separator
+from rtsep.files.sound import read_sound
 from rtsep.measure import sdr_db
+from rtsep.notes.routing import by_track
 from rtsep.params import Value
-from rtsep.routing import by_track
 
 PLAIN = tuple(f"estimator=kl,relaxation=1,iterations={updates}" for updates in (1, 3, 5, 10, 20))
 RELAXED = tuple(f"estimator=kl,relaxation=1.8,iterations={updates}" for updates in (2, 3, 4, 5, 10))

@@ -19,7 +19,7 @@ import soundfile
 from evaluate_mosaic import EXAMPLES, SECONDS, features, judge
 from sources import ROOT
 
-from rtsep.files import read_sound
+from rtsep.files.sound import read_sound
 from rtsep.grains import engine
 from rtsep.grains.engine import Mosaic
 from rtsep.grains.source import Source, load_source

@@ -19,7 +19,7 @@ from evaluate_report import Row, distinct, mean_db, shown, table, where, write_c
 from evaluate_systems import MODES, Stems, gated, judge, oracle
 from sources import ROOT
 
-from rtsep.files import read_sound
+from rtsep.files.sound import read_sound
 from rtsep.windows import choose_framing, window_pair
 
 SECONDS = 10.0

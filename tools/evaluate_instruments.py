@@ -20,9 +20,9 @@ from evaluate_report import Row, distinct, fill_page, mean_db, shown, table, whe
 from evaluate_systems import MODES, Stems, judge, nothing_done, oracle, play, preset_named
 from sources import ROOT, SOUNDFONT
 
-from rtsep.instruments import choose, parse_wish, stem_programs
-from rtsep.preset import Preset
-from rtsep.routing import by_track
+from rtsep.notes.routing import by_track
+from rtsep.presets.instruments import choose, parse_wish, stem_programs
+from rtsep.presets.preset import Preset
 from rtsep.training.inputs import gather
 from rtsep.training.isolated import Settings
 from rtsep.training.learn import About, Job, learn

@@ -19,11 +19,11 @@ from evaluate_systems import play
 from groove import groove
 from sources import ROOT
 
-from rtsep.library import find_preset
 from rtsep.measure import oracle_stems, sdr_db
+from rtsep.notes.routing import Routing, by_drum
 from rtsep.params import PARAMS, Value
-from rtsep.preset import Preset, load_preset
-from rtsep.routing import Routing, by_drum
+from rtsep.presets.library import find_preset
+from rtsep.presets.preset import Preset, load_preset
 from rtsep.training.drums import choke_groups, train_drums
 from rtsep.training.isolated import Notes
 from rtsep.training.learn import DRUMS_HANDICAP, DRUMS_HOLD_S

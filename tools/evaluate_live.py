@@ -42,11 +42,11 @@ def load(kind: str, stop: threading.Event) -> None:
 
 def separator():
     """The engine as it is by default, with ten notes down."""
-    from rtsep.engine import Separator
+    from rtsep.engine.separator import Separator
     from rtsep.hosts.lanes import CAPACITY
-    from rtsep.library import find_preset
-    from rtsep.preset import load_preset
-    from rtsep.routing import by_split
+    from rtsep.notes.routing import by_split
+    from rtsep.presets.library import find_preset
+    from rtsep.presets.preset import load_preset
 
     found = Separator(load_preset(find_preset("piano")), by_split(None, 53))
     found.prepare(RATE, 2, CAPACITY)
@@ -73,7 +73,7 @@ def play_python(seconds: float, begin: threading.Thread) -> dict:
     """Through JACK-Client's callback in Python; late is what JACK's own clock calls late."""
     import jack
 
-    from rtsep.notes import EVENT
+    from rtsep.notes.score import EVENT
 
     engine, client = separator(), jack.Client("rtsep", no_start_server=True)
     events = np.zeros(len(NOTES), EVENT)

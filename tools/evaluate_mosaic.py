@@ -16,7 +16,7 @@ import soundfile
 from PIL import Image
 from sources import ROOT
 
-from rtsep.files import read_sound
+from rtsep.files.sound import read_sound
 from rtsep.mosaic.constraints import Constraints
 from rtsep.mosaic.frames import Sound
 from rtsep.mosaic.make import Job, make

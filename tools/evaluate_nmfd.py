@@ -19,7 +19,7 @@ from evaluate_drums import recorded_hits
 from evaluate_kits import DRUMS, FOREIGN, grooves, row
 
 from rtsep.measure import sdr_db
-from rtsep.routing import DRUM_GROUPS
+from rtsep.notes.routing import DRUM_GROUPS
 from rtsep.training.isolated import Notes
 from rtsep.training.nmfd import activations_at, approximation, nmfd, templates_at
 

@@ -19,7 +19,7 @@ from evaluate_instant import with_background
 from evaluate_systems import params_of, play, preset_named
 
 from rtsep.measure import oracle_stems, sdr_db
-from rtsep.routing import by_track, everything
+from rtsep.notes.routing import by_track, everything
 from rtsep.windows import Framing
 
 LEVELS_DB = {"one place": 0.0, "3 dB": 3.0, "6 dB": 6.0, "12 dB": 12.0, "left and right": 90.0}

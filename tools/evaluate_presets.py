@@ -22,11 +22,11 @@ from isolated_notes import DRUM_CHANNEL, SAMPLE_RATE, write_midi
 from shipped import INSTRUMENTS, Instrument
 from sources import NOTE, SOUNDFONT, fit, render_soundfont
 
-from rtsep.library import find_preset
 from rtsep.measure import sdr_db
-from rtsep.notes import read_midi
-from rtsep.preset import Preset, load_preset
-from rtsep.routing import by_track
+from rtsep.notes.routing import by_track
+from rtsep.notes.score import read_midi
+from rtsep.presets.library import find_preset
+from rtsep.presets.preset import Preset, load_preset
 
 FOREIGN = SOUNDFONT.parent / "TimGM6mb.sf2"
 LIVE = MODES["live 512"]

@@ -8,14 +8,14 @@ import baselines
 import numpy as np
 from evaluate_data import Piece
 
-from rtsep.engine import Output, Separator
+from rtsep.engine.separator import Output, Separator
 from rtsep.errors import RtsepError
-from rtsep.library import find_preset
 from rtsep.measure import oracle_stems, sdr_db, si_sdr_db
-from rtsep.notes import Score
+from rtsep.notes.routing import Routing, by_split, by_track
+from rtsep.notes.score import Score
 from rtsep.params import Value, parse_params
-from rtsep.preset import Preset, load_preset
-from rtsep.routing import Routing, by_split, by_track
+from rtsep.presets.library import find_preset
+from rtsep.presets.preset import Preset, load_preset
 from rtsep.windows import Framing, choose_framing
 
 BLOCK = 4096

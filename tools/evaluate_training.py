@@ -22,10 +22,10 @@ from evaluate_data import SHARED, Piece, pieces_of
 from evaluate_systems import MODES, judge, oracle, play, preset_named
 
 from rtsep.errors import RtsepError
-from rtsep.notes import NOTE
-from rtsep.optional import any_age
-from rtsep.preset import Preset
-from rtsep.routing import by_track
+from rtsep.notes.routing import by_track
+from rtsep.notes.score import NOTE
+from rtsep.presets.optional import any_age
+from rtsep.presets.preset import Preset
 from rtsep.training.initial import pitch_hz
 from rtsep.training.inputs import Given, Take, gather
 from rtsep.training.isolated import Settings

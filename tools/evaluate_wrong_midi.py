@@ -17,10 +17,10 @@ from evaluate_calibration import alone
 from evaluate_data import SHARED, Piece, find_pieces
 from evaluate_systems import BLOCK, hear, params_of, preset_named
 
-from rtsep.engine import Separator
+from rtsep.engine.separator import Separator
 from rtsep.measure import sdr_db
+from rtsep.notes.routing import by_track
 from rtsep.params import Value
-from rtsep.routing import by_track
 
 WRONG_S, PAUSE_S, LATER_S = 300.0, 3.0, 10.0
 

@@ -8,7 +8,7 @@ from evaluate_data import Piece
 from isolated_notes import DRUM_CHANNEL, SAMPLE_RATE, write_midi
 from sources import NOTE, drum_hit, fit
 
-from rtsep.notes import read_midi
+from rtsep.notes.score import read_midi
 
 SECONDS, SIXTEENTH_S, RING_S = 16.0, 0.145, 1.0
 KICKS, SNARES, OPEN = (0, 3, 8, 10), (4, 12, 15), 14  # sixteenths of a bar; closed hi-hats on all even ones

@@ -7,8 +7,8 @@ adaptation, no prediction, nothing for onsets. Windows and masks are those of li
 
 import numpy as np
 
-from rtsep.notes import Score
-from rtsep.preset import Preset
+from rtsep.notes.score import Score
+from rtsep.presets.preset import Preset
 from rtsep.training.gates import note_gates
 from rtsep.windows import Framing, window_pair
 

@@ -24,12 +24,12 @@ from evaluate_systems import outputs, preset_named
 from scipy.optimize import minimize
 from sources import BUILD, ROOT, fit, render_soundfont
 
-from rtsep.design import rest_net
-from rtsep.engine import Separator
-from rtsep.files import read_sound
+from rtsep.engine.design import rest_net
+from rtsep.engine.separator import Separator
+from rtsep.files.sound import read_sound
 from rtsep.kernels.memory import FORETOLD, INPUTS, OTHERS, UNITS
 from rtsep.kernels.rest import BIAS, LEAK, MOST, OUTPUT, OUTPUT_BIAS, SIDE, others_told_by
-from rtsep.routing import everything
+from rtsep.notes.routing import everything
 
 RATE, SECONDS, LEARNING_S = 44100, 20, 1.5  # of each mix; so long nothing is taken, while the engine learns
 SAMPLES, STEP = 8, 2  # bins of a frame, and of how many frames one

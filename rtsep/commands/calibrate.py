@@ -54,9 +54,9 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Calibrate, and say what it gained."""
-    from rtsep.library import find_preset, new_preset
-    from rtsep.preset import load_preset, save_preset
-    from rtsep.results import Results
+    from rtsep.files.results import Results
+    from rtsep.presets.library import find_preset, new_preset
+    from rtsep.presets.preset import load_preset, save_preset
     from rtsep.training.calibrate import calibrate
 
     preset, target = load_preset(find_preset(arguments.preset)), new_preset(arguments.out)
@@ -109,7 +109,7 @@ def _play(arguments: argparse.Namespace, folder: Path) -> Path:
     from rtsep.hosts.display import LineFace
     from rtsep.hosts.live import LiveJob, live
     from rtsep.hosts.portaudio import PortAudio, Wanted
-    from rtsep.library import find_preset
+    from rtsep.presets.library import find_preset
 
     if not 5 <= arguments.seconds <= 600:
         raise RtsepError(f"--seconds {arguments.seconds:g}: allowed is 5 to 600")

@@ -20,8 +20,8 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Separate, measure, and show."""
+    from rtsep.commands.tables import show_demo
     from rtsep.hosts.demo import demo
-    from rtsep.tables import show_demo
 
     with progress_bar() as progress:
         report = demo(arguments.out, arguments.overwrite, progress)

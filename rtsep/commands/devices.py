@@ -29,9 +29,9 @@ def _found(look: Any) -> tuple[list[Any], str]:
 
 def run(arguments: argparse.Namespace) -> None:
     """List them; what cannot be listed is said."""
+    from rtsep.commands.tables import show_devices
     from rtsep.hosts.devices import import_sounddevice, list_devices
     from rtsep.hosts.midi import list_midi_ports
-    from rtsep.tables import show_devices
 
     devices, no_sound = _found(lambda: list_devices(import_sounddevice()))
     ports, no_midi = _found(list_midi_ports)

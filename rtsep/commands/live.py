@@ -17,7 +17,7 @@ from rtsep.commands.common import (
     say_warnings,
 )
 from rtsep.errors import RtsepError
-from rtsep.pitch import parse_pitch
+from rtsep.notes.pitch import parse_pitch
 
 
 def add(commands: Any) -> None:

@@ -43,9 +43,9 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Make the mosaic, and say what came of the limits."""
+    from rtsep.commands.tables import show_mosaic
     from rtsep.mosaic.constraints import Constraints
     from rtsep.mosaic.make import Job, make
-    from rtsep.tables import show_mosaic
 
     constraints = Constraints(arguments.repetition, arguments.polyphony, arguments.continuity, arguments.iterations)
     job = Job(arguments.target, arguments.source, arguments.out, constraints, arguments.window, arguments.phase_iterations,

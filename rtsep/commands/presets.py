@@ -26,30 +26,30 @@ def add(commands: Any) -> None:
 
 def list_params(_arguments: argparse.Namespace) -> None:
     """Every parameter."""
-    from rtsep.tables import show_params
+    from rtsep.commands.tables import show_params
 
     show_params()
 
 
 def list_presets(_arguments: argparse.Namespace) -> None:
     """Every preset."""
-    from rtsep.tables import show_presets
+    from rtsep.commands.tables import show_presets
 
     show_presets()
 
 
 def show_one(arguments: argparse.Namespace) -> None:
     """What is inside a preset."""
-    from rtsep.library import find_preset
-    from rtsep.preset import load_preset
-    from rtsep.tables import show_preset
+    from rtsep.commands.tables import show_preset
+    from rtsep.presets.library import find_preset
+    from rtsep.presets.preset import load_preset
 
     show_preset(load_preset(find_preset(arguments.preset)))
 
 
 def check_file(arguments: argparse.Namespace) -> None:
     """Whether a preset file is sound."""
-    from rtsep.preset import load_preset
+    from rtsep.presets.preset import load_preset
 
     preset = load_preset(arguments.file)
     say_warnings([*preset.notes])

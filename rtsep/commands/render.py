@@ -18,7 +18,7 @@ from rtsep.commands.common import (
     say_warnings,
 )
 from rtsep.errors import RtsepError
-from rtsep.pitch import parse_pitch
+from rtsep.notes.pitch import parse_pitch
 
 ABOUT = """\
 Separates the sound file MIX with the streaming engine, exactly as it would sound live. Writes one file per stem and the
@@ -76,9 +76,9 @@ def add(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Render, and say what was written."""
     split, params = parse_pitch(arguments.split), checked_params(arguments, "all")
+    from rtsep.commands.tables import show_render
     from rtsep.hosts.compare import render_modes
     from rtsep.hosts.render import Job, render
-    from rtsep.tables import show_render
 
     job = Job(arguments.mix, arguments.out, arguments.midi, tuple(arguments.presets), tuple(arguments.groups), arguments.by,
               split, params, arguments.block, arguments.format, arguments.bits,

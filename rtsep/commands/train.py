@@ -101,10 +101,10 @@ def _add_about(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Train, and say what was learnt."""
-    from rtsep.library import new_preset
-    from rtsep.preset import save_preset
-    from rtsep.results import Results
-    from rtsep.tables import show_training
+    from rtsep.commands.tables import show_training
+    from rtsep.files.results import Results
+    from rtsep.presets.library import new_preset
+    from rtsep.presets.preset import save_preset
     from rtsep.training.inputs import gather
     from rtsep.training.learn import check_job, learn
 
@@ -163,7 +163,7 @@ def _job(arguments: argparse.Namespace) -> Any:
 
 def _range(arguments: argparse.Namespace) -> tuple[int | None, int | None]:
     """The option --range."""
-    from rtsep.pitch import parse_pitch
+    from rtsep.notes.pitch import parse_pitch
 
     if arguments.reach is None:
         return None, None
@@ -176,7 +176,7 @@ def _range(arguments: argparse.Namespace) -> tuple[int | None, int | None]:
 
 def _about(arguments: argparse.Namespace, name: str) -> Any:
     """What the preset will say of itself."""
-    from rtsep.programs import DRUMS
+    from rtsep.notes.programs import DRUMS
     from rtsep.training.learn import About
 
     named = ", ".join(path.name for path in arguments.inputs)

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rtsep.design import SIMD, SMOOTHING_S, Plan
+from rtsep.engine.design import SIMD, SMOOTHING_S, Plan
 from rtsep.errors import RtsepError
 from rtsep.grains.source import Source, Templates, pitches, served, templates
 from rtsep.kernels.grain_memory import GRAINS, GRAINS_STATE, ROWS_MOST
 from rtsep.kernels.memory import PITCHES, SLOTS
 from rtsep.kernels.twiddles import transform_values
+from rtsep.notes.routing import Routing
 from rtsep.params import Value, defaults
-from rtsep.routing import Routing
 from rtsep.windows import Framing, choose_framing, window_pair
 
 RELEASE_S = 0.05

@@ -9,15 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.compiling import machine
+from rtsep.engine.prepared import Prepared
+from rtsep.engine.streaming import Counters, Output, entry_at, held_pitches, play_block, rehearse, set_targets
 from rtsep.errors import RtsepError
 from rtsep.grains.design import Grains, Heard, mosaic_framing, mosaic_plan
 from rtsep.grains.source import Source
 from rtsep.kernels import grain_memory
 from rtsep.kernels.memory import EVENT
+from rtsep.notes.routing import Routing, everything
 from rtsep.params import Value, defaults, param_of, parse_params
-from rtsep.prepared import Prepared
-from rtsep.routing import Routing, everything
-from rtsep.streaming import Counters, Output, entry_at, held_pitches, play_block, rehearse, set_targets
 from rtsep.windows import Framing
 
 STEMS = ("mosaic", "dry")

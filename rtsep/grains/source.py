@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.errors import RtsepError
-from rtsep.files import read_sound
+from rtsep.files.sound import read_sound
 from rtsep.kernels.memory import PITCHES
 from rtsep.windows import Framing, window_pair
 

@@ -17,7 +17,7 @@ from rtsep.compiling import machine
 from rtsep.errors import RtsepError
 from rtsep.hosts import computer
 from rtsep.hosts.bench_players import PRESET, SAMPLE_RATE, UPDATES, Floats, Floor, Player, Size, Step, load_piano, stereo_clip
-from rtsep.preset import Preset
+from rtsep.presets.preset import Preset
 
 SAFE_SHARE = 0.6  # of a block's time: the rest belongs to the driver, the system and other programs
 SECONDS, QUICK_SECONDS = 45.0, 6.0

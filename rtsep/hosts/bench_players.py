@@ -12,15 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.compiling import machine
-from rtsep.engine import Separator
-from rtsep.files import read_sound
+from rtsep.engine.prepared import Prepared
+from rtsep.engine.separator import Separator
+from rtsep.engine.streaming import entry_at
+from rtsep.files.sound import read_sound
 from rtsep.hosts.demo import clip_folder
-from rtsep.library import bundled_presets
-from rtsep.notes import EVENT
-from rtsep.prepared import Prepared
-from rtsep.preset import Preset, load_preset
-from rtsep.routing import Routing
-from rtsep.streaming import entry_at
+from rtsep.notes.routing import Routing
+from rtsep.notes.score import EVENT
+from rtsep.presets.library import bundled_presets
+from rtsep.presets.preset import Preset, load_preset
 
 PRESET = "grand-piano"
 SAMPLE_RATE = 44100

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from rtsep.errors import RtsepError
-from rtsep.files import read_sound
+from rtsep.files.results import Results
+from rtsep.files.sound import read_sound
 from rtsep.hosts.render import Job, render
-from rtsep.notes import read_midi
+from rtsep.notes.score import read_midi
 from rtsep.params import PARAMS
-from rtsep.results import Results
 
 BEFORE_S, AFTER_S = 0.02, 0.13  # of the onset
 QUIET_S = 0.5  # before it

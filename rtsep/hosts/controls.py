@@ -9,11 +9,11 @@ from typing import Protocol
 
 from platformdirs import user_config_path
 
-from rtsep.engine import SILENT_DB
+from rtsep.engine.separator import SILENT_DB
 from rtsep.errors import RtsepError
-from rtsep.messages import CONTROLLERS, Message
+from rtsep.files.results import atomic_write
+from rtsep.notes.messages import CONTROLLERS, Message
 from rtsep.params import Value, param_of
-from rtsep.results import atomic_write
 
 PEDALS = CONTROLLERS | {67}  # these belong to the notes
 LOWEST_DB, HIGHEST_DB = -60.0, 6.0

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rtsep.files import atomic_write, read_sound
+from rtsep.files.sound import atomic_write, read_sound
 from rtsep.hosts.render import Job, render
 from rtsep.measure import oracle_stems, sdr_db
-from rtsep.notes import read_midi
-from rtsep.routing import by_track
+from rtsep.notes.routing import by_track
+from rtsep.notes.score import read_midi
 from rtsep.windows import choose_framing
 
 PRESETS = {"piano": "knows this instrument", "gm-piano": "has never heard it"}

@@ -17,7 +17,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from rtsep.engine import SILENT_DB
+from rtsep.engine.separator import SILENT_DB
 from rtsep.hosts.keys import HELP, Keys, Panel
 from rtsep.hosts.player import Player
 from rtsep.hosts.status import Status, StemStatus

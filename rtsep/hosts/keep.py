@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
-from rtsep.adapted import adapted_preset
-from rtsep.engine import Separator
+from rtsep.engine.adapted import adapted_preset
+from rtsep.engine.separator import Separator
+from rtsep.engine.streaming import Engine
 from rtsep.errors import RtsepError
-from rtsep.instruments import parse_wish
-from rtsep.library import new_preset, user_folder
-from rtsep.preset import save_preset
-from rtsep.results import Results
-from rtsep.routing import find_stem
-from rtsep.streaming import Engine
+from rtsep.files.results import Results
+from rtsep.notes.routing import find_stem
+from rtsep.presets.instruments import parse_wish
+from rtsep.presets.library import new_preset, user_folder
+from rtsep.presets.preset import save_preset
 
 
 class Keeper:

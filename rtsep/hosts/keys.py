@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from rtsep.hosts.player import Player
-from rtsep.library import bundled_presets, user_presets
+from rtsep.presets.library import bundled_presets, user_presets
 
 ARROWS = {"\x1b[A": "up", "\x1b[B": "down", "\x1b[C": "right", "\x1b[D": "left", "\x1bOA": "up", "\x1bOB": "down",
           "\x1bOC": "right", "\x1bOD": "left"}

@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.compiling import machine
+from rtsep.engine.prepared import Prepared
+from rtsep.engine.streaming import Engine
 from rtsep.kernels import memory, shared
-from rtsep.messages import Message
-from rtsep.notes import EVENT
-from rtsep.prepared import Prepared
-from rtsep.streaming import Engine
+from rtsep.notes.messages import Message
+from rtsep.notes.score import EVENT
 
 CAPACITY = 4096  # samples that the callback handles at once; longer blocks are cut
 MESSAGES = 4096

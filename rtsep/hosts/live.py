@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rtsep.compiling import machine
-from rtsep.engine import Separator
+from rtsep.engine.separator import Separator
+from rtsep.engine.streaming import Engine
 from rtsep.errors import RtsepError
 from rtsep.hosts.computer import knows_work
 from rtsep.hosts.controls import Controls
@@ -31,10 +32,9 @@ from rtsep.hosts.recorder import Recorder, check_folder
 from rtsep.hosts.snapshot import Scene, snapshot
 from rtsep.hosts.status import Status
 from rtsep.hosts.watch import WatchedDevice
-from rtsep.instruments import choose, parse_wish, programs_by_name
+from rtsep.notes.routing import Routing, by_channels, by_drum, by_port, by_split, everything, only_channels
 from rtsep.params import Value
-from rtsep.routing import Routing, by_channels, by_drum, by_port, by_split, everything, only_channels
-from rtsep.streaming import Engine
+from rtsep.presets.instruments import choose, parse_wish, programs_by_name
 
 TICK_S = 0.05
 

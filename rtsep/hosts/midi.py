@@ -14,7 +14,7 @@ from typing import Any
 
 from rtsep.errors import RtsepError
 from rtsep.hosts.driver import import_library, quiet_libraries
-from rtsep.messages import Message, MidiParser
+from rtsep.notes.messages import Message, MidiParser
 
 POLL_S = 0.001
 LOOK_S = 0.5  # how often the list of ports is looked at

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 
-from rtsep.messages import NOTE_ON, Keyboard, Message
+from rtsep.notes.messages import NOTE_ON, Keyboard, Message
 
 PATIENCE_S = 10.0
 

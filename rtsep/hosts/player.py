@@ -12,18 +12,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 
-from rtsep.engine import SILENT_DB, Separator
+from rtsep.engine.separator import SILENT_DB, Separator
+from rtsep.engine.streaming import Engine
 from rtsep.errors import RtsepError
 from rtsep.hosts.controls import Controls
 from rtsep.hosts.keep import Keeper
 from rtsep.hosts.lanes import CAPACITY, Lanes
 from rtsep.hosts.notewatch import NoteWatch
-from rtsep.library import find_preset
-from rtsep.messages import CONTROL, NOTE_ON, NOTES_OFF, RESET, SOUND_OFF, Message, is_kept
+from rtsep.notes.messages import CONTROL, NOTE_ON, NOTES_OFF, RESET, SOUND_OFF, Message, is_kept
+from rtsep.notes.routing import CHANNELS
 from rtsep.params import Value, param_of
-from rtsep.preset import load_preset
-from rtsep.routing import CHANNELS
-from rtsep.streaming import Engine
+from rtsep.presets.library import find_preset
+from rtsep.presets.preset import load_preset
 
 
 class Player:

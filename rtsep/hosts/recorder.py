@@ -19,9 +19,9 @@ import numpy.typing as npt
 
 from rtsep import __version__
 from rtsep.errors import RtsepError
-from rtsep.files import StemWriter
+from rtsep.files.results import Results
+from rtsep.files.sound import StemWriter
 from rtsep.hosts.lanes import Lanes
-from rtsep.results import Results
 
 LOOK_S = 0.05
 RING_S = 10.0  # how long the disk may be busy

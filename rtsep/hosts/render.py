@@ -16,18 +16,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rtsep.engine import Output, Separator
+from rtsep.engine.separator import Output, Separator
+from rtsep.engine.streaming import Engine
 from rtsep.errors import RtsepError
-from rtsep.files import SoundReader, StemWriter, open_sound
-from rtsep.groups import with_groups
+from rtsep.files.sound import SoundReader, StemWriter, open_sound
 from rtsep.hosts.keep import Keeper
-from rtsep.instruments import choose, parse_wish, programs_by_name, stem_programs
-from rtsep.notes import EVENT, Score, read_midi
+from rtsep.hosts.picture import Trace, draw
+from rtsep.hosts.report import Clock, collect_warnings, make_report
+from rtsep.notes.groups import with_groups
+from rtsep.notes.routing import Routing, by_channel, by_drum, by_split, by_track, everything
+from rtsep.notes.score import EVENT, Score, read_midi
 from rtsep.params import Value, param_of, parse_params
-from rtsep.picture import Trace, draw
-from rtsep.report import Clock, collect_warnings, make_report
-from rtsep.routing import Routing, by_channel, by_drum, by_split, by_track, everything
-from rtsep.streaming import Engine
+from rtsep.presets.instruments import choose, parse_wish, programs_by_name, stem_programs
 
 LARGEST_BLOCK = 65536
 WRITE_SAMPLES = 32768  # per channel and write

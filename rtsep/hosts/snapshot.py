@@ -6,7 +6,7 @@ import math
 import time
 from dataclasses import dataclass, field
 
-from rtsep.engine import SILENT_DB
+from rtsep.engine.separator import SILENT_DB
 from rtsep.hosts.computer import knows_work
 from rtsep.hosts.midi import MidiPorts
 from rtsep.hosts.modes import Choice

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from rtsep.errors import RtsepError
-from rtsep.files import StemWriter, read_sound
+from rtsep.files.results import atomic_write
+from rtsep.files.sound import StemWriter, read_sound
 from rtsep.mosaic.activations import in_parts
 from rtsep.mosaic.constraints import Constraints
 from rtsep.mosaic.counters import Counters
 from rtsep.mosaic.frames import Sound, Spectra, Synthesis
 from rtsep.mosaic.picture import Trace, draw
-from rtsep.results import atomic_write
 from rtsep.training.updates import Floats
 from rtsep.windows import choose_framing
 

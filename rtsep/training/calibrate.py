@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.errors import RtsepError
-from rtsep.preset import Preset
+from rtsep.presets.preset import Preset
 from rtsep.training.frames import open_spectrogram
 from rtsep.training.gates import note_gates
 from rtsep.training.inputs import Take

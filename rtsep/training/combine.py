@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.errors import RtsepError
-from rtsep.preset import ROWS_PER_PITCH
+from rtsep.presets.preset import ROWS_PER_PITCH
 from rtsep.training.envelopes import averaged
 from rtsep.training.isolated import Templates
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 import numpy as np
 import numpy.typing as npt
 
-from rtsep.files import SoundReader, open_sound
+from rtsep.files.sound import SoundReader, open_sound
 from rtsep.training.inputs import Take
 from rtsep.training.isolated import Floats, magnitudes
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 Times = npt.NDArray[np.float64]
 Gates = npt.NDArray[np.bool_]
-Notes = npt.NDArray[Any]  # with the fields onset_s, offset_s and pitch: `rtsep.notes.NOTE`, or a narrower type
+Notes = npt.NDArray[Any]  # with the fields onset_s, offset_s and pitch: `rtsep.notes.score.NOTE`, or a narrower type
 
 
 def note_gates(

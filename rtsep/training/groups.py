@@ -92,7 +92,7 @@ def separate_groups(
     | argument | |
     | --- | --- |
     | sound | float32 [channel, sample]; one mask serves all channels |
-    | notes | all notes that sound: structured, with onset_s, offset_s and pitch, such as `rtsep.notes.Score.notes()` |
+    | notes | all notes that sound: structured, with onset_s, offset_s and pitch, such as `rtsep.notes.score.Score.notes()` |
     | groups | of each group its notes: an index or a mask of `notes` |
     """
     chosen = settings or Settings()

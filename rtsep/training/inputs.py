@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from rtsep.errors import RtsepError
-from rtsep.files import open_sound, read_sound
+from rtsep.files.sound import open_sound, read_sound
 from rtsep.training.isolated import Notes
 from rtsep.training.samples import Sample, folder_samples, read_samples, sfz_samples
 from rtsep.training.scores import NoteArray, is_isolated, read_notes

@@ -11,7 +11,7 @@ import numpy as np
 
 from rtsep.errors import RtsepError
 from rtsep.params import Value
-from rtsep.preset import PROVENANCE, ROWS_PER_PITCH, Preset
+from rtsep.presets.preset import PROVENANCE, ROWS_PER_PITCH, Preset
 from rtsep.training.alignment import Fit, check_alignment
 from rtsep.training.combine import stack
 from rtsep.training.drums import choke_groups, train_drums
@@ -49,7 +49,7 @@ class Job:
 
 @dataclass(frozen=True)
 class About:
-    """What a preset says of itself: see `rtsep.preset.Preset`."""
+    """What a preset says of itself: see `rtsep.presets.preset.Preset`."""
 
     name: str
     title: str

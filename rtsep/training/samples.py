@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.errors import RtsepError
-from rtsep.files import open_sound
+from rtsep.files.sound import open_sound
 from rtsep.training.isolated import Notes
 
 ENDINGS = (".wav", ".flac", ".aif", ".aiff", ".ogg", ".mp3")

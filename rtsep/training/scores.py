@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.errors import RtsepError
-from rtsep.notes import NOTE, read_midi
+from rtsep.notes.score import NOTE, read_midi
 
 NEEDED = ("onset", "offset", "pitch")
 USUAL_VELOCITY = 64

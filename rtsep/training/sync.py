@@ -9,7 +9,7 @@ from contextlib import redirect_stdout
 import numpy as np
 
 from rtsep.errors import RtsepError
-from rtsep.files import read_sound
+from rtsep.files.sound import read_sound
 from rtsep.training.inputs import Take
 from rtsep.training.isolated import Floats
 from rtsep.training.scores import NoteArray

@@ -26,11 +26,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rtsep import optional
-from rtsep.archive import DamagedError, need, read_archive, write_archive
 from rtsep.errors import RtsepError
+from rtsep.files.archive import DamagedError, need, read_archive, write_archive
+from rtsep.notes.programs import DRUMS
 from rtsep.params import Value, param_of, parse_params
-from rtsep.programs import DRUMS
+from rtsep.presets import optional
 
 FORMAT_VERSION = 1
 PITCHES = 128

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rtsep.files import atomic_write
+from rtsep.files.sound import atomic_write
 
 MOST_BYTES = 64 * 2**20  # of one file, and of its arrays unpacked
 MOST_MEMBERS = 64

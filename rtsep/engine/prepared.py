@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from rtsep.design import Plan
+from rtsep.engine.design import Plan
 from rtsep.kernels.call import CALL
 from rtsep.kernels.memory import EVENT
 from rtsep.kernels.records import STATE

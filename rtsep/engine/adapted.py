@@ -14,9 +14,9 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from rtsep.engine import Separator
+from rtsep.engine.separator import Separator
 from rtsep.errors import RtsepError
-from rtsep.preset import Preset
+from rtsep.presets.preset import Preset
 from rtsep.windows import map_templates, retune_templates
 
 READS = 100

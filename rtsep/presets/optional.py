@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rtsep.archive import Arrays, need
+from rtsep.files.archive import Arrays, need
 
 NAMES = frozenset(("filled", "row_age_s", "choke", "background", "encoder", "envelope_db"))
 PITCHES = 128

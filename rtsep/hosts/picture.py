@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rtsep.engine import Output, Separator
-from rtsep.notes import Score
+from rtsep.engine.separator import Output, Separator
+from rtsep.notes.score import Score
 
 COLUMNS = 1200  # of the spectrograms: more than a screen shows
 RANGE_DB = 60.0

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from rtsep import __version__
-from rtsep.engine import Separator
-from rtsep.files import SoundReader
-from rtsep.notes import Score
-from rtsep.routing import struck
-from rtsep.streaming import Engine
+from rtsep.engine.separator import Separator
+from rtsep.engine.streaming import Engine
+from rtsep.files.sound import SoundReader
+from rtsep.notes.routing import struck
+from rtsep.notes.score import Score
 
 RING_S = 5.0  # a sound may ring this long after its last note, if that is no more than
 RING_SHARE = 0.25  # of the sound

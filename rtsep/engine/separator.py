@@ -12,15 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.compiling import machine
-from rtsep.design import design, per_stem, preset_defaults
+from rtsep.engine.design import design, per_stem, preset_defaults
+from rtsep.engine.prepared import Prepared
+from rtsep.engine.rows import each_once
+from rtsep.engine.streaming import SILENT_DB, Counters, Output, entry_at, held_pitches, play_block, rehearse, set_targets
 from rtsep.errors import RtsepError
 from rtsep.kernels.memory import EVENT, OPEN, PITCHES
+from rtsep.notes.routing import Routing
 from rtsep.params import Value, param_of, parse_params
-from rtsep.prepared import Prepared
-from rtsep.preset import Preset
-from rtsep.routing import Routing
-from rtsep.rows import each_once
-from rtsep.streaming import SILENT_DB, Counters, Output, entry_at, held_pitches, play_block, rehearse, set_targets
+from rtsep.presets.preset import Preset
 from rtsep.windows import Framing
 
 __all__ = ["SILENT_DB", "Counters", "Output", "Separator"]

@@ -10,10 +10,10 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from rtsep.engine.prepared import Prepared
 from rtsep.kernels.memory import EVENT, GAINS, HELD, KEY_DOWN, PITCH, STATUS
+from rtsep.notes.routing import Routing
 from rtsep.params import Value
-from rtsep.prepared import Prepared
-from rtsep.routing import Routing
 from rtsep.windows import Framing
 
 SILENT_DB = -120.0

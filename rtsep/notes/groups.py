@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtsep.errors import RtsepError
-from rtsep.notes import Score
-from rtsep.pitch import parse_pitch
-from rtsep.routing import CHANNELS, IGNORED, Routing, find_stem, stem_name, stem_names, struck
+from rtsep.notes.pitch import parse_pitch
+from rtsep.notes.routing import CHANNELS, IGNORED, Routing, find_stem, stem_name, stem_names, struck
+from rtsep.notes.score import Score
 
 NEAR_S = 0.25  # how far from the time that was said a single note may begin
 PITCH = r"(?:[A-Ga-g][#♯b♭]?-?[0-9]{1,2}|[0-9]{1,3})"

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from rtsep.errors import RtsepError
-from rtsep.library import bundled_presets, user_folder, user_presets
+from rtsep.notes.programs import describe
 from rtsep.params import PARAMS
-from rtsep.preset import Preset, load_preset
-from rtsep.programs import describe
+from rtsep.presets.library import bundled_presets, user_folder, user_presets
+from rtsep.presets.preset import Preset, load_preset
 
 
 def _table(*columns: str) -> Table:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from rtsep.encoders import FULL_UPDATES, START_UPDATES, encoder_of
+from rtsep.engine.encoders import FULL_UPDATES, START_UPDATES, encoder_of
 from rtsep.kernels.memory import ENCODER, ENCODER_AND_UPDATES, PITCHES, UPDATES
-from rtsep.optional import later_ages
-from rtsep.preset import Preset
+from rtsep.presets.optional import later_ages
+from rtsep.presets.preset import Preset
 from rtsep.windows import Framing, map_templates, retune_templates
 
 USUAL_ENCODER = {ENCODER: "signed", ENCODER_AND_UPDATES: "nonnegative"}  # what measured best

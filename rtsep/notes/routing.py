@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtsep.errors import RtsepError
-from rtsep.messages import NOTE_ON
-from rtsep.notes import MAX_PARTS, Score
-from rtsep.programs import DRUM_CHANNEL
+from rtsep.notes.messages import NOTE_ON
+from rtsep.notes.programs import DRUM_CHANNEL
+from rtsep.notes.score import MAX_PARTS, Score
 
 CHANNELS, PITCHES = 16, 128
 IGNORED = -1

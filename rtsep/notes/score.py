@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtsep.errors import RtsepError
-from rtsep.messages import CONTROL, NOTE_ON, Keyboard, Message, MidiParser, is_kept
-from rtsep.programs import Change, played_programs
+from rtsep.notes.messages import CONTROL, NOTE_ON, Keyboard, Message, MidiParser, is_kept
+from rtsep.notes.programs import Change, played_programs
 
 __all__ = ["EVENT", "NOTE", "Message", "MidiParser", "Score", "is_kept", "read_midi"]
 

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rtsep.engine.rows import Rows, each_once, samples_of
 from rtsep.kernels.memory import ENCODER, ENCODER_AND_UPDATES, ENVELOPE_POINTS, PITCHES, SLOTS, UPDATES
 from rtsep.kernels.records import PLAN
 from rtsep.kernels.twiddles import transform_values
-from rtsep.optional import ANY_AGE_S
+from rtsep.notes.programs import DRUMS
+from rtsep.notes.routing import Routing
 from rtsep.params import Value, defaults
-from rtsep.preset import Preset
-from rtsep.programs import DRUMS
-from rtsep.routing import Routing
-from rtsep.rows import Rows, each_once, samples_of
+from rtsep.presets.optional import ANY_AGE_S
+from rtsep.presets.preset import Preset
 from rtsep.windows import Framing, choose_framing, map_templates, window_pair
 
 SIMD = 16  # floats

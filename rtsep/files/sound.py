@@ -13,8 +13,8 @@ import soundfile
 from numpy.typing import NDArray
 
 from rtsep.errors import RtsepError
-from rtsep.headers import check_file
-from rtsep.results import Given, Results, atomic_write, sync, write_error
+from rtsep.files.headers import check_file
+from rtsep.files.results import Given, Results, atomic_write, sync, write_error
 
 __all__ = ["SoundReader", "StemWriter", "atomic_write", "open_sound", "read_sound"]
 

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtsep.errors import RtsepError
-from rtsep.library import bundled_presets, find_preset, user_presets
-from rtsep.notes import Score
-from rtsep.preset import Preset, load_preset, read_programs
-from rtsep.programs import DRUMS, FAMILY_SIZE, describe, family
-from rtsep.routing import DRUM_GROUPS, Routing, find_stem, struck
+from rtsep.notes.programs import DRUMS, FAMILY_SIZE, describe, family
+from rtsep.notes.routing import DRUM_GROUPS, Routing, find_stem, struck
+from rtsep.notes.score import Score
+from rtsep.presets.library import bundled_presets, find_preset, user_presets
+from rtsep.presets.preset import Preset, load_preset, read_programs
 
 DEFAULT = "piano"
 
