@@ -1,4 +1,4 @@
-"""Trains the network that weighs the residual where others play (rtsep/kernels/rest.py), and writes rtsep/rest_net.npy.
+"""Trains the network that weighs the residual where others play (rtsep/kernels/rest.py), and writes rtsep/engine/rest_net.npy.
 
     python tools/train_rest.py
 
