@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rtsep.errors import RtsepError
+from rtsep.methods.estimators import ESTIMATORS
+from rtsep.methods.masks import MASKS
 
 Value = float | int | bool | str
 
@@ -92,7 +94,7 @@ PARAMS: dict[str, Param] = {
               "samples", 0, 2048),
         Param("estimator", "choice", "encoder+kl", "what finds how loud each open template is: kl = Kullback-Leibler updates, "
               "encoder = one product (and one update of the background), encoder+kl = updates that begin with it",
-              choices=("kl", "encoder", "encoder+kl")),
+              choices=tuple(ESTIMATORS)),
         Param("encoder", "choice", "auto", "what the product is with: auto = the preset's own encoder if it has one, else "
               "nonnegative before updates and signed without them; signed = the templates' regularised pseudo-inverse; "
               "nonnegative = the best without negative numbers", choices=("auto", "signed", "nonnegative")),
@@ -101,6 +103,8 @@ PARAMS: dict[str, Param] = {
               "(six with 1.8 go about as far as ten with 1)", "", 1, 2),
         Param("mask_power", "float", 2.0, "exponent of the models in the soft masks: higher separates harder",
               "", 0.5, 4, step=0.5),
+        Param("mask", "choice", "power", "how a bin is shared among the stems: power = by their models to the power mask_power",
+              choices=tuple(MASKS)),
         Param("suppression", "float", 1.0, "what leaks into a stem from the others weighs so many times as much as what is "
               "lost of it: above 1 = cleaner stems that lose more, below 1 = fuller stems that leak more", "", 0.1, 10),
         Param("filter_taps", "int", 0, "instant mode: length of the causal filters, at most half the window, which is what 0 "

@@ -13,12 +13,13 @@ from pathlib import Path
 
 from rtsep.compiling.collect import can_collect, collected, plain
 from rtsep.compiling.units import OBJECTS
+from rtsep.kernels.marks import redeem
 
 
 def build(name: str, told: Callable[[str], None], once: bool | None = None) -> bytes:
     """The object file `name`; `once`: optimised once, which needs more of Numba than it promises (None: where it can be)."""
-    exports = {export: what for module in OBJECTS[name]
-               for export, what in import_module(f"rtsep.kernels.{module}").EXPORTS.items()}
+    exports = {export: what for module in OBJECTS[name] for export, what in import_module(module).EXPORTS[name].items()}
+    redeem()
     return (collected if (can_collect() if once is None else once) else plain)(exports, told)
 
 

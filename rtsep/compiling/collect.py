@@ -81,7 +81,7 @@ def _collecting(told: Told) -> Iterator[None]:
 def _without_wrappers(**options: Any) -> None:
     """No kernel is called from Python in this process, none is kept in Numba's cache; further `options` of all of them."""
     for name, module in list(sys.modules.items()):
-        if name.startswith("rtsep.kernels"):
+        if name.startswith("rtsep."):
             for value in vars(module).values():
                 if isinstance(value, numba.core.dispatcher.Dispatcher):
                     value.targetoptions.update(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)

@@ -25,6 +25,7 @@ from platformdirs import user_cache_path
 T = TypeVar("T")
 
 _SOURCES = Path(__file__).parents[1]
+COMPILED = ("kernels", "methods", "stages", "callbacks", "grains")  # rooms with kernels
 BUILDERS = ("build.py", "collect.py", "loader.py", "units.py")  # what code depends on beside the kernels
 UNUSED_S = 30 * 86400  # code that was not loaded for so long is removed when new code comes
 
@@ -39,8 +40,9 @@ def processor() -> tuple[str, str]:
 def fingerprint() -> str:
     """A name for the kernels' sources, for what compiles them, and for what they are compiled for."""
     digest = hashlib.sha256()
-    for source in sorted([*(_SOURCES / "kernels").glob("*.py"), *(_SOURCES / "compiling" / name for name in BUILDERS)]):
-        digest.update(source.name.encode() + source.read_bytes())
+    compiled = [source for room in COMPILED for source in (_SOURCES / room).rglob("*.py")]
+    for source in sorted([*compiled, *(_SOURCES / "compiling" / name for name in BUILDERS)]):
+        digest.update(source.relative_to(_SOURCES).as_posix().encode() + source.read_bytes())
     for package in ("numba", "llvmlite", "numpy"):
         digest.update(version(package).encode())
     digest.update("".join((llvm.get_process_triple(), *processor())).encode())

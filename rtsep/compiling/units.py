@@ -1,19 +1,19 @@
-"""What is compiled: objects of a few kernel modules each, which call each other by name."""
+"""What is compiled: objects of a few functions each, which call each other by name."""
 
 from __future__ import annotations
 
-OBJECTS = {  # name: kernel modules, whose EXPORTS it holds
-    "estimate": ("estimate",),
-    "engine": ("entry",),
-    "fft": ("fft",),
-    "notes": ("voices",),
-    "mosaic": ("mosaic",),
-    "live": ("callbacks", "ring", "taps"),
-    "jack": ("jack",),
-    "bench": ("yardstick",),
+OBJECTS = {  # name: modules that export functions into it, by EXPORTS[name]
+    "estimate": ("rtsep.stages.entries",),
+    "engine": ("rtsep.stages.entries",),
+    "fft": ("rtsep.kernels.fft",),
+    "notes": ("rtsep.stages.entries",),
+    "mosaic": ("rtsep.grains.block",),
+    "live": ("rtsep.callbacks.portaudio", "rtsep.callbacks.ring", "rtsep.callbacks.taps"),
+    "jack": ("rtsep.callbacks.jack",),
+    "bench": ("rtsep.stages.micro_benchmark",),
 }
 NEEDS = {"estimate": ("fft",), "engine": ("fft", "notes", "estimate"), "mosaic": ("fft", "notes"), "bench": ("fft",)}
-CALLED = {"fft": ("forward", "backward"), "notes": ("receive",), "estimate": ("estimate_models",)}  # by other objects
+CALLED = {"fft": ("forward", "backward"), "notes": ("receive",), "estimate": ("hear",)}  # by other objects
 JACK = ("jack_port_get_buffer", "jack_midi_get_event_count", "jack_midi_event_get")  # what "jack" calls of JACK's library
 # Until an object was compiled here: seconds that it takes, measured on a core of an AMD EPYC of 2021 with Numba 0.68.
 USUAL_S = {"estimate": 14.0, "engine": 15.0, "fft": 3.0, "notes": 2.0, "mosaic": 6.0, "live": 4.0, "jack": 3.5, "bench": 2.5}

@@ -7,9 +7,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from rtsep.engine.design import Plan
-from rtsep.kernels.call import CALL
 from rtsep.kernels.memory import EVENT
-from rtsep.kernels.records import STATE
+from rtsep.stages.call import CALL
+from rtsep.stages.records import STATE
 
 
 class Recorded(Protocol):
@@ -65,4 +65,4 @@ class Prepared:
     def reset(self) -> None:
         """Forget all sound, all notes and what was learnt."""
         STATE.start(self.state, self.plan.values)
-        self.state["mixer"][:] = self.targets
+        self.state["mixer_values"][:] = self.targets

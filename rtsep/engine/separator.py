@@ -14,13 +14,23 @@ import numpy.typing as npt
 from rtsep.compiling import machine
 from rtsep.engine.design import design, per_stem, preset_defaults
 from rtsep.engine.prepared import Prepared
-from rtsep.engine.rows import each_once
-from rtsep.engine.streaming import SILENT_DB, Counters, Output, entry_at, held_pitches, play_block, rehearse, set_targets
+from rtsep.engine.streaming import (
+    SILENT_DB,
+    Counters,
+    Output,
+    counters_of,
+    entry_at,
+    held_pitches,
+    play_block,
+    rehearse,
+    set_targets,
+)
 from rtsep.errors import RtsepError
-from rtsep.kernels.memory import EVENT, OPEN, PITCHES
+from rtsep.kernels.memory import EVENT, PITCHES
 from rtsep.notes.routing import Routing
 from rtsep.params import Value, param_of, parse_params
 from rtsep.presets.preset import Preset
+from rtsep.stages.rows import each_once
 from rtsep.windows import Framing
 
 __all__ = ["SILENT_DB", "Counters", "Output", "Separator"]
@@ -191,7 +201,7 @@ class Separator:
     @property
     def counters(self) -> Counters:
         """What was counted since the last reset."""
-        return Counters(*(int(count) for count in self.prepared.state["counters"]))
+        return counters_of(self.prepared)
 
     @property
     def activations(self) -> Floats:
@@ -221,4 +231,4 @@ class Separator:
     @property
     def open_count(self) -> int:
         """How many rows the last frame had open."""
-        return int(self.prepared.state["position"][OPEN])
+        return int(self.prepared.state["open_count"][0])

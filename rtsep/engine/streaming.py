@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from rtsep.engine.prepared import Prepared
-from rtsep.kernels.memory import EVENT, GAINS, HELD, KEY_DOWN, PITCH, STATUS
+from rtsep.kernels.memory import EVENT, GAINS
 from rtsep.notes.routing import Routing
 from rtsep.params import Value
+from rtsep.stages.notes import HELD, KEY_DOWN
 from rtsep.windows import Framing
 
 SILENT_DB = -120.0
@@ -177,5 +178,10 @@ def set_targets(now: Prepared, value: Callable[[str], Value], stem_names: Sequen
 def held_pitches(now: Prepared) -> tuple[int, ...]:
     """MIDI pitches of the notes that keys or pedals hold, ascending."""
     voices = now.state["voices"]
-    held = np.isin(voices[:, STATUS], (KEY_DOWN, HELD))
-    return tuple(sorted(set(voices[held, PITCH].tolist())))
+    held = np.isin(voices["status"], (KEY_DOWN, HELD))
+    return tuple(sorted(set(voices["pitch"][held].tolist())))
+
+
+def counters_of(now: Prepared) -> Counters:
+    """What was counted since the last reset."""
+    return Counters(*(int(now.state[field.name][0]) for field in fields(Counters)))

@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rtsep.engine.design import SIMD, SMOOTHING_S, Plan
+from rtsep.engine.design import Plan
 from rtsep.errors import RtsepError
+from rtsep.grains.memory import GRAINS, GRAINS_STATE, ROWS_MOST
 from rtsep.grains.source import Source, Templates, pitches, served, templates
-from rtsep.kernels.grain_memory import GRAINS, GRAINS_STATE, ROWS_MOST
 from rtsep.kernels.memory import PITCHES, SLOTS
-from rtsep.kernels.twiddles import transform_values
 from rtsep.notes.routing import Routing
 from rtsep.params import Value, defaults
+from rtsep.stages import transform
+from rtsep.stages.mixer import SMOOTHING_S
+from rtsep.stages.request import SIMD
 from rtsep.windows import Framing, choose_framing, window_pair
 
 RELEASE_S = 0.05
@@ -27,7 +29,7 @@ Floats = npt.NDArray[np.float32]
 class Heard:
     """A source as one framing hears it, for so many channels: what takes time to work out, kept from plan to plan.
 
-    arrays: by the names of the record GRAINS (kernels/grain_memory.py); serves: see `rtsep.grains.source.served`.
+    arrays: by the names of the record GRAINS (grains/memory.py); serves: see `rtsep.grains.source.served`.
     """
 
     def __init__(self, source: Source, framing: Framing, channels: int) -> None:
@@ -55,7 +57,7 @@ class Grains:
             "repetition": round(float(values["mosaic_repetition_ms"]) / 1000 * sample_rate),
             "near": round(NEAR_S * sample_rate), "continuity": float(values["mosaic_continuity"]),
         }
-        self.state: dict[str, Any] = GRAINS.arrays(sizes, GRAINS_STATE) if earlier is None else earlier.state
+        self.state: dict[str, Any] = GRAINS.arrays({**plan.values, **sizes}, GRAINS_STATE) if earlier is None else earlier.state
         self.record = GRAINS.new({"plan": plan.record, **sizes, **heard.arrays, **self.state})
         if earlier is None:
             self.reset()
@@ -117,5 +119,5 @@ def mosaic_plan(heard: Heard, routing: Routing, values: Mapping[str, Value], sam
         "W": np.zeros((0, _stride(bins)), np.float32), "first_row": notes, "row_count": serving,
         "release": notes + round(RELEASE_S * sample_rate), "decay": notes + round(float(values["decay_max_s"]) * sample_rate),
         "route": np.ascontiguousarray(routing.table, np.int8), "reach": serving.astype(np.int8), "choke": notes,
-        **transform_values(framing.window_size),
+        "ring_size": 2 * framing.window_size, **transform.values_for(framing.window_size),
     })

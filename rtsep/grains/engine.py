@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from rtsep.compiling import machine
 from rtsep.engine.prepared import Prepared
-from rtsep.engine.streaming import Counters, Output, entry_at, held_pitches, play_block, rehearse, set_targets
+from rtsep.engine.streaming import Counters, Output, counters_of, entry_at, held_pitches, play_block, rehearse, set_targets
 from rtsep.errors import RtsepError
+from rtsep.grains import memory
 from rtsep.grains.design import Grains, Heard, mosaic_framing, mosaic_plan
 from rtsep.grains.source import Source
-from rtsep.kernels import grain_memory
 from rtsep.kernels.memory import EVENT
 from rtsep.notes.routing import Routing, everything
 from rtsep.params import Value, defaults, param_of, parse_params
@@ -170,7 +170,7 @@ class Mosaic:
     @property
     def counters(self) -> Counters:
         """What was counted since the last reset."""
-        return Counters(*(int(count) for count in self.prepared.state["counters"]))
+        return counters_of(self.prepared)
 
     @property
     def row_pitch(self) -> npt.NDArray[np.int64]:
@@ -185,7 +185,7 @@ class Mosaic:
     @property
     def playing(self) -> list[tuple[float, float]]:
         """What the last frame played of the source: its second and its share of the loudness, head by head."""
-        state, count = self._grains.state, int(self._grains.state["counts"][grain_memory.HEADS])
+        state, count = self._grains.state, int(self._grains.state["counts"][memory.HEADS])
         return [(int(place) / self.source.sample_rate, float(share))
                 for place, share in zip(state["place"][:count], state["share"][:count], strict=True)]
 
@@ -193,7 +193,7 @@ class Mosaic:
     def details(self) -> dict[str, Any]:
         """The source, and what came of the constraints since the last reset: source frames at a time; how long the source is
         heard in its own order, in ms; share of the runs that begin where it was heard less than three windows' quarters ago."""
-        counts, m = self._grains.state["counts"], grain_memory
+        counts, m = self._grains.state["counts"], memory
         hop_ms = 1000 * self.framing.hop / self.source.sample_rate
         runs = max(int(counts[m.RUNS]), 1)
         return {"mosaic": {

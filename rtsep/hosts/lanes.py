@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from rtsep.callbacks import shared
 from rtsep.compiling import machine
 from rtsep.engine.prepared import Prepared
 from rtsep.engine.streaming import Engine
-from rtsep.kernels import memory, shared
+from rtsep.kernels import memory
 from rtsep.notes.messages import Message
 from rtsep.notes.score import EVENT
 
@@ -100,7 +101,7 @@ class Lanes:
         return self.word(shared.HEARTBEAT)
 
     def word(self, index: int) -> int:
-        """A word that the callback writes (kernels/shared.py)."""
+        """A word that the callback writes (callbacks/shared.py)."""
         return int(self._arrays["words"][index])
 
     def play(self, prepared: Prepared, fade: bool) -> None:

@@ -6,6 +6,7 @@ import math
 import time
 from dataclasses import dataclass, field
 
+from rtsep.callbacks.shared import FRAMES
 from rtsep.engine.separator import SILENT_DB
 from rtsep.hosts.computer import knows_work
 from rtsep.hosts.midi import MidiPorts
@@ -14,7 +15,6 @@ from rtsep.hosts.player import Player
 from rtsep.hosts.recorder import Recorder
 from rtsep.hosts.status import Status, StemStatus
 from rtsep.hosts.watch import WatchedDevice
-from rtsep.kernels.shared import FRAMES
 
 
 @dataclass

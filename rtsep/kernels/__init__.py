@@ -1,10 +1,9 @@
-"""Compiled numerics: arrays in, given arrays filled. Its modules import numpy, numba and each other only.
+"""What all compiled code is made of: records, FFT, products, elementary functions, and what Numba does not have.
 
-Flow: `entry` (the engine's one entry) -> `block` -> `voices`, `estimate` (`stft`, `fft`, `gate`, `activations`, `prediction`),
-`masks`, `rest`, `panning`, `wiener`, `learning`, `mix`. What they work on is declared in `records`, `grain_memory`, `call`
-and `shared` by means of `fields`, and read by `views`. Live: `callbacks` and `jack` (what a device calls) -> `live` -> `ring`,
-`arrivals` (notes), the entry, `taps` (recording). Live mosaics: `mosaic` (their entry) -> `grains`. What these export is
-compiled by `rtsep.compiling` and called by its address. Training calls `factorise` from Python: `load`.
+`fields` declares records, `views` reads them in compiled code; `marks` says what is compiled, and costs nothing until it is;
+`arrays`, `elementary` and `fft` are loops over bins; `linked` calls what is compiled apart; `native` and `atomic` are the compiler's;
+`factorise` is training's. Enters: arrays and addresses. Leaves: given arrays, filled. May import: numpy, numba, llvmlite; for
+keeping its code `compiling`.
 """
 
 from importlib import import_module
@@ -16,10 +15,13 @@ def load(name: str) -> ModuleType:
     import numba
 
     from rtsep.compiling.store import code_folder
+    from rtsep.kernels.marks import redeem
 
     folder, others = code_folder(), numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(folder / "numba") if folder else ""  # read when the module's functions are decorated
     try:
-        return import_module(f"rtsep.kernels.{name}")
+        module = import_module(f"rtsep.kernels.{name}")
+        redeem()
+        return module
     finally:
         numba.config.CACHE_DIR = others

@@ -7,11 +7,11 @@ import platform
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from rtsep.kernels.native import OPTIONS
+from rtsep.kernels.marks import numeric
 
 _WINDOWS = platform.system() == "Windows"
 # The clock behind time.monotonic (CLOCK_UPTIME_RAW, CLOCK_MONOTONIC), and the processor time of a thread.
@@ -97,7 +97,7 @@ def _clock(number):
 _now, _worked = _clock(_CLOCK), _clock(_THREAD_CLOCK)
 
 
-@njit(**OPTIONS)
+@numeric
 def now_ns():
     """Nanoseconds of a clock that never goes back; on Linux and macOS the one of `time.monotonic_ns`."""
     first, second = _now()
@@ -106,7 +106,7 @@ def now_ns():
     return first * 1_000_000_000 + second
 
 
-@njit(**OPTIONS)
+@numeric
 def thread_ns():
     """Nanoseconds of processor time that this thread has had; 0 on Windows, which tells no finer than 16 ms."""
     if _WINDOWS:

@@ -6,11 +6,8 @@ the result, or to 1 where that is less. Taylor's series, after the argument is b
 """
 
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
 
-from rtsep.kernels.native import INNER
+from rtsep.kernels.marks import kernel, later, ordered
 
 F = np.float32
 LN_2, LOG2_E = F(np.log(2)), F(1 / np.log(2))
@@ -27,30 +24,16 @@ S3, S5, S7, S9 = (F(s / n) for s, n in ((-1, 6), (1, 120), (-1, 5040), (1, 36288
 C2, C4, C6, C8 = (F(s / n) for s, n in ((-1, 2), (1, 24), (-1, 720), (1, 40320)))
 
 
-def _bitcast(source, target, kind):
-    """A function for compiled code: the bits of a `source` as a `target`."""
-
-    @intrinsic
-    def cast(typing_context, value):
-        def codegen(context, builder, signature, arguments):
-            return builder.bitcast(context.cast(builder, arguments[0], signature.args[0], source), kind)
-
-        return target(source), codegen
-
-    return cast
+_bits, _float = (later("rtsep.kernels.native", name) for name in ("bits_of", "float_of"))
 
 
-_bits = _bitcast(types.float32, types.int32, ir.IntType(32))
-_float = _bitcast(types.int32, types.float32, ir.FloatType())
-
-
-@njit(**{**INNER, "fastmath": False})
+@ordered
 def _less(x, n, high, low):
     """x - n (high + low); reordered it would lose what `low` is for."""
     return (x - n * high) - n * low
 
 
-@njit(**INNER)
+@kernel
 def exp(x):
     """e ** x for -87 < x < 88"""
     n = np.floor(x * LOG2_E + F(0.5))
@@ -59,7 +42,7 @@ def exp(x):
     return series * _float(np.int32((np.int32(n) << np.int32(23)) + np.int32(ONE)))
 
 
-@njit(**INNER)
+@kernel
 def log(x):
     """Natural logarithm of a positive normal number."""
     bits = _bits(x) - np.int32(ROOT_HALF)
@@ -70,7 +53,7 @@ def log(x):
     return F(n) * LN_2 + F(2) * s * (F(1) + z * (L3 + z * (L5 + z * (L7 + z * L9))))
 
 
-@njit(**INNER)
+@kernel
 def sine_and_cosine(x):
     """Both of an angle of up to some hundred turns."""
     n = np.floor(x * TWO_OVER_PI + F(0.5))

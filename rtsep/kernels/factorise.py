@@ -5,12 +5,11 @@ Any thread. No errors. `gain` scales V, `added` is put on top of denominators, `
 """
 
 import numpy as np
-from numba import njit
 
-from rtsep.kernels.native import OPTIONS
+from rtsep.kernels.marks import numeric
 
 
-@njit(**OPTIONS)
+@numeric
 def multiply(F, numerator, denominator, added, floor, tiny, out):
     """out = F * numerator / max(denominator + added, floor); what is below `tiny` becomes 0, and 0 stays 0."""
     zero = F.dtype.type(0)
@@ -21,7 +20,7 @@ def multiply(F, numerator, denominator, added, floor, tiny, out):
             o[k] = x if x >= tiny else zero
 
 
-@njit(**OPTIONS)
+@numeric
 def multiply_root(F, numerator, denominator, added, floor, tiny, out):
     """As `multiply`, with the square root of the fraction: the exponent that makes beta = 0 descend."""
     zero = F.dtype.type(0)
@@ -32,7 +31,7 @@ def multiply_root(F, numerator, denominator, added, floor, tiny, out):
             o[k] = x if x >= tiny else zero
 
 
-@njit(**OPTIONS)
+@numeric
 def kl_ratio(V, gain, added, floor, model):
     """model = gain * V / max(model + added, floor)."""
     for i in range(V.shape[0]):
@@ -41,7 +40,7 @@ def kl_ratio(V, gain, added, floor, model):
             m[k] = gain * v[k] / max(m[k] + added, floor)
 
 
-@njit(**OPTIONS)
+@numeric
 def kl_ratio_measured(V, gain, added, floor, tiny, model, ratio):
     """As `kl_ratio`; ratio = the new model, but at least `tiny`. Gives the sum of what was divided by - gain * V."""
     total = 0.0
@@ -57,7 +56,7 @@ def kl_ratio_measured(V, gain, added, floor, tiny, model, ratio):
     return total
 
 
-@njit(**OPTIONS)
+@numeric
 def is_ratios(V, gain, quiet, added, floor, model, ratio, weighted):
     """With v = max(gain * V, quiet), m = max(model + added, floor): model = 1 / m, ratio = v / m, weighted = v / m^2.
 
@@ -76,7 +75,7 @@ def is_ratios(V, gain, quiet, added, floor, model, ratio, weighted):
     return total
 
 
-@njit(**OPTIONS)
+@numeric
 def product_sum(A, B):
     """Sum of A * B."""
     total = 0.0
@@ -89,7 +88,7 @@ def product_sum(A, B):
     return total
 
 
-@njit(**OPTIONS)
+@numeric
 def energy(V, gain):
     """Sum of (gain * V)^2."""
     total = 0.0
@@ -103,7 +102,7 @@ def energy(V, gain):
     return total
 
 
-@njit(**OPTIONS)
+@numeric
 def squared_error(V, gain, model):
     """Sum of (gain * V - model)^2."""
     total = 0.0

@@ -11,12 +11,10 @@ function do not overlap, and loops over 8 lanes become single instructions. Sour
 """
 
 import numpy as np
-from numba import njit, types
+from numba import types
 
-from rtsep.kernels.native import DISTINCT, INNER, OPTIONS
+from rtsep.kernels.marks import distinct, inlined, numeric
 from rtsep.kernels.views import floats_at
-
-INLINE = {**INNER, "forceinline": True}
 
 # Python's own integers are signed, and would make the indices signed.
 U = np.uint64
@@ -26,7 +24,7 @@ HALF = np.float32(0.5)
 ROOT = np.float32(np.sqrt(0.5))
 
 
-@njit(**INLINE)
+@inlined
 def butterfly4(ar, ai, br, bi, cr, ci, dr, di):
     """FFT of 4 points."""
     er, ei, fr, fi = ar + cr, ai + ci, ar - cr, ai - ci
@@ -34,7 +32,7 @@ def butterfly4(ar, ai, br, bi, cr, ci, dr, di):
     return er + gr, ei + gi, fr + hi, fi - hr, er - gr, ei - gi, fr - hi, fi + hr
 
 
-@njit(**INLINE)
+@inlined
 def butterfly8(ar, ai, br, bi, cr, ci, dr, di, er, ei, fr, fi, gr, gi, hr, hi):
     """FFT of 8 points."""
     ar, ai, cr, ci, er, ei, gr, gi = butterfly4(ar, ai, cr, ci, er, ei, gr, gi)
@@ -46,20 +44,20 @@ def butterfly8(ar, ai, br, bi, cr, ci, dr, di, er, ei, fr, fi, gr, gi, hr, hi):
         ar - br, ai - bi, cr - dr, ci - di, er - fr, ei - fi, gr - hr, gi - hi
 
 
-@njit(**INLINE)
+@inlined
 def product(ar, ai, br, bi):
     """a * b"""
     return ar * br - ai * bi, ar * bi + ai * br
 
 
-@njit(**DISTINCT)
+@distinct
 def radix2(x, y, half):
     """First pass where M is no power of 4: FFTs of 2 points."""
     for i in range(half):
         y[i], y[half + i] = x[i] + x[half + i], x[i] - x[half + i]
 
 
-@njit(**DISTINCT)
+@distinct
 def radix4(x, y, w, M, L):
     """Fours of FFTs of L points become FFTs of 4 L points."""
     step = U4 * M // L
@@ -80,7 +78,7 @@ def radix4(x, y, w, M, L):
                     x[a], x[a + U8], br, bi, cr, ci, dr, di)
 
 
-@njit(**OPTIONS)
+@numeric
 def lanes_fft(x, y, scratch, twiddles, M):
     """Eight FFTs of M points, from x to y."""
     passes, size = U0, M
@@ -103,7 +101,7 @@ def lanes_fft(x, y, scratch, twiddles, M):
         L *= U4
 
 
-@njit(**DISTINCT)
+@distinct
 def untangle(z, low_r, low_i, high_r, high_i, w, M, lanes):
     """The spectra of 8 real signals [bin, lane], from FFTs z of their even samples + i times their odd ones."""
     lanes &= U24  # a multiple of 8; were it known to be 8, LLVM would unroll instead of making SIMD code
@@ -121,7 +119,7 @@ def untangle(z, low_r, low_i, high_r, high_i, w, M, lanes):
             high_r[U8 * h + i], high_i[U8 * h + i] = er - dr, di - ei
 
 
-@njit(**DISTINCT)
+@distinct
 def tangle(x_r, x_i, low, high, w, M, scale, lanes):
     """The opposite of `untangle`, times 2 * scale and in reversed order, which makes the FFTs that follow inverse ones."""
     lanes &= U24
@@ -139,7 +137,7 @@ def tangle(x_r, x_i, low, high, w, M, scale, lanes):
             low[U16 * k + i], low[U16 * k + U8 + i] = er + di, dr - ei
 
 
-@njit(**DISTINCT)
+@distinct
 def combine(xr, xi, z0, z1, z2, z3, z4, z5, z6, z7, w, M):
     """Eighths of a spectrum, of which the last four run backwards, from the spectra of the 8 lanes."""
     T = M + U1
@@ -167,7 +165,7 @@ def combine(xr, xi, z0, z1, z2, z3, z4, z5, z6, z7, w, M):
         z7[a], z7[a + U1] = hr, -hi
 
 
-@njit(**DISTINCT)
+@distinct
 def spread(z, yr, yi, w, M):
     """The opposite of `combine`, times 8."""
     T = M + U1
@@ -224,5 +222,5 @@ def backward(spectrum, frame, size, twiddles, scratch):
 
 
 _I = types.int64
-EXPORTS = {name: (function, types.void(_I, _I, _I, _I, _I))
-           for name, function in (("forward", forward), ("backward", backward))}
+EXPORTS = {"fft": {name: (function, types.void(_I, _I, _I, _I, _I))
+                   for name, function in (("forward", forward), ("backward", backward))}}

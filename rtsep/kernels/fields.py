@@ -21,9 +21,10 @@ class Field:
     """One field.
 
     kind: a dtype; a `Record`, whose address it is; `shape`: of an array, each dimension a sum of numbers and of sizes of this
-    record or of those that it links to; None: a number. varies: compiled code may find it changed within a call. Of a state's
-    arrays: `start` says from the plan's values what they hold after a reset (None: zeros), and `bound` that they mean nothing
-    under another plan; the others are carried over.
+    record or of those that it links to; None: a number. cell: an array of one element, which compiled code reads and writes as
+    a number. varies: compiled code may find it changed within a call. Of a state's arrays: `start` says from the plan's values
+    what they hold after a reset (None: zeros), and `bound` that they mean nothing under another plan; the others are carried
+    over.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Field:
     varies: bool = False
     start: Callable[[Mapping[str, Any]], Any] | None = None
     bound: bool = False
+    cell: bool = False
 
     @property
     def word(self) -> str:
@@ -56,6 +58,13 @@ def array(
 ) -> Field:
     """An array; dimensions with commas between them: "stems, open_limit + background"."""
     return Field(name, kind, meaning, tuple(part.strip() for part in shape.split(",")), varies, start, bound)
+
+
+def cell(
+    name: str, kind: str, meaning: str, *, bound: bool = False, start: Callable[[Mapping[str, Any]], Any] | None = None
+) -> Field:
+    """A number that compiled code changes: for Python an array of one element."""
+    return Field(name, kind, meaning, ("1",), False, start, bound, True)
 
 
 def link(name: str, record: "Record", meaning: str, varies: bool = False) -> Field:
@@ -83,25 +92,45 @@ def zeros(shape: tuple[int, ...], kind: Any) -> np.ndarray:
     return room[begin : begin + count].view(dtype).reshape(shape)
 
 
-@dataclass(frozen=True, eq=False)
-class Record:
-    """Fields in the order in which they lie. `parts`: each stage of the engine declares its own."""
+@dataclass(frozen=True)
+class Part:
+    """What one stage declares of a record. Compiled code that is handed the part sees these fields, and those of the parts
+    that `sees` names, and no others."""
 
     name: str
-    parts: tuple[tuple[Field, ...], ...]
+    fields: tuple[Field, ...]
+    sees: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """Fields in the order in which they lie, part after part."""
+
+    name: str
+    parts: tuple[Part, ...]
     fields: dict[str, Field] = field(init=False)
     dtype: np.dtype = field(init=False)
 
     def __post_init__(self) -> None:
-        fields = [one for part in self.parts for one in part]
+        fields = [one for part in self.parts for one in part.fields]
+        names = [one.name for one in fields] + [part.name for part in self.parts]
+        if len(set(names)) != len(names):
+            raise ValueError(f"{self.name}: declared twice: {', '.join(sorted({n for n in names if names.count(n) > 1}))}")
         object.__setattr__(self, "fields", {one.name: one for one in fields})
-        if len(self.fields) != len(fields):
-            raise ValueError(f"{self.name}: a field is declared twice")
         object.__setattr__(self, "dtype", np.dtype([(one.name, one.word) for one in fields]))
 
-    def arrays(self, sizes: Mapping[str, Any], part: tuple[Field, ...] | None = None) -> dict[str, np.ndarray]:
+    def part(self, name: str) -> Part:
+        """The part called `name`. KeyError if there is none."""
+        return {part.name: part for part in self.parts}[name]
+
+    def seen_by(self, name: str) -> frozenset[str]:
+        """Names of the fields that code sees which is handed the part `name`."""
+        own = self.part(name)
+        return frozenset(one.name for each in (own, *map(self.part, own.sees)) for one in each.fields)
+
+    def arrays(self, sizes: Mapping[str, Any], part: Part | None = None) -> dict[str, np.ndarray]:
         """Zeroed arrays of all array fields, or of those of a part, by name."""
-        fields = self.fields.values() if part is None else part
+        fields = self.fields.values() if part is None else part.fields
         return {one.name: zeros(dimensions(one.shape, sizes), one.kind) for one in fields if one.shape is not None}
 
     def start(self, arrays: Mapping[str, np.ndarray], values: Mapping[str, Any]) -> None:
@@ -122,12 +151,15 @@ class Record:
 
     def table(self) -> str:
         """The fields as a table in Markdown."""
-        rows = [f"| `{one.name}` | {_described(one)} | {one.meaning} |" for one in self.fields.values()]
-        return "\n".join(["| field | what | meaning |", "| --- | --- | --- |", *rows])
+        rows = [f"| {part.name} | `{one.name}` | {_described(one)} | {one.meaning} |"
+                for part in self.parts for one in part.fields]
+        return "\n".join(["| part | field | what | meaning |", "| --- | --- | --- | --- |", *rows])
 
 
 def _described(one: Field) -> str:
     if isinstance(one.kind, Record):
         return f"address of a `{one.kind.name}`"
     kind = one.kind if isinstance(one.kind, str) else "record"
+    if one.cell:
+        return f"{kind}, changes"
     return kind if one.shape is None else f"{kind} [{', '.join(one.shape)}]"

@@ -1,31 +1,21 @@
-"""What compiled real-time code needs from the compiler: arrays at addresses, and denormals flushed to zero."""
+"""What kernels need of the compiler beside Numba's own: pointers, bits of numbers, denormals flushed to zero."""
 
 import platform
 
 from llvmlite import ir
-from numba import config, njit, types
+from numba import types
 from numba.core import cgutils
 from numba.core.compiler import Compiler
 from numba.extending import intrinsic
 
-# Sums may be reordered (that is what makes them SIMD); NaN and infinity keep their meaning.
-FAST = {"contract", "reassoc", "nsz", "arcp"}
-# `_nrt` off: arrays have no owner here, so no references are counted and none of Numba's run-time functions is called.
-OPTIONS = {"error_model": "numpy", "nogil": True, "cache": bool(config.CACHE_DIR), "fastmath": FAST, "_nrt": False}
-# Of kernels that work on views: only other kernels call them, never Python, so nothing need unpack Python's objects for them.
-INNER = {**OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
-
-class _NoAlias(Compiler):
-    """Compiles functions whose array arguments do not overlap where they are written."""
+class NoAlias(Compiler):
+    """Compiles functions whose array arguments do not overlap where they are written (`marks.distinct`)."""
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
         self.state.flags.noalias = True
 
-
-# Of functions with so many arrays that LLVM gives up asking at run time whether they overlap. They must not.
-DISTINCT = {**INNER, "pipeline_class": _NoAlias}
 
 _MACHINE = platform.machine().lower()
 _X86_FLUSH = 0x8040  # MXCSR: flush-to-zero and denormals-are-zero
@@ -42,25 +32,21 @@ def pointer(typing_context, address):
     return types.voidptr(types.int64), codegen
 
 
-# Of the trunk that all others hang on: where Numba optimises functions one by one, these become part of their callers before,
-# or the whole engine would be optimised at each of them.
-TRUNK = {**INNER, "inline": "always"}
+def bitcast(source, target, kind):
+    """A function for compiled code: the bits of a `source` as a `target`, whose LLVM type is `kind`."""
 
-# Slice assignments are loops here: Numba compiles a message about shapes that do not fit into each of them.
+    @intrinsic
+    def cast(typing_context, value):
+        def codegen(context, builder, signature, arguments):
+            return builder.bitcast(context.cast(builder, arguments[0], signature.args[0], source), kind)
+
+        return target(source), codegen
+
+    return cast
 
 
-@njit(**OPTIONS)
-def copy(source, target):
-    """target [n] = source [n or more]"""
-    for i in range(target.shape[0]):
-        target[i] = source[i]
-
-
-@njit(**OPTIONS)
-def fill(target, value):
-    """target [n] = value"""
-    for i in range(target.shape[0]):
-        target[i] = value
+bits_of = bitcast(types.float32, types.int32, ir.IntType(32))
+float_of = bitcast(types.int32, types.float32, ir.FloatType())
 
 
 def _x86_control_word(builder):

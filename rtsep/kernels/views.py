@@ -13,22 +13,20 @@ from numba.extending import infer_getattr, intrinsic, lower_getattr_generic, low
 from numba.np.arrayobj import populate_array
 from numba.np.numpy_support import from_dtype
 
-from rtsep.kernels.call import CALL
 from rtsep.kernels.fields import Record, terms
-from rtsep.kernels.grain_memory import GRAINS
 from rtsep.kernels.memory import EVENT
-from rtsep.kernels.records import PLAN, STATE
-from rtsep.kernels.shared import LIVE
 
 _I64, _BYTES = ir.IntType(64), ir.IntType(8).as_pointer()
 
 
 class View(types.Type):
-    """The type of the address of a `record`."""
+    """The type of the address of a `record`, of which code sees one part, or all."""
 
-    def __init__(self, record):
-        self.record = record
-        super().__init__(f"rtsep.{record.name}")
+    def __init__(self, record, part=None):
+        self.record, self.part = record, part
+        self.seen = frozenset(record.fields) if part is None else record.seen_by(part)
+        self.parts = frozenset() if part is not None else frozenset(one.name for one in record.parts)
+        super().__init__(f"rtsep.{record.name}" + (f".{part}" if part else ""))
 
 
 register_model(View)(models.OpaqueModel)
@@ -38,7 +36,7 @@ def _kind(field):
     """The type of a field."""
     if isinstance(field.kind, Record):
         return View(field.kind)
-    if field.shape is None:
+    if field.shape is None or field.cell:
         return getattr(types, field.kind)
     return types.Array(from_dtype(np.dtype(field.kind)), len(field.shape), "C")
 
@@ -48,8 +46,9 @@ class _Fields(AttributeTemplate):
     key = View
 
     def generic_resolve(self, view, name):
-        field = view.record.fields.get(name)
-        return None if field is None else _kind(field)
+        if name in view.parts:
+            return View(view.record, name)
+        return _kind(view.record.fields[name]) if name in view.seen else None
 
 
 def _at(builder, record, base, name):
@@ -100,10 +99,19 @@ def _array(context, builder, kind, address, shape):
     return array._getvalue()
 
 
+def _cell(context, builder, field, word):
+    """Where the number of a cell is."""
+    return builder.inttoptr(word, context.get_value_type(_kind(field)).as_pointer())
+
+
 @lower_getattr_generic(View)
 def _read(context, builder, view, base, name):
+    if name in view.parts:
+        return base
     record = view.record
     field, word = record.fields[name], _load(builder, record, base, name)
+    if field.cell:
+        return builder.load(_cell(context, builder, field, word))
     if isinstance(field.kind, Record):
         return builder.inttoptr(word, _BYTES)
     if field.shape is not None:
@@ -115,7 +123,12 @@ def _read(context, builder, view, base, name):
 @lower_setattr_generic(View)
 def _write(context, builder, signature, arguments, name):
     (view, kind), record, (base, value) = signature.args, signature.args[0].record, arguments
-    if not record.fields[name].varies:
+    field = record.fields[name]
+    if field.cell:
+        number = context.cast(builder, value, kind, _kind(field))
+        builder.store(number, _cell(context, builder, field, _load(builder, record, base, name)))
+        return
+    if not field.varies:
         raise NotImplementedError(f"{view}.{name} does not vary within a call")
     if isinstance(kind, types.Array):
         word = builder.ptrtoint(context.make_array(kind)(context, builder, value).data, _I64)
@@ -134,7 +147,7 @@ def data_of(typing_context, array):
     return types.int64(array), codegen
 
 
-def _viewer(record):
+def viewer(record):
     """A function for compiled code: int64 address -> view of the `record` there."""
     view = View(record)
 
@@ -163,6 +176,5 @@ def _maker(dtype):
     return at
 
 
-plan_at, state_at, grains_at, call_at, live_at = (_viewer(record) for record in (PLAN, STATE, GRAINS, CALL, LIVE))
 floats_at, spectra_at, integers_at, octets_at, events_at = (
     _maker(kind) for kind in ("float32", "complex64", "int64", "uint8", EVENT))

@@ -1,0 +1,86 @@
+"""What JACK calls: a period of every port's samples, and the notes that came in it, each at its own sample.
+
+Load after libjack has been loaded into the process: its functions are found by name.
+"""
+
+import numpy as np
+from numba import types
+
+from rtsep.callbacks.arrivals import enqueue
+from rtsep.callbacks.live import advance, begin, finish
+from rtsep.callbacks.shared import DELAY_NS, POSITION
+from rtsep.callbacks.views import live_at
+from rtsep.kernels.arrays import fill
+from rtsep.kernels.atomic import address_of, load_acquire
+from rtsep.kernels.marks import kernel
+from rtsep.kernels.native import flush_to_zero, pointer, restore_denormals
+from rtsep.kernels.views import floats_at, octets_at
+
+jack_port_get_buffer = types.ExternalFunction("jack_port_get_buffer", types.voidptr(types.voidptr, types.uint32))
+jack_midi_get_event_count = types.ExternalFunction("jack_midi_get_event_count", types.uint32(types.voidptr))
+jack_midi_event_get = types.ExternalFunction(
+    "jack_midi_event_get", types.int32(types.voidptr, types.voidptr, types.uint32))
+
+# ports [word]: addresses of jack_port_t. Behind them room for a jack_midi_event_t: time (uint32), size, address
+MIDI_IN, FIRST_PORT = 0, 1
+EVENT_TIME, EVENT_SIZE, EVENT_DATA = 0, 1, 2
+EVENT_WORDS = 3
+
+
+@kernel
+def buffer_of(port, frames):
+    """Where the samples of an audio port are in this period."""
+    return address_of(jack_port_get_buffer(pointer(port), np.uint32(frames)))
+
+
+@kernel
+def take_midi(live, ports, frames):
+    """This period's notes into the queue, at the sample where they came, later by the notes' delay."""
+    event = ports[ports.shape[0] - EVENT_WORDS :]
+    room = pointer(event.ctypes.data)
+    midi = jack_port_get_buffer(pointer(ports[MIDI_IN]), np.uint32(frames))
+    delay = np.int64(np.float64(load_acquire(live.control, DELAY_NS)) * 1e-9 * live.sample_rate)
+    for i in range(jack_midi_get_event_count(midi)):
+        if jack_midi_event_get(room, midi, np.uint32(i)) != 0 or not 2 <= event[EVENT_SIZE] <= 3:
+            continue
+        data = octets_at(event[EVENT_DATA], (event[EVENT_SIZE],))
+        velocity = np.int64(data[2]) if event[EVENT_SIZE] == 3 else np.int64(0)
+        due = live.words[POSITION] + (event[EVENT_TIME] & 0xFFFFFFFF) + delay
+        enqueue(live, due, live.part, np.int64(data[0]), np.int64(data[1]), velocity)
+
+
+@kernel
+def play_ports(live, ports, frames):
+    """All samples of a period, piece by piece; as many as the ports have buffers for."""
+    block, output = live.input, live.output
+    done = np.int64(0)
+    while done < frames:
+        count = min(frames - done, live.capacity)
+        for c in range(live.channels):
+            samples = floats_at(buffer_of(ports[FIRST_PORT + c], frames), (frames,))
+            for i in range(count):
+                block[c, i] = samples[done + i]
+        advance(live, count)
+        for o in range(live.outputs):
+            samples = floats_at(buffer_of(ports[FIRST_PORT + live.channels + o], frames), (frames,))
+            for i in range(count):
+                samples[done + i] = output[o, i]
+        done += count
+
+
+def process_callback(frames, user):
+    """A JackProcessCallback whose argument is the address of a LIVE record."""
+    live = live_at(address_of(user))
+    word = flush_to_zero()
+    count, ports = np.int64(frames), live.ports
+    for o in range(live.outputs):
+        fill(floats_at(buffer_of(ports[FIRST_PORT + live.channels + o], count), (count,)), np.float32(0))
+    if begin(live, count):
+        take_midi(live, ports, count)
+        play_ports(live, ports, count)
+    finish(live, count)
+    restore_denormals(word)
+    return np.int32(0)
+
+
+EXPORTS = {"jack": {"process_callback": (process_callback, types.int32(types.uint32, types.voidptr))}}

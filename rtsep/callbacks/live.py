@@ -1,0 +1,192 @@
+"""A device's block: notes out of the ring, the engine's entry, stems to outputs, meters. Runs in the audio callback.
+
+The record LIVE (shared.py) is all that a callback is given. Nothing here allocates, locks, raises or waits.
+"""
+
+import numpy as np
+
+from rtsep.callbacks.arrivals import take_due, take_messages
+from rtsep.callbacks.shared import (
+    CLIPPED,
+    EPOCH,
+    FADE,
+    FADING,
+    FRAMES,
+    HEARTBEAT,
+    HOLD,
+    LATE,
+    LATE_BY_WORK,
+    LOAD,
+    LOST_EVENTS,
+    LOST_PIECES,
+    MIX,
+    PLAYING,
+    POSITION,
+    RECORDED,
+    RECORDING,
+    SEEN_EPOCH,
+    STARTED_NS,
+    STARTED_WORK_NS,
+    WANTED,
+    WARMED,
+    WORST_LOAD,
+    WORST_WORK,
+)
+from rtsep.callbacks.taps import tap_event, tap_sound
+from rtsep.callbacks.views import call_at
+from rtsep.kernels.atomic import address_of, call_address, load_acquire, now_ns, store_release, thread_ns
+from rtsep.kernels.marks import kernel
+from rtsep.kernels.memory import GAINS
+from rtsep.stages.mixer import smooth
+
+FADE_S = 0.02
+METER_S = 0.3  # time constant of the falling meters
+LOAD_SHARE = 0.05  # of the newest block in the smoothed load
+
+
+@kernel
+def warm_up(live):
+    """Let this thread meet code and memory for the first time, on a plan and state of their own that nobody hears."""
+    call, left = live.warm, 2 * live.warm.plan.hop  # the second hop is where the first frame's filters are designed
+    call.frames = min(call.capacity, call.plan.hop)
+    while left > 0:
+        call_address(live.entry, address_of(call))
+        left -= call.frames
+    live.words[WARMED] = 1
+
+
+@kernel
+def choose_plan(live):
+    """Take over the plan that control wants: at once if it goes on with the same state, else when all is faded out."""
+    words, control, meters = live.words, live.control, live.meters
+    wanted = load_acquire(control, WANTED)
+    if wanted == words[PLAYING]:
+        return
+    if control[FADING] == 0 or meters[FADE] <= 0 or words[PLAYING] == 0:
+        if control[FADING] != 0:
+            words[HOLD], meters[FADE] = call_at(wanted).plan.latency, 0
+        store_release(words, PLAYING, wanted)
+
+
+@kernel
+def next_fade(words, fade, step, leaving):
+    """The output's level one sample later: towards 0 while another state is wanted, else towards 1."""
+    if words[HOLD] > 0:
+        words[HOLD] -= 1
+        return np.float32(0)
+    return max(fade - step, np.float32(0)) if leaving else min(fade + step, np.float32(1))
+
+
+@kernel
+def peak_of(samples, count):
+    """Largest magnitude; what is no number counts as 0."""
+    peak = np.float32(0)
+    for i in range(count):
+        x = abs(samples[i])
+        if x > peak:
+            peak = x
+    return peak
+
+
+@kernel
+def write_outputs(live, call, frames):
+    """Fill output [output, sample] from mix and stems (behind their faders), all under the fade; count what clips."""
+    words, control, meters, output, sources, levels = (
+        live.words, live.control, live.meters, live.output, live.sources, live.levels)
+    stems, mix, targets, rate = call.stems, call.mix, call.targets, call.plan.mixer_smoothing
+    fade, step = np.float32(meters[FADE]), np.float32(1.0 / (FADE_S * live.sample_rate))
+    leaving = control[FADING] != 0 and load_acquire(control, WANTED) != words[PLAYING]
+    for i in range(frames):
+        smooth(levels, targets[GAINS:], rate)
+        fade = next_fade(words, fade, step, leaving)
+        for o in range(live.outputs):
+            stem, channel = sources[o, 0], sources[o, 1]
+            x = np.float32(0)
+            if stem == MIX:
+                x = mix[channel, i]
+            elif stem >= 0:
+                x = levels[stem] * stems[stem, channel, i]
+            x *= fade
+            if abs(x) > np.float32(1):
+                words[CLIPPED] += 1
+            output[o, i] = x
+    meters[FADE] = fade
+
+
+@kernel
+def measure(live, call, frames):
+    """Peaks of inputs, outputs and stems (behind their faders), falling slowly."""
+    stems, block, output, levels, peaks = call.stems, live.input, live.output, live.levels, live.peaks
+    falling = np.float32(np.exp(-frames / (METER_S * live.sample_rate)))
+    for i in range(peaks.shape[0]):
+        peaks[i] *= falling
+    for c in range(live.channels):
+        peaks[c] = max(peaks[c], peak_of(block[c], frames))
+    for o in range(live.outputs):
+        peaks[live.channels + o] = max(peaks[live.channels + o], peak_of(output[o], frames))
+    for s in range(live.stems):
+        at = live.channels + live.outputs + s
+        for c in range(live.channels):
+            peaks[at] = max(peaks[at], levels[s] * peak_of(stems[s, c], frames))
+
+
+@kernel
+def record(live, call, count, frames):
+    """Copy this piece and its events for the recorder."""
+    headers, words, burst, events = live.tap_headers, live.words, live.burst, live.events
+    kept = tap_sound(headers[0], live.sound, headers[1], live.pieces, words[RECORDED], live.input, call.stems, frames)
+    words[LOST_PIECES] += np.int64(not kept)
+    for i in range(count):
+        kept = tap_event(headers[2], events, words[RECORDED] + burst[i].sample, burst[i])
+        words[LOST_EVENTS] += np.int64(not kept)
+    words[RECORDED] += frames
+
+
+@kernel
+def begin(live, frames):
+    """A device's call begins; False if there is nothing to play yet and all stays silent."""
+    words = live.words
+    words[STARTED_NS], words[STARTED_WORK_NS] = now_ns(), thread_ns()
+    words[FRAMES] = frames
+    if words[WARMED] == 0:
+        warm_up(live)
+        return False
+    take_messages(live, words[STARTED_NS])
+    return load_acquire(live.control, WANTED) != 0
+
+
+@kernel
+def advance(live, frames):
+    """The samples input [channel, :frames] through the engine to output [output, :frames]; frames <= capacity."""
+    choose_plan(live)
+    call = call_at(live.words[PLAYING])
+    block, given = live.input, call.input
+    for c in range(live.channels):
+        for i in range(frames):
+            given[c, i] = block[c, i]
+    count = take_due(live, frames)
+    call.frames, call.events, call.event_count = frames, live.burst, count
+    call_address(live.entry, live.words[PLAYING])
+    write_outputs(live, call, frames)
+    measure(live, call, frames)
+    if load_acquire(live.control, RECORDING) != 0:
+        record(live, call, count, frames)
+    live.words[POSITION] += frames
+
+
+@kernel
+def finish(live, frames):
+    """A device's call ends: its load, and whether it came too late, by its own work or since it had to wait for a processor."""
+    words, meters = live.words, live.meters
+    block_ns = 1e9 * max(frames, 1) / live.sample_rate
+    share = np.float32((now_ns() - words[STARTED_NS]) / block_ns)
+    work = np.float32((thread_ns() - words[STARTED_WORK_NS]) / block_ns)
+    epoch = load_acquire(live.control, EPOCH)
+    new = epoch != words[SEEN_EPOCH]
+    meters[LOAD] += np.float32(LOAD_SHARE) * (share - meters[LOAD])
+    meters[WORST_LOAD] = share if new else max(meters[WORST_LOAD], share)
+    meters[WORST_WORK] = work if new else max(meters[WORST_WORK], work)
+    words[SEEN_EPOCH] = epoch
+    words[LATE] += np.int64(share > np.float32(1))
+    words[LATE_BY_WORK] += np.int64(work > np.float32(1))
+    store_release(words, HEARTBEAT, words[HEARTBEAT] + 1)

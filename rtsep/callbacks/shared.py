@@ -1,0 +1,76 @@
+"""The memory that a device's callback and Python share: the record LIVE, and the words in its arrays.
+
+`control` is written by the control thread, one word at a time; `words`, `meters` and `peaks` by the callback; each ring has
+one writer and one reader.
+"""
+
+import numpy as np
+
+from rtsep.kernels.fields import Part, Record, array, link, number, size
+from rtsep.kernels.memory import EVENT
+from rtsep.stages.call import CALL
+
+# control [word]
+WANTED = 0  # address of the CALL to play
+FADING = 1  # whether going there needs a fade: another state
+DELAY_NS = 2  # notes are delayed by so much
+RECORDING = 3
+EPOCH = 4  # of the worst load; a new one begins when the control thread says so
+UNSENT, CONTROLS = 5, 8  # notes that did not fit into the ring, counted by who sends them
+
+# words [word]
+PLAYING = 0  # address of the CALL that is played: whatever came before may go
+WARMED, POSITION, PENDING, HEARTBEAT, FRAMES, RECORDED, STARTED_NS, SEEN_EPOCH = range(1, 9)
+LATE, UNDERFLOWS, OVERFLOWS, DROPPED, CLIPPED, LOST_PIECES, LOST_EVENTS = range(9, 16)
+HOLD = 16  # samples until the fade-in: a new state has nothing to say before its latency is over
+LATE_BY_WORK, STARTED_WORK_NS = 17, 18  # blocks whose own work, without waiting for a processor, took longer than they last
+WORDS = 32
+
+LOAD, WORST_LOAD, FADE, WORST_WORK = range(4)  # meters [value]
+METERS = 8
+
+MIX, SILENCE = -1, -2  # what an output plays, where it is no stem
+QUEUE = 1024  # notes that wait for their time
+BURST = 256  # events of one piece
+
+# In a ring's header, on cache lines of their own so that the two threads do not slow each other down
+HEAD, TAIL = 0, 16  # written so far, read so far
+HEADER = 32
+MESSAGE = np.dtype(
+    [("time_ns", "<i8"), ("part", "u1"), ("status", "u1"), ("data1", "u1"), ("data2", "u1"), ("pad", "<u4")]
+)
+
+LIVE = Record("Live", (Part("live", (
+    size("entry", "address of the engine's entry"),
+    link("warm", CALL, "a plan and state of their own that nobody hears, to warm up with"),
+    size("channels", "of the sound that comes in"),
+    size("outputs", "of the device"),
+    size("stems", "of the engine, with the residual"),
+    size("capacity", "samples that are handled at once"),
+    size("messages_size", "messages that the ring holds; a power of two"),
+    size("planes", "of the recording: inputs, and every stem's channels"),
+    size("sound_size", "samples that the recording's ring holds; a power of two", varies=True),
+    size("pieces_size", "pieces that the recording's ring holds; a power of two"),
+    size("events_size", "events that the recording's ring holds; a power of two"),
+    size("part", "of the notes that come through the device"),
+    size("ports_size", "words of `ports`"),
+    number("sample_rate", "Hz", "float64"),
+    array("control", "int64", f"{CONTROLS}", "what the control thread wants, one word at a time"),
+    array("words", "int64", f"{WORDS}", "what the callback counts and remembers"),
+    array("meters", "float32", f"{METERS}", "load and fade"),
+    array("peaks", "float32", "channels + outputs + stems", "of inputs, outputs and stems, falling slowly"),
+    array("levels", "float32", "stems", "the stems' faders, smoothed"),
+    array("sources", "int64", "outputs, 2", "what each output plays: stem and channel"),
+    array("input", "float32", "channels, capacity", "a piece of what came in"),
+    array("output", "float32", "outputs, capacity", "a piece of what goes out"),
+    array("header", "int64", f"{HEADER}", "of the ring of messages"),
+    array("messages", MESSAGE, "messages_size", "notes on their way from the MIDI thread"),
+    array("queue", EVENT, f"{QUEUE}", "notes that wait for their time"),
+    array("due", "int64", f"{QUEUE}", "the sample at which each is to be played"),
+    array("burst", EVENT, f"{BURST}", "events of one piece"),
+    array("tap_headers", "int64", f"3, {HEADER}", "of the recording's rings: sound, pieces, events"),
+    array("sound", "float32", "planes, sound_size", "the recording's sound: inputs, then every stem's channels", varies=True),
+    array("pieces", "int64", "pieces_size, 2", "first sample and length of each piece"),
+    array("events", EVENT, "events_size", "events that were played"),
+    array("ports", "int64", "ports_size", "addresses of JACK's ports, and room for one of its MIDI events"),
+)),))

@@ -1,0 +1,88 @@
+"""Recording: what went in and what came out, copied into rings that a thread outside empties into files."""
+
+from numba import types
+
+from rtsep.callbacks.ring import room, waiting
+from rtsep.callbacks.shared import HEAD, TAIL
+from rtsep.callbacks.views import live_at
+from rtsep.kernels.atomic import store_release
+from rtsep.kernels.marks import kernel
+from rtsep.kernels.views import events_at, floats_at, integers_at
+
+START, LENGTH = range(2)  # of a piece: first sample since `record_start`, samples
+
+
+@kernel
+def tap_sound(header, sound, pieces_header, pieces, position, block, stems, frames):
+    """Append block [channel] and stems [stem, channel] to the planes of `sound` [plane, size]; False if it is full.
+
+    A piece that does not fit is left out whole; the next one tells by its START how much is missing.
+    """
+    size = sound.shape[1]
+    if room(header, size) < frames or room(pieces_header, pieces.shape[0]) <= 0:
+        return False
+    head, plane = header[HEAD], 0
+    for c in range(block.shape[0]):
+        for i in range(frames):
+            sound[plane, (head + i) & (size - 1)] = block[c, i]
+        plane += 1
+    for s in range(stems.shape[0]):
+        for c in range(stems.shape[1]):
+            for i in range(frames):
+                sound[plane, (head + i) & (size - 1)] = stems[s, c, i]
+            plane += 1
+    piece = pieces[pieces_header[HEAD] & (pieces.shape[0] - 1)]
+    piece[START], piece[LENGTH] = position, frames
+    store_release(header, HEAD, head + frames)
+    store_release(pieces_header, HEAD, pieces_header[HEAD] + 1)
+    return True
+
+
+@kernel
+def tap_event(header, events, position, event):
+    """Append an event that was played at the absolute sample `position`; False if the ring is full."""
+    if room(header, events.shape[0]) <= 0:
+        return False
+    copy = events[header[HEAD] & (events.shape[0] - 1)]
+    copy.sample, copy.part, copy.status = position, event.part, event.status
+    copy.data1, copy.data2 = event.data1, event.data2
+    store_release(header, HEAD, header[HEAD] + 1)
+    return True
+
+
+def read_piece(address, block_address, capacity, start_address):
+    """Move the oldest piece of the LIVE record at `address` into float32 [plane, capacity]; its first sample goes to int64 [1].
+
+    Gives its length, 0 if there is none. Thread: the one reader.
+    """
+    live = live_at(address)
+    header, pieces_header, sound, pieces = live.tap_headers[0], live.tap_headers[1], live.sound, live.pieces
+    if waiting(pieces_header) <= 0:
+        return 0
+    piece = pieces[pieces_header[TAIL] & (pieces.shape[0] - 1)]
+    start, length = piece[START], piece[LENGTH]
+    block = floats_at(block_address, (sound.shape[0], capacity))
+    integers_at(start_address, (1,))[0] = start
+    tail, size = header[TAIL], sound.shape[1]
+    for plane in range(sound.shape[0]):
+        for i in range(length):
+            block[plane, i] = sound[plane, (tail + i) & (size - 1)]
+    store_release(header, TAIL, tail + length)
+    store_release(pieces_header, TAIL, pieces_header[TAIL] + 1)
+    return length
+
+
+def read_events(address, found_address, most):
+    """Move the waiting events of the LIVE record at `address` into EVENT [most]; gives how many. Thread: the one reader."""
+    live = live_at(address)
+    header, events = live.tap_headers[2], live.events
+    found = events_at(found_address, (most,))
+    count = min(waiting(header), most)
+    for i in range(count):
+        found[i] = events[(header[TAIL] + i) & (events.shape[0] - 1)]
+    store_release(header, TAIL, header[TAIL] + count)
+    return count
+
+
+_I = types.int64
+EXPORTS = {"live": {"read_piece": (read_piece, _I(_I, _I, _I, _I)), "read_events": (read_events, _I(_I, _I, _I))}}

@@ -1,0 +1,7 @@
+"""Views of the records that a callback works on, for compiled code: from an address."""
+
+from rtsep.callbacks.shared import LIVE
+from rtsep.kernels.views import viewer
+from rtsep.stages.call import CALL
+
+live_at, call_at = viewer(LIVE), viewer(CALL)

@@ -1,0 +1,35 @@
+"""Estimators: each finds, in one frame, how loud every open template is. The contract that they all keep:
+
+    estimator(plan, V, W, rows, gated, sparsity, first, expected, trust, estimate)
+
+| argument | shape, dtype | |
+| --- | --- | --- |
+| plan | | the plan's part `estimator`, and `common`: bins, iterations, relaxation, E |
+| V | float32 [stride] | magnitudes, sum 1; zero beyond `bins` |
+| W | float32 [row, stride] | templates, which sum to 1 |
+| rows | int64 [count] | which of them are open: the notes', then the background's |
+| gated | int64 | how many of these are the notes' |
+| sparsity | float32 | factor of the background's activations in every update: below 1 it leaves more to the notes |
+| first | int64 [groups + 1] | where the rows of each group (a stem's pitch) begin; the last: where all end |
+| expected | float32 [groups] | sum of h that is expected of a group; less than 0: nothing is |
+| trust | float32 | how much that counts: `prior.hold` draws a group's sum to it |
+| estimate.h | float32 [count + 1] | *filled*: the activations, nonnegative; the last is a flat row's, W = 1 / bins. On entry: a start |
+| estimate.before | float32 [count + 1] | *filled*: h as it was for `ratio` |
+| estimate.ratio | float32 [stride] | *filled*: V over the model that `before` gives, 0 beyond `bins` |
+| estimate.gradient | float32 [count + 1] | *filled*: W ratio, which is 1 where h explains V best |
+| estimate.group_h | float32 [groups] | *filled*: sum of h of each group before it was held to what is expected |
+
+h sums to about 1, as V does. Templates learn from masks times magnitudes wherever something is expected of the notes; elsewhere
+from `before` and `ratio`, which are an estimator's own. Thread: audio. It may not allocate, fail or wait.
+
+To choose an estimator by name, add one line to the table below. `estimator` of the parameters takes its names from here.
+"""
+
+from rtsep.methods.estimators.encoder import encode, encode_and_update
+from rtsep.methods.estimators.multiplicative import update
+
+ESTIMATORS = {
+    "kl": update,
+    "encoder": encode,
+    "encoder+kl": encode_and_update,
+}

@@ -1,0 +1,31 @@
+"""An encoder's one product, alone or as the start of updates. It knows the notes' rows alone; the background is updated."""
+
+import numpy as np
+
+from rtsep.kernels.arrays import copy, dot_rows
+from rtsep.kernels.marks import kernel
+from rtsep.methods.estimators.multiplicative import update
+from rtsep.methods.estimators.prior import hold
+
+PART = 0.3  # So much of the product is added to an equal share where updates follow (docs/benchmarks.md, "Estimators").
+
+
+@kernel
+def encode(plan, V, W, rows, gated, sparsity, first, expected, trust, estimate):
+    """The notes' h = max(E V, 0), and one update of the background."""
+    h, before = estimate.h, estimate.before
+    dot_rows(plan.E, rows[:gated], V, estimate.gradient)
+    for i in range(gated):
+        h[i] = max(estimate.gradient[i], np.float32(0))
+    update(plan, V, W, rows, gated, sparsity, first, expected, trust, estimate)
+    copy(before, h[:gated])
+    hold(h, first, expected, trust, estimate.group_h)
+
+
+@kernel
+def encode_and_update(plan, V, W, rows, gated, sparsity, first, expected, trust, estimate):
+    """Updates that begin with an equal share and a part of max(E V, 0)."""
+    dot_rows(plan.E, rows[:gated], V, estimate.gradient)
+    for i in range(gated):
+        estimate.h[i] += np.float32(PART) * max(estimate.gradient[i], np.float32(0))
+    update(plan, V, W, rows, gated, sparsity, first, expected, trust, estimate)

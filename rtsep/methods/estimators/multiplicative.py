@@ -1,0 +1,54 @@
+"""Kullback-Leibler multiplicative updates of the open rows' activations."""
+
+import numpy as np
+
+from rtsep.kernels.arrays import add_rows, dot_rows
+from rtsep.kernels.marks import kernel, numeric
+from rtsep.methods.estimators.prior import hold
+
+LEAST_FLAT = 1e-9  # The flat row's share of the frame does not fall below this, so the model is greater than 0 in every bin.
+
+
+@numeric
+def update_activations(V, W, rows, gated, bins, iterations, relaxation, sparsity, first, expected, trust, h, before,
+                       gradient, group_h, ratio):
+    """`iterations` times  h <- h * (W @ (V / (h W))) ** relaxation  for the open rows of W and one flat row, all summing to 1.
+
+    The last time without the exponent, which makes h sum to 1 again. Between 1 and 2 it makes updates go further the way that
+    they go, and arrive where plain ones do: six with 1.8 about as far as ten.
+
+    The background, the rows behind the first `gated`, has its gradient multiplied by `sparsity`: a sparsity prior, which
+    leaves it what the notes' rows cannot explain. The notes' groups are held to what is expected of them.
+
+    Arguments: as the contract in `estimators` has them, the fields of `estimate` one by one. Any thread. No errors.
+    Lee & Seung (NIPS 2000), equation 5, with W fixed. Over-relaxed: Salakhutdinov & Roweis, "Adaptive overrelaxed bound
+    optimization methods", ICML 2003, with an exponent that stays.
+    """
+    count = rows.shape[0]
+    flat = np.float32(1) / np.float32(bins)
+    for n in range(iterations):
+        power = relaxation if n + 1 < iterations else np.float32(1)
+        floor = max(h[count], np.float32(LEAST_FLAT)) * flat
+        for k in range(ratio.shape[0]):
+            ratio[k] = floor
+        add_rows(W, rows, h, ratio)
+        total = np.float32(0)
+        for k in range(ratio.shape[0]):
+            ratio[k] = V[k] / ratio[k]
+            total += ratio[k]
+        gradient[count] = total * flat
+        dot_rows(W, rows, ratio, gradient)
+        for i in range(count + 1):
+            before[i] = h[i]
+            h[i] *= gradient[i] ** power
+        factor = sparsity**power
+        for i in range(gated, count):
+            h[i] *= factor
+        hold(h, first, expected, trust, group_h)
+
+
+@kernel
+def update(plan, V, W, rows, gated, sparsity, first, expected, trust, estimate):
+    """Over-relaxed updates from an equal share."""
+    update_activations(V, W, rows, gated, plan.bins, plan.iterations, plan.relaxation, sparsity, first, expected, trust,
+                       estimate.h, estimate.before, estimate.gradient, estimate.group_h, estimate.ratio)

@@ -1,0 +1,22 @@
+"""What is expected of the notes, as a prior of their activations."""
+
+import numpy as np
+
+from rtsep.kernels.marks import numeric
+
+
+@numeric
+def hold(h, first, expected, trust, group_h):
+    """Draw the sum of each group's h towards what is expected of it, h <- h (s + trust * expected) / (s + trust * s).
+
+    A Gamma prior on the sum s alone, which is kept in `group_h`: how it is divided among the rows is left to what they hear.
+    """
+    for g in range(expected.shape[0]):
+        total = np.float32(0)
+        for i in range(first[g], first[g + 1]):
+            total += h[i]
+        group_h[g] = total
+        if expected[g] >= 0:
+            scale = (np.float32(1) + trust * expected[g] / max(total, np.float32(1e-9))) / (np.float32(1) + trust)
+            for i in range(first[g], first[g + 1]):
+                h[i] *= scale

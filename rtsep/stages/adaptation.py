@@ -1,0 +1,225 @@
+"""Stage: templates that follow what is heard: the background learns what no open note explains, open notes drift to their sound.
+
+Online PLCA with forgetting (Smaragdis & Raj 2007; Mysore & Smaragdis, ICASSP 2011, for rows that learn beside fixed ones):
+a row is the mean of what it was given of each frame, h W (V / model), over about its memory. Only the mean W and its weight
+are kept: both are enough to take the next frame in, at one multiplication per bin. Rows of the preset are held by it as if
+it had been heard for `adapt_hold` seconds.
+
+A frame's evidence is noted when the frame is done, and learnt in the slots of the hop that follows.
+Figures: docs/experiments.md, "Background rows" and "Adaptation".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rtsep.kernels.arrays import copy, fill, product_sum
+from rtsep.kernels.fields import Part, array, cell, number, size
+from rtsep.kernels.marks import kernel, numeric
+from rtsep.kernels.memory import SLOTS
+from rtsep.presets.preset import Preset
+from rtsep.stages.common import listens_for_drums, stages_of
+from rtsep.stages.passed import KEEP, RESTORE
+from rtsep.stages.request import Request
+from rtsep.stages.residual import known_share
+from rtsep.windows import map_templates
+
+START_S = 0.005  # Seconds that a background row's start is worth: more learns late, less takes what a wrong preset leaves.
+LEAST_S = 0.0002  # The weight of a background row's past does not fall below so many seconds.
+LOUDEST = 4.0  # A frame counts for so many of mean loudness at most.
+LEVEL_S = 5.0  # Time constant of the mean loudness, in seconds.
+EXPLAINED_S = 1.0  # Time constant of what open notes explain of the sound, in seconds of mean loudness.
+BESIDE, ALONE = 0.8, 0.9  # Shares of it: up to the first something unknown surely plays, from the second on drums play alone.
+ALONE_RATE = 10.0  # The adaptation rate of drums that play alone: triggers tell whose sound it is.
+GAP_RATE = 2.0  # The adaptation rate of the background while no gate is open.
+UNSURE_RATE = 0.3  # The adaptation rate of notes of which nothing is expected,
+SURE_POWER = 4  # times the share that the notes explain of the frame to this power: a band is not learnt as piano.
+MOST_HOLDS = 20.0  # What a row has heard outweighs its preset by this many times its hold at most.
+
+PLAN = Part("adaptation", (
+    size("background_learns", "0: it stays as it is"),
+    number("background_keep", "what a hop leaves of the background's past"),
+    number("background_least", "weight of the past of a background template, in s, below which it does not fall"),
+    number("adapt_keep", "what a hop leaves of the past of the other templates"),
+    number("adapt_hold", "s of sound that the preset's templates are worth; 0: they stay as they are"),
+    array("W", "float32", "rows + background, stride", "templates, which sum to 1: what those of the state start from"),
+), sees=("common", "instruments", "gate"))
+
+
+def _first_weights(plan: Any) -> Any:
+    """Seconds that templates stand for at first: the preset's are worth their hold, the background's their start."""
+    return np.repeat(np.float32([plan["adapt_hold"], START_S]), [plan["rows"], plan["background"]])
+
+
+STATE = Part("adaptation", (
+    array("W", "float32", "rows + background, stride", "the templates as they are now", bound=True, start=lambda plan: plan["W"]),
+    array("weight", "float32", "rows + background", "seconds that each template stands for", bound=True, start=_first_weights),
+    array("evidence", "float32", "open_limit + background", "what each open template will learn from the last frame, in s",
+          bound=True),
+    cell("learn_first", "int64", "of the open templates, the first that learns from the last frame", bound=True),
+    cell("learn_end", "int64", "and the one behind the last", bound=True),
+    cell("mean_level", "float32", "mean magnitude of the frames"),
+    cell("level_heard_s", "float32", "over how many s"),
+    cell("explained", "float32", "share of the sound that open notes explain, where there are drums"),
+))
+
+
+def _background(presets: tuple[Preset, ...], rows: int, sample_rate: float, window_size: int) -> Any:
+    """What `rows` background rows start from, [row, bin]: those of the first preset that has some, then noise."""
+    noise = np.random.default_rng(0).random((rows, window_size // 2 + 1)) + 1e-3  # the same in every run
+    start = (noise / noise.sum(axis=1, keepdims=True)).astype(np.float32)
+    for preset in presets:
+        if preset.background is not None:
+            known = map_templates(preset.background, preset.sample_rate, preset.window_size, sample_rate, window_size)
+            known = known[known.any(axis=1)][:rows]
+            start[: len(known)] = known
+            break
+    return start
+
+
+def _told(request: Request) -> bool:
+    """Does anything say whose sound it is?"""
+    staged = stages_of(request.rows.age, request.sample_rate)
+    return request.asks("gate") or bool(listens_for_drums(request).any() and staged.any())
+
+
+def design(request: Request) -> dict[str, Any]:
+    """The part `adaptation`."""
+    background = _background(request.used, int(request.number("background")), request.sample_rate, request.framing.window_size)
+    return {
+        "background_learns": int(request.asks("background_learns")),
+        "background_keep": request.keep(request.number("background_memory_s")),
+        "background_least": LEAST_S,
+        "adapt_keep": request.keep(request.number("adapt_memory_s")),
+        "adapt_hold": request.number("adapt_hold_s") if request.asks("adapt") and _told(request) else 0.0,
+        "W": request.padded(np.concatenate([request.rows.W, background])),
+    }
+
+
+@kernel
+def forget(plan, own):
+    """The background becomes what it was at the start."""
+    for row in range(plan.rows, plan.rows + plan.background):
+        copy(plan.W[row], own.W[row])
+    fill(own.weight[plan.rows :], np.float32(START_S))
+
+
+@kernel
+def learn_nothing(own):
+    """No template learns, until evidence is noted."""
+    own.learn_first = own.learn_end = 0
+
+
+@kernel
+def spare_background(own, count):
+    """The background learns nothing from the last frame, of which the notes had `count` rows."""
+    own.learn_end = count
+
+
+@kernel
+def frame_seconds(plan, own, total):
+    """What a frame of magnitude `total` counts for, in s of mean loudness; the mean follows."""
+    own.level_heard_s = min(own.level_heard_s + plan.hop_s, np.float32(LEVEL_S))
+    own.mean_level += (total - own.mean_level) * plan.hop_s / own.level_heard_s
+    return plan.hop_s * min(total / own.mean_level, np.float32(LOUDEST))
+
+
+@kernel
+def at_its_age(plan, opened, i, end):
+    """Is it known that the open row `i` sounds: by its age since an onset that was told or found?"""
+    age, row = end - opened.open_onset[i], opened.open_row[i]
+    return plan.row_age[row, 0] <= age < plan.row_age[row, 1]
+
+
+@kernel
+def drum_rate(plan, own, before, count, seconds):
+    """The adaptation rate of drums, by how much the `count` notes' rows explain of a frame that counts for `seconds`."""
+    if plan.early == 0:
+        return np.float32(1)
+    known = known_share(before, count, count + plan.background + 1)
+    own.explained += (known - own.explained) * seconds / (seconds + np.float32(EXPLAINED_S))
+    surely = (own.explained - np.float32(BESIDE)) / np.float32(ALONE - BESIDE)
+    return np.float32(1) + np.float32(ALONE_RATE - 1) * min(max(surely, np.float32(0)), np.float32(1))
+
+
+@kernel
+def note_evidence(plan, own, opened, estimate, count, expects, total, struck, end):
+    """Keep what the open rows, `count` of notes and the background, will learn from this frame."""
+    seconds = frame_seconds(plan, own, total)
+    gap = np.float32(1 if count > 0 else GAP_RATE)
+    if expects:
+        for i in range(count + plan.background):
+            own.evidence[i] = estimate.h[i] * seconds
+    else:
+        sure = np.float32(UNSURE_RATE) * known_share(estimate.before, count, count + plan.background + 1) ** SURE_POWER
+        for i in range(count):
+            own.evidence[i] = estimate.before[i] * seconds * sure
+        for i in range(count, count + plan.background):
+            own.evidence[i] = estimate.before[i] * seconds * gap
+    rate = drum_rate(plan, own, estimate.before, count, seconds) if count > 0 else np.float32(1)
+    for i in range(count):
+        if not at_its_age(plan, opened, i, end):
+            own.evidence[i] = 0
+        elif plan.drums[opened.open_stem[i]] != 0:
+            own.evidence[i] *= rate
+    # What was struck just now is a drum's that may yet be told, most likely: the background would keep it.
+    learns = (plan.background_learns != 0 and struck != end) or end <= plan.lead_in
+    own.learn_first = 0 if plan.adapt_hold > 0 else count
+    own.learn_end = count + plan.background if learns else count
+
+
+@numeric
+def follow(w, start, ratio, kept, heard, back):
+    """w <- kept w + heard w ratio + back start"""
+    if back == 0:
+        for k in range(w.shape[0]):
+            w[k] *= kept + heard * ratio[k]
+    else:
+        for k in range(w.shape[0]):
+            w[k] = w[k] * (kept + heard * ratio[k]) + back * start[k]
+
+
+@kernel
+def keep_or_restore(plan, own, kept, row):
+    """What the last frame asks of a background row before it learns (stage `late_notes`); True: it is restored, and learns
+    nothing."""
+    at = row - plan.rows
+    if kept.task == KEEP:
+        copy(own.W[row], kept.kept_rows[at])
+        kept.kept_weight[at] = own.weight[row]
+    elif kept.task == RESTORE and kept.kept_weight[at] > 0:
+        copy(kept.kept_rows[at], own.W[row])
+        own.weight[row] = kept.kept_weight[at]
+        return True
+    return False
+
+
+@kernel
+def step(plan, own, kept, opened, estimate, expected, masks, end):
+    """The share that the slot beginning at sample `end` has in what the last frame has to teach.
+
+    W <- (m D W + h W V / model + (1 - m) hold W_preset) / D',  D' = m D + h gradient + (1 - m) hold,  where m is what a hop
+    leaves of the past (of the background's 1 during the lead-in, with hold 0; half its memory where the preset matches).
+    """
+    slot, frame = end % plan.hop // plan.slot, end - end % plan.hop
+    first, count = own.learn_first, own.learn_end - own.learn_first
+    for i in range(first + count * (slot - 1) // (SLOTS - 1), first + count * slot // (SLOTS - 1)):
+        row = opened.open_row[i]
+        if row < plan.rows:
+            past = plan.adapt_keep * min(own.weight[row], np.float32(MOST_HOLDS) * plan.adapt_hold)
+            back = (np.float32(1) - plan.adapt_keep) * plan.adapt_hold
+        else:
+            if keep_or_restore(plan, own, kept, row):
+                continue
+            forgetting = plan.background_keep - expected.match * (np.float32(1) - plan.background_keep)
+            keep = np.float32(1) if frame <= plan.lead_in else forgetting
+            past, back = max(keep * own.weight[row], plan.background_least), np.float32(0)
+        ratio, gradient = estimate.ratio, estimate.gradient[i]
+        if expected.expects:
+            ratio = masks.part_ratio[plan.stems - 1 if row >= plan.rows else opened.open_stem[i]]
+            gradient = product_sum(own.W[row], ratio)
+        weight = past + back + own.evidence[i] * gradient
+        follow(own.W[row], plan.W[row], ratio, past / weight, own.evidence[i] / weight, back / weight)
+        own.weight[row] = weight

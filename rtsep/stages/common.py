@@ -1,0 +1,125 @@
+"""What every stage may know: the sizes of everything, and the instruments: which templates a note opens, and for how long."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rtsep.kernels.fields import Part, array, number, size
+from rtsep.kernels.memory import CHANNELS, PARTS, PITCHES, SLOTS
+from rtsep.notes.programs import DRUMS
+from rtsep.notes.routing import Routing
+from rtsep.presets.optional import ANY_AGE_S
+from rtsep.presets.preset import Preset
+from rtsep.stages.request import Request
+from rtsep.stages.rows import each_once, samples_of
+
+COMMON = Part("common", (
+    size("window_size", "samples that a frame hears"),
+    size("hop", "samples from frame to frame"),
+    size("slot", "samples from one piece of work to the next; divides the hop"),
+    size("bins", "of a spectrum"),
+    size("stride", "bins rounded up for SIMD; what lies beyond `bins` is zero"),
+    size("ring_size", "samples of input that are kept; a power of two"),
+    size("channels", "of the sound"),
+    size("stems", "with the residual, which is the last"),
+    size("rows", "templates of the presets"),
+    size("background", "templates that are always open: the residual's"),
+    size("open_limit", "templates of notes that may be open at once"),
+    size("latency", "samples from input to output"),
+    size("lead", "samples from the end of a frame to the sound that is made with it, in the middle; 0 with overlap-add"),
+    size("gated", "0: all templates are open, always"),
+    size("lead_in", "so many samples from the start are background alone, whatever is played"),
+    number("hop_s", "seconds from frame to frame"),
+    number("sample_s", "seconds from sample to sample"),
+))
+INSTRUMENTS = Part("instruments", (
+    array("route", "int8", f"{PARTS}, {CHANNELS}, {PITCHES}", "part, channel and pitch of a note to its stem; -1: ignored"),
+    array("reach", "int8", f"stems, {PITCHES}", "whether the stem can play the pitch at all"),
+    array("first_row", "int64", f"stems, {PITCHES}", "each stem has its instrument; stems of one instrument share templates"),
+    array("row_count", "int64", f"stems, {PITCHES}", "templates of the stem's pitch"),
+    array("row_age", "int64", "rows, 2", "samples: a template is open while its note is so old, from (with) and until (without)"),
+    array("release", "int64", f"stems, {PITCHES}", "samples that a gate outlasts its note"),
+    array("decay", "int64", f"stems, {PITCHES}", "samples that the pedal alone keeps a gate open"),
+    array("choke", "int64", f"stems, {PITCHES}", "a note ends the others of its stem with the same number; 0: none"),
+    array("instrument", "int64", "stems", "stems that play one preset share a number"),
+    array("drums", "int64", "stems", "whether its strokes are looked for where they are not told, or too late"),
+))
+
+
+def plays_drums(preset: Preset) -> bool:
+    """Does the preset play drums?"""
+    return DRUMS in preset.programs or bool((preset.row_age_s != ANY_AGE_S).any())
+
+
+def listens_for_drums(request: Request) -> npt.NDArray[np.int64]:
+    """Whose strokes are looked for, int64 [stem]."""
+    return np.array([*(request.asks("onsets") and plays_drums(preset) for preset in request.presets), False], np.int64)
+
+
+def _reach(routing: Routing) -> npt.NDArray[np.int8]:
+    """Which pitches each stem can play, int8 [stem, pitch]; none for the residual."""
+    stems = np.arange(len(routing.names) + 1)[:, None, None, None]
+    reach: npt.NDArray[np.int8] = (routing.table == stems).any(axis=(1, 2)).astype(np.int8)
+    return reach
+
+
+def stages_of(age: npt.NDArray[np.int64], sample_rate: float) -> npt.NDArray[np.int64]:
+    """The ages at which rows may learn without gates, [row, 2]: none where a row is open at any age."""
+    staged = (age[:, :1] > 0) | (age[:, 1:] < ANY_AGE_S[1] * sample_rate)
+    return np.where(staged, age, 0)
+
+
+def design_instruments(request: Request) -> dict[str, Any]:
+    """The part `instruments`."""
+    presets, rows, rate = request.presets, request.rows, request.sample_rate
+    release_s = np.clip(request.by_stem([preset.release_s for preset in presets]), request.number("release_min_ms") / 1000,
+                        request.number("release_max_ms") / 1000)
+    decay_s = np.minimum(request.by_stem([preset.decay_s for preset in presets]), request.number("decay_max_s"))
+    numbers = {id(preset): number for number, preset in enumerate(each_once(presets))}
+    return {
+        "route": np.ascontiguousarray(request.routing.table, np.int8),
+        "reach": _reach(request.routing),
+        "first_row": request.by_stem([rows.first_row(preset) for preset in presets]).astype(np.int64),
+        "row_count": request.by_stem([rows.row_count(preset) for preset in presets]).astype(np.int64),
+        "row_age": rows.age if request.asks("gate") else stages_of(rows.age, rate),
+        "release": samples_of(release_s, rate),
+        "decay": samples_of(decay_s, rate),
+        "choke": request.by_stem([preset.choke for preset in presets]).astype(np.int64),
+        "instrument": np.array([*(numbers[id(preset)] for preset in presets), 0], np.int64),
+        "drums": listens_for_drums(request),
+    }
+
+
+def _open_limit(request: Request, row_count: npt.NDArray[np.int64], reach: npt.NDArray[np.int8]) -> int:
+    """With gates at least one note of every instrument; without them all that can be played is open."""
+    if request.asks("gate"):
+        return max(int(request.number("max_open_rows")), int(row_count.max()))
+    return int((reach * row_count).sum())
+
+
+def design(request: Request) -> dict[str, Any]:
+    """The parts `common` and `instruments`."""
+    framing, instruments = request.framing, design_instruments(request)
+    return {
+        "window_size": framing.window_size,
+        "hop": framing.hop,
+        "slot": framing.hop // SLOTS,
+        "bins": request.bins,
+        "stride": request.stride,
+        "ring_size": 2 * framing.window_size,
+        "channels": request.channels,
+        "stems": len(request.presets) + 1,
+        "rows": request.rows.W.shape[0],
+        "background": int(request.number("background")),
+        "open_limit": _open_limit(request, instruments["row_count"], instruments["reach"]),
+        "latency": framing.latency,
+        "lead": framing.lead,
+        "gated": int(request.asks("gate")),
+        "lead_in": request.samples(request.number("learn_background_s")),
+        "hop_s": request.hop_s,
+        "sample_s": 1 / request.sample_rate,
+        **instruments,
+    }

@@ -1,0 +1,248 @@
+"""Stage: what notes foretell before anything is heard: velocity and age of a note tell its level.
+
+Envelopes of notes stand in the preset. How loud this recording is against them (stage `levels`) and how badly the templates
+fit are learnt while playing. Where a band plays, it can only add: what the expectation has and the sound has not tells how far
+the instrument is another (the misfit). If it is the preset's very own, the expectation is trusted more, and the background
+held off less.
+
+Figures: docs/experiments.md, "The notes' own prediction".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from rtsep.kernels.arrays import add_rows, copy, fill
+from rtsep.kernels.fields import Part, array, cell, number
+from rtsep.kernels.marks import kernel, numeric
+from rtsep.kernels.memory import ENVELOPE_POINTS, ENVELOPE_S, ENVELOPE_STEPS, ENVELOPE_VELOCITY, PITCHES
+from rtsep.presets.preset import Preset
+from rtsep.stages.levels import INAUDIBLE, STEP_S, deviation
+from rtsep.stages.notes import FREE, RELEASED, VOICES
+from rtsep.stages.request import Request
+from rtsep.windows import Framing, window_pair
+
+LEAST_VELOCITY, MOST_VELOCITY = 8, 127  # Velocities between which the envelopes tell levels; beyond them they stay.
+RELEASED_BY = 1.38  # Natural logarithm of the 12 dB that a release time stands for.
+KNOWN_S = 0.1  # The gain is trusted once so many seconds of notes were heard.
+MISFIT_S = 1.2  # Time constant of the misfit, in seconds of expected sound.
+OWN_MISFIT = 0.12  # Misfit of the very instrument, as a share of what is expected.
+CAUTION = 12.0  # The over-subtraction factor grows by so much per misfit,
+MOST_CAUTION = 3.0  # up to this.
+MATCH_MISFIT, OTHER_MISFIT = 0.16, 0.19  # Up to the first it is the very instrument; from the second on another one.
+MUCH = 0.1  # This share of the frame must be expected for that, and twice as much to be sure.
+MATCH_TRUST = 3.0  # The expectation of the very instrument is trusted so many times as much.
+MOST_RISE = 3.0  # Natural logarithm of how much louder a note may become while the filters are made.
+LEAST_LEFT = 1e-3  # At least this share of every bin is left to the residual,
+LEAST_MODEL = 1e-9  # and this much of the frame is spread over all bins: masks need one model greater than 0 in each.
+
+PLAN = Part("expectation", (
+    number("prediction", "how much what is expected counts against what is heard; 0: not at all"),
+    number("envelope_later_s", "seconds by which the frames hear a note later than those of the envelopes"),
+    array("envelope", "float32", f"stems, {PITCHES}, 2, {ENVELOPE_POINTS}", "natural logarithm of a note's level"),
+    array("has_envelope", "int64", f"stems, {PITCHES}", "whether it is known"),
+    array("boost", "float32", "window_size", "what a note that began n + 1 samples ago counts more"),
+), sees=("common", "instruments"))
+STATE = Part("expectation", (
+    cell("misfit", "float32", "share of what is expected that is not in the sound"),
+    cell("misfit_heard_s", "float32", "over how many s that was learnt"),
+    array("expected_sum", "float32", "stride", "scratch: what all notes together should sound like"),
+))
+
+
+def envelopes(presets: Sequence[Preset], curve: float) -> dict[str, Any]:
+    """What the notes of each stem's instrument are expected to do, in natural logarithms."""
+    envelope = np.zeros((len(presets) + 1, PITCHES, 2, ENVELOPE_POINTS), np.float32)
+    known = np.zeros((len(presets) + 1, PITCHES), np.int64)
+    for stem, preset in enumerate(presets):
+        if preset.envelope_db is not None:
+            envelope[stem] = preset.envelope_db * np.float32(np.log(10) / 20)
+            envelope[stem, :, 1] *= np.float32(curve)
+            known[stem] = preset.envelope_db.any(axis=(1, 2))
+    return {"envelope": envelope, "has_envelope": known}
+
+
+def _memory_s(framing: Framing, sample_rate: float) -> float:
+    """How long ago, in the middle, the frames hear what they hear."""
+    window, _ = window_pair(framing)
+    return float(len(window) - (window * np.arange(len(window))).sum() / window.sum()) / sample_rate
+
+
+def _most_boost(request: Request) -> float:
+    """The most that a young note may count more; an onset that was found is less sure than one that was told: half, in dB."""
+    if request.framing.overlap == request.framing.window_size:
+        return 1.0
+    most = request.number("onset_boost")
+    return most if request.asks("gate") else most**0.5
+
+
+def design(request: Request) -> dict[str, Any]:
+    """The part `expectation`. A young note's boost: the whole window over the part that holds it, but no more than the most."""
+    trained = Framing(request.used[0].window_size, request.used[0].overlap, request.framing.hop)
+    later_s = _memory_s(request.framing, request.sample_rate) - _memory_s(trained, request.used[0].sample_rate)
+    boost = np.minimum(request.window.sum() / np.cumsum(request.window[::-1]), _most_boost(request))
+    return {
+        "prediction": request.number("prediction"),
+        "envelope_later_s": later_s,
+        "boost": boost.astype(np.float32),
+        **envelopes(request.presets, request.number("velocity_curve")),
+    }
+
+
+@kernel
+def forget(own, expected):
+    """Nothing is known of how well the preset fits."""
+    own.misfit = own.misfit_heard_s = expected.match = np.float32(0)
+
+
+@numeric
+def level_at(envelope, age_s, velocity):
+    """Natural logarithm of the level of a note of `velocity` at an age, between the points of envelope [2, point]."""
+    x = np.float32(ENVELOPE_STEPS) * np.log2(np.float32(1) + max(age_s, np.float32(0)) / np.float32(ENVELOPE_S))
+    i = min(np.int64(x), ENVELOPE_POINTS - 2)
+    part = min(x - np.float32(i), np.float32(1))
+    more = np.float32(min(max(velocity, LEAST_VELOCITY), MOST_VELOCITY) - ENVELOPE_VELOCITY)
+    low, high = envelope[0, i] + more * envelope[1, i], envelope[0, i + 1] + more * envelope[1, i + 1]
+    return low + part * (high - low)
+
+
+@kernel
+def note_level(plan, learnt, voice, end, lag_s):
+    """Natural logarithm of what the frame before `end` should hold of a voice, if all stays as it is; gain apart.
+
+    Its sound is `lag_s` ahead of its MIDI.
+    """
+    stem, pitch = voice.stem, voice.pitch
+    age_s = np.float32(end - voice.onset) * plan.sample_s - plan.envelope_later_s + lag_s
+    level = level_at(plan.envelope[stem, pitch], age_s, voice.velocity) + deviation(learnt, stem, age_s)
+    if voice.status == RELEASED:
+        since_s = max(np.float32(end - voice.off) * plan.sample_s - plan.envelope_later_s, np.float32(0))
+        release_s = np.float32(plan.release[stem, pitch]) * plan.sample_s
+        level -= np.float32(RELEASED_BY) * since_s / max(release_s, np.float32(1e-3))
+    return max(level, np.float32(INAUDIBLE + 1))
+
+
+@kernel
+def expect_levels(plan, learnt, voices, opened, expected, end):
+    """Fill the levels of all groups, now, `lead` later and a little later: that of the loudest voice of each."""
+    for values in (expected.expected_level, expected.level_ahead, expected.level_soon):
+        fill(values[: opened.groups], np.float32(INAUDIBLE))
+    for v in range(VOICES):
+        voice = voices[v]
+        if voice.status == FREE:
+            continue
+        g = opened.group_at[voice.stem, voice.pitch]
+        if g >= 0 and plan.has_envelope[voice.stem, voice.pitch] != 0:
+            now, ahead, soon = expected.expected_level, expected.level_ahead, expected.level_soon
+            lag_s = learnt.lag_s[plan.instrument[voice.stem]]
+            now[g] = max(now[g], note_level(plan, learnt, voice, end, lag_s))
+            if plan.lead > 0:
+                ahead[g] = max(ahead[g], note_level(plan, learnt, voice, end + plan.lead, lag_s))
+            soon[g] = max(soon[g], note_level(plan, learnt, voice, end, lag_s + np.float32(STEP_S)))
+    if plan.lead == 0:
+        copy(expected.expected_level, expected.level_ahead[: opened.groups])
+
+
+@kernel
+def step(plan, learnt, voices, frame, opened, expected, end):
+    """Fill the levels and shares that are expected of the frame before `end`, whether there are any, and the trust in them."""
+    groups = opened.groups
+    expected.expects = 0
+    expected.trust = plan.prediction * (np.float32(1) + np.float32(MATCH_TRUST - 1) * expected.match)
+    fill(expected.expected_share[:groups], np.float32(-1))
+    if plan.prediction == 0 or plan.gated == 0 or groups == 0:
+        return
+    expect_levels(plan, learnt, voices, opened, expected, end)
+    loudness = np.log(frame.total)
+    for g in range(groups):
+        instrument, level = plan.instrument[opened.open_stem[opened.group_first[g]]], expected.expected_level[g]
+        if learnt.gain_heard_s[instrument] > KNOWN_S and level > INAUDIBLE:
+            expected.expected_share[g] = np.exp(min(level + learnt.gain[instrument] - loudness, np.float32(30)))
+            expected.expects = 1
+
+
+@kernel
+def divide(opened, expected, h):
+    """Fill `expected_h`: what is expected of a group, among its rows as it is heard; else what is heard itself."""
+    for g in range(opened.groups):
+        first, last = opened.group_first[g], opened.group_first[g + 1]
+        total = np.float32(0)
+        for i in range(first, last):
+            total += h[i]
+        share = expected.expected_share[g]
+        scale = share / max(total, np.float32(1e-12)) if share >= 0 else np.float32(1)
+        for i in range(first, last):
+            expected.expected_h[i] = h[i] * scale
+
+
+@kernel
+def learn_misfit(plan, own, deviates, expected, whole, missing):
+    """Misfit and match follow a frame of which `whole` is expected and `missing` is not there."""
+    weight = min(whole, np.float32(1)) * plan.hop_s
+    own.misfit_heard_s = min(own.misfit_heard_s + weight, np.float32(MISFIT_S))
+    if weight > 0:
+        own.misfit += (missing / whole - own.misfit) * weight / own.misfit_heard_s
+    surely = (np.float32(OTHER_MISFIT) - own.misfit) / np.float32(OTHER_MISFIT - MATCH_MISFIT)
+    there = whole / np.float32(MUCH) - np.float32(1)  # a gain that wrong notes taught leaves little to be missed
+    match = min(max(surely, np.float32(0)), np.float32(1)) * own.misfit_heard_s / np.float32(MISFIT_S)
+    match *= min(max(there, np.float32(0)), np.float32(1))
+    for s in range(plan.stems - 1):
+        match = min(match, np.float32(1) - deviates[s])
+    expected.match = match
+
+
+@kernel
+def subtract_expected(plan, own, deviates, V, W, opened, expected):
+    """Fill the residual's expected model with what the expectation leaves of V; misfit and match follow."""
+    model, left = own.expected_sum, expected.expected_models[plan.stems - 1]
+    fill(model, np.float32(0))
+    add_rows(W, opened.open_row[: opened.open_count], expected.expected_h, model)
+    whole = missing = np.float32(0)
+    for k in range(plan.bins):
+        whole += model[k]
+        missing += max(model[k] - V[k], np.float32(0))
+    learn_misfit(plan, own, deviates, expected, whole, missing)
+    caution = min(np.float32(1) + np.float32(CAUTION) * max(own.misfit - np.float32(OWN_MISFIT), np.float32(0)),
+                  np.float32(MOST_CAUTION))
+    least = np.float32(LEAST_MODEL) / np.float32(plan.bins)
+    for k in range(plan.bins):
+        left[k] = max(V[k] - caution * model[k], np.float32(LEAST_LEFT) * V[k]) + least
+
+
+@kernel
+def look_ahead(plan, learnt, opened, expected, h, end):
+    """The notes' activations, heard and expected, become what they are when the frame's masks or filters sound.
+
+    A note that began within the frame fills but a part of it: its share of the whole frame tells too little. And where notes
+    foretell their levels, they rise or fall until then.
+    """
+    for g in range(opened.groups):
+        first, last = opened.group_first[g], opened.group_first[g + 1]
+        lag_s = learnt.lag_s[plan.instrument[opened.open_stem[first]]]
+        age, factor = end - opened.open_onset[first] + np.int64(lag_s / plan.sample_s), np.float32(1)
+        if expected.expected_share[g] >= 0:
+            age += plan.lead
+            factor = np.exp(min(expected.level_ahead[g] - expected.expected_level[g], np.float32(MOST_RISE)))
+        if age <= plan.window_size:
+            factor *= plan.boost[age - 1]
+        for i in range(first, last):
+            h[i] *= factor
+            expected.expected_h[i] *= factor
+
+
+@kernel
+def expected_stems(plan, W, opened, expected):
+    """Fill the expected models of the stems that play; the residual's is there (`subtract_expected`)."""
+    first, count = 0, opened.open_count
+    for i in range(opened.playing_count - 1):
+        fill(expected.expected_models[opened.playing[i], : plan.bins], np.float32(0))
+    while first < count:
+        last, stem = first + 1, opened.open_stem[first]
+        while last < count and opened.open_stem[last] == stem:
+            last += 1
+        add_rows(W, opened.open_row[first:last], expected.expected_h[first:last],
+                 expected.expected_models[stem, : plan.bins])
+        first = last

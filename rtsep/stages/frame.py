@@ -1,0 +1,162 @@
+"""A frame, stage by stage. This is the engine; every name below is a module of this room.
+
+    analysis      samples            -> frame: spectra X, magnitudes V
+    gate          notes              -> open: which templates the frame may hold
+    expectation   velocity, age      -> expected: the level that every note should have
+    estimator     frame, open        -> estimate: how loud every open template is
+    levels        estimate, expected -> gain, lag and decay deviation, for the frames to come
+    masks         estimate, expected -> models of the stems, and their masks
+    residual      accompaniment      -> how much more the residual's mask counts
+    place         spectra, masks     -> places of the stems between two channels
+    overlap_add   spectra, masks     -> sound; or `filters`, which sound without latency
+    adaptation    masks, frame       -> templates that learn, between this frame and the next
+    (late_notes, watchdog and onsets mend what notes told late, wrongly or not at all)
+
+A frame is compiled as two objects at a time, `hear` and `process`, which halves the wait.
+"""
+
+import numpy as np
+
+from rtsep.kernels.linked import hear as heard_models
+from rtsep.kernels.marks import kernel, trunk
+from rtsep.stages import (
+    adaptation,
+    analysis,
+    estimator,
+    expectation,
+    filters,
+    gate,
+    late_notes,
+    levels,
+    masks,
+    onsets,
+    overlap_add,
+    place,
+    residual,
+    watchdog,
+)
+
+
+@kernel
+def begin_again(plan, state):
+    """What was learnt of this sound is forgotten: the background is what it was at the start, no level is known."""
+    adaptation.forget(plan.adaptation, state.adaptation)
+    late_notes.forget(state.kept)
+    estimator.forget(plan.estimator, state.estimator)
+    levels.forget(state.levels, state.learnt)
+    expectation.forget(state.expectation, state.expected)
+    residual.forget(state.residual)
+
+
+@trunk
+def open_templates(plan, state, end):
+    """From sound and notes to a frame and the templates that it may hold; where what was learnt must be wrong, begin again."""
+    frame, opened = state.frame, state.open
+    state.expected.expects = 0
+    adaptation.learn_nothing(state.adaptation)
+    analysis.step(plan.analysis, state.analysis, plan.transform, state.transform, state.sound, frame, end)
+    if plan.early > 0:
+        onsets.notice_stroke(plan.onsets, state.onsets, frame, end)
+    gate.step(plan.gate, state.gate, state.notes.voices, state.estimate.H, state.onsets.struck, state.masks.M, opened, end)
+    late_notes.step(plan.late_notes, state.late_notes, state.learnt, opened, state.kept, frame.total, end)
+    if opened.open_count + plan.background == 0:
+        frame.total = np.float32(0)
+    elif watchdog.paused(plan.watchdog, state.watchdog, frame.total, state.adaptation.mean_level):
+        begin_again(plan, state)
+
+
+@trunk
+def estimate_activations(plan, state, end):
+    """From a frame that holds something, and what notes foretell of it, to the activations of the open templates."""
+    frame, opened, expected, estimate, W = state.frame, state.open, state.expected, state.estimate, state.adaptation.W
+    expectation.step(plan.expectation, state.learnt, state.notes.voices, frame, opened, expected, end)
+    estimator.step(plan.estimator, state.estimator, frame, W, opened, expected, estimate)
+    if expected.expects:
+        expectation.divide(opened, expected, estimate.h)
+        expectation.subtract_expected(plan.expectation, state.expectation, state.learnt.deviates, frame.V, W, opened, expected)
+        residual.note_accompaniment(plan.residual, state.residual, estimate.h, opened.open_count)
+    levels.step(plan.levels, state.levels, state.learnt, frame, opened, expected, estimate, end)
+
+
+@trunk
+def model_stems(plan, state, end):
+    """From activations to the models of the stems, as they will be when the frame's masks or filters sound."""
+    opened, expected, estimate, W = state.open, state.expected, state.estimate, state.adaptation.W
+    expectation.look_ahead(plan.expectation, state.learnt, opened, expected, estimate.h, end)
+    masks.stem_models(W, opened.open_row[: opened.open_count + plan.background], opened.open_stem, estimate.h,
+                      opened.playing[: opened.playing_count], plan.bins, state.masks.estimated)
+    if expected.expects:
+        expectation.expected_stems(plan.expectation, W, opened, expected)
+    masks.combine(plan.masks, opened, expected, state.masks)
+
+
+@kernel
+def note_evidence(plan, state, count, end):
+    """What templates will learn from the frame; if its notes went unheard for too long, begin again instead."""
+    opened, estimate, total = state.open, state.estimate, state.frame.total
+    adaptation.note_evidence(plan.adaptation, state.adaptation, opened, estimate, count, state.expected.expects, total,
+                             state.onsets.struck, end)
+    if watchdog.unheard(plan.watchdog, state.watchdog, opened, estimate.before, count, end):
+        begin_again(plan, state)
+        adaptation.spare_background(state.adaptation, count)
+
+
+@trunk
+def hear(plan, state, end):
+    """The first half of the frame that ends before sample `end`: up to the models of the stems.
+
+    False, and the residual's model alone is not 0, if no gate is open or nothing is heard.
+    """
+    open_templates(plan, state, end)
+    opened, estimate, total = state.open, state.estimate, state.frame.total
+    count = opened.open_count if total > 0 else 0
+    if total > 0:
+        estimate_activations(plan, state, end)
+    if not plan.gated:
+        onsets.find_onsets(plan.onsets, state.onsets, opened, estimate.h, end, count, total)
+    estimator.keep_activations(plan.estimator, opened, estimate, count, total)
+    if count > 0:
+        model_stems(plan, state, end)
+    if total > 0:
+        note_evidence(plan, state, count, end)
+    if count == 0:
+        masks.all_to_residual(plan.masks, opened, state.masks)
+    return count > 0
+
+
+@trunk
+def make_masks(plan, state, end):
+    """From models to masks. Note what rows learn from, by the masks as they are; then the residual's becomes what others ask."""
+    opened, expected, M = state.open, state.expected, state.masks.M
+    masks.step(plan.masks, state.mask_scratch, opened, state.masks)
+    if expected.expects:
+        others = residual.listen(plan.residual, state.residual, state.frame.V, opened, expected, state.masks, end)
+        masks.share_out(plan.masks, state.frame.V, opened, state.masks)
+        if others:
+            residual.weigh(plan.residual, state.residual, opened, state.masks)
+    if plan.suppression != 1:
+        masks.suppress(M, opened.playing[: opened.playing_count], plan.bins, plan.suppression)
+
+
+@trunk
+def process(plan, state, end):
+    """The frame that ends before sample `end`, into the stems' sound or into what their filters are made of."""
+    frame, opened = state.frame, state.open
+    heard = heard_models(plan, state, end)
+    masks.note_sounding(opened, state.masks, heard)
+    if plan.taps > 0:
+        filters.note_power(plan.filters, state.filters, opened, state.masks.models)
+    if heard:
+        make_masks(plan, state, end)
+    place.step(plan.place, state.place, frame.X, state.masks, state.places)
+    if heard and plan.taps == 0:
+        overlap_add.step(plan.overlap_add, state.overlap_add, plan.transform, state.transform, frame, opened, state.masks.M,
+                         state.places, end)
+
+
+@trunk
+def between(plan, state, end):
+    """A slot of the hop that follows a frame, from sample `end` on: its share of learning, and of new filters."""
+    adaptation.step(plan.adaptation, state.adaptation, state.kept, state.open, state.estimate, state.expected, state.masks, end)
+    if plan.taps > 0:
+        filters.step(plan.filters, state.filters, plan.transform, state.transform, state.masks, state.places, end)

@@ -1,0 +1,192 @@
+"""Stage: notes and pedals. MIDI messages become voices.
+
+A voice is one sounding note: it is held by its key or by a pedal, then it is released and rings on for a while.
+"""
+
+import numpy as np
+
+from rtsep.kernels.fields import Part, array, cell
+from rtsep.kernels.marks import kernel, numeric
+from rtsep.kernels.memory import CHANNELS, PARTS, PITCHES
+
+VOICES = 256  # Notes that can sound at once: ten fingers, a pedal and a score that is played with it.
+FREE, KEY_DOWN, HELD, RELEASED = range(4)  # status of a voice
+VOICE = np.dtype([(name, "<i8") for name in (
+    "status", "part", "channel", "pitch", "stem", "presses", "onset", "off", "captured", "velocity")])
+
+PLAN = Part("notes", (), sees=("common", "instruments"))
+STATE = Part("notes", (
+    cell("unmatched_notes", "int64", "notes since reset that no template plays"),
+    cell("stolen_voices", "int64", "voices since reset that a new note took"),
+    array("voices", VOICE, f"{VOICES}", "notes that sound"),
+    array("sustain", "int64", f"{PARTS}, {CHANNELS}", "is the pedal down?"),
+    array("sostenuto", "int64", f"{PARTS}, {CHANNELS}", "is the pedal down?"),
+))
+
+
+@numeric
+def find_voice(voices, part, channel, pitch):
+    """The voice of this note, or -1."""
+    for v in range(VOICES):
+        voice = voices[v]
+        if voice.status != FREE and voice.pitch == pitch and voice.channel == channel and voice.part == part:
+            return v
+    return -1
+
+
+@kernel
+def free_voice(own):
+    """A free voice; if all are taken, the one that is nearest its end (counted)."""
+    voices, oldest, best = own.voices, np.int64(0), np.int64(-1)
+    for v in range(VOICES):
+        status = voices[v].status
+        if status == FREE:
+            return v
+        since = voices[v].off if status == RELEASED else voices[v].onset
+        rank = status * (np.int64(1) << 60) - since
+        if v == 0 or rank > best:
+            oldest, best = v, rank
+    own.stolen_voices += 1
+    return oldest
+
+
+@kernel
+def take_over(plan, voices, stem, pitch, struck):
+    """What only rings of this pitch, in other stems of the same instrument, is over: the string is struck again.
+
+    Else the new note would be divided between both hands of a piano while the old one is remembered (up to 0.7 dB).
+    """
+    for v in range(VOICES):
+        voice = voices[v]
+        rings = voice.status in (HELD, RELEASED) and voice.pitch == pitch and voice.stem != stem  # keys down: unisons
+        if v != struck and rings and plan.first_row[voice.stem, pitch] == plan.first_row[stem, pitch]:
+            voice.status = FREE
+
+
+@kernel
+def choke_others(plan, voices, sample, struck):
+    """End the notes that the one `struck` chokes, as a closing hi-hat does: only the window remembers them."""
+    group = plan.choke[struck.stem]
+    for v in range(VOICES):
+        voice, pitch = voices[v], voices[v].pitch
+        rival = voice.stem == struck.stem and pitch != struck.pitch and group[pitch] == group[struck.pitch]
+        if rival and voice.status != FREE:
+            off = min(sample - plan.release[voice.stem, pitch], voice.off if voice.status == RELEASED else sample)
+            voice.status, voice.presses, voice.captured, voice.off = RELEASED, 0, 0, off
+
+
+@kernel
+def note_on(plan, own, sample, part, channel, pitch, velocity, stem_wanted):
+    """Open a voice, or press its key once more: for the stem that it is routed to, or for `stem_wanted` - 1 if that is not 0."""
+    stem = np.int64(plan.route[part, channel, pitch]) if stem_wanted == 0 else stem_wanted - 1
+    if stem < 0 or stem >= plan.stems - 1:
+        return
+    if plan.row_count[stem, pitch] == 0:
+        own.unmatched_notes += 1
+        return
+    v = find_voice(own.voices, part, channel, pitch)
+    take_over(plan, own.voices, stem, pitch, v)
+    if v < 0:
+        v = free_voice(own)
+        own.voices[v].presses, own.voices[v].captured = 0, 0
+    voice = own.voices[v]
+    voice.status, voice.part, voice.channel, voice.pitch = KEY_DOWN, part, channel, pitch
+    voice.stem, voice.onset, voice.velocity = stem, sample, velocity
+    voice.presses += 1
+    if plan.choke[stem, pitch]:
+        choke_others(plan, own.voices, sample, voice)
+
+
+@numeric
+def lift(voice, sustain, sample):
+    """The keys of `voice` are up: it is held by a pedal, or it is released."""
+    voice.presses = 0
+    if sustain[voice.part, voice.channel] or voice.captured:
+        voice.status = HELD
+    else:
+        voice.status, voice.off = RELEASED, sample
+
+
+@kernel
+def note_off(own, sample, part, channel, pitch):
+    """One key of the note is up; overlapping presses of one pitch count."""
+    v = find_voice(own.voices, part, channel, pitch)
+    if v < 0 or own.voices[v].status != KEY_DOWN:
+        return
+    own.voices[v].presses -= 1
+    if own.voices[v].presses <= 0:
+        lift(own.voices[v], own.sustain, sample)
+
+
+@kernel
+def release_held(own, sample, part, channel):
+    """Release what no pedal of this part and channel holds any more."""
+    for v in range(VOICES):
+        voice = own.voices[v]
+        if voice.status == HELD and voice.channel == channel and voice.part == part:
+            lift(voice, own.sustain, sample)
+
+
+@kernel
+def set_sustain(own, sample, part, channel, down):
+    """Sustain keeps every note whose key goes up."""
+    own.sustain[part, channel] = down
+    if not down:
+        release_held(own, sample, part, channel)
+
+
+@kernel
+def set_sostenuto(own, sample, part, channel, down):
+    """Sostenuto keeps the notes whose keys are down when it is pressed."""
+    was_down = own.sostenuto[part, channel]
+    own.sostenuto[part, channel] = down
+    if down != was_down:
+        for v in range(VOICES):
+            voice = own.voices[v]
+            if voice.channel == channel and voice.part == part:
+                voice.captured = down and voice.status == KEY_DOWN
+    if not down:
+        release_held(own, sample, part, channel)
+
+
+@kernel
+def all_off(own, sample, part, channel, respect_pedals):
+    """Every key of this part and channel up (controller 123), or every sound off whatever the pedals (120)."""
+    for v in range(VOICES):
+        voice = own.voices[v]
+        if voice.channel != channel or voice.part != part:
+            continue
+        if voice.status == KEY_DOWN and respect_pedals:
+            lift(voice, own.sustain, sample)
+        elif voice.status in (KEY_DOWN, HELD) and not respect_pedals:
+            voice.status, voice.presses, voice.captured, voice.off = RELEASED, 0, 0, sample
+
+
+@kernel
+def control(own, sample, part, channel, number, value):
+    """A controller: pedals (64, 66), all sound off (120), reset controllers (121), all notes off (123 to 127)."""
+    if number == 64:
+        set_sustain(own, sample, part, channel, np.int64(value >= 64))
+    elif number == 66:
+        set_sostenuto(own, sample, part, channel, np.int64(value >= 64))
+    elif number == 120:
+        all_off(own, sample, part, channel, False)
+    elif number == 121:
+        set_sustain(own, sample, part, channel, np.int64(0))
+        set_sostenuto(own, sample, part, channel, np.int64(0))
+    elif number >= 123:
+        all_off(own, sample, part, channel, True)
+
+
+@kernel
+def receive(plan, own, sample, part, status, data1, data2, stem_wanted):
+    """One MIDI message at `sample`; what is no note and no pedal is ignored. `stem_wanted`: EVENT's field `stem`."""
+    kind, channel = status & 0xF0, status & 0x0F
+    if part >= plan.route.shape[0] or data1 >= PITCHES:
+        return
+    if kind == 0x90 and data2 > 0:
+        note_on(plan, own, sample, part, channel, data1, data2, stem_wanted)
+    elif kind in (0x80, 0x90):
+        note_off(own, sample, part, channel, data1)
+    elif kind == 0xB0:
+        control(own, sample, part, channel, data1, data2)

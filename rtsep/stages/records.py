@@ -1,0 +1,48 @@
+"""The memory that a compiled block works on: PLAN (read only) and STATE (owned by the audio thread), part after part."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rtsep.kernels.fields import Part, Record, link
+from rtsep.stages import (
+    adaptation,
+    analysis,
+    common,
+    estimator,
+    expectation,
+    filters,
+    gate,
+    late_notes,
+    levels,
+    masks,
+    mixer,
+    notes,
+    onsets,
+    overlap_add,
+    place,
+    residual,
+    transform,
+    watchdog,
+)
+from rtsep.stages.common import COMMON, INSTRUMENTS
+from rtsep.stages.passed import PASSED
+from rtsep.stages.request import Request
+
+# In the order in which a frame passes through them.
+STAGES = (notes, analysis, onsets, gate, expectation, estimator, levels, residual, masks, late_notes, adaptation, watchdog, place,
+          overlap_add, filters, mixer)
+
+PLAN = Record("Plan", (COMMON, INSTRUMENTS, transform.PLAN, *(stage.PLAN for stage in STAGES)))
+STATE = Record("State", (
+    Part("sizes", (link("plan", PLAN, "whose sizes the arrays have"),)), *PASSED, transform.STATE, masks.SCRATCH,
+    *(stage.STATE for stage in STAGES if stage is not masks)))
+
+
+def design(request: Request) -> dict[str, Any]:
+    """The values of all fields of PLAN, from every stage that has something to work out."""
+    values: dict[str, Any] = {}
+    for stage in (common, transform, *STAGES):
+        if hasattr(stage, "design"):
+            values.update(stage.design(request))
+    return values

@@ -1,0 +1,81 @@
+"""What every stage's `design` is given: the presets in use, the parameters and the framing, already chosen and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rtsep.kernels.memory import PITCHES
+from rtsep.notes.routing import Routing
+from rtsep.params import Value
+from rtsep.presets.preset import Preset
+from rtsep.stages.rows import Rows
+from rtsep.windows import Framing
+
+SIMD = 16  # Floats: rows of bins are rounded up to a multiple of what one AVX-512 register holds.
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be designed.
+
+    presets: of each stem that has one; used: the same, but one at least. values: every parameter. window: float64
+    [window_size], what a frame is multiplied with; synthesis: float64 [overlap].
+    """
+
+    presets: tuple[Preset, ...]
+    used: tuple[Preset, ...]
+    routing: Routing
+    values: Mapping[str, Value]
+    framing: Framing
+    rows: Rows
+    sample_rate: float
+    channels: int
+    window: npt.NDArray[np.float64]
+    synthesis: npt.NDArray[np.float64]
+
+    def number(self, name: str) -> float:
+        """The parameter `name`."""
+        return float(self.values[name])
+
+    def asks(self, name: str) -> bool:
+        """Whether the switch `name` is on."""
+        return bool(self.values[name])
+
+    def samples(self, seconds: float) -> int:
+        """A time in whole samples."""
+        return round(seconds * self.sample_rate)
+
+    @property
+    def bins(self) -> int:
+        """Of a spectrum."""
+        return self.framing.window_size // 2 + 1
+
+    @property
+    def stride(self) -> int:
+        """Bins rounded up for SIMD."""
+        return -(-self.bins // SIMD) * SIMD
+
+    @property
+    def hop_s(self) -> float:
+        """Seconds from frame to frame."""
+        return self.framing.hop / self.sample_rate
+
+    def keep(self, memory_s: float) -> float:
+        """What a hop leaves of what is forgotten with this time constant."""
+        return float(np.exp(-self.hop_s / memory_s))
+
+    def padded(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """[row, bin] as [row, stride]."""
+        result = np.zeros((rows.shape[0], self.stride), np.float32)
+        result[:, : rows.shape[1]] = rows
+        return result
+
+    @staticmethod
+    def by_stem(stems: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.float64]:
+        """[stem, pitch] from each stem's [pitch]; the residual's are 0."""
+        return np.array([*stems, np.zeros(PITCHES)], np.float64)

@@ -1,0 +1,37 @@
+"""What a stem's mask and place make of the spectra of both channels: the multichannel Wiener filter of stage `place`.
+
+As m (1 + (R - sum of m R) (sum of m R)^-1), which is exact where stems nearly are at one place.
+"""
+
+from rtsep.kernels.marks import kernel
+
+
+@kernel
+def stem_spectrum(plan, frame, M, places, stem, c, Y):
+    """Fill Y [bin] with a stem's part of the spectra in channel `c`: m X, or, where stems lie apart, m R (sum of m R)^-1 X."""
+    mask, X = M[stem], frame.X[c]
+    if not places.apart:
+        for k in range(plan.bins):
+            Y[k] = X[k] * mask[k]
+        return
+    own, other, level, mean = places.Z[c], places.Z[1 - c], places.mix_level[c], places.mix_cross
+    here, cross = places.place_level[stem, c], places.place_cross[stem]
+    for k in range(plan.bins):
+        Y[k] = (X[k] + (here - level[k]) * own[k] + (cross - mean[k]) * other[k]) * mask[k]
+
+
+@kernel
+def share_of_path(plan, M, places, stem, target, source, result):
+    """Fill result [bin] with the real factor that channel `source` has in the stem's channel `target`.
+
+    m R (sum of m R)^-1; `mix_level` and `mix_cross` hold the sum, `inverse` 1 over its determinant.
+    """
+    mask, cross, scale, mix_cross = M[stem], places.place_cross[stem], places.inverse, places.mix_cross
+    other, here = places.mix_level[1 - source], places.place_level[stem, target]
+    own = here if source == target else cross  # of R's row `target`: column `source`, and the other one
+    beside = cross if source == target else here
+    mean, mean_beside = (places.mix_level[target], mix_cross) if source == target else (mix_cross, places.mix_level[target])
+    same = 1 if source == target else 0
+    for k in range(plan.bins):
+        inverse, inverse_beside = other[k] * scale[k], -mix_cross[k] * scale[k]
+        result[k] = mask[k] * (same + (own - mean[k]) * inverse + (beside - mean_beside[k]) * inverse_beside)
