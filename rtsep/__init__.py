@@ -9,7 +9,10 @@
 | presets/ | an instrument's templates in a file; where presets lie; who plays which |
 | windows, measure | windows and latencies of each mode; SDR and oracle masks |
 | engine/ | presets + routing + parameters -> Plan; `Separator`: blocks and events -> stems |
-| kernels/ | the compiled numerics, behind one entry; the records that it works on |
+| stages/ | **the engine**: what happens to a frame of sound, one module per stage; begin with `stages/frame.py` |
+| methods/ | estimators and masks that can be exchanged, each one function |
+| kernels/ | what compiled code is made of: records, FFT, products, marks of what is compiled |
+| callbacks/ | what a device calls: notes in, blocks through the engine, recording |
 | compiling/ | kernels -> object files, once per computer -> addresses |
 | training/ | recordings and notes -> templates: NMF and NMF deconvolution with constraints; note groups offline |
 | mosaic/, grains/ | one sound remade from the frames of another: offline; while it is played (`Mosaic`) |

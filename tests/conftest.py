@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from importlib import import_module
 from types import SimpleNamespace
 
 # Threads of NumPy's that wait for each other on a busy computer take ten times as long as one; read when NumPy is imported.
@@ -31,9 +32,14 @@ def pytest_configure() -> None:
     import numba
 
     from rtsep.compiling.store import code_folder
+    from rtsep.compiling.units import OBJECTS
+    from rtsep.kernels.marks import redeem
 
     folder = code_folder()
-    numba.config.CACHE_DIR = "" if folder is None else str(folder / "numba")  # kernels read it when they are imported
+    numba.config.CACHE_DIR = "" if folder is None else str(folder / "numba")  # kernels read it when their marks are redeemed
+    for module in sorted({module for modules in OBJECTS.values() for module in modules}):
+        import_module(module)
+    redeem()
 
 
 def harmonic_row(rng: np.random.Generator, pitch: int, rate: float, window: int) -> np.ndarray:
@@ -151,23 +157,27 @@ class Memory(SimpleNamespace):
 def kernel_memory(presets=None, routing: Routing | None = None, params: Mapping | None = None, channels: int = 1):
     """Plan and state as kernels get them, in the small framing."""
     from rtsep.engine.design import design
-    from rtsep.kernels.records import STATE
+    from rtsep.stages.records import STATE
 
     values = design(make_preset() if presets is None else presets, routing or one_stem(), {**SMALL, **(params or {})}, RATE,
                     channels).values
     return Memory(**values), Memory(**STATE.arrays(values))
 
 
-def on_records(kernel):
-    """The kernel (plan, state, ...) for Python: it gets views of records of what these hold, as from the entry.
+def on_records(function):
+    """A function (plan, state, ...) that hands their parts to a stage, for Python: it is compiled, and gets views of records of
+    what these hold, as from the entry.
 
     All that kernels call by name is loaded before.
     """
     from numba import njit
 
     from rtsep.compiling import machine
-    from rtsep.kernels.records import PLAN, STATE
-    from rtsep.kernels.views import plan_at, state_at
+    from rtsep.kernels.marks import INNER
+    from rtsep.stages.entries import plan_at, state_at
+    from rtsep.stages.records import PLAN, STATE
+
+    kernel = njit(**INNER)(function)
 
     @njit(error_model="numpy", _nrt=False)
     def run(plan_address, state_address, *others):
@@ -231,9 +241,9 @@ def delayed(sound: np.ndarray, latency: int) -> np.ndarray:
 
 def reference_setup(separator) -> Setup:
     """The separator's plan as the plain NumPy twin wants it."""
-    from rtsep.kernels.memory import BACKGROUND_START_S, LAG_S, LAG_SEEN
+    from rtsep.stages.adaptation import START_S
 
-    plan = separator.prepared.plan.values
+    plan, state = separator.prepared.plan.values, separator.prepared.state
     W = plan["W"][:, : plan["bins"]].astype(float)
     first, count = plan["first_row"], plan["row_count"]
     rows = {key: list(range(first[key], first[key] + count[key])) for key in np.ndindex(first.shape)}
@@ -243,12 +253,13 @@ def reference_setup(separator) -> Setup:
         str(separator.value("estimator")), plan["E"][:, : plan["bins"]].astype(float),
         plan["iterations"], plan["relaxation"], plan["power_halves"] / 2, plan["suppression"], plan["open_limit"],
         bool(plan["gated"]), plan["latency"], plan["lead"], plan["taps"], plan["filter_floor"],
-        W[plan["rows"] :], BACKGROUND_START_S, plan["adapt_hold"], float(separator.value("adapt_memory_s")),
-        plan["handicap"], float(separator.value("background_memory_s")), bool(plan["background_learns"]), plan["take"],
+        W[plan["rows"] :], START_S, plan["adapt_hold"], float(separator.value("adapt_memory_s")),
+        plan["sparsity"], float(separator.value("background_memory_s")), bool(plan["background_learns"]), plan["lead_in"],
         plan["hop"] / plan["hop_s"], float(plan["boost"][0]),
         plan["envelope"].astype(float), plan["instrument"], plan["prediction"], plan["envelope_later_s"],
-        plan["drums"], plan["early"], bool(plan["panning"]), plan["rest_net"].astype(float), bool(separator.value("late_midi")),
-        {number: tuple(gain[[LAG_S, LAG_SEEN]].astype(float)) for number, gain in enumerate(separator.prepared.state["gain"])},
+        plan["drums"], plan["early"], bool(plan["panning"]), plan["residual_net"].astype(float),
+        bool(separator.value("late_midi")),
+        dict(enumerate(zip(state["lag_s"].astype(float), state["lag_seen"].astype(float), strict=True))),
     )
 
 

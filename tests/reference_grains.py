@@ -1,4 +1,4 @@
-"""What a live mosaic computes, in plain NumPy and float64: the specification of kernels/grains.py. See reference.py."""
+"""What a live mosaic computes, in plain NumPy and float64: the specification of rtsep/grains/kernels.py. See reference.py."""
 
 from __future__ import annotations
 

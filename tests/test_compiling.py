@@ -287,7 +287,7 @@ def test_nothing_outside_is_called_but_what_is_harmless(code, name):
     undefined, defined = symbols(code[name])
     others = {PREFIX + function for need in NEEDS.get(name, ()) for function in CALLED[need]}
     assert undefined <= HARMLESS | others | (JACK if name == "jack" else set())
-    exports = {export for module in OBJECTS[name] for export in build.import_module(f"rtsep.kernels.{module}").EXPORTS}
+    exports = {export for module in OBJECTS[name] for export in build.import_module(module).EXPORTS[name]}
     assert defined == {PREFIX + export for export in exports} and exports >= set(CALLED.get(name, ()))
 
 

@@ -8,11 +8,11 @@ from conftest import ON, SMALL, band, make_preset, midi, one_stem, play, prepare
 
 from rtsep.cli import main
 from rtsep.engine.design import design
-from rtsep.engine.encoders import START_UPDATES, encoder_of, nonnegative_encoder, pseudo_inverse_encoder
 from rtsep.errors import RtsepError
 from rtsep.files.archive import read_archive, write_archive
-from rtsep.kernels.estimator import ENCODER
+from rtsep.methods.estimators import ESTIMATORS
 from rtsep.presets.preset import load_preset, save_preset
+from rtsep.stages.encoders import START_UPDATES, encoder_of, nonnegative_encoder, pseudo_inverse_encoder
 from rtsep.training.nae import autoencode, encode
 
 CHORD = midi(*((0, ON, pitch, 90, part) for pitch, part in ((48, 0), (60, 0), (64, 1), (72, 1))))
@@ -41,7 +41,7 @@ def test_nonnegative_encoder_is_an_autoencoder_of_the_templates(preset):
 
 
 def test_a_nonnegative_encoder_of_very_many_rows_takes_no_longer(monkeypatch, preset):
-    monkeypatch.setattr("rtsep.engine.encoders.MOST_WORK", 0)
+    monkeypatch.setattr("rtsep.stages.encoders.MOST_WORK", 0)
     assert np.array_equal(nonnegative_encoder(preset.W), nonnegative_encoder(preset.W, 1))
 
 
@@ -76,7 +76,7 @@ def test_every_preset_has_its_encoder():
     plan = design((first, second), two_parts(), {**SMALL, "estimator": "encoder"}, 44100, 1).values
     each = np.concatenate([pseudo_inverse_encoder(preset.W) for preset in (first, second)])
     np.testing.assert_allclose(plan["E"][:, : plan["bins"]], each, rtol=1e-4, atol=1e-5)
-    assert plan["estimator"] == ENCODER and plan["iterations"] == 1
+    assert plan["method"] == list(ESTIMATORS).index("encoder") and plan["iterations"] == 1
 
 
 def test_which_encoder_is_used(preset):

@@ -460,7 +460,7 @@ def test_mixer_arrives_exactly(preset, rng):
     assert np.array_equal(mix[:, 5000:], stems[1][:, 5000:])
     separator.set("bypass", True)
     separator.reset()
-    assert separator.prepared.state["mixer"][1] == 1, "after a reset parameters hold at once"
+    assert separator.prepared.state["mixer_values"][1] == 1, "after a reset parameters hold at once"
 
 
 def test_set_refuses_what_is_not_there(preset):
@@ -593,7 +593,7 @@ def test_voices_are_taken_from_released_notes_first():
     separator.process(np.zeros((1, 64), np.float32), messages)
     assert separator.counters.stolen_voices == 1
     voices = separator.prepared.state["voices"]
-    sounding = {(int(v[1]), int(v[2]), int(v[3])) for v in voices if v[0]}
+    sounding = {(int(v["part"]), int(v["channel"]), int(v["pitch"])) for v in voices if v["status"]}
     assert sounding == set(keys[:-1]) | {(0, 0, 56)}
 
 

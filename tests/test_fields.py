@@ -7,29 +7,35 @@ import numpy as np
 import pytest
 from numba import njit
 
+from rtsep.callbacks.shared import LIVE
+from rtsep.grains.memory import GRAINS
 from rtsep.kernels import fields
-from rtsep.kernels.call import CALL
-from rtsep.kernels.fields import ALIGNMENT, Record, array, dimensions, link, number, size
-from rtsep.kernels.grain_memory import GRAINS
-from rtsep.kernels.records import PLAN, STATE
-from rtsep.kernels.shared import LIVE
+from rtsep.kernels.fields import ALIGNMENT, Part, Record, array, cell, dimensions, link, number, size
+from rtsep.stages.call import CALL
+from rtsep.stages.records import PLAN, STATE
 
 ROOT = Path(__file__).parents[1]
-INNER = Record("Inner", ((size("rows", "how many"), number("share", "of all"), array("W", "float32", "rows, 3", "templates")),))
+INNER = Record("Inner", (
+    Part("all", (size("rows", "how many"), number("share", "of all"), array("W", "float32", "rows, 3", "templates"))),
+))
 OUTER = Record("Outer", (
-    (link("inner", INNER, "what it belongs to"), size("count", "so far", varies=True)),
-    (array("total", "float32", "rows + 1", "sums", start=lambda values: values["rows"], bound=True),),
+    Part("first", (link("inner", INNER, "what it belongs to"), size("count", "so far", varies=True))),
+    Part("second", (array("total", "float32", "rows + 1", "sums", start=lambda values: values["rows"], bound=True),),
+         sees=("third",)),
+    Part("third", (cell("level", "float32", "changes"), cell("steps", "int64", "changes too"))),
 ))
 
 
 def test_words_lie_in_the_order_of_the_parts():
-    assert OUTER.dtype.names == ("inner", "count", "total") and OUTER.dtype.itemsize == 24
+    assert OUTER.dtype.names == ("inner", "count", "total", "level", "steps") and OUTER.dtype.itemsize == 40
     assert [INNER.dtype[name].str for name in INNER.dtype.names] == ["<i8", "<f8", "<i8"]
 
 
 def test_a_field_that_is_declared_twice_is_refused():
     with pytest.raises(ValueError, match="twice"):
-        Record("Twice", ((size("a", ""),), (size("a", ""),)))
+        Record("Twice", (Part("one", (size("a", ""),)), Part("two", (size("a", ""),))))
+    with pytest.raises(ValueError, match="twice"):
+        Record("Twice", (Part("a", (size("a", ""),)),))
 
 
 def test_dimensions_are_sums_of_sizes_and_numbers():
@@ -50,7 +56,7 @@ def test_compiled_code_reads_what_python_wrote_and_writes_what_varies(monkeypatc
     W, total = np.arange(12, dtype=np.float32).reshape(4, 3), np.zeros(5, np.float32)
     inner = INNER.new({"rows": 4, "share": 0.25, "W": W})
     outer = OUTER.new({"inner": inner, "count": 7, "total": total})
-    at = views._viewer(OUTER)
+    at = views.viewer(OUTER)
 
     @njit(error_model="numpy", _nrt=False)
     def run(address):
@@ -65,12 +71,47 @@ def test_compiled_code_reads_what_python_wrote_and_writes_what_varies(monkeypatc
     assert total.tolist() == [11, 1.25, 2.25, 3.25, 4.25]
 
 
+def test_cells_are_numbers_in_compiled_code_and_arrays_of_one_element_in_python():
+    from rtsep.kernels import views
+
+    arrays = OUTER.arrays({"rows": 4})
+    outer, at = OUTER.new(arrays), views.viewer(OUTER)
+    arrays["level"][0] = 0.5
+
+    @njit(error_model="numpy", _nrt=False)
+    def run(address):
+        third = at(address).third
+        third.level += 1
+        third.steps = third.steps + 3
+        return third.level
+
+    assert run(outer.ctypes.data) == 1.5 and run(outer.ctypes.data) == 2.5
+    assert arrays["level"].tolist() == [2.5] and arrays["steps"].tolist() == [6]
+
+
+@pytest.mark.parametrize("part, seen", [("first", False), ("second", True), ("third", True)])
+def test_code_that_is_handed_a_part_sees_that_part_and_what_it_says_it_sees(part, seen):
+    from numba.core.errors import TypingError
+
+    from rtsep.kernels import views
+
+    at = views.viewer(OUTER)
+    source = f"def run(address):\n    return at(address).{part}.level"
+    exec(source, names := {"at": at})
+    run, outer = njit(error_model="numpy", _nrt=False)(names["run"]), OUTER.new(OUTER.arrays({"rows": 4}))
+    if seen:
+        assert run(outer.ctypes.data) == 0
+    else:
+        with pytest.raises(TypingError):
+            run(outer.ctypes.data)
+
+
 def test_what_does_not_vary_cannot_be_written():
     from numba.core.errors import NumbaError
 
     from rtsep.kernels import views
 
-    at = views._viewer(INNER)
+    at = views.viewer(INNER)
 
     @njit(error_model="numpy")
     def run(address):

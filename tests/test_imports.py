@@ -23,11 +23,12 @@ LONGEST = 250
 
 # Which rooms or modules alone may import these, wherever in the file.
 HOSTS_ONLY, THREADS = ("hosts",), ("hosts", "compiling/machine.py")
+COMPILED = ("kernels", "methods", "stages", "callbacks", "grains/kernels.py", "grains/block.py")
 ONLY_IN = {
     "sounddevice": HOSTS_ONLY, "_sounddevice": HOSTS_ONLY, "rtmidi": HOSTS_ONLY, "jack": HOSTS_ONLY,
     "threading": THREADS, "_thread": THREADS, "multiprocessing": THREADS, "concurrent": THREADS,
     "soundfile": ("files/sound.py",),
-    "numba": ("kernels", "compiling/collect.py"),
+    "numba": (*COMPILED, "compiling/collect.py"),
     "llvmlite": ("kernels", *(f"compiling/{name}.py" for name in ("collect", "loader", "machine", "store"))),
 }
 
@@ -35,19 +36,23 @@ ONLY_IN = {
 ALLOWED = {
     "errors": set(),
     "compiling": {"errors"},
+    "compiling/build.py": {"kernels"},
     "kernels": {"compiling", "errors"},
-    "params": {"errors"},
+    "methods": {"kernels"},
+    "params": {"errors", "methods"},
     "windows": {"errors"},
     "measure": {"windows"},
     "notes": {"errors"},
     "files": {"errors"},
     "presets": {"__init__", "errors", "files", "notes", "params"},
-    "engine": {"compiling", "errors", "kernels", "notes", "params", "presets", "windows"},
-    "grains": {"compiling", "engine", "errors", "files", "kernels", "notes", "params", "windows"},
+    "stages": {"errors", "kernels", "methods", "notes", "params", "presets", "windows"},
+    "callbacks": {"kernels", "stages"},
+    "engine": {"compiling", "errors", "kernels", "notes", "params", "presets", "stages", "windows"},
+    "grains": {"compiling", "engine", "errors", "files", "kernels", "notes", "params", "stages", "windows"},
     "training": {"errors", "files", "kernels", "notes", "params", "presets", "windows"},
     "mosaic": {"errors", "files", "kernels", "training", "windows"},
-    "hosts": {"__init__", "compiling", "engine", "errors", "files", "grains", "kernels", "measure", "notes", "params",
-              "presets", "windows"},
+    "hosts": {"__init__", "callbacks", "compiling", "engine", "errors", "files", "grains", "kernels", "measure", "notes",
+              "params", "presets", "stages", "windows"},
     "commands": {"__init__", "compiling", "engine", "errors", "files", "grains", "hosts", "measure", "mosaic", "notes",
                  "params", "presets", "training", "windows"},
     "cli": {"__init__", "commands", "compiling", "errors"},
@@ -97,11 +102,11 @@ def breaches(place, imported):
     room = room_of(place)
     for name in imported:
         top, target = name.split(".")[0], room_name(name)
-        if top == "rtsep" and target != room and target not in ALLOWED[room]:
+        if top == "rtsep" and target != room and target not in ALLOWED.get(place, ALLOWED.get(room, set())):
             yield name
         if top in ONLY_IN and not {room, place} & {*ONLY_IN[top]}:
             yield name
-        if room == "kernels" and top not in {"numpy", "rtsep", "numba", "llvmlite", *sys.stdlib_module_names}:
+        if room in COMPILED and top not in {"numpy", "rtsep", "numba", "llvmlite", *sys.stdlib_module_names}:
             yield name
 
 
@@ -125,7 +130,8 @@ def test_who_imports_whom(path):
     ("compiling/build.py", "from rtsep.kernels import entry"), ("compiling/store.py", "import numba"),
     ("compiling/units.py", "import llvmlite.binding"), ("commands", "import numba"), ("compiling/store.py", "import threading"),
     ("kernels", "import rtsep.engine.separator"), ("kernels", "from rtsep.params import PARAMS"),
-    ("kernels", "import scipy.fft"),
+    ("kernels", "import scipy.fft"), ("stages", "import rtsep.engine.design"), ("methods", "import rtsep.stages.frame"),
+    ("engine", "import rtsep.callbacks.live"),
     ("params", "from rtsep.presets import preset"), ("notes", "import rtsep.files.sound"),
     ("engine", "from rtsep import hosts"),
     ("engine", "import threading"), ("engine", "from numba import njit"), ("hosts", "import rtsep.training.learn"),
@@ -147,21 +153,14 @@ def test_the_rule_allows(place, code):
     assert not list(breaches(place, imports_of(ast.parse(code))))
 
 
-def kernels_of(tree):
-    """Kernel modules that a file imports by name."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module == "rtsep.kernels":
-            yield from (alias.name for alias in node.names if alias.name != "load")
-    yield from (name.split(".")[2] for name in imports_of(tree) if name.startswith("rtsep.kernels."))
-
-
-def test_who_imports_kernels_by_name_gets_declarations_alone():
-    """Code comes by its address, or through `load`: else every start waits for Numba, and its code is kept where an edit can
-    leave it stale."""
-    named = {name for path in MODULES if room_of(place_of(path)) != "kernels" for name in kernels_of(parsed(path))}
-    assert {"memory", "call", "shared"} <= named
-    code = f"import sys, {', '.join(f'rtsep.kernels.{name}' for name in sorted(named))}; print(*sys.modules)"
-    assert not {"numba", "llvmlite"} & set(run(code).split())
+def test_only_who_compiles_loads_numba():
+    """Every other room reads declarations and constants of compiled rooms alone: else every start waits for Numba, and its code
+    is kept where an edit can leave it stale."""
+    named = {name for path in MODULES if not {room_of(place_of(path)), place_of(path)} & {*COMPILED, "compiling/build.py"}
+             for name in imports_of(parsed(path)) if name.split(".")[1:2] and name.split(".")[1] in COMPILED}
+    assert {"rtsep.kernels.memory", "rtsep.stages.records", "rtsep.callbacks.shared"} <= named
+    code = f"import sys, {', '.join(sorted(named))}; print(*sys.modules)"
+    assert not {"numba"} & set(run(code).split())
 
 
 # --- style ------------------------------------------------------------------------------------------------------------

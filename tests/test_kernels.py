@@ -8,14 +8,33 @@ import reference
 from conftest import band, kernel_memory, on_records, two_parts
 from numba import njit
 
-from rtsep.kernels import elementary, stft
-from rtsep.kernels.activations import update_activations
-from rtsep.kernels.masks import soft_masks, stem_models, weigh_residual
-from rtsep.kernels.mix import mix_block
-from rtsep.kernels.stft import window_frame
+from rtsep.kernels import elementary
+from rtsep.methods.estimators.multiplicative import update_activations
+from rtsep.methods.masks.power import soft_masks
+from rtsep.stages import analysis, overlap_add
+from rtsep.stages.analysis import window_frame
+from rtsep.stages.masks import stem_models, weigh_residual
+from rtsep.stages.mixer import mix_block
 
 FLOAT = np.float32
-analyse, synthesise = on_records(stft.analyse), on_records(stft.synthesise)
+
+
+@on_records
+def analyse(plan, state, end):
+    analysis.step(plan.analysis, state.analysis, plan.transform, state.transform, state.sound, state.frame, end)
+    return state.frame.total
+
+
+@on_records
+def synthesise(plan, state, end):
+    overlap_add.step(plan.overlap_add, state.overlap_add, plan.transform, state.transform, state.frame, state.open,
+                     state.masks.M, state.places, end)
+
+
+def synthesise_stem(plan, state, stem, end):
+    """As if `stem` alone played."""
+    state.playing[0], state.playing_count[0] = stem, 2
+    synthesise(plan, state, end)
 
 
 def fill_ring(state, sound, end):
@@ -34,8 +53,8 @@ def test_window_frame_is_the_last_samples_however_the_ring_lies(rng, end):
     sound = band(rng, 5000)
     fill_ring(state, sound, end)
     window = rng.random(1024).astype(FLOAT)
-    window_frame(state.ring[0], plan.ring_size, end, window, state.frame)
-    np.testing.assert_allclose(state.frame, reference.frame_before(sound, end, 1024)[0] * window, rtol=1e-6)
+    window_frame(state.ring[0], plan.ring_size, end, window, state.windowed)
+    np.testing.assert_allclose(state.windowed, reference.frame_before(sound, end, 1024)[0] * window, rtol=1e-6)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3])
@@ -64,15 +83,15 @@ def test_synthesise(rng, end):
     plan, state = kernel_memory(channels=2, routing=two_parts())
     state.X[:] = np.fft.rfft(rng.standard_normal((2, 1024)))
     state.M[1, : plan.bins] = rng.random(plan.bins)
-    state.overlap_add[1] = before = rng.standard_normal((2, 256))
-    synthesise(plan, state, 1, end)
+    state.rings[1] = before = rng.standard_normal((2, 256))
+    synthesise_stem(plan, state, 1, end)
     _, synthesis = reference.windows(1024, 256, 64)
     expected = before.copy()
     part = reference.tail(state.X * state.M[1, : plan.bins], 1024, synthesis)
     for i in range(256):
         expected[:, (end - 256 + i) % 256] += part[:, i]
-    np.testing.assert_allclose(state.overlap_add[1], expected, atol=1e-5)
-    assert not state.overlap_add[0].any()
+    np.testing.assert_allclose(state.rings[1], expected, atol=1e-5)
+    assert not state.rings[0].any()
 
 
 @pytest.mark.parametrize("params", [
@@ -89,10 +108,10 @@ def test_frames_with_nothing_masked_give_the_sound_back(rng, params):
     for end in range(plan.hop, 6001, plan.hop):
         fill_ring(state, sound, end)
         analyse(plan, state, end)
-        synthesise(plan, state, 0, end)
+        synthesise_stem(plan, state, 0, end)
         for at in range(end, min(end + plan.hop, 6000)):  # as the engine does: due one overlap later
-            found[at] = state.overlap_add[0, 0, at % plan.overlap]
-            state.overlap_add[0, 0, at % plan.overlap] = 0
+            found[at] = state.rings[0, 0, at % plan.overlap]
+            state.rings[0, 0, at % plan.overlap] = 0
     np.testing.assert_allclose(found[plan.overlap :], sound[0, : 6000 - plan.overlap], atol=2e-6)
 
 
@@ -139,10 +158,10 @@ def updated(V, W, rows, bins, iterations, gated=None, relaxation=1):
     gated = count if gated is None else gated
     h = np.full(count + 1, 1 / (count + 1), FLOAT)
     before, gradient = np.full((2, count + 1), np.nan, FLOAT)
-    Q = np.full_like(V, np.nan)
+    ratio = np.full_like(V, np.nan)
     nothing = np.zeros(0, FLOAT)
     update_activations(V, W, np.array(rows, np.int64), gated, bins, iterations, FLOAT(relaxation), FLOAT(0.8),
-                       np.zeros(1, np.int64), nothing, FLOAT(1), h, before, gradient, nothing, Q)
+                       np.zeros(1, np.int64), nothing, FLOAT(1), h, before, gradient, nothing, ratio)
     return h
 
 
@@ -177,13 +196,13 @@ def test_five_relaxed_updates_fit_better_than_eight_plain_ones(seed):
 
 
 def test_relaxed_updates_arrive_where_plain_ones_do(rng):
-    """With a handicap too."""
+    """With a sparsity prior too."""
     W, V = some_templates(rng, 513)
     relaxed, plain = updated(V, W, range(9), 513, 500, 4, 1.8), updated(V, W, range(9), 513, 900, 4)
     np.testing.assert_allclose(relaxed, plain, atol=2e-4)
 
 
-def test_handicap_of_the_rows_behind_the_gated_ones(rng):
+def test_sparsity_of_the_rows_behind_the_gated_ones(rng):
     W, V = some_templates(rng, 513)
     h = updated(V, W, range(9), 513, 10, gated=4)
     favour = np.array([1.0] * 4 + [np.float64(FLOAT(0.8))] * 5 + [1.0])
@@ -223,12 +242,12 @@ def test_masks(rng, halves, stem_of):
     rows = np.arange(20, dtype=np.int64)[::-1].copy()
     stem = np.array(stem_of + [7] * 3, np.int64)  # more than `count`: must not be looked at
     h = rng.random(count + 4).astype(FLOAT)
-    M, scratch = np.full((stems, 528), np.nan, FLOAT), np.zeros(528, FLOAT)
+    found, M, scratch = np.full((stems, 528), np.nan, FLOAT), np.full((stems, 528), np.nan, FLOAT), np.zeros(528, FLOAT)
     playing = np.array([*sorted({*stem_of} - {stems - 1}), stems - 1])
-    stem_models(W, rows[:count], stem, h, playing, 513, M)
+    stem_models(W, rows[:count], stem, h, playing, 513, found)
     models = reference.stem_models(W[rows[:count], :513].astype(float), stem[:count], h[: count + 1], stems)
-    np.testing.assert_allclose(M[playing, :513], models[playing], atol=1e-6)
-    soft_masks(M, playing, 513, halves, scratch)
+    np.testing.assert_allclose(found[playing, :513], models[playing], atol=1e-6)
+    soft_masks(found, playing, 513, halves, scratch, M)
     np.testing.assert_allclose(M[playing, :513], reference.masks(models, halves / 2)[playing], atol=2e-6)
     assert np.isnan(np.delete(M, playing, axis=0)).all(), "what does not play is left alone"
 
@@ -240,10 +259,10 @@ def test_masks(rng, halves, stem_of):
 def test_masks_sum_to_one_whatever_the_activations(rng, halves, h):
     W, _ = some_templates(rng, 513)
     W[:, 100:200] = 0
-    M, scratch = np.zeros((3, 528), FLOAT), np.zeros(528, FLOAT)
+    models, M, scratch = np.zeros((3, 528), FLOAT), np.zeros((3, 528), FLOAT), np.zeros(528, FLOAT)
     stem = np.array([0, 1], np.int64)
-    stem_models(W, np.arange(2), stem, np.array(h, FLOAT), np.arange(3), 513, M)
-    soft_masks(M, np.arange(3), 513, halves, scratch)
+    stem_models(W, np.arange(2), stem, np.array(h, FLOAT), np.arange(3), 513, models)
+    soft_masks(models, np.arange(3), 513, halves, scratch, M)
     assert M.min() >= 0
     np.testing.assert_allclose(M[:, :513].sum(axis=0), 1, atol=1e-6)
     np.testing.assert_allclose(M[2, 100:200], 1, atol=1e-6)
@@ -253,8 +272,8 @@ def test_masks_sum_to_one_whatever_the_activations(rng, halves, h):
 def test_another_residual_gives_the_masks_that_its_model_would(rng, halves):
     models = rng.random((3, 528)).astype(FLOAT) + FLOAT(1e-6)
     times = np.concatenate([[1e6, 0.8, 1], 10 ** rng.uniform(-0.1, 2, 525)]).astype(FLOAT)
-    M, scratch = models.copy(), np.zeros(528, FLOAT)
-    soft_masks(M, np.arange(3), 528, halves, scratch)
+    M, scratch = np.zeros_like(models), np.zeros(528, FLOAT)
+    soft_masks(models, np.arange(3), 528, halves, scratch, M)
     weigh_residual(M, np.arange(3), 528, times ** FLOAT(halves / 2))
     models[-1] *= times
     np.testing.assert_allclose(M, reference.masks(models.astype(float), halves / 2), atol=2e-5)
@@ -289,8 +308,8 @@ def test_state_is_what_the_plan_says():
     plan, state = kernel_memory(params={"max_open_rows": 9}, channels=2, routing=two_parts())
     assert plan.ring_size >= plan.window_size + plan.overlap and plan.ring_size & (plan.ring_size - 1) == 0
     assert state.ring.shape == (2, 2 * plan.ring_size)
-    assert state.overlap_add.shape == (2, 2, 256) and state.X.shape == (2, 513) and state.M.shape == (3, 528)
+    assert state.rings.shape == (2, 2, 256) and state.X.shape == (2, 513) and state.M.shape == (3, 528)
     assert state.open_row.shape == (12,) and state.h.shape == (13,) and state.H.shape == (3, 12)
     assert state.W.shape == (15, 528) and state.background_h.shape == (3,)
     for array in vars(state).values():
-        assert not array.any() and array.flags.c_contiguous
+        assert not array.tobytes().strip(b"\0") and array.flags.c_contiguous

@@ -10,13 +10,13 @@ import pytest
 from conftest import SMALL, band, in_blocks, make_preset, midi, play, prepared, random_midi, two_parts
 from numba import njit
 
+from rtsep.callbacks import shared
+from rtsep.callbacks.ring import waiting
+from rtsep.callbacks.views import live_at
 from rtsep.compiling import machine
 from rtsep.hosts.computer import knows_work
 from rtsep.hosts.lanes import CAPACITY, MIX, SILENCE, Lanes, outputs_of_mix
-from rtsep.kernels import shared
 from rtsep.kernels.atomic import store_release
-from rtsep.kernels.ring import waiting
-from rtsep.kernels.views import live_at
 
 RATE = 44100.0
 _SIGNATURE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_void_p,
@@ -88,12 +88,12 @@ def test_delayed_notes_come_in_time_and_in_order(separator):
         lanes.send(2**62, 0, (0x90, pitch, 90))
     silence = np.zeros((2, 256), np.float32)
     call(lanes, silence)
-    assert lanes.word(shared.PENDING) == 3 and not separator.prepared.state["voices"].any()
+    assert lanes.word(shared.PENDING) == 3 and not separator.prepared.state["voices"]["status"].any()
     lanes._arrays["due"][:3] = (300, 301, 511)
     call(lanes, silence)
     voices = separator.prepared.state["voices"]
     assert lanes.word(shared.PENDING) == 0
-    assert voices[:2, 6].tolist() == [300, 511], "60 and 64 at their samples; the preset has no 61"
+    assert voices["onset"][:2].tolist() == [300, 511], "60 and 64 at their samples; the preset has no 61"
 
 
 def test_long_bursts_are_played_and_too_many_are_counted(separator):
@@ -105,7 +105,7 @@ def test_long_bursts_are_played_and_too_many_are_counted(separator):
     for _ in range(4):
         call(lanes, np.zeros((2, 64), np.float32))
     assert lanes.word(shared.PENDING) == 0
-    assert separator.prepared.state["voices"][0, 5] == shared.QUEUE, "presses"
+    assert separator.prepared.state["voices"]["presses"][0] == shared.QUEUE, "presses"
 
 
 # --- what a device may do ---------------------------------------------------------------------------------------------

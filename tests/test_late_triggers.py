@@ -22,8 +22,7 @@ from conftest import (
 )
 from test_onsets import LONG
 
-from rtsep.kernels.learning import boldness
-from rtsep.kernels.memory import SLOW
+from rtsep.stages.adaptation import drum_rate
 
 FLOAT = np.float32
 STRUCK = 4 * 3528  # `bursts` has a loud one here
@@ -137,11 +136,10 @@ def test_nothing_is_allocated(staged, rng, heap):
 
 def test_drums_that_play_alone_learn_more_from_a_frame_as_the_twin_says(rng):
     plan, twin = SimpleNamespace(early=441, background=2), reference.Background(None, None, 0.003, 3.0, None)
-    state = SimpleNamespace(before=np.zeros(6, FLOAT), slow=np.zeros(SLOW, FLOAT))
-    found = []
+    own, before, found = SimpleNamespace(explained=FLOAT(0)), np.zeros(6, FLOAT), []
     for share in np.repeat((0.5, 0.86, 0.97, 0.6), 500):
-        state.before[:] = [share / 3] * 3 + [(1 - share) / 3] * 3
-        found.append(boldness.py_func(plan, state, 3, FLOAT(0.01)))
+        before[:] = [share / 3] * 3 + [(1 - share) / 3] * 3
+        found.append(drum_rate.py_func(plan, own, before, 3, FLOAT(0.01)))
         assert found[-1] == pytest.approx(twin.boldness(share, 0.01), rel=1e-3)
     assert found[499] == 1 and 5 < found[999] < 8 and found[1499] == 10 and found[-1] == 1
-    assert boldness.py_func(SimpleNamespace(early=0, background=2), state, 3, FLOAT(0.01)) == 1
+    assert drum_rate.py_func(SimpleNamespace(early=0, background=2), own, before, 3, FLOAT(0.01)) == 1

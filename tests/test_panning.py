@@ -8,15 +8,18 @@ from conftest import ON, SMALL, band, delayed, kernel_memory, midi, on_records, 
 from rtsep import Separator, by_track, find_preset, load_preset, read_midi
 from rtsep.files.sound import read_sound
 from rtsep.hosts.demo import clip_folder
-from rtsep.kernels import memory
-from rtsep.kernels.panning import place_stems
-from rtsep.kernels.wiener import HEARD
 from rtsep.measure import sdr_db
+from rtsep.stages import place
 
 LONG = 20000
 INSTANT = {**SMALL, "mode": "instant", "latency_samples": 0}
 in_both_modes = pytest.mark.parametrize("params", [SMALL, INSTANT], ids=["live", "instant"])
-place = on_records(place_stems)
+
+
+@on_records
+def find_places(plan, state):
+    place.step(plan.place, state.place, state.frame.X, state.masks, state.places)
+    return state.places.apart
 
 
 def panned(sound, level_db):
@@ -42,7 +45,7 @@ def test_kernels_agree_with_the_plain_numpy_twin(seed):
     gains = np.hstack([panned(np.ones((1, 1)), level_db) for level_db in (9, 0, -5)])
     for _ in range(20):
         playing = [[], [0], [0, 1]][rng.integers(3)]
-        state.fades[:, HEARD] = [0 in playing, 1 in playing, 0]
+        state.sounds[:] = [0 in playing, 1 in playing, 0]
         M = np.zeros((3, plan.bins))
         M[[*playing, 2]] = rng.random((len(playing) + 1, plan.bins)) ** 4
         M /= M.sum(axis=0)
@@ -51,12 +54,13 @@ def test_kernels_agree_with_the_plain_numpy_twin(seed):
         X = state.X.astype(complex)
         twin.learn(X, M, playing)
         expected = twin.separate(X, M, playing)
-        assert place(plan, state) == (expected is not None)
+        assert find_places(plan, state) == (expected is not None)
         if expected is not None:
             np.testing.assert_allclose(state.M[:, : plan.bins], expected[0], atol=1e-5)
             for stem, share in expected[1].items():
                 Y = reference.part_of(share, X)
-                R = np.array([[state.places[stem, 0], state.places[stem, 2]], [state.places[stem, 2], state.places[stem, 1]]])
+                (left, right), cross = state.place_level[stem], state.place_cross[stem]
+                R = np.array([[left, cross], [cross, right]])
                 assert np.abs(state.M[stem, : plan.bins] * (R @ state.Z) - Y).max() < 1e-3 * np.abs(X).max()
 
 
@@ -132,10 +136,10 @@ def test_places_are_forgotten_by_reset_and_learnt_anew_when_they_change(preset, 
     truths, events = apart(rng, samples=3 * LONG)
     separator = prepared(preset, one_stem(), params, 2)
     play(separator, truths.sum(axis=0)[:, :LONG], events)
-    places = separator.prepared.state["heard_places"]
-    assert places[0, memory.LEFT] > 2 * places[0, memory.RIGHT] and places[1, memory.RIGHT] > 2 * places[1, memory.LEFT]
+    level = separator.prepared.state["heard_level"]
+    assert level[0, 0] > 2 * level[0, 1] and level[1, 1] > 2 * level[1, 0]
     separator.reset()
-    assert not places.any()
+    assert not level.any()
 
 
 @pytest.mark.parametrize("channels, params", [(1, {}), (3, {}), (1, {"mode": "instant", "latency_samples": 0}),
@@ -143,4 +147,4 @@ def test_places_are_forgotten_by_reset_and_learnt_anew_when_they_change(preset, 
 def test_one_mask_where_it_is_not_used(preset, rng, channels, params):
     separator = prepared(preset, one_stem(), {**SMALL, **params}, channels)
     play(separator, band(rng, 4000, channels), midi((0, ON, 60, 80)))
-    assert not separator.prepared.state["heard_places"].any()
+    assert not separator.prepared.state["heard_level"].any()

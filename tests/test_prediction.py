@@ -10,8 +10,10 @@ from conftest import (
     RATE,
     SMALL,
     band,
+    kernel_memory,
     make_preset,
     midi,
+    on_records,
     one_stem,
     play,
     prepared,
@@ -21,9 +23,8 @@ from conftest import (
     with_envelopes,
 )
 
-from rtsep.kernels.activations import hold_to
-from rtsep.kernels.manner import draw_line, log_age, note_error, otherwise
-from rtsep.kernels.memory import FOREIGN, GAIN, GAIN_HEARD_S, KNOWN, LAG_S, MANNER, MISFIT, SLOPE
+from rtsep.methods.estimators.prior import hold
+from rtsep.stages import levels
 from rtsep.training.envelopes import AGES_S, averaged, note_envelope, pitch_envelope, table
 from rtsep.windows import Framing
 
@@ -118,9 +119,8 @@ def test_the_gain_is_learnt_and_the_loud_note_gets_more(knowing):
     for scale in (1.0, 0.1):
         separator.reset()
         play(separator, sounding(knowing, 60, 64, 20_000, scale), events)
-        gain = separator.prepared.state["gain"][0]
-        assert gain[GAIN_HEARD_S] > 0.1
-        gains.append(float(gain[GAIN]))
+        assert separator.prepared.state["gain_heard_s"][0] > 0.1
+        gains.append(float(separator.prepared.state["gain"][0]))
     assert gains[0] - gains[1] == pytest.approx(np.log(10), abs=0.02)
 
 
@@ -133,7 +133,7 @@ def test_sound_ahead_of_its_midi_is_found(knowing, late_s, least_s, most_s):
     sound = np.concatenate([np.zeros((1, 2000), FLOAT), *(sounding(knowing, 60, 64, step) for _ in starts)], axis=1)
     told = [each for start in starts for each in ((start + late, ON, 60, 64), (start + late + step - 500, OFF, 60, 0))]
     play(separator, sound, midi(*told))
-    assert least_s <= separator.prepared.state["gain"][0][LAG_S] <= most_s
+    assert least_s <= separator.prepared.state["lag_s"][0] <= most_s
 
 
 @pytest.mark.parametrize("swell_db, least, most", [(0, 0.0, 0.01), (24, 0.99, 1.0)])
@@ -144,20 +144,30 @@ def test_a_stem_that_fades_otherwise_is_found(knowing, swell_db, least, most):
     sound = np.tile(sounding(knowing, 60, 64, step) * np.logspace(0, swell_db / 20, step, dtype=FLOAT), 5)
     told = [each for n in range(5) for each in ((n * step, ON, 60, 64), ((n + 1) * step - 500, OFF, 60, 0))]
     play(separator, sound, midi(*told))
-    manner = separator.prepared.state["manner"][0]
-    assert least <= manner[FOREIGN] <= most
-    assert (manner[SLOPE] > 0.1) == (swell_db > 0)
+    state = separator.prepared.state
+    assert least <= state["deviates"][0] <= most
+    assert (state["slope"][0] > 0.1) == (swell_db > 0)
+
+
+@on_records
+def deviation_at(plan, state, age_s):
+    return levels.deviation(state.learnt, 0, age_s)
+
+
+@on_records
+def note(plan, state, age_s, level, seconds):
+    levels.note_error(state.levels, state.learnt, 0, age_s, level, seconds)
+    levels.draw_line(state.levels, state.learnt, 0)
 
 
 @pytest.mark.parametrize("scatter, foreign", [(0.2, 1.0), (0.9, 0.0)])
 def test_levels_that_scatter_are_wrong_notes_and_no_other_instrument(rng, scatter, foreign):
-    manner = np.zeros(MANNER, FLOAT)
+    plan, state = kernel_memory()
     for age_s in np.tile(np.linspace(0.02, 1.5, 100, dtype=FLOAT), 20):
-        level = 0.8 * log_age(age_s) - otherwise(manner, age_s) + scatter * rng.standard_normal()
-        note_error(manner, age_s, FLOAT(level), FLOAT(0.003))
-        draw_line(manner)
-    assert manner[FOREIGN] == pytest.approx(foreign, abs=0.01)
-    assert manner[SLOPE] == pytest.approx(0.8 * foreign, abs=0.1)
+        level = 0.8 * levels.log_age(age_s) - deviation_at(plan, state, age_s) + scatter * rng.standard_normal()
+        note(plan, state, age_s, FLOAT(level), FLOAT(0.003))
+    assert state.deviates[0] == pytest.approx(foreign, abs=0.01)
+    assert state.slope[0] == pytest.approx(0.8 * foreign, abs=0.1)
 
 
 def test_misfit_is_told_by_what_is_missing_alone(knowing, rng):
@@ -169,8 +179,8 @@ def test_misfit_is_told_by_what_is_missing_alone(knowing, rng):
         separator = prepared(preset, one_stem(), {**SMALL, "adapt": False})
         extra = noise * np.abs(sound).max() * rng.standard_normal(sound.shape) / 4
         play(separator, (sound + extra).astype(FLOAT), events)
-        found.append(separator.prepared.state["fit"].copy())
-    misfit, known = np.array(found)[:, [MISFIT, KNOWN]].T
+        found.append([separator.prepared.state[name][0] for name in ("misfit", "match")])
+    misfit, known = np.array(found).T
     assert misfit[0] < 0.15 and misfit[1] < 0.2 and misfit[2] > 1.1 * max(misfit[:2]), misfit
     assert known[0] > 0.3, "the surer the longer it plays"
 
@@ -179,12 +189,12 @@ def test_nothing_is_known_without_prediction_nor_after_a_reset(knowing):
     events, sound = midi((0, ON, 60, 64)), sounding(knowing, 60, 64, 30_000)
     separator = prepared(knowing, one_stem(), {**SMALL, "prediction": 0})
     play(separator, sound, events)
-    assert separator.prepared.state["fit"][KNOWN] == 0
+    assert separator.prepared.state["match"][0] == 0
     separator = prepared(knowing, one_stem(), SMALL)
     play(separator, sound, events)
-    assert separator.prepared.state["fit"][KNOWN] > 0.3
+    assert separator.prepared.state["match"][0] > 0.3
     separator.reset()
-    assert separator.prepared.state["fit"][KNOWN] == 0
+    assert separator.prepared.state["match"][0] == 0
 
 
 def test_a_predicted_note_is_not_given_to_what_plays_above_it(knowing, rng):
@@ -206,7 +216,7 @@ def test_a_predicted_note_is_not_given_to_what_plays_above_it(knowing, rng):
 def test_hold_to_draws_sums_and_leaves_shares():
     h = np.array([0.1, 0.3, 0.2, 0.4], FLOAT)
     heard = np.zeros(2, FLOAT)
-    hold_to(h, np.array([0, 2, 3]), np.array([0.8, -1], FLOAT), FLOAT(1), heard)
+    hold(h, np.array([0, 2, 3]), np.array([0.8, -1], FLOAT), FLOAT(1), heard)
     np.testing.assert_allclose(h, [0.15, 0.45, 0.2, 0.4], rtol=1e-6)
     np.testing.assert_allclose(heard, [0.4, 0.2], rtol=1e-6)
 

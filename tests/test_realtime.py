@@ -25,8 +25,11 @@ from numba.core import event
 
 from rtsep.compiling import machine
 from rtsep.engine.streaming import Counters
-from rtsep.kernels import entry, memory
-from rtsep.kernels.native import OPTIONS, flush_to_zero, restore_denormals
+from rtsep.kernels import memory
+from rtsep.kernels.marks import INNER, NUMERIC
+from rtsep.kernels.native import flush_to_zero, restore_denormals
+from rtsep.stages import entries
+from rtsep.stages.records import STATE
 
 KNOWS_DENORMALS = platform.machine().lower() in ("x86_64", "amd64", "aarch64", "arm64")
 
@@ -187,7 +190,8 @@ def test_nothing_compiles_while_playing(busy, rng, monkeypatch):
 
 
 def test_entry_is_machine_code_with_one_signature(busy, preset):
-    assert str(entry.EXPORTS["process"][1]) == "(int64,) -> none" and list(entry.EXPORTS) == ["process"]
+    exports = entries.EXPORTS["engine"]
+    assert str(exports["process"][1]) == "(int64,) -> none" and list(exports) == ["process"]
     assert ctypes.cast(busy._entry, ctypes.c_void_p).value == busy.entry_address == machine.address("engine", "process")
     assert prepared(preset, one_stem(), {**SMALL, "mode": "instant"}).entry_address == busy.entry_address
 
@@ -204,8 +208,9 @@ def test_same_machine_code_for_every_caller(busy, rng):
 
 def test_no_fastmath_that_loses_nan():
     """NaN in the input must be seen: flags that promise there is none would optimise the check away."""
-    assert not OPTIONS["fastmath"] & {"nnan", "ninf", "fast"}
-    assert OPTIONS["error_model"] == "numpy" and OPTIONS["nogil"]
+    for options in (NUMERIC, INNER):
+        assert not options["fastmath"] & {"nnan", "ninf", "fast"}
+        assert options["error_model"] == "numpy" and options["nogil"]
 
 
 # --- denormals --------------------------------------------------------------------------------------------------------
@@ -319,6 +324,6 @@ def test_blocks_on_two_threads_at_once(preset, rng):
 
 
 def test_counters_and_sizes_of_python_and_compiled_code_agree():
-    assert len(Counters.__dataclass_fields__) == memory.COUNTERS and memory.EVENT.itemsize == 16
+    assert all(STATE.fields[name].cell for name in Counters.__dataclass_fields__) and memory.EVENT.itemsize == 16
     assert memory.EVENT.names == ("sample", "part", "status", "data1", "data2", "stem")
     assert [memory.EVENT.fields[name][1] for name in memory.EVENT.names] == [0, 8, 9, 10, 11, 12]

@@ -8,13 +8,11 @@ import pytest
 from conftest import play, prepared
 
 from rtsep import find_preset, load_preset, read_midi
-from rtsep.engine.design import rest_net
 from rtsep.files.sound import read_sound
 from rtsep.hosts.demo import clip_folder
-from rtsep.kernels.memory import CHUNK, INPUTS, OTHERS, UNITS
-from rtsep.kernels.rest import MANY, TURNS
 from rtsep.measure import sdr_db
 from rtsep.notes.routing import everything
+from rtsep.stages.residual import CHUNK, INPUTS, MANY, TURNS, UNITS, residual_net
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 
@@ -27,7 +25,7 @@ LIMIT = 8.3  # dB, of 8.7 with it and 7.9 without
 @pytest.fixture
 def without():
     """The engine as if it had no network."""
-    net = rest_net()
+    net = residual_net()
     kept = net.copy()
     net[:] = 0
     yield
@@ -66,7 +64,7 @@ def beside_a_voice():
 
 def test_a_piano_beside_a_voice_without_the_network(without):
     found, separator = beside_a_voice()
-    assert separator.prepared.state["fit"][OTHERS] > MANY
+    assert separator.prepared.state["accompaniment"][0] > MANY
     assert found < LIMIT
 
 
@@ -77,12 +75,12 @@ def test_a_piano_beside_a_voice_gains_by_it():
 def test_a_piano_alone_is_as_without_it(without):
     silence = np.zeros_like(clip()[0])
     expected = piano_found(silence)[0]
-    rest_net()[:] = np.random.default_rng(0).standard_normal(rest_net().shape)
+    residual_net()[:] = np.random.default_rng(0).standard_normal(residual_net().shape)
     assert piano_found(silence)[0] == pytest.approx(expected, abs=0.1)
 
 
 def test_it_fits_the_engine_and_its_weights_are_tame():
-    net = rest_net()
+    net = residual_net()
     assert net.shape == (INPUTS + 3, UNITS) and net.dtype == np.float32
     assert np.isfinite(net).all() and np.abs(net).max() < 100
 
@@ -121,7 +119,7 @@ def test_it_is_trained_on_what_the_engine_sees(without, monkeypatch):
     mask = separator.prepared.state["M"][-1][bins].copy()
     inputs = train_rest.inputs_of(separator, bins)
     net = np.random.default_rng(3).standard_normal((INPUTS + 3, UNITS)) / 10
-    rest_net()[:] = net
+    residual_net()[:] = net
     again = prepared(load_preset(find_preset("gm-piano")), everything("piano"), {}, 1, rate, 512)
     play(again, (piano + other)[:, : 4 * rate], score.events(rate)[:40])
     heard = inputs @ net[:INPUTS] + net[train_rest.BIAS]

@@ -27,11 +27,10 @@ from conftest import (
 from rtsep import Separator, by_track, find_preset, load_preset, read_midi
 from rtsep.files.sound import read_sound
 from rtsep.hosts.demo import clip_folder
-from rtsep.kernels.gain import LAG_MEMORY
-from rtsep.kernels.learning import begin_again
-from rtsep.kernels.memory import LAG_S, LAG_SEEN, TASK
-from rtsep.kernels.undo import KEEP, LEARN, RESTORE, keep_or_restore
 from rtsep.measure import sdr_db
+from rtsep.stages import adaptation, frame
+from rtsep.stages.levels import LAG_MEMORY
+from rtsep.stages.passed import KEEP, LEARN, RESTORE
 
 HOP, LONG = SMALL["hop_samples"], 16000
 STRUCK = 100 * HOP  # here the steady sound becomes ten times as loud
@@ -46,8 +45,7 @@ def preset():
 def told_late(preset, routing, params, channels=1, lag_s=0.0101):
     """A separator that is sure that its notes come so late."""
     separator = prepared(preset, routing, {**params, "late_midi": True}, channels)
-    gain = separator.prepared.state["gain"]
-    gain[:, LAG_S], gain[:, LAG_SEEN] = lag_s, LAG_MEMORY
+    separator.prepared.state["lag_s"][:], separator.prepared.state["lag_seen"][:] = lag_s, LAG_MEMORY
     return separator
 
 
@@ -64,7 +62,7 @@ def watched(separator, sound, events):
     tasks, rows, weights = [], [], []
     for each in frame_by_frame(separator, sound, events):
         state = each.prepared.state
-        tasks.append(int(state["pending"][TASK]))
+        tasks.append(int(state["task"][0]))
         rows.append(state["W"][first:].copy())
         weights.append(state["weight"][first:].copy())
     return np.array(tasks), rows, weights
@@ -167,14 +165,23 @@ def test_another_plan_between_jump_and_note_takes_back_what_is_still_there(prese
     assert np.array_equal(rows[2], kept) == ("iterations" in params)
 
 
+@on_records
+def begin_again(plan, state):
+    frame.begin_again(plan, state)
+
+
+@on_records
+def restores(plan, state, row):
+    return adaptation.keep_or_restore(plan.adaptation, state.adaptation, state.kept, row)
+
+
 def test_a_background_that_begins_again_keeps_nothing(preset, rng):
     separator = told_late(preset, one_stem(), {**SMALL, "background": 5})
     plan, state = Memory(**separator.prepared.plan.values), Memory(**separator.prepared.state)
     play(separator, jump(rng), None, (HOP,))
     assert (state.kept_weight > 0).all()
-    on_records(begin_again)(plan, state)
-    state.pending[TASK] = RESTORE
-    restores = on_records(keep_or_restore)
+    begin_again(plan, state)
+    state.task[0] = RESTORE
     assert not any(restores(plan, state, row) for row in range(plan.rows, plan.rows + 5))
     assert np.array_equal(state.W, plan.W)
 

@@ -2,10 +2,10 @@
 
 from sources import ROOT
 
-from rtsep.kernels.call import CALL
-from rtsep.kernels.grain_memory import GRAINS
-from rtsep.kernels.records import PLAN, STATE
-from rtsep.kernels.shared import LIVE
+from rtsep.callbacks.shared import LIVE
+from rtsep.grains.memory import GRAINS
+from rtsep.stages.call import CALL
+from rtsep.stages.records import PLAN, STATE
 
 PAGE = ROOT / "docs" / "records.md"
 ABOUT = {

@@ -53,7 +53,8 @@ def _sound(kind: str, channels: int, rate: int) -> np.ndarray:
 
     from rtsep.hosts.demo import clip_folder
 
-    left, right = (soundfile.read(clip_folder() / f"{name}.flac", dtype="float32")[0][44100:] for name in ("left_hand", "right_hand"))
+    left, right = (soundfile.read(clip_folder() / f"{name}.flac", dtype="float32")[0][44100:]
+                   for name in ("left_hand", "right_hand"))
     time_s = np.arange(left.size) / 44100
     if kind == "others":
         left = left + 0.1 * np.sin(2 * np.pi * 311.1 * time_s) + 0.07 * np.sin(2 * np.pi * 466.2 * time_s)

@@ -1,4 +1,4 @@
-"""Trains the network that weighs the residual where others play (rtsep/kernels/rest.py), and writes rtsep/engine/rest_net.npy.
+"""Trains the network that weighs the residual where others play (rtsep/stages/residual.py), and writes its weights.
 
     python tools/train_rest.py
 
@@ -24,12 +24,22 @@ from evaluate_systems import outputs, preset_named
 from scipy.optimize import minimize
 from sources import BUILD, ROOT, fit, render_soundfont
 
-from rtsep.engine.design import rest_net
 from rtsep.engine.separator import Separator
 from rtsep.files.sound import read_sound
-from rtsep.kernels.memory import FORETOLD, INPUTS, OTHERS, UNITS
-from rtsep.kernels.rest import BIAS, LEAK, MOST, OUTPUT, OUTPUT_BIAS, SIDE, others_told_by
 from rtsep.notes.routing import everything
+from rtsep.stages.residual import (
+    BIAS,
+    FEW,
+    INPUTS,
+    LEAK,
+    MANY,
+    MOST,
+    OUTPUT,
+    OUTPUT_BIAS,
+    SIDE,
+    UNITS,
+    residual_net,
+)
 
 RATE, SECONDS, LEARNING_S = 44100, 20, 1.5  # of each mix; so long nothing is taken, while the engine learns
 SAMPLES, STEP = 8, 2  # bins of a frame, and of how many frames one
@@ -184,8 +194,7 @@ def around(x: np.ndarray, bins: np.ndarray) -> np.ndarray:
 def inputs_of(separator: Separator, bins: np.ndarray) -> np.ndarray:
     """What the network sees of the last frame, [n, INPUTS], by the engine's own models."""
     state, count = separator.prepared.state, separator.prepared.plan.values["bins"]
-    V, M, shares, P = (state[name][..., :count] for name in ("V", "M", "shares", "P"))
-    estimated = np.where(shares > 0, V * M / np.maximum(shares, 1e-30), 0)  # as `share_out` has it, the other way round
+    V, M, estimated, P = (state[name][..., :count] for name in ("V", "M", "estimated", "expected_models"))
     level = np.sqrt((around(V, bins) ** 2).mean(axis=1, keepdims=True)) + 1e-12
     models = (V, P[-1], estimated[-1], estimated[:-1].sum(axis=0), P[:-1].sum(axis=0))
     return np.hstack([*(x / (x + level) for x in (around(model, bins) for model in models)), around(M[-1], bins)])
@@ -205,8 +214,8 @@ def collect(piano: np.ndarray, other: np.ndarray, piece: Piece, preset: str, rng
             continue
         T, X = np.fft.rfft(piano[end - size : end] * window), np.fft.rfft(mix[end - size : end] * window)
         energy += (np.abs(T) ** 2).sum()
-        others = others_told_by(state["fit"][OTHERS])
-        if state["pending"][FORETOLD] and others > 0:
+        others = np.clip((state["accompaniment"][0] - FEW) / (MANY - FEW), 0, 1)
+        if state["expects"][0] and others > 0:
             power = np.abs(X) ** 2 + 1e-20
             chance = power / power.sum() + np.sqrt(power) / np.sqrt(power).sum()
             chance[:SIDE] = chance[-SIDE:] = 0
@@ -276,16 +285,16 @@ def train(mixes: Sequence[Bins], steps: int = STEPS) -> np.ndarray:
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    rest_net()[:] = 0  # the engine's masks as they are without it
+    residual_net()[:] = 0  # the engine's masks as they are without it
     found = []
     for name, piano, other, piece, preset in mixes():
         bins = collect(piano, other, piece, preset, np.random.default_rng(zlib.crc32(name.encode()) + 1))
-        print(f"{name}: {sdr_db(rest_net(), [bins]):.2f} dB", flush=True)
+        print(f"{name}: {sdr_db(residual_net(), [bins]):.2f} dB", flush=True)
         found.append(bins)
     net = train(found)
     print(f"{len(found)} mixes, {sum(len(bins.best) for bins in found)} bins: "
-          f"{sdr_db(rest_net(), found):.2f} -> {sdr_db(net, found):.2f} dB")
-    path = ROOT / "rtsep" / "rest_net.npy"
+          f"{sdr_db(residual_net(), found):.2f} -> {sdr_db(net, found):.2f} dB")
+    path = ROOT / "rtsep" / "stages" / "residual_net.npy"
     np.save(path.with_suffix(".partial.npy"), net)
     path.with_suffix(".partial.npy").replace(path)
 

@@ -1,7 +1,7 @@
 """The compiled entry of a live mosaic: a block of input in, the same remade from the source's frames out.
 
-As rtsep/stages/block.py in all that a host sees: the record `Call`, and all work at multiples of the hop's slots, counted from the first
-sample after reset, so blocks of any size give the same output.
+As rtsep/stages/block.py in all that a host sees: the record `Call`, and all work at multiples of the hop's slots, counted from
+the first sample after reset, so blocks of any size give the same output.
 """
 
 import numpy as np

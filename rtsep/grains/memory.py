@@ -1,4 +1,4 @@
-"""What a live mosaic works on beside PLAN and STATE (rtsep/stages/records.py): the source as templates and sound, and what of it is played.
+"""What a live mosaic works on beside PLAN and STATE: the source as templates and sound, and what of it is played.
 
 A row is a frame of the source. Play heads run through it; the first counts[HEADS] heads are in use, after a frame those that
 sound.

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from rtsep.compiling import store
-from rtsep.engine.design import plays_drums
 from rtsep.engine.separator import Separator
 from rtsep.engine.streaming import Engine, entry_at
 from rtsep.hosts.computer import knows_work
 from rtsep.hosts.driver import Opened
+from rtsep.stages.common import plays_drums
 
 MODES = ("instant", "live")  # the better one first
 CARRIED = 0.5  # share of a block's time that the worst block's own work may take: driver and system need the rest

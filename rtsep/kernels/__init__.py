@@ -1,9 +1,10 @@
 """What all compiled code is made of: records, FFT, products, elementary functions, and what Numba does not have.
 
 `fields` declares records, `views` reads them in compiled code; `marks` says what is compiled, and costs nothing until it is;
-`arrays`, `elementary` and `fft` are loops over bins; `linked` calls what is compiled apart; `native` and `atomic` are the compiler's;
-`factorise` is training's. Enters: arrays and addresses. Leaves: given arrays, filled. May import: numpy, numba, llvmlite; for
-keeping its code `compiling`.
+`arrays`, `elementary` and `fft` are loops over bins; `linked` calls what is compiled apart; `native` and `atomic` are what the
+compiler has to give; `factorise` is training's.
+
+Enters: arrays and addresses. Leaves: given arrays, filled. May import: numpy, numba, llvmlite; to keep its code `compiling`.
 """
 
 from importlib import import_module

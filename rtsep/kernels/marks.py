@@ -18,7 +18,8 @@ class Mark:
     def get(self):
         """What it stands for: the same object every time."""
         if self.made is None:
-            self.made = self.make()
+            made = self.make()
+            self.made = made.get() if isinstance(made, Mark) else made
         return self.made
 
     def __call__(self, *arguments):
@@ -60,16 +61,16 @@ ordered = _marker({**INNER, "fastmath": False})  # nothing reordered or contract
 
 
 def later(module, name):
-    """What `module`, which loads Numba, calls `name`."""
+    """What `module` calls `name`: the module is loaded when it is needed."""
     return Mark(lambda: getattr(import_module(module), name))
 
 
 def choice(kernels):
-    """A kernel that calls the one of `kernels` whose number, from 0, it is given first; the last one for every larger number."""
+    """A kernel that calls the one of `kernels` whose number, from 0, it is given first; the last one for any larger."""
     kernels = tuple(kernels)
 
     def make():
-        own = kernels[0].get() if isinstance(kernels[0], Mark) else kernels[0]
+        own = kernels[0].get()
         if len(kernels) == 1:
             return _compiled(lambda number, *arguments: own(*arguments), INNER, False)
         others = choice(kernels[1:]).get()

@@ -11,6 +11,6 @@ few things that stages pass on (`passed`): compiled code sees no other stage's m
              notes ─► voices                 adaptation, watchdog, late notes: templates that learn
 ```
 
-Enters: a block of samples and MIDI events (the record `call.CALL`). Leaves: the stems and their mix. May import: kernels, params,
-presets, notes, windows, errors; Numba is loaded by who compiles, not here (`rtsep.kernels.marks`).
+Enters: a block of samples and MIDI events (the record `call.CALL`). Leaves: the stems and their mix. May import: kernels,
+methods, params, presets, notes, windows, errors; Numba is loaded by who compiles, not here (`rtsep.kernels.marks`).
 """

@@ -1,4 +1,4 @@
-"""Stage: templates that follow what is heard: the background learns what no open note explains, open notes drift to their sound.
+"""Stage: templates that follow what is heard: the background learns what no open note explains, notes drift to their sound.
 
 Online PLCA with forgetting (Smaragdis & Raj 2007; Mysore & Smaragdis, ICASSP 2011, for rows that learn beside fixed ones):
 a row is the mean of what it was given of each frame, h W (V / model), over about its memory. Only the mean W and its weight
@@ -50,11 +50,12 @@ PLAN = Part("adaptation", (
 
 def _first_weights(plan: Any) -> Any:
     """Seconds that templates stand for at first: the preset's are worth their hold, the background's their start."""
-    return np.repeat(np.float32([plan["adapt_hold"], START_S]), [plan["rows"], plan["background"]])
+    return np.repeat(np.array([plan["adapt_hold"], START_S], np.float32), [plan["rows"], plan["background"]])
 
 
 STATE = Part("adaptation", (
-    array("W", "float32", "rows + background, stride", "the templates as they are now", bound=True, start=lambda plan: plan["W"]),
+    array("W", "float32", "rows + background, stride", "the templates as they are now", bound=True,
+          start=lambda plan: plan["W"]),
     array("weight", "float32", "rows + background", "seconds that each template stands for", bound=True, start=_first_weights),
     array("evidence", "float32", "open_limit + background", "what each open template will learn from the last frame, in s",
           bound=True),

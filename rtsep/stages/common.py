@@ -40,7 +40,7 @@ INSTRUMENTS = Part("instruments", (
     array("reach", "int8", f"stems, {PITCHES}", "whether the stem can play the pitch at all"),
     array("first_row", "int64", f"stems, {PITCHES}", "each stem has its instrument; stems of one instrument share templates"),
     array("row_count", "int64", f"stems, {PITCHES}", "templates of the stem's pitch"),
-    array("row_age", "int64", "rows, 2", "samples: a template is open while its note is so old, from (with) and until (without)"),
+    array("row_age", "int64", "rows, 2", "samples: a template is open while its note is so old, from and until before"),
     array("release", "int64", f"stems, {PITCHES}", "samples that a gate outlasts its note"),
     array("decay", "int64", f"stems, {PITCHES}", "samples that the pedal alone keeps a gate open"),
     array("choke", "int64", f"stems, {PITCHES}", "a note ends the others of its stem with the same number; 0: none"),

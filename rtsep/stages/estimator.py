@@ -1,7 +1,7 @@
 """Stage: activations of a frame's open rows: V ~ h W with W fixed. What finds them is chosen by name.
 
-**To add an estimator**, write one function in a module of `methods/estimators/` and name it in its `__init__.py`: the
-contract stands there. This stage prepares its input and keeps what it found.
+**To add an estimator**, write one function in a module of `methods/estimators/` and name it in the `__init__.py` there, which
+has the contract. This stage prepares its input and keeps what it found.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ def hear(plan, state, end):
 
 @trunk
 def make_masks(plan, state, end):
-    """From models to masks. Note what rows learn from, by the masks as they are; then the residual's becomes what others ask."""
+    """From models to masks. What rows learn from is noted by the masks as they are; then the residual's is weighed."""
     opened, expected, M = state.open, state.expected, state.masks.M
     masks.step(plan.masks, state.mask_scratch, opened, state.masks)
     if expected.expects:

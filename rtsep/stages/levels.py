@@ -53,8 +53,8 @@ STATE = Part("levels", (
 @kernel
 def forget(own, learnt):
     """Nothing is known of how notes sound here."""
-    for values in (learnt.gain, learnt.gain_heard_s, learnt.lag_s, learnt.lag_seen, learnt.offset, learnt.slope, learnt.deviates, own.noted_s,
-                   own.ages, own.ages_2, own.errors, own.errors_2, own.ages_errors):
+    for values in (learnt.gain, learnt.gain_heard_s, learnt.lag_s, learnt.lag_seen, learnt.offset, learnt.slope,
+                   learnt.deviates, own.noted_s, own.ages, own.ages_2, own.errors, own.errors_2, own.ages_errors):
         fill(values, np.float32(0))
 
 

@@ -2,7 +2,8 @@
 
 What a stem's activations say and what is expected of it are two opinions of its sound; their geometric mean is its model.
 
-**To add a mask**, write one function in a module of `methods/masks/` and name it in its `__init__.py`: the contract stands there.
+**To add a mask**, write one function in a module of `methods/masks/` and name it in the `__init__.py` there, which has the
+contract.
 """
 
 from __future__ import annotations

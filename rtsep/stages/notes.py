@@ -77,7 +77,7 @@ def choke_others(plan, voices, sample, struck):
 
 @kernel
 def note_on(plan, own, sample, part, channel, pitch, velocity, stem_wanted):
-    """Open a voice, or press its key once more: for the stem that it is routed to, or for `stem_wanted` - 1 if that is not 0."""
+    """Open a voice, or press its key once more: for the stem that it is routed to, or for `stem_wanted` - 1 if not 0."""
     stem = np.int64(plan.route[part, channel, pitch]) if stem_wanted == 0 else stem_wanted - 1
     if stem < 0 or stem >= plan.stems - 1:
         return

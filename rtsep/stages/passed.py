@@ -37,7 +37,7 @@ EXPECTED = Part("expected", (
           "of each group: the share of the frame that its notes should have; -1: nothing is known", bound=True),
     array("expected_h", "float32", "open_limit + background",
           "that share, divided among the group's templates as they are heard", bound=True),
-    array("expected_models", "float32", "stems, stride", "what every stem should sound like; the residual's is what that leaves"),
+    array("expected_models", "float32", "stems, stride", "what every stem should sound like; the residual: what that leaves"),
 ))
 LEARNT = Part("learnt", (
     array("gain", "float32", "stems", "of each instrument: natural logarithm of sound over what its preset expects"),

@@ -30,8 +30,8 @@ from rtsep.stages.passed import PASSED
 from rtsep.stages.request import Request
 
 # In the order in which a frame passes through them.
-STAGES = (notes, analysis, onsets, gate, expectation, estimator, levels, residual, masks, late_notes, adaptation, watchdog, place,
-          overlap_add, filters, mixer)
+STAGES = (notes, analysis, onsets, gate, expectation, estimator, levels, residual, masks, late_notes, adaptation, watchdog,
+          place, overlap_add, filters, mixer)
 
 PLAN = Record("Plan", (COMMON, INSTRUMENTS, transform.PLAN, *(stage.PLAN for stage in STAGES)))
 STATE = Record("State", (

@@ -4,8 +4,8 @@ What the background explains and what the notes' expectation leaves are two opin
 from which rows learn, takes little where either is small: it keeps a foreign piano's misfit from being learnt as background.
 But where others do play, it takes too little. How much more the residual's mask has to count there is told by a small network,
 the same for every bin: one hidden layer, which sees the frame, both opinions of either side and the mask in the bin and its
-neighbours, over which the window smears what is heard. It has no notion of pitch, level or instrument; `tools/train_residual_net.py`
-fits it to mixes whose parts are known.
+neighbours, over which the window smears what is heard. It has no notion of pitch, level or instrument.
+`tools/train_residual_net.py` fits it to mixes whose parts are known.
 
 Figures: docs/experiments.md, "The residual beside others".
 """
@@ -158,8 +158,8 @@ def log_factor(net, hidden, count, result):
 def find_factor(plan, own, V, opened, expected, masks, others, turn):
     """Fill factor [stride]: so many times the residual's mask counts, by the network, as far as others play (0 to 1).
 
-    At the edges, where neighbours are missing, it is 1. Every frame hears a part of the bins anew, whose `turn` it is; the others
-    keep what they were told a hop ago.
+    At the edges, where neighbours are missing, it is 1. Every frame hears a part of the bins anew, whose `turn` it is; the
+    others keep what they were told a hop ago.
     """
     net, hidden, residual, bins = plan.residual_net, own.hidden, plan.stems - 1, plan.bins
     estimated, predicted, level, factor = own.others_estimated, own.others_expected, own.local_level, own.factor

@@ -13,23 +13,25 @@
 | first | int64 [groups + 1] | where the rows of each group (a stem's pitch) begin; the last: where all end |
 | expected | float32 [groups] | sum of h that is expected of a group; less than 0: nothing is |
 | trust | float32 | how much that counts: `prior.hold` draws a group's sum to it |
-| estimate.h | float32 [count + 1] | *filled*: the activations, nonnegative; the last is a flat row's, W = 1 / bins. On entry: a start |
+| estimate.h | float32 [count + 1] | *filled*: activations, nonnegative; the last is a flat row's, 1 / bins. On entry: a start |
 | estimate.before | float32 [count + 1] | *filled*: h as it was for `ratio` |
 | estimate.ratio | float32 [stride] | *filled*: V over the model that `before` gives, 0 beyond `bins` |
 | estimate.gradient | float32 [count + 1] | *filled*: W ratio, which is 1 where h explains V best |
 | estimate.group_h | float32 [groups] | *filled*: sum of h of each group before it was held to what is expected |
 
-h sums to about 1, as V does. Templates learn from masks times magnitudes wherever something is expected of the notes; elsewhere
-from `before` and `ratio`, which are an estimator's own. Thread: audio. It may not allocate, fail or wait.
+h sums to about 1, as V does. Thread: audio. It may not allocate, fail or wait.
+
+Templates learn from masks times magnitudes wherever something is expected of the notes. Elsewhere (no envelopes, or the first
+notes) they learn from `before`, `ratio` and `gradient`, so an estimator has to fill these. To do without, evidence would have
+to come from h and from the masks there too; with masks of power 2 that gives other templates, and so other samples.
 
 To choose an estimator by name, add one line to the table below. `estimator` of the parameters takes its names from here.
 """
 
-from rtsep.methods.estimators.encoder import encode, encode_and_update
-from rtsep.methods.estimators.multiplicative import update
+from rtsep.kernels.marks import later
 
 ESTIMATORS = {
-    "kl": update,
-    "encoder": encode,
-    "encoder+kl": encode_and_update,
+    "kl": later("rtsep.methods.estimators.multiplicative", "update"),
+    "encoder": later("rtsep.methods.estimators.encoder", "encode"),
+    "encoder+kl": later("rtsep.methods.estimators.encoder", "encode_and_update"),
 }
