@@ -298,9 +298,9 @@ def test_the_same_reader_finds_what_is_called(code):
 
 def spectra_by(code, sounds):
     """FFTs [sound, bin] of the rows of `sounds`, and what the inverse makes of them, by the object `fft`."""
-    from rtsep.engine.design import transform_values
+    from rtsep.stages.transform import values_for
 
-    loaded, values = LoadedCode(code), transform_values(sounds.shape[1])
+    loaded, values = LoadedCode(code), values_for(sounds.shape[1])
     signature = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 5)
     scratch, twiddles = np.zeros(values["scratch_size"], np.float32), values["twiddles"]
     forward, backward = (signature(loaded.address(name)) for name in ("forward", "backward"))
@@ -404,7 +404,7 @@ def test_the_fingerprint_is_of_what_the_code_depends_on(tmp_path, monkeypatch):
     """The same sources lie where they like; code of others, of other packages or for another processor is never run."""
     fingerprint = store.fingerprint.__wrapped__  # which is worked out once in a program
     before = fingerprint()
-    for room in ("kernels", "compiling"):
+    for room in (*store.COMPILED, "compiling"):
         shutil.copytree(SOURCES / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(store, "_SOURCES", tmp_path)
     (tmp_path / "kernels" / "notes.txt").write_text("no source")
@@ -413,7 +413,7 @@ def test_the_fingerprint_is_of_what_the_code_depends_on(tmp_path, monkeypatch):
     with open(tmp_path / "compiling" / "machine.py", "a") as file:
         file.write("# only finds and loads it\n")
     assert fingerprint() == before
-    for room, name in (("kernels", "gate.py"), *(("compiling", name) for name in store.BUILDERS)):
+    for room, name in (("stages", "gate.py"), ("methods", "masks/power.py"), *(("compiling", name) for name in store.BUILDERS)):
         with open(tmp_path / room / name, "a") as file:
             file.write("# changed\n")
         found.append(fingerprint())

@@ -127,7 +127,7 @@ def test_who_imports_whom(path):
 
 
 @pytest.mark.parametrize("place, code", [
-    ("compiling/build.py", "from rtsep.kernels import entry"), ("compiling/store.py", "import numba"),
+    ("compiling/build.py", "from rtsep.stages import entries"), ("compiling/store.py", "import numba"),
     ("compiling/units.py", "import llvmlite.binding"), ("commands", "import numba"), ("compiling/store.py", "import threading"),
     ("kernels", "import rtsep.engine.separator"), ("kernels", "from rtsep.params import PARAMS"),
     ("kernels", "import scipy.fft"), ("stages", "import rtsep.engine.design"), ("methods", "import rtsep.stages.frame"),
