@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-SHARE = 0.01  # of a signed encoder: the larger, the less it relies on differences that another instrument does not have
-FULL_UPDATES, RELAXATION = 20, 1.8  # of a nonnegative one: as good as 40 plain updates
-START_UPDATES = 4  # where its product is but the start of updates: more gain nothing
-MOST_WORK = 2e10  # rows x rows x bins x updates: some seconds
+# A signed encoder is regularised by this share of its mean eigenvalue: the larger, the less it relies on small differences.
+SHARE = 0.01
+# A nonnegative encoder is made in so many updates with this exponent: as good as 40 plain ones.
+FULL_UPDATES, RELAXATION = 20, 1.8
+START_UPDATES = 4  # So many are enough where its product is but the start of updates: more gain nothing.
+MOST_WORK = 2e10  # An encoder takes at most so many multiplications (rows x rows x bins x updates): some seconds.
 
 Floats = npt.NDArray[Any]
 

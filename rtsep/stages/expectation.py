@@ -25,19 +25,23 @@ from rtsep.stages.notes import FREE, RELEASED, VOICES
 from rtsep.stages.request import Request
 from rtsep.windows import Framing, window_pair
 
-LEAST_VELOCITY, MOST_VELOCITY = 8, 127  # Velocities between which the envelopes tell levels; beyond them they stay.
-RELEASED_BY = 1.38  # Natural logarithm of the 12 dB that a release time stands for.
+LEAST_VELOCITY, MOST_VELOCITY = 8, 127  # Envelopes tell levels between these velocities; beyond them they stay.
+RELEASED_BY = 1.38  # A release time stands for 12 dB, which is this in natural logarithms.
+SHORTEST_RELEASE_S = 1e-3  # A release is taken to last so many seconds at least.
+MOST_SHARE = 30.0  # Natural logarithm of the largest share of a frame that can be expected: float32 holds no e ** 89.
+LEAST_SUM = 1e-12  # A sum of activations that is divided by is at least this share of the frame.
 KNOWN_S = 0.1  # The gain is trusted once so many seconds of notes were heard.
-MISFIT_S = 1.2  # Time constant of the misfit, in seconds of expected sound.
-OWN_MISFIT = 0.12  # Misfit of the very instrument, as a share of what is expected.
-CAUTION = 12.0  # The over-subtraction factor grows by so much per misfit,
-MOST_CAUTION = 3.0  # up to this.
-MATCH_MISFIT, OTHER_MISFIT = 0.16, 0.19  # Up to the first it is the very instrument; from the second on another one.
-MUCH = 0.1  # This share of the frame must be expected for that, and twice as much to be sure.
+MISFIT_S = 1.2  # The misfit follows with this time constant, in seconds of expected sound.
+OWN_MISFIT = 0.12  # The very instrument has about this misfit, a share of what is expected.
+CAUTION = 12.0  # The over-subtraction factor grows by so much per misfit above that.
+MOST_CAUTION = 3.0  # The over-subtraction factor is at most this.
+# Up to the first misfit it is the very instrument; from the second on it is another one.
+MATCH_MISFIT, OTHER_MISFIT = 0.16, 0.19
+MUCH = 0.1  # Notes must be expected to make this share of the frame before that is told, and twice as much to be sure.
 MATCH_TRUST = 3.0  # The expectation of the very instrument is trusted so many times as much.
-MOST_RISE = 3.0  # Natural logarithm of how much louder a note may become while the filters are made.
-LEAST_LEFT = 1e-3  # At least this share of every bin is left to the residual,
-LEAST_MODEL = 1e-9  # and this much of the frame is spread over all bins: masks need one model greater than 0 in each.
+MOST_RISE = 3.0  # A note becomes louder by this natural logarithm at most while the filters are made.
+LEAST_LEFT = 1e-3  # At least this share of every bin is left to the residual.
+LEAST_MODEL = 1e-9  # This much of the frame is spread over all bins besides: masks need one model greater than 0 in each.
 
 PLAN = Part("expectation", (
     number("prediction", "how much what is expected counts against what is heard; 0: not at all"),
@@ -121,7 +125,7 @@ def note_level(plan, learnt, voice, end, lag_s):
     if voice.status == RELEASED:
         since_s = max(np.float32(end - voice.off) * plan.sample_s - plan.envelope_later_s, np.float32(0))
         release_s = np.float32(plan.release[stem, pitch]) * plan.sample_s
-        level -= np.float32(RELEASED_BY) * since_s / max(release_s, np.float32(1e-3))
+        level -= np.float32(RELEASED_BY) * since_s / max(release_s, np.float32(SHORTEST_RELEASE_S))
     return max(level, np.float32(INAUDIBLE + 1))
 
 
@@ -160,7 +164,7 @@ def step(plan, learnt, voices, frame, opened, expected, end):
     for g in range(groups):
         instrument, level = plan.instrument[opened.open_stem[opened.group_first[g]]], expected.expected_level[g]
         if learnt.gain_heard_s[instrument] > KNOWN_S and level > INAUDIBLE:
-            expected.expected_share[g] = np.exp(min(level + learnt.gain[instrument] - loudness, np.float32(30)))
+            expected.expected_share[g] = np.exp(min(level + learnt.gain[instrument] - loudness, np.float32(MOST_SHARE)))
             expected.expects = 1
 
 
@@ -173,7 +177,7 @@ def divide(opened, expected, h):
         for i in range(first, last):
             total += h[i]
         share = expected.expected_share[g]
-        scale = share / max(total, np.float32(1e-12)) if share >= 0 else np.float32(1)
+        scale = share / max(total, np.float32(LEAST_SUM)) if share >= 0 else np.float32(1)
         for i in range(first, last):
             expected.expected_h[i] = h[i] * scale
 
@@ -231,18 +235,3 @@ def look_ahead(plan, learnt, opened, expected, h, end):
         for i in range(first, last):
             h[i] *= factor
             expected.expected_h[i] *= factor
-
-
-@kernel
-def expected_stems(plan, W, opened, expected):
-    """Fill the expected models of the stems that play; the residual's is there (`subtract_expected`)."""
-    first, count = 0, opened.open_count
-    for i in range(opened.playing_count - 1):
-        fill(expected.expected_models[opened.playing[i], : plan.bins], np.float32(0))
-    while first < count:
-        last, stem = first + 1, opened.open_stem[first]
-        while last < count and opened.open_stem[last] == stem:
-            last += 1
-        add_rows(W, opened.open_row[first:last], expected.expected_h[first:last],
-                 expected.expected_models[stem, : plan.bins])
-        first = last

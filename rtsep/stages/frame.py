@@ -86,7 +86,7 @@ def model_stems(plan, state, end):
     masks.stem_models(W, opened.open_row[: opened.open_count + plan.background], opened.open_stem, estimate.h,
                       opened.playing[: opened.playing_count], plan.bins, state.masks.estimated)
     if expected.expects:
-        expectation.expected_stems(plan.expectation, W, opened, expected)
+        masks.expect_stems(plan.masks, W, opened, expected)
     masks.combine(plan.masks, opened, expected, state.masks)
 
 

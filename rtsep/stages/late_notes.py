@@ -23,12 +23,12 @@ from rtsep.stages.gate import NEVER
 from rtsep.stages.passed import KEEP, LEARN, RESTORE
 from rtsep.stages.request import Request
 
-LOUDER = 1.15  # A frame so many times as loud as all of those before is a jump;
-BEFORE_S = 0.02  # of so many seconds,
-ANSWERS_S = 0.03  # if no note began in so many seconds before it.
+LOUDER = 1.15  # A frame is a jump if it is so many times as loud as all frames before it.
+BEFORE_S = 0.02  # So many seconds of frames count as before.
+ANSWERS_S = 0.03  # A note that began within so many seconds before a jump is its cause.
 SOON_S = 0.06  # A note that begins within so many seconds after a jump is taken for its cause.
-LATE_S = 0.002  # Notes are in time if their sound is less than so many seconds ahead,
-ENOUGH = 2000.0  # once so much was seen of it (`lag_seen`), which a second or two of music show.
+LATE_S = 0.002  # Notes are in time if their sound is less than so many seconds ahead: where it is not, less is found.
+ENOUGH = 2000.0  # So much must be seen of that (`lag_seen`), which a second or two of music show.
 HISTORY = 64  # The loudness of so many hops is kept.
 
 PLAN = Part("late_notes", (

@@ -18,24 +18,26 @@ from rtsep.kernels.fields import Part, array
 from rtsep.kernels.marks import kernel, numeric
 from rtsep.kernels.memory import ENVELOPE_S
 
-INAUDIBLE = -50.0  # Natural logarithm of a level that nobody hears: what is expected of a note whose envelope is unknown.
+INAUDIBLE = -50.0  # Nobody hears this level, a natural logarithm: it is what is expected where no envelope is known.
+TINY = 1e-6  # What is divided by, or taken the logarithm of, is at least this (seconds, or a share of the frame).
 STEP_S = 0.005  # Slopes of envelopes are taken over so many seconds.
-GAIN_S = 0.6  # Time constant of the gain, in seconds of notes.
-SETTLED_S, FADED_S = 0.02, 1.5  # Ages, in seconds, between which a note tells the gain and the deviation.
-YOUNG_S = 0.08  # Until this age, in seconds, a note tells the lag,
-LEAST_SLOPE = 10.0  # if its envelope rises by so much (natural logarithm) per second.
-LAG_PRIOR = 600.0  # What a lag of 0 is worth: sums of squared slopes times seconds, as some 2 notes have.
-LAG_MEMORY = 6000.0  # What the lag remembers, in the same unit: some 20 notes.
+GAIN_S = 0.6  # The gain follows with this time constant, in seconds of notes.
+SETTLED_S, FADED_S = 0.02, 1.5  # A note tells the gain and the deviation between these ages, in seconds.
+YOUNG_S = 0.08  # A note tells the lag until this age, in seconds.
+LEAST_SLOPE = 10.0  # Its envelope must rise by so much (natural logarithm) per second for that.
+LAG_PRIOR = 600.0  # A lag of 0 is worth so much (sum of squared slopes times seconds), as some 2 notes have.
+LAG_MEMORY = 6000.0  # The lag remembers so much (in the same unit), some 20 notes.
 MOST_LAG_ERROR = 1.0  # A larger error of a level (natural logarithm) counts as this when the lag is learnt.
 MOST_LAG_S = 0.05  # The lag is at most so many seconds.
 MOST_GAIN_ERROR = 2.0  # A larger error of a level (natural logarithm) counts as this when the gain is learnt.
 MIDDLE = 2.5  # Deviations count from an age of 0.2 s, which is at this place of the axis, in doublings of ENVELOPE_S.
 OLDEST_S = 3.0  # From this age on, in seconds, the line is flat.
-MEMORY_S = 4.0  # Time constant of the sums that give the line, in seconds of notes.
-OFFSET_PRIOR_S, SLOPE_PRIOR_S = 0.4, 0.3  # Seconds of notes without any error that hold the line at 0.
+MEMORY_S = 4.0  # The sums that give the line forget with this time constant, in seconds of notes.
+# So many seconds of notes without any error hold the line's offset and its slope at 0.
+OFFSET_PRIOR_S, SLOPE_PRIOR_S = 0.4, 0.3
 MOST_ERROR = 2.5  # A larger error of a level (natural logarithm) counts as this when the line is drawn.
-CHANCE, SURELY = 0.3, 0.5  # Root mean square of the line: not used below the first, used in full above the second.
-SCATTER, WRONG = 0.55, 0.7  # Of what the line leaves: used below the first; above the second the notes are wrong.
+CHANCE, SURELY = 0.3, 0.5  # The line is not used below the first root mean square, and used in full above the second.
+SCATTER, WRONG = 0.55, 0.7  # The line is used where it leaves less than the first; above the second the notes are wrong.
 LEAST_WEIGHT = 1e-3  # A note that is expected to be inaudible still tells the gain a thousandth of what a loud one tells.
 SURE_SHARE = 4.0  # A note that fills a quarter of the frame, one over this, tells as much as if it filled it all.
 
@@ -94,8 +96,8 @@ def draw_line(own, learnt, stem):
     offset = (c * errors - b * ages_errors) / determinant
     slope = (a * ages_errors - b * errors) / determinant
     explained = max(offset * errors + slope * ages_errors, np.float32(0))
-    line = np.sqrt(explained / max(noted_s, np.float32(1e-6)))
-    scatter = np.sqrt(max(own.errors_2[stem] - explained, np.float32(0)) / max(noted_s, np.float32(1e-6)))
+    line = np.sqrt(explained / max(noted_s, np.float32(TINY)))
+    scatter = np.sqrt(max(own.errors_2[stem] - explained, np.float32(0)) / max(noted_s, np.float32(TINY)))
     used = min(max((line - np.float32(CHANCE)) / np.float32(SURELY - CHANCE), np.float32(0)), np.float32(1))
     used *= min(max((np.float32(WRONG) - scatter) / np.float32(WRONG - SCATTER), np.float32(0)), np.float32(1))
     learnt.offset[stem], learnt.slope[stem], learnt.deviates[stem] = offset * used, slope * used, used
@@ -104,7 +106,7 @@ def draw_line(own, learnt, stem):
 @kernel
 def excess(learnt, expected, estimate, g, loudness, instrument):
     """Natural logarithm of what was heard of a group over what was expected of it."""
-    return np.log(estimate.group_h[g] + np.float32(1e-6)) + loudness - expected.expected_level[g] - learnt.gain[instrument]
+    return np.log(estimate.group_h[g] + np.float32(TINY)) + loudness - expected.expected_level[g] - learnt.gain[instrument]
 
 
 @kernel

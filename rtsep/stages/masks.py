@@ -43,23 +43,37 @@ def design(request: Request) -> dict[str, Any]:
 
 
 @numeric
-def stem_models(W, rows, stem_of, h, stems, bins, models):
-    """Fill models [stem, bin] with h W of each of `stems`.
-
-    The residual, the last, has its rows and the flat one, h[count]: its model is greater than 0 in every bin. Rows of one stem
-    are neighbours in `rows`.
-    """
-    count, others = rows.shape[0], stems.shape[0] - 1
-    for i in range(others):
-        fill(models[stems[i], :bins], np.float32(0))
-    fill(models[stems[others], :bins], max(h[count], np.float32(LEAST_RESIDUAL)) / np.float32(bins))
-    first = 0
+def add_stem_models(W, rows, stem_of, h, bins, models):
+    """models [stem, bin] += h W, each row's to its stem. Rows of one stem are neighbours in `rows`."""
+    first, count = 0, rows.shape[0]
     while first < count:
         last = first + 1
         while last < count and stem_of[last] == stem_of[first]:
             last += 1
         add_rows(W, rows[first:last], h[first:last], models[stem_of[first], :bins])
         first = last
+
+
+@numeric
+def stem_models(W, rows, stem_of, h, stems, bins, models):
+    """Fill models [stem, bin] with h W of each of `stems`.
+
+    The residual, the last, has its rows and the flat one, h[count]: its model is greater than 0 in every bin.
+    """
+    count, others = rows.shape[0], stems.shape[0] - 1
+    for i in range(others):
+        fill(models[stems[i], :bins], np.float32(0))
+    fill(models[stems[others], :bins], max(h[count], np.float32(LEAST_RESIDUAL)) / np.float32(bins))
+    add_stem_models(W, rows, stem_of, h, bins, models)
+
+
+@kernel
+def expect_stems(plan, W, opened, expected):
+    """Fill the expected models of the stems that play; the residual's is there (`expectation.subtract_expected`)."""
+    for i in range(opened.playing_count - 1):
+        fill(expected.expected_models[opened.playing[i], : plan.bins], np.float32(0))
+    add_stem_models(W, opened.open_row[: opened.open_count], opened.open_stem, expected.expected_h, plan.bins,
+                    expected.expected_models)
 
 
 @kernel

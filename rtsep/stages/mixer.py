@@ -11,7 +11,7 @@ from rtsep.kernels.marks import numeric
 from rtsep.kernels.memory import BYPASS, GAINS, WET
 from rtsep.stages.request import Request
 
-SMOOTHING_S = 0.005  # Time constant of a change, in seconds: it is heard whole after 20 ms, without a click.
+SMOOTHING_S = 0.005  # A change has this time constant, in seconds: it is heard whole after 20 ms, without a click.
 NEAR = 1e-5  # A value lands on its target once it is so near: 100 dB below full scale.
 
 PLAN = Part("mixer", (

@@ -9,7 +9,7 @@ from rtsep.kernels.fields import Part, array, cell
 from rtsep.kernels.marks import kernel, numeric
 from rtsep.kernels.memory import CHANNELS, PARTS, PITCHES
 
-VOICES = 256  # Notes that can sound at once: ten fingers, a pedal and a score that is played with it.
+VOICES = 256  # So many notes can sound at once: ten fingers, a pedal, and a score that is played along.
 FREE, KEY_DOWN, HELD, RELEASED = range(4)  # status of a voice
 VOICE = np.dtype([(name, "<i8") for name in (
     "status", "part", "channel", "pitch", "stem", "presses", "onset", "off", "captured", "velocity")])

@@ -20,12 +20,14 @@ from rtsep.kernels.fields import Part, array, size
 from rtsep.kernels.marks import kernel, numeric
 from rtsep.stages.request import Request
 
-MEMORY_S = 5.0  # Time constant of a stem's place, in seconds in which it plays.
+MEMORY_S = 5.0  # A stem's place follows with this time constant, in seconds in which it plays.
 PRIOR_S = 0.05  # The place of all sound is worth so many seconds, by which every stem's place is held at first.
 SPREAD = 1e-3  # This share of a stem's power comes from everywhere.
+SILENT = 1e-30  # A stem of no more power has no place.
+FARTHEST = 8.0  # Squared distance of left and right, by covariances of trace 2: what distances are told in.
 ONE_PLACE = 1e-5  # Stems lie at one place up to this squared distance; left and right are 1 apart.
 EXCHANGE = 0.1  # This share of a stem's mask is doubted between stems that lie apart: masks are often too sure.
-APART = 0.05  # From this squared distance on half of that share is.
+APART = 0.05  # From this squared distance on half of that share is doubted.
 
 PLAN = Part("place", (
     size("panning", "whether it is learnt where stems lie between two channels"),
@@ -115,7 +117,7 @@ def find_places(plan, own, places):
     prior = np.float32(PRIOR_S) / own.heard_s[plan.stems - 1]
     for s in range(plan.stems):
         a, d = heard[s, 0] + prior * left, heard[s, 1] + prior * right
-        scale = np.float32(2) / (a + d) if a + d > np.float32(1e-30) else np.float32(0)
+        scale = np.float32(2) / (a + d) if a + d > np.float32(SILENT) else np.float32(0)
         a, d = a * scale + np.float32(SPREAD), d * scale + np.float32(SPREAD)
         b = (heard_cross[s] + prior * cross) * scale
         places.place_level[s, 0], places.place_level[s, 1], places.place_cross[s] = a, d, b
@@ -131,7 +133,7 @@ def measure_distances(plan, own, masks, places):
         for other in range(plan.stems):
             if counts(plan, masks, other):
                 a, d, b = level[s, 0] - level[other, 0], level[s, 1] - level[other, 1], cross[s] - cross[other]
-                total += own.narrow[other] * (a * a + d * d + np.float32(2) * b * b) / np.float32(8)
+                total += own.narrow[other] * (a * a + d * d + np.float32(2) * b * b) / np.float32(FARTHEST)
         total *= own.narrow[s]
         own.distance[s] = total
         if counts(plan, masks, s):
@@ -179,7 +181,7 @@ def exchange(plan, own, masks, places, rate):
     for s in range(plan.stems):
         if counts(plan, masks, s):
             mask, a, d = masks.M[s, : plan.bins], places.place_level[s, 0], places.place_level[s, 1]
-            kept, part = np.float32(1) - rate * own.distance[s], rate * own.narrow[s] / np.float32(8)
+            kept, part = np.float32(1) - rate * own.distance[s], rate * own.narrow[s] / np.float32(FARTHEST)
             b, size = np.float32(2) * places.place_cross[s], size_of(a, d, places.place_cross[s])
             for k in range(mask.shape[0]):
                 along = a * left[k] + d * right[k] + b * cross[k]

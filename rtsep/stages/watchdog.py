@@ -14,10 +14,11 @@ from rtsep.kernels.marks import kernel
 from rtsep.stages.late_notes import youngest_onset
 from rtsep.stages.residual import known_share
 
-UNHEARD = 0.15  # Notes are unheard if they explain less than this share of the frame,
-NEW_S = 1.0  # while one of them is younger than so many seconds.
-FIRST_PATIENCE_S, LAST_PATIENCE_S = 1.0, 32.0  # After so many seconds of that all begins again; each time twice as many.
-FAINT, PAUSE_S = 0.01, 1.0  # A pause: below this share of the mean loudness for so many seconds.
+UNHEARD = 0.15  # Notes are unheard if they explain less than this share of the frame.
+NEW_S = 1.0  # A note is new for so many seconds.
+# After so many seconds without what new notes should give all begins again; each time after twice as many.
+FIRST_PATIENCE_S, LAST_PATIENCE_S = 1.0, 32.0
+FAINT, PAUSE_S = 0.01, 1.0  # A pause is fainter than this share of the mean loudness for so many seconds.
 
 PLAN = Part("watchdog", (), sees=("common", "adaptation"))
 STATE = Part("watchdog", (

@@ -4,6 +4,8 @@ import numpy as np
 
 from rtsep.kernels.marks import numeric
 
+LEAST_SUM = 1e-9  # A sum of activations that is divided by is at least this share of the frame.
+
 
 @numeric
 def hold(h, first, expected, trust, group_h):
@@ -17,6 +19,6 @@ def hold(h, first, expected, trust, group_h):
             total += h[i]
         group_h[g] = total
         if expected[g] >= 0:
-            scale = (np.float32(1) + trust * expected[g] / max(total, np.float32(1e-9))) / (np.float32(1) + trust)
+            scale = (np.float32(1) + trust * expected[g] / max(total, np.float32(LEAST_SUM))) / (np.float32(1) + trust)
             for i in range(first[g], first[g + 1]):
                 h[i] *= scale
