@@ -184,6 +184,12 @@ def test_everything_public_is_explained(path):
     assert [node.name for node in public_things(tree) if not ast.get_docstring(node)] == []
 
 
+@pytest.mark.parametrize("room", sorted(path.parent for path in ROOT.glob("*/__init__.py")), ids=lambda path: path.name)
+def test_every_room_says_what_enters_what_leaves_and_what_it_may_import(room):
+    text = " ".join((ast.get_docstring(parsed(room / "__init__.py")) or "").split())
+    assert all(word in text for word in ("Enters:", "Leaves:", "ay import:")), room.name
+
+
 @by_module
 def test_modules_are_short(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST

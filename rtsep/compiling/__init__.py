@@ -3,4 +3,6 @@
 `machine` is what the rest of the program uses: the address of a compiled function, by unit and name. What is not there yet a
 process of its own builds (`build`, `collect`), and `store` keeps it. Only `collect` and the kernels need Numba; a program whose
 code is there does not load it.
+
+Enters: names of objects and functions. Leaves: addresses. May import: errors; `build` also `kernels.marks`.
 """

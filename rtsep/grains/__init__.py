@@ -2,4 +2,7 @@
 
 `source` (a sound as templates) -> `design` (for one framing and its parameters) -> `engine` (`Mosaic`, which hosts play as they
 play a `Separator`). The offline way, which may look ahead, is the room mosaic/.
+
+Enters: a source; then blocks and events. Leaves: the mosaic and the dry sound. May import: engine, stages, kernels, compiling,
+files, notes, params, windows, errors.
 """
