@@ -1,0 +1,14 @@
+"""The laboratory: what `python tools/lab.py` measures with, and what the tools beside it build with.
+
+| module | what is in it |
+| --- | --- |
+| study, command | what a study is; the command line that runs one |
+| grid | the loop over settings, conditions and pieces; a row for every stem |
+| report, plots | tables, CSV files, pages, pictures |
+| pieces, conditions | pieces with true stems; what is done to them |
+| systems, baselines, oracle_filters, plain_rows | ways to separate a piece, and how a result is judged |
+| drums, groove, trio | drum presets from single hits; pieces that are made here |
+| sources, shipped, isolated_notes, mixes | where sounds come from; the table of shipped presets; material to train from |
+| studies/ | the studies, by subject |
+| workers/ | programs that a study starts, some with another version of rtsep: each a file that imports nothing from here |
+"""
