@@ -42,8 +42,8 @@ def _add(one: argparse.ArgumentParser, study: Study) -> None:
     if "pieces" in study.takes:
         one.add_argument("--pieces", nargs="+", default=(), metavar="NAME",
                          help="these pieces alone, by name; or folders with pieces of your own")
-    for option in study.options:
-        one.add_argument(*option.flags, **option.arguments)
+    for flags, arguments in study.options:
+        one.add_argument(*flags, **arguments)
     one.add_argument("--shared", type=Path, default=Path(os.path.relpath(SHARED)), metavar="PATH",
                      help="where the recordings lie (default: %(default)s)")
     one.add_argument("--write", action="store_true", help=f"put the tables into {study.page} and the rows into docs/benchmarks")

@@ -48,23 +48,23 @@ def shown(value: float, form: str = ".1f") -> str:
 
 
 def pivot(rows: Sequence[Row], lines: Sequence[str], across: Sequence[str] = (), measures: Sequence[str] = ("sdr_db",),
-          form: str = ".2f", joined: str = "", mean: str = "",
-          columns: Sequence[tuple] = (), after: Sequence[str] = ()) -> str:
-    """A table of means: a line for every value of the fields `lines`, a column for every value of `across` and every measure.
+          form: str = ".2f", joined: str = "", columns: Sequence[tuple] = (), after: Sequence[str] = ()) -> str:
+    """A table of means: a line for every value of the fields `lines`, a column for every value of `across` and measure.
 
-    The values of the field `joined` share a cell, parted by slashes. `mean` is the name of a last line over all rows.
-    `columns`: the values of `across` in another order than that of the rows. `after`: fields that end a line, each the same in
-    all its rows.
+    The values of the field `joined` share a cell, parted by slashes. `columns`: the values of `across` in another order than
+    that of the rows. `after`: fields that end a line, each the same in all its rows.
     """
-    columns = list(product(columns or distinct(rows, *across), measures))
+    there = set(distinct(rows, *across))
+    nested = (values for values in product(*([one for (one,) in distinct(rows, name)] for name in across)) if values in there)
+    columns = list(product(columns or nested, measures))
     heads = [": ".join((*map(str, values), *([NAMES.get(measure, measure)] if len(measures) > 1 else [])))
              for values, measure in columns]
 
     def cells(mine: Sequence[Row]) -> list[str]:
         found = []
         for values, measure in columns:
-            there = where(mine, **dict(zip(across, values, strict=True)))
-            parts = [where(there, **{joined: part}) for (part,) in distinct(there, joined)] if joined else [there]
+            cell = where(mine, **dict(zip(across, values, strict=True)))
+            parts = [where(cell, **{joined: part}) for (part,) in distinct(cell, joined)] if joined else [cell]
             found.append(" / ".join(shown(mean_db(part, measure), form) for part in parts) or "–")
         return found
 
@@ -72,8 +72,7 @@ def pivot(rows: Sequence[Row], lines: Sequence[str], across: Sequence[str] = (),
     for values in distinct(rows, *lines):
         mine = where(rows, **dict(zip(lines, values, strict=True)))
         body.append([*map(str, values), *cells(mine), *(str(mine[0][name]) for name in after)])
-    last = [[f"**{mean}**", *[""] * (len(lines) - 1), *cells(rows), *[""] * len(after)]] if mean else []
-    return table([*lines, *heads, *after], [*body, *last], len(lines))
+    return table([*lines, *heads, *after], body, len(lines))
 
 
 # --- files ------------------------------------------------------------------------------------------------------------

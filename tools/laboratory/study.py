@@ -17,6 +17,7 @@ DOCS = ROOT / "docs"
 SHARED = ROOT.parent / "shared" / "data"
 Row = dict[str, Any]
 Settings = Mapping[str, str]
+Option = tuple[tuple[str, ...], Mapping[str, Any]]
 
 
 class MissingError(RtsepError):
@@ -74,14 +75,6 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Option:
-    """An option of one study, as argparse takes it."""
-
-    flags: tuple[str, ...]
-    arguments: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
 class Study:
     """`run` measures; its docstring is the study's help. `seconds` is the usual length of a piece, None for all of it."""
 
@@ -102,8 +95,8 @@ STUDIES: dict[str, Study] = {}
 
 
 def option(*flags: str, **arguments: Any) -> Option:
-    """An option for `study`."""
-    return Option(flags, arguments)
+    """An option of one study, as argparse takes it."""
+    return flags, arguments
 
 
 def study(name: str, *options: Option, **more: Any) -> Callable[[Callable[[Given], Sequence[Table]]], Callable]:

@@ -1,6 +1,5 @@
 """NMF and nonnegative autoencoders on the same input: loss curves, templates and activations."""
 
-import json
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -9,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from laboratory.pieces import DEMO
+from laboratory.pieces import DEMO, load_piece
 from laboratory.report import shown, table
 from laboratory.study import Given, Table, option, study
 from rtsep.errors import RtsepError
@@ -163,10 +162,10 @@ def draw(given: Input, results: dict[str, Result], path: Path) -> None:
             if image is None:
                 axis.axis("off")
                 continue
-            shown = image.T[order] if column == 2 else image[order, : image.shape[1] // 4]
-            shown = np.sign(shown) * np.sqrt(np.abs(shown) / max(np.abs(shown).max(), 1e-30))
-            least = -1 if shown.min() < 0 else 0
-            axis.imshow(shown, aspect="auto", origin="lower", cmap="RdBu" if least else "magma", vmin=least, vmax=1,
+            scaled = image.T[order] if column == 2 else image[order, : image.shape[1] // 4]
+            scaled = np.sign(scaled) * np.sqrt(np.abs(scaled) / max(np.abs(scaled).max(), 1e-30))
+            least = -1 if scaled.min() < 0 else 0
+            axis.imshow(scaled, aspect="auto", origin="lower", cmap="RdBu" if least else "magma", vmin=least, vmax=1,
                         interpolation="none")
             axis.set_title(f"{name}: {title}", fontsize=8)
             axis.set_xlabel("frame" if column == 2 else "bin", fontsize=7)
@@ -175,13 +174,6 @@ def draw(given: Input, results: dict[str, Result], path: Path) -> None:
     curves.set(xlabel="update + 1", ylabel="‖V - HW‖² / ‖V‖²", title="loss")
     curves.legend(fontsize=8)
     figure.savefig(path, dpi=70)
-
-
-def demo_truths() -> np.ndarray:
-    """The hands of the bundled clip [part, sample], in the order of their tracks."""
-    names = json.loads((DEMO / "stems.json").read_text())
-    by_track = {track: read_sound(DEMO / f"{name}.flac")[0].mean(axis=0) for name, track in names.items()}
-    return np.stack([by_track[track] for track in read_midi(DEMO / "demo.mid").track_names])
 
 
 @study("nae", option("mix", type=Path, nargs="?", metavar="MIX", help="a recording of your own (default: the bundled clip)"),
@@ -198,7 +190,8 @@ def nae(given: Given) -> list[Table]:
     mix, midi = given["mix"], given["midi"]
     if (mix is None) != (midi is None):
         raise RtsepError("give MIX and --midi together, or neither for the bundled clip")
-    played = prepare(mix, midi, None) if mix else prepare(DEMO / "mix.flac", DEMO / "demo.mid", demo_truths())
+    truths = np.concatenate(list(load_piece(DEMO, "demo").truths.values()))
+    played = prepare(mix, midi, None) if mix else prepare(DEMO / "mix.flac", DEMO / "demo.mid", truths)
     results = {name: run(played, updates=given["updates"]) for name, run in METHODS.items()}
     if given["picture"]:
         draw(played, results, given["picture"])

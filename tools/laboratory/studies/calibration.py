@@ -7,7 +7,7 @@ from pathlib import Path
 
 import soundfile
 
-from laboratory.grid import measure
+from laboratory.grid import measure, with_field
 from laboratory.pieces import Piece, pianos
 from laboratory.report import pivot
 from laboratory.study import Given, Row, Table, option, study
@@ -61,5 +61,7 @@ def calibration(given: Given) -> list[Table]:
     if len(pieces) == 1:
         raise RtsepError("a piece is played by what was calibrated on others: choose two at least")
     rows = [row for piece in pieces for row in rows_of(given, piece, [other for other in pieces if other is not piece])]
-    text = pivot(rows, ["piece"], ["settings"], joined="stem", mean="mean", after=[DIVERGENCE, "tuning"])
+    mean = [{**row, "piece judged": "**mean**", DIVERGENCE: "", "tuning": ""} for row in rows]
+    lines = [*with_field(rows, "piece judged", lambda row: row["piece"]), *mean]
+    text = pivot(lines, ["piece judged"], ["settings"], joined="stem", after=[DIVERGENCE, "tuning"])
     return [Table("calibration-tuning" if given["tuning"] else "calibration", text, rows)]

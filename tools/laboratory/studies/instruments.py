@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from laboratory import trio
-from laboratory.grid import distinct, measure, where
+from laboratory.grid import distinct, measure, where, with_field
 from laboratory.pieces import WHERE, Piece, excerpt, group_of, load_piece
-from laboratory.report import mean_db, shown, table
+from laboratory.report import pivot
 from laboratory.study import Given, Row, Table, need_file, study
 from laboratory.systems import LIVE, judge_quickly, preset_named
 from rtsep.notes.routing import by_track
@@ -81,13 +81,11 @@ def _rows(given: Given, piece: Piece, system: str, text: str, presets: Sequence[
 
 def instrument_table(rows: Sequence[Row]) -> str:
     """A line for every stem, and of every set the mean."""
-    lines = []
-    for (group,) in distinct(rows, "set"):
-        for piece, stem in distinct(where(rows, set=group), "piece", "stem"):
-            there = where(rows, set=group, piece=piece, stem=stem)
-            lines.append([f"{piece}: {stem}", *(shown(mean_db(where(there, system=system))) for system in SYSTEMS)])
-        lines.append([f"**mean of {group}**", *(shown(mean_db(where(rows, set=group, system=system))) for system in SYSTEMS)])
-    return table(["SDR in dB", *SYSTEMS.values()], lines)
+    named = with_field(rows, "system", lambda row: SYSTEMS[row["system"]])
+    lines = [row for (group,) in distinct(rows, "set")
+             for name in (lambda row: f"{row['piece']}: {row['stem']}", lambda row: f"**mean of {row['set']}**")
+             for row in with_field(where(named, set=group), "SDR in dB", name)]
+    return pivot(lines, ["SDR in dB"], ["system"], form=".1f", columns=[(system,) for system in SYSTEMS.values()])
 
 
 @study("instruments", takes=("seconds", "pieces"))
