@@ -11,4 +11,15 @@
 | sources, shipped, isolated_notes, mixes | where sounds come from; the table of shipped presets; material to train from |
 | studies/ | the studies, by subject |
 | workers/ | programs that a study starts, some with another version of rtsep: each a file that imports nothing from here |
+
+A study is pieces x settings x columns:
+
+    @study("suppression", seconds=10.0)
+    def suppression(given: Given) -> list[Table]:
+        "What it measures, in one line."
+        pieces = [*pianos(given, "piano_and_others"), *pianos(given, "two_hands")]
+        rows = measure(given, pieces, given.chosen({"as it ships": "", "twice": "suppression=2"}), judge=judge)
+        return [Table("suppression", pivot(rows, ["settings"], ["set"], ("sdr_db", "sir_db", "sar_db")), rows)]
+
+Its table then goes between the marks `<!-- begin suppression -->` and `<!-- end suppression -->` of docs/benchmarks.md.
 """

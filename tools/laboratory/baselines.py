@@ -15,13 +15,21 @@ from rtsep.presets.preset import Preset
 from rtsep.windows import map_templates
 
 SEED = 1
+"""The seed of the FluCoMa way's random activations."""
 TINY = np.float32(1e-12)
-EPSILON = float(np.finfo(np.float32).eps)  # libfmp adds it to denominators
-RATE, WINDOW, HOP = 22050, 2048, 512  # of the score-informed method
-HARMONIC_S, ONSET_S = (0.1, 0.5), (0.2, 0.1)  # how far gates reach before and after a note, and around its onset
+"""The least denominator of the FluCoMa way."""
+EPSILON = float(np.finfo(np.float32).eps)
+"""The summand that libfmp adds to denominators."""
+RATE, WINDOW, HOP = 22050, 2048, 512
+"""The score-informed method's sample rate in Hz, and its window and hop in samples."""
+HARMONIC_S, ONSET_S = (0.1, 0.5), (0.2, 0.1)
+"""Gates reach so many seconds before and after a note, and before and after its onset."""
 ONSET_START = 0.1
-ITERATIONS = 20  # more learn the piece's mixtures into the onset templates: SDR falls
-TOLERANCE = 0.05  # of the harmonics' frequencies
+"""Every bin of an onset template begins with this value."""
+ITERATIONS = 20
+"""More updates learn the piece's mixtures into the onset templates, and SDR falls."""
+TOLERANCE = 0.05
+"""A harmonic's band reaches so far to both sides, as a share of its frequency."""
 
 
 # --- frames -----------------------------------------------------------------------------------------------------------

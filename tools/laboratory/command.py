@@ -76,7 +76,10 @@ def run(study: Study, given: Given, write: bool) -> int:
     except RtsepError as error:
         print(f"{study.name}: {error}", file=sys.stderr)
         return 2
-    print("\n\n".join(table.text for table in tables if table.text))
+    if texts := [table.text for table in tables if table.text]:
+        print("\n\n".join(texts))
+    if given.pieces and not any(table.rows for table in tables):
+        given.missing.append(f"{study.name} plays no piece called {' or '.join(given.pieces)}")
     for sentence in given.missing:
         print(f"{study.name}: {sentence}", file=sys.stderr)
     if given.missing:

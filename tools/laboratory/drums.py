@@ -40,12 +40,12 @@ def recorded_hits(paths: Iterable[Path]) -> Notes:
 
 def own_hits(shared: Path) -> Notes:
     """Hits of the kit that plays the grooves."""
-    return recorded_hits(sorted(need_file(shared / "drums" / "train_hits", "--shared says where it lies").glob("*.flac")))
+    return recorded_hits(sorted(need_file(shared / "drums" / "train_hits").glob("*.flac")))
 
 
 def foreign_hits(shared: Path) -> Notes:
     """Hits of FluidR3's kit."""
-    return recorded_hits([need_file(shared / "other_notes" / f"drums_fluidr3_{name}.flac", "--shared says where it lies")
+    return recorded_hits([need_file(shared / "other_notes" / f"drums_fluidr3_{name}.flac")
                           for name in FOREIGN])
 
 

@@ -14,8 +14,10 @@ SECONDS, SIXTEENTH_S, RING_S = 16.0, 0.145, 1.0
 KICKS, SNARES, OPEN = (0, 3, 8, 10), (4, 12, 15), 14  # sixteenths of a bar; closed hi-hats on all even ones
 NAMES = {36: ("kick", "drum_bass_soft", "drum_bass_hard"), 38: ("snare", "drum_snare_soft", "drum_snare_hard"),
          42: ("hihat", "drum_cymbal_closed", "drum_cymbal_closed"), 46: ("hihat", "drum_cymbal_open", "drum_cymbal_open")}
-HARD = 90  # the least velocity of a hard hit
-UNSTEADY_S = 0.006  # a drummer's standard deviation
+HARD = 90
+"""The least velocity of a hard hit."""
+UNSTEADY_S = 0.006
+"""The standard deviation of a drummer's onsets in seconds."""
 
 
 def strokes() -> np.ndarray:

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from laboratory.drums import preset_of_hits
-from laboratory.study import ROOT, Given, MissingError, need_file
+from laboratory.study import ROOT, Given, need_file
 from rtsep.errors import RtsepError
 from rtsep.files.sound import read_sound
 from rtsep.notes.routing import Routing, by_track
@@ -34,7 +34,6 @@ HITS = "train_hits"
 WHOLE_SCORES = ("all.mid", "both.mid", "mix.mid")
 BACKGROUNDS = {"bach_bwv846_prelude": "cello-phrase", "cschumann_polonaise": "vocadito_10", "joplin_maple_leaf": "sax-phrase",
                "mozart_k545": "vocadito_14"}  # what sounds beside each piece of two_hands
-WHERE = "the recordings are not part of rtsep; --shared says where they lie"
 
 
 @dataclass(frozen=True)
@@ -95,14 +94,9 @@ def all_pieces(given: Given) -> list[Piece]:
 def group_of(given: Given, group: str, tracks: dict[str, str | None] | None = None, preset: Preset | None = None,
              called: str | None = None) -> list[Piece]:
     """A set below `given.shared`; empty, and noted as missing, if it is not there. `called`: the set's name in the table."""
-    try:
-        need_file(given.shared / group, WHERE)
-    except MissingError as error:
-        given.miss(error)
-        return []
-    folders = [folder for folder in _folders(given.shared / group) if not given.pieces or folder.name in given.pieces]
     return [replace(excerpt(load_piece(folder, group, tracks), given.seconds), preset=preset, group=called or group)
-            for folder in folders]
+            for there in given.there(need_file, [given.shared / group]) for folder in _folders(there)
+            if not given.pieces or folder.name in given.pieces]
 
 
 def pianos(given: Given, group: str, preset: Preset | None = None, called: str | None = None) -> list[Piece]:
@@ -124,12 +118,11 @@ def _folders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
 
 
-def grooves(shared: Path, preset: Callable[[Path], Preset] = preset_of_hits) -> list[Piece]:
+def grooves(shared: Path) -> list[Piece]:
     """The drum grooves, with a preset from the hits that lie beside them."""
-    folder = need_file(shared / "drums", WHERE)
-    known = preset(folder / HITS)
-    found = sorted(path.parent for path in folder.glob("*/drums.mid"))
-    return [replace(load_piece(groove, "drums"), preset=known) for groove in found]
+    folder = need_file(shared / "drums")
+    known = preset_of_hits(folder / HITS)
+    return [replace(load_piece(path.parent, "drums"), preset=known) for path in sorted(folder.glob("*/drums.mid"))]
 
 
 # --- what is done to pieces -------------------------------------------------------------------------------------------
@@ -161,7 +154,7 @@ def one_piano(piece: Piece) -> Piece:
 
 def with_background(piece: Piece, path: Path) -> Piece:
     """The piece and, as loud as all of it, a sound that is the residual's truth; a short one is played again and again."""
-    sound, piano = read_sound(need_file(path, WHERE))[0][:1], piece.mix
+    sound, piano = read_sound(need_file(path))[0][:1], piece.mix
     sound = np.tile(sound, -(-piano.shape[1] // sound.shape[1]))[:, : piano.shape[1]]
     level = np.sqrt(np.mean(piano**2) / np.mean(sound**2))
     return replace(piece, truths={**piece.truths, "residual": (level * sound).astype(np.float32)})

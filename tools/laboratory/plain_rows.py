@@ -12,9 +12,14 @@ from rtsep.presets.preset import Preset
 from rtsep.training.gates import note_gates
 from rtsep.windows import Framing, window_pair
 
-ROWS, UPDATES, HOP, MEMORY_S = 32, 8, 256, 1.45  # a memory of 500 hops of 128 samples
-LEAST = np.float32(1e-3)  # of an equal share, which a row starts a frame with
+ROWS, UPDATES, HOP = 32, 8, 256
+"""Background rows, updates in a frame, and samples of a hop."""
+MEMORY_S = 1.45
+"""The memory of the rows in seconds: 500 hops of 128 samples."""
+LEAST = np.float32(1e-3)
+"""A row starts a frame with at least this part of an equal share."""
 TINY = np.float32(1e-12)
+"""The least denominator."""
 
 
 def separate_with_plain_rows(mix: np.ndarray, sample_rate: float, score: Score, preset: Preset) -> np.ndarray:

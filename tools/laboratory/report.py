@@ -37,7 +37,9 @@ def groups_of(rows: Sequence[Row]) -> list[str]:
 
 
 def table(head: Sequence[str], lines: Iterable[Sequence[str]], left: int = 1) -> str:
-    """A Markdown table; all columns but the first ones to the right."""
+    """A Markdown table; all columns but the first ones to the right. Empty without lines."""
+    if not (lines := list(lines)):
+        return ""
     rule = ["---"] * left + ["--:"] * (len(head) - left)
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, rule, *lines))
 

@@ -113,7 +113,7 @@ def need_program(program: str, advice: str) -> None:
         raise MissingError(f"the program {program} is missing; install it, on Debian: {advice}")
 
 
-def need_file(path: Path, advice: str) -> Path:
+def need_file(path: Path, advice: str = "the recordings are not part of rtsep; --shared says where they lie") -> Path:
     """The path. MissingError if nothing is there."""
     if not path.exists():
         raise MissingError(f"{path} is missing; {advice}")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from laboratory.drums import foreign_hits, own_hits, plain_kit, staged_kit
 from laboratory.grid import measure, with_field
 from laboratory.groove import groove
-from laboratory.pieces import WHERE, Piece, excerpt, load_piece
+from laboratory.pieces import Piece, excerpt, load_piece
 from laboratory.report import pivot
 from laboratory.study import Given, Row, Settings, Table, need_file, study
 from laboratory.systems import preset_named
@@ -32,7 +32,7 @@ LATE = {"10 ms early": "late_ms=-10", "as noted": "", **{f"{ms} ms late": f"late
 
 def grooves(given: Given) -> list[Piece]:
     """The sum of kick, snare and hi-hat: without the sounds that have no templates."""
-    folder = need_file(given.shared / "drums", WHERE)
+    folder = need_file(given.shared / "drums")
     pieces = [load_piece(path.parent, "drums") for path in sorted(folder.glob("*/drums.mid"))]
     return [by_drums(excerpt(piece, given.seconds)) for piece in pieces if not given.pieces or piece.name in given.pieces]
 

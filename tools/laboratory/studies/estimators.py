@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from laboratory.grid import measure
-from laboratory.pieces import WHERE, Piece, pianos
+from laboratory.pieces import Piece, pianos
 from laboratory.report import mean_db, shown, table
 from laboratory.study import Given, Table, need_file, option, study
 from laboratory.systems import BLOCK, outputs, params_of, preset_named
@@ -55,7 +55,7 @@ def estimators(given: Given) -> list[Table]:
     """
     alone = [piece for name in PRESETS for piece in pianos(given, given["group"], preset_named(name), name)]
     paths = sorted((given.shared / "backgrounds").glob("*.flac")) or [given.shared / "backgrounds"]
-    sounds = given.there(lambda path: read_sound(need_file(path, WHERE))[0], paths)
+    sounds = given.there(lambda path: read_sound(need_file(path))[0], paths)
     settings = given.chosen({text: text for text in (*PLAIN, *RELAXED, *ENCODERS)})
     rows = measure(given, [*alone, *(beside(piece, sound) for sound in sounds for piece in alone)], settings)
     ten, twenty = (hop_us(alone, text) for text in PLAIN[-2:])

@@ -9,7 +9,7 @@ import numpy as np
 
 from laboratory import trio
 from laboratory.grid import distinct, measure, where, with_field
-from laboratory.pieces import WHERE, Piece, excerpt, group_of, load_piece
+from laboratory.pieces import Piece, excerpt, group_of, load_piece
 from laboratory.report import pivot
 from laboratory.study import Given, Row, Table, need_file, study
 from laboratory.systems import LIVE, judge_quickly, preset_named
@@ -29,7 +29,7 @@ PROVENANCE = dict.fromkeys(("source", "licence", "attribution"), "see the record
 @cache
 def learnt(folder: Path, name: str) -> Preset:
     """A preset of the isolated notes NAME.flac and NAME.csv in `folder`, with all defaults."""
-    given = gather([need_file(folder / f"{name}.flac", WHERE)], [folder / f"{name}.csv"], "notes", lambda *_: None)
+    given = gather([need_file(folder / f"{name}.flac")], [folder / f"{name}.csv"], "notes", lambda *_: None)
     return learn(given, Job(Settings()), About(name, name, PROVENANCE), lambda *_: None).preset
 
 

@@ -7,12 +7,10 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from laboratory.pieces import WHERE
 from laboratory.report import table
 from laboratory.studies.mosaics import EXAMPLES, SECONDS, example, features, judge, sound_folder
 from laboratory.study import Given, Table, need_file, option, study
 from rtsep.files.sound import read_sound
-from rtsep.grains import engine
 from rtsep.grains.engine import Mosaic
 from rtsep.grains.source import Source, load_source
 from rtsep.params import Value
@@ -76,7 +74,7 @@ class Timed:
 
     def take_turn(self) -> None:
         """Play a while; the first blocks, which fetch the data back into the cache, do not count."""
-        call, given, entry = self._mosaic.prepared.call, self._mosaic.prepared.input, engine._entry
+        call, given, entry = self._mosaic.prepared.call, self._mosaic.prepared.input, self._mosaic._entry
         call["frames"] = BLOCK
         for number in range(TURN_SAMPLES // BLOCK):
             self._at = (self._at + BLOCK) % (self._target.shape[1] - BLOCK)
@@ -97,7 +95,7 @@ class Timed:
 
 def cost_lines(given: Given) -> list[list[str]]:
     """The lines of the cost."""
-    target, source = (need_file(given.shared / path, WHERE) for path in EXAMPLES["piano-as-violin"])
+    target, source = (need_file(given.shared / path) for path in EXAMPLES["piano-as-violin"])
     played = load_source(source)
     sound = read_sound(target)[0][:, : round(SECONDS * played.sample_rate)]
     stereo = np.concatenate([sound, 0.7 * np.roll(sound, 300, axis=1)]).astype(np.float32)

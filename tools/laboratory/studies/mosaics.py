@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from laboratory.pieces import WHERE
 from laboratory.report import table
 from laboratory.study import Given, Table, need_file, need_module, option, study
 from rtsep.files.sound import read_sound
@@ -79,7 +78,7 @@ def looped(source: tuple, frames: int) -> tuple:
 
 def example(given: Given, name: str, folder: Path) -> tuple[Path, Path]:
     """The first seconds of the target, written into `folder`, and the source."""
-    target, source = (need_file(given.shared / path, WHERE) for path in EXAMPLES[name])
+    target, source = (need_file(given.shared / path) for path in EXAMPLES[name])
     sound, rate = read_sound(target)
     path = folder / f"target-{name}.wav"
     soundfile.write(path, sound[:, : round(given.seconds * rate)].T, rate, "FLOAT")

@@ -7,7 +7,7 @@ from pathlib import Path
 from laboratory.drums import preset_of_hits
 from laboratory.duets import duet
 from laboratory.grid import measure
-from laboratory.pieces import HITS, WHERE, Piece, excerpt, load_piece
+from laboratory.pieces import HITS, Piece, excerpt, load_piece
 from laboratory.report import pivot
 from laboratory.shipped import INSTRUMENTS
 from laboratory.sources import SOUNDFONT
@@ -41,7 +41,7 @@ def duets(given: Given, names: list[str]) -> list[Row]:
 
 def grooves(given: Given) -> list[Row]:
     """Rows of each groove with `drum-kit`, also when the notes of all drums are told, and with hits of its own kit."""
-    folder, rows = need_file(given.shared / "drums", WHERE), []
+    folder, rows = need_file(given.shared / "drums"), []
     kits = {"`drum-kit`": preset_named("drum-kit"), "drums (own hits)": preset_of_hits(folder / HITS)}
     for path in sorted(path.parent for path in folder.glob("*/drums.mid")):
         piece = excerpt(load_piece(path, "drums"), given.seconds)

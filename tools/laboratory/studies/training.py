@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 
 from laboratory.grid import measure
-from laboratory.pieces import WHERE, Piece, pianos
+from laboratory.pieces import Piece, pianos
 from laboratory.report import pivot, table
 from laboratory.study import Given, Row, Table, need_file, need_module, option, study
 from laboratory.systems import LIVE, MODES, preset_named
@@ -48,7 +48,7 @@ def quiet(*_progress: object) -> None:
 @cache
 def notes_of(folder: Path, piano: str) -> Input:
     """Isolated notes of one piano."""
-    return gather([need_file(folder / "piano_notes" / f"{piano}.flac", WHERE)], [folder / "piano_notes" / f"{piano}.csv"],
+    return gather([need_file(folder / "piano_notes" / f"{piano}.flac")], [folder / "piano_notes" / f"{piano}.csv"],
                   "notes", quiet)[0]
 
 

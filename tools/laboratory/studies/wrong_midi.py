@@ -65,15 +65,17 @@ def wrong_midi(given: Given) -> list[Table]:
     the rows that were open, after the five minutes. fresh: the piece without these five minutes. The second table is of fresh
     pieces, from 10 s on. Settings are parameters, all of them together.
     """
-    params, pieces, lines = params_of(",".join(given.settings)), pianos(given, "two_hands"), []
+    params, pieces, rows = params_of(",".join(given.settings)), pianos(given, "two_hands"), []
     for preset in PRESETS:
         for number, piece in enumerate(pieces):
             separator = ready(piece, preset, params)
             mistreat(separator, *(pieces[(number + step) % len(pieces)] for step in (1, 2)), given["wrong"])
             far, after = moved(separator), both_hands(separator, piece)
             fresh = both_hands(ready(piece, preset, params), piece)
-            lines.append([piece.name, preset, f"{far:.3f}", f"{fresh:.2f}", f"{after:.2f}", f"{fresh - after:.2f}"])
+            rows.append({"piece": piece.name, "preset": preset, "moved": far, "fresh": fresh, "after wrong MIDI": after,
+                         "cost": fresh - after})
     later = [[preset, *(f"{later_db(pieces, preset, {**params, 'adapt': on}):.2f}" for on in (True, False))]
              for preset in PRESETS if pieces]
-    return [Table("wrong-midi", table(["piece", "preset", "moved", "fresh", "after wrong MIDI", "cost"], lines, 2)),
+    lines = [[row["piece"], row["preset"], f"{row['moved']:.3f}", *(f"{row[name]:.2f}" for name in list(row)[3:])] for row in rows]
+    return [Table("wrong-midi", table(list(rows[0]) if rows else [], lines, 2), rows),
             Table("after-10-s", table(["from 10 s on", "adaptation", "without"], later))]
