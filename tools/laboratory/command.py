@@ -16,8 +16,8 @@ from rtsep.errors import RtsepError
 
 GENERAL = ("study", "settings", "seconds", "pieces", "shared", "write")
 SETTING_HELP = """a line of the table: parameters of the engine as NAME=VALUE, parted by commas, "" for the defaults; also
-preset=NAME and late_ms=X (MIDI that comes X ms late); or a way of its own before them: mix, oracle, plain, split, flucoma,
-offline, filters"""
+preset=NAME, late_ms=X (MIDI that comes X ms late) and velocity=V (of every note); or a way of its own before them: mix, oracle,
+plain, split, flucoma, offline, filters"""
 
 
 def parser() -> argparse.ArgumentParser:

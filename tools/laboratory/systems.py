@@ -1,7 +1,8 @@
 """Ways to separate a piece, each named by a text, and how a result is judged.
 
-A setting is a line of a table: parameters of the engine as NAME=VALUE, parted by commas. `preset=NAME` and `late_ms=X` change
-what plays and when the separator is told. One of WAYS before them is another way to separate.
+A setting is a line of a table: parameters of the engine as NAME=VALUE, parted by commas. Three more names change what is
+played: `preset=NAME`; `late_ms=X`, by how much the separator is told late; `velocity=V`, of every note. One of WAYS before them
+is another way to separate.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -58,9 +59,18 @@ def separate(piece: Piece, text: str) -> Stems:
     given = dict(word.split("=") for word in words)
     if "preset" in given:
         piece = replace(piece, preset=preset_named(given.pop("preset")))
+    if "velocity" in given:
+        piece = with_velocity(piece, int(given.pop("velocity")))
     if "late_ms" in given:
         piece = replace(piece, late_s=float(given.pop("late_ms")) / 1000)
     return way(piece, parse_params(given))
+
+
+def with_velocity(piece: Piece, velocity: int) -> Piece:
+    """The piece with `velocity` for every note."""
+    messages = piece.score.messages.copy()  # part, status, data1, data2
+    messages[(messages[:, 1] & 0xF0 == 0x90) & (messages[:, 3] > 0), 3] = velocity
+    return replace(piece, score=replace(piece.score, messages=messages))
 
 
 # --- the engine -------------------------------------------------------------------------------------------------------

@@ -76,6 +76,7 @@ def wrong_midi(given: Given) -> list[Table]:
                          "cost": fresh - after})
     later = [[preset, *(f"{later_db(pieces, preset, {**params, 'adapt': on}):.2f}" for on in (True, False))]
              for preset in PRESETS if pieces]
-    lines = [[row["piece"], row["preset"], f"{row['moved']:.3f}", *(f"{row[name]:.2f}" for name in list(row)[3:])] for row in rows]
+    lines = [[row["piece"], row["preset"], f"{row['moved']:.3f}", *(f"{row[name]:.2f}" for name in list(row)[3:])]
+             for row in rows]
     return [Table("wrong-midi", table(list(rows[0]) if rows else [], lines, 2), rows),
             Table("after-10-s", table(["from 10 s on", "adaptation", "without"], later))]
