@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from laboratory.grid import measure
+from laboratory.grid import measure, with_field
 from laboratory.pieces import Piece, all_pieces, bands, group_of, one_piano, pianos
 from laboratory.report import mean_db, pivot, shown, table
 from laboratory.study import Given, Table, need_file, option, study
@@ -16,6 +16,10 @@ from rtsep.engine.separator import Separator
 from rtsep.files.sound import read_sound
 from rtsep.notes.routing import by_track
 
+KNOWN = {"`grand-piano` (the instrument that is heard)": "grand-piano", "`piano` (default: it and another one)": "piano",
+         "`gm-piano` (has never heard it)": "gm-piano"}
+LATENCIES = {"`instant`, 0 ms": "mode=instant", "`instant`, 5.8 ms": "mode=instant,latency_samples=256",
+             "`live`, 11.6 ms": "mode=live", "`quality`, 93 ms": "mode=quality"}
 BAND = {
     "as it ships": "", "mode=instant": "mode=instant", "mode=instant,latency_samples=256": "mode=instant,latency_samples=256",
     "mode=quality": "mode=quality", "adapt=off": "adapt=off", "prediction=0": "prediction=0",
@@ -37,6 +41,17 @@ ENCODERS = tuple(f"estimator={way},encoder={kind}" for kind in ("nonnegative", "
                  for way in ("encoder", "encoder+kl,relaxation=1,iterations=1", "encoder+kl,relaxation=1,iterations=3",
                              "encoder+kl,relaxation=1.8,iterations=3", "encoder+kl,relaxation=1.8,iterations=5"))
 PRESETS = ("grand-piano", "gm-piano")
+
+
+# --- hands alone ------------------------------------------------------------------------------------------------------
+
+
+@study("hands", page="README.md")
+def hands(given: Given) -> list[Table]:
+    """Left / right hand in every mode, with the preset that knows the piano and with others: SDR in dB over two_hands."""
+    pieces = [piece for called, name in KNOWN.items() for piece in pianos(given, "two_hands", preset_named(name), called)]
+    rows = with_field(measure(given, pieces, given.chosen(LATENCIES)), "preset", lambda row: row["set"])
+    return [Table("hands", pivot(rows, ["preset"], ["settings"], form=".1f", joined="stem"), rows)]
 
 
 # --- under an unknown band --------------------------------------------------------------------------------------------
