@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 
 PIANO_KEYS = range(21, 109)
-KIT_SPARSITY = 0.2  # of the background: lower, it takes what one row for a whole drum leaves
+KIT_SPARSITY = 0.2
+"""The background's sparsity weight beside kits with one row for a whole drum: with less it takes what such a row leaves."""
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,6 @@ import numpy as np
 
 from laboratory.report import table
 from laboratory.study import Given, Table, need_module, study
-from rtsep.compiling import machine
-from rtsep.kernels.fields import zeros
-from rtsep.kernels.twiddles import make_twiddles, scratch_size
 
 SIZES = tuple(2**k for k in range(6, 15))
 TURNS, REPEATS = 40, 20
@@ -35,14 +32,19 @@ def rocket(x: np.ndarray, X: np.ndarray) -> tuple:
     return lambda times=1: forward(x, X, axes, times), lambda times=1: backward(X, x, axes, times)
 
 
-def ours(size: int, frame: np.ndarray, spectrum: np.ndarray):
-    """Our two transforms of these arrays."""
+def ours(size: int) -> tuple:
+    """A frame and a spectrum, aligned as our FFT wants them, and our two transforms of them. Kernels are used here alone."""
+    from rtsep.compiling import machine
+    from rtsep.kernels.fields import zeros
+    from rtsep.kernels.twiddles import make_twiddles, scratch_size
+
+    frame, spectrum = zeros((size,), np.float32), zeros((size // 2 + 1,), np.complex64)
     twiddles, scratch = zeros((len(make_twiddles(size)),), np.float32), zeros((scratch_size(size),), np.float32)
     twiddles[:] = make_twiddles(size)
     kept = frame, spectrum, twiddles, scratch
     f, s, w, r = (array.ctypes.data for array in kept)
     call = [ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 5)(machine.address("fft", name)) for name in ("forward", "backward")]
-    return lambda: (kept, call[0](f, s, size, w, r)), lambda: (kept, call[1](s, f, size, w, r))
+    return frame, spectrum, lambda: (kept, call[0](f, s, size, w, r)), lambda: (kept, call[1](s, f, size, w, r))
 
 
 def error(found: np.ndarray, exact: np.ndarray) -> float:
@@ -62,10 +64,9 @@ def line(size: int) -> list[str]:
     """A line of the table."""
     import scipy.fft
 
-    frame, spectrum = zeros((size,), np.float32), zeros((size // 2 + 1,), np.complex64)
+    frame, spectrum, forward, backward = ours(size)
     frame[:] = np.random.default_rng(size).standard_normal(size)
     x = frame.copy()
-    forward, backward = ours(size, frame, spectrum)
     forward()
     there, exact = error(spectrum, np.fft.rfft(x.astype(float))), np.fft.irfft(spectrum.astype(complex), size)
     backward()
