@@ -15,8 +15,9 @@ from laboratory.study import ROOT, SHARED, STUDIES, Given, MissingError, Study
 from rtsep.errors import RtsepError
 
 GENERAL = ("study", "settings", "seconds", "pieces", "shared", "write")
-SETTING_HELP = """a line of the table: parameters of the engine as NAME=VALUE, parted by commas, "" for the defaults; also
-preset=NAME, late_ms=X (MIDI that comes X ms late) and velocity=V (of every note); or a way of its own before them: mix, oracle,
+SETTING_HELP = """a line of the table: the name of a usual one; or
+parameters of the engine as NAME=VALUE, parted by commas, "" for the defaults; also
+preset=NAME, late_ms=X (MIDI that comes X ms late) and velocity=V (of every note); or another way to separate: mix, oracle,
 plain, split, flucoma, offline, filters"""
 
 

@@ -39,9 +39,10 @@ class Given:
         """An option of the study's own."""
         return self.own[name]
 
-    def chosen(self, usual: Settings) -> Settings:
-        """The settings of the command line by their own text, or the study's usual ones."""
-        return {text or "as it ships": text for text in self.settings} or usual
+    def chosen(self, usual: Settings, base: str = "") -> Settings:
+        """The settings of the command line, behind `base` where they are no names of usual ones; else the usual ones."""
+        named = {text or "as it ships": text for text in self.settings}
+        return {label: usual.get(label, f"{base},{text}") for label, text in named.items()} or usual
 
     def there(self, make: Callable[[Any], Any], things: Iterable[Any]) -> list[Any]:
         """What `make` gives of each thing; what is missing is remembered and left out."""

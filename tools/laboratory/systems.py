@@ -1,7 +1,7 @@
 """Ways to separate a piece, each named by a text, and how a result is judged.
 
 A setting is a line of a table: parameters of the engine as NAME=VALUE, parted by commas. Three more names change what is
-played: `preset=NAME`; `late_ms=X`, by how much the separator is told late; `velocity=V`, of every note. One of WAYS before them
+played: `preset=NAME`; `late_ms=X`, by how much the separator is told late; `velocity=V`, of every note. One of WAYS among them
 is another way to separate.
 """
 
@@ -52,18 +52,17 @@ def params_of(text: str) -> dict[str, Value]:
 def separate(piece: Piece, text: str) -> Stems:
     """The stems of a piece by a setting."""
     words = [word for word in text.split(",") if word]
-    way = WAYS[words.pop(0)] if words and words[0] in WAYS else gated
-    if broken := [word for word in words if word.count("=") != 1]:
-        raise RtsepError(f"the setting {broken[0]!r}: write NAME=VALUE, parted by commas; "
-                         f"{', '.join(WAYS)} may stand before them")
-    given = dict(word.split("=") for word in words)
+    ways, pairs = [word for word in words if word in WAYS], [word for word in words if word not in WAYS]
+    if broken := [word for word in pairs if word.count("=") != 1] + ways[1:]:
+        raise RtsepError(f"the setting {broken[0]!r}: write NAME=VALUE, parted by commas, and at most one of {', '.join(WAYS)}")
+    given = dict(word.split("=") for word in pairs)
     if "preset" in given:
         piece = replace(piece, preset=preset_named(given.pop("preset")))
     if "velocity" in given:
         piece = with_velocity(piece, int(given.pop("velocity")))
     if "late_ms" in given:
         piece = replace(piece, late_s=float(given.pop("late_ms")) / 1000)
-    return way(piece, parse_params(given))
+    return (WAYS[ways[0]] if ways else gated)(piece, parse_params(given))
 
 
 def with_velocity(piece: Piece, velocity: int) -> Piece:
@@ -145,6 +144,8 @@ def nothing_done(piece: Piece, params: Params) -> Stems:
 def oracle(piece: Piece, params: Params) -> Stems:
     """Ratio masks of the true stems in each channel, with the windows of a mode."""
     mode = str(params.get("mode", "live"))
+    if mode == "instant":
+        raise RtsepError("an oracle mask has windows, and mode instant none; `filters` are the filters from the true stems")
     latency = int(params.get("latency_samples", 4096 if mode == "quality" else 512))
     framing = choose_framing(mode, piece.sample_rate, int(params.get("window_samples", 4096)), latency)
     hop = int(params.get("hop_samples", max(framing.hop, framing.overlap // 4)))  # as good as the engine's, and quicker

@@ -92,7 +92,7 @@ def kits(given: Given) -> list[Table]:
         rows += of_kit(given, third, f"our groove: foreign kit, {kind}", kit, given.chosen(OURS), off)
     rows += measure(given, third, {"our groove: oracle mask, window 2048": "oracle,window_samples=2048"})
     rows += measure(given, pieces, ORACLES)
-    return [Table("drums", pivot(rows, ["settings"], ["stem"], form=".1f"), rows)]
+    return [Table("kits", pivot(rows, ["settings"], ["stem"], form=".1f"), rows)]
 
 
 @study("late-triggers", page="docs/drums.md")
@@ -102,7 +102,7 @@ def late_triggers(given: Given) -> list[Table]:
     for kit in KITS:
         found = of_kit(given, pieces, "", preset_named(kit), given.chosen(LATE), WITH_BACKGROUND)
         rows += with_field(found, "kit", lambda row, kit=kit: f"`{kit}`")
-    return [Table("late", pivot(rows, ["settings"], ["kit"], form=".1f", joined="stem"), rows)]
+    return [Table("late-triggers", pivot(rows, ["settings"], ["kit"], form=".1f", joined="stem"), rows)]
 
 
 # --- offline ----------------------------------------------------------------------------------------------------------

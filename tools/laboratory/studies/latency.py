@@ -93,5 +93,5 @@ def onsets(given: Given) -> list[Table]:
     cello (tuned on) and two_hands.
     """
     pieces = [*pianos(given, "piano_and_others", called="piano_and_others alone"), *pianos(given, "two_hands")]
-    rows = measure(given, pieces, given.chosen(ONSETS), judge=by_age)
+    rows = measure(given, pieces, given.chosen(ONSETS, INSTANT), judge=by_age)
     return [Table("onsets", pivot(rows, ["settings"], ["set"], list(SPANS_MS)), rows)]

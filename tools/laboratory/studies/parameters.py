@@ -145,8 +145,9 @@ def suppression(given: Given) -> list[Table]:
     """
     pieces = [*pianos(given, "piano_and_others", called="piano_and_others alone"),
               *group_of(given, "piano_and_others", called="with the cello"), *pianos(given, "two_hands")]
-    settings = {text or "as it ships": f"mode={given['mode']},{text}" for text in given.settings or SUPPRESSION}
-    rows = measure(given, pieces, settings, judge=judge)
+    base = f"mode={given['mode']}"
+    usual = {text or "as it ships": f"{base},{text}" for text in SUPPRESSION}
+    rows = measure(given, pieces, given.chosen(usual, base), judge=judge)
     rows = [row for row in rows if row["stem"] != "residual"]
     return [Table("suppression", pivot(rows, ["settings"], ["set"], SUPPRESSED), rows)]
 
