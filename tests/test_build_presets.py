@@ -9,8 +9,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 
 from build_presets import let_ring, ringing_s
-from isolated_notes import midi_track, note_list
-from shipped import CC0_KIT, GM_KIT, INSTRUMENTS
+from laboratory.isolated_notes import midi_track, note_list
+from laboratory.shipped import CC0_KIT, GM_KIT, INSTRUMENTS
 
 from rtsep.training.isolated import Notes, train
 

@@ -21,7 +21,7 @@ from rtsep.presets.preset import PROVENANCE, load_preset
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 
-from shipped import INSTRUMENTS  # noqa: E402
+from laboratory.shipped import INSTRUMENTS  # noqa: E402
 
 OF_NAME = {instrument.name: instrument for instrument in INSTRUMENTS}
 FREE = {"MIT", "CC0", "CC BY 3.0"}

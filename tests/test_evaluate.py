@@ -3,6 +3,7 @@
 import json
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +16,9 @@ from rtsep.notes.score import NOTE
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 
-import baselines  # noqa: E402
-import conditions  # noqa: E402
-import evaluate  # noqa: E402
-import evaluate_data  # noqa: E402
-import evaluate_report  # noqa: E402
-import evaluate_systems  # noqa: E402
-import plain_rows  # noqa: E402
+from laboratory import baselines, command, conditions, pieces, plain_rows, report, systems  # noqa: E402
+from laboratory.studies import quality  # noqa: E402
+from laboratory.study import STUDIES, Given  # noqa: E402
 
 ORACLES = ROOT.parent / "shared" / "oracles"
 NOWHERE = ROOT / "tests" / "nothing is here"
@@ -30,7 +27,7 @@ NOWHERE = ROOT / "tests" / "nothing is here"
 @pytest.fixture(scope="module")
 def clip():
     """Three seconds of the bundled clip."""
-    return evaluate_data.excerpt(evaluate_data.load_piece(evaluate_data.DEMO, "demo"), 3.0)
+    return pieces.excerpt(pieces.load_piece(pieces.DEMO, "demo"), 3.0)
 
 
 @pytest.fixture
@@ -67,8 +64,8 @@ def test_sir_and_sar_are_those_of_bss_eval(two_sounds, clip):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         _, sir, sar, _ = library.bss_eval_sources(truths, estimates, compute_permutation=False)
-    piece = evaluate_data.replace(clip, truths=dict(zip("ab", truths[:, None], strict=True)))
-    result = evaluate_systems.judge(piece, dict(zip("ab", estimates[:, None], strict=True)))
+    piece = replace(clip, truths=dict(zip("ab", truths[:, None], strict=True)))
+    result = systems.judge(piece, dict(zip("ab", estimates[:, None], strict=True)))
     assert [result[stem]["sir_db"] for stem in "ab"] == pytest.approx(list(sir), abs=0.05)
     assert [result[stem]["sar_db"] for stem in "ab"] == pytest.approx(list(sar), abs=0.05)
 
@@ -86,7 +83,7 @@ def test_si_sdr_forgives_scale_and_nothing_else(rng):
 def test_broken_sound_is_never_judged(clip):
     stems = {stem: sound + np.float32(np.nan) for stem, sound in clip.truths.items()}
     with pytest.raises(RtsepError, match="NaN"):
-        evaluate_systems.judge(clip, stems)
+        systems.judge(clip, stems)
 
 
 # --- baselines --------------------------------------------------------------------------------------------------------
@@ -158,14 +155,14 @@ def test_kl_updates_lower_the_divergence_and_depend_on_the_seed_alone(rng):
 def test_every_system_gives_stems_that_add_up(clip):
     samples = clip.mix.shape[1]
     means = {}
-    for system in evaluate_systems.all_systems():
-        stems = system.separate(clip)
+    for system in quality.all_systems():
+        stems = systems.separate(clip, system.text)
         assert all(sound.shape == (1, samples) for sound in stems.values())
         if system.family != "mix":
             assert np.abs(sum(stems.values()) - clip.mix).max() < 1e-4, system
-        judged = evaluate_systems.judge(clip, stems, library=False)
+        judged = systems.judge(clip, stems, library=False)
         means[system.family, system.setting] = np.mean([stem["sdr_db"] for stem in judged.values()])
-    for mode in evaluate_systems.MODES:
+    for mode in systems.MODES:
         assert means["mix", "nothing done"] < means["rtsep", mode] < means["oracle ratio mask", mode]
 
 
@@ -186,19 +183,19 @@ def test_sound_is_altered_and_judged(clip, condition):
     pytest.importorskip("soxr")
     altered = condition.alter(clip)
     assert altered.mix.shape[1] == pytest.approx(3 * altered.sample_rate, abs=2) and len(altered.mix) in (1, 2)
-    assert all(stem["sdr_db"] > 5 for stem in conditions.measure(condition, clip).values())
+    assert all(stem["sdr_db"] > 5 for stem in conditions.measure(Given(), condition, [clip]))
 
 
 def test_what_nobody_plays_to_the_separator_is_the_residual(tmp_path):
     folder = tmp_path / "piece"
     folder.mkdir()
-    for path in evaluate_data.DEMO.iterdir():
+    for path in pieces.DEMO.iterdir():
         (folder / path.name).write_bytes(path.read_bytes())
     (folder / "stems.json").write_text('{"left_hand": "Left hand", "right_hand": null}')
-    piece = evaluate_data.load_piece(folder, "mine")
+    piece = pieces.load_piece(folder, "mine")
     assert list(piece.truths) == ["left_hand", "residual"] and piece.role == "extra"
     assert piece.score.track_names == ("Left hand",) and not piece.score.messages[:, 0].any()
-    whole = evaluate_data.load_piece(evaluate_data.DEMO, "demo")
+    whole = pieces.load_piece(pieces.DEMO, "demo")
     assert np.abs(piece.mix - whole.mix).max() < 1e-6
 
 
@@ -206,11 +203,11 @@ def test_what_nobody_plays_to_the_separator_is_the_residual(tmp_path):
     (None, "no stems.json"), ({"left_hand": "Flute"}, "Flute"), ({"flute": "Left hand"}, "no flute.flac"),
 ])
 def test_folders_of_another_shape_are_refused(tmp_path, stems, complaint):
-    (tmp_path / "demo.mid").write_bytes((evaluate_data.DEMO / "demo.mid").read_bytes())
+    (tmp_path / "demo.mid").write_bytes((pieces.DEMO / "demo.mid").read_bytes())
     if stems is not None:
         (tmp_path / "stems.json").write_text(json.dumps(stems))
     with pytest.raises(RtsepError, match=complaint):
-        evaluate_data.load_piece(tmp_path, "mine")
+        pieces.load_piece(tmp_path, "mine")
 
 
 # --- runs -------------------------------------------------------------------------------------------------------------
@@ -218,42 +215,43 @@ def test_folders_of_another_shape_are_refused(tmp_path, stems, complaint):
 
 def test_quick_run_notices_what_got_worse(tmp_path, capsys):
     figures = tmp_path / "figures.json"
-    command = ["--quick", "--seconds", "2", "--shared", str(NOWHERE), "--figures", str(figures)]
-    assert evaluate.main(command) == 2 and "--store" in capsys.readouterr().err
-    assert evaluate.main([*command, "--store"]) == 0
-    assert evaluate.main(command) == 0
+    run = ["quick", "--seconds", "2", "--shared", str(NOWHERE), "--figures", str(figures)]
+    assert command.main(run) == 2 and "--store" in capsys.readouterr().err
+    assert command.main([*run, "--store"]) == 0
+    assert command.main(run) == 0
     stored = json.loads(figures.read_text())
-    assert set(stored["sdr_db"]) == {f"demo/demo, {mode}" for mode in evaluate_systems.MODES}
-    stored["sdr_db"]["demo/demo, live 512"] += evaluate.ALLOWED_LOSS_DB + 0.01
+    assert set(stored["sdr_db"]) == {f"demo/demo, {mode}" for mode in systems.MODES}
+    stored["sdr_db"]["demo/demo, live 512"] += quality.ALLOWED_LOSS_DB + 0.01
     figures.write_text(json.dumps(stored))
     capsys.readouterr()
-    assert evaluate.main(command) == 1
+    assert command.main(run) == 1
     assert capsys.readouterr().err.count("worse:") == 1
 
 
 def test_stored_figures_are_those_of_the_quick_run():
-    stored = json.loads(evaluate.FIGURES.read_text())
-    assert stored["seconds"] == evaluate.QUICK_SECONDS
-    assert {f"demo/demo, {mode}" for mode in evaluate_systems.MODES} <= set(stored["sdr_db"])
+    stored = json.loads(quality.FIGURES.read_text())
+    assert stored["seconds"] == quality.QUICK_SECONDS == STUDIES["quick"].seconds
+    assert {f"demo/demo, {mode}" for mode in systems.MODES} <= set(stored["sdr_db"])
 
 
-def test_full_run_writes_everything(tmp_path, clip, monkeypatch, capsys):
+def test_full_run_writes_everything(tmp_path, monkeypatch):
     pytest.importorskip("soxr")
-    monkeypatch.setattr(evaluate, "all_systems", lambda: [evaluate_systems.all_systems()[i] for i in (0, 3, -3)])
-    every = conditions.all_conditions()
-    monkeypatch.setattr(evaluate, "all_conditions", lambda: [every[0], every[5]])
+    ways, hurt = quality.all_systems(), conditions.all_conditions()
+    monkeypatch.setattr(quality, "all_systems", lambda: [ways[i] for i in (0, 3, -3)])
+    monkeypatch.setattr(quality, "all_conditions", lambda: [hurt[0], hurt[5]])
     page = tmp_path / "bench.md"
     page.write_text("before\n<!-- begin systems -->\nold\n<!-- end systems -->\nafter\n")
-    evaluate.full([clip], tmp_path / "bench", 3.0)
+    report.publish(quality.quality(Given(seconds=3.0, shared=NOWHERE)), page, tmp_path / "bench")
     written = {path.name for path in (tmp_path / "bench").iterdir()}
     assert written == {"quality.csv", "conditions.csv", "quality.json", "sdr_against_latency.png", "conditions.png"}
     text = page.read_text()
     assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text and "| rtsep, live 512 |" in text
     content = json.loads((tmp_path / "bench" / "quality.json").read_text())
     assert len(content["systems"]) == 6 and content["pieces"][0]["role"] == "reporting"
-    assert "reporting: demo/demo" in capsys.readouterr().out
 
 
 def test_means_are_over_pieces_not_over_stems():
-    rows = [{"set": "a", "piece": piece, "sdr_db": value} for piece, value in (("x", 1), ("x", 3), ("y", 8), ("z", np.nan))]
-    assert evaluate_report.mean_db(rows) == 5
+    rows = [{"set": "a", "piece": piece, "stem": value, "way": "x", "sdr_db": value}
+            for piece, value in (("x", 1), ("x", 3), ("y", 8), ("z", np.nan))]
+    assert report.mean_db(rows) == 5
+    assert report.pivot(rows, ["way"], ["set"]).splitlines()[2:] == ["| x | 5.00 |"]

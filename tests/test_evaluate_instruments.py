@@ -8,11 +8,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 
-import evaluate_data
-import evaluate_instruments as bench
-import sources
-import trio
-from evaluate_report import mean_db, where
+from laboratory import pieces, sources, trio
+from laboratory.grid import where
+from laboratory.report import mean_db
+from laboratory.studies import instruments as bench
+from laboratory.study import SHARED, Given
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def canon(tmp_path_factory):
         pytest.skip("fluidsynth and FluidR3 are not here")
     folder = trio.build(tmp_path_factory.mktemp("trio"))
     assert trio.build(folder) == folder, "what is there is kept"
-    return evaluate_data.excerpt(evaluate_data.load_piece(folder, "trio"), 8.0)
+    return pieces.excerpt(pieces.load_piece(folder, "trio"), 8.0)
 
 
 def test_the_trio_is_a_track_and_a_stem_for_each_part():
@@ -38,7 +38,7 @@ def test_programs_choose_the_instruments(canon):
 
 
 def test_own_instruments_are_worth_several_db(canon, tmp_path):
-    rows = bench.run([canon], tmp_path)
+    rows = bench.run(Given(shared=tmp_path), [canon])
     own, one = (mean_db(where(rows, system=system)) for system in ("heard", "one"))
     assert own > one + 2 and own > mean_db(where(rows, system="oracle")) - 2.5
     text = bench.instrument_table(rows)
@@ -47,8 +47,8 @@ def test_own_instruments_are_worth_several_db(canon, tmp_path):
 
 
 def test_songs_are_told_all_three_tracks():
-    if not (evaluate_data.SHARED / "piano_and_others").is_dir():
+    if not (SHARED / "piano_and_others").is_dir():
         pytest.skip("piano_and_others is not here")
-    song, *_others = bench.songs(evaluate_data.SHARED)
+    song, *_others = bench.songs(Given(shared=SHARED, pieces=(), seconds=1.0))
     assert sorted(song.truths) == ["piano_left", "piano_right", "solo_cello"] and "residual" not in song.truths
     assert sorted(preset.name for preset in bench.by_program(song)) == ["cello", "piano", "piano"]

@@ -1,6 +1,7 @@
 """The shipped kit on a played groove: SDR between doing nothing and what was measured, and the onsets that are found in it."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ from conftest import frame_by_frame
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 
-import evaluate_data
-import evaluate_kits
+from laboratory.studies import drums
+from laboratory.study import SHARED, Given
+from laboratory.systems import judge_told, separate
 
 from rtsep.engine.separator import Separator
 from rtsep.notes.routing import DRUM_GROUPS, by_drum
@@ -23,9 +25,9 @@ SECONDS = 10.0
 @pytest.fixture(scope="module")
 def groove():
     """The first seconds of the soul groove, kick, snare and hi-hat."""
-    if not (evaluate_data.SHARED / "drums").is_dir():
+    if not (SHARED / "drums").is_dir():
         pytest.skip("the drum grooves are not here")
-    return evaluate_data.excerpt(evaluate_kits.grooves(evaluate_data.SHARED)[1], SECONDS)
+    return drums.grooves(Given(seconds=SECONDS))[1]
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +35,17 @@ def stages():
     return load_preset(find_preset("drum-stages"))
 
 
+def separated(groove, kit, setting):
+    """SDR of kick, snare and hi-hat in dB."""
+    piece = replace(groove, preset=kit)
+    return [found["sdr_db"] for found in judge_told(piece, separate(piece, setting)).values()]
+
+
 @pytest.mark.parametrize("gated, floors", [(True, (18, 17, 1.5)), (False, (17, 16, 1.5))])
 def test_it_is_far_better_than_nothing(groove, stages, gated, floors):
     """Nothing done: -1.9, 1.6 and -19.3 dB; measured: 20.6, 19.7 and 3.6, without triggers 20.2, 19.4 and 4.1."""
-    found = evaluate_kits.separated(groove, stages, by_drum(groove.score), {"gate": gated})
-    nothing = [evaluate_kits.sdr_db(groove.mix, truth) for truth in groove.truths.values()]
+    found = separated(groove, stages, "background=0" + ("" if gated else ",gate=off"))
+    nothing = separated(groove, stages, "mix")
     assert all(least > done + 10 for least, done in zip(floors, nothing, strict=True)), nothing
     assert all(sdr > least for sdr, least in zip(found, floors, strict=True)), found
 
@@ -46,7 +54,7 @@ def test_it_is_far_better_than_nothing(groove, stages, gated, floors):
 def test_triggers_may_be_late_with_the_background(groove, stages, late_ms, floors):
     """Measured: 21.3 / 20.0 / 4.0 as noted, 21.0 / 19.9 / 4.0 and 18.7 / 19.3 / 4.0 late; 8 / 18 / 3 and 3 / 11 / 2.5 if drums
     open no earlier than they are told."""
-    found = evaluate_kits.separated(groove, stages, by_drum(groove.score), evaluate_kits.BACKGROUND, late_ms / 1000)
+    found = separated(groove, stages, f"{drums.WITH_BACKGROUND},late_ms={late_ms}")
     assert all(sdr > least for sdr, least in zip(found, floors, strict=True)), found
 
 
@@ -54,7 +62,7 @@ def test_onsets_are_found(groove, stages):
     """Of strokes louder than velocity 30, measured: 100, 93 and 100 %; of those found 94, 59 and 83 % are such strokes."""
     separator = Separator(stages, by_drum(), {"gate": False})
     separator.prepare(groove.sample_rate, 1, 128)
-    found = {name: set() for name in evaluate_kits.DRUMS}
+    found = {name: set() for name in drums.DRUMS}
     for each in frame_by_frame(separator, groove.mix):
         for name, samples in found.items():
             samples.add(int(each.prepared.state["found"][separator.stem_names.index(name)]))

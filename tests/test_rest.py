@@ -16,7 +16,7 @@ from rtsep.stages.residual import CHUNK, INPUTS, MANY, TURNS, UNITS, residual_ne
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 
-import train_rest
+import train_residual_net as tool
 
 SECONDS = 10
 LIMIT = 8.3  # dB, of 8.7 with it and 7.9 without
@@ -87,13 +87,13 @@ def test_it_fits_the_engine_and_its_weights_are_tame():
 
 def test_slopes_are_those_of_the_error():
     rng = np.random.default_rng(1)
-    bins = train_rest.Bins(rng.random((50, INPUTS)), rng.standard_normal(50), rng.random(50), rng.random(50), rng.random(50))
+    bins = tool.Bins(rng.random((50, INPUTS)), rng.standard_normal(50), rng.random(50), rng.random(50), rng.random(50))
     net = rng.standard_normal((INPUTS + 3, UNITS)) / 5
-    _, slopes = train_rest.error_of(net, bins)
-    for row, unit in ((0, 3), (INPUTS - 1, 0), (train_rest.BIAS, 5), (train_rest.OUTPUT, 7), (train_rest.OUTPUT_BIAS, 0)):
+    _, slopes = tool.error_of(net, bins)
+    for row, unit in ((0, 3), (INPUTS - 1, 0), (tool.BIAS, 5), (tool.OUTPUT, 7), (tool.OUTPUT_BIAS, 0)):
         step = np.zeros_like(net)
         step[row, unit] = 1e-5
-        rise = train_rest.error_of(net + step, bins)[0] - train_rest.error_of(net - step, bins)[0]
+        rise = tool.error_of(net + step, bins)[0] - tool.error_of(net - step, bins)[0]
         assert slopes[row, unit] == pytest.approx(rise / 2e-5, rel=1e-4, abs=1e-8)
 
 
@@ -102,9 +102,9 @@ def test_training_lessens_the_error():
     inputs = rng.random((400, INPUTS)).astype(np.float32)
     best = (inputs[:, 0] > inputs[:, 5]).astype(np.float32)
     ones = np.ones(400, np.float32)
-    bins = train_rest.Bins(inputs, 0 * ones, ones, best, ones / 400)
-    before = train_rest.sdr_db(np.zeros((INPUTS + 3, UNITS)), [bins])
-    assert train_rest.sdr_db(train_rest.train([bins], steps=50), [bins]) > before + 6
+    bins = tool.Bins(inputs, 0 * ones, ones, best, ones / 400)
+    before = tool.sdr_db(np.zeros((INPUTS + 3, UNITS)), [bins])
+    assert tool.sdr_db(tool.train([bins], steps=50), [bins]) > before + 6
 
 
 def test_it_is_trained_on_what_the_engine_sees(without, monkeypatch):
@@ -117,12 +117,12 @@ def test_it_is_trained_on_what_the_engine_sees(without, monkeypatch):
     bins = bins[(bins - 2) // CHUNK % TURNS == separator.counters.frames % TURNS]
     assert len(bins) > 400
     mask = separator.prepared.state["M"][-1][bins].copy()
-    inputs = train_rest.inputs_of(separator, bins)
+    inputs = tool.inputs_of(separator, bins)
     net = np.random.default_rng(3).standard_normal((INPUTS + 3, UNITS)) / 10
     residual_net()[:] = net
     again = prepared(load_preset(find_preset("gm-piano")), everything("piano"), {}, 1, rate, 512)
     play(again, (piano + other)[:, : 4 * rate], score.events(rate)[:40])
-    heard = inputs @ net[:INPUTS] + net[train_rest.BIAS]
-    factor = np.exp(np.maximum(heard, train_rest.LEAK * heard) @ net[train_rest.OUTPUT] + net[train_rest.OUTPUT_BIAS, 0])
+    heard = inputs @ net[:INPUTS] + net[tool.BIAS]
+    factor = np.exp(np.maximum(heard, tool.LEAK * heard) @ net[tool.OUTPUT] + net[tool.OUTPUT_BIAS, 0])
     expected = mask * factor / (1 - mask + mask * factor)
     np.testing.assert_allclose(again.prepared.state["M"][-1][bins], expected, atol=1e-4)

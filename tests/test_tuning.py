@@ -14,8 +14,8 @@ from rtsep.windows import choose_framing, retune_templates, window_pair
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 
-from evaluate_data import DEMO, excerpt, load_piece
-from evaluate_systems import judge, play, preset_named
+from laboratory.pieces import DEMO, excerpt, load_piece
+from laboratory.systems import judge, play, preset_named
 
 from rtsep.notes.routing import by_track
 

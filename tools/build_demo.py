@@ -15,7 +15,8 @@ from typing import NamedTuple
 import mido
 import numpy as np
 import soundfile
-from sources import NOTE, ROOT, fit, hold_by_pedal, render
+from laboratory.sources import NOTE, fit, hold_by_pedal, render
+from laboratory.study import ROOT, run_tool
 
 SAMPLE_RATE = 44100
 PEAK = 10 ** (-3 / 20)
@@ -202,4 +203,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    run_tool(main)

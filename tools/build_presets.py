@@ -1,8 +1,9 @@
-"""Builds the shipped presets from isolated notes; tools/shipped.py says which, and from what.
+"""Builds the shipped presets from isolated notes; tools/laboratory/shipped.py says which, and from what.
 
-    python tools/build_presets.py [--only NAME ...] [--out presets]
+    python tools/build_presets.py [--only NAME ...] [--out presets] [--notes]
 
-The same sources give the same bytes. Notes are rendered when they are first needed, and kept in build/notes.
+The same sources give the same bytes. Notes are rendered when they are first needed, and kept in build/notes; --notes renders
+them and builds nothing.
 """
 
 import argparse
@@ -15,9 +16,9 @@ from pathlib import Path
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # sums in one order; the processes share the cores
 
 import numpy as np
-from isolated_notes import isolated_notes
-from shipped import INSTRUMENTS, KIT_HANDICAP, Instrument, Sound
-from sources import ROOT
+from laboratory.isolated_notes import isolated_notes
+from laboratory.shipped import INSTRUMENTS, KIT_SPARSITY, Instrument, Sound
+from laboratory.study import ROOT, run_tool
 
 from rtsep.presets.preset import PITCHES, Preset, save_preset
 from rtsep.training.combine import stack
@@ -27,10 +28,15 @@ from rtsep.training.isolated import Notes, Settings, Templates, train
 from rtsep.training.learn import DRUMS_HANDICAP, DRUMS_HOLD_S, NOTES_AT_ONCE, ROWS_AT_EASE
 
 PROCESSES = 2
-HITS = Settings(templates=3, stage_ends_s=(0.05, 0.3))  # drums change faster than strings
-STAGES_LEVELS = 1  # two kits of four stages each are as many rows as a pitch may have
-STAGES_PREDICTION = 0.03  # of levels: enough to hold the background off; more harms, for kits differ (docs/drums.md)
+"""So many sounds are learnt from at a time."""
+HITS = Settings(templates=3, stage_ends_s=(0.05, 0.3))
+"""Drums change faster than strings."""
+STAGES_LEVELS = 1
+"""Two kits of four stages each are as many rows as a pitch may have, so hits of all levels share them."""
+STAGES_PREDICTION = 0.03
+"""The weight of predicted levels is enough to hold the background off; more harms, for kits differ (docs/drums.md)."""
 FADED_DB = 40.0
+"""A hit is heard until it has fallen by so many dB."""
 
 
 def learn(sound: Sound) -> Templates:
@@ -85,7 +91,7 @@ def build(instrument: Instrument, learnt: list[Templates]) -> Preset:
     defaults = {"max_open_rows": NOTES_AT_ONCE * rows} if rows > ROWS_AT_EASE else {}
     one_frame = any(sound.drums and not sound.stages for sound in instrument.sounds)
     if one_frame:
-        defaults["background_handicap"] = KIT_HANDICAP
+        defaults["background_handicap"] = KIT_SPARSITY
     preset = Preset(
         instrument.name, instrument.title, whole.sample_rate, whole.framing.window_size, whole.framing.overlap, whole.W,
         whole.row_pitch, whole.row_role, whole.release_s, whole.decay_s, instrument.provenance, filled=filled,
@@ -108,8 +114,14 @@ def main() -> None:
     parser.add_argument("--only", action="append", choices=names, metavar="NAME",
                         help="build this preset alone; can be given several times: " + ", ".join(names))
     parser.add_argument("--out", type=Path, default=ROOT / "presets", help="where to write (default: %(default)s)")
+    parser.add_argument("--notes", action="store_true", help="render the isolated notes and build nothing")
     arguments = parser.parse_args()
     chosen = [instrument for instrument in INSTRUMENTS if instrument.name in (arguments.only or names)]
+    if arguments.notes:
+        for sound in dict.fromkeys(sound for instrument in chosen for sound in instrument.sounds):
+            audio, rate, notes = isolated_notes(sound)
+            print(f"{sound.name}: {len(notes)} notes, {len(audio) / rate:.1f} s")
+        return
     learnt = learn_all({sound for instrument in chosen for sound in instrument.sounds})
     for instrument in chosen:
         preset = build(instrument, [learnt[sound] for sound in instrument.sounds])
@@ -119,4 +131,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_tool(main)

@@ -1,6 +1,6 @@
 """Writes docs/records.md: every field of the records that Python, compiled code and other hosts share."""
 
-from sources import ROOT
+from laboratory.study import ROOT
 
 from rtsep.callbacks.shared import LIVE
 from rtsep.grains.memory import GRAINS

@@ -1,0 +1,145 @@
+"""What hurts: the same pieces with another preset, with notes that are late, early, missing or wrong, with other sound.
+
+Everything random has a seed that depends on the piece alone.
+"""
+
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from laboratory import grid
+from laboratory.pieces import Piece, with_sounds
+from laboratory.study import Given, Row, need_module
+from laboratory.systems import LIVE, judge_quickly
+
+NOISE_DB = -30.0
+"""The level of the white noise in dB, from the mix."""
+SHARE = 0.05
+"""The part of the notes that is missing or wrong."""
+PAN = ((0.92, 0.39), (0.39, 0.92), (0.71, 0.71))
+"""Left and right gain of the first, second, third ... stem."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A row of the table: how the piece is altered, and the setting that hears it.
+
+    Late MIDI is played as who has it would, with `late_midi`.
+    """
+
+    name: str
+    alter: Callable[[Piece], Piece]
+    setting: str = ""
+    concerns: Callable[[Piece], bool] = lambda piece: True
+
+
+def rng_of(piece: Piece) -> np.random.Generator:
+    """Random numbers that are the same for this piece in every run."""
+    return np.random.default_rng(zlib.crc32(piece.name.encode()))
+
+
+def unchanged(piece: Piece) -> Piece:
+    """The piece as it is."""
+    return piece
+
+
+# --- notes ------------------------------------------------------------------------------------------------------------
+
+
+def note_pairs(messages: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Rows of every note-on and of the note-off that ends it, in the order of the ends."""
+    down: dict[tuple[int, int, int], list[int]] = {}
+    for row, (part, status, pitch, velocity) in enumerate(messages.tolist()):
+        key = (part, status & 0x0F, pitch)
+        if status & 0xF0 == 0x90 and velocity:
+            down.setdefault(key, []).append(row)
+        elif status & 0xF0 in (0x80, 0x90) and down.get(key):
+            yield down[key].pop(0), row
+
+
+def some_notes(piece: Piece) -> np.ndarray:
+    """Rows [note, 2] of on and off of `SHARE` of the notes, drawn without replacement."""
+    pairs = np.array(list(note_pairs(piece.score.messages)))
+    return rng_of(piece).permutation(pairs)[: max(1, round(SHARE * len(pairs)))]
+
+
+def missing_notes(piece: Piece) -> Piece:
+    """The separator is not told of some notes."""
+    kept = np.ones(len(piece.score.seconds), bool)
+    kept[some_notes(piece)] = False
+    score = replace(piece.score, seconds=piece.score.seconds[kept], messages=piece.score.messages[kept])
+    return replace(piece, score=score)
+
+
+def wrong_notes(piece: Piece) -> Piece:
+    """The separator is told of a key one or two beside the one that was struck, for some notes."""
+    rows = some_notes(piece)
+    messages = piece.score.messages.copy()
+    steps = rng_of(piece).choice([-2, -1, 1, 2], len(rows))
+    messages[rows, 2] = np.clip(messages[rows, 2].astype(int) + steps[:, None], 0, 127)
+    return replace(piece, score=replace(piece.score, messages=messages))
+
+
+def no_pedal(piece: Piece) -> Piece:
+    """The separator is not told of pedals."""
+    kept = piece.score.messages[:, 1] & 0xF0 != 0xB0
+    score = replace(piece.score, seconds=piece.score.seconds[kept], messages=piece.score.messages[kept])
+    return replace(piece, score=score)
+
+
+# --- sound ------------------------------------------------------------------------------------------------------------
+
+
+def quiet(piece: Piece) -> Piece:
+    """40 dB less of everything."""
+    return with_sounds(piece, lambda sound: sound * np.float32(0.01))
+
+
+def at_48_khz(piece: Piece) -> Piece:
+    """Resampled to 48 kHz."""
+    need_module("soxr", "pip install soxr")
+    import soxr
+
+    changed = with_sounds(piece, lambda sound: soxr.resample(sound.T, piece.sample_rate, 48000).T.astype(np.float32))
+    return replace(changed, sample_rate=48000)
+
+
+def in_stereo(piece: Piece) -> Piece:
+    """Every mono stem panned to another place."""
+    truths = {stem: np.array(PAN[min(number, 2)], np.float32)[:, None] * sound[:1]
+              for number, (stem, sound) in enumerate(piece.truths.items())}
+    return replace(piece, truths=truths)
+
+
+def noisy(piece: Piece) -> Piece:
+    """White noise in the mix, 30 dB below it; no stem's truth contains it."""
+    noise = rng_of(piece).standard_normal(piece.mix.shape, np.float32)
+    return replace(piece, noise=noise * np.float32(np.sqrt(np.mean(piece.mix**2)) * 10 ** (NOISE_DB / 20)))
+
+
+def all_conditions() -> list[Condition]:
+    """The rows of the table; the first is what the others are compared with."""
+    late = [(f"MIDI {ms} ms late", f"late_ms={ms},late_midi=on") for ms in (5, 10, 20, 40)]
+    early = [(f"MIDI {ms} ms early", f"late_ms=-{ms}") for ms in (5, 10, 20, 40)]
+    return [
+        Condition("as it is: preset piano, mono, 44.1 kHz", unchanged),
+        Condition("preset grand-piano (in two_hands and demo the very piano that plays)", unchanged, "preset=grand-piano"),
+        Condition("preset gm-piano (another piano in all pieces)", unchanged, "preset=gm-piano"),
+        *(Condition(name, unchanged, setting) for name, setting in (*late, *early)),
+        Condition("5 % of the notes missing", missing_notes),
+        Condition("5 % of the notes wrong by one or two keys", wrong_notes),
+        Condition("no pedal information (pieces with pedal only)", no_pedal, concerns=lambda piece: piece.has_pedal),
+        Condition("stereo: stems panned apart", in_stereo),
+        Condition("48 kHz", at_48_khz),
+        Condition("40 dB quieter", quiet),
+        Condition("white noise 30 dB below the mix", noisy),
+    ]
+
+
+def measure(given: Given, condition: Condition, pieces: Sequence[Piece]) -> list[Row]:
+    """A row for every stem of `pieces` under `condition`, live with 512 samples."""
+    setting = {condition.name: f"{LIVE},{condition.setting}"}
+    rows = grid.measure(given, filter(condition.concerns, pieces), setting, {condition.name: condition.alter}, judge_quickly)
+    return [{name: row[name] for name in ("condition", "set", "role", "piece", "stem", "sdr_db", "si_sdr_db")} for row in rows]

@@ -1,0 +1,112 @@
+"""Renders isolated notes, the material that presets are trained from: every pitch of a sound, soft and loud, one by one.
+
+A sound is two files, such as fluidr3_program_42.flac and .csv (onset, offset, pitch, velocity; one line per note, in seconds).
+"""
+
+from pathlib import Path
+
+import mido
+import numpy as np
+import soundfile
+
+from laboratory.sources import BUILD, NOTE, drum_hit, fetch_salamander, fit, layer_of, render, render_soundfont
+
+SAMPLE_RATE = 44100
+FIRST_ONSET_S = 0.5
+PEAK = 0.8
+DRUM_CHANNEL = 9
+SOFT, LOUD = 52, 96  # velocities of samples that have none
+
+
+def isolated_notes(sound, folder=BUILD / "notes"):
+    """Isolated notes of a Sound, rendered at the first call and then read from `folder`.
+
+    Returns audio float32 [n], sample rate, and a NOTE array (onset_s, offset_s, pitch, velocity) in order of time.
+    """
+    flac, csv = Path(folder) / f"{sound.name}.flac", Path(folder) / f"{sound.name}.csv"
+    notes = note_list(sound)
+    lines = [f"{n['onset_s']:.3f},{n['offset_s']:.3f},{n['pitch']},{n['velocity']}\n" for n in notes]
+    text = "onset,offset,pitch,velocity\n" + "".join(lines)
+    if not (flac.exists() and csv.exists() and csv.read_text() == text):
+        write(flac, render_sound(sound, notes, Path(folder)))
+        csv.write_text(text)
+    audio, rate = soundfile.read(flac, dtype="float32")
+    return audio, rate, notes
+
+
+def note_list(sound):
+    """Every pitch at every velocity, or every sample, at regular times."""
+    keys = [(pitch, velocity) for pitch in sound.pitches for velocity in sound.velocities]
+    if sound.samples:
+        keys = [(pitch, SOFT if name.endswith("soft") else LOUD) for pitch, names in sound.samples for name in names]
+    onsets = [round(FIRST_ONSET_S + i * (sound.note_s + sound.gap_s), 3) for i in range(len(keys))]
+    return np.array([(t, round(t + sound.note_s, 3), *key) for t, key in zip(onsets, keys, strict=True)], dtype=NOTE)
+
+
+def render_sound(sound, notes, folder):
+    """Audio of `notes`, its highest peak at PEAK."""
+    folder.mkdir(parents=True, exist_ok=True)
+    audio = PLAYERS[sound.collection.name](sound, notes, folder)
+    audio = fit(audio, round((notes["offset_s"][-1] + sound.gap_s) * SAMPLE_RATE))
+    return audio * np.float32(PEAK / np.abs(audio).max())
+
+
+def by_salamander(sound, notes, folder):
+    """Notes from the sampler, pitch by pitch."""
+    fetch_salamander({layer_of(velocity) for velocity in sound.velocities})
+    audio = np.zeros(round((notes["offset_s"][-1] + 60.0) * SAMPLE_RATE), np.float32)
+    for pitch in sound.pitches:
+        group = notes[notes["pitch"] == pitch]
+        first = round(group["onset_s"][0] * SAMPLE_RATE)
+        for name in ("onset_s", "offset_s"):
+            group[name] -= first / SAMPLE_RATE
+        tones = render(group, SAMPLE_RATE)
+        audio[first : first + len(tones)] += tones
+    return audio
+
+
+def by_fluidr3(sound, notes, folder):
+    """Notes from fluidsynth, by way of a MIDI file in the output folder."""
+    midi_path = folder / f"{sound.name}.mid"
+    write_midi(midi_path, [(notes, sound.program, DRUM_CHANNEL if sound.drums else 0)])
+    return render_soundfont(midi_path)
+
+
+def from_samples(sound, notes, folder):
+    """Hits of sonic-pi-samples, each as it is, begun just before it is heard."""
+    audio = np.zeros(round((notes["offset_s"][-1] + sound.gap_s) * SAMPLE_RATE), np.float32)
+    names = [name for _, names in sound.samples for name in names]
+    for name, note in zip(names, notes, strict=True):
+        hit = fit(drum_hit(name, SAMPLE_RATE), round(sound.note_s * SAMPLE_RATE))
+        first = round(note["onset_s"] * SAMPLE_RATE)
+        audio[first : first + len(hit)] = hit
+    return audio
+
+
+PLAYERS = {"salamander": by_salamander, "fluidr3": by_fluidr3, "sonicpi": from_samples}
+
+
+def write_midi(path, parts):
+    """A MIDI file with a track for each part (notes, program, channel); one tick is a millisecond."""
+    tracks = [midi_track(*part) for part in parts]
+    mido.MidiFile(type=1, ticks_per_beat=500, tracks=tracks).save(path)
+
+
+def midi_track(notes, program, channel):
+    """A track of notes at 120 beats a minute, each of 500 ticks."""
+    events = sorted([(round(note["offset_s"] * 1000), 0, int(note["pitch"])) for note in notes]
+                    + [(round(note["onset_s"] * 1000), int(note["velocity"]), int(note["pitch"])) for note in notes])
+    track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=500_000),
+                            mido.Message("program_change", channel=channel, program=program)])
+    now = 0
+    for tick, velocity, pitch in events:
+        track.append(mido.Message("note_on", channel=channel, note=pitch, velocity=velocity, time=tick - now))
+        now = tick
+    return track
+
+
+def write(flac, audio):
+    """Writes the sound; its name appears only when the file is complete."""
+    partial = flac.with_suffix(".partial")
+    soundfile.write(partial, audio, SAMPLE_RATE, format="FLAC", subtype="PCM_24")
+    partial.replace(flac)

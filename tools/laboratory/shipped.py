@@ -1,0 +1,124 @@
+"""The shipped presets, one line each, and the sounds that they are trained on."""
+
+from dataclasses import dataclass, replace
+
+PIANO_KEYS = range(21, 109)
+KIT_SPARSITY = 0.2
+"""The background's sparsity weight beside kits with one row for a whole drum: with less it takes what such a row leaves."""
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Recordings that anyone can get: what a preset made of them must say, and where the file name of a sound begins."""
+
+    name: str
+    source: str
+    licence: str
+    attribution: str
+
+
+SALAMANDER = Collection("salamander", "Salamander Grand Piano V3, npm packages @audio-samples/piano-velocity7 and -velocity12, "
+                        "version 1.0.5", "CC BY 3.0", "Alexander Holm")
+FLUIDR3 = Collection("fluidr3", "FluidR3 GM, Debian package fluid-soundfont-gm, played by fluidsynth", "MIT", "Frank Wen")
+SONIC_PI = Collection("sonicpi", "Debian package sonic-pi-samples, whose drum hits come from freesound.org", "CC0",
+                      "menegass, Zajo, Neotone")
+
+
+@dataclass(frozen=True)
+class Sound:
+    """Isolated notes of one instrument: every pitch at every velocity, `note_s` long and `gap_s` apart.
+
+    `program` is counted from 0; with `drums` it is the number of a drum kit. `samples`: pitches and the files that are their
+    hits, for a collection that is no instrument; then these are all notes. `stages`: a row is for one stage of a
+    hit.
+    """
+
+    collection: Collection
+    program: int
+    pitches: range | tuple[int, ...]
+    velocities: tuple[int, ...] = (52, 96)
+    note_s: float = 2.0
+    gap_s: float = 0.8
+    drums: bool = False
+    samples: tuple[tuple[int, tuple[str, ...]], ...] = ()
+    stages: bool = False
+
+    @property
+    def name(self) -> str:
+        """What its files are called."""
+        return f"{self.collection.name}_{'kit' if self.drums else 'program'}_{self.program}"
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """A preset to build: the rows of all its `sounds`.
+
+    `programs`: the General MIDI programs, from 0, for which it is taken unless another preset is asked for.
+    """
+
+    name: str
+    title: str
+    programs: tuple[int, ...]
+    sounds: tuple[Sound, ...]
+
+    @property
+    def pitches(self) -> set[int]:
+        """Every pitch of its sounds."""
+        return {pitch for sound in self.sounds for pitch in sound.pitches}
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """Source, licence, attribution and the command, as the preset's file tells them."""
+        collections = tuple(dict.fromkeys(sound.collection for sound in self.sounds))
+        texts = {key: "; ".join(getattr(collection, key) for collection in collections)
+                 for key in ("source", "licence", "attribution")}
+        return {**texts, "made_by": f"python tools/build_presets.py --only {self.name}"}
+
+
+def plucked(program: int, low: int, high: int) -> Sound:
+    """A sound of FluidR3 that fades from its beginning on."""
+    return Sound(FLUIDR3, program, range(low, high + 1))
+
+
+def held(program: int, low: int, high: int) -> Sound:
+    """A sound of FluidR3 that lasts as long as it is held."""
+    return Sound(FLUIDR3, program, range(low, high + 1), note_s=1.6, gap_s=1.2)
+
+
+KICK, SNARE = ("drum_bass_soft", "drum_bass_hard", "drum_heavy_kick"), ("drum_snare_soft", "drum_snare_hard")
+LOW_TOM, MID_TOM, HIGH_TOM = ((f"drum_tom_{height}_soft", f"drum_tom_{height}_hard") for height in ("lo", "mid", "hi"))
+CRASH, RIDE, SPLASH = ("drum_cymbal_hard",), ("drum_cymbal_soft",), ("drum_splash_soft", "drum_splash_hard")
+SAMPLES = (  # of the drums that General MIDI has under these notes
+    (35, KICK), (36, KICK), (38, SNARE), (40, SNARE), (41, LOW_TOM), (42, ("drum_cymbal_closed",)), (43, LOW_TOM),
+    (44, ("drum_cymbal_pedal",)), (45, MID_TOM), (46, ("drum_cymbal_open",)), (47, MID_TOM), (48, HIGH_TOM), (49, CRASH),
+    (50, HIGH_TOM), (51, RIDE), (55, SPLASH), (56, ("drum_cowbell",)), (57, CRASH), (59, RIDE),
+)
+
+GRAND = Sound(SALAMANDER, 0, PIANO_KEYS)
+GM_GRAND = Sound(FLUIDR3, 0, PIANO_KEYS)
+GM_KIT = Sound(FLUIDR3, 0, range(35, 60), (52, 96, 120), note_s=2.2, gap_s=0.6, drums=True)
+CC0_KIT = Sound(SONIC_PI, 0, tuple(pitch for pitch, _ in SAMPLES), note_s=3.0, gap_s=0.5, drums=True, samples=SAMPLES)
+
+INSTRUMENTS = (
+    Instrument("piano", "Piano (two in one)", (0, 1, 2, 3), (GRAND, GM_GRAND)),
+    Instrument("grand-piano", "Salamander grand piano", (), (GRAND,)),
+    Instrument("gm-piano", "General MIDI piano", (), (GM_GRAND,)),
+    Instrument("electric-piano", "Electric piano", (4, 5), (plucked(4, 28, 103),)),
+    Instrument("harpsichord", "Harpsichord", (6,), (plucked(6, 29, 89),)),
+    Instrument("vibraphone", "Vibraphone", (11,), (plucked(11, 53, 89),)),
+    Instrument("organ", "Organ", (16, 17, 18, 19, 20), (held(16, 36, 96), held(19, 36, 96))),
+    Instrument("nylon-guitar", "Nylon-string guitar", (24,), (plucked(24, 40, 88),)),
+    Instrument("steel-guitar", "Steel-string guitar", (25,), (plucked(25, 40, 88), plucked(24, 40, 88))),
+    Instrument("acoustic-bass", "Acoustic bass", (32,), (plucked(32, 28, 67),)),
+    Instrument("violin", "Violin", (40,), (held(40, 55, 103),)),
+    Instrument("cello", "Cello", (42,), (held(42, 36, 84),)),
+    Instrument("strings", "Strings", (44, 48, 49, 50, 51), (held(48, 28, 96),)),
+    Instrument("trumpet", "Trumpet", (56,), (held(56, 52, 86),)),
+    Instrument("saxophone", "Saxophone", (64, 65, 66, 67),
+               (held(67, 36, 48), held(66, 44, 76), held(65, 49, 81), held(64, 77, 91))),
+    Instrument("clarinet", "Clarinet", (71,), (held(71, 50, 94),)),
+    Instrument("flute", "Flute", (73,), (held(73, 59, 98),)),
+    Instrument("drum-kit", "Acoustic drum kit", (128,), (GM_KIT, CC0_KIT)),
+    Instrument("drum-stages", "Acoustic drum kit by stages, without other presets beside it", (),
+               (replace(GM_KIT, stages=True), replace(CC0_KIT, stages=True))),
+)

@@ -1,0 +1,1 @@
+"""Programs that studies start, each a file that imports nothing of the laboratory."""
