@@ -128,6 +128,8 @@ class Adaptation:
     def step(self, passed: Passed, learns: bool, task: int, match: float) -> None:
         """All that a frame teaches. learns: whether the background does; task: what late notes ask of it; match: 0 to 1."""
         frame, opened, estimate = passed.frame, passed.opened, passed.estimate
+        if not frame.heard:
+            return
         seconds, expects = self.background.seconds(frame.total), passed.expected.expects
         evidence = seconds * (estimate.h if expects else estimate.before)
         ratio = passed.masks.part_ratio

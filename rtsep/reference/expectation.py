@@ -130,6 +130,8 @@ class Expectation:
         A note that began within the frame fills but a part of it; where notes foretell their levels, they rise or fall.
         """
         setup, window = self.setup, self.setup.windows[0]
+        if len(estimate.h) == 0:
+            return
         lag = np.array([int(self.levels.lag_s(stem) * setup.sample_rate) for stem in opened.stem.tolist()], np.int64)
         age = end - opened.onset + lag
         factor = np.array([boost(window, each, setup.most_boost) for each in age.tolist()])

@@ -56,11 +56,13 @@ class Stages:
         self.H = estimator.activations_of_stems(self.setup, frame, opened, estimate)
         if not self.setup.gated:
             self.onsets.find_onsets(opened, np.flatnonzero(self.setup.drums).tolist(), self.H, end)
+        self.expectation.look_ahead(opened, expected, estimate, end)
+        again = self._begin_again_if_unheard(frame, opened, estimate)
         made = self._make_masks(frame, opened, expected, estimate)
         self.place.step(self.setup.panning, frame.X, made)
         passed = Passed(frame, opened, expected, estimate, self.H, made)
-        if frame.heard:
-            self._learn(passed, task)
+        learns = (self.setup.background_learns and self.onsets.struck != end) or end <= self.setup.lead_in
+        self.adaptation.step(passed, learns and not again, task, self.expectation.match)
         return passed
 
     def _notice_pause(self, frame: Frame, opened: Open) -> None:
@@ -84,10 +86,9 @@ class Stages:
         return expected, estimate
 
     def _make_masks(self, frame: Frame, opened: Open, expected: Expected, estimate: Estimate) -> Masks:
-        """From activations to the masks of the stems, as they will be when the frame's masks or filters sound."""
+        """From activations to the masks of the stems."""
         if not (frame.heard and opened.count):
             return masks.all_to_residual(self.setup)
-        self.expectation.look_ahead(opened, expected, estimate, frame.end)
         made, told = masks.step(self.setup, self.mask, frame, opened, expected, estimate)
         factor = self.residual.factor(frame, made, told) if expected.expects else None
         if factor is not None:
@@ -95,11 +96,9 @@ class Stages:
         made.M = masks.suppressed(made.M, self.setup.suppression)
         return made
 
-    def _learn(self, passed: Passed, task: int) -> None:
-        """Templates take the frame in; if its notes went unheard for too long, what was learnt is forgotten instead."""
-        setup, end = self.setup, passed.frame.end
-        again = self.watchdog.unheard(passed.opened, passed.estimate, end)
-        if again:
+    def _begin_again_if_unheard(self, frame: Frame, opened: Open, estimate: Estimate) -> bool:
+        """If new notes went unheard for too long, what was learnt is forgotten, and the background learns nothing now."""
+        unheard = frame.heard and self.watchdog.unheard(opened, estimate, frame.end)
+        if unheard:
             self.begin_again()
-        learns = (setup.background_learns and self.onsets.struck != end) or end <= setup.lead_in
-        self.adaptation.step(passed, learns and not again, task, self.expectation.match)
+        return unheard

@@ -26,6 +26,13 @@ from rtsep.stages.rows import each_once
 from rtsep.windows import Framing
 
 
+def refuse_with_reference(options: Mapping[str, object]) -> None:
+    """RtsepError if one of these was given: options of the command line that the reference cannot serve."""
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise RtsepError(f"{given[0]} does not go with --reference, which only separates; leave one of them out")
+
+
 @dataclass
 class _Prepared:
     """What `prepare` made."""
