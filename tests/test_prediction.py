@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import reference
 from conftest import (
     CONTROL,
     OFF,
@@ -21,6 +20,7 @@ from conftest import (
     with_envelopes,
 )
 
+from rtsep import reference
 from rtsep.kernels.activations import hold_to
 from rtsep.kernels.manner import draw_line, log_age, note_error, otherwise
 from rtsep.kernels.memory import FOREIGN, GAIN, GAIN_HEARD_S, KNOWN, LAG_S, MANNER, MISFIT, SLOPE
