@@ -9,6 +9,7 @@
 | presets/ | an instrument's templates in a file; where presets lie; who plays which |
 | windows, measure | windows and latencies of each mode; SDR and oracle masks |
 | engine/ | presets + routing + parameters -> Plan; `Separator`: blocks and events -> stems |
+| reference/ | the same in plain NumPy, stage by stage: what the engine is tested against, and where new methods are tried |
 | kernels/ | the compiled numerics, behind one entry; the records that it works on |
 | compiling/ | kernels -> object files, once per computer -> addresses |
 | training/ | recordings and notes -> templates: NMF and NMF deconvolution with constraints; note groups offline |

@@ -91,8 +91,6 @@ class Adapted:
 
     def learn(self, row: int, evidence: float, ratio: Floats, gradient: float) -> None:
         """One row takes in evidence * its row * ratio [bin], of which `gradient` was the sum."""
-        if self.hold_s == 0:
-            return
         keep = math.exp(-self.hop_s / self.memory_s)
         part = evidence * self.rows[row] * ratio
         past, back = keep * min(self.weight[row], MOST_HOLDS * self.hold_s), (1 - keep) * self.hold_s
@@ -148,6 +146,8 @@ class Adaptation:
     def _learn_notes(self, passed: Passed, evidence: Floats, ratio: Floats, seconds: float) -> None:
         """The open notes' templates, at the age at which each sounds; drums more, where they play alone."""
         setup, opened, estimate = self.setup, passed.opened, passed.estimate
+        if setup.adapt_hold_s == 0:
+            return
         bold = 1.0
         if setup.early and opened.count:
             bold = self.background.boldness(estimate.known(opened.count), seconds)

@@ -29,10 +29,11 @@ def mixed(stems: Floats, values: Floats) -> Floats:
 
 def smoothed_path(start: Floats, targets: Floats, rate: float) -> Floats:
     """The values of every sample, [sample, value], after `start` on the way to targets [sample, value]."""
+    if (targets == start).all():
+        return targets
     path, values = np.empty_like(targets), start
     for i, wanted in enumerate(targets):
-        values = values if np.array_equal(values, wanted) else smoothed(values, wanted, rate)
-        path[i] = values
+        path[i] = values = smoothed(values, wanted, rate)
     return path
 
 

@@ -57,6 +57,11 @@ class Open:
         return len(self.row)
 
     @property
+    def rows(self) -> list[tuple[int, int]]:
+        """(stem, row) of each."""
+        return list(zip(self.stem.tolist(), self.row.tolist(), strict=True))
+
+    @property
     def playing(self) -> list[int]:
         """The stems that have any, ascending."""
         return sorted(set(self.stem.tolist()))

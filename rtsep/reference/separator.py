@@ -192,7 +192,7 @@ class ReferenceSeparator:
     def counters(self) -> Counters:
         """What was counted since the last reset; no voice is ever stolen here."""
         stream = self._ready.stream
-        return Counters(stream.bad_samples, stream.piano.unmatched, stream.stages.gate.closed_rows, 0, stream.frames_done)
+        return Counters(stream.bad_samples, stream.piano.unmatched, stream.stages.gate.closed_rows, 0, stream.frames)
 
     @property
     def activations(self) -> Floats:

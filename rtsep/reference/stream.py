@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from rtsep.reference import analysis, estimator, masks
@@ -16,17 +18,17 @@ from rtsep.reference.setup import Setup
 class Stream:
     """A separation under way. `last`: all that the last frame passed on; None before the first.
 
-    `frames`, if it is a list, gets all of them.
+    `on_frame`, if it is given, is called with every one of them.
     """
 
     def __init__(self, setup: Setup, channels: int, method: estimator.Method | None = None, mask: masks.Mask | None = None,
-                 frames: list[Passed] | None = None) -> None:
+                 on_frame: Callable[[Passed], None] = lambda passed: None) -> None:
         self.setup = setup
         self.stages = Stages(setup, method, mask)
         self.piano = Piano(setup.size, setup.hop, setup.route, setup.rows, setup.release, setup.decay, setup.choke)
         self.last: Passed | None = None
-        self.position, self.bad_samples, self.frames_done = 0, 0, 0
-        self._frames = frames
+        self.position, self.bad_samples, self.frames = 0, 0, 0
+        self._on_frame = on_frame
         self._heard = np.zeros((channels, setup.size + setup.hop))  # the last samples of the input
         self._sound = Filters(setup, channels) if setup.taps else OverlapAdd(setup, channels)
 
@@ -60,6 +62,5 @@ class Stream:
         notes = self.piano.seen_after(self.position)
         self.last = self.stages.process(self._heard[:, -self.setup.size :], notes, self.position)
         self._sound.step(self.last.frame, self.last.masks)
-        self.frames_done += 1
-        if self._frames is not None:
-            self._frames.append(self.last)
+        self.frames += 1
+        self._on_frame(self.last)

@@ -1,4 +1,4 @@
-"""A whole sound at once, in float64, with everything that its frames found: what tests and studies compare with."""
+"""A whole sound at once, in float64, with what its frames found: what tests and studies compare with."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ class Separated:
     """What came of a sound."""
 
     stems: Floats  # [stem, channel, sample], the residual last
-    frames: list[Passed]  # all that was passed on about each frame
     masks: list[Floats]  # of each frame, [stem, bin]
     H: list[Floats]  # of each frame: the activations, [stem, row]
     open_rows: list[list[tuple[int, int]]]  # of each frame: (stem, row)
@@ -32,11 +31,13 @@ def separate(
     sound: Floats, events: Events | list[Events], setup: Setup, *, estimator: Method | None = None, mask: Mask | None = None
 ) -> Separated:
     """Stems of sound [channel, sample], the residual last, delayed by the latency; EVENTs count from its start, in order."""
-    frames: list[Passed] = []
-    stream = Stream(setup, len(sound), estimator, mask, frames)
+    found: list[tuple[Floats, Floats, list[tuple[int, int]]]] = []
+
+    def note(passed: Passed) -> None:
+        found.append((passed.masks.M, passed.H, passed.opened.rows))
+
+    stream = Stream(setup, len(sound), estimator, mask, note)
     stems = stream.hear(np.asarray(sound, np.float64), np.array(events, EVENT))
     learnt = stream.stages.adaptation
-    return Separated(
-        stems, frames, [passed.masks.M for passed in frames], [passed.H for passed in frames],
-        [list(zip(passed.opened.stem.tolist(), passed.opened.row.tolist(), strict=True)) for passed in frames],
-        stream.piano.unmatched, learnt.background.rows, learnt.own.rows)
+    return Separated(stems, [M for M, _, _ in found], [H for _, H, _ in found], [rows for _, _, rows in found],
+                     stream.piano.unmatched, learnt.background.rows, learnt.own.rows)
