@@ -1,4 +1,4 @@
-"""A frame, stage by stage, as in `rtsep.stages.frame`: every line of `Stages.process` names a module of this room."""
+"""A frame, stage by stage, as in `rtsep.stages.frame`: `Stages.process` and its parts are a list of this room's modules."""
 
 from __future__ import annotations
 

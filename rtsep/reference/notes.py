@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from rtsep.kernels.memory import PARTS, PITCHES
+from rtsep.notes.messages import CONTROL, NOTE_OFF, NOTE_ON, NOTES_OFF, PEDAL, RESET, SOSTENUTO, SOUND_OFF
 from rtsep.reference.passed import Events, Integers
 
 Key = tuple[int, int, int]  # part, channel, pitch
 Keyboard = tuple[int, int]  # part, channel
-SUSTAIN, SOSTENUTO, SOUND_OFF, RESET, NOTES_OFF = 64, 66, 120, 121, 123  # MIDI's controllers
 DOWN = 64  # A pedal is down from this value on.
 
 
@@ -93,22 +93,22 @@ class Piano:
 
     def _message(self, sample: int, key: Key, kind: int, data2: int, own: int) -> None:
         keyboard, number = key[:2], key[2]
-        if kind == 0x90 and data2 > 0:
+        if kind == NOTE_ON and data2 > 0:
             self._press(sample, key, own, data2)
-        elif kind in (0x80, 0x90):
+        elif kind in (NOTE_OFF, NOTE_ON):
             if key in self.sounding and self.sounding[key].presses:
                 self.sounding[key].presses -= 1
-        elif kind == 0xB0 and number == SUSTAIN:
+        elif kind == CONTROL and number == PEDAL:
             (self.sustain.add if data2 >= DOWN else self.sustain.discard)(keyboard)
-        elif kind == 0xB0 and number == SOSTENUTO:
+        elif kind == CONTROL and number == SOSTENUTO:
             self._hold_pressed(keyboard) if data2 >= DOWN else self._drop_captured(keyboard)
-        elif kind == 0xB0 and number == SOUND_OFF:
+        elif kind == CONTROL and number == SOUND_OFF:
             for note in self._of(keyboard):
                 self._end(note, sample)
-        elif kind == 0xB0 and number == RESET:
+        elif kind == CONTROL and number == RESET:
             self.sustain.discard(keyboard)
             self._drop_captured(keyboard)
-        elif kind == 0xB0 and number >= NOTES_OFF:
+        elif kind == CONTROL and number >= NOTES_OFF:
             for note in self._of(keyboard):
                 note.presses = 0
 
