@@ -11,6 +11,7 @@
 | engine/ | presets + routing + parameters -> Plan; `Separator`: blocks and events -> stems |
 | stages/ | **the engine**: what happens to a frame of sound, one module per stage; begin with `stages/frame.py` |
 | methods/ | estimators and masks that can be exchanged, each one function |
+| reference/ | the same stages in plain NumPy: what the engine is tested against, and where new methods are tried |
 | kernels/ | what compiled code is made of: records, FFT, products, marks of what is compiled |
 | callbacks/ | what a device calls: notes in, blocks through the engine, recording |
 | compiling/ | kernels -> object files, once per computer -> addresses |

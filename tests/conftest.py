@@ -15,7 +15,6 @@ os.environ.update({f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "OM
 
 import numpy as np
 import pytest
-from reference import Setup
 
 from rtsep.notes.routing import Routing
 from rtsep.presets.preset import Preset
@@ -239,28 +238,13 @@ def delayed(sound: np.ndarray, latency: int) -> np.ndarray:
     return np.concatenate([np.zeros((len(sound), latency), sound.dtype), sound], axis=1)[:, : sound.shape[1]]
 
 
-def reference_setup(separator) -> Setup:
-    """The separator's plan as the plain NumPy twin wants it."""
-    from rtsep.stages.adaptation import START_S
+def reference_setup(separator):
+    """The separator's plan as the reference wants it, with the lags that its state has now."""
+    from rtsep.reference import setup_of
 
-    plan, state = separator.prepared.plan.values, separator.prepared.state
-    W = plan["W"][:, : plan["bins"]].astype(float)
-    first, count = plan["first_row"], plan["row_count"]
-    rows = {key: list(range(first[key], first[key] + count[key])) for key in np.ndindex(first.shape)}
-    return Setup(
-        plan["window_size"], plan["overlap"], plan["hop"], W[: plan["rows"]], rows,
-        np.array(plan["route"]), plan["release"], plan["decay"], plan["choke"], plan["row_age"], plan["stems"],
-        str(separator.value("estimator")), plan["E"][:, : plan["bins"]].astype(float),
-        plan["iterations"], plan["relaxation"], plan["power_halves"] / 2, plan["suppression"], plan["open_limit"],
-        bool(plan["gated"]), plan["latency"], plan["lead"], plan["taps"], plan["filter_floor"],
-        W[plan["rows"] :], START_S, plan["adapt_hold"], float(separator.value("adapt_memory_s")),
-        plan["sparsity"], float(separator.value("background_memory_s")), bool(plan["background_learns"]), plan["lead_in"],
-        plan["hop"] / plan["hop_s"], float(plan["boost"][0]),
-        plan["envelope"].astype(float), plan["instrument"], plan["prediction"], plan["envelope_later_s"],
-        plan["drums"], plan["early"], bool(plan["panning"]), plan["residual_net"].astype(float),
-        bool(separator.value("late_midi")),
-        dict(enumerate(zip(state["lag_s"].astype(float), state["lag_seen"].astype(float), strict=True))),
-    )
+    state = separator.prepared.state
+    lag = dict(enumerate(zip(state["lag_s"].tolist(), state["lag_seen"].tolist(), strict=True)))
+    return setup_of(separator.prepared.plan, separator.value, lag)
 
 
 @pytest.fixture

@@ -1,11 +1,12 @@
-"""What a live mosaic computes, in plain NumPy and float64: the specification of rtsep/grains/kernels.py. See reference.py."""
+"""What a live mosaic computes, in plain NumPy and float64: the specification of rtsep/grains/kernels.py."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 import numpy as np
-from reference import frame_before, magnitudes, spectra, windows, without_faults
+
+from rtsep.reference import frame_before, magnitudes, spectra, windows, without_faults
 
 LEAST, FLOOR, REST = 1e-3, 1e-3, 0.2
 LONG_AGO = -(10**12)

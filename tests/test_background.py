@@ -4,7 +4,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-import reference
 from conftest import (
     OFF,
     ON,
@@ -24,6 +23,7 @@ from conftest import (
     two_parts,
 )
 
+from rtsep import reference
 from rtsep.engine.design import design
 from rtsep.presets.preset import load_preset, save_preset
 

@@ -4,7 +4,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-import reference
 from conftest import (
     CONTROL,
     OFF,
@@ -29,6 +28,7 @@ from conftest import (
     two_parts,
 )
 
+from rtsep import reference
 from rtsep.engine.design import design
 from rtsep.engine.separator import Separator
 from rtsep.errors import RtsepError

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import reference
 from conftest import (
     CONTROL,
     OFF,
@@ -23,6 +22,7 @@ from conftest import (
     two_parts,
 )
 
+from rtsep import reference
 from rtsep.notes.routing import Routing
 
 HOP = SMALL["hop_samples"]

@@ -4,12 +4,12 @@ import json
 
 import numpy as np
 import pytest
-import reference
 import soundfile
 from conftest import PITCHES, RATE, SMALL, band, make_preset, midi, open_rows, play, prepared, random_midi, reference_setup
 from conftest import two_parts as hands
 from test_render import write_midi
 
+from rtsep import reference
 from rtsep.cli import main
 from rtsep.errors import RtsepError
 from rtsep.measure import sdr_db

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import reference
 from conftest import (
     ON,
     PITCHES,
@@ -20,6 +19,7 @@ from conftest import (
     two_parts,
 )
 
+from rtsep import reference
 from rtsep.engine.separator import Separator
 from rtsep.errors import RtsepError
 from rtsep.notes.routing import Routing
@@ -72,7 +72,7 @@ def test_the_filter_solves_the_normal_equations(delay):
 @pytest.mark.parametrize("delay", [0, 7, 100])
 def test_the_filters_of_all_stems_are_a_delay(delay):
     powers = np.array([*smooth_powers(), np.full(1025, 0.01)])
-    masks, power = reference.masks(powers, 1), reference.expected_power(np.sqrt(powers), 1e-4)
+    masks, power = reference.power_mask(powers, 1), reference.expected_power(np.sqrt(powers), 1e-4)
     total = sum(reference.causal_filter(mask, power, delay, 512) for mask in masks)
     np.testing.assert_allclose(total, np.eye(512)[delay], atol=1e-7)
 

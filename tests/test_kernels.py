@@ -4,10 +4,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-import reference
 from conftest import band, kernel_memory, on_records, two_parts
 from numba import njit
 
+from rtsep import reference
 from rtsep.kernels import elementary
 from rtsep.methods.estimators.multiplicative import update_activations
 from rtsep.methods.masks.power import soft_masks
@@ -248,7 +248,7 @@ def test_masks(rng, halves, stem_of):
     models = reference.stem_models(W[rows[:count], :513].astype(float), stem[:count], h[: count + 1], stems)
     np.testing.assert_allclose(found[playing, :513], models[playing], atol=1e-6)
     soft_masks(found, playing, 513, halves, scratch, M)
-    np.testing.assert_allclose(M[playing, :513], reference.masks(models, halves / 2)[playing], atol=2e-6)
+    np.testing.assert_allclose(M[playing, :513], reference.power_mask(models, halves / 2)[playing], atol=2e-6)
     assert np.isnan(np.delete(M, playing, axis=0)).all(), "what does not play is left alone"
 
 
@@ -276,7 +276,7 @@ def test_another_residual_gives_the_masks_that_its_model_would(rng, halves):
     soft_masks(models, np.arange(3), 528, halves, scratch, M)
     weigh_residual(M, np.arange(3), 528, times ** FLOAT(halves / 2))
     models[-1] *= times
-    np.testing.assert_allclose(M, reference.masks(models.astype(float), halves / 2), atol=2e-5)
+    np.testing.assert_allclose(M, reference.power_mask(models.astype(float), halves / 2), atol=2e-5)
     np.testing.assert_allclose(M.sum(axis=0), 1, atol=1e-6)
 
 

@@ -4,7 +4,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import reference
 from conftest import (
     HEAP_SLACK,
     ON,
@@ -22,6 +21,7 @@ from conftest import (
 )
 from test_onsets import LONG
 
+from rtsep import reference
 from rtsep.stages.adaptation import drum_rate
 
 FLOAT = np.float32

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import reference
 from conftest import (
     HEAP_SLACK,
     RATE,
@@ -18,6 +17,7 @@ from conftest import (
 )
 from test_drums import HITS, groove, hits_of
 
+from rtsep import reference
 from rtsep.engine.separator import Separator
 from rtsep.measure import sdr_db
 from rtsep.notes.routing import by_drum

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-import reference
 from conftest import ON, SMALL, band, delayed, kernel_memory, midi, on_records, one_stem, play, prepared, random_midi, two_parts
 
-from rtsep import Separator, by_track, find_preset, load_preset, read_midi
+from rtsep import Separator, by_track, find_preset, load_preset, read_midi, reference
 from rtsep.files.sound import read_sound
 from rtsep.hosts.demo import clip_folder
 from rtsep.measure import sdr_db

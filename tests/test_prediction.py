@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import reference
 from conftest import (
     CONTROL,
     OFF,
@@ -23,6 +22,7 @@ from conftest import (
     with_envelopes,
 )
 
+from rtsep import reference
 from rtsep.methods.estimators.prior import hold
 from rtsep.stages import levels
 from rtsep.training.envelopes import AGES_S, averaged, note_envelope, pitch_envelope, table

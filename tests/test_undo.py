@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import reference
 from conftest import (
     ON,
     SMALL,
@@ -24,7 +23,7 @@ from conftest import (
     with_envelopes,
 )
 
-from rtsep import Separator, by_track, find_preset, load_preset, read_midi
+from rtsep import Separator, by_track, find_preset, load_preset, read_midi, reference
 from rtsep.files.sound import read_sound
 from rtsep.hosts.demo import clip_folder
 from rtsep.measure import sdr_db

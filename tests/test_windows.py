@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-import reference
 
+from rtsep import reference
 from rtsep.errors import RtsepError
 from rtsep.windows import Framing, choose_framing, map_templates, window_pair
 

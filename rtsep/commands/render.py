@@ -69,6 +69,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--format", choices=("wav", "flac"), default="wav", help="of the stems (default: %(default)s)")
     parser.add_argument("--bits", choices=("16", "24", "float"), help="of the samples (default: float, in FLAC 24)")
     add_keeping(parser, "at the end")
+    parser.add_argument("--reference", action="store_true", help="play the plain NumPy reference: slow, but without a compiler")
     parser.add_argument("--overwrite", action="store_true", help="replace results that are there already")
     parser.set_defaults(run=run)
 
@@ -83,7 +84,7 @@ def run(arguments: argparse.Namespace) -> None:
     job = Job(arguments.mix, arguments.out, arguments.midi, tuple(arguments.presets), tuple(arguments.groups), arguments.by,
               split, params, arguments.block, arguments.format, arguments.bits,
               arguments.overwrite, arguments.picture, arguments.mosaic, tuple(arguments.keep), arguments.save_background,
-              shlex.join(["rtsep", *arguments.words]))
+              shlex.join(["rtsep", *arguments.words]), arguments.reference)
     if job.params.get("mode") == "all":
         if job.keep:
             raise RtsepError("--save-preset needs one mode: each of --mode all would adapt templates of its own")

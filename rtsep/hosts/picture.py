@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from rtsep.engine.separator import Output, Separator
 from rtsep.notes.score import Score
+from rtsep.reference.separator import ReferenceSeparator
 
 COLUMNS = 1200  # of the spectrograms: more than a screen shows
 RANGE_DB = 60.0
@@ -28,7 +29,7 @@ class Trace:
     Memory is bounded: at most COLUMNS columns whatever the length.
     """
 
-    def __init__(self, separator: Separator, sample_rate: float, samples: int) -> None:
+    def __init__(self, separator: Separator | ReferenceSeparator, sample_rate: float, samples: int) -> None:
         self.sample_rate = sample_rate
         self.samples = samples
         self.stem_names = separator.stem_names

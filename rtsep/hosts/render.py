@@ -28,6 +28,7 @@ from rtsep.notes.routing import Routing, by_channel, by_drum, by_split, by_track
 from rtsep.notes.score import EVENT, Score, read_midi
 from rtsep.params import Value, param_of, parse_params
 from rtsep.presets.instruments import choose, parse_wish, programs_by_name, stem_programs
+from rtsep.reference.separator import ReferenceSeparator, refuse_with_reference
 
 LARGEST_BLOCK = 65536
 WRITE_SAMPLES = 32768  # per channel and write
@@ -54,6 +55,7 @@ class Job:
     keep: tuple[str, ...] = ()  # FILE or FILE@STEM: presets to write
     keep_background: bool = False
     made_by: str = ""
+    reference: bool = False  # by rtsep.reference: slow, and without a compiler
 
 
 def route(job: Job, score: Score | None, name: str) -> Routing:
@@ -177,6 +179,8 @@ def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: 
         if score is None and params.setdefault("gate", False):
             raise RtsepError("--set gate=on needs the notes: give --midi FILE")
         choose_engine = _mosaic if job.mosaic is not None else _separator
+        if job.reference:
+            refuse_with_reference({"--mosaic": job.mosaic, "--save-preset": job.keep, "--save-background": job.keep_background})
         engine, events, warnings = choose_engine(job, sound, score, params)
         return _render(job, sound, score, engine, events, warnings, progress)
 
@@ -190,7 +194,8 @@ def _separator(job: Job, sound: SoundReader, score: Score | None, params: Mappin
         raise RtsepError("--group needs to know which notes sound: give --midi FILE, and not --set gate=off")
     played = assign(job, score, wish.name, sound.sample_rate)
     instruments = choose(wish, played.routing, played.programs)
-    return Separator(instruments.presets, played.routing, params), played.events, instruments.warnings
+    kind = ReferenceSeparator if job.reference else Separator
+    return kind(instruments.presets, played.routing, params), played.events, instruments.warnings
 
 
 def _mosaic(job: Job, sound: SoundReader, score: Score | None, params: Mapping[str, Value]) -> Chosen:
@@ -217,7 +222,8 @@ def _render(
                     inputs, extras, sound.frames) as writer:
         engine.prepare(sound.sample_rate, sound.channels, LARGEST_BLOCK)  # all is checked: the first time it compiles
         clock = Clock(engine.framing.hop)
-        trace = Trace(engine, sound.sample_rate, sound.frames) if job.picture and isinstance(engine, Separator) else None
+        shown = engine if job.picture and isinstance(engine, Separator | ReferenceSeparator) else None
+        trace = None if shown is None else Trace(shown, sound.sample_rate, sound.frames)
         started = time.perf_counter()
         collected = _Collected(writer, engine.latency, mixdown)
         hop = engine.framing.hop

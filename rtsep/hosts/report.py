@@ -15,6 +15,7 @@ from rtsep.engine.streaming import Engine
 from rtsep.files.sound import SoundReader
 from rtsep.notes.routing import struck
 from rtsep.notes.score import Score
+from rtsep.reference.separator import ReferenceSeparator
 
 RING_S = 5.0  # a sound may ring this long after its last note, if that is no more than
 RING_SHARE = 0.25  # of the sound
@@ -77,7 +78,7 @@ def make_report(engine: Engine, sound: SoundReader, clock: Clock, files: Mapping
 
 def collect_warnings(report: Mapping[str, Any], engine: Engine, sound: SoundReader, score: Score | None) -> list[str]:
     """What a person should know although the run went on, each with its count."""
-    instruments = engine.instruments if isinstance(engine, Separator) else []
+    instruments = engine.instruments if isinstance(engine, Separator | ReferenceSeparator) else []
     ranges = ", ".join(f"{preset.name} {preset.pitches[0]} to {preset.pitches[-1]}" for preset in instruments)
     where = f"the preset ({ranges})" if instruments else "what the source plays, in any octave,"
     found = [

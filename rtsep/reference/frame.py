@@ -1,0 +1,104 @@
+"""A frame, stage by stage, as in `rtsep.stages.frame`: `Stages.process` and its parts are a list of this room's modules."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rtsep.reference import analysis, estimator, masks
+from rtsep.reference.adaptation import Adaptation
+from rtsep.reference.estimator import Estimator
+from rtsep.reference.expectation import Expectation
+from rtsep.reference.gate import Gate
+from rtsep.reference.late_notes import LateNotes
+from rtsep.reference.levels import Levels
+from rtsep.reference.notes import Note
+from rtsep.reference.onsets import Strokes
+from rtsep.reference.passed import Estimate, Expected, Floats, Frame, Masks, Open, Passed
+from rtsep.reference.place import Places
+from rtsep.reference.residual import Residual
+from rtsep.reference.setup import Setup
+from rtsep.reference.watchdog import Watchdog
+from rtsep.stages.analysis import SILENT
+
+
+class Stages:
+    """All stages, each with what it remembers. `method` and `mask` stand for the estimator's and the mask's own if given."""
+
+    def __init__(self, setup: Setup, method: estimator.Method | None = None, mask: masks.Mask | None = None) -> None:
+        self.setup = setup
+        self.mask = mask or masks.power_mask
+        self.onsets = Strokes(setup.sample_rate, setup.hop)
+        self.gate = Gate(setup)
+        self.levels = Levels(setup, lag=dict(setup.lag))
+        self.expectation = Expectation(setup, self.levels)
+        self.estimator = Estimator(setup, method)
+        self.residual = Residual(setup)
+        self.late_notes = LateNotes(setup)
+        self.adaptation = Adaptation(setup)
+        self.watchdog = Watchdog(setup)
+        self.place = Places(setup.hop_s, setup.stems)
+        self.H = np.zeros((setup.stems, len(setup.W)))  # the last frame's activations
+
+    def begin_again(self) -> None:
+        """What was learnt of this sound is forgotten."""
+        for stage in (self.adaptation, self.estimator, self.levels, self.expectation, self.residual):
+            stage.forget()
+
+    def process(self, samples: Floats, notes: list[Note], end: int) -> Passed:
+        """The frame that ends before sample `end`, from its samples [channel, size] and the notes until then."""
+        frame = analysis.step(samples, self.setup.windows[0], end)
+        if self.setup.early:
+            self.onsets.notice_stroke(frame)
+        opened = self.gate.step(notes, self.H, self.onsets.struck, end)
+        task = self.late_notes.step(frame, opened, self.levels)
+        self._notice_pause(frame, opened)
+        expected, estimate = self._estimate_activations(frame, opened, notes)
+        self.H = estimator.activations_of_stems(self.setup, frame, opened, estimate)
+        if not self.setup.gated:
+            self.onsets.find_onsets(opened, np.flatnonzero(self.setup.drums).tolist(), self.H, end)
+        self.expectation.look_ahead(opened, expected, estimate, end)
+        again = self._begin_again_if_unheard(frame, opened, estimate)
+        made = self._make_masks(frame, opened, expected, estimate)
+        self.place.step(self.setup.panning, frame.X, made)
+        passed = Passed(frame, opened, expected, estimate, self.H, made)
+        learns = (self.setup.background_learns and self.onsets.struck != end) or end <= self.setup.lead_in
+        self.adaptation.step(passed, learns and not again, task, self.expectation.match)
+        return passed
+
+    def _notice_pause(self, frame: Frame, opened: Open) -> None:
+        """Is there anything that can explain the frame? After a pause that the watchdog waited for, all begins again."""
+        explained = opened.count + len(self.setup.background) > 0
+        frame.heard = frame.total > SILENT and explained
+        if explained and self.watchdog.paused(frame.total, self.adaptation.background.level) and self.setup.background_learns:
+            self.begin_again()
+
+    def _estimate_activations(self, frame: Frame, opened: Open, notes: list[Note]) -> tuple[Expected, Estimate]:
+        """From a frame, and what notes foretell of it, to the activations of the open templates."""
+        if not frame.heard:
+            return Expected(), Estimate()
+        expected = self.expectation.step(notes, frame, opened)
+        estimate = self.estimator.step(frame, self.adaptation.templates(opened), opened, expected)
+        if expected.expects:
+            self.expectation.divide(opened, expected, estimate)
+            self.expectation.subtract(frame.V, opened, expected, estimate)
+            self.residual.note_accompaniment(opened, estimate)
+        self.levels.step(frame, opened, expected, estimate)
+        return expected, estimate
+
+    def _make_masks(self, frame: Frame, opened: Open, expected: Expected, estimate: Estimate) -> Masks:
+        """From activations to the masks of the stems."""
+        if not (frame.heard and opened.count):
+            return masks.all_to_residual(self.setup)
+        made, told = masks.step(self.setup, self.mask, frame, opened, expected, estimate)
+        factor = self.residual.factor(frame, made, told) if expected.expects else None
+        if factor is not None:
+            made.M = masks.weigh_residual(made.M, factor)
+        made.M = masks.suppressed(made.M, self.setup.suppression)
+        return made
+
+    def _begin_again_if_unheard(self, frame: Frame, opened: Open, estimate: Estimate) -> bool:
+        """If new notes went unheard for too long, what was learnt is forgotten, and the background learns nothing now."""
+        unheard = frame.heard and self.watchdog.unheard(opened, estimate, frame.end)
+        if unheard:
+            self.begin_again()
+        return unheard

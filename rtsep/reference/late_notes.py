@@ -1,0 +1,52 @@
+"""Stage: notes that are told late: the background takes back what it learnt of them before. See `rtsep.stages.late_notes`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from rtsep.reference.levels import Levels
+from rtsep.reference.passed import Frame, Open
+from rtsep.reference.setup import Setup
+from rtsep.stages.analysis import SILENT
+from rtsep.stages.gate import NEVER
+from rtsep.stages.late_notes import ANSWERS_S, BEFORE_S, ENOUGH, HISTORY, LATE_S, LOUDER, SOON_S
+from rtsep.stages.passed import KEEP, LEARN, RESTORE
+
+
+def in_time(levels: Levels, setup: Setup) -> bool:
+    """Is it known that no instrument's notes are late?"""
+    known = [levels.lag.get(number, (0.0, 0.0)) for number in setup.instrument.tolist()]
+    return max(seen for _, seen in known) > ENOUGH and max(lag_s for lag_s, _ in known) < LATE_S
+
+
+@dataclass
+class LateNotes:
+    """What frames ask of the background's rows: LEARN, KEEP or RESTORE."""
+
+    setup: Setup
+    totals: list[float] = field(default_factory=list)  # magnitudes of the frames before
+    jump: int = 0  # end of the frame at which the rows were kept last; 0: not lately
+
+    def step(self, frame: Frame, opened: Open, levels: Levels) -> int:
+        """What this frame asks."""
+        setup, end = self.setup, frame.end
+        possible = setup.rolls_back and end > setup.lead_in and not in_time(levels, setup)
+        age = end - max(opened.onset.tolist(), default=NEVER)
+        return self.look_back(frame.total, end, age, possible)
+
+    def look_back(self, total: float, end: int, age: int, possible: bool) -> int:
+        """The same, for a frame of magnitude `total` before `end`, whose youngest note is so old."""
+        setup = self.setup
+        frames = min(max(int(BEFORE_S / setup.hop_s), 1), HISTORY - 1)
+        loudest = max(self.totals[-frames:], default=0.0)
+        self.totals = [*self.totals[-HISTORY:], total]
+        if not possible or total < SILENT:
+            return LEARN
+        jumps, kept = total > LOUDER * loudest, self.jump > 0 and (end - self.jump) / setup.sample_rate < SOON_S
+        if kept and age <= setup.hop:
+            self.jump = 0
+            return RESTORE
+        if jumps and not kept and age / setup.sample_rate > ANSWERS_S:
+            self.jump = end
+            return KEEP
+        return LEARN

@@ -1,0 +1,42 @@
+"""Stage: the mixer: stems at their gains, dry/wet and bypass, smoothed sample by sample. See `rtsep.stages.mixer`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rtsep.kernels.memory import BYPASS, GAINS, WET
+from rtsep.reference.passed import Floats
+from rtsep.stages.mixer import NEAR
+
+
+def smoothed(values: Floats, wanted: Floats, rate: float) -> Floats:
+    """values [value] a sample later: a share `rate` of the way nearer to what is wanted, or there if that is near."""
+    moved = values + rate * (wanted - values)
+    return np.where(np.abs(wanted - moved) < NEAR, wanted, moved)
+
+
+def mixed(stems: Floats, values: Floats) -> Floats:
+    """Mixdown [channel, sample] of stems [stem, channel, sample] with values [sample, 2 + stems].
+
+    mix = bypass dry + (1 - bypass) (wet sum of gain stem + (1 - wet) dry)
+    """
+    wet, bypass, gains = values[:, WET], values[:, BYPASS], values[:, GAINS:].T
+    dry = stems.sum(axis=0)
+    processed = wet * (gains[:, None] * stems).sum(axis=0) + (1 - wet) * dry
+    result: Floats = bypass * dry + (1 - bypass) * processed
+    return result
+
+
+def smoothed_path(start: Floats, targets: Floats, rate: float) -> Floats:
+    """The values of every sample, [sample, value], after `start` on the way to targets [sample, value]."""
+    if (targets == start).all():
+        return targets
+    path, values = np.empty_like(targets), start
+    for i, wanted in enumerate(targets):
+        path[i] = values = smoothed(values, wanted, rate)
+    return path
+
+
+def mix(stems: Floats, targets: Floats, rate: float) -> Floats:
+    """Mixdown [channel, sample]; targets [sample, 2 + stems] hold wet, bypass and the gains that are wanted by then."""
+    return mixed(stems, smoothed_path(targets[0].copy(), targets, rate))

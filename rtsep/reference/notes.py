@@ -1,0 +1,186 @@
+"""Stage: notes and pedals. MIDI messages become notes, each with the time at which its gate closes. See `rtsep.stages.notes`.
+
+Any number of notes may sound at once: here none is stolen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from rtsep.kernels.memory import PARTS, PITCHES
+from rtsep.notes.messages import CONTROL, NOTE_OFF, NOTE_ON, NOTES_OFF, PEDAL, RESET, SOSTENUTO, SOUND_OFF
+from rtsep.reference.passed import Events, Integers
+
+Key = tuple[int, int, int]  # part, channel, pitch
+Keyboard = tuple[int, int]  # part, channel
+DOWN = 64  # A pedal is down from this value on.
+
+
+@dataclass(eq=False)
+class Note:
+    """One sounding note. Frames that end at t see it if onset < t < close (no close: it still sounds)."""
+
+    part: int
+    channel: int
+    pitch: int
+    stem: int
+    onset: int
+    presses: int = 1
+    up: int | None = None  # when its key came up
+    end: float = math.inf  # when neither key nor pedal held it any more
+    velocity: int = 64
+    close: float = math.inf
+
+    @property
+    def key(self) -> Key:
+        """Where it is played."""
+        return self.part, self.channel, self.pitch
+
+
+@dataclass
+class Piano:
+    """Keys and pedals. `notes`: those that frames still see, unless `play` was asked for all."""
+
+    size: int  # window
+    hop: int
+    route: Integers  # [part, channel, pitch] -> stem or -1
+    rows: dict[tuple[int, int], list[int]]  # of (stem, pitch), the residual too
+    release: Integers  # [stem, pitch], samples
+    decay: Integers  # [stem, pitch], samples
+    choke: Integers  # [stem, pitch], notes of one stem and number end each other; 0: none
+    notes: list[Note] = field(default_factory=list)
+    unmatched: int = 0
+    sounding: dict[Key, Note] = field(default_factory=dict)  # held by a key or a pedal
+    last: dict[Key, Note] = field(default_factory=dict)
+    sustain: set[Keyboard] = field(default_factory=set)
+    sostenuto: set[Keyboard] = field(default_factory=set)
+    captured: set[Key] = field(default_factory=set)
+
+    def play(self, events: Iterable[Events]) -> list[Note]:
+        """All notes of EVENT records whose samples count from the start."""
+        for event in events:
+            self.receive(event, int(event["sample"]))
+        self.forget_decayed(math.inf)
+        return self.notes
+
+    def receive(self, event: Events, sample: int) -> None:
+        """One EVENT at `sample`, counted from the start."""
+        part, status, data1 = int(event["part"]), int(event["status"]), int(event["data1"])
+        if part >= PARTS or data1 >= PITCHES:
+            return
+        self.forget_decayed(sample)
+        self._message(sample, (part, status & 0x0F, data1), status & 0xF0, int(event["data2"]), int(event["stem"]))
+        self._let_go(sample)
+
+    def seen_after(self, end: int) -> list[Note]:
+        """The notes that frames from the one that ends at `end` on may see; the others are forgotten."""
+        self.forget_decayed(end)
+        self.notes = [note for note in self.notes if note.close > end]
+        return self.notes
+
+    def forget_decayed(self, before: float) -> None:
+        """Close what a pedal holds longer than it sounds, at the first frame that ends late enough."""
+        for note in list(self.sounding.values()):
+            if note.presses or note.up is None:
+                continue
+            decayed = max(note.onset + self.size + int(self.decay[note.stem, note.pitch]), note.up + 1)
+            frame = -(-decayed // self.hop) * self.hop
+            if frame <= before:
+                note.close = frame
+                self._remove(note)
+
+    def _message(self, sample: int, key: Key, kind: int, data2: int, own: int) -> None:
+        keyboard, number = key[:2], key[2]
+        if kind == NOTE_ON and data2 > 0:
+            self._press(sample, key, own, data2)
+        elif kind in (NOTE_OFF, NOTE_ON):
+            if key in self.sounding and self.sounding[key].presses:
+                self.sounding[key].presses -= 1
+        elif kind == CONTROL and number == PEDAL:
+            (self.sustain.add if data2 >= DOWN else self.sustain.discard)(keyboard)
+        elif kind == CONTROL and number == SOSTENUTO:
+            self._hold_pressed(keyboard) if data2 >= DOWN else self._drop_captured(keyboard)
+        elif kind == CONTROL and number == SOUND_OFF:
+            for note in self._of(keyboard):
+                self._end(note, sample)
+        elif kind == CONTROL and number == RESET:
+            self.sustain.discard(keyboard)
+            self._drop_captured(keyboard)
+        elif kind == CONTROL and number >= NOTES_OFF:
+            for note in self._of(keyboard):
+                note.presses = 0
+
+    def _press(self, sample: int, key: Key, own: int, velocity: int) -> None:
+        """A key goes down: for the stem that it is routed to, or for `own` - 1 if that is not 0."""
+        stem = own - 1 if own else int(self.route[key])
+        if not 0 <= stem < max(self.rows)[0]:
+            return
+        if not self.rows[stem, key[2]]:
+            self.unmatched += 1
+            return
+        self._take_over(sample, key, stem)
+        note = Note(*key, stem, sample, velocity=velocity)
+        if key in self.sounding:  # pressed once more
+            note.presses += self.sounding[key].presses
+        if key in self.last:
+            self.last[key].close = min(self.last[key].close, sample + 1)
+        self.sounding[key] = self.last[key] = note
+        self.notes.append(note)
+        self._choke_others(sample, note)
+
+    def _choke_others(self, sample: int, struck: Note) -> None:
+        """What the note chokes is remembered by the window alone."""
+        group = self.choke[struck.stem, struck.pitch]
+        for key, note in list(self.last.items()):
+            rival = note.stem == struck.stem and note.pitch != struck.pitch
+            if group and rival and self.choke[note.stem, note.pitch] == group:
+                note.close = min(note.close, sample + self.size)
+                note.end = min(note.end, sample) - int(self.release[note.stem, note.pitch])
+                if key in self.sounding and self.sounding[key] is note:
+                    self._remove(note)
+
+    def _take_over(self, sample: int, key: Key, stem: int) -> None:
+        """A string that is struck again, on the same instrument but for another stem, rings no more for the old one."""
+        for other in self.notes:
+            sounds = self.sounding.get(other.key) is other
+            same_string = other.pitch == key[2] and self.rows[other.stem, other.pitch] == self.rows[stem, key[2]]
+            if other.key == key or other.stem == stem or not same_string or (sounds and other.presses):
+                continue
+            other.close = min(other.close, sample + 1)
+            if sounds:
+                self._remove(other)
+
+    def _hold_pressed(self, keyboard: Keyboard) -> None:
+        """Sostenuto keeps the notes whose keys are down when it is pressed."""
+        if keyboard not in self.sostenuto:
+            self.captured |= {key for key, note in self.sounding.items() if key[:2] == keyboard and note.presses}
+        self.sostenuto.add(keyboard)
+
+    def _drop_captured(self, keyboard: Keyboard) -> None:
+        self.sostenuto.discard(keyboard)
+        self.captured = {key for key in self.captured if key[:2] != keyboard}
+
+    def _of(self, keyboard: Keyboard) -> list[Note]:
+        return [note for key, note in self.sounding.items() if key[:2] == keyboard]
+
+    def _end(self, note: Note, sample: int) -> None:
+        """Nothing holds the note from `sample` on: it rings on for its release, and the window remembers it."""
+        note.close = sample + self.size + int(self.release[note.stem, note.pitch])
+        note.end = sample
+        self._remove(note)
+
+    def _remove(self, note: Note) -> None:
+        del self.sounding[note.key]
+        self.captured.discard(note.key)
+
+    def _let_go(self, sample: int) -> None:
+        """End the notes that neither key nor pedal holds."""
+        for key, note in list(self.sounding.items()):
+            if note.presses:
+                continue
+            if note.up is None:
+                note.up = sample
+            if key[:2] not in self.sustain and key not in self.captured:
+                self._end(note, sample)

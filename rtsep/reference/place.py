@@ -1,0 +1,82 @@
+"""Stage: where stems lie between two channels. See `rtsep.stages.place`.
+
+Duong, Vincent & Gribonval, IEEE TASLP 18(7), 2010.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from rtsep.reference.passed import Complexes, Floats, Masks
+from rtsep.stages.place import (
+    APART,
+    EXCHANGE,
+    FARTHEST,
+    MEMORY_S,
+    ONE_PLACE,
+    PRIOR_S,
+    SILENT,
+    SPREAD,
+)
+
+OWN_POWER = 8  # Bins are surely a stem's by its mask to this power.
+
+
+def part_of(share: Floats, X: Complexes) -> Complexes:
+    """Spectra [channel, bin] of the share [bin, to channel, from channel] of X [channel, bin]."""
+    part: Complexes = np.einsum("kcd,dk->ck", share, X)
+    return part
+
+
+@dataclass
+class Places:
+    """Spatial covariances of the stems, real and the same in all bins, learnt from bins that are surely one stem's."""
+
+    hop_s: float
+    stems: int
+    sums: Floats = field(init=False)  # [stem, channel, channel]
+    heard_s: float = 0.0  # of the residual
+
+    def __post_init__(self) -> None:
+        self.sums = np.zeros((self.stems, 2, 2))
+
+    def step(self, panning: bool, X: Complexes, masks: Masks) -> None:
+        """Masks as places have them, and what share of X [channel, bin] is each stem's."""
+        channels = len(X)
+        masks.shares = {stem: masks.M[stem][:, None, None] * np.eye(channels) for stem in masks.playing}
+        if panning and X.any():
+            self.learn(X, masks.M, masks.playing)
+            masks.M, masks.shares = self.separate(X, masks.M, masks.playing) or (masks.M, masks.shares)
+
+    def learn(self, X: Complexes, M: Floats, playing: list[int]) -> None:
+        """From spectra X [channel, bin], not all 0, and masks M [stem, bin] of a frame; these stems and the residual play."""
+        keep = 1 - self.hop_s / MEMORY_S
+        for stem in [*playing, self.stems - 1]:
+            self.sums[stem] = keep * self.sums[stem] + ((X * M[stem] ** OWN_POWER) @ X.conj().T).real
+        self.heard_s = keep * self.heard_s + self.hop_s
+
+    def covariances(self) -> Floats:
+        """R [stem, channel, channel]: of trace 2, held by that of all, and a little from everywhere."""
+        R = self.sums + PRIOR_S / self.heard_s * self.sums.sum(axis=0)
+        trace = np.trace(R, axis1=1, axis2=2)[:, None, None]
+        scaled: Floats = np.divide(R, trace, out=np.zeros_like(R), where=trace > SILENT)
+        return 2 * scaled + SPREAD * np.eye(2)
+
+    def separate(self, X: Complexes, M: Floats, playing: list[int]) -> tuple[Floats, dict[int, Floats]] | None:
+        """Masks that doubt themselves, and the share [bin, to channel, from channel] of the mix that is each stem's.
+
+        The multichannel Wiener filter  m[s] R[s] (sum of m R)^-1.  None where all stems lie at one place.
+        """
+        playing, R = [*playing, self.stems - 1], self.covariances()
+        narrow = np.maximum(1 - np.linalg.det(R[playing]), 0)
+        distance = np.outer(narrow, narrow) * ((R[playing][:, None] - R[playing]) ** 2).sum(axis=(2, 3)) / FARTHEST
+        most = distance.sum(axis=1).max()
+        if most <= ONE_PLACE:
+            return None
+        rate, m = EXCHANGE / (most + APART), M[playing]
+        doubted = M.copy()
+        doubted[playing] = m + rate * (distance @ m - distance.sum(axis=1)[:, None] * m)
+        mean = np.einsum("sk,scd->kcd", np.maximum(doubted[playing], 0), R[playing])
+        return doubted, {stem: doubted[stem][:, None, None] * (R[stem] @ np.linalg.inv(mean)) for stem in playing}

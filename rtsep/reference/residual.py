@@ -1,0 +1,79 @@
+"""Stage: the residual beside an accompaniment, of which nobody tells the notes. See `rtsep.stages.residual`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from rtsep.reference.passed import Estimate, Floats, Frame, Masks, Open, nothing
+from rtsep.reference.setup import Setup
+from rtsep.stages.residual import (
+    ACCOMPANIMENT_S,
+    BIAS,
+    CHUNK,
+    FEW,
+    INPUTS,
+    LEAK,
+    LEAST_LEVEL,
+    MANY,
+    MOST,
+    OUTPUT,
+    OUTPUT_BIAS,
+    SEEN,
+    SIDE,
+    TRAINED_HALVES,
+    TURNS,
+)
+
+LEAST_SHARE = 1e-9  # of the background, and of all others, where nothing is heard of either
+
+
+def neighbours(x: Floats) -> Floats:
+    """[bin - 2 SIDE, SEEN]: every bin of x [bin] that has SIDE neighbours to each side, and these."""
+    windows: Floats = np.lib.stride_tricks.sliding_window_view(x, SEEN)
+    return windows
+
+
+@dataclass
+class Residual:
+    """How surely others play, and what the network said last."""
+
+    setup: Setup
+    accompaniment: float = 0.0  # the background's share in the sound
+    said: Floats = field(default_factory=nothing)  # [bin - 2 SIDE]
+
+    def forget(self) -> None:
+        """Nobody else plays, as far as is known."""
+        self.accompaniment = 0.0
+
+    def note_accompaniment(self, opened: Open, estimate: Estimate) -> None:
+        """The background's share in the sound follows a frame's activations."""
+        h = estimate.h
+        part = (h[opened.count : -1].sum() + LEAST_SHARE) / (h[:-1].sum() + 2 * LEAST_SHARE)
+        self.accompaniment += float(part - self.accompaniment) * self.setup.hop_s / ACCOMPANIMENT_S
+
+    def factor(self, frame: Frame, masks: Masks, told: Floats) -> Floats | None:
+        """How many times the residual's mask counts, [bin]; None: once. told: the expected models [stem, bin].
+
+        A network of one hidden layer, the same for every bin; every frame hears every other CHUNK of bins anew.
+        """
+        setup = self.setup
+        surely = min(max((self.accompaniment - FEW) / (MANY - FEW), 0), 1) * min(setup.prediction, 1)
+        if surely == 0:
+            return None
+        V, estimated = frame.V, masks.estimated
+        level = np.sqrt((neighbours(V) ** 2).mean(axis=1, keepdims=True)) + LEAST_LEVEL
+        models = (V, told[-1], estimated[-1], estimated[:-1].sum(axis=0), told[:-1].sum(axis=0))
+        inputs = [*(neighbours(x) / (neighbours(x) + level) for x in models), neighbours(masks.M[-1])]
+        self._listen(np.hstack(inputs), frame.end // setup.hop)
+        strength = surely * 2 * setup.power / TRAINED_HALVES
+        return np.pad(np.exp(strength * np.clip(self.said, -MOST, MOST)), SIDE, constant_values=1)
+
+    def _listen(self, inputs: Floats, frame: int) -> None:
+        """The network says the logarithm of the factor, from inputs [bin, INPUTS]."""
+        net = self.setup.residual_net
+        heard = inputs @ net[:INPUTS] + net[BIAS]
+        anew = np.arange(len(heard)) // CHUNK % TURNS == frame % TURNS
+        said = np.maximum(heard, LEAK * heard) @ net[OUTPUT] + net[OUTPUT_BIAS, 0]
+        self.said = np.where(anew, said, self.said if self.said.size else 0)

@@ -1,0 +1,237 @@
+"""The reference behind the interface of `rtsep.engine.separator.Separator`: for offline hosts, slow, without a compiler."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from rtsep.engine.design import Plan, design, per_stem, preset_defaults
+from rtsep.engine.streaming import SILENT_DB, Counters, Output
+from rtsep.errors import RtsepError
+from rtsep.kernels.memory import EVENT, GAINS
+from rtsep.notes.routing import Routing
+from rtsep.params import Value, param_of, parse_params
+from rtsep.presets.preset import Preset
+from rtsep.reference.estimator import Method
+from rtsep.reference.masks import Mask
+from rtsep.reference.mixer import mixed, smoothed_path
+from rtsep.reference.passed import Events, Floats, Passed
+from rtsep.reference.setup import Setup, setup_of
+from rtsep.reference.stream import Stream
+from rtsep.stages.rows import each_once
+from rtsep.windows import Framing
+
+
+def refuse_with_reference(options: Mapping[str, object]) -> None:
+    """RtsepError if one of these was given: options of the command line that the reference cannot serve."""
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise RtsepError(f"{given[0]} does not go with --reference, which only separates; leave one of them out")
+
+
+@dataclass
+class _Prepared:
+    """What `prepare` made."""
+
+    sample_rate: float
+    plan: Plan
+    setup: Setup
+    max_block: int
+    stream: Stream
+    mixer_values: Floats
+
+
+class ReferenceSeparator:
+    """A `Separator` in plain NumPy and float64: `prepare`, then `process` block by block; `reset` starts anew.
+
+    `presets`, `routing`, `params`: as there. `estimator`: a function as `rtsep.reference.estimator` describes it, `mask`: one
+    as `rtsep.reference.masks` does; they replace these steps. Output is the same for blocks of any size, and equals the
+    compiled engine's but for rounding. One thread. What hosts of compiled code need beside that (`prepared`, `entry_address`,
+    `rehearsal`) raises RtsepError.
+    """
+
+    def __init__(
+        self, presets: Preset | Sequence[Preset], routing: Routing, params: Mapping[str, Value] | None = None, *,
+        estimator: Method | None = None, mask: Mask | None = None,
+    ) -> None:
+        self.presets = per_stem(presets, routing)
+        self.routing = routing
+        self.stem_names: tuple[str, ...] = (*routing.names, "residual")
+        self._params = parse_params(params or {})
+        for name in self._params:
+            self._check_stem(name)
+        self._estimator, self._mask = estimator, mask
+        self._now: _Prepared | None = None
+
+    def _check_stem(self, name: str) -> None:
+        stem = name.partition(".")[2]
+        if stem and stem not in self.stem_names:
+            raise RtsepError(f"{name}: no stem is called {stem!r}; there are: {', '.join(self.stem_names)}")
+
+    def prepare(self, sample_rate: float, channels: int, max_block: int) -> None:
+        """Design for `sample_rate` Hz, `channels` and blocks of up to `max_block` samples, and reset."""
+        if min(channels, max_block) < 1:
+            raise ValueError(f"{channels} channels and blocks of {max_block} samples: 1 or more of each are needed")
+        plan = design(self.presets, self.routing, self._params, sample_rate, channels)
+        setup = setup_of(plan, self.value)
+        self._now = _Prepared(sample_rate, plan, setup, max_block, self._stream(setup, channels), self._targets())
+
+    def _stream(self, setup: Setup, channels: int) -> Stream:
+        return Stream(setup, channels, self._estimator, self._mask)
+
+    def reset(self) -> None:
+        """Forget all sound, all notes and all that was learnt; parameters stay and hold at once."""
+        now = self._ready
+        now.stream, now.mixer_values = self._stream(now.setup, now.plan.channels), self._targets()
+
+    def process(self, block: npt.NDArray[np.float32], events: Events | None = None) -> Output:
+        """Separate one block, as `Separator.process`: float32 [channel, n] and EVENT [m] -> float32 stems and mix."""
+        stems, mix = self.hear(np.asarray(block, np.float64), events)
+        return Output(stems.astype(np.float32), mix.astype(np.float32))
+
+    def hear(self, block: Floats, events: Events | None = None) -> tuple[Floats, Floats]:
+        """The same in float64: stems [stem, channel, n], which sum to the delayed input, and their mix [channel, n]."""
+        now, due = self._ready, np.zeros(0, EVENT) if events is None else np.asarray(events, EVENT)
+        if block.shape[0] != now.plan.channels or block.shape[1] > now.max_block:
+            raise ValueError(f"block {block.shape}: expected {now.plan.channels} channels and at most {now.max_block} samples")
+        at = due["sample"]
+        if len(due) and (at[0] < 0 or at[-1] >= block.shape[1] or (np.diff(at) < 0).any()):
+            raise ValueError("events must lie inside the block, in order")
+        stems = now.stream.hear(block, due)
+        targets = np.repeat(self._targets()[None], block.shape[1], axis=0)
+        values = smoothed_path(now.mixer_values, targets, now.plan.values["mixer_smoothing"])
+        if len(values):
+            now.mixer_values = values[-1]
+        return stems, mixed(stems, values)
+
+    def _targets(self) -> Floats:
+        """What the mixer goes to: wet, bypass, and the factor of every stem."""
+        levels_db = [float(self.value(f"gain_db.{stem}")) for stem in self.stem_names]
+        targets = np.zeros(GAINS + len(levels_db))
+        targets[:GAINS] = float(self.value("wet")), float(self.value("bypass"))
+        targets[GAINS:] = [0 if level <= SILENT_DB else 10 ** (level / 20) for level in levels_db]
+        return targets
+
+    def set(self, name: str, value: Value) -> None:
+        """Change a parameter while playing. Only mixer parameters can; the others are read by `prepare`."""
+        param = param_of(name)
+        self._check_stem(name)
+        if not param.live:
+            raise RtsepError(f"{name} cannot change while playing; it is read by prepare")
+        self._params[name] = param.parse(value)
+
+    def value(self, name: str) -> Value:
+        """What parameter `name` is now: as given, else the presets' default, else its own."""
+        return self._params.get(name, preset_defaults(self.presets).get(name, param_of(name).default))
+
+    def again(self, params: Mapping[str, Value]) -> ReferenceSeparator:
+        """One of the same presets, routing, estimator and mask, with `params` changed; not prepared."""
+        return ReferenceSeparator(self.presets, self.routing, {**self._params, **params}, estimator=self._estimator,
+                                  mask=self._mask)
+
+    def exchange(self, presets: Preset | Sequence[Preset] | None = None, params: Mapping[str, Value] | None = None) -> bool:
+        """False, always: another plan needs `prepare`."""
+        return False
+
+    @property
+    def _ready(self) -> _Prepared:
+        if self._now is None:
+            raise RuntimeError("call prepare first")
+        return self._now
+
+    @property
+    def setup(self) -> Setup:
+        """What `prepare` worked out."""
+        return self._ready.setup
+
+    @property
+    def last(self) -> Passed | None:
+        """All that the stages passed on about the last frame; None before the first."""
+        return self._ready.stream.last
+
+    @property
+    def plays(self) -> tuple[str, ...]:
+        """The name of each stem's preset."""
+        return tuple(preset.name for preset in self.presets)
+
+    @property
+    def params(self) -> Mapping[str, Value]:
+        """The parameters that were given; the others have the presets' or their own defaults."""
+        return self._params
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """That it was the reference, for report.json."""
+        return {"engine": "reference"}
+
+    @property
+    def instruments(self) -> list[Preset]:
+        """The presets in use, each once, in the order of the stems."""
+        return each_once(self.presets)
+
+    @property
+    def sample_rate(self) -> float:
+        """Hz, as `prepare` was told; 0 before."""
+        return self._now.sample_rate if self._now else 0.0
+
+    @property
+    def framing(self) -> Framing:
+        """How frames lie in time, in samples."""
+        return self._ready.plan.framing
+
+    @property
+    def latency(self) -> int:
+        """Samples from input to output."""
+        return self._ready.plan.framing.latency
+
+    @property
+    def counters(self) -> Counters:
+        """What was counted since the last reset; no voice is ever stolen here."""
+        stream = self._ready.stream
+        return Counters(stream.bad_samples, stream.piano.unmatched, stream.stages.gate.closed_rows, 0, stream.frames)
+
+    @property
+    def activations(self) -> Floats:
+        """The last frame's activations as magnitudes, [stem, row]; rows that are not open are 0."""
+        return self._ready.stream.stages.H
+
+    @property
+    def masks(self) -> Floats:
+        """The last frame's masks, [stem, bin], which sum to 1; 0 before the first frame."""
+        return np.zeros((self.setup.stems, self.setup.bins)) if self.last is None else self.last.masks.M
+
+    @property
+    def row_pitch(self) -> npt.NDArray[np.int64]:
+        """MIDI pitch of every row in use, int64 [row]."""
+        return self._ready.plan.row_pitch
+
+    @property
+    def held_pitches(self) -> tuple[int, ...]:
+        """MIDI pitches of the notes that keys or pedals hold, ascending."""
+        return tuple(sorted({note.pitch for note in self._ready.stream.piano.sounding.values()}))
+
+    @property
+    def open_count(self) -> int:
+        """How many rows the last frame had open."""
+        return 0 if self.last is None else self.last.opened.count
+
+    @property
+    def prepared(self) -> NoReturn:
+        """RtsepError."""
+        self._refuse()
+
+    @property
+    def entry_address(self) -> NoReturn:
+        """RtsepError."""
+        self._refuse()
+
+    def rehearsal(self) -> NoReturn:
+        """RtsepError."""
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise RtsepError("the reference is not compiled: it plays offline alone, and keeps no preset")

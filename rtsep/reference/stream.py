@@ -1,0 +1,66 @@
+"""Blocks of sound and notes into stems, whatever their size: events when they come, a frame at each hop boundary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from rtsep.reference import analysis, estimator, masks
+from rtsep.reference.filters import Filters
+from rtsep.reference.frame import Stages
+from rtsep.reference.notes import Piano
+from rtsep.reference.overlap_add import OverlapAdd
+from rtsep.reference.passed import Events, Floats, Passed
+from rtsep.reference.setup import Setup
+
+
+class Stream:
+    """A separation under way. `last`: all that the last frame passed on; None before the first.
+
+    `on_frame`, if it is given, is called with every one of them.
+    """
+
+    def __init__(self, setup: Setup, channels: int, method: estimator.Method | None = None, mask: masks.Mask | None = None,
+                 on_frame: Callable[[Passed], None] = lambda passed: None) -> None:
+        self.setup = setup
+        self.stages = Stages(setup, method, mask)
+        self.piano = Piano(setup.size, setup.hop, setup.route, setup.rows, setup.release, setup.decay, setup.choke)
+        self.last: Passed | None = None
+        self.position, self.bad_samples, self.frames = 0, 0, 0
+        self._on_frame = on_frame
+        self._heard = np.zeros((channels, setup.size + setup.hop))  # the last samples of the input
+        self._sound = Filters(setup, channels) if setup.taps else OverlapAdd(setup, channels)
+
+    def hear(self, block: Floats, events: Events) -> Floats:
+        """The stems [stem, channel, n], delayed by the latency, from a block [channel, n] and its EVENTs, in order."""
+        clean = analysis.without_faults(block)
+        self.bad_samples += analysis.count_faults(block)
+        stems = np.empty((self.setup.stems, *block.shape))
+        done = used = 0
+        while done < block.shape[1]:
+            until = min(block.shape[1], done + self.setup.slot - self.position % self.setup.slot)
+            stems[:, :, done:until] = self._finished(clean[:, done:until])
+            while used < len(events) and events["sample"][used] < until:
+                self.piano.receive(events[used], self.position + int(events["sample"][used]) - done)
+                used += 1
+            self.position += until - done
+            done = until
+            if self.position % self.setup.hop == 0:
+                self._process_frame()
+        return stems
+
+    def _finished(self, chunk: Floats) -> Floats:
+        """What of the stems can be heard once a chunk [channel, n] has come in; the residual is what they leave."""
+        count = chunk.shape[1]
+        self._heard = np.concatenate([self._heard[:, count:], chunk], axis=1)
+        stems = self._sound.read(self._heard, count)
+        begin = self._heard.shape[1] - self.setup.latency - count
+        return np.concatenate([stems, [self._heard[:, begin : begin + count] - stems.sum(axis=0)]])
+
+    def _process_frame(self) -> None:
+        notes = self.piano.seen_after(self.position)
+        self.last = self.stages.process(self._heard[:, -self.setup.size :], notes, self.position)
+        self._sound.step(self.last.frame, self.last.masks)
+        self.frames += 1
+        self._on_frame(self.last)
