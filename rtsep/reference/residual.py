@@ -16,6 +16,7 @@ from rtsep.stages.residual import (
     INPUTS,
     LEAK,
     LEAST_LEVEL,
+    LEAST_SUM,
     MANY,
     MOST,
     OUTPUT,
@@ -25,8 +26,6 @@ from rtsep.stages.residual import (
     TRAINED_HALVES,
     TURNS,
 )
-
-LEAST_SHARE = 1e-9  # of the background, and of all others, where nothing is heard of either
 
 
 def neighbours(x: Floats) -> Floats:
@@ -50,7 +49,7 @@ class Residual:
     def note_accompaniment(self, opened: Open, estimate: Estimate) -> None:
         """The background's share in the sound follows a frame's activations."""
         h = estimate.h
-        part = (h[opened.count : -1].sum() + LEAST_SHARE) / (h[:-1].sum() + 2 * LEAST_SHARE)
+        part = 1 - h[: opened.count].sum() / max(h[:-1].sum(), LEAST_SUM)
         self.accompaniment += float(part - self.accompaniment) * self.setup.hop_s / ACCOMPANIMENT_S
 
     def factor(self, frame: Frame, masks: Masks, told: Floats) -> Floats | None:
