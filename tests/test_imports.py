@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import sys
-from functools import partial
 from pathlib import Path
 
 import fresh_python
@@ -111,7 +110,7 @@ def breaches(place, imported):
             yield name
 
 
-run = partial(fresh_python.run, options=("-W", "error"), timeout=None)
+run = functools.partial(fresh_python.run, options=("-W", "error"), timeout=None)
 by_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 
 

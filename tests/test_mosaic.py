@@ -1,6 +1,5 @@
 """Mosaics: the constraints by their definitions, parts that make the whole, phases that fit, and the command."""
 
-
 import numpy as np
 import pytest
 import soundfile
