@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from importlib import import_module
-from types import SimpleNamespace
 
 # Threads of NumPy's that wait for each other on a busy computer take ten times as long as one; read when NumPy is imported.
 os.environ.update({f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "OMP", "MKL", "VECLIB")})
@@ -22,6 +21,7 @@ from rtsep.presets.preset import Preset
 RATE, WINDOW = 44100.0, 1024
 PITCHES = (48, 52, 60, 64, 67, 72)
 SMALL = {"window_samples": WINDOW, "latency_samples": 256, "hop_samples": 64, "background": 3}  # fast, shows everything
+INSTANT = {**SMALL, "mode": "instant", "latency_samples": 0}
 PROVENANCE = {"source": "made in a test", "licence": "MIT", "attribution": "nobody", "made_by": "conftest.py"}
 ON, OFF, CONTROL = 0x90, 0x80, 0xB0
 
@@ -90,6 +90,14 @@ def one_stem() -> Routing:
     return Routing(("piano",), np.zeros((32, 16, 128), np.int8))
 
 
+def five_stems() -> Routing:
+    """Part p is stem p: every loop over stems has a remainder, and a hop fewer slots than stems."""
+    table = np.full((32, 16, 128), -1, np.int8)
+    for part in range(5):
+        table[part] = part
+    return Routing(("a", "b", "c", "d", "e"), table)
+
+
 def midi(*messages: tuple[int, ...]) -> np.ndarray:
     """EVENT array of (sample, status, data1, data2) or (sample, status, data1, data2, part), in the order of time."""
     from rtsep.kernels.memory import EVENT
@@ -99,6 +107,11 @@ def midi(*messages: tuple[int, ...]) -> np.ndarray:
         event["sample"], event["status"], event["data1"], event["data2"] = message[:4]
         event["part"] = message[4] if len(message) > 4 else 0
     return events[np.argsort(events["sample"], kind="stable")]
+
+
+def chord(*pitches: int, at: int = 0, part: int = 0, channel: int = 0) -> np.ndarray:
+    """Keys that go down together and stay down."""
+    return midi(*((at, ON | channel, pitch, 90, part) for pitch in pitches))
 
 
 def random_midi(
@@ -129,14 +142,6 @@ def band(rng: np.random.Generator, samples: int, channels: int = 1, rate: float 
     return sound.astype(np.float32)
 
 
-def bursts(rng: np.random.Generator, samples: int, channels: int = 1) -> np.ndarray:
-    """A steady band, and noise that is struck every 80 ms, loud and soft."""
-    at = np.arange(samples) % 3528
-    level = np.where(np.arange(samples) // 3528 % 3 == 1, 0.1, 1.0)
-    struck = level * np.exp(-at / 800) * rng.standard_normal((channels, samples))
-    return (0.05 * band(rng, samples, channels) + 0.5 * struck).astype(np.float32)
-
-
 def prepared(
     preset: Preset, routing: Routing, params: Mapping | None = None, channels: int = 1, rate: float = RATE,
     max_block: int = 4096,
@@ -147,48 +152,6 @@ def prepared(
     separator = Separator(preset, routing, SMALL if params is None else params)
     separator.prepare(rate, channels, max_block)
     return separator
-
-
-class Memory(SimpleNamespace):
-    """A record's fields by name, arrays and numbers as Python has them: `state.V`, `plan.bins`."""
-
-
-def kernel_memory(presets=None, routing: Routing | None = None, params: Mapping | None = None, channels: int = 1):
-    """Plan and state as kernels get them, in the small framing."""
-    from rtsep.engine.design import design
-    from rtsep.stages.records import STATE
-
-    values = design(make_preset() if presets is None else presets, routing or one_stem(), {**SMALL, **(params or {})}, RATE,
-                    channels).values
-    return Memory(**values), Memory(**STATE.arrays(values))
-
-
-def on_records(function):
-    """A function (plan, state, ...) that hands their parts to a stage, for Python: it is compiled, and gets views of records of
-    what these hold, as from the entry.
-
-    All that kernels call by name is loaded before.
-    """
-    from numba import njit
-
-    from rtsep.compiling import machine
-    from rtsep.kernels.marks import INNER
-    from rtsep.stages.entries import plan_at, state_at
-    from rtsep.stages.records import PLAN, STATE
-
-    kernel = njit(**INNER)(function)
-
-    @njit(error_model="numpy", _nrt=False)
-    def run(plan_address, state_address, *others):
-        return kernel(plan_at(plan_address), state_at(state_address), *others)
-
-    def call(plan, state, *others):
-        machine.address("engine", "process")
-        plan_record = PLAN.new(vars(plan))
-        state_record = STATE.new({"plan": plan_record, **vars(state)})
-        return run(plan_record.ctypes.data, state_record.ctypes.data, *others)
-
-    return call
 
 
 def in_blocks(total: int, sizes: Iterable[int]):
@@ -238,6 +201,12 @@ def delayed(sound: np.ndarray, latency: int) -> np.ndarray:
     return np.concatenate([np.zeros((len(sound), latency), sound.dtype), sound], axis=1)[:, : sound.shape[1]]
 
 
+def assert_sums_to(stems: np.ndarray, sound: np.ndarray, latency: int) -> None:
+    """The stems, the residual with them, are the sound, `latency` later."""
+    worst = np.abs(stems.astype(float).sum(axis=0) - delayed(sound, latency)).max()
+    assert worst <= 1e-5 * np.abs(sound).max()
+
+
 def reference_setup(separator):
     """The separator's plan as the reference wants it, with the lags that its state has now."""
     from rtsep.reference import setup_of
@@ -266,6 +235,23 @@ def staged() -> Preset:
     return replace(preset, row_age_s=np.tile(np.array([[0, 0.02], [0.01, 1e6]], np.float32), (len(preset.W) // 2, 1)))
 
 
+@pytest.fixture(scope="session")
+def knowing() -> Preset:
+    """A preset that knows how its notes fade."""
+    return with_envelopes(make_preset())
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """An empty cache of this test's own, in a process that has loaded nothing."""
+    from rtsep.compiling import machine
+
+    monkeypatch.setenv("RTSEP_CACHE_DIR", str(tmp_path / "cache"))
+    for name, nothing in (("_loaded", {}), ("_aside", {}), ("_wanted", set())):
+        monkeypatch.setattr(machine, name, nothing)
+    return tmp_path / "cache"
+
+
 class _Heap(ctypes.Structure):
     _fields_ = [(name, ctypes.c_size_t) for name in
                 ["arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"]]
@@ -273,7 +259,7 @@ class _Heap(ctypes.Structure):
 
 @pytest.fixture(scope="session")
 def heap():
-    """Call it for the bytes that the C heap has given out. (That no engine can ask for any, test_compiling shows.)"""
+    """Call it for the bytes that the C heap has given out. (That no engine can ask for any, test_compiled_code shows.)"""
     if not sys.platform.startswith("linux") or not hasattr(ctypes.CDLL(None), "mallinfo2"):
         pytest.skip("needs glibc's mallinfo2")
     mallinfo2 = ctypes.CDLL(None).mallinfo2

@@ -78,3 +78,22 @@ def write_midi(path: Path, notes: np.ndarray) -> Path:
         now = tick
     mido.MidiFile(type=0, ticks_per_beat=500, tracks=[track]).save(path)
     return path
+
+
+def write_tracks(path, tracks, ticks=480):
+    """A format 1 file at 1 s = 2 * ticks: tracks {name: [(onset_s, offset_s, pitch)]}."""
+    file = mido.MidiFile(ticks_per_beat=ticks)
+    for name, notes in tracks.items():
+        track = mido.MidiTrack([mido.MetaMessage("track_name", name=name)])
+        changes = [(on, "note_on", p) for on, _, p in notes] + [(off, "note_off", p) for _, off, p in notes]
+        last = 0
+        for at, kind, pitch in sorted(changes):
+            tick = round(at * 2 * ticks)
+            track.append(mido.Message(kind, note=pitch, velocity=64, time=tick - last))
+            last = tick
+        file.tracks.append(track)
+    file.save(path)
+
+
+def quiet(*_):
+    """Progress that nobody looks at."""

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 from conftest import PROVENANCE, RATE, SMALL, WINDOW, band, make_preset, midi, one_stem, play, prepared, two_parts
-from test_player import player  # noqa: F401
+from engine_state import part_of, plan_of, templates_of
+from sounds import divergence
 
 from rtsep.cli import main
 from rtsep.engine.adapted import adapted_preset, steady_rows
@@ -34,18 +35,13 @@ def played(preset, params=LEARNS, samples=8000, rate=RATE, routing=None):
     return separator
 
 
-def divergence(V, W):
-    """Kullback-Leibler divergence of W [row, bin] from V, of each row."""
-    return (V * np.log((V + 1e-9) / (W + 1e-9))).sum(axis=1)
-
-
 # --- templates --------------------------------------------------------------------------------------------------------
 
 
 def test_rows_that_were_heard_are_as_they_are_now_and_the_others_as_they_were(preset):
     separator = played(preset)
     kept, heard = adapted_preset(separator), np.isin(preset.row_pitch, HEARD)
-    now = separator.prepared.state["W"][: len(preset.W), : preset.W.shape[1]]
+    now = templates_of(separator)
     np.testing.assert_allclose(kept.W[heard], now[heard], rtol=1e-4, atol=1e-9)
     assert np.array_equal(kept.W[~heard], preset.W[~heard])
     assert divergence(kept.W, preset.W)[heard].min() > 0.01
@@ -56,8 +52,8 @@ def test_a_saved_preset_goes_on_where_the_session_ended(preset, tmp_path):
     separator = played(preset)
     save_preset(adapted_preset(separator, background=True, made_by="a test"), tmp_path / "kept.npz")
     kept = load_preset(tmp_path / "kept.npz")
-    plan = prepared(kept, two_parts()).prepared.plan.values
-    np.testing.assert_allclose(plan["W"], separator.prepared.state["W"], rtol=2e-3, atol=2e-6)
+    plan = plan_of(prepared(kept, two_parts()))
+    np.testing.assert_allclose(plan.W, part_of(separator, "adaptation").W, rtol=2e-3, atol=2e-6)
     assert kept.provenance["made_by"] == "a test" and kept.provenance["source"].startswith(PROVENANCE["source"])
 
 
@@ -73,10 +69,10 @@ def test_a_preset_that_learnt_nothing_is_the_same_file(preset, tmp_path):
 def test_another_rate_or_window_is_mapped_back_without_blur(preset, rate, window):
     """What the saved preset makes of the session's bins is nearer to what was learnt there than the preset was."""
     separator = played(preset, {**LEARNS, "window_samples": window}, rate=rate)
-    kept, plan = adapted_preset(separator), separator.prepared.plan.values
+    kept = adapted_preset(separator)
     heard = np.isin(preset.row_pitch, HEARD)
     assert kept.W.shape == preset.W.shape and np.array_equal(kept.W[~heard], preset.W[~heard])
-    now = separator.prepared.state["W"][: plan["rows"], : plan["bins"]][heard]
+    now = templates_of(separator)[heard]
     before, after = (map_templates(each.W, RATE, WINDOW, rate, window)[heard] for each in (preset, kept))
     assert (divergence(now, after) < 0.5 * divergence(now, before)).all()
 
@@ -151,11 +147,11 @@ def test_a_row_that_is_being_written_is_read_again():
 def frozen_and_thawed(preset, params, first, second):
     """W at the start, after 4000 samples, a hop later with `first` changed, after 8000, after 12000 with `second` changed."""
     separator, sound = prepared(preset, one_stem(), params), band(np.random.default_rng(5), 12000)
-    found = [separator.prepared.state["W"].copy()]
+    found = [part_of(separator, "adaptation").W.copy()]
     for begin, end, change in ((0, 4000, {}), (4000, 4096, first), (4096, 8000, first), (8000, 12000, second)):
         separator.exchange(params=change)
         play(separator, sound[:, begin:end], midi((0, 0x90, 60, 90)) if begin == 0 else None)
-        found.append(separator.prepared.state["W"].copy())
+        found.append(part_of(separator, "adaptation").W.copy())
     return found
 
 
@@ -173,21 +169,6 @@ def test_templates_that_may_learn_only_later_do_not_jump(preset):
     start, _, _, learnt, _ = frozen_and_thawed(preset, params, {"adapt": True}, {})
     _, reference, *_ = frozen_and_thawed(preset, {**params, "adapt": True}, {}, {})
     assert 0 < np.abs(learnt - start).sum() < 2 * np.abs(reference - start).sum()
-
-
-def test_a_player_freezes_lets_go_and_keeps(player, tmp_path, monkeypatch):  # noqa: F811
-    monkeypatch.setattr("rtsep.hosts.keep.user_folder", lambda: tmp_path / "mine")
-    assert player.learning
-    player.learn(False)
-    assert not player.learning and not player.value("adapt") and "frozen" in player.message
-    player.learn(True)
-    assert player.learning and player.value("background_learns")
-    player.keep_preset("left", False)
-    player.keep_preset("right", True)
-    assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == ["small-adapted-1.npz", "small-adapted.npz"]
-    assert load_preset(tmp_path / "mine" / "small-adapted.npz").background is None
-    assert load_preset(tmp_path / "mine" / "small-adapted-1.npz").background is not None
-    assert "small-adapted-1.npz" in player.message
 
 
 # --- files ------------------------------------------------------------------------------------------------------------

@@ -2,11 +2,11 @@
 
 import json
 
-import mido
 import numpy as np
 import pytest
 import soundfile
 from conftest import play
+from drum_hits import RATE, groove, hits_of, write_hits
 
 from rtsep.cli import main
 from rtsep.engine.design import preset_defaults
@@ -20,59 +20,6 @@ from rtsep.presets.instruments import programs_by_name
 from rtsep.presets.preset import load_preset
 from rtsep.training.drums import STAGES, choke_groups, train_drums
 from rtsep.training.isolated import Notes, train
-
-RATE = 44100
-HITS = (("kick", 36, 0.25), ("snare", 38, 0.15), ("hihat", 42, 0.1))
-
-
-def hit(pitch, velocity, rng, seconds=0.5):
-    """A drum whose sound begins as noise and ends as its own tone or colour."""
-    t = np.arange(round(seconds * RATE)) / RATE
-    noise = rng.standard_normal(len(t))
-    if pitch == 36:
-        sound = np.sin(2 * np.pi * (50 + 100 * np.exp(-30 * t)) * t) * np.exp(-8 * t) + 0.2 * noise * np.exp(-t / 0.004)
-    elif pitch == 38:
-        sound = 0.4 * np.sin(2 * np.pi * 190 * t) * np.exp(-15 * t) + 0.3 * noise * np.exp(-t / 0.05)
-    else:
-        sound = 0.3 * np.convolve(noise, [1, -2, 1], "same") / 2 * np.exp(-t / 0.04)
-    return (0.4 * (velocity / 127) ** 1.5 * sound).astype(np.float32)
-
-
-def hits_of(rng, velocities=(50, 80, 110, 50, 80, 110), gap_s=0.7):
-    """All drums struck one by one."""
-    struck = [(pitch, velocity) for _, pitch, _ in HITS for velocity in velocities]
-    sound = np.zeros(round(gap_s * len(struck) * RATE), np.float32)
-    onset_s = gap_s * np.arange(len(struck)) + 0.01
-    for at, (pitch, velocity) in zip(onset_s, struck, strict=True):
-        begin = round(at * RATE)
-        sound[begin : begin + RATE // 2] += hit(pitch, velocity, rng)
-    pitches, velocity = np.array(struck).T
-    return Notes(sound, RATE, onset_s, onset_s + 0.5, pitches, velocity)
-
-
-def groove(rng, seconds=4.0):
-    """True sounds {name: [sample]} and (onset, pitch, velocity) of a groove whose drums often coincide."""
-    truths, struck = {name: np.zeros(round((seconds + 1) * RATE), np.float32) for name, _, _ in HITS}, []
-    for name, pitch, every in HITS:
-        for at in np.arange(0.1, seconds, 4 * every / 1.6):
-            velocity = int(rng.integers(50, 111))
-            begin = round(at * RATE)
-            truths[name][begin : begin + RATE // 2] += hit(pitch, velocity, rng)
-            struck.append((at, pitch, velocity))
-    return truths, sorted(struck)
-
-
-def write_midi(path, struck, channel=9):
-    """Hits (onset_s, pitch, velocity), each 50 ms long."""
-    file, track, last = mido.MidiFile(ticks_per_beat=480), mido.MidiTrack(), 0
-    changes = [(at, "note_on", pitch, velocity) for at, pitch, velocity in struck]
-    changes += [(at + 0.05, "note_off", pitch, 0) for at, pitch, _ in struck]
-    for at, kind, pitch, velocity in sorted(changes):
-        tick = round(at * 960)
-        track.append(mido.Message(kind, note=pitch, velocity=velocity, channel=channel, time=tick - last))
-        last = tick
-    file.tracks.append(track)
-    file.save(path)
 
 
 def test_every_stage_has_its_rows_and_its_time(rng):
@@ -117,12 +64,12 @@ def kit(tmp_path_factory):
     folder, rng = tmp_path_factory.mktemp("kit"), np.random.default_rng(4)
     hits = hits_of(rng)
     soundfile.write(folder / "hits.wav", hits.sound, RATE, "FLOAT")
-    write_midi(folder / "hits.mid", zip(hits.onset_s, hits.pitch.tolist(), hits.velocity.tolist(), strict=True))
+    write_hits(folder / "hits.mid", zip(hits.onset_s, hits.pitch.tolist(), hits.velocity.tolist(), strict=True))
     assert main(["train", str(folder / "hits.wav"), "--score", str(folder / "hits.mid"), "--as", "notes", "--drums", "-o",
                  str(folder / "kit.npz")]) == 0
     truths, struck = groove(rng)
     soundfile.write(folder / "mix.wav", sum(truths.values()), RATE, "FLOAT")
-    write_midi(folder / "mix.mid", struck)
+    write_hits(folder / "mix.mid", struck)
     return folder, hits, truths
 
 
@@ -180,7 +127,7 @@ def test_the_window_of_drums_is_not_the_piano_s(preset, kit):
 def test_drums_are_played_by_a_drum_kit_whatever_the_channel(kit, midi, tmp_path):
     """Without MIDI, and with pads on channel 1."""
     folder = kit[0]
-    write_midi(tmp_path / "pads.mid", [(0.1, 36, 90), (0.5, 38, 90)], channel=0)
+    write_hits(tmp_path / "pads.mid", [(0.1, 36, 90), (0.5, 38, 90)], channel=0)
     given = ["--midi", str(tmp_path / "pads.mid")] if midi else []
     assert main(["render", str(folder / "mix.wav"), *given, "--by", "drum", "--out", str(tmp_path / "stems")]) == 0
     stems = json.loads((tmp_path / "stems" / "report.json").read_text())["stems"]

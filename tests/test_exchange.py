@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from conftest import SMALL, band, delayed, make_preset, midi, open_rows, play, prepared, two_parts
+from engine_state import background_of
 
 from rtsep.errors import RtsepError
 
@@ -91,11 +92,9 @@ def test_the_background_goes_on_with_what_it_learnt(preset, rng, background):
     learnt = {}
 
     def change():
-        rows = separator.prepared.plan.values["rows"]
-        learnt["before"] = separator.prepared.state["W"][rows:].copy()
+        learnt["before"] = background_of(separator).copy()
         separator.exchange(make_preset((40, 60, 64), seed=5), {"background": background})
-        rows = separator.prepared.plan.values["rows"]
-        learnt["after"] = separator.prepared.state["W"][rows:].copy()
+        learnt["after"] = background_of(separator).copy()
 
     play_with(separator, sound, change)
     kept = min(background, 3)

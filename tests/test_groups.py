@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from conftest import PITCHES, RATE, SMALL, band, make_preset, midi, open_rows, play, prepared, random_midi, reference_setup
 from conftest import two_parts as hands
-from test_render import write_midi
+from instruments import write_tracks
 
 from rtsep import reference
 from rtsep.cli import main
@@ -28,7 +28,7 @@ ALL = ["48@0", "60@0", "64@0", "67@0", "52@1", "60@1", "48@2", "72@2"]
 @pytest.fixture
 def score(tmp_path):
     """Two tracks on channel 1, all velocities 64."""
-    write_midi(tmp_path / "notes.mid", {"Left Hand": LEFT, "Right": RIGHT})
+    write_tracks(tmp_path / "notes.mid", {"Left Hand": LEFT, "Right": RIGHT})
     return read_midi(tmp_path / "notes.mid")
 
 
@@ -157,7 +157,7 @@ def piece(folder):
         tone[begin : begin + len(sounding)] = 0.1 * sounding
         tones[f"{pitch}@{onset:g}"] = tone
     soundfile.write(folder / "mix.wav", sum(tones.values()), int(RATE), "FLOAT")
-    write_midi(folder / "notes.mid", {"Left Hand": LEFT, "Right": RIGHT})
+    write_tracks(folder / "notes.mid", {"Left Hand": LEFT, "Right": RIGHT})
     save_preset(preset, folder / "small.npz")
     return tones
 

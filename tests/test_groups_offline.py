@@ -1,10 +1,10 @@
 """Note groups offline, as in the textbook: against the reference's masks and figures, and by properties."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
+from oracles import ORACLES, needs_oracles, oracle
 
 from rtsep.measure import sdr_db, si_sdr_db
 from rtsep.training.groups import (
@@ -17,13 +17,7 @@ from rtsep.training.groups import (
     textbook_masks,
 )
 
-ORACLES = Path(__file__).parents[2] / "shared" / "oracles"
-needs_oracles = pytest.mark.skipif(not ORACLES.is_dir(), reason="../shared/oracles is not there")
 SAMPLES = 88200
-
-
-def oracle(name):
-    return np.load(ORACLES / f"{name}.npz")
 
 
 def piano():

@@ -6,10 +6,10 @@ import importlib.util
 import json
 import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
+import fresh_python
 import pytest
 from conftest import make_preset
 
@@ -111,14 +111,7 @@ def breaches(place, imported):
             yield name
 
 
-def run(code, environment=None, *arguments):
-    """Output of a fresh Python."""
-    command = [sys.executable, "-W", "error", "-c", code, *map(str, arguments)]
-    answer = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert answer.returncode == 0, answer.stderr
-    return answer.stdout
-
-
+run = functools.partial(fresh_python.run, options=("-W", "error"), timeout=None)
 by_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 
 

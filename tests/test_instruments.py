@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 from conftest import SMALL, make_preset, prepared, two_parts
-from test_lanes import warmed
-from test_notes import off, on, smf, track
+from midi_bytes import off, on, smf, track
+from native_callback import warmed
 
 from rtsep.cli import main
 from rtsep.errors import RtsepError

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from conftest import SMALL, band, midi, play, prepared, two_parts
 from jack_server import JackServer, jack_server, needs_jack  # noqa: F401
-from test_grains import melody
+from mosaics import melody
 
 from rtsep.errors import RtsepError
 from rtsep.grains.engine import Mosaic

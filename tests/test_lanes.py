@@ -1,51 +1,17 @@
 """The native callback, driven without a device: the same output as the engine's, whatever the blocks."""
 
-import contextlib
 import ctypes
-import threading
 import time
 
 import numpy as np
 import pytest
 from conftest import SMALL, band, in_blocks, make_preset, midi, play, prepared, random_midi, two_parts
-from numba import njit
+from engine_state import part_of
+from native_callback import RATE, call, callback, stem_sources, warmed
 
 from rtsep.callbacks import shared
-from rtsep.callbacks.ring import waiting
-from rtsep.callbacks.views import live_at
-from rtsep.compiling import machine
 from rtsep.hosts.computer import knows_work
 from rtsep.hosts.lanes import CAPACITY, MIX, SILENCE, Lanes, outputs_of_mix
-from rtsep.kernels.atomic import store_release
-
-RATE = 44100.0
-_SIGNATURE = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_void_p,
-                              ctypes.c_ulong, ctypes.c_void_p)
-_callback = _SIGNATURE(machine.address("live", "portaudio_callback"))
-
-
-def call(lanes, block, flags=0, around=None):
-    """One block [channel, n] through the callback as a device would, within `around`; gives [output, n]."""
-    source = np.ascontiguousarray(block.T, np.float32)
-    target = np.full((block.shape[1], lanes.outputs), np.nan, np.float32)
-    addresses = source.ctypes.data, target.ctypes.data
-    with around or contextlib.nullcontext():
-        assert _callback(*addresses, block.shape[1], None, flags, lanes.address) == 0
-    return target.T
-
-
-def warmed(separator, sources, rate=RATE):
-    """Lanes whose callback is warm and fully faded in, the engine still at sample 0."""
-    lanes = Lanes(separator, rate, sources)
-    assert not call(lanes, np.zeros((lanes.channels, 8), np.float32)).any()
-    lanes._arrays["meters"][shared.FADE], lanes._arrays["words"][shared.PLAYING] = 1, lanes._arrays["control"][shared.WANTED]
-    return lanes
-
-
-def stem_sources(separator):
-    """Every stem's channels on outputs of their own, behind the mix."""
-    plan = separator.prepared.plan
-    return [(MIX, c) for c in range(plan.channels)] + [(s, c) for s in range(plan.stems) for c in range(plan.channels)]
 
 
 @pytest.fixture
@@ -88,10 +54,10 @@ def test_delayed_notes_come_in_time_and_in_order(separator):
         lanes.send(2**62, 0, (0x90, pitch, 90))
     silence = np.zeros((2, 256), np.float32)
     call(lanes, silence)
-    assert lanes.word(shared.PENDING) == 3 and not separator.prepared.state["voices"]["status"].any()
+    assert lanes.word(shared.PENDING) == 3 and not part_of(separator, "notes").voices["status"].any()
     lanes._arrays["due"][:3] = (300, 301, 511)
     call(lanes, silence)
-    voices = separator.prepared.state["voices"]
+    voices = part_of(separator, "notes").voices
     assert lanes.word(shared.PENDING) == 0
     assert voices["onset"][:2].tolist() == [300, 511], "60 and 64 at their samples; the preset has no 61"
 
@@ -105,7 +71,7 @@ def test_long_bursts_are_played_and_too_many_are_counted(separator):
     for _ in range(4):
         call(lanes, np.zeros((2, 64), np.float32))
     assert lanes.word(shared.PENDING) == 0
-    assert separator.prepared.state["voices"]["presses"][0] == shared.QUEUE, "presses"
+    assert part_of(separator, "notes").voices["presses"][0] == shared.QUEUE, "presses"
 
 
 # --- what a device may do ---------------------------------------------------------------------------------------------
@@ -130,10 +96,10 @@ def test_nothing_to_play_is_silence(separator, rng):
 def test_no_input_and_no_output_side(separator, rng):
     lanes = warmed(separator, outputs_of_mix(2, 2))
     target = np.full((64, 2), np.nan, np.float32)
-    assert _callback(None, target.ctypes.data, 64, None, 0, lanes.address) == 0
+    assert callback(None, target.ctypes.data, 64, None, 0, lanes.address) == 0
     assert np.isfinite(target).all()
     source = np.ascontiguousarray(band(rng, 64, 2).T)
-    assert _callback(source.ctypes.data, None, 64, None, 0, lanes.address) == 0
+    assert callback(source.ctypes.data, None, 64, None, 0, lanes.address) == 0
     assert lanes.counters()["samples"] == 128 and max(lanes.meters().inputs) > 0
 
 
@@ -248,45 +214,7 @@ def test_stems_and_channels_cannot_change(separator, preset):
         lanes.play(prepared(preset, two_parts(), SMALL, 1).prepared, fade=True)
 
 
-# --- rings ------------------------------------------------------------------------------------------------------------
-
-
-_push = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 6)(machine.address("live", "push"))
-
-
-@njit(nogil=True)
-def produce(address, count):
-    for i in range(count):
-        while _push(address, i, i & 31, i & 255, (i >> 3) & 127, (i >> 5) & 127) == 0:
-            pass
-
-
-@njit(nogil=True, _nrt=False)
-def consume(address, count):
-    live, wrong = live_at(address), 0
-    header, messages = live.header, live.messages
-    for i in range(count):
-        while waiting(header) <= 0:
-            pass
-        m = messages[header[shared.TAIL] & (messages.shape[0] - 1)]
-        wrong += not (m.time_ns == i and m.part == i & 31 and m.status == i & 255 and m.data1 == (i >> 3) & 127
-                      and m.data2 == (i >> 5) & 127)
-        store_release(header, shared.TAIL, header[shared.TAIL] + 1)
-    return wrong
-
-
-@pytest.mark.parametrize("size, count", [(1024, 200_000), (65536, 9_800_000)])
-def test_ten_million_messages_between_two_threads(size, count):
-    """In a small ring, where each thread often waits for the other, and in a large one."""
-    header, messages, wrong = np.zeros(shared.HEADER, np.int64), np.zeros(size, shared.MESSAGE), []
-    live = shared.LIVE.new({"header": header, "messages": messages, "messages_size": len(messages)})
-    produce(live.ctypes.data, 0)
-    consume(live.ctypes.data, 0)
-    reader = threading.Thread(target=lambda: wrong.append(consume(live.ctypes.data, count)))
-    reader.start()
-    produce(live.ctypes.data, count)
-    reader.join()
-    assert wrong == [0] and header[shared.HEAD] == header[shared.TAIL] == count
+# --- recording --------------------------------------------------------------------------------------------------------
 
 
 def test_recording_gives_back_input_stems_and_events(preset, separator, rng):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import HEAP_SLACK, SMALL, band, make_preset, prepared, two_parts
-from test_lanes import call, warmed
+from native_callback import call, warmed
 
 from rtsep.hosts.lanes import CAPACITY, MIX
 

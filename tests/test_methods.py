@@ -4,7 +4,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import kernel_memory, on_records, two_parts
+from conftest import two_parts
+from engine_state import kernel_memory, on_records
 
 from rtsep.kernels.arrays import add_rows, dot_rows, fill
 from rtsep.kernels.marks import choice, kernel, redeem

@@ -1,10 +1,10 @@
 """MIDI ports: found, polled, lost and found again; with pretended ports, and with real ones over a JACK server."""
 
-import subprocess
 import sys
 import textwrap
 import threading
 
+import fresh_python
 import pytest
 from jack_server import JackServer, jack_server, needs_jack  # noqa: F401
 
@@ -197,9 +197,7 @@ KEYBOARD = """
 
 
 def run(code, environment):
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(KEYBOARD) + textwrap.dedent(code)], env=environment,
-                          capture_output=True, text=True, timeout=90)
-    assert done.returncode == 0, (done.returncode, done.stdout, done.stderr)
+    fresh_python.run(textwrap.dedent(KEYBOARD) + textwrap.dedent(code), environment)
 
 
 @needs_jack

@@ -1,10 +1,9 @@
 """Mosaics: the constraints by their definitions, parts that make the whole, phases that fit, and the command."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import soundfile
+from oracles import needs_oracles, oracle
 
 from rtsep.cli import main
 from rtsep.errors import RtsepError
@@ -14,7 +13,6 @@ from rtsep.mosaic.constraints import Constraints
 from rtsep.mosaic.counters import Counters
 from rtsep.mosaic.frames import Sound, Synthesis
 
-ORACLES = Path(__file__).parents[2] / "shared" / "oracles"
 RATE = 22050
 NONE = Constraints(0, 0, 0)
 
@@ -98,13 +96,13 @@ def test_counters(rng):
     assert counters.report() == {"polyphony": 1.2, "run_length": 1.5, "repetitions": 0.167}
 
 
-@pytest.mark.skipif(not ORACLES.is_dir(), reason="../shared/oracles is not there")
+@needs_oracles
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name, divergence, plain", [
     ("H_kl", "kl", False), ("H_euc", "euclid", False), ("H_plain_kl", "kl", True),
 ])
 def test_activations_are_the_reference(name, divergence, plain, dtype):
-    data = np.load(ORACLES / "f_nmfdiag_mosaic.npz")
+    data = oracle("f_nmfdiag_mosaic")
     V, W, H = (np.ascontiguousarray(data[key].T, dtype) for key in ("V", "W0", "H0"))
     updates = int(data["L"])
     reach = int(data["cont_length"]) // 2

@@ -1,20 +1,15 @@
 """NMF deconvolution of drums against runs of the field's reference implementation on the same start (../shared/oracles)."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
+from oracles import ORACLES, needs_oracles, oracle
 
 from rtsep.measure import si_sdr_db
 from rtsep.training.nmfd import activations_at, approximation, nmfd, templates_at
 
-ORACLES = Path(__file__).parents[2] / "shared" / "oracles"
-pytestmark = pytest.mark.skipif(not ORACLES.is_dir(), reason="../shared/oracles is not there")
-
-
-def oracle(name):
-    return np.load(ORACLES / f"{name}.npz")
+pytestmark = needs_oracles
 
 
 DRUM_STARTS = {  # the reference's W and H before the first update, and how often H alone is updated first

@@ -1,21 +1,11 @@
-"""Drums without triggers: their onsets are found in the sound, in the frame that is separated, for every kind of block."""
+"""Stage onsets: strokes without triggers are found in the sound, in the frame that is separated, for every kind of block."""
 
 import numpy as np
 import pytest
-from conftest import (
-    HEAP_SLACK,
-    RATE,
-    SMALL,
-    bursts,
-    frame_by_frame,
-    make_preset,
-    one_stem,
-    play,
-    prepared,
-    reference_setup,
-    two_parts,
-)
-from test_drums import HITS, groove, hits_of
+from conftest import HEAP_SLACK, RATE, SMALL, frame_by_frame, make_preset, one_stem, play, prepared, reference_setup, two_parts
+from drum_hits import HITS, groove, hits_of
+from engine_state import entry_call, part_of, plan_of, templates_of
+from sounds import bursts
 
 from rtsep import reference
 from rtsep.engine.separator import Separator
@@ -50,8 +40,7 @@ def test_it_agrees_with_the_plain_numpy_twin(staged, rng, params, channels):
     assert np.abs(stems - expected.stems).max() < 2e-5 * np.abs(sound).max()
     hop = separator.framing.hop
     play(separator, np.zeros((channels, -LONG % hop + hop), FLOAT))  # what the last frame teaches comes with the next
-    plan, W = separator.prepared.plan.values, separator.prepared.state["W"]
-    error = np.abs(W[: plan["rows"], : plan["bins"]] - expected.W)
+    error = np.abs(templates_of(separator) - expected.W)
     assert error.max() < 1e-3 and error.sum() <= 5e-3 * expected.W.sum()
 
 
@@ -68,7 +57,7 @@ def onsets_in(separator, sound):
     """Samples of the onsets that are found, of each stem."""
     found = [set() for _ in separator.stem_names]
     for each in frame_by_frame(separator, sound):
-        for stem, sample in enumerate(each.prepared.state["found"].tolist()):
+        for stem, sample in enumerate(part_of(each, "onsets").found.tolist()):
             found[stem] |= {sample} - {0}
     return [sorted(each) for each in found]
 
@@ -107,20 +96,19 @@ def test_without_onsets_and_gates_templates_stay(staged, rng):
     for preset, params in ((staged, {"onsets": False}), (make_preset(), {})):
         separator = prepared(preset, one_stem(), {**UNGATED, **params})
         adapting, _ = play(separator, sound)
-        rows = separator.prepared.plan.values["rows"]
-        assert np.array_equal(separator.prepared.state["W"][:rows], separator.prepared.plan.values["W"][:rows])
+        plan = plan_of(separator)
+        assert np.array_equal(templates_of(separator), plan.W[: plan.rows, : plan.bins])
         fixed, _ = play(prepared(preset, one_stem(), {**UNGATED, **params, "adapt": False}), sound)
-        assert np.array_equal(adapting, fixed) and not separator.prepared.state["found"].any()
+        assert np.array_equal(adapting, fixed) and not part_of(separator, "onsets").found.any()
 
 
 def test_nothing_is_allocated(staged, rng, heap):
     separator = prepared(staged, two_parts(), UNGATED, 2)
-    separator.prepared.input[:, :2000] = bursts(rng, 2000, 2)
-    separator.prepared.call["frames"] = 2000
+    address = entry_call(separator, bursts(rng, 2000, 2))
     before = heap()
     for _ in range(30):
-        separator._entry(separator.prepared.call.ctypes.data)
-    assert heap() - before < HEAP_SLACK and separator.prepared.state["found"].any()
+        separator._entry(address)
+    assert heap() - before < HEAP_SLACK and part_of(separator, "onsets").found.any()
 
 
 @pytest.fixture(scope="module")

@@ -1,23 +1,18 @@
 """Constrained NMF against runs of the field's reference implementations on the same start (../shared/oracles)."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
+from oracles import ORACLES, needs_oracles, oracle
 
 from rtsep.training.gates import note_gates, onset_gates
 from rtsep.training.initial import harmonic_templates, onset_templates
 from rtsep.training.nae import autoencode
 from rtsep.training.nmf import factorise
 
-ORACLES = Path(__file__).parents[2] / "shared" / "oracles"
-pytestmark = pytest.mark.skipif(not ORACLES.is_dir(), reason="../shared/oracles is not there")
+pytestmark = needs_oracles
 E32 = float(np.finfo(np.float32).eps)
-
-
-def oracle(name):
-    return np.load(ORACLES / f"{name}.npz")
 
 
 def spectrogram(dtype=np.float64):

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 from conftest import SMALL, make_preset, prepared, two_parts
-from test_lanes import call, warmed
+from native_callback import call, warmed
 
 from rtsep.errors import RtsepError
 from rtsep.hosts.controls import Controls, fader_db
@@ -14,7 +14,7 @@ from rtsep.hosts.lanes import CAPACITY, MIX, SILENCE
 from rtsep.hosts.live import LiveJob, route_live, route_outputs
 from rtsep.hosts.notewatch import NoteWatch
 from rtsep.hosts.player import Player
-from rtsep.presets.preset import save_preset
+from rtsep.presets.preset import load_preset, save_preset
 
 CC = 0xB0
 
@@ -223,3 +223,18 @@ def test_outputs_that_stems_are_routed_to():
 def test_routes_that_cannot_be(route):
     with pytest.raises(RtsepError, match="--route"):
         route_outputs((route,), ("left", "residual"), 1, 2)
+
+
+def test_a_player_freezes_lets_go_and_keeps(player, tmp_path, monkeypatch):
+    monkeypatch.setattr("rtsep.hosts.keep.user_folder", lambda: tmp_path / "mine")
+    assert player.learning
+    player.learn(False)
+    assert not player.learning and not player.value("adapt") and "frozen" in player.message
+    player.learn(True)
+    assert player.learning and player.value("background_learns")
+    player.keep_preset("left", False)
+    player.keep_preset("right", True)
+    assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == ["small-adapted-1.npz", "small-adapted.npz"]
+    assert load_preset(tmp_path / "mine" / "small-adapted.npz").background is None
+    assert load_preset(tmp_path / "mine" / "small-adapted-1.npz").background is not None
+    assert "small-adapted-1.npz" in player.message

@@ -4,13 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from conftest import band
+from fresh_python import run
 
 from rtsep.compiling import store
 from rtsep.errors import RtsepError
@@ -34,14 +34,6 @@ def card(tmp_path):
     (tmp_path / "alsa.conf").write_text(f"</usr/share/alsa/alsa.conf>\n<{tmp_path}/rc>\n")
     np.zeros((RATE, 2), np.float32).tofile(tmp_path / "in.raw")
     return {**os.environ, "ALSA_CONFIG_PATH": str(tmp_path / "alsa.conf"), "PYTHONPATH": str(Path(__file__).parent)}
-
-
-def run(code, environment, *arguments):
-    """Run a script of its own: PortAudio reads its configuration once per process."""
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)], env=environment,
-                          capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 @needs_portaudio

@@ -1,26 +1,13 @@
-"""What the audio thread may rely on: nothing allocates, compiles, waits for the interpreter or moves."""
+"""What the audio thread may rely on: nothing allocates, compiles or moves, and denormals are flushed."""
 
 import ctypes
 import platform
-import threading
 
 import numba
 import numpy as np
 import pytest
-from conftest import (
-    HEAP_SLACK,
-    ON,
-    PITCHES,
-    SMALL,
-    band,
-    make_preset,
-    midi,
-    one_stem,
-    play,
-    prepared,
-    random_midi,
-    two_parts,
-)
+from conftest import HEAP_SLACK, ON, SMALL, band, make_preset, midi, one_stem, play, prepared, random_midi, two_parts
+from engine_state import entry_call
 from numba.core import event
 
 from rtsep.compiling import machine
@@ -42,14 +29,6 @@ def busy(preset, rng):
     return separator
 
 
-def call_record(separator, sound, events):
-    """The record that a native host would hand to the compiled entry, again and again."""
-    separator.prepared.input[:, : sound.shape[1]] = sound
-    call = separator.prepared.call
-    call["frames"], call["events"], call["event_count"] = sound.shape[1], events.ctypes.data, len(events)
-    return call.ctypes.data
-
-
 # --- memory -----------------------------------------------------------------------------------------------------------
 
 
@@ -67,7 +46,7 @@ def test_nothing_is_allocated_in_1_or_1000_blocks(busy, rng, heap, frames):
     sound = band(rng, frames, 2)
     sound[0, 0] = np.nan
     events = random_midi(rng, 30, frames)
-    address = call_record(busy, sound, events)
+    address = entry_call(busy, sound, events)
     for count in (1, 1000 if frames < 1000 else 30):
         before = heap()
         for _ in range(count):
@@ -81,7 +60,7 @@ def test_nothing_is_allocated_in_1_or_1000_blocks(busy, rng, heap, frames):
 def test_nothing_is_allocated_in_other_modes(rng, heap, params, channels):
     """From the first block after `prepare` on."""
     separator = prepared(make_preset(window=4096), one_stem(), params, channels)
-    address = call_record(separator, band(rng, 2048, channels), midi((0, ON, 60, 90)))
+    address = entry_call(separator, band(rng, 2048, channels), midi((0, ON, 60, 90)))
     for count in (1, 10):
         before = heap()
         for _ in range(count):
@@ -202,7 +181,7 @@ def test_same_machine_code_for_every_caller(busy, rng):
     busy.reset()
     expected = busy.process(sound, events).stems.copy()
     busy.reset()
-    ctypes.CFUNCTYPE(None, ctypes.c_void_p)(busy.entry_address)(call_record(busy, sound, events))
+    ctypes.CFUNCTYPE(None, ctypes.c_void_p)(busy.entry_address)(entry_call(busy, sound, events))
     assert np.array_equal(busy.prepared.stems[:, :, :1000], expected)
 
 
@@ -214,6 +193,7 @@ def test_no_fastmath_that_loses_nan():
 
 
 # --- denormals --------------------------------------------------------------------------------------------------------
+
 
 TINY = np.float32(1e-40)
 
@@ -263,7 +243,7 @@ def test_control_word_comes_back_even_if_it_was_set(busy, rng):
         restore_denormals(word)
 
     own = word_now()
-    call = call_record(busy, band(rng, 200, 2), midi())
+    call = entry_call(busy, band(rng, 200, 2), midi())
     flags = 0x8040 if platform.machine().lower() in ("x86_64", "amd64") else 1 << 24
     set_word(own | flags)
     try:
@@ -275,52 +255,7 @@ def test_control_word_comes_back_even_if_it_was_set(busy, rng):
     assert word_now() & flags == 0
 
 
-# --- the interpreter's lock -------------------------------------------------------------------------------------------
-
-
-def test_other_threads_run_during_a_block(rng):
-    """Another thread sees the position move inside one call: Python ran while the block was being processed."""
-    samples = 200_000
-    separator = prepared(make_preset(), one_stem(), SMALL, max_block=samples)
-    sound, events = band(rng, samples), midi(*((0, ON, pitch, 90) for pitch in PITCHES))
-    position, seen, ready = separator.prepared.state["position"], set(), threading.Event()
-
-    def watch():
-        while True:
-            at = int(position[0])
-            seen.add(at)
-            ready.set()
-            if at >= samples:
-                break
-
-    for _ in range(10):  # a busy computer may not have let the watcher in
-        separator.reset()
-        ready.clear()
-        watcher = threading.Thread(target=watch)
-        watcher.start()
-        ready.wait()
-        separator.process(sound, events)
-        watcher.join()
-        if seen - {0, samples}:
-            break
-    assert seen - {0, samples}, "the call kept the interpreter's lock from its beginning to its end"
-
-
-def test_blocks_on_two_threads_at_once(preset, rng):
-    """Two separators, two threads: each gets what it would have got alone."""
-    sound, events = band(rng, 30_000), random_midi(rng, 300, 30_000)
-    expected, _ = play(prepared(preset, two_parts()), sound, events, (1000,))
-    found = {}
-
-    def run(name):
-        found[name] = play(prepared(preset, two_parts()), sound, events, (1000,))[0]
-
-    threads = [threading.Thread(target=run, args=(name,)) for name in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert all(np.array_equal(found[name], expected) for name in range(2))
+# --- what both sides call by one name ---------------------------------------------------------------------------------
 
 
 def test_counters_and_sizes_of_python_and_compiled_code_agree():

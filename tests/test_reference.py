@@ -16,7 +16,6 @@ from conftest import (
     RATE,
     SMALL,
     band,
-    bursts,
     delayed,
     make_preset,
     midi,
@@ -29,6 +28,7 @@ from conftest import (
     two_parts,
     with_envelopes,
 )
+from sounds import bursts
 
 import rtsep
 from rtsep import reference

@@ -2,17 +2,13 @@
 
 import numpy as np
 import pytest
-from instruments import RATE, scale, sound_of, tone, write_csv, write_midi, write_sound
+from instruments import RATE, quiet, scale, sound_of, tone, write_csv, write_midi, write_sound
 
 from rtsep.errors import RtsepError
 from rtsep.training.inputs import Take, gather, joined
 from rtsep.training.isolated import Notes
 from rtsep.training.samples import Sample, folder_samples, read_samples, sfz_samples
 from rtsep.training.scores import is_isolated, read_notes
-
-
-def quiet(*_):
-    """Progress that nobody looks at."""
 
 
 def refused(function, *arguments, words):

@@ -1,7 +1,7 @@
 """The picture of a training, and its logarithmic frequency axis."""
 
 import numpy as np
-from instruments import RATE, chords, scale, sound_of, write_sound
+from instruments import RATE, chords, quiet, scale, sound_of, write_sound
 
 from rtsep.training.inputs import Given, Take
 from rtsep.training.isolated import Notes, Settings
@@ -9,10 +9,6 @@ from rtsep.training.learn import About, Job, learn
 from rtsep.training.pictures import draw_training, log_frequency
 
 ABOUT = About("p", "A $title$ \u2603", dict.fromkeys(("source", "licence", "attribution", "made_by"), "a test"))
-
-
-def quiet(*_):
-    """Progress that nobody looks at."""
 
 
 def test_a_template_peaks_at_its_pitch():

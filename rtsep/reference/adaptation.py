@@ -49,7 +49,7 @@ class Background:
         self.level += (total - self.level) * self.hop_s / self.heard_s
         return self.hop_s * min(total / self.level, LOUDEST)
 
-    def boldness(self, share: float, seconds: float) -> float:
+    def drum_rate(self, share: float, seconds: float) -> float:
         """How many times more drums learn that play alone: where open notes explain most of the sound of a second."""
         self.explained += (share - self.explained) * seconds / (seconds + EXPLAINED_S)
         return 1 + (ALONE_RATE - 1) * min(max((self.explained - BESIDE) / (ALONE - BESIDE), 0), 1)
@@ -150,7 +150,7 @@ class Adaptation:
             return
         bold = 1.0
         if setup.early and opened.count:
-            bold = self.background.boldness(estimate.known(opened.count), seconds)
+            bold = self.background.drum_rate(estimate.known(opened.count), seconds)
         for i, (stem, row, onset) in enumerate(zip(opened.stem, opened.row, opened.onset, strict=True)):
             if setup.row_age[row, 0] <= passed.frame.end - onset < setup.row_age[row, 1]:
                 factor = float(evidence[i]) * (bold if setup.drums[stem] else 1)

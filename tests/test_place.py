@@ -1,17 +1,16 @@
-"""Stems that lie apart between two channels: what is learnt of their places, and what it gives."""
+"""Stage place: stems that lie apart between two channels, what is learnt of their places, and what it gives."""
 
 import numpy as np
 import pytest
-from conftest import ON, SMALL, band, delayed, kernel_memory, midi, on_records, one_stem, play, prepared, random_midi, two_parts
+from conftest import INSTANT, ON, SMALL, band, delayed, midi, one_stem, play, prepared, random_midi, two_parts
+from demo_clip import clip_hands, clip_separator
+from engine_state import kernel_memory, on_records, part_of
 
-from rtsep import Separator, by_track, find_preset, load_preset, read_midi, reference
-from rtsep.files.sound import read_sound
-from rtsep.hosts.demo import clip_folder
+from rtsep import reference
 from rtsep.measure import sdr_db
 from rtsep.stages import place
 
 LONG = 20000
-INSTANT = {**SMALL, "mode": "instant", "latency_samples": 0}
 in_both_modes = pytest.mark.parametrize("params", [SMALL, INSTANT], ids=["live", "instant"])
 
 
@@ -68,11 +67,8 @@ def test_kernels_agree_with_the_plain_numpy_twin(seed):
 def test_hands_that_lie_apart_come_out_better(mode, level_db, floor_db):
     """The bundled clip, 8 s. Measured: live 13.0 dB at one place, 26.6 at 6 dB to either side; instant 13.1 and 25.2; with one
     mask 13.1."""
-    folder = clip_folder()
-    score, (_, rate) = read_midi(folder / "demo.mid"), read_sound(folder / "mix.flac")
-    separator = Separator(load_preset(find_preset("grand-piano")), by_track(score), {"mode": mode})
-    separator.prepare(rate, 2, 4096)
-    hands = [read_sound(folder / f"{name}.flac")[0][:1, : 8 * rate] for name in separator.stem_names[:2]]
+    separator, rate, score = clip_separator({"mode": mode}, 2)
+    hands = clip_hands(separator, 8 * rate)
     truths = [panned(hand, side) for hand, side in zip(hands, (level_db, -level_db), strict=True)]
     stems, _ = play(separator, sum(truths), score.events(rate), (4096,))
     found = [sdr_db(stems[i], delayed(truth, separator.latency)) for i, truth in enumerate(truths)]
@@ -135,7 +131,7 @@ def test_places_are_forgotten_by_reset_and_learnt_anew_when_they_change(preset, 
     truths, events = apart(rng, samples=3 * LONG)
     separator = prepared(preset, one_stem(), params, 2)
     play(separator, truths.sum(axis=0)[:, :LONG], events)
-    level = separator.prepared.state["heard_level"]
+    level = part_of(separator, "place").heard_level
     assert level[0, 0] > 2 * level[0, 1] and level[1, 1] > 2 * level[1, 0]
     separator.reset()
     assert not level.any()
@@ -146,4 +142,4 @@ def test_places_are_forgotten_by_reset_and_learnt_anew_when_they_change(preset, 
 def test_one_mask_where_it_is_not_used(preset, rng, channels, params):
     separator = prepared(preset, one_stem(), {**SMALL, **params}, channels)
     play(separator, band(rng, 4000, channels), midi((0, ON, 60, 80)))
-    assert not separator.prepared.state["heard_level"].any()
+    assert not part_of(separator, "place").heard_level.any()

@@ -1,18 +1,17 @@
-"""Rows that learn while playing: the background what no open note explains, the templates what their notes sound like."""
+"""Stage adaptation: templates learn what their notes sound like, the background what no open note explains."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from conftest import (
-    OFF,
     ON,
     PITCHES,
     RATE,
     SMALL,
     WINDOW,
     band,
-    harmonic_row,
     make_preset,
     midi,
     one_stem,
@@ -22,31 +21,16 @@ from conftest import (
     reference_setup,
     two_parts,
 )
+from engine_state import background_of, part_of, templates_of
+from sounds import divergence, tone
 
 from rtsep import reference
 from rtsep.engine.design import design
 from rtsep.presets.preset import load_preset, save_preset
+from rtsep.stages.adaptation import drum_rate
 
 LONG = 8000
-
-
-def background_of(separator):
-    """The background rows as they are now, [row, bin]."""
-    plan = separator.prepared.plan.values
-    return separator.prepared.state["W"][plan["rows"] :, : plan["bins"]]
-
-
-def templates_of(separator):
-    """The preset's rows as they are now, [row, bin]."""
-    plan = separator.prepared.plan.values
-    return separator.prepared.state["W"][: plan["rows"], : plan["bins"]]
-
-
-def tone(rng, pitch, samples):
-    """A steady sound of harmonic partials, float32 [1, sample], peak 1."""
-    row = harmonic_row(rng, pitch, RATE, WINDOW)
-    period = np.fft.irfft(row * np.exp(2j * np.pi * rng.random(WINDOW // 2 + 1)), WINDOW)
-    return np.resize(period / np.abs(period).max(), samples)[None].astype(np.float32)
+FLOAT = np.float32
 
 
 # --- the specification ------------------------------------------------------------------------------------------------
@@ -109,7 +93,7 @@ def test_a_known_instrument_alone_is_left_alone(preset, rng):
     assert energy[1] < 0.02 * energy[0]
 
 
-def test_it_learns_while_nothing_is_open_and_during_the_take_whatever_is_played(preset, rng):
+def test_it_learns_while_nothing_is_open_and_during_the_lead_in_whatever_is_played(preset, rng):
     sound = tone(rng, 55, 6000)
     separator = prepared(preset, one_stem(), {**SMALL, "learn_background_s": 4000 / RATE})
     start = background_of(separator).copy()
@@ -117,38 +101,6 @@ def test_it_learns_while_nothing_is_open_and_during_the_take_whatever_is_played(
     assert not stems[0, :, :4000].any() and np.abs(background_of(separator) - start).max() > 1e-3
     play(separator, sound[:, 4096:])
     assert separator.open_count == 2, "the key is still down"
-
-
-# --- what wrong notes leave behind ------------------------------------------------------------------------------------
-
-
-def wrong_notes(rng, pitch, told, pause):
-    """A tone for 3 s while notes of another pitch are told every half second; then `pause` samples of silence."""
-    sound = np.concatenate([tone(rng, pitch, 132_000), np.zeros((1, pause), np.float32)], axis=1)
-    beats = range(20_000, 110_000, 22_000)
-    return sound, midi(*(message for at in beats for message in ((at, ON, told, 90), (at + 15_000, OFF, told, 0))))
-
-
-def test_the_background_begins_again_like_the_twin(preset, rng):
-    params = {**SMALL, "hop_samples": 128, "background": 4}
-    sound, events = wrong_notes(rng, 66, 48, 60_000)
-    separator = prepared(preset, one_stem(), params)
-    expected = reference.separate(sound, events, reference_setup(separator))
-    stems, _ = play(separator, sound, events, (700, 1, 63))
-    assert np.abs(stems - expected.stems).max() < 1e-4 * np.abs(sound).max(), "three seconds of learning in float32"
-    np.testing.assert_allclose(background_of(separator), expected.background, atol=1e-5)
-
-
-@pytest.mark.parametrize("told, forgets", [(48, True), (72, False)])
-def test_a_pause_after_lost_notes_lets_the_background_begin_again(preset, rng, told, forgets):
-    """It has learnt an instrument whose notes were told wrong; where they were told right, it keeps what it knows."""
-    separator = prepared(preset, one_stem(), {**SMALL, "hop_samples": 128})
-    start = background_of(separator).copy()
-    sound, events = wrong_notes(rng, 72 if not forgets else 66, told, 60_000)
-    play(separator, sound[:, :132_000], events)
-    assert not np.array_equal(background_of(separator), start)
-    play(separator, sound[:, 132_000:])
-    assert np.array_equal(background_of(separator), start) == forgets
 
 
 # --- rows that stay rows ----------------------------------------------------------------------------------------------
@@ -185,11 +137,6 @@ def test_reset_forgets_what_was_learnt(preset, rng):
 # --- adaptation -------------------------------------------------------------------------------------------------------
 
 
-def far(rows, others):
-    """Kullback-Leibler divergence of each of the `others` from its row, [row]."""
-    return (rows * np.log((rows + 1e-12) / (others + 1e-12))).sum(axis=1)
-
-
 def test_open_templates_drift_towards_what_is_heard(preset, rng):
     """The piano that plays is not the preset's: its templates become more like it, those of other pitches stay."""
     true = make_preset(seed=4)
@@ -197,8 +144,8 @@ def test_open_templates_drift_towards_what_is_heard(preset, rng):
     sound = np.resize(np.fft.irfft(true.W[at[0]] * np.exp(2j * np.pi * rng.random(513)), WINDOW), 60_000)[None]
     separator = prepared(preset, one_stem(), {**SMALL, "background": 0, "adapt_hold_s": 0.2})
     play(separator, sound.astype(np.float32), midi((0, ON, 60, 90)))
-    W, heard = templates_of(separator), separator.prepared.state["V"][None, : WINDOW // 2 + 1]
-    assert far(heard, W[at]).min() < 0.6 * far(heard, preset.W[at]).min()
+    W, heard = templates_of(separator), part_of(separator, "frame").V[None, : WINDOW // 2 + 1]
+    assert divergence(heard, W[at]).min() < 0.6 * divergence(heard, preset.W[at]).min()
     assert np.array_equal(np.delete(W, at, axis=0), np.delete(preset.W, at, axis=0))
 
 
@@ -215,6 +162,17 @@ def test_what_is_fixed_stays_fixed(preset, rng):
     separator = prepared(preset, two_parts(), {**SMALL, "adapt": False})
     play(separator, band(rng, 6000), random_midi(rng, 80, 6000))
     assert np.array_equal(templates_of(separator), preset.W)
+
+
+def test_drums_that_play_alone_learn_more_from_a_frame_as_the_twin_says(rng):
+    plan, twin = SimpleNamespace(early=441, background=2), reference.Background(None, None, 0.003, 3.0, None)
+    own, before, found = SimpleNamespace(explained=FLOAT(0)), np.zeros(6, FLOAT), []
+    for share in np.repeat((0.5, 0.86, 0.97, 0.6), 500):
+        before[:] = [share / 3] * 3 + [(1 - share) / 3] * 3
+        found.append(drum_rate.py_func(plan, own, before, 3, FLOAT(0.01)))
+        assert found[-1] == pytest.approx(twin.drum_rate(share, 0.01), rel=1e-3)
+    assert found[499] == 1 and 5 < found[999] < 8 and found[1499] == 10 and found[-1] == 1
+    assert drum_rate.py_func(SimpleNamespace(early=0, background=2), own, before, 3, FLOAT(0.01)) == 1
 
 
 # --- in a preset ------------------------------------------------------------------------------------------------------

@@ -1,14 +1,16 @@
-"""Instant mode: causal filters that are designed between the frames."""
+"""Stage filters: instant mode's causal filters, which are designed between the frames."""
 
 import numpy as np
 import pytest
 from conftest import (
-    ON,
+    INSTANT,
     PITCHES,
     SMALL,
     WINDOW,
     band,
+    chord,
     delayed,
+    five_stems,
     harmonic_row,
     make_preset,
     midi,
@@ -22,27 +24,13 @@ from conftest import (
 from rtsep import reference
 from rtsep.engine.separator import Separator
 from rtsep.errors import RtsepError
-from rtsep.notes.routing import Routing
 from rtsep.windows import choose_framing
 
-INSTANT = {**SMALL, "mode": "instant", "latency_samples": 0}
 LONG = 8000
 
 
 def late(samples):
     return {**INSTANT, "latency_samples": samples}
-
-
-def five_stems():
-    """Part p is stem p: more than a hop has slots."""
-    table = np.full((32, 16, 128), -1, np.int8)
-    for part in range(5):
-        table[part] = part
-    return Routing(("a", "b", "c", "d", "e"), table)
-
-
-def chord(*pitches, at=0, part=0):
-    return midi(*((at, ON, pitch, 90, part) for pitch in pitches))
 
 
 # --- the specification ------------------------------------------------------------------------------------------------

@@ -1,31 +1,26 @@
-"""Notes that are told late: the background takes back what it learnt of them before."""
+"""Stage late notes: of notes that are told late the background takes back what it learnt of them before."""
 
 import numpy as np
 import pytest
 from conftest import (
     ON,
     SMALL,
-    Memory,
     band,
-    bursts,
     delayed,
     frame_by_frame,
-    in_blocks,
     make_preset,
     midi,
-    on_records,
     one_stem,
     play,
     prepared,
-    process_from,
     reference_setup,
     two_parts,
-    with_envelopes,
 )
+from demo_clip import clip_hands, clip_separator
+from engine_state import Memory, background_of, learnt_of, on_records, part_of, plan_of
+from sounds import bursts
 
-from rtsep import Separator, by_track, find_preset, load_preset, read_midi, reference
-from rtsep.files.sound import read_sound
-from rtsep.hosts.demo import clip_folder
+from rtsep import reference
 from rtsep.measure import sdr_db
 from rtsep.stages import adaptation, frame
 from rtsep.stages.levels import LAG_MEMORY
@@ -36,15 +31,16 @@ STRUCK = 100 * HOP  # here the steady sound becomes ten times as loud
 
 
 @pytest.fixture(scope="session")
-def preset():
+def preset(knowing):
     """One that knows how its notes fade."""
-    return with_envelopes(make_preset())
+    return knowing
 
 
 def told_late(preset, routing, params, channels=1, lag_s=0.0101):
     """A separator that is sure that its notes come so late."""
     separator = prepared(preset, routing, {**params, "late_midi": True}, channels)
-    separator.prepared.state["lag_s"][:], separator.prepared.state["lag_seen"][:] = lag_s, LAG_MEMORY
+    learnt = learnt_of(separator)
+    learnt.lag_s[:], learnt.lag_seen[:] = lag_s, LAG_MEMORY
     return separator
 
 
@@ -57,13 +53,12 @@ def jump(rng, samples=STRUCK + 5000):
 
 def watched(separator, sound, events):
     """What each frame asks for, and the background's rows and weights that it heard with."""
-    first = separator.prepared.plan.values["rows"]
+    first = plan_of(separator).rows
     tasks, rows, weights = [], [], []
     for each in frame_by_frame(separator, sound, events):
-        state = each.prepared.state
-        tasks.append(int(state["task"][0]))
-        rows.append(state["W"][first:].copy())
-        weights.append(state["weight"][first:].copy())
+        tasks.append(int(part_of(each, "kept").task[0]))
+        rows.append(background_of(each).copy())
+        weights.append(part_of(each, "adaptation").weight[first:].copy())
     return np.array(tasks), rows, weights
 
 
@@ -91,9 +86,9 @@ def test_it_agrees_with_the_plain_numpy_twin(preset, rng, params, channels):
     expected = reference.separate(sound, events, reference_setup(separator))
     stems, _ = play(separator, sound, events, (700, 1, 63))
     assert np.abs(stems - expected.stems).max() < 2e-5 * np.abs(sound).max()
-    hop, first, bins = (separator.prepared.plan.values[name] for name in ("hop", "rows", "bins"))
+    hop = separator.framing.hop
     play(separator, np.zeros((channels, -LONG % hop + hop), np.float32))
-    np.testing.assert_allclose(separator.prepared.state["W"][first:, :bins], expected.background, atol=1e-5)
+    np.testing.assert_allclose(background_of(separator), expected.background, atol=1e-5)
 
 
 @pytest.mark.parametrize("late", [HOP, 300, 900, 2600])
@@ -127,13 +122,13 @@ def test_notes_in_time_change_nothing(preset, rng, early):
 def test_nothing_is_kept_where_nothing_can_be_taken_back(preset, rng, params):
     separator = told_late(preset, one_stem(), {**SMALL, "background": 5, **params})
     tasks, *_ = watched(separator, jump(rng), midi((STRUCK + 900, ON, 60, 90)))
-    assert not tasks.any() and not separator.prepared.state["kept_weight"].any()
+    assert not tasks.any() and not part_of(separator, "kept").kept_weight.any()
 
 
 def test_drums_have_their_own_way(staged, rng):
     separator = told_late(staged, one_stem(), {**SMALL, "background": 5})
     tasks, *_ = watched(separator, jump(rng), midi((STRUCK + 900, ON, 60, 90)))
-    assert separator.prepared.plan.values["early"] > 0 and not tasks.any()
+    assert plan_of(separator).early > 0 and not tasks.any()
 
 
 @pytest.mark.parametrize("lag_s", [0.0, 0.0015])
@@ -154,9 +149,8 @@ def test_another_plan_between_jump_and_note_takes_back_what_is_still_there(prese
     """Rows of another number learn on: nothing of theirs was kept."""
     sound, cut = jump(rng), STRUCK + 10 * HOP
     separator = told_late(preset, one_stem(), {**SMALL, "background": 5})
-    state = separator.prepared.state
     play(separator, sound[:, :cut], None, (HOP,))
-    kept = state["kept_rows"].copy()
+    kept = part_of(separator, "kept").kept_rows[:, : plan_of(separator).bins].copy()
     separator.exchange(params=params)
     tasks, rows, weights = watched(separator, sound[:, cut:], midi((100, ON, 60, 90)))
     assert tasks[1] == RESTORE and np.isfinite(rows[-1]).all() and (weights[-1] > 0).all()
@@ -176,7 +170,7 @@ def restores(plan, state, row):
 
 def test_a_background_that_begins_again_keeps_nothing(preset, rng):
     separator = told_late(preset, one_stem(), {**SMALL, "background": 5})
-    plan, state = Memory(**separator.prepared.plan.values), Memory(**separator.prepared.state)
+    plan, state = plan_of(separator), Memory(**separator.prepared.state)
     play(separator, jump(rng), None, (HOP,))
     assert (state.kept_weight > 0).all()
     begin_again(plan, state)
@@ -188,25 +182,19 @@ def test_a_background_that_begins_again_keeps_nothing(preset, rng):
 # --- what it is good for ----------------------------------------------------------------------------------------------
 
 
-def hands_db(late_s, undoes=True):
+def hands_db(late_s, takes_back=True):
     """Mean SDR of both hands of the bundled clip, 8 s, live, with MIDI so late, with and without taking back."""
-    folder = clip_folder()
-    score, (_, rate) = read_midi(folder / "demo.mid"), read_sound(folder / "mix.flac")
-    separator = Separator(load_preset(find_preset("grand-piano")), by_track(score), {"late_midi": undoes})
-    separator.prepare(rate, 1, 4096)
-    truths = [read_sound(folder / f"{name}.flac")[0][:1, : 8 * rate] for name in separator.stem_names[:2]]
-    sound, events, stems = sum(truths), score.events(rate, late_s), []
-    for begin, end in in_blocks(sound.shape[1], (separator.framing.hop,)):
-        stems.append(process_from(separator, sound, events, begin, end).stems.copy())
-    found = np.concatenate(stems, axis=2)
+    separator, rate, score = clip_separator({"late_midi": takes_back})
+    truths = clip_hands(separator, 8 * rate)
+    found, _ = play(separator, sum(truths), score.events(rate, late_s), (separator.framing.hop,))
     return np.mean([sdr_db(found[i], delayed(truth, separator.latency)) for i, truth in enumerate(truths)])
 
 
 def test_hands_whose_notes_are_told_late_come_out_better():
     """20 ms late. Measured: 11.70 dB, without taking back 11.01; in time 12.97."""
     found = hands_db(0.02)
-    assert found > 11.5 and found > hands_db(0.02, undoes=False) + 0.4
+    assert found > 11.5 and found > hands_db(0.02, takes_back=False) + 0.4
 
 
 def test_hands_whose_notes_are_told_in_time_come_out_as_before():
-    assert hands_db(0.0) == pytest.approx(hands_db(0.0, undoes=False), abs=0.02)
+    assert hands_db(0.0) == pytest.approx(hands_db(0.0, takes_back=False), abs=0.02)

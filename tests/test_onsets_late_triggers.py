@@ -1,6 +1,4 @@
-"""Drums whose triggers come late: they are open as soon as something is struck, and the background keeps nothing of it."""
-
-from types import SimpleNamespace
+"""Stage onsets: drums whose triggers come late are open as soon as something is struck, and the background learns nothing."""
 
 import numpy as np
 import pytest
@@ -9,7 +7,7 @@ from conftest import (
     ON,
     RATE,
     SMALL,
-    bursts,
+    frame_by_frame,
     midi,
     one_stem,
     open_rows,
@@ -19,11 +17,12 @@ from conftest import (
     reference_setup,
     two_parts,
 )
-from test_onsets import LONG
+from engine_state import background_of, entry_call, plan_of
+from sounds import bursts
 
 from rtsep import reference
-from rtsep.stages.adaptation import drum_rate
 
+LONG = 12_000
 FLOAT = np.float32
 STRUCK = 4 * 3528  # `bursts` has a loud one here
 
@@ -50,14 +49,7 @@ def test_it_agrees_with_the_plain_numpy_twin(staged, rng, params, channels):
 
 def opened(separator, sound, events):
     """How many rows are open in each frame."""
-    hop = separator.framing.hop
-    found = []
-    for end in range(hop, sound.shape[1] + 1, hop):
-        due = events[(events["sample"] >= end - hop) & (events["sample"] < end)].copy()
-        due["sample"] -= end - hop
-        separator.process(sound[:, end - hop : end], due)
-        found.append(len(open_rows(separator)))
-    return np.array(found)
+    return np.array([len(open_rows(each)) for each in frame_by_frame(separator, sound, events)])
 
 
 def test_a_drum_that_was_struck_before_is_open_from_the_next_stroke_for_15_ms(staged, rng):
@@ -81,7 +73,7 @@ def test_a_drum_that_was_never_struck_stays_closed(staged, rng):
 def test_early_rows_keep_to_the_limit(staged, rng, limit):
     separator = prepared(staged, two_parts(), {**SMALL, "max_open_rows": limit})
     found = opened(separator, bursts(rng, LONG), random_midi(rng, 200, LONG))
-    assert found.max() <= separator.prepared.plan.values["open_limit"] and found.any()
+    assert found.max() <= plan_of(separator).open_limit and found.any()
 
 
 def test_the_background_learns_nothing_where_a_drum_may_yet_be_told(staged, rng):
@@ -90,11 +82,11 @@ def test_the_background_learns_nothing_where_a_drum_may_yet_be_told(staged, rng)
     changed = []
     for onsets in (True, False):
         separator = prepared(staged, one_stem(), {**SMALL, "background": 4, "onsets": onsets})
-        hop, rows = separator.framing.hop, separator.prepared.plan.values["rows"]
+        hop = separator.framing.hop
         sound[:, 10 * hop :] = rng.standard_normal(4000 - 10 * hop)
-        start = separator.prepared.state["W"][rows:].copy()
+        start = background_of(separator).copy()
         play(separator, sound[:, : 12 * hop - 1])
-        changed.append(np.abs(separator.prepared.state["W"][rows:] - start).max() > 0)
+        changed.append(np.abs(background_of(separator) - start).max() > 0)
     assert changed == [False, True]
 
 
@@ -126,20 +118,8 @@ def test_one_bad_sample_does_no_harm(staged, rng):
 def test_nothing_is_allocated(staged, rng, heap):
     separator = prepared(staged, two_parts(), SMALL, 2)
     play(separator, bursts(rng, 2000, 2), random_midi(rng, 30, 2000))
-    separator.prepared.input[:, :2000] = bursts(rng, 2000, 2)
-    separator.prepared.call["frames"] = 2000
+    address = entry_call(separator, bursts(rng, 2000, 2))
     before = heap()
     for _ in range(30):
-        separator._entry(separator.prepared.call.ctypes.data)
-    assert heap() - before < HEAP_SLACK and 0 < separator.prepared.plan.values["early"] < RATE
-
-
-def test_drums_that_play_alone_learn_more_from_a_frame_as_the_twin_says(rng):
-    plan, twin = SimpleNamespace(early=441, background=2), reference.Background(None, None, 0.003, 3.0, None)
-    own, before, found = SimpleNamespace(explained=FLOAT(0)), np.zeros(6, FLOAT), []
-    for share in np.repeat((0.5, 0.86, 0.97, 0.6), 500):
-        before[:] = [share / 3] * 3 + [(1 - share) / 3] * 3
-        found.append(drum_rate.py_func(plan, own, before, 3, FLOAT(0.01)))
-        assert found[-1] == pytest.approx(twin.boldness(share, 0.01), rel=1e-3)
-    assert found[499] == 1 and 5 < found[999] < 8 and found[1499] == 10 and found[-1] == 1
-    assert drum_rate.py_func(SimpleNamespace(early=0, background=2), own, before, 3, FLOAT(0.01)) == 1
+        separator._entry(address)
+    assert heap() - before < HEAP_SLACK and 0 < plan_of(separator).early < RATE

@@ -1,0 +1,16 @@
+"""Stored results of the reference implementations, where they are there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ORACLES = Path(__file__).parents[2] / "shared" / "oracles"
+needs_oracles = pytest.mark.skipif(not ORACLES.is_dir(), reason="../shared/oracles is not there")
+
+
+def oracle(name):
+    """The arrays of one of them."""
+    return np.load(ORACLES / f"{name}.npz")
