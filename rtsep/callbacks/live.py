@@ -39,9 +39,9 @@ from rtsep.kernels.marks import kernel
 from rtsep.kernels.memory import GAINS
 from rtsep.stages.mixer import smooth
 
-FADE_S = 0.02
-METER_S = 0.3  # time constant of the falling meters
-LOAD_SHARE = 0.05  # of the newest block in the smoothed load
+FADE_S = 0.02  # Length, in seconds, of the fade out of one state and of the fade into the next.
+METER_S = 0.3  # Time constant, in seconds, with which the meters fall.
+LOAD_SHARE = 0.05  # The newest block has this share in the smoothed load.
 
 
 @kernel

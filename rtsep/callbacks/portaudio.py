@@ -11,8 +11,9 @@ from rtsep.kernels.marks import kernel
 from rtsep.kernels.native import flush_to_zero, restore_denormals
 from rtsep.kernels.views import floats_at
 
-CONTINUE = 0
-INPUT_UNDERFLOW, INPUT_OVERFLOW, OUTPUT_UNDERFLOW, OUTPUT_OVERFLOW = 1, 2, 4, 8  # portaudio.h: PaStreamCallbackFlags
+CONTINUE = 0  # The stream goes on: paContinue of portaudio.h.
+# These bits are portaudio.h's PaStreamCallbackFlags.
+INPUT_UNDERFLOW, INPUT_OVERFLOW, OUTPUT_UNDERFLOW, OUTPUT_OVERFLOW = 1, 2, 4, 8
 
 
 @kernel

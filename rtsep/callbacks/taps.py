@@ -9,7 +9,7 @@ from rtsep.kernels.atomic import store_release
 from rtsep.kernels.marks import kernel
 from rtsep.kernels.views import events_at, floats_at, integers_at
 
-START, LENGTH = range(2)  # of a piece: first sample since `record_start`, samples
+START, LENGTH = range(2)  # Columns of a piece: its first sample since `record_start`, and its length in samples.
 
 
 @kernel
