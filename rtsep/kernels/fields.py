@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-ALIGNMENT = 64  # bytes: a cache line; SIMD loads that cross one take twice as long
-NUMBERS = {"int64": "<i8", "float32": "<f8", "float64": "<f8"}  # float32: kept in 8 bytes, read as 4
+ALIGNMENT = 64  # Bytes in a cache line: SIMD loads that cross one take twice as long.
+# How numbers lie in a record: a float32 takes 8 bytes, and is read as 4.
+NUMBERS = {"int64": "<i8", "float32": "<f8", "float64": "<f8"}
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ class NoAlias(Compiler):
 
 
 _MACHINE = platform.machine().lower()
-_X86_FLUSH = 0x8040  # MXCSR: flush-to-zero and denormals-are-zero
-_ARM_FLUSH = 1 << 24  # FPCR: flush-to-zero
+_X86_FLUSH = 0x8040  # Bits of MXCSR: flush-to-zero and denormals-are-zero.
+_ARM_FLUSH = 1 << 24  # Bit of FPCR: flush-to-zero.
 
 
 @intrinsic
