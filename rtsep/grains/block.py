@@ -19,7 +19,7 @@ from rtsep.stages.call import CALL
 from rtsep.stages.mixer import smooth
 
 call_at, grains_at = viewer(CALL), viewer(GRAINS)
-MOSAIC, DRY = range(2)  # stems
+MOSAIC, DRY = range(2)  # Numbers of the stems.
 
 
 @kernel

@@ -20,8 +20,8 @@ from rtsep.stages.mixer import SMOOTHING_S
 from rtsep.stages.request import SIMD
 from rtsep.windows import Framing, choose_framing, window_pair
 
-RELEASE_S = 0.05
-NEAR_S = 0.07  # hearing a frame of the source again so soon is a repetition
+RELEASE_S = 0.05  # A note allows its rows for this many seconds after its end.
+NEAR_S = 0.07  # A run that begins where the source was heard within so many seconds counts as a repetition.
 
 Floats = npt.NDArray[np.float32]
 

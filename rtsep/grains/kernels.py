@@ -13,9 +13,9 @@ from rtsep.kernels.marks import kernel, numeric
 from rtsep.stages.gate import close_voices
 from rtsep.stages.notes import FREE, VOICES
 
-LEAST_SHARE = 1e-3  # of the loudest activation: what is fainter does not sound
-FLOOR = 1e-3  # of the activations, spread over all bins: what no row explains
-REST = 0.2  # in the search: how much of the model is the mean of the source, for what no head explains
+LEAST_SHARE = 1e-3  # A head fainter than this share of the loudest stops.
+FLOOR = 1e-3  # This share of the activations, spread over all bins, stands for what no row explains.
+REST = 0.2  # In the search, the source's mean is this share of the model, for what no head explains (docs/mosaic.md, "Live").
 
 
 @numeric

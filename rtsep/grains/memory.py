@@ -11,9 +11,10 @@ from rtsep.stages.records import PLAN
 # Heads that play on; rows found anew in a hop; heads in all.
 POLYPHONY_MOST, FOUND_MOST = 32, 128
 HEADS_MOST = POLYPHONY_MOST + FOUND_MOST
-ROWS_MOST = 6144  # searched in a hop; of a longer source every second row, then the others; or every third ...
+# At most this many rows are searched in a hop; of a longer source every second row, then the others, and so on.
+ROWS_MOST = 6144
 UNPITCHED = PITCHES  # the pitch of a row that has none
-LONG_AGO = -(1 << 40)
+LONG_AGO = -(1 << 40)  # When a row was last heard that never was: a sample far before the first one.
 HEADS, FOUND, FRAMES, HEARD, RUNS, AGAIN, COUNTS = range(7)  # counts [word]
 
 GRAINS_PLAN = Part("grains_plan", (

@@ -13,14 +13,14 @@ from rtsep.files.sound import read_sound
 from rtsep.kernels.memory import PITCHES
 from rtsep.windows import Framing, window_pair
 
-OVERLAPS = 4  # frames that a sample of the source is in
-LONGEST_S = 600.0
-FAINTEST = 3e-3  # a frame fainter than so much of the loudest is silence: it would be all noise
-PER_OCTAVE = 24  # bands of the coarse templates
-LOWEST_PITCH, HIGHEST_PITCH = 28, 103  # that a frame is looked for in
-PARTIALS, UPDATES = 12, 20
-CLEAR = 0.3  # share of a frame that its strongest pitch explains, or it has none
-FRAMES_AT_ONCE = 256
+OVERLAPS = 4  # Every sample of the source is in this many frames.
+LONGEST_S = 600.0  # The source lasts at most this many seconds.
+FAINTEST = 3e-3  # A frame is silence below this share of the loudest one, 50 dB down: played louder it would be all noise.
+PER_OCTAVE = 24  # The coarse templates have this many bands per octave: quarter tones (docs/mosaic.md, "Live").
+LOWEST_PITCH, HIGHEST_PITCH = 28, 103  # MIDI pitches among which that of a frame is looked for.
+PARTIALS, UPDATES = 12, 20  # Partials of the tones that a frame is compared with, and KL updates of their activations.
+CLEAR = 0.3  # A frame has a pitch if its strongest one explains at least this share of it.
+FRAMES_AT_ONCE = 256  # Spectra of this many frames are computed at a time, to bound memory.
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
