@@ -19,9 +19,9 @@ from rtsep.errors import RtsepError
 from rtsep.presets.preset import Preset
 from rtsep.windows import map_templates, retune_templates
 
-READS = 100
-PAUSE_S = 0.0005  # longer than a row is being written
-TINY = 1e-30
+READS = 100  # Rows that change are read again at most this many times.
+PAUSE_S = 0.0005  # Seconds between two reads, longer than writing a row takes.
+TINY = 1e-30  # Divisors are at least this, so that none is 0.
 
 Floats = npt.NDArray[np.float32]
 

@@ -17,7 +17,7 @@ from rtsep.params import Value
 from rtsep.stages.notes import HELD, KEY_DOWN
 from rtsep.windows import Framing
 
-SILENT_DB = -120.0
+SILENT_DB = -120.0  # A gain of this many decibels means silence.
 
 Floats = npt.NDArray[np.float32]
 Entry = Callable[[int], None]  # compiled: the address of a Call record
