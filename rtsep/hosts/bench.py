@@ -19,14 +19,15 @@ from rtsep.hosts import computer
 from rtsep.hosts.bench_players import PRESET, SAMPLE_RATE, UPDATES, Floats, Floor, Player, Size, Step, load_piano, stereo_clip
 from rtsep.presets.preset import Preset
 
-SAFE_SHARE = 0.6  # of a block's time: the rest belongs to the driver, the system and other programs
-SECONDS, QUICK_SECONDS = 45.0, 6.0
-SHORTEST_S, LONGEST_S = 1.0, 600.0
-HOP_SHARE, BLOCK_SHARE, STEP_SHARE = 0.45, 0.4, 0.15  # of the measuring time
+# A block is safe below this share of its time: driver, system and other programs need the rest (docs/cost.md).
+SAFE_SHARE = 0.6
+SECONDS, QUICK_SECONDS = 45.0, 6.0  # Seconds of measuring, in full and with --quick.
+SHORTEST_S, LONGEST_S = 1.0, 600.0  # Seconds of measuring that --seconds allows.
+HOP_SHARE, BLOCK_SHARE, STEP_SHARE = 0.45, 0.4, 0.15  # Shares of the measuring time for hops, blocks and activation steps.
 
-BLOCKS = (32, 64, 128, 256, 512, 1024)
-BLOCK_ROWS = (10, 40)  # ordinary playing; with the pedal down
-STEPS = ((513, 20), (1025, 88), (1025, 176), (2049, 352))  # bins, rows
+BLOCKS = (32, 64, 128, 256, 512, 1024)  # Block sizes, in samples, that are measured.
+BLOCK_ROWS = (10, 40)  # Open rows in ordinary playing, and with the pedal down.
+STEPS = ((513, 20), (1025, 88), (1025, 176), (2049, 352))  # Bins and rows of the activation steps that are measured.
 
 Progress = Callable[[str, int, int], None]
 

@@ -23,10 +23,10 @@ from rtsep.presets.library import bundled_presets
 from rtsep.presets.preset import Preset, load_preset
 
 PRESET = "grand-piano"
-SAMPLE_RATE = 44100
-UPDATES = 10  # of the activation step alone
-DROPPED = 100  # blocks at the start of each size
-TURN_SAMPLES = 12800  # how long one size plays until the next has its turn
+SAMPLE_RATE = 44100  # All measuring is done at this rate, in Hz.
+UPDATES = 10  # The activation step alone is measured with this many updates.
+DROPPED = 100  # This many blocks at the start of each size are not counted (docs/cost.md).
+TURN_SAMPLES = 12800  # One size plays this many samples, 0.3 s, before the next has its turn (docs/cost.md).
 
 Floats = npt.NDArray[np.float32]
 

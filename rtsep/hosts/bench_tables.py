@@ -12,7 +12,7 @@ from rtsep.hosts.bench import DEFAULT, VARIED
 
 _TITLES = {"window_samples": "window (N)", "hop_samples": "hop", "open_rows": "open templates", "stems": "stems + residual",
            "channels": "channels", "mode": "mode", "iterations": "updates", "estimator": "estimator"}
-FREE_SHARE = 0.97  # of a processor: what a program gets that is alone
+FREE_SHARE = 0.97  # A program that runs alone gets at least this share of a processor.
 Row = dict[str, Any]
 
 

@@ -18,8 +18,8 @@ from rtsep.hosts.render import Job, render
 from rtsep.notes.score import read_midi
 from rtsep.params import PARAMS
 
-BEFORE_S, AFTER_S = 0.02, 0.13  # of the onset
-QUIET_S = 0.5  # before it
+BEFORE_S, AFTER_S = 0.02, 0.13  # What is compared lies from this long before an onset to this long after it, in seconds.
+QUIET_S = 0.5  # The onset after the longest pause is shown; longer pauses than this, in seconds, count as this.
 Progress = Callable[[str, int, int], None]
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 _ROOT = Path(__file__).parents[2]
 _THREAD_COUNTERS = ("scipy_openblas_get_num_threads64_", "openblas_get_num_threads64_", "openblas_get_num_threads")
-_STARTS = 2
+_STARTS = 2  # Programs are started this many times, and the shortest time counts.
 
 
 def _processor() -> str:

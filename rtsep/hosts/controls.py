@@ -15,9 +15,9 @@ from rtsep.files.results import atomic_write
 from rtsep.notes.messages import CONTROLLERS, Message
 from rtsep.params import Value, param_of
 
-PEDALS = CONTROLLERS | {67}  # these belong to the notes
-LOWEST_DB, HIGHEST_DB = -60.0, 6.0
-UNITY = 0.75  # where a fader stands at 0 dB
+PEDALS = CONTROLLERS | {67}  # These controllers belong to the notes.
+LOWEST_DB, HIGHEST_DB = -60.0, 6.0  # Gains, in dB, at the two ends of a fader.
+UNITY = 0.75  # At this position, from 0 to 1, a fader stands at 0 dB.
 
 
 class Controlled(Protocol):

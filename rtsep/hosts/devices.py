@@ -12,7 +12,7 @@ from rtsep.hosts.driver import import_library
 
 AVOIDED = "JACK Audio Connection Kit"  # of PortAudio: it hangs when the server dies; --jack speaks to JACK itself
 BUILT_IN = re.compile(r"built.?in|internal|macbook|imac|hda intel|pch|realtek|conexant|cirrus logic|sof-|laptop", re.I)
-RATE, CHANNELS, UNAVAILABLE, DEVICE = -9997, -9998, -9985, -9996  # portaudio.h: PaErrorCode
+RATE, CHANNELS, UNAVAILABLE, DEVICE = -9997, -9998, -9985, -9996  # These errors are portaudio.h's PaErrorCode.
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,10 @@ from rtsep.hosts.keys import HELP, Keys, Panel
 from rtsep.hosts.player import Player
 from rtsep.hosts.status import Status, StemStatus
 
-FRAME_S, LINE_S = 0.1, 1.0
-LOWEST_DB = -60.0
-FIRST_KEY, LAST_KEY = 21, 108  # of a piano
-BLACK = frozenset((1, 3, 6, 8, 10))
+FRAME_S, LINE_S = 0.1, 1.0  # Seconds between two pictures on a terminal, and between two lines elsewhere.
+LOWEST_DB = -60.0  # Level, in dB, at which a meter is empty.
+FIRST_KEY, LAST_KEY = 21, 108  # MIDI pitches of a piano's lowest and highest key.
+BLACK = frozenset((1, 3, 6, 8, 10))  # Pitch classes of the black keys.
 
 
 def meter(db: float, width: int) -> Text:

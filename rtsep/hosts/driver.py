@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from rtsep.errors import RtsepError
 from rtsep.hosts.lanes import Lanes
 
-CLOSING_S = 2.0
+CLOSING_S = 2.0  # A driver has this many seconds to close its device.
 
 
 class Opened(Protocol):

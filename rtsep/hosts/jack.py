@@ -16,7 +16,7 @@ from rtsep.errors import RtsepError
 from rtsep.hosts.driver import Heartbeat, closed_in_time, import_library, quiet_libraries
 from rtsep.hosts.lanes import MIX, Lanes
 
-STALLED_S = 2.0
+STALLED_S = 2.0  # JACK counts as dead after this many seconds without a block.
 
 
 def import_jack() -> Any:

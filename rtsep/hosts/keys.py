@@ -13,8 +13,8 @@ ARROWS = {"\x1b[A": "up", "\x1b[B": "down", "\x1b[C": "right", "\x1b[D": "left",
           "\x1bOC": "right", "\x1bOD": "left"}
 HELP = ("up/down 1-9 stem   +/- gain   s solo   m mute   b bypass   w/W dry/wet   p preset   l learn a knob   "
         "f freeze   k/K keep what was learnt   space panic   q quit")
-STEP_DB = 1.0
-WET_STEP = 0.1
+STEP_DB = 1.0  # A press of a key changes a gain by this many decibels.
+WET_STEP = 0.1  # A press of a key changes `wet` by this much.
 
 
 class Keys:

@@ -22,10 +22,10 @@ from rtsep.kernels import memory
 from rtsep.notes.messages import Message
 from rtsep.notes.score import EVENT
 
-CAPACITY = 4096  # samples that the callback handles at once; longer blocks are cut
-MESSAGES = 4096
-EVENTS, PIECES = 16384, 16384
-PORTS = 512
+CAPACITY = 4096  # The callback handles at most this many samples at once; longer blocks are cut.
+MESSAGES = 4096  # The ring of notes holds this many messages, a power of two.
+EVENTS, PIECES = 16384, 16384  # The recording's rings hold this many events and pieces, powers of two.
+PORTS = 512  # Room, in words, for the addresses of JACK's ports.
 MIX, SILENCE = shared.MIX, shared.SILENCE
 
 Floats = npt.NDArray[np.float32]

@@ -36,7 +36,7 @@ from rtsep.notes.routing import Routing, by_channels, by_drum, by_port, by_split
 from rtsep.params import Value
 from rtsep.presets.instruments import choose, parse_wish, programs_by_name
 
-TICK_S = 0.05
+TICK_S = 0.05  # The control thread looks after everything at intervals of this many seconds.
 
 
 class Face(Protocol):

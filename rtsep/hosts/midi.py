@@ -16,8 +16,8 @@ from rtsep.errors import RtsepError
 from rtsep.hosts.driver import import_library, quiet_libraries
 from rtsep.notes.messages import Message, MidiParser
 
-POLL_S = 0.001
-LOOK_S = 0.5  # how often the list of ports is looked at
+POLL_S = 0.001  # MIDI inputs are read at intervals of this many seconds.
+LOOK_S = 0.5  # The list of MIDI ports is read at intervals of this many seconds.
 CLIENT_NAME = "rtsep"
 
 

@@ -19,12 +19,12 @@ from rtsep.hosts.driver import Opened
 from rtsep.stages.common import plays_drums
 
 MODES = ("instant", "live")  # the better one first
-CARRIED = 0.5  # share of a block's time that the worst block's own work may take: driver and system need the rest
-MEASURED_S = 1.0  # of sound: a fifth of a second of work
-WARM_S = 0.1
-LOUDNESS = 0.1  # of the noise that is measured with
-UNKNOWN_BLOCK = 64  # samples: what is measured with where a device does not tell how much it hands over at a time
-KEPT_MOST = 200  # measurements
+CARRIED = 0.5  # The worst block's own work may take this share of its time: driver and system need the rest.
+MEASURED_S = 1.0  # Seconds of sound that are measured, which take a fifth of a second of work.
+WARM_S = 0.1  # Seconds of sound played before measuring begins.
+LOUDNESS = 0.1  # Standard deviation of the noise that is played.
+UNKNOWN_BLOCK = 64  # Block size, in samples, that is measured where a device does not tell its own.
+KEPT_MOST = 200  # At most this many measurements are kept.
 
 
 @dataclass(frozen=True)

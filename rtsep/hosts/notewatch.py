@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from rtsep.notes.messages import NOTE_ON, Keyboard, Message
 
-PATIENCE_S = 10.0
+PATIENCE_S = 10.0  # Seconds without notes after which the player is told so.
 
 
 class NoteWatch:

@@ -14,9 +14,9 @@ import numpy.typing as npt
 from rtsep.engine.separator import Output, Separator
 from rtsep.notes.score import Score
 
-COLUMNS = 1200  # of the spectrograms: more than a screen shows
-RANGE_DB = 60.0
-LOWEST_PITCH, HIGHEST_PITCH = 21, 120
+COLUMNS = 1200  # Spectrograms have at most this many columns, more than a screen shows.
+RANGE_DB = 60.0  # Levels this many decibels below the loudest, and lower ones, are black.
+LOWEST_PITCH, HIGHEST_PITCH = 21, 120  # MIDI pitches at the two ends of the vertical axis.
 COLOURS = ("#4fc3f7", "#ffb74d", "#81c784", "#f06292", "#ba68c8", "#fff176", "#a1887f", "#90a4ae")
 
 Floats = npt.NDArray[np.float32]

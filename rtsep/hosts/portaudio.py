@@ -28,9 +28,9 @@ from rtsep.hosts.driver import Heartbeat, closed_in_time, quiet_libraries
 from rtsep.hosts.lanes import Lanes
 from rtsep.hosts.roundtrip import measure_ms
 
-STALLED_S = 1.0  # no block for so long: the device is dead whatever it says
-STARTING_S = 5.0  # but the first block may take its time
-WORST_LATENCY_S = 5.0  # what a driver reports beyond that is no latency
+STALLED_S = 1.0  # A device counts as dead after this many seconds without a block, whatever it reports.
+STARTING_S = 5.0  # A device has this many seconds until its first block.
+WORST_LATENCY_S = 5.0  # A driver's latency above this many seconds is not believed.
 
 
 @dataclass(frozen=True)

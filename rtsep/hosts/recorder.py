@@ -23,10 +23,10 @@ from rtsep.files.results import Results
 from rtsep.files.sound import StemWriter
 from rtsep.hosts.lanes import Lanes
 
-LOOK_S = 0.05
-RING_S = 10.0  # how long the disk may be busy
-LONGEST_S = 3 * 3600  # a longer session's files end here
-TICKS, TEMPO_US = 32767, 500_000  # per quarter, and its length: 15 us per tick, less than a sample at 48 kHz
+LOOK_S = 0.05  # The rings are emptied at intervals of this many seconds.
+RING_S = 10.0  # The ring holds this many seconds of sound, so the disk may be busy for so long.
+LONGEST_S = 3 * 3600  # Files end after this many seconds.
+TICKS, TEMPO_US = 32767, 500_000  # Ticks and microseconds per quarter note: a tick is 15 us, less than a sample at 48 kHz.
 
 Floats = npt.NDArray[np.float32]
 

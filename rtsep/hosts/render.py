@@ -29,8 +29,8 @@ from rtsep.notes.score import EVENT, Score, read_midi
 from rtsep.params import Value, param_of, parse_params
 from rtsep.presets.instruments import choose, parse_wish, programs_by_name, stem_programs
 
-LARGEST_BLOCK = 65536
-WRITE_SAMPLES = 32768  # per channel and write
+LARGEST_BLOCK = 65536  # Largest block, in samples, that --block allows.
+WRITE_SAMPLES = 32768  # Files are written in portions of this many samples per channel.
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from rtsep.files.sound import SoundReader
 from rtsep.notes.routing import struck
 from rtsep.notes.score import Score
 
-RING_S = 5.0  # a sound may ring this long after its last note, if that is no more than
-RING_SHARE = 0.25  # of the sound
+RING_S = 5.0  # Score and sound may end up to this many seconds apart without a warning,
+RING_SHARE = 0.25  # Or, in short sounds, up to this share of the sound, but at least 1 s.
 
 
 class Clock:

@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from rtsep.errors import RtsepError
 
-NOISE_SAMPLES = 4096
-LEVEL = 0.25
-WAIT_S = 1.0
-CLEAR = 10.0  # how far the peak must stand out of the rest
+NOISE_SAMPLES = 4096  # Length, in samples, of the burst of noise that is sent.
+LEVEL = 0.25  # Peak of that noise.
+WAIT_S = 1.0  # The noise is awaited for this many seconds.
+CLEAR = 10.0  # The correlation's peak must be this many times its root mean square.
 
 
 def find_delay(sent: npt.NDArray[np.float32], heard: npt.NDArray[np.float32]) -> int:

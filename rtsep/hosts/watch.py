@@ -9,7 +9,7 @@ from rtsep.errors import RtsepError
 from rtsep.hosts.driver import Opened
 from rtsep.hosts.lanes import Lanes
 
-FIRST_RETRY_S, LONGEST_RETRY_S = 0.1, 1.0
+FIRST_RETRY_S, LONGEST_RETRY_S = 0.1, 1.0  # Seconds between attempts to reopen a device, at first and at most.
 
 
 class WatchedDevice:
