@@ -18,15 +18,17 @@ from rtsep.training.scores import NoteArray
 from rtsep.training.updates import parts
 from rtsep.windows import choose_framing, window_pair
 
-STEP_S = 0.01
-LOWEST, HIGHEST = 36, 96  # MIDI pitches whose bands are listened to
-COMPRESSION = 100.0
-MOST_OFFSET_S = 5.0
+STEP_S = 0.01  # Onset strengths are computed at steps of this many seconds.
+LOWEST, HIGHEST = 36, 96  # Bands of these and the MIDI pitches between them count.
+COMPRESSION = 100.0  # Factor in log(1 + factor * level), with levels relative to the loudest.
+MOST_OFFSET_S = 5.0  # Offsets of the whole score of up to this many seconds are tried.
+# Parts last this many s, need so many onsets, and are shifted by up to so many s.
 LOCAL_S, LEAST_ONSETS, LOCAL_OFFSET_S = 10.0, 8, 0.5
-RISE_S = 0.02  # a note is at its loudest so long after its onset; measured on aligned recordings
-WIDTH_S = 0.05
+RISE_S = 0.02  # A note is loudest this many seconds after its onset, as measured on aligned recordings.
+WIDTH_S = 0.05  # Half width, in seconds, of the bumps that stand for a score's onsets.
+# Semitones tried; another one than 0 must be this many times as strong to be told.
 TRANSPOSITIONS, CLEARLY = range(-5, 7), 1.25
-# Of eight pieces the right scores had strengths of 5.2 and more, wrong or stretched ones 4.0 and less; drums have 3.6.
+# Of eight pieces the right scores had strengths of 5.2 and more, wrong or stretched ones 4.0 and less, drums 3.6; then seconds.
 FITS, CLEAR_FIT, BEARABLE_S, MOST_DRIFT_S = 4.3, 5.0, 0.06, 0.1
 
 

@@ -24,17 +24,20 @@ from rtsep.training.isolated import Progress
 from rtsep.training.levels import correct_envelopes, sounding
 from rtsep.windows import choose_framing, map_templates, retune_templates, window_pair
 
-HOP = 1024
-LEAST_S, MOST_S = 5.0, 600.0
-BEFORE_S, AFTER_S = 0.02, 0.5  # a note may sound so much earlier and later than it is written
-HOLD_S = 0.1  # of mean loudness that a row of the preset is worth
+HOP = 1024  # Samples from frame to frame.
+LEAST_S, MOST_S = 5.0, 600.0  # Takes together last from this many to so many seconds.
+BEFORE_S, AFTER_S = 0.02, 0.5  # A note may sound this many seconds before its onset, and so many after its end.
+# A row of the preset is worth this many seconds of mean loudness; 0.03 to 1 do as well (docs/benchmarks.md, "Calibration").
+HOLD_S = 0.1
+# Updates of templates (4 to 30 do as well), and of activations before each and at first.
 PASSES, UPDATES, FIRST_UPDATES = 12, 3, 10
-HELD_OUT = 0.25  # the end of every take, which tells what was gained
+HELD_OUT = 0.25  # The last part of every take, this share of it, is kept to tell what was gained.
+# Tunings tried, in cents, then others around the best one; on at most this many frames.
 COARSE_CENTS, FINE_CENTS, TUNING_FRAMES = range(-60, 61, 10), range(-8, 9, 2), 300
-BANDS_PER_OCTAVE, LEAST_BINS = 3, 8
-NEAR = 5.0  # semitones: how far what one pitch has learnt is believed of others
-DOUBT = 0.02  # evidence below this leaves a band as it is
-TINY = 1e-12
+BANDS_PER_OCTAVE, LEAST_BINS = 3, 8  # Bands of change are this many to the octave, but at least so many bins apart.
+NEAR = 5.0  # Semitones over which a change carries to other pitches; 2.5 to 10 do as well (docs/benchmarks.md, "Calibration").
+DOUBT = 0.02  # A band with evidence far below this stays as it is.
+TINY = 1e-12  # Added to divisors, so that none is 0.
 
 Floats = npt.NDArray[np.float32]
 Gates = npt.NDArray[np.bool_]

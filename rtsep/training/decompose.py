@@ -13,7 +13,7 @@ from rtsep.training.nmf import Factors, factorise
 from rtsep.training.updates import Floats, Frames, parts
 
 METHODS = ("nmf", "nae", "nae-gradient", "nae-signed")
-KNOWN_UPDATES = 20  # of the factorisation whose activations a signed encoder begins with
+KNOWN_UPDATES = 20  # A signed encoder begins with the activations of a factorisation of this many updates.
 
 
 @dataclass(frozen=True)

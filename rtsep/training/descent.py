@@ -13,7 +13,7 @@ from rtsep.errors import RtsepError
 
 Floats = npt.NDArray[Any]
 Progress = Callable[[int, float], None]
-STRIDE = 10  # updates over which the stop rule looks: single ones may stall
+STRIDE = 10  # The stop rule looks at this many updates together, since single ones may stall.
 
 
 class Run(Protocol):

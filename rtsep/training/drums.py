@@ -19,11 +19,13 @@ from rtsep.training.isolated import Floats, Notes, Progress, Templates, magnitud
 from rtsep.windows import choose_framing, window_pair
 
 STAGES = ("stroke", "attack", "body", "decay")
-STAGE_ENDS_S = (0.02, 0.06, 0.2)  # the last stage lasts as long as the hit
-EARLIER_S, LATER_S = 0.015, 0.02  # so far before and after its stage a row is open: strokes differ, and so do triggers
-LEVELS = 2  # soft and loud hits have rows of their own, unless fewer are asked for
-HIT_S = 0.6  # of each hit at most are learnt from, and so long are its rows open
-HOP = 128
+# Ages, in seconds, at which stroke, attack and body end; the decay lasts as long as the hit (docs/drums.md).
+STAGE_ENDS_S = (0.02, 0.06, 0.2)
+# A row is open this many seconds before and after its stage, for triggers are not exact (docs/drums.md).
+EARLIER_S, LATER_S = 0.015, 0.02
+LEVELS = 2  # Hits are split into this many groups by loudness, each with rows of its own, unless fewer are asked for.
+HIT_S = 0.6  # Seconds of a hit that are learnt and for which rows are open; 0.3 loses 0.8 dB of the kick (docs/drums.md).
+HOP = 128  # Samples from frame to frame.
 
 
 def train_drums(hits: Notes, progress: Progress | None = None, levels: int = LEVELS) -> Templates:

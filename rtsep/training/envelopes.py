@@ -12,15 +12,15 @@ from rtsep.kernels.memory import ENVELOPE_POINTS, ENVELOPE_S, ENVELOPE_STEPS, EN
 
 Floats = npt.NDArray[np.float64]
 AGES_S: Floats = ENVELOPE_S * (2 ** (np.arange(ENVELOPE_POINTS) / ENVELOPE_STEPS) - 1)
-BEFORE_DB = 80.0  # so far below its peak is a note that has just begun, and what is never heard
-USUAL_DB_PER_STEP = 0.25  # of velocity, where a pitch was heard at one velocity alone
-TAIL = 0.4  # of a note, whose slope goes on after its end
-FASTEST_DB_S = 70.0
-DECAY_DB = 60.0  # what a preset's decay time stands for
-SETTLED_S = (0.05, 0.3)  # ages in which a note in music tells its level
-LEAST_VARIANCE = 4.0  # of velocities that tell what a step is worth
-LEAST_FRAMES = 4  # that tell a point
-NEIGHBOURS, NEAREST = 6, 8  # semitones; notes, where there are no neighbours
+BEFORE_DB = 80.0  # A note that has just begun, or is no longer heard, counts as this many decibels below its peak.
+USUAL_DB_PER_STEP = 0.25  # Decibels per step of velocity, for a pitch that was heard at one velocity alone.
+TAIL = 0.4  # The slope of this last share of a note goes on after its end.
+FASTEST_DB_S = 70.0  # A slope falls by at most this many decibels per second.
+DECAY_DB = 60.0  # A preset's decay time is that in which a note falls by this many decibels.
+SETTLED_S = (0.05, 0.3)  # Ages, in seconds, between which a note in music tells its level.
+LEAST_VARIANCE = 4.0  # Velocities tell what a step is worth only if their variance is larger.
+LEAST_FRAMES = 4  # A point of an envelope is known from this many frames on.
+NEIGHBOURS, NEAREST = 6, 8  # Notes within this many semitones count as neighbours; without any, so many of the nearest do.
 
 
 def note_envelope(level: Floats, age_s: Floats) -> Floats:

@@ -21,8 +21,8 @@ from rtsep.training.nmf import factorise
 
 Floats = npt.NDArray[np.floating[Any]]
 Spectra = npt.NDArray[np.complexfloating[Any, Any]]
-BLOCK_FRAMES = 512  # whose masks are in memory at a time
-LEAST = 1e-30
+BLOCK_FRAMES = 512  # Masks of this many frames are in memory at a time.
+LEAST = 1e-30  # Divisors are at least this, so that none is 0.
 
 
 @dataclass(frozen=True)

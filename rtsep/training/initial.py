@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-QUARTER_TONE_CENTS = 50.0
-MAIN_LOBE_BINS = 2.0  # half of a Hann window's; a sine window's is narrower
-ONSET_LEVEL = 0.1
+QUARTER_TONE_CENTS = 50.0  # A quarter tone, in cents.
+MAIN_LOBE_BINS = 2.0  # Half of a Hann window's main lobe, in bins; a sine window's is narrower.
+ONSET_LEVEL = 0.1  # Value of the flat onset templates.
 
 
 def pitch_hz(pitch: npt.ArrayLike, tuning_cents: float = 0.0) -> Floats:

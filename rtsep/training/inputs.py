@@ -15,7 +15,8 @@ from rtsep.training.samples import Sample, folder_samples, read_samples, sfz_sam
 from rtsep.training.scores import NoteArray, is_isolated, read_notes
 
 KINDS = ("auto", "notes", "recording")
-MOST_LATE = 0.5  # a larger share of notes beyond the end of the sound: score and recording do not belong together
+# Score and recording do not belong together if more than this share of the notes is beyond the end of the sound.
+MOST_LATE = 0.5
 SESSION = "session.mid"  # what rtsep live --record writes
 Progress = Callable[[str, int, int], None]
 

@@ -20,13 +20,14 @@ from rtsep.windows import Framing, choose_framing, window_pair
 Floats = npt.NDArray[np.float64]
 Sound = npt.NDArray[np.float32]
 STAGES = {1: ("sustain",), 2: ("attack", "sustain"), 3: ("attack", "sustain", "decay")}
-STAGE_ENDS_S = (0.08, 0.6)  # frames that end so soon after the onset are attack; sustain, if decay has its own template
-ITERATIONS = 5  # few: later ones fit these recordings, not the instrument
-BLOCK_FRAMES = 64  # whose spectra are worked out at a time
-RELEASE_DB = 12.0  # a released note is over once it has fallen so far: later it is others' sound that it would take
-LEVEL_S = 0.01
-LONGEST_DECAY_S = 60.0
-DECAY_DB = 60.0  # a held note is over once it has fallen so far below its peak
+STAGE_ENDS_S = (0.08, 0.6)  # Ages, in seconds, at which attack ends, and sustain where decay has its own template.
+# Updates, few lest they fit these recordings; 1 and 20 do as well (docs/benchmarks.md, "What training is worth").
+ITERATIONS = 5
+BLOCK_FRAMES = 64  # Spectra of this many frames are computed at a time.
+RELEASE_DB = 12.0  # A released note is over once it has fallen this many decibels: later it would take other notes' sound.
+LEVEL_S = 0.01  # Levels are measured at steps of this many seconds.
+LONGEST_DECAY_S = 60.0  # A decay lasts at most this many seconds.
+DECAY_DB = 60.0  # A held note is over once it has fallen this many decibels below its peak.
 Progress = Callable[[str, int, int, float | None], None]  # what, done, total, loss if there is one
 
 

@@ -21,11 +21,14 @@ from rtsep.training.isolated import Notes, Progress, Settings, Templates, train
 from rtsep.training.music import Music, train_music
 from rtsep.training.sync import check_installed, synchronised
 
-ROWS_AT_EASE = 4  # per pitch: with more, the engine must open more rows than it does by default
-NOTES_AT_ONCE = 16
-MUSIC_TRUST = 0.2  # in levels that were measured among other notes: more costs 0.3 dB alone (docs/experiments.md)
-DRUMS_HANDICAP = 0.3  # of the background: lower, it takes what stands for a whole drum imperfectly (docs/drums.md)
-DRUMS_HOLD_S = 0.1  # of their templates: drums differ more than pianos, and triggers say which is heard
+ROWS_AT_EASE = 4  # With more rows per pitch than this, the engine must open more rows than it does by default.
+NOTES_AT_ONCE = 16  # Room is made for the rows of this many notes at a time.
+# Value of `prediction` where levels were measured among other notes: 1 costs 0.3 dB alone (docs/experiments.md).
+MUSIC_TRUST = 0.2
+# Sparsity weight of the background: lower, it takes what templates of drums explain imperfectly (docs/drums.md).
+DRUMS_HANDICAP = 0.3
+# Value of `adapt_hold_s` for drums, which differ more than pianos while triggers tell which one is heard (docs/drums.md).
+DRUMS_HOLD_S = 0.1
 
 
 @dataclass(frozen=True)

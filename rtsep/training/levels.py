@@ -14,12 +14,14 @@ import numpy.typing as npt
 from rtsep.kernels.memory import ENVELOPE_POINTS, ENVELOPE_S, ENVELOPE_STEPS, ENVELOPE_VELOCITY
 from rtsep.training.inputs import Take
 
-SOUNDING = np.dtype([("frame", "<i8"), ("pitch", "<i8"), ("velocity", "<i8"), ("point", "<f8")])  # a note in a frame
+# A note that sounds in a frame.
+SOUNDING = np.dtype([("frame", "<i8"), ("pitch", "<i8"), ("velocity", "<i8"), ("point", "<f8")])
+# Reach of a correction over its neighbourhood, in semitones and in points of the envelope.
 NEAR_SEMITONES, NEAR_POINTS = 1.5, 1.5
-DOUBT = 4.0  # frames of evidence that leaving an envelope as it is counts for
-STEADY = 1e4  # the same for the steepness in velocity, times the square of steps
-MOST_DB = 15.0
-FAINTEST = 1e-4  # of a frame: less tells nothing of a note
+DOUBT = 4.0  # Leaving an envelope as it is counts as this many frames of evidence.
+STEADY = 1e4  # The same for the steepness in velocity, in frames times the square of steps of velocity.
+MOST_DB = 15.0  # A level that is off by more than this many decibels counts as this.
+FAINTEST = 1e-4  # A note with a smaller share of a frame tells nothing of its level.
 
 Floats = npt.NDArray[np.float64]
 

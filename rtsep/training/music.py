@@ -27,17 +27,20 @@ from rtsep.training.ringing import measure_ringing
 from rtsep.training.updates import Frames, parts
 from rtsep.windows import choose_framing, window_pair
 
-ITERATIONS = {"nmf": 20, "nae": 50, "nae-gradient": 200, "nae-signed": 20}
-HOP = 1024  # 256 and 512 measured no better
-BEFORE_S, AFTER_S = 0.02, 0.15  # a note may sound so much earlier and later than its score says; frames reach back a window
-ATTACK_S = 0.1  # from its onset on, an attack template is open
-FLOOR = 0.02  # of a harmonic template between its partials, of its largest value
-BACKGROUND_ROWS = 2
-SCATTER = 0.5  # how far background rows start from each other
-FAINT = 1e-4  # background that is fainter, of the mean of V, says nothing of the room
-TUNINGS_CENTS, TUNING_PARTIALS = range(-50, 51, 5), 6  # higher partials are sharp
-MOST_BYTES = 256 * 2**20  # a larger V is not kept but worked out anew in every update
-KEYED = np.dtype([("onset_s", "<f8"), ("offset_s", "<f8"), ("pitch", "<i8")])  # as gates take notes
+ITERATIONS = {"nmf": 20, "nae": 50, "nae-gradient": 200, "nae-signed": 20}  # Updates of each method, unless told.
+HOP = 1024  # Samples from frame to frame; 256 and 512 are within 0.1 dB (docs/benchmarks.md, "What training is worth").
+# Seconds by which a note may sound before its onset and after its end; windows reach farther back (the same).
+BEFORE_S, AFTER_S = 0.02, 0.15
+ATTACK_S = 0.1  # An attack template is open for this many seconds from its onset on.
+# Harmonic templates have this share of their peak between partials; 0 loses 0.4 dB (docs/benchmarks.md, the same).
+FLOOR = 0.02
+BACKGROUND_ROWS = 2  # Rows of the background; one to four are within 0.1 dB (docs/benchmarks.md, the same).
+SCATTER = 0.5  # Background rows start at random, by up to this share above or below the mean spectrum.
+FAINT = 1e-4  # Background fainter than this share of V's mean tells nothing of the room.
+# Tunings tried, in cents; partials beyond this number are sharp and do not count.
+TUNINGS_CENTS, TUNING_PARTIALS = range(-50, 51, 5), 6
+MOST_BYTES = 256 * 2**20  # A V of more bytes is not kept, but computed anew in every update.
+KEYED = np.dtype([("onset_s", "<f8"), ("offset_s", "<f8"), ("pitch", "<i8")])  # Gates take notes in this form.
 
 
 @dataclass(frozen=True)

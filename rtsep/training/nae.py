@@ -21,7 +21,7 @@ from rtsep.training.nmf import METHODS, NORMS, Step, gradient_steps, multiplicat
 from rtsep.training.problem import checked, scaled_for
 from rtsep.training.updates import Euclid, Floats, Frames, Scaled, Sum
 
-POWER_ITERATIONS = 500  # at most, for the largest eigenvalue of V'V
+POWER_ITERATIONS = 500  # At most this many iterations find the largest eigenvalue of V'V.
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from rtsep.training.updates import LEAST_MODEL, TERMS, Euclid, Floats, Frames, S
 
 kernels = load("factorise")
 NORMS: dict[str, Callable[[Floats], Any]] = {"sum": lambda W: W.sum(axis=1), "max": lambda W: W.max(axis=1)}
-POWERS = {"euclid": 2, "kl": 1, "is": 0}  # how the divergence grows with V
+POWERS = {"euclid": 2, "kl": 1, "is": 0}  # The divergence grows with this power of V.
 METHODS = ("multiplicative", "gradient")
 Step = Callable[[str, slice, Floats, Floats, Floats, Floats], None]  # name, part of F, F, numerator, denominator, new F
 

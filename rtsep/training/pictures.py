@@ -13,10 +13,10 @@ from rtsep.training.isolated import Floats, Templates
 from rtsep.training.learn import Learnt
 from rtsep.training.music import Music
 
-RANGE_DB = 60.0
-COLUMNS = 1600  # of the activations: more than a screen shows
-PER_SEMITONE = 4  # steps of the frequency axis
-LOWEST_HZ = 27.5
+RANGE_DB = 60.0  # Levels this many decibels below the loudest, and lower ones, are black.
+COLUMNS = 1600  # Pictures of activations have about this many columns, more than a screen shows.
+PER_SEMITONE = 4  # The frequency axis has this many steps per semitone.
+LOWEST_HZ = 27.5  # The frequency axis begins at A0, in Hz.
 SCORE, FILLED = "#4fc3f7", "#ffb74d"
 
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from rtsep.errors import RtsepError
 from rtsep.training.updates import LEAST, Floats, Frames, Scaled, parts
 
-FAINTEST = 1e-30  # a V that is nowhere louder counts as silence
+FAINTEST = 1e-30  # A V that is nowhere louder than this counts as silence.
 
 
 def scaled_for(

@@ -17,14 +17,14 @@ from rtsep.training.inputs import Take
 from rtsep.training.isolated import DECAY_DB, LONGEST_DECAY_S, RELEASE_DB, Floats
 from rtsep.training.updates import Frames
 
-PARTIALS = 6  # bins of a template that are listened to
-SETTLED_S = 0.12  # after its onset a note decays evenly, and the window holds nothing from before it
-AFTER_S = 1.0  # a release is looked for so long
-SHORTEST_S = 0.25  # of a held note that tells a decay
-SLOWEST_DB_S = 1.0  # a slower fall is none
-NOTES_PER_PITCH = 12  # the longest ones
-RELEASE_QUANTILE = 0.25  # what disturbs a release makes it longer
-USUAL_RELEASE_S, USUAL_DECAY_S = 0.1, 10.0
+PARTIALS = 6  # A note is measured at this many of its template's strongest bins.
+SETTLED_S = 0.12  # From this age on, in seconds, a note decays evenly and the window holds nothing from before it.
+AFTER_S = 1.0  # A release is looked for in this many seconds after the note's end.
+SHORTEST_S = 0.25  # A decay is measured on notes held for at least this many seconds.
+SLOWEST_DB_S = 1.0  # A fall of fewer decibels per second than this counts as this.
+NOTES_PER_PITCH = 12  # Of every pitch at most this many notes are measured, the longest ones.
+RELEASE_QUANTILE = 0.25  # Quantile of the measured releases: disturbances make them longer, so it is below the median.
+USUAL_RELEASE_S, USUAL_DECAY_S = 0.1, 10.0  # Release and decay, in seconds, where no note tells them.
 
 
 @dataclass(frozen=True)

@@ -15,13 +15,13 @@ from rtsep.files.sound import open_sound
 from rtsep.training.isolated import Notes
 
 ENDINGS = (".wav", ".flac", ".aif", ".aiff", ".ogg", ".mp3")
-LONGEST_S = 4.0  # of each note is learnt from
-READ_S = 30.0  # of each file, to find where its note begins
-BEGIN_DB, END_DB = -40.0, -60.0  # a note begins and ends at these levels below its peak
-LEAD_S = 0.005  # before the note is loud enough to be found
-GAP_S = 0.5  # between two notes: longer than any window
-RELEASE_S = 0.1  # when a sample does not tell how it is released
-LEVEL_S = 0.01
+LONGEST_S = 4.0  # At most this many seconds of each note are learnt.
+READ_S = 30.0  # This many seconds of each file are read to find where its note begins.
+BEGIN_DB, END_DB = -40.0, -60.0  # A note begins and ends at these levels, in dB against its peak.
+LEAD_S = 0.005  # A note is taken from this many seconds before it is loud enough to be found.
+GAP_S = 0.5  # Seconds between two notes, longer than any window.
+RELEASE_S = 0.1  # Release, in seconds, of a sample that does not tell its own.
+LEVEL_S = 0.01  # Levels are measured at steps of this many seconds.
 DYNAMICS = {"ppp": 16, "pp": 33, "p": 49, "mp": 64, "mf": 80, "f": 96, "ff": 112, "fff": 127}
 STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 NOTE_NAME = re.compile(r"(?<![a-z])([a-g])(#|s|b)?(-1|\d)(?!\d)", re.IGNORECASE)

@@ -14,9 +14,9 @@ from rtsep.training.inputs import Take
 from rtsep.training.isolated import Floats
 from rtsep.training.scores import NoteArray
 
-FEATURE_HZ = 50
-STEP_WEIGHTS = np.array([1.5, 1.5, 2.0])  # what synctoolbox' own examples use
-SHORTEST_S = 0.02  # of a note after warping
+FEATURE_HZ = 50  # Features of sound and score per second.
+STEP_WEIGHTS = np.array([1.5, 1.5, 2.0])  # Weights of the steps of time warping are those of synctoolbox' own examples.
+SHORTEST_S = 0.02  # A note lasts at least this many seconds after warping.
 
 
 def check_installed() -> None:

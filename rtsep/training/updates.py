@@ -19,11 +19,11 @@ from rtsep.kernels import load
 kernels = load("factorise")
 Floats = npt.NDArray[Any]  # float32 or float64, one of them throughout a run
 Gathered = tuple[Floats, Floats, float]  # numerator, denominator, loss
-BLOCK_VALUES = 2**19  # of V, that are worked on at a time
-LEAST = {np.dtype(np.float32): (1e-25, 1e-30), np.dtype(np.float64): (1e-100, 1e-200)}  # denominators; entries of W and H
-LEAST_MODEL = {"kl": 1e-7, "is": 1e-12}  # divergences are infinite where it is zero. V's largest value is about 1
-IS_QUIET = 1e-7  # V's least value for Itakura-Saito
-EXACT_SHARE = {np.dtype(np.float32): 0.1, np.dtype(np.float64): 1e-7}  # below it a difference of sums tells no loss
+BLOCK_VALUES = 2**19  # About this many values of V are worked on at a time.
+LEAST = {np.dtype(np.float32): (1e-25, 1e-30), np.dtype(np.float64): (1e-100, 1e-200)}  # Of denominators; of W and H.
+LEAST_MODEL = {"kl": 1e-7, "is": 1e-12}  # Divergences are infinite where the model is 0; V peaks near 1.
+IS_QUIET = 1e-7  # Itakura-Saito takes V as at least this share of its largest value.
+EXACT_SHARE = {np.dtype(np.float32): 0.1, np.dtype(np.float64): 1e-7}  # Below it a difference of sums tells no loss.
 
 
 class Frames(Protocol):
