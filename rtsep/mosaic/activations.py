@@ -12,7 +12,7 @@ from rtsep.mosaic.constraints import Constraints
 from rtsep.training.updates import LEAST, LEAST_MODEL, TERMS, Floats, Scaled
 
 kernels = load("factorise")
-BLOCK_VALUES = 2**23  # of H, that are worked on at a time: 32 MB, several times over
+BLOCK_VALUES = 2**23  # About this many values of H, 32 MB, are worked on at a time, several times over.
 Reader = Callable[[int, int], Floats]
 
 

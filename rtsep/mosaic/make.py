@@ -22,10 +22,10 @@ from rtsep.training.updates import Floats
 from rtsep.windows import choose_framing
 
 Progress = Callable[[int, int], None]
-FRAMES_AT_ONCE = 512
-FAINTEST = 1e-6  # a source frame fainter than so much of the loudest is silence: it would be all noise
+FRAMES_AT_ONCE = 512  # This many frames are worked on at a time, to bound memory.
+FAINTEST = 1e-6  # A source frame is silence below this share of the loudest one: played louder it would be all noise.
 FORMATS = (".wav", ".flac")
-OVERLAPS = 4  # frames that a sample is in
+OVERLAPS = 4  # Every sample is in this many frames.
 
 
 @dataclass(frozen=True)

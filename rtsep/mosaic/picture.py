@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from rtsep.training.updates import Floats
 
-COLUMNS, ROWS = 1000, 400  # of the pictures: more than a screen shows
-RANGE_DB = 60.0
+COLUMNS, ROWS = 1000, 400  # Pictures have at most this many columns and rows, more than a screen shows.
+RANGE_DB = 60.0  # Levels this many decibels below the loudest, and lower ones, are white.
 
 
 class Trace:
