@@ -18,7 +18,7 @@ from rtsep.notes.pitch import parse_pitch
 from rtsep.notes.routing import CHANNELS, IGNORED, Routing, find_stem, stem_name, stem_names, struck
 from rtsep.notes.score import Score
 
-NEAR_S = 0.25  # how far from the time that was said a single note may begin
+NEAR_S = 0.25  # A single note may begin this many seconds before or after the time that was said.
 PITCH = r"(?:[A-Ga-g][#♯b♭]?-?[0-9]{1,2}|[0-9]{1,3})"
 SECONDS = r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+"
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-NOTE_OFF, NOTE_ON, CONTROL = 0x80, 0x90, 0xB0
+NOTE_OFF, NOTE_ON, CONTROL = 0x80, 0x90, 0xB0  # MIDI's status bytes of channel 1.
+# MIDI's numbers of the controllers that end or hold notes.
 PEDAL, SOSTENUTO, SOUND_OFF, RESET, NOTES_OFF = 64, 66, 120, 121, 123
 CONTROLLERS = frozenset((PEDAL, SOSTENUTO, SOUND_OFF, RESET, *range(NOTES_OFF, 128)))  # 124 to 127 end notes like 123
-SYSEX, REAL_TIME = 0xF0, 0xF8
+SYSEX, REAL_TIME = 0xF0, 0xF8  # The first of MIDI's system and real-time status bytes.
 
 Message = tuple[int, int, int]
 

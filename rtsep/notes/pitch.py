@@ -6,7 +6,7 @@ import re
 
 from rtsep.errors import RtsepError
 
-PITCHES = 128
+PITCHES = 128  # MIDI's number of pitches.
 _STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 _ACCIDENTALS = {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}
 

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-DRUMS = 128
-DRUM_CHANNEL = 9  # from 0
-FAMILY_SIZE = 8
+DRUMS = 128  # The number that stands for percussion kits, behind MIDI's programs 0 to 127.
+DRUM_CHANNEL = 9  # General MIDI's channel of drums, counted from 0.
+FAMILY_SIZE = 8  # General MIDI groups its programs into families of this many.
 FAMILIES = ("piano", "chromatic percussion", "organ", "guitar", "bass", "strings", "ensemble", "brass", "reed", "pipe",
             "synth lead", "synth pad", "synth effects", "ethnic", "percussive", "sound effects", "drums")
 

@@ -14,9 +14,9 @@ from rtsep.notes.messages import NOTE_ON
 from rtsep.notes.programs import DRUM_CHANNEL
 from rtsep.notes.score import MAX_PARTS, Score
 
-CHANNELS, PITCHES = 16, 128
-IGNORED = -1
-LONGEST_NAME = 64
+CHANNELS, PITCHES = 16, 128  # MIDI's numbers of channels and of pitches.
+IGNORED = -1  # Stands in a routing for notes that belong to no stem.
+LONGEST_NAME = 64  # Names of stems have at most this many letters.
 # files of ours, and names that stand for devices on Windows whatever their ending
 RESERVED = frozenset(("residual", "mixdown", "report", "picture", "con", "prn", "aux", "nul")) | {
     f"{port}{number}" for port in ("com", "lpt") for number in range(10)

@@ -29,10 +29,10 @@ EVENT = np.dtype(
 NOTE = np.dtype(
     [("onset_s", "<f8"), ("offset_s", "<f8"), ("pitch", "u1"), ("velocity", "u1"), ("part", "u1"), ("channel", "u1")]
 )
-MAX_PARTS = 32
-MAX_DURATION_S = 24 * 3600.0
-MAX_FILE_BYTES = 32_000_000  # some ten million messages
-MAX_TICKS = 2**52  # what float64 counts exactly
+MAX_PARTS = 32  # At most this many tracks may have notes.
+MAX_DURATION_S = 24 * 3600.0  # A score lasts at most this many seconds.
+MAX_FILE_BYTES = 32_000_000  # A MIDI file has at most this many bytes, some ten million messages.
+MAX_TICKS = 2**52  # A score has at most this many ticks, which float64 counts exactly.
 
 Row = tuple[int, int, int, int, int]  # tick, number of the track, status, data1, data2
 
