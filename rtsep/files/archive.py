@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from rtsep.files.sound import atomic_write
 
-MOST_BYTES = 64 * 2**20  # of one file, and of its arrays unpacked
-MOST_MEMBERS = 64
+MOST_BYTES = 64 * 2**20  # At most this many bytes for a file, and for its arrays unpacked.
+MOST_MEMBERS = 64  # An archive has at most this many members.
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 

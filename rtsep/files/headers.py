@@ -32,10 +32,10 @@ LAYOUTS = {
     b"caff": Layout(8, 4, ">Q", b"data", 1, 0),
     b"riff": Layout(40, 16, "<Q", b"data", 8, 24),  # W64
 }
-# what programs write that could not go back to correct the header; the sound then ends with the file
+# Programs write these if they cannot go back to correct the header; the sound then ends with the file.
 UNKNOWN_SIZES = frozenset((0, 0x7FFFF000, 0x7FFFFFFF, 0x80000000, 2**32 - 1, 2**64 - 1))
-MOST_CHUNKS = 10_000
-_OGG_PAGE = 65_307  # the longest
+MOST_CHUNKS = 10_000  # The search for the sound gives up after this many chunks.
+_OGG_PAGE = 65_307  # Bytes of the longest page of an Ogg file.
 
 
 def check_file(path: str | os.PathLike[str]) -> None:

@@ -18,12 +18,12 @@ from rtsep.files.results import Given, Results, atomic_write, sync, write_error
 
 __all__ = ["SoundReader", "StemWriter", "atomic_write", "open_sound", "read_sound"]
 
-LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000
-MOST_CHANNELS, MOST_FLAC_CHANNELS = 64, 8
-MOST_WAV_BYTES = 2**32 - 2**20  # sizes in plain WAV have 32 bits; the rest is for its header
-SAMPLES = {"16": ("PCM_16", 2), "24": ("PCM_24", 3), "float": ("FLOAT", 4)}  # the encoder's name, bytes
-READ_FRAMES = 65_536
-UNKNOWN_FRAMES = 2**62  # the decoder's length of a stream that tells none is about 2**63
+LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000  # Sample rates, in Hz, that are read.
+MOST_CHANNELS, MOST_FLAC_CHANNELS = 64, 8  # At most this many channels are read, and can be written to FLAC.
+MOST_WAV_BYTES = 2**32 - 2**20  # Plain WAV counts its bytes in 32 bits, and some are for its header.
+SAMPLES = {"16": ("PCM_16", 2), "24": ("PCM_24", 3), "float": ("FLOAT", 4)}  # Name for the encoder, bytes per sample.
+READ_FRAMES = 65_536  # Files are read in portions of this many samples per channel.
+UNKNOWN_FRAMES = 2**62  # Streams of unknown length have more: their decoder tells about 2**63.
 
 
 class SoundReader:
