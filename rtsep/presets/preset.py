@@ -32,10 +32,10 @@ from rtsep.notes.programs import DRUMS
 from rtsep.params import Value, param_of, parse_params
 from rtsep.presets import optional
 
-FORMAT_VERSION = 1
-PITCHES = 128
-MOST_ROWS, MOST_BINS = 4096, 8193
-ROWS_PER_PITCH = 8
+FORMAT_VERSION = 1  # Presets are written in this version of the format, and read up to it.
+PITCHES = 128  # MIDI's number of pitches.
+MOST_ROWS, MOST_BINS = 4096, 8193  # A preset has at most this many rows and bins.
+ROWS_PER_PITCH = 8  # A pitch has at most this many rows.
 _META_FIELDS = ("format_version", "title", "sample_rate", "window_size", "overlap", "roles", "provenance")
 PROVENANCE = ("source", "licence", "attribution", "made_by")
 
