@@ -16,7 +16,7 @@ from rtsep.commands.common import say_warnings
 from rtsep.commands.train import training_bar
 from rtsep.errors import RtsepError
 
-SILENT = -120.0  # dB
+SILENT = -120.0  # A gain of this many decibels means silence.
 ABOUT = """\
 Fits a preset to your instrument, room and microphone: the player plays alone for 20 to 60 s, over as much of the keyboard as
 the music will use. Tuning, templates and the levels of notes are taken from that; pitches that were not played follow their
