@@ -23,7 +23,7 @@ from numba.core.registry import cpu_target
 from rtsep.compiling.loader import PREFIX
 from rtsep.compiling.units import CALLED, JACK
 
-TESTED = ((0, 61), (0, 68))  # Numba's versions that `collected` is known to work with, from and to
+TESTED = ((0, 61), (0, 68))  # The oldest and the newest version of Numba that `collected` is known to work with.
 
 Told = Callable[[str], None]
 Exports = Mapping[str, tuple[Callable[..., Any], Any]]  # name -> function and Numba signature

@@ -23,7 +23,7 @@ from rtsep.compiling.progress import Progress, tell
 from rtsep.compiling.units import CALLED, USUAL_S, with_needs
 from rtsep.errors import RtsepError
 
-JOBS = 2  # processes at a time: the engine's two large objects take about as long as all the rest
+JOBS = 2  # Processes at a time: the engine's two large objects take about as long as all others together.
 # Share of an object's time after which its functions are translated, and its code is optimised.
 TRANSLATED, OPTIMISED = 0.62, 0.88
 

@@ -27,7 +27,7 @@ T = TypeVar("T")
 _SOURCES = Path(__file__).parents[1]
 COMPILED = ("kernels", "methods", "stages", "callbacks", "grains")  # rooms with kernels
 BUILDERS = ("build.py", "collect.py", "loader.py", "units.py")  # what code depends on beside the kernels
-UNUSED_S = 30 * 86400  # code that was not loaded for so long is removed when new code comes
+UNUSED_S = 30 * 86400  # Code not loaded for this many seconds, 30 days, is removed when new code comes.
 
 
 @cache
