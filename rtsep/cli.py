@@ -13,7 +13,7 @@ from rtsep.commands.common import CompilingShown
 from rtsep.compiling.progress import listening
 from rtsep.errors import RtsepError
 
-ENDED_BADLY, INTERRUPTED = 2, 130
+ENDED_BADLY, INTERRUPTED = 2, 130  # Exit codes after an error, and after Ctrl-C.
 
 
 class _Parser(argparse.ArgumentParser):

@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from rtsep.errors import RtsepError
 
-FRAME_S = 4096 / 44100  # the window that suits music: 93 ms
-SMALLEST_WINDOW, LARGEST_WINDOW = 1024, 8192
-LOWEST_RATE, HIGHEST_RATE = 8000, 192000
-FAINTEST = 1e-7  # of a template, of its largest value: what interpolation on a logarithmic scale tells from 0
-SHORT_FALL = 128  # of an analysis window that nothing is synthesised from: this part of it
+FRAME_S = 4096 / 44100  # Length, in seconds, of the window that suits music: 4096 samples at 44.1 kHz.
+SMALLEST_WINDOW, LARGEST_WINDOW = 1024, 8192  # Windows, in samples, that may be asked for.
+LOWEST_RATE, HIGHEST_RATE = 8000, 192000  # Sample rates, in Hz, that may be asked for.
+FAINTEST = 1e-7  # Interpolation on a logarithmic scale takes templates as at least this share of their peak.
+SHORT_FALL = 128  # An analysis window without synthesis ends with a fall of one part in this many of its length.
 
 
 @dataclass(frozen=True)
