@@ -34,7 +34,7 @@ MIX, SILENCE = -1, -2  # What an output plays, where it is no stem.
 QUEUE = 1024  # At most this many notes wait for their time.
 BURST = 256  # At most this many events are played in one piece.
 
-# In a ring's header, on cache lines of their own so that the two threads do not slow each other down
+# HEAD and TAIL lie on separate cache lines of a ring's header, so that the two threads do not slow each other down.
 HEAD, TAIL = 0, 16  # Records written so far, and read so far.
 HEADER = 32  # Length of a ring's header, in words.
 MESSAGE = np.dtype(

@@ -1,4 +1,4 @@
-"""Recording: what went in and what came out, copied into rings that a thread outside empties into files."""
+"""Recording: inputs and stems are copied into rings, which another thread empties into files."""
 
 from numba import types
 
@@ -16,7 +16,7 @@ START, LENGTH = range(2)  # Columns of a piece: its first sample since `record_s
 def tap_sound(header, sound, pieces_header, pieces, position, block, stems, frames):
     """Append block [channel] and stems [stem, channel] to the planes of `sound` [plane, size]; False if it is full.
 
-    A piece that does not fit is left out whole; the next one tells by its START how much is missing.
+    A piece that does not fit is left out entirely; the START of the next one shows how much is missing.
     """
     size = sound.shape[1]
     if room(header, size) < frames or room(pieces_header, pieces.shape[0]) <= 0:
