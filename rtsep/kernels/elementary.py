@@ -1,8 +1,8 @@
 """Exponential, logarithm, sine and cosine of float32 as short sums, so that loops over bins become SIMD code.
 
-The C library's functions are called once per bin, some 5 ns each. These are about as exact: errors are below 2e-7, relative to
-the result, or to 1 where that is less. Taylor's series, after the argument is brought near 0: Muller, "Elementary Functions",
-3rd edition, 2016, chapters 3 and 11.
+The C library's functions take some 5 ns per call, one call per bin. These are about as exact: errors are below 2e-7, relative
+to the result, or to 1 where that is less. They reduce the argument to a range near 0 and sum a Taylor series: Muller,
+"Elementary Functions", 3rd edition, 2016, chapters 3 and 11.
 """
 
 import numpy as np
@@ -29,7 +29,7 @@ _bits, _float = (later("rtsep.kernels.native", name) for name in ("bits_of", "fl
 
 @ordered
 def _less(x, n, high, low):
-    """x - n (high + low); reordered it would lose what `low` is for."""
+    """x - n (high + low); in any other order the precision that `low` adds would be lost."""
     return (x - n * high) - n * low
 
 
@@ -55,7 +55,7 @@ def log(x):
 
 @kernel
 def sine_and_cosine(x):
-    """Both of an angle of up to some hundred turns."""
+    """Sine and cosine of an angle of up to some hundred turns."""
     n = np.floor(x * TWO_OVER_PI + F(0.5))
     r = _less(x, n, HALF_PI_HIGH, HALF_PI_LOW)
     z = r * r
