@@ -1,4 +1,4 @@
-"""What `rtsep bench` found, as tables for people."""
+"""The results of `rtsep bench` as tables for people."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Row = dict[str, Any]
 
 
 def _table(rows: Sequence[Sequence[str]], *columns: str) -> Table:
-    """A table whose columns are numbers, but for the first and those called verdict."""
+    """A table whose columns are numbers, except the first and those called verdict."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for i, column in enumerate(columns):
         table.add_column(column, justify="left" if i == 0 or "verdict" in column else "right")
@@ -31,7 +31,7 @@ def _percent(percent: float | None, format_: str = "{:.0f} %") -> str:
 
 
 def _block_table(blocks: Sequence[Row]) -> Table:
-    """One line per block size: the fewer open templates first, then the verdict with more."""
+    """One line per block size: first with fewer open templates, then with more."""
     few, many = sorted({row["open_rows"] for row in blocks})
     pedal = {row["block_samples"]: row for row in blocks if row["open_rows"] == many}
     rows = []
@@ -47,7 +47,7 @@ def _block_table(blocks: Sequence[Row]) -> Table:
 
 
 def _hop_table(hops: Sequence[Row]) -> Table:
-    """Grouped by what varies; the default size is in every group."""
+    """Hops grouped by what varies; the default size is in every group."""
     rows = []
     for name, values in VARIED.items():
         for value in values:
@@ -77,7 +77,7 @@ def _advice(share: float) -> str:
 def _console() -> Console:
     console = Console(highlight=False)
     if not console.is_terminal:
-        console.width = 120  # of a file nobody knows the width; columns must not be cut
+        console.width = 120  # Files have no width, and columns must not be cut.
     return console
 
 

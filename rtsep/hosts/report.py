@@ -1,4 +1,4 @@
-"""What a run tells afterwards: report.json, its warnings, and the time that it took."""
+"""The report of a run: report.json, its warnings, and the time that it took."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RING_SHARE = 0.25  # Or, in short sounds, up to this share of the sound, but at 
 
 
 class Clock:
-    """Time of processing, hop by hop. `total_s` is set by the host: the whole run with reading and writing."""
+    """Processing time hop by hop. The host sets `total_s`, the time of the whole run with reading and writing."""
 
     def __init__(self, hop: int) -> None:
         self.total_s = 0.0
@@ -31,7 +31,7 @@ class Clock:
 
     @contextmanager
     def block(self, position: int, samples: int) -> Iterator[None]:
-        """Measures one call for the `samples` from `position`; shorter calls add up to hops, longer ones are shared."""
+        """Measure one call for the `samples` from `position`; shorter calls add up to hops, longer ones count as several."""
         started = time.perf_counter()
         yield
         self._pending_s += time.perf_counter() - started
@@ -48,7 +48,7 @@ class Clock:
 
 
 def make_report(engine: Engine, sound: SoundReader, clock: Clock, files: Mapping[str, str]) -> dict[str, Any]:
-    """The fields of report.json that every run has; `files` names the file of each stem."""
+    """The fields of report.json of every run; `files` names the file of each stem."""
     framing, counters = engine.framing, engine.counters
     presets = {stem: {"preset": name} for stem, name in zip(engine.routing.names, engine.plays, strict=False)}
     seconds = sound.frames / sound.sample_rate
@@ -76,7 +76,7 @@ def make_report(engine: Engine, sound: SoundReader, clock: Clock, files: Mapping
 
 
 def collect_warnings(report: Mapping[str, Any], engine: Engine, sound: SoundReader, score: Score | None) -> list[str]:
-    """What a person should know although the run went on, each with its count."""
+    """Warnings for the user, each with its count."""
     instruments = engine.instruments if isinstance(engine, Separator) else []
     ranges = ", ".join(f"{preset.name} {preset.pitches[0]} to {preset.pitches[-1]}" for preset in instruments)
     where = f"the preset ({ranges})" if instruments else "what the source plays, in any octave,"
@@ -94,7 +94,7 @@ def collect_warnings(report: Mapping[str, Any], engine: Engine, sound: SoundRead
 
 
 def _score_warnings(sound: SoundReader, score: Score | None, unplayed: str) -> list[str]:
-    """`unplayed`: where sound without notes is."""
+    """Warnings about the lengths of score and sound. `unplayed` says where sound without notes goes."""
     if score is None:
         return []
     if not score.note_count:

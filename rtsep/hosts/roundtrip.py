@@ -1,4 +1,4 @@
-"""How late a device really is: noise out, through a cable back in, found by correlation."""
+"""The measured latency of a device: noise goes out, through a cable back in, and is found by correlation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CLEAR = 10.0  # The correlation's peak must be this many times its root mean squ
 
 
 def find_delay(sent: npt.NDArray[np.float32], heard: npt.NDArray[np.float32]) -> int:
-    """By how many samples `sent` [n] is later in `heard` [m]; RtsepError if it is not to be found there."""
+    """The delay, in samples, of `sent` [n] in `heard` [m]. RtsepError if it is not found."""
     size = len(sent) + len(heard)
     match = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(sent, size)), size)[: len(heard)]
     strength = np.abs(match)

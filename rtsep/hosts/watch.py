@@ -1,4 +1,4 @@
-"""The device that plays: noticed when it is lost, opened again when it is back."""
+"""Watching the device that plays: its loss is noticed, and it is opened again when it returns."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FIRST_RETRY_S, LONGEST_RETRY_S = 0.1, 1.0  # Seconds between attempts to reopen 
 
 
 class WatchedDevice:
-    """The device that plays, lost and found again."""
+    """The device that plays, reopened after a loss."""
 
     def __init__(self, open_device: Callable[[bool], Opened], say: Callable[[str], None]) -> None:
         self.state = "playing"
@@ -21,10 +21,10 @@ class WatchedDevice:
         self.opened = open_device(False)
         self._open, self._say = open_device, say
         self._retry_at, self._delay_s = 0.0, FIRST_RETRY_S
-        self._closed = True  # every stream so far, or a new look at the devices would hang as that stream does
+        self._closed = True  # Whether all streams are closed: rescanning with a hanging one would hang.
 
     def watch(self, lanes: Lanes) -> None:
-        """Notice that the device is gone; open it again, with more patience each time."""
+        """Notice a lost device and try to reopen it, at growing intervals."""
         if self.state == "playing":
             reason = self.opened.trouble()
             if not reason:
