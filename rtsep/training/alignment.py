@@ -1,8 +1,8 @@
-"""Whether a score fits a recording: onsets in the score against onsets in the sound, pitch class by pitch class.
+"""Checks whether a score fits a recording: compares onsets in the score with onsets in the sound, by pitch class.
 
-The onset strength of a pitch class is what its level on a logarithmic scale rises from frame to frame; cross-correlated with
-the score's onsets it has one clear peak where they belong together (see Müller, "Fundamentals of Music Processing", sections
-3.1 and 6.1, for both features).
+The onset strength of a pitch class is the rise of its logarithmic level from frame to frame. If score and recording belong
+together, its cross-correlation with the score's onsets has one clear peak (see Müller, "Fundamentals of Music Processing",
+sections 3.1 and 6.1, for both features).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ RISE_S = 0.02  # A note is loudest this many seconds after its onset, as measure
 WIDTH_S = 0.05  # Half width, in seconds, of the bumps that stand for a score's onsets.
 # Semitones tried; another one than 0 must be this many times as strong to be told.
 TRANSPOSITIONS, CLEARLY = range(-5, 7), 1.25
-# Of eight pieces the right scores had strengths of 5.2 and more, wrong or stretched ones 4.0 and less, drums 3.6; then seconds.
+# Strengths: on eight pieces right scores had at least 5.2, wrong or stretched ones at most 4.0, drums 3.6. Then seconds.
 FITS, CLEAR_FIT, BEARABLE_S, MOST_DRIFT_S = 4.3, 5.0, 0.06, 0.1
 
 
@@ -36,9 +36,9 @@ FITS, CLEAR_FIT, BEARABLE_S, MOST_DRIFT_S = 4.3, 5.0, 0.06, 0.1
 class Fit:
     """How well a score fits.
 
-    strength: how far the best offset stands out from the others, in standard deviations. offset_s: by how much the sound is
-    later than the notes. drift_s: within how much of it three quarters of the parts of 10 s lie. transposed: semitones by
-    which the recording sounds higher than the score, -5 to 6. onsets: how many were compared.
+    strength: by how many standard deviations the best offset exceeds the mean. offset_s: by how much the sound is later than
+    the notes. drift_s: range of the offsets of three quarters of the parts of 10 s. transposed: semitones by which the
+    recording sounds higher than the score, -5 to 6. onsets: the number of onsets compared.
     """
 
     strength: float
@@ -48,7 +48,7 @@ class Fit:
     onsets: int
 
     def fault(self) -> str:
-        """Why nothing can be learnt from recording and score together, and what to do; empty if it can."""
+        """Why training on this recording and score would fail, and what to do; empty if it would not."""
         if self.onsets < LEAST_ONSETS:
             return ""
         if self.transposed:
@@ -62,7 +62,7 @@ class Fit:
         return f"the sound is {abs(self.offset_s):.2f} s {way} than the notes: give --offset {self.offset_s:.2f}"
 
     def doubt(self) -> str:
-        """What makes the result worse although it can be learnt from; empty if nothing."""
+        """What may make the result of training worse; empty if nothing."""
         if self.onsets < LEAST_ONSETS:
             return f"only {self.onsets} notes: whether the score fits the recording could not be checked"
         if self.drift_s > MOST_DRIFT_S:
@@ -71,7 +71,7 @@ class Fit:
 
 
 def onset_strengths(take: Take) -> Floats:
-    """How strongly each pitch class begins, [step, 12], one step each STEP_S."""
+    """Onset strength of each pitch class, [step, 12], with steps of STEP_S."""
     hop = round(STEP_S * take.sample_rate)
     framing = choose_framing("live", take.sample_rate)
     window, _ = window_pair(framing)
@@ -87,7 +87,7 @@ def onset_strengths(take: Take) -> Floats:
 
 
 def onset_marks(notes: NoteArray, steps: int) -> Floats:
-    """The score's onsets as short bumps, [step, 12]."""
+    """The score's onsets as short bumps, float [step, 12]."""
     marks = np.zeros((steps, 12))
     at = np.rint(notes["onset_s"] / STEP_S).astype(int)
     inside = at < steps
@@ -98,7 +98,7 @@ def onset_marks(notes: NoteArray, steps: int) -> Floats:
 
 
 def correlate(strengths: Floats, marks: Floats, most: int) -> Floats:
-    """Of both, [step, 12], for offsets of -most to most steps (sound later than score), all classes together."""
+    """Correlation of both, [step, 12], for offsets of -most to most steps (sound later than score), summed over classes."""
     size = 1 << int(np.ceil(np.log2(len(strengths) + len(marks))))
     spectrum = (np.fft.rfft(strengths, size, axis=0) * np.fft.rfft(marks, size, axis=0).conj()).sum(axis=1)
     product = np.fft.irfft(spectrum, size)
@@ -125,7 +125,7 @@ def check_alignment(take: Take) -> Fit:
 
 
 def _drift(strengths: Floats, marks: Floats, offset: int) -> float:
-    """The range of three quarters of the offsets of short parts, in s."""
+    """Range, in s, of three quarters of the offsets of short parts."""
     size, most = round(LOCAL_S / STEP_S), round(LOCAL_OFFSET_S / STEP_S)
     later = np.roll(strengths, -offset, axis=0)
     found = []

@@ -1,4 +1,4 @@
-"""Instruments with one sound file per note: a folder whose file names tell the notes, or an SFZ file."""
+"""Instruments with one sound file per note: a folder whose file names contain the notes, or an SFZ file."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Sample:
-    """A sound file that holds one note of this MIDI pitch. `skip` samples at its start are not the note."""
+    """A sound file with one note of this MIDI pitch, after `skip` samples."""
 
     path: Path
     pitch: int
@@ -42,7 +42,7 @@ class Sample:
 
 
 def folder_samples(folder: Path) -> list[Sample]:
-    """The sound files in `folder`; each name tells its note (`Piano_C#4_v80.wav`, `A0v12.flac`, `flute-mf-Bb5.aiff`, `60.wav`).
+    """The sound files in `folder`; each name has its note (`Piano_C#4_v80.wav`, `A0v12.flac`, `flute-mf-Bb5.aiff`, `60.wav`).
 
     C4 is 60. A number after v or vel, or pp to ff, is the dynamics. RtsepError: no sound files, a name without a note.
     """
@@ -53,7 +53,7 @@ def folder_samples(folder: Path) -> list[Sample]:
 
 
 def _named_pitch(path: Path) -> int:
-    """The one note in the file's name: as C#4, or as a MIDI number if there is no such."""
+    """The one note in the file's name, such as C#4, else a MIDI number."""
     names = {_pitch(*name) for name in NOTE_NAME.findall(path.stem)}
     numbers = re.findall(r"(?<![\dv])\d+(?!\d)", path.stem.lower().replace("vel", "v")) if not names else []
     found = [*names, *(int(number) for number in numbers[:1])]
@@ -71,11 +71,11 @@ def _named_velocity(stem: str) -> int:
 
 
 def sfz_samples(path: Path) -> list[Sample]:
-    """The recorded notes of an SFZ instrument: what its regions play at the pitch of the recording.
+    """The recorded notes of an SFZ instrument: those that its regions play at their original pitch.
 
     Understood: <control> default_path; in <global>, <master>, <group>, <region>: sample, key, lokey, hikey, pitch_keycenter,
-    pitch_keytrack, lovel, hivel, trigger, offset, ampeg_release; everything else is passed over. Samples that only sound
-    when a key is let go are left out. RtsepError: unreadable, #include or #define, without regions, a file that is missing.
+    pitch_keytrack, lovel, hivel, trigger, offset, ampeg_release; everything else is ignored. Samples that sound only
+    when a key is released are left out. RtsepError: unreadable, #include or #define, without regions, a file that is missing.
     """
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
@@ -94,7 +94,7 @@ def sfz_samples(path: Path) -> list[Sample]:
 
 
 def _regions(text: str) -> Iterator[dict[str, str]]:
-    """The opcodes of every region, those of the headers above it included."""
+    """The opcodes of every region, including those of the headers above it."""
     held: list[dict[str, str]] = [{} for _ in HEADERS]
     for header, body in re.findall(r"<(\w+)>([^<]*)", text):
         if header in HEADERS:
@@ -107,7 +107,7 @@ def _regions(text: str) -> Iterator[dict[str, str]]:
 
 
 def _region_samples(path: Path, opcodes: dict[str, str]) -> list[Sample]:
-    """One sample as a rule; one per key if it does not follow the keys (drums); none for a generator or a release."""
+    """Usually one sample; one per key if its pitch does not follow the keys (drums); none for a generator or a release."""
     name = opcodes.get("sample", "*").replace("\\", "/")
     if name.startswith("*") or opcodes.get("trigger", "attack") not in ("attack", "first", "legato"):
         return []
@@ -141,7 +141,7 @@ def _pitch(step: str, sign: str, octave: str) -> int:
 
 
 def read_samples(samples: Sequence[Sample], progress: Progress) -> Notes:
-    """The samples one after the other, each trimmed to its note. RtsepError: unreadable, silent, of several rates."""
+    """The samples in a row, each trimmed to its note. RtsepError: unreadable, silent, several rates."""
     sounds, onsets, offsets, rates, at = list[npt.NDArray[np.float32]](), list[float](), list[float](), set[int](), 0
     for number, sample in enumerate(samples):
         note, rate = _read_note(sample)

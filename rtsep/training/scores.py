@@ -1,4 +1,4 @@
-"""The notes that a recording holds, from a MIDI file or a table: NOTE [n] in seconds, by onset."""
+"""The notes of a recording, from a MIDI file or a table: NOTE [n] in seconds, by onset."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _read_csv(path: Path) -> NoteArray:
 
 
 def _note(path: Path, line: int, columns: Sequence[str], row: Sequence[str]) -> tuple[float, float, int, int, int, int]:
-    """One line of the table, checked."""
+    """One line of the table as checked values."""
     values = dict(zip(columns, row, strict=False))
     try:
         onset, offset, pitch = (float(values[name]) for name in NEEDED)

@@ -1,7 +1,7 @@
-"""What one pass over V gathers for an update: the two parts of each divergence's gradient, block by block of frames.
+"""The two parts of each divergence's gradient, gathered in one pass over V, block by block of frames.
 
-With V [frame, bin] ~ H [frame, row] @ W [row, bin], a gradient is `denominator - numerator`; multiplicative updates multiply
-by their fraction, gradient descent subtracts their difference. Nothing here is larger than a block of V, H or W.
+With V [frame, bin] ~ H [frame, row] @ W [row, bin], a gradient is `denominator - numerator`: multiplicative updates multiply by
+numerator / denominator, gradient descent subtracts the gradient. Nothing here is larger than a block of V, H or W.
 Lee & Seung (NIPS 2000) for Euclid and KL; Févotte & Idier (Neural Computation 23(9), 2011), section 4, for Itakura-Saito.
 """
 
@@ -27,7 +27,7 @@ EXACT_SHARE = {np.dtype(np.float32): 0.1, np.dtype(np.float64): 1e-7}  # Below i
 
 
 class Frames(Protocol):
-    """V [frame, bin] as far as it is needed here: an array, a memmap, or anything that computes frames when asked."""
+    """V [frame, bin]: an array, a memmap, or anything that computes frames on request."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -42,7 +42,7 @@ class Frames(Protocol):
 
 
 def parts(V: Frames) -> Iterator[slice]:
-    """Some frames at a time, as many as make about BLOCK_VALUES."""
+    """Blocks of frames of about BLOCK_VALUES each."""
     frames, bins = V.shape
     size = max(16, BLOCK_VALUES // max(bins, 1))
     return (slice(begin, min(begin + size, frames)) for begin in range(0, frames, size))
@@ -60,7 +60,7 @@ class Scaled:
     tiny: Any
 
     def blocks(self) -> Iterator[tuple[slice, Floats]]:
-        """Some frames at a time, C-contiguous, of the run's type."""
+        """Blocks of frames, C-contiguous, of the run's type."""
         for part in parts(self.V):
             yield part, np.ascontiguousarray(self.V[part], self.dtype)
 
@@ -70,7 +70,7 @@ class Scaled:
 
 
 class Sum:
-    """A sum of products in memory that is kept: taking fresh memory would cost as much as a product."""
+    """A sum of products in memory that is reused: allocating it anew would cost as much as a product."""
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
         self.value = self._product = np.zeros((0, 0), dtype)
@@ -119,7 +119,7 @@ class Euclid:
 
     @property
     def curvature(self) -> float:
-        """How steeply the gradient in the factor that is updated can change: the 2-norm of `gram`."""
+        """The largest slope of the gradient in the updated factor: the 2-norm of `gram`."""
         if not self._curvature:
             self._curvature = float(np.linalg.eigvalsh(self.gram)[-1])
         return self._curvature
