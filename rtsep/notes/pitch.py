@@ -1,4 +1,4 @@
-"""Names of pitches. Loads nothing, so that typing errors are answered at once."""
+"""Names of pitches. This module loads nothing, so that typing errors are reported at once."""
 
 from __future__ import annotations
 
