@@ -44,7 +44,7 @@ def harmonic_templates(
 
 
 def _fill_bands(row: Floats, f0: float, B: float, share: float, least: float) -> None:
-    """Set 1 / m around the partials of f0. A band's half width, in bins, is `share` of the partial's frequency, but at least `least`."""
+    """Set 1 / m around the partials of f0 (in bins). Half widths: `share` of the partial's frequency, but at least `least`."""
     m = np.arange(1, 2 + max(len(row) / (1 - share), len(row) + least) / f0)
     partials = m * f0 * np.sqrt(1 + B * m * m)
     half = np.maximum(share * partials, least)
