@@ -1,4 +1,4 @@
-"""Presets: the templates of an instrument in one file that is safe to open, whoever sent it.
+"""Presets: the templates of an instrument in one file that is safe to open, even from unknown sources.
 
 A preset is an .npz archive (a zip of .npy arrays; no pickles) with `meta` (UTF-8 JSON as uint8) and:
 
@@ -9,8 +9,8 @@ A preset is an .npz archive (a zip of .npy arrays; no pickles) with `meta` (UTF-
 | row_role | uint8 [row] | index into meta["roles"] |
 | release_s, decay_s | float32 [128] | per pitch: sound after note-off; sound of a note held by the pedal |
 
-Others are optional (optional.py). Arrays that this version does not know are ignored and reported; only a changed meaning
-raises the format version.
+Further arrays are optional (optional.py). Arrays that this version does not know are ignored and reported. The format version
+rises only when a meaning changes.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ class Preset:
     release_s, decay_s: float32 [128], seconds. `defaults`: parameters that suit this preset. `notes`: what loading ignored.
     filled: bool [128], the pitches whose rows were not learnt but made from those of other pitches. programs: the General
     MIDI programs that the preset is made for, 0 to 127, and 128 for the drum kits of channel 10. background: float32
-    [row, bin], rows sum to 1, what the background starts from; None: noise. row_age_s:
-    float32 [row, 2], how old its note is while a row is open (from, until; not given: any age). choke: int8 [128], groups of
-    pitches that end each other; 0: none. encoder: float32 [row, bin], a row's product with a spectrum is its activation, rows
-    of zeros have none; None: no row has. envelope_db: float32 [128, 2, 32], levels of notes; None: unknown.
+    [row, bin], rows sum to 1, the start of the background; None: noise. row_age_s: float32 [row, 2], the ages of its note, from
+    and until, between which a row is open (not given: any age). choke: int8 [128], groups of pitches that end each other; 0:
+    none. encoder: float32 [row, bin], whose product with a spectrum is the row's activation; rows of zeros, or all if None,
+    have none. envelope_db: float32 [128, 2, 32], levels of notes; None: unknown.
     """
 
     name: str
@@ -119,7 +119,7 @@ def load_preset(path: Path) -> Preset:
 
 
 def read_programs(path: Path) -> tuple[int, ...]:
-    """The General MIDI programs of the preset in file `path`, of which nothing else is read. RtsepError like `load_preset`."""
+    """The General MIDI programs of the preset in file `path`; nothing else is read. RtsepError as for `load_preset`."""
     with _as_damage(path):
         arrays = read_archive(path, ("meta",))
         need("meta" in arrays, "no meta")
@@ -128,10 +128,10 @@ def read_programs(path: Path) -> tuple[int, ...]:
 
 @contextmanager
 def _as_damage(path: Path) -> Iterator[None]:
-    """Whatever a damaged or malicious file makes the readers raise becomes one line."""
+    """Turns any error from a damaged or malicious file into an RtsepError of one line."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # what NumPy finds odd is damage here
+            warnings.simplefilter("error")  # NumPy's warnings mean damage here.
             yield
     except FileNotFoundError:
         raise RtsepError(f"{path}: there is no such preset file") from None
@@ -189,7 +189,7 @@ def _checked(name: str, arrays: dict[str, npt.NDArray[Any]]) -> Preset:
 
 
 def _plain(text: object, longest: int) -> str:
-    """Text that is safe to show: without control characters."""
+    """The text without control characters, which is safe to show."""
     return "".join(letter for letter in str(text)[:longest] if letter.isprintable())
 
 
