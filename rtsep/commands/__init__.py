@@ -1,1 +1,1 @@
-"""The command line's commands, one module each: `add` declares the options, `run` does the work."""
+"""The command line's commands, one module each: `add` declares its options, `run` does its work."""

@@ -1,4 +1,4 @@
-"""`rtsep bench`: what separating costs on this computer."""
+"""`rtsep bench`: measures the cost of separating on this computer."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def add(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Calibrate, and say what it gained."""
+    """Calibrate, and print what it gained."""
     from rtsep.files.results import Results
     from rtsep.presets.library import find_preset, new_preset
     from rtsep.presets.preset import load_preset, save_preset
@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _take(arguments: argparse.Namespace, stack: ExitStack) -> tuple[Any, list[str]]:
-    """The take that is given, or played now, and what is odd about it. RtsepError: notes that do not fit the sound."""
+    """The given take, or one played now, and its warnings. RtsepError: the notes do not fit the sound."""
     from rtsep.training.alignment import check_alignment
     from rtsep.training.inputs import Take, gather
 
@@ -93,7 +93,7 @@ def _take(arguments: argparse.Namespace, stack: ExitStack) -> tuple[Any, list[st
         raise RtsepError(f"{recording}: give its notes as well, such as take.mid")
     [given] = gather([recording], [] if score is None else [score], "recording", lambda *_: None)
     take, warnings = given.source, [*given.warnings]
-    assert isinstance(take, Take)  # a recording is
+    assert isinstance(take, Take)  # A recording is a Take.
     if not take.aligned:
         fit = check_alignment(take)
         if fit.fault() and not arguments.no_check:
@@ -103,7 +103,7 @@ def _take(arguments: argparse.Namespace, stack: ExitStack) -> tuple[Any, list[st
 
 
 def _play(arguments: argparse.Namespace, folder: Path) -> Path:
-    """Record the player, with nothing to be heard; gives the folder."""
+    """Record the player with a silent output; gives the folder."""
     from rich.console import Console
 
     from rtsep.hosts.display import LineFace

@@ -86,7 +86,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Play until q, Ctrl-C, or --seconds are over; say what was recorded."""
+    """Play until q, Ctrl-C, or the end of --seconds; print what was recorded."""
     _check(arguments)
     split, params, channels = parse_pitch(arguments.split), checked_params(arguments), _channels(arguments.channels)
     from rtsep.hosts.live import LiveJob, live
@@ -124,7 +124,7 @@ def _face(arguments: argparse.Namespace) -> Any:
 
 
 def _tell(report: dict[str, Any]) -> None:
-    """What stays to be said when the screen is gone, on stderr."""
+    """Print the final messages on stderr, after the screen has closed."""
     counters, recorded = report["counters"], report["recorded"]
     played = counters["samples"] / report["sample_rate"]
     waited = counters["late_blocks"] - counters["late_by_work"] if report["knows_work"] else 0

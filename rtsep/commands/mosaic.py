@@ -1,4 +1,4 @@
-"""`rtsep mosaic`: one sound remade from another."""
+"""`rtsep mosaic`: remakes one sound from another."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def add(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Make the mosaic, and say what came of the limits."""
+    """Make the mosaic, and print the effect of the limits."""
     from rtsep.commands.tables import show_mosaic
     from rtsep.mosaic.constraints import Constraints
     from rtsep.mosaic.make import Job, make

@@ -1,4 +1,4 @@
-"""`rtsep render`: a sound file and its MIDI into stems."""
+"""`rtsep render`: separates a sound file with its MIDI into stems."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def add(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Render, and say what was written."""
+    """Render, and print what was written."""
     split, params = parse_pitch(arguments.split), checked_params(arguments, "all")
     from rtsep.commands.tables import show_render
     from rtsep.hosts.compare import render_modes

@@ -1,4 +1,4 @@
-"""`rtsep train`: a preset from recordings and their notes, or from isolated notes."""
+"""`rtsep train`: makes a preset from recordings and their notes, or from isolated notes."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def _add_about(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Train, and say what was learnt."""
+    """Train, and print what was learnt."""
     from rtsep.commands.tables import show_training
     from rtsep.files.results import Results
     from rtsep.presets.library import new_preset
@@ -144,7 +144,7 @@ def _between(option: str, number: int, low: int, high: int) -> int:
 
 
 def _job(arguments: argparse.Namespace) -> Any:
-    """What the options ask for."""
+    """The job that the options ask for."""
     from rtsep.training.isolated import Settings
     from rtsep.training.learn import Job
 
@@ -175,7 +175,7 @@ def _range(arguments: argparse.Namespace) -> tuple[int | None, int | None]:
 
 
 def _about(arguments: argparse.Namespace, name: str) -> Any:
-    """What the preset will say of itself."""
+    """The preset's description of itself."""
     from rtsep.notes.programs import DRUMS
     from rtsep.training.learn import About
 
@@ -188,7 +188,7 @@ def _about(arguments: argparse.Namespace, name: str) -> Any:
 
 
 def _wants_it(report: dict[str, Any]) -> bool:
-    """Ask a person at the terminal whether an unfinished preset is wanted; nobody there means no."""
+    """Ask at the terminal whether to write an unfinished preset; without a terminal the answer is no."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     print(f"rtsep: interrupted after {report['updates']} updates, {len(report['pitches_trained'])} pitches are trained. "
