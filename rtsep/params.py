@@ -1,4 +1,4 @@
-"""Every knob, declared once: the command line, presets and control surfaces all read this table."""
+"""All parameters, each declared once: the command line, presets and control surfaces read this table."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ Value = float | int | bool | str
 
 @dataclass(frozen=True)
 class Param:
-    """One knob.
+    """One parameter.
 
-    `kind` is "choice", "switch", "int" or "float"; `low` and `high` bound the numbers (unit: `unit`), `step` is the
-    grid that they must lie on (0: none). `live` parameters change while playing, without clicks; the others are
-    read by `prepare`.
+    `kind` is "choice", "switch", "int" or "float". `low` and `high` bound numbers (in `unit`), which must be multiples of
+    `step` (0: any). `live` parameters change while playing, without clicks; `prepare` reads all others.
     """
 
     name: str
@@ -34,7 +33,7 @@ class Param:
     live: bool = False
 
     def allowed(self) -> str:
-        """The allowed values, as a person reads them."""
+        """The allowed values as text."""
         if self.kind == "choice":
             return ", ".join(self.choices)
         if self.kind == "switch":
@@ -174,10 +173,10 @@ def param_of(name: str) -> Param:
 
 
 def parse_params(given: Mapping[str, Value]) -> dict[str, Value]:
-    """`given` names and values, checked; parameters that are not given get no entry."""
+    """Check `given` names and values; parameters that are not given get no entry."""
     return {name: param_of(name).parse(value) for name, value in given.items()}
 
 
 def defaults() -> dict[str, Value]:
-    """Every parameter's default (`gain_db` once: it holds for every stem)."""
+    """The default of every parameter (`gain_db` once, for all stems)."""
     return {param.name: param.default for param in PARAMS.values()}

@@ -19,8 +19,8 @@ SHORT_FALL = 128  # An analysis window without synthesis ends with a fall of one
 
 @dataclass(frozen=True)
 class Framing:
-    """How frames lie in time, in samples: window, synthesis window and hop; or, with `overlap` 0, no synthesis but causal
-    filters of `taps` samples, which are `delay` late."""
+    """The layout of frames, in samples: window, synthesis window and hop. With `overlap` 0 there is no synthesis window, but
+    causal filters of `taps` samples, which are `delay` late."""
 
     window_size: int
     overlap: int
@@ -35,8 +35,8 @@ class Framing:
 
     @property
     def lead(self) -> int:
-        """Samples from the end of a frame to the sound that its filters are for, in the middle: they are designed during one
-        hop and hold for another, and what comes out is `delay` old. 0 with overlap-add, which sounds the frame itself."""
+        """Samples from the end of a frame to the middle of the sound that its filters are for: filters are designed during one
+        hop and used for the next, and the output is `delay` old. 0 with overlap-add, which plays the frame itself."""
         return max(self.hop - self.delay, 0) if self.taps else 0
 
 
@@ -114,7 +114,7 @@ def choose_framing(
 
 
 def _rise_and_fall(size: int, fall: int) -> npt.NDArray[np.float64]:
-    """A quarter of a sine up, and one of a cosine, over the last `fall` samples, down."""
+    """A window that rises as a quarter of a sine and, over its last `fall` samples, falls as a quarter of a cosine."""
     rise = size - fall
     return np.concatenate([
         np.sin(np.pi * (np.arange(rise) + 0.5) / (2 * rise)),
