@@ -90,10 +90,10 @@ def show_bench(report: Row) -> None:
     for mode in VARIED["mode"]:
         console.print(f"Mode {mode}:", _block_table([row for row in report["blocks"] if row["mode"] == mode]), sep="\n")
     console.print(
-        "\nTimes in per cent of the block's own. work: the worst without waiting for other programs. Sizes are judged by it\n"
-        "where the system tells it, since an audio driver's thread goes first. safe: the worst block took less than 60 %;\n"
+        "\nTimes in per cent of the block's own. work: the worst without waiting for other programs. It decides the verdict\n"
+        "where it is known, since an audio driver's thread has priority. safe: the worst block took less than 60 %;\n"
         "risky: 99 of 100 did; too small: not even these.\n"
-        f"Here {100 * (1 - report['processor_share']):.0f} % of the time went to others: "
+        f"Here {100 * (1 - report['processor_share']):.0f} % of the time went to other programs: "
         f"{_advice(report['processor_share'])}.\n\n"
         f"Cost of a hop: one thing varied at a time around window {DEFAULT.window_samples}, hop {DEFAULT.hop_samples}, "
         f"{DEFAULT.open_rows} open templates,\n"

@@ -79,7 +79,7 @@ class Controls:
             return
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             self.bindings, self._broken = {}, True
-            self.notes.append(f"{self.path} is no list of controls ({error}): knobs do nothing until they are learnt anew; "
+            self.notes.append(f"{self.path} is no list of controls ({error}): knobs do nothing until they are learnt again; "
                               "the file will be kept beside the new one")
 
     def learn(self, target: str) -> None:

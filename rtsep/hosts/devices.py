@@ -68,8 +68,8 @@ def find_device(devices: Sequence[Device], wanted: str | None, side: str, defaul
         return found[0]
     listing = ", ".join(f"{device.number}: {device.label}" for device in found or able)
     if found:
-        raise RtsepError(f"--{side} {wanted}: several {side} devices are called like this: {listing}; give a number")
-    raise RtsepError(f"--{side} {wanted}: no {side} device is called like this; there are {listing}")
+        raise RtsepError(f"--{side} {wanted}: several {side} devices have this name: {listing}; give a number")
+    raise RtsepError(f"--{side} {wanted}: no {side} device has this name; there are {listing}")
 
 
 def feedback_risk(source: Device, target: Device) -> bool:

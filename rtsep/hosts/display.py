@@ -56,7 +56,7 @@ def latency_text(status: Status) -> str:
     engine_ms = 1000 * status.latency_samples / status.sample_rate
     text = f"mode {status.mode}, latency {engine_ms:.1f} ms ({status.latency_samples} samples)"
     if status.device_latency_ms is None:
-        return text + " + the device's, which it does not tell"
+        return text + " + the device's, which is unknown"
     total = engine_ms + status.device_latency_ms
     return f"{text} + {status.device_latency_ms:.1f} ms ({status.device_latency_source}) = {total:.1f} ms"
 

@@ -21,7 +21,7 @@ STALLED_S = 2.0  # JACK counts as dead after this many seconds without a block.
 
 def import_jack() -> Any:
     """The module. RtsepError that says what to install if it is missing."""
-    return import_library("jack", "--jack needs JACK-Client and JACK itself, and something of it is missing here ({}): "
+    return import_library("jack", "--jack needs JACK-Client and JACK itself, and one of them is missing here ({}): "
                           "pip install 'rtsep[jack]', and on Debian and Ubuntu: sudo apt install jackd2")
 
 
@@ -111,7 +111,7 @@ class JackClient:
             return "the JACK server has gone"
         if self._heart is None:
             return "not open"
-        return "the JACK server stands still" if self._heart.stopped() else ""
+        return "the JACK server does not respond" if self._heart.stopped() else ""
 
     def measure_latency_ms(self) -> float:
         """RtsepError: JACK has its own program for this."""

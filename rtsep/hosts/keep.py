@@ -76,7 +76,7 @@ def _targets(separator: Separator, texts: Sequence[str]) -> dict[int, Path]:
     if wish.plain is not None:
         if len(separator.instruments) > 1:
             names = ", ".join(dict.fromkeys(preset.name for preset in separator.presets))
-            raise RtsepError(f"--save-preset {wish.plain}: the stems play {names}; say whose is to be saved, such as "
+            raise RtsepError(f"--save-preset {wish.plain}: the stems play {names}; say which to save, such as "
                              f"--save-preset {wish.plain}@{stems[0]}")
         targets[0] = new_preset(wish.plain)
     if len(set(targets.values())) < len(targets):

@@ -119,7 +119,7 @@ class Panel:
             player.use_preset(_next_preset(player.preset_of(stem)), stem)
         elif key == "l":
             player.controls.learn(f"gain_db.{stem}")
-            player.say(f"move the knob that shall be the fader of {stem}")
+            player.say(f"move the knob that should be the fader of {stem}")
         elif key == "f":
             player.learn(not player.learning)
         elif key in ("k", "K"):

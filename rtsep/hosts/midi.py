@@ -71,8 +71,8 @@ def choose_port(names: Sequence[str], wanted: str) -> str:
     if len(found) == 1:
         return found[0]
     if found:
-        raise RtsepError(f"--midi {wanted}: several MIDI ports are called like this: {', '.join(found)}")
-    raise RtsepError(f"--midi {wanted}: no MIDI port is called like this; there are {listing}")
+        raise RtsepError(f"--midi {wanted}: several MIDI ports have this name: {', '.join(found)}")
+    raise RtsepError(f"--midi {wanted}: no MIDI port has this name; there are {listing}")
 
 
 def _leak(midi_in: Any) -> None:

@@ -63,7 +63,7 @@ def choose_mode(separator: Separator, device: str, sample_rate: float, channels:
     late, which costs some 10 dB.
     """
     if any(plays_drums(preset) for preset in separator.presets):
-        return Choice(MODES[1], "drums are separated better by it than by instant")
+        return Choice(MODES[1], "it separates drums better than instant does")
     block = block or UNKNOWN_BLOCK
     size = f"{sample_rate:g} Hz, {channels} channels, {block} samples, {len(separator.stem_names)} stems"
     key = f"{store.fingerprint()}, {device}, {size}"

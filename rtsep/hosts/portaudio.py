@@ -79,7 +79,7 @@ class PortAudio:
         self._target = find_device(devices, wanted.output, "output", default_out)
         if feedback_risk(self._source, self._target) and not wanted.allow_feedback:
             raise RtsepError(f"microphone ({self._source.name}) and loudspeaker ({self._target.name}) are built into the same "
-                             "computer: it would howl. Put on headphones and give --allow-feedback, or choose other devices")
+                             "computer, which feeds back. Put on headphones and give --allow-feedback, or choose other devices")
         self.inputs = _channels(wanted.inputs, self._source, self._source.inputs, "input")
         self.outputs = _channels(wanted.outputs, self._target, self._target.outputs, "output")
         self.sample_rate = wanted.sample_rate or self._source.sample_rate
@@ -133,7 +133,7 @@ class PortAudio:
             return "it stopped by itself"
         if not self._stream.active:
             return "it is no longer there"
-        return "it asks for no more sound" if self._heart.stopped() else ""
+        return "it stopped asking for sound" if self._heart.stopped() else ""
 
     def latency_ms(self) -> float | None:
         """Input and output latency together as the driver reports them; None if they are not credible."""

@@ -81,7 +81,7 @@ def collect_warnings(report: Mapping[str, Any], engine: Engine, sound: SoundRead
     ranges = ", ".join(f"{preset.name} {preset.pitches[0]} to {preset.pitches[-1]}" for preset in instruments)
     where = f"the preset ({ranges})" if instruments else "what the source plays, in any octave,"
     found = [
-        (report["bad_samples"], "{} samples were no usable numbers (NaN, infinite or absurdly loud) and became silence"),
+        (report["bad_samples"], "{} samples were invalid (NaN, infinite or absurdly loud) and became silence"),
         (report["notes_out_of_range"], f"{{}} notes lie outside {where} and were ignored"),
         (report["closed_rows"], "{} templates closed early: more notes sounded than max_open_rows allows"),
         (report["stolen_voices"], "{} notes ended early: more than 256 sounded at once"),

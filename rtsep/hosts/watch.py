@@ -47,7 +47,7 @@ class WatchedDevice:
         if (found.sample_rate, found.inputs, found.outputs) != (before.sample_rate, before.inputs, before.outputs):
             self._closed = found.close() and self._closed
             self.state = (f"{found.name} came back with {found.sample_rate:g} Hz, {found.inputs} inputs and {found.outputs} "
-                          "outputs: set it as it was, or start again")
+                          "outputs: restore its settings, or start again")
             return
         self.opened = found
         try:
