@@ -19,8 +19,8 @@ from rtsep.errors import RtsepError
 SILENT = -120.0  # A gain of this many decibels means silence.
 ABOUT = """\
 Fits a preset to your instrument, room and microphone: the player plays alone for 20 to 60 s, over as much of the keyboard as
-the music will use. Tuning, templates and the levels of notes are taken from that; pitches that were not played follow their
-neighbours. The last quarter of the take tells first what was gained, then everything is learnt from.
+the music will use. The take gives tuning, templates and the levels of notes; pitches that were not played follow their
+neighbours. The last quarter of the take is first used to measure the gain; then all of it is used for learning.
 
 examples:
   rtsep calibrate take.wav take.mid --preset piano -o my-piano
@@ -47,7 +47,7 @@ def add(commands: Any) -> None:
     group.add_argument("--input", metavar="DEV", help="device to listen to (default: the usual one)")
     group.add_argument("--output", metavar="DEV", help="device to play on, silent (default: the usual one)")
     group.add_argument("--rate", type=float, default=0.0, metavar="HZ", help="sample rate (default: the device's)")
-    group.add_argument("--midi", action="append", default=[], metavar="PORT", help="MIDI port that the notes come from")
+    group.add_argument("--midi", action="append", default=[], metavar="PORT", help="MIDI port of the notes")
     group.add_argument("--seconds", type=float, default=40.0, metavar="S", help="how long, 5 to 600 (default: %(default)g)")
     parser.set_defaults(run=run)
 

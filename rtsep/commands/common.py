@@ -19,18 +19,18 @@ def add_preset(parser: argparse.ArgumentParser) -> None:
     """The option --preset."""
     parser.add_argument("--preset", action="append", default=[], metavar="NAME[@STEM]", dest="presets",
                         help="preset name (see rtsep presets) or path of a preset file, for all stems; with @ for one stem, "
-                        "which is named as its file, track or port is, or by number (a channel's with --by channel); can be "
-                        "given several times: --preset piano --preset cello@2 --preset violin@'Violin I' (default: by the "
+                        "which is given by the name of its file, track or port, or by number (of a channel with --by channel); "
+                        "can be given several times: --preset piano --preset cello@2 --preset violin@'Violin I' (default: by the "
                         "General MIDI programs of the notes, else piano)")
 
 
 def add_mosaic(parser: argparse.ArgumentParser) -> None:
     """The option --mosaic."""
     parser.add_argument("--mosaic", type=Path, metavar="SOUND",
-                        help="do not separate, but remake what is heard from the frames of this sound file, which has the "
-                        "same sample rate and lasts at most ten minutes; stems: mosaic, and dry, the input as late; wet fades "
-                        "between them. With notes only their pitches of SOUND are heard. rtsep params has more: "
-                        "mosaic_polyphony and the like")
+                        help="do not separate, but remake the input from the frames of this sound file, which has the same "
+                        "sample rate and lasts at most ten minutes; stems: mosaic, and dry, the input with the same delay; wet "
+                        "fades between them. With notes, only their pitches of SOUND are heard. See also mosaic_polyphony and "
+                        "similar parameters in rtsep params")
 
 
 def add_params(parser: argparse.ArgumentParser, *further_modes: str) -> None:
@@ -40,7 +40,7 @@ def add_params(parser: argparse.ArgumentParser, *further_modes: str) -> None:
     parser.add_argument("--latency", metavar="SAMPLES", help=PARAMS["latency_samples"].help)
     parser.add_argument("--background", metavar="ROWS", help=PARAMS["background"].help + " (default: 32)")
     parser.add_argument("--learn-background", metavar="SECONDS", help=PARAMS["learn_background_s"].help)
-    parser.add_argument("--no-adapt", action="store_true", help="templates stay as they are in the preset (adapt=off)")
+    parser.add_argument("--no-adapt", action="store_true", help="templates do not change (adapt=off)")
     parser.add_argument("--estimator", choices=PARAMS["estimator"].choices,
                         help=f"{PARAMS['estimator'].help} (default: {PARAMS['estimator'].default})")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="settings",
@@ -50,10 +50,10 @@ def add_params(parser: argparse.ArgumentParser, *further_modes: str) -> None:
 def add_keeping(parser: argparse.ArgumentParser, when: str) -> None:
     """The options that save what was learnt."""
     parser.add_argument("--save-preset", action="append", default=[], metavar="FILE[@STEM]", dest="keep",
-                        help=f"{when}, write the templates as they have adapted as a new preset: a name or the path of a file; "
-                        "with @ whose preset, where stems play different ones")
+                        help=f"{when}, write the adapted templates as a new preset: a name or the path of a file; with @ for "
+                        "the preset of one stem, where stems play different ones")
     parser.add_argument("--save-background", action="store_true",
-                        help="what the background has learnt goes into saved presets as well; it is what they will start from")
+                        help="also save what the background has learnt, as its start with the new preset")
 
 
 def given_params(arguments: argparse.Namespace) -> dict[str, str]:

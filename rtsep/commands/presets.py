@@ -16,10 +16,10 @@ def add(commands: Any) -> None:
     presets = commands.add_parser("presets", help="list the presets; show one; check a file")
     presets.set_defaults(run=list_presets)
     actions = presets.add_subparsers(dest="action", metavar="ACTION")
-    show = actions.add_parser("show", help="what is inside a preset")
+    show = actions.add_parser("show", help="show the content of a preset")
     show.add_argument("preset", help="name of a preset, or path of a preset file")
     show.set_defaults(run=show_one)
-    check = actions.add_parser("check", help="whether a preset file is sound")
+    check = actions.add_parser("check", help="check a preset file")
     check.add_argument("file", type=Path, help="path of a preset file")
     check.set_defaults(run=check_file)
 

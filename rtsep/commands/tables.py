@@ -66,7 +66,7 @@ def show_presets() -> None:
         table.add_row(*_preset_row(path), "bundled")
     for path in user_presets():
         table.add_row(*_preset_row(path), "yours")
-    _print(table, f"\nYour own presets belong into {user_folder()}; rtsep presets check FILE says what is wrong with one")
+    _print(table, f"\nYour own presets belong in {user_folder()}; rtsep presets check FILE says what is wrong with one")
 
 
 def show_preset(preset: Preset) -> None:
@@ -108,7 +108,7 @@ def _show_grains(report: dict[str, Any]) -> str:
         return ""
     made = report["mosaic"]
     return (f"Made of {made['source']} ({made['source_seconds']:.1f} s): {made['polyphony']:g} of its frames at a time, "
-            f"{made['run_ms']:.0f} ms in its own order, {100 * made['repetitions']:.0f} % heard again soon.")
+            f"{made['run_ms']:.0f} ms in its own order, {100 * made['repetitions']:.0f} % repeated soon.")
 
 
 def show_render(report: dict[str, Any], out: Path) -> None:
@@ -169,5 +169,5 @@ def show_training(report: dict[str, Any], target: Path, name: str) -> None:
 def show_mosaic(report: Mapping[str, Any], path: Path) -> None:
     """Print where a mosaic is, and what it is made of."""
     _print(f"{path}: {report['seconds']:g} s made in {report['took_s']:g} s. Source frames at a time: {report['polyphony']:g}; "
-           f"in the source's own order: {report['run_length']:g} on average; heard again soon: "
+           f"in the source's own order: {report['run_length']:g} on average; repeated soon: "
            f"{100 * report['repetitions']:.0f} %.")
