@@ -59,7 +59,7 @@ def _library_class(told: Told) -> type:
             told(self.name)
 
         def get_pointer_to_function(self, name: str) -> int:
-            return 1  # It is never called; Numba only checks that it has an address.
+            return 1  # Numba wants an address, which is never called.
 
     return Raw
 

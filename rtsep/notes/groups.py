@@ -96,7 +96,8 @@ def _term(strikes: Strikes, text: str) -> Flags:
         found = re.fullmatch(pattern, text.strip())
         if found:
             return select(strikes, *found.groups())
-    raise RtsepError(f"{text.strip()!r} is no term; give track:NAME, channel:N, velocity:LOW-HIGH, C4-C5, 10s-12.5s or C4@12.5")
+    raise RtsepError(f"{text.strip()!r} is not a term; give track:NAME, channel:N, velocity:LOW-HIGH, C4-C5, 10s-12.5s or "
+                     "C4@12.5")
 
 
 def select(strikes: Strikes, selection: str) -> Flags:

@@ -53,7 +53,7 @@ def parse_wish(texts: Iterable[str]) -> Wish:
         elif not name or not stem.strip():
             raise RtsepError(f"--preset {text}: give NAME or NAME@STEM, such as piano@left or cello@2")
         elif by_stem.setdefault(stem.strip(), name) != name:
-            raise RtsepError(f"--preset {text}: {stem} already plays {by_stem[stem.strip()]}; give one preset for a stem")
+            raise RtsepError(f"--preset {text}: {stem} already plays {by_stem[stem.strip()]}; give one preset for each stem")
     return Wish(plain, by_stem)
 
 
@@ -106,7 +106,7 @@ def choose(wish: Wish, routing: Routing, programs: Sequence[int]) -> Instruments
     except RtsepError as error:
         raise RtsepError(f"--preset NAME@STEM: {error}") from None
     if len(told) < len(wish.by_stem):
-        raise RtsepError(f"--preset: of {', '.join(wish.by_stem)} two are the same stem; give one preset for a stem")
+        raise RtsepError(f"--preset: of {', '.join(wish.by_stem)} two mean the same stem; give one preset for each stem")
     names, warnings = list[str](), list[str]()
     catalogue = {} if wish.plain or not routing.names else read_catalogue()
     for stem, program in enumerate(programs):

@@ -53,7 +53,7 @@ def unpacked_rows(packed: npt.NDArray[Any], name: str) -> npt.NDArray[np.float32
     need(np.isfinite(W).all() and (W >= 0).all(), f"{name} has negative or missing numbers")
     sums = W.sum(axis=1, keepdims=True)
     need((sums > 0).all(), f"{name} has an empty row")
-    need(np.isfinite(sums).all(), f"{name} has a row without end")
+    need(np.isfinite(sums).all(), f"{name} has a row of infinite sum")
     normalised: npt.NDArray[np.float32] = (W / sums).astype(np.float32)
     return normalised
 
@@ -78,7 +78,7 @@ def pack(preset: Any) -> dict[str, npt.NDArray[Any]]:
 def check(arrays: Arrays, rows: int, bins: int) -> dict[str, Any]:
     """The fields of a Preset that come from the optional `arrays`."""
     filled = arrays.get("filled", np.zeros(PITCHES, bool))
-    need(filled.shape == (PITCHES,) and filled.dtype == np.bool_, f"filled does not say yes or no for {PITCHES} pitches")
+    need(filled.shape == (PITCHES,) and filled.dtype == np.bool_, f"filled is not {PITCHES} truth values")
     choke = arrays.get("choke", np.zeros(PITCHES, np.int8))
     need(choke.shape == (PITCHES,) and choke.dtype == np.int8, f"choke is not {PITCHES} group numbers")
     return {"filled": filled, "row_age_s": _ages(arrays.get("row_age_s", any_age(rows)), rows), "choke": choke,
@@ -90,7 +90,7 @@ def check(arrays: Arrays, rows: int, bins: int) -> dict[str, Any]:
 def _ages(array: npt.NDArray[Any], rows: int) -> npt.NDArray[np.float32]:
     need(array.shape == (rows, 2) and array.dtype.kind == "f", "row_age_s does not fit W")
     need((array[:, 0] >= 0).all() and (array[:, 0] < array[:, 1]).all() and (array[:, 1] <= ANY_AGE_S[1]).all(),
-         "row_age_s is not from and until an age")
+         "row_age_s is not pairs of ascending ages")
     return array.astype(np.float32)
 
 
@@ -102,7 +102,7 @@ def _envelopes(array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 
 
 def _background(packed: npt.NDArray[Any], bins: int) -> npt.NDArray[np.float32]:
-    need(packed.ndim == 2 and packed.dtype.kind == "f", "background is no table of numbers")
+    need(packed.ndim == 2 and packed.dtype.kind == "f", "background is not a table of numbers")
     need(0 < packed.shape[0] <= MOST_BACKGROUND and packed.shape[1] == bins, f"background has the shape {packed.shape}")
     return unpacked_rows(packed, "background")
 

@@ -163,7 +163,7 @@ def _checked(name: str, arrays: dict[str, npt.NDArray[Any]]) -> Preset:
     need(((pitch >= 0) & (pitch < PITCHES)).all() and (np.diff(pitch.astype(int)) >= 0).all(), "row_pitch out of order")
     need(np.bincount(pitch).max() <= ROWS_PER_PITCH, f"more than {ROWS_PER_PITCH} rows for one pitch")
     roles, role = meta["roles"], arrays["row_role"]
-    need(isinstance(roles, list) and all(isinstance(r, str) for r in roles), "roles are no names")
+    need(isinstance(roles, list) and all(isinstance(r, str) for r in roles), "roles are not names")
     need(role.shape == (rows,) and role.dtype == np.uint8 and role.max() < len(roles), "row_role does not fit")
     provenance = meta["provenance"]
     need(isinstance(provenance, dict) and all(isinstance(provenance.get(key), str) for key in PROVENANCE),
@@ -194,7 +194,7 @@ def _plain(text: object, longest: int) -> str:
 
 
 def _checked_templates(W: npt.NDArray[Any], meta: dict[str, Any]) -> npt.NDArray[np.float32]:
-    need(W.ndim == 2 and W.dtype.kind == "f", "W is no table of numbers")
+    need(W.ndim == 2 and W.dtype.kind == "f", "W is not a table of numbers")
     need(0 < W.shape[0] <= MOST_ROWS and 0 < W.shape[1] <= MOST_BINS, f"W has the shape {W.shape}")
     size, rate, overlap = meta["window_size"], meta["sample_rate"], meta["overlap"]
     need(isinstance(size, int) and W.shape[1] == size // 2 + 1 and size % 2 == 0, "W does not fit window_size")
@@ -211,7 +211,7 @@ def _checked_times(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.float32
 
 
 def _checked_defaults(defaults: object) -> dict[str, Value]:
-    need(isinstance(defaults, dict), "defaults are no table")
+    need(isinstance(defaults, dict), "defaults are not a table")
     assert isinstance(defaults, dict)
     try:
         need(not any(param_of(name).live for name in defaults), "a mixer parameter among the defaults")
@@ -223,5 +223,5 @@ def _checked_defaults(defaults: object) -> dict[str, Value]:
 def _checked_programs(meta: Mapping[str, Any]) -> tuple[int, ...]:
     programs = meta.get("programs", [])
     need(isinstance(programs, list) and all(type(each) is int and 0 <= each <= DRUMS for each in programs),
-         f"programs are no list of numbers from 0 to {DRUMS}")
+         f"programs are not a list of numbers from 0 to {DRUMS}")
     return tuple(sorted(set(programs)))

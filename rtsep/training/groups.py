@@ -31,8 +31,8 @@ class Settings:
 
     window: int = 4096
     hop: int = 1024
-    before_s: float = 0.05  # Gates open this many seconds before an onset,
-    after_s: float = 0.2  # until this long after the offset, or for onset templates after the onset.
+    before_s: float = 0.05  # Gates open this many seconds before an onset.
+    after_s: float = 0.2  # They close this long after the offset, or for onset templates after the onset.
     iterations: int = 10  # More updates fit the recording better and separate worse.
     power: float = 2.0
 
