@@ -20,8 +20,8 @@ def add_preset(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", action="append", default=[], metavar="NAME[@STEM]", dest="presets",
                         help="preset name (see rtsep presets) or path of a preset file, for all stems; with @ for one stem, "
                         "which is given by the name of its file, track or port, or by number (of a channel with --by channel); "
-                        "can be given several times: --preset piano --preset cello@2 --preset violin@'Violin I' (default: by the "
-                        "General MIDI programs of the notes, else piano)")
+                        "can be given several times: --preset piano --preset cello@2 --preset violin@'Violin I' (default: by "
+                        "the General MIDI programs of the notes, else piano)")
 
 
 def add_mosaic(parser: argparse.ArgumentParser) -> None:
