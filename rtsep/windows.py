@@ -14,6 +14,7 @@ FRAME_S = 4096 / 44100  # Length, in seconds, of the window that suits music: 40
 SMALLEST_WINDOW, LARGEST_WINDOW = 1024, 8192  # Windows, in samples, that may be asked for.
 LOWEST_RATE, HIGHEST_RATE = 8000, 192000  # Sample rates, in Hz, that may be asked for.
 FAINTEST = 1e-7  # Interpolation on a logarithmic scale takes templates as at least this share of their peak.
+LEAST_KEPT = 0.1  # A template of which less than this share lies below the new Nyquist frequency becomes silent.
 SHORT_FALL = 128  # An analysis window without synthesis ends with a fall of one part in this many of its length.
 
 
@@ -151,7 +152,7 @@ def map_templates(
 ) -> npt.NDArray[np.float32]:
     """Templates W [row, bin] for the bins of another rate and window, by overlap of bands; float32 [row, new bin].
 
-    Rows sum to 1 again; a row that lies above the new Nyquist frequency is all zero. RtsepError if W is coarser than
+    Rows sum to 1 again; a row mostly above the new Nyquist frequency is all zero. RtsepError if W is coarser than
     twice what is needed (it cannot be sharpened), or if nothing of it lies below the new Nyquist frequency.
     """
     if from_rate == to_rate and from_window == to_window:
@@ -163,7 +164,7 @@ def map_templates(
     edges = np.asarray((np.arange(to_window // 2 + 2) - 0.5) * new, np.float64)
     mapped = np.diff(_covered(edges, W.astype(np.float64), old), axis=1)
     kept = mapped.sum(axis=1, keepdims=True)
-    usable = kept > 0.1
+    usable = kept > LEAST_KEPT
     if not usable.any():
         raise RtsepError(f"all of the preset lies above {to_rate / 2:g} Hz, the highest frequency of this sound: "
                          "choose another preset")

@@ -24,6 +24,7 @@ from rtsep.compiling.units import CALLED, USUAL_S, with_needs
 from rtsep.errors import RtsepError
 
 JOBS = 2  # Processes at a time: the engine's two large objects take about as long as all others together.
+TELLING_SHARE = 0.2  # Once this share is done, the time left follows from the time so far.
 # Shares of an object's time after which its functions are translated, and its code is optimised.
 TRANSLATED, OPTIMISED = 0.62, 0.88
 
@@ -156,11 +157,11 @@ class _Work:
             self.took[name] = time.monotonic() - job_began
 
     def progress(self) -> Progress:
-        """The progress of all objects; after a fifth the remaining time follows from the time so far."""
+        """The progress of all objects."""
         share = sum(self.seconds[name] * self.done.get(name, 0.0) for name in self.seconds) / sum(self.seconds.values())
         share = min(share, 0.999)  # Only `_build` reports the end.
         elapsed, usual = time.monotonic() - self.began, sum(self.seconds.values()) / min(JOBS, _processors())
-        return Progress(share, elapsed * (1 - share) / share if share > 0.2 else max(usual - elapsed, 1.0),
+        return Progress(share, elapsed * (1 - share) / share if share > TELLING_SHARE else max(usual - elapsed, 1.0),
                         kept=self.kept, temporary=self.temporary)
 
 

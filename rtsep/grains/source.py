@@ -19,6 +19,9 @@ FAINTEST = 3e-3  # A frame is silence below this share of the loudest one, 50 dB
 PER_OCTAVE = 24  # The coarse templates have this many bands per octave: quarter tones (docs/mosaic.md, "Live").
 LOWEST_PITCH, HIGHEST_PITCH = 28, 103  # MIDI pitches among which that of a frame is looked for.
 PARTIALS, UPDATES = 12, 20  # Partials of the tones that a frame is compared with, and KL updates of their activations.
+PARTIAL_FALL = 0.8  # Each partial of these tones is this times as strong as the one below it.
+SPREAD = ((-1, 0.5), (0, 1.0), (1, 0.5))  # Shares of a partial in the bands around it: for the main lobe and other tunings.
+BETWEEN_PARTIALS = 1e-5  # A band without partials has this value.
 CLEAR = 0.3  # A frame has a pitch if its strongest one explains at least this share of it.
 FRAMES_AT_ONCE = 256  # Spectra of this many frames are computed at a time, to bound memory.
 
@@ -91,13 +94,13 @@ def templates(source: Source, framing: Framing) -> Templates:
 
 def _combs(found: Templates, bin_hz: float) -> Floats:
     """Harmonic tones of every pitch in bands, [pitch from LOWEST_PITCH, band], rows sum to 1."""
-    combs = np.full((HIGHEST_PITCH + 1 - LOWEST_PITCH, found.C.shape[1]), 1e-5, np.float32)
+    combs = np.full((HIGHEST_PITCH + 1 - LOWEST_PITCH, found.C.shape[1]), BETWEEN_PARTIALS, np.float32)
     for comb, pitch in zip(combs, range(LOWEST_PITCH, HIGHEST_PITCH + 1), strict=True):
         place = 440 * 2 ** ((pitch - 69) / 12) * np.arange(1, PARTIALS + 1) / bin_hz
         inside = place < found.first_bin[-1] - 1
         at = np.searchsorted(found.first_bin, np.round(place[inside]), side="right") - 1
-        for beside, share in ((-1, 0.5), (0, 1.0), (1, 0.5)):  # For the window's main lobe, and for other tunings.
-            np.add.at(comb, np.clip(at + beside, 0, len(comb) - 1), share * 0.8 ** np.arange(len(at)))
+        for beside, share in SPREAD:
+            np.add.at(comb, np.clip(at + beside, 0, len(comb) - 1), share * PARTIAL_FALL ** np.arange(len(at)))
     normalised: Floats = combs / combs.sum(axis=1, keepdims=True)
     return normalised
 

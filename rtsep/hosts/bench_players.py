@@ -24,6 +24,7 @@ from rtsep.presets.preset import Preset, load_preset
 
 PRESET = "grand-piano"
 SAMPLE_RATE = 44100  # All measuring is done at this rate, in Hz.
+RIGHT_GAIN, RIGHT_DELAY = 0.7, 300  # Gain of the right channel, and its delay in samples.
 UPDATES = 10  # The activation step alone is measured with this many updates.
 DROPPED = 100  # This many blocks at the start of each size are not counted (docs/cost.md).
 TURN_SAMPLES = 12800  # One size plays this many samples, 0.3 s, before the next has its turn (docs/cost.md).
@@ -49,7 +50,7 @@ class Size:
 def stereo_clip() -> Floats:
     """The bundled mix, float32 [2, sample], without its first second; the right channel is later and softer."""
     mix = read_sound(clip_folder() / "mix.flac")[0][0]
-    return np.stack([mix, 0.7 * np.roll(mix, 300)])[:, SAMPLE_RATE:].astype(np.float32)
+    return np.stack([mix, RIGHT_GAIN * np.roll(mix, RIGHT_DELAY)])[:, SAMPLE_RATE:].astype(np.float32)
 
 
 def load_piano() -> Preset:

@@ -23,6 +23,7 @@ from rtsep.hosts.player import Player
 from rtsep.hosts.status import Status, StemStatus
 
 FRAME_S, LINE_S = 0.1, 1.0  # Seconds between two pictures on a terminal, and between two lines elsewhere.
+YELLOW_DB, RED_DB = -12.0, -3.0  # A meter is yellow and red above these levels, in dBFS.
 LOWEST_DB = -60.0  # Level, in dB, at which a meter is empty.
 FIRST_KEY, LAST_KEY = 21, 108  # MIDI pitches of a piano's lowest and highest key.
 BLACK = frozenset((1, 3, 6, 8, 10))  # Pitch classes of the black keys.
@@ -31,7 +32,7 @@ BLACK = frozenset((1, 3, 6, 8, 10))  # Pitch classes of the black keys.
 def meter(db: float, width: int) -> Text:
     """A bar from -60 to 0 dBFS; yellow above -12, red above -3."""
     filled = round(width * min(max(1 - db / LOWEST_DB, 0.0), 1.0))
-    yellow, red = round(width * (1 + 12 / LOWEST_DB)), round(width * (1 + 3 / LOWEST_DB))
+    yellow, red = round(width * (1 - YELLOW_DB / LOWEST_DB)), round(width * (1 - RED_DB / LOWEST_DB))
     text = Text("█" * filled + "·" * (width - filled), style="dim")
     text.stylize("not dim green", 0, min(filled, yellow))
     text.stylize("not dim yellow", min(filled, yellow), min(filled, red))

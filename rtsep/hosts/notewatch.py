@@ -7,6 +7,7 @@ from collections.abc import Collection
 
 from rtsep.notes.messages import NOTE_ON, Keyboard, Message
 
+OUTSIDE_NOTES = 3  # Consecutive notes outside the preset after which the player gets a hint.
 HINT_AFTER_S = 10.0  # Seconds without notes after which the player gets a hint.
 
 
@@ -58,7 +59,7 @@ class NoteWatch:
             wanted = ", ".join(map(str, sorted(self._channels)))
             return (f"notes come on channel {self._elsewhere}, but only {wanted} is listened to: "
                     f"give --channels {self._elsewhere}")
-        if self._outside >= 3:
+        if self._outside >= OUTSIDE_NOTES:
             return (f"the last {self._outside} notes lie outside the preset "
                     f"({min(self._playable)} to {max(self._playable)}): is the keyboard transposed?")
         if now_ns - self._last_ns > HINT_AFTER_S * 1e9 and not self.held():

@@ -10,6 +10,7 @@ from rtsep.hosts.driver import Opened
 from rtsep.hosts.lanes import Lanes
 
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.1, 1.0  # Seconds between attempts to reopen a device, at first and at most.
+RETRY_GROWTH = 1.5  # Each of these intervals is this times as long as the one before.
 
 
 class WatchedDevice:
@@ -34,7 +35,7 @@ class WatchedDevice:
             self._closed = self.opened.close() and self._closed
             self._retry_at, self._delay_s = time.monotonic() + FIRST_RETRY_S, FIRST_RETRY_S
         if time.monotonic() >= self._retry_at:
-            self._delay_s = min(1.5 * self._delay_s, LONGEST_RETRY_S)
+            self._delay_s = min(RETRY_GROWTH * self._delay_s, LONGEST_RETRY_S)
             self._try(lanes)
             self._retry_at = time.monotonic() + self._delay_s
 

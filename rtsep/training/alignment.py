@@ -24,6 +24,7 @@ COMPRESSION = 100.0  # Factor in log(1 + factor * level), with levels relative t
 MOST_OFFSET_S = 5.0  # Offsets of the whole score of up to this many seconds are tried.
 # Parts last this many s, need so many onsets, and are shifted by up to so many s.
 LOCAL_S, LEAST_ONSETS, LOCAL_OFFSET_S = 10.0, 8, 0.5
+OUTSIDE = 0.125  # This share of the parts' offsets on either side does not count in the drift.
 RISE_S = 0.02  # A note is loudest this many seconds after its onset, as measured on aligned recordings.
 WIDTH_S = 0.05  # Half width, in seconds, of the bumps that stand for a score's onsets.
 # Semitones tried; another one than 0 must be this many times as strong to be told.
@@ -133,4 +134,4 @@ def _drift(strengths: Floats, marks: Floats, offset: int) -> float:
         part = marks[begin : begin + size]
         if (part > 0.99).sum() >= LEAST_ONSETS:
             found.append((int(np.argmax(correlate(later[begin : begin + size], part, most))) - most) * STEP_S)
-    return float(np.subtract(*np.quantile(found, [0.875, 0.125]))) if found else 0.0
+    return float(np.subtract(*np.quantile(found, [1 - OUTSIDE, OUTSIDE]))) if found else 0.0

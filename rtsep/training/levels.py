@@ -22,6 +22,7 @@ NEAR_SEMITONES, NEAR_POINTS = 1.5, 1.5
 DOUBT = 4.0  # Leaving an envelope as it is counts as this many frames of evidence.
 STEADY = 1e4  # The same for the steepness in velocity, in frames times the square of steps of velocity.
 MOST_DB = 15.0  # A level that is off by more than this many decibels counts as this.
+SURE_SHARE = 4.0  # A note that fills a quarter of a frame, one over this, counts as much as one that fills it all.
 FAINTEST = 1e-4  # A note with a smaller share of a frame tells nothing of its level.
 
 Floats = npt.NDArray[np.float64]
@@ -57,7 +58,7 @@ def correct_envelopes(
     level, share = (each[notes["frame"], notes["pitch"]] for each in (levels, levels / np.maximum(totals, 1e-30)[:, None]))
     known: npt.NDArray[np.bool_] = np.asarray(envelope_db.any(axis=(1, 2)))
     told = (share > FAINTEST) & known[notes["pitch"]] & (notes["point"] <= ENVELOPE_POINTS - 1)
-    notes, level, weight = notes[told], level[told].astype(float), np.minimum(4 * share[told].astype(float), 1)
+    notes, level, weight = notes[told], level[told].astype(float), np.minimum(SURE_SHARE * share[told].astype(float), 1)
     if not len(notes):
         return envelope_db
     steps = notes["velocity"] - float(ENVELOPE_VELOCITY)
