@@ -76,7 +76,7 @@ def _channels(text: str) -> tuple[int, ...]:
 def _check(arguments: argparse.Namespace) -> None:
     delay_ms = arguments.midi_offset_ms
     if not 0 <= delay_ms <= 1000:
-        why = ("notes cannot be played before they arrive; raise the latency, or delay the sound" if delay_ms < 0
+        why = ("notes cannot be played before they come; raise the latency, or delay the sound" if delay_ms < 0
                else "allowed is 0 to 1000 ms")
         raise RtsepError(f"--midi-offset-ms {delay_ms:g}: {why}")
     if arguments.seconds is not None and not arguments.seconds > 0:

@@ -151,7 +151,7 @@ class Separator:
 
     @property
     def details(self) -> dict[str, Any]:
-        """Nothing beside what every report tells."""
+        """Empty: the separator adds nothing to the report."""
         return {}
 
     @property

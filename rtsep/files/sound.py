@@ -23,7 +23,7 @@ MOST_CHANNELS, MOST_FLAC_CHANNELS = 64, 8  # At most this many channels are read
 MOST_WAV_BYTES = 2**32 - 2**20  # Plain WAV counts its bytes in 32 bits, and some are for its header.
 SAMPLES = {"16": ("PCM_16", 2), "24": ("PCM_24", 3), "float": ("FLOAT", 4)}  # Name for the encoder, bytes per sample.
 READ_FRAMES = 65_536  # Files are read in portions of this many samples per channel.
-UNKNOWN_FRAMES = 2**62  # Streams of unknown length have more: their decoder tells about 2**63.
+UNKNOWN_FRAMES = 2**62  # Streams of unknown length have more: their decoder reports about 2**63.
 
 
 class SoundReader:

@@ -21,7 +21,7 @@ from rtsep.stages.request import SIMD
 from rtsep.windows import Framing, choose_framing, window_pair
 
 RELEASE_S = 0.05  # A note allows its rows for this many seconds after its end.
-NEAR_S = 0.07  # A run that begins where the source was heard within so many seconds counts as a repetition.
+NEAR_S = 0.07  # A run that begins where the source was heard within this many seconds counts as a repetition.
 
 Floats = npt.NDArray[np.float32]
 

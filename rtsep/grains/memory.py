@@ -8,7 +8,7 @@ from rtsep.kernels.fields import Part, Record, array, link, number, size
 from rtsep.kernels.memory import PITCHES
 from rtsep.stages.records import PLAN
 
-# At most this many heads play on, and so many rows are found in a hop.
+# Greatest numbers of heads that play on, and of rows found in a hop.
 POLYPHONY_MOST, FOUND_MOST = 32, 128
 HEADS_MOST = POLYPHONY_MOST + FOUND_MOST
 # At most this many rows are searched in a hop; of a longer source every second row, then the others, and so on.

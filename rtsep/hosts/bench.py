@@ -84,7 +84,7 @@ def _hop_row(player: Player, floor: Floor) -> dict[str, Any]:
 
 def verdict(spread: dict[str, Any]) -> str:
     """Whether a block size can be played: `safe` if the worst block left time to spare, `too small` if one in a hundred did
-    not, else `risky`. The engine's own work counts where the system tells it: an audio driver's thread takes precedence."""
+    not, else `risky`. The engine's own work counts if it is known: an audio driver's thread takes precedence."""
     known = spread["work_max_percent"] is not None
     worst, p99 = (spread[f"work_{name}_percent" if known else f"{name}_percent"] for name in ("max", "p99"))
     if worst < 100 * SAFE_SHARE:

@@ -48,7 +48,7 @@ def describe() -> dict[str, Any]:
 
 
 def resident_bytes() -> int | None:
-    """Memory that this process occupies, or its maximum so far where the system tells no more."""
+    """Memory that this process occupies, or its maximum so far where only that is known."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, AttributeError):

@@ -118,7 +118,7 @@ class JackClient:
         raise RtsepError("--measure-latency does not go with --jack: jack_iodelay measures there")
 
     def latency_ms(self) -> float | None:
-        """Two periods, which JACK itself adds; JACK-Client tells no latencies of ports."""
+        """Two periods, which JACK itself adds; JACK-Client reports no latencies of ports."""
         return None if self._gone.is_set() else 2000 * int(self._client.blocksize) / self.sample_rate
 
     def close(self) -> bool:

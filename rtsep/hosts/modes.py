@@ -23,7 +23,7 @@ CARRIED = 0.5  # The worst block's own work may take this share of its time: dri
 MEASURED_S = 1.0  # Seconds of sound that are measured, which take a fifth of a second of work.
 WARM_S = 0.1  # Seconds of sound played before measuring begins.
 LOUDNESS = 0.1  # Standard deviation of the noise that is played.
-UNKNOWN_BLOCK = 64  # Block size, in samples, that is measured where a device does not tell its own.
+UNKNOWN_BLOCK = 64  # Block size, in samples, to measure if the device's own is unknown.
 KEPT_MOST = 200  # At most this many measurements are kept.
 
 

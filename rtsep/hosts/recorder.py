@@ -24,7 +24,7 @@ from rtsep.files.sound import StemWriter
 from rtsep.hosts.lanes import Lanes
 
 LOOK_S = 0.05  # The rings are emptied at intervals of this many seconds.
-RING_S = 10.0  # The ring holds this many seconds of sound, so the disk may be busy for so long.
+RING_S = 10.0  # The ring holds this many seconds of sound, for times when the disk is busy.
 LONGEST_S = 3 * 3600  # Files end after this many seconds.
 TICKS, TEMPO_US = 32767, 500_000  # Ticks and microseconds per quarter note: a tick is 15 us, less than a sample at 48 kHz.
 

@@ -20,7 +20,7 @@ from rtsep.kernels.views import floats_at
 U = np.uint64
 U0, U1, U2, U3, U4, U5, U6, U7, U8, U14, U16, U24 = map(U, (0, 1, 2, 3, 4, 5, 6, 7, 8, 14, 16, 24))
 BOUND = U(0x1FFFFF)  # No row is longer than this.
-HALF = np.float32(0.5)  # Constants are float32, lest products become float64.
+HALF = np.float32(0.5)  # Constants are float32, so that products are too.
 ROOT = np.float32(np.sqrt(0.5))
 
 

@@ -25,7 +25,7 @@ from rtsep.files.archive import Arrays, need
 NAMES = frozenset(("filled", "row_age_s", "choke", "background", "encoder", "envelope_db"))
 PITCHES = 128  # MIDI's number of pitches.
 MOST_BACKGROUND = 256  # A preset has at most this many background rows.
-ENVELOPE_POINTS, MOST_DB = 32, 400.0  # An envelope has this many points, within so many decibels of 0.
+ENVELOPE_POINTS, MOST_DB = 32, 400.0  # Points of an envelope, and the largest magnitude of their levels, in decibels.
 ANY_AGE_S = (0.0, 1e6)  # Ages, in seconds, of a row that is open as long as its note.
 
 

@@ -22,12 +22,12 @@ STEP_S = 0.01  # Onset strengths are computed at steps of this many seconds.
 LOWEST, HIGHEST = 36, 96  # Bands of these and the MIDI pitches between them count.
 COMPRESSION = 100.0  # Factor in log(1 + factor * level), with levels relative to the loudest.
 MOST_OFFSET_S = 5.0  # Offsets of the whole score of up to this many seconds are tried.
-# Parts last this many s, need so many onsets, and are shifted by up to so many s.
+# Parts for the drift: their length in s, their least number of onsets, and the largest offset tried, in s.
 LOCAL_S, LEAST_ONSETS, LOCAL_OFFSET_S = 10.0, 8, 0.5
 OUTSIDE = 0.125  # This share of the parts' offsets on either side does not count in the drift.
 RISE_S = 0.02  # A note is loudest this many seconds after its onset, as measured on aligned recordings.
 WIDTH_S = 0.05  # Half width, in seconds, of the bumps that stand for a score's onsets.
-# Semitones tried; another one than 0 must be this many times as strong to be told.
+# Semitones tried; a transposition is reported if it is this many times as strong as none.
 TRANSPOSITIONS, CLEARLY = range(-5, 7), 1.25
 # Strengths: on eight pieces right scores had at least 5.2, wrong or stretched ones at most 4.0, drums 3.6. Then seconds.
 FITS, CLEAR_FIT, BEARABLE_S, MOST_DRIFT_S = 4.3, 5.0, 0.06, 0.1

@@ -17,10 +17,10 @@ USUAL_DB_PER_STEP = 0.25  # Decibels per step of velocity, for a pitch that was 
 TAIL = 0.4  # The slope of this last share of a note goes on after its end.
 FASTEST_DB_S = 70.0  # A slope falls by at most this many decibels per second.
 DECAY_DB = 60.0  # A preset's decay time is that in which a note falls by this many decibels.
-SETTLED_S = (0.05, 0.3)  # Ages, in seconds, between which a note in music tells its level.
-LEAST_VARIANCE = 4.0  # Velocities tell what a step is worth only if their variance is larger.
+SETTLED_S = (0.05, 0.3)  # Ages, in seconds, between which a note in music shows its level.
+LEAST_VARIANCE = 4.0  # The level per step is measured only if the variance of velocities is larger.
 LEAST_FRAMES = 4  # A point of an envelope is known from this many frames on.
-NEIGHBOURS, NEAREST = 6, 8  # Notes within this many semitones count as neighbours; without any, so many of the nearest do.
+NEIGHBOURS, NEAREST = 6, 8  # Semitones to neighbouring notes; the number of nearest notes to use without any.
 
 
 def note_envelope(level: Floats, age_s: Floats) -> Floats:

@@ -19,11 +19,11 @@ from rtsep.training.inputs import Take
 SOUNDING = np.dtype([("frame", "<i8"), ("pitch", "<i8"), ("velocity", "<i8"), ("point", "<f8")])
 # Reach of a correction over its neighbourhood, in semitones and in points of the envelope.
 NEAR_SEMITONES, NEAR_POINTS = 1.5, 1.5
-DOUBT = 4.0  # Leaving an envelope as it is counts as this many frames of evidence.
+DOUBT = 4.0  # An unchanged envelope counts as this many frames of evidence.
 STEADY = 1e4  # The same for the steepness in velocity, in frames times the square of steps of velocity.
 MOST_DB = 15.0  # A level that is off by more than this many decibels counts as this.
 SURE_SHARE = 4.0  # A note that fills a quarter of a frame, one over this, counts as much as one that fills it all.
-FAINTEST = 1e-4  # A note with a smaller share of a frame tells nothing of its level.
+FAINTEST = 1e-4  # Notes with a smaller share of a frame are ignored.
 
 Floats = npt.NDArray[np.float64]
 

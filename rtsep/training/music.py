@@ -27,7 +27,7 @@ from rtsep.training.ringing import measure_ringing
 from rtsep.training.updates import Frames, parts
 from rtsep.windows import choose_framing, window_pair
 
-ITERATIONS = {"nmf": 20, "nae": 50, "nae-gradient": 200, "nae-signed": 20}  # Updates of each method, unless told.
+ITERATIONS = {"nmf": 20, "nae": 50, "nae-gradient": 200, "nae-signed": 20}  # Updates of each method by default.
 HOP = 1024  # Samples from frame to frame; 256 and 512 are within 0.1 dB (docs/benchmarks.md, "What training is worth").
 # Seconds by which a note may sound before its onset and after its end; windows reach farther back (the same).
 BEFORE_S, AFTER_S = 0.02, 0.15
@@ -36,7 +36,7 @@ ATTACK_S = 0.1  # An attack template is open for this many seconds from its onse
 FLOOR = 0.02
 BACKGROUND_ROWS = 2  # Rows of the background; one to four are within 0.1 dB (docs/benchmarks.md, the same).
 SCATTER = 0.5  # Background rows start at random, by up to this share above or below the mean spectrum.
-FAINT = 1e-4  # Background fainter than this share of V's mean tells nothing of the room.
+FAINT = 1e-4  # Background fainter than this share of V's mean is not used as a start.
 # Tunings tried, in cents; partials beyond this number are sharp and do not count.
 TUNINGS_CENTS, TUNING_PARTIALS = range(-50, 51, 5), 6
 MOST_BYTES = 256 * 2**20  # A V of more bytes is not kept, but computed anew in every update.

@@ -24,7 +24,7 @@ SHORTEST_S = 0.25  # A decay is measured on notes held for at least this many se
 SLOWEST_DB_S = 1.0  # A fall of fewer decibels per second than this counts as this.
 NOTES_PER_PITCH = 12  # Of every pitch at most this many notes are measured, the longest ones.
 RELEASE_QUANTILE = 0.25  # Quantile of the measured releases: disturbances make them longer, so it is below the median.
-USUAL_RELEASE_S, USUAL_DECAY_S = 0.1, 10.0  # Release and decay, in seconds, where no note tells them.
+USUAL_RELEASE_S, USUAL_DECAY_S = 0.1, 10.0  # Release and decay, in seconds, where no note shows them.
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from rtsep.errors import RtsepError
 from rtsep.notes.score import NOTE, read_midi
 
 NEEDED = ("onset", "offset", "pitch")
-USUAL_VELOCITY = 64  # Velocity of notes whose file tells none.
+USUAL_VELOCITY = 64  # Velocity of notes in files without velocities.
 PAUSE_S = 0.25  # Seconds between isolated notes, in which one dies away alone.
 LATEST_S = 24 * 3600.0  # Notes end at most this many seconds after the start.
 MOST_BYTES = 32_000_000  # A file of notes has at most this many bytes.

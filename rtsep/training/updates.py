@@ -23,7 +23,7 @@ BLOCK_VALUES = 2**19  # About this many values of V are worked on at a time.
 LEAST = {np.dtype(np.float32): (1e-25, 1e-30), np.dtype(np.float64): (1e-100, 1e-200)}  # Of denominators; of W and H.
 LEAST_MODEL = {"kl": 1e-7, "is": 1e-12}  # Divergences are infinite where the model is 0; V peaks near 1.
 IS_QUIET = 1e-7  # Itakura-Saito takes V as at least this share of its largest value.
-EXACT_SHARE = {np.dtype(np.float32): 0.1, np.dtype(np.float64): 1e-7}  # Below it a difference of sums tells no loss.
+EXACT_SHARE = {np.dtype(np.float32): 0.1, np.dtype(np.float64): 1e-7}  # Below it, differences of sums are inexact.
 
 
 class Frames(Protocol):
