@@ -67,7 +67,7 @@ class Fit:
         if self.onsets < LEAST_ONSETS:
             return f"only {self.onsets} notes: whether the score fits the recording could not be checked"
         if self.drift_s > MOST_DRIFT_S:
-            return f"score and recording drift apart by up to {self.drift_s:.2f} s: --sync may help"
+            return f"score and recording drift apart by about {self.drift_s:.2f} s: --sync may help"
         return ""
 
 
