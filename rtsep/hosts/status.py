@@ -21,15 +21,15 @@ class StemStatus:
 class Status:
     """The whole status at one moment. Levels are peaks in dBFS; -120 is silence."""
 
-    seconds: float  # since the start
+    seconds: float  # Since the start.
     state: str  # "playing", or a sentence such as "lost Scarlett 2i2: trying to open it again"
     device: str
     sample_rate: float
-    block_samples: int  # of the last block
+    block_samples: int  # Of the last block.
     mode: str
     mode_chosen: str  # Why it was chosen, or "".
-    latency_samples: int  # the engine's
-    device_latency_ms: float | None  # input + output of the device; None = unknown
+    latency_samples: int  # The engine's latency.
+    device_latency_ms: float | None  # Input + output of the device; None: unknown.
     device_latency_source: str  # "reported by the driver", "measured through the cable", "unknown"
     load: float  # The callback's share of a block's time, smoothed.
     peak_load: float  # The worst load since the last status.

@@ -29,7 +29,7 @@ from rtsep.windows import choose_framing, window_pair
 
 ITERATIONS = {"nmf": 20, "nae": 50, "nae-gradient": 200, "nae-signed": 20}  # Updates of each method by default.
 HOP = 1024  # Samples from frame to frame; 256 and 512 are within 0.1 dB (docs/benchmarks.md, "What training is worth").
-# Seconds by which a note may sound before its onset and after its end; windows reach farther back (the same).
+# A note may sound this long, in seconds, before its onset and after its end; 0.05, and 0.1 to 0.25, do as well (the same).
 BEFORE_S, AFTER_S = 0.02, 0.15
 ATTACK_S = 0.1  # An attack template is open for this many seconds from its onset on.
 # Harmonic templates have this share of their peak between partials; 0 loses 0.4 dB (docs/benchmarks.md, the same).
