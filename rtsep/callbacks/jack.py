@@ -23,7 +23,7 @@ jack_midi_event_get = types.ExternalFunction(
 
 # ports [word] holds the addresses of jack_port_t, then room for a jack_midi_event_t: time (uint32), size, address.
 MIDI_IN, FIRST_PORT = 0, 1  # Places in `ports` of the MIDI input and of the first audio port.
-EVENT_TIME, EVENT_SIZE, EVENT_DATA = 0, 1, 2  # Places in the event's room of its time, in samples, its size and its address.
+EVENT_TIME, EVENT_SIZE, EVENT_DATA = 0, 1, 2  # Words of the event: its time in samples, its size, and its data's address.
 EVENT_WORDS = 3  # The event's room has this many words.
 
 
