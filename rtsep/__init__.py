@@ -3,21 +3,21 @@
 | room | what is in it |
 | --- | --- |
 | cli, commands/ | the command line: one module per command, and what it prints |
-| params, errors | every parameter, declared once; the one error that a user can mend |
+| params, errors | every parameter, declared once; the one error that users can correct |
 | notes/ | MIDI files and bytes -> events; which stem a note belongs to |
 | files/ | sound files; result files that appear whole or not at all |
-| presets/ | an instrument's templates in a file; where presets lie; who plays which |
+| presets/ | an instrument's templates in a file; the places of presets; which stem uses which |
 | windows, measure | windows and latencies of each mode; SDR and oracle masks |
 | engine/ | presets + routing + parameters -> Plan; `Separator`: blocks and events -> stems |
 | stages/ | **the engine**: what happens to a frame of sound, one module per stage; begin with `stages/frame.py` |
-| methods/ | estimators and masks that can be exchanged, each one function |
+| methods/ | interchangeable estimators and masks, each one function |
 | reference/ | the same stages in plain NumPy: what the engine is tested against, and where new methods are tried |
-| kernels/ | what compiled code is made of: records, FFT, products, marks of what is compiled |
-| callbacks/ | what a device calls: notes in, blocks through the engine, recording |
+| kernels/ | the basis of compiled code: records, FFT, products, marks of compiled functions |
+| callbacks/ | audio callbacks: notes in, blocks through the engine, recording |
 | compiling/ | kernels -> object files, once per computer -> addresses |
 | training/ | recordings and notes -> templates: NMF and NMF deconvolution with constraints; note groups offline |
-| mosaic/, grains/ | one sound remade from the frames of another: offline; while it is played (`Mosaic`) |
-| hosts/ | who calls the engine: render, demo, bench; live: devices, MIDI ports, screen, recorder; reports and pictures |
+| mosaic/, grains/ | one sound remade from the frames of another: offline, or while it is played (`Mosaic`) |
+| hosts/ | callers of the engine: render, demo, bench; live: devices, MIDI ports, screen, recorder; reports and pictures |
 """
 
 from importlib import import_module

@@ -13,7 +13,7 @@ from rtsep.commands.common import CompilingShown
 from rtsep.compiling.progress import listening
 from rtsep.errors import RtsepError
 
-ENDED_BADLY, INTERRUPTED = 2, 130
+ENDED_BADLY, INTERRUPTED = 2, 130  # Exit codes after an error, and after Ctrl-C.
 
 
 class _Parser(argparse.ArgumentParser):
@@ -34,7 +34,7 @@ def _build_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; gives the exit code: 0, 2 after an error that is told in one line, 130 when interrupted."""
+    """Run a command; gives the exit code: 0, 2 after an error, which is printed in one line, or 130 when interrupted."""
     parser = _build_parser()
     words = sys.argv[1:] if arguments is None else arguments
     given = parser.parse_args(words, argparse.Namespace(words=list(words)))
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that lacks a letter must not end the run
+            stream.reconfigure(errors="replace")  # A letter that the terminal lacks must not end the run.
     shown = CompilingShown()
     try:
         with listening(shown):

@@ -1,12 +1,12 @@
-"""The one exception that the user gets to see."""
+"""The one exception that users see."""
 
 
 class RtsepError(Exception):
-    """Something the user can mend.
+    """An error that the user can correct.
 
     The message is one line: what was given, what is allowed, what to do.
     """
 
     def __init__(self, message: str) -> None:
-        # a path may contain a line break, and the message must stay one line
+        # A path may contain a line break, and the message must stay one line.
         super().__init__(" ".join(message.splitlines()))

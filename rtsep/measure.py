@@ -1,4 +1,4 @@
-"""How good a separation is: signal-to-distortion ratio, and the oracle masks that bound it."""
+"""Measures of separation: signal-to-distortion ratio, and the oracle masks that bound it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def sdr_db(estimate: Floats, truth: Floats) -> float:
 
 
 def si_sdr_db(estimate: Floats, truth: Floats) -> float:
-    """Scale-invariant SDR in dB: energy of the part of `estimate` along `truth` over energy of the rest.
+    """Scale-invariant SDR in dB: energy of the part of `estimate` along `truth` over the residual energy.
 
     Both [..., sample]; one scale for all channels, means are not removed. A silent truth or estimate gives -inf, a scaled
     copy +inf (or nearly: rounding is left).
@@ -37,7 +37,7 @@ def si_sdr_db(estimate: Floats, truth: Floats) -> float:
 
 
 def oracle_stems(truths: Floats, framing: Framing) -> npt.NDArray[np.float64]:
-    """What ratio masks made from the true stems give with the engine's own windows, latency taken out.
+    """The stems that ratio masks from the true stems give with the engine's own windows, without latency.
 
     truths [stem, sample]; masks |S|^2 / sum |S|^2 on the spectra of their sum. Returns [stem, sample].
     """

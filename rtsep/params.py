@@ -1,4 +1,4 @@
-"""Every knob, declared once: the command line, presets and control surfaces all read this table."""
+"""All parameters, each declared once: the command line, presets and control surfaces read this table."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ Value = float | int | bool | str
 
 @dataclass(frozen=True)
 class Param:
-    """One knob.
+    """One parameter.
 
-    `kind` is "choice", "switch", "int" or "float"; `low` and `high` bound the numbers (unit: `unit`), `step` is the
-    grid that they must lie on (0: none). `live` parameters change while playing, without clicks; the others are
-    read by `prepare`.
+    `kind` is "choice", "switch", "int" or "float". `low` and `high` bound numbers (in `unit`), which must be multiples of
+    `step` (0: any). `live` parameters change while playing, without clicks; `prepare` reads all others.
     """
 
     name: str
@@ -34,7 +33,7 @@ class Param:
     live: bool = False
 
     def allowed(self) -> str:
-        """The allowed values, as a person reads them."""
+        """The allowed values as text."""
         if self.kind == "choice":
             return ", ".join(self.choices)
         if self.kind == "switch":
@@ -85,74 +84,74 @@ PARAMS: dict[str, Param] = {
     param.name: param
     for param in (
         Param("mode", "choice", "live", "latency mode: instant = causal filters, no latency; live = short overlap-add; "
-              "quality = symmetric windows, the best. rtsep live chooses instant where the computer carries it, rtsep render "
-              "quality, and what is asked for is done", choices=("live", "quality", "instant")),
+              "quality = symmetric windows, the best. Unless told otherwise, rtsep live takes instant if the computer is fast "
+              "enough, else live, and rtsep render takes quality", choices=("live", "quality", "instant")),
         Param("latency_samples", "int", 0, "samples from input to output; 0 = the mode's default "
               "(instant: none, live: 512 at 44.1/48 kHz, quality: the window)", "samples", 0, 16384),
         Param("window_samples", "int", 0, "analysis window; 0 = the power of two nearest 93 ms", "samples", 0, 16384),
         Param("hop_samples", "int", 0, "step from frame to frame; 0 = 128 or less (a power of two)",
               "samples", 0, 2048),
-        Param("estimator", "choice", "encoder+kl", "what finds how loud each open template is: kl = Kullback-Leibler updates, "
-              "encoder = one product (and one update of the background), encoder+kl = updates that begin with it",
+        Param("estimator", "choice", "encoder+kl", "how each open template's level is found: kl = Kullback-Leibler updates, "
+              "encoder = one product (and one update of the background), encoder+kl = updates that start from this product",
               choices=tuple(ESTIMATORS)),
-        Param("encoder", "choice", "auto", "what the product is with: auto = the preset's own encoder if it has one, else "
+        Param("encoder", "choice", "auto", "the matrix of this product: auto = the preset's own encoder if it has one, else "
               "nonnegative before updates and signed without them; signed = the templates' regularised pseudo-inverse; "
-              "nonnegative = the best without negative numbers", choices=("auto", "signed", "nonnegative")),
+              "nonnegative = the best one without negative numbers", choices=("auto", "signed", "nonnegative")),
         Param("iterations", "int", 5, "Kullback-Leibler updates of the activations per frame", "", 1, 50),
-        Param("relaxation", "float", 1.8, "exponent of these updates, but for a frame's last: above 1 fewer arrive as far "
+        Param("relaxation", "float", 1.8, "exponent of these updates, except a frame's last: above 1, fewer updates suffice "
               "(six with 1.8 go about as far as ten with 1)", "", 1, 2),
         Param("mask_power", "float", 2.0, "exponent of the models in the soft masks: higher separates harder",
               "", 0.5, 4, step=0.5),
-        Param("mask", "choice", "power", "how a bin is shared among the stems: power = by their models to the power mask_power",
+        Param("mask", "choice", "power", "how stems share each bin: power = by their models to the power mask_power",
               choices=tuple(MASKS)),
-        Param("suppression", "float", 1.0, "what leaks into a stem from the others weighs so many times as much as what is "
-              "lost of it: above 1 = cleaner stems that lose more, below 1 = fuller stems that leak more", "", 0.1, 10),
-        Param("filter_taps", "int", 0, "instant mode: length of the causal filters, at most half the window, which is what 0 "
-              "means", "samples", 0, 8192),
-        Param("filter_floor_db", "float", -50.0, "instant mode: how far below a frame's loudest bin the filters still tell "
-              "levels apart", "dB", -100, 0),
-        Param("onset_boost", "float", 4.0, "instant and live mode: how many times more than its frame says a note that has "
-              "just begun may count, since the window holds but a part of it; 1 = no more", "", 1, 20),
+        Param("suppression", "float", 1.0, "weight of what leaks into a stem against what is lost of it: above 1 = cleaner "
+              "stems that lose more, below 1 = fuller stems that leak more", "", 0.1, 10),
+        Param("filter_taps", "int", 0, "instant mode: length of the causal filters, at most half the window; 0 = half the "
+              "window", "samples", 0, 8192),
+        Param("filter_floor_db", "float", -50.0, "instant mode: level, against a frame's loudest bin, down to which filters "
+              "distinguish levels", "dB", -100, 0),
+        Param("onset_boost", "float", 4.0, "instant and live mode: largest factor by which a note that has just begun is "
+              "raised, since the window holds only a part of it; 1 = not at all", "", 1, 20),
         Param("gate", "switch", True, "open only the templates of sounding notes; off = all templates, always"),
-        Param("onsets", "switch", True, "find strokes of drums in the sound: without gates what has just begun counts more "
-              "then (by half of onset_boost, in dB) and templates learn at their age alone; with gates drums open up to "
-              "15 ms before their triggers, which may be late"),
-        Param("max_open_rows", "int", 64, "templates open at once; beyond it the quietest old notes close first",
+        Param("onsets", "switch", True, "find strokes of drums in the sound: without gates, new strokes count more (by half "
+              "of onset_boost, in dB) and templates learn only at their age; with gates, drums open up to 15 ms before their "
+              "triggers, which may be late"),
+        Param("max_open_rows", "int", 64, "templates open at once; beyond that, the quietest old notes close first",
               "rows", 4, 1024),
         Param("release_min_ms", "float", 0.0, "shortest time that a gate outlasts note-off (beyond the window)",
               "ms", 0, 5000),
         Param("release_max_ms", "float", 1000.0, "longest time that a gate outlasts note-off (beyond the window)",
               "ms", 0, 5000),
         Param("decay_max_s", "float", 20.0, "longest time that the pedal alone keeps a gate open", "s", 0.1, 60),
-        Param("tuning_cents", "float", 0.0, "by how much the instrument is tuned higher than its preset: 7.85 for A4 at 442 Hz "
-              "if the preset's is at 440", "cents", -100, 100),
+        Param("tuning_cents", "float", 0.0, "how much higher the instrument is tuned than its preset: 7.85 for A4 at 442 Hz "
+              "with a preset at 440 Hz", "cents", -100, 100),
         Param("background", "int", 32, "templates that are always open and learn, while playing, what no open note explains: "
               "the residual; 0 = one flat row instead", "rows", 0, 256),
-        Param("background_handicap", "float", 0.05, "how much better than the open notes the background must explain a sound: "
-              "low for a preset that knows the instrument, high if only the instrument plays", "", 0, 1),
+        Param("background_handicap", "float", 0.05, "sparsity weight: how much better than the open notes the background must "
+              "explain a sound: low for a preset that knows the instrument, high if only the instrument plays", "", 0, 1),
         Param("background_memory_s", "float", 3.0, "how long the background remembers", "s", 0.1, 60),
-        Param("background_learns", "switch", True, "off = the background stays as it is, but for learn_background_s"),
-        Param("learn_background_s", "float", 0.0, "the sound begins with so much of room or band alone: learn it, open no "
-              "gate", "s", 0, 600),
-        Param("adapt", "switch", True, "open templates drift towards what is heard, held by the preset; off = they stay"),
+        Param("background_learns", "switch", True, "off = the background does not change, except during learn_background_s"),
+        Param("learn_background_s", "float", 0.0, "length of a lead-in with room or band alone, from which the background "
+              "learns while all gates stay closed", "s", 0, 600),
+        Param("adapt", "switch", True, "open templates adapt to what is heard, held by the preset; off = they do not change"),
         Param("adapt_hold_s", "float", 0.3, "how much sound outweighs a preset's template: low for another instrument, high "
-              "for the very one", "s", 0.01, 100),
+              "for the preset's own", "s", 0.01, 100),
         Param("adapt_memory_s", "float", 12.0, "how long a template remembers what it heard before it returns to the preset",
               "s", 0.1, 600),
-        Param("prediction", "float", 1.0, "how much velocity and age of the notes count against what is heard of them, with "
-              "presets that know the envelopes of their notes; 0 = nothing", "", 0, 10),
-        Param("velocity_curve", "float", 1.0, "how much a note's velocity tells of its level: 1 = as on the preset's "
-              "instrument, 0 = nothing, for a keyboard without velocity", "", 0, 2),
-        Param("late_midi", "switch", False, "notes are told 10 ms or more after their sound (wireless keyboards, a loaded "
-              "computer): the background takes back what it learnt of them before; after wrong notes it recovers worse"),
+        Param("prediction", "float", 1.0, "weight of the levels predicted from velocity and age of the notes against what is "
+              "heard, with presets that know the envelopes of their notes; 0 = none", "", 0, 10),
+        Param("velocity_curve", "float", 1.0, "how much a note's velocity affects its predicted level: 1 = as on the preset's "
+              "instrument, 0 = not at all, for a keyboard without velocity", "", 0, 2),
+        Param("late_midi", "switch", False, "notes arrive 10 ms or more after their sound (wireless keyboards, a loaded "
+              "computer): the background takes back what it learnt of them until then; it recovers worse from wrong notes"),
         Param("panning", "switch", True, "stereo: learn where every stem lies between left and right, "
-              "and take stems apart by that too; off = one mask for both channels"),
+              "and use that to separate stems; off = one mask for both channels"),
         Param("mosaic_polyphony", "int", 10, "mosaic: frames of the source that sound at a time", "", 1, 32),
-        Param("mosaic_continuity", "float", 1.5, "mosaic: how many times over a frame counts that follows one which just "
-              "sounded; 0 = the source's own order is nothing", "", 0, 20),
-        Param("mosaic_repetition_ms", "float", 70.0, "mosaic: how long a frame of the source is not begun again after it was "
-              "heard", "ms", 0, 10000),
-        Param("mosaic_candidates", "int", 32, "mosaic: frames that are tried anew in every hop", "", 1, 128),
+        Param("mosaic_continuity", "float", 1.5, "mosaic: weight of frames that continue what just sounded, in the source's "
+              "own order; 0 = none", "", 0, 20),
+        Param("mosaic_repetition_ms", "float", 70.0, "mosaic: time after a frame of the source was heard in which it does not "
+              "begin again", "ms", 0, 10000),
+        Param("mosaic_candidates", "int", 32, "mosaic: new frames that are tried in every hop", "", 1, 128),
         Param("mosaic_iterations", "int", 10, "mosaic: Kullback-Leibler updates of the frames' activations", "", 1, 50),
         Param("gain_db", "float", 0.0, "level of a stem in the mixdown; -120 is silence; one value for each stem: "
               "gain_db.STEM", "dB", -120, 24, live=True),
@@ -174,10 +173,10 @@ def param_of(name: str) -> Param:
 
 
 def parse_params(given: Mapping[str, Value]) -> dict[str, Value]:
-    """`given` names and values, checked; parameters that are not given get no entry."""
+    """Check `given` names and values; parameters that are not given get no entry."""
     return {name: param_of(name).parse(value) for name, value in given.items()}
 
 
 def defaults() -> dict[str, Value]:
-    """Every parameter's default (`gain_db` once: it holds for every stem)."""
+    """The default of every parameter (`gain_db` once, for all stems)."""
     return {param.name: param.default for param in PARAMS.values()}

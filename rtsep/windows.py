@@ -10,17 +10,18 @@ import numpy.typing as npt
 
 from rtsep.errors import RtsepError
 
-FRAME_S = 4096 / 44100  # the window that suits music: 93 ms
-SMALLEST_WINDOW, LARGEST_WINDOW = 1024, 8192
-LOWEST_RATE, HIGHEST_RATE = 8000, 192000
-FAINTEST = 1e-7  # of a template, of its largest value: what interpolation on a logarithmic scale tells from 0
-SHORT_FALL = 128  # of an analysis window that nothing is synthesised from: this part of it
+FRAME_S = 4096 / 44100  # Length, in seconds, of the window that suits music: 4096 samples at 44.1 kHz.
+SMALLEST_WINDOW, LARGEST_WINDOW = 1024, 8192  # Windows, in samples, that may be asked for.
+LOWEST_RATE, HIGHEST_RATE = 8000, 192000  # Sample rates, in Hz, that may be asked for.
+FAINTEST = 1e-7  # Interpolation on a logarithmic scale takes templates as at least this share of their peak.
+LEAST_KEPT = 0.1  # A template of which less than this share lies below the new Nyquist frequency becomes silent.
+SHORT_FALL = 128  # An analysis window without synthesis ends with a fall of one part in this many of its length.
 
 
 @dataclass(frozen=True)
 class Framing:
-    """How frames lie in time, in samples: window, synthesis window and hop; or, with `overlap` 0, no synthesis but causal
-    filters of `taps` samples, which are `delay` late."""
+    """The layout of frames, in samples: window, synthesis window and hop. With `overlap` 0 there is no synthesis window, but
+    causal filters of `taps` samples, which are `delay` late."""
 
     window_size: int
     overlap: int
@@ -35,8 +36,8 @@ class Framing:
 
     @property
     def lead(self) -> int:
-        """Samples from the end of a frame to the sound that its filters are for, in the middle: they are designed during one
-        hop and hold for another, and what comes out is `delay` old. 0 with overlap-add, which sounds the frame itself."""
+        """Samples from the end of a frame to the middle of the sound that its filters are for: filters are designed during one
+        hop and used for the next, and the output is `delay` old. 0 with overlap-add, which plays the frame itself."""
         return max(self.hop - self.delay, 0) if self.taps else 0
 
 
@@ -114,7 +115,7 @@ def choose_framing(
 
 
 def _rise_and_fall(size: int, fall: int) -> npt.NDArray[np.float64]:
-    """A quarter of a sine up, and one of a cosine, over the last `fall` samples, down."""
+    """A window that rises as a quarter of a sine and, over its last `fall` samples, falls as a quarter of a cosine."""
     rise = size - fall
     return np.concatenate([
         np.sin(np.pi * (np.arange(rise) + 0.5) / (2 * rise)),
@@ -151,7 +152,7 @@ def map_templates(
 ) -> npt.NDArray[np.float32]:
     """Templates W [row, bin] for the bins of another rate and window, by overlap of bands; float32 [row, new bin].
 
-    Rows sum to 1 again; a row that lies above the new Nyquist frequency is all zero. RtsepError if W is coarser than
+    Rows sum to 1 again; a row mostly above the new Nyquist frequency is all zero. RtsepError if W is coarser than
     twice what is needed (it cannot be sharpened), or if nothing of it lies below the new Nyquist frequency.
     """
     if from_rate == to_rate and from_window == to_window:
@@ -163,7 +164,7 @@ def map_templates(
     edges = np.asarray((np.arange(to_window // 2 + 2) - 0.5) * new, np.float64)
     mapped = np.diff(_covered(edges, W.astype(np.float64), old), axis=1)
     kept = mapped.sum(axis=1, keepdims=True)
-    usable = kept > 0.1
+    usable = kept > LEAST_KEPT
     if not usable.any():
         raise RtsepError(f"all of the preset lies above {to_rate / 2:g} Hz, the highest frequency of this sound: "
                          "choose another preset")

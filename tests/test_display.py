@@ -56,7 +56,7 @@ def test_trouble_is_told():
 
 def test_latency_says_how_it_is_known():
     assert latency_text(STATUS) == "mode live, latency 11.6 ms (512 samples) + 5.8 ms (reported by the driver) = 17.4 ms"
-    assert "does not tell" in latency_text(dataclasses.replace(STATUS, device_latency_ms=None))
+    assert "is unknown" in latency_text(dataclasses.replace(STATUS, device_latency_ms=None))
 
 
 @pytest.mark.parametrize("db, filled", [(-120, 0), (-60, 0), (-30, 5), (0, 10), (6, 10)])

@@ -53,11 +53,11 @@ def test_what_a_selection_selects(score, selection, chosen):
 
 
 @pytest.mark.parametrize("selection, word", [
-    ("", "no term"), ("C4,", "no term"), ("track:", "no term"), ("track:oboe", "1 left_hand, 2 right"),
+    ("", "not a term"), ("C4,", "not a term"), ("track:", "not a term"), ("track:oboe", "1 left_hand, 2 right"),
     ("track:3", "1 left_hand"),
-    ("H4", "no term"), ("C12", "C12"), ("200", "200"), ("C5-C4", "lower"), ("2s-1s", "earlier"), ("1s-1s", "earlier"),
+    ("H4", "not a term"), ("C12", "C12"), ("200", "200"), ("C5-C4", "lower"), ("2s-1s", "earlier"), ("1s-1s", "earlier"),
     ("channel:0", "1 to 16"), ("channel:5-17", "1 to 16"), ("velocity:0-5", "1 to 127"), ("velocity:9-5", "1 to 127"),
-    ("C4@0.6", "0.25 s"), ("D4@1", "no D4"), ("nonsense", "no term"), ("10-20s", "no term"), ("1e9s-", "no term"),
+    ("C4@0.6", "0.25 s"), ("D4@1", "no D4"), ("nonsense", "not a term"), ("10-20s", "not a term"), ("1e9s-", "not a term"),
 ])
 def test_selections_that_cannot_be(score, selection, word):
     with pytest.raises(RtsepError, match=word) as error:

@@ -97,7 +97,7 @@ def test_the_program_plays_records_and_ends_in_order(card, tmp_path, how, mode):
 
 @needs_portaudio
 @pytest.mark.parametrize("options, sentence", [
-    (("--input", "nonsense"), "no input device is called like this"),
+    (("--input", "nonsense"), "no input device has this name"),
     (("--input", "rtcap", "--output", "rtplay", "--inputs", "999"), "has 128 input channels"),
     (("--input", "rtcap", "--output", "rtplay", "--midi-offset-ms", "-5"), "cannot be played before they come"),
     (("--input", "rtcap", "--output", "rtplay", "--by", "channel"), "needs notes"),

@@ -10,7 +10,7 @@ from rtsep.kernels.marks import kernel
 
 @kernel
 def enqueue(live, due, part, status, data1, data2):
-    """A note that will be played at sample `due` since the start, behind what is due no later; a full queue drops it."""
+    """Queue a note to be played at sample `due` since the start, sorted by `due`; a full queue drops and counts it."""
     words, queue, dues = live.words, live.queue, live.due
     count = words[PENDING]
     if count >= QUEUE:
@@ -27,7 +27,7 @@ def enqueue(live, due, part, status, data1, data2):
 
 @kernel
 def take_messages(live, time_ns):
-    """Messages from the ring into the queue: due now, or when their delay is over."""
+    """Move messages from the ring into the queue; they are due now, or when their delay is over."""
     header, messages = live.header, live.messages
     delay_ns = load_acquire(live.control, DELAY_NS)
     for _ in range(waiting(header)):
@@ -40,7 +40,7 @@ def take_messages(live, time_ns):
 
 @kernel
 def take_due(live, frames):
-    """The queue's notes before sample POSITION + frames as events of this piece, in `burst`; gives how many."""
+    """Move the notes due before sample POSITION + frames into `burst`, as events of this piece; gives how many."""
     words, queue, dues, burst = live.words, live.queue, live.due, live.burst
     count, pending = np.int64(0), words[PENDING]
     while count < min(pending, BURST) and dues[count] < words[POSITION] + frames:

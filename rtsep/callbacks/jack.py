@@ -1,6 +1,6 @@
-"""What JACK calls: a period of every port's samples, and the notes that came in it, each at its own sample.
+"""JACK's process callback: one period of every port's samples, and the notes that came in it, each at its own sample.
 
-Load after libjack has been loaded into the process: its functions are found by name.
+libjack must be loaded into the process first: its functions are found by name.
 """
 
 import numpy as np
@@ -21,10 +21,10 @@ jack_midi_get_event_count = types.ExternalFunction("jack_midi_get_event_count", 
 jack_midi_event_get = types.ExternalFunction(
     "jack_midi_event_get", types.int32(types.voidptr, types.voidptr, types.uint32))
 
-# ports [word]: addresses of jack_port_t. Behind them room for a jack_midi_event_t: time (uint32), size, address
-MIDI_IN, FIRST_PORT = 0, 1
-EVENT_TIME, EVENT_SIZE, EVENT_DATA = 0, 1, 2
-EVENT_WORDS = 3
+# ports [word] holds the addresses of jack_port_t, then room for a jack_midi_event_t: time (uint32), size, address.
+MIDI_IN, FIRST_PORT = 0, 1  # Places in `ports` of the MIDI input and of the first audio port.
+EVENT_TIME, EVENT_SIZE, EVENT_DATA = 0, 1, 2  # Words of the event: its time in samples, its size, and its data's address.
+EVENT_WORDS = 3  # The event's room has this many words.
 
 
 @kernel
@@ -35,7 +35,7 @@ def buffer_of(port, frames):
 
 @kernel
 def take_midi(live, ports, frames):
-    """This period's notes into the queue, at the sample where they came, later by the notes' delay."""
+    """Queue this period's notes at the samples where they came, plus the notes' delay."""
     event = ports[ports.shape[0] - EVENT_WORDS :]
     room = pointer(event.ctypes.data)
     midi = jack_port_get_buffer(pointer(ports[MIDI_IN]), np.uint32(frames))
@@ -51,7 +51,7 @@ def take_midi(live, ports, frames):
 
 @kernel
 def play_ports(live, ports, frames):
-    """All samples of a period, piece by piece; as many as the ports have buffers for."""
+    """Play all samples of a period, piece by piece: as many as the ports have buffers for."""
     block, output = live.input, live.output
     done = np.int64(0)
     while done < frames:

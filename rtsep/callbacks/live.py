@@ -1,6 +1,7 @@
-"""A device's block: notes out of the ring, the engine's entry, stems to outputs, meters. Runs in the audio callback.
+"""One block of a device: take notes from the ring, call the engine, route stems to outputs, update meters.
 
-The record LIVE (shared.py) is all that a callback is given. Nothing here allocates, locks, raises or waits.
+Runs in the audio callback, which is given the record LIVE (shared.py) and nothing else. Nothing here allocates, locks, raises
+or waits.
 """
 
 import numpy as np
@@ -39,15 +40,15 @@ from rtsep.kernels.marks import kernel
 from rtsep.kernels.memory import GAINS
 from rtsep.stages.mixer import smooth
 
-FADE_S = 0.02
-METER_S = 0.3  # time constant of the falling meters
-LOAD_SHARE = 0.05  # of the newest block in the smoothed load
+FADE_S = 0.02  # Length, in seconds, of the fade out of one state and of the fade into the next.
+METER_S = 0.3  # Time constant, in seconds, with which the meters fall.
+LOAD_SHARE = 0.05  # The newest block has this share in the smoothed load.
 
 
 @kernel
 def warm_up(live):
-    """Let this thread meet code and memory for the first time, on a plan and state of their own that nobody hears."""
-    call, left = live.warm, 2 * live.warm.plan.hop  # the second hop is where the first frame's filters are designed
+    """Run the engine on a separate plan and state that nobody hears, so that code and memory are in this thread's caches."""
+    call, left = live.warm, 2 * live.warm.plan.hop  # The first frame's filters are designed in the second hop.
     call.frames = min(call.capacity, call.plan.hop)
     while left > 0:
         call_address(live.entry, address_of(call))
@@ -57,7 +58,7 @@ def warm_up(live):
 
 @kernel
 def choose_plan(live):
-    """Take over the plan that control wants: at once if it goes on with the same state, else when all is faded out."""
+    """Switch to the plan that the control thread wants: at once if its state is the same, else after the fade-out."""
     words, control, meters = live.words, live.control, live.meters
     wanted = load_acquire(control, WANTED)
     if wanted == words[PLAYING]:
@@ -79,7 +80,7 @@ def next_fade(words, fade, step, leaving):
 
 @kernel
 def peak_of(samples, count):
-    """Largest magnitude; what is no number counts as 0."""
+    """The largest magnitude; NaN counts as 0."""
     peak = np.float32(0)
     for i in range(count):
         x = abs(samples[i])
@@ -90,7 +91,7 @@ def peak_of(samples, count):
 
 @kernel
 def write_outputs(live, call, frames):
-    """Fill output [output, sample] from mix and stems (behind their faders), all under the fade; count what clips."""
+    """Fill output [output, sample] with mix and stems (after their faders), apply the fade, and count clipped samples."""
     words, control, meters, output, sources, levels = (
         live.words, live.control, live.meters, live.output, live.sources, live.levels)
     stems, mix, targets, rate = call.stems, call.mix, call.targets, call.plan.mixer_smoothing
@@ -115,7 +116,7 @@ def write_outputs(live, call, frames):
 
 @kernel
 def measure(live, call, frames):
-    """Peaks of inputs, outputs and stems (behind their faders), falling slowly."""
+    """Update the slowly falling peaks of inputs, outputs and stems (after their faders)."""
     stems, block, output, levels, peaks = call.stems, live.input, live.output, live.levels, live.peaks
     falling = np.float32(np.exp(-frames / (METER_S * live.sample_rate)))
     for i in range(peaks.shape[0]):
@@ -144,7 +145,7 @@ def record(live, call, count, frames):
 
 @kernel
 def begin(live, frames):
-    """A device's call begins; False if there is nothing to play yet and all stays silent."""
+    """Begin a call of the device; False if there is nothing to play yet, so that its block stays silent."""
     words = live.words
     words[STARTED_NS], words[STARTED_WORK_NS] = now_ns(), thread_ns()
     words[FRAMES] = frames
@@ -157,7 +158,7 @@ def begin(live, frames):
 
 @kernel
 def advance(live, frames):
-    """The samples input [channel, :frames] through the engine to output [output, :frames]; frames <= capacity."""
+    """Send input [channel, :frames] through the engine into output [output, :frames]; frames <= capacity."""
     choose_plan(live)
     call = call_at(live.words[PLAYING])
     block, given = live.input, call.input
@@ -176,7 +177,7 @@ def advance(live, frames):
 
 @kernel
 def finish(live, frames):
-    """A device's call ends: its load, and whether it came too late, by its own work or since it had to wait for a processor."""
+    """End a call of the device: note its load, and whether it was late, by its own work or by waiting for a processor."""
     words, meters = live.words, live.meters
     block_ns = 1e9 * max(frames, 1) / live.sample_rate
     share = np.float32((now_ns() - words[STARTED_NS]) / block_ns)

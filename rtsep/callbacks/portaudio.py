@@ -1,4 +1,4 @@
-"""What PortAudio calls: a block of interleaved samples from the device, and one to it."""
+"""PortAudio's stream callback: one block of interleaved samples from the device, and one to it."""
 
 import numpy as np
 from numba import types
@@ -11,20 +11,21 @@ from rtsep.kernels.marks import kernel
 from rtsep.kernels.native import flush_to_zero, restore_denormals
 from rtsep.kernels.views import floats_at
 
-CONTINUE = 0
-INPUT_UNDERFLOW, INPUT_OVERFLOW, OUTPUT_UNDERFLOW, OUTPUT_OVERFLOW = 1, 2, 4, 8  # portaudio.h: PaStreamCallbackFlags
+CONTINUE = 0  # The stream goes on: paContinue of portaudio.h.
+# These bits are portaudio.h's PaStreamCallbackFlags.
+INPUT_UNDERFLOW, INPUT_OVERFLOW, OUTPUT_UNDERFLOW, OUTPUT_OVERFLOW = 1, 2, 4, 8
 
 
 @kernel
 def count_flags(live, flags):
-    """Count what the device says about lost samples."""
+    """Count the underflows and overflows that the device reports."""
     live.words[UNDERFLOWS] += np.int64(flags & (INPUT_UNDERFLOW | OUTPUT_UNDERFLOW) != 0)
     live.words[OVERFLOWS] += np.int64(flags & (INPUT_OVERFLOW | OUTPUT_OVERFLOW) != 0)
 
 
 @kernel
 def play_interleaved(live, source, target, frames):
-    """`source` [frame, channel] and `target` [frame, output] are addresses; 0 where the device has no such side."""
+    """Play a block. `source` [frame, channel] and `target` [frame, output] are addresses; 0: the device has no such side."""
     block, output = live.input, live.output
     done = np.int64(0)
     while done < frames:
@@ -50,7 +51,7 @@ def portaudio_callback(source, target, frames, _times, flags, user):
     """A PaStreamCallback whose user data is the address of a LIVE record."""
     live = live_at(address_of(user))
     word = flush_to_zero()
-    count = np.int64(frames & np.uint64(0xFFFFFFFF))  # `unsigned long`: on Windows only the lower half is given
+    count = np.int64(frames & np.uint64(0xFFFFFFFF))  # `unsigned long`: Windows gives only the lower half.
     if address_of(target) != 0:
         samples = floats_at(address_of(target), (count * live.outputs,))
         for i in range(count * live.outputs):

@@ -1,4 +1,4 @@
-"""The notes' way from the MIDI thread to the audio thread: a ring of fixed size, one writer, one reader, no lock."""
+"""Notes travel from the MIDI thread to the audio thread in a ring of fixed size: one writer, one reader, no lock."""
 
 from numba import types
 
@@ -10,13 +10,13 @@ from rtsep.kernels.marks import kernel
 
 @kernel
 def room(header, size):
-    """How many records the writer may write now."""
+    """The number of records that the writer may write now."""
     return size - (header[HEAD] - load_acquire(header, TAIL))
 
 
 @kernel
 def waiting(header):
-    """How many records the reader may read now."""
+    """The number of records that the reader may read now."""
     return load_acquire(header, HEAD) - header[TAIL]
 
 

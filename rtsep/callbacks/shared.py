@@ -11,31 +11,32 @@ from rtsep.kernels.memory import EVENT
 from rtsep.stages.call import CALL
 
 # control [word]
-WANTED = 0  # address of the CALL to play
-FADING = 1  # whether going there needs a fade: another state
-DELAY_NS = 2  # notes are delayed by so much
-RECORDING = 3
-EPOCH = 4  # of the worst load; a new one begins when the control thread says so
-UNSENT, CONTROLS = 5, 8  # notes that did not fit into the ring, counted by who sends them
+WANTED = 0  # Address of the CALL to play.
+FADING = 1  # Whether going there needs a fade, because it has another state.
+DELAY_NS = 2  # Notes are delayed by this many nanoseconds.
+RECORDING = 3  # Whether the recorder wants copies of what is played.
+EPOCH = 4  # Number of the period over which the worst load is taken; the control thread begins a new one.
+UNSENT, CONTROLS = 5, 8  # Notes that did not fit into the ring, counted by their sender; number of words.
 
 # words [word]
-PLAYING = 0  # address of the CALL that is played: whatever came before may go
+PLAYING = 0  # Address of the CALL that is played: memory of earlier ones may be freed.
 WARMED, POSITION, PENDING, HEARTBEAT, FRAMES, RECORDED, STARTED_NS, SEEN_EPOCH = range(1, 9)
 LATE, UNDERFLOWS, OVERFLOWS, DROPPED, CLIPPED, LOST_PIECES, LOST_EVENTS = range(9, 16)
-HOLD = 16  # samples until the fade-in: a new state has nothing to say before its latency is over
-LATE_BY_WORK, STARTED_WORK_NS = 17, 18  # blocks whose own work, without waiting for a processor, took longer than they last
-WORDS = 32
+HOLD = 16  # Samples until the fade-in: a new state is silent until its latency is over.
+# Blocks late by their own work alone; the thread's processor time at the start of a block.
+LATE_BY_WORK, STARTED_WORK_NS = 17, 18
+WORDS = 32  # Length of `words`, with room to spare.
 
 LOAD, WORST_LOAD, FADE, WORST_WORK = range(4)  # meters [value]
-METERS = 8
+METERS = 8  # Length of `meters`, with room to spare.
 
-MIX, SILENCE = -1, -2  # what an output plays, where it is no stem
-QUEUE = 1024  # notes that wait for their time
-BURST = 256  # events of one piece
+MIX, SILENCE = -1, -2  # What an output plays, where it is no stem.
+QUEUE = 1024  # At most this many notes wait for their time.
+BURST = 256  # At most this many events are played in one piece.
 
-# In a ring's header, on cache lines of their own so that the two threads do not slow each other down
-HEAD, TAIL = 0, 16  # written so far, read so far
-HEADER = 32
+# HEAD and TAIL lie on separate cache lines of a ring's header, so that the two threads do not slow each other down.
+HEAD, TAIL = 0, 16  # Records written so far, and read so far.
+HEADER = 32  # Length of a ring's header, in words.
 MESSAGE = np.dtype(
     [("time_ns", "<i8"), ("part", "u1"), ("status", "u1"), ("data1", "u1"), ("data2", "u1"), ("pad", "<u4")]
 )

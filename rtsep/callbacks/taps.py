@@ -1,4 +1,4 @@
-"""Recording: what went in and what came out, copied into rings that a thread outside empties into files."""
+"""Recording: inputs and stems are copied into rings, which another thread empties into files."""
 
 from numba import types
 
@@ -9,14 +9,14 @@ from rtsep.kernels.atomic import store_release
 from rtsep.kernels.marks import kernel
 from rtsep.kernels.views import events_at, floats_at, integers_at
 
-START, LENGTH = range(2)  # of a piece: first sample since `record_start`, samples
+START, LENGTH = range(2)  # Columns of a piece: its first sample since `record_start`, and its length in samples.
 
 
 @kernel
 def tap_sound(header, sound, pieces_header, pieces, position, block, stems, frames):
     """Append block [channel] and stems [stem, channel] to the planes of `sound` [plane, size]; False if it is full.
 
-    A piece that does not fit is left out whole; the next one tells by its START how much is missing.
+    A piece that does not fit is left out entirely; the START of the next one shows how much is missing.
     """
     size = sound.shape[1]
     if room(header, size) < frames or room(pieces_header, pieces.shape[0]) <= 0:

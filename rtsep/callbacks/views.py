@@ -1,4 +1,4 @@
-"""Views of the records that a callback works on, for compiled code: from an address."""
+"""Views, for compiled code, of the records that a callback works on, made from their addresses."""
 
 from rtsep.callbacks.shared import LIVE
 from rtsep.kernels.views import viewer

@@ -16,11 +16,11 @@ from rtsep.commands.common import say_warnings
 from rtsep.commands.train import training_bar
 from rtsep.errors import RtsepError
 
-SILENT = -120.0  # dB
+SILENT = -120.0  # A gain of this many decibels means silence.
 ABOUT = """\
 Fits a preset to your instrument, room and microphone: the player plays alone for 20 to 60 s, over as much of the keyboard as
-the music will use. Tuning, templates and the levels of notes are taken from that; pitches that were not played follow their
-neighbours. The last quarter of the take tells first what was gained, then everything is learnt from.
+the music will use. The take gives tuning, templates and the levels of notes; pitches that were not played follow their
+neighbours. The last quarter of the take is first used to measure the gain; then all of it is used for learning.
 
 examples:
   rtsep calibrate take.wav take.mid --preset piano -o my-piano
@@ -47,13 +47,13 @@ def add(commands: Any) -> None:
     group.add_argument("--input", metavar="DEV", help="device to listen to (default: the usual one)")
     group.add_argument("--output", metavar="DEV", help="device to play on, silent (default: the usual one)")
     group.add_argument("--rate", type=float, default=0.0, metavar="HZ", help="sample rate (default: the device's)")
-    group.add_argument("--midi", action="append", default=[], metavar="PORT", help="MIDI port that the notes come from")
+    group.add_argument("--midi", action="append", default=[], metavar="PORT", help="MIDI port of the notes")
     group.add_argument("--seconds", type=float, default=40.0, metavar="S", help="how long, 5 to 600 (default: %(default)g)")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Calibrate, and say what it gained."""
+    """Calibrate, and print what it gained."""
     from rtsep.files.results import Results
     from rtsep.presets.library import find_preset, new_preset
     from rtsep.presets.preset import load_preset, save_preset
@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _take(arguments: argparse.Namespace, stack: ExitStack) -> tuple[Any, list[str]]:
-    """The take that is given, or played now, and what is odd about it. RtsepError: notes that do not fit the sound."""
+    """The given take, or one played now, and its warnings. RtsepError: the notes do not fit the sound."""
     from rtsep.training.alignment import check_alignment
     from rtsep.training.inputs import Take, gather
 
@@ -93,7 +93,7 @@ def _take(arguments: argparse.Namespace, stack: ExitStack) -> tuple[Any, list[st
         raise RtsepError(f"{recording}: give its notes as well, such as take.mid")
     [given] = gather([recording], [] if score is None else [score], "recording", lambda *_: None)
     take, warnings = given.source, [*given.warnings]
-    assert isinstance(take, Take)  # a recording is
+    assert isinstance(take, Take)  # A recording is a Take.
     if not take.aligned:
         fit = check_alignment(take)
         if fit.fault() and not arguments.no_check:
@@ -103,7 +103,7 @@ def _take(arguments: argparse.Namespace, stack: ExitStack) -> tuple[Any, list[st
 
 
 def _play(arguments: argparse.Namespace, folder: Path) -> Path:
-    """Record the player, with nothing to be heard; gives the folder."""
+    """Record the player with a silent output; gives the folder."""
     from rich.console import Console
 
     from rtsep.hosts.display import LineFace

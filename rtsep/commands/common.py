@@ -1,4 +1,4 @@
-"""What several commands share: parameters from the command line, progress, warnings, and compiling said aloud."""
+"""Shared by several commands: parameters from the command line, progress, warnings, and messages about compiling."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ def add_preset(parser: argparse.ArgumentParser) -> None:
     """The option --preset."""
     parser.add_argument("--preset", action="append", default=[], metavar="NAME[@STEM]", dest="presets",
                         help="preset name (see rtsep presets) or path of a preset file, for all stems; with @ for one stem, "
-                        "which is named as its file, track or port is, or by number (a channel's with --by channel); can be "
-                        "given several times: --preset piano --preset cello@2 --preset violin@'Violin I' (default: by the "
-                        "General MIDI programs of the notes, else piano)")
+                        "which is given by the name of its file, track or port, or by number (of a channel with --by channel); "
+                        "can be given several times: --preset piano --preset cello@2 --preset violin@'Violin I' (default: by "
+                        "the General MIDI programs of the notes, else piano)")
 
 
 def add_mosaic(parser: argparse.ArgumentParser) -> None:
     """The option --mosaic."""
     parser.add_argument("--mosaic", type=Path, metavar="SOUND",
-                        help="do not separate, but remake what is heard from the frames of this sound file, which has the "
-                        "same sample rate and lasts at most ten minutes; stems: mosaic, and dry, the input as late; wet fades "
-                        "between them. With notes only their pitches of SOUND are heard. rtsep params has more: "
-                        "mosaic_polyphony and the like")
+                        help="do not separate, but remake the input from the frames of this sound file, which has the same "
+                        "sample rate and lasts at most ten minutes; stems: mosaic, and dry, the input with the same delay; wet "
+                        "fades between them. With notes, only their pitches of SOUND are heard. See also mosaic_polyphony and "
+                        "similar parameters in rtsep params")
 
 
 def add_params(parser: argparse.ArgumentParser, *further_modes: str) -> None:
-    """The options that are parameters of the engine; `further_modes` mean something to this command alone."""
+    """The options that are parameters of the engine; only this command knows `further_modes`."""
     parser.add_argument("--mode", choices=(*PARAMS["mode"].choices, *further_modes),
                         help="; ".join((PARAMS["mode"].help, *(f"{mode} = each in turn" for mode in further_modes))))
     parser.add_argument("--latency", metavar="SAMPLES", help=PARAMS["latency_samples"].help)
     parser.add_argument("--background", metavar="ROWS", help=PARAMS["background"].help + " (default: 32)")
     parser.add_argument("--learn-background", metavar="SECONDS", help=PARAMS["learn_background_s"].help)
-    parser.add_argument("--no-adapt", action="store_true", help="templates stay as they are in the preset (adapt=off)")
+    parser.add_argument("--no-adapt", action="store_true", help="templates do not change (adapt=off)")
     parser.add_argument("--estimator", choices=PARAMS["estimator"].choices,
                         help=f"{PARAMS['estimator'].help} (default: {PARAMS['estimator'].default})")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="settings",
@@ -48,12 +48,12 @@ def add_params(parser: argparse.ArgumentParser, *further_modes: str) -> None:
 
 
 def add_keeping(parser: argparse.ArgumentParser, when: str) -> None:
-    """The options that write what was learnt."""
+    """The options that save what was learnt."""
     parser.add_argument("--save-preset", action="append", default=[], metavar="FILE[@STEM]", dest="keep",
-                        help=f"{when}, write the templates as they have adapted as a new preset: a name or the path of a file; "
-                        "with @ whose preset, where stems play different ones")
+                        help=f"{when}, write the adapted templates as a new preset: a name or the path of a file; with @ for "
+                        "the preset of one stem, where stems play different ones")
     parser.add_argument("--save-background", action="store_true",
-                        help="what the background has learnt goes into saved presets as well; it is what they will start from")
+                        help="also save what the background has learnt, as its start with the new preset")
 
 
 def given_params(arguments: argparse.Namespace) -> dict[str, str]:
@@ -71,14 +71,14 @@ def given_params(arguments: argparse.Namespace) -> dict[str, str]:
 
 
 class _Bars:
-    """Progress bars on stderr, which appear with the first thing that there is to tell; none where nobody looks."""
+    """Progress bars on stderr, which appear with the first progress; none if stderr is no terminal."""
 
     def __init__(self) -> None:
         self._progress: Any = None
         self._tasks: dict[str, Any] = {}
 
     def advance(self, what: str, done: float, total: float) -> None:
-        """So much of `what` is done."""
+        """Show that `done` of `total` of `what` is done."""
         if self._progress is None:
             self._start()
         if what not in self._tasks:
@@ -96,14 +96,14 @@ class _Bars:
         self._progress.start()
 
     def stop(self) -> None:
-        """Away with them."""
+        """Remove the bars."""
         if self._progress is not None:
             self._progress.stop()
         self._progress, self._tasks = None, {}
 
 
 def checked_params(arguments: argparse.Namespace, *further_modes: str) -> dict[str, str]:
-    """`given_params`; RtsepError, before anything is loaded, for names and values that are not allowed."""
+    """As `given_params`, with RtsepError, before anything is loaded, for names and values that are not allowed."""
     params = given_params(arguments)
     for name, value in params.items():
         if name != "mode" or value not in further_modes:
@@ -122,9 +122,9 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
 
 
 class CompilingShown:
-    """Says on stderr that the engine is being compiled, what for, and how long it takes: a bar, or a line where nobody looks.
+    """Shows on stderr that the engine is being compiled, and for how long: a bar, or a line if stderr is no terminal.
 
-    To be told `Progress` (rtsep.compiling.progress).
+    It is called with `Progress` (rtsep.compiling.progress).
     """
 
     WHAT = "Compiling for this computer's processor, once"
@@ -151,7 +151,7 @@ class CompilingShown:
             self._began, self._waits = None, False
 
     def stop(self) -> None:
-        """Whatever happened: no bar is left on the screen."""
+        """Remove the bar in any case."""
         self._bars.stop()
 
     def _told(self, progress: Progress) -> str:
@@ -162,6 +162,6 @@ class CompilingShown:
 
 
 def say_warnings(warnings: list[str]) -> None:
-    """Each on a line of stderr."""
+    """Print each warning on a line of stderr."""
     for warning in warnings:
         print(f"rtsep: warning: {warning}", file=sys.stderr)

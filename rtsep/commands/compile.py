@@ -1,4 +1,4 @@
-"""`rtsep compile`: the machine code of this computer, made before it is needed."""
+"""`rtsep compile`: compiles the machine code for this computer before it is needed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def add(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Compile what is missing, and say where it is."""
+    """Compile what is missing, and print where the code is."""
     from rtsep.compiling import machine, store
     from rtsep.compiling.units import OBJECTS
 

@@ -1,4 +1,4 @@
-"""`rtsep demo`: the main job with nothing attached."""
+"""`rtsep demo`: separates a bundled clip, without devices or files."""
 
 from __future__ import annotations
 

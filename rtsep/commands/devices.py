@@ -1,4 +1,4 @@
-"""`rtsep devices`: what `rtsep live` can play on, and which MIDI ports there are."""
+"""`rtsep devices`: lists the sound devices and MIDI ports for `rtsep live`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def add(commands: Any) -> None:
 
 
 def _found(look: Any) -> tuple[list[Any], str]:
-    """What `look` gives, or nothing and the reason."""
+    """The result of `look`, or an empty list and the reason."""
     try:
         return look(), ""
     except RtsepError as error:
@@ -28,7 +28,7 @@ def _found(look: Any) -> tuple[list[Any], str]:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """List them; what cannot be listed is said."""
+    """List devices and ports, or say why that is not possible."""
     from rtsep.commands.tables import show_devices
     from rtsep.hosts.devices import import_sounddevice, list_devices
     from rtsep.hosts.midi import list_midi_ports

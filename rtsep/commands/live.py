@@ -28,12 +28,12 @@ def add(commands: Any) -> None:
         "the mix of the stems: mute a hand, solo the piano, turn down everything else. rtsep devices lists the names.")
     parser.add_argument("--input", metavar="DEV", help="device to listen to: number, name, part of it (default: the usual one)")
     parser.add_argument("--output", metavar="DEV", help="device to play on (default: the usual one)")
-    parser.add_argument("--inputs", type=int, default=0, metavar="N", help="input channels (default: what there is, at most 2)")
+    parser.add_argument("--inputs", type=int, default=0, metavar="N", help="input channels (default: all, at most 2)")
     parser.add_argument("--outputs", type=int, default=0, metavar="N",
-                        help="output channels (default: what there is, at most 2)")
+                        help="output channels (default: all, at most 2)")
     parser.add_argument("--rate", type=float, default=0.0, metavar="HZ", help="sample rate (default: the device's)")
     parser.add_argument("--block", type=int, default=0, metavar="SAMPLES",
-                        help="samples that the device hands over at a time (default: what it likes best)")
+                        help="samples that the device hands over at a time (default: what it prefers)")
     parser.add_argument("--midi", action="append", default=[], metavar="PORT",
                         help="MIDI port to take notes from: number, name or part of it; can be given several times. Without "
                         "it every template is open (in rtsep render --midi is a file)")
@@ -45,12 +45,12 @@ def add(commands: Any) -> None:
     parser.add_argument("--split", default="C4", metavar="NOTE",
                         help="lowest note of the stem `high` with --by split (default: %(default)s)")
     parser.add_argument("--midi-offset-ms", type=float, default=0.0, metavar="MS",
-                        help="delay the notes by so much, when the sound comes later than they do (0 to 1000)")
+                        help="delay the notes by this much if the sound comes later than they do (0 to 1000)")
     add_preset(parser)
     add_params(parser)
     add_mosaic(parser)
     parser.add_argument("--route", action="append", default=[], metavar="STEM=OUTPUTS",
-                        help="play a stem, or mix, on outputs of its own, such as residual=3-4 (default: mix=1-2)")
+                        help="play a stem, or mix, on separate outputs, such as residual=3-4 (default: mix=1-2)")
     parser.add_argument("--record", type=Path, metavar="DIR", help="write input, stems and notes of the session into a folder")
     add_keeping(parser, "at the end, and whenever you press k")
     parser.add_argument("--overwrite", action="store_true", help="replace a recording or preset that is there already")
@@ -62,7 +62,7 @@ def add(commands: Any) -> None:
                         help="play a click, hear it back through a cable from output 1 to input 1, and say how late it is")
     parser.add_argument("--no-ui", action="store_true", help="no screen: one status line a second")
     parser.add_argument("--json", action="store_true", help="no screen: one JSON object a second")
-    parser.add_argument("--seconds", type=float, metavar="S", help="end after so long (default: when you press q)")
+    parser.add_argument("--seconds", type=float, metavar="S", help="end after this time (default: when you press q)")
     parser.set_defaults(run=run)
 
 
@@ -86,7 +86,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Play until q, Ctrl-C, or --seconds are over; say what was recorded."""
+    """Play until q, Ctrl-C, or the end of --seconds; print what was recorded."""
     _check(arguments)
     split, params, channels = parse_pitch(arguments.split), checked_params(arguments), _channels(arguments.channels)
     from rtsep.hosts.live import LiveJob, live
@@ -124,7 +124,7 @@ def _face(arguments: argparse.Namespace) -> Any:
 
 
 def _tell(report: dict[str, Any]) -> None:
-    """What stays to be said when the screen is gone, on stderr."""
+    """Print the final messages on stderr, after the screen has closed."""
     counters, recorded = report["counters"], report["recorded"]
     played = counters["samples"] / report["sample_rate"]
     waited = counters["late_blocks"] - counters["late_by_work"] if report["knows_work"] else 0

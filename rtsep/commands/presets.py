@@ -1,4 +1,4 @@
-"""`rtsep presets` and `rtsep params`: what there is to choose from."""
+"""`rtsep presets` and `rtsep params`: list presets and parameters."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ def add(commands: Any) -> None:
     presets = commands.add_parser("presets", help="list the presets; show one; check a file")
     presets.set_defaults(run=list_presets)
     actions = presets.add_subparsers(dest="action", metavar="ACTION")
-    show = actions.add_parser("show", help="what is inside a preset")
+    show = actions.add_parser("show", help="show the content of a preset")
     show.add_argument("preset", help="name of a preset, or path of a preset file")
     show.set_defaults(run=show_one)
-    check = actions.add_parser("check", help="whether a preset file is sound")
+    check = actions.add_parser("check", help="check a preset file")
     check.add_argument("file", type=Path, help="path of a preset file")
     check.set_defaults(run=check_file)
 
 
 def list_params(_arguments: argparse.Namespace) -> None:
-    """Every parameter."""
+    """Print every parameter."""
     from rtsep.commands.tables import show_params
 
     show_params()
 
 
 def list_presets(_arguments: argparse.Namespace) -> None:
-    """Every preset."""
+    """Print every preset."""
     from rtsep.commands.tables import show_presets
 
     show_presets()
 
 
 def show_one(arguments: argparse.Namespace) -> None:
-    """What is inside a preset."""
+    """Print the content of a preset."""
     from rtsep.commands.tables import show_preset
     from rtsep.presets.library import find_preset
     from rtsep.presets.preset import load_preset
@@ -48,7 +48,7 @@ def show_one(arguments: argparse.Namespace) -> None:
 
 
 def check_file(arguments: argparse.Namespace) -> None:
-    """Whether a preset file is sound."""
+    """Check a preset file."""
     from rtsep.presets.preset import load_preset
 
     preset = load_preset(arguments.file)

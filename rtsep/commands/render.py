@@ -1,4 +1,4 @@
-"""`rtsep render`: a sound file and its MIDI into stems."""
+"""`rtsep render`: separates a sound file with its MIDI into stems."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ residual, as long as MIX and aligned with it, and report.json. With --mode all e
 and onset.png shows one onset in each.
 """
 GROUPS = """\
-groups of notes: --group NAME=SELECTION makes a stem of its own of any notes. All others stay in the stems they have, or, with
---by all, are one stem called `rest`. A note that several groups select belongs to the first of them. SELECTION is a list of
-terms with commas between them, all of which hold for a note; lists with + between them add up. Terms:
+groups of notes: --group NAME=SELECTION makes a separate stem of any notes. All other notes stay in their stems or, with
+--by all, form one stem called `rest`. A note that several groups select belongs to the first of them. SELECTION is a list of
+terms separated by commas, all of which must hold for a note; several lists are joined by +. Terms:
 
   track:right        a track, by name or number
   channel:10         a channel; channel:1-4 are four
@@ -39,7 +39,7 @@ terms with commas between them, all of which hold for a note; lists with + betwe
 
 examples:
   --group solo=track:right,10s-12.5s                   the right hand, for two and a half seconds
-  --group chord=C4@12.5+E4@12.5+G4@12.5 --by all       one chord against the rest
+  --group chord=C4@12.5+E4@12.5+G4@12.5 --by all       one chord as a stem
   --group bass=track:left,C-1-B2 --group loud=velocity:100-127
 """
 
@@ -58,7 +58,7 @@ def add(commands: Any) -> None:
                         help="what makes a stem: a MIDI track, a channel, a side of --split, a group of General MIDI "
                         "drums (kick, snare, hihat, toms, cymbals, percussion), or all notes together (default: %(default)s)")
     parser.add_argument("--group", action="append", default=[], metavar="NAME=SELECTION", dest="groups",
-                        help="make a stem of its own of any notes, see below; can be given several times")
+                        help="make a separate stem of any notes, see below; can be given several times")
     parser.add_argument("--split", default="C4", metavar="NOTE",
                         help="lowest note of the stem `high` with --by split, such as C4 or 60 (default: %(default)s)")
     add_params(parser, "all")
@@ -66,8 +66,8 @@ def add(commands: Any) -> None:
     parser.add_argument("--block", type=int, metavar="SAMPLES",
                         help="samples handed to the engine at a time (default: one hop); the result is the same")
     parser.add_argument("--picture", action="store_true", help="also write picture.png: notes over spectrograms")
-    parser.add_argument("--format", choices=("wav", "flac"), default="wav", help="of the stems (default: %(default)s)")
-    parser.add_argument("--bits", choices=("16", "24", "float"), help="of the samples (default: float, in FLAC 24)")
+    parser.add_argument("--format", choices=("wav", "flac"), default="wav", help="format of the stems (default: %(default)s)")
+    parser.add_argument("--bits", choices=("16", "24", "float"), help="bits per sample (default: float, in FLAC 24)")
     add_keeping(parser, "at the end")
     parser.add_argument("--reference", action="store_true", help="play the plain NumPy reference: slow, but without a compiler")
     parser.add_argument("--overwrite", action="store_true", help="replace results that are there already")
@@ -75,7 +75,7 @@ def add(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Render, and say what was written."""
+    """Render, and print what was written."""
     split, params = parse_pitch(arguments.split), checked_params(arguments, "all")
     from rtsep.commands.tables import show_render
     from rtsep.hosts.compare import render_modes

@@ -25,16 +25,16 @@ def _table(*columns: str) -> Table:
 
 
 def _print(*things: Table | str) -> None:
-    console = Console(highlight=False, markup=False)  # what stands in files is text, not markup
+    console = Console(highlight=False, markup=False)  # Text from files is no markup.
     for thing in things:
         if isinstance(thing, Table):
             console.print(thing)
         else:
-            print(thing)  # as it is: a wrapped path cannot be copied
+            print(thing)  # Without wrapping, so that paths can be copied.
 
 
 def show_params() -> None:
-    """Every parameter: name, default, unit and range, what it does."""
+    """Print every parameter: name, default, unit and range, and what it does."""
     table = _table("parameter", "default", "allowed", "what it does")
     for param in PARAMS.values():
         default = ("on" if param.default else "off") if param.kind == "switch" else str(param.default)
@@ -44,13 +44,13 @@ def show_params() -> None:
 
 
 def _spans(numbers: Any) -> str:
-    """Ascending numbers for people: "44, 48 to 51"."""
+    """Ascending numbers as text: "44, 48 to 51"."""
     parts = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1) if len(numbers) else []
     return ", ".join(f"{part[0]}" if len(part) == 1 else f"{part[0]} to {part[-1]}" for part in parts)
 
 
 def _preset_row(path: Path) -> tuple[str, str, str, str, str]:
-    """Name, title, General MIDI programs, range and rows; a file that cannot be read must not hide the others."""
+    """Name, title, General MIDI programs, range and rows; a file that cannot be read does not hide other files."""
     try:
         preset = load_preset(path)
     except RtsepError:
@@ -60,17 +60,17 @@ def _preset_row(path: Path) -> tuple[str, str, str, str, str]:
 
 
 def show_presets() -> None:
-    """The bundled and the user's own presets."""
+    """Print the bundled and the user's own presets."""
     table = _table("preset", "title", "programs", "notes", "rows", "where")
     for path in bundled_presets():
         table.add_row(*_preset_row(path), "bundled")
     for path in user_presets():
         table.add_row(*_preset_row(path), "yours")
-    _print(table, f"\nYour own presets belong into {user_folder()}; rtsep presets check FILE says what is wrong with one")
+    _print(table, f"\nYour own presets belong in {user_folder()}; rtsep presets check FILE says what is wrong with one")
 
 
 def show_preset(preset: Preset) -> None:
-    """What is inside one preset."""
+    """Print the content of one preset."""
     pitches = preset.pitches
     table = _table("", "")
     table.add_row("title", preset.title)
@@ -103,16 +103,16 @@ def _show_cost(report: dict[str, Any]) -> str:
 
 
 def _show_grains(report: dict[str, Any]) -> str:
-    """What a mosaic came to, or nothing."""
+    """The result of a mosaic as a sentence, or ""."""
     if "mosaic" not in report:
         return ""
     made = report["mosaic"]
     return (f"Made of {made['source']} ({made['source_seconds']:.1f} s): {made['polyphony']:g} of its frames at a time, "
-            f"{made['run_ms']:.0f} ms in its own order, {100 * made['repetitions']:.0f} % heard again soon.")
+            f"{made['run_ms']:.0f} ms in its own order, {100 * made['repetitions']:.0f} % repeated soon.")
 
 
 def show_render(report: dict[str, Any], out: Path) -> None:
-    """What `render` wrote."""
+    """Print what `render` wrote."""
     names = ", ".join(stem["file"] for stem in report["stems"])
     played = ", ".join(f"{stem['name']} on {stem['preset']}" for stem in report["stems"] if "preset" in stem)
     _print(f"{out}: {names}, report.json", _show_grains(report) or f"Instruments: {played or report['preset']}.",
@@ -120,7 +120,7 @@ def show_render(report: dict[str, Any], out: Path) -> None:
 
 
 def show_demo(report: dict[str, Any], out: Path) -> None:
-    """How well the demo clip was separated."""
+    """Print how well the demo clip was separated."""
     systems = report["sdr_db"]
     stems = list(next(iter(systems.values())))
     table = _table("SDR in dB", *(stem.replace("_", " ") for stem in stems))
@@ -132,7 +132,7 @@ def show_demo(report: dict[str, Any], out: Path) -> None:
 
 
 def show_devices(devices: Sequence[Any], no_sound: str, ports: Sequence[str], no_midi: str) -> None:
-    """Sound devices and MIDI ports with the numbers that `rtsep live` takes; or why there are none."""
+    """Print sound devices and MIDI ports with the numbers that `rtsep live` takes, or why there are none."""
     table = _table("number", "sound device", "inputs", "outputs", "Hz", "latency in/out ms")
     for device in devices:
         table.add_row(str(device.number), device.label, str(device.inputs), str(device.outputs), f"{device.sample_rate:g}",
@@ -153,7 +153,7 @@ def _fit(each: dict[str, Any]) -> str:
 
 
 def show_training(report: dict[str, Any], target: Path, name: str) -> None:
-    """What `train` learnt, and how to use it."""
+    """Print what `train` learnt, and how to use it."""
     table = _table("", "")
     for each in report["inputs"]:
         table.add_row(each["name"], f"{each['kind']}: {each['notes']} notes, {each['seconds']:.1f} s{_fit(each)}")
@@ -167,7 +167,7 @@ def show_training(report: dict[str, Any], target: Path, name: str) -> None:
 
 
 def show_mosaic(report: Mapping[str, Any], path: Path) -> None:
-    """What a mosaic is made of, and where it is."""
+    """Print where a mosaic is, and what it is made of."""
     _print(f"{path}: {report['seconds']:g} s made in {report['took_s']:g} s. Source frames at a time: {report['polyphony']:g}; "
-           f"in the source's own order: {report['run_length']:g} on average; heard again soon: "
+           f"in the source's own order: {report['run_length']:g} on average; repeated soon: "
            f"{100 * report['repetitions']:.0f} %.")

@@ -1,4 +1,4 @@
-"""`rtsep train`: a preset from recordings and their notes, or from isolated notes."""
+"""`rtsep train`: makes a preset from recordings and their notes, or from isolated notes."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ Learns what the notes of an instrument sound like, and writes a preset for rtsep
   a folder with a sound file per note, the note in its name: Piano_C#4_v80.wav, A0v12.flac, 60.wav (C4 is 60)
   an SFZ instrument
 
-Several inputs make one preset: several takes of one instrument are learnt from together; with --stack each is an
-instrument of its own and the preset knows all of them. With several recordings, give a --score for each, in their order.
-Which kind an input is, is found out.
+Several inputs make one preset: several takes of one instrument are learnt together; with --stack each input is a separate
+instrument, and the preset contains all of them. With several recordings, give a --score for each, in the same order.
+The kind of each input is detected.
 
 examples:
   rtsep train take.wav --score take.mid -o my-piano
@@ -45,26 +45,26 @@ def add(commands: Any) -> None:
                         help="a name, which --preset then finds (the file lies in your own folder, see rtsep presets), or the "
                         "path of a file; a report (.json) and a picture (.png) are written beside it")
     parser.add_argument("--as", choices=("auto", "notes", "recording"), default="auto", dest="kind",
-                        help="what recordings are: single notes with pauses between them, or music (default: found out)")
-    parser.add_argument("--stack", action="store_true", help="each input is an instrument of its own")
+                        help="what recordings are: single notes with pauses between them, or music (default: detected)")
+    parser.add_argument("--stack", action="store_true", help="each input is a separate instrument")
     group = parser.add_argument_group("scores that were not played together with the recording")
     group.add_argument("--offset", type=float, default=0.0, metavar="S",
-                       help="the sound is so many seconds later than the notes")
+                       help="seconds by which the sound is later than the notes")
     group.add_argument("--sync", action="store_true",
-                       help="bring the notes into line with the recording (needs pip install 'rtsep[sync]')")
+                       help="align the notes with the recording (needs pip install 'rtsep[sync]')")
     group.add_argument("--no-check", action="store_true", help="train even if a score does not seem to fit its recording")
     _add_training(parser)
     _add_about(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace a preset that is there already")
     parser.add_argument("--keep-partial", action="store_true",
-                        help="when interrupted (Ctrl-C), write what was reached without asking")
+                        help="when interrupted (Ctrl-C), write the result so far without asking")
     parser.add_argument("--no-picture", action="store_true", help="write no picture of templates, activations and cost")
     parser.add_argument("--json", action="store_true", help="print the report as JSON instead of a table")
     parser.set_defaults(run=run)
 
 
 def _add_training(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("how it learns (the defaults are what measured best)")
+    group = parser.add_argument_group("how it learns (the defaults measured best)")
     group.add_argument("--method", choices=("nmf", "nae", "nae-gradient", "nae-signed"), default="nmf",
                        help="nmf = constrained NMF; nae = nonnegative autoencoder, whose encoder the preset of a recording of "
                        "music keeps; nae-gradient = the same by gradient steps; nae-signed = its encoder may be negative "
@@ -72,10 +72,10 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--templates", type=int, choices=(1, 2, 3), default=2, metavar="N",
                        help="per pitch: 1 = sustain, 2 = attack and sustain, 3 = and decay (default: %(default)s)")
     group.add_argument("--levels", type=int, default=1, metavar="N",
-                       help="templates of their own for so many dynamic levels, soft to loud (default: %(default)s)")
+                       help="dynamic levels, from soft to loud, with separate templates (default: %(default)s)")
     group.add_argument("--divergence", choices=("kl", "euclid", "is"),
                        help="what is minimised: Kullback-Leibler, squared error, Itakura-Saito (default: kl; autoencoders have "
-                       "euclid alone)")
+                       "only euclid)")
     group.add_argument("--iterations", type=int, metavar="N",
                        help="updates, 1 to 1000; more fit these recordings better and the instrument worse "
                        "(default: 5 for isolated notes; for music 20 of nmf, 50 of nae, 200 of nae-gradient, 20 of nae-signed)")
@@ -89,18 +89,18 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_about(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("what the preset says of itself")
+    group = parser.add_argument_group("what the preset says about itself")
     group.add_argument("--program", action="append", default=[], type=int, metavar="N", dest="programs",
                        help="General MIDI program that it plays by itself, from 0 (grand piano) to 127, 128 = drum kits; can "
                        "be given several times (default: none, it plays what --preset gives it)")
-    group.add_argument("--title", metavar="TEXT", help="for people (default: its name)")
+    group.add_argument("--title", metavar="TEXT", help="a title for people (default: its name)")
     group.add_argument("--source", metavar="TEXT", help="instrument and recording (default: the names of the inputs)")
     group.add_argument("--licence", default="unknown", metavar="TEXT", help="such as 'CC BY 4.0' (default: %(default)s)")
-    group.add_argument("--attribution", default="unknown", metavar="TEXT", help="who is to be named (default: %(default)s)")
+    group.add_argument("--attribution", default="unknown", metavar="TEXT", help="whom to credit (default: %(default)s)")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Train, and say what was learnt."""
+    """Train, and print what was learnt."""
     from rtsep.commands.tables import show_training
     from rtsep.files.results import Results
     from rtsep.presets.library import new_preset
@@ -144,7 +144,7 @@ def _between(option: str, number: int, low: int, high: int) -> int:
 
 
 def _job(arguments: argparse.Namespace) -> Any:
-    """What the options ask for."""
+    """The job that the options ask for."""
     from rtsep.training.isolated import Settings
     from rtsep.training.learn import Job
 
@@ -175,7 +175,7 @@ def _range(arguments: argparse.Namespace) -> tuple[int | None, int | None]:
 
 
 def _about(arguments: argparse.Namespace, name: str) -> Any:
-    """What the preset will say of itself."""
+    """The preset's description of itself."""
     from rtsep.notes.programs import DRUMS
     from rtsep.training.learn import About
 
@@ -188,7 +188,7 @@ def _about(arguments: argparse.Namespace, name: str) -> Any:
 
 
 def _wants_it(report: dict[str, Any]) -> bool:
-    """Ask a person at the terminal whether an unfinished preset is wanted; nobody there means no."""
+    """Ask at the terminal whether to write an unfinished preset; without a terminal the answer is no."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     print(f"rtsep: interrupted after {report['updates']} updates, {len(report['pitches_trained'])} pitches are trained. "

@@ -1,6 +1,6 @@
-"""`python -m rtsep.compiling.build FOLDER OBJECT ...`: compiles objects in a process of its own.
+"""`python -m rtsep.compiling.build FOLDER OBJECT ...`: compiles objects in a separate process.
 
-On stdout it says which function, or step, of which object is done.
+It reports finished functions and steps of each object on stdout.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rtsep.kernels.marks import redeem
 
 
 def build(name: str, told: Callable[[str], None], once: bool | None = None) -> bytes:
-    """The object file `name`; `once`: optimised once, which needs more of Numba than it promises (None: where it can be)."""
+    """The object file `name`. once: optimise once, which needs internal names of Numba (None: if they exist)."""
     exports = {export: what for module in OBJECTS[name] for export, what in import_module(module).EXPORTS[name].items()}
     redeem()
     return (collected if (can_collect() if once is None else once) else plain)(exports, told)
@@ -32,7 +32,7 @@ def main(folder: str, *names: str) -> None:
             with part.open("wb") as file:
                 file.write(code)
                 file.flush()
-                os.fsync(file.fileno())  # or a power cut could leave a file that is no code
+                os.fsync(file.fileno())  # Otherwise a power cut could leave a file without code.
             part.replace(Path(folder) / f"{name}.o")
         finally:
             part.unlink(missing_ok=True)

@@ -1,9 +1,9 @@
-"""Numba functions -> one module of LLVM code -> one object file. The only place that reaches into Numba.
+"""Numba functions -> one module of LLVM code -> one object file. The only module that uses Numba's internal names.
 
-Numba optimises and makes machine code for every function by itself, each together with all that it calls: the whole engine
-passes through the optimiser some six times. `collected` holds that off: Numba translates functions into LLVM's
-language, and what belongs together is linked, optimised and turned into machine code once. That needs names that Numba does
-not promise to keep. Where one is missing Numba works as it always does (`plain`), in two to three times the time.
+Numba optimises and compiles every function separately, each together with all functions that it calls, so the whole engine
+would pass through the optimiser some six times. `collected` prevents that: Numba only translates functions to LLVM code, which
+is then linked, optimised and compiled once. That needs names that Numba does not promise to keep. If one is missing, Numba
+works as usual (`plain`), which takes two to three times as long.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from numba.core.registry import cpu_target
 from rtsep.compiling.loader import PREFIX
 from rtsep.compiling.units import CALLED, JACK
 
-TESTED = ((0, 61), (0, 68))  # Numba's versions that `collected` is known to work with, from and to
+TESTED = ((0, 61), (0, 68))  # The oldest and the newest version of Numba that `collected` is known to work with.
 
 Told = Callable[[str], None]
-Exports = Mapping[str, tuple[Callable[..., Any], Any]]  # name -> function and Numba signature
+Exports = Mapping[str, tuple[Callable[..., Any], Any]]  # Name -> function and Numba signature.
 
 
 def can_collect() -> bool:
-    """Whether this Numba has all that `collected` reaches for."""
+    """Whether this Numba has all names that `collected` needs."""
     version = tuple(int(part) for part in numba.__version__.split(".")[:2])
     library = getattr(codegen, "JITCodeLibrary", None)
     names = ("finalize", "add_ir_module", "get_pointer_to_function", "add_linking_library", "_raise_if_finalized")
@@ -41,13 +41,13 @@ def can_collect() -> bool:
 
 
 def _library_class(told: Told) -> type:
-    """Numba's library of one function's code, but raw: nothing is optimised, no machine code is made."""
+    """Numba's library of one function's code, without optimising it and without machine code."""
 
     class Raw(codegen.JITCodeLibrary):  # type: ignore[misc]
         def add_ir_module(self, module: Any) -> None:
             self._raise_if_finalized()
             text = cgutils.normalize_ir_text(str(module))
-            if "cfunc." in text:  # else nobody sees that no kernel fails, and what tells Python of it stays
+            if "cfunc." in text:  # Else LLVM cannot see that no kernel fails, and keeps the code for errors.
                 text = text.replace(" noinline", "")
             code = llvm.parse_assembly(text)
             code.data_layout = self._codegen._data_layout
@@ -59,18 +59,18 @@ def _library_class(told: Told) -> type:
             told(self.name)
 
         def get_pointer_to_function(self, name: str) -> int:
-            return 1  # never called: only who asks for an address of it makes Numba content
+            return 1  # Numba wants an address, which is never called.
 
     return Raw
 
 
 @contextmanager
 def _collecting(told: Told) -> Iterator[None]:
-    """While it is in force, Numba compiles into raw libraries."""
+    """Within this context Numba compiles into raw libraries."""
     engine = cpu_target.target_context._internal_codegen
     engine._library_class, engine.set_env = _library_class(told), lambda name, environment: None
     gc.collect()
-    gc.disable()  # half of the time would go into looking through what is all needed
+    gc.disable()  # Half of the time would go into searching objects that are all needed.
     try:
         yield
     finally:
@@ -79,17 +79,17 @@ def _collecting(told: Told) -> Iterator[None]:
 
 
 def _without_wrappers(**options: Any) -> None:
-    """No kernel is called from Python in this process, none is kept in Numba's cache; further `options` of all of them."""
+    """Compile all kernels without wrappers for Python and without Numba's cache, and with further `options`."""
     for name, module in list(sys.modules.items()):
         if name.startswith("rtsep."):
             for value in vars(module).values():
                 if isinstance(value, numba.core.dispatcher.Dispatcher):
                     value.targetoptions.update(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)
-                    value._cache = numba.core.dispatcher.NullCache()  # whatever NUMBA_CACHE_DIR asks for
+                    value._cache = numba.core.dispatcher.NullCache()  # Regardless of NUMBA_CACHE_DIR.
 
 
 def _linked(libraries: list[Any]) -> Any:
-    """One module of all that the libraries need, each once."""
+    """One module with everything that the libraries need, each function once."""
     module, seen, waiting = llvm.parse_assembly(""), set(), list(libraries)
     module.triple, module.data_layout = libraries[0]._final_module.triple, str(libraries[0]._codegen._data_layout)
     while waiting:
@@ -102,7 +102,7 @@ def _linked(libraries: list[Any]) -> Any:
 
 
 def target_machine(**how: Any) -> Any:
-    """Machine code for this processor that may lie anywhere: it can be loaded, and linked into a library."""
+    """A target for this processor with position-independent code, which can be loaded, and linked into a library."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     target = llvm.Target.from_triple(llvm.get_process_triple())
@@ -111,7 +111,7 @@ def target_machine(**how: Any) -> Any:
 
 
 def _only(module: Any, names: Mapping[str, str]) -> None:
-    """Leave nothing visible but the functions `names` (name in the module -> exported name)."""
+    """Hide all functions except `names` (name in the module -> exported name)."""
     for function in module.functions:
         if not function.is_declaration:
             function.linkage = llvm.Linkage.external if function.name in names else llvm.Linkage.internal
@@ -123,12 +123,12 @@ def _only(module: Any, names: Mapping[str, str]) -> None:
 
 
 def _optimise(module: Any, machine: Any) -> None:
-    """Small functions into their callers first; then all that LLVM does for speed; then, since by now it is known of every
-    kernel that it never fails, what would tell Python of failures falls away."""
+    """Inline small functions first, then run all of LLVM's optimisations for speed. By then it is known that no kernel fails,
+    so the last passes remove the code that would report failures to Python."""
     for level in (0, 3):
         _run(module, machine, level)
     last = llvm.create_new_module_pass_manager()
-    if not hasattr(last, "add_ipsccp_pass"):  # llvmlite before 0.45 has no single passes: 1.5 s more for all of them
+    if not hasattr(last, "add_ipsccp_pass"):  # llvmlite before 0.45 has no single passes; all of them take 1.5 s more.
         _run(module, machine, 1)
         return
     last.add_ipsccp_pass()
@@ -139,7 +139,7 @@ def _optimise(module: Any, machine: Any) -> None:
 
 
 def _run(module: Any, machine: Any, level: int) -> None:
-    """LLVM's usual passes of a level of optimisation."""
+    """Run LLVM's usual passes of an optimisation level."""
     options = llvm.create_pipeline_tuning_options(speed_level=level)
     options.loop_vectorization = options.loop_unrolling = options.slp_vectorization = level == 3
     builder = llvm.create_pass_builder(machine, options)
@@ -152,7 +152,7 @@ def _run(module: Any, machine: Any, level: int) -> None:
 
 
 def collected(exports: Exports, told: Told) -> bytes:
-    """An object file of `exports`, optimised once. `told` hears of every function and step."""
+    """An object file of `exports`, optimised once. `told` is called for every function and step."""
     _without_wrappers(inline="never")
     with _collecting(told):
         compiled = {name: numba.cfunc(signature, error_model="numpy")(function)
@@ -166,10 +166,10 @@ def collected(exports: Exports, told: Told) -> bytes:
 
 
 def plain(exports: Exports, told: Told) -> bytes:
-    """The same by Numba's own way: every function is optimised by itself, then all together once more."""
+    """The same in Numba's usual way: every function is optimised separately, then all together once more."""
     _without_wrappers()
     for outside in (*JACK, *(PREFIX + name for names in CALLED.values() for name in names)):
-        if not llvm.address_of_symbol(outside):  # Numba looks for what is called, though it is never called here
+        if not llvm.address_of_symbol(outside):  # Numba looks for called functions, though it calls none here.
             llvm.add_symbol(outside, 1)
     machine, module = target_machine(), None
     names = {}
@@ -177,7 +177,7 @@ def plain(exports: Exports, told: Told) -> bytes:
         compiled = numba.cfunc(signature, error_model="numpy")(function)
         told(name)
         names[compiled.native_name] = name
-        text = re.sub(r"(attributes #\d+ = \{[^}]*)\bnoinline\b", r'\1"inline"', compiled.inspect_llvm())  # no empty group
+        text = re.sub(r"(attributes #\d+ = \{[^}]*)\bnoinline\b", r'\1"inline"', compiled.inspect_llvm())  # No empty group.
         code = llvm.parse_assembly(text)
         if module is None:
             module = code

@@ -1,4 +1,4 @@
-"""Object files into this process. Needs llvmlite, not Numba."""
+"""Loads object files into this process. Needs llvmlite, not Numba."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-PREFIX = "rtsep_"  # of exported names
-# What compiled code calls: the C library's mathematics. It is nearly always in the process; where it hides, it is looked for.
+PREFIX = "rtsep_"  # Prefix of exported names.
+# Compiled code calls these functions of the C library, which the process has nearly always loaded; else they are searched.
 MATHEMATICS = ("exp", "expf", "log2f", "logf", "powf", "sincosf", "sqrtf")
 
 
 class LoadedCode:
-    """The functions of one object file, as long as this object lives. Objects that are loaded later may call its `exports`."""
+    """The functions of one object file, while this object lives. Objects loaded later may call its `exports`."""
 
     def __init__(self, code: bytes, exports: Iterable[str] = ()) -> None:
         llvm.initialize_native_target()
@@ -29,7 +29,7 @@ class LoadedCode:
             llvm.add_symbol(PREFIX + name, self.address(name))
 
     def address(self, name: str) -> int:
-        """Where the exported function `name` is; 0: it is not exported."""
+        """Address of the exported function `name`; 0: it is not exported."""
         return int(self._engine.get_function_address(PREFIX + name))
 
 

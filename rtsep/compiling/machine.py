@@ -1,4 +1,4 @@
-"""The machine code of kernels, by name: loaded, and compiled before where it is not there yet."""
+"""The machine code of kernels by name: it is loaded, and compiled first if it does not exist yet."""
 
 from __future__ import annotations
 
@@ -23,20 +23,21 @@ from rtsep.compiling.progress import Progress, tell
 from rtsep.compiling.units import CALLED, USUAL_S, with_needs
 from rtsep.errors import RtsepError
 
-JOBS = 2  # processes at a time: the engine's two large objects take about as long as all the rest
-# Share of an object's time after which its functions are translated, and its code is optimised.
+JOBS = 2  # Processes at a time: the engine's two large objects take about as long as all others together.
+TELLING_SHARE = 0.2  # Once this share is done, the time left follows from the time so far.
+# Shares of an object's time after which its functions are translated, and its code is optimised.
 TRANSLATED, OPTIMISED = 0.62, 0.88
 
 
 _loaded: dict[str, LoadedCode] = {}
 _wanted: set[str] = set()
-_aside: dict[str, bytes] = {}  # code that could not be kept in a file
+_aside: dict[str, bytes] = {}  # Code that could not be stored in a file.
 
 
 def address(name: str, function: str) -> int:
-    """Where the compiled `function` of object `name` is; the first time on this computer it is compiled.
+    """Address of the compiled `function` of object `name`; the first time on this computer it is compiled.
 
-    RtsepError if that fails. Any thread but that of sound.
+    RtsepError if that fails. Any thread but the audio thread.
     """
     if name not in _loaded:
         compile_objects(name)
@@ -47,30 +48,30 @@ def address(name: str, function: str) -> int:
 
 
 def load_library(path: str) -> None:
-    """Make the functions of a shared library known to compiled code by their names. RuntimeError if it cannot be loaded."""
+    """Make the functions of a shared library available to compiled code by name. RuntimeError if it cannot be loaded."""
     llvm.load_library_permanently(path)
 
 
 def missing(*names: str) -> list[str]:
-    """Which of these objects, and of those that they call, are still to be compiled."""
+    """Those of these objects, and of the ones that they call, that are not compiled yet."""
     folder = store.code_folder()
     return [name for name in with_needs(*names)
             if name not in _loaded and name not in _aside and (folder is None or not _file(folder, name).is_file())]
 
 
 def estimate_s(*names: str) -> float:
-    """Seconds that compiling these will take: as the last time on this computer, else as usual."""
+    """Estimated seconds for compiling these: as last time on this computer, else the usual time."""
     jobs = _shared_out(missing(*names), _seconds())
     return max((sum(_seconds()[name] for name in job) for job in jobs), default=0.0)
 
 
 def want(*names: str) -> None:
-    """This program will need these objects too: if any has to be compiled, they are compiled along with it."""
+    """Announce that this program will need these objects too: they are compiled together with the next ones."""
     _wanted.update(names)
 
 
 def compile_objects(*names: str) -> None:
-    """Compile what of these is not there yet. RtsepError if that fails."""
+    """Compile those of these objects that do not exist yet. RtsepError if that fails."""
     if not missing(*names):
         return
     names = (*names, *_wanted)
@@ -102,7 +103,7 @@ def _code(name: str) -> bytes:
 
 @contextmanager
 def _alone(folder: Path, *names: str) -> Iterator[None]:
-    """While nobody else compiles into `folder`."""
+    """Waits until no other process compiles into `folder`, and keeps others out."""
     lock = FileLock(folder / "lock", mode=0o600)
     while True:
         try:
@@ -125,7 +126,7 @@ def _processors() -> int:
 
 
 def _shared_out(names: Sequence[str], seconds: dict[str, float]) -> list[list[str]]:
-    """The objects in as many lists as processes compile at a time, which take about as long as each other."""
+    """The objects in one list for each process, so that the lists take about equal times."""
     jobs: list[list[str]] = [[] for _ in range(min(JOBS, _processors(), len(names)))]
     for name in sorted(names, key=lambda name: -seconds[name]):
         min(jobs, key=lambda job: sum(seconds[one] for one in job)).append(name)
@@ -134,7 +135,7 @@ def _shared_out(names: Sequence[str], seconds: dict[str, float]) -> list[list[st
 
 @dataclass
 class _Work:
-    """How far every object is, by what its process says. Written by a thread per process."""
+    """The progress of every object, as its process reports it. One thread per process writes."""
 
     seconds: dict[str, float]
     kept: bool
@@ -145,7 +146,7 @@ class _Work:
     took: dict[str, float] = field(default_factory=dict)
 
     def note(self, line: str, functions: dict[str, int], job_began: float) -> None:
-        """A line of a builder: an object's name, and what of it is done."""
+        """Take a builder's line: an object's name, and the step that is done."""
         name, _, step = line.strip().partition(" ")
         if step in ("optimise", "emit", "done"):
             self.done[name] = {"optimise": TRANSLATED, "emit": OPTIMISED, "done": 1.0}[step]
@@ -156,16 +157,16 @@ class _Work:
             self.took[name] = time.monotonic() - job_began
 
     def progress(self) -> Progress:
-        """Of all objects together; once a fifth is done, what is left is told by the time that it took."""
+        """The progress of all objects."""
         share = sum(self.seconds[name] * self.done.get(name, 0.0) for name in self.seconds) / sum(self.seconds.values())
-        share = min(share, 0.999)  # the last word is `_build`'s
+        share = min(share, 0.999)  # Only `_build` reports the end.
         elapsed, usual = time.monotonic() - self.began, sum(self.seconds.values()) / min(JOBS, _processors())
-        return Progress(share, elapsed * (1 - share) / share if share > 0.2 else max(usual - elapsed, 1.0),
+        return Progress(share, elapsed * (1 - share) / share if share > TELLING_SHARE else max(usual - elapsed, 1.0),
                         kept=self.kept, temporary=self.temporary)
 
 
 def _build(names: Sequence[str], folder: Path) -> None:
-    """Build the objects into `folder` in processes of their own, which Ctrl-C ends; nothing half done is left."""
+    """Build the objects into `folder` in separate processes, which Ctrl-C ends without leaving anything half done."""
     kept = store.code_folder()
     work = _Work({name: _seconds()[name] for name in names}, kept is not None, store.is_temporary(kept))
     tell(work.progress())

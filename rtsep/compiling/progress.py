@@ -1,4 +1,4 @@
-"""Who hears how far compiling is. Loads nothing: a program that has its code need not wait for this."""
+"""Reports the progress of compiling to listeners. Loads nothing, so a program that has its code starts fast."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """How far compiling is. done: 0 to 1; left_s: seconds until it is; waits: for another program that compiles the same;
-    kept: whether the code will be there the next time; temporary: but in a folder that may be emptied."""
+    """The progress of compiling. done: 0 to 1; left_s: seconds left; waits: for another program that compiles the same; kept:
+    whether the code is stored for the next time; temporary: in a folder that may be emptied."""
 
     done: float
     left_s: float
@@ -25,7 +25,7 @@ _listeners: list[Told] = []
 
 @contextmanager
 def listening(told: Told) -> Iterator[None]:
-    """Within this, `told` hears how far compiling is, whoever asks for code."""
+    """Within this context `told` receives the progress of any compiling."""
     _listeners.append(told)
     try:
         yield
@@ -34,6 +34,6 @@ def listening(told: Told) -> Iterator[None]:
 
 
 def tell(progress: Progress) -> None:
-    """Tell all that listen."""
+    """Send the progress to all listeners."""
     for told in _listeners:
         told(progress)

@@ -1,7 +1,7 @@
-"""Where compiled code is kept: a folder for exactly these kernels, this compiler and this processor.
+"""Where compiled code is stored: a folder for exactly these kernels, this compiler and this processor.
 
-Its name says all that the code depends on, and the code may lie anywhere, so a copied or moved environment finds it again, and
-an edit never runs stale code.
+The folder's name contains everything that the code depends on. So a copied or moved environment finds the code again, and an
+edited kernel never runs old code.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from platformdirs import user_cache_path
 T = TypeVar("T")
 
 _SOURCES = Path(__file__).parents[1]
-COMPILED = ("kernels", "methods", "stages", "callbacks", "grains")  # rooms with kernels
-BUILDERS = ("build.py", "collect.py", "loader.py", "units.py")  # what code depends on beside the kernels
-UNUSED_S = 30 * 86400  # code that was not loaded for so long is removed when new code comes
+COMPILED = ("kernels", "methods", "stages", "callbacks", "grains")  # The rooms with kernels.
+BUILDERS = ("build.py", "collect.py", "loader.py", "units.py")  # Code also depends on these.
+UNUSED_S = 30 * 86400  # Code not loaded for this many seconds, 30 days, is removed when new code comes.
 
 
 @cache
 def processor() -> tuple[str, str]:
-    """Name and features of the processor that code is made for, as LLVM has them."""
+    """Name and features of the processor that code is compiled for, from LLVM."""
     return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
 
 
 @cache
 def fingerprint() -> str:
-    """A name for the kernels' sources, for what compiles them, and for what they are compiled for."""
+    """A hash of the kernels' sources, of the compiler, and of the processor."""
     digest = hashlib.sha256()
     compiled = [source for room in COMPILED for source in (_SOURCES / room).rglob("*.py")]
     for source in sorted([*compiled, *(_SOURCES / "compiling" / name for name in BUILDERS)]):
@@ -50,7 +50,7 @@ def fingerprint() -> str:
 
 
 def _usable(folder: Path) -> bool:
-    """Whether `folder` exists or can be made, is ours alone, and takes files (it holds executable code)."""
+    """Whether `folder` exists or can be made, belongs to us alone (it holds executable code), and takes files."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
@@ -70,16 +70,16 @@ def _bases() -> list[Path]:
     if given:
         return [Path(given)]
     bases = []
-    with contextlib.suppress(RuntimeError):  # a user without a home
+    with contextlib.suppress(RuntimeError):  # The user has no home.
         bases.append(user_cache_path("rtsep", appauthor=False))
-    with contextlib.suppress(FileNotFoundError):  # nor a temporary folder
+    with contextlib.suppress(FileNotFoundError):  # There is no temporary folder.
         bases.append(Path(tempfile.gettempdir()) / _own_name())
     return bases
 
 
 def cache_base() -> Path | None:
-    """The folder for all that is kept: RTSEP_CACHE_DIR where it is set, else the user's cache, or the temporary folder; None if
-    none can be written (then everything is compiled anew at each start)."""
+    """The folder of everything stored: RTSEP_CACHE_DIR if set, else the user's cache, or the temporary folder; None if none
+    can be written (then everything is compiled anew at each start)."""
     return next((base for base in _bases() if _usable(base)), None)
 
 
@@ -93,18 +93,18 @@ def code_folder() -> Path | None:
 
 
 def is_temporary(folder: Path | None) -> bool:
-    """Whether what is kept in `folder` may be gone tomorrow."""
+    """Whether `folder` is temporary and may be emptied."""
     return folder is None or folder.parent == Path(tempfile.gettempdir()) / _own_name()
 
 
 def touch(folder: Path) -> None:
-    """The code in `folder` is used."""
+    """Mark the code in `folder` as used now."""
     with contextlib.suppress(OSError):
         os.utime(folder)
 
 
 def remove_unused(folder: Path) -> None:
-    """Remove code beside `folder` that nobody has used for long: of other versions, and of 0.1 (`kernels-*`)."""
+    """Remove code beside `folder` that was not used for long: of other versions, and of 0.1 (`kernels-*`)."""
     for other in folder.parent.glob("*-*"):
         old = other.name.startswith(("code-", "kernels-")) and other != folder
         with contextlib.suppress(OSError):
@@ -113,13 +113,13 @@ def remove_unused(folder: Path) -> None:
 
 
 def kept_file(name: str) -> Path | None:
-    """Where figures of this name are kept; None where they cannot be."""
+    """The file for figures of this name; None if it cannot be stored."""
     base = cache_base()
     return None if base is None else base / name
 
 
 def read_kept(path: Path | None, value: Callable[[Any], T]) -> dict[str, T]:
-    """What `write_kept` wrote, each value made by `value`; nothing where no such file is there."""
+    """The values that `write_kept` stored, each passed through `value`; empty if there is no such file."""
     try:
         found = json.loads(path.read_text()) if path is not None else {}
         return {str(key): value(kept) for key, kept in found.items()}
@@ -128,7 +128,7 @@ def read_kept(path: Path | None, value: Callable[[Any], T]) -> dict[str, T]:
 
 
 def write_kept(path: Path | None, values: Mapping[str, Any]) -> None:
-    """Keep `values` at `path`, where that can be."""
+    """Store `values` at `path` if possible."""
     if path is not None:
         part = path.with_name(f"{path.stem}.{os.getpid()}.part")
         with contextlib.suppress(OSError):
@@ -141,16 +141,16 @@ def _kept() -> dict[str, tuple[float, int]]:
 
 
 def last_times() -> dict[str, float]:
-    """Seconds that each object took when it was compiled here last."""
+    """Seconds that each object took to compile here last time."""
     return {name: seconds for name, (seconds, _) in _kept().items()}
 
 
 def last_functions() -> dict[str, int]:
-    """How many functions each object had then."""
+    """The number of functions of each object last time."""
     return {name: functions for name, (_, functions) in _kept().items()}
 
 
 def keep_times(seconds: Mapping[str, float], functions: Mapping[str, int]) -> None:
-    """Remember both."""
+    """Store both for next time."""
     now = {name: (round(took, 1), functions.get(name, 0)) for name, took in seconds.items()}
     write_kept(kept_file("compiled.json"), {**_kept(), **now})

@@ -1,7 +1,7 @@
-"""What was learnt while playing, as a preset of its own: the adapted templates, and the background if it is wanted.
+"""A new preset from what was learnt while playing: the adapted templates, and the background if it is wanted.
 
-Learning multiplies templates bin by bin, so what is kept is the factor: at the preset's own rate and window it is exact; at
-others it is read off between the session's bins, and the preset's partials stay as sharp as they are. Rows that no note
+Adaptation multiplies templates bin by bin, so that factor is what is saved. At the preset's own rate and window it is exact; at
+other ones it is interpolated between the session's bins, so the preset's partials stay as sharp as they are. Rows that no note
 opened are the preset's, bit for bit.
 """
 
@@ -19,17 +19,17 @@ from rtsep.errors import RtsepError
 from rtsep.presets.preset import Preset
 from rtsep.windows import map_templates, retune_templates
 
-READS = 100
-PAUSE_S = 0.0005  # longer than a row is being written
-TINY = 1e-30
+READS = 100  # Rows that change are read again at most this many times.
+PAUSE_S = 0.0005  # Seconds between two reads, longer than writing a row takes.
+TINY = 1e-30  # Divisors are at least this, so that none is 0.
 
 Floats = npt.NDArray[np.float32]
 
 
 def steady_rows(W: Floats, rows: Sequence[int]) -> Floats:
-    """A copy of `rows` of W [row, bin] while the audio thread writes: each is read until it is the same after a pause.
+    """A copy of `rows` of W [row, bin] while the audio thread writes: each row is read until a pause leaves it unchanged.
 
-    A row is written once a hop, in microseconds, and each is whole by itself.
+    The audio thread writes a row once per hop, within microseconds; rows do not depend on each other.
     """
     of = np.asarray(rows, np.int64)
     copy, changing = W[of], np.arange(len(of))
@@ -44,10 +44,10 @@ def steady_rows(W: Floats, rows: Sequence[int]) -> Floats:
 
 
 def adapted_preset(separator: Separator, stem: int = 0, *, background: bool = False, made_by: str = "") -> Preset:
-    """The preset of `stem` with what its rows have learnt so far, and with the background as it is now if that is wanted.
+    """The preset of `stem` with its rows as adapted so far, and with the present background if that is wanted.
 
-    Its templates are in the tuning that was played (`tuning_cents`). Thread: control; sound may go on meanwhile.
-    RtsepError: a background that cannot be had.
+    Its templates are in the tuning that was played (`tuning_cents`). Thread: control; the sound may go on meanwhile.
+    RtsepError: there is no background, or it does not fit the preset.
     """
     preset, plan = separator.presets[stem], separator.prepared.plan
     number = next(i for i, each in enumerate(separator.instruments) if each is preset)
@@ -64,12 +64,12 @@ def adapted_preset(separator: Separator, stem: int = 0, *, background: bool = Fa
     provenance = {**preset.provenance, "source": f"{preset.provenance['source']}; adapted to what was heard",
                   "made_by": made_by or preset.provenance["made_by"]}
     defaults = {name: value for name, value in preset.defaults.items() if name != "tuning_cents"}
-    return replace(preset, W=W, filled=filled, provenance=provenance, defaults=defaults, encoder=None,  # of other templates
+    return replace(preset, W=W, filled=filled, provenance=provenance, defaults=defaults, encoder=None,  # Of other templates.
                    background=_background(separator, preset) if background else preset.background)
 
 
 def _multiplied(W: Floats, own_hz: float, start: Floats, now: Floats, bin_hz: float) -> Floats:
-    """W [row, bin], bins `own_hz` apart, times now / start [row, bin], bins `bin_hz` apart; beyond those 1. Rows sum to 1."""
+    """W [row, bin], bins `own_hz` apart, times now / start [row, bin], bins `bin_hz` apart; 1 beyond those. Rows sum to 1."""
     factor = np.where(start > 0, now / np.maximum(start, TINY), 1)
     if W.shape[1] != start.shape[1] or own_hz != bin_hz:
         hz, own = np.arange(start.shape[1]) * bin_hz, np.arange(W.shape[1]) * own_hz

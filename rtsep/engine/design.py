@@ -1,6 +1,6 @@
-"""From presets, a routing and parameters to a Plan: everything that can be worked out before the first sample.
+"""The design of a Plan from presets, a routing and parameters: everything that can be computed before the first sample.
 
-Every stage designs its own part (`rtsep.stages`); here they are put together.
+Every stage designs its own part (`rtsep.stages`); this module joins them.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ Integers = npt.NDArray[np.int64]
 
 
 class Plan:
-    """What `design` decided, as arrays and as the record that compiled code reads. Immutable once made.
+    """The result of `design`, as arrays and as the record that compiled code reads. Immutable once made.
 
-    row_pitch: int64 [row], MIDI pitch of each row. row_source: int64 [row, 2], whose row it is (number in `each_once`), and
-    its number there.
+    row_pitch: int64 [row], MIDI pitch of each row. row_source: int64 [row, 2], the preset of each row (its
+    number in `each_once`), and the row's number there.
     """
 
     def __init__(self, framing: Framing, row_pitch: Integers, row_source: Integers, values: Mapping[str, Any]):
@@ -39,7 +39,7 @@ class Plan:
 
 
 def per_stem(presets: Preset | Sequence[Preset], routing: Routing) -> tuple[Preset, ...]:
-    """The preset of each stem of `routing`, in its order; of one for all, one even where there is no stem."""
+    """The preset of each stem of `routing`, in its order; at least one, even where there is no stem."""
     found = (presets,) * max(len(routing.names), 1) if isinstance(presets, Preset) else tuple(presets)
     if len(found) != max(len(routing.names), 1):
         raise ValueError(f"{len(found)} presets for {len(routing.names)} stems: one for each, or one for all, is needed")
@@ -47,9 +47,9 @@ def per_stem(presets: Preset | Sequence[Preset], routing: Routing) -> tuple[Pres
 
 
 def preset_defaults(presets: Sequence[Preset]) -> dict[str, Value]:
-    """What the presets want the parameters to be; where they differ, the first stem's holds.
+    """The presets' own parameter defaults; where they differ, the first stem's count.
 
-    A window counts only if all want it: short ones suit drums, and no piano.
+    A window counts only if all presets ask for it: short ones suit drums, but no piano.
     """
     wanted = {name: value for preset in reversed(presets) for name, value in preset.defaults.items()}
     if len({preset.defaults.get("window_samples", 0) for preset in presets}) > 1:
@@ -60,7 +60,7 @@ def preset_defaults(presets: Sequence[Preset]) -> dict[str, Value]:
 def design(
     presets: Preset | Sequence[Preset], routing: Routing, params: Mapping[str, Value], sample_rate: float, channels: int
 ) -> Plan:
-    """Everything that can be worked out before the first sample. Allocates; control thread only.
+    """Compute everything that can be known before the first sample. Allocates; control thread only.
 
     `presets`: one for all stems, or one for each in the routing's order. RtsepError if the parameters do not fit together
     or a preset cannot serve this rate and window.

@@ -1,4 +1,4 @@
-"""A plan made ready to play: the state that it works on and the buffers of a block."""
+"""A plan that is ready to play: with its state and the buffers of a block."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Recorded(Protocol):
 
 
 class Prepared:
-    """A plan, the state that it works on and the buffers of one block; the address of `call` is what the entry is given.
+    """A plan, its state and the buffers of one block; the entry is called with the address of `call`.
 
-    `earlier` has the same framing, stems and channels: its sound, notes, buffers and what it learnt go on, under the new plan.
-    `grains`: what a mosaic works on as well.
+    `earlier` has the same framing, stems and channels: its sound, notes, buffers and what it learnt go on under the new plan.
+    `grains`: the further memory of a mosaic.
     """
 
     def __init__(self, plan: Plan, max_block: int, earlier: Prepared | None = None, grains: Recorded | None = None):
@@ -48,13 +48,13 @@ class Prepared:
         })
 
     def _take_over(self, earlier: Prepared) -> None:
-        """Sound and notes as they are; of what was learnt all that still has its place."""
+        """Keep sound and notes, and everything learnt that still has a place in the new plan."""
         old, new = earlier.plan.values, self.plan.values
         same = all(np.array_equal(old[name], new[name]) for name in ("W", "rows", "open_limit"))
         for name, array in earlier.state.items():
             if same or not STATE.fields[name].bound:
                 self.state[name] = array
-        if same and old["adapt_hold"] == 0:  # rows that begin to learn only now are worth their hold, like others at the start
+        if same and old["adapt_hold"] == 0:  # Rows that begin to learn only now weigh their hold, as at the start.
             weight = self.state["weight"][: new["rows"]]
             weight[weight == 0] = new["adapt_hold"]
         if not same:

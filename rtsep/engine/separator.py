@@ -1,6 +1,6 @@
 """The engine: presets, a routing and parameters become a Plan; blocks of sound and notes become stems.
 
-Offline rendering, live playing and every benchmark run this one engine, through the same machine code.
+Offline rendering, live playing and every benchmark run this same engine and machine code.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ Floats = npt.NDArray[np.float32]
 
 
 class Separator:
-    """The separator as a host uses it: `prepare`, then `process` block by block; `reset` starts anew.
+    """The separator for a host: call `prepare`, then `process` block by block; `reset` starts anew.
 
-    `presets`: the instrument of all stems, or of each stem of `routing` in its order (then `presets[stem]` tells it).
-    `prepare`, `exchange` and `set` belong to the control thread; `process` and `reset` to the one that hands over sound
-    (a native callback is given `prepared.call` instead).
+    `presets`: the instrument of all stems, or one for each stem of `routing` in its order (`presets[stem]`).
+    `prepare`, `exchange` and `set` belong to the control thread; `process` and `reset` to the thread that hands over sound
+    (a native callback gets `prepared.call` instead).
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Separator:
     def prepare(self, sample_rate: float, channels: int, max_block: int) -> None:
         """Design for `sample_rate` Hz, `channels` and blocks of up to `max_block` samples, and reset. Allocates.
 
-        The first time on a computer it compiles the engine, when all else is known to be right.
+        The first time on a computer it compiles the engine, after everything else has been checked.
         """
         if min(channels, max_block) < 1:
             raise ValueError(f"{channels} channels and blocks of {max_block} samples: 1 or more of each are needed")
@@ -82,11 +82,11 @@ class Separator:
     def exchange(
         self, presets: Preset | Sequence[Preset] | None = None, params: Mapping[str, Value] | None = None
     ) -> bool:
-        """Go on under a new plan: with another preset for all stems or for each, or with `params` changed; sound and notes
-        stay, no gap is heard.
+        """Go on under a new plan: with another preset for all stems or for each, or with `params` changed. Sound and notes go
+        on without a gap.
 
         False, and nothing has changed, if window, latency, hop or filters would differ: that needs `prepare`. RtsepError if
-        presets or parameters cannot serve. Allocates.
+        presets or parameters do not fit. Allocates.
         """
         now = self.prepared
         wanted = {**self._params, **parse_params(params or {})}
@@ -102,12 +102,12 @@ class Separator:
         return True
 
     def rehearsal(self) -> Prepared:
-        """A state of its own and one note: a thread that calls the entry with it, until two hops are full, finds FFT plans
-        and caches warm."""
+        """A separate state with one note: a thread that calls the entry with it for two hops has code and memory in its
+        caches."""
         now = self.prepared
         warm = Prepared(now.plan, now.input.shape[1])
         warm.input[:] = 1
-        playable = now.plan.values["row_count"][self.routing.table, np.arange(PITCHES)] > 0  # -1: the residual's, 0
+        playable = now.plan.values["row_count"][self.routing.table, np.arange(PITCHES)] > 0  # -1 is the residual, which has 0.
         for part, channel, pitch in np.argwhere(playable)[:1]:
             warm.events["part"], warm.events["status"] = part, 0x90 | channel
             warm.events["data1"], warm.events["data2"] = pitch, 64
@@ -115,11 +115,11 @@ class Separator:
         return warm
 
     def reset(self) -> None:
-        """Forget all sound, all notes and all that was learnt; parameters stay and hold at once."""
+        """Forget all sound, all notes and all that was learnt; parameters stay and take effect at once."""
         self.prepared.reset()
 
     def set(self, name: str, value: Value) -> None:
-        """Change a parameter while playing. Only mixer parameters can; the others are read by `prepare`."""
+        """Change a parameter while playing. Only mixer parameters can; `prepare` reads all others."""
         param = param_of(name)
         self._check_stem(name)
         if not param.live:
@@ -129,7 +129,7 @@ class Separator:
             self._set_targets()
 
     def value(self, name: str) -> Value:
-        """What parameter `name` is now: as given, else the presets' default, else its own."""
+        """The value of parameter `name`: as given, else the presets' default, else its own."""
         return self._params.get(name, preset_defaults(self.presets).get(name, param_of(name).default))
 
     def _set_targets(self) -> None:
@@ -146,17 +146,17 @@ class Separator:
 
     @property
     def entry_address(self) -> int:
-        """Where the compiled entry is: void (*)(void *call)."""
+        """Address of the compiled entry: void (*)(void *call)."""
         return machine.address("engine", "process")
 
     @property
     def details(self) -> dict[str, Any]:
-        """Nothing beside what every report tells."""
+        """Empty: the separator adds nothing to the report."""
         return {}
 
     @property
     def params(self) -> Mapping[str, Value]:
-        """The parameters that were given; the others have the presets' or their own defaults."""
+        """The parameters that were given; all others have the presets' or their own defaults."""
         return self._params
 
     @property
@@ -166,7 +166,7 @@ class Separator:
 
     @property
     def sample_rate(self) -> float:
-        """Hz, as `prepare` was told."""
+        """The sample rate in Hz that `prepare` was given."""
         return self._sample_rate
 
     @property
@@ -181,7 +181,7 @@ class Separator:
 
     @property
     def prepared(self) -> Prepared:
-        """What `prepare` or `exchange` made last. RuntimeError before `prepare`."""
+        """The result of the last `prepare` or `exchange`. RuntimeError before `prepare`."""
         if self._prepared is None:
             raise RuntimeError("call prepare first")
         return self._prepared
@@ -200,7 +200,7 @@ class Separator:
 
     @property
     def counters(self) -> Counters:
-        """What was counted since the last reset."""
+        """The counters since the last reset."""
         return counters_of(self.prepared)
 
     @property
@@ -218,7 +218,7 @@ class Separator:
     def masks(self) -> Floats:
         """The last frame's masks, float32 [stem, bin]. A view.
 
-        They sum to 1, with `suppression` too, below 1 of which the residual's may be negative.
+        They sum to 1, also with `suppression`; with a suppression below 1 the residual's may be negative.
         """
         M: Floats = self.prepared.state["M"][:, : self.framing.window_size // 2 + 1]
         return M
@@ -230,5 +230,5 @@ class Separator:
 
     @property
     def open_count(self) -> int:
-        """How many rows the last frame had open."""
+        """The number of rows that the last frame had open."""
         return int(self.prepared.state["open_count"][0])

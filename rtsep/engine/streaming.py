@@ -1,4 +1,4 @@
-"""What a host plays: the interface that separator and mosaic share, and the block by block part that is the same in both."""
+"""The interface that hosts play, shared by separator and mosaic, and the block processing that is the same in both."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from rtsep.params import Value
 from rtsep.stages.notes import HELD, KEY_DOWN
 from rtsep.windows import Framing
 
-SILENT_DB = -120.0
+SILENT_DB = -120.0  # A gain of this many decibels means silence.
 
 Floats = npt.NDArray[np.float32]
-Entry = Callable[[int], None]  # compiled: the address of a Call record
+Entry = Callable[[int], None]  # Compiled; its argument is the address of a Call record.
 
 
 @dataclass(frozen=True)
 class Counters:
-    """What went wrong since the last reset, and how many frames were processed."""
+    """Problems counted since the last reset, and the number of frames processed."""
 
     bad_samples: int
     unmatched_notes: int
@@ -46,7 +46,7 @@ class Output:
 
 
 class Engine(Protocol):
-    """What a host may ask of a `Separator` or a `Mosaic`; these say more."""
+    """What a host may ask of a `Separator` or a `Mosaic`, whose own docstrings say more."""
 
     routing: Routing
     stem_names: tuple[str, ...]
@@ -73,17 +73,17 @@ class Engine(Protocol):
 
     @property
     def prepared(self) -> Prepared:
-        """What `prepare` or `exchange` made last."""
+        """The result of the last `prepare` or `exchange`."""
         ...
 
     @property
     def entry_address(self) -> int:
-        """Where the compiled entry is, for native callbacks."""
+        """Address of the compiled entry, for native callbacks."""
         ...
 
     @property
     def counters(self) -> Counters:
-        """What was counted since the last reset."""
+        """The counters since the last reset."""
         ...
 
     @property
@@ -98,7 +98,7 @@ class Engine(Protocol):
 
     @property
     def details(self) -> dict[str, Any]:
-        """What report.json tells beside what every run has."""
+        """Further fields of report.json beside those of every run."""
         ...
 
 
@@ -115,7 +115,7 @@ class Engine(Protocol):
         ...
 
     def rehearsal(self) -> Prepared:
-        """A state of its own that makes caches warm."""
+        """A separate state to warm caches with."""
         ...
 
     def reset(self) -> None:
@@ -127,7 +127,7 @@ class Engine(Protocol):
         ...
 
     def value(self, name: str) -> Value:
-        """What a parameter is now."""
+        """The value of a parameter."""
         ...
 
     def process(self, block: Floats, events: npt.NDArray[np.void] | None = None) -> Output:
@@ -137,12 +137,12 @@ class Engine(Protocol):
 
 
 def entry_at(address: int) -> Entry:
-    """The compiled entry at `address` for Python; while it works it lets go of the interpreter's lock."""
+    """The compiled entry at `address` as a Python function, which releases the interpreter's lock while it runs."""
     return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address)
 
 
 def play_block(now: Prepared, entry: Entry, block: Floats, events: npt.NDArray[np.void]) -> Output:
-    """One block [channel, sample] and its EVENTs through `entry`. ValueError for shapes or offsets that do not fit."""
+    """Process one block [channel, sample] and its EVENTs by `entry`. ValueError for shapes or offsets that do not fit."""
     frames = block.shape[1]
     if block.shape[0] != now.input.shape[0] or frames > now.input.shape[1]:
         raise ValueError(f"block {block.shape}: expected {now.input.shape[0]} channels and at most "
@@ -160,7 +160,7 @@ def play_block(now: Prepared, entry: Entry, block: Floats, events: npt.NDArray[n
 
 
 def rehearse(warm: Prepared, entry: Entry) -> None:
-    """Two hops of `warm`, so that the first real block finds everything warm on this thread."""
+    """Play two hops of `warm`, so that the first real block finds code and memory in this thread's caches."""
     hop = warm.plan.framing.hop
     warm.call["frames"] = size = min(warm.input.shape[1], hop)
     for _ in range(0, 2 * hop, size):
@@ -168,7 +168,7 @@ def rehearse(warm: Prepared, entry: Entry) -> None:
 
 
 def set_targets(now: Prepared, value: Callable[[str], Value], stem_names: Sequence[str]) -> None:
-    """What the mixer goes to: wet, bypass, and the factor of every stem."""
+    """Set the mixer's targets: wet, bypass, and the factor of every stem."""
     now.targets[:GAINS] = float(value("wet")), float(value("bypass"))
     for i, stem in enumerate(stem_names):
         level = float(value(f"gain_db.{stem}"))
@@ -183,5 +183,5 @@ def held_pitches(now: Prepared) -> tuple[int, ...]:
 
 
 def counters_of(now: Prepared) -> Counters:
-    """What was counted since the last reset."""
+    """The counters since the last reset."""
     return Counters(*(int(now.state[field.name][0]) for field in fields(Counters)))

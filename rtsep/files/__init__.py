@@ -1,4 +1,4 @@
 """Files: sound files, archives of arrays, and results that appear whole or not at all.
 
-Enters: paths. Leaves: arrays [channel, sample], and finished files. May import: errors. `soundfile` is imported here alone.
+Enters: paths. Leaves: arrays [channel, sample], and finished files. May import: errors. Only this room imports `soundfile`.
 """

@@ -1,4 +1,4 @@
-"""Archives of arrays (.npz: a zip of .npy files) that are safe to open, whoever sent them."""
+"""Archives of arrays (.npz: a zip of .npy files) that are safe to open even from unknown sources."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ import numpy.typing as npt
 
 from rtsep.files.sound import atomic_write
 
-MOST_BYTES = 64 * 2**20  # of one file, and of its arrays unpacked
-MOST_MEMBERS = 64
+MOST_BYTES = 64 * 2**20  # At most this many bytes for a file, and for its arrays unpacked.
+MOST_MEMBERS = 64  # An archive has at most this many members.
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 class DamagedError(Exception):
-    """Why a file is not what it should be."""
+    """A file is damaged; the message says how."""
 
 
 def need(condition: object, reason: str) -> None:
-    """DamagedError, with its reason, unless `condition` holds."""
+    """Raise DamagedError with this reason unless `condition` holds."""
     if not condition:
         raise DamagedError(reason)
 
@@ -44,10 +44,10 @@ def write_archive(path: Path, arrays: Arrays) -> None:
 def read_archive(path: Path, wanted: Container[str] | None = None) -> dict[str, npt.NDArray[Any]]:
     """The arrays of the archive, or the `wanted` ones; nothing larger than MOST_BYTES is unpacked, nothing is executed.
 
-    FileNotFoundError, DamagedError, or whatever else a damaged or malicious file makes the readers raise.
+    FileNotFoundError, DamagedError, or any other error that a damaged or malicious file causes.
     """
     if not path.is_file():
-        path.stat()  # says what is missing
+        path.stat()  # Raises an error if nothing is there.
         raise DamagedError("not a file")
     need(path.stat().st_size <= MOST_BYTES, f"larger than {MOST_BYTES >> 20} MB")
     with zipfile.ZipFile(path) as archive:
@@ -58,13 +58,13 @@ def read_archive(path: Path, wanted: Container[str] | None = None) -> dict[str, 
         for member in members:
             name = member.filename.removesuffix(".npy")
             if name != member.filename and (wanted is None or name in wanted):
-                with archive.open(member) as unpacked:  # and no more of it than it claims to hold
+                with archive.open(member) as unpacked:  # Never reads more than it claims to hold.
                     arrays[name] = _read_array(unpacked.read(member.file_size))
         return arrays
 
 
 def _read_array(data: bytes) -> npt.NDArray[Any]:
-    """One .npy array whose header promises just the bytes that are there."""
+    """One .npy array; its header must match the number of bytes."""
     stream = io.BytesIO(data)
     version = np.lib.format.read_magic(stream)
     need(version == (1, 0), f"array format {version}")

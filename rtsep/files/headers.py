@@ -1,6 +1,6 @@
-"""What the header of a sound file promises, next to what is there. Bytes only; the sound itself is read in files.py.
+"""Compares the length in a sound file's header with the bytes that exist. The sound itself is read in sound.py.
 
-The decoder takes a file that was cut short for a shorter one, so whoever needs to know looks here.
+The decoder would take a truncated file for a shorter one, so truncation is detected here.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from rtsep.errors import RtsepError
 
 
 class Layout(NamedTuple):
-    """How a format strings its chunks together."""
+    """The chunk structure of a format."""
 
-    first: int  # where the first chunk begins
+    first: int  # Offset of the first chunk.
     id_bytes: int
-    size: str  # struct code of the size field
-    data: bytes  # how the name of the chunk with the sound begins
+    size: str  # struct code of the size field.
+    data: bytes  # Start of the name of the chunk with the sound.
     align: int
-    counts_header: int  # bytes of the chunk's header that its size includes
+    counts_header: int  # Bytes of the chunk's header that its size includes.
 
 
 LAYOUTS = {
@@ -32,16 +32,16 @@ LAYOUTS = {
     b"caff": Layout(8, 4, ">Q", b"data", 1, 0),
     b"riff": Layout(40, 16, "<Q", b"data", 8, 24),  # W64
 }
-# what programs write that could not go back to correct the header; the sound then ends with the file
+# Programs write these if they cannot go back to correct the header; the sound then ends with the file.
 UNKNOWN_SIZES = frozenset((0, 0x7FFFF000, 0x7FFFFFFF, 0x80000000, 2**32 - 1, 2**64 - 1))
-MOST_CHUNKS = 10_000
-_OGG_PAGE = 65_307  # the longest
+MOST_CHUNKS = 10_000  # The search for the sound gives up after this many chunks.
+_OGG_PAGE = 65_307  # Bytes of the longest page of an Ogg file.
 
 
 def check_file(path: str | os.PathLike[str]) -> None:
     """RtsepError if `path` is no file, cannot be read, is empty, or holds less sound than its header says.
 
-    Covers WAV, RF64, W64, AIFF, AU, CAF, Ogg and MP3 (FLAC needs decoding); what is none of these passes.
+    Covers WAV, RF64, W64, AIFF, AU, CAF, Ogg and MP3 (FLAC needs decoding); all other files pass.
     """
     try:
         status = os.stat(path)
@@ -57,7 +57,7 @@ def check_file(path: str | os.PathLike[str]) -> None:
 
 
 def _find_fault(path: str | os.PathLike[str]) -> str | None:
-    """Why the sound in `path` cannot be whole, or None if its header gives no reason."""
+    """Why the sound in `path` is not complete, or None if its header shows no fault."""
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size
         magic = file.read(4)
@@ -80,7 +80,7 @@ def _compare(promised: int, there: int) -> str | None:
 
 
 def _chunked(file: BinaryIO, size: int, layout: Layout) -> tuple[int, int]:
-    """Bytes of sound promised and there; nothing promised if no chunk of sound is found."""
+    """Bytes of sound promised and present; 0 promised if no chunk of sound is found."""
     at, promised_64 = layout.first, 0
     head_bytes = layout.id_bytes + struct.calcsize(layout.size)
     for _ in range(MOST_CHUNKS):
@@ -92,14 +92,14 @@ def _chunked(file: BinaryIO, size: int, layout: Layout) -> tuple[int, int]:
         length = max(length - layout.counts_header, 0)
         if head.startswith(layout.data):
             return promised_64 or length, size - at - head_bytes
-        if head.startswith(b"ds64"):  # RF64 keeps the true sizes here
+        if head.startswith(b"ds64"):  # RF64 stores the true sizes here.
             promised_64 = int.from_bytes(file.read(16)[8:], "little")
         at += head_bytes + length + -length % layout.align
     return 0, 0
 
 
 def _ogg_fault(file: BinaryIO, size: int) -> str | None:
-    """The last page must be whole and flagged as the last of its stream."""
+    """The fault of an Ogg file: its last page must be complete and flagged as the last of its stream."""
     file.seek(max(0, size - 2 * _OGG_PAGE))
     tail = file.read()
     page = tail[tail.rfind(b"OggS") :]
@@ -113,7 +113,7 @@ def _is_mpeg(head: bytes) -> bool:
 
 
 def _mpeg_fault(file: BinaryIO, size: int) -> str | None:
-    """MP3 must tell its length (the decoder guesses it otherwise, and may stop early) and have as many bytes."""
+    """The fault of an MP3 file: it must state its length (else the decoder guesses it and may stop early) and have it."""
     file.seek(0)
     start, head = 0, file.read(10)
     if head[:3] == b"ID3" and len(head) == 10:

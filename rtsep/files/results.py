@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all: they grow under hidden names and get their own at the very end."""
+"""Files that appear whole or not at all: they grow under hidden names and get their names at the very end."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Given = str | os.PathLike[str]
 
 
 def write_error(path: Given, error: OSError) -> RtsepError:
-    """What the user reads when `path` could not be written."""
+    """The error for a `path` that could not be written."""
     return RtsepError(f"cannot write {path}: {error.strerror or error}; free some space or choose another place")
 
 
 def atomic_write(path: Given, data: bytes) -> None:
-    """Write `data` to `path`, replacing what is there; if that fails, the old file stays and nothing is left behind.
+    """Write `data` to `path`, replacing an old file; if that fails, the old file stays and nothing is left behind.
 
     RtsepError if it cannot be written.
     """
@@ -35,7 +35,7 @@ def atomic_write(path: Given, data: bytes) -> None:
 
 
 def sync(path: Given) -> None:
-    """Wait until the file is on the disk: a full disk may show no sooner. OSError if it is not."""
+    """Wait until the file is on the disk; a full disk may show only then. OSError if that fails."""
     with open(path, "r+b") as file:
         os.fsync(file.fileno())
 
@@ -52,17 +52,17 @@ def _hidden(path: Path) -> Path:
 
 
 class Results:
-    """Files that appear in a folder all together.
+    """Files that appear in a folder all at once.
 
-    `names` are the files that will come; of `protect`, the input files, none is ever replaced. RtsepError if the folder
-    cannot be made, or if a file is in the way: a protected one, a folder, or any unless `overwrite`.
+    `names` are the files to come. `protect` are input files, which are never replaced. RtsepError if the folder cannot be
+    made, or if a file is in the way: a protected one, a folder, or any file unless `overwrite`.
     Thread: control.
     """
 
     def __init__(self, folder: Given, names: Sequence[str], overwrite: bool, protect: Sequence[Given]) -> None:
         self.folder = Path(folder)
         self._overwrite, self._protect = overwrite, tuple(protect)
-        self._hidden: dict[Path, Path] = {}  # target: where it grows
+        self._hidden: dict[Path, Path] = {}  # Target: hidden file.
         try:
             if self.folder.exists() and not self.folder.is_dir():
                 raise RtsepError(f"{folder} is a file: give a folder for the results")
@@ -73,17 +73,17 @@ class Results:
             raise write_error(folder, error) from error
 
     def protect(self, paths: Sequence[Given]) -> None:
-        """Further inputs that no file may replace."""
+        """Protect further inputs."""
         self._protect += tuple(paths)
 
     def new(self, name: str) -> Path:
-        """Where to create and fill the file that will be `name`."""
+        """The hidden file to fill, which will become `name`."""
         target = self.folder / name
         self._check(target)
         return self._hidden.setdefault(target, _hidden(target))
 
     def add(self, name: str, content: bytes | str) -> None:
-        """A whole file; text becomes UTF-8. RtsepError if it cannot be written."""
+        """Write a whole file; text becomes UTF-8. RtsepError if it cannot be written."""
         data = content.encode() if isinstance(content, str) else content
         try:
             _write_new(self.new(name), data)
@@ -91,12 +91,12 @@ class Results:
             raise write_error(self.folder / name, error) from error
 
     def commit(self) -> None:
-        """Give all files their names, in the order of `new`. RtsepError, and none of them there, if one fails."""
+        """Give all files their names, in the order of `new`. If one fails, RtsepError, and none remains."""
         placed: list[Path] = []
         target = self.folder
         try:
             for target in self._hidden:
-                self._check(target)  # it may have come meanwhile
+                self._check(target)  # It may have been created meanwhile.
             for target, hidden in self._hidden.items():
                 os.replace(hidden, target)
                 placed.append(target)
@@ -107,7 +107,7 @@ class Results:
         self._hidden, self._made = {}, []
 
     def abort(self) -> None:
-        """Remove the files that have no name yet, and the folders made for them. Does nothing after `commit`."""
+        """Remove the hidden files, and the folders made for them. Does nothing after `commit`."""
         for hidden in self._hidden.values():
             with suppress(OSError):
                 hidden.unlink()
@@ -126,7 +126,7 @@ class Results:
 
 
 def _make(folder: Path) -> list[Path]:
-    """Make `folder` and its parents; the new ones, innermost first."""
+    """Make `folder` and its parents; gives the new ones, innermost first."""
     new = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -137,7 +137,7 @@ def _make(folder: Path) -> list[Path]:
 
 
 def _remove(folders: Sequence[Path]) -> None:
-    """Remove the folders that are empty."""
+    """Remove those of the folders that are empty."""
     for folder in folders:
         with suppress(OSError):
             folder.rmdir()

@@ -1,4 +1,4 @@
-"""Sound files to and from arrays [channel, sample], and result folders that are written whole or not at all."""
+"""Sound files to and from arrays [channel, sample], and folders of results that appear whole or not at all."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from rtsep.files.results import Given, Results, atomic_write, sync, write_error
 
 __all__ = ["SoundReader", "StemWriter", "atomic_write", "open_sound", "read_sound"]
 
-LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000
-MOST_CHANNELS, MOST_FLAC_CHANNELS = 64, 8
-MOST_WAV_BYTES = 2**32 - 2**20  # sizes in plain WAV have 32 bits; the rest is for its header
-SAMPLES = {"16": ("PCM_16", 2), "24": ("PCM_24", 3), "float": ("FLOAT", 4)}  # the encoder's name, bytes
-READ_FRAMES = 65_536
-UNKNOWN_FRAMES = 2**62  # the decoder's length of a stream that tells none is about 2**63
+LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000  # Sample rates, in Hz, that are read.
+MOST_CHANNELS, MOST_FLAC_CHANNELS = 64, 8  # At most this many channels are read, and can be written to FLAC.
+MOST_WAV_BYTES = 2**32 - 2**20  # Plain WAV counts its bytes in 32 bits, and some are for its header.
+SAMPLES = {"16": ("PCM_16", 2), "24": ("PCM_24", 3), "float": ("FLOAT", 4)}  # Name for the encoder, bytes per sample.
+READ_FRAMES = 65_536  # Files are read in portions of this many samples per channel.
+UNKNOWN_FRAMES = 2**62  # Streams of unknown length have more: their decoder reports about 2**63.
 
 
 class SoundReader:
@@ -38,7 +38,7 @@ class SoundReader:
         self.format_name = str(sound.format)
 
     def blocks(self, size: int) -> Iterator[NDArray[np.float32]]:
-        """The whole sound as new arrays float32 [channels, size], the last one shorter; full scale is 1.
+        """The whole sound as new arrays float32 [channels, size], of which the last may be shorter; full scale is 1.
 
         RtsepError if the file ends or breaks before `frames`.
         """
@@ -55,7 +55,7 @@ class SoundReader:
         return self._read(end - begin)
 
     def check_end(self) -> None:
-        """Read the last frame: there a cut shows if a format tells no more than its length. RtsepError as `blocks`."""
+        """Read the last frame, which shows truncation in formats that only state their length. RtsepError as `blocks`."""
         self.read(self.frames - 1, self.frames)
 
     def _seek(self, frame: int) -> None:
@@ -72,7 +72,7 @@ class SoundReader:
 
 @contextmanager
 def _decoding(path: Given) -> Iterator[None]:
-    """Errors of the decoder as RtsepError."""
+    """Turns errors of the decoder into RtsepError."""
     try:
         yield
     except soundfile.SoundFileError as error:
@@ -81,7 +81,7 @@ def _decoding(path: Given) -> Iterator[None]:
 
 @contextmanager
 def open_sound(path: Given) -> Iterator[SoundReader]:
-    """Open a sound file; blocks of it are read as they are needed, and only then is refused what it cannot tell before.
+    """Open a sound file; its blocks are read when needed, and some damage shows only then.
 
     RtsepError: missing, a folder, empty, not sound, truncated, of no length, a rate outside 8 to 192 kHz, over 64 channels.
     """
@@ -90,7 +90,7 @@ def open_sound(path: Given) -> Iterator[SoundReader]:
         reader = SoundReader(path, sound)
         _check_shape(path, reader)
         reader.check_end()
-    with _decoder(path) as sound:  # anew, for a lossy decoder that was sent about may differ in the last bits
+    with _decoder(path) as sound:  # Open it again: after seeking, a lossy decoder may differ in the last bits.
         yield SoundReader(path, sound)
 
 
@@ -104,14 +104,14 @@ def read_sound(path: Given) -> tuple[NDArray[np.float32], int]:
 def _decoder(path: Given) -> Iterator[Any]:
     try:
         sound = soundfile.SoundFile(_name(path))
-    except (soundfile.SoundFileError, TypeError) as error:  # TypeError: a name that ends in .raw
+    except (soundfile.SoundFileError, TypeError) as error:  # TypeError: the name ends in .raw.
         raise RtsepError(f"{path} is no sound file that can be read here: give WAV, FLAC, AIFF, Ogg or MP3") from error
     with sound:
         yield sound
 
 
 def _name(path: Given) -> str | bytes:
-    """The path as the decoder takes it, whatever bytes are in it."""
+    """The path for the decoder, with any bytes."""
     return os.fspath(path) if os.name == "nt" else os.fsencode(path)
 
 
@@ -127,16 +127,16 @@ def _check_shape(path: Given, sound: SoundReader) -> None:
 
 
 class StemWriter:
-    """Sound files of one rate and length, written block by block into a folder where they appear all together.
+    """Sound files of one rate and length, written block by block into a folder where they appear all at once.
 
     folder: made if missing. names: one per stem, without ending. format: wav or flac. bits: 16, 24 or float, the default
-    of wav; flac has no float and takes 24. overwrite: replace files of the same names. protect: inputs, which no result
-    may replace. extras: names that `add_file` will bring, refused now if in the way. frames: the expected length; beyond
-    4 GB, wav becomes RF64. Leaving its `with` without `commit` leaves nothing behind. Thread: control.
-    files: the file names, in the order of `names`. clipped_samples: how many did not fit into integers.
+    of wav; flac has no float, its default is 24. overwrite: replace files of the same names. protect: inputs that no result
+    may replace. extras: names of files that `add_file` will write, checked at once. frames: the expected length; beyond 4 GB,
+    wav becomes RF64. Leaving `with` without `commit` leaves nothing behind. Thread: control.
+    files: the file names, in the order of `names`. clipped_samples: the number that did not fit into integers.
 
     RtsepError: unknown or impossible format, more than 8 channels in flac, the folder cannot be written or is a file,
-    results are there already, a result would replace an input; later: the disk is full, wav passes 4 GB unexpectedly.
+    results exist already, a result would replace an input; later: the disk is full, wav passes 4 GB unexpectedly.
     """
 
     def __init__(
@@ -165,12 +165,12 @@ class StemWriter:
         if self._bits != "float":
             self.clipped_samples += int(np.count_nonzero(np.abs(block) > 1))
             steps = 2 ** (int(self._bits) - 1)
-            block = np.rint(block * steps) / steps  # the encoder clips as well, but rounds for FLAC only
+            block = np.rint(block * steps) / steps  # The encoder clips too, but rounds only for FLAC.
         with self._failing():
             self._sinks[stem].write(block)
 
     def add_file(self, name: str, content: bytes | str) -> None:
-        """Another file (a report, a picture) that appears together with the stems; text becomes UTF-8."""
+        """Add a file (a report, a picture) that appears together with the stems; text becomes UTF-8."""
         self._results.add(name, content)
 
     def commit(self) -> None:
@@ -181,7 +181,7 @@ class StemWriter:
         self._results.commit()
 
     def abort(self) -> None:
-        """Remove everything that was written, unless it was committed."""
+        """Remove all files, unless they were committed."""
         for sink in self._sinks:
             with suppress(OSError):
                 sink.discard()
@@ -197,7 +197,7 @@ class StemWriter:
 
 
 def _check_format(format: str, bits: str | None, channels: int) -> str:
-    """The bits that a format gets."""
+    """The bits for a format."""
     if format not in ("wav", "flac"):
         raise RtsepError(f"format {format!r}: allowed are wav and flac")
     bits = bits or ("24" if format == "flac" else "float")
@@ -211,7 +211,7 @@ def _check_format(format: str, bits: str | None, channels: int) -> str:
 
 
 class _SoundSink:
-    """A sound file that grows; `close` makes sure that all of it is on the disk. Errors are OSError."""
+    """A growing sound file; `close` ensures that all of it is on the disk. Errors are OSError."""
 
     def __init__(self, path: Path, sample_rate: int, channels: int, format: str, bits: str, expected: int) -> None:
         subtype, sample_bytes = SAMPLES[bits]
@@ -219,7 +219,7 @@ class _SoundSink:
         self._room = MOST_WAV_BYTES // (channels * sample_bytes) if format == "wav" else UNKNOWN_FRAMES
         if expected > self._room:
             format, self._room = "rf64", UNKNOWN_FRAMES
-        path.touch(exist_ok=False)  # says why, if it cannot be
+        path.touch(exist_ok=False)  # Fails with the reason.
         with _encoding():
             self._sound = soundfile.SoundFile(_name(path), "w", sample_rate, channels, subtype, format=format)
 
@@ -233,7 +233,7 @@ class _SoundSink:
     def close(self) -> None:
         self.discard()
         if self._frames:
-            with _encoding(), open_sound(self._path):  # the encoder does not say when its last bytes found no room
+            with _encoding(), open_sound(self._path):  # The encoder does not report a full disk at the end.
                 sync(self._path)
 
     def discard(self) -> None:
@@ -243,7 +243,7 @@ class _SoundSink:
 
 @contextmanager
 def _encoding() -> Iterator[None]:
-    """Errors of the encoder as OSError; it does not tell their reason."""
+    """Turns errors of the encoder, which give no reason, into OSError."""
     try:
         yield
     except (soundfile.SoundFileError, AssertionError, RtsepError) as error:

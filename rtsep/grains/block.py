@@ -1,7 +1,7 @@
-"""The compiled entry of a live mosaic: a block of input in, the same remade from the source's frames out.
+"""The compiled entry of a live mosaic: it remakes a block of input from the source's frames.
 
-As rtsep/stages/block.py in all that a host sees: the record `Call`, and all work at multiples of the hop's slots, counted from
-the first sample after reset, so blocks of any size give the same output.
+To a host it looks like rtsep/stages/block.py: it takes the record `Call`, and works at multiples of the hop's slots, counted
+from the first sample after reset, so blocks of any size give the same output.
 """
 
 import numpy as np
@@ -19,12 +19,12 @@ from rtsep.stages.call import CALL
 from rtsep.stages.mixer import smooth
 
 call_at, grains_at = viewer(CALL), viewer(GRAINS)
-MOSAIC, DRY = range(2)  # stems
+MOSAIC, DRY = range(2)  # Numbers of the stems.
 
 
 @kernel
 def read_grains(plan, state, position, low, high, stems):
-    """Fill stems[stem, channel, low:high]: the mosaic, and the input as late as it is."""
+    """Fill stems[stem, channel, low:high] with the mosaic, and with the input delayed by the same latency."""
     size = plan.overlap
     for c in range(plan.channels):
         for i in range(low, high):
@@ -49,7 +49,7 @@ def crossfade(stems, mix, count, values, targets, rate):
 
 @kernel
 def play_slot(plan, state, grains, end):
-    """What is to be done when sample `end` is the next one to come."""
+    """Do the work that is due before sample `end`: the frame in the first slot of a hop, the search in the others."""
     slot = end % plan.hop // plan.slot
     if slot == 0:
         analysis.step(plan.analysis, state.analysis, plan.transform, state.transform, state.sound, state.frame, end)
@@ -60,7 +60,7 @@ def play_slot(plan, state, grains, end):
 
 @kernel
 def play_block(call, grains):
-    """The samples and events (offsets, in order) of a CALL in; its stems and mix out."""
+    """Process the samples and events (offsets, in order) of a CALL into its stems and mix."""
     plan, state, stems, events, count = call.plan, call.state, call.stems, call.events, call.frames
     done = e = 0
     while done < count:

@@ -1,4 +1,4 @@
-"""From a source, a routing and parameters to what a mosaic plays with: its Plan, and the source's templates and play heads."""
+"""The design of a mosaic from source, routing and parameters: its Plan, and the source's templates and play heads."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from rtsep.stages.mixer import SMOOTHING_S
 from rtsep.stages.request import SIMD
 from rtsep.windows import Framing, choose_framing, window_pair
 
-RELEASE_S = 0.05
-NEAR_S = 0.07  # hearing a frame of the source again so soon is a repetition
+RELEASE_S = 0.05  # A note allows its rows for this many seconds after its end.
+NEAR_S = 0.07  # A run that begins where the source was heard within this many seconds counts as a repetition.
 
 Floats = npt.NDArray[np.float32]
 
 
 class Heard:
-    """A source as one framing hears it, for so many channels: what takes time to work out, kept from plan to plan.
+    """A source analysed for one framing and number of channels; this takes time, so it is kept from plan to plan.
 
     arrays: by the names of the record GRAINS (grains/memory.py); serves: see `rtsep.grains.source.served`.
     """
@@ -41,7 +41,7 @@ class Heard:
 
 
 class Grains:
-    """What compiled code works on beside plan and state, and its record. `earlier` has the same source and framing: its play
+    """Memory of compiled code beside plan and state, with its record. `earlier` has the same source and framing: its play
     heads go on."""
 
     def __init__(
@@ -63,7 +63,7 @@ class Grains:
             self.reset()
 
     def reset(self) -> None:
-        """No head plays, nothing was heard."""
+        """Stop all play heads and forget what was heard."""
         GRAINS.start(self.state, {})
 
 
@@ -78,7 +78,7 @@ def _widened(rows: Floats, stride: int) -> Floats:
 
 
 def _arrays(found: Templates, source: Source, framing: Framing, channels: int) -> dict[str, Any]:
-    """The templates as compiled code wants them, and the sound: with more channels than are played, it becomes one."""
+    """Templates and sound in the layout of compiled code; a sound of more channels than are played is mixed to one."""
     sound = source.samples if len(source.samples) <= channels else source.samples.mean(axis=0, keepdims=True)
     late = len(found.W) * found.spacing - sound.shape[1]
     heard = found.loudness > 0
@@ -106,7 +106,7 @@ def mosaic_plan(heard: Heard, routing: Routing, values: Mapping[str, Value], sam
     framing = heard.framing
     bins = framing.window_size // 2 + 1
     analysis, synthesis = window_pair(framing)
-    grain = analysis[framing.window_size - framing.overlap :] * synthesis  # copies at every hop add up to 1
+    grain = analysis[framing.window_size - framing.overlap :] * synthesis  # Copies at every hop add up to 1.
     notes = np.zeros((2, PITCHES), np.int64)
     serving = np.stack([heard.serves >= 0, np.zeros(PITCHES, bool)]).astype(np.int64)
     return Plan(framing, np.flatnonzero(heard.serves >= 0).astype(np.int64), np.zeros((0, 2), np.int64), {

@@ -1,4 +1,4 @@
-"""A mosaic while it is played: blocks of sound and notes become the same sound, remade from the frames of a source."""
+"""A live mosaic: blocks of sound and notes become the same sound, remade from the frames of a source."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ Floats = npt.NDArray[np.float32]
 
 
 def refuse_with_mosaic(options: Mapping[str, object]) -> None:
-    """RtsepError if one of these was given: options of the command line that make stems, which a mosaic does not."""
+    """RtsepError if one of these was given: options of the command line for stems, which a mosaic does not make."""
     given = [name for name, value in options.items() if value]
     if given:
         raise RtsepError(f"{given[0]} does not go with --mosaic: a mosaic takes the sound as a whole; leave one of them out")
 
 
 class Mosaic:
-    """A mosaic of `source` as a host plays it, with the threads of `Separator`.
+    """A mosaic of `source` for a host to play, with the same threads as `Separator`.
 
-    Two stems: `mosaic`, and `dry`, the input as late as the mosaic is; `wet` fades from the one to the other. With the
+    Two stems: `mosaic`, and `dry`, the input delayed by the mosaic's latency; `wet` fades from one to the other. With the
     parameter `gate` on, notes say which pitches of the source may sound; `routing` says which notes count.
     """
 
@@ -56,9 +56,9 @@ class Mosaic:
             raise RtsepError(f"{name}: no stem is called {stem!r}; there are: {', '.join(STEMS)}")
 
     def prepare(self, sample_rate: float, channels: int, max_block: int) -> None:
-        """Listen to the source at `sample_rate` Hz, for `channels` and blocks of up to `max_block` samples, and reset.
+        """Analyse the source at `sample_rate` Hz, for `channels` and blocks of up to `max_block` samples, and reset.
 
-        Allocates. RtsepError if the source has another rate, or parameters cannot serve.
+        Allocates. RtsepError if the source has another rate, or parameters do not fit.
         """
         if sample_rate != self.source.sample_rate:
             raise RtsepError(f"the source {self.source.name} has {self.source.sample_rate:g} Hz and the input {sample_rate:g} "
@@ -73,7 +73,7 @@ class Mosaic:
         rehearse(self.rehearsal(), self._entry)
 
     def _ready(self, max_block: int, earlier: Prepared | None = None) -> Prepared:
-        """A new plan on new memory, or on what `earlier` has heard and plays."""
+        """A new plan on new memory, or on the memory of `earlier`, whose sound goes on."""
         heard, rate = cast(Heard, self._heard), self.source.sample_rate
         values = {**defaults(), **self._params}
         plan = mosaic_plan(heard, self.routing, values, rate)
@@ -87,7 +87,7 @@ class Mosaic:
         return new
 
     def exchange(self, *, params: Mapping[str, Value]) -> bool:
-        """Go on with `params` changed; what sounds goes on. False, and nothing has changed, if that needs `prepare`: another
+        """Change `params` while the sound goes on. False, and nothing has changed, if that needs `prepare`: for another
         window, latency or hop. RtsepError for values that are not allowed. Allocates."""
         now, wanted = self.prepared, {**self._params, **parse_params(params)}
         for name in wanted:
@@ -100,13 +100,13 @@ class Mosaic:
         return True
 
     def rehearsal(self) -> Prepared:
-        """As `Separator.rehearsal`; the state is its own."""
+        """As `Separator.rehearsal`, on a separate state."""
         warm = self._ready(self.prepared.input.shape[1])
         warm.input[:] = 1
         return warm
 
     def reset(self) -> None:
-        """Forget all sound and all notes; parameters stay and hold at once."""
+        """Forget all sound and all notes; parameters stay and take effect at once."""
         self.prepared.reset()
         self._grains.reset()
 
@@ -115,7 +115,7 @@ class Mosaic:
         return cast(Grains, self.prepared.grains)
 
     def set(self, name: str, value: Value) -> None:
-        """Change a parameter of the mixer while playing. The others change by `exchange`."""
+        """Change a parameter of the mixer while playing. All others change by `exchange`."""
         param = param_of(name)
         self._check_stem(name)
         if not param.live:
@@ -125,7 +125,7 @@ class Mosaic:
             set_targets(self._prepared, self.value, STEMS)
 
     def value(self, name: str) -> Value:
-        """What parameter `name` is now: as given, else its default."""
+        """The value of parameter `name`: as given, else its default."""
         return self._params.get(name, param_of(name).default)
 
     def process(self, block: Floats, events: npt.NDArray[np.void] | None = None) -> Output:
@@ -137,12 +137,12 @@ class Mosaic:
 
     @property
     def plays(self) -> tuple[str, ...]:
-        """What is heard: the source."""
+        """The name of the source, which is what is heard."""
         return (self.source.name,)
 
     @property
     def params(self) -> Mapping[str, Value]:
-        """The parameters that were given; the others have their defaults."""
+        """The parameters that were given; all others have their defaults."""
         return self._params
 
     @property
@@ -157,19 +157,19 @@ class Mosaic:
 
     @property
     def prepared(self) -> Prepared:
-        """What `prepare` or `exchange` made last. RuntimeError before `prepare`."""
+        """The result of the last `prepare` or `exchange`. RuntimeError before `prepare`."""
         if self._prepared is None:
             raise RuntimeError("call prepare first")
         return self._prepared
 
     @property
     def entry_address(self) -> int:
-        """Where the compiled entry is: void (*)(void *call)."""
+        """Address of the compiled entry: void (*)(void *call)."""
         return machine.address("mosaic", "play")
 
     @property
     def counters(self) -> Counters:
-        """What was counted since the last reset."""
+        """The counters since the last reset."""
         return counters_of(self.prepared)
 
     @property
@@ -191,8 +191,8 @@ class Mosaic:
 
     @property
     def details(self) -> dict[str, Any]:
-        """The source, and what came of the constraints since the last reset: source frames at a time; how long the source is
-        heard in its own order, in ms; share of the runs that begin where it was heard less than three windows' quarters ago."""
+        """The source, and the effect of the constraints since the last reset: source frames at a time; how long the source is
+        heard in its own order, in ms; share of the runs that begin where it was heard within NEAR_S before."""
         counts, m = self._grains.state["counts"], memory
         hop_ms = 1000 * self.framing.hop / self.source.sample_rate
         runs = max(int(counts[m.RUNS]), 1)

@@ -1,8 +1,8 @@
-"""A mosaic's frame: which of the source's frames sound, how loud, and their grains into the output.
+"""One frame of a mosaic: choose the source frames that sound and their levels, and add their grains to the output.
 
-Play heads run through the source as it is, so what sounds goes on in the source's own order; rows that explain what the heads
-do not are tried beside them. KL updates of the activations under the constraints of Driedger, Prätzlich & Müller, "Let it Bee:
-towards NMF-inspired audio mosaicing" (ISMIR 2015, section 3), as far as they look back only.
+Play heads run through the source, so the sound continues in the source's own order; rows that explain what the heads do not are
+tried as new heads. Activations come from KL updates under the constraints of Driedger, Prätzlich & Müller, "Let it Bee: towards
+NMF-inspired audio mosaicing" (ISMIR 2015, section 3), limited to past frames.
 """
 
 import numpy as np
@@ -13,9 +13,9 @@ from rtsep.kernels.marks import kernel, numeric
 from rtsep.stages.gate import close_voices
 from rtsep.stages.notes import FREE, VOICES
 
-LEAST_SHARE = 1e-3  # of the loudest activation: what is fainter does not sound
-FLOOR = 1e-3  # of the activations, spread over all bins: what no row explains
-REST = 0.2  # in the search: how much of the model is the mean of the source, for what no head explains
+LEAST_SHARE = 1e-3  # A head fainter than this share of the loudest stops.
+FLOOR = 1e-3  # This share of the activations, spread over all bins, stands for what no row explains.
+MEAN_SHARE = 0.2  # In the search, the source's mean is this share of the model (docs/mosaic.md, "Live").
 
 
 @numeric
@@ -26,7 +26,7 @@ def row_at(grains, place):
 
 @kernel
 def allow(plan, state, grains):
-    """Which pitches may sound: those that a sounding note asks for, and with any note what has no pitch; ungated all."""
+    """Set which pitches may sound: those of sounding notes, and rows without a pitch with any note; all if not gated."""
     fill(grains.allowed, 1 - plan.gated)
     if plan.gated:
         for v in range(VOICES):
@@ -38,7 +38,7 @@ def allow(plan, state, grains):
 
 @numeric
 def begin_heads(grains):
-    """A head for every row that was found in the last frame, as if it had played there, but unheard."""
+    """Begin a head at every row found in the last frame, as if it had played there without being heard."""
     for f in range(grains.counts[FOUND]):
         i = grains.counts[HEADS] + f
         grains.place[i], grains.share[i] = (grains.found[f] + 1) * grains.spacing, 0
@@ -48,7 +48,7 @@ def begin_heads(grains):
 
 @kernel
 def move_heads(plan, grains):
-    """Each head goes on by a hop; those that come to the end, to silence, or to what is not allowed are gone."""
+    """Move each head on by a hop; remove those at the end, in silence, or at a pitch that is not allowed."""
     kept = 0
     for i in range(grains.counts[HEADS]):
         place = grains.place[i] + plan.hop
@@ -62,7 +62,7 @@ def move_heads(plan, grains):
 
 @numeric
 def limit_polyphony(h, most, share, order):
-    """All but the `most` largest of h are multiplied by `share`; `order` is scratch."""
+    """Multiply all but the `most` largest of h by `share`; `order` is scratch."""
     if h.shape[0] <= most:
         return
     fill(order[:most], np.float32(0))
@@ -81,7 +81,7 @@ def limit_polyphony(h, most, share, order):
 
 @kernel
 def weigh(plan, state, grains):
-    """Fill h [head] such that V ~ h W[row]: what follows what just sounded is favoured, and few heads are left."""
+    """Fill h [head] such that V ~ h W[row], favouring heads that just sounded and leaving only a few."""
     count, Q = grains.counts[HEADS], grains.ratio
     rows, h = grains.row[:count], grains.h[:count]
     fill(h, np.float32(1) / np.float32(count))
@@ -104,7 +104,7 @@ def weigh(plan, state, grains):
 
 @numeric
 def keep_heads(grains, end):
-    """Heads that are loud enough play; the others are gone. Counts runs and repetitions."""
+    """Keep the heads that are loud enough, remove all others, and count runs and repetitions."""
     kept, least = 0, np.float32(0)
     for i in range(grains.counts[HEADS]):
         least = max(least, np.float32(LEAST_SHARE) * grains.h[i])
@@ -124,7 +124,7 @@ def keep_heads(grains, end):
 
 @numeric
 def gain_at(grains, place):
-    """1 over the magnitude of what a head at `place` plays: of two rows around it the louder, lest an attack be blown up."""
+    """1 over the magnitude of the louder of the two rows around `place`, so that attacks are not amplified."""
     row, beyond = place // grains.spacing - 1, place % grains.spacing
     if beyond == 0 or row + 1 >= grains.rows:
         return grains.level[row]
@@ -133,7 +133,7 @@ def gain_at(grains, place):
 
 @kernel
 def add_grains(plan, state, grains, total, end):
-    """Add the last `overlap` samples of every head, at its loudness, to what will be heard."""
+    """Add the last `overlap` samples of every head, at its loudness, to the output."""
     size, window = plan.overlap, plan.synthesis_window
     begin = end & (size - 1)
     first = size - begin
@@ -149,7 +149,7 @@ def add_grains(plan, state, grains, total, end):
 
 @kernel
 def play_frame(plan, state, grains, total, end):
-    """The frame that ends before sample `end`, V and its sum `total` are known: its grains into the output."""
+    """Play the frame that ends before sample `end`, whose V and its sum `total` are known: add its grains to the output."""
     if plan.gated:
         close_voices(plan.gate, state.voices, end)
     allow(plan, state, grains)
@@ -165,20 +165,20 @@ def play_frame(plan, state, grains, total, end):
 
 @kernel
 def begin_search(plan, state, grains):
-    """Fill `wanted` [band]: what is heard over what the heads explain, a REST of it by the source's mean."""
+    """Fill `wanted` [band] with the input over the model of the heads, MEAN_SHARE of it by the source's mean."""
     heads, wanted, total = grains.counts[HEADS], grains.wanted, np.float32(0)
     fill(wanted, np.float32(0))
     for i in range(heads):
         total += grains.share[i]
     if total > 0:
         add_rows(grains.C, grains.row[:heads], grains.share[:heads], wanted)
-    scale = (np.float32(1) - np.float32(REST)) / total if total > 0 else np.float32(0)
-    rest = np.float32(REST) if total > 0 else np.float32(1)
+    scale = (np.float32(1) - np.float32(MEAN_SHARE)) / total if total > 0 else np.float32(0)
+    mean_share = np.float32(MEAN_SHARE) if total > 0 else np.float32(1)
     for b in range(grains.bands):
         heard = np.float32(0)
         for k in range(grains.first_bin[b], grains.first_bin[b + 1]):
             heard += state.V[k]
-        wanted[b] = heard / (scale * wanted[b] + rest * grains.mean[b] + np.float32(1e-6))
+        wanted[b] = heard / (scale * wanted[b] + mean_share * grains.mean[b] + np.float32(1e-6))
 
 
 @numeric
@@ -194,7 +194,7 @@ def score_rows(grains, part, low, high):
 
 @numeric
 def rule_out(grains, part, size, end):
-    """Rows of the part that may not begin to sound get the score -1: silent, not allowed, heard lately or near a head."""
+    """Give the score -1 to rows of the part that must not begin: silent, not allowed, heard recently or near a head."""
     for i in range(size):
         row = part + i * grains.parts
         late = end - grains.heard[row] < grains.repetition
@@ -209,7 +209,7 @@ def rule_out(grains, part, size, end):
 
 @numeric
 def take_best(grains, part, size):
-    """Fill `found` with the best rows of the part, of neighbours one: else all would be of one note."""
+    """Fill `found` with the best rows of the part, one of each group of neighbours: else all would be of one note."""
     score, count = grains.score, 0
     for i in range(size):
         s = score[i]
@@ -229,7 +229,7 @@ def take_best(grains, part, size):
 
 @kernel
 def search(plan, state, grains, end, slot):
-    """A slot's share of the search for rows that the next frame tries; `slot` 1 to 3 of the hop."""
+    """Do one slot's share of the search for rows that the next frame tries; `slot` is 1 to 3."""
     part = (end // plan.hop) % grains.parts
     size = (grains.rows - part + grains.parts - 1) // grains.parts
     if slot == 1:

@@ -1,19 +1,20 @@
-"""What a live mosaic works on beside PLAN and STATE: the source as templates and sound, and what of it is played.
+"""Memory of a live mosaic beside PLAN and STATE: the source as templates and sound, and the play heads in it.
 
-A row is a frame of the source. Play heads run through it; the first counts[HEADS] heads are in use, after a frame those that
-sound.
+A row is a frame of the source. Play heads run through the source; the first counts[HEADS] heads are in use, and after a frame
+these are the ones that sound.
 """
 
 from rtsep.kernels.fields import Part, Record, array, link, number, size
 from rtsep.kernels.memory import PITCHES
 from rtsep.stages.records import PLAN
 
-# Heads that play on; rows found anew in a hop; heads in all.
+# Greatest numbers of heads that play on, and of rows found in a hop.
 POLYPHONY_MOST, FOUND_MOST = 32, 128
 HEADS_MOST = POLYPHONY_MOST + FOUND_MOST
-ROWS_MOST = 6144  # searched in a hop; of a longer source every second row, then the others; or every third ...
-UNPITCHED = PITCHES  # the pitch of a row that has none
-LONG_AGO = -(1 << 40)
+# At most this many rows are searched in a hop; of a longer source every second row, then the others, and so on.
+ROWS_MOST = 6144
+UNPITCHED = PITCHES  # The pitch of a row that has none.
+LONG_AGO = -(1 << 40)  # When a row was last heard that never was: a sample far before the first one.
 HEADS, FOUND, FRAMES, HEARD, RUNS, AGAIN, COUNTS = range(7)  # counts [word]
 
 GRAINS_PLAN = Part("grains_plan", (

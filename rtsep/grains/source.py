@@ -1,4 +1,4 @@
-"""The sound that a mosaic is made of: its frames as templates, and the pitch of each."""
+"""The source of a mosaic: its frames as templates, and the pitch of each."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from rtsep.files.sound import read_sound
 from rtsep.kernels.memory import PITCHES
 from rtsep.windows import Framing, window_pair
 
-OVERLAPS = 4  # frames that a sample of the source is in
-LONGEST_S = 600.0
-FAINTEST = 3e-3  # a frame fainter than so much of the loudest is silence: it would be all noise
-PER_OCTAVE = 24  # bands of the coarse templates
-LOWEST_PITCH, HIGHEST_PITCH = 28, 103  # that a frame is looked for in
-PARTIALS, UPDATES = 12, 20
-CLEAR = 0.3  # share of a frame that its strongest pitch explains, or it has none
-FRAMES_AT_ONCE = 256
+OVERLAPS = 4  # Every sample of the source is in this many frames.
+LONGEST_S = 600.0  # The source lasts at most this many seconds.
+FAINTEST = 3e-3  # A frame is silence below this share of the loudest one, 50 dB down: played louder it would be all noise.
+PER_OCTAVE = 24  # The coarse templates have this many bands per octave: quarter tones (docs/mosaic.md, "Live").
+LOWEST_PITCH, HIGHEST_PITCH = 28, 103  # MIDI pitches among which that of a frame is looked for.
+PARTIALS, UPDATES = 12, 20  # Partials of the tones that a frame is compared with, and KL updates of their activations.
+PARTIAL_FALL = 0.8  # Each partial of these tones is this times as strong as the one below it.
+SPREAD = ((-1, 0.5), (0, 1.0), (1, 0.5))  # Shares of a partial in the bands around it: for the main lobe and other tunings.
+BETWEEN_PARTIALS = 1e-5  # A band without partials has this value.
+CLEAR = 0.3  # A frame has a pitch if its strongest one explains at least this share of it.
+FRAMES_AT_ONCE = 256  # Spectra of this many frames are computed at a time, to bound memory.
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
@@ -51,7 +54,7 @@ class Templates:
 
 
 def load_source(path: Path) -> Source:
-    """RtsepError if the file is no sound, silent, or longer than ten minutes; what is no number becomes 0."""
+    """The source in a file; NaN and infinity become 0. RtsepError: no sound, silent, or longer than ten minutes."""
     samples, sample_rate = read_sound(path)
     if samples.shape[1] > LONGEST_S * sample_rate:
         raise RtsepError(f"{path} lasts {samples.shape[1] / sample_rate:.0f} s: a live mosaic takes a source of at most "
@@ -63,7 +66,7 @@ def load_source(path: Path) -> Source:
 
 
 def bands(bins: int) -> Integers:
-    """First bins of bands of a quarter tone, of one bin at least, and the number of bins: int64 [band + 1]."""
+    """First bins of bands of a quarter tone, but at least one bin, then the number of bins: int64 [band + 1]."""
     edges = [0, 1]
     while edges[-1] < bins:
         edges.append(max(edges[-1] + 1, round(edges[-1] * 2 ** (1 / PER_OCTAVE))))
@@ -72,7 +75,7 @@ def bands(bins: int) -> Integers:
 
 
 def templates(source: Source, framing: Framing) -> Templates:
-    """The frames of `source` as `framing` hears them, in bounded memory but for the result."""
+    """The frames of `source` under `framing`; memory is bounded but for the result."""
     size, spacing = framing.window_size, framing.window_size // OVERLAPS
     rows = -(-source.samples.shape[1] // spacing) + 1
     padded = np.pad(source.samples, ((0, 0), (size - spacing, rows * spacing - source.samples.shape[1])))
@@ -91,19 +94,19 @@ def templates(source: Source, framing: Framing) -> Templates:
 
 def _combs(found: Templates, bin_hz: float) -> Floats:
     """Harmonic tones of every pitch in bands, [pitch from LOWEST_PITCH, band], rows sum to 1."""
-    combs = np.full((HIGHEST_PITCH + 1 - LOWEST_PITCH, found.C.shape[1]), 1e-5, np.float32)
+    combs = np.full((HIGHEST_PITCH + 1 - LOWEST_PITCH, found.C.shape[1]), BETWEEN_PARTIALS, np.float32)
     for comb, pitch in zip(combs, range(LOWEST_PITCH, HIGHEST_PITCH + 1), strict=True):
         place = 440 * 2 ** ((pitch - 69) / 12) * np.arange(1, PARTIALS + 1) / bin_hz
         inside = place < found.first_bin[-1] - 1
         at = np.searchsorted(found.first_bin, np.round(place[inside]), side="right") - 1
-        for beside, share in ((-1, 0.5), (0, 1.0), (1, 0.5)):  # of the window's main lobe, and for other tunings
-            np.add.at(comb, np.clip(at + beside, 0, len(comb) - 1), share * 0.8 ** np.arange(len(at)))
+        for beside, share in SPREAD:
+            np.add.at(comb, np.clip(at + beside, 0, len(comb) - 1), share * PARTIAL_FALL ** np.arange(len(at)))
     normalised: Floats = combs / combs.sum(axis=1, keepdims=True)
     return normalised
 
 
 def pitches(found: Templates, bin_hz: float) -> Integers:
-    """The MIDI pitch of every row, int64 [row]; PITCHES where none explains enough of it. Of harmonic tones, KL updates."""
+    """The MIDI pitch of every row, int64 [row], by KL updates of harmonic tones; PITCHES where none explains enough of it."""
     combs = _combs(found, bin_hz)
     H = np.full((len(found.C), len(combs)), 1 / len(combs), np.float32)
     for _ in range(UPDATES):
@@ -113,8 +116,8 @@ def pitches(found: Templates, bin_hz: float) -> Integers:
 
 
 def served(row_pitch: Integers) -> Integers:
-    """The pitch of the rows that a note of each pitch allows, int64 [pitch]: its own, else the nearest octave that the source
-    has; -1 where it has none. Rows without a pitch serve every note, so a source of nothing else serves all."""
+    """The pitch of the rows that a note of each pitch allows, int64 [pitch]: its own, else the nearest octave in the source;
+    -1 where there is none. Rows without a pitch serve every note, so a source of only such rows serves all notes."""
     present = np.unique(row_pitch[row_pitch < PITCHES])
     if not len(present):
         return np.full(PITCHES, PITCHES, np.int64)

@@ -1,6 +1,6 @@
-"""`rtsep bench`: the cost of the engine on this computer, over the sizes that a player can choose.
+"""`rtsep bench`: the cost of the engine on this computer, for the sizes that a player can choose.
 
-What is compared is measured in turns within one run, so that a computer that is busy for a while is busy for all.
+All sizes are measured in turns within one run, so that a busy moment of the computer affects them alike.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ from rtsep.hosts import computer
 from rtsep.hosts.bench_players import PRESET, SAMPLE_RATE, UPDATES, Floats, Floor, Player, Size, Step, load_piano, stereo_clip
 from rtsep.presets.preset import Preset
 
-SAFE_SHARE = 0.6  # of a block's time: the rest belongs to the driver, the system and other programs
-SECONDS, QUICK_SECONDS = 45.0, 6.0
-SHORTEST_S, LONGEST_S = 1.0, 600.0
-HOP_SHARE, BLOCK_SHARE, STEP_SHARE = 0.45, 0.4, 0.15  # of the measuring time
+# A block is safe below this share of its time: driver, system and other programs need the rest (docs/cost.md).
+SAFE_SHARE = 0.6
+SECONDS, QUICK_SECONDS = 45.0, 6.0  # Seconds of measuring, in full and with --quick.
+SHORTEST_S, LONGEST_S = 1.0, 600.0  # Seconds of measuring that --seconds allows.
+HOP_SHARE, BLOCK_SHARE, STEP_SHARE = 0.45, 0.4, 0.15  # Shares of the measuring time for hops, blocks and activation steps.
 
-BLOCKS = (32, 64, 128, 256, 512, 1024)
-BLOCK_ROWS = (10, 40)  # ordinary playing; with the pedal down
-STEPS = ((513, 20), (1025, 88), (1025, 176), (2049, 352))  # bins, rows
+BLOCKS = (32, 64, 128, 256, 512, 1024)  # Block sizes, in samples, that are measured.
+BLOCK_ROWS = (10, 40)  # Open rows in ordinary playing, and with the pedal down.
+STEPS = ((513, 20), (1025, 88), (1025, 176), (2049, 352))  # Bins and rows of the activation steps that are measured.
 
 Progress = Callable[[str, int, int], None]
 
@@ -44,13 +45,13 @@ VARIED: dict[str, tuple[Any, ...]] = {
 
 
 def sizes() -> list[Size]:
-    """The default size first, then all that differ from it in one thing."""
+    """The default size, then all sizes that differ from it in one thing."""
     others = [replace(DEFAULT, **{name: value}) for name, values in VARIED.items() for value in values]
     return [DEFAULT, *(size for size in others if size != DEFAULT)]
 
 
 def _measure(players: Sequence[Player | Floor | Step], seconds: float, progress: Callable[[int, int], None]) -> float:
-    """Give all their turns, round after round, for about `seconds`; the share of them in which this thread had a processor."""
+    """Give every player its turn, over and over, for about `seconds`; gives the share of it in which this thread ran."""
     started, worked = time.perf_counter(), time.thread_time()
     while True:
         for player in players:
@@ -62,7 +63,7 @@ def _measure(players: Sequence[Player | Floor | Step], seconds: float, progress:
 
 
 def _spread(player: Player, budget_us: float) -> dict[str, Any]:
-    """Median, 99th percentile and worst time of a call, also in per cent of the time that there is; and the worst work."""
+    """Median, 99th percentile and worst time of a call, also in per cent of its budget; and the worst work."""
     spread = dict(zip(("p50", "p99", "max"), np.percentile(player.times_us, (50, 99, 100)), strict=True))
     works = np.percentile(player.work_us, (99, 100)) if computer.knows_work() else (None, None)
     work_p99, work_max = (None if us is None else round(float(100 * us / budget_us), 2) for us in works)
@@ -82,8 +83,8 @@ def _hop_row(player: Player, floor: Floor) -> dict[str, Any]:
 
 
 def verdict(spread: dict[str, Any]) -> str:
-    """Whether a block size can be played with: `safe` if the worst block left time over, `too small` if one in a hundred
-    did not, else `risky`. By the engine's own work, where the system tells it: an audio driver's thread goes first."""
+    """Whether a block size can be played: `safe` if the worst block left time to spare, `too small` if one in a hundred did
+    not, else `risky`. The engine's own work counts if it is known: an audio driver's thread takes precedence."""
     known = spread["work_max_percent"] is not None
     worst, p99 = (spread[f"work_{name}_percent" if known else f"{name}_percent"] for name in ("max", "p99"))
     if worst < 100 * SAFE_SHARE:
@@ -112,7 +113,7 @@ def _check_seconds(seconds: float) -> None:
 
 
 def bench(seconds: float, progress: Progress) -> dict[str, Any]:
-    """Measure for about `seconds` (and a few more to prepare); gives everything that the tables show.
+    """Measure for about `seconds`, after a few for preparation; gives everything that the tables show.
 
     Times are those of the compiled entry, called as a native callback would call it. RtsepError for bad `seconds`.
     """
@@ -133,14 +134,14 @@ def bench(seconds: float, progress: Progress) -> dict[str, Any]:
 
 
 def _hops(preset: Preset, clip: Floats, seconds: float, progress: Progress) -> tuple[list[dict[str, Any]], float]:
-    """Hop by hop at every size, in turns with the FFTs alone."""
+    """Measure hops at every size, in turns with the FFTs alone."""
     pairs = [(player, Floor(player)) for player in (Player(preset, size, clip) for size in sizes())]
     share = _measure([one for pair in pairs for one in pair], seconds, lambda done, total: progress("hops", done, total))
     return [_hop_row(player, floor) for player, floor in pairs], share
 
 
 def _blocks(preset: Preset, clip: Floats, seconds: float, progress: Progress) -> tuple[list[dict[str, Any]], float]:
-    """The default size in blocks of every size, in both modes that are played live."""
+    """Measure the default size in blocks of every size, in both live modes."""
     players = [Player(preset, replace(DEFAULT, block=block, open_rows=rows, mode=mode), clip)
                for mode in VARIED["mode"] for rows in BLOCK_ROWS for block in BLOCKS]
     share = _measure(players, seconds, lambda done, total: progress("blocks", done, total))

@@ -1,4 +1,4 @@
-"""Who plays in `rtsep bench`: the real engine at one size, the FFTs alone, the activation step alone; each keeps its times."""
+"""The players of `rtsep bench`: the engine at one size, its FFTs alone, the activation step alone; each keeps its times."""
 
 from __future__ import annotations
 
@@ -23,17 +23,18 @@ from rtsep.presets.library import bundled_presets
 from rtsep.presets.preset import Preset, load_preset
 
 PRESET = "grand-piano"
-SAMPLE_RATE = 44100
-UPDATES = 10  # of the activation step alone
-DROPPED = 100  # blocks at the start of each size
-TURN_SAMPLES = 12800  # how long one size plays until the next has its turn
+SAMPLE_RATE = 44100  # All measuring is done at this rate, in Hz.
+RIGHT_GAIN, RIGHT_DELAY = 0.7, 300  # Gain of the right channel, and its delay in samples.
+UPDATES = 10  # The activation step alone is measured with this many updates.
+DROPPED = 100  # This many blocks at the start of each size are not counted (docs/cost.md).
+TURN_SAMPLES = 12800  # One size plays this many samples, 0.3 s, before the next has its turn (docs/cost.md).
 
 Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Size:
-    """What the cost depends on. `stems` are those without the residual; `block` 0 is one hop."""
+    """The sizes that the cost depends on. `stems` excludes the residual; `block` 0 is one hop."""
 
     window_samples: int = 4096
     hop_samples: int = 128
@@ -47,25 +48,25 @@ class Size:
 
 
 def stereo_clip() -> Floats:
-    """The bundled mix, float32 [2, sample], from where the music has begun; the right channel is later and softer."""
+    """The bundled mix, float32 [2, sample], without its first second; the right channel is later and softer."""
     mix = read_sound(clip_folder() / "mix.flac")[0][0]
-    return np.stack([mix, 0.7 * np.roll(mix, 300)])[:, SAMPLE_RATE:].astype(np.float32)
+    return np.stack([mix, RIGHT_GAIN * np.roll(mix, RIGHT_DELAY)])[:, SAMPLE_RATE:].astype(np.float32)
 
 
 def load_piano() -> Preset:
-    """The bundled preset that is measured with, whatever the user's own are called."""
+    """The bundled preset for measuring, even if the user has one of the same name."""
     return load_preset(next(path for path in bundled_presets() if path.stem == PRESET))
 
 
 def _routing(stems: int) -> Routing:
-    """Part 0 is the first stem, part 1 the second ..."""
+    """A routing of part 0 to the first stem, part 1 to the second, and so on."""
     table = np.full((32, 16, 128), -1, np.int8)
     table[:stems] = np.arange(stems)[:, None, None]
     return Routing(tuple(f"stem_{i}" for i in range(stems)), table)
 
 
 def _notes(preset: Preset, rows: int, stems: int) -> npt.NDArray[np.void]:
-    """Notes over the whole keyboard that open this many rows, dealt out to the stems."""
+    """Notes over the whole keyboard that open this many rows, shared out among the stems."""
     each = len(preset.W) // len(preset.pitches)
     chosen = np.linspace(0, len(preset.pitches) - 1, rows // each).round().astype(int)
     events = np.zeros(len(chosen), EVENT)
@@ -89,7 +90,7 @@ def _function(name: str, arguments: int) -> Callable[..., None]:
 
 
 class Player:
-    """One size: a separator with its notes held, that plays the clip round and round and keeps the time of each block."""
+    """A separator of one size with held notes, which plays the clip in a loop and keeps the time of each block."""
 
     def __init__(self, preset: Preset, size: Size, clip: Floats) -> None:
         self.size = size
@@ -101,18 +102,18 @@ class Player:
         self._clip = clip[: size.channels]
         self._position = self.block
         self._separator.process(self._clip[:, : self.block], _notes(preset, size.open_rows, size.stems))
-        self._separator.process(self._clip[:, : self.block])  # from here on the call has no events
+        self._separator.process(self._clip[:, : self.block])  # From here on the call has no events.
         self._run(max(DROPPED, 2 * size.window_samples // self.block))
         if self._separator.open_count != size.open_rows:
             raise RuntimeError(f"{self._separator.open_count} rows are open instead of {size.open_rows}")
 
     def rehearsal(self) -> Prepared:
-        """Its plan, and a state that nobody hears."""
+        """The same plan with a state that nobody hears."""
         return self._separator.rehearsal()
 
     def _run(self, blocks: int) -> tuple[list[float], list[float]]:
-        """Microseconds of the compiled entry alone, called as a native callback would: on the clock, and of them those in
-        which this thread had a processor (an audio driver's thread is preferred to others, so it waits less)."""
+        """Microseconds of the compiled entry, called as by a native callback: by the clock, and those in which this thread had
+        a processor (an audio driver's thread takes precedence, so it waits less)."""
         address, given = self._separator.prepared.call.ctypes.data, self._separator.prepared.input
         times, work, clock, worked, entry = [], [], time.perf_counter_ns, time.thread_time_ns, self._entry
         for _ in range(blocks):
@@ -128,7 +129,7 @@ class Player:
         return times, work
 
     def take_turn(self) -> None:
-        """Play a while; what the first frames pay for fetching this size's data back into the cache does not count."""
+        """Play for a while; the first frames, which fetch this size's data back into the cache, do not count."""
         self._run(4 * max(self.size.hop_samples, self.block) // self.block)
         times, work = self._run(TURN_SAMPLES // self.block)
         self.times_us += times
@@ -138,7 +139,7 @@ class Player:
 class Floor:
     """The FFTs of one player's frames and nothing else."""
 
-    TIMES = 8  # per measurement, so that calling does not count
+    TIMES = 8  # FFTs per measurement, so that the call itself hardly counts.
 
     def __init__(self, player: Player) -> None:
         size, self._prepared = player.size, player.rehearsal()
@@ -160,7 +161,7 @@ class Floor:
 
 
 class Step:
-    """The activation step alone, ours and plain NumPy in float64, at one number of bins and rows."""
+    """The activation step alone, of the engine and in plain NumPy (float64), for one number of bins and rows."""
 
     TIMES = 4
 
@@ -183,7 +184,7 @@ class Step:
         self._plain()
 
     def _plain(self) -> npt.NDArray[np.float64]:
-        """KL updates as one would write them; the rows of W sum to 1."""
+        """KL updates in plain NumPy; the rows of W sum to 1."""
         V, W = self._V, self._W
         h = np.full(self.rows, 1 / self.rows)
         for _ in range(UPDATES):

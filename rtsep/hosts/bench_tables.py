@@ -1,4 +1,4 @@
-"""What `rtsep bench` found, as tables for people."""
+"""The results of `rtsep bench` as tables for people."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from rtsep.hosts.bench import DEFAULT, VARIED
 
 _TITLES = {"window_samples": "window (N)", "hop_samples": "hop", "open_rows": "open templates", "stems": "stems + residual",
            "channels": "channels", "mode": "mode", "iterations": "updates", "estimator": "estimator"}
-FREE_SHARE = 0.97  # of a processor: what a program gets that is alone
+FREE_SHARE = 0.97  # A program that runs alone gets at least this share of a processor.
 Row = dict[str, Any]
 
 
 def _table(rows: Sequence[Sequence[str]], *columns: str) -> Table:
-    """A table whose columns are numbers, but for the first and those called verdict."""
+    """A table whose columns are numbers, except the first and those called verdict."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for i, column in enumerate(columns):
         table.add_column(column, justify="left" if i == 0 or "verdict" in column else "right")
@@ -31,7 +31,7 @@ def _percent(percent: float | None, format_: str = "{:.0f} %") -> str:
 
 
 def _block_table(blocks: Sequence[Row]) -> Table:
-    """One line per block size: the fewer open templates first, then the verdict with more."""
+    """One line per block size: first with fewer open templates, then with more."""
     few, many = sorted({row["open_rows"] for row in blocks})
     pedal = {row["block_samples"]: row for row in blocks if row["open_rows"] == many}
     rows = []
@@ -47,7 +47,7 @@ def _block_table(blocks: Sequence[Row]) -> Table:
 
 
 def _hop_table(hops: Sequence[Row]) -> Table:
-    """Grouped by what varies; the default size is in every group."""
+    """Hops grouped by what varies; the default size is in every group."""
     rows = []
     for name, values in VARIED.items():
         for value in values:
@@ -77,7 +77,7 @@ def _advice(share: float) -> str:
 def _console() -> Console:
     console = Console(highlight=False)
     if not console.is_terminal:
-        console.width = 120  # of a file nobody knows the width; columns must not be cut
+        console.width = 120  # Files have no width, and columns must not be cut.
     return console
 
 
@@ -90,10 +90,10 @@ def show_bench(report: Row) -> None:
     for mode in VARIED["mode"]:
         console.print(f"Mode {mode}:", _block_table([row for row in report["blocks"] if row["mode"] == mode]), sep="\n")
     console.print(
-        "\nTimes in per cent of the block's own. work: the worst without waiting for other programs. Sizes are judged by it\n"
-        "where the system tells it, since an audio driver's thread goes first. safe: the worst block took less than 60 %;\n"
+        "\nTimes in per cent of the block's own. work: the worst without waiting for other programs. It decides the verdict\n"
+        "where it is known, since an audio driver's thread has priority. safe: the worst block took less than 60 %;\n"
         "risky: 99 of 100 did; too small: not even these.\n"
-        f"Here {100 * (1 - report['processor_share']):.0f} % of the time went to others: "
+        f"Here {100 * (1 - report['processor_share']):.0f} % of the time went to other programs: "
         f"{_advice(report['processor_share'])}.\n\n"
         f"Cost of a hop: one thing varied at a time around window {DEFAULT.window_samples}, hop {DEFAULT.hop_samples}, "
         f"{DEFAULT.open_rows} open templates,\n"

@@ -1,4 +1,4 @@
-"""The same passage in every mode: what a listener compares, and the picture of one onset."""
+"""`--mode all`: the same sound in every mode for comparison, and a picture of one onset."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from rtsep.hosts.render import Job, render
 from rtsep.notes.score import read_midi
 from rtsep.params import PARAMS
 
-BEFORE_S, AFTER_S = 0.02, 0.13  # of the onset
-QUIET_S = 0.5  # before it
+BEFORE_S, AFTER_S = 0.02, 0.13  # What is compared lies from this long before an onset to this long after it, in seconds.
+QUIET_S = 0.5  # The onset after the longest pause is shown; longer pauses than this, in seconds, count as this.
 Progress = Callable[[str, int, int], None]
 
 
 def render_modes(job: Job, progress: Progress = lambda what, done, total: None) -> dict[str, Any]:
-    """Render `job` once in every mode, into a folder of its own each; gives the report of all, which is written beside them.
+    """Render `job` in every mode, each into its own folder; gives the report of all, which is written beside them.
 
-    With MIDI there is a picture, onset.png, too. `progress(mode, samples done, samples in all)`. RtsepError for what the
-    user can mend; of the folders that are finished by then nothing is taken back.
+    With MIDI there is also a picture, onset.png. `progress(mode, samples done, samples in all)`. RtsepError for what the
+    user can correct; folders that are finished by then stay.
     """
     if {"mode", "latency_samples"} & job.params.keys():
         raise RtsepError("--mode all has each mode's own latency: leave --latency out, or choose one mode")
@@ -50,7 +50,7 @@ def render_modes(job: Job, progress: Progress = lambda what, done, total: None) 
 
 
 def lonely_onset(job: Job, seconds: float) -> float:
-    """The time in s of a note-on that follows the longest pause, the first of equals, but one that lies early enough."""
+    """Time in s of the note-on after the longest pause, the first of equals, that lies far enough from the end."""
     score = read_midi(job.midi or job.mix)
     strikes = ((score.messages[:, 1] & 0xF0) == 0x90) & (score.messages[:, 3] > 0)
     onsets = np.unique(score.seconds[strikes])
@@ -62,7 +62,7 @@ def lonely_onset(job: Job, seconds: float) -> float:
 
 
 def _picture(job: Job, reports: Mapping[str, Any]) -> bytes:
-    """The mix and every stem around one onset, a row for each mode, as PNG. Needs no display."""
+    """A PNG of the mix and every stem around one onset, with a row for each mode. Needs no display."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -1,4 +1,4 @@
-"""What `rtsep bench` tells about this computer: what it is, memory and start-up time of rtsep on it."""
+"""What `rtsep bench` reports of this computer: its kind, and rtsep's memory and start-up time on it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import numpy as np
 
 _ROOT = Path(__file__).parents[2]
 _THREAD_COUNTERS = ("scipy_openblas_get_num_threads64_", "openblas_get_num_threads64_", "openblas_get_num_threads")
-_STARTS = 2
+_STARTS = 2  # Programs are started this many times, and the shortest time counts.
 
 
 def _processor() -> str:
@@ -30,10 +30,10 @@ def _processor() -> str:
 
 
 def numpy_threads() -> int | None:
-    """Threads that NumPy's matrix products use: what its own OpenBLAS says; None where it has another library."""
+    """Threads of NumPy's matrix products, from its bundled OpenBLAS; None where it uses another library."""
     folder = Path(np.__file__).parents[1] / "numpy.libs"
     for path in [*folder.glob("*openblas*"), *(Path(np.__file__).parent / ".dylibs").glob("*openblas*")]:
-        library = ctypes.CDLL(str(path))  # the one that is loaded already
+        library = ctypes.CDLL(str(path))  # It is loaded already.
         for name in _THREAD_COUNTERS:
             if hasattr(library, name):
                 return int(getattr(library, name)())
@@ -41,14 +41,14 @@ def numpy_threads() -> int | None:
 
 
 def describe() -> dict[str, Any]:
-    """What was measured on."""
+    """The computer and the versions that were measured."""
     packages = {name.replace("-", "_"): version(name) for name in ("numpy", "numba", "llvmlite")}
     return {"processor": _processor(), "cores": os.cpu_count(), "system": platform.platform(),
             "python": platform.python_version(), **packages, "numpy_threads": numpy_threads()}
 
 
 def resident_bytes() -> int | None:
-    """Memory that this process occupies (where the system only tells the most that it ever was, that)."""
+    """Memory that this process occupies, or its maximum so far where only that is known."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, AttributeError):
@@ -62,12 +62,12 @@ def resident_bytes() -> int | None:
 
 
 def knows_work() -> bool:
-    """Whether the system's clock of a thread's own work is fine enough for single blocks (that of Windows is not)."""
+    """Whether the system's clock of a thread's work is fine enough for single blocks (on Windows it is not)."""
     return time.get_clock_info("thread_time").resolution < 1e-6
 
 
 def start() -> None:
-    """For a fresh Python: import and prepare the usual separator; print the memory that it takes, in bytes, as JSON."""
+    """Import and prepare the usual separator in a fresh Python, and print its memory in bytes as JSON."""
     from rtsep.hosts.bench_players import Size, load_piano, prepared_separator
 
     separator = prepared_separator(load_piano(), Size(), Size().hop_samples)
@@ -78,7 +78,7 @@ def start() -> None:
 
 
 def _run(*arguments: str) -> tuple[float, str]:
-    """Seconds that a fresh Python takes, and what it prints; the best of some, since others only wait for longer."""
+    """Seconds that a fresh Python takes, and its output; the shortest of several, since the others only waited longer."""
     paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     seconds, answer = [], ""
@@ -91,8 +91,10 @@ def _run(*arguments: str) -> tuple[float, str]:
 
 
 def measure_start() -> tuple[dict[str, float], dict[str, int | None]]:
-    """Start-up times in seconds (`help_s`: rtsep --help; `ready_s`: Python, imports, preset and prepare, compiled
-    before), and the memory of that second process in bytes."""
+    """Start-up times in seconds, and the memory of the second process in bytes.
+
+    help_s: rtsep --help. ready_s: Python, imports, preset and `prepare`, with code compiled before.
+    """
     help_s, _ = _run("-m", "rtsep", "--help")
     ready_s, answer = _run("-c", "from rtsep.hosts.computer import start; start()")
     return {"help_s": round(help_s, 3), "ready_s": round(ready_s, 3)}, json.loads(answer)

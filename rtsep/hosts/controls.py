@@ -1,4 +1,4 @@
-"""Knobs and buttons of a MIDI controller: which does what, learnt by moving them, kept in the user's configuration."""
+"""Knobs and buttons of a MIDI controller: bindings are learnt by moving them, and kept in the user's configuration."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from rtsep.files.results import atomic_write
 from rtsep.notes.messages import CONTROLLERS, Message
 from rtsep.params import Value, param_of
 
-PEDALS = CONTROLLERS | {67}  # these belong to the notes
-LOWEST_DB, HIGHEST_DB = -60.0, 6.0
-UNITY = 0.75  # where a fader stands at 0 dB
+PEDALS = CONTROLLERS | {67}  # These controllers belong to the notes.
+LOWEST_DB, HIGHEST_DB = -60.0, 6.0  # Gains, in dB, at the two ends of a fader.
+UNITY = 0.75  # At this position, from 0 to 1, a fader stands at 0 dB.
 
 
 class Controlled(Protocol):
-    """What knobs can do to a player."""
+    """What knobs can do with a player."""
 
     stem_names: tuple[str, ...]
 
@@ -32,7 +32,7 @@ class Controlled(Protocol):
         """Silence a stem."""
 
     def solo(self, stem: str, on: bool) -> None:
-        """Silence the others."""
+        """Silence all other stems."""
 
     def use_preset(self, name: str) -> None:
         """Play with another preset."""
@@ -42,12 +42,12 @@ class Controlled(Protocol):
 
 
 def controls_path() -> Path:
-    """Where the user's bindings are kept."""
+    """The file of the user's bindings."""
     return user_config_path("rtsep", appauthor=False) / "controls.json"
 
 
 def fader_db(position: float) -> float:
-    """The gain of a fader from 0 (silence) by 0.75 (0 dB) to 1 (+6 dB), even in dB on both sides."""
+    """The gain in dB of a fader at 0 (silence) to 1 (+6 dB): linear in dB below and above 0.75 (0 dB)."""
     if position <= 0:
         return SILENT_DB
     if position <= UNITY:
@@ -59,7 +59,7 @@ class Controls:
     """Bindings of (channel 0 to 15, controller) to targets: a mixer parameter (`gain_db.STEM`, `wet`, `bypass`),
     `mute.STEM`, `solo.STEM`, `preset.NAME` or `panic`.
 
-    A file that cannot be read is told in `notes` and set aside when bindings are saved. Thread: control.
+    A file that cannot be read is reported in `notes` and set aside when bindings are saved. Thread: control.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -79,17 +79,17 @@ class Controls:
             return
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             self.bindings, self._broken = {}, True
-            self.notes.append(f"{self.path} is no list of controls ({error}): knobs do nothing until they are learnt anew; "
+            self.notes.append(f"{self.path} is no list of controls ({error}): knobs do nothing until they are learnt again; "
                               "the file will be kept beside the new one")
 
     def learn(self, target: str) -> None:
-        """The next knob that moves will do `target`."""
+        """Bind the next knob that moves to `target`."""
         self._learning = target
 
     def receive(self, message: Message) -> tuple[str, float] | None:
-        """What a controller message asks for: (target, 0 to 1); None if it is bound to nothing. Completes a `learn`.
+        """What a controller message asks for, (target, 0 to 1), or None if it is not bound. Completes a `learn`.
 
-        RtsepError if what was learnt could not be saved; it holds until the end all the same.
+        RtsepError if the new binding could not be saved; it still holds until the end.
         """
         status, controller, value = message
         if controller in PEDALS:
@@ -114,7 +114,7 @@ class Controls:
             raise RtsepError(f"{self.path} cannot be written ({error.strerror}): the knob is learnt for now") from error
 
     def apply(self, player: Controlled, target: str, position: float) -> None:
-        """Do what `target` says with a knob at `position` 0 to 1. A stem that is not there now is left alone."""
+        """Do what `target` says with a knob at `position` 0 to 1. Stems that do not exist are ignored."""
         what, _, of = target.partition(".")
         on = position >= 0.5
         if what in ("gain_db", "mute", "solo") and of not in player.stem_names:
@@ -126,14 +126,14 @@ class Controls:
         elif what == "solo":
             player.solo(of, on)
         elif what in ("panic", "preset"):
-            if on:  # a button counts when it goes down
+            if on:  # Only a press of a button counts.
                 player.panic() if what == "panic" else player.use_preset(of)
         else:
             param = param_of(target)
             player.set(target, on if param.kind == "switch" else param.low + position * (param.high - param.low))
 
     def told(self, stems: Collection[str]) -> list[str]:
-        """What is bound to what, for people."""
+        """The bindings, for people."""
         return [f"controller {controller} on channel {channel + 1}: {target}"
                 for (channel, controller), target in sorted(self.bindings.items())
                 if target.partition(".")[2] in ("", *stems) or target.startswith("preset.")]

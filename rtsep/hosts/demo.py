@@ -1,4 +1,4 @@
-"""The main job with nothing attached: the bundled piano clip and its notes through the engine, judged by its true stems."""
+"""`rtsep demo`: separate the bundled piano clip by its notes, and compare the result with its true stems."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from rtsep.notes.score import read_midi
 from rtsep.windows import choose_framing
 
 PRESETS = {"piano": "knows this instrument", "gm-piano": "has never heard it"}
-MODES = {"quality": "from a file", "instant": "as live, no latency"}  # what is written, and what playing live gives
+MODES = {"quality": "from a file", "instant": "as live, no latency"}  # The written mode, and that of live playing.
 Floats = npt.NDArray[np.float32]
 
 
 def clip_folder() -> Path:
-    """Where the bundled clip lies: mix.flac, a FLAC for each true stem, demo.mid, stems.json (file -> track)."""
+    """Folder of the bundled clip: mix.flac, a FLAC for each true stem, demo.mid, stems.json (file -> track)."""
     return Path(str(resources.files("rtsep_presets"))) / "demo"
 
 
 def _truths(folder: Path) -> dict[str, Floats]:
-    """The true stems, float32 [sample], by the names that rendering gives them."""
+    """The true stems, float32 [sample], by their names in a rendering."""
     score = read_midi(folder / "demo.mid")
     names = dict(zip(score.track_names, by_track(score).names, strict=True))
     stems = json.loads((folder / "stems.json").read_text())
@@ -39,14 +39,14 @@ def _truths(folder: Path) -> dict[str, Floats]:
 
 
 def _score(folder: Path, report: dict[str, Any], truths: dict[str, Floats]) -> dict[str, float]:
-    """SDR in dB of the files that were written, by stem."""
+    """SDR in dB of the written files, by stem."""
     files = {stem["name"]: stem["file"] for stem in report["stems"]}
     return {name: sdr_db(read_sound(folder / files[name])[0][0], truth) for name, truth in truths.items()}
 
 
 def demo(out: Path, overwrite: bool, progress: Callable[[str, int, int], None]) -> dict[str, Any]:
-    """Render the clip into `out` with the first preset in the first mode, and aside in all other ways; gives the report, with
-    `sdr_db` of all."""
+    """Render the clip into `out` with the first preset in the first mode; gives the report, with `sdr_db` of this and of all
+    other presets and modes, which are rendered elsewhere."""
     clip = clip_folder()
     truths = _truths(clip)
     mix, rate = read_sound(clip / "mix.flac")
@@ -54,7 +54,7 @@ def demo(out: Path, overwrite: bool, progress: Callable[[str, int, int], None]) 
     ways = [(preset, mode) for preset in PRESETS for mode in MODES]
     results = {"mix (nothing done)": {name: sdr_db(mix[0], truth) for name, truth in truths.items()}}
     results |= {_told(*way): {} for way in ways}
-    for preset, mode in [*ways[1:], ways[0]]:  # the one that stays comes last: what is interrupted leaves nothing half done
+    for preset, mode in [*ways[1:], ways[0]]:  # The one that stays comes last, so an interrupt leaves nothing half done.
         what, kept = f"{preset}, {mode}", (preset, mode) == ways[0]
         with tempfile.TemporaryDirectory() as aside:
             one = dataclasses.replace(job, presets=(preset,), params={"mode": mode}, out=out if kept else Path(aside) / "stems",

@@ -1,4 +1,4 @@
-"""Sound devices: what there is, which one is meant, and sentences for what cannot be."""
+"""Sound devices: listing them, finding the one that is meant, and messages for errors."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 from rtsep.errors import RtsepError
 from rtsep.hosts.driver import import_library
 
-AVOIDED = "JACK Audio Connection Kit"  # of PortAudio: it hangs when the server dies; --jack speaks to JACK itself
+AVOIDED = "JACK Audio Connection Kit"  # Of PortAudio: it hangs when JACK's server dies. --jack does not use it.
 BUILT_IN = re.compile(r"built.?in|internal|macbook|imac|hda intel|pch|realtek|conexant|cirrus logic|sof-|laptop", re.I)
-RATE, CHANNELS, UNAVAILABLE, DEVICE = -9997, -9998, -9985, -9996  # portaudio.h: PaErrorCode
+RATE, CHANNELS, UNAVAILABLE, DEVICE = -9997, -9998, -9985, -9996  # These errors are portaudio.h's PaErrorCode.
 
 
 @dataclass(frozen=True)
 class Device:
-    """A sound device as PortAudio lists it; latencies are the low ones that its driver names."""
+    """A sound device as PortAudio lists it, with the low latencies that its driver reports."""
 
     number: int
     name: str
@@ -30,12 +30,12 @@ class Device:
 
     @property
     def label(self) -> str:
-        """Name and host API."""
+        """The name with the host API."""
         return f"{self.name} ({self.api})"
 
 
 def import_sounddevice() -> Any:
-    """The module; RtsepError that says what to install where PortAudio is missing."""
+    """The module. RtsepError that says what to install if PortAudio is missing."""
     return import_library("sounddevice", "live sound needs PortAudio, which is missing here ({}); on Debian and Ubuntu: "
                           "sudo apt install libportaudio2. rtsep render works without it")
 
@@ -68,8 +68,8 @@ def find_device(devices: Sequence[Device], wanted: str | None, side: str, defaul
         return found[0]
     listing = ", ".join(f"{device.number}: {device.label}" for device in found or able)
     if found:
-        raise RtsepError(f"--{side} {wanted}: several {side} devices are called like this: {listing}; give a number")
-    raise RtsepError(f"--{side} {wanted}: no {side} device is called like this; there are {listing}")
+        raise RtsepError(f"--{side} {wanted}: several {side} devices have this name: {listing}; give a number")
+    raise RtsepError(f"--{side} {wanted}: no {side} device has this name; there are {listing}")
 
 
 def feedback_risk(source: Device, target: Device) -> bool:
@@ -78,7 +78,7 @@ def feedback_risk(source: Device, target: Device) -> bool:
 
 
 def device_error(error: Exception, source: Device | None, target: Device | None, rate: float) -> RtsepError:
-    """What a musician reads when a device could not be opened."""
+    """The message for a device that could not be opened."""
     code = next((word for word in getattr(error, "args", ()) if isinstance(word, int)), 0)
     names = " and ".join(dict.fromkeys(device.label for device in (source, target) if device is not None))
     rates = ", ".join(f"{device.sample_rate:g}" for device in (source, target) if device is not None)

@@ -1,7 +1,7 @@
-"""What a player sees: a calm screen, a line a second, or JSON for other programs.
+"""The display of live playing: a screen, one line per second, or JSON for other programs.
 
-The screen is rich's: it is here for the tables already, redraws without flicker, and has no event loop that would want to own
-the program (textual's would).
+The screen uses rich, which the tables need anyway: it redraws without flicker, and unlike textual it has no event loop that
+would take over the program.
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ from rtsep.hosts.keys import HELP, Keys, Panel
 from rtsep.hosts.player import Player
 from rtsep.hosts.status import Status, StemStatus
 
-FRAME_S, LINE_S = 0.1, 1.0
-LOWEST_DB = -60.0
-FIRST_KEY, LAST_KEY = 21, 108  # of a piano
-BLACK = frozenset((1, 3, 6, 8, 10))
+FRAME_S, LINE_S = 0.1, 1.0  # Seconds between two pictures on a terminal, and between two lines elsewhere.
+YELLOW_DB, RED_DB = -12.0, -3.0  # A meter is yellow and red above these levels, in dBFS.
+LOWEST_DB = -60.0  # Level, in dB, at which a meter is empty.
+FIRST_KEY, LAST_KEY = 21, 108  # MIDI pitches of a piano's lowest and highest key.
+BLACK = frozenset((1, 3, 6, 8, 10))  # Pitch classes of the black keys.
 
 
 def meter(db: float, width: int) -> Text:
     """A bar from -60 to 0 dBFS; yellow above -12, red above -3."""
     filled = round(width * min(max(1 - db / LOWEST_DB, 0.0), 1.0))
-    yellow, red = round(width * (1 + 12 / LOWEST_DB)), round(width * (1 + 3 / LOWEST_DB))
+    yellow, red = round(width * (1 - YELLOW_DB / LOWEST_DB)), round(width * (1 - RED_DB / LOWEST_DB))
     text = Text("█" * filled + "·" * (width - filled), style="dim")
     text.stylize("not dim green", 0, min(filled, yellow))
     text.stylize("not dim yellow", min(filled, yellow), min(filled, red))
@@ -40,7 +41,7 @@ def meter(db: float, width: int) -> Text:
 
 
 def keyboard(held: tuple[int, ...]) -> Text:
-    """The 88 keys of a piano, one column each; those that are held are filled."""
+    """The 88 keys of a piano, one column each, with held keys filled."""
     text = Text()
     for pitch in range(FIRST_KEY, LAST_KEY + 1):
         black = pitch % 12 in BLACK
@@ -52,24 +53,24 @@ def keyboard(held: tuple[int, ...]) -> Text:
 
 
 def latency_text(status: Status) -> str:
-    """The latency from air to air, and how it is known."""
+    """The latency from microphone to loudspeaker, and how it is known."""
     engine_ms = 1000 * status.latency_samples / status.sample_rate
     text = f"mode {status.mode}, latency {engine_ms:.1f} ms ({status.latency_samples} samples)"
     if status.device_latency_ms is None:
-        return text + " + the device's, which it does not tell"
+        return text + " + the device's, which is unknown"
     total = engine_ms + status.device_latency_ms
     return f"{text} + {status.device_latency_ms:.1f} ms ({status.device_latency_source}) = {total:.1f} ms"
 
 
 def late_text(status: Status) -> str:
-    """"late blocks", and how many had to wait for a processor that other programs had."""
+    """The number of late blocks, and how many of them waited for a processor that other programs used."""
     blocks = "late block" if status.late_blocks == 1 else "late blocks"
     waited = 0 if status.late_by_work is None else status.late_blocks - status.late_by_work
     return f"{blocks} ({waited} waited for other programs)" if waited > 0 else blocks
 
 
 def losses_text(status: Status) -> str:
-    """Load, and whatever was counted that should not be."""
+    """The load, and the problems that were counted."""
     losses = {late_text(status): status.late_blocks, "underflows": status.underflows, "overflows": status.overflows,
               "bad samples": status.bad_samples, "notes dropped": status.dropped_notes, "clipped": status.clipped_samples}
     told = ", ".join(f"{count} {name}" for name, count in losses.items() if count) or "no dropouts"
@@ -84,7 +85,7 @@ def _stem_row(stem: StemStatus, chosen: bool, width: int) -> tuple[RenderableTyp
 
 
 def screen(status: Status, selected: int, width: int) -> RenderableType:
-    """Everything on one screen of `width` columns."""
+    """The whole status on one screen of `width` columns."""
     bar = max(min(width - 44, 60), 10)
     levels = Table(box=None, show_header=False, pad_edge=False)
     for name, peaks in (("in", status.input_db), ("out", status.output_db)):
@@ -114,7 +115,7 @@ def _note_names(held: tuple[int, ...]) -> str:
 
 
 def status_line(status: Status) -> str:
-    """The status in one line of plain letters."""
+    """The status as one line of plain text."""
     loudest = max(status.input_db, default=SILENT_DB)
     stems = " ".join(f"{stem.name} {stem.peak_db:.0f}" for stem in status.stems)
     told = "; ".join(text for text in ("" if status.state == "playing" else status.state, status.hint) if text)
@@ -146,18 +147,18 @@ class ScreenFace:
         self._keys.__exit__(*error)
 
     def show(self, status: Status) -> None:
-        """Draw, at most ten times a second."""
+        """Draw at most ten times a second."""
         if time.monotonic() >= self._next_s:
             self._next_s = time.monotonic() + FRAME_S
             self._live.update(screen(status, self._panel.selected, self._console.width), refresh=True)
 
     def act(self, player: Player) -> bool:
-        """Do what the keys say; False to quit."""
+        """Do what the pressed keys ask for; False to quit."""
         return all([self._panel.press(key, player) for key in self._keys.read()])
 
 
 class LineFace:
-    """A line (or JSON object) a second on standard output, and news as they come. No keys."""
+    """One line or JSON object per second on standard output, and messages as they come. No keys."""
 
     def __init__(self, as_json: bool, console: Console | None = None) -> None:
         self._console = console or Console(soft_wrap=True)

@@ -1,6 +1,6 @@
-"""JACK as a backend: a client of its own with a port for every stem, and notes from a MIDI port in the same callback.
+"""The JACK backend: a client with a port for every stem, and notes from a MIDI port in the same callback.
 
-JACK-Client's private names (`_ffi`, `_lib`, `_ptr`, `_libname`) are used in this file alone.
+Only this file uses JACK-Client's private names (`_ffi`, `_lib`, `_ptr`, `_libname`).
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from rtsep.errors import RtsepError
 from rtsep.hosts.driver import Heartbeat, closed_in_time, import_library, quiet_libraries
 from rtsep.hosts.lanes import MIX, Lanes
 
-STALLED_S = 2.0
+STALLED_S = 2.0  # JACK counts as dead after this many seconds without a block.
 
 
 def import_jack() -> Any:
-    """The module; RtsepError that says what to install where it is missing."""
-    return import_library("jack", "--jack needs JACK-Client and JACK itself, and something of it is missing here ({}): "
+    """The module. RtsepError that says what to install if it is missing."""
+    return import_library("jack", "--jack needs JACK-Client and JACK itself, and one of them is missing here ({}): "
                           "pip install 'rtsep[jack]', and on Debian and Ubuntu: sudo apt install jackd2")
 
 
@@ -40,7 +40,7 @@ class JackClient:
         self._client = self._open()
         self.name = f"JACK ({self._client.name})"
         self.sample_rate = float(self._client.samplerate)
-        self.inputs, self.outputs = inputs, 0  # its outputs follow from the stems
+        self.inputs, self.outputs = inputs, 0  # The outputs follow from the stems.
         self.block = int(self._client.blocksize)
         self._connect = connect
         self._names: list[str] = []
@@ -56,7 +56,7 @@ class JackClient:
             raise RtsepError("no JACK server answers: start one (qjackctl, or jackd -d alsa), or leave out --jack") from error
 
     def sources(self, stems: Sequence[str]) -> list[tuple[int, int]]:
-        """The mix, then every stem, each with all its channels."""
+        """The mix, then every stem, each with all channels."""
         channels = range(self.inputs)
         self._names = [f"mix_{c + 1}" for c in channels]
         self._names += [f"{stem}_{c + 1}" if self.inputs > 1 else stem for stem in stems for c in channels]
@@ -84,7 +84,7 @@ class JackClient:
             raise RtsepError(f"JACK refuses: {error}") from error
 
     def _callback(self) -> int:
-        """The compiled process callback; it calls libjack, which must be in the process under its own names."""
+        """The compiled process callback; it calls libjack by name, so that library must be loaded."""
         machine.load_library(self._jack._libname)
         return machine.address("jack", "process_callback")
 
@@ -96,7 +96,7 @@ class JackClient:
             self._lanes.xruns += 1
 
     def _connect_to_card(self, sound_in: Sequence[Any], out: Sequence[Any]) -> None:
-        """As many as there are; what cannot be connected is left to the user's patchbay."""
+        """Connect as many ports as possible; the rest is left to the user's patchbay."""
         client = self._client
         captures = client.get_ports(is_audio=True, is_output=True, is_physical=True)
         playbacks = client.get_ports(is_audio=True, is_input=True, is_physical=True)
@@ -106,23 +106,23 @@ class JackClient:
                 client.connect(source, target)
 
     def trouble(self) -> str:
-        """Why nothing is played any more, or ""."""
+        """Why nothing is played, or ""."""
         if self._gone.is_set():
             return "the JACK server has gone"
         if self._heart is None:
             return "not open"
-        return "the JACK server stands still" if self._heart.stopped() else ""
+        return "the JACK server does not respond" if self._heart.stopped() else ""
 
     def measure_latency_ms(self) -> float:
-        """JACK has its own program for that."""
+        """RtsepError: JACK has its own program for this."""
         raise RtsepError("--measure-latency does not go with --jack: jack_iodelay measures there")
 
     def latency_ms(self) -> float | None:
-        """Two periods: what JACK itself adds; its ports tell no more through JACK-Client."""
+        """Two periods, which JACK itself adds; JACK-Client reports no latencies of ports."""
         return None if self._gone.is_set() else 2000 * int(self._client.blocksize) / self.sample_rate
 
     def close(self) -> bool:
-        """Leave the server; one that hangs is left alone after two seconds, and False given."""
+        """Leave the server; False if it still hangs after two seconds, and is left alone."""
         return closed_in_time(self._close)
 
     def _close(self) -> None:

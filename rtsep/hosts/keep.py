@@ -1,4 +1,4 @@
-"""Presets that a session or a rendering leaves behind: --save-preset, and a key of `rtsep live`."""
+"""Saving adapted presets: --save-preset, and a key of `rtsep live`."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from rtsep.presets.preset import save_preset
 class Keeper:
     """Writes adapted presets, each whole or not at all.
 
-    `texts` are the values of --save-preset: FILE, or FILE@STEM where stems play different presets. What this keeper wrote it
-    may write again; any other file stays unless `overwrite`. RtsepError, before anything is played: a file that is there, a
-    stem that is not, several presets without @. Thread: control.
+    `texts` are the values of --save-preset: FILE, or FILE@STEM where stems play different presets. A keeper replaces files that
+    it wrote itself; any other file stays unless `overwrite`. RtsepError, before anything is played: a file that exists, a stem
+    that does not, several presets without @. Thread: control.
     """
 
     def __init__(self, engine: Engine, texts: Sequence[str], overwrite: bool, background: bool, made_by: str) -> None:
@@ -36,7 +36,7 @@ class Keeper:
         return Results(path.parent, [path.name], self._overwrite or path in self._written, ())
 
     def keep(self, engine: Engine, stem: int, background: bool = False) -> Path:
-        """Write the preset of `stem` as it is now: where --save-preset said, else beside the user's own; gives the file."""
+        """Write the present preset of `stem` to the file of --save-preset, else to the user's presets; gives the file."""
         separator = _learner(engine)
         path = self.targets.get(stem) or self._shared(separator, stem) or _unused(separator.presets[stem].name)
         preset = adapted_preset(separator, stem, background=background or self._background, made_by=self._made_by)
@@ -50,12 +50,12 @@ class Keeper:
         return path
 
     def _shared(self, separator: Separator, stem: int) -> Path | None:
-        """Where the preset goes if another stem, which plays it too, was named."""
+        """The file of the preset if it was given for another stem that plays it too."""
         same = (path for other, path in self.targets.items() if separator.presets[other] is separator.presets[stem])
         return next(same, None)
 
     def keep_all(self, engine: Engine) -> list[Path]:
-        """Write all that --save-preset asked for."""
+        """Write all presets that --save-preset asked for."""
         return [self.keep(engine, stem) for stem in self.targets]
 
 
@@ -76,7 +76,7 @@ def _targets(separator: Separator, texts: Sequence[str]) -> dict[int, Path]:
     if wish.plain is not None:
         if len(separator.instruments) > 1:
             names = ", ".join(dict.fromkeys(preset.name for preset in separator.presets))
-            raise RtsepError(f"--save-preset {wish.plain}: the stems play {names}; say whose is to be saved, such as "
+            raise RtsepError(f"--save-preset {wish.plain}: the stems play {names}; say which to save, such as "
                              f"--save-preset {wish.plain}@{stems[0]}")
         targets[0] = new_preset(wish.plain)
     if len(set(targets.values())) < len(targets):
@@ -85,6 +85,6 @@ def _targets(separator: Separator, texts: Sequence[str]) -> dict[int, Path]:
 
 
 def _unused(name: str) -> Path:
-    """A file among the user's own presets that is not there yet."""
+    """A file among the user's own presets that does not exist yet."""
     names = (f"{name}-adapted" + (f"-{number}" if number else "") for number in count())
     return next(path for each in names if not (path := user_folder() / f"{each}.npz").exists())

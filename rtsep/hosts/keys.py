@@ -1,4 +1,4 @@
-"""Single keys from the terminal, without Enter and without waiting; and what they do to a player."""
+"""Single keys from the terminal, read without Enter and without waiting, and what they do."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ ARROWS = {"\x1b[A": "up", "\x1b[B": "down", "\x1b[C": "right", "\x1b[D": "left",
           "\x1bOC": "right", "\x1bOD": "left"}
 HELP = ("up/down 1-9 stem   +/- gain   s solo   m mute   b bypass   w/W dry/wet   p preset   l learn a knob   "
         "f freeze   k/K keep what was learnt   space panic   q quit")
-STEP_DB = 1.0
-WET_STEP = 0.1
+STEP_DB = 1.0  # A press of a key changes a gain by this many decibels.
+WET_STEP = 0.1  # A press of a key changes `wet` by this much.
 
 
 class Keys:
-    """Keys that were pressed since the last `read`; none where standard input is no terminal.
+    """The keys pressed since the last `read`; none if standard input is no terminal.
 
-    The terminal is as it was after `with`, whatever happened in between.
+    Leaving `with` always restores the terminal.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class Keys:
             termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._before)
 
     def read(self) -> list[str]:
-        """Letters as they are, arrows as up, down, left, right."""
+        """The keys: letters as typed, arrows as up, down, left, right."""
         if self._descriptor < 0:
             return []
         return split_keys(self._typed())
@@ -65,7 +65,7 @@ class Keys:
 
 
 def split_keys(typed: str) -> list[str]:
-    """What was typed, key by key; escape sequences that are no arrows are left out."""
+    """What was typed, key by key, without escape sequences other than arrows."""
     found, at = [], 0
     while at < len(typed):
         if typed[at : at + 3] in ARROWS:
@@ -83,13 +83,13 @@ def split_keys(typed: str) -> list[str]:
 
 
 class Panel:
-    """Which stem is selected, and what each key does."""
+    """The selected stem, and what each key does."""
 
     def __init__(self) -> None:
         self.selected = 0
 
     def press(self, key: str, player: Player) -> bool:
-        """Do what `key` says; False to quit."""
+        """Do what `key` asks for; False to quit."""
         if key in ("q", "Q", "escape"):
             return False
         stems = player.stem_names
@@ -119,7 +119,7 @@ class Panel:
             player.use_preset(_next_preset(player.preset_of(stem)), stem)
         elif key == "l":
             player.controls.learn(f"gain_db.{stem}")
-            player.say(f"move the knob that shall be the fader of {stem}")
+            player.say(f"move the knob that should be the fader of {stem}")
         elif key == "f":
             player.learn(not player.learning)
         elif key in ("k", "K"):
@@ -129,6 +129,6 @@ class Panel:
 
 
 def _next_preset(name: str) -> str:
-    """The preset after `name` in the alphabet, the first one after the last."""
+    """The preset after `name` in alphabetical order; after the last comes the first."""
     names = sorted({path.stem for path in (*bundled_presets(), *user_presets())})
     return names[(names.index(name) + 1) % len(names)] if name in names else names[0]

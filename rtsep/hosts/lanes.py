@@ -1,7 +1,7 @@
 """The memory that a device's callback and Python share, from Python's side.
 
-Lanes into the callback: notes (a ring; full = dropped and counted), the plan (one pointer), a few words of control. Lanes
-out of it: counters, meters, and the rings of a recording. Neither side ever waits for the other.
+Lanes into the callback: notes (in a ring; if it is full they are dropped and counted), the plan (one pointer), a few control
+words. Lanes out of it: counters, meters, and the rings of a recording. Neither side ever waits for the other.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from rtsep.kernels import memory
 from rtsep.notes.messages import Message
 from rtsep.notes.score import EVENT
 
-CAPACITY = 4096  # samples that the callback handles at once; longer blocks are cut
-MESSAGES = 4096
-EVENTS, PIECES = 16384, 16384
-PORTS = 512
+CAPACITY = 4096  # The callback handles at most this many samples at once; longer blocks are cut.
+MESSAGES = 4096  # The ring of notes holds this many messages, a power of two.
+EVENTS, PIECES = 16384, 16384  # The recording's rings hold this many events and pieces, powers of two.
+PORTS = 512  # Room, in words, for the addresses of JACK's ports.
 MIX, SILENCE = shared.MIX, shared.SILENCE
 
 Floats = npt.NDArray[np.float32]
 
 
 class Meters(NamedTuple):
-    """What the callback measured; peaks are magnitudes, loads shares of a block's time.
+    """The callback's measurements; peaks are magnitudes, loads are shares of a block's time.
 
-    worst_work: the largest share without waiting for a processor that others had; 0 where that is not known.
+    worst_work: the largest share without waiting for a processor; 0 if unknown.
     """
 
     inputs: list[float]
@@ -51,11 +51,11 @@ def outputs_of_mix(channels: int, outputs: int) -> list[tuple[int, int]]:
 
 
 class Lanes:
-    """All that the callback works on; `address` is what it is given.
+    """All memory of the callback, which is given `address`.
 
-    `engine` is prepared for blocks of CAPACITY samples; `sources` says what each output of the device plays: (stem,
-    channel), the stem MIX for the mixdown or SILENCE; `part` is that of notes which come through the
-    device. Thread: control, except `send`, which any may call.
+    `engine` is prepared for blocks of CAPACITY samples. `sources` says what each output of the device plays: (stem, channel),
+    where the stem may be MIX for the mixdown, or SILENCE. `part` is the part of notes that come through the device. Thread:
+    control, except `send`, which any thread may call.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Lanes:
         now = engine.prepared
         channels, stems, outputs = now.plan.channels, now.plan.stems, max(len(sources), 1)
         self.sample_rate, self.channels, self.outputs, self.stems = sample_rate, channels, outputs, stems
-        self.xruns = 0  # counted by a backend whose driver tells
+        self.xruns = 0  # Counted by backends whose driver reports them.
         self._kept: list[Prepared] = []
         self._lock = threading.Lock()
         f, i = np.float32, np.int64
@@ -92,12 +92,12 @@ class Lanes:
 
     @property
     def address(self) -> int:
-        """Of the LIVE record: the callback's user data."""
+        """Address of the LIVE record: the callback's user data."""
         return int(self.record.ctypes.data)
 
     @property
     def heartbeat(self) -> int:
-        """How many blocks the device has asked for."""
+        """The number of blocks that the device has asked for."""
         return self.word(shared.HEARTBEAT)
 
     def word(self, index: int) -> int:
@@ -105,7 +105,7 @@ class Lanes:
         return int(self._arrays["words"][index])
 
     def play(self, prepared: Prepared, fade: bool) -> None:
-        """From the next block on play `prepared`: at once if it goes on with the state that is played, else `fade`."""
+        """Play `prepared` from the next block on: at once if it has the same state as now, else with `fade`."""
         if prepared.plan.stems != self.stems or prepared.plan.channels != self.channels:
             raise ValueError("stems and channels cannot change while a device plays")
         playing = self.word(shared.PLAYING)
@@ -115,16 +115,16 @@ class Lanes:
 
     @property
     def arrived(self) -> bool:
-        """Whether the callback plays what `play` was given last."""
+        """Whether the callback has switched to the plan last given to `play`."""
         return self.word(shared.PLAYING) == int(self._arrays["control"][shared.WANTED])
 
     def new_thread(self) -> None:
-        """A device is about to call from a thread of its own: its first block warms that thread up, in silence."""
+        """A device is about to call from a new thread: its first block warms up that thread, in silence."""
         self._arrays["words"][shared.WARMED] = 0
         self._arrays["meters"][shared.FADE] = 0
 
     def send(self, time_ns: int, part: int, message: Message) -> bool:
-        """A message of `part` that came at `time_ns` (time.monotonic_ns); False, and counted, if the ring is full."""
+        """Send a message of `part` that came at `time_ns` (time.monotonic_ns); False, and counted, if the ring is full."""
         with self._lock:
             sent = bool(self._push(self.address, time_ns, part, *message))
             if not sent:
@@ -132,11 +132,11 @@ class Lanes:
             return sent
 
     def delay_notes(self, delay_ms: float) -> None:
-        """Play every note so much later than it comes."""
+        """Delay every note by this many milliseconds."""
         self._arrays["control"][shared.DELAY_NS] = round(delay_ms * 1e6)
 
     def meters(self) -> Meters:
-        """Levels and load now; the worst load is the one since the last call."""
+        """Present levels and load; the worst load is that since the last call."""
         peaks, values = self._arrays["peaks"].tolist(), self._arrays["meters"]
         worst, work = float(values[shared.WORST_LOAD]), float(values[shared.WORST_WORK])
         self._arrays["control"][shared.EPOCH] += 1
@@ -144,7 +144,7 @@ class Lanes:
         return Meters(peaks[:a], peaks[a:b], peaks[b:], float(values[shared.LOAD]), worst, work)
 
     def counters(self) -> dict[str, int]:
-        """All that the callback counted since the start."""
+        """All counters of the callback since the start."""
         names = {"blocks": shared.HEARTBEAT, "samples": shared.POSITION, "late_blocks": shared.LATE,
                  "late_by_work": shared.LATE_BY_WORK, "underflows": shared.UNDERFLOWS, "overflows": shared.OVERFLOWS,
                  "clipped_samples": shared.CLIPPED, "lost_pieces": shared.LOST_PIECES, "lost_events": shared.LOST_EVENTS}
@@ -153,11 +153,11 @@ class Lanes:
         return {name: self.word(at) for name, at in names.items()} | own
 
     def set_ports(self, addresses: Sequence[int]) -> None:
-        """The ports of a backend that has one per channel: notes, inputs, outputs. Before it begins to call."""
+        """Set the ports of a backend with one port per channel: notes, inputs, outputs. Call it before the device starts."""
         self._arrays["ports"][: len(addresses)] = addresses
 
     def record_start(self, seconds: float) -> None:
-        """Keep what goes in and comes out in a ring of at least `seconds`, from the next block on."""
+        """Record inputs and stems into a ring of at least `seconds`, from the next block on."""
         size = 1 << int(np.ceil(np.log2(max(seconds * self.sample_rate, 2 * CAPACITY))))
         self._arrays["sound"] = np.zeros((self.channels * (1 + self.stems), size), np.float32)
         self.record["sound"], self.record["sound_size"] = self._arrays["sound"].ctypes.data, size
@@ -165,20 +165,20 @@ class Lanes:
         self._arrays["control"][shared.RECORDING] = 1
 
     def record_stop(self) -> None:
-        """Keep nothing from the next block on; what is in the ring can still be read. Not to be started again."""
+        """Stop recording with the next block; the ring can still be read. Recording cannot start again."""
         self._arrays["control"][shared.RECORDING] = 0
 
     def read_record(self) -> tuple[int, Floats] | None:
         """The oldest piece: its first sample since `record_start`, and [plane, sample]: inputs, then every stem's channels.
 
-        A copy; None if there is none. A piece that begins later than the last one ended: what is between was dropped.
+        A copy; None if there is none. If a piece begins later than the last one ended, the samples between were dropped.
         """
         start = np.zeros(1, np.int64)
         length = self._read_piece(self.address, self._piece.ctypes.data, CAPACITY, start.ctypes.data)
         return (int(start[0]), self._piece[:, :length].copy()) if length else None
 
     def read_events(self) -> npt.NDArray[np.void]:
-        """The events that were played since the last call, EVENT [n]; their samples count from `record_start`."""
+        """The events played since the last call, EVENT [n]; their samples count from `record_start`."""
         found = np.zeros(EVENTS, EVENT)
         return found[: self._read_events(self.address, found.ctypes.data, EVENTS)]
 

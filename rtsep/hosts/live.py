@@ -1,7 +1,7 @@
-"""Playing live: options become a device, a separator, MIDI ports, a recorder and a face, and a loop keeps them going.
+"""Live playing: options become a device, a separator, MIDI ports, a recorder and a face, and a loop attends to them.
 
-The loop runs some twenty times a second in the main thread; sound is made in the device's native callback and notes come in
-on the MIDI thread, so nothing here can make either late.
+The loop runs some twenty times a second in the main thread. Sound is made in the device's native callback, and notes come in on
+the MIDI thread, so nothing here can delay them.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ from rtsep.notes.routing import Routing, by_channels, by_drum, by_port, by_split
 from rtsep.params import Value
 from rtsep.presets.instruments import choose, parse_wish, programs_by_name
 
-TICK_S = 0.05
+TICK_S = 0.05  # The control thread looks after everything at intervals of this many seconds.
 
 
 class Face(Protocol):
-    """What a player looks at and presses, or nothing of the kind."""
+    """The display and the keys of a player."""
 
     def show(self, status: Status) -> None:
-        """What there is to see, every tick."""
+        """Show the status; called every tick."""
 
     def act(self, player: Player) -> bool:
-        """Do what was pressed; False to end."""
+        """Do what the pressed keys ask for; False to end."""
         ...
 
 
@@ -64,17 +64,17 @@ class LiveJob:
     midi_offset_ms: float = 0.0
     record: Path | None = None
     overwrite: bool = False
-    seconds: float | None = None  # how long to play; None: until told to stop
+    seconds: float | None = None  # How long to play; None: until stopped.
     controls: Path | None = None
     measure_latency: bool = False
-    mosaic: Path | None = None  # remake the sound from this one's frames instead of separating it
+    mosaic: Path | None = None  # Remake the sound from this file's frames instead of separating it.
     keep: tuple[str, ...] = ()  # FILE or FILE@STEM: presets to write
     keep_background: bool = False
     made_by: str = ""
 
 
 def route_live(job: LiveJob, name: str, gated: bool) -> Routing:
-    """Which stem a note belongs to when it comes from a keyboard; without notes all templates are one stem, or two.
+    """The routing of notes from keyboards; without notes all templates are one stem, or two.
 
     A single stem is called `name`.
     """
@@ -98,7 +98,7 @@ def route_live(job: LiveJob, name: str, gated: bool) -> Routing:
 
 
 def route_outputs(routes: tuple[str, ...], stems: tuple[str, ...], channels: int, outputs: int) -> list[tuple[int, int]]:
-    """What each output of the device plays: the mix on the first ones, or what `routes` say (outputs count from 1)."""
+    """What each output of the device plays: the mix on the first outputs, or as `routes` say (outputs count from 1)."""
     if not routes:
         return outputs_of_mix(channels, outputs)
     sources = [(SILENCE, 0)] * outputs
@@ -120,7 +120,7 @@ def route_outputs(routes: tuple[str, ...], stems: tuple[str, ...], channels: int
 
 @contextmanager
 def stop_signals() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set, so that everything ends in order whenever they come."""
+    """An event that SIGINT and SIGTERM set, so that everything ends properly."""
     stop = threading.Event()
     numbers = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in numbers}
@@ -132,13 +132,13 @@ def stop_signals() -> Iterator[threading.Event]:
 
 
 def _engine(job: LiveJob, gated: bool, said: list[str]) -> Engine:
-    """What is to be played, not prepared yet."""
+    """The engine to be played, not prepared yet."""
     params = dict(job.params) if gated else {**job.params, "gate": False}
     return _separator(job, gated, params, said) if job.mosaic is None else _mosaic(job, job.mosaic, params)
 
 
 def _mosaic(job: LiveJob, path: Path, params: Mapping[str, Value]) -> Engine:
-    from rtsep.grains.engine import Mosaic, refuse_with_mosaic  # compiled for those alone who play one
+    from rtsep.grains.engine import Mosaic, refuse_with_mosaic  # Imported only for mosaics.
     from rtsep.grains.source import load_source
 
     refuse_with_mosaic({"--preset": job.presets, "--by": job.by != "port"})
@@ -155,10 +155,10 @@ def _separator(job: LiveJob, gated: bool, params: Mapping[str, Value], said: lis
 
 
 def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dict[str, Any]:
-    """Play until the face, a signal or `job.seconds` ends it; gives what was counted and recorded.
+    """Play until the face, a signal or `job.seconds` ends it; gives counters and what was recorded.
 
-    `open_device(rescan)` opens the device; after a loss it looks at all devices anew. RtsepError, before any sound, for what
-    the user can mend.
+    `open_device(rescan)` opens the device; with `rescan`, after a loss, it first lists all devices anew. RtsepError, before any
+    sound, for what the user can correct.
     """
     said: list[str] = []
     with ExitStack() as stack:
@@ -178,7 +178,7 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
             check_folder(job.record, separator.stem_names, job.overwrite)
         machine.want("live", *opened.objects)
         separator, chosen = in_best_mode(separator, opened)
-        separator.prepare(opened.sample_rate, max(opened.inputs, 1), CAPACITY)  # all is checked: the first time it compiles
+        separator.prepare(opened.sample_rate, max(opened.inputs, 1), CAPACITY)  # Compiles the first time.
         measured_ms = opened.measure_latency_ms() if job.measure_latency else None
         lanes = Lanes(separator, opened.sample_rate, sources, len(job.midi))
         lanes.delay_notes(job.midi_offset_ms)
@@ -205,7 +205,7 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
 def _ports(
     job: LiveJob, said: list[str], receive: Callable[..., None], lost: Callable[[int], None]
 ) -> MidiPorts | None:
-    """The MIDI ports; None, and said, where there is no MIDI: then every template is open."""
+    """The MIDI ports; None, with a message, if there is no MIDI: then every template is open."""
     if not job.midi:
         return None
     try:

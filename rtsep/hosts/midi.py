@@ -1,4 +1,4 @@
-"""MIDI ports: found by name, polled by a thread of their own, noticed when they go and taken up again when they return.
+"""MIDI ports: they are found by name, polled by their own thread, and reconnected when they return after a loss.
 
 python-rtmidi's callbacks are not used: with JACK they would run in its process thread and stall the whole graph.
 """
@@ -16,17 +16,17 @@ from rtsep.errors import RtsepError
 from rtsep.hosts.driver import import_library, quiet_libraries
 from rtsep.notes.messages import Message, MidiParser
 
-POLL_S = 0.001
-LOOK_S = 0.5  # how often the list of ports is looked at
+POLL_S = 0.001  # MIDI inputs are read at intervals of this many seconds.
+LOOK_S = 0.5  # The list of MIDI ports is read at intervals of this many seconds.
 CLIENT_NAME = "rtsep"
 
 
 class NoMidiError(RtsepError):
-    """This computer cannot do MIDI now: no python-rtmidi, or no MIDI system."""
+    """This computer has no MIDI: python-rtmidi or the MIDI system is missing."""
 
 
 def import_rtmidi() -> Any:
-    """The module; NoMidiError where it is missing."""
+    """The module. NoMidiError if it is missing."""
     return import_library("rtmidi", "live MIDI needs python-rtmidi, missing here ({}); pip install 'rtsep[midi]'", NoMidiError)
 
 
@@ -36,7 +36,7 @@ def plain_name(name: str) -> str:
 
 
 def _new_input(rtmidi: Any) -> Any:
-    """An input on the first MIDI system that answers: the platform's own, then JACK."""
+    """An input on the first MIDI system that answers: the platform's own, or JACK."""
     apis = rtmidi.get_compiled_api()
     for api in sorted(apis, key=lambda api: api == rtmidi.API_UNIX_JACK):
         try:
@@ -61,7 +61,7 @@ def _names(midi_in: Any) -> list[str]:
 
 
 def choose_port(names: Sequence[str], wanted: str) -> str:
-    """The port that is meant: a number, a name, or part of a name; RtsepError lists what there is."""
+    """The port with this number, name, or part of a name. RtsepError lists the ports."""
     listing = ", ".join(f"{number}: {name}" for number, name in enumerate(names)) or "none at all"
     if wanted.isdecimal() and int(wanted) < len(names):
         return plain_name(names[int(wanted)])
@@ -71,34 +71,34 @@ def choose_port(names: Sequence[str], wanted: str) -> str:
     if len(found) == 1:
         return found[0]
     if found:
-        raise RtsepError(f"--midi {wanted}: several MIDI ports are called like this: {', '.join(found)}")
-    raise RtsepError(f"--midi {wanted}: no MIDI port is called like this; there are {listing}")
+        raise RtsepError(f"--midi {wanted}: several MIDI ports have this name: {', '.join(found)}")
+    raise RtsepError(f"--midi {wanted}: no MIDI port has this name; there are {listing}")
 
 
 def _leak(midi_in: Any) -> None:
-    """Keep an object of a MIDI system that went away for ever: to delete it would crash (RtMidi 5 with JACK)."""
+    """Keep an object of a dead MIDI system for ever: deleting it would crash (RtMidi 5 with JACK)."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(midi_in))
 
 
 class _Port:
-    """One port of ours, and the keyboard's that it is connected to while that is there."""
+    """One input of ours, connected to a keyboard's port while that exists."""
 
     def __init__(self, part: int, name: str, midi_in: Any) -> None:
         self.part, self.name = part, name
         self.renew(midi_in)
 
     def renew(self, midi_in: Any) -> None:
-        """Begin anew with another object."""
+        """Start again with a new object."""
         self.open = False
         self.midi_in = midi_in
         midi_in.ignore_types(sysex=True, timing=True, active_sense=True)
         self._parser = MidiParser(self.part)
 
     def look(self, names: Sequence[str]) -> bool:
-        """Connect if the port is there, let go if it is not; whether it was lost just now."""
+        """Connect if the port exists, disconnect if not; gives whether it was lost just now."""
         there = [number for number, name in enumerate(names) if plain_name(name) == self.name]
         if self.open and not there:
-            self.open = False  # closing waits: if it is the MIDI system that died, closing would not come back
+            self.open = False  # Closing waits: if the MIDI system died, it would hang.
             return True
         if there and not self.open:
             self.midi_in.close_port()
@@ -108,7 +108,7 @@ class _Port:
         return False
 
     def read(self) -> list[Message]:
-        """All messages that have come."""
+        """All messages that have arrived."""
         found: list[Message] = []
         while (event := self.midi_in.get_message()) is not None:
             found += self._parser.feed(event[0])
@@ -116,10 +116,10 @@ class _Port:
 
 
 class MidiPorts:
-    """Some ports, each a part of its own: `receive(part, time_ns, message)` for all that comes, `lost(part)` when one goes.
+    """Several ports, each with its own part: `receive(part, time_ns, message)` for every message, `lost(part)` for a lost port.
 
     Both, and `say`, are called from the thread that `with` starts. `names`: numbers, names or parts of names. NoMidiError
-    if there is no MIDI here, RtsepError if a port is not there now.
+    if there is no MIDI here, RtsepError if a port does not exist now.
     """
 
     def __init__(
@@ -139,11 +139,11 @@ class MidiPorts:
 
     @property
     def ports(self) -> list[str]:
-        """The ports' names, and which of them are not there."""
+        """The ports' names, with a mark at lost ones."""
         return [port.name if port.open else f"{port.name} (gone)" for port in self._ports]
 
     def system_died(self) -> None:
-        """Tell that the JACK server is gone: its ports stay listed as if nothing had happened. Any thread."""
+        """Report that the JACK server has died, whose ports remain listed. Any thread."""
         self._system_died.set()
 
     def __enter__(self) -> MidiPorts:
@@ -171,7 +171,7 @@ class MidiPorts:
                 self._look()
 
     def _look(self) -> None:
-        """Which ports are there now."""
+        """Check which ports exist now, and connect or release them."""
         self._look_again_s = time.monotonic() + LOOK_S
         names = [] if self._system_died.is_set() else _names(self._listing)
         names = names or self._names_of_new_system()
@@ -179,7 +179,7 @@ class MidiPorts:
             was_open = port.open
             try:
                 gone = port.look(names)
-            except (OSError, RuntimeError):  # it went away between the list and the opening
+            except (OSError, RuntimeError):  # It vanished after it was listed.
                 continue
             if gone:
                 self._lost(port.part)
@@ -188,10 +188,10 @@ class MidiPorts:
                 self._say(f"MIDI port {port.name} is connected")
 
     def _names_of_new_system(self) -> list[str]:
-        """No port at all: the MIDI system itself may have died and come back, and its objects do not come back with it."""
+        """Without any port, the MIDI system may have died and restarted, which needs new objects; gives their ports."""
         for port in self._ports:
             if port.open:
-                return []  # told as lost first
+                return []  # First report it as lost.
         try:
             listing = _new_input(self._rtmidi)
             names = _names(listing)

@@ -1,6 +1,6 @@
-"""Which mode this computer carries at a device's block size: found by a short measurement, once, and kept.
+"""The best mode that this computer can play at a device's block size: found once by a short measurement, and kept.
 
-Mode `instant` adds no latency and costs more than `live`. It is played where its worst block leaves enough time over.
+Mode `instant` adds no latency and costs more than `live`. It is chosen if its worst block leaves enough time to spare.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from rtsep.hosts.computer import knows_work
 from rtsep.hosts.driver import Opened
 from rtsep.stages.common import plays_drums
 
-MODES = ("instant", "live")  # the better one first
-CARRIED = 0.5  # share of a block's time that the worst block's own work may take: driver and system need the rest
-MEASURED_S = 1.0  # of sound: a fifth of a second of work
-WARM_S = 0.1
-LOUDNESS = 0.1  # of the noise that is measured with
-UNKNOWN_BLOCK = 64  # samples: what is measured with where a device does not tell how much it hands over at a time
-KEPT_MOST = 200  # measurements
+MODES = ("instant", "live")  # The better one comes first.
+CARRIED = 0.5  # The worst block's own work may take this share of its time: driver and system need the rest.
+MEASURED_S = 1.0  # Seconds of sound that are measured, which take a fifth of a second of work.
+WARM_S = 0.1  # Seconds of sound played before measuring begins.
+LOUDNESS = 0.1  # Standard deviation of the noise that is played.
+UNKNOWN_BLOCK = 64  # Block size, in samples, to measure if the device's own is unknown.
+KEPT_MOST = 200  # At most this many measurements are kept.
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Choice:
 
 
 def measure(separator: Separator, sample_rate: float, channels: int, block: int) -> float:
-    """The worst block's own work, as a share of its time: noise, while a note is held. `separator` is used up."""
+    """The worst block's own work as a share of its time, for noise and a held note. `separator` cannot be used afterwards."""
     separator.prepare(sample_rate, channels, block)
     prepared = separator.rehearsal()
     entry, call = entry_at(separator.entry_address), prepared.call
@@ -51,19 +51,19 @@ def measure(separator: Separator, sample_rate: float, channels: int, block: int)
         entry(call.ctypes.data)
         if i >= 0:
             took[i] = clock() - began
-        call["event_count"] = 0  # the note is held from here on
-    # of the slowest hundredth the fastest: what happens once in a second is not the engine's doing
+        call["event_count"] = 0  # The note is held from here on.
+    # The fastest of the slowest hundredth: rarer outliers are not the engine's.
     return float(np.percentile(took, 99)) * 1e-9 * sample_rate / block
 
 
 def choose_mode(separator: Separator, device: str, sample_rate: float, channels: int, block: int) -> Choice:
-    """The best mode that this computer carries on `device` in blocks of `block` samples (0: it does not tell).
+    """The best mode that this computer can play on `device` in blocks of `block` samples (0: unknown).
 
-    Measured where that has not been done for this code, device and size yet. Drums are played in mode `live`: causal filters
-    hear their strokes too late, which costs them some 10 dB.
+    It is measured once for each code, device and size. Drums are played in mode `live`: causal filters respond to strokes too
+    late, which costs some 10 dB.
     """
     if any(plays_drums(preset) for preset in separator.presets):
-        return Choice(MODES[1], "drums are separated better by it than by instant")
+        return Choice(MODES[1], "it separates drums better than instant does")
     block = block or UNKNOWN_BLOCK
     size = f"{sample_rate:g} Hz, {channels} channels, {block} samples, {len(separator.stem_names)} stems"
     key = f"{store.fingerprint()}, {device}, {size}"
@@ -76,7 +76,7 @@ def choose_mode(separator: Separator, device: str, sample_rate: float, channels:
 
 
 def in_best_mode(engine: Engine, device: Opened) -> tuple[Engine, Choice]:
-    """The engine, not prepared yet, in the mode or with the latency that was asked for, else in the best one on this device."""
+    """The engine, not prepared yet, in the mode or with the latency asked for, else in the best mode on this device."""
     if not isinstance(engine, Separator) or {"mode", "latency_samples"} & engine.params.keys():
         return engine, Choice(str(engine.value("mode")))
     choice = choose_mode(engine, device.name, device.sample_rate, max(device.inputs, 1), device.block)

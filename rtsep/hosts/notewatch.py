@@ -1,4 +1,4 @@
-"""What is being played, and what might be wrong when nothing is: for the display, not for the sound."""
+"""For the display: the keys that are held, and hints if no notes arrive. The sound does not depend on it."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ from collections.abc import Collection
 
 from rtsep.notes.messages import NOTE_ON, Keyboard, Message
 
-PATIENCE_S = 10.0
+OUTSIDE_NOTES = 3  # Consecutive notes outside the preset after which the player gets a hint.
+HINT_AFTER_S = 10.0  # Seconds without notes after which the player gets a hint.
 
 
 class NoteWatch:
     """Keys and pedals of every part and channel.
 
-    `channels`: those that are listened to, 1 to 16, or None for all; `playable`: the pitches that the preset has. Written by
-    the MIDI thread, read by the control thread.
+    `channels`: the channels that count, 1 to 16, or None for all. `playable`: the preset's pitches. The MIDI thread writes, the
+    control thread reads.
     """
 
     def __init__(self, channels: frozenset[int] | None, playable: Collection[int]) -> None:
         self._channels, self._playable = channels, frozenset(playable)
         self._keyboards: dict[tuple[int, int], Keyboard] = {}
-        self._last_ns = time.monotonic_ns()  # of a note that counts
-        self._elsewhere = 0  # channel of the last note that nobody listens to, since the last one that counts
-        self._outside = 0  # notes in a row that the preset does not have
+        self._last_ns = time.monotonic_ns()  # Time of the last note that counts.
+        self._elsewhere = 0  # Channel of the last note on an ignored channel, since the last that counts.
+        self._outside = 0  # Consecutive notes outside the preset.
 
     def receive(self, part: int, time_ns: int, message: Message) -> None:
-        """A message of `part` at `time_ns` (time.monotonic_ns)."""
+        """Take a message of `part` at `time_ns` (time.monotonic_ns)."""
         status, pitch, velocity = message
         channel = status & 0x0F
         if self._channels is not None and channel + 1 not in self._channels:
@@ -40,12 +41,12 @@ class NoteWatch:
             self._outside = 0 if pitch in self._playable else self._outside + 1
 
     def lost(self, part: int) -> None:
-        """The port is gone: nothing of it is held."""
+        """Release all keys of a lost port."""
         for key in [key for key in self._keyboards if key[0] == part]:
             self._keyboards.pop(key, None)
 
     def held(self) -> tuple[int, ...]:
-        """The pitches that keys or pedals hold, ascending."""
+        """Pitches held by keys or pedals, ascending."""
         return tuple(sorted({pitch for keyboard in list(self._keyboards.values()) for pitch in keyboard.sounding}))
 
     def pressed(self) -> list[tuple[int, int, int, int]]:
@@ -53,14 +54,14 @@ class NoteWatch:
         return [(*place, *key) for place, keyboard in list(self._keyboards.items()) for key in keyboard.pressed]
 
     def hint(self, now_ns: int) -> str:
-        """What the player might look at, or ""."""
+        """What the player might check, or ""."""
         if self._elsewhere and self._channels is not None:
             wanted = ", ".join(map(str, sorted(self._channels)))
             return (f"notes come on channel {self._elsewhere}, but only {wanted} is listened to: "
                     f"give --channels {self._elsewhere}")
-        if self._outside >= 3:
+        if self._outside >= OUTSIDE_NOTES:
             return (f"the last {self._outside} notes lie outside the preset "
                     f"({min(self._playable)} to {max(self._playable)}): is the keyboard transposed?")
-        if now_ns - self._last_ns > PATIENCE_S * 1e9 and not self.held():
+        if now_ns - self._last_ns > HINT_AFTER_S * 1e9 and not self.held():
             return f"no note for {(now_ns - self._last_ns) // 1_000_000_000} s: is the keyboard connected and switched on?"
         return ""

@@ -1,4 +1,4 @@
-"""A picture of a run: piano rolls of the gates and activations over the spectrograms of mix and stems."""
+"""The picture of a run: gates and activations as piano rolls over the spectrograms of mix and stems."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from rtsep.engine.separator import Output, Separator
 from rtsep.notes.score import Score
 from rtsep.reference.separator import ReferenceSeparator
 
-COLUMNS = 1200  # of the spectrograms: more than a screen shows
-RANGE_DB = 60.0
-LOWEST_PITCH, HIGHEST_PITCH = 21, 120
+COLUMNS = 1200  # Spectrograms have at most this many columns, more than a screen shows.
+RANGE_DB = 60.0  # Levels this many decibels below the loudest, and lower ones, are black.
+LOWEST_PITCH, HIGHEST_PITCH = 21, 120  # MIDI pitches at the two ends of the vertical axis.
 COLOURS = ("#4fc3f7", "#ffb74d", "#81c784", "#f06292", "#ba68c8", "#fff176", "#a1887f", "#90a4ae")
 
 Floats = npt.NDArray[np.float32]
 
 
 class Trace:
-    """Collects what the picture needs while a run goes on: spectra of mix and stems, activations by pitch.
+    """Collects data for the picture during a run: spectra of mix and stems, activations by pitch.
 
-    Memory is bounded: at most COLUMNS columns whatever the length.
+    Memory is bounded by COLUMNS columns for any length.
     """
 
     def __init__(self, separator: Separator | ReferenceSeparator, sample_rate: float, samples: int) -> None:
@@ -42,17 +42,17 @@ class Trace:
         self._row_pitch = separator.row_pitch
         self._columns: list[Floats] = []
         self._activations: list[Floats] = []
-        self._frames: deque[tuple[int, Floats]] = deque()  # the newest frames' ends and activations
+        self._frames: deque[tuple[int, Floats]] = deque()  # Ends and activations of the newest frames.
         self._due = 0.0
 
     def add(self, output: Output) -> None:
-        """The next block of output, at most a hop; a column is taken where one is due."""
+        """Take the next block of output, at most a hop, and a column if one is due."""
         latency = self._separator.latency
         self._frames.append((self._position + output.mix.shape[1] + latency - latency // 2, self._by_pitch()))
         self._advance(output.stems.mean(axis=1))
 
     def finish(self) -> None:
-        """The sound is over: take the columns whose windows reach beyond it."""
+        """At the end of the sound, take the columns whose windows reach beyond it."""
         hop = self._separator.framing.hop
         for _ in range(self._size // 2 // hop + 1):
             self._advance(np.zeros((len(self.stem_names), hop), np.float32))
@@ -89,7 +89,7 @@ class Trace:
         return levels
 
     def activations(self) -> Floats:
-        """Activations [column, stem, pitch] of the frame that tells of each column's moment."""
+        """Activations [column, stem, pitch] of the frame at each column's time."""
         return np.stack(self._activations)
 
 
@@ -119,7 +119,7 @@ def draw(trace: Trace, score: Score | None, title: str) -> bytes:
     axes[-1].set_xlabel("time in s")
     image = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a font that lacks a letter of the file's name
+        warnings.simplefilter("ignore")  # The font may lack a letter of the file's name.
         figure.savefig(image, format="png")
     return image.getvalue()
 
@@ -134,7 +134,7 @@ def _draw_spectrogram(axis: Any, trace: Trace, index: int) -> None:
 
 
 def _draw_roll(axis: Any, trace: Trace, levels: Floats, colour: str, gates: bool) -> None:
-    """One stem's notes [column, pitch] in its colour: where a gate is open (faint), as loud as its activation."""
+    """Draw one stem's notes [column, pitch] in its colour: faint where a gate is open, stronger by activation."""
     from matplotlib.colors import to_rgb
 
     shown = levels[:, LOWEST_PITCH : HIGHEST_PITCH + 1].T

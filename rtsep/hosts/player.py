@@ -1,7 +1,7 @@
-"""A separator that is being played: what player, keyboard and knobs do becomes notes, levels and plans for the callback.
+"""A separator being played: actions of player, keyboard and knobs become notes, levels and plans for the callback.
 
-The MIDI thread calls `receive` and `midi_lost`; all else belongs to the control thread, which calls `tick` some twenty times
-a second. The audio callback calls nothing here: it reads the lanes.
+The MIDI thread calls `receive` and `midi_lost`. Everything else belongs to the control thread, which calls `tick` some twenty
+times a second. The audio callback calls nothing here: it reads the lanes.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from rtsep.presets.preset import load_preset
 class Player:
     """One separator, or mosaic, on one device.
 
-    `parts` is how many MIDI ports there are. RtsepError from `set`, `use_preset` and the like says what cannot be; then
-    everything stays as it was.
+    `parts` is the number of MIDI ports. If `set`, `use_preset` or a similar call is not possible, it raises RtsepError and
+    changes nothing.
     """
 
     def __init__(
@@ -41,11 +41,11 @@ class Player:
         self.muted: set[str] = set()
         self.soloed: set[str] = set()
         started = [id(preset) for preset in separator.presets] if isinstance(separator, Separator) else [0]
-        self._instruments = [started.index(each) for each in started]  # of each stem: the first stem that shares its preset
+        self._instruments = [started.index(each) for each in started]  # For each stem, the first stem with the same preset.
         self.message = ""
-        self._learns = {name: bool(separator.value(name)) for name in ("adapt", "background_learns")}  # unless frozen
+        self._learns = {name: bool(separator.value(name)) for name in ("adapt", "background_learns")}  # Unless frozen.
         self._keeper = keeper or Keeper(separator, (), False, False, "")
-        self.fixed_latency = False  # while recording
+        self.fixed_latency = False  # True while recording.
         self._parts = max(parts, 1)
         self._gains = {stem: float(separator.value(f"gain_db.{stem}")) for stem in self.stem_names}
         self._knobs: deque[Message] = deque(maxlen=1024)
@@ -54,7 +54,7 @@ class Player:
     # --- the MIDI thread ---
 
     def receive(self, part: int, time_ns: int, message: Message) -> None:
-        """A message of `part` that came at `time_ns`: notes and pedals to the callback, at once; knobs to `tick`."""
+        """Take a message of `part` that came at `time_ns`: notes and pedals go to the callback at once, knobs to `tick`."""
         self.watch.receive(part, time_ns, message)
         if is_kept(message[0], message[1]):
             self.lanes.send(time_ns, part, message)
@@ -62,23 +62,23 @@ class Player:
             self._knobs.append(message)
 
     def midi_lost(self, part: int) -> None:
-        """The port is gone: no key of it is down any more, no pedal."""
+        """Release all keys and pedals of a lost port."""
         self.watch.lost(part)
         self._silence(part, NOTES_OFF)
 
     def _silence(self, part: int, how: int) -> None:
         for channel in range(CHANNELS):
-            for controller in (RESET, how):  # pedals first, or they would hold what is let go
+            for controller in (RESET, how):  # Pedals come first, or they would hold released keys.
                 self.lanes.send(time.monotonic_ns(), part, (CONTROL | channel, controller, 0))
 
     # --- the control thread ---
 
     def say(self, text: str) -> None:
-        """What happened last, for the display."""
+        """Set the message that the display shows."""
         self.message = text
 
     def tick(self) -> None:
-        """What the knobs did since the last tick; keys that are held are pressed again in a new state."""
+        """Apply the knobs' changes since the last tick; after a change of state press held keys again."""
         while self._knobs:
             found = self.controls.receive(self._knobs.popleft())
             if found is not None:
@@ -89,21 +89,21 @@ class Player:
                 self.lanes.send(time.monotonic_ns(), part, (NOTE_ON | channel, pitch, velocity))
 
     def attempt(self, act: Callable[[], object]) -> None:
-        """Do it; what cannot be is said, and the music goes on."""
+        """Call `act`; show its RtsepError as a message, while the music goes on."""
         try:
             act()
         except RtsepError as error:
             self.say(str(error))
 
     def value(self, name: str) -> Value:
-        """What parameter `name` is; a stem's gain is the fader's, also while it is muted."""
+        """The value of parameter `name`; a muted stem still has its fader's gain."""
         base, _, stem = name.partition(".")
         if base == "gain_db" and stem in self._gains:
             return self._gains[stem]
         return self.separator.value(name)
 
     def set(self, name: str, value: Value) -> None:
-        """Change any parameter: the mixer's glide, the others hold from the next frame; another latency fades out and in."""
+        """Change any parameter: the mixer's glide, all others apply from the next frame; another latency fades out and in."""
         base, _, stem = name.partition(".")
         if base == "gain_db" and stem in self._gains:
             self._gains[stem] = float(param_of(name).parse(value))
@@ -114,12 +114,12 @@ class Player:
             self._exchange({name: value})
 
     def gain(self, stem: str, db: float) -> None:
-        """Move a stem's fader; beyond the range it stays at its end."""
+        """Move a stem's fader, limited to its range."""
         param = param_of(f"gain_db.{stem}")
         self.set(f"gain_db.{stem}", min(max(db, param.low), param.high))
 
     def mute(self, stem: str, on: bool) -> None:
-        """Silence a stem, or let it be heard again at its gain."""
+        """Silence a stem, or play it again at its gain."""
         (self.muted.add if on else self.muted.discard)(stem)
         self._set_levels()
 
@@ -129,45 +129,45 @@ class Player:
         self._set_levels()
 
     def bypass(self, on: bool) -> None:
-        """The input instead of the stems, as late as they are."""
+        """Play the input, with the same latency, instead of the stems."""
         self.separator.set("bypass", on)
 
     @property
     def learning(self) -> bool:
-        """Whether background or templates follow what is heard."""
+        """Whether background or templates adapt."""
         return any(self.value(name) for name in self._learns)
 
     def learn(self, on: bool) -> None:
-        """Freeze background and templates as they are now, or let them go on learning; nothing is heard of it."""
+        """Freeze background and templates, or let them go on learning, without an audible change."""
         wanted = self._learns if any(self._learns.values()) else dict.fromkeys(self._learns, True)
         self._exchange({name: on and learns for name, learns in wanted.items()})
         self.say("learning" if on else "frozen: templates and background stay as they are")
 
     def keep_preset(self, stem: str, background: bool) -> None:
-        """Write what `stem`'s preset has learnt so far (the residual's: the first), with or without the background."""
+        """Save the adapted preset of `stem` (of the first stem for the residual), with or without the background."""
         path = self._keeper.keep(self.separator, self._index(stem), background)
         self.say(f"saved what {self.preset_of(stem)} has learnt in {path}")
 
     def panic(self) -> None:
-        """Every note off, pedal or not, on all channels."""
+        """Release all notes on all channels, also those held by pedals."""
         for part in range(self._parts):
             self._silence(part, SOUND_OFF)
         self.say("panic: all notes off")
 
     @property
     def preset_name(self) -> str:
-        """The names of the presets in use, or of a mosaic's source."""
+        """Names of the presets in use, or of a mosaic's source."""
         return ", ".join(dict.fromkeys(self.separator.plays))
 
     def preset_of(self, stem: str) -> str:
-        """The name of the preset that a stem plays; the residual plays the first."""
+        """Name of a stem's preset; for the residual it is the first one."""
         return self.separator.plays[self._index(stem)]
 
     def _index(self, stem: str) -> int:
         return self.stem_names.index(stem) % len(self._instruments)
 
     def use_preset(self, name: str, stem: str | None = None) -> None:
-        """Play with another preset, without a gap: all stems, or `stem` and those that shared its preset from the start."""
+        """Switch presets without a gap: for all stems, or for `stem` and those that shared its preset from the start."""
         if not isinstance(self.separator, Separator):
             raise RtsepError(f"a mosaic plays its source, {self.preset_name}, and no preset; start again with another --mosaic")
         preset = load_preset(find_preset(name))
@@ -198,9 +198,9 @@ class Player:
         self.say(f"latency {new.latency} samples")
 
     def counters(self) -> dict[str, int]:
-        """All that callback and engine counted."""
+        """All counters of callback and engine."""
         return {**self.lanes.counters(), **asdict(self.separator.counters)}
 
     def faders(self) -> Sequence[tuple[str, float, bool, bool]]:
-        """Every stem with its gain in dB, whether it is muted, whether it is soloed."""
+        """Each stem: its name, gain in dB, whether it is muted, whether it is soloed."""
         return [(stem, self._gains[stem], stem in self.muted, stem in self.soloed) for stem in self.stem_names]

@@ -1,7 +1,7 @@
-"""PortAudio as a backend: a stream whose native callback is ours, so that no sample waits for the interpreter.
+"""The PortAudio backend: a stream with a native callback of ours, so that no sample waits for the interpreter.
 
-The private names of sounddevice (`_StreamBase`, `_ffi`, `_libname`, `_initialize`, `_terminate`, `_exit_handler`) are used
-in this file alone; `_StreamBase` takes a C callback and is meant for libraries.
+Only this file uses sounddevice's private names (`_StreamBase`, `_ffi`, `_libname`, `_initialize`, `_terminate`,
+`_exit_handler`); `_StreamBase` takes a C callback and is meant for libraries.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from rtsep.hosts.driver import Heartbeat, closed_in_time, quiet_libraries
 from rtsep.hosts.lanes import Lanes
 from rtsep.hosts.roundtrip import measure_ms
 
-STALLED_S = 1.0  # no block for so long: the device is dead whatever it says
-STARTING_S = 5.0  # but the first block may take its time
-WORST_LATENCY_S = 5.0  # what a driver reports beyond that is no latency
+STALLED_S = 1.0  # A device counts as dead after this many seconds without a block, whatever it reports.
+STARTING_S = 5.0  # A device has this many seconds until its first block.
+WORST_LATENCY_S = 5.0  # A driver's latency above this many seconds is not believed.
 
 
 @dataclass(frozen=True)
@@ -41,15 +41,15 @@ class Wanted:
     output: str | None = None
     inputs: int = 0
     outputs: int = 0
-    sample_rate: float = 0.0  # 0: the device's own
-    block: int = 0  # samples; 0: what the device likes best
+    sample_rate: float = 0.0  # 0: the device's usual rate.
+    block: int = 0  # Samples; 0: what the device prefers.
     allow_feedback: bool = False
 
 
 class PortAudio:
     """A duplex stream. Thread: control; the callback runs on PortAudio's.
 
-    `rescan`: look at the devices anew first; not while a stream of this process hangs, or that would hang too.
+    `rescan`: list the devices anew first. It must not be used while a stream of this process hangs, or it would hang too.
     """
 
     has_midi = False
@@ -67,7 +67,7 @@ class PortAudio:
         self._heart: Heartbeat | None = None
 
     def _rescan(self) -> None:
-        """PortAudio's list of devices is a snapshot; a device that has come back is only in a new one."""
+        """Renew PortAudio's list of devices, which otherwise lacks devices that have come back."""
         with quiet_libraries():
             self._module._terminate()
             self._module._initialize()
@@ -79,7 +79,7 @@ class PortAudio:
         self._target = find_device(devices, wanted.output, "output", default_out)
         if feedback_risk(self._source, self._target) and not wanted.allow_feedback:
             raise RtsepError(f"microphone ({self._source.name}) and loudspeaker ({self._target.name}) are built into the same "
-                             "computer: it would howl. Put on headphones and give --allow-feedback, or choose other devices")
+                             "computer, which feeds back. Put on headphones and give --allow-feedback, or choose other devices")
         self.inputs = _channels(wanted.inputs, self._source, self._source.inputs, "input")
         self.outputs = _channels(wanted.outputs, self._target, self._target.outputs, "output")
         self.sample_rate = wanted.sample_rate or self._source.sample_rate
@@ -88,10 +88,10 @@ class PortAudio:
         self.name = self._source.label if same else f"{self._source.label} to {self._target.label}"
 
     def sources(self, stems: Sequence[str]) -> None:
-        """The routes decide what the outputs play."""
+        """None: the routes decide what the outputs play."""
 
     def start(self, lanes: Lanes) -> None:
-        """Open the stream and let it call. RtsepError if the device refuses."""
+        """Open and start the stream. RtsepError if the device refuses."""
         callback = machine.address("live", "portaudio_callback")
         ffi = self._module._ffi
         self._finished.clear()
@@ -110,7 +110,7 @@ class PortAudio:
         self._heart = Heartbeat(lanes, STALLED_S, STARTING_S)
 
     def _ask_for_real_time(self) -> None:
-        """ALSA's callback thread is an ordinary one unless asked otherwise."""
+        """Ask ALSA for a real-time callback thread, which it does not use by default."""
         if not sys.platform.startswith("linux") or self._source.api != "ALSA":
             return
         library = ctypes.CDLL(self._module._libname)
@@ -119,36 +119,36 @@ class PortAudio:
             self.warning = "no real-time scheduling: dropouts are likelier (see ulimit -r and the group `audio`)"
 
     def measure_latency_ms(self) -> float:
-        """From output 1 through a cable to input 1, before `start`. RtsepError if nothing is heard."""
+        """Measure from output 1 through a cable to input 1, before `start`. RtsepError if nothing is heard."""
         try:
             return measure_ms(self._module, (self._source.number, self._target.number), self.sample_rate, self.block)
         except self._module.PortAudioError as error:
             raise device_error(error, self._source, self._target, self.sample_rate) from error
 
     def trouble(self) -> str:
-        """Why the stream is dead, or ""."""
+        """Why the stream no longer plays, or ""."""
         if self._stream is None or self._heart is None:
             return "not open"
         if self._finished.is_set():
             return "it stopped by itself"
         if not self._stream.active:
             return "it is no longer there"
-        return "it asks for no more sound" if self._heart.stopped() else ""
+        return "it stopped asking for sound" if self._heart.stopped() else ""
 
     def latency_ms(self) -> float | None:
-        """Input and output latency as the driver reports them; None if that cannot be."""
+        """Input and output latency together as the driver reports them; None if they are not credible."""
         if self._stream is None:
             return None
         seconds = sum(self._stream.latency)
         return 1000 * seconds if 0 < seconds < WORST_LATENCY_S else None
 
     def close(self) -> bool:
-        """Stop and close; a driver that hangs is left alone after two seconds, and False given."""
+        """Stop and close; False if the driver still hangs after two seconds, and is left alone."""
         stream, self._stream = self._stream, None
         if stream is None:
             return True
         closed = closed_in_time(lambda: self._close(stream))
-        if not closed:  # PortAudio's own end would wait for this stream, and the program with it
+        if not closed:  # Terminating PortAudio would wait for this stream.
             atexit.unregister(self._module._exit_handler)
         return closed
 

@@ -1,7 +1,7 @@
-"""Recording a session: what the callback left in its rings becomes files, off the audio thread.
+"""Recording a session: a thread writes the content of the callback's rings to files.
 
-Files are aligned: the engine's latency is taken out of the stems, so that input = sum of all stems sample by sample. What
-the rings could not hold becomes silence of the same length in every file, and is counted.
+Files are aligned: the engine's latency is removed from the stems, so that input = sum of all stems, sample by sample. Samples
+that the rings could not hold become silence of the same length in every file, and are counted.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from rtsep.files.results import Results
 from rtsep.files.sound import StemWriter
 from rtsep.hosts.lanes import Lanes
 
-LOOK_S = 0.05
-RING_S = 10.0  # how long the disk may be busy
-LONGEST_S = 3 * 3600  # a longer session's files end here
-TICKS, TEMPO_US = 32767, 500_000  # per quarter, and its length: 15 us per tick, less than a sample at 48 kHz
+LOOK_S = 0.05  # The rings are emptied at intervals of this many seconds.
+RING_S = 10.0  # The ring holds this many seconds of sound, for times when the disk is busy.
+LONGEST_S = 3 * 3600  # Files end after this many seconds.
+TICKS, TEMPO_US = 32767, 500_000  # Ticks and microseconds per quarter note: a tick is 15 us, less than a sample at 48 kHz.
 
 Floats = npt.NDArray[np.float32]
 
@@ -35,15 +35,15 @@ EXTRAS = ("session.mid", "report.json")
 
 
 def check_folder(folder: Path, stem_names: Sequence[str], overwrite: bool) -> None:
-    """RtsepError if a recording cannot go there: before anything is played."""
+    """Before anything is played: RtsepError if a recording cannot be written to `folder`."""
     Results(folder, [*(f"{name}.wav" for name in ("input", *stem_names)), *EXTRAS], overwrite, ()).abort()
 
 
 class Recorder:
-    """Writes `input`, one file per stem, session.mid and report.json (with `about`) into `folder`, all of them at `stop`.
+    """Writes `input`, one file per stem, session.mid and report.json (with `about`) into `folder`; all appear at `stop`.
 
-    RtsepError at once if the folder cannot be used. A disk that fills up ends the recording, is told by `told`, and the music
-    goes on. Thread: control; the files are written by a thread of its own.
+    RtsepError at once if the folder cannot be used. A full disk ends the recording, which `told` reports, while the music goes
+    on. Thread: control; a separate thread writes the files.
     """
 
     def __init__(
@@ -55,8 +55,8 @@ class Recorder:
         self._names = ("input", *stem_names)
         self._writer = StemWriter(folder, self._names, round(sample_rate), lanes.channels, "wav", None, overwrite, (),
                                   EXTRAS, round(LONGEST_S * sample_rate))
-        self._input = np.zeros((lanes.channels, 0), np.float32)  # waits until its stems have come
-        self._expected = 0  # sample at which the next piece should begin
+        self._input = np.zeros((lanes.channels, 0), np.float32)  # Input that still waits for its stems.
+        self._expected = 0  # Sample at which the next piece should begin.
         self.seconds = 0.0
         self.dropped_pieces = 0
         self._trouble = ""
@@ -71,7 +71,7 @@ class Recorder:
         self._thread.start()
 
     def told(self) -> str:
-        """How it goes, in a few words."""
+        """The state of the recording in a few words."""
         if self._trouble:
             return f"recording ended: {self._trouble}"
         drops = f", {self.dropped_pieces} gaps" if self.dropped_pieces else ""
@@ -104,7 +104,7 @@ class Recorder:
         self.seconds = self._expected / self._rate
 
     def _write(self, planes: Floats) -> None:
-        """Append to every file: the stems without their first `latency` samples, the input as far as the stems go."""
+        """Append to every file: stems without their first `latency` samples, and the input up to the stems' end."""
         channels = self._lanes.channels
         skip = min(self._latency, planes.shape[1])
         self._latency -= skip
@@ -117,7 +117,7 @@ class Recorder:
                 self._writer.write(number, planes[number * channels : (number + 1) * channels, skip:])
 
     def stop(self) -> dict[str, Any]:
-        """End, and give every file its name; gives the report. The second call gives it again. RtsepError if that fails."""
+        """End the recording, give every file its name, and give the report, again at later calls. RtsepError if that fails."""
         if self._report is not None:
             return self._report
         self._lanes.record_stop()
@@ -139,7 +139,7 @@ class Recorder:
 
 
 def midi_bytes(events: Sequence[tuple[int, int, tuple[int, int, int]]], sample_rate: float) -> bytes:
-    """A MIDI file of (sample, part, message): one track per part, exact to a sample at 48 kHz."""
+    """A MIDI file of (sample, part, message), with one track per part, exact to a sample at 48 kHz."""
     file = mido.MidiFile(type=1, ticks_per_beat=TICKS)
     per_second = TICKS * 1e6 / TEMPO_US
     for part in sorted({part for _sample, part, _message in events}) or [0]:

@@ -1,6 +1,6 @@
-"""Offline rendering: a sound file and its MIDI through the streaming engine, block by block, into stems.
+"""Offline rendering: the streaming engine separates a sound file with its MIDI, block by block, into stems.
 
-Memory stays bounded however long the sound is; the engine's latency is taken out of the files.
+Memory is bounded for any length of sound; the engine's latency is removed from the files.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from rtsep.params import Value, param_of, parse_params
 from rtsep.presets.instruments import choose, parse_wish, programs_by_name, stem_programs
 from rtsep.reference.separator import ReferenceSeparator, refuse_with_reference
 
-LARGEST_BLOCK = 65536
-WRITE_SAMPLES = 32768  # per channel and write
+LARGEST_BLOCK = 65536  # Largest block, in samples, that --block allows.
+WRITE_SAMPLES = 32768  # Files are written in portions of this many samples per channel.
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Job:
     mix: Path
     out: Path
     midi: Path | None = None
-    presets: tuple[str, ...] = ()  # NAME or NAME@STEM; for stems that are not named: by General MIDI program
+    presets: tuple[str, ...] = ()  # NAME or NAME@STEM; other stems get one by General MIDI program.
     groups: tuple[str, ...] = ()  # NAME=SELECTION
     by: str = "track"
     split_pitch: int = 60
@@ -51,7 +51,7 @@ class Job:
     bits: str | None = None
     overwrite: bool = False
     picture: bool = False
-    mosaic: Path | None = None  # remake the sound from this one's frames instead of separating it
+    mosaic: Path | None = None  # Remake the sound from this file's frames instead of separating it.
     keep: tuple[str, ...] = ()  # FILE or FILE@STEM: presets to write
     keep_background: bool = False
     made_by: str = ""
@@ -59,7 +59,7 @@ class Job:
 
 
 def route(job: Job, score: Score | None, name: str) -> Routing:
-    """Which stem each note belongs to; without MIDI all templates are one stem called `name`, or two at the split."""
+    """The routing of notes to stems; without MIDI all templates are one stem called `name`, or two at the split."""
     if job.by == "split":
         return by_split(score, job.split_pitch)
     if job.by == "drum":
@@ -75,7 +75,7 @@ def route(job: Job, score: Score | None, name: str) -> Routing:
 
 @dataclass(frozen=True)
 class Played:
-    """Who plays what: events EVENT [n], stems, and the General MIDI program of each stem."""
+    """The notes to play: events EVENT [n], stems, and the General MIDI program of each stem."""
 
     routing: Routing
     events: npt.NDArray[np.void]
@@ -83,7 +83,7 @@ class Played:
 
 
 def assign(job: Job, score: Score | None, name: str, sample_rate: float) -> Played:
-    """The stem of every note. A single stem without a name of its own is called `name`."""
+    """Assign every note to a stem. A single stem without its own name is called `name`."""
     routing = route(job, score, name)
     if score is None:
         return Played(routing, np.zeros(0, EVENT), programs_by_name(routing))
@@ -91,7 +91,7 @@ def assign(job: Job, score: Score | None, name: str, sample_rate: float) -> Play
     events = score.events(sample_rate)
     events["stem"] = grouped.own
     programs = stem_programs(grouped.routing, score, grouped.own)
-    if job.by == "drum":  # pads may play on any channel
+    if job.by == "drum":  # Pads may play on any channel.
         programs[: len(routing.names)] = programs_by_name(routing)
     return Played(grouped.routing, events, programs)
 
@@ -99,7 +99,7 @@ def assign(job: Job, score: Score | None, name: str, sample_rate: float) -> Play
 def outputs(
     sound: SoundReader, engine: Engine, events: npt.NDArray[np.void], block: int, clock: Clock
 ) -> Iterator[Output]:
-    """Process the whole sound, with `events` counted from its start, and `latency` zeros after it, block by block."""
+    """Process the whole sound, and `latency` zeros after it, block by block; `events` count from its start."""
     starts = events["sample"].tolist()
     position = used = 0
     for piece in _pieces(sound, engine.latency, block):
@@ -115,7 +115,7 @@ def outputs(
 
 
 class _Collected:
-    """Output on its way into files: many small blocks become few large writes; the latency is dropped."""
+    """Collects output for files: joins small blocks into large writes, and drops the latency."""
 
     def __init__(self, writer: StemWriter, latency: int, mixdown: bool) -> None:
         self.written = 0
@@ -127,7 +127,7 @@ class _Collected:
         self._pending = 0
 
     def add(self, output: Output) -> bool:
-        """Keep a block of output; whether that made it write."""
+        """Keep a block of output; gives whether it was time to write."""
         skip = min(self._skip, output.mix.shape[1])
         self._skip -= skip
         self._stems.append(output.stems[:, :, skip:].copy())
@@ -139,7 +139,7 @@ class _Collected:
         return True
 
     def flush(self) -> None:
-        """Write what is pending."""
+        """Write all pending output."""
         if self._pending:
             sounds = [*np.concatenate(self._stems, axis=2)]
             if self._mixdown:
@@ -153,25 +153,25 @@ class _Collected:
 def _pieces(sound: SoundReader, latency: int, block: int) -> Iterator[npt.NDArray[np.float32]]:
     """The sound and `latency` zeros after it, `block` samples at a time, only the last one shorter."""
     ahead = max(LARGEST_BLOCK // block, 1) * block
-    rest = np.zeros((sound.channels, 0), np.float32)
+    pending = np.zeros((sound.channels, 0), np.float32)
     for chunk in chain(sound.blocks(ahead), [np.zeros((sound.channels, latency), np.float32)]):
-        rest = np.concatenate([rest, chunk], axis=1)
-        whole = rest.shape[1] // block * block
+        pending = np.concatenate([pending, chunk], axis=1)
+        whole = pending.shape[1] // block * block
         for begin in range(0, whole, block):
-            yield rest[:, begin : begin + block]
-        rest = rest[:, whole:]
-    if rest.shape[1]:
-        yield rest
+            yield pending[:, begin : begin + block]
+        pending = pending[:, whole:]
+    if pending.shape[1]:
+        yield pending
 
 
 def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: None) -> dict[str, Any]:
     """Render `job`; gives its report, which is also written as report.json. `progress(samples done, samples in all)`.
 
-    RtsepError for anything that the user can mend; then nothing is left behind.
+    RtsepError for anything that the user can correct; then nothing is left behind.
     """
     params = parse_params(job.params)
     if job.mosaic is None and "latency_samples" not in params:
-        params.setdefault("mode", "quality")  # the latency is taken out: the best there is
+        params.setdefault("mode", "quality")  # The latency is removed, so use the best mode.
     if job.block is not None and not 1 <= job.block <= LARGEST_BLOCK:
         raise RtsepError(f"--block {job.block}: allowed is 1 to {LARGEST_BLOCK} samples")
     with open_sound(job.mix) as sound:
@@ -185,7 +185,7 @@ def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: 
         return _render(job, sound, score, engine, events, warnings, progress)
 
 
-Chosen = tuple[Engine, npt.NDArray[np.void], tuple[str, ...]]  # with its events and warnings
+Chosen = tuple[Engine, npt.NDArray[np.void], tuple[str, ...]]  # An engine with its events and warnings.
 
 
 def _separator(job: Job, sound: SoundReader, score: Score | None, params: Mapping[str, Value]) -> Chosen:
@@ -199,7 +199,7 @@ def _separator(job: Job, sound: SoundReader, score: Score | None, params: Mappin
 
 
 def _mosaic(job: Job, sound: SoundReader, score: Score | None, params: Mapping[str, Value]) -> Chosen:
-    from rtsep.grains.engine import Mosaic, refuse_with_mosaic  # compiled for those alone who play one
+    from rtsep.grains.engine import Mosaic, refuse_with_mosaic  # Imported only for mosaics.
     from rtsep.grains.source import load_source
 
     refuse_with_mosaic({"--preset": job.presets, "--group": job.groups, "--by": job.by != "track", "--picture": job.picture})
@@ -220,14 +220,14 @@ def _render(
     keeper = Keeper(engine, job.keep, job.overwrite, job.keep_background, job.made_by)
     with StemWriter(job.out, names, sound.sample_rate, sound.channels, job.format, job.bits, job.overwrite,
                     inputs, extras, sound.frames) as writer:
-        engine.prepare(sound.sample_rate, sound.channels, LARGEST_BLOCK)  # all is checked: the first time it compiles
+        engine.prepare(sound.sample_rate, sound.channels, LARGEST_BLOCK)  # Compiles the first time.
         clock = Clock(engine.framing.hop)
         shown = engine if job.picture and isinstance(engine, Separator | ReferenceSeparator) else None
         trace = None if shown is None else Trace(shown, sound.sample_rate, sound.frames)
         started = time.perf_counter()
         collected = _Collected(writer, engine.latency, mixdown)
         hop = engine.framing.hop
-        block = min(job.block or hop, hop) if trace is not None else job.block or hop  # a picture wants every frame
+        block = min(job.block or hop, hop) if trace is not None else job.block or hop  # Pictures need all.
         for output in outputs(sound, engine, events, block, clock):
             if trace is not None:
                 trace.add(output)

@@ -1,4 +1,4 @@
-"""What a run tells afterwards: report.json, its warnings, and the time that it took."""
+"""The report of a run: report.json, its warnings, and the time that it took."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from rtsep.notes.routing import struck
 from rtsep.notes.score import Score
 from rtsep.reference.separator import ReferenceSeparator
 
-RING_S = 5.0  # a sound may ring this long after its last note, if that is no more than
-RING_SHARE = 0.25  # of the sound
+RING_S = 5.0  # Score and sound may end so many seconds apart without a warning.
+RING_SHARE = 0.25  # In short sounds they may end this share of the sound apart, but 1 s at least.
 
 
 class Clock:
-    """Time of processing, hop by hop. `total_s` is set by the host: the whole run with reading and writing."""
+    """Processing time hop by hop. The host sets `total_s`, the time of the whole run with reading and writing."""
 
     def __init__(self, hop: int) -> None:
         self.total_s = 0.0
@@ -32,7 +32,7 @@ class Clock:
 
     @contextmanager
     def block(self, position: int, samples: int) -> Iterator[None]:
-        """Measures one call for the `samples` from `position`; shorter calls add up to hops, longer ones are shared."""
+        """Measure one call for the `samples` from `position`; shorter calls add up to hops, longer ones count as several."""
         started = time.perf_counter()
         yield
         self._pending_s += time.perf_counter() - started
@@ -49,7 +49,7 @@ class Clock:
 
 
 def make_report(engine: Engine, sound: SoundReader, clock: Clock, files: Mapping[str, str]) -> dict[str, Any]:
-    """The fields of report.json that every run has; `files` names the file of each stem."""
+    """The fields of report.json of every run; `files` names the file of each stem."""
     framing, counters = engine.framing, engine.counters
     presets = {stem: {"preset": name} for stem, name in zip(engine.routing.names, engine.plays, strict=False)}
     seconds = sound.frames / sound.sample_rate
@@ -77,12 +77,12 @@ def make_report(engine: Engine, sound: SoundReader, clock: Clock, files: Mapping
 
 
 def collect_warnings(report: Mapping[str, Any], engine: Engine, sound: SoundReader, score: Score | None) -> list[str]:
-    """What a person should know although the run went on, each with its count."""
+    """Warnings for the user, each with its count."""
     instruments = engine.instruments if isinstance(engine, Separator | ReferenceSeparator) else []
     ranges = ", ".join(f"{preset.name} {preset.pitches[0]} to {preset.pitches[-1]}" for preset in instruments)
     where = f"the preset ({ranges})" if instruments else "what the source plays, in any octave,"
     found = [
-        (report["bad_samples"], "{} samples were no usable numbers (NaN, infinite or absurdly loud) and became silence"),
+        (report["bad_samples"], "{} samples were invalid (NaN, infinite or absurdly loud) and became silence"),
         (report["notes_out_of_range"], f"{{}} notes lie outside {where} and were ignored"),
         (report["closed_rows"], "{} templates closed early: more notes sounded than max_open_rows allows"),
         (report["stolen_voices"], "{} notes ended early: more than 256 sounded at once"),
@@ -95,7 +95,7 @@ def collect_warnings(report: Mapping[str, Any], engine: Engine, sound: SoundRead
 
 
 def _score_warnings(sound: SoundReader, score: Score | None, unplayed: str) -> list[str]:
-    """`unplayed`: where sound without notes is."""
+    """Warnings about the lengths of score and sound. `unplayed` says where sound without notes goes."""
     if score is None:
         return []
     if not score.note_count:

@@ -1,4 +1,4 @@
-"""How late a device really is: noise out, through a cable back in, found by correlation."""
+"""The measured latency of a device: noise goes out, through a cable back in, and is found by correlation."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy.typing as npt
 
 from rtsep.errors import RtsepError
 
-NOISE_SAMPLES = 4096
-LEVEL = 0.25
-WAIT_S = 1.0
-CLEAR = 10.0  # how far the peak must stand out of the rest
+NOISE_SAMPLES = 4096  # Length, in samples, of the burst of noise that is sent.
+LEVEL = 0.25  # Peak of that noise.
+WAIT_S = 1.0  # The noise is awaited for this many seconds.
+CLEAR = 10.0  # The correlation's peak must be this many times its root mean square.
 
 
 def find_delay(sent: npt.NDArray[np.float32], heard: npt.NDArray[np.float32]) -> int:
-    """By how many samples `sent` [n] is later in `heard` [m]; RtsepError if it is not to be found there."""
+    """The delay, in samples, of `sent` [n] in `heard` [m]. RtsepError if it is not found."""
     size = len(sent) + len(heard)
     match = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(sent, size)), size)[: len(heard)]
     strength = np.abs(match)

@@ -1,4 +1,4 @@
-"""Everything that a display or another program wants to know, read at one moment."""
+"""The status for a display or another program, read at one moment."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from rtsep.hosts.watch import WatchedDevice
 
 @dataclass
 class Scene:
-    """All that takes part."""
+    """All objects that take part in live playing."""
 
     player: Player
     device: WatchedDevice
     ports: MidiPorts | None
     recorder: Recorder | None
     started_s: float  # time.monotonic
-    measured_ms: float | None = None  # round trip through the device, heard through a cable
-    chosen: Choice = field(default_factory=Choice)  # the mode at the start, and why
+    measured_ms: float | None = None  # Round trip through the device and a cable.
+    chosen: Choice = field(default_factory=Choice)  # The mode at the start, and why.
 
     @property
     def mode(self) -> str:
-        """The mode that is played."""
+        """The mode being played."""
         return str(self.player.separator.value("mode"))
 
 
@@ -48,7 +48,7 @@ def _latency(scene: Scene) -> tuple[float | None, str]:
 
 
 def snapshot(scene: Scene) -> Status:
-    """The status now. The worst load is the one since the last snapshot. Thread: control."""
+    """The present status. The worst load is that since the last snapshot. Thread: control."""
     player, opened = scene.player, scene.device.opened
     lanes, separator = player.lanes, player.separator
     meters, counters = lanes.meters(), player.counters()

@@ -1,4 +1,4 @@
-"""What a player or another program is told about live playing: data only."""
+"""The status of live playing for a player or another program: data only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class StemStatus:
-    """One stem: its level behind the fader in dBFS, and what its fader and buttons are set to."""
+    """One stem: its level after the fader in dBFS, and the settings of its fader and buttons."""
 
     name: str
     peak_db: float
@@ -19,23 +19,23 @@ class StemStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """Everything at one moment. Levels are peaks in dBFS, -120 is silence."""
+    """The whole status at one moment. Levels are peaks in dBFS; -120 is silence."""
 
-    seconds: float  # since the start
+    seconds: float  # Since the start.
     state: str  # "playing", or a sentence such as "lost Scarlett 2i2: trying to open it again"
     device: str
     sample_rate: float
-    block_samples: int  # of the last block
+    block_samples: int  # Of the last block.
     mode: str
-    mode_chosen: str  # "" or why
-    latency_samples: int  # the engine's
-    device_latency_ms: float | None  # input + output of the device; None = unknown
+    mode_chosen: str  # Why it was chosen, or "".
+    latency_samples: int  # The engine's latency.
+    device_latency_ms: float | None  # Input + output of the device; None: unknown.
     device_latency_source: str  # "reported by the driver", "measured through the cable", "unknown"
-    load: float  # share of a block's time that the callback took, smoothed
-    peak_load: float  # the worst since the last status
-    peak_work: float  # of that without waiting for a processor that others had; 0 where the system does not tell
+    load: float  # The callback's share of a block's time, smoothed.
+    peak_load: float  # The worst load since the last status.
+    peak_work: float  # The same without waiting for a processor; 0 if unknown.
     late_blocks: int
-    late_by_work: int | None  # of them those whose own work took too long; None where the system does not tell
+    late_by_work: int | None  # Those late by their own work alone; None if unknown.
     underflows: int
     overflows: int
     bad_samples: int
@@ -43,13 +43,13 @@ class Status:
     clipped_samples: int
     input_db: tuple[float, ...]
     output_db: tuple[float, ...]
-    stems: tuple[StemStatus, ...]  # the residual is the last
-    held: tuple[int, ...]  # pitches of keys that are down or held by a pedal, ascending
+    stems: tuple[StemStatus, ...]  # The residual comes last.
+    held: tuple[int, ...]  # Pitches held by keys or pedals, ascending.
     midi: tuple[str, ...]  # "Roland FP-30", "nanoKONTROL2 (gone)", ...
-    hint: str  # "" or what might be wrong
+    hint: str  # What might be wrong, or "".
     preset: str
     bypass: bool
     wet: float
-    recording: str  # "" or how it goes
-    message: str  # what happened last
-    counters: Mapping[str, int]  # everything that was counted
+    recording: str  # The state of the recording, or "".
+    message: str  # What happened last.
+    counters: Mapping[str, int]  # All counters.

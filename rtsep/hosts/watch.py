@@ -1,4 +1,4 @@
-"""The device that plays: noticed when it is lost, opened again when it is back."""
+"""Watching the device that plays: its loss is noticed, and it is opened again when it returns."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from rtsep.errors import RtsepError
 from rtsep.hosts.driver import Opened
 from rtsep.hosts.lanes import Lanes
 
-FIRST_RETRY_S, LONGEST_RETRY_S = 0.1, 1.0
+FIRST_RETRY_S, LONGEST_RETRY_S = 0.1, 1.0  # Seconds between attempts to reopen a device, at first and at most.
+RETRY_GROWTH = 1.5  # Each of these intervals is this times as long as the one before.
 
 
 class WatchedDevice:
-    """The device that plays, lost and found again."""
+    """The device that plays, reopened after a loss."""
 
     def __init__(self, open_device: Callable[[bool], Opened], say: Callable[[str], None]) -> None:
         self.state = "playing"
@@ -21,10 +22,10 @@ class WatchedDevice:
         self.opened = open_device(False)
         self._open, self._say = open_device, say
         self._retry_at, self._delay_s = 0.0, FIRST_RETRY_S
-        self._closed = True  # every stream so far, or a new look at the devices would hang as that stream does
+        self._closed = True  # Whether all streams are closed: rescanning with a hanging one would hang.
 
     def watch(self, lanes: Lanes) -> None:
-        """Notice that the device is gone; open it again, with more patience each time."""
+        """Notice a lost device and try to reopen it, at growing intervals."""
         if self.state == "playing":
             reason = self.opened.trouble()
             if not reason:
@@ -34,7 +35,7 @@ class WatchedDevice:
             self._closed = self.opened.close() and self._closed
             self._retry_at, self._delay_s = time.monotonic() + FIRST_RETRY_S, FIRST_RETRY_S
         if time.monotonic() >= self._retry_at:
-            self._delay_s = min(1.5 * self._delay_s, LONGEST_RETRY_S)
+            self._delay_s = min(RETRY_GROWTH * self._delay_s, LONGEST_RETRY_S)
             self._try(lanes)
             self._retry_at = time.monotonic() + self._delay_s
 
@@ -47,7 +48,7 @@ class WatchedDevice:
         if (found.sample_rate, found.inputs, found.outputs) != (before.sample_rate, before.inputs, before.outputs):
             self._closed = found.close() and self._closed
             self.state = (f"{found.name} came back with {found.sample_rate:g} Hz, {found.inputs} inputs and {found.outputs} "
-                          "outputs: set it as it was, or start again")
+                          "outputs: restore its settings, or start again")
             return
         self.opened = found
         try:

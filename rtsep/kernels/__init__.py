@@ -1,10 +1,10 @@
-"""What all compiled code is made of: records, FFT, products, elementary functions, and what Numba does not have.
+"""The basis of all compiled code: records, FFT, products, elementary functions, and what Numba lacks.
 
-`fields` declares records, `views` reads them in compiled code; `marks` says what is compiled, and costs nothing until it is;
-`arrays`, `elementary` and `fft` are loops over bins; `linked` calls what is compiled apart; `native` and `atomic` are what the
-compiler has to give; `factorise` is training's.
+`fields` declares records, and `views` reads them in compiled code. `marks` marks functions to be compiled, at no cost until
+they are. `arrays`, `elementary` and `fft` are loops over bins. `linked` calls functions of other object files. `native` and
+`atomic` are compiler intrinsics. `factorise` belongs to training.
 
-Enters: arrays and addresses. Leaves: given arrays, filled. May import: numpy, numba, llvmlite; to keep its code `compiling`.
+Enters: arrays and addresses. Leaves: given arrays, filled. May import: numpy, numba, llvmlite, and `compiling` to store code.
 """
 
 from importlib import import_module
@@ -18,11 +18,11 @@ def load(name: str) -> ModuleType:
     from rtsep.compiling.store import code_folder
     from rtsep.kernels.marks import redeem
 
-    folder, others = code_folder(), numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(folder / "numba") if folder else ""  # read when the module's functions are decorated
+    folder, before = code_folder(), numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(folder / "numba") if folder else ""  # Numba reads it when functions are decorated.
     try:
         module = import_module(f"rtsep.kernels.{name}")
         redeem()
         return module
     finally:
-        numba.config.CACHE_DIR = others
+        numba.config.CACHE_DIR = before

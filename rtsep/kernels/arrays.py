@@ -4,10 +4,8 @@ import numpy as np
 
 from rtsep.kernels.marks import numeric
 
-# Loops run from 0 over slices: an index that the compiler cannot prove to be positive costs the SIMD.
-
-
-# Slice assignments are loops here: Numba compiles a message about shapes that do not fit into each of them.
+# Loops run from 0 over slices: an index that the compiler cannot prove to be positive prevents SIMD code.
+# They also replace slice assignments, into each of which Numba compiles a message about unequal shapes.
 
 
 @numeric

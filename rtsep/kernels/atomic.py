@@ -1,6 +1,7 @@
-"""What two threads and a clock need of the compiler: acquire and release, a call by address, the time.
+"""Intrinsics for threads and clocks: acquire and release, a call by address, the time.
 
-Numba has no atomics for the CPU: without them a loop that waits for another thread's word is hoisted and waits for ever.
+Numba has no atomics for the CPU. Without them the compiler moves the read of another thread's word out of a waiting loop,
+which then waits for ever.
 """
 
 import platform
@@ -26,7 +27,7 @@ def _element(context, builder, signature, arguments):
 
 @intrinsic
 def load_acquire(typing_context, array, index):
-    """array[index] (1-D, int64); what its writer did before `store_release` is seen after this."""
+    """array[index] (1-D, int64); everything that its writer wrote before `store_release` is visible afterwards."""
 
     def codegen(context, builder, signature, arguments):
         return builder.load_atomic(_element(context, builder, signature, arguments), "acquire", 8)
@@ -108,7 +109,7 @@ def now_ns():
 
 @numeric
 def thread_ns():
-    """Nanoseconds of processor time that this thread has had; 0 on Windows, which tells no finer than 16 ms."""
+    """Nanoseconds of processor time that this thread has had; 0 on Windows, whose clock has steps of 16 ms."""
     if _WINDOWS:
         return np.int64(0)
     first, second = _worked()

@@ -1,8 +1,8 @@
 """Exponential, logarithm, sine and cosine of float32 as short sums, so that loops over bins become SIMD code.
 
-The C library's functions are called once per bin, some 5 ns each. These are about as exact: errors are below 2e-7, relative to
-the result, or to 1 where that is less. Taylor's series, after the argument is brought near 0: Muller, "Elementary Functions",
-3rd edition, 2016, chapters 3 and 11.
+The C library's functions take some 5 ns per call, one call per bin. These are about as exact: errors are below 2e-7, relative
+to the result, or to 1 where that is less. They reduce the argument to a range near 0 and sum a Taylor series: Muller,
+"Elementary Functions", 3rd edition, 2016, chapters 3 and 11.
 """
 
 import numpy as np
@@ -10,18 +10,18 @@ import numpy as np
 from rtsep.kernels.marks import kernel, later, ordered
 
 F = np.float32
-LN_2, LOG2_E = F(np.log(2)), F(1 / np.log(2))
-LN_2_HIGH = F(0.693359375)  # exact in few bits, so that multiples of it are exact
-LN_2_LOW = F(np.log(2) - 0.693359375)
-HALF_PI_HIGH = F(1.5703125)
-HALF_PI_LOW = F(np.pi / 2 - 1.5703125)
-TWO_OVER_PI = F(2 / np.pi)
-EXPONENT, ONE = 0x7F800000, 0x3F800000  # bits of a float32: its exponent; 1.0
-ROOT_HALF = 0x3F3504F3  # sqrt(1 / 2)
-E2, E3, E4, E5, E6, E7 = (F(1 / n) for n in (2, 6, 24, 120, 720, 5040))
-L3, L5, L7, L9 = (F(1 / n) for n in (3, 5, 7, 9))
-S3, S5, S7, S9 = (F(s / n) for s, n in ((-1, 6), (1, 120), (-1, 5040), (1, 362880)))
-C2, C4, C6, C8 = (F(s / n) for s, n in ((-1, 2), (1, 24), (-1, 720), (1, 40320)))
+LN_2, LOG2_E = F(np.log(2)), F(1 / np.log(2))  # Natural logarithm of 2, and its inverse.
+LN_2_HIGH = F(0.693359375)  # High part of ln 2, exact in few bits, so that multiples of it are exact.
+LN_2_LOW = F(np.log(2) - 0.693359375)  # The rest of ln 2.
+HALF_PI_HIGH = F(1.5703125)  # High part of pi / 2, exact in few bits.
+HALF_PI_LOW = F(np.pi / 2 - 1.5703125)  # The rest of pi / 2.
+TWO_OVER_PI = F(2 / np.pi)  # Quarter turns per radian.
+EXPONENT, ONE = 0x7F800000, 0x3F800000  # Bits of a float32: its exponent, and the number 1.
+ROOT_HALF = 0x3F3504F3  # Bits of sqrt(1 / 2) as a float32.
+E2, E3, E4, E5, E6, E7 = (F(1 / n) for n in (2, 6, 24, 120, 720, 5040))  # Coefficients of the exponential's series.
+L3, L5, L7, L9 = (F(1 / n) for n in (3, 5, 7, 9))  # Coefficients of the logarithm's series.
+S3, S5, S7, S9 = (F(s / n) for s, n in ((-1, 6), (1, 120), (-1, 5040), (1, 362880)))  # Coefficients of the sine's series.
+C2, C4, C6, C8 = (F(s / n) for s, n in ((-1, 2), (1, 24), (-1, 720), (1, 40320)))  # Coefficients of the cosine's series.
 
 
 _bits, _float = (later("rtsep.kernels.native", name) for name in ("bits_of", "float_of"))
@@ -29,7 +29,7 @@ _bits, _float = (later("rtsep.kernels.native", name) for name in ("bits_of", "fl
 
 @ordered
 def _less(x, n, high, low):
-    """x - n (high + low); reordered it would lose what `low` is for."""
+    """x - n (high + low); in any other order the precision that `low` adds would be lost."""
     return (x - n * high) - n * low
 
 
@@ -55,7 +55,7 @@ def log(x):
 
 @kernel
 def sine_and_cosine(x):
-    """Both of an angle of up to some hundred turns."""
+    """Sine and cosine of an angle of up to some hundred turns."""
     n = np.floor(x * TWO_OVER_PI + F(0.5))
     r = _less(x, n, HALF_PI_HIGH, HALF_PI_LOW)
     z = r * r

@@ -1,7 +1,9 @@
-"""Factorising V ~ H W offline: what of the updates is no matrix product. Arrays [frame, bin], [frame, row] or [row, bin].
+"""Offline factorisation V ~ H W: all parts of the updates but the matrix products.
+
+Arrays are [frame, bin], [frame, row] or [row, bin].
 
 All arrays of a call are C-contiguous and of one type, float32 or float64, and so are the scalars; sums are float64.
-Any thread. No errors. `gain` scales V, `added` is put on top of denominators, `floor` is the least that they may be.
+Any thread. No errors. `gain` scales V, `added` is added to denominators, `floor` is their least value.
 """
 
 import numpy as np
@@ -11,7 +13,7 @@ from rtsep.kernels.marks import numeric
 
 @numeric
 def multiply(F, numerator, denominator, added, floor, tiny, out):
-    """out = F * numerator / max(denominator + added, floor); what is below `tiny` becomes 0, and 0 stays 0."""
+    """out = F * numerator / max(denominator + added, floor); values below `tiny` become 0, and 0 stays 0."""
     zero = F.dtype.type(0)
     for i in range(F.shape[0]):
         f, n, d, o = F[i], numerator[i], denominator[i], out[i]
@@ -22,7 +24,7 @@ def multiply(F, numerator, denominator, added, floor, tiny, out):
 
 @numeric
 def multiply_root(F, numerator, denominator, added, floor, tiny, out):
-    """As `multiply`, with the square root of the fraction: the exponent that makes beta = 0 descend."""
+    """As `multiply`, with the square root of the fraction: with this exponent the loss of beta = 0 never rises."""
     zero = F.dtype.type(0)
     for i in range(F.shape[0]):
         f, n, d, o = F[i], numerator[i], denominator[i], out[i]
@@ -42,7 +44,7 @@ def kl_ratio(V, gain, added, floor, model):
 
 @numeric
 def kl_ratio_measured(V, gain, added, floor, tiny, model, ratio):
-    """As `kl_ratio`; ratio = the new model, but at least `tiny`. Gives the sum of what was divided by - gain * V."""
+    """As `kl_ratio`; ratio = the new model, but at least `tiny`. Gives the sum of (denominator - gain * V)."""
     total = 0.0
     for i in range(V.shape[0]):
         v, m, r = V[i], model[i], ratio[i]

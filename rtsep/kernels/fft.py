@@ -1,12 +1,12 @@
 """Real FFTs in float32, of 32, 64, 128 ... 16384 samples; errors are below 2e-7 of the whole.
 
-The signal is taken as 8 interleaved ones, one for each lane of a SIMD register. Each of them is transformed as M = n / 16
-complex points: its even samples are the real parts, its odd ones the imaginary parts. So the signal lies in blocks of 8 real
-and 8 imaginary parts as it is, and the FFTs of all lanes (`lanes_fft`: Stockham's, radix 4) need no shuffles. `untangle` makes
-the lanes' spectra, M + 1 bins each, and `combine` makes one spectrum of them (radix 8). `spread` and `tangle` go back.
+The signal counts as 8 interleaved signals, one for each lane of a SIMD register. Each is transformed as M = n / 16 complex
+points: its even samples are the real parts, its odd ones the imaginary parts. The signal already lies in memory as blocks of 8
+real and 8 imaginary parts, so the FFTs of all lanes (`lanes_fft`: Stockham's, radix 4) need no shuffles. `untangle` makes the
+lanes' spectra, M + 1 bins each, and `combine` joins them into one spectrum (radix 8). `spread` and `tangle` are the inverses.
 
-LLVM makes SIMD code of all of it, since indices are unsigned (a negative one need not be looked for), the arrays of a DISTINCT
-function do not overlap, and loops over 8 lanes become single instructions. Sources: Stockham's autosort as in Van Loan,
+LLVM turns all of it into SIMD code: indices are unsigned (so no check for negative ones), the arrays of a DISTINCT function do
+not overlap, and loops over 8 lanes become single instructions. Sources: Stockham's autosort as in Van Loan,
 "Computational Frameworks for the Fast Fourier Transform", SIAM 1992, sections 1.7 and 2.4; real from complex: section 4.3.
 """
 
@@ -16,11 +16,11 @@ from numba import types
 from rtsep.kernels.marks import distinct, inlined, numeric
 from rtsep.kernels.views import floats_at
 
-# Python's own integers are signed, and would make the indices signed.
+# Python's own integers are signed and would make the indices signed.
 U = np.uint64
 U0, U1, U2, U3, U4, U5, U6, U7, U8, U14, U16, U24 = map(U, (0, 1, 2, 3, 4, 5, 6, 7, 8, 14, 16, 24))
-BOUND = U(0x1FFFFF)  # no row is longer
-HALF = np.float32(0.5)
+BOUND = U(0x1FFFFF)  # No row is longer than this.
+HALF = np.float32(0.5)  # Constants are float32, so that products are too.
 ROOT = np.float32(np.sqrt(0.5))
 
 
@@ -52,16 +52,16 @@ def product(ar, ai, br, bi):
 
 @distinct
 def radix2(x, y, half):
-    """First pass where M is no power of 4: FFTs of 2 points."""
+    """The first pass if M is no power of 4: FFTs of 2 points."""
     for i in range(half):
         y[i], y[half + i] = x[i] + x[half + i], x[i] - x[half + i]
 
 
 @distinct
 def radix4(x, y, w, M, L):
-    """Fours of FFTs of L points become FFTs of 4 L points."""
+    """Join every four FFTs of L points into one FFT of 4 L points."""
     step = U4 * M // L
-    row = max(U16, (U4 * M) & BOUND)  # the bounds tell LLVM that rows of y do not overlap
+    row = max(U16, (U4 * M) & BOUND)  # The bounds tell LLVM that rows of y do not overlap.
     for k in range(L):
         h = U6 * k
         ur, ui, vr, vi, wr, wi = w[h], w[h + U1], w[h + U2], w[h + U3], w[h + U4], w[h + U5]
@@ -104,7 +104,7 @@ def lanes_fft(x, y, scratch, twiddles, M):
 @distinct
 def untangle(z, low_r, low_i, high_r, high_i, w, M, lanes):
     """The spectra of 8 real signals [bin, lane], from FFTs z of their even samples + i times their odd ones."""
-    lanes &= U24  # a multiple of 8; were it known to be 8, LLVM would unroll instead of making SIMD code
+    lanes &= U24  # A multiple of 8; if LLVM knew that it is 8, it would unroll instead of making SIMD code.
     for i in range(lanes):
         low_r[i], low_i[i] = z[i] + z[U8 + i], 0
         high_r[U8 * M + i], high_i[U8 * M + i] = z[i] - z[U8 + i], 0
@@ -121,7 +121,7 @@ def untangle(z, low_r, low_i, high_r, high_i, w, M, lanes):
 
 @distinct
 def tangle(x_r, x_i, low, high, w, M, scale, lanes):
-    """The opposite of `untangle`, times 2 * scale and in reversed order, which makes the FFTs that follow inverse ones."""
+    """The inverse of `untangle`, times 2 * scale and in reversed order, which turns the FFTs that follow into inverse FFTs."""
     lanes &= U24
     for i in range(lanes):
         ar, br = x_r[i] * scale, x_r[U8 * M + i] * scale
@@ -139,7 +139,7 @@ def tangle(x_r, x_i, low, high, w, M, scale, lanes):
 
 @distinct
 def combine(xr, xi, z0, z1, z2, z3, z4, z5, z6, z7, w, M):
-    """Eighths of a spectrum, of which the last four run backwards, from the spectra of the 8 lanes."""
+    """Join the spectra of the 8 lanes into eighths of one spectrum; the last four eighths run backwards."""
     T = M + U1
     for k in range(T):
         p = U8 * k
@@ -167,7 +167,7 @@ def combine(xr, xi, z0, z1, z2, z3, z4, z5, z6, z7, w, M):
 
 @distinct
 def spread(z, yr, yi, w, M):
-    """The opposite of `combine`, times 8."""
+    """The inverse of `combine`, times 8."""
     T = M + U1
     row = U4 * M
     for k in range(T):
@@ -193,11 +193,11 @@ def spread(z, yr, yi, w, M):
 def forward(frame, spectrum, size, twiddles, scratch):
     """Fill complex64 [size / 2 + 1] at the address `spectrum` with the FFT of float32 [size] at `frame`.
 
-    twiddles, scratch: addresses of what twiddles.py makes for this size. None of these may overlap. No errors.
+    twiddles, scratch: addresses of what twiddles.py makes for this size. None of the four may overlap. No errors.
     """
     M = U(size) // U16
     x, X = floats_at(frame, (size,)), floats_at(spectrum, (size + 2,))
-    w, room = floats_at(twiddles, (2 * size,)), floats_at(scratch, (2 * size + 16,))  # of w there are fewer
+    w, room = floats_at(twiddles, (2 * size,)), floats_at(scratch, (2 * size + 16,))  # The real length of w is smaller.
     own = w[U14 * (M + U1) :]
     z, imaginary = room[U16 * M + U16 :], room[U8 * M + U8 :]
     lanes_fft(x, z, room, own[U2 * M + U2 :], M)
@@ -209,11 +209,11 @@ def forward(frame, spectrum, size, twiddles, scratch):
 def backward(spectrum, frame, size, twiddles, scratch):
     """Fill float32 [size] at the address `frame` with the inverse FFT of complex64 [size / 2 + 1] at `spectrum`.
 
-    The imaginary parts of the first and the last bin count as 0. The rest as `forward`.
+    The imaginary parts of the first and the last bin count as 0. Otherwise as `forward`.
     """
     M = U(size) // U16
     X, x = floats_at(spectrum, (size + 2,)), floats_at(frame, (size,))
-    w, room = floats_at(twiddles, (2 * size,)), floats_at(scratch, (2 * size + 16,))  # of w there are fewer
+    w, room = floats_at(twiddles, (2 * size,)), floats_at(scratch, (2 * size + 16,))  # The real length of w is smaller.
     own = w[U14 * (M + U1) :]
     z, imaginary = room[U16 * M + U16 :], room[U8 * M + U8 :]
     spread(X, room, imaginary, w, M)

@@ -1,8 +1,8 @@
-"""Every field of what Python and compiled code share, declared once: layout, allocation, views and tables follow.
+"""The fields that Python and compiled code share, each declared once: layout, allocation, views and tables follow from it.
 
-A `Record` is a row of 8-byte words: numbers as they are, arrays and other records as addresses. Python allocates the arrays
-and writes the words (`Record.arrays`, `Record.new`); compiled code gets the record's address alone and reads each field where
-it is used (views.py). So one compiled entry serves every size, and a host that is not Python can call it.
+A `Record` is a row of 8-byte words: numbers directly, arrays and other records by address. Python allocates the arrays and
+writes the words (`Record.arrays`, `Record.new`). Compiled code gets only the record's address and reads each field where it is
+used (views.py). So one compiled entry serves every size, and a host that is not Python can call it.
 """
 
 import re
@@ -12,18 +12,19 @@ from typing import Any
 
 import numpy as np
 
-ALIGNMENT = 64  # bytes: a cache line; SIMD loads that cross one take twice as long
-NUMBERS = {"int64": "<i8", "float32": "<f8", "float64": "<f8"}  # float32: kept in 8 bytes, read as 4
+ALIGNMENT = 64  # Bytes in a cache line: SIMD loads that cross one take twice as long.
+# How numbers lie in a record: a float32 takes 8 bytes, and is read as 4.
+NUMBERS = {"int64": "<i8", "float32": "<f8", "float64": "<f8"}
 
 
 @dataclass(frozen=True)
 class Field:
     """One field.
 
-    kind: a dtype; a `Record`, whose address it is; `shape`: of an array, each dimension a sum of numbers and of sizes of this
-    record or of those that it links to; None: a number. cell: an array of one element, which compiled code reads and writes as
-    a number. varies: compiled code may find it changed within a call. Of a state's arrays: `start` says from the plan's values
-    what they hold after a reset (None: zeros), and `bound` that they mean nothing under another plan; the others are carried
+    kind: a dtype, or the `Record` whose address the field holds. shape: of an array; each dimension is a sum of numbers and
+    of sizes of this record or of those it links to; None: a number. cell: an array of one element, which compiled code reads
+    and writes as a number. varies: the value may change within a call. For arrays of a state: `start` computes their content
+    after a reset from the plan's values (None: zeros); `bound` arrays mean nothing under another plan, all others are carried
     over.
     """
 
@@ -38,7 +39,7 @@ class Field:
 
     @property
     def word(self) -> str:
-        """How it lies in the record."""
+        """The dtype of its word in the record."""
         return NUMBERS[self.kind] if self.shape is None and isinstance(self.kind, str) else "<i8"
 
 
@@ -94,8 +95,8 @@ def zeros(shape: tuple[int, ...], kind: Any) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Part:
-    """What one stage declares of a record. Compiled code that is handed the part sees these fields, and those of the parts
-    that `sees` names, and no others."""
+    """One stage's fields of a record. Compiled code that is given the part sees only these fields and those of the parts
+    named by `sees`."""
 
     name: str
     fields: tuple[Field, ...]
@@ -104,7 +105,7 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """Fields in the order in which they lie, part after part."""
+    """Fields in the order of their words, part after part."""
 
     name: str
     parts: tuple[Part, ...]
@@ -124,23 +125,23 @@ class Record:
         return {part.name: part for part in self.parts}[name]
 
     def seen_by(self, name: str) -> frozenset[str]:
-        """Names of the fields that code sees which is handed the part `name`."""
+        """Names of the fields that code sees if it is given the part `name`."""
         own = self.part(name)
         return frozenset(one.name for each in (own, *map(self.part, own.sees)) for one in each.fields)
 
     def arrays(self, sizes: Mapping[str, Any], part: Part | None = None) -> dict[str, np.ndarray]:
-        """Zeroed arrays of all array fields, or of those of a part, by name."""
+        """Zeroed arrays by name, for all array fields or for those of a part."""
         fields = self.fields.values() if part is None else part.fields
         return {one.name: zeros(dimensions(one.shape, sizes), one.kind) for one in fields if one.shape is not None}
 
     def start(self, arrays: Mapping[str, np.ndarray], values: Mapping[str, Any]) -> None:
-        """Fill `arrays`, by name, with what they hold after a reset under a plan of these values."""
+        """Fill `arrays`, by name, with their content after a reset under a plan of these values."""
         for name, one in arrays.items():
             start = self.fields[name].start
             one[:] = 0 if start is None else start(values)
 
     def new(self, values: Mapping[str, Any]) -> np.ndarray:
-        """One record: numbers as they are; of an array, or of another record, the address. What is not given is 0.
+        """One record: numbers directly, arrays and other records by address. Fields that are not given are 0.
 
         The caller keeps the arrays alive for as long as the record is used.
         """

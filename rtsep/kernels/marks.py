@@ -1,7 +1,7 @@
-"""Marks of what is compiled. Marking is free: Numba is loaded, and the marks are redeemed, by who compiles.
+"""Marks for functions to be compiled. Marking is free: Numba is loaded, and marks are redeemed, only when compiling.
 
-So constants, declarations and designs of a stage stand in one module with its kernels, and who reads them, as every start of
-the program does, does not wait for Numba. `redeem` puts Numba's functions in the place of all marks.
+So the constants, declarations and designs of a stage can share a module with its kernels: reading them, as every start of the
+program does, need not wait for Numba. `redeem` replaces all marks by Numba's functions.
 """
 
 import sys
@@ -9,14 +9,14 @@ from importlib import import_module
 
 
 class Mark:
-    """Stands for what `make` gives once Numba is loaded. Python may call it, which redeems all marks."""
+    """Stands for the function that `make` gives once Numba is loaded. Calling it from Python redeems all marks."""
 
     def __init__(self, make, function=None):
         self.make, self.function, self.made = make, function, None
         self.__doc__ = getattr(function, "__doc__", None)
 
     def get(self):
-        """What it stands for: the same object every time."""
+        """The function it stands for: the same object every time."""
         if self.made is None:
             made = self.make()
             self.made = made.get() if isinstance(made, Mark) else made
@@ -27,11 +27,11 @@ class Mark:
         return self.get()(*arguments)
 
 
-# Sums may be reordered, which is what makes them SIMD; NaN and infinity keep their meaning.
+# Sums may be reordered, which SIMD code needs; NaN and infinity keep their meaning.
 FAST = {"contract", "reassoc", "nsz", "arcp"}
-# `_nrt` off: arrays have no owner here, so no references are counted and none of Numba's run-time functions is called.
+# `_nrt` is off: arrays have no owner here, so no references are counted and no run-time function of Numba is called.
 NUMERIC = {"error_model": "numpy", "nogil": True, "fastmath": FAST, "_nrt": False}
-# Of kernels that work on views: only other kernels call them, never Python, so nothing need unpack Python's objects for them.
+# For kernels that work on views: only other kernels call them, never Python, so no wrappers for Python's objects are made.
 INNER = {**NUMERIC, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
@@ -51,22 +51,22 @@ def _marker(options, distinct=False):
     return mark
 
 
-numeric = _marker(NUMERIC)  # of numbers and arrays alone: Python may call it
-kernel = _marker(INNER)  # of views as well
-distinct = _marker(INNER, distinct=True)  # with so many arrays that LLVM gives up asking whether they overlap. They must not.
-trunk = _marker({**INNER, "inline": "always"})  # what all others hang on: part of its caller before that is optimised
-inlined = _marker({**INNER, "forceinline": True})  # small enough to become part of every caller
-exact = _marker({**INNER, "fastmath": {"contract"}}, distinct=True)  # sums in the order in which they are written
-ordered = _marker({**INNER, "fastmath": False})  # nothing reordered or contracted
+numeric = _marker(NUMERIC)  # Takes numbers and arrays only, so Python may call it.
+kernel = _marker(INNER)  # Takes views as well.
+distinct = _marker(INNER, distinct=True)  # Takes arrays that must not overlap, too many for LLVM to check.
+trunk = _marker({**INNER, "inline": "always"})  # Inlined before its caller is optimised.
+inlined = _marker({**INNER, "forceinline": True})  # Small enough to be inlined into every caller.
+exact = _marker({**INNER, "fastmath": {"contract"}}, distinct=True)  # Sums keep the order in which they are written.
+ordered = _marker({**INNER, "fastmath": False})  # Nothing is reordered or contracted.
 
 
 def later(module, name):
-    """What `module` calls `name`: the module is loaded when it is needed."""
+    """The function `name` of `module`, which is loaded only when it is needed."""
     return Mark(lambda: getattr(import_module(module), name))
 
 
 def choice(kernels):
-    """A kernel that calls the one of `kernels` whose number, from 0, it is given first; the last one for any larger."""
+    """A kernel whose first argument is the number, from 0, of the one of `kernels` to call; larger numbers call the last."""
     kernels = tuple(kernels)
 
     def make():
@@ -87,9 +87,9 @@ def choice(kernels):
 
 
 def redeem():
-    """Put what they stand for in the place of all marks of this package's modules."""
+    """Replace all marks in this package's modules by the functions they stand for."""
     found = True
-    while found:  # what one mark loads may bring others
+    while found:  # Redeeming a mark may load modules with more marks.
         found = False
         for names in [vars(module) for name, module in list(sys.modules.items()) if name.startswith("rtsep.")]:
             for name, value in list(names.items()):

@@ -2,16 +2,16 @@
 
 import numpy as np
 
-PARTS, CHANNELS, PITCHES = 32, 16, 128  # keyboards or tracks, and MIDI's channels and pitches
-SLOTS = 4  # of a hop: the frame, then three pieces of the work that it leaves
+PARTS, CHANNELS, PITCHES = 32, 16, 128  # At most this many keyboards or tracks; MIDI's numbers of channels and of pitches.
+SLOTS = 4  # Slots of a hop: the first is for the frame, the others for the work that it leaves.
 
-# Levels of a note stand in a preset at ages on a logarithmic axis: ENVELOPE_S * (2 ** (i / ENVELOPE_STEPS) - 1) seconds.
+# A preset holds a note's levels at ages on a logarithmic axis: ENVELOPE_S * (2 ** (i / ENVELOPE_STEPS) - 1) seconds.
 ENVELOPE_POINTS, ENVELOPE_STEPS, ENVELOPE_S = 32, 4.0, 0.04
 ENVELOPE_VELOCITY = 64  # The velocity whose levels are in envelope[:, :, 0]; [:, :, 1] is what one step of velocity adds.
 
-WET, BYPASS, GAINS = range(3)  # the mixer's values: wet, bypass, then a gain for each stem
+WET, BYPASS, GAINS = range(3)  # Places of the mixer's values: wet, bypass, then a gain for each stem.
 
-# A MIDI message at a sample; stem: 0, or 1 + the stem that a note-on belongs to whatever its routing.
+# A MIDI message at a sample. stem: 0, or 1 + the stem that a note-on belongs to regardless of its routing.
 EVENT = np.dtype(
     [("sample", "<i8"), ("part", "u1"), ("status", "u1"), ("data1", "u1"), ("data2", "u1"), ("stem", "<u4")]
 )

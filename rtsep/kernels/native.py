@@ -1,4 +1,4 @@
-"""What kernels need of the compiler beside Numba's own: pointers, bits of numbers, denormals flushed to zero."""
+"""Intrinsics that Numba lacks: pointers, the bits of numbers, flushing denormals to zero."""
 
 import platform
 
@@ -10,7 +10,7 @@ from numba.extending import intrinsic
 
 
 class NoAlias(Compiler):
-    """Compiles functions whose array arguments do not overlap where they are written (`marks.distinct`)."""
+    """Compiles functions whose array arguments do not overlap (`marks.distinct`)."""
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
@@ -18,8 +18,8 @@ class NoAlias(Compiler):
 
 
 _MACHINE = platform.machine().lower()
-_X86_FLUSH = 0x8040  # MXCSR: flush-to-zero and denormals-are-zero
-_ARM_FLUSH = 1 << 24  # FPCR: flush-to-zero
+_X86_FLUSH = 0x8040  # Bits of MXCSR: flush-to-zero and denormals-are-zero.
+_ARM_FLUSH = 1 << 24  # Bit of FPCR: flush-to-zero.
 
 
 @intrinsic
@@ -61,7 +61,7 @@ def _x86_control_word(builder):
 
 @intrinsic
 def flush_to_zero(typing_context):
-    """Denormal numbers become zero on this thread from here on; gives the control word as it was."""
+    """Make denormal numbers zero on this thread from here on; gives the previous control word."""
     i64 = ir.IntType(64)
 
     def codegen(context, builder, signature, arguments):
@@ -85,7 +85,7 @@ def flush_to_zero(typing_context):
 
 @intrinsic
 def restore_denormals(typing_context, word):
-    """Set the control word back to what `flush_to_zero` gave."""
+    """Restore the control word that `flush_to_zero` gave."""
 
     def codegen(context, builder, signature, arguments):
         if _MACHINE in ("x86_64", "amd64"):

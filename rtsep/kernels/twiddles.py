@@ -1,4 +1,4 @@
-"""What the FFT (fft.py) needs beside its data: constants, and room to work in."""
+"""The constants and the scratch memory of the FFT (fft.py)."""
 
 import numpy as np
 
@@ -23,12 +23,12 @@ def make_twiddles(size):
 
 
 def scratch_size(size):
-    """float32 numbers that an FFT of `size` works on."""
+    """Number of float32 of scratch memory for an FFT of `size`."""
     return 2 * size + 16
 
 
 def transform_values(window_size):
-    """What a plan tells of the ring and the FFT, for frames of `window_size` samples."""
+    """A plan's values for the ring and the FFT, for frames of `window_size` samples."""
     twiddles = make_twiddles(window_size)
     return {"ring_size": 2 * window_size, "twiddles": twiddles, "twiddles_size": len(twiddles),
             "scratch_size": scratch_size(window_size)}

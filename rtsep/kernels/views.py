@@ -1,7 +1,7 @@
-"""Records as compiled code sees them: `view.name` reads the one field that is asked for, where it is used.
+"""Records in compiled code: `view.name` reads this one field, where it is used.
 
-A view is the address of a record (fields.py) and nothing else. A function is handed what it needs in one register, whatever the
-record holds, and an array is made of its address and its sizes there and then.
+A view is just the address of a record (fields.py). So a function receives everything in one register, whatever the record
+holds, and an array is made from its address and its sizes where it is used.
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ _I64, _BYTES = ir.IntType(64), ir.IntType(8).as_pointer()
 
 
 class View(types.Type):
-    """The type of the address of a `record`, of which code sees one part, or all."""
+    """The type of the address of a `record`, of which code sees all or one part."""
 
     def __init__(self, record, part=None):
         self.record, self.part = record, part
@@ -52,12 +52,12 @@ class _Fields(AttributeTemplate):
 
 
 def _at(builder, record, base, name):
-    """Where the word of a field lies."""
+    """Address of a field's word."""
     return builder.gep(base, [ir.Constant(_I64, record.dtype.fields[name][1])])
 
 
 def _load(builder, record, base, name):
-    """The word of a field. What does not vary the compiler may keep once it has read it: that lets loops hoist it."""
+    """The word of a field. Unless it varies, the compiler may read it once and keep it, so that loops can hoist it."""
     field = record.fields[name]
     kind = ir.DoubleType() if field.word == "<f8" else _I64
     word = builder.load(builder.bitcast(_at(builder, record, base, name), kind.as_pointer()), align=8)
@@ -87,7 +87,7 @@ def _dimension(builder, record, base, text):
 
 
 def _array(context, builder, kind, address, shape):
-    """An array without an owner: there is nothing to count references of."""
+    """An array without an owner, so that no references are counted."""
     array = context.make_array(kind)(context, builder)
     itemsize = context.get_abi_sizeof(context.get_data_type(kind.dtype))
     strides, step = [], ir.Constant(_I64, itemsize)
@@ -100,7 +100,7 @@ def _array(context, builder, kind, address, shape):
 
 
 def _cell(context, builder, field, word):
-    """Where the number of a cell is."""
+    """Address of a cell's number."""
     return builder.inttoptr(word, context.get_value_type(_kind(field)).as_pointer())
 
 
@@ -139,7 +139,7 @@ def _write(context, builder, signature, arguments, name):
 
 @intrinsic
 def data_of(typing_context, array):
-    """Where the elements of an array are: int64"""
+    """Address of an array's elements, int64."""
 
     def codegen(context, builder, signature, arguments):
         return builder.ptrtoint(context.make_array(signature.args[0])(context, builder, arguments[0]).data, _I64)

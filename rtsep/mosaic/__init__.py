@@ -1,7 +1,7 @@
 """Mosaics: one sound (the target) remade from the frames of another (the source).
 
-`make` (files in, file out) -> `frames` (sounds as spectra, and back), `activations` (which source frames, how loud; by the
-`constraints`), `counters` (what came of the constraints), `picture`.
+`make` (files in, file out) -> `frames` (sounds to spectra and back), `activations` (source frames and their levels, under
+`constraints`), `counters` (the effect of the constraints), `picture`.
 
 Enters: a target, a source, constraints. Leaves: sound and pictures. May import: training, files, windows, errors, and kernels
 through `load`.

@@ -1,4 +1,4 @@
-"""Which source frames sound in which target frame: V [target frame, bin] ~ H @ W, the source's frames being fixed templates."""
+"""Activations of source frames in target frames: V [target frame, bin] ~ H @ W, with the source's frames as fixed templates."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from rtsep.mosaic.constraints import Constraints
 from rtsep.training.updates import LEAST, LEAST_MODEL, TERMS, Floats, Scaled
 
 kernels = load("factorise")
-BLOCK_VALUES = 2**23  # of H, that are worked on at a time: 32 MB, several times over
+BLOCK_VALUES = 2**23  # About this many values of H, 32 MB, are worked on at a time, several times over.
 Reader = Callable[[int, int], Floats]
 
 
 def activations(
     V: Floats, W: Floats, constraints: Constraints, loudest: float, H: Floats | None = None, divergence: str = "kl"
 ) -> Floats:
-    """H [target frame, source frame] of V [target frame, bin], from the start H (None: all alike).
+    """H [target frame, source frame] of V [target frame, bin], started from H (None: all equal).
 
-    W [source frame, bin]: rows sum to 1 or are 0. loudest: the largest value of the whole target, of which this may be a part.
-    Updates are `rtsep.training.nmf.factorise`'s with W fixed ("kl" or "euclid"), each after `constraints`.
+    W [source frame, bin]: rows sum to 1 or are 0. loudest: the largest value of the whole target, of which V may be a part.
+    Updates are those of `rtsep.training.nmf.factorise` with W fixed ("kl" or "euclid"), each after `constraints`.
     """
     dtype = V.dtype
     H = np.full((len(V), len(W)), loudest / max(len(W), 1), dtype) if H is None else H
@@ -41,7 +41,7 @@ def activations(
 
 @dataclass(frozen=True)
 class Part:
-    """Some frames of a whole: begin to end, worked out with what lies around them, low to high."""
+    """Frames begin to end of a whole, computed together with those around them, low to high."""
 
     begin: int
     end: int
@@ -50,22 +50,22 @@ class Part:
 
     @property
     def own(self) -> slice:
-        """begin to end, counted from low."""
+        """The frames begin to end, counted from low."""
         return slice(self.begin - self.low, self.end - self.low)
 
 
 def parts(frames: int, size: int, margin: int) -> Iterator[Part]:
-    """All of `frames`, `size` at a time, each with up to `margin` frames on either side."""
+    """Divide `frames` into parts of `size`, each with up to `margin` frames on either side."""
     for begin in range(0, frames, size):
         end = min(begin + size, frames)
         yield Part(begin, end, max(begin - margin, 0), min(end + margin, frames))
 
 
 def in_parts(read: Reader, frames: int, W: Floats, constraints: Constraints, loudest: float) -> Iterator[tuple[Part, Floats]]:
-    """As `activations` for any number of frames, some at a time: the same result, in bounded memory.
+    """As `activations` for any number of frames, part by part: the same result in bounded memory.
 
-    read(begin, end) gives V of these frames. Constraints tie neighbours together, so each part is worked out with as many
-    frames around it as can matter.
+    read(begin, end) gives V of these frames. Constraints link neighbours, so each part is computed together with all frames
+    around it that can matter.
     """
     margin = constraints.reach
     size = max(BLOCK_VALUES // len(W) - 2 * margin, margin, 64)

@@ -1,6 +1,6 @@
-"""What keeps a mosaic's activations H [target frame, source frame] sounding like the source.
+"""Constraints on a mosaic's activations H [target frame, source frame], so that it sounds like the source.
 
-Without them any sum of source frames may be heard, as long as it fits: the target's sound, not the source's.
+Without them any sum of source frames that fits may be heard, which sounds like the target and not like the source.
 Driedger, Prätzlich & Müller, "Let it Bee: towards NMF-inspired audio mosaicing", ISMIR 2015, section 3.
 """
 
@@ -16,11 +16,11 @@ from rtsep.training.updates import Floats
 
 @dataclass(frozen=True)
 class Constraints:
-    """How far each constraint goes; 0 switches it off.
+    """The strength of each constraint; 0 switches it off.
 
-    repetition: a source frame is not heard again within so many target frames, for that would stutter. polyphony: source
-    frames at a time; more blur. continuity: a source frame is favoured where the so many before and after it sound in the
-    same order, and the source's own course is heard. Over `iterations` updates they come in gradually, in every `every`th.
+    repetition: a source frame is not heard again within this many target frames, which would stutter. polyphony: source frames
+    at a time; more of them blur. continuity: a source frame is favoured if this many before and after it sound in the same
+    order. The constraints come in gradually over `iterations` updates, in every `every`th of them.
     """
 
     repetition: int = 3
@@ -37,7 +37,7 @@ class Constraints:
 
     @property
     def reach(self) -> int:
-        """Target frames on either side that a frame's activations depend on."""
+        """The number of target frames on either side that a frame's activations depend on."""
         times = -(-self.iterations // self.every)
         return times * (self.repetition + self.continuity)
 
@@ -45,7 +45,7 @@ class Constraints:
         """H before the update number `update` (from 0), constrained; `energy` [source frame] weighs the polyphony."""
         if update % self.every:
             return H
-        share = H.dtype.type(1 - (update + 1) / self.iterations)  # what is left of an activation that breaks a rule
+        share = H.dtype.type(1 - (update + 1) / self.iterations)  # What is left of an activation that breaks a rule.
         if self.repetition:
             H = np.where(_loudest_near(H, self.repetition) > H, H * share, H)
         if 0 < self.polyphony < H.shape[1]:

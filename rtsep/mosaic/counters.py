@@ -1,4 +1,4 @@
-"""What came of the constraints, counted frame by frame: polyphony, runs along the source's course, repetitions."""
+"""The effect of the constraints, counted frame by frame: polyphony, runs in the source's order, repetitions."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import numpy as np
 
 from rtsep.training.updates import Floats
 
-HEARD = 0.01  # of the frame's strongest activation
-NEAR = 3  # target frames: a source frame that was heard so shortly before is a repetition
+HEARD = 0.01  # A source frame is heard above this share of the frame's strongest activation (docs/mosaic.md).
+NEAR = 3  # A source frame that was heard within this many target frames before is a repetition (docs/mosaic.md).
 
 
 class Counters:
-    """Counts over all blocks of H [target frame, source frame], in their order.
+    """Counts over all blocks of H [target frame, source frame], in order.
 
-    polyphony: source frames heard at a time. run_length: frames of the source heard one after another. repetitions: share of
+    polyphony: source frames heard at a time. run_length: frames of the source heard in a row. repetitions: share of
     heard source frames that were also heard within the last NEAR target frames.
     """
 
@@ -28,7 +28,7 @@ class Counters:
         if not self._frames:
             self._before = np.zeros((NEAR, H.shape[1]), bool)
         known = np.concatenate([self._before, heard])
-        after = np.pad(known[NEAR - 1 : -1, :-1], ((0, 0), (1, 0)))  # its predecessor was heard just before
+        after = np.pad(known[NEAR - 1 : -1, :-1], ((0, 0), (1, 0)))  # Its predecessor was heard just before.
         again = np.any([known[NEAR - step : len(known) - step] for step in range(1, NEAR + 1)], axis=0)
         self._frames += int(heard.any(axis=1).sum())
         self._heard += int(heard.sum())

@@ -1,7 +1,7 @@
-"""A sound as frames of spectra and back, some frames at a time; and phases that belong together (Griffin & Lim).
+"""Sound to frames of spectra and back, some frames at a time, with consistent phases (Griffin & Lim).
 
-The window is the square root of a Hann window, on both ways; frame n ends before sample (n + 1) hop, and frames go on until
-the last sample has been in all of its frames. So any part of a sound can be worked out from its own frames alone.
+Analysis and synthesis use the square root of a Hann window. Frame n ends before sample (n + 1) hop, and frames go on until the
+last sample has been in all of its frames. So any part of a sound can be computed from its own frames alone.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Spectra = npt.NDArray[np.complex64]  # [frame, channel, bin]
 
 
 class Sound:
-    """A sound [channel, sample] that gives spectra of any of its frames."""
+    """A sound [channel, sample] with the spectra of any of its frames."""
 
     def __init__(self, samples: Floats, size: int, hop: int) -> None:
         self.samples, self.size, self.hop = samples, size, hop
@@ -29,7 +29,7 @@ class Sound:
 
     def spectra(self, begin: int, end: int) -> Spectra:
         """X of the frames begin to end."""
-        first = (begin + 1) * self.hop - self.size  # may lie before the sound
+        first = (begin + 1) * self.hop - self.size  # It may lie before the sound.
         last = end * self.hop
         heard = self.samples[:, max(first, 0) : max(last, 0)]
         padded = np.pad(heard, ((0, 0), (max(-first, 0), last - max(first, 0) - heard.shape[1])))
@@ -50,7 +50,7 @@ def _analyse(samples: Floats, window: Floats, hop: int) -> Spectra:
 
 
 class Synthesis:
-    """Spectra back into sound."""
+    """Turns spectra back into sound."""
 
     def __init__(self, size: int, hop: int, iterations: int) -> None:
         self.size, self.hop, self.iterations = size, hop, iterations
@@ -66,7 +66,7 @@ class Synthesis:
         return sound
 
     def consistent(self, X: Spectra) -> Spectra:
-        """The magnitudes of X with phases that a sound can have: iterated analysis of the synthesis, from X's own phases.
+        """The magnitudes of X with consistent phases: iterated analysis of the synthesis, from X's own phases.
 
         Griffin & Lim, "Signal estimation from modified short-time Fourier transform", IEEE TASSP 32(2), 1984.
         """
@@ -80,12 +80,12 @@ class Synthesis:
     def sound(self, blocks: Iterable[Spectra], frames: int) -> Iterator[Floats]:
         """The sound of `frames` frames that come in blocks, in blocks [channel, sample]; the first begins with the first frame.
 
-        Phases of a frame depend on frames around it, as many as iterations times overlaps: each part is worked out with these.
+        Phases of a frame depend on iterations times overlaps frames around it, so each part is computed together with these.
         """
         overlaps = self.size // self.hop - 1
         margin, source = (self.iterations + 1) * overlaps, iter(blocks)
         kept: list[Spectra] = []
-        first = known = 0  # frames kept: first to known
+        first = known = 0  # Frames first to known are kept.
         for part in parts(frames, max(4 * margin, 64), margin):
             while known < part.high:
                 kept.append(next(source))

@@ -1,4 +1,4 @@
-"""A mosaic from files to a file, in bounded memory: both sounds, the source's magnitudes, and a part of everything else."""
+"""A mosaic from files to a file. Memory holds both sounds, the source's magnitudes, and a part of everything else."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from rtsep.training.updates import Floats
 from rtsep.windows import choose_framing
 
 Progress = Callable[[int, int], None]
-FRAMES_AT_ONCE = 512
-FAINTEST = 1e-6  # a source frame fainter than so much of the loudest is silence: it would be all noise
+FRAMES_AT_ONCE = 512  # This many frames are worked on at a time, to bound memory.
+FAINTEST = 1e-6  # A source frame is silence below this share of the loudest one: played louder it would be all noise.
 FORMATS = (".wav", ".flac")
-OVERLAPS = 4  # frames that a sample is in
+OVERLAPS = 4  # Every sample is in this many frames.
 
 
 @dataclass(frozen=True)
 class Job:
-    """What to remake from what, and how: the options of `rtsep mosaic`."""
+    """The options of `rtsep mosaic`."""
 
     target: Path
     source: Path
     out: Path
     constraints: Constraints = field(default_factory=Constraints)
-    window: int = 0  # samples; 0: 93 ms
+    window: int = 0  # Samples; 0: about 93 ms.
     phase_iterations: int = 32
     bits: str | None = None
     overwrite: bool = False
@@ -46,8 +46,8 @@ class Job:
 def make(job: Job, progress: Progress = lambda done, total: None) -> dict[str, Any]:
     """Write the mosaic of `job`; gives its report. `progress(target frames done, target frames in all)`.
 
-    The mosaic has the target's length and loudness and the source's channels. RtsepError for anything that the user can mend;
-    then nothing is left behind.
+    The mosaic has the target's length and loudness and the source's channels. RtsepError for anything that the user can
+    correct; then nothing is left behind.
     """
     _check(job)
     (heard, rate), (samples, source_rate) = read_sound(job.target), read_sound(job.source)
@@ -90,7 +90,7 @@ def _finite(sound: Floats) -> Floats:
 
 
 class _Run:
-    """The target's frames, remade one part after the other."""
+    """Remakes the target's frames, part by part."""
 
     def __init__(self, target: Sound, source: Sound, constraints: Constraints, progress: Progress) -> None:
         self.counters, self.trace = Counters(), Trace(target.frames, source.frames, target.hop)
@@ -98,10 +98,10 @@ class _Run:
         self._loudness = _over_parts(source, lambda V: V.sum(axis=1))
         if not self._loudness.any():
             raise RtsepError("the source is silent: give one that sounds")
-        self._loudness[self._loudness < FAINTEST * self._loudness.max()] = np.inf  # silence makes templates of zeros
+        self._loudness[self._loudness < FAINTEST * self._loudness.max()] = np.inf  # Silent frames become templates of zeros.
 
     def spectra(self) -> Iterator[Spectra]:
-        """Y [frame, channel, bin] of the mosaic, part by part: the source's spectra, weighed."""
+        """Y [frame, channel, bin] of the mosaic, part by part: weighted sums of the source's spectra."""
         loudness = self._loudness
         W = np.empty((len(loudness), self._source.size // 2 + 1), np.float32)
         for begin in range(0, len(W), FRAMES_AT_ONCE):
@@ -116,7 +116,7 @@ class _Run:
             self._progress(part.end, self._target.frames)
 
     def _weighed(self, H: Floats) -> Spectra:
-        """H @ X, the source's spectra being worked out anew: they would take more room than all the rest."""
+        """H @ X; the source's spectra X are computed anew, since they would take more memory than everything else."""
         bins = self._source.size // 2 + 1
         Y = np.zeros((len(H), self._source.channels * bins), np.complex64)
         for begin in range(0, self._source.frames, FRAMES_AT_ONCE):
@@ -126,6 +126,6 @@ class _Run:
 
 
 def _over_parts(sound: Sound, measure: Callable[[Floats], Floats]) -> Floats:
-    """`measure` of all frames of `sound`, some at a time."""
+    """`measure` of all frames of `sound`, part by part."""
     begins = range(0, sound.frames, FRAMES_AT_ONCE)
     return np.concatenate([measure(sound.magnitudes(n, min(n + FRAMES_AT_ONCE, sound.frames))) for n in begins])

@@ -1,4 +1,4 @@
-"""A picture of a mosaic: spectrograms of target and mosaic, and which part of the source is heard when."""
+"""The picture of a mosaic: spectrograms of target and mosaic, and which part of the source is heard when."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 from rtsep.training.updates import Floats
 
-COLUMNS, ROWS = 1000, 400  # of the pictures: more than a screen shows
-RANGE_DB = 60.0
+COLUMNS, ROWS = 1000, 400  # Pictures have at most this many columns and rows, more than a screen shows.
+RANGE_DB = 60.0  # Levels this many decibels below the loudest, and lower ones, are white.
 
 
 class Trace:
-    """Collects what the picture shows, in bounded memory: the loudest of several frames is one column."""
+    """Collects data for the picture in bounded memory: a column shows the loudest of several frames."""
 
     def __init__(self, frames: int, source_frames: int, hop: int) -> None:
         self.frames, self.source_frames, self.hop = frames, source_frames, hop
@@ -27,7 +27,7 @@ class Trace:
         self._position = 0
 
     def add(self, H: Floats, target: Floats, mosaic: Floats) -> None:
-        """The next frames' activations [frame, source frame] and magnitudes [frame, bin]."""
+        """Take the next frames' activations [frame, source frame] and magnitudes [frame, bin]."""
         if not self.spectrograms:
             self.spectrograms = [np.zeros((len(self.activations), V.shape[1]), np.float32) for V in (target, mosaic)]
         column = (self._position + np.arange(len(H))) // self._step
@@ -58,7 +58,7 @@ def draw(trace: Trace, sample_rate: float, title: str) -> bytes:
     axes[2].set_xlabel("time in s")
     image = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a font that lacks a letter of the file's name
+        warnings.simplefilter("ignore")  # The font may lack a letter of the file's name.
         figure.savefig(image, format="png")
     return image.getvalue()
 

@@ -1,5 +1,5 @@
-"""Notes: what was played, and whose stem it is.
+"""Notes: what was played, and to which stem each note belongs.
 
-Enters: MIDI files and bytes, and how the user wants notes shared out. Leaves: events that the engine hears, and a `Routing`.
+Enters: MIDI files and bytes, and how the user assigns notes to stems. Leaves: events for the engine, and a `Routing`.
 May import: errors. No ports, no threads, no sound.
 """

@@ -1,7 +1,7 @@
-"""Groups of notes as stems of their own: what `--group NAME=SELECTION` selects, and how it changes a routing.
+"""Groups of notes as separate stems: what `--group NAME=SELECTION` selects, and how it changes a routing.
 
-SELECTION is a list of terms with commas between them, all of which hold for a note; lists with + between them add up. `TERMS`
-are the terms, `rtsep render --help` explains them.
+SELECTION is a list of terms separated by commas, all of which must hold for a note; several lists are joined by +. `TERMS` are
+the terms; `rtsep render --help` explains them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rtsep.notes.pitch import parse_pitch
 from rtsep.notes.routing import CHANNELS, IGNORED, Routing, find_stem, stem_name, stem_names, struck
 from rtsep.notes.score import Score
 
-NEAR_S = 0.25  # how far from the time that was said a single note may begin
+NEAR_S = 0.25  # A single note may begin this many seconds before or after the time that was said.
 PITCH = r"(?:[A-Ga-g][#♯b♭]?-?[0-9]{1,2}|[0-9]{1,3})"
 SECONDS = r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+"
 
@@ -96,11 +96,12 @@ def _term(strikes: Strikes, text: str) -> Flags:
         found = re.fullmatch(pattern, text.strip())
         if found:
             return select(strikes, *found.groups())
-    raise RtsepError(f"{text.strip()!r} is no term; give track:NAME, channel:N, velocity:LOW-HIGH, C4-C5, 10s-12.5s or C4@12.5")
+    raise RtsepError(f"{text.strip()!r} is not a term; give track:NAME, channel:N, velocity:LOW-HIGH, C4-C5, 10s-12.5s or "
+                     "C4@12.5")
 
 
 def select(strikes: Strikes, selection: str) -> Flags:
-    """Which note-ons SELECTION means; RtsepError, which does not name the group, for what cannot be."""
+    """The note-ons that SELECTION means. RtsepError, without the group's name, if it is not valid."""
     either = [np.logical_and.reduce([_term(strikes, term) for term in terms.split(",")]) for terms in selection.split("+")]
     chosen: Flags = np.logical_or.reduce(either)
     return chosen
@@ -108,7 +109,7 @@ def select(strikes: Strikes, selection: str) -> Flags:
 
 @dataclass(frozen=True)
 class Grouped:
-    """A routing with the groups' stems behind the others, and `own`, uint32 [message]: EVENT's field `stem`."""
+    """A routing with the groups' stems after all others, and `own`, uint32 [message], for EVENT's field `stem`."""
 
     routing: Routing
     own: NDArray[np.uint32]
@@ -117,7 +118,7 @@ class Grouped:
 def with_groups(groups: Sequence[str], score: Score, routing: Routing) -> Grouped:
     """`routing` with a stem for each of `groups`, NAME=SELECTION; stems that lose all of their notes to groups disappear.
 
-    RtsepError: no such notes, a name that is none or taken.
+    RtsepError: no such notes, or a name that is invalid or taken.
     """
     strikes = strikes_of(score)
     names, group_of = list[str](), np.full(len(strikes.pitch), IGNORED)
@@ -157,10 +158,10 @@ def _selected(strikes: Strikes, text: str, selection: str, group_of: NDArray[np.
 
 
 def _without_emptied(routing: Routing, strikes: Strikes, group_of: NDArray[np.int64]) -> Routing:
-    """Without the stems all of whose notes have gone to groups."""
+    """The routing without stems whose notes have all gone to groups."""
     stems = routing.table[strikes.part, strikes.channel, strikes.pitch]
     emptied = set(stems[group_of != IGNORED].tolist()) - set(stems[group_of == IGNORED].tolist())
     kept = [stem for stem in range(len(routing.names)) if stem not in emptied]
-    renumbered = np.full(len(routing.names) + 1, IGNORED, np.int8)  # the last: what was ignored, -1, stays so
+    renumbered = np.full(len(routing.names) + 1, IGNORED, np.int8)  # The last entry keeps ignored notes, -1, ignored.
     renumbered[kept] = np.arange(len(kept))
     return Routing(tuple(routing.names[stem] for stem in kept), renumbered[routing.table])

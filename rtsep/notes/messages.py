@@ -1,7 +1,7 @@
-"""MIDI as far as it concerns notes: bytes to messages, and messages to keys that sound. No files, ports or threads.
+"""The part of MIDI that concerns notes: bytes to messages, and messages to sounding keys. No files, ports or threads.
 
-A message is (status, data1, data2), the channel in the status byte, as MIDI has it. A note-on of velocity 0 means note
-off. Messages of one data byte carry 0 as the second.
+A message is (status, data1, data2), with the channel in the status byte, as in MIDI. A note-on of velocity 0 means note off.
+Messages with one data byte have 0 as the second.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-NOTE_OFF, NOTE_ON, CONTROL = 0x80, 0x90, 0xB0
+NOTE_OFF, NOTE_ON, CONTROL = 0x80, 0x90, 0xB0  # MIDI's status bytes of channel 1.
+# MIDI's numbers of the controllers that end or hold notes.
 PEDAL, SOSTENUTO, SOUND_OFF, RESET, NOTES_OFF = 64, 66, 120, 121, 123
-CONTROLLERS = frozenset((PEDAL, SOSTENUTO, SOUND_OFF, RESET, *range(NOTES_OFF, 128)))  # 124 to 127 end notes like 123
-SYSEX, REAL_TIME = 0xF0, 0xF8
+CONTROLLERS = frozenset((PEDAL, SOSTENUTO, SOUND_OFF, RESET, *range(NOTES_OFF, 128)))  # 124 to 127 end notes like 123.
+SYSEX, REAL_TIME = 0xF0, 0xF8  # The first of MIDI's system and real-time status bytes.
 
 Message = tuple[int, int, int]
 
@@ -32,20 +33,20 @@ class MidiParser:
 
     def __init__(self, part: int = 0) -> None:
         self.part = part
-        self._status = 0  # 0: skip data until a status byte comes
+        self._status = 0  # 0: skip data until the next status byte.
         self._data: list[int] = []
 
     def feed(self, data: Iterable[int]) -> list[Message]:
-        """All channel messages (programs and bends too: controls are learnt from them) that `data` completes.
+        """All channel messages that `data` completes, including programs and bends, from which controls are learnt.
 
-        Real-time bytes may stand anywhere, even inside a message; sysex, system common and stray data are skipped.
+        Real-time bytes may occur anywhere, even inside a message; sysex, system common and stray data are skipped.
         """
         found: list[Message] = []
         for byte in data:
             if byte >= REAL_TIME:
                 continue
             if byte & 0x80:
-                self._status, self._data = (byte if byte < SYSEX else 0), []  # system messages end running status
+                self._status, self._data = (byte if byte < SYSEX else 0), []  # System messages end running status.
             elif self._status:
                 self._data.append(byte)
                 self._complete(found)
@@ -53,7 +54,7 @@ class MidiParser:
 
     def _complete(self, found: list[Message]) -> None:
         """Move the message to `found` once its data bytes are there."""
-        wanted = 1 if self._status & 0xE0 == 0xC0 else 2  # program and channel pressure have one
+        wanted = 1 if self._status & 0xE0 == 0xC0 else 2  # Program and channel pressure have one.
         if len(self._data) == wanted:
             found.append((self._status, self._data[0], self._data[1] if wanted == 2 else 0))
             self._data = []
@@ -62,20 +63,20 @@ class MidiParser:
 class Keyboard:
     """The keys and pedals of one part and channel, and the notes that they made.
 
-    A key struck again ends its note and begins another; presses count, so that two voices that share a key hold it until
-    both have let go (the engine's gate does the same); a note-off of a silent key is nothing.
+    A repeated key ends its note and begins another. Presses are counted, so that two voices that share a key hold it until both
+    have released it (as in the engine's gate). A note-off of a silent key does nothing.
     """
 
     def __init__(self) -> None:
-        self.ended: list[tuple[float, float, int, int]] = []  # onset and offset in seconds, pitch, velocity
-        self._sounding: dict[int, tuple[float, int]] = {}  # pitch: onset, velocity
-        self._down: Counter[int] = Counter()  # keys held by fingers, and by how many
-        self._kept: set[int] = set()  # keys held by the sostenuto pedal
+        self.ended: list[tuple[float, float, int, int]] = []  # Onset and offset in seconds, pitch, velocity.
+        self._sounding: dict[int, tuple[float, int]] = {}  # Pitch: onset, velocity.
+        self._down: Counter[int] = Counter()  # Keys that are down, and how often they were pressed.
+        self._kept: set[int] = set()  # Keys held by the sostenuto pedal.
         self._pedal = self._sostenuto = False
 
     @property
     def sounding(self) -> tuple[int, ...]:
-        """The pitches that sound now."""
+        """Pitches that sound now."""
         return tuple(self._sounding)
 
     @property
@@ -84,7 +85,7 @@ class Keyboard:
         return tuple((pitch, velocity) for pitch, (_onset_s, velocity) in list(self._sounding.items()) if self._down[pitch])
 
     def play(self, at_s: float, message: Message) -> None:
-        """One message at the time `at_s` (seconds), which is not before the last one's."""
+        """Play one message at the time `at_s` in seconds, not before the last one."""
         status, data1, data2 = message
         kind = status & 0xF0
         if kind == NOTE_ON and data2:
@@ -92,18 +93,18 @@ class Keyboard:
             self._sounding[data1] = (at_s, data2)
             self._down[data1] += 1
         elif kind in (NOTE_ON, NOTE_OFF):
-            self._down -= Counter([data1])  # keeps what is above 0
+            self._down -= Counter([data1])  # Drops counts of 0.
         elif kind == CONTROL:
             self._control(at_s, data1, data2)
         if not self._pedal:
             self._end(at_s, self._sounding.keys() - self._down.keys() - self._kept)
 
     def finish(self, at_s: float) -> None:
-        """End whatever still sounds."""
+        """End all notes that still sound."""
         self._end(at_s, set(self._sounding))
 
     def hanging(self, channel: int) -> list[Message]:
-        """The messages that release the keys and pedals which are still down."""
+        """The messages that release all keys and pedals that are down."""
         pedals = [(CONTROL | channel, PEDAL, 0)] * self._pedal + [(CONTROL | channel, SOSTENUTO, 0)] * self._sostenuto
         return [(NOTE_OFF | channel, pitch, 0) for pitch in sorted(self._down.elements())] + pedals
 
@@ -112,7 +113,7 @@ class Keyboard:
         if number == PEDAL:
             self._pedal = pressed
         elif number == SOSTENUTO:
-            if pressed != self._sostenuto:  # pressing it takes hold, moving it further does not
+            if pressed != self._sostenuto:  # Only pressing it holds keys, not moving it further.
                 self._kept = set(self._down) if pressed else set()
             self._sostenuto = pressed
         elif number == RESET:

@@ -1,4 +1,4 @@
-"""Names of pitches. Loads nothing, so that typing errors are answered at once."""
+"""Names of pitches. This module loads nothing, so that typing errors are reported at once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from rtsep.errors import RtsepError
 
-PITCHES = 128
+PITCHES = 128  # MIDI's number of pitches.
 _STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 _ACCIDENTALS = {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}
 

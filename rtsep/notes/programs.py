@@ -1,7 +1,7 @@
-"""General MIDI programs: which instrument a part of a MIDI file asks for.
+"""General MIDI programs: the instruments that the parts of a MIDI file ask for.
 
-A program is a number from 0 (acoustic grand piano) to 127, as MIDI sends it; `DRUMS`, 128, stands for the percussion kits of
-channel 10, whatever their number.
+A program is a number from 0 (acoustic grand piano) to 127, as MIDI sends it; `DRUMS`, 128, stands for all percussion kits of
+channel 10.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-DRUMS = 128
-DRUM_CHANNEL = 9  # from 0
-FAMILY_SIZE = 8
+DRUMS = 128  # The number that stands for percussion kits, behind MIDI's programs 0 to 127.
+DRUM_CHANNEL = 9  # General MIDI's channel of drums, counted from 0.
+FAMILY_SIZE = 8  # General MIDI groups its programs into families of this many.
 FAMILIES = ("piano", "chromatic percussion", "organ", "guitar", "bass", "strings", "ensemble", "brass", "reed", "pipe",
             "synth lead", "synth pad", "synth effects", "ethnic", "percussive", "sound effects", "drums")
 
@@ -26,7 +26,7 @@ def family(program: int) -> str:
 
 
 def describe(programs: Iterable[int]) -> str:
-    """Programs for people: "40 (strings), 128 (drums)"; runs within a family as "0 to 3 (piano)"."""
+    """Programs as text: "40 (strings), 128 (drums)"; runs within a family as "0 to 3 (piano)"."""
     runs: list[list[int]] = []
     for program in sorted(programs):
         if runs and program == runs[-1][-1] + 1 and family(program) == family(runs[-1][0]):
@@ -40,8 +40,8 @@ def describe(programs: Iterable[int]) -> str:
 def played_programs(strikes: Iterable[Strike], changes: Iterable[Change]) -> dict[tuple[int, int], int]:
     """The program that plays the most notes of each (track, channel).
 
-    A change counts for its own track; tracks that change nothing on a channel obey those that have no notes there. 0 until
-    the first change, as General MIDI has it.
+    A change applies to its own track; tracks without changes on a channel follow the tracks that have no notes there. The
+    program is 0 until the first change, as in General MIDI.
     """
     told, ticks = sorted(changes, key=lambda change: change[0]), dict[tuple[int, int], list[int]]()
     for tick, track, channel in strikes:

@@ -1,4 +1,4 @@
-"""Which stem a note belongs to, and what the stems are called."""
+"""Routings: to which stem each note belongs, and the names of the stems."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from rtsep.notes.messages import NOTE_ON
 from rtsep.notes.programs import DRUM_CHANNEL
 from rtsep.notes.score import MAX_PARTS, Score
 
-CHANNELS, PITCHES = 16, 128
-IGNORED = -1
-LONGEST_NAME = 64
-# files of ours, and names that stand for devices on Windows whatever their ending
+CHANNELS, PITCHES = 16, 128  # MIDI's numbers of channels and of pitches.
+IGNORED = -1  # Stands in a routing for notes that belong to no stem.
+LONGEST_NAME = 64  # Names of stems have at most this many letters.
+# These names are used for other files, or mean devices on Windows whatever their ending.
 RESERVED = frozenset(("residual", "mixdown", "report", "picture", "con", "prn", "aux", "nul")) | {
     f"{port}{number}" for port in ("com", "lpt") for number in range(10)
 }
-DRUM_GROUPS = {  # General MIDI's percussion keys
+DRUM_GROUPS = {  # General MIDI's percussion keys.
     "kick": (35, 36), "snare": (37, 38, 39, 40), "hihat": (42, 44, 46), "toms": (41, 43, 45, 47, 48, 50),
     "cymbals": (49, 51, 52, 53, 55, 57, 59), "percussion": (54, 56, 58, *range(60, 82)),
 }
@@ -68,7 +68,7 @@ def by_channel(score: Score) -> Routing:
 def by_split(score: Score | None = None, split_pitch: int = 60) -> Routing:
     """Two stems: `low`, the keys below `split_pitch`, and `high`, that key and those above.
 
-    Of a score the parts that it has; without one (live playing) all.
+    They take the parts of `score`, or without one (live playing) all parts.
     """
     table = _nothing()
     parts = MAX_PARTS if score is None else len(score.track_names)
@@ -77,14 +77,14 @@ def by_split(score: Score | None = None, split_pitch: int = 60) -> Routing:
 
 
 def everything(name: str) -> Routing:
-    """One stem for all notes, called like `name`: for sound without a score."""
+    """One stem for all notes, called `name`, for sound without a score."""
     return Routing(stem_names([name]), np.zeros_like(_nothing()))
 
 
 def by_drum(score: Score | None = None) -> Routing:
-    """One stem per group of General MIDI drums: kick, snare, hihat, toms, cymbals, percussion; of a score those that it plays.
+    """One stem per group of General MIDI drums that `score` plays: kick, snare, hihat, toms, cymbals, percussion.
 
-    Where channel 10 plays, only it is meant; where it does not (pads on another channel, live), every channel is.
+    If channel 10 plays, only that channel counts; else (pads on another channel, live) every channel does.
     """
     notes = () if score is None else score.notes()
     kit = score is not None and DRUM_CHANNEL in score.channels
@@ -99,7 +99,7 @@ def by_drum(score: Score | None = None) -> Routing:
 
 
 def by_port(names: Iterable[str]) -> Routing:
-    """One stem per MIDI port (each is a part of its own), named after it."""
+    """One stem per MIDI port, each of which is a part, named after it."""
     found, table = stem_names(names), _nothing()
     for part in range(len(found)):
         table[part] = part
@@ -107,7 +107,7 @@ def by_port(names: Iterable[str]) -> Routing:
 
 
 def by_channels(channels: Iterable[int]) -> Routing:
-    """One stem for each of the channels 1 to 16, whatever port they come from."""
+    """One stem for each of these channels, 1 to 16, from any port."""
     wanted, table = sorted(set(channels)), _nothing()
     for stem, channel in enumerate(wanted):
         table[:, channel - 1] = stem
@@ -115,23 +115,23 @@ def by_channels(channels: Iterable[int]) -> Routing:
 
 
 def only_channels(routing: Routing, channels: Iterable[int]) -> Routing:
-    """The same stems, but what comes on other channels than these (1 to 16) is ignored."""
+    """The same stems, ignoring notes on channels other than these, 1 to 16."""
     table = routing.table.copy()
     table[:, [channel for channel in range(CHANNELS) if channel + 1 not in set(channels)]] = IGNORED
     return Routing(routing.names, table)
 
 
 def stem_name(raw: str) -> str:
-    """The file name that a track's name gives: lower case, "_" for all but a-z0-9, at most 64 characters.
+    """A track's name as a file name: lower case, "_" for all but a-z0-9, at most 64 characters.
 
-    Empty if nothing of it can be read, or if the name is reserved.
+    Empty if nothing legible is left, or if the name is reserved.
     """
     name = re.sub("[^a-z0-9]", "_", raw.lower())[:LONGEST_NAME]
     return "" if name in RESERVED or not name.strip("_") else name
 
 
 def stem_names(raw_names: Iterable[str]) -> tuple[str, ...]:
-    """A file name for each track, all different: "track_N" where its own cannot be used, and _2, _3 ... for doubles."""
+    """A file name for each track, all different: "track_N" if its own is unusable, and _2, _3 ... for duplicates."""
     taken: list[str] = []
     for number, raw in enumerate(raw_names, 1):
         taken.append(_free(stem_name(raw) or f"track_{number}", taken))
@@ -148,8 +148,8 @@ def _free(name: str, taken: Iterable[str]) -> str:
 
 
 def find_stem(selector: str, names: Sequence[str]) -> int:
-    """The one of `names` (of stems or tracks) that is meant: by name, as its track or port is called or as in its file name;
-    or by number: of the channel where all of them are channels, else counted from 1. RtsepError lists what there is."""
+    """The index in `names` (of stems or tracks) of `selector`: a name of track, port or file, or a number, which is that of
+    the channel if all of them are channels, else counts from 1. RtsepError lists the names."""
     wanted = stem_name(selector)
     for name in (wanted, f"channel_{wanted}"):
         if name in names:

@@ -1,4 +1,4 @@
-"""Notes: MIDI files to the events that the engine hears. No ports, no threads.
+"""Scores: MIDI files become events for the engine. No ports, no threads.
 
 A *part* is a track that carries notes, counted from 0 in file order, or a live port.
 """
@@ -22,19 +22,19 @@ from rtsep.notes.programs import Change, played_programs
 
 __all__ = ["EVENT", "NOTE", "Message", "MidiParser", "Score", "is_kept", "read_midi"]
 
-# Declared in kernels.memory too, alike: compiled code is kept by the kernels' own sources, so they import nothing else.
+# kernels.memory declares the same type: compiled code depends on the kernels' own sources, so they import nothing else.
 EVENT = np.dtype(
     [("sample", "<i8"), ("part", "u1"), ("status", "u1"), ("data1", "u1"), ("data2", "u1"), ("stem", "<u4")]
-)  # stem: 0, or 1 + the stem that a note-on belongs to whatever its routing
+)  # stem: 0, or 1 + the stem that a note-on belongs to regardless of its routing.
 NOTE = np.dtype(
     [("onset_s", "<f8"), ("offset_s", "<f8"), ("pitch", "u1"), ("velocity", "u1"), ("part", "u1"), ("channel", "u1")]
 )
-MAX_PARTS = 32
-MAX_DURATION_S = 24 * 3600.0
-MAX_FILE_BYTES = 32_000_000  # some ten million messages
-MAX_TICKS = 2**52  # what float64 counts exactly
+MAX_PARTS = 32  # At most this many tracks may have notes.
+MAX_DURATION_S = 24 * 3600.0  # A score lasts at most this many seconds.
+MAX_FILE_BYTES = 32_000_000  # A MIDI file has at most this many bytes, some ten million messages.
+MAX_TICKS = 2**52  # A score has at most this many ticks, which float64 counts exactly.
 
-Row = tuple[int, int, int, int, int]  # tick, number of the track, status, data1, data2
+Row = tuple[int, int, int, int, int]  # Tick, number of the track, status, data1, data2.
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +52,8 @@ class Score:
     | tracks_without_notes | how many tracks carry no note |
     | programs | General MIDI program of each (part, channel) that plays notes, see `programs` |
 
-    After the last message no key and no pedal is down: what hangs at the end of the file is released there.
-    A pedal acts on its channel: parts that play on it and have no such controller of their own get a copy.
+    At the end of the file all keys and pedals that are still down are released.
+    A pedal acts on its channel: parts on that channel without such a controller of their own get a copy.
     """
 
     track_names: tuple[str, ...]
@@ -66,7 +66,7 @@ class Score:
     programs: Mapping[tuple[int, int], int] = field(default_factory=dict)
 
     def events(self, sample_rate: float, offset_s: float = 0.0) -> NDArray[np.void]:
-        """The messages as EVENT [n], `offset_s` seconds later; what falls before the first sample is at sample 0."""
+        """The messages as EVENT [n], `offset_s` seconds later; earlier ones than the first sample move to sample 0."""
         events = np.zeros(len(self.seconds), EVENT)
         events["sample"] = np.maximum(np.rint((self.seconds + offset_s) * sample_rate), 0)
         for column, name in enumerate(("part", "status", "data1", "data2")):
@@ -83,7 +83,7 @@ class Score:
 
 
 def _played(seconds: Iterable[float], messages: NDArray[np.uint8]) -> dict[tuple[int, int], Keyboard]:
-    """A keyboard for each part and channel, on which all its messages were played."""
+    """A keyboard for each part and channel, after all its messages."""
     keyboards: dict[tuple[int, int], Keyboard] = {}
     for at_s, (part, status, data1, data2) in zip(seconds, messages.tolist(), strict=True):
         keyboards.setdefault((part, status & 0x0F), Keyboard()).play(float(at_s), (status, data1, data2))
@@ -93,7 +93,7 @@ def _played(seconds: Iterable[float], messages: NDArray[np.uint8]) -> dict[tuple
 def read_midi(path: str | os.PathLike[str]) -> Score:
     """The notes of the MIDI file `path` (format 0 or 1, tempo map or SMPTE time).
 
-    A file without notes is a Score without parts. RtsepError: missing, empty, truncated, not MIDI, broken, format 2,
+    A file without notes gives a Score without parts. RtsepError: missing, empty, truncated, not MIDI, broken, format 2,
     longer than 24 hours, more than 32 tracks with notes.
     """
     division, chunks = _split(_read_bytes(path), path)
@@ -103,7 +103,7 @@ def read_midi(path: str | os.PathLike[str]) -> Score:
     if len(playing) > MAX_PARTS:
         raise RtsepError(f"{path} has {len(playing)} tracks with notes, allowed are {MAX_PARTS}: merge or remove some")
     programs = played_programs([(row[0], row[1], row[2] & 0x0F) for row in rows if _is_strike(row)], changes)
-    rows = sorted(_assign(rows, playing), key=lambda row: row[0])  # stable: file order at equal times
+    rows = sorted(_assign(rows, playing), key=lambda row: row[0])  # Stable: file order at equal times.
     seconds = _seconds(np.array([row[0] for row in rows] + [end], np.float64), division, tempos)
     names = tuple(_name(tracks[track], part) for part, track in enumerate(playing))
     score = _score(rows, seconds, names, len(tracks) - len(playing),
@@ -115,7 +115,7 @@ def read_midi(path: str | os.PathLike[str]) -> Score:
 
 
 def _read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """The content of a file that begins like MIDI."""
+    """The content of a file that begins as MIDI."""
     try:
         with open(path, "rb") as file:
             data = file.read(12)
@@ -132,7 +132,7 @@ def _read_bytes(path: str | os.PathLike[str]) -> bytes:
 
 
 def _split(data: bytes, path: str | os.PathLike[str]) -> tuple[int, list[bytes]]:
-    """The time division and the track chunks, header included; foreign chunks and what follows the last are skipped."""
+    """The time division and the track chunks with their headers; unknown chunks and data after the last are skipped."""
     truncated = RtsepError(f"{path} is truncated: its header promises more than there is; copy or export it again")
     if len(data) < 14:
         raise truncated
@@ -164,9 +164,9 @@ def _parse(chunks: list[bytes], path: str | os.PathLike[str]) -> list[Any]:
     try:
         try:
             return parsed(chunks)
-        except KeySignatureError:  # common, and no matter for notes: such keys become C major
+        except KeySignatureError:  # Common, and irrelevant for notes: such keys become C major.
             return parsed([re.sub(rb"\xff\x59\x02..", b"\xff\x59\x02\0\0", chunk, flags=re.DOTALL) for chunk in chunks])
-    except Exception as error:  # mido answers broken bytes with nearly any exception
+    except Exception as error:  # mido raises nearly any exception for broken bytes.
         reason = str(error) or "a track ends within a message"
         raise RtsepError(f"{path} is broken MIDI ({reason}): export it again") from error
 
@@ -174,7 +174,7 @@ def _parse(chunks: list[bytes], path: str | os.PathLike[str]) -> list[Any]:
 def _collect(
     tracks: list[Any], path: str | os.PathLike[str]
 ) -> tuple[list[Row], list[tuple[int, int]], list[Change], int]:
-    """All kept messages in file order, the changes of tempo (tick, microseconds per beat) and program, and the last tick."""
+    """All notes' messages in file order, changes of tempo (tick, microseconds per beat) and program, and the last tick."""
     rows, tempos, changes, end = list[Row](), list[tuple[int, int]](), list[Change](), 0
     for number, track in enumerate(tracks):
         tick = 0
@@ -198,7 +198,7 @@ def _is_strike(row: Row) -> bool:
 
 
 def _assign(rows: list[Row], playing: list[int]) -> Iterator[Row]:
-    """The rows with parts for tracks; a controller also goes to the parts on its channel that have none such."""
+    """The rows with parts for tracks; a controller also goes to parts on its channel that do not have it."""
     part_of = {track: part for part, track in enumerate(playing)}
     players = sorted({(row[2] & 0x0F, part_of[row[1]]) for row in rows if _is_strike(row)})
     own = {(part_of.get(row[1]), *row[2:4]) for row in rows}
@@ -213,11 +213,11 @@ def _assign(rows: list[Row], playing: list[int]) -> Iterator[Row]:
 
 
 def _seconds(ticks: NDArray[np.float64], division: int, tempos: list[tuple[int, int]]) -> NDArray[np.float64]:
-    """Ticks to seconds: a fixed rate for SMPTE divisions, else along the tempo changes (at first 120 a minute)."""
+    """Ticks in seconds: at a fixed rate for SMPTE divisions, else by the tempo changes (at first 120 beats a minute)."""
     if division & 0x8000:
         frames = 256 - (division >> 8)
         return ticks / (division & 0xFF) / (30000 / 1001 if frames == 29 else frames)
-    changes = sorted([(0, 500_000), *tempos], key=lambda change: change[0])  # stable: of two at a time the last holds
+    changes = sorted([(0, 500_000), *tempos], key=lambda change: change[0])  # Stable: the last change at a tick counts.
     starts = np.array([tick for tick, _ in changes], np.float64)
     tick_s = np.array([tempo for _, tempo in changes]) * 1e-6 / division
     start_s = np.concatenate(([0.0], np.cumsum(np.diff(starts) * tick_s[:-1])))
@@ -241,7 +241,7 @@ def _score(
 
 
 def _name(track: Any, part: int) -> str:
-    """The track's name, whichever of the two usual encodings it has."""
+    """The track's name, in either of the two usual encodings."""
     raw = next((message.name for message in track if message.type == "track_name"), "").encode("latin-1")
     try:
         name = raw.decode("utf-8")

@@ -1,4 +1,4 @@
-"""Presets: the templates of an instrument, where they lie, and which stem plays which.
+"""Presets: the templates of an instrument, where their files are, and which stem uses which.
 
 Enters: preset files and the names that users give. Leaves: checked `Preset` objects. May import: notes, files, params, errors.
 """

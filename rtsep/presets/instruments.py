@@ -1,4 +1,4 @@
-"""Which preset each stem plays: as told (NAME, NAME@STEM), else by its General MIDI program, else the default piano."""
+"""The preset of each stem: as given (NAME, NAME@STEM), else by its General MIDI program, else the default piano."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DEFAULT = "piano"
 
 @dataclass(frozen=True)
 class Instruments:
-    """presets: of each stem, in the routing's order (one even where there is no stem); warnings: what does not quite fit."""
+    """presets: one for each stem, in the routing's order, and at least one. warnings: what does not quite fit."""
 
     presets: tuple[Preset, ...]
     warnings: tuple[str, ...] = ()
@@ -30,35 +30,35 @@ class Instruments:
 
 @dataclass(frozen=True)
 class Wish:
-    """What was said on the command line: the preset for all stems, if any, and those of single stems by selector."""
+    """The presets of the command line: that for all stems, if any, and those of single stems by selector."""
 
     plain: str | None
     by_stem: Mapping[str, str]
 
     @property
     def name(self) -> str:
-        """What a stem is called that has no other name: like the preset for all stems."""
+        """The name of a stem without another name: that of the preset for all stems."""
         return find_preset(self.plain or DEFAULT).stem
 
 
 def parse_wish(texts: Iterable[str]) -> Wish:
-    """From the values of --preset, each NAME or NAME@STEM. RtsepError if two of them contradict each other."""
+    """Parse the values of --preset, each NAME or NAME@STEM. RtsepError if two of them contradict each other."""
     plain, by_stem = None, dict[str, str]()
     for text in texts:
         name, at, stem = text.rpartition("@")
-        if not at or stem.endswith(".npz"):  # the @ is part of a path
+        if not at or stem.endswith(".npz"):  # The @ is part of a path.
             if plain is not None:
                 raise RtsepError(f"--preset {plain} and --preset {text}: say which stem each plays, such as --preset {text}@2")
             plain = text
         elif not name or not stem.strip():
             raise RtsepError(f"--preset {text}: give NAME or NAME@STEM, such as piano@left or cello@2")
         elif by_stem.setdefault(stem.strip(), name) != name:
-            raise RtsepError(f"--preset {text}: {stem} already plays {by_stem[stem.strip()]}; give one preset for a stem")
+            raise RtsepError(f"--preset {text}: {stem} already plays {by_stem[stem.strip()]}; give one preset for each stem")
     return Wish(plain, by_stem)
 
 
 def stem_programs(routing: Routing, score: Score, own: NDArray[np.uint32]) -> list[int]:
-    """The General MIDI program that plays the most notes of each stem; 0, a piano, where nothing is said.
+    """The General MIDI program that plays the most notes of each stem; 0, a piano, if none is given.
 
     own: uint32 [message], EVENT's field `stem`.
     """
@@ -73,16 +73,16 @@ def stem_programs(routing: Routing, score: Score, own: NDArray[np.uint32]) -> li
 
 
 def covering(program: int, catalogue: Mapping[str, tuple[int, ...]]) -> str | None:
-    """The first preset of the catalogue {name: programs} that covers the program, else the nearest of its family."""
+    """The first preset in the catalogue {name: programs} for the program, else the nearest one of its family."""
     def distance(name: str) -> int:
         return min((abs(program - each) for each in catalogue[name] if family(each) == family(program)), default=FAMILY_SIZE)
 
-    best = min(catalogue, key=distance, default=None)  # the first of equals
+    best = min(catalogue, key=distance, default=None)  # The first of equals.
     return None if best is None or distance(best) == FAMILY_SIZE else best
 
 
 def read_catalogue() -> dict[str, tuple[int, ...]]:
-    """The programs of every preset that says so: the user's own first, each group with the most specific first."""
+    """The programs of all presets that have any: the user's own first, and in each group the most specific first."""
     catalogue: dict[str, tuple[int, ...]] = {}
     for paths in (user_presets(), bundled_presets()):
         told = {path.stem: programs for path in paths if (programs := _programs_of(path))}
@@ -92,7 +92,7 @@ def read_catalogue() -> dict[str, tuple[int, ...]]:
 
 
 def _programs_of(path: Path) -> tuple[int, ...]:
-    """A file that cannot be read must not hide the others."""
+    """The programs of a file; none if it cannot be read, so that it does not hide other files."""
     try:
         return read_programs(path)
     except RtsepError:
@@ -100,13 +100,13 @@ def _programs_of(path: Path) -> tuple[int, ...]:
 
 
 def choose(wish: Wish, routing: Routing, programs: Sequence[int]) -> Instruments:
-    """The preset of each stem of `routing`, whose General MIDI programs are `programs`. RtsepError: what cannot be."""
+    """The preset of each stem of `routing`, whose General MIDI programs are `programs`. RtsepError: unknown stems."""
     try:
         told = {find_stem(selector, routing.names): name for selector, name in wish.by_stem.items()}
     except RtsepError as error:
         raise RtsepError(f"--preset NAME@STEM: {error}") from None
     if len(told) < len(wish.by_stem):
-        raise RtsepError(f"--preset: of {', '.join(wish.by_stem)} two are the same stem; give one preset for a stem")
+        raise RtsepError(f"--preset: of {', '.join(wish.by_stem)} two mean the same stem; give one preset for each stem")
     names, warnings = list[str](), list[str]()
     catalogue = {} if wish.plain or not routing.names else read_catalogue()
     for stem, program in enumerate(programs):
@@ -121,10 +121,10 @@ def choose(wish: Wish, routing: Routing, programs: Sequence[int]) -> Instruments
 
 
 def _suits(program: int, name: str, catalogue: Mapping[str, tuple[int, ...]]) -> bool:
-    """Whether the preset is made for the program; the default suits every piano."""
+    """Whether the preset is made for the program; the default preset suits every piano."""
     return program in catalogue.get(name, ()) or (name == DEFAULT and program < FAMILY_SIZE)
 
 
 def programs_by_name(routing: Routing) -> list[int]:
-    """Programs where nothing is known but what the stems are called: groups of drums, channel 10 are drums, others pianos."""
+    """Programs from the stems' names alone: groups of drums and channel 10 are drums, all others pianos."""
     return [DRUMS if name in ("channel_10", *DRUM_GROUPS) else 0 for name in routing.names]

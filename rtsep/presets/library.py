@@ -1,4 +1,4 @@
-"""Where presets lie: the bundled ones, the user's own, or any file."""
+"""The places of presets: the bundled ones, the user's own, or any file."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def user_presets() -> list[Path]:
     """The presets in the user's own folder."""
     try:
         return sorted(user_folder().glob("*.npz"))
-    except RuntimeError:  # a user without a home
+    except RuntimeError:  # The user has no home.
         return []
 
 
 def user_folder() -> Path:
-    """Where the user's own presets lie (the folder need not exist)."""
+    """The folder of the user's own presets (it need not exist)."""
     return user_data_path("rtsep", appauthor=False) / "presets"
 
 
@@ -36,7 +36,7 @@ def is_path(name: str) -> bool:
 
 
 def new_preset(name: str) -> Path:
-    """Where a new preset `name` is to be written: the path given, or the user's own folder, from where it is found by name.
+    """The file for a new preset: the path `name`, or a file in the user's own folder, where it is found by its name.
 
     RtsepError: no name, or that of a bundled preset.
     """

@@ -1,14 +1,14 @@
-"""Arrays that a preset may or may not hold: how they are packed, and how they are checked.
+"""Optional arrays of a preset: how they are packed, and how they are checked.
 
 | array | dtype, shape | |
 | --- | --- | --- |
-| filled | bool [128] | pitches that were never heard: their rows were made from those of others |
-| row_age_s | float32 [row, 2] | how old its note is while a row is open, from and until |
-| choke | int8 [128] | a note ends the others of its stem with the same number, as hi-hats do; 0: none |
+| filled | bool [128] | pitches that were never heard: their rows were made from other pitches' rows |
+| row_age_s | float32 [row, 2] | ages of its note, from and until, between which a row is open |
+| choke | int8 [128] | a note ends all notes of its stem with the same number, as for hi-hats; 0: none |
 | envelope_db | float16 [128, 2, 32] | level of a note of velocity 64 at ages from 0 to 8.6 s on a logarithmic axis, in dB over
-  any one level; and what one step of velocity more adds. 0: nothing is known of this pitch |
-| background | float16 [row, bin] | what background rows start from, each divided by its largest value |
-| encoder | float16 [row, bin] | a row's product with a spectrum is its row of W's activation; rows of zeros have none |
+  an arbitrary level; and what one step of velocity adds. 0: unknown for this pitch |
+| background | float16 [row, bin] | start of the background rows, each divided by its largest value |
+| encoder | float16 [row, bin] | its product with a spectrum is the activation of the same row of W; rows of zeros have none |
 
 DamagedError says what is wrong with an array.
 """
@@ -23,43 +23,43 @@ import numpy.typing as npt
 from rtsep.files.archive import Arrays, need
 
 NAMES = frozenset(("filled", "row_age_s", "choke", "background", "encoder", "envelope_db"))
-PITCHES = 128
-MOST_BACKGROUND = 256
-ENVELOPE_POINTS, MOST_DB = 32, 400.0
-ANY_AGE_S = (0.0, 1e6)  # of a row that is open as long as its note
+PITCHES = 128  # MIDI's number of pitches.
+MOST_BACKGROUND = 256  # A preset has at most this many background rows.
+ENVELOPE_POINTS, MOST_DB = 32, 400.0  # Points of an envelope, and the largest magnitude of their levels, in decibels.
+ANY_AGE_S = (0.0, 1e6)  # Ages, in seconds, of a row that is open as long as its note.
 
 
 def any_age(rows: int) -> npt.NDArray[np.float32]:
-    """row_age_s of rows that are always open with their note."""
+    """row_age_s of rows that are open throughout their note."""
     return np.tile(np.array(ANY_AGE_S, np.float32), (rows, 1))
 
 
 def later_ages(row_age_s: npt.NDArray[np.float32], later_s: float) -> npt.NDArray[np.float64]:
-    """The same for frames that hear a note so much later: half of what their synthesis window is longer than the preset's."""
+    """row_age_s for frames that hear notes `later_s` later: half of the excess of their synthesis window over the preset's."""
     limited = (row_age_s > 0) & (row_age_s < ANY_AGE_S[1])
     moved: npt.NDArray[np.float64] = np.maximum(row_age_s.astype(np.float64) + np.where(limited, later_s, 0), 0)
     return moved
 
 
 def packed_rows(W: npt.NDArray[np.float32]) -> npt.NDArray[np.float16]:
-    """W [row, bin] as files hold it: each row divided by its largest value."""
+    """W [row, bin] as stored in files: each row divided by its largest value."""
     packed: npt.NDArray[np.float16] = (W / W.max(axis=1, keepdims=True)).astype(np.float16)
     return packed
 
 
 def unpacked_rows(packed: npt.NDArray[Any], name: str) -> npt.NDArray[np.float32]:
-    """Rows that sum to 1 again."""
+    """Stored rows, scaled to sum to 1 again."""
     W = packed.astype(np.float64)
     need(np.isfinite(W).all() and (W >= 0).all(), f"{name} has negative or missing numbers")
     sums = W.sum(axis=1, keepdims=True)
     need((sums > 0).all(), f"{name} has an empty row")
-    need(np.isfinite(sums).all(), f"{name} has a row without end")
+    need(np.isfinite(sums).all(), f"{name} has a row of infinite sum")
     normalised: npt.NDArray[np.float32] = (W / sums).astype(np.float32)
     return normalised
 
 
 def pack(preset: Any) -> dict[str, npt.NDArray[Any]]:
-    """The optional arrays of `preset` that say something."""
+    """The optional arrays of `preset`, without those that hold defaults."""
     arrays: dict[str, npt.NDArray[Any]] = {"filled": preset.filled} if preset.filled.any() else {}
     if (preset.row_age_s != any_age(1)).any():
         arrays["row_age_s"] = preset.row_age_s
@@ -76,9 +76,9 @@ def pack(preset: Any) -> dict[str, npt.NDArray[Any]]:
 
 
 def check(arrays: Arrays, rows: int, bins: int) -> dict[str, Any]:
-    """Fields of a Preset from those of its `arrays` that are optional."""
+    """The fields of a Preset that come from the optional `arrays`."""
     filled = arrays.get("filled", np.zeros(PITCHES, bool))
-    need(filled.shape == (PITCHES,) and filled.dtype == np.bool_, f"filled does not say yes or no for {PITCHES} pitches")
+    need(filled.shape == (PITCHES,) and filled.dtype == np.bool_, f"filled is not {PITCHES} truth values")
     choke = arrays.get("choke", np.zeros(PITCHES, np.int8))
     need(choke.shape == (PITCHES,) and choke.dtype == np.int8, f"choke is not {PITCHES} group numbers")
     return {"filled": filled, "row_age_s": _ages(arrays.get("row_age_s", any_age(rows)), rows), "choke": choke,
@@ -90,7 +90,7 @@ def check(arrays: Arrays, rows: int, bins: int) -> dict[str, Any]:
 def _ages(array: npt.NDArray[Any], rows: int) -> npt.NDArray[np.float32]:
     need(array.shape == (rows, 2) and array.dtype.kind == "f", "row_age_s does not fit W")
     need((array[:, 0] >= 0).all() and (array[:, 0] < array[:, 1]).all() and (array[:, 1] <= ANY_AGE_S[1]).all(),
-         "row_age_s is not from and until an age")
+         "row_age_s is not pairs of ascending ages")
     return array.astype(np.float32)
 
 
@@ -102,7 +102,7 @@ def _envelopes(array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 
 
 def _background(packed: npt.NDArray[Any], bins: int) -> npt.NDArray[np.float32]:
-    need(packed.ndim == 2 and packed.dtype.kind == "f", "background is no table of numbers")
+    need(packed.ndim == 2 and packed.dtype.kind == "f", "background is not a table of numbers")
     need(0 < packed.shape[0] <= MOST_BACKGROUND and packed.shape[1] == bins, f"background has the shape {packed.shape}")
     return unpacked_rows(packed, "background")
 

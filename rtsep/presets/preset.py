@@ -1,4 +1,4 @@
-"""Presets: the templates of an instrument in one file that is safe to open, whoever sent it.
+"""Presets: the templates of an instrument in one file that is safe to open, even from unknown sources.
 
 A preset is an .npz archive (a zip of .npy arrays; no pickles) with `meta` (UTF-8 JSON as uint8) and:
 
@@ -9,8 +9,8 @@ A preset is an .npz archive (a zip of .npy arrays; no pickles) with `meta` (UTF-
 | row_role | uint8 [row] | index into meta["roles"] |
 | release_s, decay_s | float32 [128] | per pitch: sound after note-off; sound of a note held by the pedal |
 
-Others are optional (optional.py). Arrays that this version does not know are ignored and reported; only a changed meaning
-raises the format version.
+Further arrays are optional (optional.py). Arrays that this version does not know are ignored and reported. The format version
+rises only when a meaning changes.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from rtsep.notes.programs import DRUMS
 from rtsep.params import Value, param_of, parse_params
 from rtsep.presets import optional
 
-FORMAT_VERSION = 1
-PITCHES = 128
-MOST_ROWS, MOST_BINS = 4096, 8193
-ROWS_PER_PITCH = 8
+FORMAT_VERSION = 1  # Presets are written in this version of the format, and read up to it.
+PITCHES = 128  # MIDI's number of pitches.
+MOST_ROWS, MOST_BINS = 4096, 8193  # A preset has at most this many rows and bins.
+ROWS_PER_PITCH = 8  # A pitch has at most this many rows.
 _META_FIELDS = ("format_version", "title", "sample_rate", "window_size", "overlap", "roles", "provenance")
 PROVENANCE = ("source", "licence", "attribution", "made_by")
 
@@ -49,10 +49,10 @@ class Preset:
     release_s, decay_s: float32 [128], seconds. `defaults`: parameters that suit this preset. `notes`: what loading ignored.
     filled: bool [128], the pitches whose rows were not learnt but made from those of other pitches. programs: the General
     MIDI programs that the preset is made for, 0 to 127, and 128 for the drum kits of channel 10. background: float32
-    [row, bin], rows sum to 1, what the background starts from; None: noise. row_age_s:
-    float32 [row, 2], how old its note is while a row is open (from, until; not given: any age). choke: int8 [128], groups of
-    pitches that end each other; 0: none. encoder: float32 [row, bin], a row's product with a spectrum is its activation, rows
-    of zeros have none; None: no row has. envelope_db: float32 [128, 2, 32], levels of notes; None: unknown.
+    [row, bin], rows sum to 1, the start of the background; None: noise. row_age_s: float32 [row, 2], the ages of its note, from
+    and until, between which a row is open (not given: any age). choke: int8 [128], groups of pitches that end each other; 0:
+    none. encoder: float32 [row, bin], whose product with a spectrum is the row's activation; rows of zeros, or all if None,
+    have none. envelope_db: float32 [128, 2, 32], levels of notes; None: unknown.
     """
 
     name: str
@@ -119,7 +119,7 @@ def load_preset(path: Path) -> Preset:
 
 
 def read_programs(path: Path) -> tuple[int, ...]:
-    """The General MIDI programs of the preset in file `path`, of which nothing else is read. RtsepError like `load_preset`."""
+    """The General MIDI programs of the preset in file `path`; nothing else is read. RtsepError as for `load_preset`."""
     with _as_damage(path):
         arrays = read_archive(path, ("meta",))
         need("meta" in arrays, "no meta")
@@ -128,10 +128,10 @@ def read_programs(path: Path) -> tuple[int, ...]:
 
 @contextmanager
 def _as_damage(path: Path) -> Iterator[None]:
-    """Whatever a damaged or malicious file makes the readers raise becomes one line."""
+    """Turns any error from a damaged or malicious file into an RtsepError of one line."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # what NumPy finds odd is damage here
+            warnings.simplefilter("error")  # NumPy's warnings mean damage here.
             yield
     except FileNotFoundError:
         raise RtsepError(f"{path}: there is no such preset file") from None
@@ -163,7 +163,7 @@ def _checked(name: str, arrays: dict[str, npt.NDArray[Any]]) -> Preset:
     need(((pitch >= 0) & (pitch < PITCHES)).all() and (np.diff(pitch.astype(int)) >= 0).all(), "row_pitch out of order")
     need(np.bincount(pitch).max() <= ROWS_PER_PITCH, f"more than {ROWS_PER_PITCH} rows for one pitch")
     roles, role = meta["roles"], arrays["row_role"]
-    need(isinstance(roles, list) and all(isinstance(r, str) for r in roles), "roles are no names")
+    need(isinstance(roles, list) and all(isinstance(r, str) for r in roles), "roles are not names")
     need(role.shape == (rows,) and role.dtype == np.uint8 and role.max() < len(roles), "row_role does not fit")
     provenance = meta["provenance"]
     need(isinstance(provenance, dict) and all(isinstance(provenance.get(key), str) for key in PROVENANCE),
@@ -189,12 +189,12 @@ def _checked(name: str, arrays: dict[str, npt.NDArray[Any]]) -> Preset:
 
 
 def _plain(text: object, longest: int) -> str:
-    """Text that is safe to show: without control characters."""
+    """The text without control characters, which is safe to show."""
     return "".join(letter for letter in str(text)[:longest] if letter.isprintable())
 
 
 def _checked_templates(W: npt.NDArray[Any], meta: dict[str, Any]) -> npt.NDArray[np.float32]:
-    need(W.ndim == 2 and W.dtype.kind == "f", "W is no table of numbers")
+    need(W.ndim == 2 and W.dtype.kind == "f", "W is not a table of numbers")
     need(0 < W.shape[0] <= MOST_ROWS and 0 < W.shape[1] <= MOST_BINS, f"W has the shape {W.shape}")
     size, rate, overlap = meta["window_size"], meta["sample_rate"], meta["overlap"]
     need(isinstance(size, int) and W.shape[1] == size // 2 + 1 and size % 2 == 0, "W does not fit window_size")
@@ -211,7 +211,7 @@ def _checked_times(array: npt.NDArray[Any], name: str) -> npt.NDArray[np.float32
 
 
 def _checked_defaults(defaults: object) -> dict[str, Value]:
-    need(isinstance(defaults, dict), "defaults are no table")
+    need(isinstance(defaults, dict), "defaults are not a table")
     assert isinstance(defaults, dict)
     try:
         need(not any(param_of(name).live for name in defaults), "a mixer parameter among the defaults")
@@ -223,5 +223,5 @@ def _checked_defaults(defaults: object) -> dict[str, Value]:
 def _checked_programs(meta: Mapping[str, Any]) -> tuple[int, ...]:
     programs = meta.get("programs", [])
     need(isinstance(programs, list) and all(type(each) is int and 0 <= each <= DRUMS for each in programs),
-         f"programs are no list of numbers from 0 to {DRUMS}")
+         f"programs are not a list of numbers from 0 to {DRUMS}")
     return tuple(sorted(set(programs)))

@@ -1,8 +1,8 @@
-"""Whether a score fits a recording: onsets in the score against onsets in the sound, pitch class by pitch class.
+"""Checks whether a score fits a recording: compares onsets in the score with onsets in the sound, by pitch class.
 
-The onset strength of a pitch class is what its level on a logarithmic scale rises from frame to frame; cross-correlated with
-the score's onsets it has one clear peak where they belong together (see Müller, "Fundamentals of Music Processing", sections
-3.1 and 6.1, for both features).
+The onset strength of a pitch class is the rise of its logarithmic level from frame to frame. If score and recording belong
+together, its cross-correlation with the score's onsets has one clear peak (see Müller, "Fundamentals of Music Processing",
+sections 3.1 and 6.1, for both features).
 """
 
 from __future__ import annotations
@@ -18,15 +18,18 @@ from rtsep.training.scores import NoteArray
 from rtsep.training.updates import parts
 from rtsep.windows import choose_framing, window_pair
 
-STEP_S = 0.01
-LOWEST, HIGHEST = 36, 96  # MIDI pitches whose bands are listened to
-COMPRESSION = 100.0
-MOST_OFFSET_S = 5.0
+STEP_S = 0.01  # Onset strengths are computed at steps of this many seconds.
+LOWEST, HIGHEST = 36, 96  # Bands of these and the MIDI pitches between them count.
+COMPRESSION = 100.0  # Factor in log(1 + factor * level), with levels relative to the loudest.
+MOST_OFFSET_S = 5.0  # Offsets of the whole score of up to this many seconds are tried.
+# Parts for the drift: their length in s, their least number of onsets, and the largest offset tried, in s.
 LOCAL_S, LEAST_ONSETS, LOCAL_OFFSET_S = 10.0, 8, 0.5
-RISE_S = 0.02  # a note is at its loudest so long after its onset; measured on aligned recordings
-WIDTH_S = 0.05
+OUTSIDE = 0.125  # This share of the parts' offsets on either side does not count in the drift.
+RISE_S = 0.02  # A note is loudest this many seconds after its onset, as measured on aligned recordings.
+WIDTH_S = 0.05  # Half width, in seconds, of the bumps that stand for a score's onsets.
+# Semitones tried; a transposition is reported if it is this many times as strong as none.
 TRANSPOSITIONS, CLEARLY = range(-5, 7), 1.25
-# Of eight pieces the right scores had strengths of 5.2 and more, wrong or stretched ones 4.0 and less; drums have 3.6.
+# Strengths: on eight pieces right scores had at least 5.2, wrong or stretched ones at most 4.0, drums 3.6. Then seconds.
 FITS, CLEAR_FIT, BEARABLE_S, MOST_DRIFT_S = 4.3, 5.0, 0.06, 0.1
 
 
@@ -34,9 +37,9 @@ FITS, CLEAR_FIT, BEARABLE_S, MOST_DRIFT_S = 4.3, 5.0, 0.06, 0.1
 class Fit:
     """How well a score fits.
 
-    strength: how far the best offset stands out from the others, in standard deviations. offset_s: by how much the sound is
-    later than the notes. drift_s: within how much of it three quarters of the parts of 10 s lie. transposed: semitones by
-    which the recording sounds higher than the score, -5 to 6. onsets: how many were compared.
+    strength: by how many standard deviations the best offset exceeds the mean. offset_s: by how much the sound is later than
+    the notes. drift_s: range of the offsets of three quarters of the parts of 10 s. transposed: semitones by which the
+    recording sounds higher than the score, -5 to 6. onsets: the number of onsets compared.
     """
 
     strength: float
@@ -46,7 +49,7 @@ class Fit:
     onsets: int
 
     def fault(self) -> str:
-        """Why nothing can be learnt from recording and score together, and what to do; empty if it can."""
+        """Why training on this recording and score would fail, and what to do; empty if it would not."""
         if self.onsets < LEAST_ONSETS:
             return ""
         if self.transposed:
@@ -60,16 +63,16 @@ class Fit:
         return f"the sound is {abs(self.offset_s):.2f} s {way} than the notes: give --offset {self.offset_s:.2f}"
 
     def doubt(self) -> str:
-        """What makes the result worse although it can be learnt from; empty if nothing."""
+        """What may make the result of training worse; empty if nothing."""
         if self.onsets < LEAST_ONSETS:
             return f"only {self.onsets} notes: whether the score fits the recording could not be checked"
         if self.drift_s > MOST_DRIFT_S:
-            return f"score and recording drift apart by {self.drift_s:.2f} s here and there: --sync may help"
+            return f"score and recording drift apart by about {self.drift_s:.2f} s: --sync may help"
         return ""
 
 
 def onset_strengths(take: Take) -> Floats:
-    """How strongly each pitch class begins, [step, 12], one step each STEP_S."""
+    """Onset strength of each pitch class, [step, 12], with steps of STEP_S."""
     hop = round(STEP_S * take.sample_rate)
     framing = choose_framing("live", take.sample_rate)
     window, _ = window_pair(framing)
@@ -85,7 +88,7 @@ def onset_strengths(take: Take) -> Floats:
 
 
 def onset_marks(notes: NoteArray, steps: int) -> Floats:
-    """The score's onsets as short bumps, [step, 12]."""
+    """The score's onsets as short bumps, float [step, 12]."""
     marks = np.zeros((steps, 12))
     at = np.rint(notes["onset_s"] / STEP_S).astype(int)
     inside = at < steps
@@ -96,7 +99,7 @@ def onset_marks(notes: NoteArray, steps: int) -> Floats:
 
 
 def correlate(strengths: Floats, marks: Floats, most: int) -> Floats:
-    """Of both, [step, 12], for offsets of -most to most steps (sound later than score), all classes together."""
+    """Correlation of both, [step, 12], for offsets of -most to most steps (sound later than score), summed over classes."""
     size = 1 << int(np.ceil(np.log2(len(strengths) + len(marks))))
     spectrum = (np.fft.rfft(strengths, size, axis=0) * np.fft.rfft(marks, size, axis=0).conj()).sum(axis=1)
     product = np.fft.irfft(spectrum, size)
@@ -123,7 +126,7 @@ def check_alignment(take: Take) -> Fit:
 
 
 def _drift(strengths: Floats, marks: Floats, offset: int) -> float:
-    """The range of three quarters of the offsets of short parts, in s."""
+    """Range, in s, of three quarters of the offsets of short parts."""
     size, most = round(LOCAL_S / STEP_S), round(LOCAL_OFFSET_S / STEP_S)
     later = np.roll(strengths, -offset, axis=0)
     found = []
@@ -131,4 +134,4 @@ def _drift(strengths: Floats, marks: Floats, offset: int) -> float:
         part = marks[begin : begin + size]
         if (part > 0.99).sum() >= LEAST_ONSETS:
             found.append((int(np.argmax(correlate(later[begin : begin + size], part, most))) - most) * STEP_S)
-    return float(np.subtract(*np.quantile(found, [0.875, 0.125]))) if found else 0.0
+    return float(np.subtract(*np.quantile(found, [1 - OUTSIDE, OUTSIDE]))) if found else 0.0

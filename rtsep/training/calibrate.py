@@ -1,9 +1,9 @@
 """A preset fitted to one instrument, room and microphone by a short take of it playing alone.
 
-The tuning comes first: the one in which the preset explains the take best. Then the rows of every pitch that was played are
-learnt from the take, V [frame, bin] ~ H [frame, row] @ W [row, bin], with the preset as prior (maximum a posteriori updates of
-KL-NMF: a Dirichlet prior whose counts are the preset's row, worth HOLD_S seconds of sound; Smaragdis & Raj 2007). Pitches that
-were not played get what changed in their neighbourhood, band by band. Last come the envelopes (levels.py).
+First comes the tuning in which the preset explains the take best. Then the rows of every played pitch are learnt from the take,
+V [frame, bin] ~ H [frame, row] @ W [row, bin], with the preset as prior (maximum a posteriori updates of KL-NMF: a Dirichlet
+prior whose counts are the preset's row, worth HOLD_S seconds of sound; Smaragdis & Raj 2007). Pitches that were not played
+change like their neighbours, band by band. The envelopes come last (levels.py).
 """
 
 from __future__ import annotations
@@ -24,17 +24,20 @@ from rtsep.training.isolated import Progress
 from rtsep.training.levels import correct_envelopes, sounding
 from rtsep.windows import choose_framing, map_templates, retune_templates, window_pair
 
-HOP = 1024
-LEAST_S, MOST_S = 5.0, 600.0
-BEFORE_S, AFTER_S = 0.02, 0.5  # a note may sound so much earlier and later than it is written
-HOLD_S = 0.1  # of mean loudness that a row of the preset is worth
+HOP = 1024  # Samples from frame to frame.
+LEAST_S, MOST_S = 5.0, 600.0  # Least and greatest length of all takes together, in seconds.
+BEFORE_S, AFTER_S = 0.02, 0.5  # A note may sound this long, in seconds, before its onset and after its end.
+# A row of the preset is worth this many seconds of mean loudness; 0.03 to 1 do as well (docs/benchmarks.md, "Calibration").
+HOLD_S = 0.1
+# Updates of templates (4 to 30 do as well), and of activations before each and at first.
 PASSES, UPDATES, FIRST_UPDATES = 12, 3, 10
-HELD_OUT = 0.25  # the end of every take, which tells what was gained
+HELD_OUT = 0.25  # This last share of every take is held out, to measure what was gained.
+# Tunings tried, in cents, then others around the best one; on at most this many frames.
 COARSE_CENTS, FINE_CENTS, TUNING_FRAMES = range(-60, 61, 10), range(-8, 9, 2), 300
-BANDS_PER_OCTAVE, LEAST_BINS = 3, 8
-NEAR = 5.0  # semitones: how far what one pitch has learnt is believed of others
-DOUBT = 0.02  # evidence below this leaves a band as it is
-TINY = 1e-12
+BANDS_PER_OCTAVE, LEAST_BINS = 3, 8  # Bands of change per octave, and the least distance of their centres, in bins.
+NEAR = 5.0  # Semitones over which a change carries to other pitches; 2.5 to 10 do as well (docs/benchmarks.md, "Calibration").
+DOUBT = 0.02  # A band with far less evidence than this does not change.
+TINY = 1e-12  # Added to divisors, so that none is 0.
 
 Floats = npt.NDArray[np.float32]
 Gates = npt.NDArray[np.bool_]
@@ -42,13 +45,13 @@ Gates = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Heard:
-    """A take as frames, so many a second: V [frame, bin]; G [frame, row], which rows may sound; fresh [frame]: held out."""
+    """A take as frames, per_s a second. V [frame, bin]; G [frame, row]: which rows may sound; fresh [frame]: held out."""
 
     V: Floats
     G: Gates
     fresh: Gates
     per_s: float
-    notes: npt.NDArray[np.void]  # SOUNDING, of levels.py, by frames of the whole take
+    notes: npt.NDArray[np.void]  # SOUNDING (levels.py), by frames of the whole take.
 
     def part(self, which: npt.NDArray[Any]) -> Heard:
         """Some of the frames."""
@@ -56,7 +59,7 @@ class Heard:
 
 
 def at_rate(preset: Preset, sample_rate: float) -> Preset:
-    """The preset with the usual window at `sample_rate`. RtsepError: it is too coarse, or made for drums."""
+    """The preset for the usual window at `sample_rate`. RtsepError: it is too coarse, or made for drums."""
     if (preset.row_age_s != preset.row_age_s[0]).any():
         raise RtsepError(f"{preset.name} is a preset of drums: learn your own kit from single hits, rtsep train --drums")
     framing = choose_framing("live", sample_rate)
@@ -87,7 +90,7 @@ def hear(takes: Sequence[Take], row_pitch: npt.NDArray[np.int16]) -> Heard:
 
 
 def activations(heard: Heard, W: Floats, H: Floats | None = None, updates: int = FIRST_UPDATES) -> Floats:
-    """H [frame, row and one flat] by Kullback-Leibler updates; W stays. The last row is flat: what no note explains."""
+    """H [frame, row and a flat one] by Kullback-Leibler updates with fixed W. The flat row takes what no note explains."""
     V, all_W = heard.V, with_flat(W)
     if H is None:
         open_rows = np.concatenate([heard.G, np.ones((len(V), 1), bool)], axis=1)
@@ -105,14 +108,14 @@ def with_flat(W: Floats) -> Floats:
 
 
 def divergence(heard: Heard, W: Floats) -> float:
-    """Kullback-Leibler divergence between V and what W makes of it, as a share of V."""
+    """Kullback-Leibler divergence between V and its model by W, as a share of V."""
     V = heard.V
     model = activations(heard, W, updates=2 * FIRST_UPDATES) @ with_flat(W)
     return float((V * np.log((V + TINY) / (model + TINY)) - V + model).sum(dtype=float) / max(V.sum(dtype=float), TINY))
 
 
 def estimate_cents(heard: Heard, W: Floats) -> float:
-    """By how many cents the instrument sounds higher than the rows W, -60 to 60 and a little beyond: to half a cent or so."""
+    """Cents by which the instrument sounds higher than W, from -60 to 60 and a little beyond, to about half a cent."""
     some = np.linspace(0, len(heard.V) - 1, min(len(heard.V), TUNING_FRAMES)).astype(int)
     few = heard.part(some)
     costs: dict[float, float] = {}
@@ -129,7 +132,7 @@ def estimate_cents(heard: Heard, W: Floats) -> float:
 
 
 def learn_rows(heard: Heard, W: Floats) -> tuple[Floats, Floats]:
-    """W after PASSES of maximum a posteriori updates, and how much of each row the take has said, [row] from 0 to 1."""
+    """W after PASSES of maximum a posteriori updates, and the share of each row that comes from the take, [row]."""
     hold = np.float32(HOLD_S * heard.per_s * heard.V.sum(axis=1).mean())
     H, now, counts = activations(heard, W), W, np.zeros_like(W)
     for _ in range(PASSES):
@@ -142,7 +145,7 @@ def learn_rows(heard: Heard, W: Floats) -> tuple[Floats, Floats]:
 
 
 def _bands(bins: int) -> Floats:
-    """Triangles [band, bin], a third of an octave apart but at least LEAST_BINS; they sum to 1 in every bin."""
+    """Triangular bands [band, bin], a third of an octave but at least LEAST_BINS apart; they sum to 1 in every bin."""
     centres = [0.0, float(LEAST_BINS)]
     while centres[-1] < bins:
         centres.append(max(centres[-1] * 2 ** (1 / BANDS_PER_OCTAVE), centres[-1] + LEAST_BINS))
@@ -151,9 +154,9 @@ def _bands(bins: int) -> Floats:
 
 
 def correct_others(preset: Preset, now: Floats, said: Floats) -> Floats:
-    """Rows `now` [row, bin], those with nothing said [row] with what changed near them from the preset's, band by band.
+    """`now` [row, bin]; rows of which the take says nothing (`said` [row] is 0) change like their neighbours, band by band.
 
-    The change of a band is the mean of its logarithm over rows of the same role, by nearness in pitch and by evidence.
+    The change of a band is the mean of its logarithm over rows of the same role, weighted by nearness in pitch and by evidence.
     """
     bands, result = _bands(now.shape[1]), now.copy()
     before, after = preset.W @ bands.T + TINY, now @ bands.T + TINY
@@ -169,7 +172,7 @@ def correct_others(preset: Preset, now: Floats, said: Floats) -> Floats:
 
 
 def fitted(preset: Preset, heard: Heard) -> tuple[Preset, Gates]:
-    """The preset with rows learnt from the frames, and which of them were."""
+    """The preset with rows learnt from the frames, and which rows were learnt."""
     played = np.flatnonzero(heard.G.any(axis=0))
     W, said = preset.W.copy(), np.zeros(len(preset.W), np.float32)
     W[played], said[played] = learn_rows(replace(heard, G=heard.G[:, played]), preset.W[played])

@@ -15,7 +15,7 @@ from rtsep.training.isolated import Templates
 
 
 def _encoders(several: Sequence[Templates], order: npt.NDArray[np.int64]) -> npt.NDArray[np.float32] | None:
-    """Those of all rows in this order, if there are any."""
+    """The encoders of all rows in this order, or None."""
     if all(each.encoder is None for each in several):
         return None
     found: npt.NDArray[np.float32] = np.concatenate(
@@ -24,9 +24,9 @@ def _encoders(several: Sequence[Templates], order: npt.NDArray[np.int64]) -> npt
 
 
 def stack(several: Sequence[Templates]) -> Templates:
-    """The rows of all, ordered by pitch; a note rings as long as the longest of them.
+    """The rows of all instruments, ordered by pitch; a note rings for the longest time of them.
 
-    RtsepError: of several sample rates, or more rows for a pitch than a preset may have.
+    RtsepError: several sample rates, or more rows for a pitch than a preset may have.
     """
     first = several[0]
     if any(each.framing != first.framing for each in several):

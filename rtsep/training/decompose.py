@@ -1,4 +1,4 @@
-"""V into templates and activations by the method that was asked for: NMF, or a nonnegative autoencoder."""
+"""Decomposes V into templates and activations by the chosen method: NMF, or a nonnegative autoencoder."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from rtsep.training.nmf import Factors, factorise
 from rtsep.training.updates import Floats, Frames, parts
 
 METHODS = ("nmf", "nae", "nae-gradient", "nae-signed")
-KNOWN_UPDATES = 20  # of the factorisation whose activations a signed encoder begins with
+KNOWN_UPDATES = 20  # A signed encoder begins with the activations of a factorisation of this many updates.
 
 
 @dataclass(frozen=True)
 class Found:
-    """The factors, and the encoder [row, bin] that gives their activations if it was an autoencoder that found them."""
+    """The factors, and the encoder [row, bin] that gives their activations if an autoencoder found them."""
 
     factors: Factors
     encoder: Floats | None = None
@@ -28,16 +28,16 @@ def decompose(
     V: Frames, W: Floats, H: Floats, gates: npt.NDArray[np.bool_] | None, *, method: str, divergence: str, updates: int,
     progress: Progress | None = None,
 ) -> Found:  # fmt: skip
-    """Templates from W [row, bin] on, and activations that are 0 wherever H [frame, row] is: there the `gates` are closed.
+    """Templates started from W [row, bin], and activations that are 0 wherever H [frame, row] is, where `gates` are closed.
 
     | method | |
     | --- | --- |
     | nmf | `factorise` with this divergence |
-    | nae | `autoencode` by factors, the encoder begins as W; like all that follow it minimises the sum of squares |
+    | nae | `autoencode` by factors, with the encoder started as W; like the methods below it minimises the sum of squares |
     | nae-gradient | by projected gradient steps |
-    | nae-signed | by gradient steps, the encoder may be negative: it begins as the closed form for the activations of an NMF |
+    | nae-signed | by gradient steps; the encoder may be negative and starts as the closed form for an NMF's activations |
 
-    gates None: there are none. Errors and interrupts as in these.
+    gates None: no gates. Errors and interrupts are those of these functions.
     """
     if method == "nmf":
         return Found(factorise(V, W, H, divergence=divergence, max_iter=updates, tolerance=0, progress=progress))
@@ -51,7 +51,7 @@ def decompose(
 
 
 def _activations(V: Frames, E: Floats, gates: npt.NDArray[np.bool_] | None) -> Floats:
-    """H [frame, row] of the encoder."""
+    """The encoder's H [frame, row]."""
     H = np.empty((V.shape[0], len(E)), E.dtype)
     for part in parts(V):
         H[part] = encode(np.asarray(V[part]), E, None if gates is None else gates[part])

@@ -1,4 +1,4 @@
-"""The loop that every factorisation shares: update, measure, stop for a reason, and lose nothing when interrupted."""
+"""The loop of every factorisation: it updates, measures, knows when to stop, and keeps the best result when interrupted."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from rtsep.errors import RtsepError
 
 Floats = npt.NDArray[Any]
 Progress = Callable[[int, float], None]
-STRIDE = 10  # updates over which the stop rule looks: single ones may stall
+STRIDE = 10  # The stop rule looks at this many updates together, since single ones may stall.
 
 
 class Run(Protocol):
-    """Two factors on their way. A step is prepared beside them and then accepted: what was measured is never lost."""
+    """Two factors during a run. A step is prepared in separate memory and then accepted, so measured factors are kept."""
 
     @property
     def factors(self) -> tuple[Floats, Floats]:
-        """The present ones."""
+        """The present factors."""
 
     def measure(self) -> float:
-        """Their loss."""
+        """The loss of the present factors."""
 
     def prepare(self, name: str, measured: bool) -> float:
-        """Make the next of the factor `name`; the loss of the present ones if it is to be measured."""
+        """Prepare the next factor `name`; gives the loss of the present factors if `measured`."""
 
     def accept(self) -> None:
-        """Take what was prepared."""
+        """Accept the prepared factor."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """When to stop and how often to measure: `max_iter`, `tolerance`, `measure_every`, `progress` of `factorise`."""
+    """The stop rule and how often to measure: `max_iter`, `tolerance`, `measure_every`, `progress` of `factorise`."""
 
     max_iter: int
     tolerance: float
@@ -45,7 +45,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Course:
-    """How it went: losses float64 [measured], after how many updates each was measured, and why it stopped."""
+    """The course of a run: losses float64 [measured], the number of updates before each, and why it stopped."""
 
     losses: npt.NDArray[np.float64]
     updates: npt.NDArray[np.int64]
@@ -60,9 +60,9 @@ def check_order(update: Sequence[str], names: tuple[str, str]) -> None:
 
 
 def improve(run: Run, update: Sequence[str], schedule: Schedule, scale: float = 1.0) -> tuple[tuple[Floats, Floats], Course]:
-    """Update the factors in the order `update` until there is a reason to stop; losses are multiplied by `scale`.
+    """Update the factors in the order `update` until the schedule ends; losses are multiplied by `scale`.
 
-    Gives the factors that were measured last. RtsepError: a schedule that makes no sense.
+    Gives the factors measured last. RtsepError: a schedule that makes no sense.
     """
     if schedule.max_iter < 0 or schedule.measure_every < 1:
         raise RtsepError(f"max_iter {schedule.max_iter}, measure_every {schedule.measure_every}: give at least 0 and 1")

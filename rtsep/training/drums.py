@@ -1,7 +1,7 @@
-"""Templates of drums from single hits: for every stage of the sound a row of its own, open while the hit is so old.
+"""Templates of drums from single hits: each stage of the sound has its own row, which is open at the ages of that stage.
 
-A drum's spectrum changes faster than a mask can find out; the trigger says how old the hit is, so only the rows of that age are
-open. A row is the mean spectrum of its stage: updates would fit these hits, not the drum.
+A drum's spectrum changes faster than activations can follow. The trigger says how old the hit is, so only the rows of that age
+are open. A row is the mean spectrum of its stage: updates would fit these hits, not the drum.
 """
 
 from __future__ import annotations
@@ -19,18 +19,20 @@ from rtsep.training.isolated import Floats, Notes, Progress, Templates, magnitud
 from rtsep.windows import choose_framing, window_pair
 
 STAGES = ("stroke", "attack", "body", "decay")
-STAGE_ENDS_S = (0.02, 0.06, 0.2)  # the last stage lasts as long as the hit
-EARLIER_S, LATER_S = 0.015, 0.02  # so far before and after its stage a row is open: strokes differ, and so do triggers
-LEVELS = 2  # soft and loud hits have rows of their own, unless fewer are asked for
-HIT_S = 0.6  # of each hit at most are learnt from, and so long are its rows open
-HOP = 128
+# Ages, in seconds, at which stroke, attack and body end; the decay lasts as long as the hit (docs/drums.md).
+STAGE_ENDS_S = (0.02, 0.06, 0.2)
+# A row is open this many seconds before and after its stage, for triggers are not exact (docs/drums.md).
+EARLIER_S, LATER_S = 0.015, 0.02
+LEVELS = 2  # Hits are split into this many groups by loudness, each with rows of its own, unless fewer are asked for.
+HIT_S = 0.6  # Seconds of a hit that are learnt and for which rows are open; 0.3 loses 0.8 dB of the kick (docs/drums.md).
+HOP = 128  # Samples from frame to frame.
 
 
 def train_drums(hits: Notes, progress: Progress | None = None, levels: int = LEVELS) -> Templates:
-    """Templates of every pitch in `hits`, made with half the usual window of the live mode: drums are short.
+    """Templates of every pitch in `hits`, made with half the live mode's usual window, because drums are short.
 
-    Note-offs say nothing about drums: a hit lasts HIT_S, or to the next. levels: so many groups of hits, from soft to loud,
-    have rows of their own. RtsepError: no hit can be heard.
+    Note-offs say nothing about drums: a hit lasts HIT_S, or to the next. levels: the number of groups of hits, from soft to
+    loud, that have their own rows. RtsepError: no hit can be heard.
     """
     rate = hits.sample_rate
     framing = choose_framing("live", rate, choose_framing("live", rate).window_size // 2)
@@ -56,14 +58,14 @@ def train_drums(hits: Notes, progress: Progress | None = None, levels: int = LEV
 
 
 def choke_groups() -> npt.NDArray[np.int8]:
-    """int8 [128]: closed, pedal and open hi-hat end each other."""
+    """Choke groups int8 [128], in which closed, pedal and open hi-hat end each other."""
     groups = np.zeros(PITCHES, np.int8)
     groups[list(DRUM_GROUPS["hihat"])] = 1
     return groups
 
 
 def _levels(hits: Notes, which: npt.NDArray[np.int64], window: Floats, levels: int) -> Iterator[tuple[Floats, Floats]]:
-    """V [frame, bin] and the frames' ages in s, of `levels` groups of the hits `which`, from soft to loud."""
+    """V [frame, bin] and the frames' ages in s, for `levels` groups of the hits `which`, from soft to loud."""
     velocity = hits.velocities()[which]
     steps = np.unique(velocity)
     for group in np.array_split(steps, min(levels, len(steps))):
@@ -75,7 +77,7 @@ def _levels(hits: Notes, which: npt.NDArray[np.int64], window: Floats, levels: i
 
 
 def _ends(hits: Notes, i: int) -> npt.NDArray[np.int64]:
-    """Ends of the frames that hear hit `i` before the next one is struck."""
+    """Ends of the frames of hit `i` before the next hit."""
     rate, onset_s = hits.sample_rate, hits.onset_s[i]
     later = hits.onset_s[hits.onset_s > onset_s]
     until_s = min(onset_s + HIT_S, later.min(initial=np.inf), hits.sound.shape[-1] / rate)
@@ -83,7 +85,7 @@ def _ends(hits: Notes, i: int) -> npt.NDArray[np.int64]:
 
 
 def _stages(V: Floats, age_s: Floats) -> Iterator[tuple[str, Floats, tuple[float, float]]]:
-    """Every stage that is heard: its name, its mean spectrum [bin] with the sum 1, and the ages at which it is open."""
+    """Every audible stage: its name, its mean spectrum [bin] with the sum 1, and the ages at which it is open."""
     edges = (0.0, *STAGE_ENDS_S, np.inf)
     for role, (begin, end) in zip(STAGES, pairwise(edges), strict=True):
         total = V[(age_s >= begin) & (age_s < end)].sum(axis=0)

@@ -1,4 +1,4 @@
-"""How loud notes are, by velocity and age: what a preset tells the engine of its notes before they are heard."""
+"""Envelopes: the levels of notes by velocity and age, from which the engine predicts notes before it hears them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from rtsep.kernels.memory import ENVELOPE_POINTS, ENVELOPE_S, ENVELOPE_STEPS, EN
 
 Floats = npt.NDArray[np.float64]
 AGES_S: Floats = ENVELOPE_S * (2 ** (np.arange(ENVELOPE_POINTS) / ENVELOPE_STEPS) - 1)
-BEFORE_DB = 80.0  # so far below its peak is a note that has just begun, and what is never heard
-USUAL_DB_PER_STEP = 0.25  # of velocity, where a pitch was heard at one velocity alone
-TAIL = 0.4  # of a note, whose slope goes on after its end
-FASTEST_DB_S = 70.0
-DECAY_DB = 60.0  # what a preset's decay time stands for
-SETTLED_S = (0.05, 0.3)  # ages in which a note in music tells its level
-LEAST_VARIANCE = 4.0  # of velocities that tell what a step is worth
-LEAST_FRAMES = 4  # that tell a point
-NEIGHBOURS, NEAREST = 6, 8  # semitones; notes, where there are no neighbours
+BEFORE_DB = 80.0  # A note that has just begun, or is no longer heard, counts as this many decibels below its peak.
+USUAL_DB_PER_STEP = 0.25  # Decibels per step of velocity, for a pitch that was heard at one velocity alone.
+TAIL = 0.4  # The slope of this last share of a note goes on after its end.
+FASTEST_DB_S = 70.0  # A slope falls by at most this many decibels per second.
+DECAY_DB = 60.0  # A preset's decay time is that in which a note falls by this many decibels.
+SETTLED_S = (0.05, 0.3)  # Ages, in seconds, between which a note in music shows its level.
+LEAST_VARIANCE = 4.0  # The level per step is measured only if the variance of velocities is larger.
+LEAST_FRAMES = 4  # A point of an envelope is known from this many frames on.
+NEIGHBOURS, NEAREST = 6, 8  # Semitones to neighbouring notes; the number of nearest notes to use without any.
 
 
 def note_envelope(level: Floats, age_s: Floats) -> Floats:
@@ -51,7 +51,7 @@ def table(of_pitch: dict[int, Floats]) -> npt.NDArray[np.float32]:
     loudest = max(envelope[0].max() for envelope in of_pitch.values())
     for pitch, envelope in of_pitch.items():
         result[pitch] = envelope
-        result[pitch, 0] -= loudest + 1e-2  # never all 0
+        result[pitch, 0] -= loudest + 1e-2  # Never all 0.
     return result
 
 
@@ -69,7 +69,7 @@ def averaged(tables: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float3
 
 @dataclass(frozen=True)
 class _Heard:
-    """What the frames of one note tell: dB at ages in s, and its level where it neither begins nor fades much."""
+    """Data of one note's frames: dB at ages in s, and its level after the attack and before it fades much."""
 
     pitch: int
     velocity: int
@@ -89,7 +89,7 @@ def _heard(level: Floats, end_s: Floats, notes: npt.NDArray[np.void]) -> Iterato
 
 
 def _step_db(notes: Sequence[_Heard]) -> float:
-    """dB per step of velocity: over all pitches, each from its own mean."""
+    """dB per step of velocity, over all pitches, each relative to its own mean."""
     x, y = np.array([note.velocity for note in notes], float), np.array([note.settled_db for note in notes])
     pitch = np.array([note.pitch for note in notes])
     for each in np.unique(pitch):
@@ -100,7 +100,7 @@ def _step_db(notes: Sequence[_Heard]) -> float:
 
 
 def _shape_db(notes: Sequence[_Heard], decay_s: float) -> Floats:
-    """dB at AGES_S over the settled level, as the median over notes; what is older than all of them decays as it rings."""
+    """dB at AGES_S over the settled level, as the median over notes; beyond their ages it falls by `decay_s`."""
     age_s = np.concatenate([note.age_s for note in notes])
     level_db = np.concatenate([note.level_db - note.settled_db for note in notes])
     at = np.round(ENVELOPE_STEPS * np.log2(1 + age_s / ENVELOPE_S)).astype(int)
@@ -117,10 +117,10 @@ def music_envelopes(
     levels: Mapping[int, Floats], end_s: Sequence[Floats], notes: Sequence[npt.NDArray[np.void]],
     decay_s: npt.NDArray[np.float32],
 ) -> npt.NDArray[np.float32] | None:
-    """envelope_db of notes that sound together: levels[pitch] [frame], sums of its activations, the takes one after the other.
+    """envelope_db from notes in music. levels[pitch] [frame]: sums of the pitch's activations, take after take.
 
-    end_s [frame] and notes of each take; decay_s [128]. How notes rise and fall is taken from pitches nearby together, how loud
-    they are from each alone. None: no note is long enough.
+    end_s [frame] and notes of each take; decay_s [128]. The shape of an envelope comes from nearby pitches, its level from
+    the pitch alone. None: no note is long enough.
     """
     firsts = np.cumsum([0, *(len(each) for each in end_s)])
     found = [note for pitch, level in levels.items() for first, ends, of_take in zip(firsts, end_s, notes, strict=False)

@@ -1,4 +1,4 @@
-"""Pitches that were never played: their templates are those of the nearest played pitches, shifted on a logarithmic axis."""
+"""Templates of pitches that were never played: those of the nearest played pitch, shifted on a logarithmic axis."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from rtsep.errors import RtsepError
 from rtsep.training.initial import pitch_hz
 from rtsep.training.isolated import Templates
 
-OUTWARD = 7  # semitones beyond the lowest and highest played pitch that are filled unless told
-NEAR, LEAST = 7, 0.1  # semitones to the neighbours of a row, and the least share of what they have that it must have
-REACH = 24  # a template that is shifted farther tells nothing of the instrument
+OUTWARD = 7  # Pitches are filled up to this many semitones beyond those played by default.
+# Semitones to a row's neighbours, and the least share of theirs it has in a bin (docs/experiments.md, "Gaps").
+NEAR, LEAST = 7, 0.1
+REACH = 24  # A template shifted by more than this many semitones no longer resembles the instrument.
 
 
 def shift_templates(W: npt.NDArray[np.float32], semitones: float) -> npt.NDArray[np.float32]:
@@ -26,7 +27,7 @@ def shift_templates(W: npt.NDArray[np.float32], semitones: float) -> npt.NDArray
 
 
 def move_partials(row: npt.NDArray[np.float32], pitch: int, to: int, bin_hz: float) -> npt.NDArray[np.float64]:
-    """`row` [bin] of one pitch at another: every partial goes to its place and stays as wide as it is. Sums to 1."""
+    """`row` [bin] of `pitch` at the pitch `to`: partials move to their new places but keep their width. Sums to 1."""
     f0, f1 = pitch_hz([pitch, to]) / bin_hz
     bins = np.arange(len(row))
     partial = np.maximum(np.round(bins / f1), 1)
@@ -38,11 +39,11 @@ def move_partials(row: npt.NDArray[np.float32], pitch: int, to: int, bin_hz: flo
 def mend_gaps(
     W: npt.NDArray[np.float32], row_pitch: npt.NDArray[np.integer], row_role: npt.NDArray[np.str_], bin_hz: float
 ) -> npt.NDArray[np.float32]:
-    """W [row, bin] with no bin far below what the row's neighbours would have there; rows sum to 1.
+    """W [row, bin] with no bin far below what the row's neighbours suggest; rows sum to 1.
 
-    Neighbours have the same role and are at most NEAR semitones away; the nearer, the more they count. Notes that hardly ever
-    sound one without the other share partials, and a factorisation may give such a partial to one of them alone: the other
-    lacks it when it does sound alone, and the background takes it. Their neighbours share other partials.
+    Neighbours have the same role and are at most NEAR semitones away; nearer ones count more. If two notes nearly always sound
+    together, a factorisation may give a partial that they share to one of them alone. The other then lacks it when it sounds
+    alone, and the background takes it. The neighbours of these notes share other partials.
     """
     result = W / np.maximum(W.sum(axis=1, keepdims=True), 1e-30)
     rows, pitches = result.copy(), row_pitch.astype(int)
@@ -57,7 +58,7 @@ def mend_gaps(
 
 
 def fill_range(played: npt.NDArray[np.integer], low: int | None = None, high: int | None = None) -> npt.NDArray[np.int64]:
-    """The pitches to fill, ascending: those from `low` to `high` that are not in `played` and not too far from one that is.
+    """The pitches to fill, ascending: those from `low` to `high` that are not in `played`, but near enough to one that is.
 
     Without limits: the gaps between played pitches, and OUTWARD beyond them.
     """
@@ -71,10 +72,10 @@ def fill_range(played: npt.NDArray[np.integer], low: int | None = None, high: in
 
 
 def fill(templates: Templates, pitches: npt.NDArray[np.int64]) -> Templates:
-    """`templates` with rows for `pitches` too, each from the nearest played pitch; times are interpolated,
-    levels are the nearest pitch's.
+    """`templates` with rows for `pitches` too, made from the nearest played pitch; times are interpolated,
+    levels are those of the nearest pitch.
 
-    No encoder is shifted: theirs are rows of zeros.
+    Encoders are not shifted: the new rows have zeros.
     """
     played = np.unique(templates.row_pitch).astype(np.int64)
     envelope = None if templates.envelope_db is None else templates.envelope_db.copy()

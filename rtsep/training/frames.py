@@ -1,4 +1,4 @@
-"""Spectrograms of recordings that need not fit into memory: frames are worked out when they are asked for."""
+"""Spectrograms of recordings that need not fit into memory: frames are computed on request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rtsep.training.isolated import Floats, magnitudes
 
 
 class Spectrogram:
-    """V [frame, bin], float32, of several sounds one after the other; V[begin:end] reads and analyses just these frames.
+    """V [frame, bin], float32, of several sounds in a row; V[begin:end] reads and analyses only these frames.
 
     Frame n of a sound ends before its sample (n + 1) * hop; before the first sample is silence. shape: (frames, bins).
     NaN and infinite samples count as silence.
@@ -35,30 +35,30 @@ class Spectrogram:
         return np.concatenate([np.empty((0, self.shape[1]), np.float32), *pieces])
 
     def _frames(self, number: int, begin: int, end: int) -> npt.NDArray[np.float32]:
-        """Frames of one sound, counted from the first frame of all."""
+        """Frames of one sound, counted from the first frame of all sounds."""
         ends = (np.arange(begin, end) - self._first[number] + 1) * self._hop
         first = max(int(ends[0]) - len(self._window), 0)
         samples = np.nan_to_num(self._sounds[number].read(first, int(ends[-1])), nan=0.0, posinf=0.0, neginf=0.0)
         return magnitudes(samples, ends - first, self._window)
 
     def ends_s(self, number: int) -> Floats:
-        """When each frame of one sound ends, in seconds from the sound's start."""
+        """Ends of the frames of one sound, in seconds from its start."""
         sound = self._sounds[number]
         return (np.arange(sound.frames // self._hop) + 1) * self._hop / sound.sample_rate
 
     def memory_s(self, fall_db: float) -> float:
-        """How long after a tone has ended its level in the frames has fallen so far: the window still holds some of it."""
+        """Seconds after the end of a tone until its level in the frames has fallen by `fall_db`, as the window moves on."""
         share = np.cumsum(self._window) / self._window.sum()
         left = int(np.searchsorted(share, 10 ** (-fall_db / 20)))
         return float((len(self._window) - left) / self._sounds[0].sample_rate)
 
     def of(self, number: int) -> slice:
-        """The frames of one sound."""
+        """The frames of one sound, as a slice."""
         return slice(int(self._first[number]), int(self._first[number + 1]))
 
 
 @contextmanager
 def open_spectrogram(takes: Sequence[Take], window: Floats, hop: int) -> Iterator[Spectrogram]:
-    """The spectrogram of takes of one sample rate, while their files are open."""
+    """The spectrogram of takes of one sample rate; their files stay open within `with`."""
     with ExitStack() as files:
         yield Spectrogram([files.enter_context(open_sound(take.path)) for take in takes], window, hop)

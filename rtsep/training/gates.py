@@ -1,6 +1,6 @@
-"""Which activations a score allows: gates [frame, row] for templates that sound as long as their note, or at its onset.
+"""Gates [frame, row]: the activations that a score allows, for templates of whole notes, or of their onsets.
 
-Zeros of a start H stay zeros, so gates are the start of a score-informed factorisation: H = gates, or gates times levels.
+Zeros in the initial H stay zeros, so a score-informed factorisation starts from H = gates, or gates times levels.
 Ewert & Müller, "Using score-informed constraints for NMF-based source separation", ICASSP 2012.
 """
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 Times = npt.NDArray[np.float64]
 Gates = npt.NDArray[np.bool_]
-Notes = npt.NDArray[Any]  # with the fields onset_s, offset_s and pitch: `rtsep.notes.score.NOTE`, or a narrower type
+Notes = npt.NDArray[Any]  # Has the fields onset_s, offset_s and pitch, such as `rtsep.notes.score.NOTE`.
 
 
 def note_gates(
@@ -26,7 +26,7 @@ def note_gates(
     | notes | [note]: structured, with onset_s, offset_s and pitch |
     | row_pitch | [row]: a row opens for the notes of its pitch |
     | times_s | [frame], ascending: the time that stands for each frame, its centre or its end |
-    | before_s, after_s | for scores that are not quite aligned, and for what sounds on after the offset; generous, for what is closed can never be learnt |
+    | before_s, after_s | for scores that are not quite aligned, and for sound after the offset; be generous, since closed frames are never learnt |
 
     A frame is open where begin < time <= end.
     """  # noqa: E501
@@ -36,7 +36,7 @@ def note_gates(
 def onset_gates(
     notes: Notes, row_pitch: npt.ArrayLike, times_s: npt.ArrayLike, before_s: float = 0.2, after_s: float = 0.1
 ) -> Gates:
-    """G [frame, row]: as `note_gates`, but from `before_s` before the onset until `after_s` after the onset."""
+    """G [frame, row] as `note_gates`, but open from `before_s` before until `after_s` after the onset."""
     return _open(notes["pitch"], notes["onset_s"] - before_s, notes["onset_s"] + after_s, row_pitch, times_s)
 
 

@@ -1,9 +1,9 @@
-"""Any set of notes against the rest, offline: a factorisation informed by the score, and a mask for each group of notes.
+"""Groups of notes separated offline: a score-informed factorisation, and a mask for each group and for the residual.
 
-Nothing has to be known of the instrument: the templates are learnt from the recording itself. Frames are centred at multiples
-of the hop and lie on periodic Hann windows.
+No preset is needed: the templates are learnt from the recording itself. Frames are centred at multiples of the hop, under
+periodic Hann windows.
 Ewert & Müller, "Using score-informed constraints for NMF-based source separation", ICASSP 2012; Müller, "Fundamentals of Music
-Processing", 8.3. Unlike there, masks sum to one over the groups and the rest, so that the stems add up to the sound.
+Processing", 8.3. Unlike there, masks sum to one over the groups and the residual, so the stems add up to the sound.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from rtsep.training.nmf import factorise
 
 Floats = npt.NDArray[np.floating[Any]]
 Spectra = npt.NDArray[np.complexfloating[Any, Any]]
-BLOCK_FRAMES = 512  # whose masks are in memory at a time
-LEAST = 1e-30
+BLOCK_FRAMES = 512  # Masks of this many frames are in memory at a time.
+LEAST = 1e-30  # Divisors are at least this, so that none is 0.
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a recording is factorised. The defaults measured best among their neighbours on a piano for two hands."""
+    """Settings of the factorisation. The defaults were the best of their neighbours on a piano played by two hands."""
 
     window: int = 4096
     hop: int = 1024
-    before_s: float = 0.05  # gates: from so long before an onset
-    after_s: float = 0.2  # until so long after the offset; and of onset templates after the onset
-    iterations: int = 10  # more fit the recording better and separate worse
+    before_s: float = 0.05  # Gates open this many seconds before an onset.
+    after_s: float = 0.2  # They close this long after the offset, or for onset templates after the onset.
+    iterations: int = 10  # More updates fit the recording better and separate worse.
     power: float = 2.0
 
 
 def group_models(W: Floats, H: Floats, gates: npt.ArrayLike) -> Floats:
-    """Models of the groups, and last of the rest, float [group + 1, frame, bin]: (H * G) @ W.
+    """Models of the groups, then of the residual, float [group + 1, frame, bin]: (H * G) @ W.
 
-    W [row, bin], H [frame, row]; gates [group, frame, row], bool: the activations that belong to each group. One that belongs
-    to several counts in each; the rest is what belongs to none.
+    W [row, bin], H [frame, row]; gates [group, frame, row], bool: the activations that belong to each group. An activation of
+    several groups counts in each; the residual has those of no group.
     """
     G = np.asarray(gates, bool)
     models: Floats = np.stack([(H * gate) @ W for gate in (*G, ~G.any(axis=0))])
@@ -49,7 +49,7 @@ def group_models(W: Floats, H: Floats, gates: npt.ArrayLike) -> Floats:
 
 
 def soft_masks(models: Floats, power: float = 1.0) -> Floats:
-    """Each model to the power over the sum of all; they sum to one in every bin. The last is 1 where all models are 0."""
+    """Each model to the `power` over the sum of all, so masks sum to one in every bin. Where all are 0 the last mask is 1."""
     raised = (models / np.maximum(models.max(axis=0), LEAST)) ** power
     raised[-1][raised.sum(axis=0) == 0] = 1
     masks: Floats = raised / raised.sum(axis=0)
@@ -57,7 +57,7 @@ def soft_masks(models: Floats, power: float = 1.0) -> Floats:
 
 
 def textbook_masks(models: Floats, W: Floats, H: Floats, epsilon: float = float(np.finfo(np.float32).eps)) -> Floats:
-    """Each model over that of the whole, H @ W + epsilon, as in the book: they sum to less than one where nothing sounds and
+    """Each model over that of the whole, H @ W + epsilon, as in the book: masks sum to less than one where nothing sounds, and
     to more where groups share an activation."""
     masks: Floats = models / (H @ W + epsilon)
     return masks
@@ -87,13 +87,13 @@ def separate_groups(
     sound: npt.NDArray[np.float32], sample_rate: float, notes: Notes, groups: Sequence[npt.ArrayLike],
     settings: Settings | None = None,
 ) -> npt.NDArray[np.float32]:
-    """Stems of groups of notes, and last of everything else, float32 [group + 1, channel, sample]; they add up to the sound.
+    """Stems of groups of notes, then the residual, float32 [group + 1, channel, sample]; they add up to the sound.
 
     | argument | |
     | --- | --- |
     | sound | float32 [channel, sample]; one mask serves all channels |
     | notes | all notes that sound: structured, with onset_s, offset_s and pitch, such as `rtsep.notes.score.Score.notes()` |
-    | groups | of each group its notes: an index or a mask of `notes` |
+    | groups | the notes of each group: an index or a mask of `notes` |
     """
     chosen = settings or Settings()
     pitches = np.unique(notes["pitch"])
@@ -116,7 +116,7 @@ def separate_groups(
 def _gates(
     notes: Notes, pitches: npt.NDArray[Any], times_s: npt.NDArray[np.float64], chosen: Settings
 ) -> npt.NDArray[np.bool_]:
-    """[frame, row] of the harmonic and then the onset templates."""
+    """Gates [frame, row] of the harmonic templates, then of the onset templates."""
     return np.concatenate([note_gates(notes, pitches, times_s, chosen.before_s, chosen.after_s),
                            onset_gates(notes, pitches, times_s, 2 * chosen.before_s, chosen.after_s)], axis=1)
 

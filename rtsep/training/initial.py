@@ -1,6 +1,6 @@
-"""Where a factorisation starts: harmonic templates, onset templates, random numbers.
+"""Starts of a factorisation: harmonic templates, onset templates, random numbers.
 
-Zeros of a start stay zeros, so a harmonic template is a constraint as well: outside its partials' bands nothing is learnt.
+Initial zeros stay zeros, so a harmonic template is also a constraint: nothing is learnt outside the bands of its partials.
 Müller, "Fundamentals of Music Processing", section 8.3; Ewert & Müller, ICASSP 2012.
 """
 
@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-QUARTER_TONE_CENTS = 50.0
-MAIN_LOBE_BINS = 2.0  # half of a Hann window's; a sine window's is narrower
-ONSET_LEVEL = 0.1
+QUARTER_TONE_CENTS = 50.0  # A quarter tone, in cents.
+MAIN_LOBE_BINS = 2.0  # Half of a Hann window's main lobe, in bins; a sine window's is narrower.
+ONSET_LEVEL = 0.1  # Value of the flat onset templates.
 
 
 def pitch_hz(pitch: npt.ArrayLike, tuning_cents: float = 0.0) -> Floats:
@@ -31,10 +31,10 @@ def harmonic_templates(
     | pitches | MIDI pitches [pitch]; one above the highest bin gets a row of zeros |
     | bins, bin_hz | how many, and how far apart they are: sample rate / window size |
     | inharmonicity | B of a stiff string, one number or [pitch]: partial m lies at f_m = m f_0 sqrt(1 + B m^2) |
-    | width_cents, width_bins | half the width of a band: the larger of both, since what is narrower than the window's main lobe leaves a part of each partial to other templates |
+    | width_cents, width_bins | half the width of a band; the larger one counts, since a band narrower than the window's main lobe leaves a part of each partial to other templates |
 
-    A band reaches as far below its partial as above it, in Hz. It takes all bins in it and the one below; where bands of
-    a row overlap, the higher partial has its way.
+    A band reaches as far below its partial as above it, in Hz. It takes all bins in it and the one below; where bands
+    of a row overlap, the higher partial counts.
     """  # noqa: E501
     f0 = np.atleast_1d(pitch_hz(pitches, tuning_cents))
     W = np.zeros((len(f0), bins))
@@ -44,7 +44,7 @@ def harmonic_templates(
 
 
 def _fill_bands(row: Floats, f0: float, B: float, share: float, least: float) -> None:
-    """1 / m around the partials of f0; frequencies and widths in bins, `share` of the partial's frequency."""
+    """Set 1 / m around the partials of f0 (in bins). Half widths: `share` of the partial's frequency, but at least `least`."""
     m = np.arange(1, 2 + max(len(row) / (1 - share), len(row) + least) / f0)
     partials = m * f0 * np.sqrt(1 + B * m * m)
     half = np.maximum(share * partials, least)
@@ -55,11 +55,11 @@ def _fill_bands(row: Floats, f0: float, B: float, share: float, least: float) ->
 
 
 def onset_templates(count: int, bins: int, level: float = ONSET_LEVEL) -> Floats:
-    """W [row, bin], everywhere `level`: a hammer's or a bow's noise may be anywhere. Their gates keep them short."""
+    """W [row, bin], `level` everywhere: the noise of a hammer or a bow may be anywhere. Gates keep these templates short."""
     return np.full((count, bins), level)
 
 
 def random_start(frames: int, bins: int, rows: int, seed: int = 0) -> tuple[Floats, Floats]:
-    """W [row, bin] and H [frame, row] with random numbers in (0, 1]: no zeros, so nothing is forbidden."""
+    """W [row, bin] and H [frame, row] with random numbers in (0, 1]: without zeros nothing is excluded."""
     rng = np.random.default_rng(seed)
     return 1 - rng.random((rows, bins)), 1 - rng.random((frames, rows))

@@ -1,4 +1,4 @@
-"""What training is given, and what kind it is: recordings with their notes, or isolated notes in several guises."""
+"""The inputs of training and their kinds: recordings with their notes, or isolated notes in several forms."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from rtsep.training.samples import Sample, folder_samples, read_samples, sfz_sam
 from rtsep.training.scores import NoteArray, is_isolated, read_notes
 
 KINDS = ("auto", "notes", "recording")
-MOST_LATE = 0.5  # a larger share of notes beyond the end of the sound: score and recording do not belong together
-SESSION = "session.mid"  # what rtsep live --record writes
+# Score and recording do not belong together if more than this share of the notes is beyond the end of the sound.
+MOST_LATE = 0.5
+SESSION = "session.mid"  # Written by rtsep live --record.
 Progress = Callable[[str, int, int], None]
 
 
@@ -41,7 +42,7 @@ class Take:
 
 @dataclass(frozen=True)
 class Given:
-    """One thing to learn from: a take, or samples of single notes. `files` are the inputs, which no result may replace."""
+    """One input: a take, or samples of single notes. No result may replace its `files`."""
 
     name: str
     files: tuple[Path, ...]
@@ -50,11 +51,11 @@ class Given:
 
 
 def gather(inputs: Sequence[Path], scores: Sequence[Path], kind: str, progress: Progress) -> list[Given]:
-    """What each input is: a sound file (the next of `scores` belongs to it), a folder of `rtsep live --record`, an .sfz file,
-    or a folder with a sound file per note.
+    """Read the inputs, each a sound file (with the next of `scores`), a folder of `rtsep live --record`, an .sfz file, or a
+    folder with one sound file per note.
 
-    kind: "auto" takes a recording whose notes sound one by one, with pauses, as isolated notes; "notes" and "recording" say it.
-    RtsepError: what is missing, foreign, empty, or does not belong together.
+    kind: "notes" or "recording"; "auto" takes recordings whose notes are separated by pauses as isolated notes. RtsepError:
+    something is missing, unknown, empty, or does not belong together.
     """
     sounds = [path for path in inputs if not path.is_dir() and path.suffix.lower() != ".sfz"]
     if len(scores) != len(sounds):
@@ -92,7 +93,7 @@ def _folder_or_sfz(folder: Path) -> list[Sample]:
 
 
 def _take(path: Path, score: Path) -> tuple[Take, tuple[str, ...]]:
-    """The recording with the notes that begin within it; what is left out is said, unless it is most of them."""
+    """The recording with the notes that begin within it, and a warning about those left out. RtsepError: it is most of them."""
     notes = read_notes(score)
     with open_sound(path) as sound:
         take = Take(path, sound.sample_rate, sound.frames, notes)
@@ -111,7 +112,7 @@ def _as_kind(found: tuple[Take, tuple[str, ...]], files: tuple[Path, Path], kind
 
 
 def isolated(take: Take) -> Notes:
-    """The take's notes as isolated ones, its sound read."""
+    """The take's notes as isolated notes, with their sound."""
     sound, rate = read_sound(take.path)
     notes = take.notes
     return Notes(sound, float(rate), notes["onset_s"].copy(), np.minimum(notes["offset_s"], take.seconds),
@@ -119,7 +120,7 @@ def isolated(take: Take) -> Notes:
 
 
 def joined(several: Sequence[Notes]) -> Notes:
-    """All of one instrument, one after the other. RtsepError: of several sample rates."""
+    """All notes of one instrument in a row. RtsepError: several sample rates."""
     rates = sorted({notes.sample_rate for notes in several})
     if len(rates) > 1:
         raise RtsepError(f"the recordings have {', '.join(f'{rate:g}' for rate in rates)} Hz: convert them to one rate")

@@ -1,4 +1,4 @@
-"""Templates from isolated notes: for every pitch a small NMF of all its notes, started from the stages of their sound.
+"""Templates from isolated notes: a small NMF for each pitch, of all its notes, started from the stages of their sound.
 
 V [frame, bin] ~ H [frame, template] @ W [template, bin], both factors updated (see `rtsep.training.nmf`).
 """
@@ -20,21 +20,22 @@ from rtsep.windows import Framing, choose_framing, window_pair
 Floats = npt.NDArray[np.float64]
 Sound = npt.NDArray[np.float32]
 STAGES = {1: ("sustain",), 2: ("attack", "sustain"), 3: ("attack", "sustain", "decay")}
-STAGE_ENDS_S = (0.08, 0.6)  # frames that end so soon after the onset are attack; sustain, if decay has its own template
-ITERATIONS = 5  # few: later ones fit these recordings, not the instrument
-BLOCK_FRAMES = 64  # whose spectra are worked out at a time
-RELEASE_DB = 12.0  # a released note is over once it has fallen so far: later it is others' sound that it would take
-LEVEL_S = 0.01
-LONGEST_DECAY_S = 60.0
-DECAY_DB = 60.0  # a held note is over once it has fallen so far below its peak
-Progress = Callable[[str, int, int, float | None], None]  # what, done, total, loss if there is one
+STAGE_ENDS_S = (0.08, 0.6)  # Ages, in seconds, at which attack ends, and sustain where decay has its own template.
+# Updates: few, to avoid overfitting these notes; 1 and 20 do as well (docs/benchmarks.md, "What training is worth").
+ITERATIONS = 5
+BLOCK_FRAMES = 64  # Spectra of this many frames are computed at a time.
+RELEASE_DB = 12.0  # A released note is over once it has fallen this many decibels: later it would take other notes' sound.
+LEVEL_S = 0.01  # Levels are measured at steps of this many seconds.
+LONGEST_DECAY_S = 60.0  # A decay lasts at most this many seconds.
+DECAY_DB = 60.0  # A held note is over once it has fallen this many decibels below its peak.
+Progress = Callable[[str, int, int, float | None], None]  # What is done, how much, of how much, and the loss or None.
 
 
 @dataclass(frozen=True)
 class Notes:
     """Isolated notes of one instrument: sound float32 [sample] or [channel, sample] and, per note, times in s and MIDI pitch.
 
-    velocity: 1 to 127. release_s: release times that are known; nan are measured. Either may be missing.
+    velocity: 1 to 127. release_s: known release times; nan means that they are measured. Both are optional.
     """
 
     sound: Sound
@@ -46,27 +47,27 @@ class Notes:
     release_s: Floats | None = None
 
     def velocities(self) -> npt.NDArray[np.int64]:
-        """[note], all alike if they are not known."""
+        """Velocities [note], all the same if they are not known."""
         return np.full(len(self.pitch), 64, np.int64) if self.velocity is None else self.velocity
 
     def releases_s(self) -> Floats:
-        """[note], nan where it has to be measured."""
+        """Release times [note], nan where they have to be measured."""
         return np.full(len(self.pitch), np.nan) if self.release_s is None else self.release_s
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How templates are learnt; every default is the best that was measured.
+    """How templates are learnt; every default is the best one measured.
 
-    templates per pitch: 1 (sustain), 2 (attack and sustain) or 3 (and decay), for each of at most `levels` dynamic levels.
+    templates: per pitch 1 (sustain), 2 (attack and sustain) or 3 (and decay), for each of at most `levels` dynamic levels.
     stage_ends_s: the ages at which frames of isolated notes are no longer attack, and no longer sustain.
     method: one of `decompose.METHODS`; `divergence` is that of "nmf".
-    drums: the notes are single hits, learnt by `rtsep.training.drums`, for which the other settings do not count.
+    drums: the notes are single hits, learnt by `rtsep.training.drums`, which ignores all other settings.
     """
 
     templates: int = 2
     levels: int = 1
-    iterations: int | None = None  # None: what suits the material
+    iterations: int | None = None  # None: the usual number for the material.
     divergence: str = "kl"
     hop: int = 256
     stage_ends_s: tuple[float, float] = STAGE_ENDS_S
@@ -76,10 +77,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class Templates:
-    """What training gives: W float32 [row, bin], rows sum to 1; pitch and role of each row; release and decay [128].
+    """The result of training: W float32 [row, bin], rows sum to 1; pitch and role of each row; release and decay [128].
 
-    losses: the divergence before and after every update, of all pitches together. frames: how many were learnt from.
-    reason: why training stopped. row_age_s: float32 [row, 2], for rows that are open at an age of their note alone. encoder:
+    losses: the divergence before and after every update, of all pitches together. frames: the number learnt from.
+    reason: why training stopped. row_age_s: float32 [row, 2], for rows that are open only at some ages of their note. encoder:
     float32 [row, bin], of an autoencoder; rows of zeros have none. envelope_db: float32 [128, 2, 32], levels of the notes.
     """
 
@@ -99,7 +100,7 @@ class Templates:
 
 
 def magnitudes(sound: Sound, ends: npt.NDArray[np.int64], window: Floats) -> npt.NDArray[np.float32]:
-    """V [frame, bin]: magnitudes of the frames that end before the samples `ends`; of channels the root mean square."""
+    """V [frame, bin]: magnitudes of the frames that end before the samples `ends`, as root mean square over channels."""
     size, window32 = len(window), window.astype(np.float32)
     padded = np.pad(np.atleast_2d(sound), ((0, 0), (size, 0)))
     frames = np.lib.stride_tricks.sliding_window_view(padded, size, axis=1)
@@ -111,7 +112,7 @@ def magnitudes(sound: Sound, ends: npt.NDArray[np.int64], window: Floats) -> npt
 
 
 def _frames_of(notes: Notes, which: npt.NDArray[np.int64], hop: int) -> tuple[npt.NDArray[np.int64], Floats]:
-    """Ends of the frames that hear the notes `which`, and how long before its end each heard its note begin, in s."""
+    """Ends of the frames of the notes `which`, and for each the seconds from its note's onset to its end."""
     rate = notes.sample_rate
     ends = [np.arange(round(notes.onset_s[i] * rate) + hop, round(notes.offset_s[i] * rate), hop) for i in which]
     ages = [(end - notes.onset_s[i] * rate) / rate for end, i in zip(ends, which, strict=True)]
@@ -119,7 +120,7 @@ def _frames_of(notes: Notes, which: npt.NDArray[np.int64], hop: int) -> tuple[np
 
 
 def first_templates(V: npt.NDArray[np.float32], age_s: Floats, settings: Settings) -> npt.NDArray[np.float32]:
-    """Where NMF starts, [template, bin]: the mean of the frames V [frame, bin] of every stage, by their ages."""
+    """The start of NMF, [template, bin]: the mean of the frames V [frame, bin] of each stage, by their ages."""
     stage = np.searchsorted(settings.stage_ends_s[: settings.templates - 1], age_s, side="right")
     stages = [stage == i for i in range(settings.templates)]
     means = np.stack([V[those if those.any() else slice(None)].mean(axis=0) for those in stages])
@@ -129,7 +130,7 @@ def first_templates(V: npt.NDArray[np.float32], age_s: Floats, settings: Setting
 
 
 def _level(sound: Sound, rate: float, begin_s: float, end_s: float) -> Floats:
-    """RMS in steps of LEVEL_S."""
+    """RMS at steps of LEVEL_S."""
     step = round(LEVEL_S * rate)
     part = np.atleast_2d(sound)[:, round(begin_s * rate) : round(end_s * rate)].astype(np.float64)
     part = part[:, : part.shape[1] // step * step].reshape(len(part), -1, step)
@@ -138,7 +139,7 @@ def _level(sound: Sound, rate: float, begin_s: float, end_s: float) -> Floats:
 
 
 def release_and_decay(notes: Notes, i: int, next_onset_s: float) -> tuple[float, float]:
-    """Seconds from note `i`'s offset until it has fallen RELEASE_DB, and from its onset until DECAY_DB if it were held.
+    """Seconds from note `i`'s offset until it has fallen by RELEASE_DB, and from its onset until DECAY_DB if it were held.
 
     The decay is extrapolated from the slope between the first and the last third of the held note.
     """
@@ -154,7 +155,7 @@ def release_and_decay(notes: Notes, i: int, next_onset_s: float) -> tuple[float,
 
 
 def _usable(notes: Notes, hop: int) -> npt.NDArray[np.int64]:
-    """The notes that lie within the sound and can be heard. RtsepError: there are none."""
+    """The notes that lie within the sound and are audible. RtsepError: there are none."""
     rate, samples = notes.sample_rate, notes.sound.shape[-1]
     long_enough = np.rint(notes.offset_s * rate) - np.rint(notes.onset_s * rate) > 2 * hop
     within = np.flatnonzero(long_enough & (np.rint(notes.offset_s * rate) <= samples))
@@ -165,7 +166,7 @@ def _usable(notes: Notes, hop: int) -> npt.NDArray[np.int64]:
 
 
 def level_of(velocity: npt.NDArray[np.int64], levels: int) -> npt.NDArray[np.int64]:
-    """The dynamic level, 0 (soft) to at most `levels` - 1, of the notes of one pitch; one velocity is one level."""
+    """The dynamic level, 0 (soft) to at most `levels` - 1, of the notes of one pitch; notes of one velocity share a level."""
     steps, step = np.unique(velocity, return_inverse=True)
     return step * min(levels, len(steps)) // len(steps)
 
@@ -199,7 +200,7 @@ def _rows_of_pitch(notes: Notes, which: npt.NDArray[np.int64], window: Floats, s
 def train(notes: Notes, settings: Settings | None = None, progress: Progress | None = None) -> Templates:
     """Templates of every pitch in `notes`, made with the analysis window of the live mode.
 
-    KeyboardInterrupt ends it with the pitches that are done, unless there is none yet. RtsepError: no note can be heard.
+    KeyboardInterrupt ends it with the finished pitches, unless there is none yet. RtsepError: no note is audible.
     """
     settings = settings or Settings()
     framing = choose_framing("live", notes.sample_rate)

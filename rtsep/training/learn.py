@@ -1,4 +1,4 @@
-"""From what was given to a preset: choose the way of training, fill what was not played, say what was done."""
+"""From inputs to a preset: choose the kind of training, fill pitches that were not played, report what was done."""
 
 from __future__ import annotations
 
@@ -21,20 +21,23 @@ from rtsep.training.isolated import Notes, Progress, Settings, Templates, train
 from rtsep.training.music import Music, train_music
 from rtsep.training.sync import check_installed, synchronised
 
-ROWS_AT_EASE = 4  # per pitch: with more, the engine must open more rows than it does by default
-NOTES_AT_ONCE = 16
-MUSIC_TRUST = 0.2  # in levels that were measured among other notes: more costs 0.3 dB alone (docs/experiments.md)
-DRUMS_HANDICAP = 0.3  # of the background: lower, it takes what stands for a whole drum imperfectly (docs/drums.md)
-DRUMS_HOLD_S = 0.1  # of their templates: drums differ more than pianos, and triggers say which is heard
+ROWS_AT_EASE = 4  # With more rows per pitch than this, the engine must open more rows than it does by default.
+NOTES_AT_ONCE = 16  # Room is made for the rows of this many notes at a time.
+# Value of `prediction` where levels were measured among other notes: 1 costs 0.3 dB alone (docs/experiments.md).
+MUSIC_TRUST = 0.2
+# Sparsity weight of the background: lower, it takes what templates of drums explain imperfectly (docs/drums.md).
+DRUMS_HANDICAP = 0.3
+# Value of `adapt_hold_s` for drums, which differ more than pianos while triggers tell which one is heard (docs/drums.md).
+DRUMS_HOLD_S = 0.1
 
 
 @dataclass(frozen=True)
 class Job:
     """What to make of the inputs.
 
-    stacked: each is an instrument of its own. fill_low, fill_high: pitches between them that were not played are filled;
-    None = near the played ones; `filled` False = none. offset_s: the sound is so much later than the notes. sync: bring the
-    notes into line. check: refuse scores that do not fit (False: only say it).
+    stacked: each input is a separate instrument. fill_low, fill_high: pitches between them that were not played are filled;
+    None: those near played ones; `filled` False: none. offset_s: how much later the sound is than the notes. sync: align the
+    notes with the sound. check: refuse scores that do not fit (False: only warn).
     """
 
     settings: Settings
@@ -49,7 +52,7 @@ class Job:
 
 @dataclass(frozen=True)
 class About:
-    """What a preset says of itself: see `rtsep.presets.preset.Preset`."""
+    """A preset's description of itself: see `rtsep.presets.preset.Preset`."""
 
     name: str
     title: str
@@ -59,7 +62,7 @@ class About:
 
 @dataclass(frozen=True)
 class Learnt:
-    """A trained preset, what it was made of, and what is to be said of it. `music`: of each instrument learnt from music."""
+    """A trained preset, its inputs, its report and warnings. `music`: one for each instrument learnt from music."""
 
     preset: Preset
     templates: Templates
@@ -69,12 +72,12 @@ class Learnt:
 
     @property
     def interrupted(self) -> bool:
-        """Whether training was ended before its time."""
+        """Whether training was interrupted."""
         return self.templates.reason == "interrupted"
 
 
 def check_job(job: Job) -> None:
-    """RtsepError if something is wrong that can be told before anything is read."""
+    """RtsepError for errors that show before anything is read."""
     if job.settings.templates * job.settings.levels > ROWS_PER_PITCH:
         raise RtsepError(f"{job.settings.templates} templates for each of {job.settings.levels} levels are more than "
                          f"{ROWS_PER_PITCH} per pitch: lower --templates or --levels")
@@ -85,7 +88,7 @@ def check_job(job: Job) -> None:
 def learn(given: Sequence[Given], job: Job, about: About, progress: Progress) -> Learnt:
     """Train on everything `given`.
 
-    KeyboardInterrupt ends training with what is reached (`Learnt.interrupted`), or passes if that is nothing.
+    KeyboardInterrupt ends training with the result so far (`Learnt.interrupted`), or is raised if there is none.
     RtsepError: inputs that cannot be trained on together, scores that do not fit.
     """
     began = time.monotonic()
@@ -115,7 +118,7 @@ def learn(given: Sequence[Given], job: Job, about: About, progress: Progress) ->
 
 
 def _aligned(take: Take, job: Job, progress: Progress) -> tuple[Take, Fit | None]:
-    """The take with its notes where they sound, and how well they fit; a recorded session needs no check."""
+    """The take with aligned notes, and how well they fit; a recorded session needs no check."""
     if take.aligned:
         return take, None
     progress(f"aligning {take.path.name}", 0, 1, None)
@@ -129,7 +132,7 @@ def _aligned(take: Take, job: Job, progress: Progress) -> tuple[Take, Fit | None
 
 
 def _moved(notes: Any, offset_s: float) -> Any:
-    """The notes later by `offset_s`, without those that end before the sound begins."""
+    """The notes delayed by `offset_s`, without those that end before the sound begins."""
     moved = notes.copy()
     moved["onset_s"] = np.maximum(notes["onset_s"] + offset_s, 0)
     moved["offset_s"] = notes["offset_s"] + offset_s
@@ -137,7 +140,7 @@ def _moved(notes: Any, offset_s: float) -> Any:
 
 
 def _train(sources: Sequence[Take | Notes], settings: Settings, progress: Progress) -> tuple[Templates, Music | None]:
-    """One instrument, from music or from isolated notes."""
+    """Train one instrument on music or on isolated notes."""
     takes = [source for source in sources if isinstance(source, Take)]
     notes = [source for source in sources if isinstance(source, Notes)]
     if takes and notes:
@@ -171,7 +174,7 @@ def _preset(templates: Templates, missing: Any, about: About, from_music: bool) 
 
 
 def _report(templates: Templates, played: Any, missing: Any) -> dict[str, Any]:
-    """What the report says of the training."""
+    """The report of the training."""
     return {
         "pitches_trained": [int(pitch) for pitch in played],
         "pitches_filled": [int(pitch) for pitch in missing],

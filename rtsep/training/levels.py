@@ -1,7 +1,8 @@
-"""How loud the notes of one instrument are, by velocity and age: a preset's envelopes corrected by what a take tells.
+"""A preset's envelopes, the levels of notes by velocity and age, corrected by a take of one instrument.
 
-What the frames hold of a note over what its envelope foretells, in dB, is a gain, a steepness in velocity, and a rest. The rest
-is averaged over its neighbourhood in pitch and age, by how much of the frame is the note's own, and added to the envelopes.
+The level of a note in a frame over the level that its envelope predicts, in dB, is split into a gain, a steepness in velocity,
+and a residual. The residual is averaged over nearby pitches and ages, weighted by the note's share of the frame, and added to
+the envelopes.
 """
 
 from __future__ import annotations
@@ -14,20 +15,23 @@ import numpy.typing as npt
 from rtsep.kernels.memory import ENVELOPE_POINTS, ENVELOPE_S, ENVELOPE_STEPS, ENVELOPE_VELOCITY
 from rtsep.training.inputs import Take
 
-SOUNDING = np.dtype([("frame", "<i8"), ("pitch", "<i8"), ("velocity", "<i8"), ("point", "<f8")])  # a note in a frame
+# A note that sounds in a frame.
+SOUNDING = np.dtype([("frame", "<i8"), ("pitch", "<i8"), ("velocity", "<i8"), ("point", "<f8")])
+# Reach of a correction over its neighbourhood, in semitones and in points of the envelope.
 NEAR_SEMITONES, NEAR_POINTS = 1.5, 1.5
-DOUBT = 4.0  # frames of evidence that leaving an envelope as it is counts for
-STEADY = 1e4  # the same for the steepness in velocity, times the square of steps
-MOST_DB = 15.0
-FAINTEST = 1e-4  # of a frame: less tells nothing of a note
+DOUBT = 4.0  # An unchanged envelope counts as this many frames of evidence.
+STEADY = 1e4  # The same for the steepness in velocity, in frames times the square of steps of velocity.
+MOST_DB = 15.0  # A level that is off by more than this many decibels counts as this.
+SURE_SHARE = 4.0  # A note that fills a quarter of a frame, one over this, counts as much as one that fills it all.
+FAINTEST = 1e-4  # Notes with a smaller share of a frame are ignored.
 
 Floats = npt.NDArray[np.float64]
 
 
 def sounding(takes: Sequence[Take], ends_s: Sequence[Floats]) -> npt.NDArray[np.void]:
-    """SOUNDING [n]: every frame in which a note is held, and at which point of its envelope it is then.
+    """SOUNDING [n]: every frame in which a note is held, and the point of its envelope there.
 
-    Frames end at ends_s [take][frame], and are counted through all takes. Where a note is struck again the earlier one ends.
+    Frames end at ends_s [take][frame], and are numbered through all takes. A repeated note ends the earlier one.
     """
     found, first = [np.zeros(0, SOUNDING)], 0
     for take, end_s in zip(takes, ends_s, strict=True):
@@ -47,18 +51,18 @@ def sounding(takes: Sequence[Take], ends_s: Sequence[Floats]) -> npt.NDArray[np.
 def correct_envelopes(
     envelope_db: npt.NDArray[np.float32], notes: npt.NDArray[np.void], H: npt.NDArray[np.float32], row_pitch: npt.ArrayLike
 ) -> npt.NDArray[np.float32]:
-    """envelope_db [128, 2, point] as the take has it: `notes` SOUNDING [n], H [frame, row and what is no note]."""
+    """envelope_db [128, 2, point] corrected by the take: `notes` SOUNDING [n], H [frame, row; then rows of no note]."""
     of_pitch = np.zeros((H.shape[1], 128), np.float32)
     of_pitch[np.arange(len(np.asarray(row_pitch))), np.asarray(row_pitch)] = 1
     levels, totals = H @ of_pitch, H.sum(axis=1)
     level, share = (each[notes["frame"], notes["pitch"]] for each in (levels, levels / np.maximum(totals, 1e-30)[:, None]))
     known: npt.NDArray[np.bool_] = np.asarray(envelope_db.any(axis=(1, 2)))
     told = (share > FAINTEST) & known[notes["pitch"]] & (notes["point"] <= ENVELOPE_POINTS - 1)
-    notes, level, weight = notes[told], level[told].astype(float), np.minimum(4 * share[told].astype(float), 1)
+    notes, level, weight = notes[told], level[told].astype(float), np.minimum(SURE_SHARE * share[told].astype(float), 1)
     if not len(notes):
         return envelope_db
     steps = notes["velocity"] - float(ENVELOPE_VELOCITY)
-    over_db = 20 * np.log10(level) - _foretold_db(envelope_db, notes, steps)
+    over_db = 20 * np.log10(level) - _predicted_db(envelope_db, notes, steps)
     over_db -= np.median(over_db)
     over_db = np.clip(over_db - np.average(over_db, weights=weight), -MOST_DB, MOST_DB)
     centred = steps - np.average(steps, weights=weight)
@@ -69,7 +73,7 @@ def correct_envelopes(
     return result
 
 
-def _foretold_db(envelope_db: npt.NDArray[np.float32], notes: npt.NDArray[np.void], steps: Floats) -> Floats:
+def _predicted_db(envelope_db: npt.NDArray[np.float32], notes: npt.NDArray[np.void], steps: Floats) -> Floats:
     below = np.minimum(notes["point"].astype(np.int64), ENVELOPE_POINTS - 2)
     part = notes["point"] - below
     low, high = (envelope_db[notes["pitch"], 0, at] + steps * envelope_db[notes["pitch"], 1, at] for at in (below, below + 1))
@@ -77,11 +81,11 @@ def _foretold_db(envelope_db: npt.NDArray[np.float32], notes: npt.NDArray[np.voi
     return result
 
 
-def _averaged(notes: npt.NDArray[np.void], rest_db: Floats, weight: Floats) -> Floats:
-    """What is to be added to each pitch and point, [128, point]."""
+def _averaged(notes: npt.NDArray[np.void], residual_db: Floats, weight: Floats) -> Floats:
+    """The correction of each pitch and point, [128, point]."""
     at = notes["pitch"], np.rint(notes["point"]).astype(np.int64)
     total, count = np.zeros((128, ENVELOPE_POINTS)), np.zeros((128, ENVELOPE_POINTS))
-    np.add.at(total, at, weight * rest_db)
+    np.add.at(total, at, weight * residual_db)
     np.add.at(count, at, weight)
     pitches, points = _nearness(128, NEAR_SEMITONES), _nearness(ENVELOPE_POINTS, NEAR_POINTS)
     result: Floats = (pitches @ total @ points) / (pitches @ count @ points + DOUBT)
@@ -89,7 +93,7 @@ def _averaged(notes: npt.NDArray[np.void], rest_db: Floats, weight: Floats) -> F
 
 
 def _nearness(size: int, width: float) -> Floats:
-    """[size, size], 1 on the diagonal."""
+    """Weights by distance, [size, size], 1 on the diagonal."""
     at = np.arange(size)
     result: Floats = np.exp(-0.5 * ((at[:, None] - at) / width) ** 2)
     return result

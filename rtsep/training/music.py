@@ -1,9 +1,9 @@
 """Templates from music and its notes: score-informed NMF over all takes together.
 
-V [frame, bin] ~ H [frame, row] @ W [row, bin]. Every pitch starts from a harmonic template, which may sound while its notes
-do, and a flat one, which may sound at their onsets alone; rows for what is no note are always open. Ewert & Müller, "Using
-score-informed constraints for NMF-based source separation", ICASSP 2012; but harmonic templates are not zero between their
-partials, which measured 0.4 dB better: gates are constraint enough, and real notes are not that harmonic.
+V [frame, bin] ~ H [frame, row] @ W [row, bin]. Every pitch starts from a harmonic template, which may sound during its notes,
+and a flat one, which may sound only at their onsets; background rows are always open. Ewert & Müller, "Using score-informed
+constraints for NMF-based source separation", ICASSP 2012. Unlike there, harmonic templates are not zero between their partials,
+which gains 0.4 dB: gates are constraint enough, and real notes are not perfectly harmonic.
 """
 
 from __future__ import annotations
@@ -27,22 +27,25 @@ from rtsep.training.ringing import measure_ringing
 from rtsep.training.updates import Frames, parts
 from rtsep.windows import choose_framing, window_pair
 
-ITERATIONS = {"nmf": 20, "nae": 50, "nae-gradient": 200, "nae-signed": 20}
-HOP = 1024  # 256 and 512 measured no better
-BEFORE_S, AFTER_S = 0.02, 0.15  # a note may sound so much earlier and later than its score says; frames reach back a window
-ATTACK_S = 0.1  # from its onset on, an attack template is open
-FLOOR = 0.02  # of a harmonic template between its partials, of its largest value
-BACKGROUND_ROWS = 2
-SCATTER = 0.5  # how far background rows start from each other
-FAINT = 1e-4  # background that is fainter, of the mean of V, says nothing of the room
-TUNINGS_CENTS, TUNING_PARTIALS = range(-50, 51, 5), 6  # higher partials are sharp
-MOST_BYTES = 256 * 2**20  # a larger V is not kept but worked out anew in every update
-KEYED = np.dtype([("onset_s", "<f8"), ("offset_s", "<f8"), ("pitch", "<i8")])  # as gates take notes
+ITERATIONS = {"nmf": 20, "nae": 50, "nae-gradient": 200, "nae-signed": 20}  # Updates of each method by default.
+HOP = 1024  # Samples from frame to frame; 256 and 512 are within 0.1 dB (docs/benchmarks.md, "What training is worth").
+# A note may sound this long, in seconds, before its onset and after its end; 0.05, and 0.1 to 0.25, do as well (the same).
+BEFORE_S, AFTER_S = 0.02, 0.15
+ATTACK_S = 0.1  # An attack template is open for this many seconds from its onset on.
+# Harmonic templates have this share of their peak between partials; 0 loses 0.4 dB (docs/benchmarks.md, the same).
+FLOOR = 0.02
+BACKGROUND_ROWS = 2  # Rows of the background; one to four are within 0.1 dB (docs/benchmarks.md, the same).
+SCATTER = 0.5  # Background rows start at random, by up to this share above or below the mean spectrum.
+FAINT = 1e-4  # Background fainter than this share of V's mean is not used as a start.
+# Tunings tried, in cents; partials beyond this number are sharp and do not count.
+TUNINGS_CENTS, TUNING_PARTIALS = range(-50, 51, 5), 6
+MOST_BYTES = 256 * 2**20  # A V of more bytes is not kept, but computed anew in every update.
+KEYED = np.dtype([("onset_s", "<f8"), ("offset_s", "<f8"), ("pitch", "<i8")])  # Gates take notes in this form.
 
 
 @dataclass(frozen=True)
 class Rows:
-    """What each template stands for: pitch, key (128 * dynamic level + pitch) and role, ordered by pitch."""
+    """Pitch, key (128 * dynamic level + pitch) and role of each template, ordered by pitch."""
 
     pitch: npt.NDArray[np.int64]
     key: npt.NDArray[np.int64]
@@ -55,9 +58,9 @@ class Rows:
 
 @dataclass(frozen=True)
 class Music:
-    """Templates and what else the factorisation of the takes gave.
+    """Templates and the other results of factorising the takes.
 
-    H float32 [frame, row] without background, frame_s [frame] the end of each in seconds, takes one after the other.
+    H float32 [frame, row] without background; frame_s [frame]: ends of the frames in seconds, take after take.
     """
 
     templates: Templates
@@ -67,10 +70,10 @@ class Music:
 
 
 def train_music(takes: Sequence[Take], settings: Settings, progress: Progress | None = None) -> Music:
-    """Templates of every pitch in `takes`, made with the analysis window of the live mode; joint over all takes.
+    """Templates of every pitch in `takes`, made with the analysis window of the live mode; jointly over all takes.
 
     Memory is bounded by the activations, [frame, row] of 4 bytes three times; the spectrogram need not fit.
-    KeyboardInterrupt ends it with the best so far, or passes before the first update. RtsepError: several rates, silence.
+    KeyboardInterrupt ends it with the best so far; before the first update it is raised. RtsepError: several rates, silence.
     """
     rates = sorted({take.sample_rate for take in takes})
     if len(rates) > 1:
@@ -107,7 +110,7 @@ def train_music(takes: Sequence[Take], settings: Settings, progress: Progress | 
 
 
 def _keyed(takes: Sequence[Take], levels: int) -> list[npt.NDArray[np.void]]:
-    """The notes of each take as KEYED: levels and pitches as one number, 128 * level + pitch."""
+    """The notes of each take as KEYED, with 128 * level + pitch as one number."""
     counts = [len(take.notes) for take in takes]
     notes = np.concatenate([take.notes for take in takes])
     keyed = np.zeros(len(notes), KEYED)
@@ -120,13 +123,13 @@ def _keyed(takes: Sequence[Take], levels: int) -> list[npt.NDArray[np.void]]:
 
 
 def _rows(keys: npt.NDArray[np.int64], templates: int) -> Rows:
-    """A row for every stage of every key, ordered by pitch."""
+    """One row for each stage of each key, ordered by pitch."""
     keys = np.repeat(sorted(keys.tolist(), key=lambda key: (key % 128, key)), templates)
     return Rows(keys % 128, keys, STAGES[templates] * (len(keys) // templates))
 
 
 def _gates(rows: Rows, notes: npt.NDArray[np.void], end_s: Floats) -> npt.NDArray[np.bool_]:
-    """G [frame, row and background]: which row may sound in the frames that end at `end_s`."""
+    """G [frame, row, then background]: which rows may sound in the frames that end at `end_s`."""
     G = np.ones((len(end_s), len(rows.pitch) + BACKGROUND_ROWS), bool)
     for role in set(rows.role):
         mine = rows.with_role(role)
@@ -148,7 +151,7 @@ def _envelopes(
 
 @dataclass(frozen=True)
 class Start:
-    """Where NMF begins, W [row, bin] and H [frame, row], background last."""
+    """The start of NMF, W [row, bin] and H [frame, row], background last."""
 
     W: npt.NDArray[np.float32]
     H: npt.NDArray[np.float32]
@@ -156,7 +159,7 @@ class Start:
 
 
 def _start(V: Frames, G: npt.NDArray[np.bool_], rows: Rows, bin_hz: float) -> Start:
-    """Harmonic templates in the recording's tuning, flat ones, background as it is where no note sounds; gates with energy.
+    """Harmonic templates in the recording's tuning, flat ones, background from frames without notes; H from gates and energy.
 
     RtsepError: silence.
     """
@@ -186,7 +189,7 @@ def _start(V: Frames, G: npt.NDArray[np.bool_], rows: Rows, bin_hz: float) -> St
 
 
 def estimate_tuning(by_pitch: Floats, pitches: npt.NDArray[np.int64], bin_hz: float) -> float:
-    """Cents from A4 = 440 Hz, -50 to 50: where the lowest partials meet most of the spectra [pitch, bin] of the pitches."""
+    """Cents from A4 = 440 Hz, -50 to 50, for which the lowest partials meet most of the pitches' spectra [pitch, bin]."""
     spectra, bins = by_pitch / np.maximum(by_pitch.sum(axis=1, keepdims=True), 1e-30), np.arange(by_pitch.shape[1])
 
     def met(cents: float) -> float:

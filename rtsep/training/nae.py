@@ -1,8 +1,8 @@
-"""Nonnegative autoencoders: V [frame, bin] ~ H W with activations that one product gives, H = max(V E', 0) * G.
+"""Nonnegative autoencoders: V [frame, bin] ~ H W, where one product gives the activations, H = max(V E', 0) * G.
 
-E [row, bin] is the encoder, W [row, bin] the decoder: templates as in NMF, whose zeros stay. G [frame, row] are gates, such
-as a score's (structured dropout). It is NMF whose activations have to be a linear function of the frame, so its loss
-is at best NMF's; what is gained is that a new frame needs no iterations.
+E [row, bin] is the encoder, W [row, bin] the decoder: templates as in NMF, whose zeros stay. G [frame, row] are gates, such as
+a score's (structured dropout). This is NMF whose activations are a linear function of the frame, so its loss is at best that of
+NMF; in return, a new frame needs no iterations.
 Smaragdis & Venkataramani, ICASSP 2017; Ewert & Sandler, ICASSP 2017 (gates); Müller, "Audio Decomposition", ISMIR 2023.
 """
 
@@ -21,12 +21,12 @@ from rtsep.training.nmf import METHODS, NORMS, Step, gradient_steps, multiplicat
 from rtsep.training.problem import checked, scaled_for
 from rtsep.training.updates import Euclid, Floats, Frames, Scaled, Sum
 
-POWER_ITERATIONS = 500  # at most, for the largest eigenvalue of V'V
+POWER_ITERATIONS = 500  # At most this many iterations find the largest eigenvalue of V'V.
 
 
 @dataclass(frozen=True)
 class Autoencoder:
-    """What was found: encoder E [row, bin], templates W [row, bin]; losses, updates and reason as in `nmf.Factors`."""
+    """The result: encoder E [row, bin], templates W [row, bin]; losses, updates and reason as in `nmf.Factors`."""
 
     E: Floats
     W: Floats
@@ -52,15 +52,15 @@ def autoencode(
 
     | argument | |
     | --- | --- |
-    | E, W | [row, bin]: the start. W >= 0, its zeros stay. E >= 0 unless signed; E = W is a good start, and so are random numbers |
+    | E, W | [row, bin]: the start. W >= 0, its zeros stay. E >= 0 unless signed; both E = W and random numbers are good starts |
     | gates | [frame, row], bool: where a row may be active; None: everywhere |
-    | method | "multiplicative": both factors in turn, activations computed anew between them, for with the old ones the loss may rise; zeros of E stay too. "gradient": projected steps, as long as they may be |
+    | method | "multiplicative": both factors in turn; activations are computed anew between them, since with the old ones the loss may rise; zeros of E stay too. "gradient": projected steps of the largest safe length |
     | signed | E may be negative, "gradient" only: start with `ridge_encoder` |
-    | rectified | the decoder is max(H W, 0) as in a network, which passes no gradient where it is 0: a bin that all templates have left stays empty. Same model, slower, and a little worse |
+    | rectified | the decoder is max(H W, 0) as in a network, which passes no gradient where it is 0, so a bin that is 0 in all templates stays empty. The model is the same; it is slower and a little worse |
     | update | ("E", "W"), ("W", "E"), ("E",) or ("W",) |
 
-    Without gates, nonnegative factors need V' V alone: it is kept, [bin, bin], where that costs less than V again and again.
-    The other arguments, V, memory and errors are as in `factorise`; E comes with the scale of rows of W that sum to 1.
+    Without gates, nonnegative factors need only V' V [bin, bin], which is kept where that costs less than reading V every time.
+    All other arguments, V, memory and errors are as in `factorise`; E gets the scale for rows of W that sum to 1.
     """  # noqa: E501
     _check(method, signed, update, normalise)
     scaled = scaled_for(V, epsilon)
@@ -87,10 +87,10 @@ def autoencode(
 
 
 def ridge_encoder(V: Frames, H: npt.ArrayLike, share: float = 1e-3) -> Floats:
-    """Signed encoder E [row, bin] whose V E' is closest to the activations H [frame, row] of V, as NMF found them.
+    """The signed encoder E [row, bin] whose V E' is closest to V's activations H [frame, row] by NMF.
 
-    E = H'V (V'V + lambda I)^-1, float64; lambda is `share` of the mean eigenvalue of V'V. The larger, the less E relies
-    on fine differences between templates, which another instrument does not have.
+    E = H'V (V'V + lambda I)^-1, float64; lambda is `share` of the mean eigenvalue of V'V. The larger it is, the
+    less E relies on fine differences between templates, which another instrument does not have.
     """
     scaled = scaled_for(V)
     activations = checked("H", H, np.dtype(np.float64))
@@ -137,7 +137,7 @@ def _check_shapes(V: Frames, E: Floats, W: Floats, gates: npt.NDArray[np.bool_] 
 
 
 def _normalised(E: Floats, W: Floats, norm: str | None) -> tuple[Floats, Floats]:
-    """Rows of W of "sum" or "max" 1, E with their scale."""
+    """W with rows of "sum" or "max" 1, and E with their scale."""
     if norm is None:
         return E, W
     scale = NORMS[norm](W)
@@ -146,7 +146,7 @@ def _normalised(E: Floats, W: Floats, norm: str | None) -> tuple[Floats, Floats]
 
 
 class _Run:
-    """Encoder and templates on their way: see `descent.Run`. H is computed whenever it is needed, and never kept."""
+    """Encoder and templates during a run: see `descent.Run`. H is computed when needed and never kept."""
 
     def __init__(
         self, scaled: Scaled, terms: Euclid, step: Step, E: Floats, W: Floats, gates: npt.NDArray[np.bool_] | None,
@@ -162,21 +162,21 @@ class _Run:
         return H
 
     def _target(self, V: Floats, H: Floats) -> Floats:
-        """What the gradient sees of V."""
+        """The part of V that counts in the gradient."""
         return V * (H @ self.factors[1] > 0) if self._rectified else V
 
     def measure(self) -> float:
-        """The loss."""
+        """The loss of the present factors."""
         W = self.factors[1]
         return sum(self._terms.loss(V, self._activations(V, part), W) for part, V in self._scaled.blocks())
 
     def prepare(self, name: str, measured: bool) -> float:
-        """Make the next E or W; the loss of the present ones if it is to be measured."""
+        """Prepare the next E or W; gives the loss of the present ones if `measured`."""
         self._terms.begin(self.factors[1])
         return self._prepare_e(measured) if name == "E" else self._prepare_w(measured)
 
     def _prepare_e(self, measured: bool) -> float:
-        """The gradient in H, where H is active, carried on to E by V."""
+        """Prepare E: the gradient in H, where H is active, times V."""
         E, W = self.factors
         total, new = 0.0, np.empty_like(E)
         self._numerator.clear()
@@ -207,5 +207,5 @@ class _Run:
         return total
 
     def accept(self) -> None:
-        """Take what was prepared."""
+        """Accept the prepared factor."""
         self.factors = self._next

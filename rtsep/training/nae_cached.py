@@ -1,6 +1,6 @@
-"""An autoencoder without gates: with nonnegative factors every activation is E V', so V' V [bin, bin] says all of V.
+"""An autoencoder without gates: with nonnegative factors every activation is E V', so updates need only V' V [bin, bin].
 
-One pass makes it; from there on no update looks at V, however many frames there are.
+One pass over V computes it; after that no update reads V, however many frames it has.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def pays(frames: int, rows: int, bins: int, updates: int) -> bool:
 
 
 class CachedRun:
-    """Encoder and templates on their way, by factors: see `descent.Run`."""
+    """Encoder and templates during a multiplicative run: see `descent.Run`."""
 
     def __init__(self, scaled: Scaled, terms: Euclid, step: Step, E: Floats, W: Floats) -> None:
         self.factors = self._next = E, W
@@ -43,7 +43,7 @@ class CachedRun:
         return sum(self._terms.loss(V, gain * (V @ E.T), W) for _, V in self._scaled.blocks())
 
     def prepare(self, name: str, measured: bool) -> float:
-        """Make the next E or W; the loss of the present ones if it is to be measured."""
+        """Prepare the next E or W; gives the loss of the present ones if `measured`."""
         E, W = self.factors
         loss = self.measure() if measured else 0.0
         if name == "E":
@@ -57,5 +57,5 @@ class CachedRun:
         return loss
 
     def accept(self) -> None:
-        """Take what was prepared."""
+        """Accept the prepared factor."""
         self.factors, self._carried = self._next, self._next_carried

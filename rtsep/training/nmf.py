@@ -1,7 +1,7 @@
 """Nonnegative matrix factorisation with constraints: V [frame, bin] ~ H [frame, row] @ W [row, bin].
 
-This is the textbook's V ~ W H transposed, so that a spectrum is contiguous: our W is its W', our H is its H'.
-An entry of W or H that is 0 at the start stays 0: that is how templates are kept harmonic and activations on their notes.
+This is the textbook's V ~ W H transposed, so that spectra are contiguous: our W is its W', our H is its H'.
+Entries of W or H that are 0 at the start stay 0. This keeps templates harmonic and activations on their notes.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from rtsep.training.updates import LEAST_MODEL, TERMS, Euclid, Floats, Frames, S
 
 kernels = load("factorise")
 NORMS: dict[str, Callable[[Floats], Any]] = {"sum": lambda W: W.sum(axis=1), "max": lambda W: W.max(axis=1)}
-POWERS = {"euclid": 2, "kl": 1, "is": 0}  # how the divergence grows with V
+POWERS = {"euclid": 2, "kl": 1, "is": 0}  # The divergence grows with this power of V.
 METHODS = ("multiplicative", "gradient")
 Step = Callable[[str, slice, Floats, Floats, Floats, Floats], None]  # name, part of F, F, numerator, denominator, new F
 
 
 @dataclass(frozen=True)
 class Factors:
-    """What was found: W [row, bin] (of `nmfd` [row, lag, bin]), H [frame, row], of V's type.
+    """The result: W [row, bin] (of `nmfd` [row, lag, bin]), H [frame, row], of V's type.
 
     losses: float64 [measured], the divergence between V and H @ W; the last is that of this W and H.
-    updates: int64 [measured], after how many updates each loss was measured, from 0 on.
+    updates: int64 [measured], the number of updates before each loss was measured, from 0 on.
     reason: "converged", "max_iter" or "interrupted".
     """
 
@@ -43,7 +43,7 @@ class Factors:
 
     @property
     def iterations(self) -> int:
-        """How many updates were made to get here."""
+        """The number of updates made."""
         return int(self.updates[-1]) if len(self.updates) else 0
 
 
@@ -56,18 +56,18 @@ def factorise(
 
     | argument | |
     | --- | --- |
-    | V | [frame, bin], >= 0: float32 or float64 (anything else becomes float64), which W and H become too. An array, a memmap, or an object with `shape`, `dtype` and `V[begin:end]`: it is only read some frames at a time, twice per update. |
+    | V | [frame, bin], >= 0: float32 or float64 (anything else becomes float64), which W and H become too. An array, a memmap, or an object with `shape`, `dtype` and `V[begin:end]`: it is read some frames at a time, twice per update. |
     | W, H | [row, bin], [frame, row], >= 0: the start; zeros stay |
     | divergence | "euclid" (sum of squares), "kl" (generalised Kullback-Leibler), "is" (Itakura-Saito) |
-    | update | what is updated, in this order, each with the newest of the other: ("H", "W"), ("W", "H"), ("H",) or ("W",) |
-    | method | "multiplicative"; or "gradient", for "euclid" only: projected steps along the gradient, as long as they may be (the inverse of the 2-norm of W W', or of H' H), which take more updates |
-    | max_iter | updates; for audio a parameter of quality: beyond some tens the loss falls on and separation gets worse |
+    | update | the factors to update, in this order, each with the newest of the other: ("H", "W"), ("W", "H"), ("H",) or ("W",) |
+    | method | "multiplicative"; or "gradient", for "euclid" only: projected gradient steps of the largest safe length (the inverse of the 2-norm of W W', or of H' H), which need more updates |
+    | max_iter | updates; for audio it affects quality: beyond some tens the loss still falls, but separation gets worse |
     | tolerance | converged when the loss fell by less than this share of itself over 10 updates; 0: never before max_iter |
-    | measure_every | the loss is measured, and the stop rule asked, every so many updates and after the last; 10 saves time |
-    | epsilon | None: everything is relative to V's largest value, and any gain gives the same result. A number is added to every denominator, as textbooks do: results then depend on loudness, and may vanish where V is tiny. |
+    | measure_every | the loss is measured and the stop rule applied every so many updates and after the last; 10 saves time |
+    | epsilon | None: everything is relative to V's largest value, so any gain gives the same result. A number: it is added to every denominator, as in textbooks; results then depend on loudness, and may vanish where V is tiny. |
     | floor | the same choice for the least value of denominators; gradient descent has none |
-    | normalise | at the end rows of W get "sum" or "max" 1 and H their scale (H @ W stays); None, or one factor fixed: never |
-    | progress | called as (update, loss) when it was measured; may raise KeyboardInterrupt, and the best so far is returned |
+    | normalise | at the end, rows of W get "sum" or "max" 1, and H their scale (H @ W stays); None, or with one factor fixed: never |
+    | progress | called as (update, loss) after each measurement; if it raises KeyboardInterrupt, the best so far is returned |
 
     Memory: W and its two sums, H three times, some blocks of at most 2^19 values; nothing grows with frames x rows x bins.
     RtsepError: shapes that do not fit, negative or non-finite values, unknown names.
@@ -89,14 +89,14 @@ def factorise(
 def solved(
     problem: Problem, run: Run, update: Sequence[str], schedule: Schedule, divergence: str, normalise: str | None
 ) -> Factors:
-    """What `run` makes of the problem."""
+    """The result of `run` on the problem."""
     (W, H), course = improve(run, update, schedule, float(problem.scaled.gain) ** -POWERS[divergence])
     found = Factors(*problem.unscaled(W, H, update), course.losses, course.updates, course.reason)
     return found if normalise is None or len(update) < 2 else normalised(found, normalise)
 
 
 def check_names(divergence: str, normalise: str | None, method: str = "multiplicative") -> None:
-    """RtsepError unless they are known and go together."""
+    """RtsepError unless the names are known and go together."""
     if divergence not in TERMS:
         raise RtsepError(f"divergence {divergence!r}: allowed are {', '.join(TERMS)}")
     if normalise is not None and normalise not in NORMS:
@@ -115,7 +115,7 @@ def normalised(factors: Factors, norm: str = "sum") -> Factors:
 
 
 def multiplicative_steps(divergence: str, scaled: Scaled) -> Step:
-    """F * numerator / denominator; for Itakura-Saito the fraction's root, without which it need not descend."""
+    """Steps F * numerator / denominator; Itakura-Saito takes the fraction's root, without which the loss may rise."""
     multiply = kernels.multiply_root if divergence == "is" else kernels.multiply
     limits = scaled.added, scaled.floor, scaled.tiny
 
@@ -143,19 +143,19 @@ def gradient_steps(
 
 
 class _Run:
-    """V ~ H W on its way: see `descent.Run`."""
+    """V ~ H W during a run: see `descent.Run`."""
 
     def __init__(self, scaled: Scaled, terms: Terms, step: Step, W: Floats, H: Floats) -> None:
         self.factors = self._next = W, H
         self._scaled, self._terms, self._step = scaled, terms, step
 
     def measure(self) -> float:
-        """The loss."""
+        """The loss of the present factors."""
         W, H = self.factors
         return sum(self._terms.loss(V, H[part], W) for part, V in self._scaled.blocks())
 
     def prepare(self, name: str, measured: bool) -> float:
-        """Make the next W or H; the loss of the present ones if it is to be measured."""
+        """Prepare the next W or H; gives the loss of the present ones if `measured`."""
         self._terms.begin(self.factors[0])
         return self._prepare_h(measured) if name == "H" else self._prepare_w(measured)
 
@@ -178,5 +178,5 @@ class _Run:
         return total
 
     def accept(self) -> None:
-        """Take what was prepared."""
+        """Accept the prepared factor."""
         self.factors = self._next

@@ -1,8 +1,8 @@
-"""NMF deconvolution, templates with a course in time: V [frame, bin] ~ sum over lags H [frame - lag, row] @ W [row, lag, bin].
+"""NMF deconvolution, with templates of several frames: V [frame, bin] ~ sum over lags H [frame - lag, row] @ W [row, lag, bin].
 
-Written as one product: a row of `past` holds the activations of a frame and of the frames before it, and multiplies all
-lags of W at once. So the updates are those of plain NMF (`rtsep.training.nmf`), except that an activation's two sums run
-over the frames that it reaches. Templates of one lag make it plain NMF.
+It is computed as one product: a row of `_past` holds the activations of a frame and of the frames before it, and multiplies all
+lags of W at once. So the updates are those of plain NMF (`rtsep.training.nmf`), except that an activation's two sums run over
+the frames that it reaches. With templates of one lag it is plain NMF.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ def nmfd(
 ) -> Factors:  # fmt: skip
     """Improve W [row, lag, bin] and H [frame, row] by multiplicative updates, which never raise the divergence.
 
-    Arguments, losses, reasons, memory and errors as in `factorise`; every sum over lags is taken before the quotient, and each
-    factor is updated with the newest of the other. `normalise` holds for a row's lags together. With templates but no onsets
-    to start from (H of ones), update ("H",) some 30 times first: while activations are spread, templates learn the blur.
+    Arguments, losses, reasons, memory and errors as in `factorise`; sums over lags are taken before the quotient, and each
+    factor is updated with the newest of the other. `normalise` applies to a row's lags together. To start from templates
+    without onsets (H of ones), first update ("H",) some 30 times: templates would learn the blur of spread activations.
     Smaragdis, "Non-negative matrix factor deconvolution", ICA 2004 (the model); Dittmar & Müller, "Reverse engineering the
     Amen break", IEEE/ACM TASLP 24(9), 2016 (drums, started from one-shots and onsets).
     """
@@ -40,16 +40,16 @@ def nmfd(
 
 
 def approximation(W: Floats, H: Floats) -> Floats:
-    """V [frame, bin] as W [row, lag, bin] and H [frame, row] explain it; give some rows of both for a part of it."""
+    """The model of V [frame, bin] by W [row, lag, bin] and H [frame, row]; some rows of both give a part of it."""
     rows, lags, _ = W.shape
     model: Floats = _past(_padded(H, lags), lags)[:] @ _by_age(W).reshape(lags * rows, -1)
     return model
 
 
 def templates_at(V: Floats, onsets: npt.ArrayLike, lags: int) -> Floats:
-    """A start for one row's W [lag, bin]: the mean course of V [frame, bin] from each of the frames `onsets` on.
+    """An initial W [lag, bin] of one row: the mean of V [frame, bin] from each of the frames `onsets` on.
 
-    Of isolated hits, or of the mixture where a score says that the drum is struck. RtsepError without an onset inside V.
+    V may hold isolated hits, or the mixture with the drum's onsets from a score. RtsepError: no onset lies inside V.
     """
     at = np.asarray(onsets, np.int64)
     at = at[(at >= 0) & (at < len(V))]
@@ -62,9 +62,9 @@ def templates_at(V: Floats, onsets: npt.ArrayLike, lags: int) -> Floats:
 
 
 def activations_at(onsets: Sequence[npt.ArrayLike], frames: int, decay: float = 0.0) -> Floats:
-    """A start for H [frame, row]: 1 at the frames `onsets` of each row, then falling by the factor `decay` per frame.
+    """An initial H [frame, row]: 1 at the frames `onsets` of each row, then falling by the factor `decay` per frame.
 
-    With 0 a row stays silent but at its onsets, for zeros stay; with more it may sound from its first onset on. Onsets outside
+    With 0 a row can sound only at its onsets, since zeros stay; otherwise it may sound from its first onset on. Onsets outside
     are left out.
     """
     H = np.zeros((frames, len(onsets)))
@@ -77,7 +77,7 @@ def activations_at(onsets: Sequence[npt.ArrayLike], frames: int, decay: float = 
 
 
 class _LaggedRun:
-    """As `nmf._Run`, W [lag * row, bin] with the oldest lag first, H with lags - 1 silent frames before it."""
+    """As `nmf._Run`, with W [lag * row, bin], the oldest lag first, and H after lags - 1 silent frames."""
 
     def __init__(self, scaled: Scaled, terms: Terms, step: Step, W: Floats, H: Floats) -> None:
         self._shape = W.shape
@@ -92,12 +92,12 @@ class _LaggedRun:
         return self._W.reshape(lags, rows, bins)[::-1].transpose(1, 0, 2), self._H[lags - 1 :]
 
     def measure(self) -> float:
-        """The loss."""
+        """The loss of the present factors."""
         past = _past(self._H, self._shape[1])
         return sum(self._terms.loss(V, np.ascontiguousarray(past[part]), self._W) for part, V in self._scaled.blocks())
 
     def prepare(self, name: str, measured: bool) -> float:
-        """Make the next W or H; the loss of the present ones if it is to be measured."""
+        """Prepare the next W or H; gives the loss of the present ones if `measured`."""
         self._terms.begin(self._W)
         return self._prepare_h(measured) if name == "H" else self._prepare_w(measured)
 
@@ -114,7 +114,7 @@ class _LaggedRun:
         return total
 
     def _gather(self, values: Floats, part: slice, total: Floats) -> None:
-        """Add what each frame of `part` says of the activations that reach it, [frame, lag * row], to those."""
+        """Add the `values` [frame, lag * row] of each frame of `part` to the activations that reach it."""
         rows, lags, _ = self._shape
         for age in range(lags):
             total[part.start + age : part.stop + age] += values[:, age * rows : (age + 1) * rows]
@@ -129,12 +129,12 @@ class _LaggedRun:
         return total
 
     def accept(self) -> None:
-        """Take what was prepared."""
+        """Accept the prepared factor."""
         self._W, self._H = self._next
 
 
 def _by_age(W: Floats) -> Floats:
-    """[lag, row, bin], the largest lag first: a view."""
+    """W as [lag, row, bin], the largest lag first: a view."""
     return W.transpose(1, 0, 2)[::-1]
 
 
@@ -144,6 +144,6 @@ def _padded(H: Floats, lags: int) -> Floats:
 
 
 def _past(padded: Floats, lags: int) -> Floats:
-    """Each frame's activations and those before it, the oldest first: [frame, lag * row], a view without copies."""
+    """The activations of each frame and those before it, the oldest first: [frame, lag * row], a view."""
     rows = padded.shape[1]
     return np.lib.stride_tricks.sliding_window_view(padded.reshape(-1), lags * rows)[::rows]

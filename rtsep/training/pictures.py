@@ -1,4 +1,4 @@
-"""A picture of a training: the templates in the order of the keys, the activations over the score, and the cost."""
+"""The picture of a training: templates in the order of the keys, activations over the score, and the loss."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from rtsep.training.isolated import Floats, Templates
 from rtsep.training.learn import Learnt
 from rtsep.training.music import Music
 
-RANGE_DB = 60.0
-COLUMNS = 1600  # of the activations: more than a screen shows
-PER_SEMITONE = 4  # steps of the frequency axis
-LOWEST_HZ = 27.5
+RANGE_DB = 60.0  # Levels this many decibels below the loudest, and lower ones, are black.
+COLUMNS = 1600  # Pictures of activations have about this many columns, more than a screen shows.
+PER_SEMITONE = 4  # The frequency axis has this many steps per semitone.
+LOWEST_HZ = 27.5  # The frequency axis begins at A0, in Hz.
 SCORE, FILLED = "#4fc3f7", "#ffb74d"
 
 
@@ -35,7 +35,7 @@ def draw_training(learnt: Learnt) -> bytes:
         _draw_activations(figure.add_subplot(grid[1, :]), learnt.music[0], learnt)
     image = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a font that lacks a letter of the title
+        warnings.simplefilter("ignore")  # The font may lack a letter of the title.
         figure.savefig(image, format="png")
     return image.getvalue()
 
@@ -51,7 +51,7 @@ def log_frequency(templates: Templates) -> tuple[Floats, Floats]:
 
 
 def _draw_templates(axis: Any, learnt: Learnt) -> None:
-    """W: a column for each template, from the lowest to the highest pitch; filled pitches marked below."""
+    """Draw W: a column for each template, from the lowest to the highest pitch, with marks below filled pitches."""
     templates = learnt.templates
     levels, hz = log_frequency(templates)
     axis.imshow(levels.T, origin="lower", aspect="auto", vmin=-RANGE_DB, vmax=0, cmap="magma", interpolation="nearest",
@@ -76,7 +76,7 @@ def _draw_cost(axis: Any, templates: Templates) -> None:
 
 
 def _draw_activations(axis: Any, music: Music, learnt: Learnt) -> None:
-    """H by pitch, in dB, under the score's notes; takes one after the other."""
+    """Draw H by pitch, in dB, under the score's notes, take after take."""
     pitch = music.templates.row_pitch
     low, high = int(pitch.min()), int(pitch.max())
     by_pitch = np.zeros((high - low + 1, len(music.H)), np.float32)

@@ -1,4 +1,4 @@
-"""V and the start of a factorisation, checked and scaled so that loudness does not matter."""
+"""Checks and scales V and the start of a factorisation, so that loudness does not matter."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import numpy.typing as npt
 from rtsep.errors import RtsepError
 from rtsep.training.updates import LEAST, Floats, Frames, Scaled, parts
 
-FAINTEST = 1e-30  # a V that is nowhere louder counts as silence
+FAINTEST = 1e-30  # A V that is nowhere louder than this counts as silence.
 
 
 def scaled_for(
     V: Frames, epsilon: float | None = None, floor: float | None = None, usual_floor: float | None = None
 ) -> Scaled:
-    """V's type and the scalars of a run. Unless `epsilon` or `floor` is given, its gain takes V's largest value near 1.
+    """V's type and the scalars of a run. Unless `epsilon` or `floor` is given, the gain brings V's largest value near 1.
 
-    usual_floor: the least denominator then, of V's largest value. RtsepError: negative or non-finite values in V.
+    usual_floor: the least denominator then, relative to V's largest value. RtsepError: negative or non-finite values in V.
     """
     dtype = np.dtype(V.dtype if V.dtype in LEAST else np.float64)
     kind, (least, tiny), gain = dtype.type, LEAST[dtype], 1.0
@@ -31,10 +31,10 @@ def scaled_for(
 
 
 class Problem:
-    """V, W and H made ready: of one type; unless `epsilon` or `floor` is given scaled by powers of two, which rounds nothing.
+    """V, W and H of one type, scaled by powers of two, which needs no rounding, unless `epsilon` or `floor` is given.
 
-    W is [row, bin], or [row, lag, bin] with `axes` = 3. Rows of W are brought near 1 unless `balanced` is False: gradient
-    steps, other than multiplicative ones, depend on it.
+    W is [row, bin], or [row, lag, bin] with `axes` = 3. Rows of W are brought near 1 unless `balanced` is False: unlike
+    multiplicative steps, gradient steps depend on it.
     """
 
     def __init__(
@@ -54,18 +54,18 @@ class Problem:
         self.H = self.given[1] * self.balance * self.scaled.gain
 
     def unscaled(self, W: Floats, H: Floats, update: Sequence[str]) -> tuple[Floats, Floats]:
-        """W and H for the V that was given; what was not updated is what was given."""
+        """W and H for the given V; a factor that was not updated is as given."""
         return (W * beside(self.balance, W) if "W" in update else self.given[0],
                 H / self.balance / self.scaled.gain if "H" in update else self.given[1])
 
 
 def flat(W: Floats) -> Floats:
-    """[row, everything else]."""
+    """W as [row, everything else]."""
     return W.reshape(len(W), -1)
 
 
 def beside(values: Floats, W: Floats) -> Floats:
-    """One value per row, in the number of axes of W."""
+    """One value per row, with as many axes as W."""
     return values.reshape(-1, *[1] * (W.ndim - 1))
 
 
@@ -90,6 +90,6 @@ def loudest_of(V: Frames) -> float:
 
 
 def power_below(values: Any) -> Any:
-    """The power of two in (value / 2, value]; 1 where the value is 0 or hardly more."""
+    """The power of two in (value / 2, value]; 1 for values of 0 or hardly more."""
     exponent = np.frexp(np.where(np.asarray(values) > FAINTEST, values, 1))[1] - 1
     return np.ldexp(np.ones_like(values), exponent)

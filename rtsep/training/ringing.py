@@ -1,7 +1,7 @@
-"""How long notes ring, measured in music: at the strongest partials of each note, as the median over them, note by note.
+"""How long notes ring, measured in music: for each note as the median over its strongest partials.
 
-Other notes disturb some partials of some notes: medians and quantiles keep them out, and neighbours stand in for pitches
-of which no note tells.
+Other notes disturb some partials of some notes: medians and quantiles exclude them, and pitches without usable notes take the
+times of their neighbours.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from rtsep.training.inputs import Take
 from rtsep.training.isolated import DECAY_DB, LONGEST_DECAY_S, RELEASE_DB, Floats
 from rtsep.training.updates import Frames
 
-PARTIALS = 6  # bins of a template that are listened to
-SETTLED_S = 0.12  # after its onset a note decays evenly, and the window holds nothing from before it
-AFTER_S = 1.0  # a release is looked for so long
-SHORTEST_S = 0.25  # of a held note that tells a decay
-SLOWEST_DB_S = 1.0  # a slower fall is none
-NOTES_PER_PITCH = 12  # the longest ones
-RELEASE_QUANTILE = 0.25  # what disturbs a release makes it longer
-USUAL_RELEASE_S, USUAL_DECAY_S = 0.1, 10.0
+PARTIALS = 6  # A note is measured at this many of its template's strongest bins.
+SETTLED_S = 0.12  # From this age on, in seconds, a note decays evenly and the window holds nothing from before it.
+AFTER_S = 1.0  # A release is looked for in this many seconds after the note's end.
+SHORTEST_S = 0.25  # A decay is measured on notes held for at least this many seconds.
+SLOWEST_DB_S = 1.0  # A fall of fewer decibels per second than this counts as this.
+NOTES_PER_PITCH = 12  # Of every pitch at most this many notes are measured, the longest ones.
+RELEASE_QUANTILE = 0.25  # Quantile of the measured releases: disturbances make them longer, so it is below the median.
+USUAL_RELEASE_S, USUAL_DECAY_S = 0.1, 10.0  # Release and decay, in seconds, where no note shows them.
 
 
 @dataclass(frozen=True)
 class Ringing:
-    """Seconds per pitch, float32 [128]: sound after note-off, and of a note held by the pedal; 0 for pitches not asked."""
+    """Seconds per pitch, float32 [128]: sound after note-off, and of a note held by the pedal; 0 for other pitches."""
 
     release_s: npt.NDArray[np.float32]
     decay_s: npt.NDArray[np.float32]
@@ -38,7 +38,7 @@ class Ringing:
 def measure_ringing(
     frames: Spectrogram, V: Frames, takes: Sequence[Take], W: Floats, row_pitch: npt.NDArray[np.int64]
 ) -> Ringing:
-    """From V, the spectrogram `frames` or a copy in memory, the notes of `takes`, and the templates of their pitches."""
+    """Measure V, the spectrogram `frames` or a copy in memory, by the notes of `takes` and the templates of their pitches."""
     pitches = np.unique(row_pitch)
     release, decay = np.full(len(pitches), np.nan), np.full(len(pitches), np.nan)
     for i, pitch in enumerate(pitches):
@@ -52,7 +52,7 @@ def measure_ringing(
 
 
 def _notes_alone(frames: Spectrogram, takes: Sequence[Take], pitch: int) -> list[tuple[slice, Floats, np.void]]:
-    """Frames, their ends in s, and the note: the longest notes of a pitch, each until the key is struck again."""
+    """The longest notes of a pitch, each until its key is struck again: frames, their ends in s, and the note."""
     found = []
     for number, take in enumerate(takes):
         notes, end_s = take.notes[take.notes["pitch"] == pitch], frames.ends_s(number)
@@ -65,7 +65,7 @@ def _notes_alone(frames: Spectrogram, takes: Sequence[Take], pitch: int) -> list
 
 
 def _ring(levels: Floats, age_s: Floats, held_s: float) -> tuple[float, float]:
-    """Release and decay time in s of one note, nan where it does not tell.
+    """Release and decay time in s of one note; nan: not measurable.
 
     levels [frame, bin] at the ages `age_s` since the onset; the key is let go at `held_s`.
     """
@@ -83,13 +83,13 @@ def _ring(levels: Floats, age_s: Floats, held_s: float) -> tuple[float, float]:
 
 
 def _quantile(times: Iterable[float], share: float) -> float:
-    """Of the times that are known."""
+    """A quantile of the known times."""
     known = [time for time in times if not np.isnan(time)]
     return float(np.quantile(known, share)) if known else np.nan
 
 
 def _spread(pitches: npt.NDArray[np.int64], times: Floats, usual_s: float) -> npt.NDArray[np.float32]:
-    """[128]: each time as the median of the five nearest that are known; `usual_s` if there is none."""
+    """Times [128], each the median of the five nearest known ones; `usual_s` if there is none."""
     result, known = np.zeros(128, np.float32), np.flatnonzero(~np.isnan(times))
     for pitch in pitches:
         near = known[np.argsort(np.abs(pitches[known] - pitch), kind="stable")[:5]]

@@ -1,4 +1,4 @@
-"""Instruments with one sound file per note: a folder whose file names tell the notes, or an SFZ file."""
+"""Instruments with one sound file per note: a folder whose file names contain the notes, or an SFZ file."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from rtsep.files.sound import open_sound
 from rtsep.training.isolated import Notes
 
 ENDINGS = (".wav", ".flac", ".aif", ".aiff", ".ogg", ".mp3")
-LONGEST_S = 4.0  # of each note is learnt from
-READ_S = 30.0  # of each file, to find where its note begins
-BEGIN_DB, END_DB = -40.0, -60.0  # a note begins and ends at these levels below its peak
-LEAD_S = 0.005  # before the note is loud enough to be found
-GAP_S = 0.5  # between two notes: longer than any window
-RELEASE_S = 0.1  # when a sample does not tell how it is released
-LEVEL_S = 0.01
+LONGEST_S = 4.0  # At most this many seconds of each note are learnt.
+READ_S = 30.0  # This many seconds of each file are read to find where its note begins.
+BEGIN_DB, END_DB = -40.0, -60.0  # A note begins and ends at these levels, in dB against its peak.
+LEAD_S = 0.005  # A note is taken from this many seconds before it is loud enough to be found.
+GAP_S = 0.5  # Seconds between two notes, longer than any window.
+RELEASE_S = 0.1  # Release, in seconds, of a sample without its own.
+LEVEL_S = 0.01  # Levels are measured at steps of this many seconds.
 DYNAMICS = {"ppp": 16, "pp": 33, "p": 49, "mp": 64, "mf": 80, "f": 96, "ff": 112, "fff": 127}
 STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 NOTE_NAME = re.compile(r"(?<![a-z])([a-g])(#|s|b)?(-1|\d)(?!\d)", re.IGNORECASE)
@@ -32,7 +32,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Sample:
-    """A sound file that holds one note of this MIDI pitch. `skip` samples at its start are not the note."""
+    """A sound file with one note of this MIDI pitch, after `skip` samples."""
 
     path: Path
     pitch: int
@@ -42,7 +42,7 @@ class Sample:
 
 
 def folder_samples(folder: Path) -> list[Sample]:
-    """The sound files in `folder`; each name tells its note (`Piano_C#4_v80.wav`, `A0v12.flac`, `flute-mf-Bb5.aiff`, `60.wav`).
+    """The sound files in `folder`; each name has its note (`Piano_C#4_v80.wav`, `A0v12.flac`, `flute-mf-Bb5.aiff`, `60.wav`).
 
     C4 is 60. A number after v or vel, or pp to ff, is the dynamics. RtsepError: no sound files, a name without a note.
     """
@@ -53,7 +53,7 @@ def folder_samples(folder: Path) -> list[Sample]:
 
 
 def _named_pitch(path: Path) -> int:
-    """The one note in the file's name: as C#4, or as a MIDI number if there is no such."""
+    """The one note in the file's name, such as C#4, else a MIDI number."""
     names = {_pitch(*name) for name in NOTE_NAME.findall(path.stem)}
     numbers = re.findall(r"(?<![\dv])\d+(?!\d)", path.stem.lower().replace("vel", "v")) if not names else []
     found = [*names, *(int(number) for number in numbers[:1])]
@@ -71,11 +71,11 @@ def _named_velocity(stem: str) -> int:
 
 
 def sfz_samples(path: Path) -> list[Sample]:
-    """The recorded notes of an SFZ instrument: what its regions play at the pitch of the recording.
+    """The recorded notes of an SFZ instrument: those that its regions play at their original pitch.
 
     Understood: <control> default_path; in <global>, <master>, <group>, <region>: sample, key, lokey, hikey, pitch_keycenter,
-    pitch_keytrack, lovel, hivel, trigger, offset, ampeg_release; everything else is passed over. Samples that only sound
-    when a key is let go are left out. RtsepError: unreadable, #include or #define, without regions, a file that is missing.
+    pitch_keytrack, lovel, hivel, trigger, offset, ampeg_release; everything else is ignored. Samples that sound only
+    when a key is released are left out. RtsepError: unreadable, #include or #define, without regions, a file that is missing.
     """
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
@@ -94,7 +94,7 @@ def sfz_samples(path: Path) -> list[Sample]:
 
 
 def _regions(text: str) -> Iterator[dict[str, str]]:
-    """The opcodes of every region, those of the headers above it included."""
+    """The opcodes of every region, including those of the headers above it."""
     held: list[dict[str, str]] = [{} for _ in HEADERS]
     for header, body in re.findall(r"<(\w+)>([^<]*)", text):
         if header in HEADERS:
@@ -107,7 +107,7 @@ def _regions(text: str) -> Iterator[dict[str, str]]:
 
 
 def _region_samples(path: Path, opcodes: dict[str, str]) -> list[Sample]:
-    """One sample as a rule; one per key if it does not follow the keys (drums); none for a generator or a release."""
+    """Usually one sample; one per key if its pitch does not follow the keys (drums); none for a generator or a release."""
     name = opcodes.get("sample", "*").replace("\\", "/")
     if name.startswith("*") or opcodes.get("trigger", "attack") not in ("attack", "first", "legato"):
         return []
@@ -141,7 +141,7 @@ def _pitch(step: str, sign: str, octave: str) -> int:
 
 
 def read_samples(samples: Sequence[Sample], progress: Progress) -> Notes:
-    """The samples one after the other, each trimmed to its note. RtsepError: unreadable, silent, of several rates."""
+    """The samples in a row, each trimmed to its note. RtsepError: unreadable, silent, several rates."""
     sounds, onsets, offsets, rates, at = list[npt.NDArray[np.float32]](), list[float](), list[float](), set[int](), 0
     for number, sample in enumerate(samples):
         note, rate = _read_note(sample)

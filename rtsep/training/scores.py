@@ -1,4 +1,4 @@
-"""The notes that a recording holds, from a MIDI file or a table: NOTE [n] in seconds, by onset."""
+"""The notes of a recording, from a MIDI file or a table: NOTE [n] in seconds, by onset."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from rtsep.errors import RtsepError
 from rtsep.notes.score import NOTE, read_midi
 
 NEEDED = ("onset", "offset", "pitch")
-USUAL_VELOCITY = 64
-PAUSE_S = 0.25  # between isolated notes: in it a note dies away, alone
-LATEST_S = 24 * 3600.0
-MOST_BYTES = 32_000_000
+USUAL_VELOCITY = 64  # Velocity of notes in files without velocities.
+PAUSE_S = 0.25  # Seconds between isolated notes, in which one dies away alone.
+LATEST_S = 24 * 3600.0  # Notes end at most this many seconds after the start.
+MOST_BYTES = 32_000_000  # A file of notes has at most this many bytes.
 
 NoteArray = npt.NDArray[np.void]
 
@@ -60,7 +60,7 @@ def _read_csv(path: Path) -> NoteArray:
 
 
 def _note(path: Path, line: int, columns: Sequence[str], row: Sequence[str]) -> tuple[float, float, int, int, int, int]:
-    """One line of the table, checked."""
+    """One line of the table as checked values."""
     values = dict(zip(columns, row, strict=False))
     try:
         onset, offset, pitch = (float(values[name]) for name in NEEDED)

@@ -1,4 +1,4 @@
-"""Scores whose timing differs from the recording's, brought into line with it by synctoolbox (an extra)."""
+"""Aligns scores to the timing of a recording, by synctoolbox (an extra)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from rtsep.training.inputs import Take
 from rtsep.training.isolated import Floats
 from rtsep.training.scores import NoteArray
 
-FEATURE_HZ = 50
-STEP_WEIGHTS = np.array([1.5, 1.5, 2.0])  # what synctoolbox' own examples use
-SHORTEST_S = 0.02  # of a note after warping
+FEATURE_HZ = 50  # Features of sound and score per second.
+STEP_WEIGHTS = np.array([1.5, 1.5, 2.0])  # Weights of the steps of time warping are those of synctoolbox' own examples.
+SHORTEST_S = 0.02  # A note lasts at least this many seconds after warping.
 
 
 def check_installed() -> None:
@@ -26,7 +26,7 @@ def check_installed() -> None:
 
 
 def synchronised(take: Take) -> NoteArray:
-    """The notes of `take` at the times when they sound: a path of least cost between chroma and onset features of both.
+    """The notes of `take` at the times when they sound, by a path of least cost between chroma and onset features of both.
 
     Müller, Özer, Krause, Prätzlich, Driedger, "Sync Toolbox", JOSS 6(64), 2021: memory-restricted multiscale dynamic time
     warping on chroma and decaying locally adaptive normalised chroma onsets (DLNCO), 50 frames a second.
@@ -35,7 +35,7 @@ def synchronised(take: Take) -> NoteArray:
     from synctoolbox.dtw.mrmsdtw import sync_via_mrmsdtw
     from synctoolbox.dtw.utils import make_path_strictly_monotonic
 
-    with redirect_stdout(io.StringIO()):  # it prints dots
+    with redirect_stdout(io.StringIO()):  # It prints dots.
         of_sound, of_score = _sound_features(take), _score_features(take.notes)
     path = sync_via_mrmsdtw(
         f_chroma1=of_sound[0], f_onset1=of_sound[1], f_chroma2=of_score[0], f_onset2=of_score[1],
@@ -74,7 +74,7 @@ def _score_features(notes: NoteArray) -> tuple[Floats, Floats]:
     from synctoolbox.feature.dlnco import pitch_onset_features_to_DLNCO
 
     begin_s = notes["onset_s"].min()
-    notes = notes[(notes["pitch"] >= 21) & (notes["pitch"] <= 108)]  # what synctoolbox knows
+    notes = notes[(notes["pitch"] >= 21) & (notes["pitch"] <= 108)]  # The range of synctoolbox.
     table = pandas.DataFrame({
         "start": notes["onset_s"] - begin_s, "duration": notes["offset_s"] - notes["onset_s"],
         "pitch": notes["pitch"].astype(int), "velocity": notes["velocity"] / 127, "instrument": "piano"})

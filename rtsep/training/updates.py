@@ -1,7 +1,7 @@
-"""What one pass over V gathers for an update: the two parts of each divergence's gradient, block by block of frames.
+"""The two parts of each divergence's gradient, gathered in one pass over V, block by block of frames.
 
-With V [frame, bin] ~ H [frame, row] @ W [row, bin], a gradient is `denominator - numerator`; multiplicative updates multiply
-by their fraction, gradient descent subtracts their difference. Nothing here is larger than a block of V, H or W.
+With V [frame, bin] ~ H [frame, row] @ W [row, bin], a gradient is `denominator - numerator`: multiplicative updates multiply by
+numerator / denominator, gradient descent subtracts the gradient. Nothing here is larger than a block of V, H or W.
 Lee & Seung (NIPS 2000) for Euclid and KL; Févotte & Idier (Neural Computation 23(9), 2011), section 4, for Itakura-Saito.
 """
 
@@ -19,15 +19,15 @@ from rtsep.kernels import load
 kernels = load("factorise")
 Floats = npt.NDArray[Any]  # float32 or float64, one of them throughout a run
 Gathered = tuple[Floats, Floats, float]  # numerator, denominator, loss
-BLOCK_VALUES = 2**19  # of V, that are worked on at a time
-LEAST = {np.dtype(np.float32): (1e-25, 1e-30), np.dtype(np.float64): (1e-100, 1e-200)}  # denominators; entries of W and H
-LEAST_MODEL = {"kl": 1e-7, "is": 1e-12}  # divergences are infinite where it is zero. V's largest value is about 1
-IS_QUIET = 1e-7  # V's least value for Itakura-Saito
-EXACT_SHARE = {np.dtype(np.float32): 0.1, np.dtype(np.float64): 1e-7}  # below it a difference of sums tells no loss
+BLOCK_VALUES = 2**19  # About this many values of V are worked on at a time.
+LEAST = {np.dtype(np.float32): (1e-25, 1e-30), np.dtype(np.float64): (1e-100, 1e-200)}  # Of denominators; of W and H.
+LEAST_MODEL = {"kl": 1e-7, "is": 1e-12}  # Divergences are infinite where the model is 0; V peaks near 1.
+IS_QUIET = 1e-7  # Itakura-Saito takes V as at least this share of its largest value.
+EXACT_SHARE = {np.dtype(np.float32): 0.1, np.dtype(np.float64): 1e-7}  # Below it, differences of sums are inexact.
 
 
 class Frames(Protocol):
-    """V [frame, bin] as far as it is needed here: an array, a memmap, or anything that computes frames when asked."""
+    """V [frame, bin]: an array, a memmap, or anything that computes frames on request."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -42,7 +42,7 @@ class Frames(Protocol):
 
 
 def parts(V: Frames) -> Iterator[slice]:
-    """Some frames at a time, as many as make about BLOCK_VALUES."""
+    """Blocks of frames of about BLOCK_VALUES each."""
     frames, bins = V.shape
     size = max(16, BLOCK_VALUES // max(bins, 1))
     return (slice(begin, min(begin + size, frames)) for begin in range(0, frames, size))
@@ -60,7 +60,7 @@ class Scaled:
     tiny: Any
 
     def blocks(self) -> Iterator[tuple[slice, Floats]]:
-        """Some frames at a time, C-contiguous, of the run's type."""
+        """Blocks of frames, C-contiguous, of the run's type."""
         for part in parts(self.V):
             yield part, np.ascontiguousarray(self.V[part], self.dtype)
 
@@ -70,7 +70,7 @@ class Scaled:
 
 
 class Sum:
-    """A sum of products in memory that is kept: taking fresh memory would cost as much as a product."""
+    """A sum of products in memory that is reused: allocating it anew would cost as much as a product."""
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
         self.value = self._product = np.zeros((0, 0), dtype)
@@ -119,7 +119,7 @@ class Euclid:
 
     @property
     def curvature(self) -> float:
-        """How steeply the gradient in the factor that is updated can change: the 2-norm of `gram`."""
+        """The largest slope of the gradient in the updated factor: the 2-norm of `gram`."""
         if not self._curvature:
             self._curvature = float(np.linalg.eigvalsh(self.gram)[-1])
         return self._curvature
