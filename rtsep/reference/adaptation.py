@@ -18,7 +18,7 @@ from rtsep.stages.adaptation import (
     GAP_RATE,
     LEAST_S,
     LEVEL_S,
-    LOUDEST,
+    LOUDEST_FRAME,
     MOST_HOLDS,
     START_S,
     SURE_POWER,
@@ -47,7 +47,7 @@ class Background:
         """What a frame of this magnitude counts for: its hop, longer when it is loud."""
         self.heard_s = min(self.heard_s + self.hop_s, LEVEL_S)
         self.level += (total - self.level) * self.hop_s / self.heard_s
-        return self.hop_s * min(total / self.level, LOUDEST)
+        return self.hop_s * min(total / self.level, LOUDEST_FRAME)
 
     def drum_rate(self, share: float, seconds: float) -> float:
         """How many times more drums learn that play alone: where open notes explain most of the sound of a second."""

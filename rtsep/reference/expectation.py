@@ -15,9 +15,9 @@ from rtsep.reference.setup import Setup
 from rtsep.stages.expectation import (
     CAUTION,
     KNOWN_S,
+    LEAST_GROUP,
     LEAST_LEFT,
     LEAST_MODEL,
-    LEAST_SUM,
     LEAST_VELOCITY,
     MATCH_MISFIT,
     MATCH_TRUST,
@@ -102,7 +102,7 @@ class Expectation:
         expected.h = h[: opened.count].copy()
         for group, share in zip(opened.groups, expected.share, strict=True):
             if share is not None:
-                expected.h[group.members] *= share / max(h[group.members].sum(), LEAST_SUM)
+                expected.h[group.members] *= share / max(h[group.members].sum(), LEAST_GROUP)
 
     def subtract(self, V: Floats, opened: Open, expected: Expected, estimate: Estimate) -> None:
         """What the expectation leaves of V [bin] to others, cautious where templates do not fit. Fills `expected.left`."""

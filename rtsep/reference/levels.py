@@ -12,13 +12,13 @@ from rtsep.reference.passed import Estimate, Expected, Floats, Frame, Group, Ope
 from rtsep.reference.setup import Setup
 from rtsep.stages.levels import (
     CHANCE,
+    DEVIATION_S,
     FADED_S,
     GAIN_S,
     LAG_MEMORY,
     LAG_PRIOR,
     LEAST_SLOPE,
     LEAST_WEIGHT,
-    MEMORY_S,
     MIDDLE,
     MOST_ERROR,
     MOST_GAIN_ERROR,
@@ -136,7 +136,7 @@ class Levels:
             error += float(np.dot(before[stem], [1, x]))
             weight = min(SURE_SHARE * max(estimate.group_h[i], share), 1) * self.setup.hop_s
             sums = self.sums.get(stem, np.zeros(6)) + weight * np.array([1, x, x * x, error, x * error, error**2])
-            self.sums[stem] = sums * MEMORY_S / (MEMORY_S + weight)
+            self.sums[stem] = sums * DEVIATION_S / (DEVIATION_S + weight)
 
     def learn_gain(self, stem: int, expected: float | None, heard: float, share: float | None) -> None:
         """The gain of an instrument follows what was heard of a note over what was expected."""

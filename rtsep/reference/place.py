@@ -14,10 +14,10 @@ from rtsep.stages.place import (
     APART,
     EXCHANGE,
     FARTHEST,
-    MEMORY_S,
+    NO_POWER,
     ONE_PLACE,
+    PLACE_S,
     PRIOR_S,
-    SILENT,
     SPREAD,
 )
 
@@ -52,7 +52,7 @@ class Places:
 
     def learn(self, X: Complexes, M: Floats, playing: list[int]) -> None:
         """From spectra X [channel, bin], not all 0, and masks M [stem, bin] of a frame; these stems and the residual play."""
-        keep = 1 - self.hop_s / MEMORY_S
+        keep = 1 - self.hop_s / PLACE_S
         for stem in [*playing, self.stems - 1]:
             self.sums[stem] = keep * self.sums[stem] + ((X * M[stem] ** OWN_POWER) @ X.conj().T).real
         self.heard_s = keep * self.heard_s + self.hop_s
@@ -61,7 +61,7 @@ class Places:
         """R [stem, channel, channel]: of trace 2, held by that of all, and a little from everywhere."""
         R = self.sums + PRIOR_S / self.heard_s * self.sums.sum(axis=0)
         trace = np.trace(R, axis1=1, axis2=2)[:, None, None]
-        scaled: Floats = np.divide(R, trace, out=np.zeros_like(R), where=trace > SILENT)
+        scaled: Floats = np.divide(R, trace, out=np.zeros_like(R), where=trace > NO_POWER)
         return 2 * scaled + SPREAD * np.eye(2)
 
     def separate(self, X: Complexes, M: Floats, playing: list[int]) -> tuple[Floats, dict[int, Floats]] | None:

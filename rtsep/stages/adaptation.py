@@ -28,7 +28,7 @@ from rtsep.windows import map_templates
 
 START_S = 0.005  # A background row's start is worth so many seconds: more learns late, less takes what a wrong preset leaves.
 LEAST_S = 0.0002  # The weight of a background row's past does not fall below so many seconds.
-LOUDEST = 4.0  # A frame counts for so many of mean loudness at most.
+LOUDEST_FRAME = 4.0  # A frame counts for so many of mean loudness at most.
 LEVEL_S = 5.0  # The mean loudness follows with this time constant, in seconds.
 EXPLAINED_S = 1.0  # What open notes explain of the sound is averaged over so many seconds of mean loudness.
 BESIDE, ALONE = 0.8, 0.9  # Below the first share of it something unknown surely plays; above the second drums play alone.
@@ -124,7 +124,7 @@ def frame_seconds(plan, own, total):
     """What a frame of magnitude `total` counts for, in s of mean loudness; the mean follows."""
     own.level_heard_s = min(own.level_heard_s + plan.hop_s, np.float32(LEVEL_S))
     own.mean_level += (total - own.mean_level) * plan.hop_s / own.level_heard_s
-    return plan.hop_s * min(total / own.mean_level, np.float32(LOUDEST))
+    return plan.hop_s * min(total / own.mean_level, np.float32(LOUDEST_FRAME))
 
 
 @kernel

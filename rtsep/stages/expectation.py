@@ -29,7 +29,7 @@ LEAST_VELOCITY, MOST_VELOCITY = 8, 127  # Envelopes tell levels between these ve
 RELEASED_BY = 1.38  # A release time stands for 12 dB, which is this in natural logarithms.
 SHORTEST_RELEASE_S = 1e-3  # A release is taken to last so many seconds at least.
 MOST_SHARE = 30.0  # Natural logarithm of the largest share of a frame that can be expected: float32 holds no e ** 89.
-LEAST_SUM = 1e-12  # A sum of activations that is divided by is at least this share of the frame.
+LEAST_GROUP = 1e-12  # A group's sum of activations that is divided by is at least this share of the frame.
 KNOWN_S = 0.1  # The gain is trusted once so many seconds of notes were heard.
 MISFIT_S = 1.2  # The misfit follows with this time constant, in seconds of expected sound.
 OWN_MISFIT = 0.12  # The very instrument has about this misfit, a share of what is expected.
@@ -177,7 +177,7 @@ def divide(opened, expected, h):
         for i in range(first, last):
             total += h[i]
         share = expected.expected_share[g]
-        scale = share / max(total, np.float32(LEAST_SUM)) if share >= 0 else np.float32(1)
+        scale = share / max(total, np.float32(LEAST_GROUP)) if share >= 0 else np.float32(1)
         for i in range(first, last):
             expected.expected_h[i] = h[i] * scale
 

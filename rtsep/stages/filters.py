@@ -23,7 +23,7 @@ from rtsep.kernels.memory import SLOTS
 from rtsep.stages.request import Request
 from rtsep.stages.stereo import share_of_path
 
-SILENT, ALIKE, EACH = range(3)  # what a filter lets through: nothing, all channels alike, each channel to each
+NOTHING, ALIKE, EACH = range(3)  # what a filter lets through: nothing, all channels alike, each channel to each
 
 PLAN = Part("filters", (
     size("taps", "of the causal filters; 0: overlap-add"),
@@ -153,10 +153,10 @@ def step(plan, own, fft_plan, fft, masks, places, end):
         factorise_power(plan, own, fft_plan, fft)
     for stem in range(number - 1, plan.stems - 1, SLOTS - 1):
         sounds, newest = masks.sounds[stem], np.int64(1) - own.newest[stem]
-        if sounds == 0 and own.lets[stem, own.newest[stem]] == SILENT:
+        if sounds == 0 and own.lets[stem, own.newest[stem]] == NOTHING:
             continue
         own.newest[stem], own.since[stem] = newest, end
-        own.lets[stem, newest] = SILENT if sounds == 0 else (ALIKE if places.apart == 0 else EACH)
+        own.lets[stem, newest] = NOTHING if sounds == 0 else (ALIKE if places.apart == 0 else EACH)
         if sounds:
             design_stem(plan, own, fft_plan, fft, masks.M, places, stem, own.responses[stem, newest])
 
@@ -232,7 +232,7 @@ def filter_stems(plan, own, sound, low, high, stems):
         copy(ring[delayed : delayed + count], rest)
         for s in range(plan.stems - 1):
             y = stems[s, c, low:high]
-            if own.lets[s, 0] == SILENT and own.lets[s, 1] == SILENT:
+            if own.lets[s, 0] == NOTHING and own.lets[s, 1] == NOTHING:
                 fill(y, np.float32(0))
             else:
                 filter_stem(plan, own, sound, s, c, first, y)

@@ -32,7 +32,7 @@ MOST_LAG_S = 0.05  # The lag is at most so many seconds.
 MOST_GAIN_ERROR = 2.0  # A larger error of a level (natural logarithm) counts as this when the gain is learnt.
 MIDDLE = 2.5  # Deviations count from an age of 0.2 s, which is at this place of the axis, in doublings of ENVELOPE_S.
 OLDEST_S = 3.0  # From this age on, in seconds, the line is flat.
-MEMORY_S = 4.0  # The sums that give the line forget with this time constant, in seconds of notes.
+DEVIATION_S = 4.0  # The sums that give the line forget with this time constant, in seconds of notes.
 # So many seconds of notes without any error hold the line's offset and its slope at 0.
 OFFSET_PRIOR_S, SLOPE_PRIOR_S = 0.4, 0.3
 MOST_ERROR = 2.5  # A larger error of a level (natural logarithm) counts as this when the line is drawn.
@@ -78,7 +78,7 @@ def note_error(own, learnt, stem, age_s, error, weight_s):
     """Take in that a stem's note was heard `error` louder than expected, the line included."""
     x = log_age(age_s)
     error = max(min(error, np.float32(MOST_ERROR)), np.float32(-MOST_ERROR)) + deviation(learnt, stem, age_s)
-    keep = np.float32(MEMORY_S) / (np.float32(MEMORY_S) + weight_s)
+    keep = np.float32(DEVIATION_S) / (np.float32(DEVIATION_S) + weight_s)
     own.noted_s[stem] = keep * (own.noted_s[stem] + weight_s)
     own.ages[stem] = keep * (own.ages[stem] + weight_s * x)
     own.ages_2[stem] = keep * (own.ages_2[stem] + weight_s * x * x)

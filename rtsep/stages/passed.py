@@ -57,7 +57,7 @@ ESTIMATE = Part("estimate", (
           "sum of each group's h at the last update, before it was held to what is expected", bound=True),
     array("H", "float32", "stems, rows", "the last frame's activations, in magnitudes", bound=True),
 ))
-MASKS = Part("masks", (
+STEM_MASKS = Part("masks", (
     array("estimated", "float32", "stems, stride", "models of the stems, as their activations have them"),
     array("models", "float32", "stems, stride", "the same and what is expected of the stems, in one"),
     array("M", "float32", "stems, stride", "masks: each stem's share of every bin; they sum to 1"),
@@ -79,4 +79,4 @@ PLACES = Part("places", (
     array("mix_cross", "float32", "stride", "and the product of both"),
     array("inverse", "float32", "stride", "1 over its determinant"),
 ))
-PASSED = (SOUND, FRAME, OPEN, LEARNT, EXPECTED, ESTIMATE, MASKS, KEPT, PLACES)
+PASSED = (SOUND, FRAME, OPEN, LEARNT, EXPECTED, ESTIMATE, STEM_MASKS, KEPT, PLACES)

@@ -20,10 +20,10 @@ from rtsep.kernels.fields import Part, array, size
 from rtsep.kernels.marks import kernel, numeric
 from rtsep.stages.request import Request
 
-MEMORY_S = 5.0  # A stem's place follows with this time constant, in seconds in which it plays.
+PLACE_S = 5.0  # A stem's place follows with this time constant, in seconds in which it plays.
 PRIOR_S = 0.05  # The place of all sound is worth so many seconds, by which every stem's place is held at first.
 SPREAD = 1e-3  # This share of a stem's power comes from everywhere.
-SILENT = 1e-30  # A stem of no more power has no place.
+NO_POWER = 1e-30  # A stem of no more power has no place.
 FARTHEST = 8.0  # Squared distance of left and right, by covariances of trace 2: what distances are told in.
 ONE_PLACE = 1e-5  # Stems lie at one place up to this squared distance; left and right are 1 apart.
 EXCHANGE = 0.1  # This share of a stem's mask is doubted between stems that lie apart: masks are often too sure.
@@ -96,7 +96,7 @@ def learn_places(plan, own, X, masks):
     powers(X, left, right, cross)
     if is_zero(left[: plan.bins]) and is_zero(right[: plan.bins]):
         return False
-    keep = np.float32(1) - plan.hop_s / np.float32(MEMORY_S)
+    keep = np.float32(1) - plan.hop_s / np.float32(PLACE_S)
     for s in range(plan.stems):
         if counts(plan, masks, s):
             mask = masks.M[s, : plan.bins]
@@ -117,7 +117,7 @@ def find_places(plan, own, places):
     prior = np.float32(PRIOR_S) / own.heard_s[plan.stems - 1]
     for s in range(plan.stems):
         a, d = heard[s, 0] + prior * left, heard[s, 1] + prior * right
-        scale = np.float32(2) / (a + d) if a + d > np.float32(SILENT) else np.float32(0)
+        scale = np.float32(2) / (a + d) if a + d > np.float32(NO_POWER) else np.float32(0)
         a, d = a * scale + np.float32(SPREAD), d * scale + np.float32(SPREAD)
         b = (heard_cross[s] + prior * cross) * scale
         places.place_level[s, 0], places.place_level[s, 1], places.place_cross[s] = a, d, b
