@@ -10,6 +10,7 @@ from engine_state import kernel_memory, on_records
 from rtsep.kernels.arrays import add_rows, dot_rows, fill
 from rtsep.kernels.marks import choice, kernel, redeem
 from rtsep.methods.estimators import ESTIMATORS
+from rtsep.methods.estimators.prior import hold
 from rtsep.methods.masks import MASKS
 from rtsep.params import PARAMS
 
@@ -31,7 +32,7 @@ def floored_wiener(plan, models, stems, scratch, M):
 
 
 @kernel
-def one_step(plan, V, W, rows, gated, sparsity, first, expected, trust, estimate):
+def one_step(plan, V, W, rows, notes, sparsity, first, expected_share, trust, estimate):
     """One plain update from the start that is given."""
     count, flat = rows.shape[0], FLOAT(1) / FLOAT(plan.bins)
     fill(estimate.ratio, estimate.h[count] * flat)
@@ -42,7 +43,8 @@ def one_step(plan, V, W, rows, gated, sparsity, first, expected, trust, estimate
     estimate.gradient[count] = estimate.ratio.sum() * flat
     for i in range(count + 1):
         estimate.before[i] = estimate.h[i]
-        estimate.h[i] *= estimate.gradient[i]
+        estimate.h[i] *= estimate.gradient[i] * (sparsity if notes <= i < count else FLOAT(1))
+    hold(estimate.h, first, expected_share, trust, estimate.group_h)
 
 
 masks = choice([*MASKS.values(), floored_wiener])
@@ -58,9 +60,9 @@ def make_masks(plan, state, number):
 
 
 @on_records
-def estimate(plan, state, number, gated, trust):
+def estimate(plan, state, number, notes, sparsity, trust):
     count = state.open.open_count
-    estimators(number, plan.estimator, state.frame.V, state.adaptation.W, state.open.open_row[:count], gated, FLOAT(1),
+    estimators(number, plan.estimator, state.frame.V, state.adaptation.W, state.open.open_row[:count], notes, sparsity,
                state.open.group_first, state.expected.expected_share[: state.open.groups], trust, state.estimate)
 
 
@@ -80,20 +82,32 @@ def test_masks_keep_their_contract(rng, number, name):
             assert M.min() >= 0.0099
 
 
-@pytest.mark.parametrize("number, name", list(enumerate([*ESTIMATORS, "written here"])))
-@pytest.mark.parametrize("gated", [0, 4, 7])
-def test_estimators_keep_their_contract(rng, number, name, gated):
+def estimated(rng, number, notes, expected_share=(), sparsity=1.0, trust=1.0):
+    """The memory of a frame of `notes` rows of notes and the background, of which an estimator has found the activations."""
     plan, state = kernel_memory(params={"estimator": "encoder"})
-    rows = rng.permutation(plan.rows)[:gated].tolist() + list(range(plan.rows, plan.rows + plan.background))
-    count, bins = len(rows), plan.bins
+    rows = rng.permutation(plan.rows)[:notes].tolist() + list(range(plan.rows, plan.rows + plan.background))
+    count = len(rows)
     state.W[:] = plan.W
-    state.open_row[:count], state.open_count[0], state.groups[0] = rows, count, 0
+    state.open_row[:count], state.open_count[0], state.groups[0] = rows, count, len(expected_share)
+    state.group_first[: len(expected_share) + 1] = np.arange(len(expected_share) + 1)
+    state.expected_share[: len(expected_share)] = expected_share
     truth = rng.random(count) / count
-    V = truth @ state.W[rows] + 0.1 / bins * (np.arange(plan.stride) < bins)
+    V = truth @ state.W[rows] + 0.1 / plan.bins * (np.arange(plan.stride) < plan.bins)
     state.V[:] = V / V.sum()
     state.h[: count + 1] = 1 / (count + 1)
-    state.before[:] = state.ratio[:] = state.gradient[:] = np.nan
-    estimate(plan, state, number, gated, FLOAT(1))
+    state.before[:] = state.ratio[:] = state.gradient[:] = state.group_h[:] = np.nan
+    estimate(plan, state, number, notes, FLOAT(sparsity), FLOAT(trust))
+    return plan, state, rows
+
+
+by_estimator = pytest.mark.parametrize("number, name", list(enumerate([*ESTIMATORS, "written here"])))
+
+
+@by_estimator
+@pytest.mark.parametrize("notes", [0, 4, 7])
+def test_estimators_keep_their_contract(rng, number, name, notes):
+    plan, state, rows = estimated(rng, number, notes)
+    count, bins = len(rows), plan.bins
     h, before = state.h[: count + 1], state.before[: count + 1]
     assert h.min() >= 0 and h.sum() == pytest.approx(1, abs=0.35)
     assert np.isfinite([*h, *before, *state.gradient[: count + 1]]).all() and not state.ratio[bins:].any()
@@ -101,6 +115,21 @@ def test_estimators_keep_their_contract(rng, number, name, gated):
         model = before[:count] @ state.W[rows] + before[count] / bins
         np.testing.assert_allclose(state.ratio[:bins], (state.V / model)[:bins], rtol=2e-3)
         np.testing.assert_allclose(state.gradient[:count], state.W[rows] @ state.ratio, rtol=2e-3)
+
+
+@by_estimator
+def test_estimators_hold_groups_to_what_is_expected_and_leave_more_to_the_notes(rng, number, name):
+    """The sum of a group before it was held is told; one of which nothing is expected is left alone."""
+    seed = rng.bit_generator.state
+    _, state, _ = estimated(rng, number, 4, (0.5, -1, 0.01, 0.2), trust=3.0)
+    held, before = state.h[:4].copy(), state.group_h[:4].copy()
+    drawn = (before + 3 * np.array([0.5, 0, 0.01, 0.2])) / 4
+    np.testing.assert_allclose(held, np.where([1, 0, 1, 1], drawn, before), rtol=1e-4)
+    rng.bit_generator.state = seed
+    _, plain, _ = estimated(rng, number, 4)
+    rng.bit_generator.state = seed
+    _, sparse, rows = estimated(rng, number, 4, sparsity=0.3)
+    assert sparse.h[4 : len(rows)].sum() < 0.6 * plain.h[4 : len(rows)].sum(), name
 
 
 def test_names_are_chosen_from_the_tables():

@@ -25,10 +25,3 @@ def make_twiddles(size):
 def scratch_size(size):
     """Number of float32 of scratch memory for an FFT of `size`."""
     return 2 * size + 16
-
-
-def transform_values(window_size):
-    """A plan's values for the ring and the FFT, for frames of `window_size` samples."""
-    twiddles = make_twiddles(window_size)
-    return {"ring_size": 2 * window_size, "twiddles": twiddles, "twiddles_size": len(twiddles),
-            "scratch_size": scratch_size(window_size)}

@@ -176,5 +176,4 @@ def _maker(dtype):
     return at
 
 
-floats_at, spectra_at, integers_at, octets_at, events_at = (
-    _maker(kind) for kind in ("float32", "complex64", "int64", "uint8", EVENT))
+floats_at, integers_at, octets_at, events_at = (_maker(kind) for kind in ("float32", "int64", "uint8", EVENT))

@@ -148,12 +148,12 @@ class Adaptation:
         setup, opened, estimate = self.setup, passed.opened, passed.estimate
         if setup.adapt_hold_s == 0:
             return
-        bold = 1.0
+        rate = 1.0
         if setup.early and opened.count:
-            bold = self.background.drum_rate(estimate.known(opened.count), seconds)
+            rate = self.background.drum_rate(estimate.known(opened.count), seconds)
         for i, (stem, row, onset) in enumerate(zip(opened.stem, opened.row, opened.onset, strict=True)):
             if setup.row_age[row, 0] <= passed.frame.end - onset < setup.row_age[row, 1]:
-                factor = float(evidence[i]) * (bold if setup.drums[stem] else 1)
+                factor = float(evidence[i]) * (rate if setup.drums[stem] else 1)
             else:
                 factor = 0.0
             self.own.learn(int(row), factor, ratio[stem], float(estimate.W[i] @ ratio[stem]))

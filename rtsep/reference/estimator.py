@@ -90,11 +90,11 @@ def hold(h: Floats, held: Iterable[tuple[Sequence[int], float]], trust: float) -
 
 def activations(
     V: Floats, W: Floats, iterations: int, start: Floats | None = None, favour: Floats | None = None,
-    relaxation: float = 1, foreseen: Iterable[tuple[Sequence[int], float]] = (), trust: float = 0.0,
+    relaxation: float = 1, expected: Iterable[tuple[Sequence[int], float]] = (), trust: float = 0.0,
 ) -> Floats:
     """h [row + 1] such that V ~ h [W; flat], both V and rows summing to 1: multiplicative Kullback-Leibler updates.
 
-    Every update multiplies h by its factor, times `favour` [row + 1], to the power `relaxation`. `foreseen`: groups of rows
+    Every update multiplies h by its factor, times `favour` [row + 1], to the power `relaxation`. `expected`: groups of rows
     and the sum of h that is expected of each. Lee & Seung (NIPS 2000), equation 5, with W fixed; Salakhutdinov & Roweis
     (ICML 2003).
     """
@@ -102,7 +102,7 @@ def activations(
     h = np.full(len(rows), 1 / len(rows)) if start is None else start
     for _ in range(iterations):
         h = h * (rows @ ratio_of(V, rows, h) * (1 if favour is None else favour)) ** relaxation
-        hold(h, foreseen, trust)
+        hold(h, expected, trust)
     return h
 
 

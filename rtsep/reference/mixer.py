@@ -11,8 +11,7 @@ from rtsep.stages.mixer import NEAR
 
 def smoothed(values: Floats, wanted: Floats, rate: float) -> Floats:
     """values [value] a sample later: a share `rate` of the way nearer to what is wanted, or there if that is near."""
-    moved = values + rate * (wanted - values)
-    return np.where(np.abs(wanted - moved) < NEAR, wanted, moved)
+    return np.where(np.abs(wanted - values) < NEAR, wanted, values + rate * (wanted - values))
 
 
 def mixed(stems: Floats, values: Floats) -> Floats:

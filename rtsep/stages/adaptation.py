@@ -41,7 +41,6 @@ MOST_HOLDS = 20.0  # What a row has heard outweighs its preset by this many time
 PLAN = Part("adaptation", (
     size("background_learns", "0: it stays as it is"),
     number("background_keep", "what a hop leaves of the background's past"),
-    number("background_least", "weight of the past of a background template, in s, below which it does not fall"),
     number("adapt_keep", "what a hop leaves of the past of the other templates"),
     number("adapt_hold", "s of sound that the preset's templates are worth; 0: they stay as they are"),
     array("W", "float32", "rows + background, stride", "templates, which sum to 1: what those of the state start from"),
@@ -92,7 +91,6 @@ def design(request: Request) -> dict[str, Any]:
     return {
         "background_learns": int(request.asks("background_learns")),
         "background_keep": request.keep(request.number("background_memory_s")),
-        "background_least": LEAST_S,
         "adapt_keep": request.keep(request.number("adapt_memory_s")),
         "adapt_hold": request.number("adapt_hold_s") if request.asks("adapt") and _told(request) else 0.0,
         "W": request.padded(np.concatenate([request.rows.W, background])),
@@ -152,7 +150,7 @@ def note_evidence(plan, own, opened, estimate, count, expects, total, struck, en
     gap = np.float32(1 if count > 0 else GAP_RATE)
     if expects:
         for i in range(count + plan.background):
-            own.evidence[i] = estimate.h[i] * seconds
+            own.evidence[i] = estimate.h_ahead[i] * seconds
     else:
         sure = np.float32(UNSURE_RATE) * known_share(estimate.before, count, count + plan.background + 1) ** SURE_POWER
         for i in range(count):
@@ -201,8 +199,9 @@ def keep_or_restore(plan, own, kept, row):
 def step(plan, own, kept, opened, estimate, expected, masks, end):
     """The share that the slot beginning at sample `end` has in what the last frame has to teach.
 
-    W <- (m D W + h W V / model + (1 - m) hold W_preset) / D',  D' = m D + h gradient + (1 - m) hold,  where m is what a hop
-    leaves of the past (of the background's 1 during the lead-in, with hold 0; half its memory where the preset matches).
+    W <- (m D W + e W r + (1 - m) hold W_preset) / D',  D' = m D + e (W r) + (1 - m) hold,  where e is the evidence, r the ratio
+    of what the row was given to its model, D the weight (held between LEAST_S and MOST_HOLDS holds), and m what a hop leaves
+    of the past (of the background's 1 during the lead-in, with hold 0; half its memory where the preset matches).
     """
     slot, frame = end % plan.hop // plan.slot, end - end % plan.hop
     first, count = own.learn_first, own.learn_end - own.learn_first
@@ -216,7 +215,7 @@ def step(plan, own, kept, opened, estimate, expected, masks, end):
                 continue
             forgetting = plan.background_keep - expected.match * (np.float32(1) - plan.background_keep)
             keep = np.float32(1) if frame <= plan.lead_in else forgetting
-            past, back = max(keep * own.weight[row], plan.background_least), np.float32(0)
+            past, back = max(keep * own.weight[row], np.float32(LEAST_S)), np.float32(0)
         ratio, gradient = estimate.ratio, estimate.gradient[i]
         if expected.expects:
             ratio = masks.part_ratio[plan.stems - 1 if row >= plan.rows else opened.open_stem[i]]

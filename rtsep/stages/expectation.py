@@ -217,12 +217,13 @@ def subtract_expected(plan, own, deviates, V, W, opened, expected):
 
 
 @kernel
-def look_ahead(plan, learnt, opened, expected, h, end):
-    """The notes' activations, heard and expected, become what they are when the frame's masks or filters sound.
+def look_ahead(plan, learnt, opened, expected, h, h_ahead, end):
+    """Fill `h_ahead` and `expected_ahead`: activations, heard and expected, when the frame's masks or filters sound.
 
     A note that began within the frame fills but a part of it: its share of the whole frame tells too little. And where notes
     foretell their levels, they rise or fall until then.
     """
+    copy(h, h_ahead)
     for g in range(opened.groups):
         first, last = opened.group_first[g], opened.group_first[g + 1]
         lag_s = learnt.lag_s[plan.instrument[opened.open_stem[first]]]
@@ -233,5 +234,5 @@ def look_ahead(plan, learnt, opened, expected, h, end):
         if age <= plan.window_size:
             factor *= plan.boost[age - 1]
         for i in range(first, last):
-            h[i] *= factor
-            expected.expected_h[i] *= factor
+            h_ahead[i] *= factor
+            expected.expected_ahead[i] = expected.expected_h[i] * factor

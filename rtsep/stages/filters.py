@@ -28,7 +28,7 @@ NOTHING, ALIKE, EACH = range(3)  # what a filter lets through: nothing, all chan
 PLAN = Part("filters", (
     size("taps", "of the causal filters; 0: overlap-add"),
     size("paths", "filters of a stem: 4 where stems may lie apart, else 1"),
-    number("filter_floor", "power, the largest bin being 1"),
+    number("filter_floor", "least power of a bin, the loudest bin being 1"),
 ), sees=("common",))
 STATE = Part("filters", (
     array("S", "float32", "stride", "the models' power"),

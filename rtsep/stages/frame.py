@@ -12,7 +12,7 @@
     adaptation    masks, frame       -> templates that learn, between this frame and the next
     (late_notes, watchdog and onsets mend what notes told late, wrongly or not at all)
 
-A frame is compiled as two objects at a time, `hear` and `process`, which halves the wait.
+The two halves, `hear` and `process`, are compiled in parallel.
 """
 
 import numpy as np
@@ -39,7 +39,7 @@ from rtsep.stages import (
 
 @kernel
 def begin_again(plan, state):
-    """What was learnt of this sound is forgotten: the background is what it was at the start, no level is known."""
+    """Background, levels, match and accompaniment are what they were at the start; adapted notes and places stay."""
     adaptation.forget(plan.adaptation, state.adaptation)
     late_notes.forget(state.kept)
     estimator.forget(plan.estimator, state.estimator)
@@ -82,8 +82,8 @@ def estimate_activations(plan, state, end):
 def model_stems(plan, state, end):
     """From activations to the models of the stems, as they will be when the frame's masks or filters sound."""
     opened, expected, estimate, W = state.open, state.expected, state.estimate, state.adaptation.W
-    expectation.look_ahead(plan.expectation, state.learnt, opened, expected, estimate.h, end)
-    masks.stem_models(W, opened.open_row[: opened.open_count + plan.background], opened.open_stem, estimate.h,
+    expectation.look_ahead(plan.expectation, state.learnt, opened, expected, estimate.h, estimate.h_ahead, end)
+    masks.stem_models(W, opened.open_row[: opened.open_count + plan.background], opened.open_stem, estimate.h_ahead,
                       opened.playing[: opened.playing_count], plan.bins, state.masks.estimated)
     if expected.expects:
         masks.expect_stems(plan.masks, W, opened, expected)
@@ -92,7 +92,7 @@ def model_stems(plan, state, end):
 
 @kernel
 def note_evidence(plan, state, count, end):
-    """What templates will learn from the frame; if its notes went unheard for too long, begin again instead."""
+    """What templates will learn from the frame; if its notes went unheard for too long, the background begins again instead."""
     opened, estimate, total = state.open, state.estimate, state.frame.total
     adaptation.note_evidence(plan.adaptation, state.adaptation, opened, estimate, count, state.expected.expects, total,
                              state.onsets.struck, end)

@@ -1,7 +1,7 @@
 """Stage: voices open and close templates: which rows a frame hears.
 
-The rows of a voice stay open while the key or a pedal holds it, then for the frame's memory (the window still contains the
-note) plus the release time of the pitch on the stem's instrument; or for an age of its note.
+The rows of a voice stay open while its key is down, or a pedal holds it and it still sounds (its decay); then for the frame's
+memory (the window still contains the note) plus the release time of its pitch; and of these, those at whose age it is.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ PLAN = Part("gate", (
 ), sees=("common", "instruments"))
 STATE = Part("gate", (
     cell("closed_rows", "int64", "templates since reset that were closed since too many were open"),
-    array("marks", "int64", f"stems, {PITCHES}", "the frame that opened it last"),
-    array("youngest", "int64", f"stems, {PITCHES}", "onset of the youngest note there"),
+    array("marks", "int64", f"stems, {PITCHES}",
+          "1 + the end of the frame that opened it last; that end alone where it was closed again"),
+    array("youngest", "int64", f"stems, {PITCHES}", "onset of the youngest note there; 0: there was none yet"),
 ))
 
 

@@ -27,7 +27,7 @@ LOUDER = 1.15  # A frame is a jump if it is so many times as loud as all frames 
 BEFORE_S = 0.02  # So many seconds of frames count as before.
 ANSWERS_S = 0.03  # A note that began within so many seconds before a jump is its cause.
 SOON_S = 0.06  # A note that begins within so many seconds after a jump is taken for its cause.
-LATE_S = 0.002  # Notes are in time if their sound is less than so many seconds ahead: where it is not, less is found.
+LATE_S = 0.002  # Notes are in time if the lag is less than so many seconds: of notes in time less is found.
 ENOUGH = 2000.0  # So much must be seen of that (`lag_seen`), which a second or two of music show.
 HISTORY = 64  # The loudness of so many hops is kept.
 
@@ -35,7 +35,7 @@ PLAN = Part("late_notes", (
     size("rolls_back", "whether the background takes back what it learnt of notes that are told late"),
 ), sees=("common", "instruments"))
 STATE = Part("late_notes", (
-    cell("jump", "int64", "end of the frame at the last jump; 0: none lately"),
+    cell("jump", "int64", "end of the frame at which rows were kept last; 0: never, or they were restored since"),
     array("loudness", "float32", f"{HISTORY}", "magnitudes of frames, a ring of hops"),
 ))
 
@@ -75,7 +75,7 @@ def louder(plan, own, total, end):
 
 @kernel
 def in_time(plan, learnt):
-    """Is it known that no instrument's notes are late?"""
+    """Has one instrument been seen enough, and is no instrument's lag longer than of notes in time?"""
     seen = latest_s = np.float32(0)
     for stem in range(plan.stems - 1):
         instrument = plan.instrument[stem]

@@ -30,14 +30,16 @@ LAG_MEMORY = 6000.0  # The lag remembers so much (in the same unit), some 20 not
 MOST_LAG_ERROR = 1.0  # A larger error of a level (natural logarithm) counts as this when the lag is learnt.
 MOST_LAG_S = 0.05  # The lag is at most so many seconds.
 MOST_GAIN_ERROR = 2.0  # A larger error of a level (natural logarithm) counts as this when the gain is learnt.
-MIDDLE = 2.5  # Deviations count from an age of 0.2 s, which is at this place of the axis, in doublings of ENVELOPE_S.
+MIDDLE = 2.5  # Deviations count from this place of the axis, in doublings of ENVELOPE_S: an age of 0.19 s.
 OLDEST_S = 3.0  # From this age on, in seconds, the line is flat.
 DEVIATION_S = 4.0  # The sums that give the line forget with this time constant, in seconds of notes.
 # So many seconds of notes without any error hold the line's offset and its slope at 0.
 OFFSET_PRIOR_S, SLOPE_PRIOR_S = 0.4, 0.3
 MOST_ERROR = 2.5  # A larger error of a level (natural logarithm) counts as this when the line is drawn.
-CHANCE, SURELY = 0.3, 0.5  # The line is not used below the first root mean square, and used in full above the second.
-SCATTER, WRONG = 0.55, 0.7  # The line is used where it leaves less than the first; above the second the notes are wrong.
+# The line is not used below the first root mean square (natural logarithm), and used in full above the second.
+CHANCE, SURELY = 0.3, 0.5
+# The line is used where it leaves a root mean square below the first; above the second the notes are wrong.
+SCATTER, WRONG = 0.55, 0.7
 LEAST_WEIGHT = 1e-3  # A note that is expected to be inaudible still tells the gain a thousandth of what a loud one tells.
 SURE_SHARE = 4.0  # A note that fills a quarter of the frame, one over this, tells as much as if it filled it all.
 
@@ -62,7 +64,7 @@ def forget(own, learnt):
 
 @numeric
 def log_age(age_s):
-    """Place of an age on a logarithmic axis, in doublings; 0 at 0.2 s."""
+    """Place of an age on a logarithmic axis, in doublings; 0 at 0.19 s."""
     age_s = min(max(age_s, np.float32(0)), np.float32(OLDEST_S))
     return np.log2(np.float32(1) + age_s / np.float32(ENVELOPE_S)) - np.float32(MIDDLE)
 

@@ -72,7 +72,7 @@ def expect_stems(plan, W, opened, expected):
     """Fill the expected models of the stems that play; the residual's is there (`expectation.subtract_expected`)."""
     for i in range(opened.playing_count - 1):
         fill(expected.expected_models[opened.playing[i], : plan.bins], np.float32(0))
-    add_stem_models(W, opened.open_row[: opened.open_count], opened.open_stem, expected.expected_h, plan.bins,
+    add_stem_models(W, opened.open_row[: opened.open_count], opened.open_stem, expected.expected_ahead, plan.bins,
                     expected.expected_models)
 
 

@@ -16,7 +16,7 @@ NEAR = 1e-5  # A value lands on its target once it is so near: 100 dB below full
 
 PLAN = Part("mixer", (
     number("mixer_smoothing", "share of the way to its target that a value goes with every sample"),
-), sees=("common",))
+))
 STATE = Part("mixer", (
     array("mixer_values", "float32", "stems + 2", "smoothed values: wet, bypass, a gain per stem"),
 ))

@@ -19,7 +19,7 @@ DEAD_S = 0.05  # After an onset there is none for so many seconds.
 JUMP = 0.15  # Something was struck where so much of a frame's magnitude was not in the frame before.
 HISTORY = 64  # The levels of so many hops are kept.
 
-PLAN = Part("onsets", (), sees=("common", "instruments", "gate"))
+PLAN = Part("onsets", (), sees=("common", "instruments"))
 STATE = Part("onsets", (
     cell("struck", "int64", "sample at which something was struck last"),
     array("stem_levels", "float32", f"stems, {HISTORY}", "sums of activations, a ring of hops"),

@@ -213,7 +213,10 @@ def whiten(plan, own, X, masks, places):
 
 @kernel
 def step(plan, own, X, masks, places):
-    """Learn where the stems of the last frame lie; fill the part `places`, whose `apart` says whether they lie apart."""
+    """Learn where the stems of the last frame lie; fill the part `places`, whose `apart` says whether they lie apart.
+
+    Where they do, stems exchange some of their masks M, which sum to one as before (`exchange`).
+    """
     places.apart = 0
     if plan.panning == 0 or not learn_places(plan, own, X, masks):
         return

@@ -29,8 +29,8 @@ from rtsep.stages.common import COMMON, INSTRUMENTS
 from rtsep.stages.passed import PASSED
 from rtsep.stages.request import Request
 
-# In the order in which a frame passes through them.
-STAGES = (notes, analysis, onsets, gate, expectation, estimator, levels, residual, masks, late_notes, adaptation, watchdog,
+# About in the order in which `frame` calls them first.
+STAGES = (notes, analysis, onsets, gate, late_notes, watchdog, expectation, estimator, levels, masks, residual, adaptation,
           place, overlap_add, filters, mixer)
 
 PLAN = Record("Plan", (COMMON, INSTRUMENTS, transform.PLAN, *(stage.PLAN for stage in STAGES)))

@@ -3,8 +3,9 @@
 What the background explains and what the notes' expectation leaves are two opinions of the residual. Their geometric mean,
 from which rows learn, takes little where either is small: it keeps a foreign piano's misfit from being learnt as background.
 But where others do play, it takes too little. How much more the residual's mask has to count there is told by a small network,
-the same for every bin: one hidden layer, which sees the frame, both opinions of either side and the mask in the bin and its
-neighbours, over which the window smears what is heard. It has no notion of pitch, level or instrument.
+the same for every bin: one hidden layer. It sees six spectra in the bin and its neighbours, over which the window smears what
+is heard: the frame, what is expected of the residual, what is estimated of it, both of all the stems, and the residual's mask.
+It has no notion of pitch, level or instrument.
 `tools/train_residual_net.py` fits it to mixes whose parts are known.
 
 Figures: docs/experiments.md, "The residual beside others".
@@ -36,7 +37,7 @@ TURNS = 2  # Every bin is heard anew once in so many hops.
 LEAST_SUM = 1e-9  # A sum of activations that is divided by is at least this share of the frame.
 LEAST_LEVEL = 1e-12  # So is the level around a bin.
 LEAK = 0.1  # A unit passes on this part of what is below 0.
-MOST = 8.0  # The natural logarithm of the factor stays between minus this and this.
+MOST = 8.0  # What the network says stays between minus this and this: a natural logarithm, for masks of power 2.
 TRAINED_HALVES = 4.0  # The network was trained with masks of power 2, in halves.
 INPUTS = 6 * SEEN  # The network has so many inputs: six spectra, each in `SEEN` bins.
 BIAS, OUTPUT, OUTPUT_BIAS = INPUTS, INPUTS + 1, INPUTS + 2  # rows of the network after those of its inputs
@@ -189,7 +190,7 @@ def find_factor(plan, own, V, opened, expected, masks, others, turn):
 
 @kernel
 def listen(plan, own, V, opened, expected, masks, end):
-    """Fill the factor if others play, as far as the expectation, which tells what is theirs, is trusted; else False."""
+    """True, and the factor is filled, if others play, as far as the expectation, which tells what is theirs, is trusted."""
     others = accompanied(own.accompaniment) * min(plan.prediction, np.float32(1))
     if others > 0:
         find_factor(plan, own, V, opened, expected, masks, others, end // plan.hop % TURNS)

@@ -1,6 +1,6 @@
 """What a stem's mask and place make of the spectra of both channels: the multichannel Wiener filter of stage `place`.
 
-As m (1 + (R - sum of m R) (sum of m R)^-1), which is exact where stems nearly are at one place.
+As m (1 + (R - sum of m R) (sum of m R)^-1), which stays accurate in float32 where the covariances nearly coincide.
 """
 
 from rtsep.kernels.marks import kernel

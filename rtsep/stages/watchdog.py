@@ -1,4 +1,4 @@
-"""Stage: a watchdog over what was learnt. Where it must be wrong, all that was learnt begins again.
+"""Stage: a watchdog over the background. Where it must have learnt the notes' own instrument, it begins again.
 
 The background learns an instrument while wrong notes are told of it, and then explains it better than the preset does. A band
 that is much louder than the notes looks the same, so the patience doubles with every time, until there is a pause: who stops
@@ -30,7 +30,7 @@ STATE = Part("watchdog", (
 
 @kernel
 def paused(plan, own, total, mean_level):
-    """Is there a pause after music whose notes were unheard? Then all begins again, and patience is as at first."""
+    """Is there a pause after music whose notes were unheard? Then the background begins again, and patience is as at first."""
     own.paused_s = own.paused_s + plan.hop_s if total < np.float32(FAINT) * mean_level else np.float32(0)
     if own.paused_s < np.float32(PAUSE_S) or own.patience_s == 0 or plan.background_learns == 0:
         return False

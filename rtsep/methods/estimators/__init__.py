@@ -1,6 +1,6 @@
 """Estimators: each finds, in one frame, how loud every open template is. The contract that they all keep:
 
-    estimator(plan, V, W, rows, gated, sparsity, first, expected, trust, estimate)
+    estimator(plan, V, W, rows, notes, sparsity, first, expected_share, trust, estimate)
 
 | argument | shape, dtype | |
 | --- | --- | --- |
@@ -8,10 +8,10 @@
 | V | float32 [stride] | magnitudes, sum 1; zero beyond `bins` |
 | W | float32 [row, stride] | templates, which sum to 1 |
 | rows | int64 [count] | which of them are open: the notes', then the background's |
-| gated | int64 | how many of these are the notes' |
+| notes | int64 | how many of these are the notes' |
 | sparsity | float32 | factor of the background's activations in every update: below 1 it leaves more to the notes |
 | first | int64 [groups + 1] | where the rows of each group (a stem's pitch) begin; the last: where all end |
-| expected | float32 [groups] | sum of h that is expected of a group; less than 0: nothing is |
+| expected_share | float32 [groups] | sum of h that is expected of a group; less than 0: nothing is |
 | trust | float32 | how much that counts: `prior.hold` draws a group's sum to it |
 | estimate.h | float32 [count + 1] | *filled*: activations, nonnegative; the last is a flat row's, 1 / bins. On entry: a start |
 | estimate.before | float32 [count + 1] | *filled*: h as it was for `ratio` |

@@ -10,14 +10,14 @@ LEAST_FLAT = 1e-9  # The flat row's share of the frame does not fall below this,
 
 
 @numeric
-def update_activations(V, W, rows, gated, bins, iterations, relaxation, sparsity, first, expected, trust, h, before,
+def update_activations(V, W, rows, notes, bins, iterations, relaxation, sparsity, first, expected_share, trust, h, before,
                        gradient, group_h, ratio):
     """`iterations` times  h <- h * (W @ (V / (h W))) ** relaxation  for the open rows of W and one flat row, all summing to 1.
 
     The last time without the exponent, which makes h sum to 1 again. Between 1 and 2 it makes updates go further the way that
     they go, and arrive where plain ones do: six with 1.8 about as far as ten.
 
-    The background, the rows behind the first `gated`, has its gradient multiplied by `sparsity`: a sparsity prior, which
+    The background, the rows behind the first `notes`, has its gradient multiplied by `sparsity`: a sparsity prior, which
     leaves it what the notes' rows cannot explain. The notes' groups are held to what is expected of them.
 
     Arguments: as the contract in `estimators` has them, the fields of `estimate` one by one. Any thread. No errors.
@@ -42,13 +42,13 @@ def update_activations(V, W, rows, gated, bins, iterations, relaxation, sparsity
             before[i] = h[i]
             h[i] *= gradient[i] ** power
         factor = sparsity**power
-        for i in range(gated, count):
+        for i in range(notes, count):
             h[i] *= factor
-        hold(h, first, expected, trust, group_h)
+        hold(h, first, expected_share, trust, group_h)
 
 
 @kernel
-def update(plan, V, W, rows, gated, sparsity, first, expected, trust, estimate):
+def update(plan, V, W, rows, notes, sparsity, first, expected_share, trust, estimate):
     """Over-relaxed updates from an equal share."""
-    update_activations(V, W, rows, gated, plan.bins, plan.iterations, plan.relaxation, sparsity, first, expected, trust,
+    update_activations(V, W, rows, notes, plan.bins, plan.iterations, plan.relaxation, sparsity, first, expected_share, trust,
                        estimate.h, estimate.before, estimate.gradient, estimate.group_h, estimate.ratio)
