@@ -4,5 +4,6 @@ The program uses `machine`, which gives the address of a compiled function by un
 processes (`build`, `collect`), and `store` keeps it. Only `collect` and the kernels need Numba; a program whose code exists
 does not load it.
 
-Enters: names of objects and functions. Leaves: addresses. May import: errors; `build` also `kernels.marks`.
+Enters: names of objects and functions. Leaves: addresses. May import: errors. `build` also has to redeem
+the marks of kernels.
 """

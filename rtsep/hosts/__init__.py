@@ -4,6 +4,7 @@ Live: `portaudio` and `jack` are devices behind `driver`; `midi` brings notes; `
 Python share; `player` is what is played, `controls` and `keys` change it, `recorder` keeps it, `display` shows it. Devices,
 threads and signals are here alone.
 
-Enters: what the command line asks for. Leaves: files, sound on devices, tables and pictures. May import: engine, grains,
-callbacks (declarations), presets, notes, files, params, measure, windows, compiling, errors. Never training.
+Enters: what the command line asks for. Leaves: files, sound on devices, tables and pictures. May import: engine,
+reference, grains, callbacks, stages and kernels (declarations), presets, notes, files, params, measure, windows, compiling,
+errors. Never training.
 """

@@ -4,7 +4,8 @@
 they are. `arrays`, `elementary` and `fft` are loops over bins. `linked` calls functions of other object files. `native` and
 `atomic` are compiler intrinsics. `factorise` belongs to training.
 
-Enters: arrays and addresses. Leaves: given arrays, filled. May import: numpy, numba, llvmlite, and `compiling` to store code.
+Enters: arrays and addresses. Leaves: given arrays, filled. May import: numpy, numba, llvmlite, compiling (which
+keeps the code), errors.
 """
 
 from importlib import import_module

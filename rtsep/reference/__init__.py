@@ -19,7 +19,7 @@ The contract of a mask stands in `masks`, that of an estimator in `estimator`. W
 
 Enters: presets, a routing and parameters; then blocks of samples and MIDI events. Leaves: the stems and their mix, and all that
 the stages passed on about the last frame (`ReferenceSeparator.last`). May import: engine, stages, methods, notes, params,
-presets, windows, errors, measure, and of kernels `memory` alone.
+presets, windows, errors, kernels (`memory` alone).
 """
 
 from importlib import import_module
