@@ -25,6 +25,10 @@ ONLY_FFMPEG = {  # First bytes, from the given offset, of what the decoder canno
     (8, b"AVI "): "AVI", (0, b"FLV"): "Flash video", (0, b"ADIF"): "AAC", (0, b"#!AMR"): "AMR", (0, b"MAC "): "Monkey's Audio",
     (0, b"wvpk"): "WavPack", (0, b"\x00\x00\x01\xba"): "MPEG video",
 }  # fmt: skip
+READ = (  # Formats, by ffmpeg's names, that are read: none that refers to other files, as playlists do.
+    "mov,matroska,asf,avi,flv,mpeg,mpegts,ogg,rm,mp3,aac,loas,ac3,eac3,dts,truehd,amr,ape,wv,tta,tak,mpc,mpc8,shn,"
+    "flac,wav,w64,aiff,au,caf,mxf,nut,dsf,voc,gsm,g722,oma"
+)
 SILENT_LUFS = -70.0  # Sound at this loudness, in LUFS, or below counts as silence (BS.1770).
 
 
@@ -95,8 +99,7 @@ class FfmpegSound:
         self._end()
         self._errors.seek(0)
         self._errors.truncate()
-        # Only this file is read, whatever it refers to.
-        source = ("-protocol_whitelist", "file,crypto,data", "-i", f"file:{os.fspath(self._path)}")
+        source = ("-protocol_whitelist", "file", "-format_whitelist", READ, "-i", f"file:{os.fspath(self._path)}")
         sink = ("-map", "0:a:0", "-c:a", "pcm_f32be", "-f", "au", "pipe:1")
         self._process = _spawn((*source, *sink), subprocess.DEVNULL, self._errors)
         self._position = 0

@@ -81,6 +81,8 @@ def _look(file: BinaryIO, size: int) -> tuple[Found, str | None]:
         return _chunked(file, size, found, LAYOUTS[magic])
     if magic == b".snd":
         offset, promised = struct.unpack(">II", file.read(8).ljust(8, b"\0"))
+        if not promised and size > start + offset:
+            return _mended(found, start + 8, size - start - offset, ">I"), None
         return _compare(found, promised, size - start - offset)
     if magic == b"OggS":
         return found, _ogg_fault(file, size)
@@ -123,7 +125,7 @@ def _chunked(file: BinaryIO, size: int, found: Found, layout: Layout) -> tuple[F
         if head.startswith(layout.data):
             there = size - at - head_bytes
             if not (promised_64 or length) and there > 0 and not _is_chunk(file, size, layout):
-                return _mended(found, at + layout.id_bytes, there, layout), None
+                return _mended(found, at + layout.id_bytes, there, layout.size, layout.counts_header), None
             return _compare(found, promised_64 or length, there)
         if head.startswith(b"ds64"):  # RF64 stores the true sizes here.
             promised_64 = int.from_bytes(file.read(16)[8:], "little")
@@ -140,10 +142,9 @@ def _is_chunk(file: BinaryIO, size: int, layout: Layout) -> bool:
     return head[:4].isascii() and head[:4].decode("ascii").isprintable() and file.tell() + length <= size + layout.counts_header
 
 
-def _mended(found: Found, at: int, there: int, layout: Layout) -> Found:
-    """The file with the size that its sound really has."""
-    most = 2 ** (8 * struct.calcsize(layout.size)) - 1
-    patch = struct.pack(layout.size, min(there + layout.counts_header, most))
+def _mended(found: Found, at: int, there: int, code: str, more: int = 0) -> Found:
+    """The file with the size that its sound really has, and `more`, at this offset."""
+    patch = struct.pack(code, min(there + more, 2 ** (8 * struct.calcsize(code)) - 1))
     note = f"its recording was never finished: its header promises 0 bytes of sound and {there} are there, which were read"
     return found._replace(at=at, patch=patch, note=note)
 

@@ -100,7 +100,7 @@ def open_sound(path: Given, cut: bool = False, alone: bool = False) -> Iterator[
     reason = found.undecodable or _undecodable(path, found)
     if reason:
         with _by_ffmpeg(path, reason, alone) as sound:
-            reader = SoundReader(path, sound, sound.note and f"ffmpeg says: {sound.note}")
+            reader = SoundReader(path, sound, found.note or (sound.note and f"ffmpeg says: {sound.note}"))
             _check_shape(path, reader)
             yield reader
         return

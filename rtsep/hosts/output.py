@@ -147,8 +147,9 @@ class Outlet:
     def finish(self) -> dict[str, Any]:
         """Write what is still to come; gives what the report says of it."""
         self.write([np.zeros((self._layout.channels, 0), np.float32)] * len(self._layout.stems), True)
+        rate = {"output_sample_rate": self.rate}
         if self._spool is None or self._target is None:
-            return {}
+            return rate
         with self._spool as spool:
             channels = self._layout.channels
             was = measure_loudness(spool, self.rate, channels)
@@ -157,8 +158,8 @@ class Outlet:
             while piece := spool.read(READ_FRAMES * 4 * channels):
                 sound = np.frombuffer(piece, np.float32).reshape(-1, channels).T
                 self._writer.write(len(self._ways) - 1, sound * np.float32(10 ** (gain_db / 20)))
-        return {"loudness": {"target_lufs": self._target, "measured_lufs": round(was, 2) if np.isfinite(was) else None,
-                             "gain_db": round(gain_db, 3)}}
+        return rate | {"loudness": {"target_lufs": self._target, "measured_lufs": round(was, 2) if np.isfinite(was) else None,
+                                    "gain_db": round(gain_db, 3)}}
 
     def __enter__(self) -> Outlet:
         return self

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +20,7 @@ WRITE_SAMPLES = 32768  # Files are written in portions of this many samples per 
 def outputs(
     sound: Excerpt, engine: Engine, events: npt.NDArray[np.void], block: int, clock: Clock
 ) -> Iterator[Output]:
-    """Process the whole sound, and `latency` zeros after it, block by block; `events` count from its start."""
+    """Process the sound, and the `latency` samples after it, block by block; `events` count from where it is heard."""
     starts = events["sample"].tolist()
     position = used = 0
     for piece in _pieces(sound, engine.latency, block):
@@ -72,10 +71,10 @@ class Collected:
 
 
 def _pieces(sound: Excerpt, latency: int, block: int) -> Iterator[npt.NDArray[np.float32]]:
-    """The sound and `latency` zeros after it, `block` samples at a time, only the last one shorter."""
+    """The sound and the `latency` samples after it, `block` samples at a time, only the last one shorter."""
     ahead = max(LARGEST_BLOCK // block, 1) * block
     pending = np.zeros((sound.channels, 0), np.float32)
-    for chunk in chain(sound.blocks(ahead), [np.zeros((sound.channels, latency), np.float32)]):
+    for chunk in sound.blocks(ahead, latency):
         pending = np.concatenate([pending, chunk], axis=1)
         whole = pending.shape[1] // block * block
         for begin in range(0, whole, block):

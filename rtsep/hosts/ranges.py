@@ -69,9 +69,11 @@ class Excerpt:
         """Whether it is not the whole sound."""
         return self.frames < self.whole.frames
 
-    def blocks(self, size: int) -> Iterator[npt.NDArray[np.float32]]:
-        """What is heard, as `SoundReader.blocks`."""
-        return self.whole.blocks(size, self.first, self.end)
+    def blocks(self, size: int, after: int) -> Iterator[npt.NDArray[np.float32]]:
+        """What is heard, as `SoundReader.blocks`, and `after` samples more: those that follow, at the sound's end zeros."""
+        last = min(self.end + after, self.whole.frames)
+        yield from self.whole.blocks(size, self.first, last)
+        yield np.zeros((self.channels, self.end + after - last), np.float32)
 
     def events(self, events: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
         """The EVENTs of the whole as heard: from the first sample on, and before it pedals and controllers as they stood."""

@@ -95,6 +95,8 @@ def collect_warnings(report: Mapping[str, Any], engine: Engine, sound: SoundRead
         (sound.channels if sound.channels > 2 and instruments else 0, "{} channels: all of them share one mask"),
     ]
     warnings = [*sound.notes, *(text.format(count) for count, text in found if count)]
+    if "loudness" in report and report["loudness"]["measured_lufs"] is None:
+        warnings.append("the mixdown is silent or shorter than 0.4 s, so it has no loudness: it stays as it is")
     warnings += [f"preset {preset.name}: {note}" for preset in instruments for note in preset.notes]
     return warnings + _score_warnings(sound, score, "in the residual" if instruments else "silent in the mosaic")
 
