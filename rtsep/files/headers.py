@@ -108,7 +108,7 @@ def _compare(found: Found, promised: int, there: int) -> tuple[Found, str | None
     if promised in UNKNOWN_SIZES or promised <= there:
         return found, None
     fault = f"it is truncated: its header promises {promised} bytes of sound and {max(there, 0)} are there"
-    return found._replace(note=f"{fault[3:]}, which were read" if there > 0 else ""), fault
+    return found._replace(note=f"{fault}, which were read" if there > 0 else ""), fault
 
 
 def _chunked(file: BinaryIO, size: int, found: Found, layout: Layout) -> tuple[Found, str | None]:

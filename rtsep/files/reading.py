@@ -35,7 +35,7 @@ class SoundReader:
         self._position = 0
         self.sample_rate, self.channels, self.frames = int(sound.samplerate), int(sound.channels), int(sound.frames)
         self.format_name = str(sound.format)
-        self.notes = [f"{path}: {note}"] if note else []
+        self.notes = [f"{os.path.basename(path)}: {note}"] if note else []
 
     def blocks(self, size: int, begin: int = 0, end: int | None = None) -> Iterator[NDArray[np.float32]]:
         """The sound from `begin` to `end` (or all) as new arrays float32 [channels, size], of which the last may be shorter.
