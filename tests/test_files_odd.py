@@ -110,6 +110,17 @@ def test_a_wav_of_no_length_with_chunks_behind_it_is_empty(tmp_path):
         read(tmp_path, empty)
 
 
+@pytest.mark.parametrize(("kind", "subtype"), [("OGG", "VORBIS"), ("MP3", "MPEG_LAYER_III"), ("FLAC", "PCM_24")])
+@pytest.mark.parametrize("begin", [1, 40_000, SAMPLES - 10])
+def test_a_part_of_a_lossy_file_is_what_the_whole_has_there(tmp_path, kind, subtype, begin):
+    encoded(tmp_path, kind, subtype, noise(2, SAMPLES))
+    whole = read_sound(tmp_path / "whole")[0]
+    with open_sound(tmp_path / "whole") as sound:
+        for _twice in range(2):
+            part = np.concatenate(list(sound.blocks(1000, begin, SAMPLES - 3)), axis=1)
+            np.testing.assert_array_equal(part, whole[:, begin : SAMPLES - 3])
+
+
 def test_a_format_that_cannot_be_sought_in(tmp_path):
     soundfile.write(tmp_path / "gsm.wav", noise(1, 8000)[0], 8000, "GSM610", format="WAV")
     with soundfile.SoundFile(tmp_path / "gsm.wav") as sound:

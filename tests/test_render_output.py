@@ -11,6 +11,9 @@ import pytest
 import soundfile
 from render_files import RATE, fill, refused, render, report_of, sounds_of
 
+from rtsep.commands.output import FORMATS
+from rtsep.files import encode
+
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
 SAMPLES = round(1.5 * RATE)
 
@@ -50,6 +53,10 @@ def test_stems_of_every_format_are_as_long_as_the_mix_and_aligned_with_it(folder
             assert error_db(found, wanted) < off_db
             lags = [np.sum(found[:, 50 + lag : SAMPLES - 50 + lag] * wanted[:, 50 : SAMPLES - 50]) for lag in range(-50, 51)]
             assert int(np.argmax(lags)) == 50  # The coding has not shifted it.
+
+
+def test_the_command_line_knows_every_format():
+    assert tuple(encode.FORMATS) == FORMATS
 
 
 def test_formats_that_the_library_cannot_write(folder, capsys, monkeypatch):
@@ -176,6 +183,12 @@ def test_a_mixdown_that_becomes_too_loud_is_said(folder, capsys):
     sine(folder, 0.1, hz=60)  # Low tones count less, so it must be louder than full scale.
     assert render(folder, "--loudness", "0", "--bits", "16", "--overwrite", midi=None) == 0
     assert report_of(folder)["clipped_samples"] > 1000 and "were clipped" in capsys.readouterr().err
+
+
+@needs_ffmpeg
+def test_the_loudness_of_many_channels_is_not_known(folder, capsys):
+    soundfile.write(folder / "mix.wav", np.zeros((1000, 3)), RATE)
+    refused(capsys, folder, render(folder, "--loudness", "-14"), "2 channels at most, not 3")
 
 
 def test_loudness_without_ffmpeg(folder, capsys, monkeypatch):

@@ -161,7 +161,8 @@ def measure_loudness(samples: IO[bytes], sample_rate: int, channels: int) -> flo
         process.stdout.close()
         if process.wait():
             errors.seek(0)
-            raise RtsepError(f"ffmpeg cannot measure the loudness: {errors.read(MOST_TOLD).decode(errors='replace').strip()}")
+            said = errors.readline(MOST_TOLD).decode(errors="replace").strip()
+            raise RtsepError(f"ffmpeg cannot measure the loudness and says: {said or 'nothing'}; leave --loudness out")
     loudness = float(last.partition(b"=")[2] or "-inf")
     return loudness if loudness > SILENT_LUFS else -math.inf
 

@@ -27,6 +27,8 @@ def seekable(path: Path) -> Iterator[Path]:
     if path != STANDARD_INPUT and not _is_pipe(path):
         yield path
         return
+    if path == STANDARD_INPUT and sys.stdin is None:
+        raise RtsepError("there is no standard input: give the path of a sound file")
     told = "standard input" if path == STANDARD_INPUT else str(path)
     with tempfile.TemporaryDirectory(prefix="rtsep-", dir=roomy_folder()) as folder:
         copy = Path(folder) / ("stdin" if path == STANDARD_INPUT else path.name)
@@ -61,7 +63,7 @@ def _is_pipe(path: Path) -> bool:
         mode = os.stat(path).st_mode
     except OSError:
         return False
-    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
+    return stat.S_ISFIFO(mode)
 
 
 def _fill(copy: Path, path: Path, told: str) -> None:

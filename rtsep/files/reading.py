@@ -20,6 +20,7 @@ from rtsep.files.view import View
 LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000  # Sample rates, in Hz, that are read.
 MOST_CHANNELS = 64  # At most this many channels are read.
 READ_FRAMES = 65_536  # Files are read in portions of this many samples per channel.
+INEXACT = ("MP3", "OGG")  # After seeking in these formats, samples may differ from what reading on would give.
 UNKNOWN_FRAMES = 2**62  # Streams of unknown length have more: their decoder reports about 2**63.
 
 
@@ -43,7 +44,7 @@ class SoundReader:
         Full scale is 1. RtsepError if the file ends or breaks before.
         """
         left = (self.frames if end is None else end) - begin
-        self._seek(begin)
+        self._seek(begin, exactly=True)
         while left > 0:
             block = self._read(min(size, left))
             left -= block.shape[1]
@@ -58,17 +59,18 @@ class SoundReader:
         """Read the last frame, which shows truncation in formats that only state their length. RtsepError as `blocks`."""
         self.read(self.frames - 1, self.frames)
 
-    def _seek(self, frame: int) -> None:
-        """Go to a sample. Some formats can only be read on from where they are."""
+    def _seek(self, frame: int, exactly: bool = False) -> None:
+        """Go to a sample; in formats that cannot be sought in, or not `exactly`, by reading on."""
+        seekable = getattr(self._sound, "seekable", lambda: True)()
+        on = not seekable or (exactly and self.format_name in INEXACT)
         with _decoding(self._path):
-            if not getattr(self._sound, "seekable", lambda: True)():
-                if frame < self._position:
-                    raise soundfile.SoundFileRuntimeError("it cannot be read again")
-                while self._position < frame:
-                    self._read(min(frame - self._position, READ_FRAMES))
-            elif frame or self._position:
-                self._sound.seek(frame)
-            self._position = frame
+            if seekable and frame != self._position and (not on or frame < self._position):
+                self._position = 0 if on else frame
+                self._sound.seek(self._position)
+            while self._position < frame:
+                self._read(min(frame - self._position, READ_FRAMES))
+            if self._position > frame:
+                raise soundfile.SoundFileRuntimeError("it cannot be read again")
 
     def _read(self, frames: int) -> NDArray[np.float32]:
         with _decoding(self._path):

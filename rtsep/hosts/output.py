@@ -19,6 +19,7 @@ from rtsep.files.sound import StemWriter
 
 MIXDOWN, TOGETHER = "mixdown", "stems"  # Names of the files of the mixdown, and of all stems in one.
 LOWEST_LUFS, HIGHEST_LUFS = -60.0, 0.0  # Loudness, in LUFS, that can be asked for.
+MOST_MEASURED = 2  # The loudness of at most this many channels is measured.
 LONGEST_NAME = 200  # A name has at most this many bytes; file systems allow 255 with an ending.
 FORBIDDEN = '/\\:*?"<>|'  # Characters that not every file system has in names.
 
@@ -75,6 +76,9 @@ def check_delivery(wish: Delivery) -> None:
 def choose_layout(wish: Delivery, stems: Sequence[str], mixdown: bool, channels: int) -> Layout:
     """The files to write for the `stems`. RtsepError for a stem that is not there, and for names that cannot be."""
     every = (*stems, *([MIXDOWN] if mixdown else []))
+    if wish.loudness_lufs is not None and channels > MOST_MEASURED:
+        raise RtsepError(f"--loudness is for {MOST_MEASURED} channels at most, not {channels}: which of them lie behind the "
+                         "listener, where they count more, no file says; leave it out")
     given = _given_names(wish.names, every)
     names = tuple(given.get(stem, stem) for stem in every)
     if wish.stdout is not None and wish.stdout not in {*every, *names}:

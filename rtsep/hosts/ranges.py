@@ -64,11 +64,6 @@ class Excerpt:
         """Samples per channel that are heard and not written."""
         return self.begin - self.first
 
-    @property
-    def is_part(self) -> bool:
-        """Whether it is not the whole sound."""
-        return self.frames < self.whole.frames
-
     def blocks(self, size: int, after: int) -> Iterator[npt.NDArray[np.float32]]:
         """What is heard, as `SoundReader.blocks`, and `after` samples more: those that follow, at the sound's end zeros."""
         last = min(self.end + after, self.whole.frames)
