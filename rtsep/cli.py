@@ -33,11 +33,18 @@ def _build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _no_advice(given: argparse.Namespace, unknown: list[str]) -> str:
+    """What to say of arguments that a command does not know."""
+    return f"unrecognized arguments: {' '.join(unknown)}"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; gives the exit code: 0, 2 after an error, which is printed in one line, or 130 when interrupted."""
     parser = _build_parser()
     words = sys.argv[1:] if arguments is None else arguments
-    given = parser.parse_args(words, argparse.Namespace(words=list(words)))
+    given, unknown = parser.parse_known_args(words, argparse.Namespace(words=list(words)))
+    if unknown:
+        parser.error(getattr(given, "explain_unknown", _no_advice)(given, unknown))
     if given.version:
         from rtsep import __version__
 

@@ -93,11 +93,7 @@ def test_wav_from_a_pipe_is_as_long_as_the_file(tmp_path, encoded, size):
     at = data.find(b"data") + 4
     data[at : at + 4] = struct.pack("<I", size)
     (tmp_path / "x.wav").write_bytes(data)
-    if size:
-        assert read_sound(tmp_path / "x.wav")[0].shape == (2, RATE)
-    else:  # the decoder reads nothing then
-        with pytest.raises(RtsepError, match="holds no sound"):
-            read_sound(tmp_path / "x.wav")
+    assert read_sound(tmp_path / "x.wav")[0].shape == (2, RATE)
 
 
 def test_more_chunks_around_the_sound_are_no_matter(tmp_path, encoded):
@@ -191,7 +187,8 @@ def test_too_many_channels(tmp_path, refused):
     assert "65 channels, allowed are 64" in refused(write_wav(tmp_path / "file.wav", noise(65, 9)).read_bytes())
 
 
-def test_streams_that_do_not_tell_their_length(refused, encoded):
+def test_streams_that_do_not_tell_their_length_need_ffmpeg(refused, encoded, monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda name: None)
     flac = bytearray(encoded["flac"])
     flac[21] &= 0xF0
     flac[22:26] = bytes(4)  # total samples: unknown

@@ -148,10 +148,12 @@ def test_a_folder_that_takes_no_files(format):
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"format": "mp3"}, "allowed are wav and flac"),
+        ({"format": "au"}, "allowed are wav, flac, ogg and mp3"),
         ({"bits": "32"}, "allowed are 16, 24, float"),
         ({"format": "flac", "bits": "float"}, "flac has no float"),
         ({"format": "flac", "channels": 9}, "flac holds 8 channels, not 9"),
+        ({"format": "mp3", "channels": 3}, "mp3 holds 2 channels, not 3"),
+        ({"format": "ogg", "bits": "16"}, "ogg has no bits to choose"),
     ],
 )
 def test_formats_that_cannot_be(tmp_path, options, reason):

@@ -10,7 +10,7 @@ import soundfile
 from result_files import RATE, left_in, noise, write_stems
 
 from rtsep.errors import RtsepError
-from rtsep.files import sound as files
+from rtsep.files import encode as files
 from rtsep.files.sound import StemWriter, open_sound, read_sound
 
 

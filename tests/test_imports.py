@@ -28,7 +28,7 @@ COMPILED = ("kernels", "methods", "stages", "callbacks", "grains/kernels.py", "g
 ONLY_IN = {
     "sounddevice": HOSTS_ONLY, "_sounddevice": HOSTS_ONLY, "rtmidi": HOSTS_ONLY, "jack": HOSTS_ONLY,
     "threading": THREADS, "_thread": THREADS, "multiprocessing": THREADS, "concurrent": THREADS,
-    "soundfile": ("files/sound.py",),
+    "soundfile": ("files",),
     "numba": (*COMPILED, "compiling/collect.py"),
     "llvmlite": ("kernels", *(f"compiling/{name}.py" for name in ("collect", "loader", "machine", "store"))),
 }
@@ -141,7 +141,7 @@ def test_the_rule_notices(place, code):
 
 @pytest.mark.parametrize("place, code", [
     ("compiling/collect.py", "import numba, llvmlite.binding, rtsep.errors"), ("engine", "from rtsep.compiling import machine"),
-    ("hosts", "import threading, sounddevice, rtsep.engine.separator, rtsep.params"), ("files/sound.py", "import soundfile"),
+    ("hosts", "import threading, sounddevice, rtsep.engine.separator, rtsep.params"), ("files/encode.py", "import soundfile"),
     ("commands", "from rtsep import engine, notes, hosts, training"), ("engine", "import rtsep.windows"),
 ])
 def test_the_rule_allows(place, code):

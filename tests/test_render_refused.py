@@ -28,7 +28,27 @@ REFUSED_OPTIONS = [
     (("--set", "loudness=1"), ("mask_power",)),
     (("--set", "gain_db.nobody=1"), ("left", "residual")),
     (("--set", "window_samples=5000"), ("powers of two",)),
-    (("--format", "mp3"), ("wav", "flac")),
+    (("--format", "aac"), ("wav", "flac", "ogg", "mp3")),
+    (("--format", "mp3", "--bits", "16"), ("--bits",)),
+    (("--start", "soon"), ("--start soon", "1:12.5")),
+    (("--start", "-1"), ("--start -1", "1:12.5")),
+    (("--start", "1.5"), ("--start 1.5", "1.500 s long")),
+    (("--end", "1.6"), ("--end 1.6", "1.500 s long")),
+    (("--start", "1", "--end", "1"), ("--end 1", "after --start")),
+    (("--rate", "4000"), ("8000 to 192000",)),
+    (("--rate", "96000", "--format", "mp3"), ("mp3 has no 96000 Hz", "48000")),
+    (("--loudness", "3"), ("-60 to 0 LUFS",)),
+    (("--name", "left"), ("STEM=NAME", "left=Keys")),
+    (("--name", "nobody=x"), ("nobody", "left, right, residual")),
+    (("--name", "left=../x"), ("left=../x", "name")),
+    (("--name", "left=.x"), ("name",)),
+    (("--name", "left="), ("name",)),
+    (("--name", "left=Right"), ("right", "of its own")),
+    (("--stdout", "nobody"), ("nobody", "left, right, residual")),
+    (("--stdout", "left", "--json"), ("--stdout", "--json", "standard output")),
+    (("--stdout", "left", "--one-file"), ("--one-file",)),
+    (("--mode", "all", "--rate", "44100"), ("--rate", "leave")),
+    (("second.wav",), ("takes one MIX", "second.wav", "once for each")),
     (("--format", "flac", "--bits", "float"), ("float",)),
     (("--bits", "12"), ("16", "24")),
     (("--nonsense",), ("nonsense",)),
@@ -54,11 +74,12 @@ def test_unknown_values_are_refused_with_the_allowed_ones(folder, capsys, option
 def test_bad_inputs_are_refused_in_one_line(folder, capsys):
     (folder / "empty.wav").write_bytes(b"")
     (folder / "text.wav").write_text("no sound at all")
-    whole = (folder / "mix.wav").read_bytes()
-    (folder / "cut.wav").write_bytes(whole[: len(whole) // 2])
+    soundfile.write(folder / "mix.flac", soundfile.read(folder / "mix.wav")[0], RATE)
+    whole = (folder / "mix.flac").read_bytes()
+    (folder / "cut.flac").write_bytes(whole[: len(whole) // 2])
     soundfile.write(folder / "none.wav", np.zeros(0), RATE)
     soundfile.write(folder / "slow.wav", np.zeros(100), 4000)
-    for name in ("missing.wav", "empty.wav", "text.wav", "cut.wav", "none.wav", "slow.wav"):
+    for name in ("missing.wav", "empty.wav", "text.wav", "cut.flac", "none.wav", "slow.wav"):
         refused(capsys, folder, render(folder, mix=name), name)
     (folder / "text.mid").write_text("no notes at all")
     for name in ("missing.mid", "text.mid"):

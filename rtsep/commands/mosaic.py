@@ -19,7 +19,7 @@ def add(commands: Any) -> None:
     parser.add_argument("target", type=Path, metavar="TARGET", help="sound file to follow")
     parser.add_argument("--source", type=Path, required=True, metavar="SOUND", help="sound file whose frames are heard")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE",
-                        help="where to write: NAME.wav or NAME.flac, as long as TARGET, with the channels of SOUND")
+                        help="where to write: NAME.wav, .flac, .ogg or .mp3, as long as TARGET, with the channels of SOUND")
     parser.add_argument("--repetition", type=int, default=3, metavar="FRAMES",
                         help="no source frame is heard again within this many frames; 0: no limit (default: %(default)s)")
     parser.add_argument("--polyphony", type=int, default=10, metavar="COUNT",

@@ -17,13 +17,15 @@ from rtsep.commands.common import (
     progress_bar,
     say_warnings,
 )
+from rtsep.commands.output import add_output, delivery_of, explain_unknown, folder_for, hand_over
 from rtsep.errors import RtsepError
 from rtsep.notes.pitch import parse_pitch
 
 ABOUT = """\
 Separates the sound file MIX with the streaming engine, exactly as it would sound live. Writes one file per stem and the
-residual, as long as MIX and aligned with it, and report.json. With --mode all every mode renders into a folder of its own,
-and onset.png shows one onset in each.
+residual, as long as MIX (or the range from --start to --end) and aligned with it, and report.json. They add up to MIX; in
+MP3 and Ogg, which are lossy, only nearly, and at another --rate to MIX at that rate. With --mode all every mode renders
+into a folder of its own, and onset.png shows one onset in each.
 """
 GROUPS = """\
 groups of notes: --group NAME=SELECTION makes a separate stem of any notes. All other notes stay in their stems or, with
@@ -49,10 +51,11 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "render", help="separate a sound file into stems",
         description=ABOUT, epilog=GROUPS, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("mix", type=Path, metavar="MIX", help="sound file: WAV, FLAC, AIFF, Ogg, MP3; any channels")
+    parser.add_argument("mix", type=Path, metavar="MIX", help="sound file: WAV, FLAC, AIFF, Ogg, MP3; M4A and video if "
+                        "ffmpeg is installed; any channels; - is standard input")
     parser.add_argument("--midi", type=Path, metavar="FILE",
                         help="MIDI file of the notes that sound in MIX; without it every template is open")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the results; only --stdout goes without one")
     add_preset(parser)
     parser.add_argument("--by", choices=("track", "channel", "split", "drum", "all"), default="track",
                         help="what makes a stem: a MIDI track, a channel, a side of --split, a group of General MIDI "
@@ -66,25 +69,29 @@ def add(commands: Any) -> None:
     parser.add_argument("--block", type=int, metavar="SAMPLES",
                         help="samples handed to the engine at a time (default: one hop); the result is the same")
     parser.add_argument("--picture", action="store_true", help="also write picture.png: notes over spectrograms")
-    parser.add_argument("--format", choices=("wav", "flac"), default="wav", help="format of the stems (default: %(default)s)")
+    add_output(parser)
     parser.add_argument("--bits", choices=("16", "24", "float"), help="bits per sample (default: float, in FLAC 24)")
     add_keeping(parser, "at the end")
     parser.add_argument("--reference", action="store_true", help="play the plain NumPy reference: slow, but without a compiler")
     parser.add_argument("--overwrite", action="store_true", help="replace results that are there already")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, explain_unknown=explain_unknown)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Render, and print what was written."""
+    with folder_for(arguments) as arguments.out:
+        _run(arguments)
+
+
+def _run(arguments: argparse.Namespace) -> None:
     split, params = parse_pitch(arguments.split), checked_params(arguments, "all")
-    from rtsep.commands.tables import show_render
     from rtsep.hosts.compare import render_modes
     from rtsep.hosts.render import Job, render
 
     job = Job(arguments.mix, arguments.out, arguments.midi, tuple(arguments.presets), tuple(arguments.groups), arguments.by,
               split, params, arguments.block, arguments.format, arguments.bits,
               arguments.overwrite, arguments.picture, arguments.mosaic, tuple(arguments.keep), arguments.save_background,
-              shlex.join(["rtsep", *arguments.words]), arguments.reference)
+              shlex.join(["rtsep", *arguments.words]), arguments.reference, delivery_of(arguments))
     if job.params.get("mode") == "all":
         if job.keep:
             raise RtsepError("--save-preset needs one mode: each of --mode all would adapt templates of its own")
@@ -92,10 +99,9 @@ def run(arguments: argparse.Namespace) -> None:
         with progress_bar() as progress:
             report = render_modes(job, progress)
         say_warnings(report["warnings"])
-        for mode, one in report["modes"].items():
-            show_render(one, arguments.out / mode)
+        hand_over(arguments, report)
         return
     with progress_bar() as progress:
         report = render(job, lambda done, total: progress(job.mix.name, done, total))
     say_warnings(report["warnings"])
-    show_render(report, arguments.out)
+    hand_over(arguments, report)

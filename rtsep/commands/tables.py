@@ -113,7 +113,7 @@ def _show_grains(report: dict[str, Any]) -> str:
 
 def show_render(report: dict[str, Any], out: Path) -> None:
     """Print what `render` wrote."""
-    names = ", ".join(stem["file"] for stem in report["stems"])
+    names = ", ".join(dict.fromkeys(stem["file"] for stem in report["stems"]))
     played = ", ".join(f"{stem['name']} on {stem['preset']}" for stem in report["stems"] if "preset" in stem)
     _print(f"{out}: {names}, report.json", _show_grains(report) or f"Instruments: {played or report['preset']}.",
            _show_cost(report))

@@ -1,6 +1,6 @@
-"""Compares the length in a sound file's header with the bytes that exist. The sound itself is read in sound.py.
+"""What the beginning of a sound file says: which decoder it needs, and whether all the sound is there that it promises.
 
-The decoder would take a truncated file for a shorter one, so truncation is detected here.
+The decoder would take a truncated file for a shorter one, and one whose header was never finished for an empty one.
 """
 
 from __future__ import annotations
@@ -24,6 +24,16 @@ class Layout(NamedTuple):
     counts_header: int  # Bytes of the chunk's header that its size includes.
 
 
+class Found(NamedTuple):
+    """How a file is to be read."""
+
+    skip: int = 0  # Bytes of a tag in front that the decoder must not see.
+    at: int = 0  # Offset, from the start of the file, of bytes that the decoder shall see replaced.
+    patch: bytes = b""
+    note: str = ""  # What a user should know of the sound that is read.
+    undecodable: str = ""  # Why only ffmpeg can read it, if that is so.
+
+
 LAYOUTS = {
     b"RIFF": Layout(12, 4, "<I", b"data", 2, 0),  # WAV
     b"RIFX": Layout(12, 4, ">I", b"data", 2, 0),
@@ -35,13 +45,16 @@ LAYOUTS = {
 # Programs write these if they cannot go back to correct the header; the sound then ends with the file.
 UNKNOWN_SIZES = frozenset((0, 0x7FFFF000, 0x7FFFFFFF, 0x80000000, 2**32 - 1, 2**64 - 1))
 MOST_CHUNKS = 10_000  # The search for the sound gives up after this many chunks.
+MOST_TAGS = 16  # At most this many ID3 tags are skipped.
+TAGGED = (*LAYOUTS, b"fLaC", b".snd", b"OggS")  # These formats know no ID3 tag in front: it is hidden from the decoder.
 _OGG_PAGE = 65_307  # Bytes of the longest page of an Ogg file.
 
 
-def check_file(path: str | os.PathLike[str]) -> None:
-    """RtsepError if `path` is no file, cannot be read, is empty, or holds less sound than its header says.
+def check_file(path: str | os.PathLike[str], cut: bool = False) -> Found:
+    """How to read `path`. With `cut`, uncompressed sound that ends too early is read as far as it goes.
 
-    Covers WAV, RF64, W64, AIFF, AU, CAF, Ogg and MP3 (FLAC needs decoding); all other files pass.
+    RtsepError if it is no file, cannot be read, is empty, or holds less sound than its header says. Covers WAV, RF64, W64,
+    AIFF, AU, CAF, Ogg and MP3 (FLAC needs decoding); all other files pass.
     """
     try:
         status = os.stat(path)
@@ -49,39 +62,58 @@ def check_file(path: str | os.PathLike[str]) -> None:
             raise RtsepError(f"{path} is not a file: give a sound file")
         if not status.st_size:
             raise RtsepError(f"{path} is empty: give a sound file")
-        fault = _find_fault(path)
+        with open(path, "rb") as file:
+            found, fault = _look(file, status.st_size)
     except OSError as error:
         raise RtsepError(f"cannot read {path}: {error.strerror}; give a sound file") from error
-    if fault:
+    if fault and not (cut and found.note):
         raise RtsepError(f"cannot use {path}, {fault}: copy or export it again, best as WAV or FLAC")
+    return found
 
 
-def _find_fault(path: str | os.PathLike[str]) -> str | None:
-    """Why the sound in `path` is not complete, or None if its header shows no fault."""
-    with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        magic = file.read(4)
-        if magic in LAYOUTS:
-            return _compare(*_chunked(file, size, LAYOUTS[magic]))
-        if magic == b".snd":
-            offset, promised = struct.unpack(">II", file.read(8).ljust(8, b"\0"))
-            return _compare(promised, size - offset)
-        if magic == b"OggS":
-            return _ogg_fault(file, size)
-        if magic[:3] == b"ID3" or _is_mpeg(magic):
-            return _mpeg_fault(file, size)
-    return None
+def _look(file: BinaryIO, size: int) -> tuple[Found, str | None]:
+    """How to read the file, and why its sound is not complete, or None if its header shows no fault."""
+    start = _after_tags(file)
+    file.seek(start)
+    magic = file.read(4)
+    found = Found(start if magic in TAGGED else 0)
+    if magic in LAYOUTS:
+        return _chunked(file, size, found, LAYOUTS[magic])
+    if magic == b".snd":
+        offset, promised = struct.unpack(">II", file.read(8).ljust(8, b"\0"))
+        if not promised and size > start + offset:
+            return _mended(found, start + 8, size - start - offset, ">I"), None
+        return _compare(found, promised, size - start - offset)
+    if magic == b"OggS":
+        return found, _ogg_fault(file, size)
+    if _is_mpeg(magic) or (start and magic not in TAGGED):
+        return _mpeg(file, size, start)
+    return found, None
 
 
-def _compare(promised: int, there: int) -> str | None:
+def _after_tags(file: BinaryIO) -> int:
+    """Where the sound's own format begins, after any ID3 tags."""
+    start = 0
+    for _ in range(MOST_TAGS):
+        file.seek(start)
+        head = file.read(10)
+        if head[:3] != b"ID3" or len(head) < 10:
+            break
+        start += 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
+        start += 10 * bool(head[5] & 0x10)  # A footer.
+    return start
+
+
+def _compare(found: Found, promised: int, there: int) -> tuple[Found, str | None]:
     if promised in UNKNOWN_SIZES or promised <= there:
-        return None
-    return f"it is truncated: its header promises {promised} bytes of sound and {max(there, 0)} are there"
+        return found, None
+    fault = f"it is truncated: its header promises {promised} bytes of sound and {max(there, 0)} are there"
+    return found._replace(note=f"{fault}, which were read" if there > 0 else ""), fault
 
 
-def _chunked(file: BinaryIO, size: int, layout: Layout) -> tuple[int, int]:
-    """Bytes of sound promised and present; 0 promised if no chunk of sound is found."""
-    at, promised_64 = layout.first, 0
+def _chunked(file: BinaryIO, size: int, found: Found, layout: Layout) -> tuple[Found, str | None]:
+    """Compares the bytes of sound promised and present, and puts the size in order where it was never written."""
+    at, promised_64 = found.skip + layout.first, 0
     head_bytes = layout.id_bytes + struct.calcsize(layout.size)
     for _ in range(MOST_CHUNKS):
         file.seek(min(at, size))
@@ -91,11 +123,30 @@ def _chunked(file: BinaryIO, size: int, layout: Layout) -> tuple[int, int]:
         (length,) = struct.unpack(layout.size, head[layout.id_bytes :])
         length = max(length - layout.counts_header, 0)
         if head.startswith(layout.data):
-            return promised_64 or length, size - at - head_bytes
+            there = size - at - head_bytes
+            if not (promised_64 or length) and there > 0 and not _is_chunk(file, size, layout):
+                return _mended(found, at + layout.id_bytes, there, layout.size, layout.counts_header), None
+            return _compare(found, promised_64 or length, there)
         if head.startswith(b"ds64"):  # RF64 stores the true sizes here.
             promised_64 = int.from_bytes(file.read(16)[8:], "little")
         at += head_bytes + length + -length % layout.align
-    return 0, 0
+    return found, None
+
+
+def _is_chunk(file: BinaryIO, size: int, layout: Layout) -> bool:
+    """Whether a chunk with a name in letters comes next that ends in the file: the sound before it is really empty."""
+    head = file.read(layout.id_bytes + struct.calcsize(layout.size))
+    if len(head) < layout.id_bytes + struct.calcsize(layout.size):
+        return False
+    (length,) = struct.unpack(layout.size, head[layout.id_bytes :])
+    return head[:4].isascii() and head[:4].decode("ascii").isprintable() and file.tell() + length <= size + layout.counts_header
+
+
+def _mended(found: Found, at: int, there: int, code: str, more: int = 0) -> Found:
+    """The file with the size that its sound really has, and `more`, at this offset."""
+    patch = struct.pack(code, min(there + more, 2 ** (8 * struct.calcsize(code)) - 1))
+    note = f"its recording was never finished: its header promises 0 bytes of sound and {there} are there, which were read"
+    return found._replace(at=at, patch=patch, note=note)
 
 
 def _ogg_fault(file: BinaryIO, size: int) -> str | None:
@@ -112,19 +163,13 @@ def _is_mpeg(head: bytes) -> bool:
     return len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0
 
 
-def _mpeg_fault(file: BinaryIO, size: int) -> str | None:
-    """The fault of an MP3 file: it must state its length (else the decoder guesses it and may stop early) and have it."""
-    file.seek(0)
-    start, head = 0, file.read(10)
-    if head[:3] == b"ID3" and len(head) == 10:
-        start = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
+def _mpeg(file: BinaryIO, size: int, start: int) -> tuple[Found, str | None]:
+    """An MP3 file must state its length (else the decoder guesses it and may stop early) and have it."""
     file.seek(start)
     head = file.read(4096)
-    if head[:4] == b"fLaC":
-        return None
     tag = max(head.find(b"Xing"), head.find(b"Info"))
     if tag < 0:
-        return "it is an MPEG stream that does not tell its length"
+        return Found(undecodable="it is an MPEG stream that does not tell its length"), None
     flags, promised = struct.unpack(">I4xI", head[tag + 4 : tag + 16].ljust(12, b"\0"))
     frame = max(head.rfind(b"\xff", 0, tag), 0)
-    return _compare(promised if flags & 3 == 3 else 0, size - start - frame)
+    return Found(), _compare(Found(), promised if flags & 3 == 3 else 0, size - start - frame)[1]

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from rtsep.errors import RtsepError
+from rtsep.files.pipes import seekable
 from rtsep.files.results import Results
-from rtsep.files.sound import read_sound
+from rtsep.files.sound import open_sound
 from rtsep.hosts.render import Job, render
 from rtsep.notes.score import read_midi
 from rtsep.params import PARAMS
@@ -33,6 +34,14 @@ def render_modes(job: Job, progress: Progress = lambda what, done, total: None) 
         raise RtsepError("--mode all has each mode's own latency: leave --latency out, or choose one mode")
     if job.mosaic is not None:
         raise RtsepError("--mode all does not go with --mosaic: choose live or quality")
+    wish = job.delivery
+    if wish.stdout is not None or wish.one_file or wish.rate is not None:
+        raise RtsepError("--mode all writes one file per stem as the mix is: leave --stdout, --one-file and --rate out")
+    with seekable(job.mix) as mix:
+        return _render_modes(replace(job, mix=mix), progress)
+
+
+def _render_modes(job: Job, progress: Progress) -> dict[str, Any]:
     modes = PARAMS["mode"].choices
     names = ["report.json"] if job.midi is None else ["report.json", "onset.png"]
     results = Results(job.out, names, job.overwrite, [job.mix])
@@ -50,13 +59,17 @@ def render_modes(job: Job, progress: Progress = lambda what, done, total: None) 
 
 
 def lonely_onset(job: Job, seconds: float) -> float:
-    """Time in s of the note-on after the longest pause, the first of equals, that lies far enough from the end."""
+    """Time in s of the note-on after the longest pause, the first of equals, in the range rendered and far from its end.
+
+    `seconds` is the length of the range.
+    """
+    start_s = job.delivery.start_s or 0.0
     score = read_midi(job.midi or job.mix)
     strikes = ((score.messages[:, 1] & 0xF0) == 0x90) & (score.messages[:, 3] > 0)
     onsets = np.unique(score.seconds[strikes])
-    onsets = onsets[onsets < seconds - AFTER_S]
+    onsets = onsets[(onsets >= start_s) & (onsets < start_s + seconds - AFTER_S)]
     if not len(onsets):
-        return 0.0
+        return start_s
     pauses = np.minimum(np.diff(onsets, prepend=-QUIET_S), QUIET_S)
     return float(onsets[int(pauses.argmax())])
 
@@ -69,14 +82,17 @@ def _picture(job: Job, reports: Mapping[str, Any]) -> bytes:
     onset = lonely_onset(job, next(iter(reports.values()))["seconds"])
     figure = Figure(figsize=(10, 2.4 * len(reports)), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
-    mix, rate = read_sound(job.mix)
-    first, last = (max(round((onset + shift) * rate), 0) for shift in (-BEFORE_S, AFTER_S))
-    time_ms = 1000 * (np.arange(first, min(last, mix.shape[1])) / rate - onset)
+    with open_sound(job.mix, cut=True) as sound:
+        rate, begin = sound.sample_rate, round((job.delivery.start_s or 0.0) * sound.sample_rate)
+        first, last = (min(max(round((onset + shift) * rate), begin), sound.frames) for shift in (-BEFORE_S, AFTER_S))
+        mix = sound.read(first, last)
+    time_ms = 1000 * (np.arange(first, last) / rate - onset)
     panels = figure.subplots(len(reports), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
     for panel, (mode, report) in zip(panels, reports.items(), strict=True):
-        panel.plot(time_ms, mix[0, first:last], color="0.8", linewidth=2, label="mix")
+        panel.plot(time_ms, mix[0], color="0.8", linewidth=2, label="mix")
         for stem in report["stems"]:
-            panel.plot(time_ms, read_sound(job.out / mode / stem["file"])[0][0, first:last], linewidth=1, label=stem["name"])
+            with open_sound(job.out / mode / stem["file"]) as sound:
+                panel.plot(time_ms, sound.read(first - begin, last - begin)[0], linewidth=1, label=stem["name"])
         panel.axvline(0, color="k", linewidth=0.5)
         panel.set_title(f"{mode}: heard {report['latency_ms']:.1f} ms later", fontsize=9)
     panels[0].legend(fontsize=7, loc="upper right")

@@ -26,10 +26,14 @@ Floats = npt.NDArray[np.float32]
 class Trace:
     """Collects data for the picture during a run: spectra of mix and stems, activations by pitch.
 
-    Memory is bounded by COLUMNS columns for any length.
+    Memory is bounded by COLUMNS columns for any length. The first `lead` samples that come are not shown; the first that is
+    shown is number `begin` of the sound.
     """
 
-    def __init__(self, separator: Separator | ReferenceSeparator, sample_rate: float, samples: int) -> None:
+    def __init__(
+        self, separator: Separator | ReferenceSeparator, sample_rate: float, samples: int, lead: int = 0, begin: int = 0
+    ) -> None:
+        self.start_s = begin / sample_rate
         self.sample_rate = sample_rate
         self.samples = samples
         self.stem_names = separator.stem_names
@@ -37,7 +41,7 @@ class Trace:
         self._size = separator.framing.window_size
         self._step = max(samples / COLUMNS, separator.framing.hop)
         self._recent = np.zeros((len(self.stem_names), self._size), np.float32)
-        self._position = -separator.latency
+        self._position = -separator.latency - lead
         self._window = np.hanning(self._size).astype(np.float32)
         self._row_pitch = separator.row_pitch
         self._columns: list[Floats] = []
@@ -125,7 +129,7 @@ def draw(trace: Trace, score: Score | None, title: str) -> bytes:
 
 
 def _extent(trace: Trace) -> tuple[float, float, float, float]:
-    return (0, trace.samples / trace.sample_rate, LOWEST_PITCH - 0.25, HIGHEST_PITCH + 0.25)
+    return (trace.start_s, trace.start_s + trace.samples / trace.sample_rate, LOWEST_PITCH - 0.25, HIGHEST_PITCH + 0.25)
 
 
 def _draw_spectrogram(axis: Any, trace: Trace, index: int) -> None:
@@ -142,7 +146,7 @@ def _draw_roll(axis: Any, trace: Trace, levels: Floats, colour: str, gates: bool
     image[..., :3] = to_rgb(colour)
     level = np.clip(1 + 20 * np.log10(shown + 1e-9) / 60, 0, 1)
     image[..., 3] = np.where(shown > 0, 0.45 if gates else 0.15 + 0.75 * level, 0)
-    extent = (0, trace.samples / trace.sample_rate, LOWEST_PITCH - 0.5, HIGHEST_PITCH + 0.5)
+    extent = (*_extent(trace)[:2], LOWEST_PITCH - 0.5, HIGHEST_PITCH + 0.5)
     axis.imshow(image, origin="lower", aspect="auto", extent=extent, interpolation="nearest")
 
 

@@ -7,21 +7,25 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from itertools import chain
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from rtsep.engine.separator import Output, Separator
+from rtsep.engine.separator import Separator
 from rtsep.engine.streaming import Engine
 from rtsep.errors import RtsepError
+from rtsep.files.pipes import seekable
 from rtsep.files.sound import SoundReader, StemWriter, open_sound
 from rtsep.hosts.keep import Keeper
+from rtsep.hosts.output import Delivery, Outlet, check_delivery, choose_layout, describe_stems
+from rtsep.hosts.passing import LARGEST_BLOCK, Collected, outputs
 from rtsep.hosts.picture import Trace, draw
+from rtsep.hosts.ranges import choose_range
 from rtsep.hosts.report import Clock, collect_warnings, make_report
 from rtsep.notes.groups import with_groups
 from rtsep.notes.routing import Routing, by_channel, by_drum, by_split, by_track, everything
@@ -29,9 +33,6 @@ from rtsep.notes.score import EVENT, Score, read_midi
 from rtsep.params import Value, param_of, parse_params
 from rtsep.presets.instruments import choose, parse_wish, programs_by_name, stem_programs
 from rtsep.reference.separator import ReferenceSeparator, refuse_with_reference
-
-LARGEST_BLOCK = 65536  # Largest block, in samples, that --block allows.
-WRITE_SAMPLES = 32768  # Files are written in portions of this many samples per channel.
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class Job:
     keep_background: bool = False
     made_by: str = ""
     reference: bool = False  # by rtsep.reference: slow, and without a compiler
+    delivery: Delivery = field(default_factory=Delivery)
 
 
 def route(job: Job, score: Score | None, name: str) -> Routing:
@@ -96,74 +98,6 @@ def assign(job: Job, score: Score | None, name: str, sample_rate: float) -> Play
     return Played(grouped.routing, events, programs)
 
 
-def outputs(
-    sound: SoundReader, engine: Engine, events: npt.NDArray[np.void], block: int, clock: Clock
-) -> Iterator[Output]:
-    """Process the whole sound, and `latency` zeros after it, block by block; `events` count from its start."""
-    starts = events["sample"].tolist()
-    position = used = 0
-    for piece in _pieces(sound, engine.latency, block):
-        first, end = used, position + piece.shape[1]
-        while used < len(starts) and starts[used] < end:
-            used += 1
-        due = events[first:used].copy()
-        due["sample"] -= position
-        with clock.block(position, piece.shape[1]):
-            output = engine.process(piece, due)
-        position += piece.shape[1]
-        yield output
-
-
-class _Collected:
-    """Collects output for files: joins small blocks into large writes, and drops the latency."""
-
-    def __init__(self, writer: StemWriter, latency: int, mixdown: bool) -> None:
-        self.written = 0
-        self._writer = writer
-        self._skip = latency
-        self._mixdown = mixdown
-        self._stems: list[npt.NDArray[np.float32]] = []
-        self._mix: list[npt.NDArray[np.float32]] = []
-        self._pending = 0
-
-    def add(self, output: Output) -> bool:
-        """Keep a block of output; gives whether it was time to write."""
-        skip = min(self._skip, output.mix.shape[1])
-        self._skip -= skip
-        self._stems.append(output.stems[:, :, skip:].copy())
-        self._mix.append(output.mix[:, skip:].copy())
-        self._pending += output.mix.shape[1] - skip
-        if self._pending < WRITE_SAMPLES:
-            return False
-        self.flush()
-        return True
-
-    def flush(self) -> None:
-        """Write all pending output."""
-        if self._pending:
-            sounds = [*np.concatenate(self._stems, axis=2)]
-            if self._mixdown:
-                sounds.append(np.concatenate(self._mix, axis=1))
-            for index, sound in enumerate(sounds):
-                self._writer.write(index, sound)
-        self.written += self._pending
-        self._stems, self._mix, self._pending = [], [], 0
-
-
-def _pieces(sound: SoundReader, latency: int, block: int) -> Iterator[npt.NDArray[np.float32]]:
-    """The sound and `latency` zeros after it, `block` samples at a time, only the last one shorter."""
-    ahead = max(LARGEST_BLOCK // block, 1) * block
-    pending = np.zeros((sound.channels, 0), np.float32)
-    for chunk in chain(sound.blocks(ahead), [np.zeros((sound.channels, latency), np.float32)]):
-        pending = np.concatenate([pending, chunk], axis=1)
-        whole = pending.shape[1] // block * block
-        for begin in range(0, whole, block):
-            yield pending[:, begin : begin + block]
-        pending = pending[:, whole:]
-    if pending.shape[1]:
-        yield pending
-
-
 def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: None) -> dict[str, Any]:
     """Render `job`; gives its report, which is also written as report.json. `progress(samples done, samples in all)`.
 
@@ -174,7 +108,9 @@ def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: 
         params.setdefault("mode", "quality")  # The latency is removed, so use the best mode.
     if job.block is not None and not 1 <= job.block <= LARGEST_BLOCK:
         raise RtsepError(f"--block {job.block}: allowed is 1 to {LARGEST_BLOCK} samples")
-    with open_sound(job.mix) as sound:
+    check_delivery(job.delivery)
+    with seekable(job.mix) as mix, open_sound(mix, cut=True) as sound:
+        job = replace(job, mix=mix)
         score = None if job.midi is None else read_midi(job.midi)
         if score is None and params.setdefault("gate", False):
             raise RtsepError("--set gate=on needs the notes: give --midi FILE")
@@ -211,31 +147,34 @@ def _render(
     job: Job, sound: SoundReader, score: Score | None, engine: Engine, events: npt.NDArray[np.void],
     warnings: tuple[str, ...], progress: Callable[[int, int], None]
 ) -> dict[str, Any]:
-    names = list(engine.stem_names)
-    mixdown = any(param_of(name).live for name in engine.params)
-    if mixdown:
-        names.append("mixdown")
+    wish = job.delivery
+    mixdown = wish.loudness_lufs is not None or any(param_of(name).live for name in engine.params)
+    layout = choose_layout(wish, engine.stem_names, mixdown, sound.channels)
+    part = choose_range(sound, wish.start_s, wish.end_s, score, bool(engine.value("learn_background_s")))
+    rate = wish.rate or sound.sample_rate
     extras = ("report.json", "picture.png") if job.picture else ("report.json",)
     inputs = [path for path in (job.mix, job.midi, job.mosaic) if path is not None]
     keeper = Keeper(engine, job.keep, job.overwrite, job.keep_background, job.made_by)
-    with StemWriter(job.out, names, sound.sample_rate, sound.channels, job.format, job.bits, job.overwrite,
-                    inputs, extras, sound.frames) as writer:
+    with StemWriter(job.out, layout.files, rate, layout.file_channels, job.format, job.bits, job.overwrite, inputs, extras,
+                    part.frames * rate // sound.sample_rate + 1, part.begin * rate // sound.sample_rate) as writer:
         engine.prepare(sound.sample_rate, sound.channels, LARGEST_BLOCK)  # Compiles the first time.
         clock = Clock(engine.framing.hop)
         shown = engine if job.picture and isinstance(engine, Separator | ReferenceSeparator) else None
-        trace = None if shown is None else Trace(shown, sound.sample_rate, sound.frames)
+        trace = None if shown is None else Trace(shown, sound.sample_rate, part.frames, part.lead, part.begin)
         started = time.perf_counter()
-        collected = _Collected(writer, engine.latency, mixdown)
-        hop = engine.framing.hop
-        block = min(job.block or hop, hop) if trace is not None else job.block or hop  # Pictures need all.
-        for output in outputs(sound, engine, events, block, clock):
-            if trace is not None:
-                trace.add(output)
-            if collected.add(output):
-                progress(collected.written, sound.frames)
-        collected.flush()
+        with Outlet(writer, job.out, wish, layout, sound.sample_rate, part.frames) as outlet:
+            collected = Collected(outlet, engine.latency + part.lead, mixdown)
+            hop = engine.framing.hop
+            block = min(job.block or hop, hop) if trace is not None else job.block or hop  # Pictures need all.
+            for output in outputs(part, engine, part.events(events), block, clock):
+                if trace is not None:
+                    trace.add(output)
+                if collected.add(output):
+                    progress(collected.written, part.frames)
+            collected.flush()
+            told = outlet.finish()
         clock.total_s = time.perf_counter() - started
-        report = make_report(engine, sound, clock, dict(zip(names, writer.files, strict=True)))
+        report = make_report(engine, part, clock, partial(describe_stems, layout, writer.files)) | told
         report["clipped_samples"] = writer.clipped_samples
         report["warnings"] = [*warnings, *collect_warnings(report, engine, sound, score)]
         if trace is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ from rtsep import __version__
 from rtsep.engine.separator import Separator
 from rtsep.engine.streaming import Engine
 from rtsep.files.sound import SoundReader
+from rtsep.hosts.ranges import Excerpt
 from rtsep.notes.routing import struck
 from rtsep.notes.score import Score
 from rtsep.reference.separator import ReferenceSeparator
@@ -48,8 +49,11 @@ class Clock:
         return {"p50": round(float(p50), 1), "p99": round(float(p99), 1), "max": round(float(worst), 1)}
 
 
-def make_report(engine: Engine, sound: SoundReader, clock: Clock, files: Mapping[str, str]) -> dict[str, Any]:
-    """The fields of report.json of every run; `files` names the file of each stem."""
+Described = Callable[[Mapping[str, Mapping[str, str]]], list[dict[str, Any]]]  # From the presets of the stems.
+
+
+def make_report(engine: Engine, sound: Excerpt, clock: Clock, describe: Described) -> dict[str, Any]:
+    """The fields of report.json of every run; `describe` tells of each stem its name and file."""
     framing, counters = engine.framing, engine.counters
     presets = {stem: {"preset": name} for stem, name in zip(engine.routing.names, engine.plays, strict=False)}
     seconds = sound.frames / sound.sample_rate
@@ -59,6 +63,7 @@ def make_report(engine: Engine, sound: SoundReader, clock: Clock, files: Mapping
         "preset": ", ".join(dict.fromkeys(engine.plays)),
         "sample_rate": sound.sample_rate,
         "channels": sound.channels,
+        "start_s": round(sound.begin / sound.sample_rate, 6),
         "seconds": round(seconds, 3),
         "latency_samples": engine.latency,
         "latency_ms": round(1000 * engine.latency / sound.sample_rate, 3),
@@ -66,7 +71,7 @@ def make_report(engine: Engine, sound: SoundReader, clock: Clock, files: Mapping
         "hop_samples": framing.hop,
         "hop_us": clock.hop_us(),
         "realtime_factor": round(seconds / max(clock.total_s, 1e-9), 2),
-        "stems": [{"name": name, "file": file, **presets.get(name, {})} for name, file in files.items()],
+        "stems": describe(presets),
         "bad_samples": counters.bad_samples,
         "notes_out_of_range": counters.unmatched_notes,
         "closed_rows": counters.closed_rows,
@@ -86,10 +91,12 @@ def collect_warnings(report: Mapping[str, Any], engine: Engine, sound: SoundRead
         (report["notes_out_of_range"], f"{{}} notes lie outside {where} and were ignored"),
         (report["closed_rows"], "{} templates closed early: more notes sounded than max_open_rows allows"),
         (report["stolen_voices"], "{} notes ended early: more than 256 sounded at once"),
-        (report["clipped_samples"], "{} samples were louder than full scale and were clipped; use --bits float"),
+        (report["clipped_samples"], "{} samples were louder than full scale and were clipped; use --format wav --bits float"),
         (sound.channels if sound.channels > 2 and instruments else 0, "{} channels: all of them share one mask"),
     ]
-    warnings = [text.format(count) for count, text in found if count]
+    warnings = [*sound.notes, *(text.format(count) for count, text in found if count)]
+    if "loudness" in report and report["loudness"]["measured_lufs"] is None:
+        warnings.append("the mixdown is silent or shorter than 0.4 s, so it has no loudness: it stays as it is")
     warnings += [f"preset {preset.name}: {note}" for preset in instruments for note in preset.notes]
     return warnings + _score_warnings(sound, score, "in the residual" if instruments else "silent in the mosaic")
 

@@ -24,7 +24,7 @@ from rtsep.windows import choose_framing
 Progress = Callable[[int, int], None]
 FRAMES_AT_ONCE = 512  # This many frames are worked on at a time, to bound memory.
 FAINTEST = 1e-6  # A source frame is silence below this share of the loudest one: played louder it would be all noise.
-FORMATS = (".wav", ".flac")
+FORMATS = (".wav", ".flac", ".ogg", ".mp3")
 OVERLAPS = 4  # Every sample is in this many frames.
 
 

@@ -1,0 +1,96 @@
+"""Options of `rtsep render` about what it writes: a range, formats, names, standard output."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rtsep.errors import RtsepError
+
+if TYPE_CHECKING:
+    from rtsep.hosts.output import Delivery
+
+FORMATS = ("wav", "flac", "ogg", "mp3")
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument("--start", metavar="TIME",
+                        help="write only from this time of MIX on, in s (72.5) or min:s (1:12.5); notes that sound there are "
+                        "heard from their beginning, and the files say where they begin")
+    parser.add_argument("--end", metavar="TIME", help="write only up to this time of MIX")
+    parser.add_argument("--format", choices=FORMATS, default="wav",
+                        help="format of the stems; ogg and mp3 are lossy (default: %(default)s)")
+    parser.add_argument("--rate", type=int, metavar="HZ",
+                        help="sample rate of the stems (default: that of MIX); needs pip install 'rtsep[rate]'")
+    parser.add_argument("--name", action="append", default=[], metavar="STEM=NAME", dest="names",
+                        help="name a stem and its file: --name track_1=Keys; can be given several times")
+    parser.add_argument("--one-file", action="store_true",
+                        help="write all stems into one file, stems, with their channels after one another")
+    parser.add_argument("--loudness", type=float, metavar="LUFS",
+                        help="also write mixdown, the mix of the stems after gain_db and its like, this loud as a whole "
+                        "(EBU R 128), such as -14; needs ffmpeg. The stems stay as they are")
+    parser.add_argument("--stdout", metavar="STEM", help="send the file of this stem to standard output, and nothing else")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON on standard output, and nothing else")
+
+
+def delivery_of(arguments: argparse.Namespace) -> Delivery:
+    """The options as the host takes them. RtsepError for times that are none."""
+    from rtsep.hosts.output import Delivery
+    from rtsep.hosts.ranges import parse_time
+
+    times = {f"{name}_s": None if (text := getattr(arguments, name)) is None else parse_time(text, f"--{name}")
+             for name in ("start", "end")}
+    return Delivery(names=tuple(arguments.names), rate=arguments.rate, one_file=arguments.one_file,
+                    loudness_lufs=arguments.loudness, stdout=arguments.stdout, **times)
+
+
+@contextmanager
+def folder_for(arguments: argparse.Namespace) -> Iterator[Path]:
+    """The folder for the results; with --stdout and without --out, one that is removed in the end. RtsepError: none."""
+    if arguments.stdout is not None and arguments.json:
+        raise RtsepError("--stdout and --json both need standard output: leave one of them out (--out DIR keeps report.json)")
+    if arguments.stdout is not None:
+        from rtsep.files.pipes import check_standard_output
+
+        check_standard_output()
+    if arguments.out is not None:
+        yield arguments.out
+    elif arguments.stdout is None:
+        raise RtsepError("render needs a folder for the results: give --out DIR")
+    else:
+        from rtsep.files.pipes import roomy_folder
+
+        with tempfile.TemporaryDirectory(prefix="rtsep-", dir=roomy_folder()) as folder:
+            yield Path(folder)
+
+
+def hand_over(arguments: argparse.Namespace, report: dict[str, Any]) -> None:
+    """Send to standard output what belongs there: a stem, the report, or for people what was written."""
+    from rtsep.commands.tables import show_render
+    from rtsep.files.pipes import to_standard_output
+
+    if arguments.stdout is not None:
+        wanted = (stem["file"] for stem in report["stems"] if arguments.stdout in (stem["name"], stem.get("stem")))
+        to_standard_output(arguments.out / next(wanted))
+    elif arguments.json:
+        print(json.dumps(report, indent=2))
+    elif "modes" in report:
+        for mode, one in report["modes"].items():
+            show_render(one, arguments.out / mode)
+    else:
+        show_render(report, arguments.out)
+
+
+def explain_unknown(arguments: argparse.Namespace, unknown: Sequence[str]) -> str:
+    """What to say of arguments that render does not know; the usual one is a second mix."""
+    if any(word.startswith("-") for word in unknown):
+        return f"unrecognized arguments: {' '.join(unknown)}"
+    mixes = ", ".join([str(arguments.mix), *unknown])
+    return (f"render takes one MIX, and here are {1 + len(unknown)} ({mixes}): run it once for each, with a --midi and "
+            "an --out of its own; parts of one recording must be mixed into one file first")
