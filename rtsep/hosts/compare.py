@@ -15,7 +15,7 @@ from rtsep.errors import RtsepError
 from rtsep.files.results import Results
 from rtsep.files.sound import read_sound
 from rtsep.hosts.render import Job, render
-from rtsep.notes.score import read_midi
+from rtsep.notes.read import read_notes
 from rtsep.params import PARAMS
 
 BEFORE_S, AFTER_S = 0.02, 0.13  # What is compared lies from this long before an onset to this long after it, in seconds.
@@ -49,9 +49,9 @@ def render_modes(job: Job, progress: Progress = lambda what, done, total: None) 
     return report
 
 
-def lonely_onset(job: Job, seconds: float) -> float:
+def lonely_onset(job: Job, seconds: float, rate: float) -> float:
     """Time in s of the note-on after the longest pause, the first of equals, that lies far enough from the end."""
-    score = read_midi(job.midi or job.mix)
+    score = read_notes(job.midi or job.mix, rate)
     strikes = ((score.messages[:, 1] & 0xF0) == 0x90) & (score.messages[:, 3] > 0)
     onsets = np.unique(score.seconds[strikes])
     onsets = onsets[onsets < seconds - AFTER_S]
@@ -66,7 +66,8 @@ def _picture(job: Job, reports: Mapping[str, Any]) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    onset = lonely_onset(job, next(iter(reports.values()))["seconds"])
+    one = next(iter(reports.values()))
+    onset = lonely_onset(job, one["seconds"], one["sample_rate"])
     figure = Figure(figsize=(10, 2.4 * len(reports)), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
     mix, rate = read_sound(job.mix)

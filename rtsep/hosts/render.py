@@ -24,8 +24,9 @@ from rtsep.hosts.keep import Keeper
 from rtsep.hosts.picture import Trace, draw
 from rtsep.hosts.report import Clock, collect_warnings, make_report
 from rtsep.notes.groups import with_groups
+from rtsep.notes.read import read_notes
 from rtsep.notes.routing import Routing, by_channel, by_drum, by_split, by_track, everything
-from rtsep.notes.score import EVENT, Score, read_midi
+from rtsep.notes.score import EVENT, Score
 from rtsep.params import Value, param_of, parse_params
 from rtsep.presets.instruments import choose, parse_wish, programs_by_name, stem_programs
 from rtsep.reference.separator import ReferenceSeparator, refuse_with_reference
@@ -175,7 +176,7 @@ def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: 
     if job.block is not None and not 1 <= job.block <= LARGEST_BLOCK:
         raise RtsepError(f"--block {job.block}: allowed is 1 to {LARGEST_BLOCK} samples")
     with open_sound(job.mix) as sound:
-        score = None if job.midi is None else read_midi(job.midi)
+        score = None if job.midi is None else read_notes(job.midi, sound.sample_rate)
         if score is None and params.setdefault("gate", False):
             raise RtsepError("--set gate=on needs the notes: give --midi FILE")
         choose_engine = _mosaic if job.mosaic is not None else _separator
