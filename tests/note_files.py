@@ -42,6 +42,14 @@ TABLES = {
     "indexed.csv": ",onset,offset,pitch\n0,0.5,1.5,60\n1,2,3,64\n2,3.5,4.5,67\n",
     "comments.csv": "# made by hand\nonset,offset,pitch\n\n0.5,1.5,60\n% a pause\n2,3,64\n3.5,4.5,67\n",
     "level.csv": "onset,offset,pitch,velocity\n0.5,1.5,60,0.5\n2,3,64,0.5\n3.5,4.5,67,.5\n",
+    "excel.csv": "sep=;\nonset;offset;pitch\n0,5;1,5;60\n2;3;64\n3,5;4,5;67\n",
+    "bare_commas.txt": "0,5;1,5;60\n2,0;3,0;64\n3,5;4,5;67\n",
+    "bare_commas_and_spaces.txt": "0,5 1,5 60\n2,0 3,0 64\n3,5 4,5 67\n",
+    "urmp.txt": "0.5\t\t261.63\t\t1.0\n2.0\t\t329.63\t\t1.0\n3.5\t\t392.10\t\t1.0\n",
+    "sonic_visualiser_hertz.csv": "TIME,VALUE,DURATION,LEVEL,LABEL\n0.5,261.63,1,0.5,\n2,329.63,1,0.5,\n3.5,392,1,0.5,\n",
+    "pretty.csv": "Start,End,Pitch,Velocity,Instrument\n0.5,1.5,60,64,Piano\n2,3,64,64,Piano\n3.5,4.5,67,64,Piano\n",
+    "note_array.tsv": "onset_sec\tduration_sec\tonset_tick\tduration_tick\tpitch\tvelocity\ttrack\tid\n"
+                      "0.5\t1\t1\t1\t60\t64\t1\tn1\n2\t1\t1\t1\t64\t64\t1\tn2\n3.5\t1\t1\t1\t67\t64\t1\tn3\n",
     "bom_crlf.csv": "\ufeffonset,offset,pitch\r\n0.5,1.5,60\r\n2,3,64\r\n3.5,4.5,67\r\n",
 }
 

@@ -84,6 +84,33 @@ def test_abc(tmp_path):
     assert notes_of(score) == first + [(on + 4, off + 4, pitch) for on, off, pitch in first] + again
 
 
+@pytest.mark.parametrize("body", [
+    "[V:R] C2 D2 | E4 |\n[V:L] C,4 | D,4 |\n[V:R] F4 |]\n[V:L] E,4 |]\n",
+    "V:R\nC2 D2 | E4 |\nV:L\nC,4 | D,4 |\nV:R\nF4 |]\nV:L\nE,4 |]\n", "V:R\nC2 D2 | E4 | F4 |]\nV:L\nC,4 | D,4 | E,4 |]\n"])
+def test_voices_of_abc_sound_together(tmp_path, body):
+    head = "X:1\nM:4/4\nL:1/4\nQ:1/4=60\n%%score {R L}\nV:R clef=treble\nV:L clef=bass\nK:C\n"
+    score = read_notes(written(tmp_path, "a.abc", head + body))
+    assert score.track_names == ("right hand", "left hand")
+    assert [note[:3] for note in of_part(score, "right hand")] == [(0, 2, 60), (2, 4, 62), (4, 8, 64), (8, 12, 65)]
+    assert [note[:3] for note in of_part(score, "left hand")] == [(0, 4, 48), (4, 8, 50), (8, 12, 52)]
+
+
+def test_drums_have_the_keys_of_their_instruments(tmp_path):
+    note = sounding("F", 4)
+    for word, other in (("pitch>", "unpitched>"), ("step>", "display-step>"), ("octave>", "display-octave>")):
+        note = note.replace(word, other)
+    text = musicxml((("Drumset", "<divisions>2</divisions>"), [note])).replace("<part-name>Drumset</part-name>", (
+        '<part-name>Drumset</part-name><score-instrument id="I"><instrument-name>Bass Drum</instrument-name></score-instrument>'
+        '<midi-instrument id="I"><midi-channel>10</midi-channel><midi-unpitched>37</midi-unpitched></midi-instrument>'))
+    score = read_notes(written(tmp_path, "a.musicxml", text))
+    assert score.channels == (9,) and score.programs == {(0, 9): 128} and score.notes()["pitch"].tolist() == [36]
+
+
+def test_a_repeat_that_only_opens_repeats_nothing(tmp_path):
+    bars = [sounding("C", 5), REPEAT[0] + sounding("D", 5)]
+    assert notes_of(read_notes(written(tmp_path, "a.musicxml", musicxml((CLARINET, bars))))) == [(0, 2, 70), (2, 4, 72)]
+
+
 def test_kern(tmp_path):
     score = read_notes(written(tmp_path, "a.krn", note_files.KERN))
     assert set(score.track_names) == {"right hand", "left hand"}
@@ -97,6 +124,7 @@ def test_kern(tmp_path):
     ("a.abc", "X:1\nK:C\n|: C D :|\n", ["repeats", "MIDI"]),
     ("a.abc", "X:1\nK:C\nC D |\n\nX:2\nK:C\nE F |\n", ["2 pieces"]),
     ("a.mei", note_files.MEI.replace('pname="c"', 'pname="x"'), ["cannot be read as mei"]),
+    ("a.xml", two_hands().replace("partwise", "timewise"), ["score-partwise"]),
     ("a.mxl", mxl("no music"), ["without MusicXML"]),
 ])
 def test_refused(tmp_path, name, content, words):

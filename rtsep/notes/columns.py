@@ -12,8 +12,10 @@ from rtsep.notes.pitch import parse_pitch
 
 # Names of columns, as lower case letters without units and signs; earlier ones are preferred.
 NAMES = {
-    "onset": ("onset", "onsettime", "start", "starttime", "begin", "begintime", "timestart", "noteon", "time", "t", "on"),
-    "offset": ("offset", "offsettime", "end", "endtime", "stop", "stoptime", "timeend", "noteoff", "off"),
+    "onset": ("onset", "onsettime", "start", "starttime", "begin", "begintime", "timestart", "tstart", "noteon",
+              "noteonset", "onsets", "from", "time", "t", "on"),
+    "offset": ("offset", "offsettime", "end", "endtime", "stop", "stoptime", "timeend", "tend", "noteoff",
+               "noteoffset", "offsets", "to", "off"),
     "duration": ("duration", "dur", "length", "notelength"),
     "pitch": ("midipitch", "midinote", "midinumber", "notemidi", "pitchmidi", "midinotenumber", "midi", "notenumber", "pitch",
               "notepitch", "note", "notename", "key", "value", "f"),

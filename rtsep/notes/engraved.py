@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import re
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -17,6 +16,7 @@ from rtsep.errors import RtsepError
 from rtsep.notes.build import USUAL_VELOCITY, Note, Path, build_score, seconds_of_beats
 from rtsep.notes.programs import DRUM_CHANNEL, DRUMS
 from rtsep.notes.score import Score
+from rtsep.notes.voices import split_voices
 
 HANDS = ("right hand", "left hand")  # Tracks of the upper and the lower staff.
 GRACE_BEATS = 0.125  # A grace note lasts this many quarters.
@@ -60,7 +60,7 @@ def read_engraved(path: Path, text: str, style: str) -> Score:
 def _parsed(music21: Any, path: Path, text: str, style: str) -> list[Any]:
     """The parts as music21 reads them, at sounding pitch."""
     if style == "abc":
-        text = _barred(text)
+        return _voices(music21, path, text)
     found = music21.converter.parseData(text, format=style)
     if isinstance(found, music21.stream.Opus):
         scores = list(found.scores)
@@ -72,11 +72,18 @@ def _parsed(music21: Any, path: Path, text: str, style: str) -> list[Any]:
     return list(found.toSoundingPitch().parts) or [found]
 
 
-def _barred(text: str) -> str:
-    """ABC as music21 needs it: with a unit of length, two plain bar lines after each repeat, and no double repeats."""
-    if not re.search("^[LM]:", text, re.MULTILINE):
-        text = re.sub("^K:", "L:1/8\nK:", text, flags=re.MULTILINE)
-    return re.sub(r":\|(?![:|\d\[])", ":| | | |", re.sub(r":\|?\|?:", ":| |:", text))
+def _voices(music21: Any, path: Path, text: str) -> list[Any]:
+    """The voices of ABC as parts."""
+    parts = []
+    for voice in split_voices(path, text):
+        part = music21.converter.parseData(voice.tune, format="abc").parts[0]
+        if voice.is_bass:
+            for clef in list(part.recurse().getElementsByClass("Clef")):
+                clef.activeSite.remove(clef)
+            part.insert(0, music21.clef.BassClef())
+        part.partName = voice.name
+        parts.append(part)
+    return parts
 
 
 def _hands(parts: Sequence[Any]) -> dict[int, str]:
@@ -105,7 +112,8 @@ def _clef(part: Any) -> str:
 
 def _played_out(path: Path, part: Any, repeats: bool) -> Any:
     """The part as it is played, its elements at their offsets from the start; `repeats`: it surely has some."""
-    if not repeats and part.recurse().getElementsByClass("Measure").first() is None:
+    back = any(bar.direction == "end" for bar in part.recurse().getElementsByClass("Repeat"))
+    if not (repeats or back or part.recurse().getElementsByClass("RepeatExpression").first() is not None):
         return part.flatten()
     try:
         name, played = part.partName, part.expandRepeats()
@@ -162,7 +170,7 @@ def _pitch(note: Any) -> tuple[int | None, int]:
     """MIDI pitch and channel; a drum has the key of its instrument."""
     if hasattr(note, "pitch"):
         return (int(note.pitch.midi) if 0 <= note.pitch.ps <= 127 else None), 0
-    return getattr(getattr(note, "storedInstrument", None), "percMapPitch", None), DRUM_CHANNEL
+    return getattr(note.storedInstrument or note.getInstrument(), "percMapPitch", None), DRUM_CHANNEL
 
 
 def _program(music21: Any, flat: Any) -> int:

@@ -24,7 +24,7 @@ MOST_BYTES = 32_000_000  # A file of notes has at most this many bytes, and unpa
 USUAL_HZ = 44100.0  # Sample rate in hertz of tables that count in samples, where the recording's is not known.
 MAGIC_BYTES = 40  # So many bytes at the beginning tell files that are not text.
 ZIP, GUITAR_PRO, GUITAR_PRO_6 = b"PK\x03\x04", b"FICHIER GUITAR PRO", (b"BCFZ", b"BCFS")  # How such files begin.
-ROOTS = {"score-partwise": "musicxml", "score-timewise": "musicxml", "mei": "mei"}  # Outermost elements of written music.
+ROOTS = {"score-partwise": "musicxml", "mei": "mei"}  # Outermost elements of written music.
 
 
 def read_notes(path: Path, sample_rate: float = USUAL_HZ) -> Score:
@@ -108,6 +108,8 @@ def _xml(path: Path, text: str) -> Score:
     name = root.tag.rpartition("}")[2]
     if name == "sv":
         return read_layer(path, root)
+    if name == "score-timewise":
+        raise RtsepError(f"{path} is timewise MusicXML, which is not read: export it as score-partwise, the usual kind")
     if name not in ROOTS:
         raise RtsepError(f"{path} is XML with <{name[:30]}>, which holds no notes that are known: give {KINDS}")
     return read_engraved(path, text, ROOTS[name])

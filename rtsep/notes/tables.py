@@ -25,7 +25,7 @@ from rtsep.notes.pitch import parse_pitch
 from rtsep.notes.score import MAX_DURATION_S, MAX_PARTS, Score
 
 SEPARATORS = ("\t", ";", "|", ",", None)  # What separates columns, the surest first; None: spaces.
-COMMENTS = ("#", "%", "//")  # Lines that begin with one of these hold no notes.
+COMMENTS = ("#", "%", "//", "sep=")  # Lines that begin with one of these hold no notes; the last is a spreadsheet's.
 MUSICNET_HZ = 44100.0  # Sample rate in hertz in which MusicNet counts.
 LONGEST_S = 20.0  # Whole numbers without a unit that make most notes longer than this many seconds are no seconds.
 MOST_TEMPO = 1000.0  # Fastest tempo in beats per minute.
@@ -54,12 +54,20 @@ def _rows(path: Path, text: str) -> Iterator[Row]:
              if words.strip(" \t,;|") and not words.lstrip().startswith(COMMENTS)]
     if len(lines) > MOST_NOTES:
         raise RtsepError(f"{path} has {len(lines)} lines, allowed are {MOST_NOTES}: cut it into pieces")
-    separator = next((sign for sign in SEPARATORS if lines and len(_cells(lines[0][1], sign)) > 2), ",")
+    separator = _separator(lines[0][1]) if lines else ","
     for line, words in lines:
         try:
             yield line, _cells(words, separator)
         except csv.Error as error:
             raise RtsepError(f"{path}, line {line}: {words[:MOST_CHARACTERS]!r} is no line of a table ({error})") from None
+
+
+def _separator(line: str) -> str | None:
+    """What separates the columns in this line; runs of tabs and decimal commas between spaces count as spaces."""
+    spaced = line.split()
+    if len(spaced) > 2 and all(number(cell) is not None for cell in spaced):
+        return None
+    return next((sign for sign in SEPARATORS if len(_cells(line, sign)) > 2), ",")
 
 
 def _cells(line: str, separator: str | None) -> list[str]:
@@ -84,9 +92,9 @@ class _Table:
                                        "that, and within 24 hours")
         self._check_unit(onsets, offsets)
         parts, names = self._tracks()
-        velocities = self._velocities()
-        notes = [Note(float(onset), float(offset), self._pitch(row), velocity, part) for row, onset, offset, velocity, part
-                 in zip(self.rows, onsets, offsets, velocities, parts, strict=True)]
+        velocities, hertz = self._velocities(), self._counts_hertz()
+        pitches = [self._pitch(row, hertz) for row in self.rows]
+        notes = [Note(*each) for each in zip(onsets, offsets, pitches, velocities, parts, strict=True)]
         return build_score(self.path, notes, names, self._programs(names))
 
     def _fault(self, row: Row, reason: str) -> RtsepError:
@@ -141,8 +149,8 @@ class _Table:
             raise self._fault(self.rows[0], f"would be a note of {offsets[0] - onsets[0]:g} s: say the unit in the first line, "
                                             "such as onset_ms,offset_ms,pitch or onset_samples, or onset_s if it is seconds")
 
-    def _pitch(self, row: Row) -> int:
-        """A MIDI number, a note's name, or a frequency where the column says so."""
+    def _pitch(self, row: Row, hertz: bool) -> int:
+        """A MIDI number, a note's name, or a frequency where the column holds those."""
         text, column = self.layout.text("pitch", row[1]), self.layout.columns["pitch"]
         value = number(text)
         if value is None:
@@ -151,7 +159,7 @@ class _Table:
             except RtsepError:
                 raise self._fault(row, f"is no note; a line is {self.layout.line()}; a pitch is 0 to 127 or C-1 to "
                                        "G9") from None
-        if (column.unit == "hz" or (column.name.lower() == "value" and value > 127)) and 1 < value < 20000:
+        if hertz and 1 < value < 20000:
             value = pitch_of_hz(value)
         if "midi" in column.name.lower() and math.isfinite(value):
             value = round(value)
@@ -159,6 +167,12 @@ class _Table:
             raise self._fault(row, f"has pitch {text}; allowed are 0 to 127 and names such as C4; name the column frequency_hz "
                                    "if it is in Hz")
         return int(value)
+
+    def _counts_hertz(self) -> bool:
+        """Whether pitches are frequencies: their column says so, or it is Sonic Visualiser's and passes MIDI's pitches."""
+        column = self.layout.columns["pitch"]
+        values = [number(self.layout.text("pitch", row[1])) or 0.0 for row in self.rows]
+        return column.unit == "hz" or (column.name.lower() == "value" and max(values, default=0.0) > 127)
 
     def _velocities(self) -> list[int]:
         """MIDI velocities; a column whose largest is at most 1 reaches from 0 to 1."""
