@@ -47,6 +47,27 @@ def test_endings_are_played_in_turn(tmp_path):
     assert score.notes()["pitch"].tolist() == [60, 62, 60, 64]
 
 
+def test_signs_above_one_staff_are_for_all(tmp_path):
+    dacapo, fine = (f"<direction><direction-type><words>{words}</words></direction-type><staff>1</staff></direction>"
+                    for words in ("D.C. al Fine", "Fine"))
+    bars = [sounding(step, 5) + sign + BACK + sounding(step, 3, staff=2)
+            for step, sign in (("C", ""), ("D", fine), ("E", dacapo))]
+    other = [sounding("C", 4), sounding("D", 4), sounding("E", 4)]
+    plain = ("Flute", "<divisions>2</divisions>")
+    score = read_notes(written(tmp_path, "a.musicxml", musicxml((PIANO, bars), (plain, other))))
+    assert [note[2] for note in of_part(score, "right hand")] == [72, 74, 76, 72, 74]
+    assert [note[2] for note in of_part(score, "left hand")] == [48, 50, 52, 48, 50]
+    assert [note[2] for note in of_part(score, "Flute")] == [60, 62, 64, 60, 62]
+
+
+def test_repeats_of_one_part_are_for_all(tmp_path):
+    plain = ("Flute", "<divisions>2</divisions>")
+    marked, other = [REPEAT[0] + sounding("C", 5) + REPEAT[1], sounding("D", 5)], [sounding("C", 4), sounding("D", 4)]
+    score = read_notes(written(tmp_path, "a.musicxml", musicxml((plain, marked), (("Oboe", plain[1]), other))))
+    assert [note[2] for note in of_part(score, "Flute")] == [72, 72, 74]
+    assert [note[2] for note in of_part(score, "Oboe")] == [60, 60, 62]
+
+
 def test_tied_notes_are_one_and_grace_notes_are_short(tmp_path):
     start, stop = "<duration>8</duration><tie type=\"start\"/>", "<duration>8</duration><tie type=\"stop\"/>"
     bars = [sounding("D", 5).replace("<duration>8</duration>", start),

@@ -6,6 +6,7 @@ Repeats are played out, transposing instruments sound as they do, parts are trac
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import warnings
 from collections.abc import Iterator, Sequence
@@ -41,6 +42,7 @@ def read_engraved(path: Path, text: str, style: str) -> Score:
             warnings.simplefilter("ignore")
             parts = _parsed(music21, path, text, style)
             staves = _hands(parts)
+            _share_repeats(parts)
             parts = [_played_out(path, part, style == "abc" and ":|" in text) for part in parts]
             tempos = [mark for part in parts for mark in _tempos(part)]
             written = [list(_written(part, _dynamics(parts, staves, number))) for number, part in enumerate(parts)]
@@ -108,6 +110,25 @@ def _clef(part: Any) -> str:
     """The sign of a part's first clef."""
     first = part.recurse().getElementsByClass("Clef").first()
     return str(first.sign) if first is not None else "none"
+
+
+def _share_repeats(parts: Sequence[Any]) -> None:
+    """Give the repeats of one part to those that have none: signs such as D.C. often stand above the highest staff alone."""
+    measures = [list(part.getElementsByClass("Measure")) for part in parts]
+    for kind in ("RepeatExpression", "Repeat"):
+        marked = [any(_marks(measure, kind) for measure in part) for part in measures]
+        for part, has_them in zip(measures, marked, strict=True):
+            source = next((other for other, has in zip(measures, marked, strict=True) if has and len(other) == len(part)), None)
+            for one, other in zip(part, source or () if not has_them else (), strict=False):
+                for mark in _marks(other, kind):
+                    if kind == "Repeat":
+                        setattr(one, "leftBarline" if mark is other.leftBarline else "rightBarline", copy.deepcopy(mark))
+                    else:
+                        one.insert(mark.offset, copy.deepcopy(mark))
+
+
+def _marks(measure: Any, kind: str) -> list[Any]:
+    return list(measure.getElementsByClass(kind))
 
 
 def _played_out(path: Path, part: Any, repeats: bool) -> Any:

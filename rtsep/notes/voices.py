@@ -21,11 +21,11 @@ class Voice(NamedTuple):
 
 def split_voices(path: Path, text: str) -> list[Voice]:
     """The voices of the one tune in `text`. RtsepError: there are several tunes."""
-    tunes = re.findall(r"^X:", text, re.MULTILINE)
+    tunes = [found.start() for found in re.finditer(r"^X:", text, re.MULTILINE)]
     if len(tunes) > 1:
         raise RtsepError(f"{path} holds {len(tunes)} pieces: give a file with one of them")
-    lines = [line.rstrip() for line in text[text.index("X:") :].splitlines()]
-    begin = next(number for number, line in enumerate(lines) if line.startswith("K:")) + 1
+    lines = [line.rstrip() for line in text[tunes[0] :].splitlines()]
+    begin = next((number for number, line in enumerate(lines, 1) if line.startswith("K:")), len(lines))
     about: dict[str, str] = {}
     music: dict[str, list[str]] = {}
     head, current = [line for line in lines[:begin] if not line.startswith("V:")], ""
