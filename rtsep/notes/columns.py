@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from rtsep.errors import RtsepError
@@ -54,6 +55,11 @@ class Layout:
     columns: dict[str, Column]
     width: int
     musicnet: bool = False
+
+    @cached_property
+    def needed(self) -> int:
+        """How many columns a line has at least."""
+        return 1 + max(column.place for field, column in self.columns.items() if field not in ("velocity", "track"))
 
     def text(self, field: str, row: Sequence[str]) -> str:
         """The row's cell of this field; empty without one."""

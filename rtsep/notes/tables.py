@@ -104,8 +104,7 @@ class _Table:
         value = number(self.layout.text(field, row[1]))
         if any(row[1][self.layout.width :]):
             raise self._fault(row, f"has more columns than {self.layout.line()}: separate decimal commas by semicolons")
-        width = max(column.place for name, column in self.layout.columns.items() if name not in ("velocity", "track"))
-        if value is None or len(row[1]) <= width:
+        if value is None or len(row[1]) < self.layout.needed:
             raise self._fault(row, f"is no note; a line is {self.layout.line()}")
         return value
 
