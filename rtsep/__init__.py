@@ -4,7 +4,7 @@
 | --- | --- |
 | cli, commands/ | the command line: one module per command, and what it prints |
 | params, errors | every parameter, declared once; the one error that users can correct |
-| notes/ | MIDI files and bytes -> events; which stem a note belongs to |
+| notes/ | MIDI, tables and scores -> events; which stem a note belongs to |
 | files/ | sound files; result files that appear whole or not at all |
 | presets/ | an instrument's templates in a file; the places of presets; which stem uses which |
 | windows, measure | windows and latencies of each mode; SDR and oracle masks |
@@ -29,6 +29,7 @@ _HOMES = {
     "RtsepError": "errors",
     "EVENT": "notes.score",
     "read_midi": "notes.score",
+    "read_notes": "notes.read",
     "by_track": "notes.routing",
     "by_channel": "notes.routing",
     "by_split": "notes.routing",

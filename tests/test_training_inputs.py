@@ -8,7 +8,7 @@ from rtsep.errors import RtsepError
 from rtsep.training.inputs import Take, gather, joined
 from rtsep.training.isolated import Notes
 from rtsep.training.samples import Sample, folder_samples, read_samples, sfz_samples
-from rtsep.training.scores import is_isolated, read_notes
+from rtsep.training.scores import is_isolated, training_notes
 
 
 def refused(function, *arguments, words):
@@ -24,7 +24,8 @@ def refused(function, *arguments, words):
 
 def test_table_and_midi_say_the_same(tmp_path):
     notes = scale((60, 64))
-    for got in (read_notes(write_csv(tmp_path / "a.csv", notes)), read_notes(write_midi(tmp_path / "a.mid", notes))):
+    for path in (write_csv(tmp_path / "a.csv", notes), write_midi(tmp_path / "a.mid", notes)):
+        got = training_notes(path, RATE)
         for name in ("onset_s", "offset_s", "pitch", "velocity"):
             np.testing.assert_allclose(got[name], notes[name], atol=1e-3)
 
@@ -32,7 +33,7 @@ def test_table_and_midi_say_the_same(tmp_path):
 def test_columns_in_any_order(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("Pitch, Offset,onset,remark\n60,2,1.5,x\n\n62,1,0.5,y\n")
-    got = read_notes(path)
+    got = training_notes(path, RATE)
     assert got["pitch"].tolist() == [62, 60] and got["onset_s"].tolist() == [0.5, 1.5]
     assert got["velocity"].tolist() == [64, 64]
 
@@ -52,13 +53,13 @@ def test_columns_in_any_order(tmp_path):
 def test_broken_tables(tmp_path, text, words):
     path = tmp_path / "a.csv"
     path.write_text(text)
-    refused(read_notes, path, words=[str(path), *words])
+    refused(training_notes, path, RATE, words=[str(path), *words])
 
 
 def test_tables_that_are_none(tmp_path):
-    refused(read_notes, tmp_path / "none.csv", words=["none.csv", "No such file"])
+    refused(training_notes, tmp_path / "none.csv", RATE, words=["none.csv", "No such file"])
     (tmp_path / "a.csv").write_bytes(b"\xff\xfe\x00")
-    refused(read_notes, tmp_path / "a.csv", words=["a.csv", "no text"])
+    refused(training_notes, tmp_path / "a.csv", RATE, words=["a.csv", "no text"])
 
 
 def test_isolated_notes_are_told_from_music():

@@ -36,7 +36,8 @@ def add(commands: Any) -> None:
                                  formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recording", nargs="?", type=Path, metavar="RECORDING",
                         help="sound file of the instrument alone, or a folder of rtsep live --record; without it: play now")
-    parser.add_argument("score", nargs="?", type=Path, metavar="SCORE", help="its notes: MIDI file, or .csv as for rtsep train")
+    parser.add_argument("score", nargs="?", type=Path, metavar="SCORE",
+                        help="its notes: MIDI file, table or score (rtsep render --help)")
     parser.add_argument("--preset", default="piano", metavar="NAME", help="what to begin from (default: %(default)s)")
     parser.add_argument("-o", "--out", required=True, metavar="PRESET",
                         help="a name, which --preset then finds, or the path of a file; a report (.json) is written beside it")

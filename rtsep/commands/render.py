@@ -39,6 +39,10 @@ terms separated by commas, all of which must hold for a note; several lists are 
   10s-12.5s  10s-    notes that begin in this time: at 10 s or later, before 12.5 s
   C4@12.5            the one C4 that begins nearest 12.5 s, at most a quarter of a second away
 
+notes in FILE of --midi, which its content tells apart: MIDI; a table (.csv, .tsv, .txt: onset, offset or duration, pitch; also
+velocity, track; in seconds, or with a unit in the name: onset_ms, onset_samples, onset_beats with a column tempo); JAMS; Sonic
+Visualiser (.svl); with pip install 'rtsep[score]' also MusicXML, MEI, ABC, kern and Guitar Pro (.gp3 to .gp5).
+
 examples:
   --group solo=track:right,10s-12.5s                   the right hand, for two and a half seconds
   --group chord=C4@12.5+E4@12.5+G4@12.5 --by all       one chord as a stem
@@ -54,7 +58,8 @@ def add(commands: Any) -> None:
     parser.add_argument("mix", type=Path, metavar="MIX", help="sound file: WAV, FLAC, AIFF, Ogg, MP3; M4A and video if "
                         "ffmpeg is installed; any channels; - is standard input")
     parser.add_argument("--midi", type=Path, metavar="FILE",
-                        help="MIDI file of the notes that sound in MIX; without it every template is open")
+                        help="the notes that sound in MIX: a MIDI file, a table or a score, see below; "
+                        "without it every template is open")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the results; only --stdout goes without one")
     add_preset(parser)
     parser.add_argument("--by", choices=("track", "channel", "split", "drum", "all"), default="track",

@@ -17,7 +17,8 @@ from rtsep.errors import RtsepError
 ABOUT = """\
 Learns what the notes of an instrument sound like, and writes a preset for rtsep render and rtsep live. INPUT is one of
 
-  a recording of one instrument, with --score FILE: its notes as MIDI file, or as .csv: onset,offset,pitch,velocity (seconds)
+  a recording of one instrument, with --score FILE: its notes as MIDI file, as table (onset,offset,pitch,velocity, seconds), or
+  any other file of notes that rtsep render --help names
   a long recording of single notes with pauses, with --score FILE: the best material there is
   a folder that rtsep live --record wrote
   a folder with a sound file per note, the note in its name: Piano_C#4_v80.wav, A0v12.flac, 60.wav (C4 is 60)
@@ -40,7 +41,7 @@ def add(commands: Any) -> None:
                                  formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("inputs", nargs="+", type=Path, metavar="INPUT", help="what to learn from, see above")
     parser.add_argument("--score", action="append", default=[], type=Path, metavar="FILE", dest="scores",
-                        help="the notes of a recording: MIDI file or .csv; once for each recording, in their order")
+                        help="the notes of a recording: MIDI file, table or score; once for each recording, in their order")
     parser.add_argument("-o", "--out", required=True, metavar="PRESET",
                         help="a name, which --preset then finds (the file lies in your own folder, see rtsep presets), or the "
                         "path of a file; a report (.json) and a picture (.png) are written beside it")

@@ -16,7 +16,7 @@ from rtsep.files.pipes import seekable
 from rtsep.files.results import Results
 from rtsep.files.sound import open_sound
 from rtsep.hosts.render import Job, render
-from rtsep.notes.score import read_midi
+from rtsep.notes.read import read_notes
 from rtsep.params import PARAMS
 
 BEFORE_S, AFTER_S = 0.02, 0.13  # What is compared lies from this long before an onset to this long after it, in seconds.
@@ -58,13 +58,13 @@ def _render_modes(job: Job, progress: Progress) -> dict[str, Any]:
     return report
 
 
-def lonely_onset(job: Job, seconds: float) -> float:
+def lonely_onset(job: Job, seconds: float, rate: float) -> float:
     """Time in s of the note-on after the longest pause, the first of equals, in the range rendered and far from its end.
 
     `seconds` is the length of the range.
     """
     start_s = job.delivery.start_s or 0.0
-    score = read_midi(job.midi or job.mix)
+    score = read_notes(job.midi or job.mix, rate)
     strikes = ((score.messages[:, 1] & 0xF0) == 0x90) & (score.messages[:, 3] > 0)
     onsets = np.unique(score.seconds[strikes])
     onsets = onsets[(onsets >= start_s) & (onsets < start_s + seconds - AFTER_S)]
@@ -79,7 +79,8 @@ def _picture(job: Job, reports: Mapping[str, Any]) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    onset = lonely_onset(job, next(iter(reports.values()))["seconds"])
+    one = next(iter(reports.values()))
+    onset = lonely_onset(job, one["seconds"], one["sample_rate"])
     figure = Figure(figsize=(10, 2.4 * len(reports)), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
     with open_sound(job.mix, cut=True) as sound:

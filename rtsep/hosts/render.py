@@ -28,8 +28,9 @@ from rtsep.hosts.picture import Trace, draw
 from rtsep.hosts.ranges import choose_range
 from rtsep.hosts.report import Clock, collect_warnings, make_report
 from rtsep.notes.groups import with_groups
+from rtsep.notes.read import read_notes
 from rtsep.notes.routing import Routing, by_channel, by_drum, by_split, by_track, everything
-from rtsep.notes.score import EVENT, Score, read_midi
+from rtsep.notes.score import EVENT, Score
 from rtsep.params import Value, param_of, parse_params
 from rtsep.presets.instruments import choose, parse_wish, programs_by_name, stem_programs
 from rtsep.reference.separator import ReferenceSeparator, refuse_with_reference
@@ -111,7 +112,7 @@ def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: 
     check_delivery(job.delivery)
     with seekable(job.mix) as mix, open_sound(mix, cut=True) as sound:
         job = replace(job, mix=mix)
-        score = None if job.midi is None else read_midi(job.midi)
+        score = None if job.midi is None else read_notes(job.midi, sound.sample_rate)
         if score is None and params.setdefault("gate", False):
             raise RtsepError("--set gate=on needs the notes: give --midi FILE")
         choose_engine = _mosaic if job.mosaic is not None else _separator

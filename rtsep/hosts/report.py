@@ -106,12 +106,12 @@ def _score_warnings(sound: SoundReader, score: Score | None, unplayed: str) -> l
     if score is None:
         return []
     if not score.note_count:
-        return [f"the MIDI file has 0 notes: all of the sound is {unplayed}"]
+        return [f"the score has 0 notes: all of the sound is {unplayed}"]
     seconds = sound.frames / sound.sample_rate
     late = int((score.seconds[struck(score)] >= seconds).sum())
     tolerance_s = min(RING_S, max(RING_SHARE * seconds, 1.0))
     if late or score.duration_s > seconds + tolerance_s:
-        return [f"the MIDI file is {score.duration_s - seconds:.1f} s longer than the sound; {late} notes were not used"]
+        return [f"the score is {score.duration_s - seconds:.1f} s longer than the sound; {late} notes were not used"]
     if score.duration_s < seconds - tolerance_s:
-        return [f"the MIDI file ends {seconds - score.duration_s:.1f} s before the sound: what follows is {unplayed}"]
+        return [f"the score ends {seconds - score.duration_s:.1f} s before the sound: what follows is {unplayed}"]
     return []

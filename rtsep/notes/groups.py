@@ -150,7 +150,7 @@ def _selected(strikes: Strikes, text: str, selection: str, group_of: NDArray[np.
     except RtsepError as error:
         raise RtsepError(f"--group {text}: {error}") from None
     if not chosen.any():
-        raise RtsepError(f"--group {text}: no note of the MIDI file is selected")
+        raise RtsepError(f"--group {text}: no note of the score is selected")
     free: Flags = chosen & (group_of == IGNORED)
     if not free.any():
         raise RtsepError(f"--group {text}: all of these notes belong to earlier groups; put this one before them")

@@ -12,7 +12,7 @@ from rtsep.errors import RtsepError
 from rtsep.files.sound import open_sound, read_sound
 from rtsep.training.isolated import Notes
 from rtsep.training.samples import Sample, folder_samples, read_samples, sfz_samples
-from rtsep.training.scores import NoteArray, is_isolated, read_notes
+from rtsep.training.scores import NoteArray, is_isolated, training_notes
 
 KINDS = ("auto", "notes", "recording")
 # Score and recording do not belong together if more than this share of the notes is beyond the end of the sound.
@@ -94,8 +94,8 @@ def _folder_or_sfz(folder: Path) -> list[Sample]:
 
 def _take(path: Path, score: Path) -> tuple[Take, tuple[str, ...]]:
     """The recording with the notes that begin within it, and a warning about those left out. RtsepError: it is most of them."""
-    notes = read_notes(score)
     with open_sound(path) as sound:
+        notes = training_notes(score, sound.sample_rate)
         take = Take(path, sound.sample_rate, sound.frames, notes)
     late = int((notes["onset_s"] >= take.seconds).sum())
     if late > MOST_LATE * len(notes):

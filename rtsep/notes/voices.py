@@ -1,0 +1,54 @@
+"""The voices of a tune in ABC, each as a tune of its own: music21 plays voices that take turns one after the other."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from rtsep.errors import RtsepError
+from rtsep.notes.build import Path
+
+VOICE = re.compile(r"^\s*\[?V:\s*([^\s\]]+)([^\]\n]*)\]?(.*)$")  # A change of voice: its name, what it tells, music after it.
+
+
+class Voice(NamedTuple):
+    """A voice: its name, whether its clef is a bass clef, and a tune of it alone."""
+
+    name: str
+    is_bass: bool
+    tune: str
+
+
+def split_voices(path: Path, text: str) -> list[Voice]:
+    """The voices of the one tune in `text`. RtsepError: there are several tunes."""
+    tunes = [found.start() for found in re.finditer(r"^X:", text, re.MULTILINE)]
+    if len(tunes) > 1:
+        raise RtsepError(f"{path} holds {len(tunes)} pieces: give a file with one of them")
+    lines = [line.rstrip() for line in text[tunes[0] :].splitlines()]
+    begin = next((number for number, line in enumerate(lines, 1) if line.startswith("K:")), len(lines))
+    about: dict[str, str] = {}
+    music: dict[str, list[str]] = {}
+    head, current = [line for line in lines[:begin] if not line.startswith("V:")], ""
+    for line in (*(line for line in lines[:begin] if line.startswith("V:")), *lines[begin:]):
+        change = VOICE.match(line)
+        if change:
+            current, told, line = change[1], change[2], change[3]
+            about[current] = about.get(current, "") + told
+        if line.strip():
+            music.setdefault(current, []).append(line)
+    shared = music.pop("", []) if len(music) > 1 else []  # Before the first voice: usually fields such as a tempo.
+    return [Voice(_name(about.get(voice, "")), "bass" in about.get(voice, ""), _tune([*head, *shared, *body]))
+            for voice, body in music.items()] or [Voice("", False, _tune(head))]
+
+
+def _name(told: str) -> str:
+    found = re.search(r'(?:name|nm)\s*=\s*(?:"([^"]*)"|(\S+))', told)
+    return (found[1] or found[2] or "") if found else ""
+
+
+def _tune(lines: list[str]) -> str:
+    """A tune as music21 needs it: with a unit of length, two plain bar lines after each repeat, and no double repeats."""
+    if not any(line.startswith(("L:", "M:")) for line in lines):
+        lines = [*lines[:1], "L:1/8", *lines[1:]]
+    music = re.sub(r":\|?\|?:", ":| |:", "\n".join(lines))
+    return re.sub(r":\|(?![:|\d\[])", ":| | | |", music) + "\n"

@@ -1,0 +1,206 @@
+"""What the fuzzer reads: for each reader small valid files, how they are broken, and how the commands read them."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import io
+import random
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import note_files
+import numpy as np
+from fuzz_changes import broken
+
+SURROUNDINGS = ("sample.wav", "c4.wav")  # Sounds that lie beside every input.
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A reader: `inputs()` gives valid (name of a file, content); `read(path)` reads as the commands do."""
+
+    inputs: Callable[[], Sequence[tuple[str, bytes]]]
+    read: Callable[[Path], object]
+    names: bool = False  # Whether the names are broken, and not what is in the files.
+    needs: str = ""  # A package without which it is left out.
+
+    def is_there(self) -> bool:
+        """Whether what it needs is installed."""
+        return not self.needs or importlib.util.find_spec(self.needs) is not None
+
+    def load(self) -> None:
+        """Load what reading loads, before the time counts."""
+        if self.needs:
+            importlib.import_module(self.needs)
+
+
+@functools.cache
+def sources(reader: str) -> tuple[tuple[str, bytes], ...]:
+    """The valid inputs of a reader."""
+    return tuple(READERS[reader].inputs())
+
+
+def make(reader: str, seed: int, number: int, folder: Path) -> Path:
+    """Write input `number` of a reader into `folder`; gives what is to be read."""
+    rng = random.Random(f"{seed}/{reader}/{number}")
+    name, data = rng.choice(sources(reader))
+    folder.mkdir(parents=True, exist_ok=True)
+    if READERS[reader].names:
+        target = Path(tempfile.mkdtemp(dir=folder))
+        for _ in range(rng.randint(1, 3)):
+            stem = broken(rng, name.encode(), ()).decode("utf-8", "surrogateescape").replace("/", "").replace("\0", "")[:60]
+            (target / f"{stem}.wav").write_bytes(data)
+        return target
+    for beside in SURROUNDINGS:
+        (folder / beside).write_bytes(wave())
+    target = folder / name
+    target.write_bytes(broken(rng, data, [other for _, other in sources(reader)]))
+    return target
+
+
+# --- valid inputs -----------------------------------------------------------------------------------------------------
+
+
+def wave(form: str = "WAV", seconds: float = 0.2) -> bytes:
+    """A short tone as a sound file."""
+    import soundfile
+
+    packed, t = io.BytesIO(), np.arange(round(8000 * seconds)) / 8000
+    soundfile.write(packed, 0.5 * np.sin(2 * np.pi * 440 * t), 8000, format=form)
+    return packed.getvalue()
+
+
+def midi() -> list[tuple[str, bytes]]:
+    """MIDI files with tempos, controllers, programs, text and running status."""
+    from midi_bytes import off, on, smf, track
+
+    end, tempo = (0, b"\xff\x2f\x00"), (0, b"\xff\x51\x03\x07\xa1\x20")
+    name, pedal = (0, b"\xff\x03\x05Right"), (10, bytes((0xB0, 64, 127)))
+    melody = track(name, (0, b"\xc0\x05"), (0, on(60)), (480, off(60)), pedal, (0, on(64)), (0, bytes((67, 80))),
+                   (480, off(64)), end)
+    drums = track((0, b"\xf0\x03\x01\x02\xf7"), (0, on(36, 90, 9)), end)
+    return [("a.mid", smf(track(tempo, (0, b"\xff\x59\x02\x01\x00"), end), melody)), ("b.mid", smf(melody, style=0)),
+            ("c.mid", smf(melody, division=0xE728)), ("d.mid", smf(drums))]
+
+
+def tables() -> list[tuple[str, bytes]]:
+    """Tables and annotations of notes."""
+    found = [(name, text.encode()) for name, text in note_files.TABLES.items()]
+    contour = [{"time": number / 100, "duration": 0, "value": {"index": 0, "frequency": 261.6, "voiced": True}}
+               for number in range(10)]
+    found += [("a.jams", note_files.jams(("note_midi", note_files.observations(), "0")).encode()),
+              ("b.jams", note_files.jams(("pitch_contour", contour, "")).encode()),
+              ("a.svl", note_files.layer().encode()), ("b.svl", note_files.layer("Hz", note_files.hz).encode())]
+    return found
+
+
+def music() -> list[tuple[str, bytes]]:
+    """Written music."""
+    text = note_files.two_hands()
+    return [("a.musicxml", text.encode()), ("b.mxl", note_files.mxl(text)), ("c.mei", note_files.MEI.encode()),
+            ("d.abc", note_files.ABC.encode()), ("e.krn", note_files.KERN.encode())]
+
+
+def guitar() -> list[tuple[str, bytes]]:
+    """Guitar Pro files."""
+    from test_notes_tablature import tablature
+
+    return [("a.gp3", tablature((3, 0, 0))), ("b.gp4", tablature((4, 0, 6))), ("c.gp5", tablature((5, 1, 0)))]
+
+
+def sfz() -> list[tuple[str, bytes]]:
+    """SFZ instruments."""
+    text = """// an instrument
+<control> default_path=./
+<global> ampeg_release=0.8 lovel=1 hivel=127
+<group> pitch_keytrack=100 trigger=attack
+<region> sample=sample.wav lokey=c4 hikey=e4 pitch_keycenter=60 offset=10
+<region> sample=c4.wav key=72 lovel=10 hivel=60 /* soft */
+"""
+    return [("a.sfz", text.encode()), ("b.sfz", b"<group> pitch_keytrack=0 <region> key=36 sample=sample.wav\n")]
+
+
+def sounds() -> list[tuple[str, bytes]]:
+    """Sound files of every kind."""
+    kinds = (("wav", "WAV"), ("flac", "FLAC"), ("aiff", "AIFF"), ("ogg", "OGG"), ("mp3", "MP3"), ("w64", "W64"), ("caf", "CAF"))
+    return [(f"a.{ending}", wave(form)) for ending, form in kinds]
+
+
+def presets() -> list[tuple[str, bytes]]:
+    """A small preset."""
+    from rtsep.presets.preset import Preset, save_preset
+
+    rng = np.random.default_rng(0)
+    W = rng.random((4, 65)).astype(np.float32)
+    provenance = {name: "test" for name in ("source", "licence", "attribution", "made_by")}
+    preset = Preset("small", "A small instrument", 8000.0, 128, 64, (W / W.sum(axis=1, keepdims=True)).astype(np.float32),
+                    np.array([60, 60, 62, 62], np.int16), ("attack", "sustain") * 2, np.full(128, 0.1, np.float32),
+                    np.full(128, 5.0, np.float32), provenance)
+    with tempfile.TemporaryDirectory() as folder:
+        save_preset(preset, Path(folder) / "a.npz")
+        packed = (Path(folder) / "a.npz").read_bytes()
+        arrays = dict(np.load(Path(folder) / "a.npz"))
+    plain = io.BytesIO()
+    np.savez(plain, **arrays)
+    return [("a.npz", packed), ("b.npz", plain.getvalue())]
+
+
+# --- reading, as the commands do --------------------------------------------------------------------------------------
+
+
+def read_notes(path: Path) -> None:
+    """As render and train read notes."""
+    from rtsep.notes.read import read_notes
+    from rtsep.notes.routing import by_track
+
+    score = read_notes(path, 8000)
+    score.events(44100)
+    score.notes()
+    by_track(score)
+
+
+def read_sfz(path: Path) -> None:
+    """As train reads an SFZ instrument."""
+    from rtsep.training.samples import read_samples, sfz_samples
+
+    read_samples(sfz_samples(path), lambda *_: None)
+
+
+def read_folder(path: Path) -> None:
+    """As train reads a folder of notes."""
+    from rtsep.training.samples import folder_samples, read_samples
+
+    read_samples(folder_samples(path), lambda *_: None)
+
+
+def read_sound(path: Path) -> None:
+    """As render reads a sound file."""
+    from rtsep.files.sound import open_sound
+
+    with open_sound(path) as sound:
+        for _ in sound.blocks(65536):
+            pass
+
+
+def read_preset(path: Path) -> None:
+    """As render reads a preset."""
+    from rtsep.presets.preset import load_preset, read_programs
+
+    load_preset(path)
+    read_programs(path)
+
+
+NAMED = ("Piano_C#4_v80", "A0v12", "flute-mf-Bb5", "60", "note_72_vel100", "cello c4 pp")
+READERS = {
+    "midi": Reader(midi, read_notes),
+    "tables": Reader(tables, read_notes),
+    "music": Reader(music, read_notes, needs="music21"),
+    "guitar": Reader(guitar, read_notes, needs="guitarpro"),
+    "sfz": Reader(sfz, read_sfz),
+    "folders": Reader(lambda: [(name, wave()) for name in NAMED], read_folder, names=True),
+    "sounds": Reader(sounds, read_sound),
+    "presets": Reader(presets, read_preset),
+}
