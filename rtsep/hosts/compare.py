@@ -15,7 +15,7 @@ from rtsep.errors import RtsepError
 from rtsep.files.results import Results
 from rtsep.files.sound import read_sound
 from rtsep.hosts.render import Job, render
-from rtsep.notes.score import read_midi
+from rtsep.notes.merged import read_scores
 from rtsep.params import PARAMS
 
 BEFORE_S, AFTER_S = 0.02, 0.13  # What is compared lies from this long before an onset to this long after it, in seconds.
@@ -34,12 +34,12 @@ def render_modes(job: Job, progress: Progress = lambda what, done, total: None) 
     if job.mosaic is not None:
         raise RtsepError("--mode all does not go with --mosaic: choose live or quality")
     modes = PARAMS["mode"].choices
-    names = ["report.json"] if job.midi is None else ["report.json", "onset.png"]
+    names = ["report.json"] if not job.midi else ["report.json", "onset.png"]
     results = Results(job.out, names, job.overwrite, [job.mix])
     try:
         reports = {mode: render(replace(job, out=job.out / mode, params={**job.params, "mode": mode}), partial(progress, mode))
                    for mode in modes}
-        if job.midi is not None:
+        if job.midi:
             results.add("onset.png", _picture(job, reports))
         report = {"modes": reports, "warnings": sorted({text for one in reports.values() for text in one["warnings"]})}
         results.add("report.json", json.dumps(report, indent=2) + "\n")
@@ -51,7 +51,7 @@ def render_modes(job: Job, progress: Progress = lambda what, done, total: None) 
 
 def lonely_onset(job: Job, seconds: float) -> float:
     """Time in s of the note-on after the longest pause, the first of equals, that lies far enough from the end."""
-    score = read_midi(job.midi or job.mix)
+    score = read_scores(job.midi)
     strikes = ((score.messages[:, 1] & 0xF0) == 0x90) & (score.messages[:, 3] > 0)
     onsets = np.unique(score.seconds[strikes])
     onsets = onsets[onsets < seconds - AFTER_S]

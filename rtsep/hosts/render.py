@@ -20,14 +20,16 @@ from rtsep.engine.separator import Output, Separator
 from rtsep.engine.streaming import Engine
 from rtsep.errors import RtsepError
 from rtsep.files.sound import SoundReader, StemWriter, open_sound
+from rtsep.hosts.assigned import assign
 from rtsep.hosts.keep import Keeper
 from rtsep.hosts.picture import Trace, draw
 from rtsep.hosts.report import Clock, collect_warnings, make_report
-from rtsep.notes.groups import with_groups
-from rtsep.notes.routing import Routing, by_channel, by_drum, by_split, by_track, everything
-from rtsep.notes.score import EVENT, Score, read_midi
+from rtsep.notes.folded import fold
+from rtsep.notes.merged import read_scores, split_stem
+from rtsep.notes.routing import everything, keyboards
+from rtsep.notes.score import EVENT, Score
 from rtsep.params import Value, param_of, parse_params
-from rtsep.presets.instruments import choose, parse_wish, programs_by_name, stem_programs
+from rtsep.presets.instruments import choose, parse_wish
 from rtsep.reference.separator import ReferenceSeparator, refuse_with_reference
 
 LARGEST_BLOCK = 65536  # Largest block, in samples, that --block allows.
@@ -40,7 +42,7 @@ class Job:
 
     mix: Path
     out: Path
-    midi: Path | None = None
+    midi: tuple[str, ...] = ()  # FILE or FILE@STEM
     presets: tuple[str, ...] = ()  # NAME or NAME@STEM; other stems get one by General MIDI program.
     groups: tuple[str, ...] = ()  # NAME=SELECTION
     by: str = "track"
@@ -56,44 +58,7 @@ class Job:
     keep_background: bool = False
     made_by: str = ""
     reference: bool = False  # by rtsep.reference: slow, and without a compiler
-
-
-def route(job: Job, score: Score | None, name: str) -> Routing:
-    """The routing of notes to stems; without MIDI all templates are one stem called `name`, or two at the split."""
-    if job.by == "split":
-        return by_split(score, job.split_pitch)
-    if job.by == "drum":
-        return by_drum(score)
-    if score is None:
-        if job.by == "channel":
-            raise RtsepError("--by channel needs the notes: give --midi FILE, or use --by split")
-        return everything(name)
-    if job.by == "all":
-        return everything("rest" if job.groups else name)
-    return by_channel(score) if job.by == "channel" else by_track(score)
-
-
-@dataclass(frozen=True)
-class Played:
-    """The notes to play: events EVENT [n], stems, and the General MIDI program of each stem."""
-
-    routing: Routing
-    events: npt.NDArray[np.void]
-    programs: list[int]
-
-
-def assign(job: Job, score: Score | None, name: str, sample_rate: float) -> Played:
-    """Assign every note to a stem. A single stem without its own name is called `name`."""
-    routing = route(job, score, name)
-    if score is None:
-        return Played(routing, np.zeros(0, EVENT), programs_by_name(routing))
-    grouped = with_groups(job.groups, score, routing)
-    events = score.events(sample_rate)
-    events["stem"] = grouped.own
-    programs = stem_programs(grouped.routing, score, grouped.own)
-    if job.by == "drum":  # Pads may play on any channel.
-        programs[: len(routing.names)] = programs_by_name(routing)
-    return Played(grouped.routing, events, programs)
+    drum_map: Path | None = None  # Groups of drums by key, see `rtsep.notes.drum_maps`.
 
 
 def outputs(
@@ -175,7 +140,7 @@ def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: 
     if job.block is not None and not 1 <= job.block <= LARGEST_BLOCK:
         raise RtsepError(f"--block {job.block}: allowed is 1 to {LARGEST_BLOCK} samples")
     with open_sound(job.mix) as sound:
-        score = None if job.midi is None else read_midi(job.midi)
+        score = read_scores(job.midi) if job.midi else None
         if score is None and params.setdefault("gate", False):
             raise RtsepError("--set gate=on needs the notes: give --midi FILE")
         choose_engine = _mosaic if job.mosaic is not None else _separator
@@ -193,9 +158,9 @@ def _separator(job: Job, sound: SoundReader, score: Score | None, params: Mappin
     if job.groups and not params.get("gate", True):
         raise RtsepError("--group needs to know which notes sound: give --midi FILE, and not --set gate=off")
     played = assign(job, score, wish.name, sound.sample_rate)
-    instruments = choose(wish, played.routing, played.programs)
+    instruments = choose(wish, played.routing, played.programs, played.drum_keys)
     kind = ReferenceSeparator if job.reference else Separator
-    return kind(instruments.presets, played.routing, params), played.events, instruments.warnings
+    return kind(instruments.presets, played.routing, params), played.events, (*played.hints, *instruments.warnings)
 
 
 def _mosaic(job: Job, sound: SoundReader, score: Score | None, params: Mapping[str, Value]) -> Chosen:
@@ -203,8 +168,11 @@ def _mosaic(job: Job, sound: SoundReader, score: Score | None, params: Mapping[s
     from rtsep.grains.source import load_source
 
     refuse_with_mosaic({"--preset": job.presets, "--group": job.groups, "--by": job.by != "track", "--picture": job.picture})
-    events = np.zeros(0, EVENT) if score is None else score.events(sound.sample_rate)
-    return Mosaic(load_source(Path(str(job.mosaic))), params), events, ()
+    events, warnings = np.zeros(0, EVENT), tuple[str, ...]()
+    if score is not None:
+        events, _ = fold(score.events(sound.sample_rate), everything("mosaic", score).table, keyboards(score))
+        warnings = score.warnings
+    return Mosaic(load_source(Path(str(job.mosaic))), params), events, warnings
 
 
 def _render(
@@ -216,7 +184,7 @@ def _render(
     if mixdown:
         names.append("mixdown")
     extras = ("report.json", "picture.png") if job.picture else ("report.json",)
-    inputs = [path for path in (job.mix, job.midi, job.mosaic) if path is not None]
+    inputs = [path for path in (job.mix, *(split_stem(text)[0] for text in job.midi), job.mosaic) if path is not None]
     keeper = Keeper(engine, job.keep, job.overwrite, job.keep_background, job.made_by)
     with StemWriter(job.out, names, sound.sample_rate, sound.channels, job.format, job.bits, job.overwrite,
                     inputs, extras, sound.frames) as writer:
