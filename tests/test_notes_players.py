@@ -155,7 +155,8 @@ def test_a_channel_is_one_of_its_port(read):
 
 
 def test_a_track_that_changes_its_port_is_two_parts(read):
-    both = track((0, on(60)), (0, meta(0x21, b"\2")), (0, on(60)), (TICKS, off(60)), (0, meta(0x21, b"\0")), (TICKS, off(60)), END)
+    both = track((0, on(60)), (0, meta(0x21, b"\2")), (0, on(60)), (TICKS, off(60)), (0, meta(0x21, b"\0")),
+                 (TICKS, off(60)), END)
     score = read(smf(both))
     assert spans(score) == [(60, 0, 1.0), (60, 0, 0.5)] and score.ports == (0, 2)
 
