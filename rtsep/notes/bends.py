@@ -141,10 +141,14 @@ def retune(
     notes: NOTE [n]. Drums are never bent.
     """
     shifts, bent = dict[tuple[int, int, int, float], int](), list[tuple[Any, float]]()
+    known = dict[tuple[int, int, int], list[Curve]]()
     for note in notes:
         part, channel, pitch = int(note["part"]), int(note["channel"]), int(note["pitch"])
-        there = [curve for place in _places(ports[part], channel, pitch) for curve in curves.get(place, ())]
-        if not there or programs.get((part, channel)) == DRUMS:
+        key = part, channel, pitch
+        if key not in known:
+            drums, places = programs.get((part, channel)) == DRUMS, _places(ports[part], channel, pitch)
+            known[key] = [] if drums else [curve for place in places for curve in curves.get(place, ())]
+        if not (there := known[key]):
             continue
         low, high = _reach(there, float(note["onset_s"]), float(note["offset_s"]))
         if max(-low, high) > BENT_CENTS:
