@@ -17,8 +17,9 @@ from rtsep.hosts.controls import Controls
 from rtsep.hosts.lanes import CAPACITY, MIX
 from rtsep.hosts.notewatch import NoteWatch
 from rtsep.hosts.player import Player
+from rtsep.notes.names import find_stem
 from rtsep.notes.programs import DRUMS, describe
-from rtsep.notes.routing import Routing, by_channel, by_channels, by_split, by_track, find_stem
+from rtsep.notes.routing import Routing, by_channel, by_channels, by_split, by_track
 from rtsep.notes.score import read_midi
 from rtsep.presets.instruments import Wish, choose, covering, parse_wish, programs_by_name
 from rtsep.presets.instruments import stem_programs as programs_of_stems

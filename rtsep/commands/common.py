@@ -24,6 +24,14 @@ def add_preset(parser: argparse.ArgumentParser) -> None:
                         "the General MIDI programs of the notes, else piano)")
 
 
+def add_drum_map(parser: argparse.ArgumentParser) -> None:
+    """The option --drum-map."""
+    parser.add_argument("--drum-map", type=Path, metavar="FILE",
+                        help="which group each drum belongs to: a text of lines such as 22,hihat or F#1,kick (a note and kick, "
+                        "snare, hihat, toms, cymbals or percussion; # begins a comment). Without it: General MIDI and the "
+                        "electronic kits of Roland, Yamaha and Alesis")
+
+
 def add_mosaic(parser: argparse.ArgumentParser) -> None:
     """The option --mosaic."""
     parser.add_argument("--mosaic", type=Path, metavar="SOUND",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rtsep.commands.common import (
+    add_drum_map,
     add_keeping,
     add_mosaic,
     add_params,
@@ -39,9 +40,10 @@ def add(commands: Any) -> None:
                         "it every template is open (in rtsep render --midi is a file)")
     parser.add_argument("--channels", default="", metavar="LIST", help="MIDI channels to listen to, such as 1,3 (default: all)")
     parser.add_argument("--by", choices=("port", "channel", "split", "drum", "all"), default="port",
-                        help="what makes a stem: a MIDI port, a channel of --channels, a side of --split, a group of General "
-                        "MIDI drums (kick, snare, hihat, toms, cymbals, percussion), or all notes together "
+                        help="what makes a stem: a MIDI port, a channel of --channels, a side of --split (without "
+                        "channel 10), a group of drums (kick, snare, hihat, toms, cymbals, percussion), or all notes together "
                         "(default: %(default)s)")
+    add_drum_map(parser)
     parser.add_argument("--split", default="C4", metavar="NOTE",
                         help="lowest note of the stem `high` with --by split (default: %(default)s)")
     parser.add_argument("--midi-offset-ms", type=float, default=0.0, metavar="MS",
@@ -94,7 +96,8 @@ def run(arguments: argparse.Namespace) -> None:
     job = LiveJob(tuple(arguments.midi), tuple(arguments.presets), arguments.by, split,
                   channels, params, tuple(arguments.route), arguments.midi_offset_ms,
                   arguments.record, arguments.overwrite, arguments.seconds, None, arguments.measure_latency, arguments.mosaic,
-                  tuple(arguments.keep), arguments.save_background, shlex.join(["rtsep", *arguments.words]))
+                  tuple(arguments.keep), arguments.save_background, shlex.join(["rtsep", *arguments.words]),
+                  arguments.drum_map)
     open_device = _jack(arguments) if arguments.jack else _portaudio(arguments)
     with _face(arguments) as face:
         report = live(job, open_device, face)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rtsep.commands.common import (
+    add_drum_map,
     add_keeping,
     add_mosaic,
     add_params,
@@ -57,14 +58,18 @@ def add(commands: Any) -> None:
         description=ABOUT, epilog=GROUPS, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("mix", type=Path, metavar="MIX", help="sound file: WAV, FLAC, AIFF, Ogg, MP3; M4A and video if "
                         "ffmpeg is installed; any channels; - is standard input")
-    parser.add_argument("--midi", type=Path, metavar="FILE",
-                        help="the notes that sound in MIX: a MIDI file, a table or a score, see below; "
-                        "without it every template is open")
+    parser.add_argument("--midi", action="append", default=[], metavar="FILE[@STEM]",
+                        help="the notes that sound in MIX: a MIDI file, a table or a score, see below; without it every "
+                        "template is open. Can be given several times: all count; with @STEM all notes of a file are one "
+                        "stem of this name: --midi left.mid@left --midi right.mid@right")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the results; only --stdout goes without one")
     add_preset(parser)
-    parser.add_argument("--by", choices=("track", "channel", "split", "drum", "all"), default="track",
-                        help="what makes a stem: a MIDI track, a channel, a side of --split, a group of General MIDI "
-                        "drums (kick, snare, hihat, toms, cymbals, percussion), or all notes together (default: %(default)s)")
+    parser.add_argument("--by", choices=("track", "channel", "family", "split", "drum", "all"), default="track",
+                        help="what makes a stem: a MIDI track, a channel (of each port), a General MIDI family (strings, "
+                        "brass, drums ...; also where there would be more than 32 stems), a side of --split (without "
+                        "drums), a group of drums (kick, snare, hihat, toms, cymbals, percussion), or all notes together "
+                        "(default: %(default)s)")
+    add_drum_map(parser)
     parser.add_argument("--group", action="append", default=[], metavar="NAME=SELECTION", dest="groups",
                         help="make a separate stem of any notes, see below; can be given several times")
     parser.add_argument("--split", default="C4", metavar="NOTE",
@@ -93,10 +98,10 @@ def _run(arguments: argparse.Namespace) -> None:
     from rtsep.hosts.compare import render_modes
     from rtsep.hosts.render import Job, render
 
-    job = Job(arguments.mix, arguments.out, arguments.midi, tuple(arguments.presets), tuple(arguments.groups), arguments.by,
-              split, params, arguments.block, arguments.format, arguments.bits,
+    job = Job(arguments.mix, arguments.out, tuple(arguments.midi), tuple(arguments.presets), tuple(arguments.groups),
+              arguments.by, split, params, arguments.block, arguments.format, arguments.bits,
               arguments.overwrite, arguments.picture, arguments.mosaic, tuple(arguments.keep), arguments.save_background,
-              shlex.join(["rtsep", *arguments.words]), arguments.reference, delivery_of(arguments))
+              shlex.join(["rtsep", *arguments.words]), arguments.reference, arguments.drum_map, delivery_of(arguments))
     if job.params.get("mode") == "all":
         if job.keep:
             raise RtsepError("--save-preset needs one mode: each of --mode all would adapt templates of its own")

@@ -16,7 +16,7 @@ from rtsep.files.pipes import seekable
 from rtsep.files.results import Results
 from rtsep.files.sound import open_sound
 from rtsep.hosts.render import Job, render
-from rtsep.notes.read import read_notes
+from rtsep.notes.merged import read_scores
 from rtsep.params import PARAMS
 
 BEFORE_S, AFTER_S = 0.02, 0.13  # What is compared lies from this long before an onset to this long after it, in seconds.
@@ -43,12 +43,12 @@ def render_modes(job: Job, progress: Progress = lambda what, done, total: None) 
 
 def _render_modes(job: Job, progress: Progress) -> dict[str, Any]:
     modes = PARAMS["mode"].choices
-    names = ["report.json"] if job.midi is None else ["report.json", "onset.png"]
+    names = ["report.json"] if not job.midi else ["report.json", "onset.png"]
     results = Results(job.out, names, job.overwrite, [job.mix])
     try:
         reports = {mode: render(replace(job, out=job.out / mode, params={**job.params, "mode": mode}), partial(progress, mode))
                    for mode in modes}
-        if job.midi is not None:
+        if job.midi:
             results.add("onset.png", _picture(job, reports))
         report = {"modes": reports, "warnings": sorted({text for one in reports.values() for text in one["warnings"]})}
         results.add("report.json", json.dumps(report, indent=2) + "\n")
@@ -64,7 +64,7 @@ def lonely_onset(job: Job, seconds: float, rate: float) -> float:
     `seconds` is the length of the range.
     """
     start_s = job.delivery.start_s or 0.0
-    score = read_notes(job.midi or job.mix, rate)
+    score = read_scores(job.midi, rate)
     strikes = ((score.messages[:, 1] & 0xF0) == 0x90) & (score.messages[:, 3] > 0)
     onsets = np.unique(score.seconds[strikes])
     onsets = onsets[(onsets >= start_s) & (onsets < start_s + seconds - AFTER_S)]

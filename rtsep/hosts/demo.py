@@ -50,7 +50,7 @@ def demo(out: Path, overwrite: bool, progress: Callable[[str, int, int], None]) 
     clip = clip_folder()
     truths = _truths(clip)
     mix, rate = read_sound(clip / "mix.flac")
-    job = Job(clip / "mix.flac", out, clip / "demo.mid", overwrite=overwrite, picture=True)
+    job = Job(clip / "mix.flac", out, (str(clip / "demo.mid"),), overwrite=overwrite, picture=True)
     ways = [(preset, mode) for preset in PRESETS for mode in MODES]
     results = {"mix (nothing done)": {name: sdr_db(mix[0], truth) for name, truth in truths.items()}}
     results |= {_told(*way): {} for way in ways}

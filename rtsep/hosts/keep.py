@@ -11,7 +11,7 @@ from rtsep.engine.separator import Separator
 from rtsep.engine.streaming import Engine
 from rtsep.errors import RtsepError
 from rtsep.files.results import Results
-from rtsep.notes.routing import find_stem
+from rtsep.notes.names import find_stem
 from rtsep.presets.instruments import parse_wish
 from rtsep.presets.library import new_preset, user_folder
 from rtsep.presets.preset import save_preset

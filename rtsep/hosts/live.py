@@ -32,6 +32,8 @@ from rtsep.hosts.recorder import Recorder, check_folder
 from rtsep.hosts.snapshot import Scene, snapshot
 from rtsep.hosts.status import Status
 from rtsep.hosts.watch import WatchedDevice
+from rtsep.notes.drum_maps import read_drum_map, stand_ins
+from rtsep.notes.programs import CHANNELS
 from rtsep.notes.routing import Routing, by_channels, by_drum, by_port, by_split, everything, only_channels
 from rtsep.params import Value
 from rtsep.presets.instruments import choose, parse_wish, programs_by_name
@@ -71,6 +73,7 @@ class LiveJob:
     keep: tuple[str, ...] = ()  # FILE or FILE@STEM: presets to write
     keep_background: bool = False
     made_by: str = ""
+    drum_map: Path | None = None  # Groups of drums by key, see `rtsep.notes.drum_maps`.
 
 
 def route_live(job: LiveJob, name: str, gated: bool) -> Routing:
@@ -82,14 +85,15 @@ def route_live(job: LiveJob, name: str, gated: bool) -> Routing:
         if job.by == "channel":
             raise RtsepError("--by channel needs notes: give --midi PORT, or use --by split")
         if job.by == "drum":
-            return by_drum()
+            return by_drum(None, read_drum_map(job.drum_map))
         return by_split(None, job.split_pitch) if job.by == "split" else everything(name)
     if job.by == "channel":
         if not job.channels:
             raise RtsepError("--by channel: which channels? give --channels 1,2")
         return by_channels(job.channels)
     if job.by in ("split", "drum"):
-        routing = by_drum() if job.by == "drum" else by_split(None, job.split_pitch)
+        routing = (by_drum(None, read_drum_map(job.drum_map)) if job.by == "drum" else
+                   by_split(None, job.split_pitch, job.channels or range(1, CHANNELS + 1)))
     elif job.by == "all" or len(job.midi) < 2:
         routing = everything(name)
     else:
@@ -149,7 +153,8 @@ def _mosaic(job: LiveJob, path: Path, params: Mapping[str, Value]) -> Engine:
 def _separator(job: LiveJob, gated: bool, params: Mapping[str, Value], said: list[str]) -> Separator:
     wish = parse_wish(job.presets)
     routing = route_live(job, wish.name, gated)
-    instruments = choose(wish, routing, programs_by_name(routing))
+    drum_keys = stand_ins((), read_drum_map(job.drum_map)) if gated else {}
+    instruments = choose(wish, routing, programs_by_name(routing), drum_keys)
     said += instruments.warnings
     return Separator(instruments.presets, routing, params)
 

@@ -15,12 +15,13 @@ from functools import partial
 from rtsep.engine.separator import SILENT_DB, Separator
 from rtsep.engine.streaming import Engine
 from rtsep.errors import RtsepError
+from rtsep.hosts.bendwatch import BendWatch
 from rtsep.hosts.controls import Controls
 from rtsep.hosts.keep import Keeper
 from rtsep.hosts.lanes import CAPACITY, Lanes
 from rtsep.hosts.notewatch import NoteWatch
 from rtsep.notes.messages import CONTROL, NOTE_ON, NOTES_OFF, RESET, SOUND_OFF, Message, is_kept
-from rtsep.notes.routing import CHANNELS
+from rtsep.notes.programs import CHANNELS
 from rtsep.params import Value, param_of
 from rtsep.presets.library import find_preset
 from rtsep.presets.preset import load_preset
@@ -50,16 +51,18 @@ class Player:
         self._gains = {stem: float(separator.value(f"gain_db.{stem}")) for stem in self.stem_names}
         self._knobs: deque[Message] = deque(maxlen=1024)
         self._press_again = False
+        self._bends = BendWatch()
 
     # --- the MIDI thread ---
 
     def receive(self, part: int, time_ns: int, message: Message) -> None:
         """Take a message of `part` that came at `time_ns`: notes and pedals go to the callback at once, knobs to `tick`."""
-        self.watch.receive(part, time_ns, message)
-        if is_kept(message[0], message[1]):
-            self.lanes.send(time_ns, part, message)
-        elif message[0] & 0xF0 == CONTROL:
-            self._knobs.append(message)
+        for each in self._bends.receive(part, message):
+            self.watch.receive(part, time_ns, each)
+            if is_kept(each[0], each[1]):
+                self.lanes.send(time_ns, part, each)
+            elif each[0] & 0xF0 == CONTROL:
+                self._knobs.append(each)
 
     def midi_lost(self, part: int) -> None:
         """Release all keys and pedals of a lost port."""
@@ -79,6 +82,8 @@ class Player:
 
     def tick(self) -> None:
         """Apply the knobs' changes since the last tick; after a change of state press held keys again."""
+        if told := self._bends.news():
+            self.say(told)
         while self._knobs:
             found = self.controls.receive(self._knobs.popleft())
             if found is not None:

@@ -21,18 +21,19 @@ from rtsep.engine.streaming import Engine
 from rtsep.errors import RtsepError
 from rtsep.files.pipes import seekable
 from rtsep.files.sound import SoundReader, StemWriter, open_sound
+from rtsep.hosts.assigned import assign
 from rtsep.hosts.keep import Keeper
 from rtsep.hosts.output import Delivery, Outlet, check_delivery, choose_layout, describe_stems
 from rtsep.hosts.passing import LARGEST_BLOCK, Collected, outputs
 from rtsep.hosts.picture import Trace, draw
 from rtsep.hosts.ranges import choose_range
 from rtsep.hosts.report import Clock, collect_warnings, make_report
-from rtsep.notes.groups import with_groups
-from rtsep.notes.read import read_notes
-from rtsep.notes.routing import Routing, by_channel, by_drum, by_split, by_track, everything
+from rtsep.notes.folded import fold
+from rtsep.notes.merged import read_scores, split_stem
+from rtsep.notes.routing import everything, keyboards
 from rtsep.notes.score import EVENT, Score
 from rtsep.params import Value, param_of, parse_params
-from rtsep.presets.instruments import choose, parse_wish, programs_by_name, stem_programs
+from rtsep.presets.instruments import choose, parse_wish
 from rtsep.reference.separator import ReferenceSeparator, refuse_with_reference
 
 
@@ -42,7 +43,7 @@ class Job:
 
     mix: Path
     out: Path
-    midi: Path | None = None
+    midi: tuple[str, ...] = ()  # FILE or FILE@STEM
     presets: tuple[str, ...] = ()  # NAME or NAME@STEM; other stems get one by General MIDI program.
     groups: tuple[str, ...] = ()  # NAME=SELECTION
     by: str = "track"
@@ -58,45 +59,8 @@ class Job:
     keep_background: bool = False
     made_by: str = ""
     reference: bool = False  # by rtsep.reference: slow, and without a compiler
+    drum_map: Path | None = None  # Groups of drums by key, see `rtsep.notes.drum_maps`.
     delivery: Delivery = field(default_factory=Delivery)
-
-
-def route(job: Job, score: Score | None, name: str) -> Routing:
-    """The routing of notes to stems; without MIDI all templates are one stem called `name`, or two at the split."""
-    if job.by == "split":
-        return by_split(score, job.split_pitch)
-    if job.by == "drum":
-        return by_drum(score)
-    if score is None:
-        if job.by == "channel":
-            raise RtsepError("--by channel needs the notes: give --midi FILE, or use --by split")
-        return everything(name)
-    if job.by == "all":
-        return everything("rest" if job.groups else name)
-    return by_channel(score) if job.by == "channel" else by_track(score)
-
-
-@dataclass(frozen=True)
-class Played:
-    """The notes to play: events EVENT [n], stems, and the General MIDI program of each stem."""
-
-    routing: Routing
-    events: npt.NDArray[np.void]
-    programs: list[int]
-
-
-def assign(job: Job, score: Score | None, name: str, sample_rate: float) -> Played:
-    """Assign every note to a stem. A single stem without its own name is called `name`."""
-    routing = route(job, score, name)
-    if score is None:
-        return Played(routing, np.zeros(0, EVENT), programs_by_name(routing))
-    grouped = with_groups(job.groups, score, routing)
-    events = score.events(sample_rate)
-    events["stem"] = grouped.own
-    programs = stem_programs(grouped.routing, score, grouped.own)
-    if job.by == "drum":  # Pads may play on any channel.
-        programs[: len(routing.names)] = programs_by_name(routing)
-    return Played(grouped.routing, events, programs)
 
 
 def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: None) -> dict[str, Any]:
@@ -112,7 +76,7 @@ def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: 
     check_delivery(job.delivery)
     with seekable(job.mix) as mix, open_sound(mix, cut=True) as sound:
         job = replace(job, mix=mix)
-        score = None if job.midi is None else read_notes(job.midi, sound.sample_rate)
+        score = read_scores(job.midi, sound.sample_rate) if job.midi else None
         if score is None and params.setdefault("gate", False):
             raise RtsepError("--set gate=on needs the notes: give --midi FILE")
         choose_engine = _mosaic if job.mosaic is not None else _separator
@@ -130,9 +94,9 @@ def _separator(job: Job, sound: SoundReader, score: Score | None, params: Mappin
     if job.groups and not params.get("gate", True):
         raise RtsepError("--group needs to know which notes sound: give --midi FILE, and not --set gate=off")
     played = assign(job, score, wish.name, sound.sample_rate)
-    instruments = choose(wish, played.routing, played.programs)
+    instruments = choose(wish, played.routing, played.programs, played.drum_keys)
     kind = ReferenceSeparator if job.reference else Separator
-    return kind(instruments.presets, played.routing, params), played.events, instruments.warnings
+    return kind(instruments.presets, played.routing, params), played.events, (*played.hints, *instruments.warnings)
 
 
 def _mosaic(job: Job, sound: SoundReader, score: Score | None, params: Mapping[str, Value]) -> Chosen:
@@ -140,8 +104,11 @@ def _mosaic(job: Job, sound: SoundReader, score: Score | None, params: Mapping[s
     from rtsep.grains.source import load_source
 
     refuse_with_mosaic({"--preset": job.presets, "--group": job.groups, "--by": job.by != "track", "--picture": job.picture})
-    events = np.zeros(0, EVENT) if score is None else score.events(sound.sample_rate)
-    return Mosaic(load_source(Path(str(job.mosaic))), params), events, ()
+    events, warnings = np.zeros(0, EVENT), tuple[str, ...]()
+    if score is not None:
+        events, _ = fold(score.events(sound.sample_rate), everything("mosaic", score).table, keyboards(score))
+        warnings = score.warnings
+    return Mosaic(load_source(Path(str(job.mosaic))), params), events, warnings
 
 
 def _render(
@@ -154,7 +121,7 @@ def _render(
     part = choose_range(sound, wish.start_s, wish.end_s, score, bool(engine.value("learn_background_s")))
     rate = wish.rate or sound.sample_rate
     extras = ("report.json", "picture.png") if job.picture else ("report.json",)
-    inputs = [path for path in (job.mix, job.midi, job.mosaic) if path is not None]
+    inputs = [path for path in (job.mix, *(split_stem(text)[0] for text in job.midi), job.mosaic) if path is not None]
     keeper = Keeper(engine, job.keep, job.overwrite, job.keep_background, job.made_by)
     with StemWriter(job.out, layout.files, rate, layout.file_channels, job.format, job.bits, job.overwrite, inputs, extras,
                     part.frames * rate // sound.sample_rate + 1, part.begin * rate // sound.sample_rate) as writer:

@@ -14,11 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtsep.errors import RtsepError
+from rtsep.notes.names import find_stem, stem_name, stem_names
 from rtsep.notes.pitch import parse_pitch
-from rtsep.notes.routing import CHANNELS, IGNORED, Routing, find_stem, stem_name, stem_names, struck
+from rtsep.notes.programs import CHANNELS
+from rtsep.notes.routing import IGNORED, Routing, struck
 from rtsep.notes.score import Score
 
 NEAR_S = 0.25  # A single note may begin this many seconds before or after the time that was said.
+MOST_STEMS = 64  # Groups and other stems are at most this many together.
 PITCH = r"(?:[A-Ga-g][#♯b♭]?-?[0-9]{1,2}|[0-9]{1,3})"
 SECONDS = r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+"
 
@@ -127,6 +130,9 @@ def with_groups(groups: Sequence[str], score: Score, routing: Routing) -> Groupe
         names.append(_name(name, text, names))
         group_of[_selected(strikes, text, selection, group_of)] = len(names) - 1
     kept = _without_emptied(routing, strikes, group_of)
+    if len(kept.names) + len(names) > MOST_STEMS:
+        raise RtsepError(f"{len(groups)} --group and {len(kept.names)} other stems are more than the {MOST_STEMS} that are "
+                         "possible: join selections with +, or use --by all")
     taken = set(names) & set(kept.names)
     if taken:
         raise RtsepError(f"--group {', '.join(sorted(taken))}: a stem with other notes has this name; choose another")

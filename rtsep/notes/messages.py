@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-NOTE_OFF, NOTE_ON, CONTROL = 0x80, 0x90, 0xB0  # MIDI's status bytes of channel 1.
+# MIDI's status bytes of channel 1.
+NOTE_OFF, NOTE_ON, CONTROL, PROGRAM, BEND = 0x80, 0x90, 0xB0, 0xC0, 0xE0
 # MIDI's numbers of the controllers that end or hold notes.
 PEDAL, SOSTENUTO, SOUND_OFF, RESET, NOTES_OFF = 64, 66, 120, 121, 123
 CONTROLLERS = frozenset((PEDAL, SOSTENUTO, SOUND_OFF, RESET, *range(NOTES_OFF, 128)))  # 124 to 127 end notes like 123.

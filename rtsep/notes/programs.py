@@ -6,11 +6,12 @@ channel 10.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 DRUMS = 128  # The number that stands for percussion kits, behind MIDI's programs 0 to 127.
+CHANNELS = 16  # MIDI's number of channels of a port.
 DRUM_CHANNEL = 9  # General MIDI's channel of drums, counted from 0.
 FAMILY_SIZE = 8  # General MIDI groups its programs into families of this many.
 FAMILIES = ("piano", "chromatic percussion", "organ", "guitar", "bass", "strings", "ensemble", "brass", "reed", "pipe",
@@ -37,21 +38,26 @@ def describe(programs: Iterable[int]) -> str:
                      for run in runs)
 
 
-def played_programs(strikes: Iterable[Strike], changes: Iterable[Change]) -> dict[tuple[int, int], int]:
-    """The program that plays the most notes of each (track, channel).
+def played_programs(
+    strikes: Iterable[Strike], changes: Iterable[Change], masters: Mapping[int, int] | None = None
+) -> dict[tuple[int, int], int]:
+    """The program that plays the most notes of each (track, channel); channels of the second port go on from 16.
 
     A change applies to its own track; tracks without changes on a channel follow the tracks that have no notes there. The
-    program is 0 until the first change, as in General MIDI.
+    program is 0 until the first change, as in General MIDI. A member of an MPE zone follows its master (`masters`: member to
+    master) if nothing changes its own program, and is never drums.
     """
-    told, ticks = sorted(changes, key=lambda change: change[0]), dict[tuple[int, int], list[int]]()
+    told, ticks, obeys = sorted(changes, key=lambda change: change[0]), dict[tuple[int, int], list[int]](), masters or {}
     for tick, track, channel in strikes:
         ticks.setdefault((track, channel), []).append(tick)
 
     def heard(track: int, channel: int) -> list[Change]:
         there = [change for change in told if change[2] == channel]
-        return [c for c in there if c[1] == track] or [c for c in there if (c[1], channel) not in ticks]
+        own = [c for c in there if c[1] == track] or [c for c in there if (c[1], channel) not in ticks]
+        return own or (heard(track, obeys[channel]) if channel in obeys else [])
 
-    return {key: DRUMS if key[1] == DRUM_CHANNEL else _most_played(struck, heard(*key)) for key, struck in ticks.items()}
+    return {key: DRUMS if key[1] % CHANNELS == DRUM_CHANNEL and key[1] not in obeys else _most_played(struck, heard(*key))
+            for key, struck in ticks.items()}
 
 
 def _most_played(struck: list[int], changes: list[Change]) -> int:

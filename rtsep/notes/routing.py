@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtsep.errors import RtsepError
+from rtsep.notes.drum_maps import DRUM_GROUPS, group_of, stand_ins
+from rtsep.notes.folded import ENGINE_PARTS
+from rtsep.notes.hands import hands, is_drums
 from rtsep.notes.messages import NOTE_ON
-from rtsep.notes.programs import DRUM_CHANNEL
-from rtsep.notes.score import MAX_PARTS, Score
+from rtsep.notes.names import stem_names
+from rtsep.notes.programs import CHANNELS, DRUMS, FAMILIES, family
+from rtsep.notes.score import Score
 
-CHANNELS, PITCHES = 16, 128  # MIDI's numbers of channels and of pitches.
+PITCHES = 128  # MIDI's number of pitches.
 IGNORED = -1  # Stands in a routing for notes that belong to no stem.
-LONGEST_NAME = 64  # Names of stems have at most this many letters.
-# These names are used for other files, or mean devices on Windows whatever their ending.
-RESERVED = frozenset(("residual", "mixdown", "report", "picture", "con", "prn", "aux", "nul")) | {
-    f"{port}{number}" for port in ("com", "lpt") for number in range(10)
-}
-DRUM_GROUPS = {  # General MIDI's percussion keys.
-    "kick": (35, 36), "snare": (37, 38, 39, 40), "hihat": (42, 44, 46), "toms": (41, 43, 45, 47, 48, 50),
-    "cymbals": (49, 51, 52, 53, 55, 57, 59), "percussion": (54, 56, 58, *range(60, 82)),
-}
+MAX_STEMS = 32  # Notes make at most this many stems, each of which costs time and a file.
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,15 +27,17 @@ class Routing:
     """Stems and the notes that belong to them.
 
     names: file names of the stems without ending, the residual excluded. table: int8 [32 parts, 16 channels,
-    128 pitches], the index of the stem; -1 = the note is ignored.
+    128 pitches], the index of the stem; -1 = the note is ignored. Scores with more parts make larger ones, see `folded`.
     """
 
     names: tuple[str, ...]
     table: NDArray[np.int8]
 
 
-def _nothing() -> NDArray[np.int8]:
-    return np.full((MAX_PARTS, CHANNELS, PITCHES), IGNORED, np.int8)
+def _nothing(score: Score | None = None) -> NDArray[np.int8]:
+    """A table that ignores all notes, with as many parts as the engine has, or more if `score` has more."""
+    parts = 0 if score is None else len(score.track_names)
+    return np.full((max(parts, ENGINE_PARTS), CHANNELS, PITCHES), IGNORED, np.int8)
 
 
 def struck(score: Score) -> NDArray[np.bool_]:
@@ -49,51 +46,115 @@ def struck(score: Score) -> NDArray[np.bool_]:
     return flags
 
 
+def keyboards(score: Score) -> list[tuple[int, int]]:
+    """The (part, channel) pairs that play notes, ascending."""
+    return sorted({(part, status & 0x0F) for part, status in score.messages[struck(score), :2].tolist()})
+
+
+def count_stems(score: Score, by: str) -> int:
+    """How many stems tracks or channels would make."""
+    return len(set(_tracks(score))) if by == "track" else len(_channels(score))
+
+
+def _tracks(score: Score) -> list[tuple[int, str]]:
+    """What makes the stem of each part: the name that the user gave to its file, else the part itself."""
+    return [(0, name) if name else (1 + part, "") for part, name in enumerate(score.stems or [""] * len(score.track_names))]
+
+
+def _channels(score: Score) -> list[tuple[int, int]]:
+    """Ports and channels that play notes."""
+    if len(set(score.ports)) < 2:
+        return [(0, channel) for channel in score.channels]
+    return sorted({(score.ports[part], channel) for part, channel in keyboards(score)})
+
+
 def by_track(score: Score) -> Routing:
-    """One stem per note-carrying track, named after it."""
-    table = _nothing()
-    for part in range(len(score.track_names)):
-        table[part] = part
-    return Routing(stem_names(score.track_names), table)
+    """One stem per note-carrying track, named after it; tracks of a file that the user named share its stem."""
+    table, made = _nothing(score), _tracks(score)
+    stems = list(dict.fromkeys(made))
+    _refuse_many(len(stems))
+    for part, each in enumerate(made):
+        table[part] = stems.index(each)
+    return Routing(stem_names(name or score.track_names[part - 1] for part, name in stems), table)
+
+
+def _refuse_many(stems: int) -> None:
+    if stems > MAX_STEMS:
+        raise RtsepError(f"{stems} stems are more than the {MAX_STEMS} that are possible: use --by family")
 
 
 def by_channel(score: Score) -> Routing:
-    """One stem per channel that plays notes: channel_1 to channel_16."""
-    table = _nothing()
-    for stem, channel in enumerate(score.channels):
-        table[:, channel] = stem
-    return Routing(tuple(f"channel_{channel + 1}" for channel in score.channels), table)
+    """One stem per channel that plays notes: channel_1 to channel_16, and port_2_channel_1 ... for further ports."""
+    table, made = _nothing(score), _channels(score)
+    _refuse_many(len(made))
+    for stem, (port, channel) in enumerate(made):
+        for part in range(len(table)):
+            if (score.ports[part] if part < len(score.ports) else port) == port:
+                table[part, channel] = stem
+    first = min((port for port, _ in made), default=0)
+    return Routing(tuple(("" if port == first else f"port_{port + 1}_") + f"channel_{channel + 1}" for port, channel in made),
+                   table)
 
 
-def by_split(score: Score | None = None, split_pitch: int = 60) -> Routing:
-    """Two stems: `low`, the keys below `split_pitch`, and `high`, that key and those above.
+def by_family(score: Score) -> Routing:
+    """One stem per General MIDI family that plays notes, such as strings, and one for drums."""
+    table, families = _nothing(score), dict[str, list[tuple[int, int]]]()
+    for keyboard in keyboards(score):
+        program = DRUMS if is_drums(keyboard, score.programs) else score.programs.get(keyboard, 0)
+        families.setdefault(family(program), []).append(keyboard)
+    names = [name for name in FAMILIES if name in families]
+    for stem, name in enumerate(names):
+        for part, channel in families[name]:
+            table[part, channel] = stem
+    return Routing(stem_names(names), table)
 
-    They take the parts of `score`, or without one (live playing) all parts.
+
+def by_split(score: Score | None = None, split_pitch: int = 60, channels: Iterable[int] = range(1, CHANNELS + 1)) -> Routing:
+    """Two stems: `low`, the keys below `split_pitch`, and `high`, that key and those above; drums belong to neither.
+
+    They take the parts of `score`, or without one (live playing) all parts and these `channels`, 1 to 16.
     """
-    table = _nothing()
-    parts = MAX_PARTS if score is None else len(score.track_names)
-    table[:parts] = np.arange(PITCHES) >= split_pitch
+    table = _nothing(score)
+    if score is None:
+        playing, programs = [(part, channel - 1) for part in range(len(table)) for channel in channels], {}
+    else:
+        parts = range(len(score.track_names))
+        playing, programs = [(part, channel) for part in parts for channel in range(CHANNELS)], dict(score.programs)
+        if set(hands(keyboards(score), programs)) & {each for each in keyboards(score) if is_drums(each, programs)}:
+            programs = dict.fromkeys(playing, 0)  # Only drums' channel plays.
+    for part, channel in hands(playing, programs):
+        table[part, channel] = np.arange(PITCHES) >= split_pitch
     return Routing(("low", "high"), table)
 
 
-def everything(name: str) -> Routing:
-    """One stem for all notes, called `name`, for sound without a score."""
-    return Routing(stem_names([name]), np.zeros_like(_nothing()))
+def everything(name: str, score: Score | None = None) -> Routing:
+    """One stem for all notes, called `name`."""
+    return Routing(stem_names([name]), np.zeros_like(_nothing(score)))
 
 
-def by_drum(score: Score | None = None) -> Routing:
-    """One stem per group of General MIDI drums that `score` plays: kick, snare, hihat, toms, cymbals, percussion.
+def drum_keyboards(score: Score) -> list[tuple[int, int]]:
+    """The (part, channel) pairs that play drums with --by drum: kits, or all if there is none (pads on other channels)."""
+    played = keyboards(score)
+    return [keyboard for keyboard in played if is_drums(keyboard, score.programs)] or played
 
-    If channel 10 plays, only that channel counts; else (pads on another channel, live) every channel does.
+
+def by_drum(score: Score | None = None, own: Mapping[int, str] | None = None) -> Routing:
+    """One stem per group of drums that `score` plays: kick, snare, hihat, toms, cymbals, percussion.
+
+    If channel 10 plays, only that channel counts; else (pads on another channel, live) every channel does. `own`: the groups
+    of keys in a drum map, which come before those of General MIDI and of electronic kits.
     """
-    notes = () if score is None else score.notes()
-    kit = score is not None and DRUM_CHANNEL in score.channels
-    channels = [DRUM_CHANNEL] if kit else list(range(CHANNELS))
-    played = {int(note["pitch"]) for note in notes if note["channel"] in channels} if score else set(range(PITCHES))
-    table, names = _nothing(), list[str]()
-    for name, pitches in DRUM_GROUPS.items():
-        if mine := sorted(played.intersection(pitches)):
-            table[np.ix_(range(MAX_PARTS), channels, mine)] = len(names)
+    table, names = _nothing(score), list[str]()
+    playing = None if score is None else set(drum_keyboards(score))
+    played = set(range(PITCHES))
+    if score is not None:
+        played = {pitch for part, status, pitch in score.messages[struck(score), :3].tolist()
+                  if (part, status & 0x0F) in (playing or ())}
+    instead = stand_ins(played if score is not None else (), own)
+    for name in DRUM_GROUPS:
+        if mine := sorted(pitch for pitch in played if group_of(pitch, instead) == name):
+            channels = range(CHANNELS) if playing is None else sorted({channel for _, channel in playing})
+            table[np.ix_(range(len(table)), channels, mine)] = len(names)
             names.append(name)
     return Routing(tuple(names), table)
 
@@ -119,43 +180,3 @@ def only_channels(routing: Routing, channels: Iterable[int]) -> Routing:
     table = routing.table.copy()
     table[:, [channel for channel in range(CHANNELS) if channel + 1 not in set(channels)]] = IGNORED
     return Routing(routing.names, table)
-
-
-def stem_name(raw: str) -> str:
-    """A track's name as a file name: lower case, "_" for all but a-z0-9, at most 64 characters.
-
-    Empty if nothing legible is left, or if the name is reserved.
-    """
-    name = re.sub("[^a-z0-9]", "_", raw.lower())[:LONGEST_NAME]
-    return "" if name in RESERVED or not name.strip("_") else name
-
-
-def stem_names(raw_names: Iterable[str]) -> tuple[str, ...]:
-    """A file name for each track, all different: "track_N" if its own is unusable, and _2, _3 ... for duplicates."""
-    taken: list[str] = []
-    for number, raw in enumerate(raw_names, 1):
-        taken.append(_free(stem_name(raw) or f"track_{number}", taken))
-    return tuple(taken)
-
-
-def _free(name: str, taken: Iterable[str]) -> str:
-    """`name`, or the first of name_2, name_3 ... that is not taken."""
-    found, number = name, 1
-    while found in taken:
-        number += 1
-        found = f"{name[: LONGEST_NAME - len(f'_{number}')]}_{number}"
-    return found
-
-
-def find_stem(selector: str, names: Sequence[str]) -> int:
-    """The index in `names` (of stems or tracks) of `selector`: a name of track, port or file, or a number, which is that of
-    the channel if all of them are channels, else counts from 1. RtsepError lists the names."""
-    wanted = stem_name(selector)
-    for name in (wanted, f"channel_{wanted}"):
-        if name in names:
-            return names.index(name)
-    counted = not all(re.fullmatch("channel_[0-9]+", name) for name in names)
-    if counted and selector.isdecimal() and 1 <= int(selector) <= len(names):
-        return int(selector) - 1
-    told = ", ".join(f"{number} {name}" if counted else name for number, name in enumerate(names, 1))
-    raise RtsepError(f"nothing is called {selector}; there are: {told or 'none, for there are no notes'}")

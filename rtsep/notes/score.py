@@ -6,19 +6,20 @@ A *part* is a track that carries notes, counted from 0 in file order, or a live 
 from __future__ import annotations
 
 import os
-import re
-import struct
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from io import BytesIO
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rtsep.errors import RtsepError
-from rtsep.notes.messages import CONTROL, NOTE_ON, Keyboard, Message, MidiParser, is_kept
-from rtsep.notes.programs import Change, played_programs
+from rtsep.notes.bends import Curves, read_curves, retune
+from rtsep.notes.chunks import read_chunks
+from rtsep.notes.messages import CONTROL, NOTE_ON, PROGRAM, Keyboard, Message, MidiParser, is_kept
+from rtsep.notes.names import decode_name
+from rtsep.notes.programs import CHANNELS, Change, played_programs
+from rtsep.notes.tracks import Timed, Track, tell_odd
+from rtsep.notes.zones import zones_of
 
 __all__ = ["EVENT", "NOTE", "Message", "MidiParser", "Score", "is_kept", "read_midi"]
 
@@ -29,17 +30,18 @@ EVENT = np.dtype(
 NOTE = np.dtype(
     [("onset_s", "<f8"), ("offset_s", "<f8"), ("pitch", "u1"), ("velocity", "u1"), ("part", "u1"), ("channel", "u1")]
 )
-MAX_PARTS = 32  # At most this many tracks may have notes.
+MAX_PARTS = 255  # At most this many tracks may have notes; the engine's own limit is in `folded`.
 MAX_DURATION_S = 24 * 3600.0  # A score lasts at most this many seconds.
-MAX_FILE_BYTES = 32_000_000  # A MIDI file has at most this many bytes, some ten million messages.
 MAX_TICKS = 2**52  # A score has at most this many ticks, which float64 counts exactly.
 
-Row = tuple[int, int, int, int, int]  # Tick, number of the track, status, data1, data2.
+PORTS = 128  # MIDI's number of ports.
+
+Row = tuple[int, int, int, int, int]  # Tick, seat (number of the track times PORTS, and port), status, data1, data2.
 
 
 @dataclass(frozen=True, eq=False)
 class Score:
-    """The notes of a MIDI file, in seconds.
+    """The notes of one or several MIDI files, in seconds.
 
     | field | |
     | --- | --- |
@@ -51,9 +53,14 @@ class Score:
     | duration_s | time of the last message; 0 without any |
     | tracks_without_notes | how many tracks carry no note |
     | programs | General MIDI program of each (part, channel) that plays notes, see `programs` |
+    | ports | the port of each part, 0 to 127; all 0 if empty |
+    | stems | the stem that the user named for all notes of each part, empty for none; none at all if empty |
+    | zoned | the (part, channel) pairs that belong to MPE zones |
+    | warnings | what the user should know about the file, one sentence each |
 
     At the end of the file all keys and pedals that are still down are released.
-    A pedal acts on its channel: parts on that channel without such a controller of their own get a copy.
+    A channel is one of its port. A pedal acts on its channel, and the master of an MPE zone on its members: parts there without
+    such a controller of their own get a copy.
     """
 
     track_names: tuple[str, ...]
@@ -64,6 +71,10 @@ class Score:
     duration_s: float
     tracks_without_notes: int
     programs: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    ports: tuple[int, ...] = ()
+    stems: tuple[str, ...] = ()
+    zoned: frozenset[tuple[int, int]] = frozenset()
+    warnings: tuple[str, ...] = ()
 
     def events(self, sample_rate: float, offset_s: float = 0.0) -> NDArray[np.void]:
         """The messages as EVENT [n], `offset_s` seconds later; earlier ones than the first sample move to sample 0."""
@@ -91,144 +102,117 @@ def _played(seconds: Iterable[float], messages: NDArray[np.uint8]) -> dict[tuple
 
 
 def read_midi(path: str | os.PathLike[str]) -> Score:
-    """The notes of the MIDI file `path` (format 0 or 1, tempo map or SMPTE time).
+    """The notes of the MIDI file `path` (format 0 or 1, tempo map or SMPTE time), read as players read it.
 
     A file without notes gives a Score without parts. RtsepError: missing, empty, truncated, not MIDI, broken, format 2,
-    longer than 24 hours, more than 32 tracks with notes.
+    longer than 24 hours, more than 255 tracks with notes.
     """
-    division, chunks = _split(_read_bytes(path), path)
-    tracks = _parse(chunks, path)
-    rows, tempos, changes, end = _collect(tracks, path)
+    chunks = read_chunks(path)
+    tracks, clock = chunks.tracks, _Clock(chunks.division, [tempo for track in chunks.tracks for tempo in track.tempos])
+    end = max((track.end for track in tracks), default=0)
+    if end > MAX_TICKS:
+        raise RtsepError(f"{path} is broken MIDI (a pause of {end} ticks): export it again")
+    rows = [row for number, track in enumerate(tracks) for row in _rows(number, track)]
     playing = sorted({row[1] for row in rows if _is_strike(row)})
     if len(playing) > MAX_PARTS:
         raise RtsepError(f"{path} has {len(playing)} tracks with notes, allowed are {MAX_PARTS}: merge or remove some")
-    programs = played_programs([(row[0], row[1], row[2] & 0x0F) for row in rows if _is_strike(row)], changes)
-    rows = sorted(_assign(rows, playing), key=lambda row: row[0])  # Stable: file order at equal times.
-    seconds = _seconds(np.array([row[0] for row in rows] + [end], np.float64), division, tempos)
-    names = tuple(_name(tracks[track], part) for part, track in enumerate(playing))
-    score = _score(rows, seconds, names, len(tracks) - len(playing),
-                   {(playing.index(track), channel): program for (track, channel), program in programs.items()})
+    heard = sorted((message for track in tracks for message in track.messages), key=lambda message: message[0])
+    masters = zones_of((port, (status, data1, data2)) for _tick, port, status, data1, data2 in heard)
+    programs = _programs(tracks, rows, masters)
+    rows = sorted(_assign(rows, playing, masters), key=lambda row: row[0])  # Stable: file order at equal times.
+    seconds = clock.seconds(np.array([row[0] for row in rows] + [end], np.float64))
+    score = _score(rows, seconds, tuple(_name(tracks[seat // PORTS], part) for part, seat in enumerate(playing)))
+    score = replace(
+        score, tracks_without_notes=len(tracks) - len({seat // PORTS for seat in playing}),
+        ports=tuple(seat % PORTS for seat in playing), warnings=tell_odd(chunks.odd),
+        zoned=frozenset((part, channel) for part, seat in enumerate(playing) for member, master in
+                        masters.get(seat % PORTS, {}).items() for channel in (member, master)),
+        programs={(playing.index(seat), channel): program for (seat, channel), program in programs.items()})
     if score.duration_s > MAX_DURATION_S:
         hours = score.duration_s / 3600
         raise RtsepError(f"{path} lasts {hours:.0f} hours, allowed are 24: cut it, or check its tempo")
-    return score
+    return _retuned(score, read_curves(heard, sorted(sysex for track in tracks for sysex in track.sysex), masters, clock.at))
 
 
-def _read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """The content of a file that begins as MIDI."""
-    try:
-        with open(path, "rb") as file:
-            data = file.read(12)
-            if not data:
-                raise RtsepError(f"{path} is empty: give a standard MIDI file")
-            if data[:4] != b"MThd" and (data[:4], data[8:]) != (b"RIFF", b"RMID"):
-                raise RtsepError(f"{path} is not MIDI: give a standard MIDI file (.mid)")
-            data += file.read(MAX_FILE_BYTES)
-    except OSError as error:
-        raise RtsepError(f"cannot read {path}: {error.strerror}; give a standard MIDI file") from error
-    if len(data) > MAX_FILE_BYTES:
-        raise RtsepError(f"{path} has more than {MAX_FILE_BYTES // 10**6} MB of MIDI: cut it into pieces")
-    return data[20:] if data[:4] == b"RIFF" else data
+def _retuned(score: Score, curves: Curves | None) -> Score:
+    """The score with the pitches that sound, and a warning about what is bent."""
+    if curves is None or not score.note_count:
+        return score
+    moved, warnings = retune(score.messages, score.seconds, score.notes(), score.ports, score.programs, curves)
+    return replace(score, messages=moved, warnings=score.warnings + warnings)
 
 
-def _split(data: bytes, path: str | os.PathLike[str]) -> tuple[int, list[bytes]]:
-    """The time division and the track chunks with their headers; unknown chunks and data after the last are skipped."""
-    truncated = RtsepError(f"{path} is truncated: its header promises more than there is; copy or export it again")
-    if len(data) < 14:
-        raise truncated
-    header_bytes, style, count, division = struct.unpack(">4xIHHH", data[:14])
-    if style > 1:
-        raise RtsepError(f"{path} is MIDI of format {style}, allowed are 0 and 1: export it as format 1")
-    if division == 0 or (division & 0x8000 and not division & 0xFF):
-        raise RtsepError(f"{path} is broken: it has no ticks per beat; export it again")
-    at, chunks = 8 + header_bytes, list[bytes]()
-    while len(chunks) < count:
-        end = at + 8 + int.from_bytes(data[at + 4 : at + 8], "big")
-        if at + 8 > len(data) or end > len(data):
-            raise truncated
-        if data[at : at + 4] == b"MTrk":
-            chunks.append(data[at:end])
-        at = end
-    return division, chunks
+def _rows(number: int, track: Track) -> Iterator[Row]:
+    """All messages of a track that concern notes, in file order."""
+    for tick, port, status, data1, data2 in track.messages:
+        if is_kept(status, data1):
+            yield tick, number * PORTS + port, status, data1, data2
 
 
-def _parse(chunks: list[bytes], path: str | os.PathLike[str]) -> list[Any]:
-    """The tracks as mido reads them."""
-    import mido
-    from mido.midifiles.meta import KeySignatureError
+def _programs(tracks: list[Track], rows: list[Row], masters: Mapping[int, Mapping[int, int]]) -> dict[tuple[int, int], int]:
+    """The program of each seat and channel that plays notes."""
+    def place(port: int, status: int) -> int:
+        return port * CHANNELS + (status & 0x0F)
 
-    def parsed(chunks: list[bytes]) -> list[Any]:
-        header = struct.pack(">4sIHHH", b"MThd", 6, 1, len(chunks), 1)
-        return list(mido.MidiFile(file=BytesIO(header + b"".join(chunks))).tracks)
-
-    try:
-        try:
-            return parsed(chunks)
-        except KeySignatureError:  # Common, and irrelevant for notes: such keys become C major.
-            return parsed([re.sub(rb"\xff\x59\x02..", b"\xff\x59\x02\0\0", chunk, flags=re.DOTALL) for chunk in chunks])
-    except Exception as error:  # mido raises nearly any exception for broken bytes.
-        reason = str(error) or "a track ends within a message"
-        raise RtsepError(f"{path} is broken MIDI ({reason}): export it again") from error
+    changes: list[Change] = [(tick, number * PORTS + port, place(port, status), program)
+                             for number, track in enumerate(tracks)
+                             for tick, port, status, program, _ in track.messages if status & 0xF0 == PROGRAM]
+    strikes = [(row[0], row[1], place(row[1] % PORTS, row[2])) for row in rows if _is_strike(row)]
+    obeys = {place(port, member): place(port, master) for port, zone in masters.items() for member, master in zone.items()}
+    found = played_programs(strikes, changes, obeys)
+    return {(seat, channel % CHANNELS): program for (seat, channel), program in found.items()}
 
 
-def _collect(
-    tracks: list[Any], path: str | os.PathLike[str]
-) -> tuple[list[Row], list[tuple[int, int]], list[Change], int]:
-    """All notes' messages in file order, changes of tempo (tick, microseconds per beat) and program, and the last tick."""
-    rows, tempos, changes, end = list[Row](), list[tuple[int, int]](), list[Change](), 0
-    for number, track in enumerate(tracks):
-        tick = 0
-        for message in track:
-            tick += message.time
-            if message.type == "set_tempo" and message.tempo:
-                tempos.append((tick, message.tempo))
-            elif message.type == "program_change":
-                changes.append((tick, number, message.channel, message.program))
-            elif message.type in ("note_on", "note_off", "control_change"):
-                status, data1, data2 = message.bytes()
-                rows += [(tick, number, status, data1, data2)] * is_kept(status, data1)
-        end = max(end, tick)
-    if end > MAX_TICKS:
-        raise RtsepError(f"{path} is broken MIDI (a pause of {end} ticks): export it again")
-    return rows, tempos, changes, end
-
-
-def _is_strike(row: Row) -> bool:
+def _is_strike(row: Row | Timed) -> bool:
     return row[2] & 0xF0 == NOTE_ON and row[4] > 0
 
 
-def _assign(rows: list[Row], playing: list[int]) -> Iterator[Row]:
-    """The rows with parts for tracks; a controller also goes to parts on its channel that do not have it."""
-    part_of = {track: part for part, track in enumerate(playing)}
-    players = sorted({(row[2] & 0x0F, part_of[row[1]]) for row in rows if _is_strike(row)})
+def _assign(rows: list[Row], playing: list[int], masters: Mapping[int, Mapping[int, int]]) -> Iterator[Row]:
+    """The rows with parts for seats; a controller also goes to parts on its channel, or in its zone, that do not have it."""
+    part_of = {seat: part for part, seat in enumerate(playing)}
     own = {(part_of.get(row[1]), *row[2:4]) for row in rows}
-    for tick, track, status, data1, data2 in rows:
-        part = part_of.get(track)
+    players = dict[tuple[int, int], list[tuple[int, int]]]()  # Port and channel of a controller: channel and part.
+    for channel, seat in sorted({(row[2] & 0x0F, row[1]) for row in rows if _is_strike(row)}):
+        port = seat % PORTS
+        for told in {channel, masters.get(port, {}).get(channel, channel)}:
+            players.setdefault((port, told), []).append((channel, part_of[seat]))
+    for tick, seat, status, data1, data2 in rows:
+        part = part_of.get(seat)
         if status & 0xF0 != CONTROL:
             yield from [(tick, part, status, data1, data2)] if part is not None else []
             continue
-        for channel, player in players:
-            if channel == status & 0x0F and (player == part or (player, status, data1) not in own):
-                yield tick, player, status, data1, data2
+        for channel, player in players.get((seat % PORTS, status & 0x0F), ()):
+            obeyed = status & 0xF0 | channel
+            if (player == part or (player, status, data1) not in own) and (
+                    obeyed == status or (player, obeyed, data1) not in own):
+                yield tick, player, obeyed, data1, data2
 
 
-def _seconds(ticks: NDArray[np.float64], division: int, tempos: list[tuple[int, int]]) -> NDArray[np.float64]:
-    """Ticks in seconds: at a fixed rate for SMPTE divisions, else by the tempo changes (at first 120 beats a minute)."""
-    if division & 0x8000:
-        frames = 256 - (division >> 8)
-        return ticks / (division & 0xFF) / (30000 / 1001 if frames == 29 else frames)
-    changes = sorted([(0, 500_000), *tempos], key=lambda change: change[0])  # Stable: the last change at a tick counts.
-    starts = np.array([tick for tick, _ in changes], np.float64)
-    tick_s = np.array([tempo for _, tempo in changes]) * 1e-6 / division
-    start_s = np.concatenate(([0.0], np.cumsum(np.diff(starts) * tick_s[:-1])))
-    last = np.searchsorted(starts, ticks, side="right") - 1
-    return start_s[last] + (ticks - starts[last]) * tick_s[last]
+class _Clock:
+    """Ticks to seconds: at a fixed rate for SMPTE divisions, else by the tempo changes (at first 120 beats a minute)."""
+
+    def __init__(self, division: int, tempos: list[tuple[int, int]]) -> None:
+        if division & 0x8000:
+            frames = 256 - (division >> 8)
+            changes = [(0, 1.0 / (division & 0xFF) / (30000 / 1001 if frames == 29 else frames))]
+        else:
+            told = [(0, 500_000), *(tempo for tempo in tempos if tempo[1])]
+            changes = [(tick, tempo * 1e-6 / division) for tick, tempo in sorted(told, key=lambda change: change[0])]
+        self._starts = np.array([tick for tick, _ in changes], np.float64)  # Stable: the last change at a tick counts.
+        self._tick_s = np.array([tick_s for _, tick_s in changes])
+        self._start_s = np.concatenate(([0.0], np.cumsum(np.diff(self._starts) * self._tick_s[:-1])))
+
+    def seconds(self, ticks: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The times of `ticks`."""
+        last = np.searchsorted(self._starts, ticks, side="right") - 1
+        return np.asarray(self._start_s[last] + (ticks - self._starts[last]) * self._tick_s[last])
+
+    def at(self, ticks: Iterable[int]) -> list[float]:
+        """The times of `ticks`, as numbers."""
+        return list(map(float, self.seconds(np.array(list(ticks), np.float64))))
 
 
-def _score(
-    rows: list[Row], seconds: NDArray[np.float64], names: tuple[str, ...], without: int,
-    programs: Mapping[tuple[int, int], int],
-) -> Score:
+def _score(rows: list[Row], seconds: NDArray[np.float64], names: tuple[str, ...]) -> Score:
     """The Score of rows (tick, part, ...) at `seconds`, whose last entry is the end of the file."""
     messages = np.array([row[1:] for row in rows], np.uint8).reshape(-1, 4)
     keyboards = _played(seconds[:-1], messages).items()
@@ -237,14 +221,9 @@ def _score(
     seconds = np.concatenate((seconds[:-1], np.full(len(hanging), seconds[-1])))
     messages = np.concatenate((messages, np.array(hanging, np.uint8).reshape(-1, 4)))
     channels = tuple(sorted({row[2] & 0x0F for row in strikes}))
-    return Score(names, seconds, messages, channels, len(strikes), float(seconds.max(initial=0.0)), without, programs)
+    return Score(names, seconds, messages, channels, len(strikes), float(seconds.max(initial=0.0)), 0)
 
 
-def _name(track: Any, part: int) -> str:
-    """The track's name, in either of the two usual encodings."""
-    raw = next((message.name for message in track if message.type == "track_name"), "").encode("latin-1")
-    try:
-        name = raw.decode("utf-8")
-    except UnicodeDecodeError:
-        name = raw.decode("latin-1")
-    return name.strip(" \t\r\n\0") or f"track_{part + 1}"
+def _name(track: Track, part: int) -> str:
+    """The track's name, or its number."""
+    return decode_name(track.name) or f"track_{part + 1}"

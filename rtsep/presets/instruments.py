@@ -11,11 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtsep.errors import RtsepError
+from rtsep.notes.drum_maps import DRUM_GROUPS
+from rtsep.notes.names import find_stem
 from rtsep.notes.programs import DRUMS, FAMILY_SIZE, describe, family
-from rtsep.notes.routing import DRUM_GROUPS, Routing, find_stem, struck
+from rtsep.notes.routing import Routing, struck
 from rtsep.notes.score import Score
 from rtsep.presets.library import bundled_presets, find_preset, user_presets
 from rtsep.presets.preset import Preset, load_preset, read_programs
+from rtsep.presets.stand_ins import with_stand_ins
 
 DEFAULT = "piano"
 
@@ -99,8 +102,13 @@ def _programs_of(path: Path) -> tuple[int, ...]:
         return ()
 
 
-def choose(wish: Wish, routing: Routing, programs: Sequence[int]) -> Instruments:
-    """The preset of each stem of `routing`, whose General MIDI programs are `programs`. RtsepError: unknown stems."""
+def choose(
+    wish: Wish, routing: Routing, programs: Sequence[int], drum_keys: Mapping[int, int] | None = None
+) -> Instruments:
+    """The preset of each stem of `routing`, whose General MIDI programs are `programs`. RtsepError: unknown stems.
+
+    drum_keys: the keys that drums play, and those that sound like them, for presets that lack them.
+    """
     try:
         told = {find_stem(selector, routing.names): name for selector, name in wish.by_stem.items()}
     except RtsepError as error:
@@ -116,8 +124,13 @@ def choose(wish: Wish, routing: Routing, programs: Sequence[int]) -> Instruments
             warnings.append(f"no preset plays General MIDI {describe([program])}: {routing.names[stem]} is played with {name}; "
                             f"give --preset NAME@{routing.names[stem]}")
     names = names or [wish.plain or DEFAULT]
-    loaded = {name: load_preset(find_preset(name)) for name in dict.fromkeys(names)}
+    kits = {name for name, program in zip(names, programs, strict=False) if program == DRUMS}
+    loaded = {name: _loaded(name, drum_keys if drum_keys and name in kits else {}) for name in dict.fromkeys(names)}
     return Instruments(tuple(loaded[name] for name in names), tuple(warnings))
+
+
+def _loaded(name: str, drum_keys: Mapping[int, int]) -> Preset:
+    return with_stand_ins(load_preset(find_preset(name)), drum_keys)
 
 
 def _suits(program: int, name: str, catalogue: Mapping[str, tuple[int, ...]]) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.errors import RtsepError
-from rtsep.notes.routing import DRUM_GROUPS
+from rtsep.notes.drum_maps import DRUM_GROUPS
 from rtsep.presets.optional import ANY_AGE_S, PITCHES
 from rtsep.training.isolated import Floats, Notes, Progress, Templates, magnitudes
 from rtsep.windows import choose_framing, window_pair

@@ -17,7 +17,8 @@ from laboratory.report import pivot, table
 from laboratory.study import ROOT, Given, MissingError, Row, Settings, Table, need_file, option, study
 from laboratory.systems import preset_named
 from rtsep.measure import sdr_db
-from rtsep.notes.routing import DRUM_GROUPS, by_drum
+from rtsep.notes.drum_maps import DRUM_GROUPS
+from rtsep.notes.routing import by_drum
 from rtsep.params import PARAMS
 from rtsep.presets.preset import Preset
 from rtsep.training.isolated import Notes

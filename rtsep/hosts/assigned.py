@@ -1,0 +1,79 @@
+"""Offline: which stem each note of a score belongs to, and what plays it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from rtsep.errors import RtsepError
+from rtsep.notes.drum_maps import read_drum_map
+from rtsep.notes.folded import fold
+from rtsep.notes.groups import with_groups
+from rtsep.notes.hints import drum_keys, routing_hints
+from rtsep.notes.routing import (
+    MAX_STEMS,
+    Routing,
+    by_channel,
+    by_drum,
+    by_family,
+    by_split,
+    by_track,
+    count_stems,
+    everything,
+    keyboards,
+)
+from rtsep.notes.score import EVENT, Score
+from rtsep.presets.instruments import programs_by_name, stem_programs
+
+if TYPE_CHECKING:
+    from rtsep.hosts.render import Job
+
+
+def route(job: Job, score: Score | None, name: str) -> Routing:
+    """The routing of notes to stems; without MIDI all templates are one stem called `name`, or two at the split."""
+    if score is not None and job.by != "track" and any(score.stems):
+        raise RtsepError(f"--midi FILE@STEM already says what makes a stem: leave out --by {job.by}, or the @STEM")
+    if job.by == "split":
+        return by_split(score, job.split_pitch)
+    if job.by == "drum":
+        return by_drum(score, read_drum_map(job.drum_map))
+    if score is None:
+        if job.by in ("channel", "family"):
+            raise RtsepError(f"--by {job.by} needs the notes: give --midi FILE, or use --by split")
+        return everything(name)
+    if job.by == "all":
+        return everything("rest" if job.groups else name, score)
+    if job.by == "family" or count_stems(score, job.by) > MAX_STEMS:
+        return by_family(score)
+    return by_channel(score) if job.by == "channel" else by_track(score)
+
+
+@dataclass(frozen=True)
+class Played:
+    """The notes to play: events EVENT [n], stems, and the General MIDI program of each stem."""
+
+    routing: Routing
+    events: npt.NDArray[np.void]
+    programs: list[int]
+    drum_keys: Mapping[int, int] = field(default_factory=dict)  # Keys of drums, and those that sound like them.
+    hints: tuple[str, ...] = ()
+
+
+def assign(job: Job, score: Score | None, name: str, sample_rate: float) -> Played:
+    """Assign every note to a stem. A single stem without its own name is called `name`."""
+    routing = route(job, score, name)
+    if score is None:
+        return Played(routing, np.zeros(0, EVENT), programs_by_name(routing))
+    grouped = with_groups(job.groups, score, routing)
+    events = score.events(sample_rate)
+    events["stem"] = grouped.own
+    programs = stem_programs(grouped.routing, score, grouped.own)
+    if job.by == "drum":  # Pads may play on any channel.
+        programs[: len(routing.names)] = programs_by_name(routing)
+    events, table = fold(events, grouped.routing.table, keyboards(score))
+    hints = (*score.warnings, *routing_hints(score, job.by))
+    return Played(Routing(grouped.routing.names, table), events, programs, drum_keys(score, job.by, job.drum_map), hints)
