@@ -13,9 +13,11 @@ from rtsep.commands.common import (
     add_mosaic,
     add_params,
     add_preset,
+    add_timing,
     checked_params,
     progress_bar,
     say_warnings,
+    timing_of,
 )
 from rtsep.errors import RtsepError
 from rtsep.notes.pitch import parse_pitch
@@ -52,6 +54,7 @@ def add(commands: Any) -> None:
     parser.add_argument("mix", type=Path, metavar="MIX", help="sound file: WAV, FLAC, AIFF, Ogg, MP3; any channels")
     parser.add_argument("--midi", type=Path, metavar="FILE",
                         help="MIDI file of the notes that sound in MIX; without it every template is open")
+    add_timing(parser)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
     add_preset(parser)
     parser.add_argument("--by", choices=("track", "channel", "split", "drum", "all"), default="track",
@@ -84,7 +87,7 @@ def run(arguments: argparse.Namespace) -> None:
     job = Job(arguments.mix, arguments.out, arguments.midi, tuple(arguments.presets), tuple(arguments.groups), arguments.by,
               split, params, arguments.block, arguments.format, arguments.bits,
               arguments.overwrite, arguments.picture, arguments.mosaic, tuple(arguments.keep), arguments.save_background,
-              shlex.join(["rtsep", *arguments.words]), arguments.reference)
+              shlex.join(["rtsep", *arguments.words]), arguments.reference, timing_of(arguments))
     if job.params.get("mode") == "all":
         if job.keep:
             raise RtsepError("--save-preset needs one mode: each of --mode all would adapt templates of its own")

@@ -15,6 +15,7 @@ from rtsep.errors import RtsepError
 from rtsep.files.results import Results
 from rtsep.files.sound import read_sound
 from rtsep.hosts.render import Job, render
+from rtsep.notes.moved import moved_score
 from rtsep.notes.score import read_midi
 from rtsep.params import PARAMS
 
@@ -51,7 +52,7 @@ def render_modes(job: Job, progress: Progress = lambda what, done, total: None) 
 
 def lonely_onset(job: Job, seconds: float) -> float:
     """Time in s of the note-on after the longest pause, the first of equals, that lies far enough from the end."""
-    score = read_midi(job.midi or job.mix)
+    score = moved_score(read_midi(job.midi or job.mix), job.timing)
     strikes = ((score.messages[:, 1] & 0xF0) == 0x90) & (score.messages[:, 3] > 0)
     onsets = np.unique(score.seconds[strikes])
     onsets = onsets[onsets < seconds - AFTER_S]

@@ -24,6 +24,7 @@ from rtsep.hosts.keep import Keeper
 from rtsep.hosts.picture import Trace, draw
 from rtsep.hosts.report import Clock, collect_warnings, make_report
 from rtsep.notes.groups import with_groups
+from rtsep.notes.moved import AS_WRITTEN, Timing, moved_score
 from rtsep.notes.routing import Routing, by_channel, by_drum, by_split, by_track, everything
 from rtsep.notes.score import EVENT, Score, read_midi
 from rtsep.params import Value, param_of, parse_params
@@ -56,6 +57,7 @@ class Job:
     keep_background: bool = False
     made_by: str = ""
     reference: bool = False  # by rtsep.reference: slow, and without a compiler
+    timing: Timing = AS_WRITTEN  # when the notes sound
 
 
 def route(job: Job, score: Score | None, name: str) -> Routing:
@@ -175,7 +177,7 @@ def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: 
     if job.block is not None and not 1 <= job.block <= LARGEST_BLOCK:
         raise RtsepError(f"--block {job.block}: allowed is 1 to {LARGEST_BLOCK} samples")
     with open_sound(job.mix) as sound:
-        score = None if job.midi is None else read_midi(job.midi)
+        score = None if job.midi is None else moved_score(read_midi(job.midi), job.timing)
         if score is None and params.setdefault("gate", False):
             raise RtsepError("--set gate=on needs the notes: give --midi FILE")
         choose_engine = _mosaic if job.mosaic is not None else _separator
@@ -237,7 +239,7 @@ def _render(
         clock.total_s = time.perf_counter() - started
         report = make_report(engine, sound, clock, dict(zip(names, writer.files, strict=True)))
         report["clipped_samples"] = writer.clipped_samples
-        report["warnings"] = [*warnings, *collect_warnings(report, engine, sound, score)]
+        report["warnings"] = [*warnings, *collect_warnings(report, engine, sound, score, job.timing)]
         if trace is not None:
             trace.finish()
             writer.add_file("picture.png", draw(trace, score, f"{job.mix.name}: {report['mode']}, "
