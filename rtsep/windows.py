@@ -1,4 +1,4 @@
-"""Window sizes, latencies and hops of each mode, the windows themselves, and templates on other bins or in another tuning."""
+"""Window sizes, latencies and hops of each mode, windows, magnitudes, and templates on other bins or in another tuning."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ SMALLEST_WINDOW, LARGEST_WINDOW = 1024, 8192  # Windows, in samples, that may be
 LOWEST_RATE, HIGHEST_RATE = 8000, 192000  # Sample rates, in Hz, that may be asked for.
 FAINTEST = 1e-7  # Interpolation on a logarithmic scale takes templates as at least this share of their peak.
 LEAST_KEPT = 0.1  # A template of which less than this share lies below the new Nyquist frequency becomes silent.
+BLOCK_FRAMES = 64  # Spectra of this many frames are computed at a time.
 SHORT_FALL = 128  # An analysis window without synthesis ends with a fall of one part in this many of its length.
 
 
@@ -138,6 +139,20 @@ def window_pair(framing: Framing) -> tuple[npt.NDArray[np.float64], npt.NDArray[
     analysis = _rise_and_fall(size, overlap // 2)
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(overlap) + 0.5) / overlap)
     return analysis, hann / analysis[size - overlap :] * (framing.hop / hann.sum())
+
+
+def magnitudes(
+    sound: npt.NDArray[np.float32], ends: npt.NDArray[np.int64], window: npt.NDArray[np.floating]
+) -> npt.NDArray[np.float32]:
+    """V [frame, bin]: magnitudes of the frames that end before the samples `ends`, as root mean square over channels."""
+    size, window32 = len(window), window.astype(np.float32)
+    padded = np.pad(np.atleast_2d(sound), ((0, 0), (size, 0)))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, size, axis=1)
+    V = np.empty((len(ends), size // 2 + 1), np.float32)
+    for first in range(0, len(ends), BLOCK_FRAMES):
+        X = np.fft.rfft(frames[:, ends[first : first + BLOCK_FRAMES]] * window32)
+        V[first : first + BLOCK_FRAMES] = np.sqrt((X.real**2 + X.imag**2).mean(axis=0))
+    return V
 
 
 def _covered(edges: npt.NDArray[np.float64], table: npt.NDArray[np.float64], step: float) -> npt.NDArray[np.float64]:

@@ -5,8 +5,7 @@ from instruments import RATE, write_sound
 
 from rtsep.training.frames import open_spectrogram
 from rtsep.training.inputs import Take
-from rtsep.training.isolated import magnitudes
-from rtsep.windows import choose_framing, window_pair
+from rtsep.windows import choose_framing, magnitudes, window_pair
 
 
 def test_frames_are_the_same_however_they_are_asked_for(tmp_path):

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rtsep.commands.common import say_warnings
+from rtsep.commands.common import add_timing, say_warnings, timing_of
 from rtsep.commands.train import training_bar
 from rtsep.errors import RtsepError
 
@@ -44,6 +44,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace a preset that is there already")
     parser.add_argument("--no-check", action="store_true", help="go on even if the notes do not seem to fit the recording")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    add_timing(parser)
     group = parser.add_argument_group("playing now")
     group.add_argument("--input", metavar="DEV", help="device to listen to (default: the usual one)")
     group.add_argument("--output", metavar="DEV", help="device to play on, silent (default: the usual one)")
@@ -82,24 +83,27 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _take(arguments: argparse.Namespace, stack: ExitStack) -> tuple[Any, list[str]]:
     """The given take, or one played now, and its warnings. RtsepError: the notes do not fit the sound."""
-    from rtsep.training.alignment import check_alignment
+    from rtsep.files.sound import open_sound
+    from rtsep.fit.check import check_fit
     from rtsep.training.inputs import Take, gather
 
-    recording, score = arguments.recording, arguments.score
+    recording, score, timing = arguments.recording, arguments.score, timing_of(arguments)
     if recording is None:
         recording = _play(arguments, Path(stack.enter_context(tempfile.TemporaryDirectory())) / "take")
     elif arguments.midi:
         raise RtsepError("--midi is for playing now: give the notes of a recording as a file after it, or leave it out")
     if not recording.is_dir() and score is None:
         raise RtsepError(f"{recording}: give its notes as well, such as take.mid")
-    [given] = gather([recording], [] if score is None else [score], "recording", lambda *_: None)
+    [given] = gather([recording], [] if score is None else [score], "recording", lambda *_: None, timing)
     take, warnings = given.source, [*given.warnings]
     assert isinstance(take, Take)  # A recording is a Take.
     if not take.aligned:
-        fit = check_alignment(take)
-        if fit.fault() and not arguments.no_check:
-            raise RtsepError(f"{given.name}: {fit.fault()} (--no-check goes on all the same)")
-        warnings += [f"{given.name}: {text}" for text in (fit.fault(), fit.doubt()) if text]
+        with open_sound(take.path) as sound:
+            fit = check_fit(sound, take.notes)
+        fault = fit.fault(timing)
+        if fault and not arguments.no_check:
+            raise RtsepError(f"{given.name}: {fault} (--no-check goes on all the same)")
+        warnings += [f"{given.name}: {text}" for text in (fault, fit.doubt()) if text]
     return take, warnings
 
 

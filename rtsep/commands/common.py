@@ -12,7 +12,11 @@ from typing import Any
 
 from rtsep.compiling.progress import Progress
 from rtsep.errors import RtsepError
+from rtsep.notes.moved import Timing
 from rtsep.params import PARAMS, param_of
+
+# Greatest values of --offset, in seconds, and of --stretch.
+MOST_OFFSET_S, MOST_STRETCH = 3600.0, 10.0
 
 
 def add_preset(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +34,24 @@ def add_drum_map(parser: argparse.ArgumentParser) -> None:
                         help="which group each drum belongs to: a text of lines such as 22,hihat or F#1,kick (a note and kick, "
                         "snare, hihat, toms, cymbals or percussion; # begins a comment). Without it: General MIDI and the "
                         "electronic kits of Roland, Yamaha and Alesis")
+
+
+def add_timing(parser: Any) -> None:
+    """The options --offset and --stretch, of notes that were not played together with the sound."""
+    parser.add_argument("--offset", type=float, default=0.0, metavar="SECONDS",
+                        help="the sound is so much later than the notes (negative: earlier), which are moved")
+    parser.add_argument("--stretch", type=float, default=1.0, metavar="FACTOR",
+                        help="the sound lasts so many times as long as the notes say, whose times are multiplied by it first: "
+                        "2 for a sound of half their tempo")
+
+
+def timing_of(arguments: argparse.Namespace) -> Timing:
+    """What --offset and --stretch say. RtsepError: nonsense."""
+    offset_s, stretch = arguments.offset, arguments.stretch
+    if not (abs(offset_s) <= MOST_OFFSET_S and 1 / MOST_STRETCH <= stretch <= MOST_STRETCH):
+        raise RtsepError(f"--offset {offset_s:g} --stretch {stretch:g}: allowed are {-MOST_OFFSET_S:g} to {MOST_OFFSET_S:g} s, "
+                         f"and factors from {1 / MOST_STRETCH:g} to {MOST_STRETCH:g}")
+    return Timing(offset_s, stretch)
 
 
 def add_mosaic(parser: argparse.ArgumentParser) -> None:

@@ -14,9 +14,11 @@ from rtsep.commands.common import (
     add_mosaic,
     add_params,
     add_preset,
+    add_timing,
     checked_params,
     progress_bar,
     say_warnings,
+    timing_of,
 )
 from rtsep.commands.output import add_output, delivery_of, explain_unknown, folder_for, hand_over
 from rtsep.errors import RtsepError
@@ -62,6 +64,7 @@ def add(commands: Any) -> None:
                         help="the notes that sound in MIX: a MIDI file, a table or a score, see below; without it every "
                         "template is open. Can be given several times: all count; with @STEM all notes of a file are one "
                         "stem of this name: --midi left.mid@left --midi right.mid@right")
+    add_timing(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the results; only --stdout goes without one")
     add_preset(parser)
     parser.add_argument("--by", choices=("track", "channel", "family", "split", "drum", "all"), default="track",
@@ -101,7 +104,8 @@ def _run(arguments: argparse.Namespace) -> None:
     job = Job(arguments.mix, arguments.out, tuple(arguments.midi), tuple(arguments.presets), tuple(arguments.groups),
               arguments.by, split, params, arguments.block, arguments.format, arguments.bits,
               arguments.overwrite, arguments.picture, arguments.mosaic, tuple(arguments.keep), arguments.save_background,
-              shlex.join(["rtsep", *arguments.words]), arguments.reference, arguments.drum_map, delivery_of(arguments))
+              shlex.join(["rtsep", *arguments.words]), arguments.reference, arguments.drum_map, delivery_of(arguments),
+              timing_of(arguments))
     if job.params.get("mode") == "all":
         if job.keep:
             raise RtsepError("--save-preset needs one mode: each of --mode all would adapt templates of its own")

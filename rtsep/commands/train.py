@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rtsep.commands.common import say_warnings
+from rtsep.commands.common import add_timing, say_warnings, timing_of
 from rtsep.errors import RtsepError
 
 ABOUT = """\
@@ -49,8 +49,7 @@ def add(commands: Any) -> None:
                         help="what recordings are: single notes with pauses between them, or music (default: detected)")
     parser.add_argument("--stack", action="store_true", help="each input is a separate instrument")
     group = parser.add_argument_group("scores that were not played together with the recording")
-    group.add_argument("--offset", type=float, default=0.0, metavar="S",
-                       help="seconds by which the sound is later than the notes")
+    add_timing(group)
     group.add_argument("--sync", action="store_true",
                        help="align the notes with the recording (needs pip install 'rtsep[sync]')")
     group.add_argument("--no-check", action="store_true", help="train even if a score does not seem to fit its recording")
@@ -117,7 +116,7 @@ def run(arguments: argparse.Namespace) -> None:
     results = Results(target.parent, names, arguments.overwrite, (*arguments.inputs, *arguments.scores))
     try:
         with training_bar() as progress:
-            given = gather(arguments.inputs, arguments.scores, arguments.kind, progress)
+            given = gather(arguments.inputs, arguments.scores, arguments.kind, progress, job.timing)
             results.protect([file for each in given for file in each.files])
             learnt = learn(given, job, about, progress)
         say_warnings(learnt.report["warnings"])
@@ -146,20 +145,23 @@ def _between(option: str, number: int, low: int, high: int) -> int:
 
 def _job(arguments: argparse.Namespace) -> Any:
     """The job that the options ask for."""
+    from rtsep.notes.moved import AS_WRITTEN
     from rtsep.training.isolated import Settings
     from rtsep.training.learn import Job
 
     if arguments.iterations is not None:
         _between("--iterations", arguments.iterations, 1, 1000)
-    if not abs(arguments.offset) <= 3600 or (arguments.offset and arguments.sync):
-        raise RtsepError(f"--offset {arguments.offset:g}: allowed are -3600 to 3600 s, and not together with --sync")
+    timing = timing_of(arguments)
+    if arguments.sync and timing != AS_WRITTEN:
+        raise RtsepError("--sync finds the times itself: leave out --offset and --stretch")
     if arguments.method != "nmf" and (arguments.drums or arguments.divergence in ("kl", "is")):
         raise RtsepError(f"--method {arguments.method}: autoencoders minimise the squared error (--divergence euclid), and "
                          "drums have a method of their own: leave out --drums, or --method")
     settings = Settings(arguments.templates, _between("--levels", arguments.levels, 1, 8), arguments.iterations,
                         arguments.divergence or "kl", drums=arguments.drums, method=arguments.method)
     filled = not (arguments.no_fill or arguments.drums)
-    return Job(settings, arguments.stack, filled, *_range(arguments), arguments.offset, arguments.sync, not arguments.no_check)
+    return Job(settings, arguments.stack, filled, *_range(arguments), arguments.sync, not arguments.no_check,
+               timing)
 
 
 def _range(arguments: argparse.Namespace) -> tuple[int | None, int | None]:

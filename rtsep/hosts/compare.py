@@ -17,6 +17,7 @@ from rtsep.files.results import Results
 from rtsep.files.sound import open_sound
 from rtsep.hosts.render import Job, render
 from rtsep.notes.merged import read_scores
+from rtsep.notes.moved import moved_score
 from rtsep.params import PARAMS
 
 BEFORE_S, AFTER_S = 0.02, 0.13  # What is compared lies from this long before an onset to this long after it, in seconds.
@@ -64,7 +65,7 @@ def lonely_onset(job: Job, seconds: float, rate: float) -> float:
     `seconds` is the length of the range.
     """
     start_s = job.delivery.start_s or 0.0
-    score = read_scores(job.midi, rate)
+    score = moved_score(read_scores(job.midi, rate), job.timing)
     strikes = ((score.messages[:, 1] & 0xF0) == 0x90) & (score.messages[:, 3] > 0)
     onsets = np.unique(score.seconds[strikes])
     onsets = onsets[(onsets >= start_s) & (onsets < start_s + seconds - AFTER_S)]

@@ -30,6 +30,7 @@ from rtsep.hosts.ranges import choose_range
 from rtsep.hosts.report import Clock, collect_warnings, make_report
 from rtsep.notes.folded import fold
 from rtsep.notes.merged import read_scores, split_stem
+from rtsep.notes.moved import AS_WRITTEN, Timing, moved_score
 from rtsep.notes.routing import everything, keyboards
 from rtsep.notes.score import EVENT, Score
 from rtsep.params import Value, param_of, parse_params
@@ -61,6 +62,7 @@ class Job:
     reference: bool = False  # by rtsep.reference: slow, and without a compiler
     drum_map: Path | None = None  # Groups of drums by key, see `rtsep.notes.drum_maps`.
     delivery: Delivery = field(default_factory=Delivery)
+    timing: Timing = AS_WRITTEN  # When the notes sound.
 
 
 def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: None) -> dict[str, Any]:
@@ -76,7 +78,7 @@ def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: 
     check_delivery(job.delivery)
     with seekable(job.mix) as mix, open_sound(mix, cut=True) as sound:
         job = replace(job, mix=mix)
-        score = read_scores(job.midi, sound.sample_rate) if job.midi else None
+        score = moved_score(read_scores(job.midi, sound.sample_rate), job.timing) if job.midi else None
         if score is None and params.setdefault("gate", False):
             raise RtsepError("--set gate=on needs the notes: give --midi FILE")
         choose_engine = _mosaic if job.mosaic is not None else _separator
@@ -144,7 +146,7 @@ def _render(
         clock.total_s = time.perf_counter() - started
         report = make_report(engine, part, clock, partial(describe_stems, layout, writer.files)) | told
         report["clipped_samples"] = writer.clipped_samples
-        report["warnings"] = [*warnings, *collect_warnings(report, engine, sound, score)]
+        report["warnings"] = [*warnings, *collect_warnings(report, engine, sound, score, job.timing)]
         if trace is not None:
             trace.finish()
             writer.add_file("picture.png", draw(trace, score, f"{job.mix.name}: {report['mode']}, "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,9 +13,13 @@ from rtsep import __version__
 from rtsep.engine.separator import Separator
 from rtsep.engine.streaming import Engine
 from rtsep.files.sound import SoundReader
+from rtsep.fit.check import LEAST_ONSETS, check_fit
 from rtsep.hosts.ranges import Excerpt
+from rtsep.notes.moved import Timing
+from rtsep.notes.programs import DRUMS
 from rtsep.notes.routing import struck
 from rtsep.notes.score import Score
+from rtsep.presets.preset import Preset
 from rtsep.reference.separator import ReferenceSeparator
 
 RING_S = 5.0  # Score and sound may end so many seconds apart without a warning.
@@ -81,8 +85,10 @@ def make_report(engine: Engine, sound: Excerpt, clock: Clock, describe: Describe
     }
 
 
-def collect_warnings(report: Mapping[str, Any], engine: Engine, sound: SoundReader, score: Score | None) -> list[str]:
-    """Warnings for the user, each with its count."""
+def collect_warnings(
+    report: Mapping[str, Any], engine: Engine, sound: SoundReader, score: Score | None, timing: Timing
+) -> list[str]:
+    """Warnings for the user, each with its count. `timing`: how the notes of `score` have been moved."""
     instruments = engine.instruments if isinstance(engine, Separator | ReferenceSeparator) else []
     ranges = ", ".join(f"{preset.name} {preset.pitches[0]} to {preset.pitches[-1]}" for preset in instruments)
     where = f"the preset ({ranges})" if instruments else "what the source plays, in any octave,"
@@ -98,7 +104,16 @@ def collect_warnings(report: Mapping[str, Any], engine: Engine, sound: SoundRead
     if "loudness" in report and report["loudness"]["measured_lufs"] is None:
         warnings.append("the mixdown is silent or shorter than 0.4 s, so it has no loudness: it stays as it is")
     warnings += [f"preset {preset.name}: {note}" for preset in instruments for note in preset.notes]
+    warnings += _fit_warnings(sound, score, instruments, timing) if score and instruments else []
     return warnings + _score_warnings(sound, score, "in the residual" if instruments else "silent in the mosaic")
+
+
+def _fit_warnings(sound: SoundReader, score: Score, instruments: Sequence[Preset], timing: Timing) -> list[str]:
+    """What the notes would need to fit the sound."""
+    kits = [preset for preset in instruments if DRUMS in preset.programs]
+    notes = score.notes()
+    fit = check_fit(sound, notes, kits[0] if len(kits) == len(instruments) else None)
+    return [text for text in (fit.fault(timing), fit.doubt() if fit.onsets >= LEAST_ONSETS else "") if text]
 
 
 def _score_warnings(sound: SoundReader, score: Score | None, unplayed: str) -> list[str]:

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from rtsep.errors import RtsepError
 from rtsep.notes.drum_maps import DRUM_GROUPS
 from rtsep.presets.optional import ANY_AGE_S, PITCHES
-from rtsep.training.isolated import Floats, Notes, Progress, Templates, magnitudes
-from rtsep.windows import choose_framing, window_pair
+from rtsep.training.isolated import Floats, Notes, Progress, Templates
+from rtsep.windows import choose_framing, magnitudes, window_pair
 
 STAGES = ("stroke", "attack", "body", "decay")
 # Ages, in seconds, at which stroke, attack and body end; the decay lasts as long as the hit (docs/drums.md).

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from rtsep.files.sound import SoundReader, open_sound
 from rtsep.training.inputs import Take
-from rtsep.training.isolated import Floats, magnitudes
+from rtsep.training.isolated import Floats
+from rtsep.windows import magnitudes
 
 
 class Spectrogram:

@@ -10,6 +10,7 @@ import numpy as np
 
 from rtsep.errors import RtsepError
 from rtsep.files.sound import open_sound, read_sound
+from rtsep.notes.moved import AS_WRITTEN, Timing, moved_notes
 from rtsep.training.isolated import Notes
 from rtsep.training.samples import Sample, folder_samples, read_samples, sfz_samples
 from rtsep.training.scores import NoteArray, is_isolated, training_notes
@@ -50,12 +51,14 @@ class Given:
     warnings: tuple[str, ...] = ()
 
 
-def gather(inputs: Sequence[Path], scores: Sequence[Path], kind: str, progress: Progress) -> list[Given]:
+def gather(
+    inputs: Sequence[Path], scores: Sequence[Path], kind: str, progress: Progress, timing: Timing = AS_WRITTEN
+) -> list[Given]:
     """Read the inputs, each a sound file (with the next of `scores`), a folder of `rtsep live --record`, an .sfz file, or a
     folder with one sound file per note.
 
-    kind: "notes" or "recording"; "auto" takes recordings whose notes are separated by pauses as isolated notes. RtsepError:
-    something is missing, unknown, empty, or does not belong together.
+    kind: "notes" or "recording"; "auto" takes recordings whose notes are separated by pauses as isolated notes. timing: when
+    the notes of `scores` sound. RtsepError: something is missing, unknown, empty, or does not belong together.
     """
     sounds = [path for path in inputs if not path.is_dir() and path.suffix.lower() != ".sfz"]
     if len(scores) != len(sounds):
@@ -67,7 +70,7 @@ def gather(inputs: Sequence[Path], scores: Sequence[Path], kind: str, progress: 
         if path.is_dir() or path.suffix.lower() == ".sfz":
             given.append(_from_folder(path, kind, progress))
         else:
-            given.append(_as_kind(_take(path, score_of[number]), (path, score_of[number]), kind))
+            given.append(_as_kind(_take(path, score_of[number], timing), (path, score_of[number]), kind))
             number += 1
     return given
 
@@ -92,15 +95,15 @@ def _folder_or_sfz(folder: Path) -> list[Sample]:
     return sfz_samples(instruments[0]) if instruments else folder_samples(folder)
 
 
-def _take(path: Path, score: Path) -> tuple[Take, tuple[str, ...]]:
+def _take(path: Path, score: Path, timing: Timing = AS_WRITTEN) -> tuple[Take, tuple[str, ...]]:
     """The recording with the notes that begin within it, and a warning about those left out. RtsepError: it is most of them."""
     with open_sound(path) as sound:
-        notes = training_notes(score, sound.sample_rate)
+        notes = moved_notes(training_notes(score, sound.sample_rate), timing)
         take = Take(path, sound.sample_rate, sound.frames, notes)
     late = int((notes["onset_s"] >= take.seconds).sum())
     if late > MOST_LATE * len(notes):
         raise RtsepError(f"{late} of {len(notes)} notes of {score} lie beyond the end of {path} ({take.seconds:.1f} s): "
-                         "they do not belong together")
+                         "they do not belong together (or --offset and --stretch bring them together)")
     warnings = (f"{late} of {len(notes)} notes of {score} lie beyond the end of {path.name} and were left out",) if late else ()
     return replace(take, notes=notes[notes["onset_s"] < take.seconds]), warnings
 

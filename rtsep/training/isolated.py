@@ -15,7 +15,7 @@ from rtsep.errors import RtsepError
 from rtsep.training.decompose import decompose
 from rtsep.training.envelopes import note_envelope, pitch_envelope, table
 from rtsep.training.nmf import Factors
-from rtsep.windows import Framing, choose_framing, window_pair
+from rtsep.windows import Framing, choose_framing, magnitudes, window_pair
 
 Floats = npt.NDArray[np.float64]
 Sound = npt.NDArray[np.float32]
@@ -23,7 +23,6 @@ STAGES = {1: ("sustain",), 2: ("attack", "sustain"), 3: ("attack", "sustain", "d
 STAGE_ENDS_S = (0.08, 0.6)  # Ages, in seconds, at which attack ends, and sustain where decay has its own template.
 # Updates: few, to avoid overfitting these notes; 1 and 20 do as well (docs/benchmarks.md, "What training is worth").
 ITERATIONS = 5
-BLOCK_FRAMES = 64  # Spectra of this many frames are computed at a time.
 RELEASE_DB = 12.0  # A released note is over once it has fallen this many decibels: later it would take other notes' sound.
 LEVEL_S = 0.01  # Levels are measured at steps of this many seconds.
 LONGEST_DECAY_S = 60.0  # A decay lasts at most this many seconds.
@@ -97,18 +96,6 @@ class Templates:
     row_age_s: npt.NDArray[np.float32] | None = None
     envelope_db: npt.NDArray[np.float32] | None = None
     encoder: npt.NDArray[np.float32] | None = None
-
-
-def magnitudes(sound: Sound, ends: npt.NDArray[np.int64], window: Floats) -> npt.NDArray[np.float32]:
-    """V [frame, bin]: magnitudes of the frames that end before the samples `ends`, as root mean square over channels."""
-    size, window32 = len(window), window.astype(np.float32)
-    padded = np.pad(np.atleast_2d(sound), ((0, 0), (size, 0)))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, size, axis=1)
-    V = np.empty((len(ends), size // 2 + 1), np.float32)
-    for first in range(0, len(ends), BLOCK_FRAMES):
-        X = np.fft.rfft(frames[:, ends[first : first + BLOCK_FRAMES]] * window32)
-        V[first : first + BLOCK_FRAMES] = np.sqrt((X.real**2 + X.imag**2).mean(axis=0))
-    return V
 
 
 def _frames_of(notes: Notes, which: npt.NDArray[np.int64], hop: int) -> tuple[npt.NDArray[np.int64], Floats]:

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from rtsep.errors import RtsepError
+from rtsep.files.sound import open_sound
+from rtsep.fit.check import Fit, check_fit
+from rtsep.notes.moved import AS_WRITTEN, Timing
 from rtsep.params import Value
 from rtsep.presets.preset import PROVENANCE, ROWS_PER_PITCH, Preset
-from rtsep.training.alignment import Fit, check_alignment
 from rtsep.training.combine import stack
 from rtsep.training.drums import choke_groups, train_drums
 from rtsep.training.fill import fill, fill_range
@@ -30,14 +32,16 @@ DRUMS_HANDICAP = 0.3
 # Value of `adapt_hold_s` for drums, which differ more than pianos while triggers tell which one is heard (docs/drums.md).
 DRUMS_HOLD_S = 0.1
 
+SYNC = "; --sync may help if only the timing differs"
+
 
 @dataclass(frozen=True)
 class Job:
     """What to make of the inputs.
 
     stacked: each input is a separate instrument. fill_low, fill_high: pitches between them that were not played are filled;
-    None: those near played ones; `filled` False: none. offset_s: how much later the sound is than the notes. sync: align the
-    notes with the sound. check: refuse scores that do not fit (False: only warn).
+    None: those near played ones; `filled` False: none. sync: align the notes with the sound. check: refuse scores that do not
+    fit (False: only warn). timing: how the notes have been moved already, for what is told.
     """
 
     settings: Settings
@@ -45,9 +49,9 @@ class Job:
     filled: bool = True
     fill_low: int | None = None
     fill_high: int | None = None
-    offset_s: float = 0.0
     sync: bool = False
     check: bool = True
+    timing: Timing = AS_WRITTEN
 
 
 @dataclass(frozen=True)
@@ -97,11 +101,12 @@ def learn(given: Sequence[Given], job: Job, about: About, progress: Progress) ->
         source, fit = (each.source, None) if isinstance(each.source, Notes) else _aligned(each.source, job, progress)
         ready.append(source)
         fits.append(fit)
-        warnings += [*each.warnings, *([f"{each.name}: {fit.doubt()}"] if fit and fit.doubt() else [])]
-        if fit and fit.fault():
+        hint = SYNC if fit and fit.uneven else ""
+        warnings += [*each.warnings, *([f"{each.name}: {fit.doubt()}{hint}"] if fit and fit.doubt() else [])]
+        if fault := fit.fault(job.timing) if fit else "":
             if job.check:
-                raise RtsepError(f"{each.name}: {fit.fault()} (--no-check trains all the same)")
-            warnings.append(f"{each.name}: {fit.fault()}")
+                raise RtsepError(f"{each.name}: {fault}{hint} (--no-check trains all the same)")
+            warnings.append(f"{each.name}: {fault}")
     groups = [[source] for source in ready] if job.stacked else [ready]
     learnt = [_train(group, job.settings, progress) for group in groups]
     templates = stack([templates for templates, _ in learnt])
@@ -124,19 +129,10 @@ def _aligned(take: Take, job: Job, progress: Progress) -> tuple[Take, Fit | None
     progress(f"aligning {take.path.name}", 0, 1, None)
     if job.sync:
         take = replace(take, notes=synchronised(take))
-    elif job.offset_s:
-        take = replace(take, notes=_moved(take.notes, job.offset_s))
-    fit = check_alignment(take)
+    with open_sound(take.path) as sound:
+        fit = check_fit(sound, take.notes)
     progress(f"aligning {take.path.name}", 1, 1, None)
     return take, fit
-
-
-def _moved(notes: Any, offset_s: float) -> Any:
-    """The notes delayed by `offset_s`, without those that end before the sound begins."""
-    moved = notes.copy()
-    moved["onset_s"] = np.maximum(notes["onset_s"] + offset_s, 0)
-    moved["offset_s"] = notes["offset_s"] + offset_s
-    return moved[moved["offset_s"] > moved["onset_s"]]
 
 
 def _train(sources: Sequence[Take | Notes], settings: Settings, progress: Progress) -> tuple[Templates, Music | None]:

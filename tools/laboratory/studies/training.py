@@ -172,7 +172,8 @@ def shifted(notes: np.ndarray, moved: Callable[[np.ndarray], np.ndarray]) -> np.
 def sync(given: Given) -> list[Table]:
     """How far the notes of scores that do not fit are off, before and after `--sync`, and what the presets are worth."""
     need_module("synctoolbox", "pip install -e '.[sync]', in an environment of its own")
-    from rtsep.training.alignment import check_alignment
+    from rtsep.files.sound import open_sound
+    from rtsep.fit.check import check_fit
     from rtsep.training.sync import synchronised
 
     lines, rows = [], []
@@ -184,7 +185,8 @@ def sync(given: Given) -> list[Table]:
             for kind, notes in scores.items():
                 for way, used in (("as it is", notes), ("--sync", synchronised(replace(take, notes=notes)))):
                     error_ms = 1000 * np.abs(np.sort(used["onset_s"]) - np.sort(take.notes["onset_s"]))
-                    refused = "yes" if check_alignment(replace(take, notes=used)).fault() else "no"
+                    with open_sound(take.path) as sound:
+                        refused = "yes" if check_fit(sound, used).fault() else "no"
                     lines.append([piece.name, kind, way, *(f"{np.quantile(error_ms, q):.0f}" for q in (0.5, 0.9)), refused])
                     preset = learnt_from(replace(take, notes=used), Job(Settings(), check=False))
                     rows += [{**row, "score": kind, "way": way}
