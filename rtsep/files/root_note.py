@@ -67,7 +67,7 @@ def _of_flac(file: BinaryIO) -> int | None:
             kept = _kept_chunk(body) if kind == 2 else None
             if kept is not None:
                 return kept
-            tag = _of_tags(body) if kind == 4 else tag
+            tag = _of_tags(body) if kind == 4 and tag is None else tag
         at += 4 + length
     return tag
 

@@ -51,13 +51,23 @@ def choose(readings: Sequence[Reading], heard: Sequence[float | None], names: Se
     rising = _rising(readings, heard)
     if rising and not any(each.kind in ("notes", "root") for each in readings):
         return rising
-    usual = [fit for fit in fits if max(fit.reading.pitches) <= HIGHEST]
-    if not usual or (usual[0].reading.kind == "numbers" and any(each.kind == "notes" for each in readings)) or any(other.reading.rank == usual[0].reading.rank for other in usual[1:] if other.reading.kind != "root"):
+    usual = _usual(readings)
+    if usual is None or (_is_plain(usual) and len(known) > ASKING * len(heard)):
         return None
-    first = usual[0]
-    if first.reading.kind == "numbers" and first.reading.rank and first.reading.rank[2] and len(known) > ASKING * len(heard):
-        return None  # Plain numbers that are not what is heard.
-    return _taken(_Fit(first.reading, _told(first.reading, moved), 0.0), heard, names, moved)
+    return _taken(_Fit(usual, _told(usual, moved), 0.0), heard, names, moved)
+
+
+def _usual(readings: Sequence[Reading]) -> Reading | None:
+    """The most usual reading, without regard to the sound; None if another one is as usual, or notes are beyond MIDI's."""
+    within = [each for each in readings if max(each.pitches) <= HIGHEST]
+    if not within or (within[0].kind == "numbers" and any(each.kind == "notes" for each in readings)):
+        return None
+    return None if any(each.rank == within[0].rank for each in within[1:]) else within[0]
+
+
+def _is_plain(reading: Reading) -> bool:
+    """Whether the pitches are numbers without a word that says so."""
+    return reading.kind == "numbers" and bool(reading.rank) and reading.rank[2] > 0
 
 
 def _told(reading: Reading, moved: int | None) -> int:
@@ -106,6 +116,12 @@ def _about_moving(fit: _Fit, names: Sequence[str]) -> str:
     octaves = abs(fit.moved) // OCTAVE
     where = f"{octaves} octave{'s' if octaves > 1 else ''} {'higher' if fit.moved > 0 else 'lower'}"
     return f"it sounds {where} than its names say with C4 as 60: {first} is {to} (--octave 4 takes the names as they are)"
+
+
+def octaves_apart(pitches: Sequence[int], heard: Sequence[float | None]) -> int:
+    """By how many octaves most sounds lie above their pitches; 0 if they do not, or too few can be heard."""
+    fit = _fit(Reading("root", tuple(pitches), ()), heard, None)
+    return fit.moved // OCTAVE
 
 
 def _rising(readings: Sequence[Reading], heard: Sequence[float | None]) -> Chosen | None:

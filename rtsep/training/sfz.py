@@ -7,10 +7,12 @@ from pathlib import Path
 
 from rtsep.errors import RtsepError
 from rtsep.files.root_note import root_note
+from rtsep.training.agreement import octaves_apart
 from rtsep.training.samples import Sample, Samples, hear
 from rtsep.training.sfz_regions import CENTRE, KEYS, Region, read_region
 from rtsep.training.sfz_text import find_file, regions
 
+MOST_HEARD = 24  # About this many samples are heard to compare their pitches with the keys.
 MOST_NAMED = 3  # At most this many missing files are named in a warning.
 
 
@@ -38,7 +40,19 @@ def sfz_samples(path: Path) -> Samples:
     if not found:
         raise RtsepError(f"{path} plays no sample as it was recorded on a key from 0 to 127: give another SFZ instrument")
     ordered = sorted(set(found), key=lambda sample: (sample.pitch, sample.velocity, str(sample.path)))
-    return Samples(tuple(ordered), tuple(warnings))
+    return Samples(tuple(ordered), (*warnings, *_doubt(path, ordered)))
+
+
+def _doubt(path: Path, samples: Sequence[Sample]) -> list[str]:
+    """What to say if the samples sound octaves away from the keys that play them: the instrument may be meant so."""
+    some = samples[:: max(len(samples) // MOST_HEARD, 1)]
+    heard = [hear(each.path, each.skip) for each in some]
+    octaves = octaves_apart([each.pitch for each in some], [each.pitch if each else None for each in heard])
+    if not octaves:
+        return []
+    apart = f"{abs(octaves)} octave{'s' if abs(octaves) > 1 else ''} {'higher' if octaves > 0 else 'lower'}"
+    return [f"{path.name}: its samples sound {apart} than the keys that play them; they are learnt as the keys say "
+            f"(to change that, write <control> octave_offset={octaves} at the beginning of the file)"]
 
 
 def _found(path: Path, chosen: Iterable[Region]) -> tuple[list[Sample], list[str]]:

@@ -129,7 +129,8 @@ def _write_score(path: Path, chosen: Instrument, notes: Sequence[tuple[int, int]
 
 def _play(synth: str, font: Path, score: Path, sound: Path) -> None:
     """Let the synthesiser play, without reverb and chorus. RtsepError: it fails."""
-    command = [synth, "-ni", "-q", "-R", "0", "-C", "0", "-g", GAIN, "-r", str(RATE), "-o", "synth.midi-bank-select=gs",
+    settings = ("synth.midi-bank-select=gs", f"synth.default-soundfont={font.resolve()}")  # No other font in its place.
+    command = [synth, "-ni", "-q", "-R", "0", "-C", "0", "-g", GAIN, "-r", str(RATE), *(f"-o{each}" for each in settings),
                "-T", "wav", "-O", "s16", "-F", str(sound), str(font.resolve()), str(score)]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
@@ -137,7 +138,7 @@ def _play(synth: str, font: Path, score: Path, sound: Path) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise RtsepError(f"fluidsynth cannot play {font} ({type(error).__name__}): give the samples as a folder or "
                          ".sfz") from error
-    if done.returncode or not sound.is_file():
+    if done.returncode or not sound.is_file() or "failed to load" in done.stderr.lower():
         reason = next((line.strip() for line in done.stderr.splitlines() if "error" in line.lower()), "it says no reason")
         raise RtsepError(f"fluidsynth cannot play {font} ({reason}): get the SoundFont again, or a newer fluidsynth")
 
