@@ -111,6 +111,12 @@ def test_numbers_that_count_semitones(tmp_path):
     assert "are not pitches" in said[0] and "Organ 01.wav is 45" in said[0]
 
 
+def test_numbers_that_count_thirds(tmp_path):
+    folder_of(tmp_path, {f"Organ 1 {place}.wav": 36 + 4 * place for place in range(12)})
+    found, said = learnt(tmp_path)
+    assert sorted(pitch for pitch, _ in found.values()) == [*range(36, 84, 4)] and "are not pitches" in said[0]
+
+
 def test_numbers_that_count_notes_of_a_scale(tmp_path):
     folder_of(tmp_path, {f"{place}.wav": pitch for place, pitch in enumerate(PITCHES, 1)})
     found, said = learnt(tmp_path)
@@ -157,6 +163,7 @@ def test_bad_options(tmp_path, capsys, options, words):
     (["_v1_rr1", "_v1_rr2", "_v2_rr1"], [32, 32, 95]), (["_vel0", "_vel1", "_vel2"], [21, 64, 106]),
     (["_v80", "_v100"], [80, 100]), (["_v300"], [127]), (["layer 1/_", "layer 2/_"], [32, 95]), (["_v3", "_v3"], [64, 64]),
     (["soft/_", "loud/_"], [49, 112]), (["flute-mf-_", "flute-pp-_"], [80, 33]), (["_L", "_R"], [64, 64]),
+    (["violin_piano", "violin_mezzo-forte", "violin_fortissimo"], [49, 80, 112]), (["piano _", "piano rr2 _"], [64, 64]),
 ])
 def test_dynamics(names, want):
     assert velocities(names) == want
@@ -183,6 +190,13 @@ def test_articulations_and_noises_are_left_out_and_said(tmp_path):
     found, said = learnt(tmp_path)
     assert [*found] == sorted(f"Sustain/{named(ENGLISH, pitch)}.wav" for pitch in PITCHES)
     assert "11 files of releases" in said[0] and "7 files of other articulations" in said[1] and "staccato" in said[1]
+
+
+def test_few_other_files_are_left_out_and_said(tmp_path):
+    folder_of(tmp_path, {f"{named(ENGLISH, pitch)}_{velocity}.wav": pitch for pitch in PITCHES for velocity in (40, 110)})
+    folder_of(tmp_path, {"demo 1.wav": 60})
+    found, said = learnt(tmp_path)
+    assert len(found) == 14 and found["C4_110.wav"] == (60, 110) and len(said) == 1 and "demo 1" in said[0]
 
 
 def test_what_is_there_alone_is_learnt(tmp_path):

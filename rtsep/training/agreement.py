@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rtsep.training.names import HIGHEST, Reading
 
 NEAR = 0.6  # A sound agrees with a pitch if it lies within this many semitones.
+HIGH, NEAR_HIGH = 96, 1.2  # From this pitch on, where pianos are stretched, this many semitones are no matter to speak of.
 AGREED = 0.6  # A reading is right if at least this share of the sounds agree.
 AS_GOOD = 0.1  # Readings whose shares differ by less are as good as each other.
 FEWEST = 3  # At least this many different pitches have to be heard to move what is read.
 ASKING = 0.5  # Plain numbers have to agree if more than this share of the files has a clear pitch.
 RISING = 0.8  # Numbers count the notes if at least this share of the sounds rise with them.
+MOST_BY_CHANCE = 4  # Numbers that are moved have to agree for at least this many different pitches.
+STEPS = range(2, 13)  # Numbers may count notes that lie so many semitones apart.
 OCTAVE = 12  # Semitones.
+FEW = 0.2  # Up to this share of the sounds may be heard an octave off by mistake: nothing is said about them.
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ def choose(readings: Sequence[Reading], heard: Sequence[float | None], names: Se
 
     heard: the pitch of each file as it sounds, None where it has none. moved: semitones by which the user moves names of notes.
     """
-    fits = [_fit(each, heard, moved) for each in readings]
+    fits = [_fit(each, heard, moved) for each in (*readings, *_counted(readings))]
     known = [pitch for pitch in heard if pitch is not None]
     good = [fit for fit in fits if known and fit.share >= AGREED]
     if good:
@@ -55,6 +59,12 @@ def choose(readings: Sequence[Reading], heard: Sequence[float | None], names: Se
     if usual is None or (_is_plain(usual) and len(known) > ASKING * len(heard)):
         return None
     return _taken(_Fit(usual, _told(usual, moved), 0.0), heard, names, moved)
+
+
+def _counted(readings: Sequence[Reading]) -> list[Reading]:
+    """Plain numbers as counting notes that lie several semitones apart."""
+    return [replace(each, pitches=tuple(step * number for number in each.pitches)) for each in readings if _is_plain(each)
+            for step in STEPS]
 
 
 def _usual(readings: Sequence[Reading]) -> Reading | None:
@@ -88,7 +98,10 @@ def _fit(reading: Reading, heard: Sequence[float | None], moved: int | None) -> 
     step = 1 if reading.kind == "numbers" else OCTAVE
     most = Counter(step * round(each / step) for each in apart).most_common(1)[0][0]
     there = _share(apart, most)
-    return _Fit(reading, most, there) if there >= AGREED else _Fit(reading, told, here)
+    agreeing = {read for pitch, read in zip(heard, reading.pitches, strict=True)
+                if pitch is not None and abs(pitch - read - most) <= NEAR}
+    right = there >= AGREED and (reading.kind != "numbers" or len(agreeing) >= MOST_BY_CHANCE)
+    return _Fit(reading, most, there) if right else _Fit(reading, told, here)
 
 
 def _share(apart: Sequence[float], moved: int) -> float:
@@ -100,8 +113,10 @@ def _taken(fit: _Fit, heard: Sequence[float | None], names: Sequence[str], moved
     pitches = tuple(read + fit.moved for read in fit.reading.pitches)
     said = [_about_moving(fit, names)] if fit.moved and fit.moved != _told(fit.reading, moved) else []
     apart = [(name, pitch, sound) for name, pitch, sound in zip(names, pitches, heard, strict=True)
-             if sound is not None and abs(sound - pitch) > NEAR]
+             if sound is not None and abs(sound - pitch) > (NEAR if pitch < HIGH else NEAR_HIGH)]
     known = sum(sound is not None for sound in heard)
+    if len(apart) <= FEW * known:
+        apart = [each for each in apart if abs(each[2] - each[1]) % OCTAVE > NEAR and -abs(each[2] - each[1]) % OCTAVE > NEAR]
     if apart:
         name, pitch, sound = apart[0]
         said.append(f"{len(apart)} of {known} files do not sound like their names, such as {name}: {pitch} by its name, "

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-WORDS = {"ppp": 16, "pp": 33, "p": 49, "mp": 64, "mf": 80, "f": 96, "ff": 112, "fff": 127, "pianissimo": 33, "soft": 49,
-         "quiet": 49, "medium": 80, "med": 80, "forte": 96, "loud": 112, "hard": 112, "fortissimo": 112}  # Velocities.
+WORDS = {"ppp": 16, "pp": 33, "p": 49, "mp": 64, "mf": 80, "f": 96, "ff": 112, "fff": 127, "soft": 49, "quiet": 49,
+         "medium": 80, "med": 80, "loud": 112, "hard": 112}  # Velocities.
+# And of words in full, where at least one that is not piano, the instrument, is among the names.
+SPELT = {"pianissimo": 33, "piano": 49, "mezzopiano": 64, "mezzoforte": 80, "forte": 96, "fortissimo": 112}
 NUMBERED = re.compile(r"(?<![A-Za-z])(?:velocity|vel|vl|v|layer|lyr|lay|dynamic|dyn)[ _=-]?(\d{1,3})(?!\d)", re.IGNORECASE)
 MOST_LAYERS = 32  # Numbers up to this one count layers: no instrument's loudest velocity is as low.
 USUAL = 64  # The velocity of a note whose name says nothing.
@@ -23,7 +25,9 @@ def velocities(names: Sequence[str], follows: Sequence[int] | None = None) -> li
         return _spread([found[-1] if found else None for found in numbers])
     if follows and max(follows) > MOST_LAYERS and min(follows) >= 1 and max(follows) <= HIGHEST:
         return list(follows)
-    return [_by_word(name) for name in names]
+    words = [_words(name) for name in names]
+    known = WORDS | (SPELT if any(({*SPELT} - {"piano"}) & {*found} for found in words) else {})
+    return [next((known[word] for word in reversed(found) if word in known), USUAL) for found in words]
 
 
 def layered(numbers: Sequence[int]) -> list[int]:
@@ -44,7 +48,6 @@ def _spread(numbers: Sequence[int | None]) -> list[int]:
     return [USUAL if number is None else by_layer[number] for number in numbers]
 
 
-def _by_word(name: str) -> int:
-    """The velocity of the last word of dynamics in the name."""
-    found = [word for word in re.split(r"[^a-z]+", name.lower()) if word in WORDS]
-    return WORDS[found[-1]] if found else USUAL
+def _words(name: str) -> list[str]:
+    """The words of a name in small letters; mezzo-forte is one."""
+    return re.split(r"[^a-z]+", re.sub(r"mezzo[^a-z]*", "mezzo", name.lower()))

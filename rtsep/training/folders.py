@@ -16,7 +16,7 @@ from rtsep.files.root_note import root_note
 from rtsep.training.agreement import Chosen, choose
 from rtsep.training.dynamics import layered, velocities
 from rtsep.training.kinds import left_out
-from rtsep.training.names import HIGHEST, Reading, pitch_of, readings
+from rtsep.training.names import HIGHEST, Reading, pitch_of, readings, strays
 from rtsep.training.samples import Sample, Samples, hear
 
 ENDINGS = (".wav", ".flac", ".aif", ".aiff", ".ogg", ".mp3")
@@ -49,6 +49,11 @@ def folder_samples(folder: Path, naming: Naming | None = None, progress: Progres
     paths, said = _files(folder)
     names = [path.relative_to(folder).with_suffix("").as_posix() for path in paths]
     if naming.pattern is None:
+        stray = {*strays([name.rpartition("/")[2] for name in names])}
+        if stray:
+            said.append(f"{len(stray)} files whose names are unlike the others are left out, such as {names[min(stray)]}")
+        kept = [place for place in range(len(names)) if place not in stray]
+        paths, names = [paths[place] for place in kept], [names[place] for place in kept]
         found, levels = _readings(paths, names), None
     else:
         kept, found, levels = _by_pattern(folder, names, naming.pattern)

@@ -21,6 +21,7 @@ OTHER_WORDS = frozenset(("rr", "roundrobin", "robin", "take", "t", "seq", "s", "
                          "hz", "x", "version", "no", "nr", "bpm", "set", "bank", "part"))
 NSYNTH = re.compile(r"-(\d{3})-(\d{3})$")  # Instrument, pitch and velocity, as NSynth names notes.
 USUAL = range(21, 109)  # The pitches of a piano: numbers within are more likely pitches.
+FEW = 0.1  # At most this share of the names may be others than the rest.
 HIGHEST = 127  # The highest MIDI pitch.
 
 
@@ -65,7 +66,23 @@ def _note_readings(stems: Sequence[str]) -> Iterator[Reading]:
                 if min(pitches) < 0:  # C-2 is the lowest pitch where C3 is 60.
                     pitches = [pitch + 12 for pitch in pitches]
                 if min(pitches) >= 0:
-                    yield Reading("notes", tuple(pitches), rests, (0, rank, dashed))
+                    yield Reading("notes", tuple(pitches), rests, (0, rank, dashed), _following(stems, notes))
+
+
+def _following(stems: Sequence[str], notes: Sequence[re.Match[str]]) -> tuple[int, ...] | None:
+    """The number after each note that counts nothing else, if all names have one."""
+    after = [[each.value for each in _numbers(stem[note.end() :]) if each.word not in OTHER_WORDS]
+             for stem, note in zip(stems, notes, strict=True)]
+    return tuple(each[0] for each in after) if all(after) else None
+
+
+def strays(stems: Sequence[str]) -> list[int]:
+    """The places of the few names that have no note where nearly all have one, or no number where nearly all have one."""
+    for found in ([bool(NOTE.search(stem)) for stem in stems], [bool(_numbers(stem)) for stem in stems]):
+        few = found.count(False)
+        if few <= FEW * len(stems):
+            return [place for place, has_one in enumerate(found) if not has_one]
+    return []
 
 
 def _languages(notes: Sequence[re.Match[str]]) -> list[str]:
