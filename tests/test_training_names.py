@@ -71,6 +71,7 @@ def test_ways_of_naming(tmp_path, way, pitched):
     ("keyboard_acoustic_004-060-127", 60, 127), ("take1_60", 60, 64), ("S0_M60", 60, 64), ("C_4", 60, 64), ("Csharp4", 61, 64),
     ("C sharp 4", 61, 64), ("Dflat4", 61, 64), ("Db4", 61, 64), ("Cs4", 61, 64), ("H4", 71, 64), ("Es4", 63, 64),
     ("Cis4", 61, 64), ("Bb-1", 10, 64), ("C-2", 0, 64), ("60_rr2", 60, 64), ("C4_loud_L", 60, 112), ("vel90 key 61", 61, 90),
+    ("Fl-ord-A#3-mf-N-T12u", 58, 80), ("Grand_C3_127_RR2", 48, 127), ("065_F4_p", 65, 49),
 ])
 def test_single_names(tmp_path, name, pitch, velocity):
     """Names are enough where the sound tells nothing."""
@@ -141,6 +142,7 @@ def test_patterns_overrule(tmp_path):
     assert [pitch for pitch, _ in found.values()] == [*PITCHES] and "1 files whose names do not fit" in said[0]
     assert sorted({velocity for _, velocity in found.values()}) == [32, 95]
     assert {velocity for _, velocity in learnt(tmp_path, pattern="{velocity}_a_{note}_*")[0].values()} == {*range(80, 87)}
+    assert [pitch for pitch, _ in learnt(tmp_path, pattern="*{note}_l*")[0].values()] == [*PITCHES]
     refused(tmp_path, "{note} once", "'*_{note}_v{layer}'", pattern="*_{pitch}")
     refused(tmp_path, "no name", "fits", pattern="{note}-*")
 

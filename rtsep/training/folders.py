@@ -21,8 +21,8 @@ from rtsep.training.samples import Sample, Samples, hear
 
 ENDINGS = (".wav", ".flac", ".aif", ".aiff", ".ogg", ".mp3")
 # What a pattern of names is made of, beside plain text.
-PLACES = {"{note}": r"(?P<note>[A-Ha-h](?:[#♯♭bB]|sharp|flat|is|es|s)?[ _]?-?\d|\d{1,3})",
-          "{velocity}": r"(?P<velocity>\d{1,3})", "{layer}": r"(?P<layer>\d{1,3})", "*": ".*"}
+PLACES = {"{note}": r"(?P<note>[A-Ha-h](?:[#♯♭bB]|sharp|flat|is|es|s)?[ _]?-?\d|(?<!\d)\d{1,3})(?!\d)",
+          "{velocity}": r"(?<!\d)(?P<velocity>\d{1,3})(?!\d)", "{layer}": r"(?<!\d)(?P<layer>\d{1,3})(?!\d)", "*": ".*"}
 NO_NOTE = "which note is it? A name must hold one note such as C#4 (C4 is 60), or its number 0 to 127 (see --name-pattern)"
 SEVERAL = ("which note is it? The names of its folder can be read in several ways, or sound otherwise than they read: say "
            "where the note is, such as --name-pattern '*_{note}_*'")

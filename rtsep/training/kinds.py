@@ -12,8 +12,7 @@ NOISE = frozenset(("release", "releases", "rel", "rels", "pedal", "pedals", "ped
                    "damper"))
 # Ways to play that are not the usual one, by the beginning of their words.
 UNUSUAL = ("stac", "spic", "pizz", "trem", "trill", "mute", "harmonic", "flutter", "marc", "gliss", "legato", "slide", "bend",
-           "fall", "slap", "ghost", "tapping", "collegno", "ponticello", "tasto", "cresc", "dim", "swell", "short")
-USUAL = ("sus", "long", "norm", "ord", "arco", "natural", "open", "main", "default", "vib")  # And these are.
+           "fall", "slap", "ghost", "tapping", "collegno", "ponticello", "tasto", "cresc", "dim", "swell", "short", "phrase")
 
 
 def left_out(names: Sequence[str]) -> tuple[list[bool], list[str]]:
@@ -43,6 +42,4 @@ def _words(name: str) -> list[str]:
 
 def _way(words: Sequence[str]) -> str:
     """The unusual way to play that the words tell, or nothing."""
-    if any(word.startswith(USUAL) for word in words):
-        return ""
     return next((word for word in words if word.startswith(UNUSUAL)), "")

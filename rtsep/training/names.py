@@ -150,9 +150,15 @@ def _number_readings(stems: Sequence[str]) -> Iterator[Reading]:
         yield _number_reading(stems, numbers, column)
 
 
+def _without_notes(rest: str) -> str:
+    """What is left of a name without names of notes: the F of F4 is no dynamics."""
+    return NOTE.sub(lambda note: note[0] if note[3] else "_", rest)
+
+
 def _number_reading(stems: Sequence[str], numbers: Sequence[list[_Number]], column: Sequence[_Number]) -> Reading:
     values = tuple(number.value for number in column)
-    rests = tuple(stem[: number.begin] + "_" + stem[number.end :] for stem, number in zip(stems, column, strict=True))
+    rests = tuple(_without_notes(stem[: number.begin] + "_" + stem[number.end :])
+                  for stem, number in zip(stems, column, strict=True))
     after = [[each.value for each in found if each.begin > number.begin] for found, number in zip(numbers, column, strict=True)]
     words = {number.word for number in column}
     named = words <= PITCH_WORDS or all((found := NSYNTH.search(stem)) and found.start(1) == number.begin
