@@ -21,8 +21,9 @@ Learns what the notes of an instrument sound like, and writes a preset for rtsep
   any other file of notes that rtsep render --help names
   a long recording of single notes with pauses, with --score FILE: the best material there is
   a folder that rtsep live --record wrote
-  a folder with a sound file per note, the note in its name: Piano_C#4_v80.wav, A0v12.flac, 60.wav (C4 is 60)
-  an SFZ instrument
+  a folder with a sound file per note, the note in its name: Piano_C#4_v80.wav, A0v12.flac, 60.wav; also folders in it, one
+    per layer; the sound decides which part of the names is the note and whether C4 is 60
+  an SFZ instrument (.sfz), or a SoundFont (.sf2, .sf3; needs fluidsynth)
 
 Several inputs make one preset: several takes of one instrument are learnt together; with --stack each input is a separate
 instrument, and the preset contains all of them. With several recordings, give a --score for each, in the same order.
@@ -53,6 +54,7 @@ def add(commands: Any) -> None:
     group.add_argument("--sync", action="store_true",
                        help="align the notes with the recording (needs pip install 'rtsep[sync]')")
     group.add_argument("--no-check", action="store_true", help="train even if a score does not seem to fit its recording")
+    _add_samples(parser)
     _add_training(parser)
     _add_about(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace a preset that is there already")
@@ -61,6 +63,17 @@ def add(commands: Any) -> None:
     parser.add_argument("--no-picture", action="store_true", help="write no picture of templates, activations and cost")
     parser.add_argument("--json", action="store_true", help="print the report as JSON instead of a table")
     parser.set_defaults(run=run)
+
+
+def _add_samples(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("folders with a sound file per note")
+    group.add_argument("--octave", type=int, metavar="N",
+                       help="the octave of middle C (pitch 60) in names of notes, 2 to 6: 4 in most libraries, 3 in those of "
+                       "Yamaha, Ableton, Logic (default: 4, or what the sound says)")
+    group.add_argument("--name-pattern", metavar="PATTERN", dest="pattern",
+                       help="where names have the note, and which files to take: {note} is a note or a number, {velocity} and "
+                       "{layer} may follow, * is anything: 'Harp_*_{note}_v{layer}' (without the ending; with / it includes "
+                       "folders; default: found out)")
 
 
 def _add_training(parser: argparse.ArgumentParser) -> None:
@@ -92,7 +105,8 @@ def _add_about(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("what the preset says about itself")
     group.add_argument("--program", action="append", default=[], type=int, metavar="N", dest="programs",
                        help="General MIDI program that it plays by itself, from 0 (grand piano) to 127, 128 = drum kits; can "
-                       "be given several times (default: none, it plays what --preset gives it)")
+                       "be given several times (default: none, it plays what --preset gives it); the first one also says which "
+                       "instrument of a SoundFont is learnt")
     group.add_argument("--title", metavar="TEXT", help="a title for people (default: its name)")
     group.add_argument("--source", metavar="TEXT", help="instrument and recording (default: the names of the inputs)")
     group.add_argument("--licence", default="unknown", metavar="TEXT", help="such as 'CC BY 4.0' (default: %(default)s)")
@@ -108,7 +122,7 @@ def run(arguments: argparse.Namespace) -> None:
     from rtsep.training.inputs import gather
     from rtsep.training.learn import check_job, learn
 
-    job, target = _job(arguments), new_preset(arguments.out)
+    job, target, hints = _job(arguments), new_preset(arguments.out), _hints(arguments)
     about = _about(arguments, target.stem)
     check_job(job)
     endings = (".npz", ".json") if arguments.no_picture else (".npz", ".json", ".png")
@@ -116,7 +130,7 @@ def run(arguments: argparse.Namespace) -> None:
     results = Results(target.parent, names, arguments.overwrite, (*arguments.inputs, *arguments.scores))
     try:
         with training_bar() as progress:
-            given = gather(arguments.inputs, arguments.scores, arguments.kind, progress, job.timing)
+            given = gather(arguments.inputs, arguments.scores, arguments.kind, progress, job.timing, hints)
             results.protect([file for each in given for file in each.files])
             learnt = learn(given, job, about, progress)
         say_warnings(learnt.report["warnings"])
@@ -162,6 +176,18 @@ def _job(arguments: argparse.Namespace) -> Any:
     filled = not (arguments.no_fill or arguments.drums)
     return Job(settings, arguments.stack, filled, *_range(arguments), arguments.sync, not arguments.no_check,
                timing)
+
+
+def _hints(arguments: argparse.Namespace) -> Any:
+    """What the options say about libraries of samples."""
+    from rtsep.training.folders import Naming
+    from rtsep.training.inputs import Hints
+    from rtsep.training.soundfonts import Choice
+
+    if arguments.octave is not None:
+        _between("--octave", arguments.octave, 2, 6)
+    program = _between("--program", arguments.programs[0], 0, 128) if arguments.programs else None
+    return Hints(Naming(arguments.octave, arguments.pattern, not arguments.drums), Choice(program, arguments.drums))
 
 
 def _range(arguments: argparse.Namespace) -> tuple[int | None, int | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +11,17 @@ import numpy as np
 from rtsep.errors import RtsepError
 from rtsep.files.sound import open_sound, read_sound
 from rtsep.notes.moved import AS_WRITTEN, Timing, moved_notes
+from rtsep.training.folders import Naming, folder_samples
 from rtsep.training.isolated import Notes
-from rtsep.training.samples import Sample, folder_samples, read_samples, sfz_samples
+from rtsep.training.samples import Samples, read_samples
 from rtsep.training.scores import NoteArray, is_isolated, training_notes
+from rtsep.training.sfz import sfz_samples
+from rtsep.training.soundfonts import Choice, render_soundfont
 
 KINDS = ("auto", "notes", "recording")
 # Score and recording do not belong together if more than this share of the notes is beyond the end of the sound.
 MOST_LATE = 0.5
+INSTRUMENTS = (".sfz", ".sf2", ".sf3")  # Files that hold an instrument and need no score.
 SESSION = "session.mid"  # Written by rtsep live --record.
 Progress = Callable[[str, int, int], None]
 
@@ -51,31 +55,45 @@ class Given:
     warnings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Hints:
+    """What the user says about libraries of samples: how names are read, and which instrument of a SoundFont is meant."""
+
+    naming: Naming = field(default_factory=Naming)
+    choice: Choice = field(default_factory=Choice)
+
+
 def gather(
-    inputs: Sequence[Path], scores: Sequence[Path], kind: str, progress: Progress, timing: Timing = AS_WRITTEN
+    inputs: Sequence[Path], scores: Sequence[Path], kind: str, progress: Progress, timing: Timing = AS_WRITTEN,
+    hints: Hints | None = None,
 ) -> list[Given]:
-    """Read the inputs, each a sound file (with the next of `scores`), a folder of `rtsep live --record`, an .sfz file, or a
-    folder with one sound file per note.
+    """Read the inputs, each a sound file (with the next of `scores`), a folder of `rtsep live --record`, an .sfz, .sf2 or .sf3
+    file, or a folder with one sound file per note.
 
     kind: "notes" or "recording"; "auto" takes recordings whose notes are separated by pauses as isolated notes. timing: when
     the notes of `scores` sound. RtsepError: something is missing, unknown, empty, or does not belong together.
     """
-    sounds = [path for path in inputs if not path.is_dir() and path.suffix.lower() != ".sfz"]
+    hints = hints or Hints()
+    sounds = [path for path in inputs if not _is_instrument(path)]
     if len(scores) != len(sounds):
         raise RtsepError(f"{len(sounds)} recordings and {len(scores)} --score: give every recording its score, in their "
-                         "order (folders and SFZ files need none)")
-    score_of = dict(zip(range(len(sounds)), scores, strict=True))
-    given, number = [], 0
+                         "order (folders, SFZ files and SoundFonts need none)")
+    left = iter(scores)
+    given = []
     for path in inputs:
-        if path.is_dir() or path.suffix.lower() == ".sfz":
-            given.append(_from_folder(path, kind, progress))
+        if _is_instrument(path):
+            given.append(_from_instrument(path, kind, progress, hints))
         else:
-            given.append(_as_kind(_take(path, score_of[number], timing), (path, score_of[number]), kind))
-            number += 1
+            score = next(left)
+            given.append(_as_kind(_take(path, score, timing), (path, score), kind))
     return given
 
 
-def _from_folder(path: Path, kind: str, progress: Progress) -> Given:
+def _is_instrument(path: Path) -> bool:
+    return path.is_dir() or path.suffix.lower() in INSTRUMENTS
+
+
+def _from_instrument(path: Path, kind: str, progress: Progress, hints: Hints) -> Given:
     if path.is_dir() and (path / SESSION).is_file():
         found = [file for file in sorted(path.glob("input.*")) if file.suffix in (".wav", ".flac")]
         if not found:
@@ -84,15 +102,20 @@ def _from_folder(path: Path, kind: str, progress: Progress) -> Given:
         return _as_kind((replace(take, aligned=True), warnings), (found[0], path / SESSION), kind)
     if kind == "recording":
         raise RtsepError(f"{path} holds single notes and no recording: leave out --as recording")
-    samples = sfz_samples(path) if path.suffix.lower() == ".sfz" else _folder_or_sfz(path)
-    return Given(path.name, (path, *(sample.path for sample in samples)), read_samples(samples, progress))
+    if path.suffix.lower() in (".sf2", ".sf3") and not path.is_dir():
+        notes, warnings = render_soundfont(path, hints.choice, progress)
+        return Given(path.name, (path,), notes, warnings)
+    is_sfz = path.suffix.lower() == ".sfz" and not path.is_dir()
+    samples = sfz_samples(path) if is_sfz else _folder_or_sfz(path, hints.naming, progress)
+    return Given(path.name, (path, *(sample.path for sample in samples.samples)), read_samples(samples.samples, progress),
+                 samples.warnings)
 
 
-def _folder_or_sfz(folder: Path) -> list[Sample]:
-    instruments = sorted(folder.glob("*.sfz"))
+def _folder_or_sfz(folder: Path, naming: Naming, progress: Progress) -> Samples:
+    instruments = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".sfz" and not path.name.startswith("."))
     if len(instruments) > 1:
         raise RtsepError(f"{folder} holds {len(instruments)} SFZ files: give one of them, such as {instruments[0]}")
-    return sfz_samples(instruments[0]) if instruments else folder_samples(folder)
+    return sfz_samples(instruments[0]) if instruments else folder_samples(folder, naming, progress)
 
 
 def _take(path: Path, score: Path, timing: Timing = AS_WRITTEN) -> tuple[Take, tuple[str, ...]]:
