@@ -212,7 +212,7 @@ def test_silent_targets_loud_sources_and_bad_samples(folder):
     ((), {"source": "other.wav"}, ["48000 Hz", "convert"]),
     ((), {"source": "silent.wav"}, ["silent"]),
     ((), {"source": "nothing.wav"}, ["nothing.wav"]),
-    ((), {"out": "out.mp3"}, [".wav or .flac"]),
+    ((), {"out": "out.mp4"}, [".wav or .flac or .ogg or .mp3"]),
     ((), {"out": "target.wav"}, ["input"]),
     (("--polyphony", "-1"), {}, ["polyphony -1", "allowed"]),
     (("--window", "1000"), {}, ["1000", "allowed"]),

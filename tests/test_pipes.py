@@ -155,3 +155,28 @@ def test_where_pipes_are_kept(monkeypatch, tmp_path):
     monkeypatch.delenv("TMPDIR")
     monkeypatch.setattr(pipes, "_ROOMY", tmp_path / "none")
     assert pipes.roomy_folder() is None
+
+
+MEASURED = """
+import pathlib, sys
+from rtsep.cli import main
+assert main(sys.argv[1:]) == 0
+print(pathlib.Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0], file=sys.stderr)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux") or shutil.which("ffmpeg") is None, reason="needs Linux and ffmpeg")
+def test_memory_does_not_grow_with_the_sound(folder, tmp_path):
+    """Standard input, another rate, loudness and a range: all of it together, of half a minute and of six."""
+    took_kb = []
+    for minutes in (0.5, 6):
+        sound = 0.1 * np.random.default_rng(0).standard_normal(round(minutes * 60 * 8000))
+        soundfile.write(tmp_path / "long.wav", sound, 8000, "FLOAT")
+        command = [sys.executable, "-c", MEASURED, "render", "-", "--midi", str(folder / "notes.mid"), "--preset",
+                   str(folder / "small.npz"), "--out", str(tmp_path / f"{minutes}"), "--rate", "16000", "--loudness", "-20",
+                   "--start", "1"]
+        with open(tmp_path / "long.wav", "rb") as given:
+            done = subprocess.run(command, stdin=given, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        took_kb.append(int(done.stderr.split()[-1]))
+    assert took_kb[1] - took_kb[0] < 12_000  # One stem alone has 23,000 kB.

@@ -15,7 +15,7 @@ from rtsep.errors import RtsepError
 if TYPE_CHECKING:
     from rtsep.hosts.output import Delivery
 
-FORMATS = ("wav", "flac", "ogg", "mp3")
+FORMATS = ("wav", "flac", "ogg", "mp3")  # As in files/encode.py, which is loaded only when it is needed.
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
