@@ -9,5 +9,6 @@ Enters: MIDI files and bytes, and how the user assigns notes to stems. Leaves: e
 | score, merged | `Score`: the notes of one or several files |
 | routing, groups, hands, drum_maps, hints | which stem each note belongs to |
 | folded | many tracks -> the parts that the engine has |
+
 May import: errors. No ports, no threads, no sound.
 """
