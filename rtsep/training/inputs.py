@@ -12,7 +12,7 @@ from rtsep.errors import RtsepError
 from rtsep.files.sound import open_sound, read_sound
 from rtsep.training.isolated import Notes
 from rtsep.training.samples import Sample, folder_samples, read_samples, sfz_samples
-from rtsep.training.scores import NoteArray, is_isolated, read_notes
+from rtsep.training.scores import NoteArray, is_isolated, read_notes, read_warnings
 
 KINDS = ("auto", "notes", "recording")
 # Score and recording do not belong together if more than this share of the notes is beyond the end of the sound.
@@ -102,7 +102,7 @@ def _take(path: Path, score: Path) -> tuple[Take, tuple[str, ...]]:
         raise RtsepError(f"{late} of {len(notes)} notes of {score} lie beyond the end of {path} ({take.seconds:.1f} s): "
                          "they do not belong together")
     warnings = (f"{late} of {len(notes)} notes of {score} lie beyond the end of {path.name} and were left out",) if late else ()
-    return replace(take, notes=notes[notes["onset_s"] < take.seconds]), warnings
+    return replace(take, notes=notes[notes["onset_s"] < take.seconds]), (*read_warnings(score), *warnings)
 
 
 def _as_kind(found: tuple[Take, tuple[str, ...]], files: tuple[Path, Path], kind: str) -> Given:

@@ -34,6 +34,11 @@ def read_notes(path: Path) -> NoteArray:
     return notes
 
 
+def read_warnings(path: Path) -> tuple[str, ...]:
+    """What the user should know about a MIDI file: what is odd in it, and which notes are bent; nothing about a table."""
+    return () if path.suffix.lower() == ".csv" else tuple(f"{path.name}: {text}" for text in read_midi(path).warnings)
+
+
 def is_isolated(notes: NoteArray) -> bool:
     """Whether the notes sound one by one, each with a pause after it."""
     return bool((notes["onset_s"][1:] - np.maximum.accumulate(notes["offset_s"])[:-1] >= PAUSE_S - 1e-6).all())
