@@ -136,7 +136,7 @@ def test_forty_tracks_with_every_by(folder, by, stems):
     sounds, warnings = sounds_of(folder), " ".join(report_of(folder)["warnings"])
     assert list(sounds) == [*stems, "residual"]
     assert ("40 tracks have notes, but at most 32 stems are possible" in warnings) is (by == "track")
-    assert ("13 notes of drums" in warnings) is (by == "split")
+    assert ("drums on channel 10 (notes: 13) belong to no hand" in warnings) is (by == "split")
     assert by == "drum" or np.abs(sounds[stems[0]]).max() > 0
 
 

@@ -3,10 +3,13 @@
 import struct
 from functools import partial
 
+import numpy as np
 import pytest
+import soundfile
 from midi_bytes import END, TICKS, control, meta, off, on, one_note, read_bytes, smf, spans, track, varint
 
 from rtsep.errors import RtsepError
+from rtsep.training.inputs import gather
 
 TWO = ((TICKS, on(60)), (TICKS, off(60)), (0, on(64)), (TICKS, off(64)), END)
 NOTES = [(60, 0.5, 1.0), (64, 1.0, 1.5)]
@@ -171,3 +174,16 @@ def test_programs_count_on_their_port(read):
 def test_a_long_delta_is_read(read):
     body = varint(10**6) + on(60) + varint(TICKS) + off(60) + b"\0" + END[1]
     assert spans(read(smf(b"MTrk" + struct.pack(">I", len(body)) + body)))[0][0] == 60
+
+
+# --- training ---------------------------------------------------------------------------------------------------------
+
+
+def test_training_is_told_the_same(tmp_path):
+    """What train and calibrate read is what render reads, and so is the warning."""
+    soundfile.write(tmp_path / "take.wav", np.zeros(44100), 44100)
+    (tmp_path / "take.mid").write_bytes(smf(track((0, meta(0x59, b"")), *TWO), count=2))
+    given, = gather([tmp_path / "take.wav"], [tmp_path / "take.mid"], "recording", lambda *_: None)
+    assert given.source.notes["pitch"].tolist() == [60]
+    odd, late = given.warnings
+    assert odd.startswith("take.mid: the MIDI file is not quite valid (") and "beyond the end" in late

@@ -27,7 +27,7 @@ def refused(function, *arguments, words):
 def test_table_and_midi_say_the_same(tmp_path):
     notes = scale((60, 64))
     for path in (write_csv(tmp_path / "a.csv", notes), write_midi(tmp_path / "a.mid", notes)):
-        got = training_notes(path, RATE)
+        got, _ = training_notes(path, RATE)
         for name in ("onset_s", "offset_s", "pitch", "velocity"):
             np.testing.assert_allclose(got[name], notes[name], atol=1e-3)
 
@@ -35,7 +35,7 @@ def test_table_and_midi_say_the_same(tmp_path):
 def test_columns_in_any_order(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("Pitch, Offset,onset,remark\n60,2,1.5,x\n\n62,1,0.5,y\n")
-    got = training_notes(path, RATE)
+    got, _ = training_notes(path, RATE)
     assert got["pitch"].tolist() == [62, 60] and got["onset_s"].tolist() == [0.5, 1.5]
     assert got["velocity"].tolist() == [64, 64]
 

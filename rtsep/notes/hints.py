@@ -18,7 +18,7 @@ def routing_hints(score: Score, by: str) -> tuple[str, ...]:
                 "(--by family); --group NAME=track:NAME makes a stem of any of them",)
     if by == "split" and (drums := set(played) - set(hands(played, score.programs))):
         count = sum((part, status & 0x0F) in drums for part, status in score.messages[struck(score), :2].tolist())
-        return (f"{count} notes of drums on channel 10 belong to no hand and are in the residual; "
+        return (f"drums on channel 10 (notes: {count}) belong to no hand and are in the residual; "
                 "--group drums=channel:10 makes a stem of them",)
     if by == "track" and len(score.track_names) == 1 and len(score.channels) > 1 and not (_is_mpe(score) or any(score.stems)):
         told = ", ".join(str(channel + 1) for channel in score.channels)

@@ -121,14 +121,15 @@ def _folder_or_sfz(folder: Path, naming: Naming, progress: Progress) -> Samples:
 def _take(path: Path, score: Path, timing: Timing = AS_WRITTEN) -> tuple[Take, tuple[str, ...]]:
     """The recording with the notes that begin within it, and a warning about those left out. RtsepError: it is most of them."""
     with open_sound(path) as sound:
-        notes = moved_notes(training_notes(score, sound.sample_rate), timing)
+        written, odd = training_notes(score, sound.sample_rate)
+        notes = moved_notes(written, timing)
         take = Take(path, sound.sample_rate, sound.frames, notes)
     late = int((notes["onset_s"] >= take.seconds).sum())
     if late > MOST_LATE * len(notes):
         raise RtsepError(f"{late} of {len(notes)} notes of {score} lie beyond the end of {path} ({take.seconds:.1f} s): "
                          "they do not belong together (or --offset and --stretch bring them together)")
     warnings = (f"{late} of {len(notes)} notes of {score} lie beyond the end of {path.name} and were left out",) if late else ()
-    return replace(take, notes=notes[notes["onset_s"] < take.seconds]), warnings
+    return replace(take, notes=notes[notes["onset_s"] < take.seconds]), (*odd, *warnings)
 
 
 def _as_kind(found: tuple[Take, tuple[str, ...]], files: tuple[Path, Path], kind: str) -> Given:

@@ -15,15 +15,17 @@ PAUSE_S = 0.25  # Seconds between isolated notes, in which one dies away alone.
 NoteArray = npt.NDArray[np.void]
 
 
-def training_notes(path: Path, sample_rate: float) -> NoteArray:
-    """The notes in `path`, a MIDI file (offsets include the pedals) or another file of notes (see `read_notes`).
+def training_notes(path: Path, sample_rate: float) -> tuple[NoteArray, tuple[str, ...]]:
+    """The notes in `path`, a MIDI file (offsets include the pedals) or another file of notes (see `read_notes`), and what the
+    user should know of them: what is odd in the file, and which notes are bent.
 
     RtsepError: missing, empty, broken, without notes.
     """
-    notes = read_notes(path, sample_rate).notes()
+    score = read_notes(path, sample_rate)
+    notes = score.notes()
     if not len(notes):
         raise RtsepError(f"{path} has no notes: training needs to know which notes sound when")
-    return notes
+    return notes, tuple(f"{path.name}: {text}" for text in score.warnings)
 
 
 def is_isolated(notes: NoteArray) -> bool:
