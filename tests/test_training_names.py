@@ -201,6 +201,12 @@ def test_few_other_files_are_left_out_and_said(tmp_path):
     assert len(found) == 14 and found["C4_110.wav"] == (60, 110) and len(said) == 1 and "demo 1" in said[0]
 
 
+def test_patterns_choose_articulations(tmp_path):
+    folder_of(tmp_path, {f"{way}/{named(ENGLISH, pitch)}.wav": pitch for way in ("sus", "stac") for pitch in PITCHES})
+    assert [*learnt(tmp_path)[0]] == sorted(f"sus/{named(ENGLISH, pitch)}.wav" for pitch in PITCHES)
+    assert [*learnt(tmp_path, pattern="stac/{note}")[0]] == sorted(f"stac/{named(ENGLISH, pitch)}.wav" for pitch in PITCHES)
+
+
 def test_what_is_there_alone_is_learnt(tmp_path):
     folder_of(tmp_path, {"pizz_C4.wav": 60, "pizz_E4.wav": 64})
     assert len(learnt(tmp_path)[0]) == 2

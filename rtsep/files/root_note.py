@@ -10,8 +10,8 @@ from typing import BinaryIO
 Given = str | os.PathLike[str]
 MOST_BYTES = 65_536  # At most this many bytes of a chunk are read.
 MOST_CHUNKS = 1000  # The search gives up after this many chunks.
-HIGHEST = 127  # The highest MIDI pitch.
-# Tags, in small letters and without signs, whose value is the pitch.
+HIGHEST = 127  # This is the highest MIDI pitch.
+# The value of these tags, in small letters and without signs, is the pitch.
 TAGS = ("rootnote", "rootkey", "midirootnote", "midiunitynote", "unitynote", "midinote", "basenote", "pitchkeycenter")
 
 

@@ -17,7 +17,7 @@ ASKING = 0.5  # Plain numbers have to agree if more than this share of the files
 RISING = 0.8  # Numbers count the notes if at least this share of the sounds rise with them.
 MOST_BY_CHANCE = 4  # Numbers that are moved have to agree for at least this many different pitches.
 STEPS = range(2, 13)  # Numbers may count notes that lie so many semitones apart.
-OCTAVE = 12  # Semitones.
+OCTAVE = 12  # An octave has this many semitones.
 FEW = 0.2  # Up to this share of the sounds may be heard an octave off by mistake: nothing is said about them.
 
 

@@ -6,13 +6,13 @@ import re
 from collections.abc import Sequence
 
 WORDS = {"ppp": 16, "pp": 33, "p": 49, "mp": 64, "mf": 80, "f": 96, "ff": 112, "fff": 127, "soft": 49, "quiet": 49,
-         "medium": 80, "med": 80, "loud": 112, "hard": 112}  # Velocities.
-# And of words in full, where at least one that is not piano, the instrument, is among the names.
+         "medium": 80, "med": 80, "loud": 112, "hard": 112}  # Each word is this velocity.
+# Words in full are these velocities, where at least one that is not piano, the instrument, is among the names.
 SPELT = {"pianissimo": 33, "piano": 49, "mezzopiano": 64, "mezzoforte": 80, "forte": 96, "fortissimo": 112}
 NUMBERED = re.compile(r"(?<![A-Za-z])(?:velocity|vel|vl|v|layer|lyr|lay|dynamic|dyn)[ _=-]?(\d{1,3})(?!\d)", re.IGNORECASE)
 MOST_LAYERS = 32  # Numbers up to this one count layers: no instrument's loudest velocity is as low.
-USUAL = 64  # The velocity of a note whose name says nothing.
-HIGHEST = 127  # The highest MIDI velocity.
+USUAL = 64  # A note whose name says nothing has this velocity.
+HIGHEST = 127  # This is the highest MIDI velocity.
 
 
 def velocities(names: Sequence[str], follows: Sequence[int] | None = None) -> list[int]:

@@ -19,15 +19,16 @@ from rtsep.training.kinds import left_out
 from rtsep.training.names import HIGHEST, Reading, pitch_of, readings, strays
 from rtsep.training.samples import Sample, Samples, hear
 
-ENDINGS = (".wav", ".flac", ".aif", ".aiff", ".ogg", ".mp3")
-# What a pattern of names is made of, beside plain text.
+ENDINGS = (".wav", ".flac", ".aif", ".aiff", ".ogg", ".mp3")  # Files with these endings are read.
+# A pattern of names is made of these, beside plain text.
 PLACES = {"{note}": r"(?P<note>[A-Ha-h](?:[#♯♭bB]|sharp|flat|is|es|s)?[ _]?-?\d|(?<!\d)\d{1,3})(?!\d)",
           "{velocity}": r"(?<!\d)(?P<velocity>\d{1,3})(?!\d)", "{layer}": r"(?<!\d)(?P<layer>\d{1,3})(?!\d)", "*": ".*"}
+# These say that no name, or that more than one reading of the names, tells the pitches.
 NO_NOTE = "which note is it? A name must hold one note such as C#4 (C4 is 60), or its number 0 to 127 (see --name-pattern)"
 SEVERAL = ("which note is it? The names of its folder can be read in several ways, or sound otherwise than they read: say "
            "where the note is, such as --name-pattern '*_{note}_*'")
-MIDDLE = 4  # The octave of middle C, pitch 60, in names, unless told or heard otherwise.
-OCTAVE = 12  # Semitones.
+MIDDLE = 4  # Middle C, pitch 60, is written with this octave, unless told or heard otherwise.
+OCTAVE = 12  # An octave has this many semitones.
 Progress = Callable[[str, int, int], None]
 
 
@@ -46,41 +47,51 @@ def folder_samples(folder: Path, naming: Naming | None = None, progress: Progres
     C4 is 60, unless the sound or `naming` says otherwise. RtsepError: no sound files, or it is not clear which notes they are.
     """
     naming = naming or Naming()
-    paths, said = _files(folder)
+    paths = _files(folder)
     names = [path.relative_to(folder).with_suffix("").as_posix() for path in paths]
+    levels = None
     if naming.pattern is None:
-        stray = {*strays([name.rpartition("/")[2] for name in names])}
-        if stray:
-            said.append(f"{len(stray)} files whose names are unlike the others are left out, such as {names[min(stray)]}")
-        kept = [place for place in range(len(names)) if place not in stray]
-        paths, names = [paths[place] for place in kept], [names[place] for place in kept]
-        found, levels = _readings(paths, names), None
+        kept, said = _usual(names)
+        found = _readings([paths[place] for place in kept], [names[place] for place in kept])
     else:
         kept, found, levels = _by_pattern(folder, names, naming.pattern)
-        if len(kept) < len(names):
-            said.append(f"{len(names) - len(kept)} files whose names do not fit --name-pattern are left out")
-        paths, names = [paths[i] for i in kept], [names[i] for i in kept]
+        left = len(names) - len(kept)
+        said = [f"{left} files whose names do not fit --name-pattern are left out"] if left else []
+    paths, names = [paths[place] for place in kept], [names[place] for place in kept]
     if not found:
         raise RtsepError(f"{_unclear(paths, names)}: {NO_NOTE}")
     chosen = _chosen(folder, paths, found, naming, progress)
+    return Samples(_samples(paths, names, chosen, levels), tuple(f"{folder.name}: {each}" for each in (*said, *chosen.said)))
+
+
+def _samples(paths: Sequence[Path], names: Sequence[str], chosen: Chosen, levels: Sequence[int] | None) -> tuple[Sample, ...]:
+    """The samples whose pitches are known."""
     if levels is None:
         folders = [name.rpartition("/")[0] for name in names]
         rests = [f"{above}/{rest}" for above, rest in zip(folders, chosen.reading.rests, strict=True)]
         levels = velocities(rests, chosen.reading.follows)
-    kept = [i for i, pitch in enumerate(chosen.pitches) if pitch is not None and 0 <= pitch <= HIGHEST]
-    samples = tuple(Sample(paths[i], chosen.pitches[i] or 0, levels[i]) for i in kept)
-    return Samples(samples, tuple(f"{folder.name}: {each}" for each in (*said, *chosen.said)))
+    return tuple(Sample(path, pitch, level) for path, pitch, level in zip(paths, chosen.pitches, levels, strict=True)
+                 if pitch is not None and 0 <= pitch <= HIGHEST)
 
 
-def _files(folder: Path) -> tuple[list[Path], list[str]]:
-    """The sound files that are notes as usually played, and what is said about others."""
+def _files(folder: Path) -> list[Path]:
+    """The sound files in the folder and in its folders, but for hidden ones. RtsepError: there are none."""
     every = [path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file()]
     paths = sorted(path for path in every if not any(part.startswith(".") or part == "__MACOSX"
                                                      for part in path.relative_to(folder).parts))
     if not paths:
         raise RtsepError(f"{folder} holds no sound files: give a folder with a file per note, or one of rtsep live --record")
-    out, said = left_out([path.relative_to(folder).with_suffix("").as_posix() for path in paths])
-    return [path for path, is_out in zip(paths, out, strict=True) if not is_out], said
+    return paths
+
+
+def _usual(names: Sequence[str]) -> tuple[list[int], list[str]]:
+    """The places of the names that are notes as usually played, and what is said about others."""
+    out, said = left_out(names)
+    kept = [place for place, is_out in enumerate(out) if not is_out]
+    stray = {kept[place] for place in strays([names[place].rpartition("/")[2] for place in kept])}
+    if stray:
+        said.append(f"{len(stray)} files whose names are unlike the others are left out, such as {names[min(stray)]}")
+    return [place for place in kept if place not in stray], said
 
 
 def _readings(paths: Sequence[Path], names: Sequence[str]) -> list[Reading]:

@@ -6,11 +6,11 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-# Words that mark what sounds besides the note: releases, pedals, mechanics, resonance.
+# These words mark what sounds besides the note: releases, pedals, mechanics, resonance.
 NOISE = frozenset(("release", "releases", "rel", "rels", "pedal", "pedals", "pedalu", "pedald", "noise", "noises", "keyoff",
                    "keyup", "noteoff", "hammer", "mechanical", "resonance", "sympathetic", "harml", "harms", "harmv", "breath",
                    "damper"))
-# Ways to play that are not the usual one, by the beginning of their words.
+# Words that begin so tell ways to play that are not the usual one.
 UNUSUAL = ("stac", "spic", "pizz", "trem", "trill", "mute", "harmonic", "flutter", "marc", "gliss", "legato", "slide", "bend",
            "fall", "slap", "ghost", "tapping", "collegno", "ponticello", "tasto", "cresc", "dim", "swell", "short", "phrase")
 

@@ -10,19 +10,20 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11, "h": 11}  # Semitones above C.
+STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11, "h": 11}  # Each step lies this many semitones above C.
 NOTE = re.compile(r"(?:(?<![A-Za-z])|(?<=[a-z])(?=[A-H]))([A-Ha-h])"
                   r"([ _-]?(?:[Ss]harp|[Ff]lat|SHARP|FLAT)|[#♯♭bB]|[iI][sS]|[eE][sS]|[sS])?([ _]?)(-?)(\d)(?!\d)")
 NUMBER = re.compile(r"([A-Za-z]*)[ _=-]?(?<!\d)(\d{1,4})(?!\d)")
+# A number after one of these words is a pitch, or a velocity or layer.
 PITCH_WORDS = frozenset(("m", "midi", "note", "notes", "key", "pitch", "p", "n", "nn", "k", "root"))
 LAYER_WORDS = frozenset(("v", "vel", "velocity", "vl", "lay", "layer", "lyr", "dyn", "dynamic", "l"))
-# Words before numbers that count something else: takes, round robins, microphones, formats.
+# Numbers after these words count something else: takes, round robins, microphones, formats.
 OTHER_WORDS = frozenset(("rr", "roundrobin", "robin", "take", "t", "seq", "s", "mic", "ch", "rep", "var", "alt", "bit", "khz",
                          "hz", "x", "version", "no", "nr", "bpm", "set", "bank", "part"))
-NSYNTH = re.compile(r"-(\d{3})-(\d{3})$")  # Instrument, pitch and velocity, as NSynth names notes.
-USUAL = range(21, 109)  # The pitches of a piano: numbers within are more likely pitches.
+NSYNTH = re.compile(r"-(\d{3})-(\d{3})$")  # NSynth names notes so: instrument, pitch and velocity.
+USUAL = range(21, 109)  # A piano has these pitches: numbers among them are more likely pitches.
 FEW = 0.1  # At most this share of the names may be others than the rest.
-HIGHEST = 127  # The highest MIDI pitch.
+HIGHEST = 127  # This is the highest MIDI pitch.
 
 
 @dataclass(frozen=True)

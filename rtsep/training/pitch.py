@@ -24,12 +24,12 @@ FLOOR_HZ, ABOVE_FLOOR = 120.0, 4.0  # Peaks are this many times the median of th
 PEAKS = 40  # At most this many peaks, the highest, count.
 PARTIALS = 24  # At most this many partials of a fundamental count.
 LOUDNESS = 0.85  # A peak's weight is its magnitude to the power of this.
-TOLERANCE = 0.006  # A peak may lie this share of its frequency beside a partial, and this share of a main lobe at least.
-LOBE = 0.35
+TOLERANCE = 0.006  # A peak may lie this share of its frequency beside a partial.
+LOBE = 0.35  # It may lie at least this share of a main lobe beside it.
 CHANCE = 0.5  # This share of what a fundamental would explain by chance is taken off.
 THERE = 0.2  # A partial is there if it has this share of the weight of the strongest.
 MISSING = 0.35  # A fundamental without any of its partials would lose this much of its fit.
-# Stretch of strings (inharmonicity) that are tried: multiples of 0.0002 at pitch 45, twice as much an octave away from there.
+# These multiples of a stretch of strings (B, no unit) are tried, which doubles with every octave away from this pitch.
 STRETCHES, STRETCH, STRETCH_PITCH = (0, 1, 2, 3), 2e-4, 45
 STRETCH_COST = 0.01  # Each of these steps of stretch costs this much of the fit.
 SURE = 0.25  # A pitch with at least this fit is taken for sure.

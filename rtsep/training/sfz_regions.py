@@ -11,16 +11,16 @@ from rtsep.errors import RtsepError
 from rtsep.training.samples import RELEASE_S
 from rtsep.training.sfz_text import Opcode
 
-CENTRE = 60  # The key at which a region plays its sample as recorded, if it says nothing.
-KEYS = 128  # MIDI's number of keys.
-USUAL_CONTROLLERS = {7: 100, 10: 64, 11: 127}  # Values of MIDI controllers before they move, where they are not 0.
-STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}  # Semitones above C.
-SIGNS = {"#": 1, "s": 1, "♯": 1, "b": -1, "♭": -1, "": 0}  # Semitones that a sign adds.
+CENTRE = 60  # A region that says nothing plays its sample as recorded at this key.
+KEYS = 128  # MIDI has this many keys.
+USUAL_CONTROLLERS = {7: 100, 10: 64, 11: 127}  # MIDI controllers have these values before they move; others have 0.
+STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}  # Each step lies this many semitones above C.
+SIGNS = {"#": 1, "s": 1, "♯": 1, "b": -1, "♭": -1, "": 0}  # A sign adds this many semitones.
 NOTE_NAME = re.compile(r"([a-g])(#|b|s|♯|♭)?(-?\d+)", re.IGNORECASE)
 CONDITION = re.compile(r"(on_|start_)?(lo|hi)(?:hd)?cc(\d+)")
-ATTACKS = ("attack", "first")  # Triggers of regions that sound when a key is struck.
+ATTACKS = ("attack", "first")  # Regions with these triggers sound when a key is struck.
 FIELDS = {"lovel": "lovel", "hivel": "hivel", "pitch_keytrack": "keytrack", "transpose": "transpose", "tune": "tune",
-          "pitch": "tune", "ampeg_release": "release_s", "offset": "skip", "end": "end"}  # Opcodes that are numbers.
+          "pitch": "tune", "ampeg_release": "release_s", "offset": "skip", "end": "end"}  # These opcodes are numbers.
 
 
 @dataclass

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rtsep.errors import RtsepError
 
-LEVELS = ("global", "master", "group", "region")
+LEVELS = ("global", "master", "group", "region")  # These headers hold for those after them.
 MOST_INCLUDES = 1000  # At most this many files are read for one instrument.
 DEEPEST = 20  # At most this many files include one another in a row.
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)

@@ -18,18 +18,18 @@ from rtsep.errors import RtsepError
 from rtsep.files.sound import read_sound
 from rtsep.training.isolated import Notes
 
-RATE = 44100  # The sample rate, in Hz, of what is played.
+RATE = 44100  # What is played has this sample rate, in Hz.
 PITCHES = range(21, 109, 3)  # These pitches are played; those between are filled from their neighbours.
 DRUMS = range(35, 82)  # These keys of drum kits are played, those of General MIDI.
 VELOCITIES = (40, 80, 120)  # Every pitch is played at these velocities.
 HELD_S, PAUSE_S = 1.5, 1.0  # A note is held this many seconds, and the next follows after this pause.
-LEAD_S = 0.5  # Seconds before the first note.
+LEAD_S = 0.5  # The first note begins after this many seconds.
 QUIETEST = 1e-4  # Notes below this peak are not in the instrument.
-GAIN = "0.5"  # The synthesiser's gain, at which loud notes do not clip.
+GAIN = "0.5"  # The synthesiser plays with this gain (a factor), at which loud notes do not clip.
 DRUM_BANK, DRUM_PROGRAM, DRUM_CHANNEL = 128, 128, 9  # SoundFonts keep kits in this bank, for this program and channel.
 PATIENCE_S = 600  # The synthesiser may take this many seconds.
 MOST_NAMED = 4  # At most this many instruments are named in a message.
-PRESET_BYTES = 38  # Bytes of a preset's header in a SoundFont.
+PRESET_BYTES = 38  # A preset's header in a SoundFont has this many bytes.
 Progress = Callable[[str, int, int], None]
 
 
