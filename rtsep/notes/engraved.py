@@ -143,7 +143,7 @@ def _played_out(path: Path, part: Any, repeats: bool) -> Any:
     try:
         played = part.expandRepeats()
     except Exception as error:  # music21 raises several kinds.
-        raise RtsepError(f"{path}: the repeats{f" of {name}" if name else ""} do not fit together: correct them, "
+        raise RtsepError(f"{path}: the repeats{' of ' + name if name else ''} do not fit together: correct them, "
                          "or export the music as MIDI") from error
     flat = played.flatten()
     flat.partName = name
