@@ -132,6 +132,12 @@ def test_a_repeat_that_only_opens_repeats_nothing(tmp_path):
     assert notes_of(read_notes(written(tmp_path, "a.musicxml", musicxml((CLARINET, bars))))) == [(0, 2, 70), (2, 4, 72)]
 
 
+def test_measures_without_end_do_not_take_long(tmp_path):
+    """They would, if music21 looked for a meter that fits them."""
+    score = read_notes(written(tmp_path, "a.abc", f"X:1\nM:4/4\nL:1/4\nQ:1/4=60\nK:C\n|: C D | {'A' * 300} | C :|\n"))
+    assert score.note_count == 606
+
+
 def test_kern(tmp_path):
     score = read_notes(written(tmp_path, "a.krn", note_files.KERN))
     assert set(score.track_names) == {"right hand", "left hand"}
@@ -143,6 +149,7 @@ def test_kern(tmp_path):
     ("a.musicxml", two_hands()[:900], ["broken XML"]),
     ("a.musicxml", two_hands().replace("<step>C</step>", "<step>Q</step>"), ["cannot be read as musicxml"]),
     ("a.abc", "X:1\nK:C\n|: C D :|\n", ["repeats", "MIDI"]),
+    ("a.abc", "X:1\nK:C\n" + "|: C D | E F :|\n" * 33, ["33 repeats", "32"]),
     ("a.abc", "X:1\nK:C\nC D |\n\nX:2\nK:C\nE F |\n", ["2 pieces"]),
     ("a.mei", note_files.MEI.replace('pname="c"', 'pname="x"'), ["cannot be read as mei"]),
     ("a.xml", two_hands().replace("partwise", "timewise"), ["score-partwise"]),

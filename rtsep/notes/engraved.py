@@ -21,6 +21,7 @@ from rtsep.notes.voices import split_voices
 
 HANDS = ("right hand", "left hand")  # Tracks of the upper and the lower staff.
 GRACE_BEATS = 0.125  # A grace note lasts this many quarters.
+MOST_REPEATS = 32  # A part goes back at most so often: music21 takes seconds for that, and four times as long for twice.
 SAME_BEATS = 1e-3  # Tied notes that meet within this many quarters are one note.
 MEI = "{http://www.music-encoding.org/ns/mei}"  # The name space of MEI's elements.
 MISSING = "{} is {}: reading it needs another package; pip install 'rtsep[score]', or export it as MIDI"
@@ -133,13 +134,16 @@ def _marks(measure: Any, kind: str) -> list[Any]:
 
 def _played_out(path: Path, part: Any, repeats: bool) -> Any:
     """The part as it is played, its elements at their offsets from the start; `repeats`: it surely has some."""
-    back = any(bar.direction == "end" for bar in part.recurse().getElementsByClass("Repeat"))
+    back = sum(bar.direction == "end" for bar in part.recurse().getElementsByClass("Repeat"))
+    if back > MOST_REPEATS:
+        raise RtsepError(f"{path} has {back} repeats in a part, allowed are {MOST_REPEATS}: export the music as MIDI")
     if not (repeats or back or part.recurse().getElementsByClass("RepeatExpression").first() is not None):
         return part.flatten()
+    name = part.partName
     try:
-        name, played = part.partName, part.expandRepeats()
+        played = part.expandRepeats()
     except Exception as error:  # music21 raises several kinds.
-        raise RtsepError(f"{path}: the repeats of the part {part.partName or part.id} do not fit together: correct them, "
+        raise RtsepError(f"{path}: the repeats{' of ' + name if name else ''} do not fit together: correct them, "
                          "or export the music as MIDI") from error
     flat = played.flatten()
     flat.partName = name

@@ -47,8 +47,14 @@ def _name(told: str) -> str:
 
 
 def _tune(lines: list[str]) -> str:
-    """A tune as music21 needs it: with a unit of length, two plain bar lines after each repeat, and no double repeats."""
-    if not any(line.startswith(("L:", "M:")) for line in lines):
-        lines = [*lines[:1], "L:1/8", *lines[1:]]
-    music = re.sub(r":\|?\|?:", ":| |:", "\n".join(lines))
+    """A tune as music21 needs it: with a unit of length, two plain bar lines after each repeat, and no double repeats.
+
+    Without meters, too: they move no note, and music21 looks for one for every long measure, for minutes.
+    """
+    if not any(line.startswith("L:") for line in lines):
+        meter = next((re.search(r"(\d+)\s*/\s*(\d+)", line) for line in lines if line.startswith("M:")), None)
+        short = meter is not None and 4 * int(meter[1]) < 3 * int(meter[2])  # ABC's rule: below 3/4 sixteenths, else eighths.
+        lines = [*lines[:1], "L:1/16" if short else "L:1/8", *lines[1:]]
+    music = "\n".join(line for line in lines if not line.startswith("M:"))
+    music = re.sub(r":\|?\|?:", ":| |:", re.sub(r"\[M:[^\]\n]*\]", "", music))
     return re.sub(r":\|(?![:|\d\[])", ":| | | |", music) + "\n"
