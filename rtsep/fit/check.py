@@ -12,14 +12,14 @@ from rtsep.presets.preset import Preset
 
 LEAST_ONSETS = 8  # Fewer notes than this cannot be checked.
 # Notes are elsewhere if the best time, tempo or key is this many times as strong as theirs: right ones were always strongest.
-ELSEWHERE = 1.25
+ELSEWHERE = 1.3
 # It is surely there with at least these strengths (of notes: right ones on the tuning pieces, 8 s each, had 11.7 or more, wrong
 # ones at most 9.4; of drums) ...
 CLEAR, CLEAR_DRUMS = 10.0, 3.5
 CLEARLY = 1.25  # ... and so many times as strong as any rival: right ones were 1.5 times as strong or more, ...
 MOST_PARTS_AGREE = 0.7  # ... and if this share of the parts agrees: at least 0.8 of right ones did, at most 0.6 of wrong ones.
-# Notes with at least these strengths (of notes, of drums) are not said to fit nowhere: wrong ones had at most 4.9 and 3.2.
-WEAK, WEAK_DRUMS = 5.0, 3.3
+# Notes with at least these strengths (of notes, of drums) are not said to fit nowhere: wrong ones had at most 5.3 and 3.2.
+WEAK, WEAK_DRUMS = 6.0, 3.3
 LEAST_OFFSET_S = 0.06  # Offsets below this many seconds are not worth telling.
 LEAST_CHANGE = 0.001  # Nor are tempi that differ by less than this share.
 SLOW_CHANGE = 0.04  # Differences of tempo of up to this share are told as a drift.

@@ -5,5 +5,5 @@ Python share; `player` is what is played, `controls` and `keys` change it, `reco
 threads and signals are here alone.
 
 Enters: what the command line asks for. Leaves: files, sound on devices, tables and pictures. May import: engine, grains,
-callbacks (declarations), presets, notes, files, params, measure, windows, compiling, errors. Never training.
+callbacks (declarations), fit, presets, notes, files, params, measure, windows, compiling, errors. Never training.
 """
