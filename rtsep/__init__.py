@@ -7,6 +7,7 @@
 | notes/ | MIDI, tables and scores -> events; which stem a note belongs to |
 | files/ | sound files; result files that appear whole or not at all |
 | presets/ | an instrument's templates in a file; the places of presets; which stem uses which |
+| fit/ | whether notes fit a sound: offset, tempo, octave and key |
 | windows, measure | windows and latencies of each mode; SDR and oracle masks |
 | engine/ | presets + routing + parameters -> Plan; `Separator`: blocks and events -> stems |
 | stages/ | **the engine**: what happens to a frame of sound, one module per stage; begin with `stages/frame.py` |

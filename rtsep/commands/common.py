@@ -12,7 +12,6 @@ from typing import Any
 
 from rtsep.compiling.progress import Progress
 from rtsep.errors import RtsepError
-from rtsep.notes.moved import Timing
 from rtsep.params import PARAMS, param_of
 
 # Greatest values of --offset, in seconds, and of --stretch.
@@ -45,8 +44,10 @@ def add_timing(parser: Any) -> None:
                         "2 for a sound of half their tempo")
 
 
-def timing_of(arguments: argparse.Namespace) -> Timing:
-    """What --offset and --stretch say. RtsepError: nonsense."""
+def timing_of(arguments: argparse.Namespace) -> Any:
+    """What --offset and --stretch say, a `Timing`. RtsepError: nonsense."""
+    from rtsep.notes.moved import Timing
+
     offset_s, stretch = arguments.offset, arguments.stretch
     if not (abs(offset_s) <= MOST_OFFSET_S and 1 / MOST_STRETCH <= stretch <= MOST_STRETCH):
         raise RtsepError(f"--offset {offset_s:g} --stretch {stretch:g}: allowed are {-MOST_OFFSET_S:g} to {MOST_OFFSET_S:g} s, "

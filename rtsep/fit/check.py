@@ -12,12 +12,14 @@ from rtsep.presets.preset import Preset
 
 LEAST_ONSETS = 8  # Fewer notes than this cannot be checked.
 # Notes are elsewhere if the best time, tempo or key is this many times as strong as theirs: right ones were always strongest.
-ELSEWHERE = 1.25
+ELSEWHERE = 1.3
 # It is surely there with at least these strengths (of notes: right ones on the tuning pieces, 8 s each, had 11.7 or more, wrong
 # ones at most 9.4; of drums) ...
 CLEAR, CLEAR_DRUMS = 10.0, 3.5
 CLEARLY = 1.25  # ... and so many times as strong as any rival: right ones were 1.5 times as strong or more, ...
 MOST_PARTS_AGREE = 0.7  # ... and if this share of the parts agrees: at least 0.8 of right ones did, at most 0.6 of wrong ones.
+# Notes with at least these strengths (of notes, of drums) are not said to fit nowhere: wrong ones had at most 5.3 and 3.2.
+WEAK, WEAK_DRUMS = 6.0, 3.3
 LEAST_OFFSET_S = 0.06  # Offsets below this many seconds are not worth telling.
 LEAST_CHANGE = 0.001  # Nor are tempi that differ by less than this share.
 SLOW_CHANGE = 0.04  # Differences of tempo of up to this share are told as a drift.
@@ -99,9 +101,11 @@ def check_fit(sound: Sound, notes: NoteArray, kit: Preset | None = None) -> Fit:
     heard = hear(sound, rows, notes)
     found = match(heard, notes)
     fits, strength = found.near * ELSEWHERE >= found.strength, found.near
-    if not fits and rows.tonal and not _is_clear(found, rows):
+    if not fits and not _is_clear(found, rows):
         found = _at_tempo(sound, rows, notes, float(heard.begins_s[0])) or found
-    return Fit(strength, fits, _is_clear(found, rows), round(found.offset_s, 3), round(found.stretch, 5), found.shift,
+    clear = _is_clear(found, rows)
+    fits = fits or (not clear and strength >= (WEAK if rows.tonal else WEAK_DRUMS))
+    return Fit(strength, fits, clear, round(float(found.offset_s), 3), round(float(found.stretch), 5), found.shift,
                round(found.spread_s, 3), len(notes))
 
 
@@ -109,7 +113,7 @@ def _at_tempo(sound: Sound, rows: Rows, notes: NoteArray, begin_s: float) -> Mat
     """The clear match at another tempo; None if there is none."""
     factor = best_tempo(sound, rows, notes, begin_s)
     scaled = moved_notes(notes, Timing(0.0, factor))
-    found = match(hear(sound, rows, scaled), scaled)
+    found = match(hear(sound, rows, scaled), scaled, 0.0)
     return replace(found, stretch=factor * found.stretch) if _is_clear(found, rows) else None
 
 

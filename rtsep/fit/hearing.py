@@ -24,6 +24,8 @@ PARTIALS = 40  # A comb has at most this many partials; the m-th has a strength 
 WIDTH_BINS, WIDTH_SHARE = 1.2, 0.012
 FLOOR = 1e-3  # Combs have at least this share of their peak everywhere, since no spectrum has zeros.
 UPDATES = 10  # Updates of the activations; 20 raised strengths by a seventh on piano_and_others, for twice the time.
+# Rises of combs and of drums are heard this many seconds after the onset: medians on the tuning pieces and on two grooves.
+LATE_S, LATE_STROKE_S = 0.014, -0.004
 COMPRESSION = 100.0  # Factor in log(1 + factor * activation), with activations relative to the loudest.
 RISE_STEPS = 2  # The rise of a level is taken over this many steps, less than the length of a window.
 TINY = 1e-12  # Added to divisors, so that none is 0.
@@ -43,14 +45,15 @@ class Sound(Protocol):
 
 @dataclass(frozen=True)
 class Rows:
-    """Spectra of pitches: W float32 [row, bin], rows sum to 1; pitch [row], as column of what is heard. In Hz: of which rate.
+    """Spectra: W float32 [row, bin], rows sum to 1, made with `window`; column [row], the pitch of each, from LOWEST.
 
-    tonal: whether they can be transposed.
+    late_s: their rises are heard so much after an onset. tonal: whether they can be transposed.
     """
 
     W: npt.NDArray[np.float32]
     column: npt.NDArray[np.int64]
     window: Floats
+    late_s: float
     tonal: bool
 
 
@@ -65,7 +68,7 @@ def combs(sample_rate: int) -> Rows:
         at = m * f0[:, None]
         W += np.exp(-0.5 * ((hz - at) / np.maximum(WIDTH_BINS * bin_hz, WIDTH_SHARE * at)) ** 2) / m
     W += FLOOR * W.max(axis=1, keepdims=True)
-    return Rows(_sum_to_1(W), np.arange(PITCHES), np.hanning(size + 2)[1:-1], True)
+    return Rows(_sum_to_1(W), np.arange(PITCHES), np.hanning(size + 2)[1:-1], LATE_S, True)
 
 
 def strokes(kit: Preset, sample_rate: int) -> Rows:
@@ -73,7 +76,8 @@ def strokes(kit: Preset, sample_rate: int) -> Rows:
     size = choose_framing("live", sample_rate).window_size
     W = map_templates(kit.W, kit.sample_rate, kit.window_size, sample_rate, size)
     heard = (kit.row_pitch >= LOWEST) & (kit.row_pitch <= HIGHEST)
-    return Rows(_sum_to_1(W[heard]), kit.row_pitch[heard].astype(np.int64) - LOWEST, np.hanning(size + 2)[1:-1], False)
+    return Rows(_sum_to_1(W[heard]), kit.row_pitch[heard].astype(np.int64) - LOWEST, np.hanning(size + 2)[1:-1],
+                LATE_STROKE_S, False)
 
 
 def _sum_to_1(W: Floats) -> npt.NDArray[np.float32]:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from rtsep.fit.hearing import LOWEST, PITCHES, STEP_S, Floats, Rows, Sound, listen, rises
 from rtsep.notes.moved import NoteArray
 
-PART_S, MOST_PARTS = 5.0, 12  # The sound is heard in at most this many parts of at most this many seconds.
+PART_S, MOST_PARTS = 4.0, 6  # The sound is heard in at most this many parts of at most this many seconds: it costs time.
 MOST_OFFSET_S = 5.0  # Offsets of up to this many seconds are tried.
 LOCAL_S = 0.3  # A part may differ by this many seconds from what all parts give together.
 MOST = round((MOST_OFFSET_S + 2 * LOCAL_S) / STEP_S)  # Both together, in steps, and some more.
@@ -29,7 +29,6 @@ NEAR_S = 0.06  # An offset of at most this many seconds is none, since separatio
 RIVAL_S = 0.12  # Peaks further away than this many seconds are rivals of a peak.
 OUTSIDE = 0.125  # This share of the parts' offsets on either side does not count in their spread.
 AGREES = 0.9  # A part agrees with all parts if it is there at least this many times as strong as at its own best offset.
-HEARD_LATE_S = 0.014  # Rises are heard this many seconds after the onset, the median on the four tuning pieces.
 
 
 @dataclass(frozen=True)
@@ -52,10 +51,14 @@ class Match:
 
 @dataclass(frozen=True)
 class Heard:
-    """Onset strengths of the parts, [part][step, pitch], which begin at `begins_s`. `shifts`: transpositions to try."""
+    """Onset strengths of the parts, [part][step, pitch], which begin at `begins_s`, each heard `late_s` after its onset.
+
+    shifts: transpositions to try.
+    """
 
     rises: list[Floats]
     begins_s: Floats
+    late_s: float
     shifts: npt.NDArray[np.int64]
 
     @property
@@ -74,7 +77,8 @@ def hear(sound: Sound, rows: Rows, notes: NoteArray) -> Heard:
     begins_s = np.linspace(first, last - length, count)
     activations = [listen(sound, rows, begin, max(int(length / STEP_S), 4)) for begin in begins_s]
     loudest = max(float(each.max()) for each in activations)
-    return Heard([rises(each, loudest) for each in activations], begins_s, SHIFTS if rows.tonal else np.zeros(1, np.int64))
+    return Heard([rises(each, loudest) for each in activations], begins_s, rows.late_s,
+                 SHIFTS if rows.tonal else np.zeros(1, np.int64))
 
 
 def onset_marks(notes: NoteArray, stretch: float, begin_s: float, steps: int) -> Floats:
@@ -101,8 +105,8 @@ def correlate(rise: Floats, marks: Floats, shifts: npt.NDArray[np.int64]) -> Flo
     return result
 
 
-def match(heard: Heard, notes: NoteArray) -> Match:
-    """The best fit of the notes."""
+def match(heard: Heard, notes: NoteArray, least_s: float = NEAR_S) -> Match:
+    """The best fit of the notes. A change of tempo that moves parts by less than `least_s` is none."""
     parts = np.stack([correlate(rise, onset_marks(notes, 1.0, begin - MOST * STEP_S, len(rise) + 2 * MOST), heard.shifts)
                       for rise, begin in zip(heard.rises, heard.begins_s, strict=True)])
     middles = heard.middles_s - heard.middles_s.mean()
@@ -115,9 +119,9 @@ def match(heard: Heard, notes: NoteArray) -> Match:
             near = max(near, float(_near(added, heard).max()))
     scale = max(float(_along(parts, 0 * middles).std()), 1e-30)
     row, at = (int(index) for index in np.unravel_index(int(plane.argmax()), plane.shape))
-    offset_s, change, agree, spread_s = _line(parts[:, row], middles, drift, at - MOST)
+    offset_s, change, agree, spread_s = _line(parts[:, row], middles, drift, at - MOST, least_s)
     mean_s = float(heard.middles_s.mean())  # The sound is offset_s + change * (its time - mean_s) later than the notes.
-    return Match((offset_s - change * mean_s) / (1 - change) - HEARD_LATE_S, 1 / (1 - change), int(heard.shifts[row]),
+    return Match((offset_s - change * mean_s) / (1 - change) - heard.late_s, 1 / (1 - change), int(heard.shifts[row]),
                  strongest / scale, _rival(plane, at) / scale, near / scale, agree, spread_s)
 
 
@@ -154,7 +158,7 @@ def _along(parts: Floats, lags_s: Floats) -> Floats:
     return total
 
 
-def _line(parts: Floats, middles: Floats, drift: float, at: int) -> tuple[float, float, float, float]:
+def _line(parts: Floats, middles: Floats, drift: float, at: int, least_s: float) -> tuple[float, float, float, float]:
     """Of parts [part, offset] near the line that was found: offset in the middle, change of tempo, and as in `Match`."""
     width, times, lags, heard = round(LOCAL_S / STEP_S), [], [], 0
     for part, middle in zip(parts, middles, strict=True):
@@ -169,6 +173,7 @@ def _line(parts: Floats, middles: Floats, drift: float, at: int) -> tuple[float,
         return (float(np.median(lags)) if lags else at * STEP_S), drift, agree, 0.0
     pairs = np.triu(np.subtract.outer(times, times) <= -0.999 * PART_S)
     slope = float(np.median((np.subtract.outer(lags, lags) / np.where(pairs, np.subtract.outer(times, times), 1))[pairs]))
+    slope *= abs(slope) * float(np.ptp(middles)) > least_s
     left = np.array(lags) - slope * np.array(times)  # Theil and Sen's line goes through these.
     return float(np.median(left)), slope, agree, float(np.subtract(*np.quantile(left, [1 - OUTSIDE, OUTSIDE])))
 

@@ -5,6 +5,6 @@ Python share; `player` is what is played, `controls` and `keys` change it, `reco
 threads and signals are here alone.
 
 Enters: what the command line asks for. Leaves: files, sound on devices, tables and pictures. May import: engine,
-reference, grains, callbacks, stages and kernels (declarations), presets, notes, files, params, measure, windows, compiling,
-errors. Never training.
+reference, grains, callbacks, stages and kernels (declarations), presets, notes, fit, files, params, measure, windows,
+compiling, errors. Never training.
 """

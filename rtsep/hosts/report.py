@@ -110,7 +110,7 @@ def collect_warnings(
 
 def _fit_warnings(sound: SoundReader, score: Score, instruments: Sequence[Preset], timing: Timing) -> list[str]:
     """What the notes would need to fit the sound."""
-    kits = [preset for preset in instruments if DRUMS in preset.programs]
+    kits = [preset for preset in instruments if DRUMS in preset.programs or (preset.row_age_s != preset.row_age_s[0]).any()]
     notes = score.notes()
     fit = check_fit(sound, notes, kits[0] if len(kits) == len(instruments) else None)
     return [text for text in (fit.fault(timing), fit.doubt() if fit.onsets >= LEAST_ONSETS else "") if text]
