@@ -13,11 +13,11 @@ from rtsep.presets.preset import Preset
 LEAST_ONSETS = 8  # Fewer notes than this cannot be checked.
 # Notes are elsewhere if the best time, tempo or key is this many times as strong as theirs: right ones were always strongest.
 ELSEWHERE = 1.3
-# It is surely there with at least these strengths (of notes: right ones on the tuning pieces, 8 s each, had 11.7 or more, wrong
-# ones at most 9.4; of drums) ...
+# It is surely there with at least these strengths (of notes: right ones on the tuning pieces, 8 s each, had 11.0 or more, wrong
+# ones mostly less than 10; of drums) ...
 CLEAR, CLEAR_DRUMS = 10.0, 3.5
 CLEARLY = 1.25  # ... and so many times as strong as any rival: right ones were 1.5 times as strong or more, ...
-MOST_PARTS_AGREE = 0.7  # ... and if this share of the parts agrees: at least 0.8 of right ones did, at most 0.6 of wrong ones.
+MOST_PARTS_AGREE = 0.7  # ... and if this share of the parts agrees: 0.8 of right ones or more, 0.6 of strong wrong ones.
 # Notes with at least these strengths (of notes, of drums) are not said to fit nowhere: wrong ones had at most 5.3 and 3.2.
 WEAK, WEAK_DRUMS = 6.0, 3.3
 LEAST_OFFSET_S = 0.06  # Offsets below this many seconds are not worth telling.
@@ -32,7 +32,7 @@ class Fit:
 
     strength: by how many standard deviations notes as they are exceed all other times and keys. fits: they do. clear: if not,
     the rest says what they would need. offset_s, stretch: the sound of a note at t s is at stretch * t + offset_s. transposed:
-    semitones by which the sound is higher. drift_s: range of the offsets of three quarters of the parts of 5 s. onsets: the
+    semitones by which the sound is higher. drift_s: range of the offsets of three quarters of the parts of 4 s. onsets: the
     number of onsets compared.
     """
 
