@@ -164,16 +164,18 @@ def read_notes(path: Path) -> None:
 
 def read_sfz(path: Path) -> None:
     """As train reads an SFZ instrument."""
-    from rtsep.training.samples import read_samples, sfz_samples
+    from rtsep.training.samples import read_samples
+    from rtsep.training.sfz import sfz_samples
 
-    read_samples(sfz_samples(path), lambda *_: None)
+    read_samples(sfz_samples(path).samples, lambda *_: None)
 
 
 def read_folder(path: Path) -> None:
     """As train reads a folder of notes."""
-    from rtsep.training.samples import folder_samples, read_samples
+    from rtsep.training.folders import folder_samples
+    from rtsep.training.samples import read_samples
 
-    read_samples(folder_samples(path), lambda *_: None)
+    read_samples(folder_samples(path).samples, lambda *_: None)
 
 
 def read_sound(path: Path) -> None:

@@ -202,6 +202,15 @@ def test_scores_that_do_not_belong(tmp_path):
     assert "2 of 6" in given.warnings[0] and len(given.source.pitch) == 4
 
 
+def test_a_recording_of_a_recorder_that_crashed_is_read_as_far_as_it_goes(tmp_path):
+    notes = scale((60, 62, 64))
+    whole, score = write_sound(tmp_path / "whole.wav", sound_of(notes, 7)), write_csv(tmp_path / "notes.csv", notes)
+    cut = tmp_path / "cut.wav"
+    cut.write_bytes(whole.read_bytes()[: -round(2 * RATE) * 4])
+    given, = gather([cut], [score], "auto", quiet)
+    assert "cut.wav" in given.warnings[0] and given.source.sound.shape[-1] == pytest.approx(5 * RATE, abs=2)
+
+
 def test_takes_of_one_instrument_are_joined(tmp_path):
     one, two = (Notes(np.zeros(shape, np.float32), 8000.0, np.array([1.0]), np.array([2.0]), np.array([pitch]))
                 for shape, pitch in ((24000, 60), ((2, 16000), 64)))

@@ -98,7 +98,7 @@ def _take(arguments: argparse.Namespace, stack: ExitStack) -> tuple[Any, list[st
     take, warnings = given.source, [*given.warnings]
     assert isinstance(take, Take)  # A recording is a Take.
     if not take.aligned:
-        with open_sound(take.path) as sound:
+        with open_sound(take.path, cut=True) as sound:
             fit = check_fit(sound, take.notes)
         fault = fit.fault(timing)
         if fault and not arguments.no_check:

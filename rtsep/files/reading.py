@@ -86,7 +86,7 @@ def _decoding(path: Given) -> Iterator[None]:
     """Turns errors of the decoder into RtsepError."""
     try:
         yield
-    except soundfile.SoundFileError as error:
+    except (soundfile.SoundFileError, ValueError) as error:  # ValueError: soundfile counts below 0 where a header lies.
         raise RtsepError(f"{path} is truncated or broken: it ends too early; copy or export it again") from error
 
 
@@ -114,9 +114,9 @@ def open_sound(path: Given, cut: bool = False, alone: bool = False) -> Iterator[
         yield SoundReader(path, sound, found.note)
 
 
-def read_sound(path: Given) -> tuple[NDArray[np.float32], int]:
-    """The whole file as float32 [channels, frames], and its sample rate. Errors as `open_sound`."""
-    with open_sound(path) as sound:
+def read_sound(path: Given, cut: bool = False) -> tuple[NDArray[np.float32], int]:
+    """The whole file as float32 [channels, frames], and its sample rate. Errors, and `cut`, as `open_sound`."""
+    with open_sound(path, cut) as sound:
         return np.concatenate(list(sound.blocks(READ_FRAMES)), axis=1), sound.sample_rate
 
 

@@ -62,4 +62,4 @@ class Spectrogram:
 def open_spectrogram(takes: Sequence[Take], window: Floats, hop: int) -> Iterator[Spectrogram]:
     """The spectrogram of takes of one sample rate; their files stay open within `with`."""
     with ExitStack() as files:
-        yield Spectrogram([files.enter_context(open_sound(take.path)) for take in takes], window, hop)
+        yield Spectrogram([files.enter_context(open_sound(take.path, cut=True)) for take in takes], window, hop)

@@ -120,8 +120,9 @@ def _folder_or_sfz(folder: Path, naming: Naming, progress: Progress) -> Samples:
 
 def _take(path: Path, score: Path, timing: Timing = AS_WRITTEN) -> tuple[Take, tuple[str, ...]]:
     """The recording with the notes that begin within it, and a warning about those left out. RtsepError: it is most of them."""
-    with open_sound(path) as sound:
+    with open_sound(path, cut=True) as sound:
         written, odd = training_notes(score, sound.sample_rate)
+        odd = (*sound.notes, *odd)
         notes = moved_notes(written, timing)
         take = Take(path, sound.sample_rate, sound.frames, notes)
     late = int((notes["onset_s"] >= take.seconds).sum())
@@ -140,7 +141,7 @@ def _as_kind(found: tuple[Take, tuple[str, ...]], files: tuple[Path, Path], kind
 
 def isolated(take: Take) -> Notes:
     """The take's notes as isolated notes, with their sound."""
-    sound, rate = read_sound(take.path)
+    sound, rate = read_sound(take.path, cut=True)
     notes = take.notes
     return Notes(sound, float(rate), notes["onset_s"].copy(), np.minimum(notes["offset_s"], take.seconds),
                  notes["pitch"].astype(np.int64), notes["velocity"].astype(np.int64))

@@ -129,7 +129,7 @@ def _aligned(take: Take, job: Job, progress: Progress) -> tuple[Take, Fit | None
     progress(f"aligning {take.path.name}", 0, 1, None)
     if job.sync:
         take = replace(take, notes=synchronised(take))
-    with open_sound(take.path) as sound:
+    with open_sound(take.path, cut=True) as sound:
         fit = check_fit(sound, take.notes)
     progress(f"aligning {take.path.name}", 1, 1, None)
     return take, fit

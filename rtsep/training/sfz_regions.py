@@ -21,6 +21,8 @@ CONDITION = re.compile(r"(on_|start_)?(lo|hi)(?:hd)?cc(\d+)")
 ATTACKS = ("attack", "first")  # Regions with these triggers sound when a key is struck.
 FIELDS = {"lovel": "lovel", "hivel": "hivel", "pitch_keytrack": "keytrack", "transpose": "transpose", "tune": "tune",
           "pitch": "tune", "ampeg_release": "release_s", "offset": "skip", "end": "end"}  # These opcodes are numbers.
+MOST = 1e9  # A number of an instrument is at most this, in its own unit; the largest are samples.
+LEAST_TRACK = 0.01  # A keytrack of fewer cents a key is none.
 
 
 @dataclass
@@ -56,7 +58,8 @@ class Region:
 
     def original_key(self, centre: int) -> int:
         """The key on which the sample plays as it was recorded; it need not be one of the region's own."""
-        return round(centre - (self.transpose + self.tune / 100) * 100 / self.keytrack)
+        track = self.keytrack if abs(self.keytrack) >= LEAST_TRACK else 100.0
+        return round(centre - (self.transpose + self.tune / 100) * 100 / track)
 
 
 def read_region(path: Path, opcodes: Sequence[Opcode]) -> Region:
@@ -81,7 +84,7 @@ def _obey(region: Region, opcode: Opcode) -> None:
     elif name in ("key", "lokey", "hikey", "pitch_keycenter"):
         _obey_key(region, opcode)
     elif name in FIELDS:
-        setattr(region, FIELDS[name], float(value))
+        setattr(region, FIELDS[name], _number(value))
     elif name == "trigger":
         region.trigger = value
     elif name.startswith("sw_"):
@@ -121,7 +124,7 @@ def _obey_controller(region: Region, opcode: Opcode) -> None:
     if condition and condition[1]:
         region.moved = True
     elif condition:
-        number, value = int(condition[3]), float(opcode.value) * (127 if "hd" in opcode.name else 1)
+        number, value = int(condition[3]), _number(opcode.value) * (127 if "hd" in opcode.name else 1)
         low, high = region.controllers.get(number, (0.0, 127.0))
         region.controllers[number] = (value, high) if condition[2] == "lo" else (low, value)
 
@@ -134,6 +137,14 @@ def _at_start(number: int, control: dict[str, str]) -> float:
         return float(control.get(f"set_cc{number}", USUAL_CONTROLLERS.get(number, 0)))
     except ValueError:
         return 0.0
+
+
+def _number(text: str) -> float:
+    """A number that an instrument can mean. ValueError: it is none, or absurdly large."""
+    number = float(text)
+    if not abs(number) <= MOST:
+        raise ValueError(text)
+    return number
 
 
 def _key(opcode: Opcode) -> int:

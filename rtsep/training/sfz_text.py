@@ -98,8 +98,11 @@ def _text_of(path: Path) -> str:
 def find_file(folder: Path, name: str) -> Path | None:
     """The file `name` (with / or \\) in `folder`, also if its letters' case is another one; None if it is not there."""
     path = folder / name.replace("\\", "/")
-    if path.is_file():
-        return path
+    try:
+        if path.is_file():
+            return path
+    except OSError:  # A name that is too long for the system.
+        return None
     at = Path(path.anchor) if path.is_absolute() else Path()
     for part in path.parts[1:] if path.is_absolute() else path.parts:
         exact = at / part

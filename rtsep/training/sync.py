@@ -57,7 +57,7 @@ def _sound_features(take: Take) -> tuple[Floats, Floats]:
     from synctoolbox.feature.pitch import audio_to_pitch_features
     from synctoolbox.feature.pitch_onset import audio_to_pitch_onset_features
 
-    sound, rate = read_sound(take.path)
+    sound, rate = read_sound(take.path, cut=True)
     mono = librosa.resample(sound.mean(axis=0), orig_sr=rate, target_sr=22050)
     pitches = audio_to_pitch_features(f_audio=mono, Fs=22050, feature_rate=FEATURE_HZ, verbose=False)
     chroma = quantize_chroma(f_chroma=pitch_to_chroma(f_pitch=pitches))
