@@ -21,7 +21,7 @@ needs_synth = pytest.mark.skipif(shutil.which("fluidsynth") is None, reason="flu
 
 def refused(path, choice, *words):
     with pytest.raises(RtsepError) as caught:
-        gather([path], [], "auto", quiet, Hints(choice=choice))
+        gather([path], [], "auto", quiet, hints=Hints(choice=choice))
     assert "\n" not in str(caught.value) and all(word in str(caught.value) for word in words), str(caught.value)
 
 
@@ -44,7 +44,7 @@ def test_what_a_soundfont_holds(tmp_path):
     (Choice(drums=True), [36, 37], None), (Choice(128), [36, 37], None),
 ])
 def test_notes_are_played_one_by_one(tmp_path, few_notes, choice, pitches, words):
-    given, = gather([soundfont(tmp_path / "a.sf2", PRESETS)], [], "auto", quiet, Hints(choice=choice))
+    given, = gather([soundfont(tmp_path / "a.sf2", PRESETS)], [], "auto", quiet, hints=Hints(choice=choice))
     notes = given.source
     assert notes.pitch.tolist() == [pitch for pitch in pitches for _ in range(3)]
     assert notes.velocities().tolist() == [40, 80, 120] * len(pitches)
