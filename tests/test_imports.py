@@ -180,6 +180,13 @@ def test_everything_public_is_explained(path):
     assert [node.name for node in public_things(tree) if not ast.get_docstring(node)] == []
 
 
+def test_every_room_is_installed():
+    text = (ROOT.parent / "pyproject.toml").read_text(encoding="utf-8")
+    listed = set(re.findall(r'"(rtsep[.\w]*)"', next(line for line in text.splitlines() if line.startswith("packages = ["))))
+    found = {".".join(path.parent.relative_to(ROOT.parent).parts) for path in ROOT.rglob("__init__.py")}
+    assert found <= listed
+
+
 def what_it_says_that_it_may_import(room):
     """The rooms, folders and modules at the top, that its docstring names behind `May import:`."""
     text = " ".join((ast.get_docstring(parsed(ROOT / room / "__init__.py")) or "").split())
