@@ -144,7 +144,7 @@ def drum_rate(plan, own, before, count, seconds):
 
 
 @kernel
-def note_evidence(plan, own, opened, estimate, count, expects, total, struck, end):
+def note_evidence(plan, own, opened, silent, estimate, count, others, expects, total, struck, end):
     """Keep what the open rows, `count` of notes and the background, will learn from this frame."""
     seconds = frame_seconds(plan, own, total)
     gap = np.float32(1 if count > 0 else GAP_RATE)
@@ -163,8 +163,12 @@ def note_evidence(plan, own, opened, estimate, count, expects, total, struck, en
             own.evidence[i] = 0
         elif plan.drums[opened.open_stem[i]] != 0:
             own.evidence[i] *= rate
+    for g in range(opened.groups):
+        if silent[g]:
+            for i in range(opened.group_first[g], opened.group_first[g + 1]):
+                own.evidence[i] = 0
     # What was struck just now is a drum's that may yet be told, most likely: the background would keep it.
-    learns = (plan.background_learns != 0 and struck != end) or end <= plan.lead_in
+    learns = (plan.background_learns != 0 and struck != end and others > 0) or end <= plan.lead_in
     own.learn_first = 0 if plan.adapt_hold > 0 else count
     own.learn_end = count + plan.background if learns else count
 

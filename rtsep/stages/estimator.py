@@ -16,6 +16,7 @@ from rtsep.kernels.marks import choice, kernel
 from rtsep.methods.estimators import ESTIMATORS
 from rtsep.stages.request import Request
 
+ALONE = 3.0  # The sparsity weight where nobody else plays.
 LEAST_START = 1e-3  # A background row begins with at least this part of an equal share, or it could never come back.
 
 PLAN = Part("estimator", (
@@ -23,7 +24,7 @@ PLAN = Part("estimator", (
     size("encoded", "templates of the encoder: all, or 0 where it is not used"),
     size("iterations", "updates of the activations"),
     number("relaxation", "exponent of all updates but a frame's last"),
-    number("sparsity", "factor of the background's activations in every update: 1 over 1 + its sparsity weight"),
+    number("log_weight", "natural logarithm of the background's sparsity weight"),
     array("E", "float32", "encoded, stride", "the encoder: its product with a spectrum is its activations"),
 ), sees=("common",))
 STATE = Part("estimator", (
@@ -44,7 +45,7 @@ def design(request: Request) -> dict[str, Any]:
         "encoded": len(uses),
         "iterations": 1 if name == "encoder" else int(request.number("iterations")),
         "relaxation": request.number("relaxation"),
-        "sparsity": 1 / (1 + request.number("background_handicap")),
+        "log_weight": float(np.log(max(request.number("background_handicap"), 1e-3))),
     }
 
 
@@ -73,18 +74,20 @@ def start(plan, own, opened, h):
 
 
 @kernel
-def sparsity(plan, match):
+def sparsity(plan, match, others):
     """Factor of the background's activations: 1, none, where the preset knows the instrument."""
-    return plan.sparsity + (np.float32(1) - plan.sparsity) * match
+    weight = np.exp(plan.log_weight * others + np.float32(np.log(ALONE)) * (np.float32(1) - others))
+    found = np.float32(1) / (np.float32(1) + weight)
+    return found + (np.float32(1) - found) * match * others
 
 
 @kernel
-def step(plan, own, frame, W, opened, expected, estimated):
+def step(plan, own, frame, W, opened, expected, others, estimated):
     """Fill the part `estimate` but for H, held to what is expected, for a frame that holds something; W [row, bin]."""
     count = opened.open_count
     start(plan, own, opened, estimated.h)
-    estimate(plan.method, plan, frame.V, W, opened.open_row[: count + plan.background], count, sparsity(plan, expected.match),
-             opened.group_first, expected.expected_share[: opened.groups], expected.trust, estimated)
+    estimate(plan.method, plan, frame.V, W, opened.open_row[: count + plan.background], count, sparsity(plan, expected.match, others),
+             opened.group_first, expected.expected_share[: opened.groups], expected.least_share, expected.trust, estimated)
     copy(estimated.h[count:], own.background_h)
 
 

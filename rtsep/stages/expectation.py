@@ -31,6 +31,8 @@ SHORTEST_RELEASE_S = 1e-3  # A release is taken to last so many seconds at least
 MOST_SHARE = 30.0  # Natural logarithm of the largest share of a frame that can be expected: float32 holds no e ** 89.
 LEAST_GROUP = 1e-12  # A group's sum of activations that is divided by is at least this share of the frame.
 KNOWN_S = 0.1  # The gain is trusted once so many seconds of notes were heard.
+DOUBT_S = 0.25
+BEGUN = 0.2
 MISFIT_S = 1.2  # The misfit follows with this time constant, in seconds of expected sound.
 OWN_MISFIT = 0.12  # The very instrument has about this misfit, a share of what is expected.
 CAUTION = 12.0  # The over-subtraction factor grows by so much per misfit above that.
@@ -166,6 +168,25 @@ def step(plan, learnt, voices, frame, opened, expected, end):
         if learnt.gain_heard_s[instrument] > KNOWN_S and level > INAUDIBLE:
             expected.expected_share[g] = np.exp(min(level + learnt.gain[instrument] - loudness, np.float32(MOST_SHARE)))
             expected.expects = 1
+        expected.least_share[g] = 0
+        onset = opened.open_onset[opened.group_first[g]]
+        young = np.float32(end - onset) * plan.sample_s - plan.envelope_later_s < np.float32(DOUBT_S)
+        if young and expected.expected_share[g] >= 0:
+            expected.least_share[g] = np.float32(BEGUN) * expected.expected_share[g]
+
+
+@kernel
+def doubt(opened, expected, group_h):
+    """Where a young note is not heard, nothing is expected of it."""
+    expected.expects = 0
+    for g in range(opened.groups):
+        expected.silent[g] = 0
+        if expected.expected_share[g] >= 0:
+            if group_h[g] < expected.least_share[g]:
+                expected.silent[g] = 1
+                expected.expected_share[g] = -1
+            else:
+                expected.expects = 1
 
 
 @kernel

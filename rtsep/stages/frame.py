@@ -20,6 +20,7 @@ import numpy as np
 from rtsep.kernels.linked import hear as heard_models
 from rtsep.kernels.marks import kernel, trunk
 from rtsep.stages import (
+    accompaniment,
     adaptation,
     analysis,
     estimator,
@@ -58,6 +59,7 @@ def open_templates(plan, state, end):
     if plan.early > 0:
         onsets.notice_stroke(plan.onsets, state.onsets, frame, end)
     gate.step(plan.gate, state.gate, state.notes.voices, state.estimate.H, state.onsets.struck, state.masks.M, opened, end)
+    accompaniment.step(plan.accompaniment, state.accompaniment, frame, state.notes.voices, opened, state.adaptation.mean_level, end)
     late_notes.step(plan.late_notes, state.late_notes, state.learnt, opened, state.kept, frame.total, end)
     if opened.open_count + plan.background == 0:
         frame.total = np.float32(0)
@@ -70,7 +72,8 @@ def estimate_activations(plan, state, end):
     """From a frame that holds something, and what notes foretell of it, to the activations of the open templates."""
     frame, opened, expected, estimate, W = state.frame, state.open, state.expected, state.estimate, state.adaptation.W
     expectation.step(plan.expectation, state.learnt, state.notes.voices, frame, opened, expected, end)
-    estimator.step(plan.estimator, state.estimator, frame, W, opened, expected, estimate)
+    estimator.step(plan.estimator, state.estimator, frame, W, opened, expected, state.accompaniment.others, estimate)
+    expectation.doubt(opened, expected, estimate.group_h)
     if expected.expects:
         expectation.divide(opened, expected, estimate.h)
         expectation.subtract_expected(plan.expectation, state.expectation, state.learnt.deviates, frame.V, W, opened, expected)
@@ -94,7 +97,7 @@ def model_stems(plan, state, end):
 def note_evidence(plan, state, count, end):
     """What templates will learn from the frame; if its notes went unheard for too long, the background begins again instead."""
     opened, estimate, total = state.open, state.estimate, state.frame.total
-    adaptation.note_evidence(plan.adaptation, state.adaptation, opened, estimate, count, state.expected.expects, total,
+    adaptation.note_evidence(plan.adaptation, state.adaptation, opened, state.expected.silent, estimate, count, state.accompaniment.others, state.expected.expects, total,
                              state.onsets.struck, end)
     if watchdog.unheard(plan.watchdog, state.watchdog, opened, estimate.before, count, end):
         begin_again(plan, state)

@@ -132,13 +132,12 @@ def learn_gain(plan, learnt, opened, expected, estimate, end, loudness):
     """The gain of each instrument follows what was heard of its notes over what was expected."""
     for g in range(opened.groups):
         unknown = plan.prediction == 0 or plan.gated == 0 or expected.expected_level[g] <= INAUDIBLE
-        if unknown or not settled(plan, opened, g, end):
+        if unknown or expected.silent[g] or not settled(plan, opened, g, end):
             continue
         instrument = plan.instrument[opened.open_stem[opened.group_first[g]]]
         error = excess(learnt, expected, estimate, g, loudness, instrument)
-        weight = np.float32(1)
+        weight = max(min(np.float32(SURE_SHARE) * max(expected.expected_share[g], estimate.group_h[g]), np.float32(1)), np.float32(LEAST_WEIGHT))
         if expected.expected_share[g] >= 0:
-            weight = max(min(np.float32(SURE_SHARE) * expected.expected_share[g], np.float32(1)), np.float32(LEAST_WEIGHT))
             error = max(min(error, np.float32(MOST_GAIN_ERROR)), np.float32(-MOST_GAIN_ERROR))
         weight *= plan.hop_s
         learnt.gain_heard_s[instrument] = min(learnt.gain_heard_s[instrument] + weight, np.float32(GAIN_S))

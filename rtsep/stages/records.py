@@ -6,6 +6,7 @@ from typing import Any
 
 from rtsep.kernels.fields import Part, Record, link
 from rtsep.stages import (
+    accompaniment,
     adaptation,
     analysis,
     common,
@@ -30,7 +31,7 @@ from rtsep.stages.passed import PASSED
 from rtsep.stages.request import Request
 
 # About in the order in which `frame` calls them first.
-STAGES = (notes, analysis, onsets, gate, late_notes, watchdog, expectation, estimator, levels, masks, residual, adaptation,
+STAGES = (notes, analysis, onsets, gate, accompaniment, late_notes, watchdog, expectation, estimator, levels, masks, residual, adaptation,
           place, overlap_add, filters, mixer)
 
 PLAN = Record("Plan", (COMMON, INSTRUMENTS, transform.PLAN, *(stage.PLAN for stage in STAGES)))

@@ -47,7 +47,7 @@ PLAN = Part("residual", (
           "weights of the network: a row for each input, then bias, output and the output's bias"),
 ), sees=("common", "masks", "expectation"))
 STATE = Part("residual", (
-    cell("accompaniment", "float32", "the background's share in the sound"),
+    cell("background_share", "float32", "the background's share in the sound"),
     array("log_factor", "float32", "stride", "what the network said last, of every bin"),
     array("factor", "float32", "stride", "scratch: how many times the residual's mask counts"),
     array("hidden", "float32", f"{UNITS + SEEN}, {CHUNK}", "scratch: what the units hear, and one input at five bins"),
@@ -72,7 +72,7 @@ def design(request: Request) -> dict[str, Any]:
 @kernel
 def forget(own):
     """Nobody else plays, as far as is known."""
-    own.accompaniment = np.float32(0)
+    own.background_share = np.float32(0)
 
 
 @numeric
@@ -90,7 +90,7 @@ def known_share(h, count, all_open):
 def note_accompaniment(plan, own, h, count):
     """The background's share in the sound follows the frame's activations h, of which the first `count` are the notes'."""
     share = np.float32(1) - known_share(h, count, count + plan.background)
-    own.accompaniment += (share - own.accompaniment) * plan.hop_s / np.float32(ACCOMPANIMENT_S)
+    own.background_share += (share - own.background_share) * plan.hop_s / np.float32(ACCOMPANIMENT_S)
 
 
 @numeric
@@ -191,7 +191,7 @@ def find_factor(plan, own, V, opened, expected, masks, others, turn):
 @kernel
 def listen(plan, own, V, opened, expected, masks, end):
     """True, and the factor is filled, if others play, as far as the expectation, which tells what is theirs, is trusted."""
-    others = accompanied(own.accompaniment) * min(plan.prediction, np.float32(1))
+    others = accompanied(own.background_share) * min(plan.prediction, np.float32(1))
     if others > 0:
         find_factor(plan, own, V, opened, expected, masks, others, end // plan.hop % TURNS)
     return others > 0

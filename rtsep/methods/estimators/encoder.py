@@ -11,21 +11,21 @@ PART = 0.3  # So much of the product is added to an equal share where updates fo
 
 
 @kernel
-def encode(plan, V, W, rows, notes, sparsity, first, expected_share, trust, estimate):
+def encode(plan, V, W, rows, notes, sparsity, first, expected_share, least_share, trust, estimate):
     """The notes' h = max(E V, 0), and one update of the background."""
     h, before = estimate.h, estimate.before
     dot_rows(plan.E, rows[:notes], V, estimate.gradient)
     for i in range(notes):
         h[i] = max(estimate.gradient[i], np.float32(0))
-    update(plan, V, W, rows, notes, sparsity, first, expected_share, trust, estimate)
+    update(plan, V, W, rows, notes, sparsity, first, expected_share, least_share, trust, estimate)
     copy(before, h[:notes])
-    hold(h, first, expected_share, trust, estimate.group_h)
+    hold(h, first, expected_share, least_share, trust, estimate.group_h)
 
 
 @kernel
-def encode_and_update(plan, V, W, rows, notes, sparsity, first, expected_share, trust, estimate):
+def encode_and_update(plan, V, W, rows, notes, sparsity, first, expected_share, least_share, trust, estimate):
     """Updates that begin with an equal share and a part of max(E V, 0)."""
     dot_rows(plan.E, rows[:notes], V, estimate.gradient)
     for i in range(notes):
         estimate.h[i] += np.float32(PART) * max(estimate.gradient[i], np.float32(0))
-    update(plan, V, W, rows, notes, sparsity, first, expected_share, trust, estimate)
+    update(plan, V, W, rows, notes, sparsity, first, expected_share, least_share, trust, estimate)

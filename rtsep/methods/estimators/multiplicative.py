@@ -10,7 +10,7 @@ LEAST_FLAT = 1e-9  # The flat row's share of the frame does not fall below this,
 
 
 @numeric
-def update_activations(V, W, rows, notes, bins, iterations, relaxation, sparsity, first, expected_share, trust, h, before,
+def update_activations(V, W, rows, notes, bins, iterations, relaxation, sparsity, first, expected_share, least_share, trust, h, before,
                        gradient, group_h, ratio):
     """`iterations` times  h <- h * (W @ (V / (h W))) ** relaxation  for the open rows of W and one flat row, all summing to 1.
 
@@ -44,11 +44,11 @@ def update_activations(V, W, rows, notes, bins, iterations, relaxation, sparsity
         factor = sparsity**power
         for i in range(notes, count):
             h[i] *= factor
-        hold(h, first, expected_share, trust, group_h)
+        hold(h, first, expected_share, least_share, trust, group_h)
 
 
 @kernel
-def update(plan, V, W, rows, notes, sparsity, first, expected_share, trust, estimate):
+def update(plan, V, W, rows, notes, sparsity, first, expected_share, least_share, trust, estimate):
     """Over-relaxed updates from an equal share."""
-    update_activations(V, W, rows, notes, plan.bins, plan.iterations, plan.relaxation, sparsity, first, expected_share, trust,
+    update_activations(V, W, rows, notes, plan.bins, plan.iterations, plan.relaxation, sparsity, first, expected_share, least_share, trust,
                        estimate.h, estimate.before, estimate.gradient, estimate.group_h, estimate.ratio)
