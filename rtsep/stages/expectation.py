@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from rtsep.xp import X
+
 from rtsep.kernels.arrays import add_rows, copy, fill
 from rtsep.kernels.fields import Part, array, cell, number
 from rtsep.kernels.marks import kernel, numeric
@@ -31,8 +33,9 @@ SHORTEST_RELEASE_S = 1e-3  # A release is taken to last so many seconds at least
 MOST_SHARE = 30.0  # Natural logarithm of the largest share of a frame that can be expected: float32 holds no e ** 89.
 LEAST_GROUP = 1e-12  # A group's sum of activations that is divided by is at least this share of the frame.
 KNOWN_S = 0.1  # The gain is trusted once so many seconds of notes were heard.
-DOUBT_S = 0.25
-BEGUN = 0.2
+DOUBT_S = X("DOUBT", 0.25)
+TRUST = X("TRUST", 0.0)
+BEGUN = X("BEGUN", 0.2)
 MISFIT_S = 1.2  # The misfit follows with this time constant, in seconds of expected sound.
 OWN_MISFIT = 0.12  # The very instrument has about this misfit, a share of what is expected.
 CAUTION = 12.0  # The over-subtraction factor grows by so much per misfit above that.
@@ -143,7 +146,7 @@ def expect_levels(plan, learnt, voices, opened, expected, end):
         g = opened.group_at[voice.stem, voice.pitch]
         if g >= 0 and plan.has_envelope[voice.stem, voice.pitch] != 0:
             now, ahead, soon = expected.expected_level, expected.level_ahead, expected.level_soon
-            lag_s = learnt.lag_s[plan.instrument[voice.stem]]
+            lag_s = learnt.lag_s[voice.stem]
             now[g] = max(now[g], note_level(plan, learnt, voice, end, lag_s))
             if plan.lead > 0:
                 ahead[g] = max(ahead[g], note_level(plan, learnt, voice, end + plan.lead, lag_s))
@@ -158,15 +161,20 @@ def step(plan, learnt, voices, frame, opened, expected, end):
     groups = opened.groups
     expected.expects = 0
     expected.trust = plan.prediction * (np.float32(1) + np.float32(MATCH_TRUST - 1) * expected.match)
+    if TRUST > 0:
+        expected.trust = np.float32(0)
+        for s in range(plan.stems - 1):
+            expected.trust += learnt.variance[s]
+        expected.trust = plan.prediction * min(np.float32(TRUST) * np.float32(plan.stems - 1) / expected.trust, np.float32(MATCH_TRUST))
     fill(expected.expected_share[:groups], np.float32(-1))
     if plan.prediction == 0 or plan.gated == 0 or groups == 0:
         return
     expect_levels(plan, learnt, voices, opened, expected, end)
     loudness = np.log(frame.total)
     for g in range(groups):
-        instrument, level = plan.instrument[opened.open_stem[opened.group_first[g]]], expected.expected_level[g]
-        if learnt.gain_heard_s[instrument] > KNOWN_S and level > INAUDIBLE:
-            expected.expected_share[g] = np.exp(min(level + learnt.gain[instrument] - loudness, np.float32(MOST_SHARE)))
+        stem, level = opened.open_stem[opened.group_first[g]], expected.expected_level[g]
+        if learnt.gain_heard_s[stem] > KNOWN_S and level > INAUDIBLE:
+            expected.expected_share[g] = np.exp(min(level + learnt.gain[stem] - loudness, np.float32(MOST_SHARE)))
             expected.expects = 1
         expected.least_share[g] = 0
         onset = opened.open_onset[opened.group_first[g]]
@@ -214,8 +222,6 @@ def learn_misfit(plan, own, deviates, expected, whole, missing):
     there = whole / np.float32(MUCH) - np.float32(1)  # a gain that wrong notes taught leaves little to be missed
     match = min(max(surely, np.float32(0)), np.float32(1)) * own.misfit_heard_s / np.float32(MISFIT_S)
     match *= min(max(there, np.float32(0)), np.float32(1))
-    for s in range(plan.stems - 1):
-        match = min(match, np.float32(1) - deviates[s])
     expected.match = match
 
 
@@ -247,7 +253,7 @@ def look_ahead(plan, learnt, opened, expected, h, h_ahead, end):
     copy(h, h_ahead)
     for g in range(opened.groups):
         first, last = opened.group_first[g], opened.group_first[g + 1]
-        lag_s = learnt.lag_s[plan.instrument[opened.open_stem[first]]]
+        lag_s = learnt.lag_s[opened.open_stem[first]]
         age, factor = end - opened.open_onset[first] + np.int64(lag_s / plan.sample_s), np.float32(1)
         if expected.expected_share[g] >= 0:
             age += plan.lead

@@ -76,7 +76,7 @@ def estimate_activations(plan, state, end):
     expectation.doubt(opened, expected, estimate.group_h)
     if expected.expects:
         expectation.divide(opened, expected, estimate.h)
-        expectation.subtract_expected(plan.expectation, state.expectation, state.learnt.deviates, frame.V, W, opened, expected)
+        expectation.subtract_expected(plan.expectation, state.expectation, state.learnt.variance, frame.V, W, opened, expected)
         residual.note_accompaniment(plan.residual, state.residual, estimate.h, opened.open_count)
     levels.step(plan.levels, state.levels, state.learnt, frame, opened, expected, estimate, end)
 

@@ -54,13 +54,12 @@ EXPECTED = Part("expected", (
 ))
 # by `levels`
 LEARNT = Part("learnt", (
-    array("gain", "float32", "stems", "of each instrument: natural logarithm of sound over what its preset expects"),
-    array("gain_heard_s", "float32", "stems", "over how many s that was learnt"),
-    array("lag_s", "float32", "stems", "of each instrument: s that its sound is ahead of its MIDI"),
-    array("lag_seen", "float32", "stems", "how sure that is: sum of squared slopes times s"),
-    array("offset", "float32", "stems", "of each stem: how much louder its notes are at 0.19 s than expected"),
+    array("gain", "float32", "stems", "of each stem: natural logarithm of sound over what its preset expects"),
     array("slope", "float32", "stems", "and by how much that grows with every doubling of the age"),
-    array("deviates", "float32", "stems", "0 to 1: whether that line is used"),
+    array("lag_s", "float32", "stems", "of each stem: s that its sound is ahead of its MIDI"),
+    array("lag_seen", "float32", "stems", "how sure that is: sum of squared slopes times s"),
+    array("gain_heard_s", "float32", "stems", "over how many s that was learnt"),
+    array("variance", "float32", "stems", "of what this failed to foresee, in squared natural logarithms"),
 ))
 # by `estimator`; `h_ahead` by `expectation`
 ESTIMATE = Part("estimate", (
