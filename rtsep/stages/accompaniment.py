@@ -17,20 +17,25 @@ from rtsep.kernels.fields import Part, array, cell, size
 from rtsep.kernels.marks import kernel
 from rtsep.kernels.memory import PITCHES
 from rtsep.stages.common import plays_drums
+from rtsep.xp import X
 from rtsep.stages.request import Request
 
 LOWEST_HZ, HIGHEST_HZ = 150.0, 4000.0  # Evidence is sought between these frequencies.
-SIDE_BINS, SIDE = 2.0, 0.015  # A partial reaches so many bins, and this part of its frequency, to each side.
+SIDE_BINS, SIDE = X("SB", 1.5), X("SIDE", 0.008)  # A partial reaches so many bins, and this part of its frequency, to each side.
 STRETCH = 4e-4  # The m-th partial of a string is higher than m times the first by at most half of this times m squared.
-RINGS_S = 1.0  # A note rings in the room for so many seconds after its gate has closed.
-EVIDENCE_S = 2.0  # Evidence is forgotten with this time constant, in seconds.
-PRIOR_S = 1.7  # So many seconds without evidence are assumed at the start.
+RINGS_S = X("RING", 0.5)  # A note rings in the room for so many seconds after its gate has closed.
+EVIDENCE_S = X("EVID", 2.0)  # Evidence is forgotten with this time constant, in seconds.
+PRIOR_S = X("PRIOR", 1.7)  # So many seconds without evidence are assumed at the start.
 STAYS_S = 20.0  # Who was heard is forgotten with this time constant, in seconds.
-LITTLE, PLAIN = 0.06, 0.12  # Up to the first evidence nobody else plays; from the second on somebody surely does.
+LITTLE, PLAIN = X("LITTLE", 0.06), X("PLAIN", 0.12)  # Up to the first evidence nobody else plays; from the second on somebody surely does.
 SPREAD_S = 1.2  # The sound's spread over frequency follows with this time constant, in seconds.
 SMOOTH_BINS = 20  # It is smoothed over so many bins to each side.
 LEAST_ROOM = 0.08  # Combs that leave a smaller room than this share tell nothing.
 MUCH_ROOM = 0.2  # From this share of room on a frame counts in full.
+LOUD = 4.0
+BLIND_S = X("BLIND", 10.0)
+UNSEEN = X("UNSEEN", 0.5)
+MOST_PARTIALS = X("PART", 25)
 MOST_RATIO = 1.5  # A frame's evidence is at most this.
 
 PLAN = Part("accompaniment", (
@@ -43,6 +48,9 @@ STATE = Part("accompaniment", (
     cell("others", "float32", "0 to 1: how surely somebody else plays"),
     cell("evidence_s", "float32", "sum of evidence, s"),
     cell("looked_s", "float32", "over so many s"),
+    cell("loudest", "float32", "magnitude of the loudest frame lately"),
+    cell("surely", "float32", "0 to 1"),
+    cell("more", "float32", "debug"),
     cell("everywhere", "int64", "sample until which a note without comb rings"),
     array("rings_until", "int64", f"{PITCHES}", "sample until which a note of this pitch rings"),
     array("spread", "float32", "stride", "share of the energy in every bin lately"),
@@ -56,7 +64,7 @@ def combs(sample_rate: float, window_size: int, tuning_cents: float, stride: int
     width = sample_rate / window_size
     for pitch in range(PITCHES):
         first = 440 * 2 ** ((pitch - 69 + tuning_cents / 100) / 12)
-        m = np.arange(1, int(min(HIGHEST_HZ, sample_rate / 2) / first) + 2)
+        m = np.arange(1, min(int(min(HIGHEST_HZ, sample_rate / 2) / first) + 2, MOST_PARTIALS + 1))
         low = m * first * (1 - SIDE) - SIDE_BINS * width
         high = m * first * (1 + SIDE + STRETCH * m**2 / 2) + SIDE_BINS * width
         for a, b in zip(low, high, strict=True):
@@ -77,11 +85,11 @@ def design(request: Request) -> dict[str, Any]:
 @kernel
 def forget(own):
     """Nobody else plays, as far as is known."""
-    own.others = own.evidence_s = own.looked_s = np.float32(0)
+    own.others = own.surely = own.evidence_s = own.looked_s = np.float32(0)
 
 
 @kernel
-def note_told(plan, own, voices, opened, end):
+def note_told(plan, own, opened, end):
     """Fill `told` [bin]; False if a note may sound anywhere."""
     ring = np.int64(np.float32(RINGS_S) / plan.sample_s)
     for g in range(opened.groups):
@@ -107,16 +115,14 @@ def note_told(plan, own, voices, opened, end):
 
 
 @kernel
-def step(plan, own, frame, voices, opened, mean_level, end):
-    """`others` follows the frame that ends before sample `end`."""
-    if frame.total == 0 or not note_told(plan, own, voices, opened, end):
-        return
-    first, last, V, spread, told = plan.first_bin, plan.last_bin, frame.V, own.spread, own.told
+def look(plan, own, V):
+    """Evidence of a frame and its weight: what lies between the combs over what would lie there."""
+    first, last, spread, told = plan.first_bin, plan.last_bin, own.spread, own.told
     energy = np.float32(0)
     for k in range(first, last):
         energy += V[k] * V[k]
     if energy <= 0:
-        return
+        return np.float32(0), np.float32(0)
     scale, part = np.float32(1) / energy, plan.hop_s / np.float32(SPREAD_S)
     between = np.float32(0)
     for k in range(first, last):
@@ -136,15 +142,39 @@ def step(plan, own, frame, voices, opened, mean_level, end):
         if told[k] == 0:
             room += around
     if whole <= 0:
-        return
+        return np.float32(0), np.float32(0)
     room /= whole
-    loud = min(frame.total / max(mean_level, np.float32(1e-20)), np.float32(1))
     if room < np.float32(LEAST_ROOM):
+        return np.float32(0), np.float32(0)
+    return min(between / room, np.float32(MOST_RATIO)), min(room / np.float32(MUCH_ROOM), np.float32(1))
+
+
+@kernel
+def step(plan, own, learnt, frame, opened, expected, group_h, end):
+    """`others` follows the frame that ends before sample `end`."""
+    if frame.total == 0 or not note_told(plan, own, opened, end):
         return
-    weight = min(room / np.float32(MUCH_ROOM), np.float32(1)) * loud * plan.hop_s
+    found, weight = look(plan, own, frame.V)
+    if frame.total > own.loudest:
+        fainter = own.loudest / frame.total
+        own.evidence_s *= fainter
+        own.looked_s *= fainter
+        own.surely *= fainter
+        own.loudest = frame.total
+    own.loudest *= np.exp(-plan.hop_s / np.float32(STAYS_S))
+    level = plan.hop_s * min(np.float32(LOUD) * frame.total / own.loudest, np.float32(1))
+    weight *= level
+    own.evidence_s += weight * found
+    own.looked_s += weight
+    own.more += (weight / plan.hop_s - own.more) * plan.hop_s / np.float32(2)
     keep = np.exp(-weight / np.float32(EVIDENCE_S))
-    own.evidence_s = keep * own.evidence_s + weight * min(between / room, np.float32(MOST_RATIO))
-    own.looked_s = keep * own.looked_s + weight
-    found = own.evidence_s / (own.looked_s + np.float32(PRIOR_S))
-    now = min(max((found - np.float32(LITTLE)) / np.float32(PLAIN - LITTLE), np.float32(0)), np.float32(1))
-    own.others = max(now, own.others * np.exp(-weight / np.float32(STAYS_S)))
+    own.evidence_s *= keep
+    own.looked_s *= keep
+    blind = np.exp(-plan.hop_s / np.float32(BLIND_S))
+    own.evidence_s *= blind
+    own.looked_s *= blind
+    evidence = own.evidence_s / (own.looked_s + np.float32(PRIOR_S))
+    now = min(max((evidence - np.float32(LITTLE)) / np.float32(PLAIN - LITTLE), np.float32(0)), np.float32(1))
+    own.surely = max(now, own.surely * np.exp(-weight / np.float32(STAYS_S)))
+    unseen = np.float32(PRIOR_S) / (own.looked_s + np.float32(PRIOR_S))
+    own.others = max(own.surely, np.float32(UNSEEN) * unseen)

@@ -59,7 +59,6 @@ def open_templates(plan, state, end):
     if plan.early > 0:
         onsets.notice_stroke(plan.onsets, state.onsets, frame, end)
     gate.step(plan.gate, state.gate, state.notes.voices, state.estimate.H, state.onsets.struck, state.masks.M, opened, end)
-    accompaniment.step(plan.accompaniment, state.accompaniment, frame, state.notes.voices, opened, state.adaptation.mean_level, end)
     late_notes.step(plan.late_notes, state.late_notes, state.learnt, opened, state.kept, frame.total, end)
     if opened.open_count + plan.background == 0:
         frame.total = np.float32(0)
@@ -121,6 +120,8 @@ def hear(plan, state, end):
     if count > 0:
         model_stems(plan, state, end)
     if total > 0:
+        accompaniment.step(plan.accompaniment, state.accompaniment, state.learnt, state.frame, opened, state.expected,
+                           estimate.group_h, end)
         note_evidence(plan, state, count, end)
     if count == 0:
         masks.all_to_residual(plan.masks, opened, state.masks)
