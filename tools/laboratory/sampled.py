@@ -19,7 +19,7 @@ PACKAGE = "tonejs-instrument-{name}-mp3@{version}"
 STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 SOUNDS_ABOVE = {("trumpet", "C3"): 12.0, ("trumpet", "As3"): 12.0, ("cello", "As4"): 1.0, ("cello", "E2"): -0.4,
                 ("cello", "E3"): -0.15, ("clarinet", "Fs6"): -1.0, ("guitar-nylon", "D5"): 1.0, ("tuba", "F1"): -0.3}
-"""How many semitones a sample sounds above its name, where autocorrelation found more than 0.15 and it is no matter of style."""
+"""How many semitones a sample sounds above its name, where autocorrelation finds much (0.15 and more)."""
 LOUDNESS_POWER = 1.4
 """The amplitude of a note grows with this power of its velocity, 1 at velocity 127: 64 is 8 dB below it."""
 SUSTAIN_DB = -9.0
@@ -52,14 +52,14 @@ class Sampled:
 INSTRUMENTS = {each.name: each for each in (
     Sampled("piano", "1.1.2", (0, 1), 24, 108, False, 0.10),
     Sampled("organ", "1.1.1", (19,), 24, 86, True, 0.06),
-    Sampled("harmonium", "1.1.1", (20,), 36, 74, True, 0.05, "Freesound (330410, cabled_mess)"),
-    Sampled("guitar-nylon", "1.1.1", (24,), 35, 80, False, 0.08, "Freesound (11573, quartertone)"),
+    Sampled("harmonium", "1.1.1", (20,), 36, 74, True, 0.05, "Freesound 330410 (donyaquick)"),
+    Sampled("guitar-nylon", "1.1.1", (24,), 35, 80, False, 0.08, "Freesound 11573 (quartertone)"),
     Sampled("guitar-acoustic", "1.1.2", (25,), 38, 76, False, 0.08, "University of Iowa"),
     Sampled("bass-electric", "1.1.2", (33,), 25, 74, False, 0.06, "Karoryfer (CC0)"),
     Sampled("harp", "1.1.1", (46,), 28, 101, False, 0.40),
     Sampled("xylophone", "1.1.2", (13,), 67, 108, False, 0.30),
     Sampled("violin", "1.1.1", (40,), 55, 96, True, 0.07),
-    Sampled("cello", "1.1.1", (42,), 36, 74, True, 0.08, "Freesound (12408, thirsk)"),
+    Sampled("cello", "1.1.1", (42,), 36, 74, True, 0.08, "Freesound 12408 (flcellogrl, CC BY 3.0)"),
     Sampled("contrabass", "1.1.2", (43,), 28, 62, True, 0.09),
     Sampled("trumpet", "1.1.2", (56,), 52, 86, True, 0.05),
     Sampled("trombone", "1.1.2", (57,), 34, 67, True, 0.06),
