@@ -15,6 +15,8 @@ SAMPLE_RATE = 44100
 FIRST_ONSET_S = 0.5
 PEAK = 0.8
 DRUM_CHANNEL = 9
+PEDAL = 64
+"""The number of the sustain pedal's controller."""
 SOFT, LOUD = 52, 96  # velocities of samples that have none
 
 
@@ -87,20 +89,23 @@ PLAYERS = {"salamander": by_salamander, "fluidr3": by_fluidr3, "sonicpi": from_s
 
 
 def write_midi(path, parts):
-    """A MIDI file with a track for each part (notes, program, channel); one tick is a millisecond."""
+    """A MIDI file with a track for each part, told as midi_track has it; one tick is a millisecond."""
     tracks = [midi_track(*part) for part in parts]
     mido.MidiFile(type=1, ticks_per_beat=500, tracks=tracks).save(path)
 
 
-def midi_track(notes, program, channel):
-    """A track of notes at 120 beats a minute, each of 500 ticks."""
-    events = sorted([(round(note["offset_s"] * 1000), 0, int(note["pitch"])) for note in notes]
-                    + [(round(note["onset_s"] * 1000), int(note["velocity"]), int(note["pitch"])) for note in notes])
-    track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=500_000),
-                            mido.Message("program_change", channel=channel, program=program)])
+def midi_track(notes, program, channel, name="", pedals=()):
+    """A track of notes at 120 beats a minute, each of 500 ticks; `pedals` are spans (down_s, up_s) of the sustain pedal."""
+    events = sorted([(round(note["offset_s"] * 1000), 0, "note_on", int(note["pitch"])) for note in notes]
+                    + [(round(note["onset_s"] * 1000), int(note["velocity"]), "note_on", int(note["pitch"])) for note in notes]
+                    + [(round(time * 1000), value, "control_change", PEDAL) for span in pedals
+                       for time, value in zip(span, (127, 0), strict=True)])
+    track = mido.MidiTrack([mido.MetaMessage("track_name", name=name)] if name else [])
+    track += [mido.MetaMessage("set_tempo", tempo=500_000), mido.Message("program_change", channel=channel, program=program)]
     now = 0
-    for tick, velocity, pitch in events:
-        track.append(mido.Message("note_on", channel=channel, note=pitch, velocity=velocity, time=tick - now))
+    for tick, value, kind, number in events:
+        fields = {"note": number, "velocity": value} if kind == "note_on" else {"control": number, "value": value}
+        track.append(mido.Message(kind, channel=channel, time=tick - now, **fields))
         now = tick
     return track
 

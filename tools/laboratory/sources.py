@@ -155,7 +155,8 @@ def hold_by_pedal(notes, pedal_spans):
 # --- FluidR3 GM by Frank Wen, MIT -------------------------------------------------------------------------------------
 
 SOUNDFONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
-DEBIAN_PACKAGES = {"FluidR3_GM.sf2": "fluid-soundfont-gm", "TimGM6mb.sf2": "timgm6mb-soundfont"}
+DEBIAN_PACKAGES = {"FluidR3_GM.sf2": "fluid-soundfont-gm", "TimGM6mb.sf2": "timgm6mb-soundfont",
+                   "MuseScore_General_Full.sf3": "musescore-general-soundfont"}
 
 
 def render_soundfont(midi_path, soundfont=SOUNDFONT, sample_rate=44100):
