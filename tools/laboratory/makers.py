@@ -1,6 +1,6 @@
 """Whose instruments play: makers, what they have, how they are played, and whether what is made of them may be passed on.
 
-The shipped presets are learnt from Salamander and FluidR3, so what those play is heard in training and all others are not.
+The shipped presets are learnt from Salamander and from some programs of FluidR3: these are heard in training, all others not.
 MuseScore_General counts as FluidR3 but for its piano and its string ensembles.
 """
 
@@ -13,12 +13,15 @@ import numpy as np
 from laboratory import sampled, sources
 from laboratory.isolated_notes import write_midi
 from laboratory.mixes import RATE, sampled_tone, samples_of
-from laboratory.shipped import FLUIDR3, SALAMANDER, Collection
+from laboratory.shipped import FLUIDR3, INSTRUMENTS, SALAMANDER, Collection
 from laboratory.sources import BUILD, SOUNDFONT, render_soundfont
 from laboratory.study import SHARED
 
 ALL = tuple(range(128))
 PIANOS = (0, 1)
+HEARD = tuple(sorted({0, 1} | {sound.program for preset in INSTRUMENTS for sound in preset.sounds
+                              if sound.collection is FLUIDR3 and not sound.drums}))
+"""The General MIDI programs, from 0, of FluidR3 that shipped presets were learnt from, and the bright twin of its piano."""
 FREE = ("CC0", "public domain", "MIT", "CC BY 3.0")
 """The beginnings of licences under which recordings, and presets learnt from them, may be passed on."""
 
@@ -89,7 +92,7 @@ def held_tone(note: np.void, sound: np.ndarray, table: np.ndarray) -> np.ndarray
 
 
 MAKERS = {maker.name: maker for maker in (
-    Maker("fluidr3", FLUIDR3, ALL, by_soundfont(SOUNDFONT), ALL),
+    Maker("fluidr3", FLUIDR3, ALL, by_soundfont(SOUNDFONT), HEARD),
     Maker("timgm", TIMGM, ALL, by_soundfont(SOUNDFONT.parent / "TimGM6mb.sf2")),
     Maker("musescore", MUSESCORE, ALL, by_soundfont(SOUNDFONT.parents[1] / "sf3" / "MuseScore_General_Full.sf3"),
           tuple(program for program in ALL if program not in (*PIANOS, 44, 45, 48, 49))),
