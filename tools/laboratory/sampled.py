@@ -26,6 +26,8 @@ SUSTAIN_DB = -9.0
 """The sustained part of a sample ends with the last frame that is at most this many dB below its median level."""
 FRAME_S = 0.02
 """The length in seconds of the frames by which the level of a sample is measured."""
+ATTACK_DB, ATTACK_S = -16.0, 0.01
+"""A held sample is played from so many seconds before its level reaches this many dB from its loud frames, and fades in."""
 LOOP_BEGIN = 0.4
 """A loop begins at this part of the sustained part of a sample, where the attack is over."""
 FADE_S = 0.08
@@ -140,8 +142,19 @@ def pitched(name: str, pitch: int, sample_rate: int) -> np.ndarray:
 
     sampled = min(samples_of(name), key=lambda there: (abs(there - pitch), there))
     sound, rate = soundfile.read(samples_of(name)[sampled], dtype="float32", always_2d=True)
-    sound = begin_at(soxr.resample(sound.mean(axis=1), rate * 2 ** ((pitch - sampled) / 12), sample_rate), sample_rate)
+    sound = soxr.resample(sound.mean(axis=1), rate * 2 ** ((pitch - sampled) / 12), sample_rate)
+    sound = begun(sound, sample_rate) if INSTRUMENTS[name].held else begin_at(sound, sample_rate)
     return sound * np.float32(0.1 / levels(sound, round(0.05 * sample_rate)).max())
+
+
+def begun(sound: np.ndarray, sample_rate: int) -> np.ndarray:
+    """A held sound [sample] from ATTACK_S before it is as loud as ATTACK_DB says: a player in tempo starts a note in time."""
+    level = levels(sound[: 2 * sample_rate], round(ATTACK_S / 2 * sample_rate))
+    heard = int(np.argmax(level >= np.quantile(level, 0.8) * 10 ** (ATTACK_DB / 20)))
+    sound = sound[max(heard - 2, 0) * round(ATTACK_S / 2 * sample_rate) :].copy()
+    rise = round(ATTACK_S * sample_rate)
+    sound[:rise] *= 0.5 - 0.5 * np.cos(np.linspace(0, np.pi, rise, dtype=np.float32))
+    return sound
 
 
 def levels(sound: np.ndarray, frame: int) -> np.ndarray:
