@@ -12,7 +12,19 @@ import soundfile
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 
-from laboratory import company, conditions, makers, performance, pieces, rooms, sampled, scores, songs, unheard  # noqa: E402
+from laboratory import (  # noqa: E402
+    company,
+    conditions,
+    hardships,
+    makers,
+    performance,
+    pieces,
+    rooms,
+    sampled,
+    scores,
+    songs,
+    unheard,
+)
 from laboratory.sources import NOTE  # noqa: E402
 
 RATE = 44100
@@ -229,6 +241,13 @@ def test_wrong_notes_may_be_a_silent_stem_of_their_own(clip):
     assert list(wrong.truths) == [*clip.truths, "wrong"] and not wrong.truths["wrong"].any()
     added = wrong.score.notes()
     assert (added["part"] == len(clip.truths)).sum() == len(wrong.score.notes()) - len(clip.score.notes()) > 0
+
+
+def test_hardships_have_names_of_their_own_and_those_of_notes_keep_the_sound(clip):
+    named = {condition.name: condition for condition in hardships.hardships()}
+    assert len(named) == len(hardships.hardships()) == 21
+    for condition in hardships.note_conditions():
+        assert np.array_equal(condition.alter(clip).mix, clip.mix)
 
 
 def test_company_is_as_loud_as_the_piece_and_differs_by_role(clip, tmp_path):

@@ -51,11 +51,12 @@ class Maker:
     programs: tuple[int, ...]
     play: Play
     heard: tuple[int, ...] = ()
+    confirmed: bool = True
 
     @property
     def ships(self) -> bool:
-        """Whether presets that are learnt from it may be passed on."""
-        return self.collection.licence.startswith(FREE)
+        """Whether presets that are learnt from it may be passed on: its licence is free, and that of its own sources known."""
+        return self.confirmed and self.collection.licence.startswith(FREE)
 
 
 def by_soundfont(path: Path) -> Play:
@@ -101,7 +102,8 @@ MAKERS = {maker.name: maker for maker in (
     Maker("upright_kw", UPRIGHT_KW, PIANOS, by_isolated_notes("upright_kw", "piano_notes")),
     Maker("splendid", SPLENDID, PIANOS, by_isolated_notes("splendid", "piano_notes")),
     Maker("cello", CELLO, (42,), by_isolated_notes("cello", "other_notes", held=True)),
-    *(Maker(f"tonejs-{name}", TONEJS, each.programs, by_package(name)) for name, each in sampled.INSTRUMENTS.items()),
+    *(Maker(f"tonejs-{name}", TONEJS, each.programs, by_package(name), confirmed=each.confirmed)
+      for name, each in sampled.INSTRUMENTS.items()),
 )}
 
 

@@ -38,8 +38,12 @@ SEARCH_S = 0.06
 
 @dataclass(frozen=True)
 class Sampled:
-    """A package: name, version, General MIDI programs from 0, the range it can play, whether it lasts as long as it is held (it
-    is looped then; the others fade), the time constant in seconds of its end, and where its samples come from."""
+    """A package: name, version, General MIDI programs from 0, the range it can play, and how.
+
+    A `held` one lasts as long as it is held and is looped if need be; the others fade. `release_s` is the time constant of the
+    end. `source` is where its samples come from by the list of the samples' collector; it is `confirmed` if the licence of
+    that source itself is known and allows what the package says.
+    """
 
     name: str
     version: str
@@ -49,15 +53,16 @@ class Sampled:
     held: bool
     release_s: float
     source: str = "VSCO 2 CE (CC0)"
+    confirmed: bool = True
 
 
 INSTRUMENTS = {each.name: each for each in (
     Sampled("piano", "1.1.2", (0, 1), 24, 108, False, 0.10),
     Sampled("organ", "1.1.1", (19,), 24, 86, True, 0.06),
-    Sampled("harmonium", "1.1.1", (20,), 36, 74, True, 0.05, "Freesound 330410 (donyaquick)"),
-    Sampled("guitar-nylon", "1.1.1", (24,), 35, 80, False, 0.08, "Freesound 11573 (quartertone)"),
-    Sampled("guitar-acoustic", "1.1.2", (25,), 38, 76, False, 0.08, "University of Iowa"),
-    Sampled("bass-electric", "1.1.2", (33,), 25, 74, False, 0.06, "Karoryfer (CC0)"),
+    Sampled("harmonium", "1.1.1", (20,), 36, 74, True, 0.05, "Freesound 330410 (donyaquick, CC0)"),
+    Sampled("guitar-nylon", "1.1.1", (24,), 35, 80, False, 0.08, "Freesound 11573 (quartertone)", False),
+    Sampled("guitar-acoustic", "1.1.2", (25,), 38, 76, False, 0.08, "University of Iowa (no restrictions)"),
+    Sampled("bass-electric", "1.1.2", (33,), 25, 74, False, 0.06, "Karoryfer", False),
     Sampled("harp", "1.1.1", (46,), 28, 101, False, 0.40),
     Sampled("xylophone", "1.1.2", (13,), 67, 108, False, 0.30),
     Sampled("violin", "1.1.1", (40,), 55, 96, True, 0.07),
@@ -67,9 +72,9 @@ INSTRUMENTS = {each.name: each for each in (
     Sampled("trombone", "1.1.2", (57,), 34, 67, True, 0.06),
     Sampled("tuba", "1.1.2", (58,), 29, 64, True, 0.06),
     Sampled("french-horn", "1.1.2", (60,), 33, 79, True, 0.06),
-    Sampled("saxophone", "1.1.2", (65, 66), 49, 82, True, 0.05, "Karoryfer (CC0)"),
+    Sampled("saxophone", "1.1.2", (65, 66), 49, 82, True, 0.05, "Karoryfer", False),
     Sampled("bassoon", "1.1.2", (70,), 41, 74, True, 0.05),
-    Sampled("clarinet", "1.1.2", (71,), 50, 91, True, 0.05),
+    Sampled("clarinet", "1.1.2", (71,), 50, 91, True, 0.05, "not in that list; it has the pitches of VSCO 2 CE", False),
     Sampled("flute", "1.1.2", (73,), 60, 98, True, 0.05),
 )}
 

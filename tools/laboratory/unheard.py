@@ -17,7 +17,7 @@ from laboratory import performance, scores
 from laboratory.isolated_notes import write, write_midi
 from laboratory.makers import MAKERS
 from laboratory.mixes import RATE
-from laboratory.pieces import Piece, load_piece
+from laboratory.pieces import Piece, excerpt, load_piece
 from laboratory.songs import PIANO, RANGES, SINGING, SONGS, Song, Stem
 from laboratory.sources import BUILD, fit, hold_by_pedal
 from laboratory.study import Given
@@ -43,7 +43,9 @@ def pieces(role: str, seed: int = 0, given: Given | None = None) -> list[Piece]:
     With `given`, pieces whose makers are missing are left out and remembered; without, MissingError.
     """
     songs = [song for song in SONGS if song.role == role and (given is None or not given.pieces or song.name in given.pieces)]
-    return [built(song, seed) for song in songs] if given is None else given.there(lambda song: built(song, seed), songs)
+    if given is None:
+        return [built(song, seed) for song in songs]
+    return given.there(lambda song: excerpt(built(song, seed), given.seconds), songs)
 
 
 def built(song: Song, seed: int = 0) -> Piece:

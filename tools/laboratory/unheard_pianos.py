@@ -13,7 +13,7 @@ import numpy as np
 
 from laboratory.makers import MAKERS
 from laboratory.mixes import RATE
-from laboratory.pieces import DEMO, Piece, alone, group_of, load_piece
+from laboratory.pieces import DEMO, Piece, alone, excerpt, group_of, load_piece
 from laboratory.songs import PIANO, REPORTING, TUNING
 from laboratory.sources import NOTE, fit, hold_by_pedal
 from laboratory.study import Given
@@ -27,7 +27,7 @@ PLAYERS = ("old_fb", "upright_kw", "splendid", "tonejs-piano", "timgm", "salaman
 def piano_pieces(role: str, given: Given, players: tuple[str, ...] = PLAYERS) -> list[Piece]:
     """The scores of a role ("tuning" or "reporting"), each by every piano; what is missing is left out and remembered."""
     cases = [(piece, folder, player) for piece, folder in scores_of(role, given) for player in players]
-    return given.there(lambda case: played_by(*case), cases)
+    return given.there(lambda case: excerpt(played_by(*case), given.seconds), cases)
 
 
 def scores_of(role: str, given: Given) -> Iterator[tuple[Piece, Path]]:
