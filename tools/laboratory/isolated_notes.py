@@ -9,7 +9,19 @@ import mido
 import numpy as np
 import soundfile
 
-from laboratory.sources import BUILD, NOTE, drum_hit, fetch_salamander, fit, layer_of, render, render_soundfont
+from laboratory import sampled
+from laboratory.sources import (
+    BUILD,
+    MUSESCORE_FONT,
+    NOTE,
+    SOUNDFONT,
+    drum_hit,
+    fetch_salamander,
+    fit,
+    layer_of,
+    render,
+    render_soundfont,
+)
 
 SAMPLE_RATE = 44100
 FIRST_ONSET_S = 0.5
@@ -17,6 +29,7 @@ PEAK = 0.8
 DRUM_CHANNEL = 9
 PEDAL = 64
 """The number of the sustain pedal's controller."""
+FONTS = {"fluidr3": SOUNDFONT, "musescore": MUSESCORE_FONT}
 SOFT, LOUD = 52, 96  # velocities of samples that have none
 
 
@@ -67,11 +80,17 @@ def by_salamander(sound, notes, folder):
     return audio
 
 
-def by_fluidr3(sound, notes, folder):
+def by_soundfont(sound, notes, folder):
     """Notes from fluidsynth, by way of a MIDI file in the output folder."""
     midi_path = folder / f"{sound.name}.mid"
     write_midi(midi_path, [(notes, sound.program, DRUM_CHANNEL if sound.drums else 0)])
-    return render_soundfont(midi_path)
+    return render_soundfont(midi_path, FONTS[sound.collection.name])
+
+
+def by_package(sound, notes, folder):
+    """Notes by the npm package that has the sound's program."""
+    instrument = next(each for each in sampled.INSTRUMENTS.values() if sound.program in each.programs)
+    return sampled.play(notes, instrument, SAMPLE_RATE)
 
 
 def from_samples(sound, notes, folder):
@@ -85,7 +104,8 @@ def from_samples(sound, notes, folder):
     return audio
 
 
-PLAYERS = {"salamander": by_salamander, "fluidr3": by_fluidr3, "sonicpi": from_samples}
+PLAYERS = {"salamander": by_salamander, "fluidr3": by_soundfont, "musescore": by_soundfont, "tonejs": by_package,
+           "sonicpi": from_samples}
 
 
 def write_midi(path, parts):

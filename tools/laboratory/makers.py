@@ -1,7 +1,8 @@
 """Whose instruments play: makers, what they have, how they are played, and whether what is made of them may be passed on.
 
-The shipped presets are learnt from Salamander and from some programs of FluidR3: these are heard in training, all others not.
-MuseScore_General counts as FluidR3 but for its piano and its string ensembles.
+The shipped presets are learnt from Salamander, from some programs of FluidR3 and from some npm packages: these are heard in
+training, all others not. MuseScore_General counts as FluidR3 but for its piano and its string ensembles. Whom a shipped preset
+has heard is played to presets that have not: see without.py.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,23 +14,26 @@ import numpy as np
 from laboratory import sampled, sources
 from laboratory.isolated_notes import write_midi
 from laboratory.mixes import RATE, sampled_tone, samples_of
-from laboratory.shipped import FLUIDR3, INSTRUMENTS, SALAMANDER, Collection
+from laboratory.shipped import FLUIDR3, INSTRUMENTS, MUSESCORE, SALAMANDER, TONEJS, Collection
 from laboratory.sources import BUILD, SOUNDFONT, render_soundfont
 from laboratory.study import SHARED
 
 ALL = tuple(range(128))
 PIANOS = (0, 1)
-HEARD = tuple(sorted({0, 1} | {sound.program for preset in INSTRUMENTS for sound in preset.sounds
-                              if sound.collection is FLUIDR3 and not sound.drums}))
-"""The General MIDI programs, from 0, of FluidR3 that shipped presets were learnt from, and the bright twin of its piano."""
+
+
+def learnt_from(collection: Collection) -> tuple[int, ...]:
+    """The General MIDI programs, from 0, of a collection that shipped presets were learnt from."""
+    return tuple(sorted({sound.program for preset in INSTRUMENTS for sound in preset.all_sounds
+                         if sound.collection is collection and not sound.drums}))
+
+
+HEARD = tuple(sorted({1, *learnt_from(FLUIDR3)}))
+"""The programs of FluidR3 that shipped presets were learnt from, and the bright twin of its piano."""
 FREE = ("CC0", "public domain", "MIT", "CC BY 3.0")
 """The beginnings of licences under which recordings, and presets learnt from them, may be passed on."""
 
-TONEJS = Collection("tonejs", "npm packages tonejs-instrument-NAME-mp3, samples of tonejs-instruments", "CC BY 3.0",
-                    "Nicholaus P. Brosowsky; VSCO 2 CE, Karoryfer, University of Iowa, flcellogrl, quartertone, donyaquick")
 TIMGM = Collection("timgm", "TimGM6mb, Debian package timgm6mb-soundfont, played by fluidsynth", "GPL 2", "Tim Brechbill")
-MUSESCORE = Collection("musescore", "MuseScore_General, Debian package musescore-general-soundfont, played by fluidsynth",
-                       "MIT", "S. Christian Collins, Frank Wen, Michael Cowgill")
 OLD_FB = Collection("old_fb", "piano_notes/old_fb of the shared recordings", "CC0", "")
 UPRIGHT_KW = Collection("upright_kw", "piano_notes/upright_kw of the shared recordings", "CC0", "")
 SPLENDID = Collection("splendid", "piano_notes/splendid of the shared recordings", "public domain", "AKAI")
@@ -102,7 +106,8 @@ MAKERS = {maker.name: maker for maker in (
     Maker("upright_kw", UPRIGHT_KW, PIANOS, by_isolated_notes("upright_kw", "piano_notes")),
     Maker("splendid", SPLENDID, PIANOS, by_isolated_notes("splendid", "piano_notes")),
     Maker("cello", CELLO, (42,), by_isolated_notes("cello", "other_notes", held=True)),
-    *(Maker(f"tonejs-{name}", TONEJS, each.programs, by_package(name), confirmed=each.confirmed)
+    *(Maker(f"tonejs-{name}", TONEJS, each.programs, by_package(name),
+            tuple(program for program in each.programs if program in learnt_from(TONEJS)), each.confirmed)
       for name, each in sampled.INSTRUMENTS.items()),
 )}
 

@@ -1,0 +1,69 @@
+"""Templates of one instrument by several makers, for instruments that none of them made.
+
+A row of one maker has holes where a single recording had some, and partials that no other instrument of that kind has. The mean
+over neighbouring pitches has neither. Attacks differ less than what follows them, so that one row for all makers is enough.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from rtsep.training.combine import stack
+from rtsep.training.fill import fill, fill_range, move_partials
+from rtsep.training.isolated import Templates
+
+REACH = 7
+"""A row is the mean of the rows at most this many semitones away; each counts as one divided by its distance plus 1."""
+ATTACK, SUSTAIN = "attack", "sustain"
+
+Rows = dict[int, npt.NDArray[np.float64]]
+
+
+def blend(makers: Sequence[Templates], kin: Sequence[Templates] = ()) -> Templates:
+    """Of each pitch that makers have one attack, a sustain for each of them, and one sustain for all `kin`, if any.
+
+    `kin` are other instruments that are somewhat alike: their mean is a plain row for what the makers do not foretell.
+    """
+    makers = [without_gaps(each) for each in makers]
+    attacks = mean_of([smooth(each, ATTACK, compass(each)) for each in makers])
+    sustains = [smooth(each, SUSTAIN, compass(each)) for each in makers]
+    if kin:
+        sustains.append(mean_of([smooth(each, SUSTAIN, sorted(attacks)) for each in kin]))
+    rows = [(pitch, role, found[pitch]) for pitch in sorted(attacks)
+            for role, found in ((ATTACK, attacks), *((SUSTAIN, each) for each in sustains)) if pitch in found]
+    pitch, role, W = zip(*rows, strict=True)
+    return replace(stack(makers), W=np.array(W, np.float32), row_pitch=np.array(pitch, np.int16), row_role=role)
+
+
+def compass(templates: Templates) -> range:
+    """From its lowest to its highest pitch."""
+    return range(int(templates.row_pitch.min()), int(templates.row_pitch.max()) + 1)
+
+
+def without_gaps(templates: Templates) -> Templates:
+    """With rows for the pitches that its maker left out between others."""
+    reached = compass(templates)
+    return fill(templates, fill_range(np.unique(templates.row_pitch), reached[0], reached[-1]))
+
+
+def smooth(templates: Templates, role: str, pitches: Sequence[int]) -> Rows:
+    """For each pitch that has neighbours the mean of the rows of this role, moved to it; rows sum to 1."""
+    bin_hz = templates.sample_rate / templates.framing.window_size
+    mine = np.flatnonzero(np.array(templates.row_role) == role)
+    sources = templates.row_pitch[mine].astype(int)
+    found = {}
+    for pitch in pitches:
+        away = np.abs(sources - pitch)
+        near = np.flatnonzero(away <= REACH)
+        if len(near):
+            moved = [move_partials(templates.W[mine[i]], sources[i], pitch, bin_hz) for i in near]
+            found[pitch] = np.average(moved, axis=0, weights=1 / (1 + away[near]))
+    return found
+
+
+def mean_of(several: Sequence[Rows]) -> Rows:
+    """For each pitch the mean of the rows of all who have it."""
+    pitches = sorted(set().union(*several))
+    return {pitch: np.mean([rows[pitch] for rows in several if pitch in rows], axis=0) for pitch in pitches}
