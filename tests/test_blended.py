@@ -10,7 +10,7 @@ from conftest import harmonic_row
 sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 
 from laboratory import songs, without
-from laboratory.blended import ATTACK, SUSTAIN, blend
+from laboratory.blended import ATTACK, SHARE, SUSTAIN, blend
 from laboratory.shipped import FLUIDR3, INSTRUMENTS, TONEJS
 from laboratory.study import MissingError
 
@@ -45,11 +45,13 @@ def test_a_pitch_has_one_attack_and_a_sustain_for_each_maker_that_has_it():
     assert (found.release_s[60:65] == 0.5).all()
 
 
-def test_kin_give_one_plain_row_more():
+def test_kin_have_a_share_of_the_sustains_and_are_all_there_is_without_makers():
     makers, kin = [maker([60, 61], 1)], [maker(range(58, 66), seed) for seed in (2, 3)]
-    found = blend(makers, kin)
-    assert np.bincount(found.row_pitch)[60:].tolist() == [3, 3] and found.row_role[:3] == (ATTACK, SUSTAIN, SUSTAIN)
-    np.testing.assert_array_equal(found.W[1], blend(makers).W[1])
+    found, own, plain = blend(makers, kin), blend(makers), blend([], kin)
+    assert np.bincount(found.row_pitch)[60:].tolist() == [2, 2] and np.bincount(plain.row_pitch)[58:].tolist() == [2] * 8
+    np.testing.assert_array_equal(found.W[0], own.W[0])
+    of_61 = (plain.row_pitch == 61) & (np.array(plain.row_role) == SUSTAIN)
+    np.testing.assert_allclose(found.W[3], (1 - SHARE) * own.W[3] + SHARE * plain.W[of_61][0], atol=1e-6)
 
 
 def test_what_one_note_alone_has_is_not_kept():
@@ -72,7 +74,7 @@ def test_without_a_collection_an_instrument_has_the_others():
 
 def test_who_is_left_out_is_not_in_the_preset(tmp_path, monkeypatch):
     monkeypatch.setattr(without, "BUILD", tmp_path)
-    assert without.instrument_of(40).name == "violin" and without.instrument_of(68, "fluidr3").name == "bassoon"
+    assert without.instrument_of(40).name == "violin" and without.instrument_of(68, "fluidr3").name == "oboe"
     assert without.preset_unlike(songs.VIOLIN, "timgm").name == "violin"
     with pytest.raises(MissingError, match="--without tonejs"):
         without.preset_unlike(songs.FLUTE, "tonejs-flute")

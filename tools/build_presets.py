@@ -17,14 +17,13 @@ from pathlib import Path
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # sums in one order; the processes share the cores
 
 import numpy as np
-from laboratory.blended import blend
+from laboratory.blended import WAYS
 from laboratory.isolated_notes import isolated_notes
 from laboratory.shipped import INSTRUMENTS, KIT_SPARSITY, Instrument, Sound
 from laboratory.study import ROOT, run_tool
 from laboratory.without import WITHOUT, presets_without
 
 from rtsep.presets.preset import PITCHES, Preset, save_preset
-from rtsep.training.combine import stack
 from rtsep.training.drums import choke_groups, train_drums
 from rtsep.training.fill import fill, fill_range
 from rtsep.training.isolated import Notes, Settings, Templates, train
@@ -88,9 +87,9 @@ def learn_all(sounds: set[Sound]) -> dict[Sound, Templates]:
 def build(instrument: Instrument, learnt: Mapping[Sound, Templates]) -> Preset:
     """One preset with the rows of all sounds; pitches in its range that the collections left silent are filled."""
     makers, kin = ([learnt[sound] for sound in sounds] for sounds in (instrument.sounds, instrument.kin))
-    played = np.unique(np.concatenate([each.row_pitch for each in makers]))
+    played = np.unique(np.concatenate([each.row_pitch for each in makers or kin]))
     missing = fill_range(played, min(instrument.pitches), max(instrument.pitches))
-    templates = blend(makers, kin) if instrument.blended else stack(makers)
+    templates = WAYS[instrument.way](makers, kin)
     whole, filled = fill(templates, np.setdiff1d(missing, templates.row_pitch)), np.isin(np.arange(PITCHES), missing)
     rows = int(np.bincount(whole.row_pitch).max())
     defaults = {"max_open_rows": NOTES_AT_ONCE * rows} if rows > ROWS_AT_EASE else {}
@@ -128,7 +127,7 @@ def main() -> None:
     folder = arguments.out or (presets_without(arguments.without) if arguments.without else ROOT / "presets")
     if arguments.without:
         chosen = [instrument.without(arguments.without) for instrument in chosen if arguments.without in instrument.collections]
-        chosen = [instrument for instrument in chosen if instrument.sounds]
+        chosen = [instrument for instrument in chosen if instrument.all_sounds]
         folder.mkdir(parents=True, exist_ok=True)
     if arguments.notes:
         for sound in dict.fromkeys(sound for instrument in chosen for sound in instrument.all_sounds):

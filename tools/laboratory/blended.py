@@ -4,7 +4,7 @@ A row of one maker has holes where a single recording had some, and partials tha
 over neighbouring pitches has neither. Attacks differ less than what follows them, so that one row for all makers is enough.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,25 +16,32 @@ from rtsep.training.isolated import Templates
 
 REACH = 7
 """A row is the mean of the rows at most this many semitones away; each counts as one divided by its distance plus 1."""
+SHARE = 0.3
+"""The share of a plain row in a sustain: 0.5 confuses a clarinet with a flute beside it, by 2 dB."""
 ATTACK, SUSTAIN = "attack", "sustain"
 
 Rows = dict[int, npt.NDArray[np.float64]]
 
 
 def blend(makers: Sequence[Templates], kin: Sequence[Templates] = ()) -> Templates:
-    """Of each pitch that makers have one attack, a sustain for each of them, and one sustain for all `kin`, if any.
+    """Of each pitch that makers have one attack, and a sustain for each of them.
 
-    `kin` are other instruments that are somewhat alike: their mean is a plain row for what the makers do not foretell.
+    `kin` are other instruments that are somewhat alike, for an instrument with too few makers: every sustain has a share of
+    their mean, which fills its holes. Without makers that mean is all there is.
     """
     makers = [without_gaps(each) for each in makers]
-    attacks = mean_of([smooth(each, ATTACK, compass(each)) for each in makers])
-    sustains = [smooth(each, SUSTAIN, compass(each)) for each in makers]
-    if kin:
-        sustains.append(mean_of([smooth(each, SUSTAIN, sorted(attacks)) for each in kin]))
+    attacks = mean_of([smooth(each, ATTACK, compass(each)) for each in makers or kin])
+    plain = mean_of([smooth(each, SUSTAIN, sorted(attacks)) for each in kin])
+    sustains = [mixed(smooth(each, SUSTAIN, compass(each)), plain) for each in makers] or [plain]
     rows = [(pitch, role, found[pitch]) for pitch in sorted(attacks)
             for role, found in ((ATTACK, attacks), *((SUSTAIN, each) for each in sustains)) if pitch in found]
+    return with_rows(makers or kin, rows)
+
+
+def with_rows(several: Sequence[Templates], rows: Sequence[tuple[int, str, npt.NDArray[np.float64]]]) -> Templates:
+    """The templates together, but with these rows: pitch, ascending, role and spectrum."""
     pitch, role, W = zip(*rows, strict=True)
-    return replace(stack(makers), W=np.array(W, np.float32), row_pitch=np.array(pitch, np.int16), row_role=role)
+    return replace(stack(several), W=np.array(W, np.float32), row_pitch=np.array(pitch, np.int16), row_role=role)
 
 
 def compass(templates: Templates) -> range:
@@ -63,7 +70,17 @@ def smooth(templates: Templates, role: str, pitches: Sequence[int]) -> Rows:
     return found
 
 
+def mixed(rows: Rows, plain: Rows) -> Rows:
+    """The rows with a share of the plain row of their pitch, where there is one."""
+    return {pitch: (1 - SHARE) * row + SHARE * plain[pitch] if pitch in plain else row for pitch, row in rows.items()}
+
+
 def mean_of(several: Sequence[Rows]) -> Rows:
     """For each pitch the mean of the rows of all who have it."""
-    pitches = sorted(set().union(*several))
+    pitches = sorted({pitch for rows in several for pitch in rows})
     return {pitch: np.mean([rows[pitch] for rows in several if pitch in rows], axis=0) for pitch in pitches}
+
+
+WAYS: dict[str, Callable[[Sequence[Templates], Sequence[Templates]], Templates]] = {
+    "blend": blend, "stack": lambda makers, kin: stack(makers)}
+"""How the rows of several sounds come together: blended, or all beside each other as they were learnt."""

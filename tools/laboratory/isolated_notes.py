@@ -10,18 +10,7 @@ import numpy as np
 import soundfile
 
 from laboratory import sampled
-from laboratory.sources import (
-    BUILD,
-    MUSESCORE_FONT,
-    NOTE,
-    SOUNDFONT,
-    drum_hit,
-    fetch_salamander,
-    fit,
-    layer_of,
-    render,
-    render_soundfont,
-)
+from laboratory.sources import BUILD, NOTE, drum_hit, fetch_salamander, fit, layer_of, render, render_soundfont
 
 SAMPLE_RATE = 44100
 FIRST_ONSET_S = 0.5
@@ -29,7 +18,6 @@ PEAK = 0.8
 DRUM_CHANNEL = 9
 PEDAL = 64
 """The number of the sustain pedal's controller."""
-FONTS = {"fluidr3": SOUNDFONT, "musescore": MUSESCORE_FONT}
 SOFT, LOUD = 52, 96  # velocities of samples that have none
 
 
@@ -80,11 +68,11 @@ def by_salamander(sound, notes, folder):
     return audio
 
 
-def by_soundfont(sound, notes, folder):
+def by_fluidr3(sound, notes, folder):
     """Notes from fluidsynth, by way of a MIDI file in the output folder."""
     midi_path = folder / f"{sound.name}.mid"
     write_midi(midi_path, [(notes, sound.program, DRUM_CHANNEL if sound.drums else 0)])
-    return render_soundfont(midi_path, FONTS[sound.collection.name])
+    return render_soundfont(midi_path)
 
 
 def by_package(sound, notes, folder):
@@ -104,7 +92,7 @@ def from_samples(sound, notes, folder):
     return audio
 
 
-PLAYERS = {"salamander": by_salamander, "fluidr3": by_soundfont, "musescore": by_soundfont, "tonejs": by_package,
+PLAYERS = {"salamander": by_salamander, "fluidr3": by_fluidr3, "tonejs": by_package,
            "sonicpi": from_samples}
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from laboratory import sampled, sources
 from laboratory.isolated_notes import write_midi
 from laboratory.mixes import RATE, sampled_tone, samples_of
-from laboratory.shipped import FLUIDR3, INSTRUMENTS, MUSESCORE, SALAMANDER, TONEJS, Collection
+from laboratory.shipped import FLUIDR3, INSTRUMENTS, SALAMANDER, TONEJS, Collection
 from laboratory.sources import BUILD, SOUNDFONT, render_soundfont
 from laboratory.study import SHARED
 
@@ -34,6 +34,8 @@ FREE = ("CC0", "public domain", "MIT", "CC BY 3.0")
 """The beginnings of licences under which recordings, and presets learnt from them, may be passed on."""
 
 TIMGM = Collection("timgm", "TimGM6mb, Debian package timgm6mb-soundfont, played by fluidsynth", "GPL 2", "Tim Brechbill")
+MUSESCORE = Collection("musescore", "MuseScore_General, Debian package musescore-general-soundfont, played by fluidsynth",
+                       "MIT", "S. Christian Collins, Frank Wen, Michael Cowgill")
 OLD_FB = Collection("old_fb", "piano_notes/old_fb of the shared recordings", "CC0", "")
 UPRIGHT_KW = Collection("upright_kw", "piano_notes/upright_kw of the shared recordings", "CC0", "")
 SPLENDID = Collection("splendid", "piano_notes/splendid of the shared recordings", "public domain", "AKAI")

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 
 PIANO_KEYS = range(21, 109)
+LOUD = (96,)
+"""The MIDI velocities of notes by the npm packages, which have each sample but once."""
 KIT_SPARSITY = 0.2
 """The background's sparsity weight beside kits with one row for a whole drum: with less it takes what such a row leaves."""
 
@@ -22,8 +24,6 @@ SALAMANDER = Collection("salamander", "Salamander Grand Piano V3, npm packages @
 FLUIDR3 = Collection("fluidr3", "FluidR3 GM, Debian package fluid-soundfont-gm, played by fluidsynth", "MIT", "Frank Wen")
 TONEJS = Collection("tonejs", "npm packages tonejs-instrument-NAME-mp3, samples of tonejs-instruments", "CC BY 3.0",
                     "Nicholaus P. Brosowsky; VSCO 2 CE, University of Iowa, flcellogrl")
-MUSESCORE = Collection("musescore", "MuseScore_General, Debian package musescore-general-soundfont, played by fluidsynth",
-                       "MIT", "S. Christian Collins; VSCO 2 CE by Sam Gossner")
 SONIC_PI = Collection("sonicpi", "Debian package sonic-pi-samples, whose drum hits come from freesound.org", "CC0",
                       "menegass, Zajo, Neotone")
 
@@ -57,21 +57,21 @@ class Sound:
 class Instrument:
     """A preset to build: the rows of all its `sounds`.
 
-    `programs`: the General MIDI programs, from 0, for which it is taken unless another preset is asked for. `blended`: its
-    sounds are one instrument by several makers, see blended.py; `kin`: sounds that are somewhat alike, for its plain row.
+    `programs`: the General MIDI programs, from 0, for which it is taken unless another preset is asked for. `way`: how
+    the rows of its sounds come together, by a name in blended.py; `kin`: sounds that are somewhat alike, a share of which its rows get.
     """
 
     name: str
     title: str
     programs: tuple[int, ...]
     sounds: tuple[Sound, ...]
-    blended: bool = False
+    way: str = "blend"
     kin: tuple[Sound, ...] = ()
 
     @property
     def pitches(self) -> set[int]:
-        """Every pitch of its sounds."""
-        return {pitch for sound in self.sounds for pitch in sound.pitches}
+        """Every pitch of its sounds, or of its kin if it has no other."""
+        return {pitch for sound in self.sounds or self.kin for pitch in sound.pitches}
 
     @property
     def all_sounds(self) -> tuple[Sound, ...]:
@@ -108,8 +108,8 @@ def held(program: int, low: int, high: int) -> Sound:
 
 
 def sampled(program: int, low: int, high: int) -> Sound:
-    """A sound of the npm packages, each of whose samples is played loud alone: it has no softer ones."""
-    return replace(held(program, low, high), collection=TONEJS, velocities=(96,))
+    """A sound of the npm packages that lasts as long as it is held."""
+    return replace(held(program, low, high), collection=TONEJS, velocities=LOUD)
 
 
 KICK, SNARE = ("drum_bass_soft", "drum_bass_hard", "drum_heavy_kick"), ("drum_snare_soft", "drum_snare_hard")
@@ -133,34 +133,35 @@ BASSOONS = (held(70, 34, 75), sampled(70, 41, 74))
 FLUTES = (held(73, 59, 98), sampled(73, 60, 98))
 
 INSTRUMENTS = (
-    Instrument("piano", "Piano (two in one)", (0, 1, 2, 3), (GRAND, GM_GRAND)),
-    Instrument("grand-piano", "Salamander grand piano", (), (GRAND,)),
-    Instrument("gm-piano", "General MIDI piano", (), (GM_GRAND,)),
-    Instrument("electric-piano", "Electric piano", (4, 5), (plucked(4, 28, 103),)),
+    Instrument("piano", "Piano (two in one)", (0, 1, 2, 3), (GRAND, GM_GRAND), "stack"),
+    Instrument("grand-piano", "Salamander grand piano", (), (GRAND,), "stack"),
+    Instrument("gm-piano", "General MIDI piano", (), (GM_GRAND,), "stack"),
+    Instrument("electric-piano", "Electric piano", (4, 5), (plucked(4, 28, 103),), "stack"),
     Instrument("harpsichord", "Harpsichord", (6,), (plucked(6, 29, 89),)),
-    Instrument("vibraphone", "Vibraphone", (11,), (plucked(11, 53, 89),)),
-    Instrument("organ", "Organ", (16, 17, 18, 19, 20), (held(16, 36, 96), held(19, 36, 96))),
+    Instrument("vibraphone", "Vibraphone", (11,), (plucked(11, 53, 89),), "stack"),
+    Instrument("organ", "Organ", (16, 17, 18, 19, 20), (held(16, 36, 96), held(19, 36, 96)), "stack"),
     Instrument("nylon-guitar", "Nylon-string guitar", (24,), (plucked(24, 40, 88),)),
-    Instrument("steel-guitar", "Steel-string guitar", (25,), (plucked(25, 40, 88), plucked(24, 40, 88))),
+    Instrument("steel-guitar", "Steel-string guitar", (25,),
+               (plucked(25, 40, 88), replace(plucked(25, 40, 76), collection=TONEJS, velocities=LOUD))),
     Instrument("acoustic-bass", "Acoustic bass", (32,), (plucked(32, 28, 67),)),
-    Instrument("violin", "Violin", (40,), VIOLINS, blended=True),
-    Instrument("viola", "Viola", (41,), (held(41, 48, 88),), blended=True, kin=(*VIOLINS, *CELLOS)),
-    Instrument("cello", "Cello", (42,), CELLOS, blended=True),
-    Instrument("double-bass", "Double bass, bowed", (43,), (held(43, 24, 67), sampled(43, 28, 62)), blended=True),
-    Instrument("strings", "Strings", (44, 48, 49, 50, 51), (held(48, 28, 96),)),
-    Instrument("trumpet", "Trumpet", (56,), TRUMPETS, blended=True),
-    Instrument("trombone", "Trombone", (57,), (held(57, 34, 72), sampled(57, 34, 67)), blended=True),
-    Instrument("tuba", "Tuba", (58,), (held(58, 26, 65), sampled(58, 29, 64)), blended=True),
-    Instrument("french-horn", "French horn", (60,), HORNS, blended=True),
+    Instrument("violin", "Violin", (40,), VIOLINS),
+    Instrument("viola", "Viola", (41,), (held(41, 48, 88),), kin=(*VIOLINS, *CELLOS)),
+    Instrument("cello", "Cello", (42,), CELLOS),
+    Instrument("double-bass", "Double bass, bowed", (43,), (held(43, 24, 67), sampled(43, 28, 62))),
+    Instrument("strings", "Strings", (44, 48, 49, 50, 51), (held(48, 28, 96),), "stack"),
+    Instrument("trumpet", "Trumpet", (56,), TRUMPETS),
+    Instrument("trombone", "Trombone", (57,), (held(57, 34, 72), sampled(57, 34, 67))),
+    Instrument("tuba", "Tuba", (58,), (held(58, 26, 65), sampled(58, 29, 64))),
+    Instrument("french-horn", "French horn", (60,), HORNS),
     Instrument("saxophone", "Saxophone", (64, 65, 66, 67),
-               (held(67, 36, 48), held(66, 44, 76), held(65, 49, 81), held(64, 77, 91)), blended=True),
-    Instrument("oboe", "Oboe", (68, 69), (held(68, 58, 91),), blended=True,
+               (held(67, 36, 48), held(66, 44, 76), held(65, 49, 81), held(64, 77, 91))),
+    Instrument("oboe", "Oboe", (68, 69), (held(68, 58, 91),),
                kin=(held(71, 50, 94), *BASSOONS, *FLUTES, *TRUMPETS, *HORNS)),
-    Instrument("bassoon", "Bassoon", (70,), BASSOONS, blended=True),
-    Instrument("clarinet", "Clarinet", (71,), (held(71, 50, 94),), blended=True,
+    Instrument("bassoon", "Bassoon", (70,), BASSOONS),
+    Instrument("clarinet", "Clarinet", (71,), (held(71, 50, 94),),
                kin=(held(68, 58, 91), *BASSOONS, *FLUTES, *TRUMPETS, *HORNS)),
-    Instrument("flute", "Flute", (73,), FLUTES, blended=True),
-    Instrument("drum-kit", "Acoustic drum kit", (128,), (GM_KIT, CC0_KIT)),
+    Instrument("flute", "Flute", (73,), FLUTES),
+    Instrument("drum-kit", "Acoustic drum kit", (128,), (GM_KIT, CC0_KIT), "stack"),
     Instrument("drum-stages", "Acoustic drum kit by stages, without other presets beside it", (),
-               (replace(GM_KIT, stages=True), replace(CC0_KIT, stages=True))),
+               (replace(GM_KIT, stages=True), replace(CC0_KIT, stages=True)), "stack"),
 )

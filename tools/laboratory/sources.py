@@ -155,7 +155,6 @@ def hold_by_pedal(notes, pedal_spans):
 # --- FluidR3 GM by Frank Wen, MIT -------------------------------------------------------------------------------------
 
 SOUNDFONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
-MUSESCORE_FONT = SOUNDFONT.parents[1] / "sf3" / "MuseScore_General_Full.sf3"
 DEBIAN_PACKAGES = {"FluidR3_GM.sf2": "fluid-soundfont-gm", "TimGM6mb.sf2": "timgm6mb-soundfont",
                    "MuseScore_General_Full.sf3": "musescore-general-soundfont"}
 

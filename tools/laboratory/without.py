@@ -25,7 +25,7 @@ def presets_without(collection: str) -> Path:
 
 def instrument_of(program: int, left_out: str = "") -> Instrument:
     """What a General MIDI program, from 0, is played with if nothing is said, among presets that do not need a collection."""
-    usable = [each for each in INSTRUMENTS if each.programs and each.without(left_out).sounds]
+    usable = [each for each in INSTRUMENTS if each.programs and each.without(left_out).all_sounds]
     programs = {each.name: each.programs for each in sorted(usable, key=lambda each: (len(each.programs), each.name))}
     name = covering(program, programs) or "piano"
     return next(each for each in usable if each.name == name)
