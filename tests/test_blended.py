@@ -10,7 +10,7 @@ from conftest import harmonic_row
 sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 
 from laboratory import songs, without
-from laboratory.blended import ATTACK, SHARE, SUSTAIN, blend
+from laboratory.blended import ATTACK, LEAST, SHARE, SUSTAIN, blend
 from laboratory.shipped import FLUIDR3, INSTRUMENTS, TONEJS
 from laboratory.study import MissingError
 
@@ -51,7 +51,8 @@ def test_kin_have_a_share_of_the_sustains_and_are_all_there_is_without_makers():
     assert np.bincount(found.row_pitch)[60:].tolist() == [2, 2] and np.bincount(plain.row_pitch)[58:].tolist() == [2] * 8
     np.testing.assert_array_equal(found.W[0], own.W[0])
     of_61 = (plain.row_pitch == 61) & (np.array(plain.row_role) == SUSTAIN)
-    np.testing.assert_allclose(found.W[3], (1 - SHARE) * own.W[3] + SHARE * plain.W[of_61][0], atol=1e-6)
+    expected = (own.W[3] + LEAST) ** (1 - SHARE) * (plain.W[of_61][0] + LEAST) ** SHARE
+    np.testing.assert_allclose(found.W[3], expected / expected.sum(), atol=1e-6)
 
 
 def test_what_one_note_alone_has_is_not_kept():

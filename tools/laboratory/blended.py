@@ -16,8 +16,10 @@ from rtsep.training.isolated import Templates
 
 REACH = 7
 """A row is the mean of the rows at most this many semitones away; each counts as one divided by its distance plus 1."""
-SHARE = 0.3
-"""The share of a plain row in a sustain: 0.5 confuses a clarinet with a flute beside it, by 2 dB."""
+SHARE = 0.5
+"""The weight of the plain row in a sustain, a geometric mean: an arithmetic one of 0.5 confuses a clarinet with a flute."""
+LEAST = 1e-9
+"""The least value of a bin in that mean, as a share of the row's sum."""
 ATTACK, SUSTAIN = "attack", "sustain"
 
 Rows = dict[int, npt.NDArray[np.float64]]
@@ -27,7 +29,7 @@ def blend(makers: Sequence[Templates], kin: Sequence[Templates] = ()) -> Templat
     """Of each pitch that makers have one attack, and a sustain for each of them.
 
     `kin` are other instruments that are somewhat alike, for an instrument with too few makers: every sustain has a share of
-    their mean, which fills its holes. Without makers that mean is all there is.
+    their mean, the plain row, which fills its holes. Without makers that mean is all there is.
     """
     makers = [without_gaps(each) for each in makers]
     attacks = mean_of([smooth(each, ATTACK, compass(each)) for each in makers or kin])
@@ -71,8 +73,12 @@ def smooth(templates: Templates, role: str, pitches: Sequence[int]) -> Rows:
 
 
 def mixed(rows: Rows, plain: Rows) -> Rows:
-    """The rows with a share of the plain row of their pitch, where there is one."""
-    return {pitch: (1 - SHARE) * row + SHARE * plain[pitch] if pitch in plain else row for pitch, row in rows.items()}
+    """The geometric means of the rows and the plain row of their pitch, where there is one; rows sum to 1."""
+    found = {}
+    for pitch, row in rows.items():
+        both = row if pitch not in plain else (row + LEAST) ** (1 - SHARE) * (plain[pitch] + LEAST) ** SHARE
+        found[pitch] = both / both.sum()
+    return found
 
 
 def mean_of(several: Sequence[Rows]) -> Rows:

@@ -58,7 +58,8 @@ class Instrument:
     """A preset to build: the rows of all its `sounds`.
 
     `programs`: the General MIDI programs, from 0, for which it is taken unless another preset is asked for. `way`: how
-    the rows of its sounds come together, by a name in blended.py; `kin`: sounds that are somewhat alike, a share of which its rows get.
+    the rows of its sounds come together, by a name in blended.py; `kin`: sounds that are somewhat alike, of which its rows
+    get a share.
     """
 
     name: str
