@@ -148,7 +148,7 @@ INSTRUMENTS = (
     Instrument("violin", "Violin", (40,), VIOLINS),
     Instrument("viola", "Viola", (41,), (held(41, 48, 88),), kin=(*VIOLINS, *CELLOS)),
     Instrument("cello", "Cello", (42,), CELLOS),
-    Instrument("double-bass", "Double bass, bowed", (43,), (held(43, 24, 67), sampled(43, 28, 62))),
+    Instrument("double-bass", "Double bass, bowed", (43,), (held(43, 24, 62), sampled(43, 28, 62))),
     Instrument("strings", "Strings", (44, 48, 49, 50, 51), (held(48, 28, 96),), "stack"),
     Instrument("trumpet", "Trumpet", (56,), TRUMPETS),
     Instrument("trombone", "Trombone", (57,), (held(57, 34, 72), sampled(57, 34, 67))),
