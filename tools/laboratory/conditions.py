@@ -110,7 +110,7 @@ def early_notes(piece: Piece, early_s: float) -> Piece:
 def wrong_stem(piece: Piece) -> Piece:
     """Beside what is played, the separator is told of notes that nobody plays: a stem of its own, whose truth is silence.
 
-    They are copies of some notes, one or two keys beside.
+    They are copies of some notes, one or two keys beside. Presets for the stems are chosen afterwards.
     """
     score, rows = piece.score, some_notes(piece)
     messages = score.messages[rows.ravel()].copy()
@@ -118,7 +118,8 @@ def wrong_stem(piece: Piece) -> Piece:
     messages[:, 0], messages[:, 2] = len(score.track_names), np.clip(messages[:, 2].astype(int) + steps, 0, 127)
     seconds = np.concatenate([score.seconds, score.seconds[rows.ravel()]])
     order = np.argsort(seconds, kind="stable")
-    programs = {**score.programs, **{(len(score.track_names), int(status) & 0x0F): 0 for status in messages[:, 1]}}
+    programs = {**score.programs, **{(len(score.track_names), channel): program
+                                     for (_, channel), program in score.programs.items()}}
     told = replace(score, track_names=(*score.track_names, WRONG), seconds=seconds[order], programs=programs,
                    messages=np.concatenate([score.messages, messages])[order], note_count=score.note_count + len(rows),
                    ports=(*score.ports, 0) if score.ports else ())

@@ -15,20 +15,23 @@ from laboratory.study import need_module
 
 @dataclass(frozen=True)
 class Room:
-    """Length, width and height in metres; after `rt60_s` seconds its reverberation is 60 dB softer."""
+    """Length, width and height in metres; after `rt60_s` seconds its reverberation is 60 dB softer.
+
+    Stems are at most `distance_m` metres away from the microphones.
+    """
 
     size_m: tuple[float, float, float]
     rt60_s: float
+    distance_m: float
 
 
-STUDIO, LIVING_ROOM, HALL = Room((4.0, 3.5, 2.6), 0.2), Room((7.0, 5.0, 3.0), 0.5), Room((16.0, 11.0, 7.0), 1.2)
+STUDIO, LIVING_ROOM = Room((4.0, 3.5, 2.6), 0.2, 0.8), Room((7.0, 5.0, 3.0), 0.5, 1.5)
+HALL = Room((16.0, 11.0, 7.0), 1.2, 3.0)
 ROOMS = {"studio, 0.2 s": STUDIO, "living room, 0.5 s": LIVING_ROOM, "hall, 1.2 s": HALL}
 AT = (0.45, 0.25, 1.5)
 """Where the microphones are: parts of length and width, and metres above the floor."""
 APART_M = 0.4
 """The distance in metres between two microphones."""
-DISTANCE = 0.4
-"""Stems are at most this part of the room's width away from the microphones."""
 ARC = 100.0
 """The angle in degrees over which the stems are spread in front of the microphones."""
 HEIGHT_M = 1.2
@@ -36,14 +39,16 @@ HEIGHT_M = 1.2
 
 
 def in_room(piece: Piece, room: Room = LIVING_ROOM, microphones: int = 1) -> Piece:
-    """The piece as 1 or 2 microphones hear it, each stem from another place, as loud as before.
+    """The piece as 1 or 2 microphones hear it, each stem from another place, and each as loud as before.
 
     Stems are mixed to mono first and have a channel per microphone afterwards. MissingError without pyroomacoustics.
     """
     responses = impulse_responses(room, len(piece.truths), microphones, piece.sample_rate)
-    heard = [convolved(sound.mean(axis=0), response) for sound, response in zip(piece.truths.values(), responses, strict=True)]
-    level = np.sqrt(np.mean(piece.mix**2) / np.mean(np.sum(heard, axis=0) ** 2))
-    truths = {stem: (level * sound).astype(np.float32) for stem, sound in zip(piece.truths, heard, strict=True)}
+    truths = {}
+    for (stem, sound), response in zip(piece.truths.items(), responses, strict=True):
+        heard = convolved(sound.mean(axis=0), response)
+        loud = np.mean(heard**2)
+        truths[stem] = heard * np.float32(np.sqrt(np.mean(sound**2) / loud) if loud else 1)
     return replace(piece, truths=truths)
 
 
@@ -58,7 +63,7 @@ def places(room: Room, sources: int) -> np.ndarray:
     """Where the sources are, [source, 3] in metres: on an arc, in turn nearer and farther."""
     middle = np.array([room.size_m[0] * AT[0], room.size_m[1] * AT[1]])
     angles = np.radians(np.linspace(-ARC / 2, ARC / 2, sources)) if sources > 1 else np.zeros(1)
-    distances = DISTANCE * room.size_m[1] * np.where(np.arange(sources) % 2, 0.75, 1.0)
+    distances = room.distance_m * np.where(np.arange(sources) % 2, 0.75, 1.0)
     flat = middle + distances[:, None] * np.stack([np.sin(angles), np.cos(angles)], axis=1)
     return np.column_stack([flat, np.full(sources, HEIGHT_M)])
 

@@ -49,10 +49,12 @@ def pieces(role: str, seed: int = 0, given: Given | None = None) -> list[Piece]:
 
 
 def built(song: Song, seed: int = 0) -> Piece:
-    """A piece, built unless it is there. MissingError without what its score or a maker needs."""
+    """A piece, built unless it is there, of the same song. MissingError without what its score or a maker needs."""
     folder = FOLDER / f"{song.name.replace(' ', '_')}-{seed}"
-    if not (folder / "stems.json").exists():
+    made_of = folder / "made_of.txt"
+    if not (made_of.exists() and made_of.read_text(encoding="utf-8") == repr(song)):
         build(song, seed, folder)
+        made_of.write_text(repr(song), encoding="utf-8")
     return replace(load_piece(folder, "unheard"), role=song.role, name=song.name)
 
 
