@@ -1,6 +1,6 @@
 """Builds the shipped presets from isolated notes; tools/laboratory/shipped.py says which, and from what.
 
-    python tools/build_presets.py [--only NAME ...] [--out presets] [--notes]
+    python tools/build_presets.py [--only NAME ...] [--without COLLECTION] [--out presets] [--notes]
 
 The same sources give the same bytes. Notes are rendered when they are first needed, and kept in build/notes; --notes renders
 them and builds nothing.
@@ -9,6 +9,7 @@ them and builds nothing.
 import argparse
 import os
 import time
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
@@ -16,12 +17,13 @@ from pathlib import Path
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # sums in one order; the processes share the cores
 
 import numpy as np
+from laboratory.blended import WAYS
 from laboratory.isolated_notes import isolated_notes
 from laboratory.shipped import INSTRUMENTS, KIT_SPARSITY, Instrument, Sound
 from laboratory.study import ROOT, run_tool
+from laboratory.without import WITHOUT, presets_without
 
 from rtsep.presets.preset import PITCHES, Preset, save_preset
-from rtsep.training.combine import stack
 from rtsep.training.drums import choke_groups, train_drums
 from rtsep.training.fill import fill, fill_range
 from rtsep.training.isolated import Notes, Settings, Templates, train
@@ -82,11 +84,13 @@ def learn_all(sounds: set[Sound]) -> dict[Sound, Templates]:
     return learnt
 
 
-def build(instrument: Instrument, learnt: list[Templates]) -> Preset:
-    """One preset with the rows of all sounds; pitches in its range that the collection left silent are filled."""
-    templates = stack(learnt)
-    missing = fill_range(np.unique(templates.row_pitch), min(instrument.pitches), max(instrument.pitches))
-    whole, filled = fill(templates, missing), np.isin(np.arange(PITCHES), missing)
+def build(instrument: Instrument, learnt: Mapping[Sound, Templates]) -> Preset:
+    """One preset with the rows of all sounds; pitches in its range that the collections left silent are filled."""
+    makers, kin = ([learnt[sound] for sound in sounds] for sounds in (instrument.sounds, instrument.kin))
+    played = np.unique(np.concatenate([each.row_pitch for each in makers or kin]))
+    missing = fill_range(played, min(instrument.pitches), max(instrument.pitches))
+    templates = WAYS[instrument.way](makers, kin)
+    whole, filled = fill(templates, np.setdiff1d(missing, templates.row_pitch)), np.isin(np.arange(PITCHES), missing)
     rows = int(np.bincount(whole.row_pitch).max())
     defaults = {"max_open_rows": NOTES_AT_ONCE * rows} if rows > ROWS_AT_EASE else {}
     one_frame = any(sound.drums and not sound.stages for sound in instrument.sounds)
@@ -113,19 +117,27 @@ def main() -> None:
     names = [instrument.name for instrument in INSTRUMENTS]
     parser.add_argument("--only", action="append", choices=names, metavar="NAME",
                         help="build this preset alone; can be given several times: " + ", ".join(names))
-    parser.add_argument("--out", type=Path, default=ROOT / "presets", help="where to write (default: %(default)s)")
+    parser.add_argument("--without", choices=WITHOUT, metavar="COLLECTION",
+                        help="leave out the sounds of one of these, to measure on them; presets that have none are not built: "
+                             + ", ".join(WITHOUT))
+    parser.add_argument("--out", type=Path, help="where to write (default: presets; with --without a folder in build)")
     parser.add_argument("--notes", action="store_true", help="render the isolated notes and build nothing")
     arguments = parser.parse_args()
     chosen = [instrument for instrument in INSTRUMENTS if instrument.name in (arguments.only or names)]
+    folder = arguments.out or (presets_without(arguments.without) if arguments.without else ROOT / "presets")
+    if arguments.without:
+        chosen = [instrument.without(arguments.without) for instrument in chosen if arguments.without in instrument.collections]
+        chosen = [instrument for instrument in chosen if instrument.all_sounds]
+        folder.mkdir(parents=True, exist_ok=True)
     if arguments.notes:
-        for sound in dict.fromkeys(sound for instrument in chosen for sound in instrument.sounds):
+        for sound in dict.fromkeys(sound for instrument in chosen for sound in instrument.all_sounds):
             audio, rate, notes = isolated_notes(sound)
             print(f"{sound.name}: {len(notes)} notes, {len(audio) / rate:.1f} s")
         return
-    learnt = learn_all({sound for instrument in chosen for sound in instrument.sounds})
+    learnt = learn_all({sound for instrument in chosen for sound in instrument.all_sounds})
     for instrument in chosen:
-        preset = build(instrument, [learnt[sound] for sound in instrument.sounds])
-        path = arguments.out / f"{preset.name}.npz"
+        preset = build(instrument, learnt)
+        path = folder / f"{preset.name}.npz"
         save_preset(preset, path)
         print(f"{path}: {len(preset.W)} rows, {path.stat().st_size / 1e6:.2f} MB")
 

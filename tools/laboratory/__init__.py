@@ -9,6 +9,10 @@
 | systems, baselines, oracle_filters, plain_rows | ways to separate a piece, and how a result is judged |
 | drums, groove, trio | drum presets from single hits; pieces that are made here |
 | sources, shipped, isolated_notes, mixes | where sounds come from; the table of shipped presets; material to train from |
+| blended, without | how the templates of several makers become one preset; presets that leave one out |
+| songs, unheard, unheard_pianos | a development set for presets that have not heard it: what it consists of; how it is built |
+| makers, sampled, scores, performance | whose instruments play there; a sampler; scores; how people play |
+| rooms, company, hardships | rooms; what nobody tells; both and notes told wrongly, as conditions |
 | studies/ | the studies, by subject |
 | workers/ | programs that a study starts, some with another version of rtsep: each a file that imports nothing from here |
 

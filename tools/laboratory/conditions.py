@@ -18,6 +18,8 @@ NOISE_DB = -30.0
 """The level of the white noise in dB, from the mix."""
 SHARE = 0.05
 """The part of the notes that is missing or wrong."""
+WRONG = "wrong"
+"""The name of the stem of notes that nobody plays."""
 PAN = ((0.92, 0.39), (0.39, 0.92), (0.71, 0.71))
 """Left and right gain of the first, second, third ... stem."""
 
@@ -80,6 +82,48 @@ def wrong_notes(piece: Piece) -> Piece:
     steps = rng_of(piece).choice([-2, -1, 1, 2], len(rows))
     messages[rows, 2] = np.clip(messages[rows, 2].astype(int) + steps[:, None], 0, 127)
     return replace(piece, score=replace(piece.score, messages=messages))
+
+
+def moved_notes(piece: Piece, earliest_s: float, latest_s: float) -> Piece:
+    """The separator is told of each note at a time of its own, drawn uniformly: so many seconds late, or early if negative.
+
+    A note keeps its length, unless its key is struck again before its end; none begins before the beginning. What is not a
+    note stays.
+    """
+    score, pairs = piece.score, np.array(list(note_pairs(piece.score.messages)))
+    seconds = score.seconds.copy()
+    seconds[pairs] = np.maximum(seconds[pairs] + rng_of(piece).uniform(earliest_s, latest_s, len(pairs))[:, None], 0)
+    pairs = pairs[np.argsort(seconds[pairs[:, 0]], kind="stable")]
+    keys = score.messages[pairs[:, 0], :3]
+    for key in np.unique(keys, axis=0):
+        mine = pairs[(keys == key).all(axis=1)]
+        seconds[mine[:-1, 1]] = np.minimum(seconds[mine[:-1, 1]], seconds[mine[1:, 0]])
+    order = np.lexsort((np.arange(len(seconds)), score.messages[:, 1] & 0xF0 == 0x90, seconds))
+    return replace(piece, score=replace(score, seconds=seconds[order], messages=score.messages[order]))
+
+
+def early_notes(piece: Piece, early_s: float) -> Piece:
+    """The separator is told of everything this many seconds early."""
+    return replace(piece, late_s=-early_s)
+
+
+def wrong_stem(piece: Piece) -> Piece:
+    """Beside what is played, the separator is told of notes that nobody plays: a stem of its own, whose truth is silence.
+
+    They are copies of some notes, one or two keys beside. Presets for the stems are chosen afterwards.
+    """
+    score, rows = piece.score, some_notes(piece)
+    messages = score.messages[rows.ravel()].copy()
+    steps = np.repeat(rng_of(piece).choice([-2, -1, 1, 2], len(rows)), 2)
+    messages[:, 0], messages[:, 2] = len(score.track_names), np.clip(messages[:, 2].astype(int) + steps, 0, 127)
+    seconds = np.concatenate([score.seconds, score.seconds[rows.ravel()]])
+    order = np.argsort(seconds, kind="stable")
+    programs = {**score.programs, **{(len(score.track_names), channel): program
+                                     for (_, channel), program in score.programs.items()}}
+    told = replace(score, track_names=(*score.track_names, WRONG), seconds=seconds[order], programs=programs,
+                   messages=np.concatenate([score.messages, messages])[order], note_count=score.note_count + len(rows),
+                   ports=(*score.ports, 0) if score.ports else ())
+    return replace(piece, score=told, truths={**piece.truths, WRONG: np.zeros_like(piece.mix)})
 
 
 def no_pedal(piece: Piece) -> Piece:

@@ -9,12 +9,15 @@ import mido
 import numpy as np
 import soundfile
 
+from laboratory import sampled
 from laboratory.sources import BUILD, NOTE, drum_hit, fetch_salamander, fit, layer_of, render, render_soundfont
 
 SAMPLE_RATE = 44100
 FIRST_ONSET_S = 0.5
 PEAK = 0.8
 DRUM_CHANNEL = 9
+PEDAL = 64
+"""The number of the sustain pedal's controller."""
 SOFT, LOUD = 52, 96  # velocities of samples that have none
 
 
@@ -72,6 +75,12 @@ def by_fluidr3(sound, notes, folder):
     return render_soundfont(midi_path)
 
 
+def by_package(sound, notes, folder):
+    """Notes by the npm package that has the sound's program."""
+    instrument = next(each for each in sampled.INSTRUMENTS.values() if sound.program in each.programs)
+    return sampled.play(notes, instrument, SAMPLE_RATE)
+
+
 def from_samples(sound, notes, folder):
     """Hits of sonic-pi-samples, each as it is, begun just before it is heard."""
     audio = np.zeros(round((notes["offset_s"][-1] + sound.gap_s) * SAMPLE_RATE), np.float32)
@@ -83,24 +92,28 @@ def from_samples(sound, notes, folder):
     return audio
 
 
-PLAYERS = {"salamander": by_salamander, "fluidr3": by_fluidr3, "sonicpi": from_samples}
+PLAYERS = {"salamander": by_salamander, "fluidr3": by_fluidr3, "tonejs": by_package,
+           "sonicpi": from_samples}
 
 
 def write_midi(path, parts):
-    """A MIDI file with a track for each part (notes, program, channel); one tick is a millisecond."""
+    """A MIDI file with a track for each part, told as midi_track has it; one tick is a millisecond."""
     tracks = [midi_track(*part) for part in parts]
     mido.MidiFile(type=1, ticks_per_beat=500, tracks=tracks).save(path)
 
 
-def midi_track(notes, program, channel):
-    """A track of notes at 120 beats a minute, each of 500 ticks."""
-    events = sorted([(round(note["offset_s"] * 1000), 0, int(note["pitch"])) for note in notes]
-                    + [(round(note["onset_s"] * 1000), int(note["velocity"]), int(note["pitch"])) for note in notes])
-    track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=500_000),
-                            mido.Message("program_change", channel=channel, program=program)])
+def midi_track(notes, program, channel, name="", pedals=()):
+    """A track of notes at 120 beats a minute, each of 500 ticks; `pedals` are spans (down_s, up_s) of the sustain pedal."""
+    events = sorted([(round(note["offset_s"] * 1000), 0, "note_on", int(note["pitch"])) for note in notes]
+                    + [(round(note["onset_s"] * 1000), int(note["velocity"]), "note_on", int(note["pitch"])) for note in notes]
+                    + [(round(time * 1000), value, "control_change", PEDAL) for span in pedals
+                       for time, value in zip(span, (127, 0), strict=True)])
+    track = mido.MidiTrack([mido.MetaMessage("track_name", name=name)] if name else [])
+    track += [mido.MetaMessage("set_tempo", tempo=500_000), mido.Message("program_change", channel=channel, program=program)]
     now = 0
-    for tick, velocity, pitch in events:
-        track.append(mido.Message("note_on", channel=channel, note=pitch, velocity=velocity, time=tick - now))
+    for tick, value, kind, number in events:
+        fields = {"note": number, "velocity": value} if kind == "note_on" else {"control": number, "value": value}
+        track.append(mido.Message(kind, channel=channel, time=tick - now, **fields))
         now = tick
     return track
 

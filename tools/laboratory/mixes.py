@@ -17,7 +17,7 @@ import soxr
 
 from laboratory.pieces import Piece, all_pieces
 from laboratory.sources import BUILD, fit, render_soundfont
-from laboratory.study import SHARED, Given
+from laboratory.study import SHARED, Given, need_file
 from rtsep.files.sound import read_sound
 
 RATE, SECONDS = 44100, 20
@@ -64,10 +64,10 @@ def by_program(piece: Piece, program: int) -> np.ndarray:
 
 
 @cache
-def samples_of(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Sound of a piano's isolated notes, and of each [onset, offset, pitch, velocity]."""
-    table = np.loadtxt(SHARED / "piano_notes" / f"{name}.csv", delimiter=",", skiprows=1)
-    return sound_at(SHARED / "piano_notes" / f"{name}.flac"), table
+def samples_of(name: str, folder: Path = SHARED / "piano_notes") -> tuple[np.ndarray, np.ndarray]:
+    """Sound of isolated notes, and of each [onset, offset, pitch, velocity]. MissingError if they are not there."""
+    table = np.loadtxt(need_file(folder / f"{name}.csv"), delimiter=",", skiprows=1)
+    return sound_at(folder / f"{name}.flac"), table
 
 
 def by_samples(piece: Piece, name: str) -> np.ndarray:
@@ -75,17 +75,21 @@ def by_samples(piece: Piece, name: str) -> np.ndarray:
     sound, table = samples_of(name)
     result = np.zeros((SECONDS + 3) * RATE, np.float32)
     for note in piece.score.notes():
-        if note["onset_s"] >= SECONDS:
-            continue
-        near = np.abs(table[:, 2] - note["pitch"]) * 1000 + np.abs(table[:, 3] - note["velocity"])
-        onset, offset, _, velocity = table[near.argmin()]
-        tone = sound[int(onset * RATE) : int((offset + 0.35) * RATE)].copy()
-        held = int(max(note["offset_s"] - note["onset_s"], 0.05) * RATE)
-        tone[held:] *= np.exp(-np.arange(max(len(tone) - held, 0)) / (0.08 * RATE))
-        tone *= np.minimum(np.arange(len(tone), 0, -1) / 400, 1) * (note["velocity"] / velocity) ** 1.5
-        at = int(note["onset_s"] * RATE)
-        result[at : at + len(tone)] += tone
+        if note["onset_s"] < SECONDS:
+            tone = sampled_tone(note, sound, table)
+            at = int(note["onset_s"] * RATE)
+            result[at : at + len(tone)] += tone
     return fit(result, SECONDS * RATE)
+
+
+def sampled_tone(note: np.void, sound: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """A note by the samples of `samples_of`, float32 [sample] at RATE, damped at its end."""
+    near = np.abs(table[:, 2] - note["pitch"]) * 1000 + np.abs(table[:, 3] - note["velocity"])
+    onset, offset, _, velocity = table[near.argmin()]
+    tone = sound[int(onset * RATE) : int((offset + 0.35) * RATE)].copy()
+    held = int(max(note["offset_s"] - note["onset_s"], 0.05) * RATE)
+    tone[held:] *= np.exp(-np.arange(max(len(tone) - held, 0)) / (0.08 * RATE))
+    return tone * (np.minimum(np.arange(len(tone), 0, -1) / 400, 1) * (note["velocity"] / velocity) ** 1.5).astype(np.float32)
 
 
 def random_line(rng: np.random.Generator, channel: int, program: int) -> mido.MidiTrack:

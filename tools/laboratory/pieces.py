@@ -154,9 +154,14 @@ def one_piano(piece: Piece) -> Piece:
 
 def with_background(piece: Piece, path: Path) -> Piece:
     """The piece and, as loud as all of it, a sound that is the residual's truth; a short one is played again and again."""
-    sound, piano = read_sound(need_file(path))[0][:1], piece.mix
-    sound = np.tile(sound, -(-piano.shape[1] // sound.shape[1]))[:, : piano.shape[1]]
-    level = np.sqrt(np.mean(piano**2) / np.mean(sound**2))
+    return beside(piece, read_sound(need_file(path))[0][:1])
+
+
+def beside(piece: Piece, sound: np.ndarray) -> Piece:
+    """The piece and a sound [1, sample] of its sample rate, as `with_background` has it."""
+    played = piece.mix
+    sound = np.tile(sound, -(-played.shape[1] // sound.shape[1]))[:, : played.shape[1]]
+    level = np.sqrt(np.mean(played**2) / np.mean(sound**2))
     return replace(piece, truths={**piece.truths, "residual": (level * sound).astype(np.float32)})
 
 

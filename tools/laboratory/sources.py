@@ -50,7 +50,7 @@ def fetch_salamander(layers):
     for layer in sorted(layers):
         if not all((folder / sample_name(layer, pitch)).exists() for pitch in SAMPLED_PITCHES):
             print(f"fetching Salamander layer {layer} (5 MB)", flush=True)
-            unpack_layer(download_package(layer), folder)
+            unpack_layer(download_package(PACKAGE.format(layer=layer)), folder)
     return folder
 
 
@@ -60,11 +60,10 @@ def sample_name(layer, sampled_pitch):
     return f"{step}{sampled_pitch // 12 - 1}v{layer}.ogg"
 
 
-def download_package(layer):
-    """Path of the layer's downloaded npm package."""
+def download_package(package):
+    """Path of an npm package ("name@version"), downloaded into build/npm. MissingError if it cannot be fetched."""
     need_program("npm", "apt-get install npm")
     (BUILD / "npm").mkdir(parents=True, exist_ok=True)
-    package = PACKAGE.format(layer=layer)
     result = subprocess.run(["npm", "pack", package, "--silent"], cwd=BUILD / "npm", capture_output=True, text=True)
     if result.returncode:
         raise MissingError(f"npm could not fetch {package}: {result.stderr.strip() or 'no reason given'}; "
@@ -156,7 +155,8 @@ def hold_by_pedal(notes, pedal_spans):
 # --- FluidR3 GM by Frank Wen, MIT -------------------------------------------------------------------------------------
 
 SOUNDFONT = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
-DEBIAN_PACKAGES = {"FluidR3_GM.sf2": "fluid-soundfont-gm", "TimGM6mb.sf2": "timgm6mb-soundfont"}
+DEBIAN_PACKAGES = {"FluidR3_GM.sf2": "fluid-soundfont-gm", "TimGM6mb.sf2": "timgm6mb-soundfont",
+                   "MuseScore_General_Full.sf3": "musescore-general-soundfont"}
 
 
 def render_soundfont(midi_path, soundfont=SOUNDFONT, sample_rate=44100):

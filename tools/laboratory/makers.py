@@ -1,0 +1,134 @@
+"""Whose instruments play: makers, what they have, how they are played, and whether what is made of them may be passed on.
+
+The shipped presets are learnt from Salamander, from some programs of FluidR3 and from some npm packages: these are heard in
+training, all others not. MuseScore_General counts as FluidR3 but for its piano and its string ensembles. Whom a shipped preset
+has heard is played to presets that have not: see without.py.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from laboratory import sampled, sources
+from laboratory.isolated_notes import write_midi
+from laboratory.mixes import RATE, sampled_tone, samples_of
+from laboratory.shipped import FLUIDR3, INSTRUMENTS, SALAMANDER, TONEJS, Collection
+from laboratory.sources import BUILD, SOUNDFONT, render_soundfont
+from laboratory.study import SHARED
+
+ALL = tuple(range(128))
+PIANOS = (0, 1)
+
+
+def learnt_from(collection: Collection) -> tuple[int, ...]:
+    """The General MIDI programs, from 0, of a collection that shipped presets were learnt from."""
+    return tuple(sorted({sound.program for preset in INSTRUMENTS for sound in preset.all_sounds
+                         if sound.collection is collection and not sound.drums}))
+
+
+HEARD = tuple(sorted({1, *learnt_from(FLUIDR3)}))
+"""The programs of FluidR3 that shipped presets were learnt from, and the bright twin of its piano."""
+FREE = ("CC0", "public domain", "MIT", "CC BY 3.0")
+"""The beginnings of licences under which recordings, and presets learnt from them, may be passed on."""
+
+TIMGM = Collection("timgm", "TimGM6mb, Debian package timgm6mb-soundfont, played by fluidsynth", "GPL 2", "Tim Brechbill")
+MUSESCORE = Collection("musescore", "MuseScore_General, Debian package musescore-general-soundfont, played by fluidsynth",
+                       "MIT", "S. Christian Collins, Frank Wen, Michael Cowgill")
+OLD_FB = Collection("old_fb", "piano_notes/old_fb of the shared recordings", "CC0", "")
+UPRIGHT_KW = Collection("upright_kw", "piano_notes/upright_kw of the shared recordings", "CC0", "")
+SPLENDID = Collection("splendid", "piano_notes/splendid of the shared recordings", "public domain", "AKAI")
+CELLO = Collection("cello", "other_notes/cello of the shared recordings", "CC0", "")
+
+Play = Callable[[int, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Maker:
+    """Someone's instruments: `play(program, notes)` gives float32 mono [sample] at RATE of a NOTE array, until all is silent.
+
+    `programs` are General MIDI's, from 0. `heard`: those of them that the shipped presets were learnt from. It fails with
+    MissingError where the recordings are not there.
+    """
+
+    name: str
+    collection: Collection
+    programs: tuple[int, ...]
+    play: Play
+    heard: tuple[int, ...] = ()
+    confirmed: bool = True
+
+    @property
+    def ships(self) -> bool:
+        """Whether presets that are learnt from it may be passed on: its licence is free, and that of its own sources known."""
+        return self.confirmed and self.collection.licence.startswith(FREE)
+
+
+def by_soundfont(path: Path) -> Play:
+    """Played by fluidsynth with this soundfont, without reverb and chorus."""
+    def play(program: int, notes: np.ndarray) -> np.ndarray:
+        midi = BUILD / "unheard" / "part.mid"
+        midi.parent.mkdir(parents=True, exist_ok=True)
+        write_midi(midi, [(notes, program, 0)])
+        return render_soundfont(midi, path, RATE)
+    return play
+
+
+def by_package(name: str) -> Play:
+    """Played by the sampler with the samples of an npm package."""
+    return lambda _, notes: sampled.play(notes, sampled.INSTRUMENTS[name], RATE)
+
+
+def by_isolated_notes(name: str, folder: str, held: bool = False) -> Play:
+    """Played with isolated notes of the shared recordings; `held` ones are looped where a note is longer than they are."""
+    def play(_: int, notes: np.ndarray) -> np.ndarray:
+        sound, table = samples_of(name, SHARED / folder)
+        tone = held_tone if held else sampled_tone
+        return sampled.add_tones(notes, lambda note: tone(note, sound, table), RATE)
+    return play
+
+
+def held_tone(note: np.void, sound: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """A note by isolated notes, float32 [sample] at RATE, for as long as it lasts."""
+    near = np.abs(table[:, 2] - note["pitch"]) * 1000 + np.abs(table[:, 3] - note["velocity"])
+    onset, offset, _, velocity = table[near.argmin()]
+    held = round(float(note["offset_s"] - note["onset_s"]) * RATE)
+    tone = sampled.prolonged(sound[int(onset * RATE) : int(offset * RATE)], held + RATE // 4, RATE)
+    return sources.damp(tone * np.float32((note["velocity"] / velocity) ** 1.2), held, 0.07 * RATE)
+
+
+MAKERS = {maker.name: maker for maker in (
+    Maker("fluidr3", FLUIDR3, ALL, by_soundfont(SOUNDFONT), HEARD),
+    Maker("timgm", TIMGM, ALL, by_soundfont(SOUNDFONT.parent / "TimGM6mb.sf2")),
+    Maker("musescore", MUSESCORE, ALL, by_soundfont(SOUNDFONT.parents[1] / "sf3" / "MuseScore_General_Full.sf3"),
+          tuple(program for program in ALL if program not in (*PIANOS, 44, 45, 48, 49))),
+    Maker("salamander", SALAMANDER, PIANOS, lambda _, notes: sources.render(notes, RATE), PIANOS),
+    Maker("old_fb", OLD_FB, PIANOS, by_isolated_notes("old_fb", "piano_notes")),
+    Maker("upright_kw", UPRIGHT_KW, PIANOS, by_isolated_notes("upright_kw", "piano_notes")),
+    Maker("splendid", SPLENDID, PIANOS, by_isolated_notes("splendid", "piano_notes")),
+    Maker("cello", CELLO, (42,), by_isolated_notes("cello", "other_notes", held=True)),
+    *(Maker(f"tonejs-{name}", TONEJS, each.programs, by_package(name),
+            tuple(program for program in each.programs if program in learnt_from(TONEJS)), each.confirmed)
+      for name, each in sampled.INSTRUMENTS.items()),
+)}
+
+
+def unheard_makers(program: int) -> list[Maker]:
+    """The makers that have this program and of which no shipped preset was learnt."""
+    return [maker for maker in MAKERS.values() if program in maker.programs and program not in maker.heard]
+
+
+def shipping_makers(program: int) -> list[Maker]:
+    """Those of the unheard makers of whom a preset may be learnt that is passed on."""
+    return [maker for maker in unheard_makers(program) if maker.ships]
+
+
+def lines(programs: dict[int, str]) -> Iterator[str]:
+    """A table in Markdown: for each of these programs its unheard makers, and those of whom a preset may be passed on."""
+    yield "| program | instrument | unheard makers | may be passed on |"
+    yield "| --- | --- | --- | --- |"
+    for program, instrument in programs.items():
+        found = (unheard_makers(program), shipping_makers(program))
+        names = [", ".join(maker.name for maker in makers) or "none" for makers in found]
+        yield f"| {program} | {instrument} | {names[0]} | {names[1]} |"

@@ -1,0 +1,51 @@
+"""Presets that leave one collection out, so that its instruments can be played to presets that have never heard them."""
+
+from functools import cache
+from pathlib import Path
+
+from laboratory.makers import MAKERS
+from laboratory.shipped import FLUIDR3, INSTRUMENTS, TONEJS, Instrument
+from laboratory.songs import Song
+from laboratory.sources import BUILD
+from laboratory.study import need_file
+from laboratory.systems import preset_named
+from rtsep.presets.instruments import covering
+from rtsep.presets.preset import Preset, load_preset
+
+WITHOUT = (FLUIDR3.name, TONEJS.name)
+"""The collections that presets can be built without."""
+SAME = {"musescore": FLUIDR3.name}
+"""Collections most of whose samples are another one's."""
+
+
+def presets_without(collection: str) -> Path:
+    """The folder of the presets that leave it out."""
+    return BUILD / f"presets-without-{collection}"
+
+
+def instrument_of(program: int, left_out: str = "") -> Instrument:
+    """What a General MIDI program, from 0, is played with if nothing is said, among presets that do not need a collection."""
+    usable = [each for each in INSTRUMENTS if each.programs and each.without(left_out).all_sounds]
+    programs = {each.name: each.programs for each in sorted(usable, key=lambda each: (len(each.programs), each.name))}
+    name = covering(program, programs) or "piano"
+    return next(each for each in usable if each.name == name)
+
+
+@cache
+def preset_unlike(program: int, maker: str) -> Preset:
+    """The preset for a program (General MIDI, from 0), learnt without the collection of a maker (see makers.py).
+
+    MissingError: it has not been built.
+    """
+    collection = MAKERS[maker].collection.name
+    collection = SAME.get(collection, collection)
+    instrument = instrument_of(program, collection)
+    if collection not in instrument.collections:
+        return preset_named(instrument.name)
+    path = presets_without(collection) / f"{instrument.name}.npz"
+    return load_preset(need_file(path, f"python tools/build_presets.py --without {collection} makes it"))
+
+
+def presets_for(song: Song) -> list[Preset]:
+    """For each stem of a song a preset that has not heard its maker. MissingError: one has not been built."""
+    return [preset_unlike(stem.program, stem.maker) for stem in song.stems]
