@@ -81,7 +81,7 @@ def examples(given: Given) -> list[Table]:
     """Examples to listen to, in build/examples: mix, before, after and truth, two pieces of each kind; SDR in dB.
 
     before: what another checkout makes of it with its own presets. after: this one. all told, early (80 ms) and room (0.5 s,
-    two microphones) are songs. company: a violin whose piano is not told, and a piano under a saxophone. Live with 512 samples. The
+    two microphones) are songs. company: a violin whose piano is not told, and a piano under a saxophone. Live, 512 samples. The
     sounds are FLAC of 16 bits, beside an index.md.
     """
     checkouts = {**({"before": given["before"]} if given["before"] else {}), "after": ROOT}
