@@ -15,7 +15,6 @@ from laboratory.pieces import Piece
 from laboratory.study import ROOT, need_file
 from laboratory.systems import Params, Stems, preset_of, routing_of
 from rtsep.errors import RtsepError
-from rtsep.presets.preset import Preset
 
 WORKER = ROOT / "tools" / "laboratory" / "workers" / "separate.py"
 Edit = tuple[str, str, str]
@@ -93,10 +92,10 @@ class Version:
 
     def separate(self, piece: Piece, params: Params, programs: Sequence[int] = ()) -> Stems:
         """The stems of a piece, by its presets, or by those that this version has for General MIDI programs."""
-        routing, presets = routing_of(piece), preset_of(piece)
-        job = {"presets": list(programs) or ([presets] if isinstance(presets, Preset) else list(presets)),
-               "names": routing.names, "table": routing.table, "params": dict(params), "sound": piece.mix,
-               "rate": piece.sample_rate, "events": piece.score.events(piece.sample_rate, piece.late_s)}
+        routing = routing_of(piece)
+        job = {"presets": list(programs) or preset_of(piece), "names": routing.names, "table": routing.table,
+               "params": dict(params), "sound": piece.mix, "rate": piece.sample_rate,
+               "events": piece.score.events(piece.sample_rate, piece.late_s)}
         try:
             pickle.dump(job, self.process.stdin)
             self.process.stdin.flush()

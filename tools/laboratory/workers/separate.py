@@ -1,8 +1,8 @@
 """Separates what it is given by the rtsep that it finds first.
 
-A program of its own, for it runs with any version of rtsep. Each pickle of stdin is a dict: presets (a list of presets, or of
-General MIDI programs, for which this version chooses), names and table of the routing, params, sound float32 [channel, sample],
-rate and events (EVENT). Its answer is a pickle: the stems by name, their latency taken out.
+A program of its own, for it runs with any version of rtsep. Each pickle of stdin is a dict: presets (one for all stems, a list
+of them, or a list of General MIDI programs, for which this version chooses), names and table of the routing, params, sound
+float32 [channel, sample], rate and events (EVENT). Its answer is a pickle: the stems by name, their latency taken out.
 """
 
 import os
@@ -35,7 +35,7 @@ def separated(job):
 
 def presets_of(presets, routing):
     """The presets; of programs what this version plays them with."""
-    if not presets or not isinstance(presets[0], int):
+    if not isinstance(presets, list) or not isinstance(presets[0], int):
         return presets
     from rtsep.presets.instruments import choose, parse_wish
 
