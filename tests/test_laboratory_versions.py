@@ -71,6 +71,17 @@ def test_a_process_separates_as_this_one_does_and_says_what_it_cannot(clip, tmp_
     assert "no_such_parameter" in capfd.readouterr().err
 
 
+def test_what_a_process_starts_finds_its_packages_too(clip, tmp_path, monkeypatch):
+    """The compiler is started by -m, which looks first where it works."""
+    (tmp_path / "worker.py").write_text(
+        "import pickle, subprocess, sys\npickle.load(sys.stdin.buffer)\n"
+        "found = subprocess.check_output([sys.executable, '-c', 'import rtsep; print(rtsep.__file__)'], text=True)\n"
+        "pickle.dump(found.strip(), sys.stdout.buffer)\n")
+    monkeypatch.setattr(versions, "WORKER", tmp_path / "worker.py")
+    with versions.Version(versions.copied(tmp_path / "copy"), tmp_path) as version:
+        assert Path(version.separate(clip, {})) == tmp_path / "copy" / "rtsep" / "__init__.py"
+
+
 def test_a_copy_has_other_constants_and_the_checkouts_presets(tmp_path):
     folder = versions.copied(tmp_path / "copy", [("stages/expectation.py", "CAUTION", "0.0")])
     before, after = ((each / "rtsep" / "stages" / "expectation.py").read_text(encoding="utf-8") for each in (ROOT, folder))

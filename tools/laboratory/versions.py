@@ -74,12 +74,15 @@ def copied(folder: Path, edits: Iterable[Edit] = (), checkout: Path = ROOT) -> P
 
 
 class Version:
-    """A process that separates with the packages in a folder; `with` ends it. Compiled code is kept in `cache`."""
+    """A process that separates with the packages in a folder; `with` ends it. Compiled code is kept in `cache`.
+
+    It works in that folder, for the compiler, a process of its own, finds packages where it works before all others.
+    """
 
     def __init__(self, folder: Path, cache: Path) -> None:
-        environment = {**os.environ, "PYTHONPATH": str(folder), "RTSEP_CACHE_DIR": str(cache)}
+        environment = {**os.environ, "PYTHONPATH": str(folder.resolve()), "RTSEP_CACHE_DIR": str(cache.resolve())}
         self.folder = folder
-        self.process = subprocess.Popen([sys.executable, WORKER], env=environment, stdin=subprocess.PIPE,
+        self.process = subprocess.Popen([sys.executable, WORKER], cwd=folder, env=environment, stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE)
 
     def __enter__(self) -> Version:
