@@ -13,7 +13,7 @@ from rtsep.errors import RtsepError
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 
-from laboratory import conditions, pieces, ready, songs, systems, versions  # noqa: E402
+from laboratory import conditions, grid, pieces, ready, songs, systems, versions  # noqa: E402
 from laboratory.studies import ablation, examples, unheard  # noqa: E402
 from laboratory.study import Given  # noqa: E402
 
@@ -145,6 +145,30 @@ def test_stems_stand_beside_the_oracle_and_weak_ones_are_named():
     lines = unheard.against_oracle(rows, ["piece", "stem"])
     assert lines[0] == ["reel", "oboe", "3.0", "9.0", "-6.0"] and len(lines) == 3
     assert unheard.weak(rows) == "Stems below 4 dB where the oracle mask has 8 dB: 1 of 2 (reel oboe)."
+
+
+@pytest.fixture
+def given(clip, monkeypatch):
+    """The studies' pieces are the clip, called like a song, and its piano; what is separated is a tenth too soft."""
+    song = next(song for song in songs.SONGS if len(song.stems) == 2)
+    duet = replace(clip, name=song.name, preset=[systems.preset_named("piano")] * 2)
+    piano = replace(ready.one_part(clip), name="clip, old_fb")
+    monkeypatch.setattr(grid, "separate", lambda piece, _: {stem: 0.9 * sound for stem, sound in piece.truths.items()})
+    monkeypatch.setattr(unheard, "songs", lambda given, role, seeds: [duet])
+    monkeypatch.setattr(unheard, "pianos", lambda given, role, beside="": [piano])
+    monkeypatch.setattr(unheard, "bands", lambda given, preset, called: [replace(piano, group=called)])
+    monkeypatch.setattr(unheard, "room_conditions", lambda: [conditions.Condition("room", conditions.quiet)])
+    return Given(own={"role": songs.REPORTING, "seeds": 1})
+
+
+def test_studies_have_a_line_for_everything_that_they_play(given):
+    tables = {table.name: table.text.splitlines() for run in (
+        unheard.unheard, unheard.unheard_rooms, unheard.unheard_notes, unheard.unheard_company) for table in run(given)}
+    assert {name: len(lines) for name, lines in tables.items()} == {
+        "unheard": 7, "unheard-rooms": 4, "unheard-notes": 16, "unheard-company": 8, "unheard-company-pianos": 5}
+    assert tables["unheard"][4].startswith("| **mean** |") and tables["unheard-rooms"][2].endswith("| 0.0 | 0.0 |")
+    assert [table.name for table in unheard.unheard_rooms(replace(given, own={"role": songs.TUNING, "seeds": 1}))] == [
+        "unheard-rooms-tuning"]
 
 
 def test_hardships_of_notes_are_told_once_each():

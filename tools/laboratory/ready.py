@@ -22,7 +22,7 @@ from laboratory.unheard import pieces
 from laboratory.unheard_pianos import PLAYERS, piano_pieces
 from rtsep.notes.routing import by_track
 from rtsep.presets.instruments import choose, covering, parse_wish, stem_programs
-from rtsep.presets.library import bundled_presets
+from rtsep.presets.library import bundled_presets, find_preset
 from rtsep.presets.preset import Preset, load_preset, read_programs
 
 AGAIN = " #"
@@ -69,8 +69,8 @@ def knows(preset: Preset, maker: str) -> bool:
 
 @cache
 def preset_for(stem: Stem) -> Preset:
-    """What plays a stem."""
-    there = usable(stem.maker)
+    """What plays a stem; the shipped default preset where there is none for it."""
+    there = {DEFAULT_PRESET: find_preset(DEFAULT_PRESET), **usable(stem.maker)}
     programs = {name: told for name, path in there.items() if (told := read_programs(path))}
     programs = {name: programs[name] for name in sorted(programs, key=lambda name: (len(programs[name]), name))}
     return preset_at(there[covering(stem.program, programs) or DEFAULT_PRESET])

@@ -33,7 +33,7 @@ BAND = "joplin_maple_leaf"
 
 
 def examples_of(given: Given) -> Iterator[tuple[str, Piece, list[int]]]:
-    """Kind, piece, and the General MIDI programs of its stems, by which each version chooses its own presets, if any."""
+    """Kind, piece, and the General MIDI programs of its stems, if any, by which another version chooses its own presets."""
     whole = {piece.name: piece for piece in songs(given, REPORTING)}
     for kind, names in SONGS.items():
         for piece in (whole[name] for name in names if name in whole):
@@ -80,9 +80,9 @@ def index(rows: list[Row], versions: list[str]) -> str:
 def examples(given: Given) -> list[Table]:
     """Examples to listen to, in build/examples: mix, before, after and truth, two pieces of each kind; SDR in dB.
 
-    before: what another checkout makes of it with its own presets. after: this one. all told, early (80 ms) and room (0.5 s,
-    two microphones) are songs. company: a violin whose piano is not told, and a piano under a saxophone. Live, 512 samples. The
-    sounds are FLAC of 16 bits, beside an index.md.
+    before: what another checkout makes of it with its own presets. after: this one, as in `unheard`. Songs all told, told 80 ms
+    early, and in a room of 0.5 s with two microphones. company: a violin whose piano is not told, and a piano under a saxophone.
+    Live, 512 samples. The sounds are FLAC of 16 bits, beside an index.md.
     """
     checkouts = {**({"before": given["before"]} if given["before"] else {}), "after": ROOT}
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,8 @@ def examples(given: Given) -> list[Table]:
         engines = {name: stack.enter_context(Version(copied(BUILD / "versions" / name, checkout=checkout), BUILD / "versions"
                                                      / "cache")) for name, checkout in checkouts.items()}
         for kind, piece, programs in examples_of(given):
-            made = {name: engine.separate(piece, params_of(LIVE), programs) for name, engine in engines.items()}
+            made = {name: engine.separate(piece, params_of(LIVE), programs if name == "before" else ())
+                    for name, engine in engines.items()}
             rows += write_example(FOLDER, kind, piece, made)
     text = index(rows, list(checkouts))
     (FOLDER / "index.md").write_text(f"# Before and after\n\nSDR in dB beside each sound.\n\n{text}\n", encoding="utf-8")
