@@ -81,7 +81,7 @@ def examples(given: Given) -> list[Table]:
     """Examples to listen to, in build/examples: mix, before, after and truth, two pieces of each kind; SDR in dB.
 
     before: what another checkout makes of it with its own presets. after: this one, as in `unheard`. Songs all told, told 80 ms
-    early, and in a room of 0.5 s with two microphones. company: a violin whose piano is not told, and a piano under a saxophone.
+    early, and in a room of 0.5 s with two microphones. company: a violin whose piano is not told; a piano under a saxophone.
     Live, 512 samples. The sounds are FLAC of 16 bits, beside an index.md.
     """
     checkouts = {**({"before": given["before"]} if given["before"] else {}), "after": ROOT}
