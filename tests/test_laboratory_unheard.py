@@ -180,14 +180,14 @@ def test_every_stem_has_a_maker_who_has_it_and_whom_no_preset_has_heard():
 
 
 def test_a_piece_is_built_once_and_read_afterwards(tmp_path, monkeypatch):
-    def play(program, notes):
+    def play(program, notes, shared):
         played.append(program)
         return sampled.add_tones(notes, lambda note: sine(440 * 2 ** ((note["pitch"] - 69) / 12), 0.3), RATE)
 
     played, song = [], songs.Song("two", songs.TUNING, "nothing.mid", 100, 4, (
         songs.Stem(songs.FLUTE, "flute", (0,)), songs.Stem(songs.PIANO, "piano", (1,))))
     monkeypatch.setattr(unheard, "FOLDER", tmp_path)
-    monkeypatch.setattr(unheard, "score_of", lambda name: (SCALE, CHORDS))
+    monkeypatch.setattr(unheard, "score_of", lambda name, shared: (SCALE, CHORDS))
     monkeypatch.setattr(unheard, "MAKERS", {name: makers.Maker(name, makers.CELLO, (), play) for name in ("flute", "piano")})
     first, again = unheard.built(song), unheard.built(song)
     assert played == [songs.FLUTE, songs.PIANO] and list(first.truths) == ["flute", "piano"] and first.role == songs.TUNING

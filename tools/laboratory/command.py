@@ -23,7 +23,7 @@ plain, split, flucoma, offline, filters"""
 
 def parser() -> argparse.ArgumentParser:
     """The parser of all studies."""
-    lines = "\n".join(f"  {name:<14}{STUDIES[name].about}" for name in sorted(STUDIES))
+    lines = "\n".join(f"  {name:<17}{STUDIES[name].about}" for name in sorted(STUDIES))
     top = argparse.ArgumentParser(prog="lab.py", description=f"Run a study and print its tables.\n\nstudies:\n{lines}",
                                   formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = top.add_subparsers(dest="study", metavar="STUDY", help="its name; STUDY --help explains it")

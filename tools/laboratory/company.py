@@ -40,7 +40,7 @@ def lines(piece: Piece, count: int = 2, drums: bool = False) -> Piece:
     return beside(piece, sound[None].astype(np.float32))
 
 
-COMPANY: dict[str, Callable[[Piece], Piece]] = {
-    "beside a recording": recording, "beside two lines": lines, "beside a band": partial(lines, drums=True),
-    "beside drums": partial(lines, count=0, drums=True)}
-"""What a piece may be beside of, each at 0 dB."""
+def company(shared: Path = SHARED) -> dict[str, Callable[[Piece], Piece]]:
+    """What a piece may be beside of, each at 0 dB."""
+    return {"beside a recording": partial(recording, shared=shared), "beside two lines": lines,
+            "beside a band": partial(lines, drums=True), "beside drums": partial(lines, count=0, drums=True)}

@@ -26,7 +26,7 @@ def measure(
     pieces = list(pieces)
     for number, ((label, text), (condition, alter), piece) in enumerate(
             product(settings.items(), conditions.items(), pieces), start=1):
-        _tell(number, len(settings) * len(conditions) * len(pieces), f"{label} {condition} {piece.name}")
+        tell(number, len(settings) * len(conditions) * len(pieces), f"{label} {condition} {piece.name}")
         try:
             altered = alter(piece)
             figures = judge(altered, separate(altered, text))
@@ -35,11 +35,11 @@ def measure(
             continue
         rows += [{"settings": label, "condition": condition, "set": piece.group, "role": piece.role, "piece": piece.name,
                   "stem": stem, **found} for stem, found in figures.items()]
-    _tell(0, 0, "")
+    tell(0, 0, "")
     return rows
 
 
-def _tell(number: int, of: int, what: str) -> None:
+def tell(number: int, of: int, what: str) -> None:
     """Progress on a terminal, in one line that is written over."""
     if sys.stderr.isatty():
         print(f"\r\033[K{f'{number} of {of}: {what[:90]}' if of else ''}", end="", file=sys.stderr, flush=True)

@@ -1,10 +1,12 @@
 """Conditions for the development set: rooms, company that nobody tells, and notes that are told at wrong times or wrongly."""
 
 from functools import partial
+from pathlib import Path
 
-from laboratory.company import COMPANY
+from laboratory.company import company
 from laboratory.conditions import Condition, early_notes, missing_notes, moved_notes, unchanged, wrong_notes, wrong_stem
 from laboratory.rooms import ROOMS, in_room
+from laboratory.study import SHARED
 
 EARLY_MS = (20, 40, 80, 150)
 """By how many milliseconds all notes are told early."""
@@ -20,9 +22,9 @@ def room_conditions() -> list[Condition]:
             for name, room in ROOMS.items() for count in (1, 2)]
 
 
-def company_conditions() -> list[Condition]:
+def company_conditions(shared: Path = SHARED) -> list[Condition]:
     """Every company, as loud as the piece."""
-    return [Condition(name, alter) for name, alter in COMPANY.items()]
+    return [Condition(name, alter) for name, alter in company(shared).items()]
 
 
 def note_conditions() -> list[Condition]:
@@ -37,6 +39,6 @@ def note_conditions() -> list[Condition]:
             Condition("5 % more notes, played by nobody, as a stem", wrong_stem)]
 
 
-def hardships() -> list[Condition]:
+def hardships(shared: Path = SHARED) -> list[Condition]:
     """All of them; the first is the piece as it is."""
-    return [Condition("as it is", unchanged), *room_conditions(), *company_conditions(), *note_conditions()]
+    return [Condition("as it is", unchanged), *room_conditions(), *company_conditions(shared), *note_conditions()]

@@ -16,7 +16,6 @@ from laboratory.isolated_notes import write_midi
 from laboratory.mixes import RATE, sampled_tone, samples_of
 from laboratory.shipped import FLUIDR3, INSTRUMENTS, SALAMANDER, TONEJS, Collection
 from laboratory.sources import BUILD, SOUNDFONT, render_soundfont
-from laboratory.study import SHARED
 
 ALL = tuple(range(128))
 PIANOS = (0, 1)
@@ -41,12 +40,13 @@ UPRIGHT_KW = Collection("upright_kw", "piano_notes/upright_kw of the shared reco
 SPLENDID = Collection("splendid", "piano_notes/splendid of the shared recordings", "public domain", "AKAI")
 CELLO = Collection("cello", "other_notes/cello of the shared recordings", "CC0", "")
 
-Play = Callable[[int, np.ndarray], np.ndarray]
+Play = Callable[[int, np.ndarray, Path], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Maker:
-    """Someone's instruments: `play(program, notes)` gives float32 mono [sample] at RATE of a NOTE array, until all is silent.
+    """Someone's instruments: `play(program, notes, shared)` gives float32 mono [sample] at RATE of a NOTE array, until all is
+    silent; the shared recordings lie in `shared`.
 
     `programs` are General MIDI's, from 0. `heard`: those of them that the shipped presets were learnt from. It fails with
     MissingError where the recordings are not there.
@@ -67,7 +67,7 @@ class Maker:
 
 def by_soundfont(path: Path) -> Play:
     """Played by fluidsynth with this soundfont, without reverb and chorus."""
-    def play(program: int, notes: np.ndarray) -> np.ndarray:
+    def play(program: int, notes: np.ndarray, _: Path) -> np.ndarray:
         midi = BUILD / "unheard" / "part.mid"
         midi.parent.mkdir(parents=True, exist_ok=True)
         write_midi(midi, [(notes, program, 0)])
@@ -77,13 +77,13 @@ def by_soundfont(path: Path) -> Play:
 
 def by_package(name: str) -> Play:
     """Played by the sampler with the samples of an npm package."""
-    return lambda _, notes: sampled.play(notes, sampled.INSTRUMENTS[name], RATE)
+    return lambda _, notes, __: sampled.play(notes, sampled.INSTRUMENTS[name], RATE)
 
 
 def by_isolated_notes(name: str, folder: str, held: bool = False) -> Play:
     """Played with isolated notes of the shared recordings; `held` ones are looped where a note is longer than they are."""
-    def play(_: int, notes: np.ndarray) -> np.ndarray:
-        sound, table = samples_of(name, SHARED / folder)
+    def play(_: int, notes: np.ndarray, shared: Path) -> np.ndarray:
+        sound, table = samples_of(name, shared / folder)
         tone = held_tone if held else sampled_tone
         return sampled.add_tones(notes, lambda note: tone(note, sound, table), RATE)
     return play
@@ -103,7 +103,7 @@ MAKERS = {maker.name: maker for maker in (
     Maker("timgm", TIMGM, ALL, by_soundfont(SOUNDFONT.parent / "TimGM6mb.sf2")),
     Maker("musescore", MUSESCORE, ALL, by_soundfont(SOUNDFONT.parents[1] / "sf3" / "MuseScore_General_Full.sf3"),
           tuple(program for program in ALL if program not in (*PIANOS, 44, 45, 48, 49))),
-    Maker("salamander", SALAMANDER, PIANOS, lambda _, notes: sources.render(notes, RATE), PIANOS),
+    Maker("salamander", SALAMANDER, PIANOS, lambda _, notes, __: sources.render(notes, RATE), PIANOS),
     Maker("old_fb", OLD_FB, PIANOS, by_isolated_notes("old_fb", "piano_notes")),
     Maker("upright_kw", UPRIGHT_KW, PIANOS, by_isolated_notes("upright_kw", "piano_notes")),
     Maker("splendid", SPLENDID, PIANOS, by_isolated_notes("splendid", "piano_notes")),

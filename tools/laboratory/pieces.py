@@ -229,5 +229,7 @@ def only_tracks(score: Score, names: Iterable[str]) -> Score:
     messages = score.messages[mine]
     messages[:, 0] = np.searchsorted(kept, messages[:, 0])
     strikes = (messages[:, 1] & 0xF0 == 0x90) & (messages[:, 3] > 0)
-    return replace(score, track_names=tuple(score.track_names[part] for part in kept), messages=messages,
-                   seconds=score.seconds[mine], note_count=int(strikes.sum()))
+    programs = {(kept.index(part), channel): program for (part, channel), program in score.programs.items() if part in kept}
+    return replace(score, track_names=tuple(score.track_names[part] for part in kept), messages=messages, programs=programs,
+                   ports=tuple(score.ports[part] for part in kept) if score.ports else (), seconds=score.seconds[mine],
+                   note_count=int(strikes.sum()))

@@ -51,6 +51,12 @@ def params_of(text: str) -> dict[str, Value]:
 
 def separate(piece: Piece, text: str) -> Stems:
     """The stems of a piece by a setting."""
+    way, piece, params = meant(piece, text)
+    return WAYS[way](piece, params) if way else gated(piece, params)
+
+
+def meant(piece: Piece, text: str) -> tuple[str, Piece, dict[str, Value]]:
+    """What a setting says: one of WAYS, empty for the engine; the piece as it is played then; and the parameters."""
     words = [word for word in text.split(",") if word]
     ways, pairs = [word for word in words if word in WAYS], [word for word in words if word not in WAYS]
     if broken := [word for word in pairs if word.count("=") != 1] + ways[1:]:
@@ -62,7 +68,7 @@ def separate(piece: Piece, text: str) -> Stems:
         piece = with_velocity(piece, int(given.pop("velocity")))
     if "late_ms" in given:
         piece = replace(piece, late_s=float(given.pop("late_ms")) / 1000)
-    return (WAYS[ways[0]] if ways else gated)(piece, parse_params(given))
+    return ways[0] if ways else "", piece, parse_params(given)
 
 
 def with_velocity(piece: Piece, velocity: int) -> Piece:

@@ -20,7 +20,7 @@ from laboratory.mixes import RATE
 from laboratory.pieces import Piece, excerpt, load_piece
 from laboratory.songs import PIANO, RANGES, SINGING, SONGS, Song, Stem
 from laboratory.sources import BUILD, fit, hold_by_pedal
-from laboratory.study import Given
+from laboratory.study import SHARED, Given
 
 FOLDER = BUILD / "unheard"
 SECONDS, TAIL_S, LEAD_IN_S = 20.0, 2.0, 0.3
@@ -45,27 +45,27 @@ def pieces(role: str, seed: int = 0, given: Given | None = None) -> list[Piece]:
     songs = [song for song in SONGS if song.role == role and (given is None or not given.pieces or song.name in given.pieces)]
     if given is None:
         return [built(song, seed) for song in songs]
-    return given.there(lambda song: excerpt(built(song, seed), given.seconds), songs)
+    return given.there(lambda song: excerpt(built(song, seed, given.shared), given.seconds), songs)
 
 
-def built(song: Song, seed: int = 0) -> Piece:
+def built(song: Song, seed: int = 0, shared: Path = SHARED) -> Piece:
     """A piece, built unless it is there, of the same song. MissingError without what its score or a maker needs."""
     folder = FOLDER / f"{song.name.replace(' ', '_')}-{seed}"
     made_of = folder / "made_of.txt"
     if not (made_of.exists() and made_of.read_text(encoding="utf-8") == repr(song)):
-        build(song, seed, folder)
+        build(song, seed, folder, shared)
         made_of.write_text(repr(song), encoding="utf-8")
     return replace(load_piece(folder, "unheard"), role=song.role, name=song.name)
 
 
-def build(song: Song, seed: int, folder: Path) -> None:
+def build(song: Song, seed: int, folder: Path, shared: Path) -> None:
     """Writes the sound of each stem, all.mid and stems.json into `folder`."""
     rng = np.random.default_rng([seed, zlib.crc32(song.name.encode())])
-    played = performed(song, rng)
+    played = performed(song, rng, shared)
     names = song.stem_names()
     sounds = []
     for stem, (notes, spans) in zip(song.stems, played, strict=True):
-        sound = MAKERS[stem.maker].play(stem.program, hold_by_pedal(notes, spans))
+        sound = MAKERS[stem.maker].play(stem.program, hold_by_pedal(notes, spans), shared)
         sounds.append(fit(sound, round((SECONDS + TAIL_S + LEAD_IN_S) * RATE)))
     tracks = [(notes, stem.program, place, name, spans) for place, (stem, name, (notes, spans))
               in enumerate(zip(song.stems, names, played, strict=True))]
@@ -94,15 +94,15 @@ def balanced(sounds: Sequence[np.ndarray], rng: np.random.Generator) -> list[np.
 
 
 @cache
-def score_of(name: str) -> tuple[np.ndarray, ...]:
+def score_of(name: str, shared: Path) -> tuple[np.ndarray, ...]:
     """The parts of a score: of music21's corpus, or of a MIDI file below the shared recordings."""
-    return tuple(scores.midi_parts(Given().shared / name) if name.endswith(".mid") else scores.corpus_parts(name))
+    return tuple(scores.midi_parts(shared / name) if name.endswith(".mid") else scores.corpus_parts(name))
 
 
-def performed(song: Song, rng: np.random.Generator) -> list[tuple[np.ndarray, list[tuple[float, float]]]]:
+def performed(song: Song, rng: np.random.Generator, shared: Path) -> list[tuple[np.ndarray, list[tuple[float, float]]]]:
     """For each stem its notes (NOTE array) and the spans in seconds of its pedal."""
     beats = SECONDS * song.bpm / 60
-    whole = [arranged(stem, score_of(song.score)) for stem in song.stems]
+    whole = [arranged(stem, score_of(song.score, shared)) for stem in song.stems]
     begin = scores.dense_place(whole, beats, song.bar)
     tempo = performance.drifting(beats, song.bpm, rng)
     tempo = performance.Tempo(tempo.seconds + LEAD_IN_S)

@@ -16,7 +16,7 @@ from laboratory.mixes import RATE
 from laboratory.pieces import DEMO, Piece, alone, excerpt, group_of, load_piece
 from laboratory.songs import PIANO, REPORTING, TUNING
 from laboratory.sources import NOTE, fit, hold_by_pedal
-from laboratory.study import Given
+from laboratory.study import SHARED, Given
 from laboratory.unheard import FOLDER, LEVEL, PEAK, SECONDS, save
 from rtsep.notes.score import Score
 
@@ -26,7 +26,8 @@ PLAYERS = ("old_fb", "upright_kw", "splendid", "tonejs-piano", "timgm", "salaman
 
 def piano_pieces(role: str, given: Given, players: tuple[str, ...] = PLAYERS) -> list[Piece]:
     """The scores of a role ("tuning" or "reporting"), each by every piano; what is missing is left out and remembered."""
-    cases = [(piece, folder, player) for piece, folder in scores_of(role, given) for player in players]
+    cases = [(piece, folder, player, given.shared) for piece, folder in scores_of(role, given) for player in players
+             if not given.pieces or piece.name in given.pieces]
     return given.there(lambda case: excerpt(played_by(*case), given.seconds), cases)
 
 
@@ -39,18 +40,18 @@ def scores_of(role: str, given: Given) -> Iterator[tuple[Piece, Path]]:
         yield alone(piece), given.shared / groups[role] / piece.name
 
 
-def played_by(piece: Piece, folder: Path, player: str) -> Piece:
+def played_by(piece: Piece, folder: Path, player: str, shared: Path = SHARED) -> Piece:
     """The piece's notes by one piano, built unless it is there. MissingError without its sounds."""
     target = FOLDER / f"{piece.name}-{player}"
     if not (target / "stems.json").exists():
-        build(piece, folder, player, target)
+        build(piece, folder, player, target, shared)
     name = f"{piece.name}, {player}"
     return replace(load_piece(target, "unheard pianos"), role=REPORTING if piece.group == "two_hands" else TUNING, name=name)
 
 
-def build(piece: Piece, folder: Path, player: str, target: Path) -> None:
+def build(piece: Piece, folder: Path, player: str, target: Path, shared: Path) -> None:
     """Writes the sounds of both hands, all.mid and stems.json into `target`."""
-    sounds = [fit(MAKERS[player].play(PIANO, notes), round(SECONDS * RATE)) for notes in hands(piece.score)]
+    sounds = [fit(MAKERS[player].play(PIANO, notes, shared), round(SECONDS * RATE)) for notes in hands(piece.score)]
     mix = np.sum(sounds, axis=0)
     gain = min(np.sqrt(2) * LEVEL / np.sqrt(np.mean(mix**2)), PEAK / np.abs(mix).max())
     tracks = dict(zip(("left", "right"), piece.score.track_names, strict=True))

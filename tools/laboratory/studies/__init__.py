@@ -1,10 +1,12 @@
 """The studies, by subject; importing this enters all of them."""
 
 from laboratory.studies import (  # noqa: F401
+    ablation,
     autoencoders,
     calibration,
     cost,
     drums,
+    examples,
     factorisation,
     instruments,
     latency,
@@ -15,5 +17,6 @@ from laboratory.studies import (  # noqa: F401
     quality,
     training,
     transforms,
+    unheard,
     wrong_midi,
 )

@@ -6,13 +6,12 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-import numpy as np
-
 from laboratory import trio
 from laboratory.drums import preset_of_hits
 from laboratory.duets import duet
 from laboratory.grid import distinct, measure, where, with_field
 from laboratory.pieces import HITS, Piece, excerpt, group_of, load_piece
+from laboratory.ready import by_program
 from laboratory.report import pivot
 from laboratory.shipped import INSTRUMENTS
 from laboratory.sources import SOUNDFONT
@@ -20,7 +19,6 @@ from laboratory.study import Given, Row, Table, need_file, option, study
 from laboratory.systems import LIVE, Stems, judge_quickly, preset_named
 from rtsep.notes.routing import by_track
 from rtsep.notes.score import read_midi
-from rtsep.presets.instruments import choose, parse_wish, stem_programs
 from rtsep.presets.preset import Preset
 from rtsep.training.inputs import gather
 from rtsep.training.isolated import Settings
@@ -50,13 +48,6 @@ def learnt(folder: Path, name: str) -> Preset:
 def songs(given: Given) -> list[Piece]:
     """piano_and_others with all three tracks told."""
     return group_of(given, "piano_and_others", SONG_STEMS)
-
-
-def by_program(piece: Piece) -> list[Preset]:
-    """What `rtsep render` takes if nothing is said, stem by stem."""
-    routing = by_track(piece.score)
-    programs = stem_programs(routing, piece.score, np.zeros(len(piece.score.seconds), np.uint32))
-    return list(choose(parse_wish([]), routing, programs).presets)
 
 
 def with_others(piece: Piece, others: dict[str, Preset]) -> list[Preset]:

@@ -1,0 +1,183 @@
+"""Instruments that no preset has heard: all told, in rooms, with notes at wrong times, beside company that nobody tells."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from laboratory import makers
+from laboratory.conditions import WRONG, Condition, unchanged
+from laboratory.grid import AS_IT_IS, Alter, distinct, measure, where, with_field
+from laboratory.hardships import LATE_MIDI, note_conditions, room_conditions
+from laboratory.pieces import Piece, bands
+from laboratory.ready import COMPANIES, knows, one_told, pianos, preset_for, song_of, songs, stems_of, with_presets
+from laboratory.report import mean_db, pivot, shown, table
+from laboratory.shipped import INSTRUMENTS
+from laboratory.songs import NAMES, REPORTING, SONGS, TUNING
+from laboratory.study import Given, Row, Table, option, study
+from laboratory.systems import LIVE, preset_named
+
+PAGE = "docs/unheard.md"
+ROLE = option("--role", choices=(REPORTING, TUNING), default=REPORTING, help="of which pieces (default: %(default)s)")
+SEEDS = option("--seeds", type=int, default=1, metavar="N", help="so many performances of each piece (default: %(default)s)")
+WAYS = {"rtsep": LIVE, "oracle mask": f"oracle,{LIVE}"}
+WEAK_DB, GOOD_DB = 4.0, 8.0
+"""A stem is weak that has less SDR in dB than the first where the oracle mask has at least the second."""
+LATE_MS = (10, 20, 40)
+"""By how many milliseconds all notes are told late."""
+COMPANY_WAYS = {"as it ships": LIVE, "background=0": f"{LIVE},background=0", "oracle mask": f"oracle,{LIVE}"}
+PARTNER = "partner not told"
+
+
+def named(name: str, given: Given) -> str:
+    """What a table is called: tables of the tuning pieces have a name of their own."""
+    return name if given["role"] == REPORTING else f"{name}-{given['role']}"
+
+
+def against_oracle(rows: Sequence[Row], names: Sequence[str]) -> list[list[str]]:
+    """For all values of these fields, in a line: SDR of rtsep and of the oracle mask, and the difference."""
+    lines = []
+    for values in distinct(rows, *names):
+        mine = where(rows, **dict(zip(names, values, strict=True)))
+        ours, best = (mean_db(where(mine, settings=way)) for way in WAYS)
+        lines.append([*map(str, values), shown(ours), shown(best), shown(ours - best)])
+    return lines
+
+
+# --- all told ---------------------------------------------------------------------------------------------------------
+
+
+@study("unheard-makers", page=PAGE, takes=())
+def who_plays(_: Given) -> list[Table]:
+    """Who plays what in the development set, and which makers each instrument has.
+
+    Nothing is separated.
+    """
+    lines = [[song.name, song.role, f"`{song.score}`", ", ".join(
+        f"{name} ({stem.maker})" for name, stem in zip(song.stem_names(), song.stems, strict=True))]
+        for song in sorted(SONGS, key=lambda song: song.role)]
+    programs = {program: preset.title.lower() for preset in INSTRUMENTS for program in preset.programs[:1] if program < 128}
+    return [Table("unheard-pieces", table(["piece", "role", "score", "stems and who plays them"], lines, 4)),
+            Table("unheard-makers", "\n".join(makers.lines(dict(sorted({**programs, **NAMES}.items())))))]
+
+
+@study("unheard", ROLE, SEEDS, page=PAGE, takes=("seconds", "pieces"))
+def unheard(given: Given) -> list[Table]:
+    """Songs, trios and quartets by instruments that no preset has heard, all told: SDR of every stem in dB.
+
+    Live with 512 samples, a preset for each stem by its General MIDI program: of a folder build/presets-without-COLLECTION,
+    if there is one, for its makers, otherwise a shipped one. Everything is sampled.
+    """
+    pieces = songs(given, given["role"], given["seeds"])
+    rows = [row for piece in pieces for row in played(piece, measure(given, [piece], WAYS))]
+    each = [{**row, "piece": row["song"]} for row in rows]
+    lines = against_oracle(each, ["piece", "stem", "maker", "preset"])
+    if rows:
+        lines.append(["**mean**", "", "", "", *against_oracle(with_field(rows, "all", lambda _: ""), ["all"])[0][1:]])
+    head = ["piece", "stem", "maker", "preset", "rtsep", "oracle mask", "difference"]
+    text = f"{table(head, lines, 4)}\n\n{weak(each)}" if rows else ""
+    return [Table(named("unheard", given), text, rows)]
+
+
+def played(piece: Piece, rows: Sequence[Row]) -> list[Row]:
+    """Rows of a song that tell who plays each stem, and by which preset; a star where it was learnt from that collection."""
+    known = {name: (stem.maker, preset_for(stem)) for name, stem in stems_of(piece).items()}
+    return [{**row, "song": song_of(piece).name, "maker": known[row["stem"]][0],
+             "preset": known[row["stem"]][1].name + "*" * knows(*known[row["stem"]][::-1])} for row in rows]
+
+
+def weak(rows: Sequence[Row]) -> str:
+    """A sentence: which stems are weak where they need not be."""
+    stems = [(f"{piece} {stem}", *(float(np.mean([row["sdr_db"] for row in where(rows, piece=piece, stem=stem, settings=way)]))
+                                   for way in WAYS)) for piece, stem in distinct(rows, "piece", "stem")]
+    good = [(name, ours) for name, ours, best in stems if best >= GOOD_DB]
+    found = [name for name, ours in good if ours < WEAK_DB]
+    return (f"Stems below {WEAK_DB:g} dB where the oracle mask has {GOOD_DB:g} dB: {len(found)} of {len(good)}"
+            + (f" ({', '.join(found)})." if found else "."))
+
+
+# --- rooms ------------------------------------------------------------------------------------------------------------
+
+
+@study("unheard-rooms", ROLE, SEEDS, page=PAGE, takes=("seconds", "pieces"))
+def unheard_rooms(given: Given) -> list[Table]:
+    """The same pieces in simulated rooms, each stem at a place of its own: mean SDR in dB, and the loss against dry.
+
+    The truth is what the microphones hear of a stem, its reverberation included.
+    """
+    conditions = [Condition("dry", unchanged), *room_conditions()]
+    alters: dict[str, Alter] = {condition.name: condition.alter for condition in conditions}
+    rows = measure(given, songs(given, given["role"], given["seeds"]), WAYS, alters)
+    dry = [mean_db(where(rows, condition="dry", settings=way)) for way in WAYS]
+    lines = []
+    for (name,) in distinct(rows, "condition"):
+        now = [mean_db(where(rows, condition=name, settings=way)) for way in WAYS]
+        lines.append([name, shown(now[0]), shown(now[1]), shown(dry[0] - now[0]), shown(dry[1] - now[1])])
+    head = ["room", "rtsep", "oracle mask", "loss of rtsep", "loss of the mask"]
+    return [Table(named("unheard-rooms", given), table(head, lines), rows)]
+
+
+# --- notes ------------------------------------------------------------------------------------------------------------
+
+
+def note_hardships() -> list[Condition]:
+    """As played, and everything that may be wrong with notes."""
+    late = [Condition(f"all notes {ms} ms late", unchanged, f"late_ms={ms},{LATE_MIDI}") for ms in LATE_MS]
+    conditions = note_conditions()
+    return [Condition("as played", unchanged), *conditions[:4], *late, *conditions[4:]]
+
+
+@study("unheard-notes", ROLE, SEEDS, page=PAGE, takes=("seconds", "pieces"))
+def unheard_notes(given: Given) -> list[Table]:
+    """Notes that are told early, late, wrong or not at all: mean SDR in dB, and the loss against notes as played.
+
+    all told: the songs. under company: the unheard pianos, each beside a recording, two lines or a band in turn. Of notes that
+    nobody plays the SDR of the other stems is told. Late notes are played with late_midi=on.
+    """
+    sets = {"all told": songs(given, given["role"], given["seeds"]), "under company": pianos(given, given["role"])}
+    rows: list[Row] = []
+    for condition in note_hardships():
+        for name, pieces in sets.items():
+            found = measure(given, pieces, {condition.name: f"{LIVE},{condition.setting}"},
+                            {condition.name: with_presets(condition.alter)})
+            rows += [{**row, "set": name} for row in found if row["stem"] != WRONG]
+    lines = []
+    for (condition,) in distinct(rows, "condition"):
+        cells = [condition]
+        for name in sets:
+            before, now = (mean_db(where(rows, condition=each, set=name)) for each in ("as played", condition))
+            cells += [shown(now), shown(before - now)]
+        lines.append(cells)
+    head = ["notes", *(text for name in sets for text in (name, "loss"))]
+    return [Table(named("unheard-notes", given), table(head, lines), rows)]
+
+
+# --- company ----------------------------------------------------------------------------------------------------------
+
+
+def in_company(given: Given, role: str, performances: int) -> list[Piece]:
+    """Pieces of which a part is told alone: every set is a group."""
+    found = [] if role == TUNING else [*bands(given, preset_named("grand-piano"), "two_hands, heard piano"),
+                                       *bands(given, preset_named("gm-piano"), "two_hands, unheard piano")]
+    found += [in_group(piece, f"unheard piano {beside}") for beside in COMPANIES for piece in pianos(given, role, beside)]
+    return [*found, *(in_group(one_told(piece), PARTNER) for piece in songs(given, role, performances))]
+
+
+def in_group(piece: Piece, group: str) -> Piece:
+    """The piece in another set."""
+    return replace(piece, group=group)
+
+
+@study("unheard-company", ROLE, SEEDS, page=PAGE)
+def unheard_company(given: Given) -> list[Table]:
+    """One instrument is told and its company is not: SDR of what is told in dB.
+
+    two_hands: its pianos with `backgrounds`, by `grand-piano`, which knows them, and `gm-piano`, which does not. unheard piano:
+    the same scores by other pianos, beside recordings, two rendered lines, or lines and drums, at 0 dB. partner not told: the
+    first stem of each song.
+    """
+    rows = measure(given, in_company(given, given["role"], given["seeds"]), given.chosen(COMPANY_WAYS, LIVE), AS_IT_IS)
+    by_piano = with_field([row for row in rows if "unheard piano beside" in row["set"]], "piano",
+                          lambda row: row["piece"].rpartition(", ")[2])
+    return [Table(named("unheard-company", given), pivot(rows, ["set"], ["settings"], form=".1f"), rows),
+            Table(named("unheard-company-pianos", given), pivot(by_piano, ["piano", "settings"], ["set"], form=".1f"))]
