@@ -34,7 +34,7 @@ LEAST_ROOM = 0.08  # Combs that leave a smaller room than this share tell nothin
 MUCH_ROOM = 0.2  # From this share of room on a frame counts in full.
 LOUD = 4.0
 BLIND_S = X("BLIND", 10.0)
-UNSEEN = X("UNSEEN", 0.5)
+UNSEEN = X("UNSEEN", 0.7)
 MOST_PARTIALS = X("PART", 25)
 MOST_RATIO = 1.5  # A frame's evidence is at most this.
 

@@ -25,6 +25,7 @@ from rtsep.stages.passed import KEEP, RESTORE
 from rtsep.stages.request import Request
 from rtsep.stages.residual import known_share
 from rtsep.windows import map_templates
+from rtsep.xp import X
 
 START_S = 0.005  # A background row's start is worth so many seconds: more learns late, less takes what a wrong preset leaves.
 LEAST_S = 0.0002  # The weight of a background row's past does not fall below so many seconds.
@@ -33,9 +34,9 @@ LEVEL_S = 5.0  # The mean loudness follows with this time constant, in seconds.
 EXPLAINED_S = 1.0  # What open notes explain of the sound is averaged over so many seconds of mean loudness.
 BESIDE, ALONE = 0.8, 0.9  # Below the first share of it something unknown surely plays; above the second drums play alone.
 ALONE_RATE = 10.0  # Drums that play alone adapt at this rate, where 1 is usual: triggers tell whose sound it is.
-GAP_RATE = 2.0  # The background adapts at this rate while no gate is open: five times cost 0.6 dB.
-UNSURE_RATE = 0.3  # Notes of which nothing is expected adapt at this rate.
-SURE_POWER = 4  # The share that the notes explain of the frame, to this power, counts in it: a band is not learnt as piano.
+GAP_RATE = X("GAP", 2.0)  # The background adapts at this rate while no gate is open: five times cost 0.6 dB.
+UNSURE_RATE = X("UNSURE", 0.3)  # Notes of which nothing is expected adapt at this rate.
+SURE_POWER = X("SUREP", 4)  # The share that the notes explain of the frame, to this power, counts in it: a band is not learnt as piano.
 MOST_HOLDS = 20.0  # What a row has heard outweighs its preset by this many times its hold at most.
 
 PLAN = Part("adaptation", (

@@ -14,9 +14,11 @@ from rtsep.kernels.arrays import copy, fill
 from rtsep.kernels.fields import Part, array, number, size
 from rtsep.kernels.marks import choice, kernel
 from rtsep.methods.estimators import ESTIMATORS
+from rtsep.xp import X
 from rtsep.stages.request import Request
 
-ALONE = 3.0  # The sparsity weight where nobody else plays.
+ALONE = X("ALONE", 2.0)  # The sparsity weight where nobody else plays.
+FLOOR = X("FLOOR", 0.05)
 LEAST_START = 1e-3  # A background row begins with at least this part of an equal share, or it could never come back.
 
 PLAN = Part("estimator", (
@@ -57,7 +59,7 @@ def forget(plan, own):
 
 
 @kernel
-def start(plan, own, opened, h):
+def start(plan, own, opened, others, h):
     """Start the notes' rows and the flat one from an equal share, the background from what it was in the last frame.
 
     Notes' rows that start from the last frame cost 0.1 to 0.5 dB at equal updates on pieces that were not trained on;
@@ -68,7 +70,7 @@ def start(plan, own, opened, h):
     for i in range(count):
         h[i] = share
     for b in range(plan.background):
-        h[count + b] = max(own.background_h[b], np.float32(LEAST_START) * share)
+        h[count + b] = max(own.background_h[b], (np.float32(LEAST_START) + np.float32(FLOOR) * others) * share)
         opened.open_row[count + b], opened.open_stem[count + b] = plan.rows + b, plan.stems - 1
     h[count + plan.background] = share
 
@@ -85,7 +87,7 @@ def sparsity(plan, match, others):
 def step(plan, own, frame, W, opened, expected, others, estimated):
     """Fill the part `estimate` but for H, held to what is expected, for a frame that holds something; W [row, bin]."""
     count = opened.open_count
-    start(plan, own, opened, estimated.h)
+    start(plan, own, opened, others, estimated.h)
     estimate(plan.method, plan, frame.V, W, opened.open_row[: count + plan.background], count, sparsity(plan, expected.match, others),
              opened.group_first, expected.expected_share[: opened.groups], expected.least_share, expected.trust, estimated)
     copy(estimated.h[count:], own.background_h)

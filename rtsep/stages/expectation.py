@@ -38,7 +38,8 @@ TRUST = X("TRUST", 0.0)
 BEGUN = X("BEGUN", 0.2)
 MISFIT_S = 1.2  # The misfit follows with this time constant, in seconds of expected sound.
 OWN_MISFIT = 0.12  # The very instrument has about this misfit, a share of what is expected.
-CAUTION = 12.0  # The over-subtraction factor grows by so much per misfit above that.
+MATCHES = X("MATCHES", 1.0)
+CAUTION = X("CAUTION", 12.0)  # The over-subtraction factor grows by so much per misfit above that.
 MOST_CAUTION = 3.0  # The over-subtraction factor is at most this.
 # Up to the first misfit it is the very instrument; from the second on it is another one.
 MATCH_MISFIT, OTHER_MISFIT = 0.16, 0.19
@@ -222,7 +223,7 @@ def learn_misfit(plan, own, deviates, expected, whole, missing):
     there = whole / np.float32(MUCH) - np.float32(1)  # a gain that wrong notes taught leaves little to be missed
     match = min(max(surely, np.float32(0)), np.float32(1)) * own.misfit_heard_s / np.float32(MISFIT_S)
     match *= min(max(there, np.float32(0)), np.float32(1))
-    expected.match = match
+    expected.match = match * np.float32(MATCHES)
 
 
 @kernel

@@ -18,16 +18,17 @@ from rtsep.kernels.memory import ENVELOPE_S
 INAUDIBLE = -50.0  # Nobody hears this level, a natural logarithm: it is what is expected where no envelope is known.
 TINY = 1e-6  # What is divided by, or taken the logarithm of, is at least this (seconds, or a share of the frame).
 STEP_S = 0.005  # Slopes of envelopes are taken over so many seconds.
-MEMORY_S = X("MEM", 2.0)  # The model forgets with this time constant, in seconds of notes.
+MEMORY_S = X("MEM", 4.0)  # The model forgets with this time constant, in seconds of notes.
 VARIANCE_S = X("VARS", 8.0)  # The variance follows with this time constant, in seconds of notes.
 SETTLED_S, FADED_S = 0.02, 1.5  # A note tells the gain and the deviation between these ages, in seconds.
 YOUNG_S = 0.08  # A note tells the lag until this age, in seconds.
 LEAST_SLOPE = 10.0  # Its envelope must rise by so much (natural logarithm) per second for that.
-MOST_LAG_S = 0.05  # The lag is at most so many seconds.
+MOST_LAG_S = X("LAG", 0.05)  # The lag is at most so many seconds.
 GAIN_PRIOR_S, DECAY_PRIOR_S, LAG_PRIOR = 0.01, X("DEC", 6.0), 600.0
 MOST_ERROR = X("MERR", 2.0)  # A larger error of a level (natural logarithm) counts as this.
 MIDDLE = 2.5  # Deviations count from this place of the axis, in doublings of ENVELOPE_S: an age of 0.19 s.
 OLDEST_S = 3.0  # From this age on, in seconds, the line is flat.
+LEAST_UNKNOWN = X("LU", 0.2)
 LEAST_WEIGHT = 1e-3  # A note that is expected to be inaudible still tells the gain a thousandth of what a loud one tells.
 SURE_SHARE = 4.0  # A note that fills a quarter of the frame, one over this, tells as much as if it filled it all.
 FIRST_VARIANCE = 0.12  # The variance at first.
@@ -139,7 +140,8 @@ def step(plan, own, learnt, frame, opened, expected, estimate, end):
             continue
         s = slope if rises else np.float32(0)
         share = max(estimate.group_h[g], expected.expected_share[g])
-        weight = max(min(np.float32(SURE_SHARE) * share, np.float32(1)), np.float32(LEAST_WEIGHT)) * plan.hop_s
+        least = np.float32(LEAST_WEIGHT) if expected.expected_share[g] >= 0 else np.float32(LEAST_UNKNOWN)
+        weight = max(min(np.float32(SURE_SHARE) * share, np.float32(1)), least) * plan.hop_s
         note_error(own, learnt, stem, log_age(age_s), s, excess(learnt, expected, estimate, g, loudness, stem), weight)
     for stem in range(plan.stems - 1):
         solve(own, learnt, stem)
