@@ -56,6 +56,8 @@ def _first_weights(plan: Any) -> Any:
 STATE = Part("adaptation", (
     array("W", "float32", "rows + background, stride", "the templates as they are now", bound=True,
           start=lambda plan: plan["W"]),
+    array("prior_W", "float32", "rows + background, stride", "what they return to: the preset's, coloured",
+          start=lambda plan: plan["W"]),
     array("weight", "float32", "rows + background", "seconds that each template stands for", bound=True, start=_first_weights),
     array("evidence", "float32", "open_limit + background", "what each open template will learn from the last frame, in s",
           bound=True),
@@ -226,5 +228,5 @@ def step(plan, own, kept, opened, estimate, expected, masks, end):
             ratio = masks.part_ratio[plan.stems - 1 if row >= plan.rows else opened.open_stem[i]]
             gradient = product_sum(own.W[row], ratio)
         weight = past + back + own.evidence[i] * gradient
-        follow(own.W[row], plan.W[row], ratio, past / weight, own.evidence[i] / weight, back / weight)
+        follow(own.W[row], own.prior_W[row], ratio, past / weight, own.evidence[i] / weight, back / weight)
         own.weight[row] = weight

@@ -23,6 +23,7 @@ from rtsep.stages import (
     accompaniment,
     adaptation,
     analysis,
+    colour,
     estimator,
     expectation,
     filters,
@@ -90,6 +91,7 @@ def model_stems(plan, state, end):
     if expected.expects:
         masks.expect_stems(plan.masks, W, opened, expected)
     masks.combine(plan.masks, opened, expected, state.masks)
+    colour.step(plan.colour, state.colour, state.frame.V, opened, state.masks.estimated)
 
 
 @kernel
@@ -162,5 +164,6 @@ def process(plan, state, end):
 def between(plan, state, end):
     """A slot of the hop that follows a frame, from sample `end` on: its share of learning, and of new filters."""
     adaptation.step(plan.adaptation, state.adaptation, state.kept, state.open, state.estimate, state.expected, state.masks, end)
+    colour.paint(plan.colour, state.colour, state.open, state.open.open_count, state.adaptation.W, state.adaptation.prior_W)
     if plan.taps > 0:
         filters.step(plan.filters, state.filters, plan.transform, state.transform, state.masks, state.places, end)

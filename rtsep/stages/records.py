@@ -9,6 +9,7 @@ from rtsep.stages import (
     accompaniment,
     adaptation,
     analysis,
+    colour,
     common,
     estimator,
     expectation,
@@ -31,7 +32,7 @@ from rtsep.stages.passed import PASSED
 from rtsep.stages.request import Request
 
 # About in the order in which `frame` calls them first.
-STAGES = (notes, analysis, onsets, gate, accompaniment, late_notes, watchdog, expectation, estimator, levels, masks, residual, adaptation,
+STAGES = (notes, analysis, onsets, gate, accompaniment, late_notes, watchdog, expectation, estimator, levels, masks, residual, colour, adaptation,
           place, overlap_add, filters, mixer)
 
 PLAN = Record("Plan", (COMMON, INSTRUMENTS, transform.PLAN, *(stage.PLAN for stage in STAGES)))
