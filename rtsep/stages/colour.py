@@ -20,11 +20,12 @@ from rtsep.xp import X
 
 LOWEST_HZ, HIGHEST_HZ = 80.0, 12000.0  # The bands lie between these frequencies, evenly on a logarithmic axis.
 BANDS = X("BANDS", 24)  # So many bands.
-MEMORY_S = X("COLMEM", 6.0)  # The colour forgets with this time constant, in seconds of the stem's sound.
-PRIOR_S = X("COLPRI", 0.3)  # So many seconds without colour hold it at 0.
+MEMORY_S = X("COLMEM", 20.0)  # The colour forgets with this time constant, in seconds of the stem's sound.
+PRIOR_S = X("COLPRI", 0.1)  # So many seconds without colour hold it at 0.
 MOST = 3.0  # The gain of a band is at most this natural logarithm, and at least minus this.
 EVERY = 16  # The colour moves once in so many hops.
 CHANGED = 0.1  # A template takes on its instrument's colour once a band differs by this natural logarithm.
+POW = X("POW", 0)
 USED = X("COLOUR", 1)
 
 PLAN = Part("colour", (
@@ -80,15 +81,16 @@ def step(plan, own, V, opened, estimated):
         whole = np.float32(0)
         for k in range(plan.bins):
             whole += model[k]
-        keep = np.exp(-plan.hop_s * min(whole, np.float32(1)) / np.float32(MEMORY_S))
+        weight = plan.hop_s * min(whole, np.float32(1)) ** POW
+        keep = np.exp(-weight * min(whole, np.float32(1)) / np.float32(MEMORY_S))
         given, uncoloured, colour = own.given[instrument], own.uncoloured[instrument], own.tint[instrument]
         for b in range(BANDS):
             given[b] *= keep
             uncoloured[b] *= keep
             gain[b] = np.exp(-colour[b])
-        gather(plan, model, ratio, given, plan.hop_s)
+        gather(plan, model, ratio, given, weight)
         for k in range(plan.bins):
-            x, part, b = plan.hop_s * model[k], plan.band_part[k], plan.band[k]
+            x, part, b = weight * model[k], plan.band_part[k], plan.band[k]
             uncoloured[b] += x * (np.float32(1) - part) * gain[b]
             uncoloured[b + 1] += x * part * gain[b + 1]
     own.hops += 1

@@ -38,7 +38,7 @@ TRUST = X("TRUST", 0.0)
 BEGUN = X("BEGUN", 0.2)
 MISFIT_S = 1.2  # The misfit follows with this time constant, in seconds of expected sound.
 OWN_MISFIT = 0.12  # The very instrument has about this misfit, a share of what is expected.
-MATCHES = X("MATCHES", 1.0)
+MATCHES = X("MATCHES", 0.0)
 CAUTION = X("CAUTION", 12.0)  # The over-subtraction factor grows by so much per misfit above that.
 MOST_CAUTION = 3.0  # The over-subtraction factor is at most this.
 # Up to the first misfit it is the very instrument; from the second on it is another one.
