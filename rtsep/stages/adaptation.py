@@ -25,7 +25,6 @@ from rtsep.stages.passed import KEEP, RESTORE
 from rtsep.stages.request import Request
 from rtsep.stages.residual import known_share
 from rtsep.windows import map_templates
-from rtsep.xp import X
 
 START_S = 0.005  # A background row's start is worth so many seconds: more learns late, less takes what a wrong preset leaves.
 LEAST_S = 0.0002  # The weight of a background row's past does not fall below so many seconds.
@@ -34,9 +33,8 @@ LEVEL_S = 5.0  # The mean loudness follows with this time constant, in seconds.
 EXPLAINED_S = 1.0  # What open notes explain of the sound is averaged over so many seconds of mean loudness.
 BESIDE, ALONE = 0.8, 0.9  # Below the first share of it something unknown surely plays; above the second drums play alone.
 ALONE_RATE = 10.0  # Drums that play alone adapt at this rate, where 1 is usual: triggers tell whose sound it is.
-GAP_RATE = X("GAP", 2.0)  # The background adapts at this rate while no gate is open: five times cost 0.6 dB.
-UNSURE_RATE = X("UNSURE", 0.3)  # Notes of which nothing is expected adapt at this rate.
-SURE_POWER = X("SUREP", 4)  # The share that the notes explain of the frame, to this power, counts in it: a band is not learnt as piano.
+UNSURE_RATE = 0.3  # Notes of which nothing is expected adapt at this rate.
+SURE_POWER = 4  # The share that the notes explain of the frame, to this power, counts in it: a band is not learnt as piano.
 MOST_HOLDS = 20.0  # What a row has heard outweighs its preset by this many times its hold at most.
 
 PLAN = Part("adaptation", (
@@ -56,7 +54,7 @@ def _first_weights(plan: Any) -> Any:
 STATE = Part("adaptation", (
     array("W", "float32", "rows + background, stride", "the templates as they are now", bound=True,
           start=lambda plan: plan["W"]),
-    array("prior_W", "float32", "rows + background, stride", "what they return to: the preset's, coloured",
+    array("W_return", "float32", "rows + background, stride", "what they return to: the preset's, with their colour",
           start=lambda plan: plan["W"]),
     array("weight", "float32", "rows + background", "seconds that each template stands for", bound=True, start=_first_weights),
     array("evidence", "float32", "open_limit + background", "what each open template will learn from the last frame, in s",
@@ -147,11 +145,13 @@ def drum_rate(plan, own, before, count, seconds):
 
 
 @kernel
-def note_evidence(plan, own, opened, silent, estimate, count, others, expects, total, struck, end):
-    """Keep what the open rows, `count` of notes and the background, will learn from this frame."""
+def note_evidence(plan, own, opened, expected, estimate, count, others, total, struck, end):
+    """Keep what the open rows, `count` of notes and the background, will learn from this frame.
+
+    The background learns as far as `others` (0 to 1) play, whose notes nobody tells.
+    """
     seconds = frame_seconds(plan, own, total)
-    gap = np.float32(1 if count > 0 else GAP_RATE)
-    if expects:
+    if expected.expects:
         for i in range(count + plan.background):
             own.evidence[i] = estimate.h_ahead[i] * seconds
     else:
@@ -159,17 +159,16 @@ def note_evidence(plan, own, opened, silent, estimate, count, others, expects, t
         for i in range(count):
             own.evidence[i] = estimate.before[i] * seconds * sure
         for i in range(count, count + plan.background):
-            own.evidence[i] = estimate.before[i] * seconds * gap
+            own.evidence[i] = estimate.before[i] * seconds
     rate = drum_rate(plan, own, estimate.before, count, seconds) if count > 0 else np.float32(1)
     for i in range(count):
         if not at_its_age(plan, opened, i, end):
             own.evidence[i] = 0
         elif plan.drums[opened.open_stem[i]] != 0:
             own.evidence[i] *= rate
-    for g in range(opened.groups):
-        if silent[g]:
-            for i in range(opened.group_first[g], opened.group_first[g + 1]):
-                own.evidence[i] = 0
+    for g in range(opened.groups if count > 0 else 0):
+        if expected.silent[g]:
+            fill(own.evidence[opened.group_first[g] : opened.group_first[g + 1]], np.float32(0))
     # What was struck just now is a drum's that may yet be told, most likely: the background would keep it.
     learns = (plan.background_learns != 0 and struck != end and others > 0) or end <= plan.lead_in
     own.learn_first = 0 if plan.adapt_hold > 0 else count
@@ -206,9 +205,9 @@ def keep_or_restore(plan, own, kept, row):
 def step(plan, own, kept, opened, estimate, expected, masks, end):
     """The share that the slot beginning at sample `end` has in what the last frame has to teach.
 
-    W <- (m D W + e W r + (1 - m) hold W_preset) / D',  D' = m D + e (W r) + (1 - m) hold,  where e is the evidence, r the ratio
+    W <- (m D W + e W r + (1 - m) hold W_return) / D',  D' = m D + e (W r) + (1 - m) hold,  where e is the evidence, r the ratio
     of what the row was given to its model, D the weight (held between LEAST_S and MOST_HOLDS holds), and m what a hop leaves
-    of the past (of the background's 1 during the lead-in, with hold 0; half its memory where the preset matches).
+    of the past (of the background's 1 during the lead-in, with hold 0).
     """
     slot, frame = end % plan.hop // plan.slot, end - end % plan.hop
     first, count = own.learn_first, own.learn_end - own.learn_first
@@ -220,13 +219,12 @@ def step(plan, own, kept, opened, estimate, expected, masks, end):
         else:
             if keep_or_restore(plan, own, kept, row):
                 continue
-            forgetting = plan.background_keep - expected.match * (np.float32(1) - plan.background_keep)
-            keep = np.float32(1) if frame <= plan.lead_in else forgetting
+            keep = np.float32(1) if frame <= plan.lead_in else plan.background_keep
             past, back = max(keep * own.weight[row], np.float32(LEAST_S)), np.float32(0)
         ratio, gradient = estimate.ratio, estimate.gradient[i]
         if expected.expects:
             ratio = masks.part_ratio[plan.stems - 1 if row >= plan.rows else opened.open_stem[i]]
             gradient = product_sum(own.W[row], ratio)
         weight = past + back + own.evidence[i] * gradient
-        follow(own.W[row], own.prior_W[row], ratio, past / weight, own.evidence[i] / weight, back / weight)
+        follow(own.W[row], own.W_return[row], ratio, past / weight, own.evidence[i] / weight, back / weight)
         own.weight[row] = weight

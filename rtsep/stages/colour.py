@@ -1,8 +1,11 @@
 """Stage: the colour of each instrument: a smooth spectral gain that all its templates share.
 
 Another maker's instrument, another microphone and another room differ from the preset mostly by such a gain. It has so few
-numbers that a band cannot be learnt as the instrument, and every note teaches it for all pitches. Expectation maximisation for
-the Kullback-Leibler divergence: in every band, what the stem is given of the sound over what its uncoloured templates say.
+numbers that a band cannot be learnt as the instrument, and every note teaches it for all pitches. Expectation maximisation
+for the Kullback-Leibler divergence (Lee & Seung, NIPS 2000, equation 5, with templates that are a gain times fixed ones): the
+gain of a band is what the instrument is given of the sound there, over what its templates would say without colour.
+
+A template takes its colour on when it is open, one in every slot. Figures: docs/unheard.md.
 """
 
 from __future__ import annotations
@@ -11,136 +14,137 @@ from typing import Any
 
 import numpy as np
 
-from rtsep.kernels.arrays import fill
+from rtsep.kernels.arrays import add_stems
 from rtsep.kernels.elementary import exp
-from rtsep.kernels.fields import Part, array, cell, size
+from rtsep.kernels.fields import Part, array, cell
 from rtsep.kernels.marks import kernel
 from rtsep.stages.request import Request
-from rtsep.xp import X
 
-LOWEST_HZ, HIGHEST_HZ = 80.0, 12000.0  # The bands lie between these frequencies, evenly on a logarithmic axis.
-BANDS = X("BANDS", 24)  # So many bands.
-MEMORY_S = X("COLMEM", 20.0)  # The colour forgets with this time constant, in seconds of the stem's sound.
-PRIOR_S = X("COLPRI", 0.1)  # So many seconds without colour hold it at 0.
-MOST = 3.0  # The gain of a band is at most this natural logarithm, and at least minus this.
-EVERY = 16  # The colour moves once in so many hops.
-CHANGED = 0.1  # A template takes on its instrument's colour once a band differs by this natural logarithm.
-POW = X("POW", 0)
-USED = X("COLOUR", 1)
+LOWEST_HZ, HIGHEST_HZ = 80.0, 12000.0  # Bands lie between these frequencies, evenly on a logarithmic axis.
+BANDS = 24  # So many bands: some three in an octave.
+MEMORY_S = 20.0  # The colour forgets with this time constant, in seconds of the instrument's sound.
+PRIOR_S = 0.1  # So many seconds of the instrument's sound without colour hold all bands at a gain of 1.
+MOST = 3.0  # The gain of a band is at most this, a natural logarithm, and at least minus this.
+EVERY_S = 0.046  # The colour moves once in so many seconds.
+CHANGED = 0.1  # A template takes on a colour that differs by this natural logarithm in a band.
+LEAST_MODEL = 1e-12  # A model that is divided by is at least this share of the frame.
 
 PLAN = Part("colour", (
     array("band", "int64", "stride", "the lower of the two bands that a bin lies between"),
-    array("band_part", "float32", "stride", "how far it lies from it towards the next, 0 to 1"),
+    array("band_part", "float32", "stride", "how far it lies from that towards the next, 0 to 1"),
 ), sees=("common", "instruments"))
 STATE = Part("colour", (
-    cell("hops", "int64", "since the colour moved"),
-    array("tint", "float32", f"stems, {BANDS}", "of each instrument: natural logarithm of the gain in each band"),
-    array("given", "float32", f"stems, {BANDS}", "what the instrument was given, in every band, s"),
-    array("uncoloured", "float32", f"stems, {BANDS}", "and what its templates say without colour, s"),
-    array("row_colour", "float32", f"rows, {BANDS}", "the colour that a template has taken on"),
-    array("colour_ratio", "float32", "stride", "scratch: the frame over all models"),
-    array("colour_gain", "float32", "stride", "scratch: the gain of every bin"),
-    cell("next_row", "int64", "which open template is looked at next"),
+    cell("since_s", "float32", "since the colours moved, s"),
+    cell("next_open", "int64", "which open template is looked at next"),
+    array("band_gain", "float32", f"stems, {BANDS}", "of each instrument: natural logarithm of its gain in every band"),
+    array("given_s", "float32", f"stems, {BANDS}", "what the instrument was given there, s of sound"),
+    array("said_s", "float32", f"stems, {BANDS}", "and what its templates say without colour, s of sound"),
+    array("row_gain", "float32", f"rows, {BANDS}", "the gain that a template has taken on"),
+    array("all_models", "float32", "stride", "scratch: the frame over the models of all stems"),
+    array("bin_gain", "float32", "stride", "scratch: a gain in every bin"),
 ))
 
 
 def design(request: Request) -> dict[str, Any]:
     """The part `colour`."""
     hz = np.arange(request.bins) * request.sample_rate / request.framing.window_size
-    place = np.clip(np.interp(np.log(np.maximum(hz, 1)), np.log([LOWEST_HZ, HIGHEST_HZ]), [0, BANDS - 1]), 0, BANDS - 1 - 1e-6)
+    place = np.interp(np.log(np.maximum(hz, 1)), np.log([LOWEST_HZ, HIGHEST_HZ]), [0, BANDS - 1])
     band, part = np.zeros(request.stride, np.int64), np.zeros(request.stride, np.float32)
-    band[: request.bins], part[: request.bins] = place.astype(np.int64), place - place.astype(np.int64)
+    band[: request.bins] = np.minimum(place.astype(np.int64), BANDS - 2)
+    part[: request.bins] = place - band[: request.bins]
     return {"band": band, "band_part": part}
 
 
 @kernel
-def gather(plan, values, ratio, sums, weight):
-    """sums [band] += weight * values * ratio [bin]."""
+def note_instrument(plan, own, instrument, model):
+    """Add what an instrument is given of the frame, and what the model [bin] says without colour."""
+    given, said, gain = own.given_s[instrument], own.said_s[instrument], own.band_gain[instrument]
+    whole = np.float32(0)
     for k in range(plan.bins):
-        x, part, b = weight * values[k] * ratio[k], plan.band_part[k], plan.band[k]
-        sums[b] += x * (np.float32(1) - part)
-        sums[b + 1] += x * part
+        whole += model[k]
+    keep = np.exp(-plan.hop_s * min(whole, np.float32(1)) / np.float32(MEMORY_S))
+    for b in range(BANDS):
+        given[b] *= keep
+        said[b] *= keep
+    for b in range(BANDS):
+        own.bin_gain[b] = np.exp(-gain[b]) * plan.hop_s  # of a band, not of a bin, here
+    for k in range(plan.bins):
+        b, part = plan.band[k], plan.band_part[k]
+        above, below = model[k] * part, model[k] * (np.float32(1) - part)
+        given[b] += below * own.all_models[k] * plan.hop_s
+        given[b + 1] += above * own.all_models[k] * plan.hop_s
+        said[b] += below * own.bin_gain[b]
+        said[b + 1] += above * own.bin_gain[b + 1]
+
+
+@kernel
+def move(given, said, gain):
+    """The gain of every band follows what was given and said there; how loud all of it is makes no difference."""
+    all_given = all_said = np.float32(0)
+    for b in range(BANDS):
+        all_given += given[b]
+        all_said += said[b]
+    if all_said <= 0:
+        return
+    scale, prior = all_given / all_said, np.float32(PRIOR_S / BANDS)
+    for b in range(BANDS):
+        found = np.log((given[b] + prior) / (said[b] * scale + prior))
+        gain[b] = min(max(found, np.float32(-MOST)), np.float32(MOST))
 
 
 @kernel
 def step(plan, own, V, opened, estimated):
-    """The colours of the instruments that play follow a frame, of which `estimated` are the models."""
-    if USED == 0:
-        return
-    ratio, gain = own.colour_ratio, own.colour_gain
-    fill(ratio, np.float32(0))
-    for i in range(opened.playing_count):
-        model = estimated[opened.playing[i]]
-        for k in range(plan.bins):
-            ratio[k] += model[k]
+    """The colours of the instruments that play follow a frame V [bin], of which `estimated` [stem, bin] are the models."""
+    playing, ratio = opened.playing[: opened.playing_count], own.all_models
+    add_stems(estimated, playing, plan.bins, ratio)
     for k in range(plan.bins):
-        ratio[k] = V[k] / max(ratio[k], np.float32(1e-12))
-    for i in range(opened.playing_count - 1):
-        stem = opened.playing[i]
-        instrument, model = plan.instrument[stem], estimated[stem]
-        whole = np.float32(0)
-        for k in range(plan.bins):
-            whole += model[k]
-        weight = plan.hop_s * min(whole, np.float32(1)) ** POW
-        keep = np.exp(-weight * min(whole, np.float32(1)) / np.float32(MEMORY_S))
-        given, uncoloured, colour = own.given[instrument], own.uncoloured[instrument], own.tint[instrument]
-        for b in range(BANDS):
-            given[b] *= keep
-            uncoloured[b] *= keep
-            gain[b] = np.exp(-colour[b])
-        gather(plan, model, ratio, given, weight)
-        for k in range(plan.bins):
-            x, part, b = weight * model[k], plan.band_part[k], plan.band[k]
-            uncoloured[b] += x * (np.float32(1) - part) * gain[b]
-            uncoloured[b + 1] += x * part * gain[b + 1]
-    own.hops += 1
-    if own.hops < EVERY:
-        return
-    own.hops = 0
-    prior = np.float32(PRIOR_S) / np.float32(BANDS)
-    for instrument in range(plan.stems - 1):
-        given, uncoloured, colour = own.given[instrument], own.uncoloured[instrument], own.tint[instrument]
-        all_given = all_said = np.float32(0)
-        for b in range(BANDS):
-            all_given += given[b]
-            all_said += uncoloured[b]
-        if all_said <= 0:
-            continue
-        scale = all_given / all_said
-        for b in range(BANDS):
-            found = np.log((given[b] + prior) / (uncoloured[b] * scale + prior))
-            colour[b] = min(max(found, np.float32(-MOST)), np.float32(MOST))
+        ratio[k] = V[k] / max(ratio[k], np.float32(LEAST_MODEL))
+    for i in range(playing.shape[0] - 1):
+        note_instrument(plan, own, plan.instrument[playing[i]], estimated[playing[i]])
+    own.since_s += plan.hop_s
+    if own.since_s >= np.float32(EVERY_S):
+        own.since_s = np.float32(0)
+        for instrument in range(plan.stems - 1):
+            move(own.given_s[instrument], own.said_s[instrument], own.band_gain[instrument])
 
 
 @kernel
-def paint(plan, own, opened, count, W, prior_W):
-    """One open template takes on its instrument's colour, if it has another."""
-    if count == 0 or USED == 0:
-        return
-    own.next_row += 1
-    i = own.next_row % count
-    row = opened.open_row[i]
-    colour, mine = own.tint[plan.instrument[opened.open_stem[i]]], own.row_colour[row]
+def differs(gain, other):
+    """Do two gains [band] differ so much that it counts?"""
     most = np.float32(0)
     for b in range(BANDS):
-        most = max(most, abs(colour[b] - mine[b]))
-    if most < np.float32(CHANGED):
+        most = max(most, abs(gain[b] - other[b]))
+    return most >= np.float32(CHANGED)
+
+
+@kernel
+def multiply(w, gain, bins):
+    """w [bin] times gain [bin], whose sum is 1 again."""
+    total = np.float32(0)
+    for k in range(bins):
+        w[k] *= gain[k]
+        total += w[k]
+    if total > 0:
+        scale = np.float32(1) / total
+        for k in range(bins):
+            w[k] *= scale
+
+
+@kernel
+def paint(plan, own, opened, W, W_return):
+    """One open template, in W [row, bin] and in what it returns to, takes on its instrument's colour if it has another."""
+    if opened.open_count == 0:
         return
-    gain = own.colour_gain
+    own.next_open = (own.next_open + 1) % opened.open_count
+    row, stem = opened.open_row[own.next_open], opened.open_stem[own.next_open]
+    gain, mine, change = own.band_gain[plan.instrument[stem]], own.row_gain[row], own.bin_gain
+    if not differs(gain, mine):
+        return
     for k in range(plan.bins):
         b, part = plan.band[k], plan.band_part[k]
-        low, high = colour[b] - mine[b], colour[b + 1] - mine[b + 1]
-        gain[k] = low + part * (high - low)
-    for k in range(plan.bins):
-        gain[k] = exp(gain[k])
+        low, high = gain[b] - mine[b], gain[b + 1] - mine[b + 1]
+        change[k] = exp(low + part * (high - low))
     for b in range(BANDS):
-        mine[b] = colour[b]
-    for w in (W[row], prior_W[row]):
-        total = np.float32(0)
-        for k in range(plan.bins):
-            w[k] *= gain[k]
-            total += w[k]
-        if total > 0:
-            scale = np.float32(1) / total
-            for k in range(plan.bins):
-                w[k] *= scale
+        mine[b] = gain[b]
+    multiply(W[row], change, plan.bins)
+    multiply(W_return[row], change, plan.bins)

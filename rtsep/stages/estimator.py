@@ -14,19 +14,20 @@ from rtsep.kernels.arrays import copy, fill
 from rtsep.kernels.fields import Part, array, number, size
 from rtsep.kernels.marks import choice, kernel
 from rtsep.methods.estimators import ESTIMATORS
-from rtsep.xp import X
 from rtsep.stages.request import Request
 
-ALONE = X("ALONE", 2.0)  # The sparsity weight where nobody else plays.
-FLOOR = X("FLOOR", 0.05)
-LEAST_START = 1e-3  # A background row begins with at least this part of an equal share, or it could never come back.
+ALONE = 2.0  # The background's sparsity weight where nobody else plays.
+# A background row begins with at least this part of an equal share: the second where somebody else surely plays, or what is
+# there at last could not grow within a frame's few updates.
+LEAST_START, LEAST_START_BESIDE = 1e-3, 0.05
+LEAST_SPARSITY = 1e-3  # A sparsity weight of 0 counts as this.
 
 PLAN = Part("estimator", (
     size("method", "which of methods.estimators.ESTIMATORS, counted from 0"),
     size("encoded", "templates of the encoder: all, or 0 where it is not used"),
     size("iterations", "updates of the activations"),
     number("relaxation", "exponent of all updates but a frame's last"),
-    number("log_weight", "natural logarithm of the background's sparsity weight"),
+    number("log_weight", "natural logarithm of the background's sparsity weight where others play"),
     array("E", "float32", "encoded, stride", "the encoder: its product with a spectrum is its activations"),
 ), sees=("common",))
 STATE = Part("estimator", (
@@ -47,7 +48,7 @@ def design(request: Request) -> dict[str, Any]:
         "encoded": len(uses),
         "iterations": 1 if name == "encoder" else int(request.number("iterations")),
         "relaxation": request.number("relaxation"),
-        "log_weight": float(np.log(max(request.number("background_handicap"), 1e-3))),
+        "log_weight": float(np.log(max(request.number("background_handicap"), LEAST_SPARSITY))),
     }
 
 
@@ -67,29 +68,35 @@ def start(plan, own, opened, others, h):
     """
     count = opened.open_count
     share = np.float32(1) / np.float32(count + plan.background + 1)
+    least = (np.float32(LEAST_START) + np.float32(LEAST_START_BESIDE) * others) * share
     for i in range(count):
         h[i] = share
     for b in range(plan.background):
-        h[count + b] = max(own.background_h[b], (np.float32(LEAST_START) + np.float32(FLOOR) * others) * share)
+        h[count + b] = max(own.background_h[b], least)
         opened.open_row[count + b], opened.open_stem[count + b] = plan.rows + b, plan.stems - 1
     h[count + plan.background] = share
 
 
 @kernel
-def sparsity(plan, match, others):
-    """Factor of the background's activations: 1, none, where the preset knows the instrument."""
+def sparsity(plan, others):
+    """Factor of the background's activations in every update, by how surely (0 to 1) others play.
+
+    Its sparsity weight moves, on a logarithmic scale, from ALONE to what was asked for.
+    """
     weight = np.exp(plan.log_weight * others + np.float32(np.log(ALONE)) * (np.float32(1) - others))
-    found = np.float32(1) / (np.float32(1) + weight)
-    return found + (np.float32(1) - found) * match * others
+    return np.float32(1) / (np.float32(1) + weight)
 
 
 @kernel
-def step(plan, own, frame, W, opened, expected, others, estimated):
-    """Fill the part `estimate` but for H, held to what is expected, for a frame that holds something; W [row, bin]."""
+def step(plan, own, frame, W, opened, expected, prediction, others, estimated):
+    """Fill the part `estimate` but for H, held to what is expected, for a frame that holds something; W [row, bin].
+
+    `prediction`: how much what is expected counts; `others`, 0 to 1: how surely somebody plays whose notes nobody tells.
+    """
     count = opened.open_count
     start(plan, own, opened, others, estimated.h)
-    estimate(plan.method, plan, frame.V, W, opened.open_row[: count + plan.background], count, sparsity(plan, expected.match, others),
-             opened.group_first, expected.expected_share[: opened.groups], expected.least_share, expected.trust, estimated)
+    estimate(plan.method, plan, frame.V, W, opened.open_row[: count + plan.background], count, sparsity(plan, others),
+             opened.group_first, expected.expected_share[: opened.groups], expected.least_share, prediction, estimated)
     copy(estimated.h[count:], own.background_h)
 
 

@@ -2,8 +2,8 @@
 
 Envelopes of notes stand in the preset. How loud this recording is against them (stage `levels`) and how badly the templates
 fit are learnt while playing. Where a band plays, it can only add: what the expectation has and the sound has not tells how far
-the instrument is another (the misfit). If it is the preset's very own, the expectation is trusted more, and the background
-held off less.
+the instrument is another (the misfit): the more it is, the less is left to the residual. A young note that is hardly heard at
+all has not begun: what is expected of it is forgotten until it has.
 
 Figures: docs/experiments.md, "The notes' own prediction".
 """
@@ -15,14 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from rtsep.xp import X
-
 from rtsep.kernels.arrays import add_rows, copy, fill
 from rtsep.kernels.fields import Part, array, cell, number
 from rtsep.kernels.marks import kernel, numeric
 from rtsep.kernels.memory import ENVELOPE_POINTS, ENVELOPE_S, ENVELOPE_STEPS, ENVELOPE_VELOCITY, PITCHES
 from rtsep.presets.preset import Preset
-from rtsep.stages.levels import INAUDIBLE, STEP_S, deviation
+from rtsep.stages.levels import INAUDIBLE, KNOWN_S, STEP_S, deviation
 from rtsep.stages.notes import FREE, RELEASED, VOICES
 from rtsep.stages.request import Request
 from rtsep.windows import Framing, window_pair
@@ -32,19 +30,12 @@ RELEASED_BY = 1.38  # A release time stands for 12 dB, which is this in natural 
 SHORTEST_RELEASE_S = 1e-3  # A release is taken to last so many seconds at least.
 MOST_SHARE = 30.0  # Natural logarithm of the largest share of a frame that can be expected: float32 holds no e ** 89.
 LEAST_GROUP = 1e-12  # A group's sum of activations that is divided by is at least this share of the frame.
-KNOWN_S = 0.1  # The gain is trusted once so many seconds of notes were heard.
-DOUBT_S = X("DOUBT", 0.25)
-TRUST = X("TRUST", 0.0)
-BEGUN = X("BEGUN", 0.2)
+BEGINS_S = 0.25  # A note may begin to sound so many seconds after its message.
+BEGUN = 0.2  # It has not begun while it is heard with less than this part of what is expected: 14 dB less.
 MISFIT_S = 1.2  # The misfit follows with this time constant, in seconds of expected sound.
-OWN_MISFIT = 0.12  # The very instrument has about this misfit, a share of what is expected.
-MATCHES = X("MATCHES", 0.0)
-CAUTION = X("CAUTION", 12.0)  # The over-subtraction factor grows by so much per misfit above that.
+OWN_MISFIT = 0.12  # The preset's very instrument has about this misfit, a share of what is expected.
+CAUTION = 12.0  # The over-subtraction factor grows by so much per misfit above that.
 MOST_CAUTION = 3.0  # The over-subtraction factor is at most this.
-# Up to the first misfit it is the very instrument; from the second on it is another one.
-MATCH_MISFIT, OTHER_MISFIT = 0.16, 0.19
-MUCH = 0.1  # Notes must be expected to make this share of the frame before that is told, and twice as much to be sure.
-MATCH_TRUST = 3.0  # The expectation of the very instrument is trusted so many times as much.
 MOST_RISE = 3.0  # A note becomes louder by this natural logarithm at most while the filters are made.
 LEAST_LEFT = 1e-3  # At least this share of every bin is left to the residual.
 LEAST_MODEL = 1e-9  # This much of the frame is spread over all bins besides: masks need one model greater than 0 in each.
@@ -103,9 +94,9 @@ def design(request: Request) -> dict[str, Any]:
 
 
 @kernel
-def forget(own, expected):
+def forget(own):
     """Nothing is known of how well the preset fits."""
-    own.misfit = own.misfit_heard_s = expected.match = np.float32(0)
+    own.misfit = own.misfit_heard_s = np.float32(0)
 
 
 @numeric
@@ -157,45 +148,41 @@ def expect_levels(plan, learnt, voices, opened, expected, end):
 
 
 @kernel
+def begins_soon(plan, opened, g, end):
+    """Is a group's note so young that it may not have begun to sound?"""
+    age_s = np.float32(end - opened.open_onset[opened.group_first[g]]) * plan.sample_s - plan.envelope_later_s
+    return age_s < np.float32(BEGINS_S)
+
+
+@kernel
 def step(plan, learnt, voices, frame, opened, expected, end):
-    """Fill the levels and shares that are expected of the frame before `end`, whether there are any, and the trust in them."""
+    """Fill the levels and shares that are expected of the frame before `end`, whether there are any, and the least shares."""
     groups = opened.groups
     expected.expects = 0
-    expected.trust = plan.prediction * (np.float32(1) + np.float32(MATCH_TRUST - 1) * expected.match)
-    if TRUST > 0:
-        expected.trust = np.float32(0)
-        for s in range(plan.stems - 1):
-            expected.trust += learnt.variance[s]
-        expected.trust = plan.prediction * min(np.float32(TRUST) * np.float32(plan.stems - 1) / expected.trust, np.float32(MATCH_TRUST))
     fill(expected.expected_share[:groups], np.float32(-1))
+    fill(expected.least_share[:groups], np.float32(0))
     if plan.prediction == 0 or plan.gated == 0 or groups == 0:
         return
     expect_levels(plan, learnt, voices, opened, expected, end)
     loudness = np.log(frame.total)
     for g in range(groups):
         stem, level = opened.open_stem[opened.group_first[g]], expected.expected_level[g]
-        if learnt.gain_heard_s[stem] > KNOWN_S and level > INAUDIBLE:
+        if learnt.known_s[stem] > KNOWN_S and level > INAUDIBLE:
             expected.expected_share[g] = np.exp(min(level + learnt.gain[stem] - loudness, np.float32(MOST_SHARE)))
-            expected.expects = 1
-        expected.least_share[g] = 0
-        onset = opened.open_onset[opened.group_first[g]]
-        young = np.float32(end - onset) * plan.sample_s - plan.envelope_later_s < np.float32(DOUBT_S)
-        if young and expected.expected_share[g] >= 0:
-            expected.least_share[g] = np.float32(BEGUN) * expected.expected_share[g]
+            if begins_soon(plan, opened, g, end):
+                expected.least_share[g] = np.float32(BEGUN) * expected.expected_share[g]
 
 
 @kernel
-def doubt(opened, expected, group_h):
-    """Where a young note is not heard, nothing is expected of it."""
+def find_silent(opened, expected, group_h):
+    """Of a note that has not begun to sound nothing is expected, and it teaches nothing: it was told early, or never sounds."""
     expected.expects = 0
     for g in range(opened.groups):
-        expected.silent[g] = 0
-        if expected.expected_share[g] >= 0:
-            if group_h[g] < expected.least_share[g]:
-                expected.silent[g] = 1
-                expected.expected_share[g] = -1
-            else:
-                expected.expects = 1
+        expected.silent[g] = 1 if group_h[g] < expected.least_share[g] else 0
+        if expected.silent[g]:
+            expected.expected_share[g] = -1
+        elif expected.expected_share[g] >= 0:
+            expected.expects = 1
 
 
 @kernel
@@ -213,22 +200,17 @@ def divide(opened, expected, h):
 
 
 @kernel
-def learn_misfit(plan, own, deviates, expected, whole, missing):
-    """Misfit and match follow a frame of which `whole` is expected and `missing` is not there."""
+def learn_misfit(plan, own, whole, missing):
+    """The misfit follows a frame of which `whole` is expected and `missing` is not there."""
     weight = min(whole, np.float32(1)) * plan.hop_s
     own.misfit_heard_s = min(own.misfit_heard_s + weight, np.float32(MISFIT_S))
     if weight > 0:
         own.misfit += (missing / whole - own.misfit) * weight / own.misfit_heard_s
-    surely = (np.float32(OTHER_MISFIT) - own.misfit) / np.float32(OTHER_MISFIT - MATCH_MISFIT)
-    there = whole / np.float32(MUCH) - np.float32(1)  # a gain that wrong notes taught leaves little to be missed
-    match = min(max(surely, np.float32(0)), np.float32(1)) * own.misfit_heard_s / np.float32(MISFIT_S)
-    match *= min(max(there, np.float32(0)), np.float32(1))
-    expected.match = match * np.float32(MATCHES)
 
 
 @kernel
-def subtract_expected(plan, own, deviates, V, W, opened, expected):
-    """Fill the residual's expected model with what the expectation leaves of V; misfit and match follow."""
+def subtract_expected(plan, own, V, W, opened, expected):
+    """Fill the residual's expected model with what the expectation leaves of V; the misfit follows."""
     model, left = own.expected_sum, expected.expected_models[plan.stems - 1]
     fill(model, np.float32(0))
     add_rows(W, opened.open_row[: opened.open_count], expected.expected_h, model)
@@ -236,7 +218,7 @@ def subtract_expected(plan, own, deviates, V, W, opened, expected):
     for k in range(plan.bins):
         whole += model[k]
         missing += max(model[k] - V[k], np.float32(0))
-    learn_misfit(plan, own, deviates, expected, whole, missing)
+    learn_misfit(plan, own, whole, missing)
     caution = min(np.float32(1) + np.float32(CAUTION) * max(own.misfit - np.float32(OWN_MISFIT), np.float32(0)),
                   np.float32(MOST_CAUTION))
     least = np.float32(LEAST_MODEL) / np.float32(plan.bins)

@@ -5,6 +5,8 @@
     expectation   velocity, age      -> expected: the level that every note should have
     estimator     frame, open        -> estimate: how loud every open template is
     levels        estimate, expected -> gain, lag and decay deviation, for the frames to come
+    colour        models, frame      -> a smooth spectral gain of each instrument
+    accompaniment combs of the notes -> how surely somebody plays whose notes nobody tells
     masks         estimate, expected -> models of the stems, and their masks
     residual      accompaniment      -> how much more the residual's mask counts
     place         spectra, masks     -> places of the stems between two channels
@@ -46,7 +48,7 @@ def begin_again(plan, state):
     late_notes.forget(state.kept)
     estimator.forget(plan.estimator, state.estimator)
     levels.forget(state.levels, state.learnt)
-    expectation.forget(state.expectation, state.expected)
+    expectation.forget(state.expectation)
     residual.forget(state.residual)
 
 
@@ -72,11 +74,12 @@ def estimate_activations(plan, state, end):
     """From a frame that holds something, and what notes foretell of it, to the activations of the open templates."""
     frame, opened, expected, estimate, W = state.frame, state.open, state.expected, state.estimate, state.adaptation.W
     expectation.step(plan.expectation, state.learnt, state.notes.voices, frame, opened, expected, end)
-    estimator.step(plan.estimator, state.estimator, frame, W, opened, expected, state.accompaniment.others, estimate)
-    expectation.doubt(opened, expected, estimate.group_h)
+    estimator.step(plan.estimator, state.estimator, frame, W, opened, expected, plan.expectation.prediction,
+                   state.accompaniment.others, estimate)
+    expectation.find_silent(opened, expected, estimate.group_h)
     if expected.expects:
         expectation.divide(opened, expected, estimate.h)
-        expectation.subtract_expected(plan.expectation, state.expectation, state.learnt.variance, frame.V, W, opened, expected)
+        expectation.subtract_expected(plan.expectation, state.expectation, frame.V, W, opened, expected)
         residual.note_accompaniment(plan.residual, state.residual, estimate.h, opened.open_count)
     levels.step(plan.levels, state.levels, state.learnt, frame, opened, expected, estimate, end)
 
@@ -98,8 +101,8 @@ def model_stems(plan, state, end):
 def note_evidence(plan, state, count, end):
     """What templates will learn from the frame; if its notes went unheard for too long, the background begins again instead."""
     opened, estimate, total = state.open, state.estimate, state.frame.total
-    adaptation.note_evidence(plan.adaptation, state.adaptation, opened, state.expected.silent, estimate, count, state.accompaniment.others, state.expected.expects, total,
-                             state.onsets.struck, end)
+    adaptation.note_evidence(plan.adaptation, state.adaptation, opened, state.expected, estimate, count,
+                             state.accompaniment.others, total, state.onsets.struck, end)
     if watchdog.unheard(plan.watchdog, state.watchdog, opened, estimate.before, count, end):
         begin_again(plan, state)
         adaptation.spare_background(state.adaptation, count)
@@ -122,8 +125,7 @@ def hear(plan, state, end):
     if count > 0:
         model_stems(plan, state, end)
     if total > 0:
-        accompaniment.step(plan.accompaniment, state.accompaniment, state.learnt, state.frame, opened, state.expected,
-                           estimate.group_h, end)
+        accompaniment.step(plan.accompaniment, state.accompaniment, state.frame, opened, end)
         note_evidence(plan, state, count, end)
     if count == 0:
         masks.all_to_residual(plan.masks, opened, state.masks)
@@ -164,6 +166,6 @@ def process(plan, state, end):
 def between(plan, state, end):
     """A slot of the hop that follows a frame, from sample `end` on: its share of learning, and of new filters."""
     adaptation.step(plan.adaptation, state.adaptation, state.kept, state.open, state.estimate, state.expected, state.masks, end)
-    colour.paint(plan.colour, state.colour, state.open, state.open.open_count, state.adaptation.W, state.adaptation.prior_W)
+    colour.paint(plan.colour, state.colour, state.open, state.adaptation.W, state.adaptation.W_return)
     if plan.taps > 0:
         filters.step(plan.filters, state.filters, plan.transform, state.transform, state.masks, state.places, end)

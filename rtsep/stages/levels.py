@@ -1,53 +1,56 @@
-"""Stage: one expectation of how loud notes are here: a linear model of the level over (1, log age, slope of the envelope).
+"""Stage: one expectation of how loud notes are here: a linear model of their level over (1, log age, slope of the envelope).
 
-Each stem has one: its gain, how otherwise than the preset's its notes fade, and how far its sound is ahead of its MIDI. Sums
-that forget and a prior give it (ridge regression), and the variance of what it failed to foresee says how much it is trusted.
-A note that has not begun to sound teaches nothing.
+Every stem has one. Its three numbers are the gain, how loud this recording is against the preset's; the decay deviation, how
+otherwise than the preset's its notes fade, as a bowed string does that is played by a piano's envelopes; and the lag, how far
+its sound is ahead of its MIDI. Sums that forget and a prior of 0 give them (ridge regression), from what was heard of notes
+over what was expected, in natural logarithms. A note that has not begun to sound teaches nothing (stage `expectation`).
+
+Figures: docs/unheard.md and docs/experiments.md, "The notes' own prediction".
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from rtsep.xp import X
 from rtsep.kernels.arrays import fill
 from rtsep.kernels.fields import Part, array
 from rtsep.kernels.marks import kernel, numeric
 from rtsep.kernels.memory import ENVELOPE_S
 
 INAUDIBLE = -50.0  # Nobody hears this level, a natural logarithm: it is what is expected where no envelope is known.
-TINY = 1e-6  # What is divided by, or taken the logarithm of, is at least this (seconds, or a share of the frame).
+TINY = 1e-6  # A share of the frame that the logarithm is taken of is at least this.
 STEP_S = 0.005  # Slopes of envelopes are taken over so many seconds.
-MEMORY_S = X("MEM", 4.0)  # The model forgets with this time constant, in seconds of notes.
-VARIANCE_S = X("VARS", 8.0)  # The variance follows with this time constant, in seconds of notes.
-SETTLED_S, FADED_S = 0.02, 1.5  # A note tells the gain and the deviation between these ages, in seconds.
+MEMORY_S = 4.0  # The model forgets with this time constant, in seconds of notes.
+SETTLED_S, FADED_S = 0.02, 1.5  # A note tells the gain and the decay deviation between these ages, in seconds.
 YOUNG_S = 0.08  # A note tells the lag until this age, in seconds.
 LEAST_SLOPE = 10.0  # Its envelope must rise by so much (natural logarithm) per second for that.
-MOST_LAG_S = X("LAG", 0.05)  # The lag is at most so many seconds.
-GAIN_PRIOR_S, DECAY_PRIOR_S, LAG_PRIOR = 0.01, X("DEC", 6.0), 600.0
-MOST_ERROR = X("MERR", 2.0)  # A larger error of a level (natural logarithm) counts as this.
-MIDDLE = 2.5  # Deviations count from this place of the axis, in doublings of ENVELOPE_S: an age of 0.19 s.
-OLDEST_S = 3.0  # From this age on, in seconds, the line is flat.
-LEAST_UNKNOWN = X("LU", 0.2)
-LEAST_WEIGHT = 1e-3  # A note that is expected to be inaudible still tells the gain a thousandth of what a loud one tells.
+MOST_LAG_S = 0.05  # The lag is at most so many seconds.
+# So many seconds of notes without any error hold the gain and the decay deviation at 0.
+GAIN_PRIOR_S, DECAY_PRIOR_S = 0.01, 6.0
+LAG_PRIOR = 600.0  # A lag of 0 is worth so much (sum of squared slopes times seconds), as some 2 notes have.
+KNOWN_S = 0.1  # The model is trusted once so many seconds of notes were heard.
+MOST_ERROR = 2.0  # A larger error of a level (natural logarithm) counts as this, once the model is trusted.
+MIDDLE = 2.5  # Decay deviations count from this place of the axis, in doublings of ENVELOPE_S: an age of 0.19 s.
+OLDEST_S = 3.0  # From this age on, in seconds, the deviation stays.
 SURE_SHARE = 4.0  # A note that fills a quarter of the frame, one over this, tells as much as if it filled it all.
-FIRST_VARIANCE = 0.12  # The variance at first.
-VARIANCE_PRIOR_S = 0.5
+# A note that is expected to be inaudible tells a thousandth of what a loud one tells; where nothing is expected yet, a fifth.
+LEAST_WEIGHT, LEAST_FIRST_WEIGHT = 1e-3, 0.2
+ONE, AGE, SLOPE, AGE_AGE, AGE_SLOPE, SLOPE_SLOPE, ERROR, AGE_ERROR, SLOPE_ERROR = range(9)  # weighted sums of a stem's notes
 
 PLAN = Part("levels", (), sees=("common", "instruments", "expectation"))
 STATE = Part("levels", (
-    array("told_s", "float32", "stems, 10", "weighted sums over what was heard: of 1, x, s, xx, xs, ss, e, xe, se, ee"),
+    array("level_sums", "float32", "stems, 9", "weighted sums over what was heard of notes, s: of 1, of the age's place, of "
+          "the slope, of the products of these two, of the error, and of its products with both"),
 ))
 
 
 @kernel
 def forget(own, learnt):
     """Nothing is known of how notes sound here."""
-    for values in (learnt.gain, learnt.gain_heard_s, learnt.lag_s, learnt.lag_seen, learnt.slope):
+    for values in (learnt.gain, learnt.decay_deviation, learnt.lag_s, learnt.known_s, learnt.lag_seen):
         fill(values, np.float32(0))
-    fill(learnt.variance, np.float32(FIRST_VARIANCE))
-    for s in range(own.told_s.shape[0]):
-        fill(own.told_s[s], np.float32(0))
+    for stem in range(own.level_sums.shape[0]):
+        fill(own.level_sums[stem], np.float32(0))
 
 
 @numeric
@@ -60,13 +63,7 @@ def log_age(age_s):
 @kernel
 def deviation(learnt, stem, age_s):
     """What is to be added to the expected level of a stem's note."""
-    return learnt.slope[stem] * log_age(age_s)
-
-
-@kernel
-def excess(learnt, expected, estimate, g, loudness, stem):
-    """Natural logarithm of what was heard of a group over what was expected of it."""
-    return np.log(estimate.group_h[g] + np.float32(TINY)) + loudness - expected.expected_level[g] - learnt.gain[stem]
+    return learnt.decay_deviation[stem] * log_age(age_s)
 
 
 @kernel
@@ -76,72 +73,77 @@ def heard_age_s(plan, opened, g, end):
 
 
 @kernel
-def note_error(own, learnt, stem, x, s, error, weight):
-    """Take in what was heard of a stem's note over what was expected: of its age x and its envelope's slope s."""
-    known = learnt.gain_heard_s[stem]
-    foreseen = learnt.gain[stem] + learnt.slope[stem] * x + learnt.lag_s[stem] * s
-    if known > np.float32(0.1):
+def rising_slope(plan, opened, expected, g, end):
+    """How fast a group's young note should rise, in natural logarithms per second; 0 if it is old, or hardly rises."""
+    slope = (expected.level_soon[g] - expected.expected_level[g]) / np.float32(STEP_S)
+    young = np.float32(end - opened.open_onset[opened.group_first[g]]) * plan.sample_s < np.float32(YOUNG_S)
+    return slope if young and slope > np.float32(LEAST_SLOPE) and expected.expected_share[g] >= 0 else np.float32(0)
+
+
+@kernel
+def tells(plan, opened, expected, g):
+    """Does a group's level tell something? Its envelope must be known, and it has begun to sound.
+
+    A drum's is told by its first stage: what comes later is often another sound's.
+    """
+    first_stage = plan.row_age[opened.open_row[opened.group_first[g]], 0] == 0
+    return expected.expected_level[g] > INAUDIBLE and expected.silent[g] == 0 and first_stage
+
+
+@kernel
+def note_error(own, learnt, stem, age, slope, error, weight_s):
+    """Take in that a stem's note, at this place of its age and slope, was heard `error` louder than the model has it."""
+    if learnt.known_s[stem] > np.float32(KNOWN_S):
         error = max(min(error, np.float32(MOST_ERROR)), np.float32(-MOST_ERROR))
-        learnt.variance[stem] += (error * error - learnt.variance[stem]) * weight / np.float32(VARIANCE_S)
-    total = error + foreseen
-    t = own.told_s[stem]
-    t[0] += weight
-    t[1] += weight * x
-    t[2] += weight * s
-    t[3] += weight * x * x
-    t[4] += weight * x * s
-    t[5] += weight * s * s
-    t[6] += weight * total
-    t[7] += weight * x * total
-    t[8] += weight * s * total
-    keep = np.float32(MEMORY_S) / (np.float32(MEMORY_S) + weight)
-    for i in range(9):
-        t[i] *= keep
+    error += learnt.gain[stem] + learnt.decay_deviation[stem] * age + learnt.lag_s[stem] * slope
+    sums = own.level_sums[stem]
+    sums[ONE] += weight_s
+    sums[AGE] += weight_s * age
+    sums[SLOPE] += weight_s * slope
+    sums[AGE_AGE] += weight_s * age * age
+    sums[AGE_SLOPE] += weight_s * age * slope
+    sums[SLOPE_SLOPE] += weight_s * slope * slope
+    sums[ERROR] += weight_s * error
+    sums[AGE_ERROR] += weight_s * age * error
+    sums[SLOPE_ERROR] += weight_s * slope * error
+    keep = np.float32(MEMORY_S) / (np.float32(MEMORY_S) + weight_s)
+    for i in range(sums.shape[0]):
+        sums[i] *= keep
 
 
 @kernel
 def solve(own, learnt, stem):
-    """Gain, slope and lag of a stem by its sums."""
-    t = own.told_s[stem]
-    if t[0] <= 0:
-        return
-    a, b, c = t[0] + np.float32(GAIN_PRIOR_S), t[1], t[2]
-    d, e, f = t[3] + np.float32(DECAY_PRIOR_S), t[4], t[5] + np.float32(LAG_PRIOR)
-    # symmetric 3 x 3: [[a, b, c], [b, d, e], [c, e, f]]
-    A, B, C = d * f - e * e, c * e - b * f, b * e - c * d
-    determinant = a * A + b * B + c * C
-    lag = (C * t[6] + (b * c - a * e) * t[7] + (a * d - b * b) * t[8]) / determinant
-    lag = min(max(lag, np.float32(0)), np.float32(MOST_LAG_S))
-    # the others given the lag
-    p, q = t[6] - lag * c, t[7] - lag * e
-    determinant = a * d - b * b
-    learnt.gain[stem] = (d * p - b * q) / determinant
-    learnt.slope[stem] = (a * q - b * p) / determinant
-    learnt.lag_s[stem] = lag
-    learnt.lag_seen[stem] = t[5]
-    learnt.gain_heard_s[stem] = t[0]
+    """Gain, decay deviation and lag of a stem by its sums: the lag by Cramer's rule, held to its range, then the others."""
+    sums = own.level_sums[stem]
+    a, b, c = sums[ONE] + np.float32(GAIN_PRIOR_S), sums[AGE], sums[SLOPE]
+    d, e, f = sums[AGE_AGE] + np.float32(DECAY_PRIOR_S), sums[AGE_SLOPE], sums[SLOPE_SLOPE] + np.float32(LAG_PRIOR)
+    minor, more = a * d - b * b, b * e - c * d
+    determinant = a * (d * f - e * e) + b * (c * e - b * f) + c * more
+    lag_s = (more * sums[ERROR] + (b * c - a * e) * sums[AGE_ERROR] + minor * sums[SLOPE_ERROR]) / determinant
+    lag_s = min(max(lag_s, np.float32(0)), np.float32(MOST_LAG_S))
+    left, age_left = sums[ERROR] - lag_s * c, sums[AGE_ERROR] - lag_s * e
+    learnt.gain[stem] = (d * left - b * age_left) / minor
+    learnt.decay_deviation[stem] = (a * age_left - b * left) / minor
+    learnt.lag_s[stem], learnt.lag_seen[stem], learnt.known_s[stem] = lag_s, sums[SLOPE_SLOPE], sums[ONE]
 
 
 @kernel
 def step(plan, own, learnt, frame, opened, expected, estimate, end):
-    """The model of every stem follows the frame that ends before `end`, by the notes of which something is expected."""
-    loudness = np.log(frame.total)
+    """The model of every stem follows the frame that ends before `end`, by the notes that tell something."""
     if plan.prediction == 0 or plan.gated == 0:
         return
+    loudness = np.log(frame.total)
     for g in range(opened.groups):
-        first = opened.group_first[g]
-        stem, age_s = opened.open_stem[first], heard_age_s(plan, opened, g, end)
-        if expected.expected_level[g] <= INAUDIBLE or expected.silent[g] or plan.row_age[opened.open_row[first], 0] != 0:
+        if not tells(plan, opened, expected, g):
             continue
-        slope = (expected.level_soon[g] - expected.expected_level[g]) / np.float32(STEP_S)
-        rises = np.float32(end - opened.open_onset[first]) * plan.sample_s < np.float32(YOUNG_S) and slope > np.float32(LEAST_SLOPE)
-        settled = SETTLED_S <= age_s <= FADED_S
-        if not settled and not (rises and expected.expected_share[g] >= 0):
-            continue
-        s = slope if rises else np.float32(0)
-        share = max(estimate.group_h[g], expected.expected_share[g])
-        least = np.float32(LEAST_WEIGHT) if expected.expected_share[g] >= 0 else np.float32(LEAST_UNKNOWN)
-        weight = max(min(np.float32(SURE_SHARE) * share, np.float32(1)), least) * plan.hop_s
-        note_error(own, learnt, stem, log_age(age_s), s, excess(learnt, expected, estimate, g, loudness, stem), weight)
+        stem, share = opened.open_stem[opened.group_first[g]], expected.expected_share[g]
+        age_s = heard_age_s(plan, opened, g, end)
+        slope = rising_slope(plan, opened, expected, g, end)
+        if slope > 0 or SETTLED_S <= age_s <= FADED_S:
+            least = np.float32(LEAST_WEIGHT) if share >= 0 else np.float32(LEAST_FIRST_WEIGHT)
+            weight = max(min(np.float32(SURE_SHARE) * max(share, estimate.group_h[g]), np.float32(1)), least)
+            error = np.log(estimate.group_h[g] + np.float32(TINY)) + loudness - expected.expected_level[g] - learnt.gain[stem]
+            note_error(own, learnt, stem, log_age(age_s), slope, error, weight * plan.hop_s)
     for stem in range(plan.stems - 1):
-        solve(own, learnt, stem)
+        if own.level_sums[stem, ONE] > 0:
+            solve(own, learnt, stem)

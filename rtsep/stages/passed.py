@@ -35,8 +35,6 @@ OPEN = Part("open", (
 # by `expectation`; the stems' models by `masks`
 EXPECTED = Part("expected", (
     cell("expects", "int64", "whether anything is expected of any note"),
-    cell("trust", "float32", "how much that counts against what is heard"),
-    cell("match", "float32", "0 to 1: how surely it is the preset's very instrument"),
     array("expected_level", "float32", "open_limit + background",
           "of each group: natural logarithm of the level that its notes should have, gain apart", bound=True),
     array("level_ahead", "float32", "open_limit + background", "the same, `lead` later", bound=True),
@@ -44,7 +42,7 @@ EXPECTED = Part("expected", (
     array("expected_share", "float32", "open_limit + background",
           "of each group: the share of the frame that its notes should have; -1: nothing is known", bound=True),
     array("least_share", "float32", "open_limit + background",
-          "of each group: less than this share, and its notes have not begun to sound", bound=True),
+          "of each group: a young note that is heard with less has not begun to sound", bound=True),
     array("silent", "int64", "open_limit + background", "whether the group has not begun to sound", bound=True),
     array("expected_h", "float32", "open_limit + background",
           "that share, divided among the group's templates as they are heard; where nothing is expected, h itself", bound=True),
@@ -55,11 +53,10 @@ EXPECTED = Part("expected", (
 # by `levels`
 LEARNT = Part("learnt", (
     array("gain", "float32", "stems", "of each stem: natural logarithm of sound over what its preset expects"),
-    array("slope", "float32", "stems", "and by how much that grows with every doubling of the age"),
+    array("decay_deviation", "float32", "stems", "and by how much that grows with every doubling of the age"),
     array("lag_s", "float32", "stems", "of each stem: s that its sound is ahead of its MIDI"),
     array("lag_seen", "float32", "stems", "how sure that is: sum of squared slopes times s"),
-    array("gain_heard_s", "float32", "stems", "over how many s that was learnt"),
-    array("variance", "float32", "stems", "of what this failed to foresee, in squared natural logarithms"),
+    array("known_s", "float32", "stems", "over how many s of notes all that was learnt"),
 ))
 # by `estimator`; `h_ahead` by `expectation`
 ESTIMATE = Part("estimate", (

@@ -32,8 +32,8 @@ from rtsep.stages.passed import PASSED
 from rtsep.stages.request import Request
 
 # About in the order in which `frame` calls them first.
-STAGES = (notes, analysis, onsets, gate, accompaniment, late_notes, watchdog, expectation, estimator, levels, masks, residual, colour, adaptation,
-          place, overlap_add, filters, mixer)
+STAGES = (notes, analysis, onsets, gate, late_notes, watchdog, expectation, estimator, levels, masks, colour, accompaniment,
+          adaptation, residual, place, overlap_add, filters, mixer)
 
 PLAN = Record("Plan", (COMMON, INSTRUMENTS, transform.PLAN, *(stage.PLAN for stage in STAGES)))
 STATE = Record("State", (

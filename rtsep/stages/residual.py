@@ -34,8 +34,6 @@ SIDE = SEEN // 2  # So many of them lie to each side.
 UNITS = 16  # It has so many hidden units: 8 cost 0.2 dB, 32 gain nothing.
 CHUNK = 256  # It hears so many bins at a time.
 TURNS = 2  # Every bin is heard anew once in so many hops.
-from rtsep.xp import X
-NET = X("NET", 1.0)
 LEAST_SUM = 1e-9  # A sum of activations that is divided by is at least this share of the frame.
 LEAST_LEVEL = 1e-12  # So is the level around a bin.
 LEAK = 0.1  # A unit passes on this part of what is below 0.
@@ -193,7 +191,7 @@ def find_factor(plan, own, V, opened, expected, masks, others, turn):
 @kernel
 def listen(plan, own, V, opened, expected, masks, end):
     """True, and the factor is filled, if others play, as far as the expectation, which tells what is theirs, is trusted."""
-    others = np.float32(NET) * accompanied(own.background_share) * min(plan.prediction, np.float32(1))
+    others = accompanied(own.background_share) * min(plan.prediction, np.float32(1))
     if others > 0:
         find_factor(plan, own, V, opened, expected, masks, others, end // plan.hop % TURNS)
     return others > 0

@@ -14,8 +14,7 @@ from rtsep.kernels.marks import kernel
 from rtsep.stages.late_notes import youngest_onset
 from rtsep.stages.residual import known_share
 
-from rtsep.xp import X
-UNHEARD = X("UNHEARD", 0.15)  # Notes are unheard if they explain less than this share of the frame.
+UNHEARD = 0.15  # Notes are unheard if they explain less than this share of the frame.
 NEW_S = 1.0  # A note is new for so many seconds.
 # After so many seconds without what new notes should give all begins again; each time after twice as many.
 FIRST_PATIENCE_S, LAST_PATIENCE_S = 1.0, 32.0

@@ -1,6 +1,6 @@
 """Estimators: each finds, in one frame, how loud every open template is. The contract that they all keep:
 
-    estimator(plan, V, W, rows, notes, sparsity, first, expected_share, trust, estimate)
+    estimator(plan, V, W, rows, notes, sparsity, first, expected_share, least_share, trust, estimate)
 
 | argument | shape, dtype | |
 | --- | --- | --- |
@@ -12,6 +12,7 @@
 | sparsity | float32 | factor of the background's activations in every update: below 1 it leaves more to the notes |
 | first | int64 [groups + 1] | where the rows of each group (a stem's pitch) begin; the last: where all end |
 | expected_share | float32 [groups] | sum of h that is expected of a group; less than 0: nothing is |
+| least_share | float32 [groups] | a group that is heard with less is not drawn to what is expected |
 | trust | float32 | how much that counts: `prior.hold` draws a group's sum to it |
 | estimate.h | float32 [count + 1] | *filled*: activations, nonnegative; the last is a flat row's, 1 / bins. On entry: a start |
 | estimate.before | float32 [count + 1] | *filled*: h as it was for `ratio` |

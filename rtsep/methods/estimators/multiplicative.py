@@ -10,8 +10,8 @@ LEAST_FLAT = 1e-9  # The flat row's share of the frame does not fall below this,
 
 
 @numeric
-def update_activations(V, W, rows, notes, bins, iterations, relaxation, sparsity, first, expected_share, least_share, trust, h, before,
-                       gradient, group_h, ratio):
+def update_activations(V, W, rows, notes, bins, iterations, relaxation, sparsity, first, expected_share, least_share, trust, h,
+                       before, gradient, group_h, ratio):
     """`iterations` times  h <- h * (W @ (V / (h W))) ** relaxation  for the open rows of W and one flat row, all summing to 1.
 
     The last time without the exponent, which makes h sum to 1 again. Between 1 and 2 it makes updates go further the way that
@@ -50,5 +50,5 @@ def update_activations(V, W, rows, notes, bins, iterations, relaxation, sparsity
 @kernel
 def update(plan, V, W, rows, notes, sparsity, first, expected_share, least_share, trust, estimate):
     """Over-relaxed updates from an equal share."""
-    update_activations(V, W, rows, notes, plan.bins, plan.iterations, plan.relaxation, sparsity, first, expected_share, least_share, trust,
-                       estimate.h, estimate.before, estimate.gradient, estimate.group_h, estimate.ratio)
+    update_activations(V, W, rows, notes, plan.bins, plan.iterations, plan.relaxation, sparsity, first, expected_share,
+                       least_share, trust, estimate.h, estimate.before, estimate.gradient, estimate.group_h, estimate.ratio)

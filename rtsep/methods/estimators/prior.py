@@ -11,6 +11,7 @@ LEAST_SUM = 1e-9  # A sum of activations that is divided by is at least this sha
 def hold(h, first, expected_share, least_share, trust, group_h):
     """Draw the sum of each group's h towards what is expected of it, h <- h (s + trust * expected) / (s + trust * s).
 
+    A group whose sum is below its least share is left as it is: its note has not begun to sound.
     A Gamma prior on the sum s alone, which is kept in `group_h`: how it is divided among the rows is left to what they hear.
     """
     for g in range(expected_share.shape[0]):

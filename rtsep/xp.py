@@ -1,3 +1,0 @@
-import os
-def X(name, default):
-    return type(default)(os.environ.get("X_" + name, default))
