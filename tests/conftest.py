@@ -212,7 +212,7 @@ def reference_setup(separator):
     from rtsep.reference import setup_of
 
     state = separator.prepared.state
-    lag = dict(enumerate(zip(state["lag_s"].tolist(), state["lag_seen"].tolist(), strict=True)))
+    lag = list(zip(state["lag_s"].tolist(), state["lag_seen"].tolist(), strict=True))
     return setup_of(separator.prepared.plan, separator.value, lag)
 
 

@@ -23,10 +23,12 @@ from sounds import bursts
 from rtsep import reference
 from rtsep.measure import sdr_db
 from rtsep.stages import adaptation, frame
-from rtsep.stages.levels import LAG_MEMORY
+from rtsep.stages.late_notes import ENOUGH
+from rtsep.stages.levels import LAG_PRIOR, SLOPE_ERROR, SLOPE_SLOPE
 from rtsep.stages.passed import KEEP, LEARN, RESTORE
 
 HOP, LONG = SMALL["hop_samples"], 16000
+SURE = 2 * ENOUGH  # so much was seen of the lag
 STRUCK = 100 * HOP  # here the steady sound becomes ten times as loud
 
 
@@ -39,8 +41,9 @@ def preset(knowing):
 def told_late(preset, routing, params, channels=1, lag_s=0.0101):
     """A separator that is sure that its notes come so late."""
     separator = prepared(preset, routing, {**params, "late_midi": True}, channels)
-    learnt = learnt_of(separator)
-    learnt.lag_s[:], learnt.lag_seen[:] = lag_s, LAG_MEMORY
+    learnt, sums = learnt_of(separator), part_of(separator, "levels").level_sums
+    learnt.lag_s[:], learnt.lag_seen[:] = lag_s, SURE
+    sums[:, SLOPE_SLOPE], sums[:, SLOPE_ERROR] = SURE, lag_s * (SURE + LAG_PRIOR)
     return separator
 
 

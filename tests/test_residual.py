@@ -64,7 +64,7 @@ def beside_a_voice():
 
 def test_a_piano_beside_a_voice_without_the_network(without):
     found, separator = beside_a_voice()
-    assert separator.prepared.state["accompaniment"][0] > MANY
+    assert separator.prepared.state["background_share"][0] > MANY
     assert found < LIMIT
 
 

@@ -87,7 +87,7 @@ def collect(piano: np.ndarray, other: np.ndarray, piece: Piece, preset: str, rng
             continue
         T, X = np.fft.rfft(piano[end - size : end] * window), np.fft.rfft(mix[end - size : end] * window)
         energy += (np.abs(T) ** 2).sum()
-        others = np.clip((state["accompaniment"][0] - FEW) / (MANY - FEW), 0, 1)
+        others = np.clip((state["background_share"][0] - FEW) / (MANY - FEW), 0, 1)
         if state["expects"][0] and others > 0:
             power = np.abs(X) ** 2 + 1e-20
             chance = power / power.sum() + np.sqrt(power) / np.sqrt(power).sum()

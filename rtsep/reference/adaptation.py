@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from rtsep.kernels.memory import SLOTS
 from rtsep.reference.estimator import ratio_of, with_flat
 from rtsep.reference.passed import Floats, Open, Passed
 from rtsep.reference.setup import Setup
@@ -15,7 +17,6 @@ from rtsep.stages.adaptation import (
     ALONE_RATE,
     BESIDE,
     EXPLAINED_S,
-    GAP_RATE,
     LEAST_S,
     LEVEL_S,
     LOUDEST_FRAME,
@@ -25,6 +26,8 @@ from rtsep.stages.adaptation import (
     UNSURE_RATE,
 )
 from rtsep.stages.passed import KEEP, RESTORE
+
+Learning = tuple[int, float, Floats, float | None]  # a row, its evidence, its ratio [bin], and the sum of their product
 
 
 @dataclass
@@ -54,48 +57,49 @@ class Background:
         self.explained += (share - self.explained) * seconds / (seconds + EXPLAINED_S)
         return 1 + (ALONE_RATE - 1) * min(max((self.explained - BESIDE) / (ALONE - BESIDE), 0), 1)
 
-    def learn(self, evidence: Floats, ratio: Floats, forget: bool, match: float) -> None:
+    def learn(self, evidence: Floats, ratio: Floats, forget: bool) -> None:
         """evidence [row]: for how many s each row counts in a frame that is ratio [bin] times what it was taken for.
 
-        Forgets twice as fast beside what matches the preset. Online PLCA: Smaragdis & Raj 2007, Mysore & Smaragdis 2011.
+        Online PLCA: Smaragdis & Raj 2007, Mysore & Smaragdis 2011.
         """
         keep = math.exp(-self.hop_s / self.memory_s)
-        past = np.maximum(self.weight * (keep - match * (1 - keep)) if forget else self.weight, LEAST_S)
+        past = np.maximum(self.weight * keep if forget else self.weight, LEAST_S)
         parts = evidence[:, None] * self.rows * ratio
         self.weight = past + parts.sum(axis=1)
         self.rows = (past[:, None] * self.rows + parts) / self.weight[:, None]
 
-    def follow(self, task: int, evidence: Floats, ratio: Floats, forget: bool, match: float) -> None:
+    def follow(self, task: int, evidence: Floats, ratio: Floats, forget: bool) -> None:
         """The same, unless late notes ask to keep the rows before, or to restore them instead (stage `late_notes`)."""
         if task == RESTORE and self.kept:
             self.rows, self.weight = self.kept
             return
         if task == KEEP:
             self.kept = (self.rows, self.weight)
-        self.learn(evidence, ratio, forget, match)
+        self.learn(evidence, ratio, forget)
 
 
 @dataclass
 class Adapted:
     """Rows of the preset that follow what is heard of them, as if the preset had been heard for `hold_s` before.
 
-    rows, preset [row, bin]; weight [row]: s that each row stands for, the preset's share included.
+    rows, home [row, bin]; weight [row]: s that each row stands for, the preset's share included.
     """
 
     rows: Floats
-    preset: Floats
+    home: Floats  # what rows return to: the preset's, with their colour
     weight: Floats
     hop_s: float
     memory_s: float
     hold_s: float
 
-    def learn(self, row: int, evidence: float, ratio: Floats, gradient: float) -> None:
-        """One row takes in evidence * its row * ratio [bin], of which `gradient` was the sum."""
+    def learn(self, row: int, evidence: float, ratio: Floats, gradient: float | None) -> None:
+        """One row takes in evidence * its row * ratio [bin], of which `gradient` was the sum; None: as it is now."""
+        gradient = float(self.rows[row] @ ratio) if gradient is None else gradient
         keep = math.exp(-self.hop_s / self.memory_s)
         part = evidence * self.rows[row] * ratio
         past, back = keep * min(self.weight[row], MOST_HOLDS * self.hold_s), (1 - keep) * self.hold_s
         self.weight[row] = past + back + evidence * gradient
-        self.rows[row] = (past * self.rows[row] + part + back * self.preset[row]) / self.weight[row]
+        self.rows[row] = (past * self.rows[row] + part + back * self.home[row]) / self.weight[row]
 
 
 @dataclass
@@ -107,9 +111,9 @@ class Adaptation:
     own: Adapted = field(init=False)
 
     def __post_init__(self) -> None:
-        setup, hold_s = self.setup, self.setup.adapt_hold_s
+        setup, W, hold_s = self.setup, self.setup.W, self.setup.adapt_hold_s
         self.background = Background(setup.background, self._start_weight(), setup.hop_s, setup.background_memory_s)
-        self.own = Adapted(setup.W.copy(), setup.W, np.full(len(setup.W), hold_s), setup.hop_s, setup.adapt_memory_s, hold_s)
+        self.own = Adapted(W.copy(), W.copy(), np.full(len(W), hold_s), setup.hop_s, setup.adapt_memory_s, hold_s)
 
     def _start_weight(self) -> Floats:
         return np.full(len(self.setup.background), START_S)
@@ -123,37 +127,46 @@ class Adaptation:
         """W [open + background, bin]."""
         return np.vstack([self.own.rows[opened.row], self.background.rows])
 
-    def step(self, passed: Passed, learns: bool, task: int, match: float) -> None:
-        """All that a frame teaches. learns: whether the background does; task: what late notes ask of it; match: 0 to 1."""
-        frame, opened, estimate = passed.frame, passed.opened, passed.estimate
-        if not frame.heard:
-            return
-        seconds, expects = self.background.seconds(frame.total), passed.expected.expects
-        evidence = seconds * (estimate.h if expects else estimate.before)
-        ratio = passed.masks.part_ratio
-        if not expects:
-            ratio = np.tile(ratio_of(frame.V, with_flat(estimate.W), estimate.before), (self.setup.stems, 1))
-        self._learn_notes(passed, evidence * self._rate(estimate.known(opened.count), expects), ratio, seconds)
-        if learns:
-            gap = 1 if opened.count else GAP_RATE
-            self.background.follow(task, gap * evidence[opened.count : -1], ratio[-1], frame.end > self.setup.lead_in, match)
+    def step(self, passed: Passed, learns: bool, task: int, paint: Callable[[Floats, Floats], None]) -> None:
+        """All that a frame teaches, and in every slot of the hop after it one of the rows that `paint` colours.
 
-    @staticmethod
-    def _rate(share: float, expects: bool) -> float:
-        """The adaptation rate of notes that explain this share of the frame."""
-        return 1.0 if expects else UNSURE_RATE * share**SURE_POWER
+        learns: whether the background does; task: what late notes ask of it.
+        """
+        learnings: list[Learning] = []
+        if passed.frame.heard:
+            seconds, expects = self.background.seconds(passed.frame.total), passed.expected.expects
+            evidence = seconds * (passed.estimate.h if expects else passed.estimate.before)
+            ratio = self._ratio(passed)
+            learnings = self._from_notes(passed, evidence, ratio, seconds)
+            if learns:
+                forget = passed.frame.end > self.setup.lead_in
+                self.background.follow(task, evidence[passed.opened.count : -1], ratio[-1], forget)
+        rows = len(learnings) + (len(self.setup.background) if learns else 0)
+        for slot in range(1, SLOTS):
+            for row, factor, its_ratio, gradient in learnings[rows * (slot - 1) // (SLOTS - 1) : rows * slot // (SLOTS - 1)]:
+                self.own.learn(row, factor, its_ratio, gradient)
+            paint(self.own.rows, self.own.home)
 
-    def _learn_notes(self, passed: Passed, evidence: Floats, ratio: Floats, seconds: float) -> None:
-        """The open notes' templates, at the age at which each sounds; drums more, where they play alone."""
-        setup, opened, estimate = self.setup, passed.opened, passed.estimate
+    def _ratio(self, passed: Passed) -> Floats:
+        """What each stem is given of the frame over its model, [stem, bin]; where nothing is expected, that of all together."""
+        if passed.expected.expects:
+            return passed.masks.part_ratio
+        ratio = ratio_of(passed.frame.V, with_flat(passed.estimate.W), passed.estimate.before)
+        return np.tile(ratio, (self.setup.stems, 1))
+
+    def _from_notes(self, passed: Passed, evidence: Floats, ratio: Floats, seconds: float) -> list[Learning]:
+        """What the open notes' templates learn, at the age at which each sounds; drums more, where they play alone."""
+        setup, opened, estimate, expects = self.setup, passed.opened, passed.estimate, passed.expected.expects
+        share = estimate.known(opened.count)
+        sure = 1.0 if expects else UNSURE_RATE * share**SURE_POWER
+        drums = self.background.drum_rate(share, seconds) if setup.early and opened.count else 1.0
         if setup.adapt_hold_s == 0:
-            return
-        rate = 1.0
-        if setup.early and opened.count:
-            rate = self.background.drum_rate(estimate.known(opened.count), seconds)
+            return []
+        silent = {i for group, is_so in zip(opened.groups, passed.expected.silent, strict=True) if is_so for i in group.members}
+        learnings: list[Learning] = []
         for i, (stem, row, onset) in enumerate(zip(opened.stem, opened.row, opened.onset, strict=True)):
-            if setup.row_age[row, 0] <= passed.frame.end - onset < setup.row_age[row, 1]:
-                factor = float(evidence[i]) * (rate if setup.drums[stem] else 1)
-            else:
-                factor = 0.0
-            self.own.learn(int(row), factor, ratio[stem], float(estimate.W[i] @ ratio[stem]))
+            sounds = setup.row_age[row, 0] <= passed.frame.end - onset < setup.row_age[row, 1] and i not in silent
+            factor = float(evidence[i]) * sure * (drums if setup.drums[stem] else 1) if sounds else 0.0
+            gradient = None if expects else float(estimate.W[i] @ ratio[stem])
+            learnings.append((int(row), factor, ratio[stem], gradient))
+        return learnings

@@ -10,6 +10,7 @@
 | problem.sparsity | | factor of the background's activations in every update: below 1 it leaves more to the notes |
 | problem.groups | | the templates of each stem's pitch, as lists of their numbers |
 | problem.expected | | of each group: the sum of h that is expected; None: nothing is |
+| problem.least | | of each group: while its sum is less than this, it is not drawn to what is expected |
 | problem.trust | | how much that counts: `hold` draws a group's sum to it |
 | problem.E | [gated, bin] | the encoder's rows of the notes' templates; no rows where there is none |
 | problem.iterations, relaxation | | the parameters of these names |
@@ -21,6 +22,7 @@ One without updates gives the same twice. The flat template keeps every bin of t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -30,7 +32,9 @@ from rtsep.methods.estimators.encoder import PART
 from rtsep.methods.estimators.multiplicative import LEAST_FLAT
 from rtsep.reference.passed import Estimate, Expected, Floats, Frame, Open
 from rtsep.reference.setup import Setup
-from rtsep.stages.estimator import LEAST_START
+from rtsep.stages.estimator import ALONE, LEAST_START, LEAST_START_BESIDE
+
+Held = tuple[Sequence[int], float, float]
 
 
 @dataclass
@@ -44,15 +48,17 @@ class Problem:
     sparsity: float
     groups: list[list[int]]
     expected: list[float | None]
+    least: list[float]
     trust: float
     E: Floats
     iterations: int
     relaxation: float
 
     @property
-    def held(self) -> list[tuple[list[int], float]]:
-        """The groups of which something is expected, and what."""
-        return [(group, share) for group, share in zip(self.groups, self.expected, strict=True) if share is not None]
+    def held(self) -> list[Held]:
+        """The groups of which something is expected, what, and what is the least."""
+        each = zip(self.groups, self.expected, self.least, strict=True)
+        return [(group, share, least) for group, share, least in each if share is not None]
 
     @property
     def favour(self) -> Floats:
@@ -81,22 +87,24 @@ def divergence(V: Floats, model: Floats) -> float:
     return float((V[heard] * np.log(V[heard] / model[heard])).sum() - V.sum() + model.sum())
 
 
-def hold(h: Floats, held: Iterable[tuple[Sequence[int], float]], trust: float) -> None:
-    """Draw the sum of each group's h to what is expected of it: a Gamma prior on the sum alone."""
-    for group, share in held:
+def hold(h: Floats, held: Iterable[Held], trust: float) -> None:
+    """Draw the sum of each group's h, if it has begun to sound, to what is expected: a Gamma prior on the sum alone."""
+    for group, share, least in held:
         total = h[group].sum()
+        if total < least:
+            continue
         h[group] *= (total + trust * share) / (1 + trust) / total if total > 0 else 1
 
 
 def activations(
     V: Floats, W: Floats, iterations: int, start: Floats | None = None, favour: Floats | None = None,
-    relaxation: float = 1, expected: Iterable[tuple[Sequence[int], float]] = (), trust: float = 0.0,
+    relaxation: float = 1, expected: Iterable[Held] = (), trust: float = 0.0,
 ) -> Floats:
     """h [row + 1] such that V ~ h [W; flat], both V and rows summing to 1: multiplicative Kullback-Leibler updates.
 
-    Every update multiplies h by its factor, times `favour` [row + 1], to the power `relaxation`. `expected`: groups of rows
-    and the sum of h that is expected of each. Lee & Seung (NIPS 2000), equation 5, with W fixed; Salakhutdinov & Roweis
-    (ICML 2003).
+    Every update multiplies h by its factor, times `favour` [row + 1], to the power `relaxation`. `expected`: groups of rows,
+    the sum of h that is expected of each, and the least. Lee & Seung (NIPS 2000), equation 5, with W fixed; Salakhutdinov
+    & Roweis (ICML 2003).
     """
     rows = with_flat(W)
     h = np.full(len(rows), 1 / len(rows)) if start is None else start
@@ -136,6 +144,12 @@ def encode_and_update(problem: Problem) -> tuple[Floats, Floats]:
 METHODS: dict[str, Method] = {"kl": multiplicative, "encoder": encode, "encoder+kl": encode_and_update}
 
 
+def sparsity(log_weight: float, others: float) -> float:
+    """Factor of the background's activations: its sparsity weight is ALONE where nobody else plays, and as asked for where
+    somebody does (others: 0 to 1)."""
+    return 1 / (1 + math.exp(log_weight * others) * ALONE ** (1 - others))
+
+
 @dataclass
 class Estimator:
     """An estimator, and the background's activations in the last frame, from which the next one starts."""
@@ -153,9 +167,9 @@ class Estimator:
         extra = len(self.setup.background)
         self.background_h = np.full(extra, 1 / max(extra, 1))
 
-    def step(self, frame: Frame, W: Floats, opened: Open, expected: Expected) -> Estimate:
-        """Activations of the templates W [open + background, bin], held to what is expected."""
-        problem = self._problem(frame, W, opened, expected)
+    def step(self, frame: Frame, W: Floats, opened: Open, expected: Expected, others: float) -> Estimate:
+        """Activations of the templates W [open + background, bin], held to what is expected; others: how surely these play."""
+        problem = self._problem(frame, W, opened, expected, others)
         assert self.method is not None
         before, h = self.method(problem)
         h = h.copy()
@@ -164,14 +178,15 @@ class Estimator:
         self.background_h = h[opened.count : -1].copy()
         return Estimate(W, before, h, group_h)
 
-    def _problem(self, frame: Frame, W: Floats, opened: Open, expected: Expected) -> Problem:
+    def _problem(self, frame: Frame, W: Floats, opened: Open, expected: Expected, others: float) -> Problem:
         """Notes' rows start from an equal share, the background from what it was."""
         setup, share = self.setup, 1 / (len(W) + 1)
-        start = np.concatenate([np.full(opened.count, share), np.maximum(self.background_h, LEAST_START * share), [share]])
-        sparsity = setup.sparsity + (1 - setup.sparsity) * expected.match
+        least = (LEAST_START + LEAST_START_BESIDE * others) * share
+        start = np.concatenate([np.full(opened.count, share), np.maximum(self.background_h, least), [share]])
         E = setup.E[opened.row] if len(setup.E) else setup.E
-        return Problem(frame.V, W, start, opened.count, sparsity, [group.members for group in opened.groups], expected.share,
-                       expected.trust, E, setup.iterations, setup.relaxation)
+        return Problem(frame.V, W, start, opened.count, sparsity(setup.log_weight, others),
+                       [group.members for group in opened.groups], expected.share, expected.least, setup.prediction, E,
+                       setup.iterations, setup.relaxation)
 
 
 def activations_of_stems(setup: Setup, frame: Frame, opened: Open, estimate: Estimate) -> Floats:

@@ -13,26 +13,23 @@ from rtsep.reference.notes import Note
 from rtsep.reference.passed import Estimate, Expected, Floats, Frame, Open
 from rtsep.reference.setup import Setup
 from rtsep.stages.expectation import (
+    BEGINS_S,
+    BEGUN,
     CAUTION,
-    KNOWN_S,
     LEAST_GROUP,
     LEAST_LEFT,
     LEAST_MODEL,
     LEAST_VELOCITY,
-    MATCH_MISFIT,
-    MATCH_TRUST,
     MISFIT_S,
     MOST_CAUTION,
     MOST_RISE,
     MOST_SHARE,
     MOST_VELOCITY,
-    MUCH,
-    OTHER_MISFIT,
     OWN_MISFIT,
     RELEASED_BY,
     SHORTEST_RELEASE_S,
 )
-from rtsep.stages.levels import INAUDIBLE, STEP_S
+from rtsep.stages.levels import INAUDIBLE, KNOWN_S, STEP_S
 
 
 def boost(window: Floats, age: int, most: float) -> float:
@@ -48,23 +45,31 @@ class Expectation:
     levels: Levels
     misfit: float = 0.0  # share of what is expected that is not in the sound
     misfit_heard_s: float = 0.0
-    match: float = 0.0  # is it the very instrument?
 
     def forget(self) -> None:
         """Nothing is known of how well the preset fits."""
-        self.misfit = self.misfit_heard_s = self.match = 0.0
+        self.misfit = self.misfit_heard_s = 0.0
 
     def step(self, notes: list[Note], frame: Frame, opened: Open) -> Expected:
         """The levels and shares that are expected of a frame's groups."""
-        expected = Expected(self.setup.prediction * (1 + (MATCH_TRUST - 1) * self.match), self.match)
+        expected = Expected()
         for group in opened.groups:
             mine = [note for note in notes if (note.stem, note.pitch) == (group.stem, group.pitch)] if group.told else []
             level = self.loudest(mine, frame.end)
             expected.level.append(level)
             expected.level_ahead.append(self.loudest(mine, frame.end, self.setup.lead))
             expected.level_soon.append(self.loudest(mine, frame.end, later_s=STEP_S))
-            expected.share.append(self.share(group.stem, level, frame.total))
+            share = self.share(group.stem, level, frame.total)
+            young = (frame.end - group.onset) / self.setup.sample_rate - self.setup.envelope_later_s < BEGINS_S
+            expected.share.append(share)
+            expected.least.append(BEGUN * share if share is not None and young else 0.0)
         return expected
+
+    @staticmethod
+    def find_silent(expected: Expected, estimate: Estimate) -> None:
+        """A young note that is hardly heard has not begun: nothing is expected of it."""
+        expected.silent = [heard < least for heard, least in zip(estimate.group_h, expected.least, strict=True)]
+        expected.share = [None if silent else share for silent, share in zip(expected.silent, expected.share, strict=True)]
 
     def loudest(self, notes: list[Note], end: int, lead: int = 0, later_s: float = 0.0) -> float | None:
         """The level of the loudest of `notes`, `lead` or `later_s` later; None: its instrument tells nothing."""
@@ -93,8 +98,10 @@ class Expectation:
 
     def share(self, stem: int, level: float | None, total: float) -> float | None:
         """What share of a frame of magnitude `total` a level is, once the gain is known."""
-        gain, heard_s = self.levels.gain_of(stem)
-        return math.exp(min(level + gain - math.log(total), MOST_SHARE)) if level is not None and heard_s > KNOWN_S else None
+        model = self.levels.models[stem]
+        if level is None or model.known_s <= KNOWN_S:
+            return None
+        return math.exp(min(level + model.gain - math.log(total), MOST_SHARE))
 
     def divide(self, opened: Open, expected: Expected, estimate: Estimate) -> None:
         """What is expected of a group, divided as it is heard; else what is heard itself. Fills `expected.h`."""
@@ -113,15 +120,11 @@ class Expectation:
         expected.left = np.maximum(V - caution * model, LEAST_LEFT * V) + LEAST_MODEL / len(V)
 
     def learn_misfit(self, whole: float, missing: float) -> None:
-        """Misfit and match follow a frame of which `whole` is expected and `missing` is not there."""
+        """The misfit follows a frame of which `whole` is expected and `missing` is not there."""
         weight = min(whole, 1) * self.setup.hop_s
         self.misfit_heard_s = min(self.misfit_heard_s + weight, MISFIT_S)
         if whole > 0:
             self.misfit += (missing / whole - self.misfit) * weight / self.misfit_heard_s
-        surely = min(max((OTHER_MISFIT - self.misfit) / (OTHER_MISFIT - MATCH_MISFIT), 0), 1)
-        there = min(max(whole / MUCH - 1, 0), 1)
-        match = surely * self.misfit_heard_s / MISFIT_S * there
-        self.match = min([match, *(1 - self.levels.line(stem)[2] for stem in self.levels.sums)])
 
     def look_ahead(self, opened: Open, expected: Expected, estimate: Estimate, end: int) -> None:
         """The notes' activations, heard and expected, become what they are when the frame's masks or filters sound.

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from rtsep.reference import analysis, estimator, masks
+from rtsep.reference.accompaniment import Accompaniment
 from rtsep.reference.adaptation import Adaptation
+from rtsep.reference.colour import Colour
 from rtsep.reference.estimator import Estimator
 from rtsep.reference.expectation import Expectation
 from rtsep.reference.gate import Gate
@@ -29,9 +31,11 @@ class Stages:
         self.mask = mask or masks.power_mask
         self.onsets = Strokes(setup.sample_rate, setup.hop)
         self.gate = Gate(setup)
-        self.levels = Levels(setup, lag=dict(setup.lag))
+        self.levels = Levels(setup)
         self.expectation = Expectation(setup, self.levels)
         self.estimator = Estimator(setup, method)
+        self.colour = Colour(setup)
+        self.accompaniment = Accompaniment(setup)
         self.residual = Residual(setup)
         self.late_notes = LateNotes(setup)
         self.adaptation = Adaptation(setup)
@@ -57,13 +61,23 @@ class Stages:
         if not self.setup.gated:
             self.onsets.find_onsets(opened, np.flatnonzero(self.setup.drums).tolist(), self.H, end)
         self.expectation.look_ahead(opened, expected, estimate, end)
+        if frame.heard:
+            self.accompaniment.step(frame, opened)
         again = self._begin_again_if_unheard(frame, opened, estimate)
         made = self._make_masks(frame, opened, expected, estimate)
         self.place.step(self.setup.panning, frame.X, made)
         passed = Passed(frame, opened, expected, estimate, self.H, made)
-        learns = (self.setup.background_learns and self.onsets.struck != end) or end <= self.setup.lead_in
-        self.adaptation.step(passed, learns and not again, task, self.expectation.match)
+        self._learn(passed, task, again)
         return passed
+
+    def _learn(self, passed: Passed, task: int, again: bool) -> None:
+        """What templates learn from a frame, and the colour that open ones take on, until the next one."""
+        opened, end = passed.opened, passed.frame.end
+        if passed.frame.heard and opened.count:
+            self.colour.step(passed.frame, opened, passed.masks)
+        learns = self.setup.background_learns and self.onsets.struck != end and self.accompaniment.others > 0
+        learns = (learns or end <= self.setup.lead_in) and not again
+        self.adaptation.step(passed, learns, task, lambda *templates: self.colour.paint(opened, *templates))
 
     def _notice_pause(self, frame: Frame, opened: Open) -> None:
         """Is there anything that can explain the frame? After a pause that the watchdog waited for, all begins again."""
@@ -77,7 +91,9 @@ class Stages:
         if not frame.heard:
             return Expected(), Estimate()
         expected = self.expectation.step(notes, frame, opened)
-        estimate = self.estimator.step(frame, self.adaptation.templates(opened), opened, expected)
+        estimate = self.estimator.step(frame, self.adaptation.templates(opened), opened, expected,
+                                       self.accompaniment.others)
+        self.expectation.find_silent(expected, estimate)
         if expected.expects:
             self.expectation.divide(opened, expected, estimate)
             self.expectation.subtract(frame.V, opened, expected, estimate)

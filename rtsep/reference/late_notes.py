@@ -13,10 +13,10 @@ from rtsep.stages.late_notes import ANSWERS_S, BEFORE_S, ENOUGH, HISTORY, LATE_S
 from rtsep.stages.passed import KEEP, LEARN, RESTORE
 
 
-def in_time(levels: Levels, setup: Setup) -> bool:
-    """Is it known that no instrument's notes are late?"""
-    known = [levels.lag.get(number, (0.0, 0.0)) for number in setup.instrument.tolist()]
-    return max(seen for _, seen in known) > ENOUGH and max(lag_s for lag_s, _ in known) < LATE_S
+def in_time(levels: Levels) -> bool:
+    """Is it known that no stem's notes are late?"""
+    models = levels.models
+    return max(model.lag_seen for model in models) > ENOUGH and max(model.lag_s for model in models) < LATE_S
 
 
 @dataclass
@@ -30,7 +30,7 @@ class LateNotes:
     def step(self, frame: Frame, opened: Open, levels: Levels) -> int:
         """What this frame asks."""
         setup, end = self.setup, frame.end
-        possible = setup.rolls_back and end > setup.lead_in and not in_time(levels, setup)
+        possible = setup.rolls_back and end > setup.lead_in and not in_time(levels)
         age = end - max(opened.onset.tolist(), default=NEVER)
         return self.look_back(frame.total, end, age, possible)
 

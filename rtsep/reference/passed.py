@@ -71,12 +71,12 @@ class Open:
 class Expected:
     """What notes foretell, one number for each group; None: nothing is known. Levels are natural logarithms, gain apart."""
 
-    trust: float = 0.0  # how much that counts against what is heard
-    match: float = 0.0  # 0 to 1: how surely it is the preset's very instrument
     level: list[float | None] = field(default_factory=list)
     level_ahead: list[float | None] = field(default_factory=list)  # `lead` later
     level_soon: list[float | None] = field(default_factory=list)  # a little later
     share: list[float | None] = field(default_factory=list)  # of the frame
+    least: list[float] = field(default_factory=list)  # a young note that is heard with less has not begun to sound
+    silent: list[bool] = field(default_factory=list)  # it has not
     h: Floats = field(default_factory=nothing)  # [open]: these shares, divided among the templates as they are heard
     left: Floats = field(default_factory=nothing)  # [bin]: what all that leaves of V to the residual
 

@@ -36,21 +36,21 @@ def neighbours(x: Floats) -> Floats:
 
 @dataclass
 class Residual:
-    """How surely others play, and what the network said last."""
+    """The background's share, and what the network said last."""
 
     setup: Setup
-    accompaniment: float = 0.0  # the background's share in the sound
+    background_share: float = 0.0  # the background's share in the sound
     said: Floats = field(default_factory=nothing)  # [bin - 2 SIDE]
 
     def forget(self) -> None:
         """Nobody else plays, as far as is known."""
-        self.accompaniment = 0.0
+        self.background_share = 0.0
 
     def note_accompaniment(self, opened: Open, estimate: Estimate) -> None:
         """The background's share in the sound follows a frame's activations."""
         h = estimate.h
         part = 1 - h[: opened.count].sum() / max(h[:-1].sum(), LEAST_SUM)
-        self.accompaniment += float(part - self.accompaniment) * self.setup.hop_s / ACCOMPANIMENT_S
+        self.background_share += float(part - self.background_share) * self.setup.hop_s / ACCOMPANIMENT_S
 
     def factor(self, frame: Frame, masks: Masks, told: Floats) -> Floats | None:
         """How many times the residual's mask counts, [bin]; None: once. told: the expected models [stem, bin].
@@ -58,7 +58,7 @@ class Residual:
         A network of one hidden layer, the same for every bin; every frame hears every other CHUNK of bins anew.
         """
         setup = self.setup
-        surely = min(max((self.accompaniment - FEW) / (MANY - FEW), 0), 1) * min(setup.prediction, 1)
+        surely = min(max((self.background_share - FEW) / (MANY - FEW), 0), 1) * min(setup.prediction, 1)
         if surely == 0:
             return None
         V, estimated = frame.V, masks.estimated

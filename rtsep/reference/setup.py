@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -48,11 +48,17 @@ class Setup:
     E: Floats  # [row, bin]: an encoder's product with a spectrum; no rows where there is none
     iterations: int
     relaxation: float
-    sparsity: float  # factor of the background's activations in every update
+    log_weight: float  # natural logarithm of the background's sparsity weight where others play
     envelope: Floats  # [stem, pitch, 2, point]: natural logarithms at ENVELOPE_VELOCITY, and per step of velocity
     envelope_later_s: float  # by which frames hear a note later than those of the envelopes
     prediction: float  # how much what is expected counts
     most_boost: float  # the most that a new note may count more
+    unseen: float  # 0 to 1: how surely others play while nothing can be seen
+    sought: tuple[int, int]  # between which bins evidence of others is sought
+    comb: Integers  # [pitch, bin]: may a note of this pitch have a partial there?
+    combed: Integers  # [stem]: have its notes combs?
+    band: Integers  # [bin]: the lower of the two bands of colour that it lies between
+    band_part: Floats  # [bin]: how far it lies from that towards the next
     power: float  # of the masks
     suppression: float
     residual_net: Floats  # [INPUTS + 3, UNITS]
@@ -62,7 +68,7 @@ class Setup:
     background_memory_s: float
     adapt_hold_s: float
     adapt_memory_s: float
-    lag: Mapping[int, tuple[float, float]] = field(default_factory=dict)  # of an instrument, before the first sample
+    lag: Sequence[tuple[float, float]] = ()  # of each stem, before the first sample
 
     @property
     def bins(self) -> int:
@@ -91,18 +97,18 @@ class Setup:
 
 
 def setup_of(
-    plan: Plan, value: Callable[[str], Value], lag: Mapping[int, tuple[float, float]] | None = None
+    plan: Plan, value: Callable[[str], Value], lag: Sequence[tuple[float, float]] = ()
 ) -> Setup:
     """The setup of a plan (`rtsep.engine.design.design`); `value` gives the parameters, as `Separator.value` does.
 
-    lag: of each instrument before the first sample, s that its sound is ahead of its MIDI, and how sure that is.
+    lag: of each stem before the first sample, s that its sound is ahead of its MIDI, and how sure that is.
     """
     values, bins = plan.values, plan.values["bins"]
     W = values["W"][:, :bins].astype(np.float64)
     first, count = values["first_row"], values["row_count"]
     same = ("overlap", "hop", "latency", "lead", "taps", "filter_floor", "stems", "row_age", "route", "reach", "release",
-            "decay", "choke", "instrument", "drums", "early", "open_limit", "lead_in", "iterations", "relaxation", "sparsity",
-            "envelope_later_s", "prediction", "suppression")
+            "decay", "choke", "instrument", "drums", "early", "open_limit", "lead_in", "iterations", "relaxation", "log_weight",
+            "envelope_later_s", "prediction", "suppression", "unseen", "combed")
     return Setup(
         **{name: values[name] for name in same},
         size=values["window_size"],
@@ -115,6 +121,10 @@ def setup_of(
         E=values["E"][:, :bins].astype(np.float64),
         envelope=values["envelope"].astype(np.float64),
         most_boost=float(values["boost"][0]),
+        sought=(values["first_bin"], values["last_bin"]),
+        comb=values["comb"],
+        band=values["band"][:bins],
+        band_part=values["band_part"][:bins].astype(np.float64),
         power=values["power_halves"] / 2,
         residual_net=values["residual_net"].astype(np.float64),
         panning=bool(values["panning"]),
@@ -123,5 +133,5 @@ def setup_of(
         background_memory_s=float(value("background_memory_s")),
         adapt_hold_s=values["adapt_hold"],
         adapt_memory_s=float(value("adapt_memory_s")),
-        lag=dict(lag or {}),
+        lag=tuple(lag),
     )

@@ -91,7 +91,7 @@ def design(request: Request) -> dict[str, Any]:
 def find_combs(plan, own, opened, end):
     """Fill `combs` [bin] with where told notes may sound before sample `end`; False if that is anywhere."""
     until = end + np.int64(np.float32(RINGS_S) / plan.sample_s)
-    for stem in range(plan.stems - 1):
+    for stem in range(plan.stems - 1 if opened.open_count > 0 else 0):
         for pitch in range(PITCHES):
             if opened.group_at[stem, pitch] >= 0:
                 if plan.combed[stem] == 0:
@@ -169,6 +169,8 @@ def decide(plan, own, evidence, sight_s):
 @kernel
 def step(plan, own, frame, opened, end):
     """`others` follows the frame that ends before sample `end`, if it holds something."""
+    if plan.gated == 0:
+        return
     between = energy_between(plan, own, frame.V) if find_combs(plan, own, opened, end) else np.float32(-1)
     weight = plan.hop_s * note_loudness(plan, own, frame.total)
     room = room_between(plan, own) if between >= 0 else np.float32(0)

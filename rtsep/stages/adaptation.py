@@ -55,7 +55,7 @@ STATE = Part("adaptation", (
     array("W", "float32", "rows + background, stride", "the templates as they are now", bound=True,
           start=lambda plan: plan["W"]),
     array("W_return", "float32", "rows + background, stride", "what they return to: the preset's, with their colour",
-          start=lambda plan: plan["W"]),
+          bound=True, start=lambda plan: plan["W"]),
     array("weight", "float32", "rows + background", "seconds that each template stands for", bound=True, start=_first_weights),
     array("evidence", "float32", "open_limit + background", "what each open template will learn from the last frame, in s",
           bound=True),

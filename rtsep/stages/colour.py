@@ -5,7 +5,8 @@ numbers that a band cannot be learnt as the instrument, and every note teaches i
 for the Kullback-Leibler divergence (Lee & Seung, NIPS 2000, equation 5, with templates that are a gain times fixed ones): the
 gain of a band is what the instrument is given of the sound there, over what its templates would say without colour.
 
-A template takes its colour on when it is open, one in every slot. Figures: docs/unheard.md.
+A template takes its colour on when it is open, one in every slot. Where templates do not adapt, they have no colour.
+Figures: docs/unheard.md.
 """
 
 from __future__ import annotations
@@ -32,14 +33,16 @@ LEAST_MODEL = 1e-12  # A model that is divided by is at least this share of the 
 PLAN = Part("colour", (
     array("band", "int64", "stride", "the lower of the two bands that a bin lies between"),
     array("band_part", "float32", "stride", "how far it lies from that towards the next, 0 to 1"),
-), sees=("common", "instruments"))
+), sees=("common", "instruments", "adaptation"))
 STATE = Part("colour", (
     cell("since_s", "float32", "since the colours moved, s"),
     cell("next_open", "int64", "which open template is looked at next"),
-    array("band_gain", "float32", f"stems, {BANDS}", "of each instrument: natural logarithm of its gain in every band"),
-    array("given_s", "float32", f"stems, {BANDS}", "what the instrument was given there, s of sound"),
-    array("said_s", "float32", f"stems, {BANDS}", "and what its templates say without colour, s of sound"),
-    array("row_gain", "float32", f"rows, {BANDS}", "the gain that a template has taken on"),
+    array("band_gain", "float32", f"stems, {BANDS}", "of each instrument: natural logarithm of its gain in every band",
+          bound=True),
+    array("given_s", "float32", f"stems, {BANDS}", "what the instrument was given there, s of sound", bound=True),
+    array("said_s", "float32", f"stems, {BANDS}", "and what its templates say without colour, s of sound",
+          bound=True),
+    array("row_gain", "float32", f"rows, {BANDS}", "the gain that a template has taken on", bound=True),
     array("all_models", "float32", "stride", "scratch: the frame over the models of all stems"),
     array("bin_gain", "float32", "stride", "scratch: a gain in every bin"),
 ))
@@ -95,6 +98,8 @@ def move(given, said, gain):
 @kernel
 def step(plan, own, V, opened, estimated):
     """The colours of the instruments that play follow a frame V [bin], of which `estimated` [stem, bin] are the models."""
+    if plan.adapt_hold == 0:
+        return
     playing, ratio = opened.playing[: opened.playing_count], own.all_models
     add_stems(estimated, playing, plan.bins, ratio)
     for k in range(plan.bins):
@@ -133,7 +138,7 @@ def multiply(w, gain, bins):
 @kernel
 def paint(plan, own, opened, W, W_return):
     """One open template, in W [row, bin] and in what it returns to, takes on its instrument's colour if it has another."""
-    if opened.open_count == 0:
+    if opened.open_count == 0 or plan.adapt_hold == 0:
         return
     own.next_open = (own.next_open + 1) % opened.open_count
     row, stem = opened.open_row[own.next_open], opened.open_stem[own.next_open]

@@ -43,7 +43,7 @@ from rtsep.stages import (
 
 @kernel
 def begin_again(plan, state):
-    """Background, levels, match and accompaniment are what they were at the start; adapted notes and places stay."""
+    """Background, levels, misfit and the background's share are as at the start; adapted notes, colours and places stay."""
     adaptation.forget(plan.adaptation, state.adaptation)
     late_notes.forget(state.kept)
     estimator.forget(plan.estimator, state.estimator)

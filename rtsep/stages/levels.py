@@ -25,8 +25,8 @@ SETTLED_S, FADED_S = 0.02, 1.5  # A note tells the gain and the decay deviation 
 YOUNG_S = 0.08  # A note tells the lag until this age, in seconds.
 LEAST_SLOPE = 10.0  # Its envelope must rise by so much (natural logarithm) per second for that.
 MOST_LAG_S = 0.05  # The lag is at most so many seconds.
-# So many seconds of notes without any error hold the gain and the decay deviation at 0.
-GAIN_PRIOR_S, DECAY_PRIOR_S = 0.01, 6.0
+# So many seconds of notes without any error hold the gain and the decay deviation at 0: a recording may be of any loudness.
+GAIN_PRIOR_S, DECAY_PRIOR_S = 1e-5, 6.0
 LAG_PRIOR = 600.0  # A lag of 0 is worth so much (sum of squared slopes times seconds), as some 2 notes have.
 KNOWN_S = 0.1  # The model is trusted once so many seconds of notes were heard.
 MOST_ERROR = 2.0  # A larger error of a level (natural logarithm) counts as this, once the model is trusted.
