@@ -1,0 +1,77 @@
+"""Stage: the colour of each instrument, a smooth spectral gain that all its templates share. See `rtsep.stages.colour`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from rtsep.reference.passed import Floats, Frame, Masks, Open
+from rtsep.reference.setup import Setup
+from rtsep.stages.colour import BANDS, CHANGED, EVERY_S, LEAST_MODEL, MEMORY_S, MOST, PRIOR_S
+
+
+@dataclass
+class Colour:
+    """Gains of bands: of each instrument, and those that each template has taken on. Natural logarithms."""
+
+    setup: Setup
+    gain: Floats = field(init=False)  # [instrument, band]
+    given: Floats = field(init=False)  # [instrument, band]: what was given to it of the sound, s
+    said: Floats = field(init=False)  # [instrument, band]: and what its templates say without colour
+    row_gain: Floats = field(init=False)  # [row, band]
+    since_s: float = 0.0  # since the gains moved
+    next_open: int = 0
+
+    def __post_init__(self) -> None:
+        self.gain, self.given, self.said = np.zeros((3, self.setup.stems, BANDS))
+        self.row_gain = np.zeros((len(self.setup.W), BANDS))
+        self.bands = self._bands()
+
+    def _bands(self) -> Floats:
+        """How much of every bin belongs to a band, [bin, band]: it is divided among the two that it lies between."""
+        setup, bands = self.setup, np.zeros((self.setup.bins, BANDS))
+        bins = np.arange(setup.bins)
+        bands[bins, setup.band], bands[bins, setup.band + 1] = 1 - setup.band_part, setup.band_part
+        return bands
+
+    def step(self, frame: Frame, opened: Open, masks: Masks) -> None:
+        """The gains follow a frame in which notes are open."""
+        if self.setup.adapt_hold_s == 0:
+            return
+        ratio = frame.V / np.maximum(masks.estimated.sum(axis=0), LEAST_MODEL)
+        for stem in opened.playing:
+            self._note(int(self.setup.instrument[stem]), masks.estimated[stem], ratio)
+        self.since_s += self.setup.hop_s
+        if self.since_s >= np.float32(EVERY_S):
+            self.since_s = 0.0
+            self._move()
+
+    def _note(self, instrument: int, model: Floats, ratio: Floats) -> None:
+        """Of a stem's model [bin] the frame gives it `ratio` [bin]; without colour it were less by its gain."""
+        keep = math.exp(-self.setup.hop_s * min(model.sum(), 1) / MEMORY_S)
+        given, said = (model * ratio) @ self.bands, (model @ self.bands) * np.exp(-self.gain[instrument])
+        self.given[instrument] = keep * self.given[instrument] + self.setup.hop_s * given
+        self.said[instrument] = keep * self.said[instrument] + self.setup.hop_s * said
+
+    def _move(self) -> None:
+        """Gains are what was given over what was said, both with the same sum, and a prior of 1."""
+        for instrument in np.flatnonzero(self.said.sum(axis=1)):
+            given, said = self.given[instrument], self.said[instrument]
+            gain = np.log((given + PRIOR_S / BANDS) / (said * given.sum() / said.sum() + PRIOR_S / BANDS))
+            self.gain[instrument] = np.clip(gain, -MOST, MOST)
+
+    def paint(self, opened: Open, *templates: Floats) -> None:
+        """One open row of all `templates` [row, bin] takes on its instrument's colour, if it has another."""
+        if self.setup.adapt_hold_s == 0 or opened.count == 0:
+            return
+        self.next_open = (self.next_open + 1) % opened.count
+        row, gain = opened.row[self.next_open], self.gain[self.setup.instrument[opened.stem[self.next_open]]]
+        change = gain - self.row_gain[row]
+        if np.abs(change).max() < CHANGED:
+            return
+        self.row_gain[row] = gain
+        for W in templates:
+            W[row] *= np.exp(self.bands @ change)
+            W[row] /= W[row].sum()
