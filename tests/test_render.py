@@ -211,3 +211,15 @@ def test_a_terminal_without_the_letters_still_gets_its_line(folder):
                "--preset", str(folder / "small.npz")]
     ended = subprocess.run(command, capture_output=True, check=False, env={**os.environ, "PYTHONIOENCODING": "ascii"})
     assert ended.returncode == 0 and b"?s" in ended.stdout
+
+
+def test_notes_without_any_sound_are_told(folder):
+    write_tracks(folder / "more.mid", {"Left": NOTES, "High": ((1.1, 1.3, 95), (1.2, 1.4, 97))})
+    render(folder)
+    assert not any("no sound was found" in text for text in report_of(folder)["warnings"])
+    quiet = np.zeros(RATE)
+    quiet[: RATE // 2] = tone(60)[: RATE // 2]
+    soundfile.write(folder / "quiet.wav", np.append(quiet, np.zeros(RATE)), RATE, "FLOAT")
+    assert render(folder, mix="quiet.wav", midi="more.mid", out="quiet") == 0
+    told = [text for text in report_of(folder, "quiet")["warnings"] if "no sound was found" in text]
+    assert len(told) == 1 and "2 notes of high" in told[0]

@@ -46,6 +46,7 @@ class Collected:
         self._stems: list[npt.NDArray[np.float32]] = []
         self._mix: list[npt.NDArray[np.float32]] = []
         self._pending = 0
+        self.energies: npt.NDArray[np.float64] = np.zeros(0)  # Of every stem, the sum of squares.
 
     def add(self, output: Output) -> bool:
         """Keep a block of output; gives whether it was time to write."""
@@ -63,6 +64,8 @@ class Collected:
         """Write all pending output."""
         if self._pending:
             sounds = [*np.concatenate(self._stems, axis=2)]
+            self.energies = np.array([np.square(sound, dtype=np.float64).sum() for sound in sounds]) + (
+                self.energies if len(self.energies) else 0)
             if self._mixdown:
                 sounds.append(np.concatenate(self._mix, axis=1))
             self._outlet.write(sounds)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from rtsep import __version__
 from rtsep.engine.separator import Separator
@@ -23,6 +24,8 @@ from rtsep.presets.preset import Preset
 from rtsep.reference.separator import ReferenceSeparator
 
 RING_S = 5.0  # Score and sound may end so many seconds apart without a warning.
+NOTE_ON = 0x90  # The status of a note-on message on channel 1.
+SILENT_DB = -60.0  # A stem that is fainter than this, against all stems, does not sound.
 RING_SHARE = 0.25  # In short sounds they may end this share of the sound apart, but 1 s at least.
 
 
@@ -106,6 +109,17 @@ def collect_warnings(
     warnings += [f"preset {preset.name}: {note}" for preset in instruments for note in preset.notes]
     warnings += _fit_warnings(sound, score, instruments, timing) if score and instruments else []
     return warnings + _score_warnings(sound, score, "in the residual" if instruments else "silent in the mosaic")
+
+
+def silent_warnings(engine: Engine, events: npt.NDArray[np.void], energies: npt.NDArray[np.float64]) -> list[str]:
+    """A sentence for every stem whose notes were told and never sounded. `energies` of all stems: sums of squares."""
+    struck_now = events[(events["status"] & 0xF0 == NOTE_ON) & (events["data2"] > 0)]
+    routed = engine.routing.table[struck_now["part"], struck_now["status"] & 0x0F, struck_now["data1"]]
+    stem_of = np.where(struck_now["stem"] > 0, struck_now["stem"].astype(np.int64) - 1, routed)
+    least = energies.sum() * 10 ** (SILENT_DB / 10)
+    return [f"no sound was found for the {count} notes of {name}: does this instrument play in the recording, and do its notes "
+            "fit it?" for stem, name in enumerate(engine.routing.names)
+            if (count := int((stem_of == stem).sum())) and energies.sum() > 0 and energies[stem] < least]
 
 
 def _fit_warnings(sound: SoundReader, score: Score, instruments: Sequence[Preset], timing: Timing) -> list[str]:
