@@ -1,6 +1,7 @@
 """Stage estimator: multiplicative updates against the plain NumPy twin, and notes that are held to what is expected of them."""
 
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ from sounds import some_templates
 from rtsep import reference
 from rtsep.methods.estimators.multiplicative import update_activations
 from rtsep.methods.estimators.prior import hold
+from rtsep.reference.estimator import sparsity as my_sparsity
+from rtsep.stages.estimator import ALONE, LEAST_START, LEAST_START_BESIDE, sparsity, start
 
 FLOAT = np.float32
 
@@ -21,7 +24,7 @@ def updated(V, W, rows, bins, iterations, gated=None, relaxation=1):
     ratio = np.full_like(V, np.nan)
     nothing = np.zeros(0, FLOAT)
     update_activations(V, W, np.array(rows, np.int64), gated, bins, iterations, FLOAT(relaxation), FLOAT(0.8),
-                       np.zeros(1, np.int64), nothing, FLOAT(1), h, before, gradient, nothing, ratio)
+                       np.zeros(1, np.int64), nothing, nothing, FLOAT(1), h, before, gradient, nothing, ratio)
     return h
 
 
@@ -86,14 +89,44 @@ def test_true_activations_stay(rng):
     V[:513] += truth[4] / FLOAT(513)
     h = truth.copy()
     nothing = np.zeros(0, FLOAT)
-    update_activations(V, W, np.arange(4), 4, 513, 5, FLOAT(1.8), FLOAT(1), np.zeros(1, np.int64), nothing, FLOAT(1), h,
+    update_activations(V, W, np.arange(4), 4, 513, 5, FLOAT(1.8), FLOAT(1), np.zeros(1, np.int64), nothing, nothing, FLOAT(1), h,
                        np.zeros(5, FLOAT), np.zeros(5, FLOAT), nothing, np.zeros_like(V))
     np.testing.assert_allclose(h, truth, rtol=1e-4)
 
 
-def test_hold_to_draws_sums_and_leaves_shares():
+def test_hold_draws_sums_and_leaves_shares():
     h = np.array([0.1, 0.3, 0.2, 0.4], FLOAT)
     heard = np.zeros(2, FLOAT)
-    hold(h, np.array([0, 2, 3]), np.array([0.8, -1], FLOAT), FLOAT(1), heard)
+    hold(h, np.array([0, 2, 3]), np.array([0.8, -1], FLOAT), np.zeros(2, FLOAT), FLOAT(1), heard)
     np.testing.assert_allclose(h, [0.15, 0.45, 0.2, 0.4], rtol=1e-6)
     np.testing.assert_allclose(heard, [0.4, 0.2], rtol=1e-6)
+
+
+@pytest.mark.parametrize("least, drawn", [(0.39, True), (0.41, False)])
+def test_a_note_that_has_not_begun_is_not_drawn_to_what_is_expected(least, drawn):
+    h, twin = np.array([0.1, 0.3, 0.2], FLOAT), np.array([0.1, 0.3, 0.2])
+    heard = np.zeros(1, FLOAT)
+    hold(h, np.array([0, 2]), np.array([0.8], FLOAT), np.array([least], FLOAT), FLOAT(1), heard)
+    reference.hold(twin, [([0, 1], 0.8, least)], 1.0)
+    np.testing.assert_allclose(h, [0.15, 0.45, 0.2] if drawn else [0.1, 0.3, 0.2], rtol=1e-6)
+    np.testing.assert_allclose(h, twin, rtol=1e-6)
+    assert heard[0] == pytest.approx(0.4, rel=1e-6), "what is heard is told in any case"
+
+
+def test_the_background_is_sparser_the_less_others_play():
+    """Its weight moves on a logarithmic scale from ALONE to what was asked for, here 0.05."""
+    plan = SimpleNamespace(log_weight=FLOAT(np.log(0.05)))
+    found = [sparsity.py_func(plan, FLOAT(others)) for others in (0, 0.5, 1)]
+    weights = 1 / np.array(found) - 1
+    np.testing.assert_allclose(weights, [ALONE, np.sqrt(ALONE * 0.05), 0.05], rtol=1e-5)
+    assert found == pytest.approx([my_sparsity(np.log(0.05), others) for others in (0, 0.5, 1)], rel=1e-5)
+
+
+def test_a_background_row_begins_higher_where_others_play():
+    plan = SimpleNamespace(background=2, rows=7, stems=2)
+    opened = SimpleNamespace(open_count=1, open_row=np.zeros(3, np.int64), open_stem=np.zeros(3, np.int64))
+    own, h = SimpleNamespace(background_h=np.array([0.3, 0], FLOAT)), np.zeros(4, FLOAT)
+    for others, least in ((0, LEAST_START), (1, LEAST_START + LEAST_START_BESIDE)):
+        start.py_func(plan, own, opened, FLOAT(others), h)
+        np.testing.assert_allclose(h, [0.25, 0.3, least / 4, 0.25], rtol=1e-5)
+    assert opened.open_row.tolist() == [0, 7, 8] and opened.open_stem.tolist() == [0, 1, 1]

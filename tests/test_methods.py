@@ -32,7 +32,7 @@ def floored_wiener(plan, models, stems, scratch, M):
 
 
 @kernel
-def one_step(plan, V, W, rows, notes, sparsity, first, expected_share, trust, estimate):
+def one_step(plan, V, W, rows, notes, sparsity, first, expected_share, least_share, trust, estimate):
     """One plain update from the start that is given."""
     count, flat = rows.shape[0], FLOAT(1) / FLOAT(plan.bins)
     fill(estimate.ratio, estimate.h[count] * flat)
@@ -44,7 +44,7 @@ def one_step(plan, V, W, rows, notes, sparsity, first, expected_share, trust, es
     for i in range(count + 1):
         estimate.before[i] = estimate.h[i]
         estimate.h[i] *= estimate.gradient[i] * (sparsity if notes <= i < count else FLOAT(1))
-    hold(estimate.h, first, expected_share, trust, estimate.group_h)
+    hold(estimate.h, first, expected_share, least_share, trust, estimate.group_h)
 
 
 masks = choice([*MASKS.values(), floored_wiener])
@@ -63,7 +63,8 @@ def make_masks(plan, state, number):
 def estimate(plan, state, number, notes, sparsity, trust):
     count = state.open.open_count
     estimators(number, plan.estimator, state.frame.V, state.adaptation.W, state.open.open_row[:count], notes, sparsity,
-               state.open.group_first, state.expected.expected_share[: state.open.groups], trust, state.estimate)
+               state.open.group_first, state.expected.expected_share[: state.open.groups], state.expected.least_share, trust,
+               state.estimate)
 
 
 @pytest.mark.parametrize("number, name", list(enumerate([*MASKS, "written here"])))
@@ -82,7 +83,7 @@ def test_masks_keep_their_contract(rng, number, name):
             assert M.min() >= 0.0099
 
 
-def estimated(rng, number, notes, expected_share=(), sparsity=1.0, trust=1.0):
+def estimated(rng, number, notes, expected_share=(), sparsity=1.0, trust=1.0, least_share=0.0):
     """The memory of a frame of `notes` rows of notes and the background, of which an estimator has found the activations."""
     plan, state = kernel_memory(params={"estimator": "encoder"})
     rows = rng.permutation(plan.rows)[:notes].tolist() + list(range(plan.rows, plan.rows + plan.background))
@@ -90,7 +91,7 @@ def estimated(rng, number, notes, expected_share=(), sparsity=1.0, trust=1.0):
     state.W[:] = plan.W
     state.open_row[:count], state.open_count[0], state.groups[0] = rows, count, len(expected_share)
     state.group_first[: len(expected_share) + 1] = np.arange(len(expected_share) + 1)
-    state.expected_share[: len(expected_share)] = expected_share
+    state.expected_share[: len(expected_share)], state.least_share[:] = expected_share, least_share
     truth = rng.random(count) / count
     V = truth @ state.W[rows] + 0.1 / plan.bins * (np.arange(plan.stride) < plan.bins)
     state.V[:] = V / V.sum()
@@ -125,6 +126,9 @@ def test_estimators_hold_groups_to_what_is_expected_and_leave_more_to_the_notes(
     held, before = state.h[:4].copy(), state.group_h[:4].copy()
     drawn = (before + 3 * np.array([0.5, 0, 0.01, 0.2])) / 4
     np.testing.assert_allclose(held, np.where([1, 0, 1, 1], drawn, before), rtol=1e-4)
+    rng.bit_generator.state = seed
+    _, silent, _ = estimated(rng, number, 4, (0.5, -1, 0.01, 0.2), trust=3.0, least_share=2.0)
+    np.testing.assert_allclose(silent.h[:4], silent.group_h[:4], rtol=1e-6, err_msg="none has begun to sound")
     rng.bit_generator.state = seed
     _, plain, _ = estimated(rng, number, 4)
     rng.bit_generator.state = seed

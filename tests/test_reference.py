@@ -42,7 +42,7 @@ from rtsep.stages import expectation, levels, watchdog
 LONG = 8000
 INSTANT = {"mode": "instant", "latency_samples": 0}
 STAGES = ("analysis", "notes", "gate", "onsets", "expectation", "levels", "estimator", "masks", "residual", "late_notes",
-          "adaptation", "watchdog", "place", "overlap_add", "filters", "mixer", "frame")
+          "accompaniment", "colour", "adaptation", "watchdog", "place", "overlap_add", "filters", "mixer", "frame")
 
 
 def separator_of(presets, routing, params=None, channels=1, max_block=LONG, **methods):
@@ -218,7 +218,7 @@ def test_it_reads_the_constants_that_the_engine_has():
     from rtsep.reference import expectation as mine
     from rtsep.reference import levels as my_levels
 
-    assert mine.OWN_MISFIT is expectation.OWN_MISFIT and my_levels.GAIN_S is levels.GAIN_S
+    assert mine.OWN_MISFIT is expectation.OWN_MISFIT and my_levels.MEMORY_S is levels.MEMORY_S
 
 
 def test_public_names_exist():

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from conftest import make_preset
 from instruments import write_tracks
-from render_files import NOTES, RATE, fill, render, report_of, sounds_of
+from render_files import NOTES, RATE, fill, render, report_of, sounds_of, tone
 
 from rtsep.cli import main
 from rtsep.presets.preset import save_preset

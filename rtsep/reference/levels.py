@@ -48,11 +48,7 @@ class Model:
     gain: float = 0.0
     decay_deviation: float = 0.0
     lag_s: float = 0.0
-
-    @property
-    def known_s(self) -> float:
-        """Over how many s of notes it was learnt."""
-        return float(self.products[0, 0])
+    known_s: float = 0.0  # over how many s of notes these three were learnt
 
     @property
     def lag_seen(self) -> float:
@@ -71,7 +67,7 @@ class Model:
 
     def solve(self) -> None:
         """Ridge regression; where the lag would leave its range, the others are found beside its end."""
-        A = self.products + PRIOR
+        A, self.known_s = self.products + PRIOR, float(self.products[0, 0])
         self.lag_s = min(max(float(np.linalg.solve(A, self.errors)[2]), 0), MOST_LAG_S)
         self.gain, self.decay_deviation = np.linalg.solve(A[:2, :2], self.errors[:2] - self.lag_s * A[:2, 2]).tolist()
 
@@ -112,7 +108,7 @@ class Levels:
                 error = math.log((heard + TINY) * frame.total) - level - self.models[group.stem].gain
                 self.models[group.stem].note(log_age(age_s), slope, error, self.weight(share, heard) * self.setup.hop_s)
         for model in self.models:
-            if model.known_s > 0:
+            if model.products[0, 0] > 0:
                 model.solve()
 
     @staticmethod
