@@ -21,6 +21,8 @@ from rtsep.stages.levels import (
     LEAST_WEIGHT,
     MEMORY_S,
     MIDDLE,
+    MODESTY,
+    MODESTY_S,
     MOST_ERROR,
     MOST_LAG_S,
     OLDEST_S,
@@ -70,6 +72,7 @@ class Model:
         A, self.known_s = self.products + PRIOR, float(self.products[0, 0])
         self.lag_s = min(max(float(np.linalg.solve(A, self.errors)[2]), 0), MOST_LAG_S)
         self.gain, self.decay_deviation = np.linalg.solve(A[:2, :2], self.errors[:2] - self.lag_s * A[:2, 2]).tolist()
+        self.gain -= MODESTY / (self.known_s + MODESTY_S)
 
 
 @dataclass

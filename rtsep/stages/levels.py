@@ -27,6 +27,9 @@ LEAST_SLOPE = 10.0  # Its envelope must rise by so much (natural logarithm) per 
 MOST_LAG_S = 0.05  # The lag is at most so many seconds.
 # So many seconds of notes without any error hold the gain and the decay deviation at 0: a recording may be of any loudness.
 GAIN_PRIOR_S, DECAY_PRIOR_S = 1e-5, 6.0
+# Of what is little known little is expected: a gain is lower by the first (natural logarithm times seconds), over how many
+# seconds of notes were heard and the second.
+MODESTY, MODESTY_S = 0.075, 0.01
 LAG_PRIOR = 600.0  # A lag of 0 is worth so much (sum of squared slopes times seconds), as some 2 notes have.
 KNOWN_S = 0.1  # The model is trusted once so many seconds of notes were heard.
 MOST_ERROR = 2.0  # A larger error of a level (natural logarithm) counts as this, once the model is trusted.
@@ -122,7 +125,8 @@ def solve(own, learnt, stem):
     lag_s = (more * sums[ERROR] + (b * c - a * e) * sums[AGE_ERROR] + minor * sums[SLOPE_ERROR]) / determinant
     lag_s = min(max(lag_s, np.float32(0)), np.float32(MOST_LAG_S))
     left, age_left = sums[ERROR] - lag_s * c, sums[AGE_ERROR] - lag_s * e
-    learnt.gain[stem] = (d * left - b * age_left) / minor
+    modesty = np.float32(MODESTY) / (sums[ONE] + np.float32(MODESTY_S))
+    learnt.gain[stem] = (d * left - b * age_left) / minor - modesty
     learnt.decay_deviation[stem] = (a * age_left - b * left) / minor
     learnt.lag_s[stem], learnt.lag_seen[stem], learnt.known_s[stem] = lag_s, sums[SLOPE_SLOPE], sums[ONE]
 
