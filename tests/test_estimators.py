@@ -89,8 +89,8 @@ def test_true_activations_stay(rng):
     V[:513] += truth[4] / FLOAT(513)
     h = truth.copy()
     nothing = np.zeros(0, FLOAT)
-    update_activations(V, W, np.arange(4), 4, 513, 5, FLOAT(1.8), FLOAT(1), np.zeros(1, np.int64), nothing, nothing, FLOAT(1), h,
-                       np.zeros(5, FLOAT), np.zeros(5, FLOAT), nothing, np.zeros_like(V))
+    update_activations(V, W, np.arange(4), 4, 513, 5, FLOAT(1.8), FLOAT(1), np.zeros(1, np.int64), nothing, nothing, FLOAT(1),
+                       h, np.zeros(5, FLOAT), np.zeros(5, FLOAT), nothing, np.zeros_like(V))
     np.testing.assert_allclose(h, truth, rtol=1e-4)
 
 

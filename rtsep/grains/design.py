@@ -113,7 +113,7 @@ def mosaic_plan(heard: Heard, routing: Routing, values: Mapping[str, Value], sam
         "window_size": framing.window_size, "overlap": framing.overlap, "hop": framing.hop, "bins": bins,
         "stride": _stride(bins), "channels": heard.channels, "stems": 2, "rows": 0, "background": 0, "open_limit": 0,
         "gated": int(bool(values["gate"])), "iterations": int(values["mosaic_iterations"]), "power_halves": 2,
-        "latency": framing.latency, "taps": 0, "paths": 1, "slot": framing.hop // SLOTS, "adapt_hold": 0.0,
+        "latency": framing.latency, "taps": 0, "paths": 1, "slot": framing.hop // SLOTS, "adapt_hold": 0.0, "unseen": 1.0,
         "hop_s": framing.hop / sample_rate, "mixer_smoothing": 1 - np.exp(-1 / (SMOOTHING_S * sample_rate)),
         "analysis_window": analysis.astype(np.float32), "synthesis_window": grain.astype(np.float32),
         "W": np.zeros((0, _stride(bins)), np.float32), "first_row": notes, "row_count": serving,
