@@ -110,7 +110,7 @@ def test_it_is_a_ridge_regression_as_the_twin_has_it(rng, lag_s):
     np.testing.assert_allclose(found, [twin.gain, twin.decay_deviation, twin.lag_s], atol=2e-3)
     assert state.lag_s[0] == (FLOAT(levels.MOST_LAG_S) if lag_s > levels.MOST_LAG_S else pytest.approx(lag_s, abs=2e-3))
     if lag_s < levels.MOST_LAG_S:
-        assert found[0] == pytest.approx(2, abs=0.1) and -0.4 < found[1] < -0.1, "the deviation is drawn to 0 by its prior"
+        assert found[0] == pytest.approx(2, abs=0.2) and -0.4 < found[1] < -0.1, "the deviation is drawn to 0 by its prior"
     assert state.known_s[0] == pytest.approx(twin.known_s, rel=1e-3)
     assert state.lag_seen[0] == pytest.approx(twin.lag_seen, rel=1e-3)
 
