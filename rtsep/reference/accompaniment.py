@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from rtsep.reference.passed import Floats, Frame, Open
 from rtsep.reference.setup import Setup
@@ -59,7 +60,7 @@ class Accompaniment:
             evidence = min(float(share[free].sum()) / room, MOST_EVIDENCE)
             self._decide(evidence, weight * min(room / MUCH_ROOM, 1))
 
-    def _free(self, opened: Open, end: int) -> Floats | None:
+    def _free(self, opened: Open, end: int) -> npt.NDArray[np.bool_] | None:
         """Where no told note may sound, bool [bin]; None: a note without comb rings, and may sound anywhere."""
         setup = self.setup
         until = end + int(RINGS_S * setup.sample_rate)
@@ -72,18 +73,18 @@ class Accompaniment:
         if not self.sees:
             return None
         ringing = [pitch for pitch, last in self.rings_until.items() if last > end]
-        combs = setup.comb[ringing, slice(*setup.sought)]
-        return combs.max(axis=0, initial=0) == 0
+        free: npt.NDArray[np.bool_] = setup.comb[ringing, slice(*setup.sought)].max(axis=0, initial=0) == 0
+        return free
 
     def _follow(self, energy: Floats) -> Floats | None:
         """The share of a frame's energy in every bin, which the spread follows while anything is seen; None: there is none."""
         if not self.sees or energy.sum() <= 0:
             return None
-        share = energy / energy.sum()
+        share: Floats = energy / energy.sum()
         self.spread += self.setup.hop_s / SPREAD_S * (share - self.spread)
         return share
 
-    def _room(self, free: Floats) -> float:
+    def _room(self, free: npt.NDArray[np.bool_]) -> float:
         """The share of the smoothed spread that lies in bins that are `free`."""
         around = np.convolve(self.spread, np.ones(2 * SMOOTH_BINS + 1))[SMOOTH_BINS:-SMOOTH_BINS]
         return float(around[free].sum() / around.sum())

@@ -147,7 +147,7 @@ METHODS: dict[str, Method] = {"kl": multiplicative, "encoder": encode, "encoder+
 def sparsity(log_weight: float, others: float) -> float:
     """Factor of the background's activations: its sparsity weight is ALONE where nobody else plays, and as asked for where
     somebody does (others: 0 to 1)."""
-    return 1 / (1 + math.exp(log_weight * others) * ALONE ** (1 - others))
+    return 1 / (1 + math.exp(log_weight * others + math.log(ALONE) * (1 - others)))
 
 
 @dataclass
