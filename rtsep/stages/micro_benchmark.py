@@ -42,8 +42,8 @@ def estimate_frames(V_address, W_address, stride, count, bins, iterations, scrat
     one = np.float32(1)
     for _ in range(times):
         fill(h, one / np.float32(count + 1))
-        update_activations(V, W, rows, count, bins, iterations, one, one, rows[:1], h[:0], one, h, before, gradient, h[:0],
-                           scratch[0, count + 1 :])
+        update_activations(V, W, rows, count, bins, iterations, one, one, rows[:1], h[:0], h[:0], one, h, before, gradient,
+                           h[:0], scratch[0, count + 1 :])
     restore_denormals(word)
 
 
