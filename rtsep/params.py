@@ -128,7 +128,7 @@ PARAMS: dict[str, Param] = {
         Param("background", "int", 32, "templates that are always open and learn, while playing, what no open note explains: "
               "the residual; 0 = one flat row instead", "rows", 0, 256),
         Param("background_handicap", "float", 0.05, "sparsity weight: how much better than the open notes the background must "
-              "explain a sound, where it is evident that somebody plays whose notes nobody tells; elsewhere it is 2", "", 0, 1),
+              "explain a sound, where it is evident that somebody plays whose notes nobody tells; elsewhere it is 1", "", 0, 1),
         Param("background_memory_s", "float", 3.0, "how long the background remembers", "s", 0.1, 60),
         Param("background_learns", "switch", True, "off = the background does not change, except during learn_background_s"),
         Param("learn_background_s", "float", 0.0, "length of a lead-in with room or band alone, from which the background "

@@ -9,7 +9,7 @@ import numpy as np
 
 from rtsep.reference.passed import Floats, Frame, Masks, Open
 from rtsep.reference.setup import Setup
-from rtsep.stages.colour import BANDS, CHANGED, EVERY_S, LEAST_MODEL, MEMORY_S, MOST, PRIOR_S
+from rtsep.stages.colour import BANDS, CHANGED, HEARS, LEAST_MODEL, MEMORY_S, MOST, MOVES, PRIOR_S
 
 
 @dataclass
@@ -21,7 +21,7 @@ class Colour:
     given: Floats = field(init=False)  # [instrument, band]: what was given to it of the sound, s
     said: Floats = field(init=False)  # [instrument, band]: and what its templates say without colour
     row_gain: Floats = field(init=False)  # [row, band]
-    since_s: float = 0.0  # since the gains moved
+    frames: int = 0  # in which notes were open
     next_open: int = 0
 
     def __post_init__(self) -> None:
@@ -38,22 +38,22 @@ class Colour:
 
     def step(self, frame: Frame, opened: Open, masks: Masks) -> None:
         """The gains follow a frame in which notes are open."""
-        if self.setup.adapt_hold_s == 0:
+        self.frames += 1
+        if self.setup.adapt_hold_s == 0 or self.frames % HEARS:
             return
         ratio = frame.V / np.maximum(masks.estimated.sum(axis=0), LEAST_MODEL)
         for stem in opened.playing:
             self._note(int(self.setup.instrument[stem]), masks.estimated[stem], ratio)
-        self.since_s += self.setup.hop_s
-        if self.since_s >= np.float32(EVERY_S):
-            self.since_s = 0.0
+        if self.frames % MOVES == 0:
             self._move()
 
     def _note(self, instrument: int, model: Floats, ratio: Floats) -> None:
         """Of a stem's model [bin] the frame gives it `ratio` [bin]; without colour it were less by its gain."""
-        keep = math.exp(-self.setup.hop_s * min(model.sum(), 1) / MEMORY_S)
+        seconds = HEARS * self.setup.hop_s
+        keep = math.exp(-seconds * min(model.sum(), 1) / MEMORY_S)
         given, said = (model * ratio) @ self.bands, (model @ self.bands) * np.exp(-self.gain[instrument])
-        self.given[instrument] = keep * self.given[instrument] + self.setup.hop_s * given
-        self.said[instrument] = keep * self.said[instrument] + self.setup.hop_s * said
+        self.given[instrument] = keep * self.given[instrument] + seconds * given
+        self.said[instrument] = keep * self.said[instrument] + seconds * said
 
     def _move(self) -> None:
         """Gains are what was given over what was said, both with the same sum, and a prior of 1."""

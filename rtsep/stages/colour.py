@@ -26,7 +26,8 @@ BANDS = 24  # So many bands: some three in an octave.
 MEMORY_S = 20.0  # The colour forgets with this time constant, in seconds of the instrument's sound.
 PRIOR_S = 0.1  # So many seconds of the instrument's sound without colour hold all bands at a gain of 1.
 MOST = 3.0  # The gain of a band is at most this, a natural logarithm, and at least minus this.
-EVERY_S = 0.046  # The colour moves once in so many seconds.
+HEARS = 4  # One frame in so many teaches it: it changes slowly.
+MOVES = 16  # It moves once in so many frames.
 CHANGED = 0.1  # A template takes on a colour that differs by this natural logarithm in a band.
 LEAST_MODEL = 1e-12  # A model that is divided by is at least this share of the frame.
 
@@ -35,7 +36,7 @@ PLAN = Part("colour", (
     array("band_part", "float32", "stride", "how far it lies from that towards the next, 0 to 1"),
 ), sees=("common", "instruments", "adaptation"))
 STATE = Part("colour", (
-    cell("since_s", "float32", "since the colours moved, s"),
+    cell("colour_frames", "int64", "frames in which notes were open"),
     cell("next_open", "int64", "which open template is looked at next"),
     array("band_gain", "float32", f"stems, {BANDS}", "of each instrument: natural logarithm of its gain in every band",
           bound=True),
@@ -62,20 +63,20 @@ def design(request: Request) -> dict[str, Any]:
 def note_instrument(plan, own, instrument, model):
     """Add what an instrument is given of the frame, and what the model [bin] says without colour."""
     given, said, gain = own.given_s[instrument], own.said_s[instrument], own.band_gain[instrument]
-    whole = np.float32(0)
+    whole, seconds = np.float32(0), np.float32(HEARS) * plan.hop_s
     for k in range(plan.bins):
         whole += model[k]
-    keep = np.exp(-plan.hop_s * min(whole, np.float32(1)) / np.float32(MEMORY_S))
+    keep = np.exp(-seconds * min(whole, np.float32(1)) / np.float32(MEMORY_S))
     for b in range(BANDS):
         given[b] *= keep
         said[b] *= keep
     for b in range(BANDS):
-        own.bin_gain[b] = np.exp(-gain[b]) * plan.hop_s  # of a band, not of a bin, here
+        own.bin_gain[b] = np.exp(-gain[b]) * seconds  # of a band, not of a bin, here
     for k in range(plan.bins):
         b, part = plan.band[k], plan.band_part[k]
         above, below = model[k] * part, model[k] * (np.float32(1) - part)
-        given[b] += below * own.all_models[k] * plan.hop_s
-        given[b + 1] += above * own.all_models[k] * plan.hop_s
+        given[b] += below * own.all_models[k] * seconds
+        given[b + 1] += above * own.all_models[k] * seconds
         said[b] += below * own.bin_gain[b]
         said[b + 1] += above * own.bin_gain[b + 1]
 
@@ -98,7 +99,8 @@ def move(given, said, gain):
 @kernel
 def step(plan, own, V, opened, estimated):
     """The colours of the instruments that play follow a frame V [bin], of which `estimated` [stem, bin] are the models."""
-    if plan.adapt_hold == 0:
+    own.colour_frames += 1
+    if plan.adapt_hold == 0 or own.colour_frames % HEARS != 0:
         return
     playing, ratio = opened.playing[: opened.playing_count], own.all_models
     add_stems(estimated, playing, plan.bins, ratio)
@@ -106,9 +108,7 @@ def step(plan, own, V, opened, estimated):
         ratio[k] = V[k] / max(ratio[k], np.float32(LEAST_MODEL))
     for i in range(playing.shape[0] - 1):
         note_instrument(plan, own, plan.instrument[playing[i]], estimated[playing[i]])
-    own.since_s += plan.hop_s
-    if own.since_s >= np.float32(EVERY_S):
-        own.since_s = np.float32(0)
+    if own.colour_frames % MOVES == 0:
         for instrument in range(plan.stems - 1):
             move(own.given_s[instrument], own.said_s[instrument], own.band_gain[instrument])
 

@@ -16,7 +16,7 @@ from rtsep.kernels.marks import choice, kernel
 from rtsep.methods.estimators import ESTIMATORS
 from rtsep.stages.request import Request
 
-ALONE = 2.0  # The background's sparsity weight where nobody else plays.
+ALONE = 1.0  # The background's sparsity weight where nobody else plays.
 # A background row begins with at least this part of an equal share: the second where somebody else surely plays, or what is
 # there at last could not grow within a frame's few updates.
 LEAST_START, LEAST_START_BESIDE = 1e-3, 0.05

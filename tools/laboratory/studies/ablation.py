@@ -39,12 +39,25 @@ class Mechanism:
     edits: tuple[Edit, ...] = ()
 
 
+NEVER, ALWAYS = "-2.0", "-1.0"
 MECHANISMS = (
     Mechanism(WHOLE),
     Mechanism("no background", "background=0"),
     Mechanism("no expectation", "prediction=0"),
-    Mechanism("no adaptation", "adapt=off"),
-    Mechanism("the very instrument is trusted like another", edits=(("stages/expectation.py", "MATCH_TRUST", "1.0"),)),
+    Mechanism("no adaptation and no colour", "adapt=off"),
+    Mechanism("no colour", edits=(("stages/colour.py", "CHANGED", "1e9"),)),
+    Mechanism("the background need not earn its place",
+              edits=(("stages/accompaniment.py", "LITTLE", NEVER), ("stages/accompaniment.py", "PLAIN", ALWAYS))),
+    Mechanism("early notes teach", edits=(("stages/expectation.py", "BEGUN", "0.0"),)),
+    Mechanism("no lag", edits=(("stages/levels.py", "MOST_LAG_S", "0.0"),)),
+    Mechanism("no decay deviation", edits=(("stages/levels.py", "DECAY_PRIOR_S", "1e6"),)),
+    Mechanism("no caution", edits=(("stages/expectation.py", "CAUTION", "0.0"),)),
+    Mechanism("no network for the residual", edits=(("stages/residual.py", "MOST", "0.0"),)),
+    Mechanism("no watchdog", edits=(("stages/watchdog.py", "UNHEARD", "-1.0"),)),
+    Mechanism("first notes learn like others",
+              edits=(("stages/adaptation.py", "UNSURE_RATE", "1.0"), ("stages/adaptation.py", "SURE_POWER", "0"))),
+    Mechanism("no boost of young notes", "onset_boost=1"),
+    Mechanism("ten plain updates", "estimator=kl,relaxation=1,iterations=10"),
 )
 """The first is what the others are compared with. An edit is a module below rtsep/, a constant there, and its other value."""
 
