@@ -39,7 +39,7 @@ class Colour:
     def step(self, frame: Frame, opened: Open, masks: Masks) -> None:
         """The gains follow a frame in which notes are open."""
         self.frames += 1
-        if self.setup.adapt_hold_s == 0 or self.frames % HEARS:
+        if self.setup.adapt_hold_s == 0 or not self.setup.gated or self.frames % HEARS:
             return
         ratio = frame.V / np.maximum(masks.estimated.sum(axis=0), LEAST_MODEL)
         for stem in opened.playing:

@@ -5,7 +5,7 @@ numbers that a band cannot be learnt as the instrument, and every note teaches i
 for the Kullback-Leibler divergence (Lee & Seung, NIPS 2000, equation 5, with templates that are a gain times fixed ones): the
 gain of a band is what the instrument is given of the sound there, over what its templates would say without colour.
 
-A template takes its colour on when it is open, one in every slot. Where templates do not adapt, they have no colour.
+A template takes its colour on when it is open, one in every slot. Where templates do not adapt, or nothing is told, they have no colour.
 Figures: docs/unheard.md.
 """
 
@@ -100,7 +100,7 @@ def move(given, said, gain):
 def step(plan, own, V, opened, estimated):
     """The colours of the instruments that play follow a frame V [bin], of which `estimated` [stem, bin] are the models."""
     own.colour_frames += 1
-    if plan.adapt_hold == 0 or own.colour_frames % HEARS != 0:
+    if plan.adapt_hold == 0 or plan.gated == 0 or own.colour_frames % HEARS != 0:
         return
     playing, ratio = opened.playing[: opened.playing_count], own.all_models
     add_stems(estimated, playing, plan.bins, ratio)
