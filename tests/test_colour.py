@@ -172,7 +172,7 @@ def test_a_saved_preset_has_its_colour(plain, taught):
 @pytest.mark.parametrize("params", [{}, {"hop_samples": 32, "background": 0}, {"adapt_hold_s": 0.02}])
 def test_it_is_what_the_twin_finds(knowing, rng, params):
     separator = prepared(knowing, two_parts(), {**SMALL, **params})
-    sound, events = band(rng, 12_032), random_midi(rng, 80, 12_032, PITCHES)
+    sound, events = band(rng, 24_064), random_midi(rng, 80, 24_064, PITCHES)
     stream = Stream(reference_setup(separator), 1)
     stream.hear(np.asarray(sound, float), events)
     play(separator, sound, events)

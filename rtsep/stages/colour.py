@@ -5,7 +5,8 @@ numbers that a band cannot be learnt as the instrument, and every note teaches i
 for the Kullback-Leibler divergence (Lee & Seung, NIPS 2000, equation 5, with templates that are a gain times fixed ones): the
 gain of a band is what the instrument is given of the sound there, over what its templates would say without colour.
 
-A template takes its colour on when it is open, one in every slot. Where templates do not adapt, or nothing is told, they have no colour.
+A template takes its colour on when it is open, one in every slot. Where templates do not adapt, or nothing is told, they
+have no colour.
 Figures: docs/unheard.md.
 """
 
