@@ -25,7 +25,7 @@ from engine_state import background_of, learnt_of, part_of, templates_of
 from sounds import sounding
 
 from rtsep import reference
-from rtsep.stages.expectation import BEGINS_S
+from rtsep.stages.expectation import BEGINS_S, DOUBTED_S
 from rtsep.windows import Framing
 
 LONG = 12_000
@@ -135,7 +135,8 @@ def test_a_note_that_is_told_but_not_heard_has_not_begun_for_a_while(knowing):
     rows = np.flatnonzero(knowing.row_pitch == 67)
     gain = learnt_of(separator).gain[0]
     silent, share = watched(separator, sound[:, 30_016 : 30_016 + 64 * (waits - 3)], midi((0, ON, 67, 100)), 67)
-    assert silent[10:].all() and (share[10:] == -1).all()
+    doubted = round(DOUBTED_S * RATE / 64) + 5
+    assert silent[doubted:].all() and (share[doubted:] == -1).all()
     np.testing.assert_allclose(part_of(separator, "adaptation").weight[rows], 0.3, rtol=1e-3)
     assert learnt_of(separator).gain[0] == pytest.approx(gain, abs=0.05)
     silent, share = watched(separator, sound[:, 30_016 + 64 * (waits - 3) : 30_016 + 64 * (waits + 20)], None, 67)

@@ -16,6 +16,7 @@ from rtsep.stages.expectation import (
     BEGINS_S,
     BEGUN,
     CAUTION,
+    DOUBTED_S,
     LEAST_GROUP,
     LEAST_LEFT,
     LEAST_MODEL,
@@ -60,9 +61,9 @@ class Expectation:
             expected.level_ahead.append(self.loudest(mine, frame.end, self.setup.lead))
             expected.level_soon.append(self.loudest(mine, frame.end, later_s=STEP_S))
             share = self.share(group.stem, level, frame.total)
-            young = (frame.end - group.onset) / self.setup.sample_rate - self.setup.envelope_later_s < BEGINS_S
+            age_s = (frame.end - group.onset) / self.setup.sample_rate - self.setup.envelope_later_s
             expected.share.append(share)
-            expected.least.append(BEGUN * share if share is not None and young else 0.0)
+            expected.least.append(BEGUN * share if share is not None and DOUBTED_S <= age_s < BEGINS_S else 0.0)
         return expected
 
     @staticmethod
