@@ -137,7 +137,7 @@ def test_a_note_that_is_told_but_not_heard_has_not_begun_for_a_while(knowing):
     silent, share = watched(separator, sound[:, 30_016 : 30_016 + 64 * (waits - 3)], midi((0, ON, 67, 100)), 67)
     doubted = round(DOUBTED_S * RATE / 64) + 5
     assert silent[doubted:].all() and (share[doubted:] == -1).all()
-    np.testing.assert_allclose(part_of(separator, "adaptation").weight[rows], 0.3, rtol=1e-3)
+    np.testing.assert_allclose(part_of(separator, "adaptation").weight[rows], 0.3, rtol=2e-2)
     assert learnt_of(separator).gain[0] == pytest.approx(gain, abs=0.05)
     silent, share = watched(separator, sound[:, 30_016 + 64 * (waits - 3) : 30_016 + 64 * (waits + 20)], None, 67)
     assert not silent[5:].any() and (share[5:] > 0).all()
