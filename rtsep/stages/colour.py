@@ -39,6 +39,7 @@ PLAN = Part("colour", (
 STATE = Part("colour", (
     cell("colour_frames", "int64", "frames in which notes were open"),
     cell("next_open", "int64", "which open template is looked at next"),
+    cell("open_now", "int64", "open templates of the last frame under this plan", bound=True),
     array("band_gain", "float32", f"stems, {BANDS}", "of each instrument: natural logarithm of its gain in every band",
           bound=True),
     array("given_s", "float32", f"stems, {BANDS}", "what the instrument was given there, s of sound", bound=True),
@@ -139,9 +140,9 @@ def multiply(w, gain, bins):
 @kernel
 def paint(plan, own, opened, W, W_return):
     """One open template, in W [row, bin] and in what it returns to, takes on its instrument's colour if it has another."""
-    if opened.open_count == 0 or plan.adapt_hold == 0:
+    if own.open_now == 0 or plan.adapt_hold == 0:
         return
-    own.next_open = (own.next_open + 1) % opened.open_count
+    own.next_open = (own.next_open + 1) % own.open_now
     row, stem = opened.open_row[own.next_open], opened.open_stem[own.next_open]
     gain, mine, change = own.band_gain[plan.instrument[stem]], own.row_gain[row], own.bin_gain
     if not differs(gain, mine):
