@@ -42,7 +42,7 @@ class Colour:
         if self.setup.adapt_hold_s == 0 or not self.setup.gated or self.frames % HEARS:
             return
         ratio = frame.V / np.maximum(masks.estimated.sum(axis=0), LEAST_MODEL)
-        for stem in opened.playing:
+        for stem in (stem for stem in opened.playing if self.setup.combed[stem]):  # what drums share is no colour
             self._note(int(self.setup.instrument[stem]), masks.estimated[stem], ratio)
         if self.frames % MOVES == 0:
             self._move()

@@ -19,6 +19,7 @@ from rtsep.kernels.arrays import fill
 from rtsep.kernels.fields import Part, array, cell, number, size
 from rtsep.kernels.marks import kernel
 from rtsep.kernels.memory import PITCHES
+from rtsep.presets.preset import Preset
 from rtsep.stages.common import plays_drums
 from rtsep.stages.request import Request
 
@@ -35,9 +36,12 @@ LITTLE, PLAIN = 0.06, 0.12  # Up to the first evidence nobody else plays; from t
 UNSEEN = 0.7  # So surely somebody else is thought to play, from 0 to 1, while nothing can be seen.
 SPREAD_S = 1.2  # The sound's spread over frequency follows with this time constant, in seconds.
 SMOOTH_BINS = 20  # It is smoothed over so many bins to each side.
+LEAST_ENERGY = 1e-20  # An energy that is divided by is at least this.
 # Combs that leave a smaller share of room than the first show nothing; from the second on a frame counts in full.
 LEAST_ROOM, MUCH_ROOM = 0.08, 0.2
 MOST_EVIDENCE = 1.5  # The evidence of a frame is at most this.
+HARMONIC = 0.7  # Notes have combs if half of their templates have this share of their energy there, or more.
+CLEAR = range(40, 91)  # That is asked of these pitches: combs of lower ones leave no room, higher ones lie too high.
 FAINT = 4.0  # A frame counts in full from one over this of the loudest frame lately on.
 
 PLAN = Part("accompaniment", (
@@ -74,16 +78,30 @@ def combs(sample_rate: float, window_size: int, tuning_cents: float, stride: int
     return result
 
 
+def has_combs(preset: Preset) -> bool:
+    """Do the preset's notes lie on the combs of their pitches? Drums do not, whatever their preset says they are."""
+    if plays_drums(preset):
+        return False
+    bins = preset.W.shape[1]
+    comb = combs(preset.sample_rate, preset.window_size, 0.0, bins)[preset.row_pitch]
+    first, last = (round(hz * preset.window_size / preset.sample_rate) for hz in (LOWEST_HZ, HIGHEST_HZ))
+    energy = np.square(preset.W[:, first:last], dtype=np.float64)
+    share = (energy * comb[:, first:last]).sum(axis=1) / np.maximum(energy.sum(axis=1), LEAST_ENERGY)
+    clear = np.isin(preset.row_pitch, CLEAR)
+    return bool(clear.any()) and bool(np.median(share[clear]) >= HARMONIC)
+
+
 def design(request: Request) -> dict[str, Any]:
     """The part `accompaniment`."""
     size, rate = request.framing.window_size, request.sample_rate
+    combed = [has_combs(preset) for preset in request.presets]
     return {
         # Without gates nothing is told, and drums sound anywhere: nothing is ever seen.
-        "unseen": UNSEEN if request.asks("gate") and not any(plays_drums(preset) for preset in request.presets) else 1.0,
+        "unseen": UNSEEN if request.asks("gate") and all(combed) else 1.0,
         "first_bin": min(round(LOWEST_HZ * size / rate), request.bins),
         "last_bin": min(round(HIGHEST_HZ * size / rate), request.bins),
         "comb": combs(rate, size, request.number("tuning_cents"), request.stride),
-        "combed": np.array([*(not plays_drums(preset) for preset in request.presets), 0], np.int64),
+        "combed": np.array([*combed, 0], np.int64),
     }
 
 

@@ -35,7 +35,7 @@ LEAST_MODEL = 1e-12  # A model that is divided by is at least this share of the 
 PLAN = Part("colour", (
     array("band", "int64", "stride", "the lower of the two bands that a bin lies between"),
     array("band_part", "float32", "stride", "how far it lies from that towards the next, 0 to 1"),
-), sees=("common", "instruments", "adaptation"))
+), sees=("common", "instruments", "adaptation", "accompaniment"))
 STATE = Part("colour", (
     cell("colour_frames", "int64", "frames in which notes were open"),
     cell("next_open", "int64", "which open template is looked at next"),
@@ -109,7 +109,8 @@ def step(plan, own, V, opened, estimated):
     for k in range(plan.bins):
         ratio[k] = V[k] / max(ratio[k], np.float32(LEAST_MODEL))
     for i in range(playing.shape[0] - 1):
-        note_instrument(plan, own, plan.instrument[playing[i]], estimated[playing[i]])
+        if plan.combed[playing[i]] != 0:  # what drums share is no colour
+            note_instrument(plan, own, plan.instrument[playing[i]], estimated[playing[i]])
     if own.colour_frames % MOVES == 0:
         for instrument in range(plan.stems - 1):
             move(own.given_s[instrument], own.said_s[instrument], own.band_gain[instrument])
