@@ -77,7 +77,8 @@ class Stages:
             self.colour.step(passed.frame, opened, passed.masks)
         learns = self.setup.background_learns and self.onsets.struck != end and self.accompaniment.others > 0
         learns = (learns or end <= self.setup.lead_in) and not again
-        self.adaptation.step(passed, learns, task, lambda *templates: self.colour.paint(opened, *templates))
+        heard = passed.frame.heard
+        self.adaptation.step(passed, learns, task, lambda *rows: self.colour.paint(opened, *rows) if heard else None)
 
     def _notice_pause(self, frame: Frame, opened: Open) -> None:
         """Is there anything that can explain the frame? After a pause that the watchdog waited for, all begins again."""

@@ -62,7 +62,6 @@ def open_templates(plan, state, end):
     if plan.early > 0:
         onsets.notice_stroke(plan.onsets, state.onsets, frame, end)
     gate.step(plan.gate, state.gate, state.notes.voices, state.estimate.H, state.onsets.struck, state.masks.M, opened, end)
-    state.colour.open_now = opened.open_count
     late_notes.step(plan.late_notes, state.late_notes, state.learnt, opened, state.kept, frame.total, end)
     if opened.open_count + plan.background == 0:
         frame.total = np.float32(0)
@@ -118,6 +117,7 @@ def hear(plan, state, end):
     open_templates(plan, state, end)
     opened, estimate, total = state.open, state.estimate, state.frame.total
     count = opened.open_count if total > 0 else 0
+    state.colour.open_now = count
     if total > 0:
         estimate_activations(plan, state, end)
     if not plan.gated:
