@@ -22,6 +22,7 @@ from rtsep.kernels.memory import PITCHES
 from rtsep.presets.preset import Preset
 from rtsep.stages.common import plays_drums
 from rtsep.stages.request import Request
+from rtsep.stages.rows import each_once
 
 LOWEST_HZ, HIGHEST_HZ = 150.0, 4000.0  # Evidence is sought between these frequencies.
 SIDE_BINS, SIDE = 1.5, 0.008  # A partial reaches so many bins, and this part of its frequency, to each side.
@@ -94,7 +95,8 @@ def has_combs(preset: Preset) -> bool:
 def design(request: Request) -> dict[str, Any]:
     """The part `accompaniment`."""
     size, rate = request.framing.window_size, request.sample_rate
-    combed = [has_combs(preset) for preset in request.presets]
+    known = {id(preset): has_combs(preset) for preset in each_once(request.presets)}
+    combed = [known[id(preset)] for preset in request.presets]
     return {
         # Without gates nothing is told, and drums sound anywhere: nothing is ever seen.
         "unseen": UNSEEN if request.asks("gate") and all(combed) else 1.0,

@@ -20,7 +20,7 @@ from rtsep.kernels.fields import Part, array, cell, number
 from rtsep.kernels.marks import kernel, numeric
 from rtsep.kernels.memory import ENVELOPE_POINTS, ENVELOPE_S, ENVELOPE_STEPS, ENVELOPE_VELOCITY, PITCHES
 from rtsep.presets.preset import Preset
-from rtsep.stages.levels import INAUDIBLE, KNOWN_S, STEP_S, deviation
+from rtsep.stages.levels import INAUDIBLE, KNOWN_S, STEP_S, deviation, heard_age_s
 from rtsep.stages.notes import FREE, RELEASED, VOICES
 from rtsep.stages.request import Request
 from rtsep.windows import Framing, window_pair
@@ -152,8 +152,7 @@ def expect_levels(plan, learnt, voices, opened, expected, end):
 @kernel
 def begins_soon(plan, opened, g, end):
     """Is a group's note so young that it may not have begun to sound, and old enough to be heard if it has?"""
-    age_s = np.float32(end - opened.open_onset[opened.group_first[g]]) * plan.sample_s - plan.envelope_later_s
-    return np.float32(DOUBTED_S) <= age_s < np.float32(BEGINS_S)
+    return np.float32(DOUBTED_S) <= heard_age_s(plan, opened, g, end) < np.float32(BEGINS_S)
 
 
 @kernel
