@@ -13,7 +13,7 @@ from rtsep.errors import RtsepError
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 
-from laboratory import conditions, grid, pieces, ready, songs, systems, versions  # noqa: E402
+from laboratory import conditions, grid, pieces, ready, songs, systems, versions, without  # noqa: E402
 from laboratory.studies import ablation, examples, unheard  # noqa: E402
 from laboratory.study import Given  # noqa: E402
 
@@ -96,7 +96,7 @@ def test_a_copy_has_other_constants_and_the_checkouts_presets(tmp_path):
 
 def test_presets_of_a_maker_are_those_built_without_its_collection(tmp_path, monkeypatch):
     stem = songs.Stem(songs.VIOLIN, "tonejs-violin", (0,))
-    monkeypatch.setattr(ready, "BUILD", tmp_path)
+    monkeypatch.setattr(without, "BUILD", tmp_path)
     folder = tmp_path / "presets-without-tonejs"
     for cached in (ready.usable, ready.preset_for):
         cached.cache_clear()

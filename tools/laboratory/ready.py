@@ -13,13 +13,12 @@ import numpy as np
 from laboratory.company import company
 from laboratory.makers import MAKERS
 from laboratory.pieces import Piece, only_tracks
-from laboratory.shipped import FLUIDR3, Collection
 from laboratory.songs import SONGS, Song, Stem
-from laboratory.sources import BUILD
 from laboratory.study import Given
 from laboratory.systems import DEFAULT_PRESET
 from laboratory.unheard import pieces
 from laboratory.unheard_pianos import PLAYERS, piano_pieces
+from laboratory.without import left_out, presets_without
 from rtsep.notes.routing import by_track
 from rtsep.presets.instruments import choose, covering, parse_wish, stem_programs
 from rtsep.presets.library import bundled_presets, find_preset
@@ -27,8 +26,6 @@ from rtsep.presets.preset import Preset, load_preset, read_programs
 
 AGAIN = " #"
 """Parts the name of a piece from the number of a further performance."""
-SAME = {"musescore": FLUIDR3}
-"""Makers most of whose samples are another collection's."""
 COMPANIES = ("beside a recording", "beside two lines", "beside a band")
 """What a piano is beside of."""
 UNHEARD_PLAYERS = tuple(player for player in PLAYERS if not MAKERS[player].heard)
@@ -44,11 +41,6 @@ def preset_at(path: Path) -> Preset:
     return load_preset(path)
 
 
-def left_out(maker: str) -> Collection:
-    """The collection that presets for a maker must not know."""
-    return SAME.get(maker, MAKERS[maker].collection)
-
-
 @cache
 def usable(maker: str) -> Mapping[str, Path]:
     """The presets for a maker: those that were built without its collection, and the shipped ones that do not know it.
@@ -56,7 +48,7 @@ def usable(maker: str) -> Mapping[str, Path]:
     Without any such folder, all shipped ones.
     """
     plain = {path.stem: path for path in bundled_presets()}
-    without = {path.stem: path for path in sorted((BUILD / f"presets-without-{left_out(maker).name}").glob("*.npz"))}
+    without = {path.stem: path for path in sorted(presets_without(left_out(maker).name).glob("*.npz"))}
     if without:
         plain = {name: path for name, path in plain.items() if not knows(preset_at(path), maker)}
     return {**plain, **without}

@@ -1,6 +1,6 @@
 """Which pieces the development set has: their scores, instruments, makers and roles.
 
-Each stem is played to a preset that has not heard its maker play this instrument: `presets_for` in without.py gives them.
+Each stem is played to a preset that has not heard its maker play this instrument: `preset_for` in ready.py gives them.
 Settings may be chosen on the pieces for tuning, never on those for reporting. The halves share no work. Both have every
 instrument that is named here, as far as possible by other makers.
 """

@@ -4,8 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from laboratory.makers import MAKERS
-from laboratory.shipped import FLUIDR3, INSTRUMENTS, TONEJS, Instrument
-from laboratory.songs import Song
+from laboratory.shipped import FLUIDR3, INSTRUMENTS, TONEJS, Collection, Instrument
 from laboratory.sources import BUILD
 from laboratory.study import need_file
 from laboratory.systems import preset_named
@@ -14,8 +13,13 @@ from rtsep.presets.preset import Preset, load_preset
 
 WITHOUT = (FLUIDR3.name, TONEJS.name)
 """The collections that presets can be built without."""
-SAME = {"musescore": FLUIDR3.name}
-"""Collections most of whose samples are another one's."""
+SAME = {"musescore": FLUIDR3}
+"""Makers most of whose samples are another collection's."""
+
+
+def left_out(maker: str) -> Collection:
+    """The collection that presets for a maker must not know."""
+    return SAME.get(maker, MAKERS[maker].collection)
 
 
 def presets_without(collection: str) -> Path:
@@ -23,9 +27,9 @@ def presets_without(collection: str) -> Path:
     return BUILD / f"presets-without-{collection}"
 
 
-def instrument_of(program: int, left_out: str = "") -> Instrument:
+def instrument_of(program: int, collection: str = "") -> Instrument:
     """What a General MIDI program, from 0, is played with if nothing is said, among presets that do not need a collection."""
-    usable = [each for each in INSTRUMENTS if each.programs and each.without(left_out).all_sounds]
+    usable = [each for each in INSTRUMENTS if each.programs and each.without(collection).all_sounds]
     programs = {each.name: each.programs for each in sorted(usable, key=lambda each: (len(each.programs), each.name))}
     name = covering(program, programs) or "piano"
     return next(each for each in usable if each.name == name)
@@ -37,15 +41,9 @@ def preset_unlike(program: int, maker: str) -> Preset:
 
     MissingError: it has not been built.
     """
-    collection = MAKERS[maker].collection.name
-    collection = SAME.get(collection, collection)
+    collection = left_out(maker).name
     instrument = instrument_of(program, collection)
     if collection not in instrument.collections:
         return preset_named(instrument.name)
     path = presets_without(collection) / f"{instrument.name}.npz"
     return load_preset(need_file(path, f"python tools/build_presets.py --without {collection} makes it"))
-
-
-def presets_for(song: Song) -> list[Preset]:
-    """For each stem of a song a preset that has not heard its maker. MissingError: one has not been built."""
-    return [preset_unlike(stem.program, stem.maker) for stem in song.stems]
