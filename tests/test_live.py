@@ -1,7 +1,6 @@
 """The loop of live playing and the recorder, with a pretended device."""
 
 import json
-import threading
 
 import mido
 import numpy as np
@@ -9,64 +8,13 @@ import pytest
 import soundfile
 from conftest import band
 from native_callback import call
+from pretended_card import RATE, Card, Face, job
 
 from rtsep.errors import RtsepError
-from rtsep.hosts.live import LiveJob, live
-from rtsep.hosts.recorder import midi_bytes
+from rtsep.hosts.live import live
+from rtsep.hosts.recorded_notes import NOTE, midi_bytes
 from rtsep.hosts.watch import WatchedDevice
 from rtsep.notes.score import read_midi
-
-RATE = 44100
-
-
-class Card:
-    """A sound card that is asked for blocks by the test itself, and dies when told to."""
-
-    name, sample_rate, inputs, outputs, has_midi, warning = "Card (test)", float(RATE), 2, 2, True, ""
-    block, objects = 0, ()
-
-    def __init__(self):
-        self.lanes, self.dead, self.closed = None, "", False
-
-    def sources(self, stems):
-        return None
-
-    def start(self, lanes):
-        self.lanes = lanes
-
-    def trouble(self):
-        return self.dead
-
-    def latency_ms(self):
-        return 5.0
-
-    def measure_latency_ms(self):
-        return 7.5
-
-    def close(self):
-        self.closed = True
-        return True
-
-
-class Face:
-    """Does one step of a test at every tick; ends when there are no more."""
-
-    def __init__(self, *steps):
-        self.steps, self.statuses = list(steps), []
-
-    def show(self, status):
-        self.statuses.append(status)
-
-    def act(self, player):
-        if not self.steps:
-            return False
-        self.steps.pop(0)(player)
-        return True
-
-
-def job(tmp_path, **options):
-    return LiveJob(**{"params": {"window_samples": 1024, "latency_samples": 256}, "controls": tmp_path / "controls.json",
-                      "by": "split", **options})
 
 
 def test_a_session_from_first_to_last_block(tmp_path, rng):
@@ -121,33 +69,13 @@ def test_gaps_of_a_recording_are_silence_and_counted(tmp_path, rng):
     assert np.array_equal(heard[:, 3000:], sound[:, 3000 : 4000 - 256])
 
 
-def test_a_full_disk_ends_the_recording_and_not_the_music(tmp_path, rng, monkeypatch):
-    from rtsep.files.sound import StemWriter
-
-    def full(*_given):
-        raise RtsepError("the disk is full")
-
-    monkeypatch.setattr(StemWriter, "write", full)
-    card, told = Card(), threading.Event()
-
-    def step(player):
-        call(player.lanes, band(rng, 500, 2))
-        if "disk is full" in face.statuses[-1].recording:
-            told.set()
-
-    face = Face(*[step] * 20)
-    report = live(job(tmp_path, record=tmp_path / "take"), lambda rescan: card, face)
-    assert told.is_set() and report["counters"]["samples"] == 19 * 500
-    assert report["recorded"]["warnings"] == ["the disk is full"]
-
-
 @pytest.mark.parametrize("sample", [0, 1, 44099, 10_000_000, 400_000_000])
 def test_recorded_notes_are_exact_to_the_sample(tmp_path, sample):
     path = tmp_path / "x.mid"
-    path.write_bytes(midi_bytes([(sample, 0, (0x90, 60, 1)), (sample + 1, 3, (0x80, 60, 0)), (sample + 2, 0, (0x80, 60, 0))],
-                                48000.0))
+    notes = np.array([(sample, 0, 0, 0x90, 60, 1), (sample + 1, 1, 3, 0x80, 60, 0), (sample + 2, 0, 0, 0x80, 60, 0)], NOTE)
+    path.write_bytes(midi_bytes(notes, ["low", "high"], 48000.0))
     file = mido.MidiFile(path)
-    assert [track.name for track in file.tracks] == ["port 1", "port 4"]
+    assert [track.name for track in file.tracks] == ["low", "high"]
     times = [round(sum(m.time for m in track if not m.is_meta) * 0.5 / file.ticks_per_beat * 48000) for track in file.tracks]
     assert times == [sample + 2, sample + 1]
 

@@ -2,6 +2,7 @@
 
 import json
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -110,7 +111,7 @@ def test_what_cannot_be_changes_nothing(player):
     for name, value, told in (("iterations", 0, "1 to 50"), ("nonsense", 1, "no parameter"), ("latency_samples", 100, "100")):
         with pytest.raises(RtsepError, match=told):
             player.set(name, value)
-    player.fixed_latency = True
+    player.recorder = SimpleNamespace(recording=True)
     with pytest.raises(RtsepError, match="while recording"):
         player.set("latency_samples", 128)
     with pytest.raises(RtsepError):

@@ -8,7 +8,10 @@ import numpy as np
 
 from rtsep.callbacks.arrivals import take_due, take_messages
 from rtsep.callbacks.shared import (
+    AWAY,
+    BACK,
     CLIPPED,
+    DUE_NS,
     EPOCH,
     FADE,
     FADING,
@@ -33,7 +36,7 @@ from rtsep.callbacks.shared import (
     WORST_LOAD,
     WORST_WORK,
 )
-from rtsep.callbacks.taps import tap_event, tap_sound
+from rtsep.callbacks.taps import tap_absence, tap_event, tap_sound
 from rtsep.callbacks.views import call_at
 from rtsep.kernels.atomic import address_of, call_address, load_acquire, now_ns, store_release, thread_ns
 from rtsep.kernels.marks import kernel
@@ -42,6 +45,7 @@ from rtsep.stages.mixer import smooth
 
 FADE_S = 0.02  # Length, in seconds, of the fade out of one state and of the fade into the next.
 METER_S = 0.3  # Time constant, in seconds, with which the meters fall.
+AWAY_NS = 2_000_000_000  # A device that asks for a block this many nanoseconds too late was away, even if nobody noticed.
 LOAD_SHARE = 0.05  # The newest block has this share in the smoothed load.
 
 
@@ -135,12 +139,24 @@ def measure(live, call, frames):
 def record(live, call, count, frames):
     """Copy this piece and its events for the recorder."""
     headers, words, burst, events = live.tap_headers, live.words, live.burst, live.events
+    if words[AWAY] > 0 and tap_absence(headers[1], live.pieces, words[RECORDED], words[AWAY]):
+        words[AWAY] = 0
     kept = tap_sound(headers[0], live.sound, headers[1], live.pieces, words[RECORDED], live.input, call.stems, frames)
     words[LOST_PIECES] += np.int64(not kept)
     for i in range(count):
         kept = tap_event(headers[2], events, words[RECORDED] + burst[i].sample, burst[i])
         words[LOST_EVENTS] += np.int64(not kept)
     words[RECORDED] += frames
+
+
+@kernel
+def notice_absence(live, frames):
+    """Count how long the device was away before this block, for the recording."""
+    words = live.words
+    late_ns = words[STARTED_NS] - words[DUE_NS]
+    if words[DUE_NS] > 0 and late_ns > (0 if words[BACK] != 0 else AWAY_NS):
+        words[AWAY] += np.int64(1e-9 * late_ns * live.sample_rate)
+    words[BACK], words[DUE_NS] = 0, words[STARTED_NS] + np.int64(1e9 * frames / live.sample_rate)
 
 
 @kernel
@@ -151,7 +167,9 @@ def begin(live, frames):
     words[FRAMES] = frames
     if words[WARMED] == 0:
         warm_up(live)
+        words[BACK] = 1
         return False
+    notice_absence(live, frames)
     take_messages(live, words[STARTED_NS])
     return load_acquire(live.control, WANTED) != 0
 
@@ -172,6 +190,8 @@ def advance(live, frames):
     measure(live, call, frames)
     if load_acquire(live.control, RECORDING) != 0:
         record(live, call, count, frames)
+    else:
+        live.words[AWAY] = 0
     live.words[POSITION] += frames
 
 

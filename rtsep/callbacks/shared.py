@@ -25,6 +25,8 @@ LATE, UNDERFLOWS, OVERFLOWS, DROPPED, CLIPPED, LOST_PIECES, LOST_EVENTS = range(
 HOLD = 16  # Samples until the fade-in: a new state is silent until its latency is over.
 # Blocks late by their own work alone; the thread's processor time at the start of a block.
 LATE_BY_WORK, STARTED_WORK_NS = 17, 18
+# The time when the next block is due; samples that the device was away and the recording does not have yet; whether it is back.
+DUE_NS, AWAY, BACK = 24, 25, 26
 WORDS = 32  # Length of `words`, with room to spare.
 
 LOAD, WORST_LOAD, FADE, WORST_WORK = range(4)  # meters [value]

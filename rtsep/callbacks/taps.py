@@ -9,7 +9,9 @@ from rtsep.kernels.atomic import store_release
 from rtsep.kernels.marks import kernel
 from rtsep.kernels.views import events_at, floats_at, integers_at
 
-START, LENGTH = range(2)  # Columns of a piece: its first sample since `record_start`, and its length in samples.
+# Columns of a piece: its first sample since the first `record_start`, and its length in samples; a negative length is the time
+# that the device was away, without sound.
+START, LENGTH = range(2)
 
 
 @kernel
@@ -39,6 +41,17 @@ def tap_sound(header, sound, pieces_header, pieces, position, block, stems, fram
 
 
 @kernel
+def tap_absence(pieces_header, pieces, position, samples):
+    """Append that the device was away for the time of `samples` before `position`; False if the ring is full."""
+    if room(pieces_header, pieces.shape[0]) <= 0:
+        return False
+    piece = pieces[pieces_header[HEAD] & (pieces.shape[0] - 1)]
+    piece[START], piece[LENGTH] = position, -samples
+    store_release(pieces_header, HEAD, pieces_header[HEAD] + 1)
+    return True
+
+
+@kernel
 def tap_event(header, events, position, event):
     """Append an event that was played at the absolute sample `position`; False if the ring is full."""
     if room(header, events.shape[0]) <= 0:
@@ -53,7 +66,7 @@ def tap_event(header, events, position, event):
 def read_piece(address, block_address, capacity, start_address):
     """Move the oldest piece of the LIVE record at `address` into float32 [plane, capacity]; its first sample goes to int64 [1].
 
-    Gives its length, 0 if there is none. Thread: the one reader.
+    Gives its length, 0 if there is none, or minus the samples that the device was away. Thread: the one reader.
     """
     live = live_at(address)
     header, pieces_header, sound, pieces = live.tap_headers[0], live.tap_headers[1], live.sound, live.pieces
@@ -63,6 +76,9 @@ def read_piece(address, block_address, capacity, start_address):
     start, length = piece[START], piece[LENGTH]
     block = floats_at(block_address, (sound.shape[0], capacity))
     integers_at(start_address, (1,))[0] = start
+    if length < 0:
+        store_release(pieces_header, TAIL, pieces_header[TAIL] + 1)
+        return length
     tail, size = header[TAIL], sound.shape[1]
     for plane in range(sound.shape[0]):
         for i in range(length):

@@ -53,9 +53,14 @@ def add(commands: Any) -> None:
     add_mosaic(parser)
     parser.add_argument("--route", action="append", default=[], metavar="STEM=OUTPUTS",
                         help="play a stem, or mix, on separate outputs, such as residual=3-4 (default: mix=1-2)")
-    parser.add_argument("--record", type=Path, metavar="DIR", help="write input, stems and notes of the session into a folder")
+    parser.add_argument("--record", type=Path, metavar="NAME",
+                        help="record from the start: input, stems and notes, into a folder of this name, or NAME-1, NAME-2 ... "
+                        "if there is one already. Without it, r records into take, take-1 ...")
+    parser.add_argument("--record-format", choices=("wav", "flac"), default="wav",
+                        help="what is recorded: wav, float without a limit, or flac, 24 bits in half the room (default: "
+                        "%(default)s)")
     add_keeping(parser, "at the end, and whenever you press k")
-    parser.add_argument("--overwrite", action="store_true", help="replace a recording or preset that is there already")
+    parser.add_argument("--overwrite", action="store_true", help="replace a preset that is there already; a recording never is")
     parser.add_argument("--jack", action="store_true",
                         help="be a JACK client: a port per stem, notes by JACK MIDI (needs pip install 'rtsep[jack]')")
     parser.add_argument("--allow-feedback", action="store_true",
@@ -97,7 +102,7 @@ def run(arguments: argparse.Namespace) -> None:
                   channels, params, tuple(arguments.route), arguments.midi_offset_ms,
                   arguments.record, arguments.overwrite, arguments.seconds, None, arguments.measure_latency, arguments.mosaic,
                   tuple(arguments.keep), arguments.save_background, shlex.join(["rtsep", *arguments.words]),
-                  arguments.drum_map)
+                  arguments.drum_map, arguments.record_format)
     open_device = _jack(arguments) if arguments.jack else _portaudio(arguments)
     with _face(arguments) as face:
         report = live(job, open_device, face)
@@ -128,13 +133,15 @@ def _face(arguments: argparse.Namespace) -> Any:
 
 def _tell(report: dict[str, Any]) -> None:
     """Print the final messages on stderr, after the screen has closed."""
-    counters, recorded = report["counters"], report["recorded"]
+    counters = report["counters"]
     played = counters["samples"] / report["sample_rate"]
     waited = counters["late_blocks"] - counters["late_by_work"] if report["knows_work"] else 0
     told = f" ({waited} of them had to wait for other programs)" if waited > 0 else ""
     print(f"rtsep: played {played:.1f} s, {counters['late_blocks']} of {counters['blocks']} blocks late{told}", file=sys.stderr)
     for path in report["saved_presets"]:
         print(f"rtsep: saved what was learnt in {path}", file=sys.stderr)
-    if recorded is not None:
-        print(f"rtsep: recorded {recorded['seconds']:.1f} s into {report['folder']}", file=sys.stderr)
-        say_warnings(recorded["warnings"])
+    for take in report["takes"]:
+        gaps = f", of which {take['gap_s']:.1f} s are silence in {take['gaps']} gaps" if take["gaps"] else ""
+        print(f"rtsep: recorded {take['seconds']:.1f} s into {take['folder']}{gaps}", file=sys.stderr)
+        clipped = [f"{take['clipped_samples']} samples were clipped; --record-format wav has no limit"]
+        say_warnings(take["warnings"] + (clipped if take["clipped_samples"] else []))

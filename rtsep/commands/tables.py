@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.console import Console
@@ -15,6 +15,9 @@ from rtsep.notes.programs import describe
 from rtsep.params import PARAMS
 from rtsep.presets.library import bundled_presets, user_folder, user_presets
 from rtsep.presets.preset import Preset, load_preset
+
+if TYPE_CHECKING:  # Tables of other things need no sound library.
+    from rtsep.hosts.found_takes import FoundTake
 
 
 def _table(*columns: str) -> Table:
@@ -31,6 +34,18 @@ def _print(*things: Table | str) -> None:
             console.print(thing)
         else:
             print(thing)  # Without wrapping, so that paths can be copied.
+
+
+def show_takes(takes: Sequence[FoundTake], folder: Path) -> None:
+    """Print the takes in `folder`."""
+    if not takes:
+        _print(f"no takes in {folder}: rtsep live --record NAME records one")
+        return
+    table = _table("take", "length", "size", "stems", "state")
+    for take in takes:
+        length = "-" if take.seconds is None else f"{take.seconds // 60:.0f}:{take.seconds % 60:04.1f}"
+        table.add_row(take.name, length, f"{take.bytes / 1e6:.1f} MB", ", ".join(take.stems), take.state)
+    _print(table)
 
 
 def show_params() -> None:

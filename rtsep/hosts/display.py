@@ -118,7 +118,8 @@ def status_line(status: Status) -> str:
     """The status as one line of plain text."""
     loudest = max(status.input_db, default=SILENT_DB)
     stems = " ".join(f"{stem.name} {stem.peak_db:.0f}" for stem in status.stems)
-    told = "; ".join(text for text in ("" if status.state == "playing" else status.state, status.hint) if text)
+    told = "; ".join(text for text in ("" if status.state == "playing" else status.state, status.hint,
+                                       status.recording and f"recording {status.recording}") if text)
     line = (f"{status.seconds:.0f} s: in {loudest:.0f} dB, {stems}; notes {len(status.held)}; "
             f"load {100 * status.load:.0f}/{100 * status.peak_load:.0f} %, late {status.late_blocks}")
     return (f"{line}; {told}" if told else line).encode("ascii", "replace").decode()

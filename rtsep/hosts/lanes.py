@@ -66,6 +66,7 @@ class Lanes:
         self.sample_rate, self.channels, self.outputs, self.stems = sample_rate, channels, outputs, stems
         self.xruns = 0  # Counted by backends whose driver reports them.
         self._kept: list[Prepared] = []
+        self._piece: Floats | None = None  # Room for a piece of the recording, once one has begun.
         self._lock = threading.Lock()
         f, i = np.float32, np.int64
         self._arrays: dict[str, Any] = {
@@ -157,24 +158,33 @@ class Lanes:
         self._arrays["ports"][: len(addresses)] = addresses
 
     def record_start(self, seconds: float) -> None:
-        """Record inputs and stems into a ring of at least `seconds`, from the next block on."""
-        size = 1 << int(np.ceil(np.log2(max(seconds * self.sample_rate, 2 * CAPACITY))))
-        self._arrays["sound"] = np.zeros((self.channels * (1 + self.stems), size), np.float32)
-        self.record["sound"], self.record["sound_size"] = self._arrays["sound"].ctypes.data, size
-        self._piece = np.zeros((self._arrays["sound"].shape[0], CAPACITY), np.float32)
+        """Record inputs and stems from the next block on, into a ring that holds at least `seconds`, as at the first time."""
+        if self._piece is None:
+            self._make_ring(seconds)
         self._arrays["control"][shared.RECORDING] = 1
 
+    def _make_ring(self, seconds: float) -> None:
+        size = 1 << int(np.ceil(np.log2(max(seconds * self.sample_rate, 2 * CAPACITY))))
+        self._arrays["sound"] = np.full((self.channels * (1 + self.stems), size), 0, np.float32)  # All its memory is there.
+        self.record["sound"], self.record["sound_size"] = self._arrays["sound"].ctypes.data, size
+        self._piece = np.zeros((self._arrays["sound"].shape[0], CAPACITY), np.float32)
+
     def record_stop(self) -> None:
-        """Stop recording with the next block; the ring can still be read. Recording cannot start again."""
+        """Stop recording with the next block; the ring can still be read."""
         self._arrays["control"][shared.RECORDING] = 0
 
     def read_record(self) -> tuple[int, Floats] | None:
-        """The oldest piece: its first sample since `record_start`, and [plane, sample]: inputs, then every stem's channels.
+        """The oldest piece: its first sample since the first `record_start`, and [plane, sample]: inputs, then stems' channels.
 
-        A copy; None if there is none. If a piece begins later than the last one ended, the samples between were dropped.
+        A copy; None if there is none. If a piece begins later than the last one ended, the samples between were dropped. A
+        piece without planes, [0, n], says that the device was away for the time of n samples, which do not count.
         """
+        if self._piece is None:
+            return None
         start = np.zeros(1, np.int64)
         length = self._read_piece(self.address, self._piece.ctypes.data, CAPACITY, start.ctypes.data)
+        if length < 0:
+            return int(start[0]), np.zeros((0, -length), np.float32)
         return (int(start[0]), self._piece[:, :length].copy()) if length else None
 
     def read_events(self) -> npt.NDArray[np.void]:

@@ -6,11 +6,10 @@ the MIDI thread, so nothing here can delay them.
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,18 +18,22 @@ from rtsep.compiling import machine
 from rtsep.engine.separator import Separator
 from rtsep.engine.streaming import Engine
 from rtsep.errors import RtsepError
+from rtsep.files.growing import check_format
 from rtsep.hosts.computer import knows_work
 from rtsep.hosts.controls import Controls
 from rtsep.hosts.driver import Opened
+from rtsep.hosts.ending import stop_signals
+from rtsep.hosts.found_takes import mend_all
 from rtsep.hosts.keep import Keeper
 from rtsep.hosts.lanes import CAPACITY, MIX, SILENCE, Lanes, outputs_of_mix
 from rtsep.hosts.midi import MidiPorts, NoMidiError
 from rtsep.hosts.modes import in_best_mode
 from rtsep.hosts.notewatch import NoteWatch
 from rtsep.hosts.player import Player
-from rtsep.hosts.recorder import Recorder, check_folder
+from rtsep.hosts.recorder import Recorder
 from rtsep.hosts.snapshot import Scene, snapshot
 from rtsep.hosts.status import Status
+from rtsep.hosts.takes import TakeForm, check_base
 from rtsep.hosts.watch import WatchedDevice
 from rtsep.notes.drum_maps import read_drum_map, stand_ins
 from rtsep.notes.programs import CHANNELS
@@ -38,6 +41,7 @@ from rtsep.notes.routing import Routing, by_channels, by_drum, by_port, by_split
 from rtsep.params import Value
 from rtsep.presets.instruments import choose, parse_wish, programs_by_name
 
+TAKE = "take"  # Takes are called so, in the present folder, unless --record says otherwise.
 TICK_S = 0.05  # The control thread looks after everything at intervals of this many seconds.
 
 
@@ -64,8 +68,8 @@ class LiveJob:
     params: Mapping[str, Value] = field(default_factory=dict)
     routes: tuple[str, ...] = ()  # STEM=OUTPUT or STEM=FIRST-LAST
     midi_offset_ms: float = 0.0
-    record: Path | None = None
-    overwrite: bool = False
+    record: Path | None = None  # Record from the start, into a folder of this name.
+    overwrite: bool = False  # Replace saved presets.
     seconds: float | None = None  # How long to play; None: until stopped.
     controls: Path | None = None
     measure_latency: bool = False
@@ -74,6 +78,7 @@ class LiveJob:
     keep_background: bool = False
     made_by: str = ""
     drum_map: Path | None = None  # Groups of drums by key, see `rtsep.notes.drum_maps`.
+    record_format: str = "wav"  # Or flac.
 
 
 def route_live(job: LiveJob, name: str, gated: bool) -> Routing:
@@ -122,19 +127,6 @@ def route_outputs(routes: tuple[str, ...], stems: tuple[str, ...], channels: int
     return sources
 
 
-@contextmanager
-def stop_signals() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set, so that everything ends properly."""
-    stop = threading.Event()
-    numbers = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in numbers}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
 def _engine(job: LiveJob, gated: bool, said: list[str]) -> Engine:
     """The engine to be played, not prepared yet."""
     params = dict(job.params) if gated else {**job.params, "gate": False}
@@ -179,8 +171,11 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         controls = Controls(job.controls)
         said += controls.notes
         keeper = Keeper(separator, job.keep, job.overwrite, job.keep_background, job.made_by)
+        base = job.record or Path(TAKE)
+        check_format(job.record_format, max(opened.inputs, 1), round(opened.sample_rate))
         if job.record is not None:
-            check_folder(job.record, separator.stem_names, job.overwrite)
+            check_base(base)
+        said += mend_all(base.parent)
         machine.want("live", *opened.objects)
         separator, chosen = in_best_mode(separator, opened)
         separator.prepare(opened.sample_rate, max(opened.inputs, 1), CAPACITY)  # Compiles the first time.
@@ -189,13 +184,12 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         lanes.delay_notes(job.midi_offset_ms)
         watch = NoteWatch(frozenset(job.channels) or None, frozenset(separator.row_pitch.tolist()))
         player = Player(separator, lanes, controls, watch, len(job.midi) + opened.has_midi, keeper)
-        recorder = None
+        player.recorder = recorder = Recorder(lanes, base, TakeForm(
+            separator.stem_names, opened.sample_rate, lanes.channels, separator.routing.table, job.record_format,
+            {"mode": chosen.mode, "mode_chosen": chosen.why}), said.append)
+        stack.callback(recorder.close)
         if job.record is not None:
-            recorder = Recorder(lanes, job.record, separator.stem_names, opened.sample_rate, separator.latency, job.overwrite,
-                                {"mode": chosen.mode, "mode_chosen": chosen.why})
-            player.fixed_latency = True
-            stack.callback(recorder.stop)
-            recorder.start()
+            recorder.start(separator.latency)
         opened.start(lanes)
         if opened.warning:
             said.append(opened.warning)
@@ -228,21 +222,23 @@ def _loop(job: LiveJob, scene: Scene, said: list[str], stop: threading.Event, fa
         device.watch(player.lanes)
         if scene.ports is not None and was == "playing" != device.state and device.opened.has_midi:
             scene.ports.system_died()
-        while said:
+        if said:  # One at a time, so that each is shown.
             player.say(said.pop(0))
-        face.show(snapshot(scene))
-        if not face.act(player) or (job.seconds is not None and time.monotonic() >= ends):
+        try:
+            face.show(snapshot(scene))
+            goes_on = face.act(player)
+        except OSError:  # The terminal is gone.
+            return
+        if not goes_on or (job.seconds is not None and time.monotonic() >= ends):
             return
 
 
 def _report(scene: Scene) -> dict[str, Any]:
-    recorder = scene.recorder
     return {
         "sample_rate": scene.player.lanes.sample_rate,
         "counters": scene.player.counters(),
         "knows_work": knows_work(),
         "mode": scene.mode,
         "mode_chosen": scene.chosen.why,
-        "recorded": None if recorder is None else recorder.stop(),
-        "folder": None if recorder is None else str(recorder.folder),
+        "takes": scene.recorder.close(),
     }

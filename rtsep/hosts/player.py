@@ -20,6 +20,7 @@ from rtsep.hosts.controls import Controls
 from rtsep.hosts.keep import Keeper
 from rtsep.hosts.lanes import CAPACITY, Lanes
 from rtsep.hosts.notewatch import NoteWatch
+from rtsep.hosts.recorder import Recorder
 from rtsep.notes.messages import CONTROL, NOTE_ON, NOTES_OFF, RESET, SOUND_OFF, Message, is_kept
 from rtsep.notes.programs import CHANNELS
 from rtsep.params import Value, param_of
@@ -46,7 +47,7 @@ class Player:
         self.message = ""
         self._learns = {name: bool(separator.value(name)) for name in ("adapt", "background_learns")}  # Unless frozen.
         self._keeper = keeper or Keeper(separator, (), False, False, "")
-        self.fixed_latency = False  # True while recording.
+        self.recorder: Recorder | None = None
         self._parts = max(parts, 1)
         self._gains = {stem: float(separator.value(f"gain_db.{stem}")) for stem in self.stem_names}
         self._knobs: deque[Message] = deque(maxlen=1024)
@@ -153,6 +154,19 @@ class Player:
         path = self._keeper.keep(self.separator, self._index(stem), background)
         self.say(f"saved what {self.preset_of(stem)} has learnt in {path}")
 
+    def record(self) -> None:
+        """Begin a take, or end the one that is recorded."""
+        if self.recorder is not None and self.recorder.recording:
+            self.recorder.stop()
+        else:
+            self.next_take()
+
+    def next_take(self) -> None:
+        """Begin a take; if one is recorded, it ends there, and no sample is lost between them."""
+        if self.recorder is None:
+            raise RtsepError("nothing can be recorded here")
+        self.recorder.start(self.separator.latency)
+
     def panic(self) -> None:
         """Release all notes on all channels, also those held by pedals."""
         for part in range(self._parts):
@@ -193,7 +207,7 @@ class Player:
         if self.separator.exchange(params=params):
             self.lanes.play(self.separator.prepared, fade=False)
             return
-        if self.fixed_latency:
+        if self.recorder is not None and self.recorder.recording:
             raise RtsepError(f"{next(iter(params))} cannot change while recording: the latency would")
         new = self.separator.again(params)
         new.prepare(self.lanes.sample_rate, self.lanes.channels, CAPACITY)

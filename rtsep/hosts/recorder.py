@@ -1,156 +1,228 @@
-"""Recording a session: a thread writes the content of the callback's rings to files.
-
-Files are aligned: the engine's latency is removed from the stems, so that input = sum of all stems, sample by sample. Samples
-that the rings could not hold become silence of the same length in every file, and are counted.
-"""
+"""Recording a session: a thread writes the content of the callback's rings to takes, which begin and end while it plays."""
 
 from __future__ import annotations
 
-import io
-import json
+import errno
+import queue
+import shutil
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import mido
 import numpy as np
 import numpy.typing as npt
 
-from rtsep import __version__
 from rtsep.errors import RtsepError
-from rtsep.files.results import Results
-from rtsep.files.sound import StemWriter
+from rtsep.files.growing import SAMPLE_BYTES
 from rtsep.hosts.lanes import Lanes
+from rtsep.hosts.recorded_notes import Sounding
+from rtsep.hosts.takes import Take, TakeForm
+from rtsep.hosts.timeline import Timeline
+from rtsep.notes.messages import Message
 
 LOOK_S = 0.05  # The rings are emptied at intervals of this many seconds.
+UPDATE_S = 1.0  # What was written is brought to the disk at intervals of this many seconds.
 RING_S = 10.0  # The ring holds this many seconds of sound, for times when the disk is busy.
-LONGEST_S = 3 * 3600  # Files end after this many seconds.
-TICKS, TEMPO_US = 32767, 500_000  # Ticks and microseconds per quarter note: a tick is 15 us, less than a sample at 48 kHz.
+BEGIN_S = 0.5  # Who begins a take waits for its first block this many seconds, unless the disk is busy with the last take.
+NEARLY_FULL_MIN = (10, 1)  # It is said once when fewer than so many minutes of recording fit on the disk.
 
 Floats = npt.NDArray[np.float32]
 
 
-EXTRAS = ("session.mid", "report.json")
-
-
-def check_folder(folder: Path, stem_names: Sequence[str], overwrite: bool) -> None:
-    """Before anything is played: RtsepError if a recording cannot be written to `folder`."""
-    Results(folder, [*(f"{name}.wav" for name in ("input", *stem_names)), *EXTRAS], overwrite, ()).abort()
-
-
 class Recorder:
-    """Writes `input`, one file per stem, session.mid and report.json (with `about`) into `folder`; all appear at `stop`.
+    """Records takes called `base`, `base`-1, `base`-2 ... A full disk ends the take, while the music goes on.
 
-    RtsepError at once if the folder cannot be used. A full disk ends the recording, which `told` reports, while the music goes
-    on. Thread: control; a separate thread writes the files.
+    `say` is told what the player should know, and `reports` holds the report of every take that has ended. Thread: control; a
+    separate thread writes the files, and calls `say`.
     """
 
-    def __init__(
-        self, lanes: Lanes, folder: Path, stem_names: Sequence[str], sample_rate: float, latency: int, overwrite: bool,
-        about: Mapping[str, Any] | None = None,
-    ) -> None:
-        self._lanes, self.folder, self._latency = lanes, folder, latency
-        self._rate, self._about = sample_rate, dict(about or {})
-        self._names = ("input", *stem_names)
-        self._writer = StemWriter(folder, self._names, round(sample_rate), lanes.channels, "wav", None, overwrite, (),
-                                  EXTRAS, round(LONGEST_S * sample_rate))
-        self._input = np.zeros((lanes.channels, 0), np.float32)  # Input that still waits for its stems.
-        self._expected = 0  # Sample at which the next piece should begin.
-        self.seconds = 0.0
-        self.dropped_pieces = 0
-        self._trouble = ""
-        self._events: list[tuple[int, int, tuple[int, int, int]]] = []
-        self._stop = threading.Event()
+    def __init__(self, lanes: Lanes, base: Path, form: TakeForm, say: Callable[[str], None]) -> None:
+        self.base, self.reports = base, list[dict[str, Any]]()
+        self.recording = False
+        self._lanes, self._form, self._say = lanes, form, say
+        self._bytes_per_s = form.sample_rate * form.channels * len(form.stems) * SAMPLE_BYTES[form.format]
+        self._orders: queue.SimpleQueue[tuple[Take, int] | str] = queue.SimpleQueue()
+        self._begun = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
-        self._report: dict[str, Any] | None = None
+        # From here on the thread's own.
+        self._take: Take | None = None
+        self._time: Timeline | None = None
+        self._began = 0  # The timeline's sample at which the take begins.
+        self._gaps_before = (0, 0)  # Gaps, and samples of silence, in the takes before it.
+        self._waiting: list[tuple[int, int, Message]] = []  # Notes whose sound is not written yet, by the engine's samples.
+        self._sounding = Sounding()
+        self._minutes, self._warned_min = 0.0, float("inf")
+        self._update_at_s = 0.0
+        self._trouble = ""
 
-    def start(self) -> None:
-        """Record from the next block on."""
-        self._lanes.record_start(RING_S)
-        self._thread.start()
+    # --- the control thread ---
+
+    def start(self, latency: int) -> None:
+        """Begin a take with the next block, or, while one is recorded, the next take without a gap. `latency`: the engine's.
+
+        RtsepError if it cannot be begun, or while the engine's latency is changing.
+        """
+        if not self.recording and self._lanes.heartbeat and not self._lanes.arrived:
+            raise RtsepError("the latency is changing: press again in a moment")
+        take = Take(self.base, self._form)
+        self._begun.clear()
+        self.recording = True
+        self._orders.put((take, latency))
+        if self._thread.ident is None:
+            self._thread.start()
+        self._begun.wait(BEGIN_S)
+
+    def stop(self) -> None:
+        """End the take; nothing if there is none."""
+        self.recording = False
+        self._orders.put("stop")
+
+    def close(self) -> list[dict[str, Any]]:
+        """End the recording, and give the reports of all takes; again at later calls."""
+        if self._thread.ident is not None:
+            self._orders.put("end")
+            self._thread.join()
+        self.recording = False
+        return self.reports
 
     def told(self) -> str:
-        """The state of the recording in a few words."""
-        if self._trouble:
-            return f"recording ended: {self._trouble}"
-        drops = f", {self.dropped_pieces} gaps" if self.dropped_pieces else ""
-        return f"{self.folder.name}: {self.seconds:.0f} s{drops}"
+        """The state of the recording in a few words, or ""."""
+        take, time_line = self._take, self._time
+        if take is None or time_line is None:
+            return f"ended: {self._trouble}" if self._trouble else ""
+        gaps = f", {_counted(time_line.gaps, 'gap')}" if time_line.gaps else ""
+        return f"{take.folder.name}: {take.seconds:.0f} s{gaps}, room for {_minutes(self._minutes)}"
+
+    # --- the recorder's thread ---
 
     def _run(self) -> None:
-        while not self._stop.wait(LOOK_S):
-            self._drain()
-        self._drain()
+        order: tuple[Take, int] | str = ""
+        while order != "end":
+            order = ""
+            with suppress(queue.Empty):
+                order = self._orders.get(timeout=LOOK_S)
+            self._work(self._drain)
+            if isinstance(order, tuple):
+                self._begin(*order)
+            elif order:
+                self._lanes.record_stop()
+                self._work(self._drain)
+                self._end()
+
+    def _work(self, act: Callable[[], None]) -> None:
+        """Do what writes files; if it fails, the take ends there."""
+        try:
+            act()
+        except OSError as error:
+            self._end(self._reason(error))
+
+    def _reason(self, error: OSError) -> str:
+        """Why nothing can be written; encoders do not tell."""
+        with suppress(OSError):
+            if error.errno == errno.ENOSPC or shutil.disk_usage(self.base.parent).free < self._bytes_per_s:
+                return "the disk is full"
+        return f"the disk failed ({error.strerror or error})"
+
+    def _begin(self, take: Take, latency: int) -> None:
+        presses: list[tuple[int, Message]] = []
+        if self._take is None or self._time is None:
+            self._time, self._sounding = Timeline(self._form.channels, latency), Sounding()
+            self._lanes.record_start(RING_S)
+        else:
+            presses = self._sounding.presses()
+            self._finish(self._take)
+        self._take, self._trouble, self._began = take, "", self._time.at
+        self._gaps_before = self._time.gaps, self._time.gap_samples
+        self._warned_min, self._update_at_s = float("inf"), 0.0
+        self._begun.set()
+        self._work(lambda: take.add([(0, *press) for press in presses], played=False))
+
+    def _end(self, trouble: str = "") -> None:
+        take, self._take = self._take, None
+        if take is None:
+            return
+        self._lanes.record_stop()
+        self.recording, self._trouble = False, trouble
+        self._note(take, self._waiting)
+        self._finish(take, trouble)
+        self._time, self._waiting = None, []
+
+    def _finish(self, take: Take, trouble: str = "") -> None:
+        """End `take`; whatever happens to it, nothing is raised."""
+        try:
+            self._count_gaps(take)
+            end = round(take.seconds * self._form.sample_rate)
+            take.add([(end, *release) for release in self._sounding.releases()], played=False)
+        except OSError as error:
+            trouble = trouble or self._reason(error)
+        try:
+            report = take.finish(trouble)
+        except RtsepError as error:
+            self._trouble = str(error)
+            self._say(f"{error}; {take.folder} keeps what was recorded, and rtsep takes mends it")
+            return
+        self.reports.append(report)
+        told = f"{take.folder} holds {report['seconds']:.1f} s"
+        self._say(f"recording ended: {trouble}; {told}, and playing goes on" if trouble else f"recorded: {told}")
 
     def _drain(self) -> None:
+        """Write what has come since the last time. OSError if the disk is full."""
+        events = self._lanes.read_events()
+        blocks: list[Floats] = []
         while (piece := self._lanes.read_record()) is not None:
-            if not self._trouble:
-                self._keep(*piece)
-        for event in self._lanes.read_events():
-            self._events.append((int(event["sample"]), int(event["part"]),
-                                 (int(event["status"]), int(event["data1"]), int(event["data2"]))))
+            if self._time is not None:
+                for block in self._time.add(*piece):
+                    blocks.append(block)
+                    if sum(each.shape[1] for each in blocks) > self._form.sample_rate:
+                        self._write(blocks)
+        self._write(blocks)
+        if self._take is None or self._time is None:
+            return
+        self._waiting += [(int(event["sample"]), int(event["part"]), (int(event["status"]), int(event["data1"]),
+                                                                      int(event["data2"]))) for event in events]
+        done = [each for each in self._waiting if self._time.sample(each[0]) < self._time.at]
+        self._waiting = self._waiting[len(done) :]
+        self._note(self._take, done)
+        if time.monotonic() >= self._update_at_s:
+            self._update_at_s = time.monotonic() + UPDATE_S
+            self._update(self._take)
 
-    def _keep(self, start: int, planes: Floats) -> None:
-        try:
-            if start > self._expected:
-                self.dropped_pieces += 1
-                self._write(np.zeros((planes.shape[0], start - self._expected), np.float32))
-            self._write(planes)
-        except (RtsepError, OSError) as error:
-            self._trouble = str(error)
-        if self.seconds > LONGEST_S:
-            self._trouble = "three hours are full; what was recorded is kept"
-        self._expected = start + planes.shape[1]
-        self.seconds = self._expected / self._rate
+    def _write(self, blocks: list[Floats]) -> None:
+        if blocks and self._take is not None:
+            self._take.write(np.concatenate(blocks, axis=1))
+        blocks.clear()
 
-    def _write(self, planes: Floats) -> None:
-        """Append to every file: stems without their first `latency` samples, and the input up to the stems' end."""
-        channels = self._lanes.channels
-        skip = min(self._latency, planes.shape[1])
-        self._latency -= skip
-        self._input = np.concatenate([self._input, planes[:channels]], axis=1)
-        count = planes.shape[1] - skip
-        if count:
-            self._writer.write(0, self._input[:, :count])
-            self._input = self._input[:, count:]
-            for number in range(1, len(self._names)):
-                self._writer.write(number, planes[number * channels : (number + 1) * channels, skip:])
+    def _note(self, take: Take, notes: list[tuple[int, int, Message]]) -> None:
+        assert self._time is not None
+        for _sample, part, message in notes:
+            self._sounding.receive(part, message)
+        with suppress(OSError):  # The sound finds that the disk is full, too.
+            take.add([(self._time.sample(sample) - self._began, part, message) for sample, part, message in notes])
 
-    def stop(self) -> dict[str, Any]:
-        """End the recording, give every file its name, and give the report, again at later calls. RtsepError if that fails."""
-        if self._report is not None:
-            return self._report
-        self._lanes.record_stop()
-        self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join()
-        self._report = {
-            "rtsep_version": __version__, **self._about, "sample_rate": self._rate, "channels": self._lanes.channels,
-            "seconds": round(self.seconds, 3), "events": len(self._events), "gaps": self.dropped_pieces,
-            "warnings": [self._trouble] if self._trouble else [],
-            "stems": [{"name": name, "file": file} for name, file in zip(self._names, self._writer.files, strict=True)],
-        }
-        with self._writer:
-            if self.seconds:
-                self._writer.add_file("session.mid", midi_bytes(self._events, self._rate))
-                self._writer.add_file("report.json", json.dumps(self._report, indent=2) + "\n")
-                self._writer.commit()
-        return self._report
+    def _count_gaps(self, take: Take) -> None:
+        if self._time is not None:
+            gaps, samples = self._gaps_before
+            take.count_gaps(self._time.gaps - gaps, self._time.gap_samples - samples)
+
+    def _update(self, take: Take) -> None:
+        self._count_gaps(take)
+        take.update()
+        self._minutes = shutil.disk_usage(take.folder).free / self._bytes_per_s / 60
+        passed = [limit for limit in NEARLY_FULL_MIN if self._minutes < limit < self._warned_min]
+        if passed:
+            self._warned_min = min(passed)
+            self._say(f"the disk is nearly full: there is room for {_minutes(self._minutes)} of recording")
 
 
-def midi_bytes(events: Sequence[tuple[int, int, tuple[int, int, int]]], sample_rate: float) -> bytes:
-    """A MIDI file of (sample, part, message), with one track per part, exact to a sample at 48 kHz."""
-    file = mido.MidiFile(type=1, ticks_per_beat=TICKS)
-    per_second = TICKS * 1e6 / TEMPO_US
-    for part in sorted({part for _sample, part, _message in events}) or [0]:
-        track = file.add_track(f"port {part + 1}")
-        track.append(mido.MetaMessage("set_tempo", tempo=TEMPO_US))
-        now = 0
-        for sample, of, message in events:
-            if of == part:
-                tick = round(sample / sample_rate * per_second)
-                track.append(mido.Message.from_bytes(message, time=tick - now))
-                now = tick
-    buffer = io.BytesIO()
-    file.save(file=buffer)
-    return buffer.getvalue()
+def _minutes(minutes: float) -> str:
+    """A time that is left, in words."""
+    if minutes < 1:
+        return f"{60 * minutes:.0f} s"
+    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.0f} h"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -24,7 +24,7 @@ class Scene:
     player: Player
     device: WatchedDevice
     ports: MidiPorts | None
-    recorder: Recorder | None
+    recorder: Recorder
     started_s: float  # time.monotonic
     measured_ms: float | None = None  # Round trip through the device and a cable.
     chosen: Choice = field(default_factory=Choice)  # The mode at the start, and why.
@@ -85,7 +85,7 @@ def snapshot(scene: Scene) -> Status:
         preset=player.preset_name,
         bypass=bool(separator.value("bypass")),
         wet=float(separator.value("wet")),
-        recording="" if scene.recorder is None else scene.recorder.told(),
+        recording=scene.recorder.told(),
         message=player.message,
         counters=counters,
     )

@@ -1,0 +1,37 @@
+"""`rtsep takes`: lists what rtsep live has recorded, and mends takes that were cut off."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+
+def add(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "takes", help="list the takes of rtsep live, and mend those that were cut off",
+        description="Lists the takes that rtsep live has recorded into a folder: name, length, size, stems and state. Takes "
+        "that a crash or a loss of power cut off are mended: of WAV nothing is lost that was on the disk, of FLAC at most the "
+        "last fifth of a second. Takes that are being recorded stay as they are.")
+    parser.add_argument("folder", type=Path, nargs="?", default=Path(), metavar="FOLDER",
+                        help="the folder that holds the takes, or one take (default: the present folder)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Mend what was cut off, then list all."""
+    from rtsep.commands.tables import show_takes
+    from rtsep.hosts.found_takes import find_takes, mend_all
+
+    said, found = mend_all(arguments.folder), find_takes(arguments.folder)
+    if arguments.json:
+        print(json.dumps({"takes": [asdict(take) for take in found], "mended": said}, indent=2))
+        return
+    for text in said:
+        print(f"rtsep: {text}", file=sys.stderr)
+    show_takes(found, arguments.folder)

@@ -1,0 +1,41 @@
+"""Ending in order, whoever asks for it: Ctrl-C, a signal of the system, or the terminal when it is closed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+@contextmanager
+def stop_signals() -> Iterator[threading.Event]:
+    """An event that SIGINT, SIGTERM and SIGHUP set, so that everything ends properly."""
+    stop = threading.Event()
+    terminals = [number for number in (1, 2) if os.isatty(number)]
+
+    def ask(*_: object) -> None:
+        stop.set()
+        with suppress(OSError):
+            _forget(terminals)
+
+    numbers = ENDING if threading.current_thread() is threading.main_thread() else []
+    before = {number: signal.signal(number, ask) for number in numbers}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _forget(terminals: list[int]) -> None:
+    """Let text go nowhere that was meant for a terminal which is gone: writing to it would fail."""
+    gone = [number for number in terminals if not os.isatty(number)]
+    if gone:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for number in gone:
+            os.dup2(nowhere, number)
+        os.close(nowhere)

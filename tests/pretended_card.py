@@ -1,0 +1,57 @@
+"""A pretended sound card and face for the loop of live playing, driven by the test step by step."""
+
+from __future__ import annotations
+
+from rtsep.hosts.live import LiveJob
+
+RATE = 44100
+
+
+class Card:
+    """A sound card that is asked for blocks by the test itself, and dies when told to."""
+
+    name, sample_rate, inputs, outputs, has_midi, warning = "Card (test)", float(RATE), 2, 2, True, ""
+    block, objects = 0, ()
+
+    def __init__(self):
+        self.lanes, self.dead, self.closed = None, "", False
+
+    def sources(self, stems):
+        return None
+
+    def start(self, lanes):
+        self.lanes = lanes
+
+    def trouble(self):
+        return self.dead
+
+    def latency_ms(self):
+        return 5.0
+
+    def measure_latency_ms(self):
+        return 7.5
+
+    def close(self):
+        self.closed = True
+        return True
+
+
+class Face:
+    """Does one step of a test at every tick; ends when there are no more."""
+
+    def __init__(self, *steps):
+        self.steps, self.statuses = list(steps), []
+
+    def show(self, status):
+        self.statuses.append(status)
+
+    def act(self, player):
+        if not self.steps:
+            return False
+        self.steps.pop(0)(player)
+        return True
+
+
+def job(tmp_path, **options):
+    return LiveJob(**{"params": {"window_samples": 1024, "latency_samples": 256}, "controls": tmp_path / "controls.json",
+                      "by": "split", **options})
