@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 from conftest import harmonic_row
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
@@ -12,7 +11,6 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 from laboratory import songs, without
 from laboratory.blended import ATTACK, LEAST, SHARE, SUSTAIN, blend
 from laboratory.shipped import FLUIDR3, INSTRUMENTS, TONEJS
-from laboratory.study import MissingError
 
 from rtsep.training.isolated import Templates
 from rtsep.windows import choose_framing
@@ -73,12 +71,8 @@ def test_without_a_collection_an_instrument_has_the_others():
     assert violin.without("tonejs").provenance["licence"] == "MIT"
 
 
-def test_who_is_left_out_is_not_in_the_preset(tmp_path, monkeypatch):
-    monkeypatch.setattr(without, "BUILD", tmp_path)
+def test_a_program_has_an_instrument_that_needs_no_collection():
     assert without.instrument_of(40).name == "violin" and without.instrument_of(68, "fluidr3").name == "oboe"
-    assert without.preset_unlike(songs.VIOLIN, "timgm").name == "violin"
-    with pytest.raises(MissingError, match="--without tonejs"):
-        without.preset_unlike(songs.FLUTE, "tonejs-flute")
 
 
 def test_every_stem_of_the_songs_has_a_preset_that_has_not_heard_it():

@@ -142,6 +142,18 @@ def test_a_builder_that_fails_is_told_by_its_last_words(cache, tmp_path, monkeyp
         pass
 
 
+def test_another_checkout_where_the_program_works_is_not_compiled(tmp_path):
+    (tmp_path / "rtsep").mkdir()
+    (tmp_path / "rtsep" / "__init__.py").write_text("raise SystemExit('this is another checkout')")
+    code = f"""
+import os
+from rtsep.compiling import machine
+os.chdir({str(tmp_path)!r})
+print(machine.address("notes", "receive") != 0)
+"""
+    assert answer(start(code, RTSEP_CACHE_DIR=str(tmp_path / "cache"))) == "True\n"
+
+
 def test_without_a_folder_it_is_compiled_aside(tmp_path):
     """Anew at each start, but it works."""
     (tmp_path / "file").write_text("")

@@ -196,9 +196,12 @@ def _build(names: Sequence[str], folder: Path) -> None:
 
 
 def _builder(job: Sequence[str], folder: Path, complaints: IO[str]) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    return subprocess.Popen([sys.executable, "-m", "rtsep.compiling.build", str(folder), *job], env=environment, text=True,
-                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=complaints, start_new_session=True)
+    # It works in `folder`: Python looks first where it works, and that may be another checkout.
+    here = str(Path(__file__).parents[2])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(os.path.abspath(entry or here) for entry in sys.path)}
+    command = [sys.executable, "-m", "rtsep.compiling.build", os.path.abspath(folder), *job]
+    return subprocess.Popen(command, cwd=folder, env=environment, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=complaints, start_new_session=True)
 
 
 def _read(builder: subprocess.Popen[str], work: _Work) -> None:

@@ -21,8 +21,6 @@ from rtsep.stages.levels import (
     LEAST_WEIGHT,
     MEMORY_S,
     MIDDLE,
-    MODESTY,
-    MODESTY_S,
     MOST_ERROR,
     MOST_LAG_S,
     OLDEST_S,
@@ -43,7 +41,7 @@ def log_age(age_s: float) -> float:
 
 @dataclass
 class Model:
-    """A stem's: its level is the expected one, plus gain + decay_deviation * log_age + lag_s * slope."""
+    """An instrument's: the level of its notes is the expected one, plus gain + decay_deviation * log_age + lag_s * slope."""
 
     products: Floats = field(default_factory=lambda: np.zeros((3, 3)))  # sums over (1, log age, slope), two and two, s
     errors: Floats = field(default_factory=lambda: np.zeros(3))  # sums of the error times these
@@ -72,7 +70,6 @@ class Model:
         A, self.known_s = self.products + PRIOR, float(self.products[0, 0])
         self.lag_s = min(max(float(np.linalg.solve(A, self.errors)[2]), 0), MOST_LAG_S)
         self.gain, self.decay_deviation = np.linalg.solve(A[:2, :2], self.errors[:2] - self.lag_s * A[:2, 2]).tolist()
-        self.gain -= MODESTY / (self.known_s + MODESTY_S)
 
 
 @dataclass
@@ -80,7 +77,7 @@ class Levels:
     """What is known of how notes sound here."""
 
     setup: Setup
-    models: list[Model] = field(init=False)  # of each stem
+    models: list[Model] = field(init=False)  # of each instrument
 
     def __post_init__(self) -> None:
         self.forget()
@@ -91,16 +88,20 @@ class Levels:
         """Nothing is known."""
         self.models = [Model() for _ in range(self.setup.stems)]
 
+    def of(self, stem: int) -> Model:
+        """The model of a stem's instrument."""
+        return self.models[self.setup.instrument[stem]]
+
     def lag_s(self, stem: int) -> float:
         """The lag of a stem."""
-        return self.models[stem].lag_s
+        return self.of(stem).lag_s
 
     def deviation(self, stem: int, age_s: float) -> float:
         """What is to be added to the expected level of a stem's note."""
-        return self.models[stem].decay_deviation * log_age(age_s)
+        return self.of(stem).decay_deviation * log_age(age_s)
 
     def step(self, frame: Frame, opened: Open, expected: Expected, estimate: Estimate) -> None:
-        """The model of every stem follows a frame, by the notes that tell something."""
+        """The model of every instrument follows a frame, by the notes that tell something."""
         for i, group in enumerate(opened.groups):
             level, share, heard = expected.level[i], expected.share[i], estimate.group_h[i]
             first_stage = self.setup.row_age[opened.row[group.members[0]], 0] == 0  # it tells a drum's level
@@ -108,8 +109,9 @@ class Levels:
                 continue
             age_s, slope = self.heard_age_s(group, frame.end), self.rising_slope(group, expected, i, frame.end)
             if slope > 0 or SETTLED_S <= age_s <= FADED_S:
-                error = math.log((heard + TINY) * frame.total) - level - self.models[group.stem].gain
-                self.models[group.stem].note(log_age(age_s), slope, error, self.weight(share, heard) * self.setup.hop_s)
+                model = self.of(group.stem)
+                error = math.log((heard + TINY) * frame.total) - level - model.gain
+                model.note(log_age(age_s), slope, error, self.weight(share, heard) * self.setup.hop_s)
         for model in self.models:
             if model.products[0, 0] > 0:
                 model.solve()

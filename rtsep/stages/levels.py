@@ -1,9 +1,10 @@
 """Stage: one expectation of how loud notes are here: a linear model of their level over (1, log age, slope of the envelope).
 
-Every stem has one. Its three numbers are the gain, how loud this recording is against the preset's; the decay deviation, how
-otherwise than the preset's its notes fade, as a bowed string does that is played by a piano's envelopes; and the lag, how far
-its sound is ahead of its MIDI. Sums that forget and a prior of 0 give them (ridge regression), from what was heard of notes
-over what was expected, in natural logarithms. A note that has not begun to sound teaches nothing (stage `expectation`).
+Every instrument has one, be its notes of one stem or of several, as those of two hands are. Its three numbers are the gain, how
+loud this recording is against the preset's; the decay deviation, how otherwise than the preset's its notes fade, as a bowed
+string does that is played by a piano's envelopes; and the lag, how far its sound is ahead of its MIDI. Sums that forget and a
+prior of 0 give them (ridge regression), from what was heard of notes over what was expected, in natural logarithms. A note that
+has not begun to sound teaches nothing (stage `expectation`).
 
 Figures: docs/unheard.md and docs/experiments.md, "The notes' own prediction".
 """
@@ -27,23 +28,20 @@ LEAST_SLOPE = 10.0  # Its envelope must rise by so much (natural logarithm) per 
 MOST_LAG_S = 0.05  # The lag is at most so many seconds.
 # So many seconds of notes without any error hold the gain and the decay deviation at 0: a recording may be of any loudness.
 GAIN_PRIOR_S, DECAY_PRIOR_S = 1e-5, 6.0
-# Of what is little known little is expected: a gain is lower by the first (natural logarithm times seconds), over how many
-# seconds of notes were heard and the second.
-MODESTY, MODESTY_S = 0.075, 0.01
 LAG_PRIOR = 600.0  # A lag of 0 is worth so much (sum of squared slopes times seconds), as some 2 notes have.
-KNOWN_S = 0.1  # The model is trusted once so many seconds of notes were heard.
+KNOWN_S = 0.3  # The model is trusted once so many seconds of notes were heard.
 MOST_ERROR = 2.0  # A larger error of a level (natural logarithm) counts as this, once the model is trusted.
 MIDDLE = 2.5  # Decay deviations count from this place of the axis, in doublings of ENVELOPE_S: an age of 0.19 s.
 OLDEST_S = 3.0  # From this age on, in seconds, the deviation stays.
 SURE_SHARE = 4.0  # A note that fills a quarter of the frame, one over this, tells as much as if it filled it all.
 # A note that is expected to be inaudible tells a thousandth of what a loud one tells; where nothing is expected yet, a fifth.
 LEAST_WEIGHT, LEAST_FIRST_WEIGHT = 1e-3, 0.2
-ONE, AGE, SLOPE, AGE_AGE, AGE_SLOPE, SLOPE_SLOPE, ERROR, AGE_ERROR, SLOPE_ERROR = range(9)  # weighted sums of a stem's notes
+ONE, AGE, SLOPE, AGE_AGE, AGE_SLOPE, SLOPE_SLOPE, ERROR, AGE_ERROR, SLOPE_ERROR = range(9)  # weighted sums over notes
 
 PLAN = Part("levels", (), sees=("common", "instruments", "expectation"))
 STATE = Part("levels", (
-    array("level_sums", "float32", "stems, 9", "weighted sums over what was heard of notes, s: of 1, of the age's place, of "
-          "the slope, of the products of these two, of the error, and of its products with both"),
+    array("level_sums", "float32", "stems, 9", "weighted sums over what was heard of an instrument's notes, s: of 1, of "
+          "the age's place, of the slope, of the products of these two, of the error, and of its products with both"),
 ))
 
 
@@ -64,9 +62,9 @@ def log_age(age_s):
 
 
 @kernel
-def deviation(learnt, stem, age_s):
-    """What is to be added to the expected level of a stem's note."""
-    return learnt.decay_deviation[stem] * log_age(age_s)
+def deviation(learnt, instrument, age_s):
+    """What is to be added to the expected level of an instrument's note."""
+    return learnt.decay_deviation[instrument] * log_age(age_s)
 
 
 @kernel
@@ -94,12 +92,12 @@ def tells(plan, opened, expected, g):
 
 
 @kernel
-def note_error(own, learnt, stem, age, slope, error, weight_s):
-    """Take in that a stem's note, at this place of its age and slope, was heard `error` louder than the model has it."""
-    if learnt.known_s[stem] > np.float32(KNOWN_S):
+def note_error(own, learnt, instrument, age, slope, error, weight_s):
+    """Take in that an instrument's note, at this place of its age and slope, was heard `error` louder than the model has it."""
+    if learnt.known_s[instrument] > np.float32(KNOWN_S):
         error = max(min(error, np.float32(MOST_ERROR)), np.float32(-MOST_ERROR))
-    error += learnt.gain[stem] + learnt.decay_deviation[stem] * age + learnt.lag_s[stem] * slope
-    sums = own.level_sums[stem]
+    error += learnt.gain[instrument] + learnt.decay_deviation[instrument] * age + learnt.lag_s[instrument] * slope
+    sums = own.level_sums[instrument]
     sums[ONE] += weight_s
     sums[AGE] += weight_s * age
     sums[SLOPE] += weight_s * slope
@@ -115,9 +113,9 @@ def note_error(own, learnt, stem, age, slope, error, weight_s):
 
 
 @kernel
-def solve(own, learnt, stem):
-    """Gain, decay deviation and lag of a stem by its sums: the lag by Cramer's rule, held to its range, then the others."""
-    sums = own.level_sums[stem]
+def solve(own, learnt, instrument):
+    """Gain, decay deviation and lag of an instrument by its sums: the lag by Cramer's rule, in its range, then the others."""
+    sums = own.level_sums[instrument]
     a, b, c = sums[ONE] + np.float32(GAIN_PRIOR_S), sums[AGE], sums[SLOPE]
     d, e, f = sums[AGE_AGE] + np.float32(DECAY_PRIOR_S), sums[AGE_SLOPE], sums[SLOPE_SLOPE] + np.float32(LAG_PRIOR)
     minor, more = a * d - b * b, b * e - c * d
@@ -125,29 +123,29 @@ def solve(own, learnt, stem):
     lag_s = (more * sums[ERROR] + (b * c - a * e) * sums[AGE_ERROR] + minor * sums[SLOPE_ERROR]) / determinant
     lag_s = min(max(lag_s, np.float32(0)), np.float32(MOST_LAG_S))
     left, age_left = sums[ERROR] - lag_s * c, sums[AGE_ERROR] - lag_s * e
-    modesty = np.float32(MODESTY) / (sums[ONE] + np.float32(MODESTY_S))
-    learnt.gain[stem] = (d * left - b * age_left) / minor - modesty
-    learnt.decay_deviation[stem] = (a * age_left - b * left) / minor
-    learnt.lag_s[stem], learnt.lag_seen[stem], learnt.known_s[stem] = lag_s, sums[SLOPE_SLOPE], sums[ONE]
+    learnt.gain[instrument] = (d * left - b * age_left) / minor
+    learnt.decay_deviation[instrument] = (a * age_left - b * left) / minor
+    learnt.lag_s[instrument], learnt.lag_seen[instrument], learnt.known_s[instrument] = lag_s, sums[SLOPE_SLOPE], sums[ONE]
 
 
 @kernel
 def step(plan, own, learnt, frame, opened, expected, estimate, end):
-    """The model of every stem follows the frame that ends before `end`, by the notes that tell something."""
+    """The model of every instrument follows the frame that ends before `end`, by the notes that tell something."""
     if plan.prediction == 0 or plan.gated == 0:
         return
     loudness = np.log(frame.total)
     for g in range(opened.groups):
         if not tells(plan, opened, expected, g):
             continue
-        stem, share = opened.open_stem[opened.group_first[g]], expected.expected_share[g]
+        instrument, share = plan.instrument[opened.open_stem[opened.group_first[g]]], expected.expected_share[g]
         age_s = heard_age_s(plan, opened, g, end)
         slope = rising_slope(plan, opened, expected, g, end)
         if slope > 0 or SETTLED_S <= age_s <= FADED_S:
             least = np.float32(LEAST_WEIGHT) if share >= 0 else np.float32(LEAST_FIRST_WEIGHT)
             weight = max(min(np.float32(SURE_SHARE) * max(share, estimate.group_h[g]), np.float32(1)), least)
-            error = np.log(estimate.group_h[g] + np.float32(TINY)) + loudness - expected.expected_level[g] - learnt.gain[stem]
-            note_error(own, learnt, stem, log_age(age_s), slope, error, weight * plan.hop_s)
-    for stem in range(plan.stems - 1):
-        if own.level_sums[stem, ONE] > 0:
-            solve(own, learnt, stem)
+            error = np.log(estimate.group_h[g] + np.float32(TINY)) + loudness - expected.expected_level[g]
+            error -= learnt.gain[instrument]
+            note_error(own, learnt, instrument, log_age(age_s), slope, error, weight * plan.hop_s)
+    for instrument in range(plan.stems - 1):
+        if own.level_sums[instrument, ONE] > 0:
+            solve(own, learnt, instrument)

@@ -1,15 +1,11 @@
 """Presets that leave one collection out, so that its instruments can be played to presets that have never heard them."""
 
-from functools import cache
 from pathlib import Path
 
 from laboratory.makers import MAKERS
 from laboratory.shipped import FLUIDR3, INSTRUMENTS, TONEJS, Collection, Instrument
 from laboratory.sources import BUILD
-from laboratory.study import need_file
-from laboratory.systems import preset_named
 from rtsep.presets.instruments import covering
-from rtsep.presets.preset import Preset, load_preset
 
 WITHOUT = (FLUIDR3.name, TONEJS.name)
 """The collections that presets can be built without."""
@@ -33,17 +29,3 @@ def instrument_of(program: int, collection: str = "") -> Instrument:
     programs = {each.name: each.programs for each in sorted(usable, key=lambda each: (len(each.programs), each.name))}
     name = covering(program, programs) or "piano"
     return next(each for each in usable if each.name == name)
-
-
-@cache
-def preset_unlike(program: int, maker: str) -> Preset:
-    """The preset for a program (General MIDI, from 0), learnt without the collection of a maker (see makers.py).
-
-    MissingError: it has not been built.
-    """
-    collection = left_out(maker).name
-    instrument = instrument_of(program, collection)
-    if collection not in instrument.collections:
-        return preset_named(instrument.name)
-    path = presets_without(collection) / f"{instrument.name}.npz"
-    return load_preset(need_file(path, f"python tools/build_presets.py --without {collection} makes it"))
