@@ -25,12 +25,14 @@ needs_jack = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 class JackServer:
     """A server under a fixed name: one that crashed leaves a slot that only a server of the same name takes again."""
 
-    def __init__(self, log: Path, period: int = 128, rate: int = 48000, name: str = "rtsep-test") -> None:
+    def __init__(
+        self, log: Path, period: int = 128, rate: int = 48000, name: str = "rtsep-test", channels: int = 2
+    ) -> None:
         self.environment = {**os.environ, "JACK_DEFAULT_SERVER": name, "JACK_NO_START_SERVER": "1",
                             "JACK_NO_AUDIO_RESERVATION": "1"}
         self._log = log
         self._command = ["jackd", "--name", name, "--port-max", "256", "--no-realtime", "-d", "dummy", "-r", str(rate),
-                         "-p", str(period), "-C", "2", "-P", "2"]
+                         "-p", str(period), "-C", str(channels), "-P", str(channels)]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> JackServer:

@@ -31,6 +31,12 @@ class Card:
     def measure_latency_ms(self):
         return 7.5
 
+    def midi_ports(self):
+        return ("keys:out",)
+
+    def midi_parted(self):
+        return False
+
     def close(self):
         self.closed = True
         return True

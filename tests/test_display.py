@@ -17,9 +17,9 @@ from rtsep.hosts.status import Status, StemStatus
 STATUS = Status(
     seconds=12.3, state="playing", device="Scarlett 2i2 (ALSA)", sample_rate=44100, block_samples=64, mode="live",
     mode_chosen="instant takes 70 % of a block", latency_samples=512, device_latency_ms=5.8,
-    device_latency_source="reported by the driver", load=0.1, peak_load=0.25, peak_work=0.2, late_blocks=0, late_by_work=0,
-    underflows=0, overflows=0, bad_samples=0, dropped_notes=0, clipped_samples=0, input_db=(-12.0, -120.0),
-    output_db=(-6.0, -6.0),
+    device_latency_source="reported by the driver", load=0.1, peak_load=0.25, peak_work=0.2, worst_load=0.5, late_blocks=0,
+    late_by_work=0, underflows=0, overflows=0, xruns=0, bad_samples=0, dropped_notes=0, clipped_samples=0,
+    input_db=(-12.0, -120.0), output_db=(-6.0, -6.0),
     stems=(StemStatus("left_hand", -20, -3, True, False), StemStatus("residual", -120, -120, False, True)),
     held=(60, 64), midi=("Roland FP-30", "pads (gone)"), hint="no note for 10 s", preset="piano", bypass=False, wet=1.0,
     recording="session: 12 s", message="preset piano", counters={"blocks": 7},
@@ -47,9 +47,10 @@ def test_it_can_be_read_without_colours():
 
 
 def test_trouble_is_told():
-    lost = dataclasses.replace(STATUS, state="lost Scarlett: trying to open it again", late_blocks=3, dropped_notes=2)
+    lost = dataclasses.replace(STATUS, state="lost Scarlett: trying to open it again", late_blocks=3, dropped_notes=2, xruns=4)
     assert "lost Scarlett" in text_of(screen(lost, 0, 100)) and "lost Scarlett" in status_line(lost)
-    assert losses_text(lost).endswith("3 late blocks (3 waited for other programs), 2 notes dropped")
+    assert losses_text(lost).endswith("3 late blocks (3 waited for other programs), 4 xruns, 2 notes dropped")
+    assert "worst 25 % in 10 s, 50 % in all" in losses_text(lost) and "xruns 4" in status_line(lost)
     for own, told in ((3, "3 late blocks,"), (2, "3 late blocks (1 waited for other programs),"), (None, "3 late blocks,")):
         assert told in losses_text(dataclasses.replace(lost, late_by_work=own))
 
@@ -72,7 +73,8 @@ def test_the_keyboard_has_88_keys():
 
 def test_one_line_for_headless_machines():
     line = status_line(dataclasses.replace(STATUS, stems=(StemStatus("é", -1, 0, False, False),)))
-    assert line.isascii() and len(line) < 160 and "\n" not in line and "load 10/25 %" in line
+    assert line.isascii() and len(line) < 160 and "\n" not in line
+    assert "load 10/50 %" in line and "latency 17.4 ms" in line and "xruns" not in line
 
 
 def test_json_has_every_field():

@@ -21,9 +21,10 @@ from rtsep.notes.names import find_stem
 from rtsep.notes.programs import DRUMS, describe
 from rtsep.notes.routing import Routing, by_channel, by_channels, by_split, by_track
 from rtsep.notes.score import read_midi
-from rtsep.presets.instruments import Wish, choose, covering, parse_wish, programs_by_name
+from rtsep.presets.instruments import choose, covering, programs_by_name
 from rtsep.presets.instruments import stem_programs as programs_of_stems
 from rtsep.presets.preset import load_preset, read_programs, save_preset
+from rtsep.presets.wish import Wish, parse_wish
 
 NAMES = ("left_hand", "cello", "violin_i")
 

@@ -63,7 +63,7 @@ def everything(lanes, seen):
     seen[1].extend(lanes.read_events().tolist())
 
 
-def run_tape(separator, sound, notes, *, change=lambda lanes, separator: None):
+def run_tape(separator, sound, notes, *, change=lambda lanes, separator: None, pre_fader=False):
     """Play the tape through a JackClient in freewheel; gives input, stems, events as recorded, what came back, counters.
 
     `separator`: whatever `rtsep live` plays, prepared for stereo and blocks of CAPACITY.
@@ -73,6 +73,7 @@ def run_tape(separator, sound, notes, *, change=lambda lanes, separator: None):
     backend = JackClient(2, connect=False)
     lanes = Lanes(separator, RATE, backend.sources(separator.stem_names))
     lanes.record_start(20)
+    lanes.pre_fader(pre_fader)
     tape, seen = Tape(sound, notes, 2 + 2 * len(separator.stem_names)), ([], [])
     backend.start(lanes)
     with tape.client:
@@ -143,10 +144,26 @@ def test_stems_and_notes_are_the_same_as_offline(jack_server, preset, rng, engin
     assert np.array_equal(stems, offline.reshape(-1, heard.shape[1]))
     assert counters["dropped_notes"] == counters["lost_events"] == 0
 
-    wanted = stems[:, first : first + length - 8 * PERIOD]  # the way back may take a period
-    lags = [lag for lag in range(-2 * PERIOD, 6 * PERIOD) if np.array_equal(
-        back[2:, max(lag, 0) : max(lag, 0) + 20000], wanted[:, max(-lag, 0) : max(-lag, 0) + 20000])]
-    assert len(lags) == 1, "the ports do not carry the stems"
+    assert carries(back[2:], stems[:, first : first + length - 8 * PERIOD]), "the ports do not carry the stems"
+
+
+def carries(ports, stems):
+    """Whether `ports` are `stems`, but for the way back, which may take some periods."""
+    return sum(np.array_equal(ports[:, max(lag, 0) : max(lag, 0) + 20000], stems[:, max(-lag, 0) : max(-lag, 0) + 20000])
+               for lag in range(-2 * PERIOD, 6 * PERIOD)) == 1
+
+
+@needs_jack
+def test_stems_before_their_faders_sound_while_others_are_soloed(jack_server, preset, rng):  # noqa: F811
+    length, separator = RATE, separator_of(preset)
+    sound = band(rng, length, 2, RATE)
+    sound[:, :1] = 0.25  # so that its first sample can be found
+    for stem in separator.stem_names:  # as Player does for all that are not soloed
+        separator.set(f"gain_db.{stem}", -120)
+    heard, stems, _events, back, _counters = run_tape(separator, sound, midi((500, 0x90, 60, 90)), pre_fader=True)
+    first = int(np.argmax(heard[0] != 0))
+    assert carries(back[2:], stems[:, first : first + length - 8 * PERIOD]) and np.abs(stems).max() > 1e-3
+    assert np.abs(back[:2, length // 2 :]).max() < 1e-5, "the mix hears the faders"
 
 
 @needs_jack

@@ -251,3 +251,17 @@ def test_a_full_recording_drops_whole_pieces_and_tells_where(separator, rng):
     lanes.record_stop()
     call(lanes, band(rng, 500, 2))
     assert lanes.read_record() is None
+
+
+def test_stems_before_their_faders_do_not_hear_mute_and_solo(preset, separator, rng):
+    """The mix does."""
+    sound, sources = band(rng, 12000, 2), stem_sources(separator)
+    for stem in separator.stem_names:
+        separator.set(f"gain_db.{stem}", -120)
+    lanes = warmed(separator, sources)
+    assert np.abs(call(lanes, sound[:, :4000])[:, 3000:]).max() < 1e-5
+    lanes.pre_fader(True)
+    played = call(lanes, sound[:, 4000:])
+    stems, _mix = play(prepared(preset, two_parts(), SMALL, 2), sound)
+    assert np.abs(played[:2]).max() < 1e-5
+    assert np.array_equal(played[2:], stems.reshape(-1, 12000)[:, 4000:]) and np.abs(played).max() > 0.01

@@ -8,7 +8,8 @@ from numba import types
 
 from rtsep.callbacks.arrivals import enqueue
 from rtsep.callbacks.live import advance, begin, finish
-from rtsep.callbacks.shared import DELAY_NS, POSITION
+from rtsep.callbacks.ring import append
+from rtsep.callbacks.shared import DELAY_NS, LOST_HEARD, POSITION, STARTED_NS
 from rtsep.callbacks.views import live_at
 from rtsep.kernels.arrays import fill
 from rtsep.kernels.atomic import address_of, load_acquire
@@ -35,7 +36,7 @@ def buffer_of(port, frames):
 
 @kernel
 def take_midi(live, ports, frames):
-    """Queue this period's notes at the samples where they came, plus the notes' delay."""
+    """Queue this period's notes at the samples where they came, plus the notes' delay, and pass them to the control thread."""
     event = ports[ports.shape[0] - EVENT_WORDS :]
     room = pointer(event.ctypes.data)
     midi = jack_port_get_buffer(pointer(ports[MIDI_IN]), np.uint32(frames))
@@ -44,9 +45,12 @@ def take_midi(live, ports, frames):
         if jack_midi_event_get(room, midi, np.uint32(i)) != 0 or not 2 <= event[EVENT_SIZE] <= 3:
             continue
         data = octets_at(event[EVENT_DATA], (event[EVENT_SIZE],))
-        velocity = np.int64(data[2]) if event[EVENT_SIZE] == 3 else np.int64(0)
+        status, number = np.int64(data[0]), np.int64(data[1])
+        value = np.int64(data[2]) if event[EVENT_SIZE] == 3 else np.int64(0)
         due = live.words[POSITION] + (event[EVENT_TIME] & 0xFFFFFFFF) + delay
-        enqueue(live, due, live.part, np.int64(data[0]), np.int64(data[1]), velocity)
+        enqueue(live, due, live.part, status, number, value)
+        told = append(live.heard_header, live.heard, live.words[STARTED_NS], live.part, status, number, value)
+        live.words[LOST_HEARD] += np.int64(not told)
 
 
 @kernel

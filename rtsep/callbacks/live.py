@@ -26,6 +26,7 @@ from rtsep.callbacks.shared import (
     MIX,
     PLAYING,
     POSITION,
+    PRE_FADER,
     RECORDED,
     RECORDING,
     SEEN_EPOCH,
@@ -95,11 +96,15 @@ def peak_of(samples, count):
 
 @kernel
 def write_outputs(live, call, frames):
-    """Fill output [output, sample] with mix and stems (after their faders), apply the fade, and count clipped samples."""
+    """Fill output [output, sample] with mix and stems, apply the fade, and count clipped samples.
+
+    Stems come after their faders, unless PRE_FADER says otherwise.
+    """
     words, control, meters, output, sources, levels = (
         live.words, live.control, live.meters, live.output, live.sources, live.levels)
     stems, mix, targets, rate = call.stems, call.mix, call.targets, call.plan.mixer_smoothing
     fade, step = np.float32(meters[FADE]), np.float32(1.0 / (FADE_S * live.sample_rate))
+    pre_fader = load_acquire(control, PRE_FADER) != 0
     leaving = control[FADING] != 0 and load_acquire(control, WANTED) != words[PLAYING]
     for i in range(frames):
         smooth(levels, targets[GAINS:], rate)
@@ -110,7 +115,7 @@ def write_outputs(live, call, frames):
             if stem == MIX:
                 x = mix[channel, i]
             elif stem >= 0:
-                x = levels[stem] * stems[stem, channel, i]
+                x = stems[stem, channel, i] if pre_fader else levels[stem] * stems[stem, channel, i]
             x *= fade
             if abs(x) > np.float32(1):
                 words[CLIPPED] += 1
@@ -163,10 +168,12 @@ def notice_absence(live, frames):
 def begin(live, frames):
     """Begin a call of the device; False if there is nothing to play yet, so that its block stays silent."""
     words = live.words
-    words[STARTED_NS], words[STARTED_WORK_NS] = now_ns(), thread_ns()
     words[FRAMES] = frames
-    if words[WARMED] == 0:
-        warm_up(live)
+    warm = words[WARMED] != 0
+    if not warm:
+        warm_up(live)  # Before the clock starts: it is no load, and no late block.
+    words[STARTED_NS], words[STARTED_WORK_NS] = now_ns(), thread_ns()
+    if not warm:
         words[BACK] = 1
         return False
     notice_absence(live, frames)

@@ -16,7 +16,9 @@ FADING = 1  # Whether going there needs a fade, because it has another state.
 DELAY_NS = 2  # Notes are delayed by this many nanoseconds.
 RECORDING = 3  # Whether the recorder wants copies of what is played.
 EPOCH = 4  # Number of the period over which the worst load is taken; the control thread begins a new one.
-UNSENT, CONTROLS = 5, 8  # Notes that did not fit into the ring, counted by their sender; number of words.
+UNSENT = 5  # Notes that did not fit into the ring, counted by their sender.
+PRE_FADER = 6  # Whether outputs of single stems play them before their faders.
+CONTROLS = 8  # Number of words.
 
 # words [word]
 PLAYING = 0  # Address of the CALL that is played: memory of earlier ones may be freed.
@@ -27,6 +29,7 @@ HOLD = 16  # Samples until the fade-in: a new state is silent until its latency 
 LATE_BY_WORK, STARTED_WORK_NS = 17, 18
 # The time when the next block is due; samples that the device was away and the recording does not have yet; whether it is back.
 DUE_NS, AWAY, BACK = 24, 25, 26
+LOST_HEARD = 19  # Messages that did not fit into the ring of what the device's own MIDI port heard.
 WORDS = 32  # Length of `words`, with room to spare.
 
 LOAD, WORST_LOAD, FADE, WORST_WORK = range(4)  # meters [value]
@@ -51,6 +54,7 @@ LIVE = Record("Live", (Part("live", (
     size("stems", "of the engine, with the residual"),
     size("capacity", "samples that are handled at once"),
     size("messages_size", "messages that the ring holds; a power of two"),
+    size("heard_size", "messages that the ring of the device's own MIDI port holds; a power of two"),
     size("planes", "of the recording: inputs, and every stem's channels"),
     size("sound_size", "samples that the recording's ring holds; a power of two", varies=True),
     size("pieces_size", "pieces that the recording's ring holds; a power of two"),
@@ -68,6 +72,8 @@ LIVE = Record("Live", (Part("live", (
     array("output", "float32", "outputs, capacity", "a piece of what goes out"),
     array("header", "int64", f"{HEADER}", "of the ring of messages"),
     array("messages", MESSAGE, "messages_size", "notes on their way from the MIDI thread"),
+    array("heard_header", "int64", f"{HEADER}", "of the ring of what the device's own MIDI port heard"),
+    array("heard", MESSAGE, "heard_size", "messages that came through the device, on their way to the control thread"),
     array("queue", EVENT, f"{QUEUE}", "notes that wait for their time"),
     array("due", "int64", f"{QUEUE}", "the sample at which each is to be played"),
     array("burst", EVENT, f"{BURST}", "events of one piece"),

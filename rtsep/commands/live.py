@@ -17,7 +17,7 @@ from rtsep.commands.common import (
     checked_params,
     say_warnings,
 )
-from rtsep.errors import RtsepError
+from rtsep.commands.live_checks import check, parse_channels
 from rtsep.notes.pitch import parse_pitch
 
 
@@ -44,8 +44,7 @@ def add(commands: Any) -> None:
                         "channel 10), a group of drums (kick, snare, hihat, toms, cymbals, percussion), or all notes together "
                         "(default: %(default)s)")
     add_drum_map(parser)
-    parser.add_argument("--split", default="C4", metavar="NOTE",
-                        help="lowest note of the stem `high` with --by split (default: %(default)s)")
+    parser.add_argument("--split", metavar="NOTE", help="lowest note of the stem `high` with --by split (default: C4)")
     parser.add_argument("--midi-offset-ms", type=float, default=0.0, metavar="MS",
                         help="delay the notes by this much if the sound comes later than they do (0 to 1000)")
     add_preset(parser)
@@ -53,6 +52,9 @@ def add(commands: Any) -> None:
     add_mosaic(parser)
     parser.add_argument("--route", action="append", default=[], metavar="STEM=OUTPUTS",
                         help="play a stem, or mix, on separate outputs, such as residual=3-4 (default: mix=1-2)")
+    parser.add_argument("--pre-fader", action="store_true",
+                        help="outputs of single stems (--route, --jack) play them as they are: gain, mute and solo change the "
+                        "mix alone")
     parser.add_argument("--record", type=Path, metavar="NAME",
                         help="record from the start: input, stems and notes, into a folder of this name, or NAME-1, NAME-2 ... "
                         "if there is one already. Without it, r records into take, take-1 ...")
@@ -62,49 +64,35 @@ def add(commands: Any) -> None:
     add_keeping(parser, "at the end, and whenever you press k")
     parser.add_argument("--overwrite", action="store_true", help="replace a preset that is there already; a recording never is")
     parser.add_argument("--jack", action="store_true",
-                        help="be a JACK client: a port per stem, notes by JACK MIDI (needs pip install 'rtsep[jack]')")
+                        help="be a JACK client: a port per stem, notes, knobs and buttons by JACK MIDI (needs pip install "
+                        "'rtsep[jack]'); options of devices (--input, --rate, --block, --route ...) do not go with it")
     parser.add_argument("--allow-feedback", action="store_true",
                         help="use microphone and loudspeaker of the same computer: with headphones only")
     parser.add_argument("--measure-latency", action="store_true",
-                        help="play a click, hear it back through a cable from output 1 to input 1, and say how late it is")
+                        help="play noise for some seconds, hear it back through a cable from output 1 to input 1, and say how "
+                        "late it is; whatever else is heard is refused")
     parser.add_argument("--no-ui", action="store_true", help="no screen: one status line a second")
     parser.add_argument("--json", action="store_true", help="no screen: one JSON object a second")
     parser.add_argument("--seconds", type=float, metavar="S", help="end after this time (default: when you press q)")
     parser.set_defaults(run=run)
 
 
-def _channels(text: str) -> tuple[int, ...]:
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    if not all(word.isdecimal() and 1 <= int(word) <= 16 for word in words):
-        raise RtsepError(f"--channels {text}: give MIDI channels from 1 to 16, such as 1 or 1,3")
-    return tuple(sorted({int(word) for word in words}))
-
-
-def _check(arguments: argparse.Namespace) -> None:
-    delay_ms = arguments.midi_offset_ms
-    if not 0 <= delay_ms <= 1000:
-        why = ("notes cannot be played before they come; raise the latency, or delay the sound" if delay_ms < 0
-               else "allowed is 0 to 1000 ms")
-        raise RtsepError(f"--midi-offset-ms {delay_ms:g}: {why}")
-    if arguments.seconds is not None and not arguments.seconds > 0:
-        raise RtsepError(f"--seconds {arguments.seconds:g}: give more than 0")
-    if not 0 <= arguments.block <= 16384:
-        raise RtsepError(f"--block {arguments.block}: allowed is 0 to 16384 samples")
-
-
 def run(arguments: argparse.Namespace) -> None:
     """Play until q, Ctrl-C, or the end of --seconds; print what was recorded."""
-    _check(arguments)
-    split, params, channels = parse_pitch(arguments.split), checked_params(arguments), _channels(arguments.channels)
+    check(arguments)
+    params, channels = checked_params(arguments), parse_channels(arguments.channels)
+    split = parse_pitch(arguments.split or "C4")
     from rtsep.hosts.live import LiveJob, live
 
     job = LiveJob(tuple(arguments.midi), tuple(arguments.presets), arguments.by, split,
                   channels, params, tuple(arguments.route), arguments.midi_offset_ms,
                   arguments.record, arguments.overwrite, arguments.seconds, None, arguments.measure_latency, arguments.mosaic,
                   tuple(arguments.keep), arguments.save_background, shlex.join(["rtsep", *arguments.words]),
-                  arguments.drum_map, arguments.record_format)
+                  arguments.drum_map, arguments.record_format, arguments.pre_fader)
     open_device = _jack(arguments) if arguments.jack else _portaudio(arguments)
-    with _face(arguments) as face:
+    from rtsep.hosts.driver import quiet_session
+
+    with quiet_session(), _face(arguments) as face:
         report = live(job, open_device, face)
     _tell(report)
 
@@ -137,7 +125,11 @@ def _tell(report: dict[str, Any]) -> None:
     played = counters["samples"] / report["sample_rate"]
     waited = counters["late_blocks"] - counters["late_by_work"] if report["knows_work"] else 0
     told = f" ({waited} of them had to wait for other programs)" if waited > 0 else ""
-    print(f"rtsep: played {played:.1f} s, {counters['late_blocks']} of {counters['blocks']} blocks late{told}", file=sys.stderr)
+    xruns = f", {counters['xruns']} xruns" if counters["xruns"] else ""
+    print(f"rtsep: played {played:.1f} s, {counters['late_blocks']} of {counters['blocks']} blocks late{told}{xruns}",
+          file=sys.stderr)
+    if report["measured_ms"] is not None:
+        print(f"rtsep: measured latency of the device: {report['measured_ms']:.1f} ms", file=sys.stderr)
     for path in report["saved_presets"]:
         print(f"rtsep: saved what was learnt in {path}", file=sys.stderr)
     for take in report["takes"]:

@@ -72,9 +72,11 @@ def late_text(status: Status) -> str:
 def losses_text(status: Status) -> str:
     """The load, and the problems that were counted."""
     losses = {late_text(status): status.late_blocks, "underflows": status.underflows, "overflows": status.overflows,
-              "bad samples": status.bad_samples, "notes dropped": status.dropped_notes, "clipped": status.clipped_samples}
+              "xruns": status.xruns, "bad samples": status.bad_samples, "notes dropped": status.dropped_notes,
+              "clipped": status.clipped_samples}
     told = ", ".join(f"{count} {name}" for name, count in losses.items() if count) or "no dropouts"
-    return f"load {100 * status.load:.0f} % (worst {100 * status.peak_load:.0f} %), blocks of {status.block_samples}, {told}"
+    worst = f"worst {100 * status.peak_load:.0f} % in 10 s, {100 * status.worst_load:.0f} % in all"
+    return f"load {100 * status.load:.0f} % ({worst}), blocks of {status.block_samples}, {told}"
 
 
 def _stem_row(stem: StemStatus, chosen: bool, width: int) -> tuple[RenderableType, ...]:
@@ -101,7 +103,7 @@ def screen(status: Status, selected: int, width: int) -> RenderableType:
     head.add_row(Text(latency_text(status)))
     if status.mode_chosen:
         head.add_row(Text(f"mode {status.mode} since {status.mode_chosen}; --mode chooses another one", style="dim"))
-    head.add_row(Text(losses_text(status), style="red" if status.late_blocks + status.underflows else ""))
+    head.add_row(Text(losses_text(status), style="red" if status.late_blocks + status.underflows + status.xruns else ""))
     head.add_row(Text(f"preset {status.preset}, {played}; MIDI: {', '.join(status.midi) or 'none'}"))
     notes = [Text(line, style=style) for line, style in (
         (status.recording and f"recording {status.recording}", "red"), (status.hint, "yellow"), (status.message, "")) if line]
@@ -120,8 +122,10 @@ def status_line(status: Status) -> str:
     stems = " ".join(f"{stem.name} {stem.peak_db:.0f}" for stem in status.stems)
     told = "; ".join(text for text in ("" if status.state == "playing" else status.state, status.hint,
                                        status.recording and f"recording {status.recording}") if text)
+    latency_ms = 1000 * status.latency_samples / status.sample_rate + (status.device_latency_ms or 0.0)
     line = (f"{status.seconds:.0f} s: in {loudest:.0f} dB, {stems}; notes {len(status.held)}; "
-            f"load {100 * status.load:.0f}/{100 * status.peak_load:.0f} %, late {status.late_blocks}")
+            f"latency {latency_ms:.1f} ms; load {100 * status.load:.0f}/{100 * status.worst_load:.0f} %, "
+            f"late {status.late_blocks}" + (f", xruns {status.xruns}" if status.xruns else ""))
     return (f"{line}; {told}" if told else line).encode("ascii", "replace").decode()
 
 

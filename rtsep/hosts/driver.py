@@ -48,24 +48,80 @@ class Opened(Protocol):
         """What each of its outputs plays, (stem, channel), if the device decides that."""
         ...
 
+    def midi_ports(self) -> tuple[str, ...]:
+        """Names of what sends notes through the device itself; none without `has_midi`."""
+        ...
+
+    def midi_parted(self) -> bool:
+        """Whether something that sent notes through the device was disconnected since the last call."""
+        ...
+
     def close(self) -> bool:
         """Stop within two seconds; gives whether it did."""
         ...
+
+
+class _Silence:
+    """File descriptor 2, pointed at nothing while anybody wants silence. Several threads may want it at the same time."""
+
+    def __init__(self) -> None:
+        self._lock, self._wanted, self._kept = threading.Lock(), 0, -1
+
+    def begin(self) -> None:
+        with self._lock:
+            self._wanted += 1
+            if self._kept < 0:
+                self._kept = os.dup(2)
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, 2)
+                os.close(nowhere)
+
+    def end(self, at_once: bool = False) -> None:
+        """`at_once`: even if others want silence still, such as a driver that hangs while it is closed."""
+        with self._lock:
+            self._wanted -= 1
+            if self._kept >= 0 and (at_once or not self._wanted):
+                os.dup2(self._kept, 2)
+                os.close(self._kept)
+                self._kept = -1
+
+
+_silence = _Silence()
 
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
     """Silence file descriptor 2, to which ALSA, JACK and PortAudio write; real problems reach the user as errors."""
     sys.stderr.flush()
-    kept = os.dup(2)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+    _silence.begin()
     try:
-        os.dup2(nowhere, 2)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+        _silence.end()
+
+
+@contextmanager
+def quiet_session() -> Iterator[None]:
+    """The same for as long as a screen is up, whatever thread a library writes from; Python's own messages still appear."""
+    ours = sys.stderr
+    ours.flush()
+    kept = open(os.dup(2), "w", buffering=1, encoding=ours.encoding, errors=ours.errors)  # noqa: SIM115
+    _silence.begin()
+    if _writes_to_2(ours):
+        sys.stderr = kept
+    try:
+        yield
+    finally:
+        sys.stderr = ours
+        kept.close()
+        _silence.end(at_once=True)
+
+
+def _writes_to_2(stream: Any) -> bool:
+    try:
+        return bool(stream.fileno() == 2)
+    except (OSError, AttributeError, ValueError):
+        return False
 
 
 def import_library(name: str, missing: str, kind: type[RtsepError] = RtsepError) -> Any:

@@ -5,18 +5,30 @@ Only this file uses JACK-Client's private names (`_ffi`, `_lib`, `_ptr`, `_libna
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import chain
 from typing import Any
 
+import numpy as np
+
 from rtsep.compiling import machine
 from rtsep.errors import RtsepError
 from rtsep.hosts.driver import Heartbeat, closed_in_time, import_library, quiet_libraries
 from rtsep.hosts.lanes import MIX, Lanes
+from rtsep.hosts.roundtrip import Floats, measure_ms
 
+CAPTURE, PLAYBACK = 0, 1  # jack/types.h's JackLatencyCallbackMode.
+SLOW_S = 10.0  # Measuring may take this many seconds longer than its sound lasts.
 STALLED_S = 2.0  # JACK counts as dead after this many seconds without a block.
+
+
+class _LatencyRange(ctypes.Structure):
+    """jack/types.h's jack_latency_range_t, in samples."""
+
+    _fields_ = (("least", ctypes.c_uint32), ("most", ctypes.c_uint32))
 
 
 def import_jack() -> Any:
@@ -44,7 +56,10 @@ class JackClient:
         self.block = int(self._client.blocksize)
         self._connect = connect
         self._names: list[str] = []
-        self._gone = threading.Event()
+        self._gone, self._parted = threading.Event(), threading.Event()
+        self._midi: Any = None
+        self._sound_in: list[Any] = []
+        self._out: list[Any] = []
         self._lanes: Lanes | None = None
         self._heart: Heartbeat | None = None
 
@@ -67,19 +82,20 @@ class JackClient:
         client, callback = self._client, self._callback()
         self._lanes, self._heart = lanes, Heartbeat(lanes, STALLED_S, STALLED_S)
         try:
-            midi = client.midi_inports.register("midi_in")
-            sound_in = [client.inports.register(f"in_{c + 1}") for c in range(self.inputs)]
-            out = [client.outports.register(name) for name in self._names]
-            lanes.set_ports([self._address(port) for port in (midi, *sound_in, *out)])
+            self._midi = client.midi_inports.register("midi_in")
+            self._sound_in = [client.inports.register(f"in_{c + 1}") for c in range(self.inputs)]
+            self._out = [client.outports.register(name) for name in self._names]
+            lanes.set_ports([self._address(port) for port in (self._midi, *self._sound_in, *self._out)])
             client.set_shutdown_callback(lambda *_: self._gone.set())
             client.set_xrun_callback(lambda *_: self._count_xrun())
+            client.set_port_connect_callback(self._note_connection, only_available=False)
             ffi = self._jack._ffi
             if self._jack._lib.jack_set_process_callback(
                     client._ptr, ffi.cast("JackProcessCallback", callback), ffi.cast("void*", lanes.address)):
                 raise self._jack.JackError("it takes no process callback")
             client.activate()
             if self._connect:
-                self._connect_to_card(sound_in, out)
+                self._connect_to_card()
         except self._jack.JackError as error:
             raise RtsepError(f"JACK refuses: {error}") from error
 
@@ -95,15 +111,39 @@ class JackClient:
         if self._lanes is not None:
             self._lanes.xruns += 1
 
-    def _connect_to_card(self, sound_in: Sequence[Any], out: Sequence[Any]) -> None:
+    def _note_connection(self, a: Any, b: Any, connected: bool) -> None:
+        """Remember that something left our MIDI port. The port of a client that has gone may be unknown, which is None."""
+        midi = self._midi
+        if not connected and midi is not None and any(port is not None and port == midi for port in (a, b)):
+            self._parted.set()
+
+    def midi_ports(self) -> tuple[str, ...]:
+        """The ports that are connected to midi_in."""
+        if self._midi is None or self._gone.is_set():
+            return ()
+        try:
+            return tuple(port.name for port in self._midi.connections)
+        except self._jack.JackError:  # One of them goes just now.
+            return ()
+
+    def midi_parted(self) -> bool:
+        """Whether something was disconnected from midi_in since the last call."""
+        parted = self._parted.is_set()
+        self._parted.clear()
+        return parted
+
+    def _cards(self, client: Any) -> tuple[list[Any], list[Any]]:
+        """The sound card's ports to hear with, and to play on."""
+        return (client.get_ports(is_audio=True, is_output=True, is_physical=True),
+                client.get_ports(is_audio=True, is_input=True, is_physical=True))
+
+    def _connect_to_card(self) -> None:
         """Connect as many ports as possible; the rest is left to the user's patchbay."""
-        client = self._client
-        captures = client.get_ports(is_audio=True, is_output=True, is_physical=True)
-        playbacks = client.get_ports(is_audio=True, is_input=True, is_physical=True)
-        mixes = [*out[: self.inputs]] * (2 if self.inputs == 1 else 1)
+        captures, playbacks = self._cards(self._client)
+        mixes = [*self._out[: self.inputs]] * (2 if self.inputs == 1 else 1)
         with suppress(self._jack.JackError):
-            for source, target in chain(zip(captures, sound_in, strict=False), zip(mixes, playbacks, strict=False)):
-                client.connect(source, target)
+            for source, target in chain(zip(captures, self._sound_in, strict=False), zip(mixes, playbacks, strict=False)):
+                self._client.connect(source, target)
 
     def trouble(self) -> str:
         """Why nothing is played, or ""."""
@@ -114,15 +154,59 @@ class JackClient:
         return "the JACK server does not respond" if self._heart.stopped() else ""
 
     def measure_latency_ms(self) -> float:
-        """RtsepError: JACK has its own program for this."""
-        raise RtsepError("--measure-latency does not go with --jack: jack_iodelay measures there")
+        """Measure from the card's first output through a cable to its first input. RtsepError if nothing clear is heard."""
+        try:
+            return measure_ms(self._play_and_record, self.sample_rate)
+        except self._jack.JackError as error:
+            raise RtsepError(f"--measure-latency: JACK refuses: {error}") from error
+
+    def _play_and_record(self, sent: Floats) -> Floats:
+        """By a client of its own, since ours has no Python in its process thread."""
+        client, done = self._jack.Client("rtsep-latency", no_start_server=True), threading.Event()
+        sound_in, out = client.inports.register("in"), client.outports.register("out")
+        heard, position = np.zeros_like(sent), 0
+
+        @client.set_process_callback  # type: ignore[untyped-decorator]
+        def process(frames: int) -> None:
+            nonlocal position
+            count = min(frames, len(sent) - position)
+            samples = out.get_array()
+            samples[:] = 0
+            samples[:count] = sent[position : position + count]
+            heard[position : position + count] = sound_in.get_array()[:count]
+            position += count
+            if count < frames:
+                done.set()
+
+        captures, playbacks = self._cards(client)
+        if not captures or not playbacks:
+            raise RtsepError("--measure-latency: this JACK server has no sound card with an input and an output")
+        with client:
+            client.connect(captures[0], sound_in)
+            client.connect(out, playbacks[0])
+            if not done.wait(len(sent) / self.sample_rate + SLOW_S):
+                raise RtsepError("--measure-latency: the JACK server does not respond")
+        return heard
 
     def latency_ms(self) -> float | None:
-        """Two periods, which JACK itself adds; JACK-Client reports no latencies of ports."""
-        return None if self._gone.is_set() else 2000 * int(self._client.blocksize) / self.sample_rate
+        """What JACK tells of our ports: from the card to in_1 and from mix_1 to the card; None if neither is connected."""
+        if self._gone.is_set() or not self._out:
+            return None
+        samples = self._latency(self._sound_in, CAPTURE) + self._latency(self._out[: self.inputs], PLAYBACK)
+        return 1000 * samples / self.sample_rate if samples else None
+
+    def _latency(self, ports: Sequence[Any], mode: int) -> int:
+        """The longest latency of `ports` in samples."""
+        ask, found = ctypes.CDLL(self._jack._libname).jack_port_get_latency_range, _LatencyRange()
+        longest = 0
+        for port in ports:
+            ask(ctypes.c_void_p(self._address(port)), ctypes.c_int(mode), ctypes.byref(found))
+            longest = max(longest, int(found.most))
+        return longest
 
     def close(self) -> bool:
         """Leave the server; False if it still hangs after two seconds, and is left alone."""
+        self._midi, self._sound_in, self._out = None, [], []  # Their memory goes with the client.
         return closed_in_time(self._close)
 
     def _close(self) -> None:

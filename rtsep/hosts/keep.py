@@ -12,9 +12,9 @@ from rtsep.engine.streaming import Engine
 from rtsep.errors import RtsepError
 from rtsep.files.results import Results
 from rtsep.notes.names import find_stem
-from rtsep.presets.instruments import parse_wish
 from rtsep.presets.library import new_preset, user_folder
 from rtsep.presets.preset import save_preset
+from rtsep.presets.wish import parse_wish
 
 
 class Keeper:

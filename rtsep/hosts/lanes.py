@@ -64,6 +64,7 @@ class Lanes:
         now = engine.prepared
         channels, stems, outputs = now.plan.channels, now.plan.stems, max(len(sources), 1)
         self.sample_rate, self.channels, self.outputs, self.stems = sample_rate, channels, outputs, stems
+        self.part = part
         self.xruns = 0  # Counted by backends whose driver reports them.
         self._kept: list[Prepared] = []
         self._piece: Floats | None = None  # Room for a piece of the recording, once one has begun.
@@ -74,7 +75,8 @@ class Lanes:
             "peaks": np.zeros(channels + outputs + stems, f), "levels": now.targets[memory.GAINS :].copy(),
             "sources": np.array([*sources] or [(SILENCE, 0)], i), "input": np.zeros((channels, CAPACITY), f),
             "output": np.zeros((outputs, CAPACITY), f), "header": np.zeros(shared.HEADER, i),
-            "messages": np.zeros(MESSAGES, shared.MESSAGE), "queue": np.zeros(shared.QUEUE, EVENT),
+            "messages": np.zeros(MESSAGES, shared.MESSAGE), "heard_header": np.zeros(shared.HEADER, i),
+            "heard": np.zeros(MESSAGES, shared.MESSAGE), "queue": np.zeros(shared.QUEUE, EVENT),
             "due": np.zeros(shared.QUEUE, i), "burst": np.zeros(shared.BURST, EVENT),
             "tap_headers": np.zeros((3, shared.HEADER), i), "pieces": np.zeros((PIECES, 2), i),
             "events": np.zeros(EVENTS, EVENT), "ports": np.zeros(PORTS, i), "sound": np.zeros((channels * (1 + stems), 1), f),
@@ -83,12 +85,14 @@ class Lanes:
         self.record = shared.LIVE.new({
             "entry": engine.entry_address, "warm": self._warm.call, "channels": channels, "outputs": outputs, "stems": stems,
             "capacity": CAPACITY, "messages_size": MESSAGES, "planes": channels * (1 + stems), "sound_size": 1,
-            "pieces_size": PIECES, "events_size": EVENTS, "part": part, "ports_size": PORTS, "sample_rate": sample_rate,
+            "pieces_size": PIECES, "events_size": EVENTS, "part": part,
+            "heard_size": MESSAGES, "ports_size": PORTS, "sample_rate": sample_rate,
             **self._arrays,
         })
-        self._push, self._read_piece, self._read_events = (
+        self._push, self._read_heard, self._read_piece, self._read_events = (
             ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * count)(machine.address("live", name))
-            for name, count in (("push", 6), ("read_piece", 4), ("read_events", 3)))
+            for name, count in (("push", 6), ("read_heard", 3), ("read_piece", 4), ("read_events", 3)))
+        self._heard = np.zeros((MESSAGES, 5), i)
         self.play(now, fade=True)
 
     @property
@@ -132,6 +136,16 @@ class Lanes:
                 self._arrays["control"][shared.UNSENT] += 1
             return sent
 
+    def heard(self) -> list[tuple[int, int, Message]]:
+        """What came through the device's own MIDI port since the last call, and is played already: time, part, message."""
+        count = self._read_heard(self.address, self._heard.ctypes.data, MESSAGES)
+        return [(time_ns, part, (status, data1, data2))
+                for time_ns, part, status, data1, data2 in self._heard[:count].tolist()]
+
+    def pre_fader(self, on: bool) -> None:
+        """Whether outputs of single stems play them before their faders, so that mute and solo change the mix alone."""
+        self._arrays["control"][shared.PRE_FADER] = int(on)
+
     def delay_notes(self, delay_ms: float) -> None:
         """Delay every note by this many milliseconds."""
         self._arrays["control"][shared.DELAY_NS] = round(delay_ms * 1e6)
@@ -148,7 +162,8 @@ class Lanes:
         """All counters of the callback since the start."""
         names = {"blocks": shared.HEARTBEAT, "samples": shared.POSITION, "late_blocks": shared.LATE,
                  "late_by_work": shared.LATE_BY_WORK, "underflows": shared.UNDERFLOWS, "overflows": shared.OVERFLOWS,
-                 "clipped_samples": shared.CLIPPED, "lost_pieces": shared.LOST_PIECES, "lost_events": shared.LOST_EVENTS}
+                 "clipped_samples": shared.CLIPPED, "lost_pieces": shared.LOST_PIECES, "lost_events": shared.LOST_EVENTS,
+                 "lost_heard": shared.LOST_HEARD}
         unsent = int(self._arrays["control"][shared.UNSENT])
         own = {"xruns": self.xruns, "dropped_notes": unsent + self.word(shared.DROPPED)}
         return {name: self.word(at) for name, at in names.items()} | own

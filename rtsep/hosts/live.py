@@ -17,20 +17,21 @@ from typing import Any, Protocol
 from rtsep.compiling import machine
 from rtsep.engine.separator import Separator
 from rtsep.engine.streaming import Engine
-from rtsep.errors import RtsepError
 from rtsep.files.growing import check_format
+from rtsep.hosts.asked import check_by_channel
 from rtsep.hosts.computer import knows_work
 from rtsep.hosts.controls import Controls
 from rtsep.hosts.driver import Opened
 from rtsep.hosts.ending import stop_signals
 from rtsep.hosts.found_takes import mend_all
 from rtsep.hosts.keep import Keeper
-from rtsep.hosts.lanes import CAPACITY, MIX, SILENCE, Lanes, outputs_of_mix
+from rtsep.hosts.lanes import CAPACITY, Lanes
 from rtsep.hosts.midi import MidiPorts, NoMidiError
 from rtsep.hosts.modes import in_best_mode
 from rtsep.hosts.notewatch import NoteWatch
 from rtsep.hosts.player import Player
 from rtsep.hosts.recorder import Recorder
+from rtsep.hosts.routes import route_outputs
 from rtsep.hosts.snapshot import Scene, snapshot
 from rtsep.hosts.status import Status
 from rtsep.hosts.takes import TakeForm, check_base
@@ -39,7 +40,8 @@ from rtsep.notes.drum_maps import read_drum_map, stand_ins
 from rtsep.notes.programs import CHANNELS
 from rtsep.notes.routing import Routing, by_channels, by_drum, by_port, by_split, everything, only_channels
 from rtsep.params import Value
-from rtsep.presets.instruments import choose, parse_wish, programs_by_name
+from rtsep.presets.instruments import choose, programs_by_name
+from rtsep.presets.wish import parse_wish
 
 TAKE = "take"  # Takes are called so, in the present folder, unless --record says otherwise.
 TICK_S = 0.05  # The control thread looks after everything at intervals of this many seconds.
@@ -79,6 +81,7 @@ class LiveJob:
     made_by: str = ""
     drum_map: Path | None = None  # Groups of drums by key, see `rtsep.notes.drum_maps`.
     record_format: str = "wav"  # Or flac.
+    pre_fader: bool = False  # Outputs of single stems play them before their faders.
 
 
 def route_live(job: LiveJob, name: str, gated: bool) -> Routing:
@@ -88,13 +91,12 @@ def route_live(job: LiveJob, name: str, gated: bool) -> Routing:
     """
     if not gated:
         if job.by == "channel":
-            raise RtsepError("--by channel needs notes: give --midi PORT, or use --by split")
+            check_by_channel(gated, job.channels)
         if job.by == "drum":
             return by_drum(None, read_drum_map(job.drum_map))
         return by_split(None, job.split_pitch) if job.by == "split" else everything(name)
     if job.by == "channel":
-        if not job.channels:
-            raise RtsepError("--by channel: which channels? give --channels 1,2")
+        check_by_channel(gated, job.channels)
         return by_channels(job.channels)
     if job.by in ("split", "drum"):
         routing = (by_drum(None, read_drum_map(job.drum_map)) if job.by == "drum" else
@@ -106,25 +108,6 @@ def route_live(job: LiveJob, name: str, gated: bool) -> Routing:
     return only_channels(routing, job.channels) if job.channels else routing
 
 
-def route_outputs(routes: tuple[str, ...], stems: tuple[str, ...], channels: int, outputs: int) -> list[tuple[int, int]]:
-    """What each output of the device plays: the mix on the first outputs, or as `routes` say (outputs count from 1)."""
-    if not routes:
-        return outputs_of_mix(channels, outputs)
-    sources = [(SILENCE, 0)] * outputs
-    for route in routes:
-        name, equals, places = route.partition("=")
-        first, _, last = places.partition("-")
-        if not equals or not first.isdecimal() or (last and not last.isdecimal()):
-            raise RtsepError(f"--route {route}: give STEM=OUTPUTS, such as {stems[0]}=3-4 or mix=1-2")
-        if name != "mix" and name not in stems:
-            raise RtsepError(f"--route {route}: no stem is called {name!r}; there are: mix, {', '.join(stems)}")
-        places_of = range(int(first), int(last or first) + 1)
-        if not places_of or places_of[0] < 1 or places_of[-1] > outputs:
-            raise RtsepError(f"--route {route}: the device has outputs 1 to {outputs} (--outputs asks for more)")
-        for place in places_of:
-            stem = MIX if name == "mix" else stems.index(name)
-            sources[place - 1] = (stem, (place - places_of[0]) % channels)
-    return sources
 
 
 def _engine(job: LiveJob, gated: bool, said: list[str]) -> Engine:
@@ -180,8 +163,11 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         separator, chosen = in_best_mode(separator, opened)
         separator.prepare(opened.sample_rate, max(opened.inputs, 1), CAPACITY)  # Compiles the first time.
         measured_ms = opened.measure_latency_ms() if job.measure_latency else None
+        if measured_ms is not None:
+            said.append(f"measured latency of the device: {measured_ms:.1f} ms, through the cable")
         lanes = Lanes(separator, opened.sample_rate, sources, len(job.midi))
         lanes.delay_notes(job.midi_offset_ms)
+        lanes.pre_fader(job.pre_fader)
         watch = NoteWatch(frozenset(job.channels) or None, frozenset(separator.row_pitch.tolist()))
         player = Player(separator, lanes, controls, watch, len(job.midi) + opened.has_midi, keeper)
         player.recorder = recorder = Recorder(lanes, base, TakeForm(
@@ -215,13 +201,10 @@ def _ports(
 
 
 def _loop(job: LiveJob, scene: Scene, said: list[str], stop: threading.Event, face: Face) -> None:
-    player, device, ends = scene.player, scene.device, time.monotonic() + (job.seconds or 0)
+    player, ends = scene.player, time.monotonic() + (job.seconds or 0)
     while not stop.wait(TICK_S):
         player.tick()
-        was = device.state
-        device.watch(player.lanes)
-        if scene.ports is not None and was == "playing" != device.state and device.opened.has_midi:
-            scene.ports.system_died()
+        _watch(scene)
         if said:  # One at a time, so that each is shown.
             player.say(said.pop(0))
         try:
@@ -233,11 +216,24 @@ def _loop(job: LiveJob, scene: Scene, said: list[str], stop: threading.Event, fa
             return
 
 
+def _watch(scene: Scene) -> None:
+    """Look after the device. Notes that came through it end with it, or with the connection that they came through."""
+    player, device = scene.player, scene.device
+    lost = device.watch(player.lanes)
+    if not device.opened.has_midi:
+        return
+    if lost or device.opened.midi_parted():
+        player.midi_lost(player.lanes.part)
+    if lost and scene.ports is not None:
+        scene.ports.system_died()
+
+
 def _report(scene: Scene) -> dict[str, Any]:
     return {
         "sample_rate": scene.player.lanes.sample_rate,
         "counters": scene.player.counters(),
         "knows_work": knows_work(),
+        "measured_ms": scene.measured_ms,
         "mode": scene.mode,
         "mode_chosen": scene.chosen.why,
         "takes": scene.recorder.close(),

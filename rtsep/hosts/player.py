@@ -56,12 +56,16 @@ class Player:
 
     # --- the MIDI thread ---
 
-    def receive(self, part: int, time_ns: int, message: Message) -> None:
-        """Take a message of `part` that came at `time_ns`: notes and pedals go to the callback at once, knobs to `tick`."""
+    def receive(self, part: int, time_ns: int, message: Message, played: bool = False) -> None:
+        """Take a message of `part` that came at `time_ns`: notes and pedals go to the callback at once, knobs to `tick`.
+
+        `played`: the callback has it already, since it came through the device.
+        """
         for each in self._bends.receive(part, message):
             self.watch.receive(part, time_ns, each)
             if is_kept(each[0], each[1]):
-                self.lanes.send(time_ns, part, each)
+                if not played or each != message:
+                    self.lanes.send(time_ns, part, each)
             elif each[0] & 0xF0 == CONTROL:
                 self._knobs.append(each)
 
@@ -83,6 +87,8 @@ class Player:
 
     def tick(self) -> None:
         """Apply the knobs' changes since the last tick; after a change of state press held keys again."""
+        for time_ns, part, message in self.lanes.heard():
+            self.receive(part, time_ns, message, played=True)
         if told := self._bends.news():
             self.say(told)
         while self._knobs:

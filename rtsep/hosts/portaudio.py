@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from rtsep.compiling import machine
 from rtsep.errors import RtsepError
 from rtsep.hosts.devices import (
@@ -26,7 +28,7 @@ from rtsep.hosts.devices import (
 )
 from rtsep.hosts.driver import Heartbeat, closed_in_time, quiet_libraries
 from rtsep.hosts.lanes import Lanes
-from rtsep.hosts.roundtrip import measure_ms
+from rtsep.hosts.roundtrip import Floats, measure_ms
 
 STALLED_S = 1.0  # A device counts as dead after this many seconds without a block, whatever it reports.
 STARTING_S = 5.0  # A device has this many seconds until its first block.
@@ -121,9 +123,23 @@ class PortAudio:
     def measure_latency_ms(self) -> float:
         """Measure from output 1 through a cable to input 1, before `start`. RtsepError if nothing is heard."""
         try:
-            return measure_ms(self._module, (self._source.number, self._target.number), self.sample_rate, self.block)
+            return measure_ms(self._play_and_record, self.sample_rate)
         except self._module.PortAudioError as error:
             raise device_error(error, self._source, self._target, self.sample_rate) from error
+
+    def _play_and_record(self, sent: Floats) -> Floats:
+        heard = self._module.playrec(
+            sent[:, None], samplerate=self.sample_rate, channels=1, dtype="float32", blocksize=self.block, latency="low",
+            device=(self._source.number, self._target.number), blocking=True)
+        return np.asarray(heard)[:, 0]
+
+    def midi_ports(self) -> tuple[str, ...]:
+        """None: PortAudio carries no notes."""
+        return ()
+
+    def midi_parted(self) -> bool:
+        """No: it has no notes."""
+        return False
 
     def trouble(self) -> str:
         """Why the stream no longer plays, or ""."""

@@ -34,7 +34,8 @@ from rtsep.notes.moved import AS_WRITTEN, Timing, moved_score
 from rtsep.notes.routing import everything, keyboards
 from rtsep.notes.score import EVENT, Score
 from rtsep.params import Value, param_of, parse_params
-from rtsep.presets.instruments import choose, parse_wish
+from rtsep.presets.instruments import choose
+from rtsep.presets.wish import parse_wish
 from rtsep.reference.separator import ReferenceSeparator, refuse_with_reference
 
 

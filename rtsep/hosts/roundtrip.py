@@ -1,35 +1,71 @@
-"""The measured latency of a device: noise goes out, through a cable back in, and is found by correlation."""
+"""The measured latency of a device: pseudo-random sequences go out, through a cable back in, and are found by matched filters.
+
+No clap, music or noise is mistaken for them: whatever does not hold a sequence is nearly orthogonal to it. Each repetition has
+a sequence of its own, so that an echo of the one before is not found either, and all of them must agree.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
 from rtsep.errors import RtsepError
 
-NOISE_SAMPLES = 4096  # Length, in samples, of the burst of noise that is sent.
-LEVEL = 0.25  # Peak of that noise.
-WAIT_S = 1.0  # The noise is awaited for this many seconds.
-CLEAR = 10.0  # The correlation's peak must be this many times its root mean square.
+REPETITIONS = 4  # So many sequences are sent, one after the other.
+SEQUENCE_SAMPLES = 1 << 14  # Length, in samples, of a sequence of random signs.
+LEVEL = 0.1  # Magnitude of its samples.
+LONGEST_S = 0.75  # Longest latency, in seconds, that is found: the pause after each sequence.
+SILENT = 1e-4  # A peak below this magnitude is silence.
+LIKE = 0.1  # Least cosine between a sequence and what was heard in its place; without it, sound stays below 0.04.
+AGREE_SAMPLES = 1  # The repetitions' delays may differ by this many samples.
+
+Floats = npt.NDArray[np.float32]
+ADVICE = "connect output 1 with input 1 by a cable, and turn the input up"
 
 
-def find_delay(sent: npt.NDArray[np.float32], heard: npt.NDArray[np.float32]) -> int:
-    """The delay, in samples, of `sent` [n] in `heard` [m]. RtsepError if it is not found."""
+def sequence(number: int) -> Floats:
+    """The pseudo-random sequence of a repetition."""
+    signs = np.random.default_rng(number).integers(0, 2, SEQUENCE_SAMPLES) * 2 - 1
+    return (LEVEL * signs).astype(np.float32)
+
+
+def find_delay(sent: Floats, heard: Floats) -> tuple[int, float]:
+    """Where `sent` [n] is in `heard` [m] most likely, in samples, and the cosine between the two there, 0 to 1."""
+    places = len(heard) - len(sent) + 1
     size = len(sent) + len(heard)
-    match = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(sent, size)), size)[: len(heard)]
-    strength = np.abs(match)
-    at = int(np.argmax(strength))
-    if not strength[at] > CLEAR * np.sqrt(np.mean(strength**2)):
-        raise RtsepError("the click was not heard: connect output 1 with input 1 by a cable and turn the input up")
-    return at
+    match = np.abs(np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(sent, size)), size)[:places])
+    at = int(np.argmax(match))
+    norms = float(np.linalg.norm(sent.astype(float)) * np.linalg.norm(heard[at : at + len(sent)].astype(float)))
+    return at, float(match[at]) / norms if norms else 0.0
 
 
-def measure_ms(sounddevice: Any, devices: tuple[int, int], sample_rate: float, block: int) -> float:
-    """Milliseconds from output 1 to input 1 through the cable; `devices`: numbers of input and output."""
-    noise = (LEVEL * np.random.default_rng(1).uniform(-1, 1, NOISE_SAMPLES)).astype(np.float32)
-    sent = np.concatenate([noise, np.zeros(int(WAIT_S * sample_rate), np.float32)])
-    heard = sounddevice.playrec(sent[:, None], samplerate=sample_rate, channels=1, dtype="float32", device=devices,
-                                blocksize=block, latency="low", blocking=True)
-    return 1000 * find_delay(noise, heard[:, 0]) / sample_rate
+def measure_ms(play_and_record: Callable[[Floats], Floats], sample_rate: float) -> float:
+    """Milliseconds from output 1 to input 1 through the cable. RtsepError with the reason if that cannot be told.
+
+    `play_and_record` plays samples on output 1, and gives as many that input 1 heard meanwhile.
+    """
+    pause = np.zeros(int(LONGEST_S * sample_rate), np.float32)
+    parts = [np.concatenate([sequence(number), pause]) for number in range(REPETITIONS)]
+    heard = np.split(play_and_record(np.concatenate(parts)), REPETITIONS)
+    found = [find_delay(sequence(number), each) for number, each in enumerate(heard)]
+    delays = [delay for delay, cosine in found if cosine > LIKE]
+    _refuse(heard, delays, sample_rate)
+    return 1000 * float(np.median(delays)) / sample_rate
+
+
+def _refuse(heard: list[Floats], delays: list[int], sample_rate: float) -> None:
+    """RtsepError if the delays of the sequences that were found are no measurement."""
+    if not np.abs(heard).max() > SILENT:
+        raise RtsepError(f"--measure-latency: input 1 is silent: {ADVICE}")
+    if not delays:
+        raise RtsepError("--measure-latency: input 1 hears something else than what output 1 plays (a microphone, music, "
+                         f"noise?): {ADVICE}")
+    if len(delays) < len(heard):
+        raise RtsepError(f"--measure-latency: only {len(delays)} of {len(heard)} sequences came back: the cable is loose, or "
+                         "other sound drowns them")
+    if max(delays) - min(delays) > AGREE_SAMPLES:
+        told = ", ".join(f"{1000 * delay / sample_rate:.1f}" for delay in delays)
+        raise RtsepError(f"--measure-latency: the repetitions do not agree ({told} ms): the device drops samples; give it "
+                         "larger blocks, or close other programs")

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from rtsep.callbacks.shared import FRAMES
 from rtsep.engine.separator import SILENT_DB
 from rtsep.hosts.computer import knows_work
+from rtsep.hosts.lanes import Meters
 from rtsep.hosts.midi import MidiPorts
 from rtsep.hosts.modes import Choice
 from rtsep.hosts.player import Player
 from rtsep.hosts.recorder import Recorder
 from rtsep.hosts.status import Status, StemStatus
 from rtsep.hosts.watch import WatchedDevice
+from rtsep.hosts.worst import Worst
 
 
 @dataclass
@@ -28,6 +30,8 @@ class Scene:
     started_s: float  # time.monotonic
     measured_ms: float | None = None  # Round trip through the device and a cable.
     chosen: Choice = field(default_factory=Choice)  # The mode at the start, and why.
+    load: Worst = field(default_factory=Worst)
+    work: Worst = field(default_factory=Worst)
 
     @property
     def mode(self) -> str:
@@ -47,15 +51,37 @@ def _latency(scene: Scene) -> tuple[float | None, str]:
     return reported, "unknown" if reported is None else "reported by the driver"
 
 
+def _meters(scene: Scene) -> Meters:
+    """What the callback measures; silence while no device calls it."""
+    meters = scene.player.lanes.meters()
+    if scene.device.state == "playing":
+        return meters
+    inputs, outputs, stems = ([0.0] * len(peaks) for peaks in (meters.inputs, meters.outputs, meters.stems))
+    return Meters(inputs, outputs, stems, load=0.0, worst_load=0.0, worst_work=0.0)
+
+
+def _held(scene: Scene) -> tuple[int, ...]:
+    """Pitches held by keys or pedals; those of the engine too, unless no device calls it."""
+    player = scene.player
+    engine = player.separator.held_pitches if scene.device.state == "playing" else ()
+    return tuple(sorted({*player.watch.held(), *engine}))
+
+
+def _midi(scene: Scene) -> tuple[str, ...]:
+    """Where notes come from: ports of our own, and what is connected to the device's."""
+    return (*(scene.ports.ports if scene.ports is not None else ()), *scene.device.opened.midi_ports())
+
+
 def snapshot(scene: Scene) -> Status:
-    """The present status. The worst load is that since the last snapshot. Thread: control."""
+    """The present status. Thread: control."""
+    now_s = time.monotonic()
     player, opened = scene.player, scene.device.opened
     lanes, separator = player.lanes, player.separator
-    meters, counters = lanes.meters(), player.counters()
+    meters, counters = _meters(scene), player.counters()
     device_ms, source = _latency(scene)
     faders = zip(player.faders(), meters.stems, strict=True)
     return Status(
-        seconds=time.monotonic() - scene.started_s,
+        seconds=now_s - scene.started_s,
         state=scene.device.state,
         device=opened.name,
         sample_rate=opened.sample_rate,
@@ -66,12 +92,14 @@ def snapshot(scene: Scene) -> Status:
         device_latency_ms=device_ms,
         device_latency_source=source,
         load=meters.load,
-        peak_load=meters.worst_load,
-        peak_work=meters.worst_work,
+        peak_load=scene.load.note(now_s, meters.worst_load),
+        peak_work=scene.work.note(now_s, meters.worst_work),
+        worst_load=scene.load.session,
         late_blocks=counters["late_blocks"],
         late_by_work=counters["late_by_work"] if knows_work() else None,
         underflows=counters["underflows"],
         overflows=counters["overflows"],
+        xruns=counters["xruns"],
         bad_samples=counters["bad_samples"],
         dropped_notes=counters["dropped_notes"],
         clipped_samples=counters["clipped_samples"],
@@ -79,9 +107,9 @@ def snapshot(scene: Scene) -> Status:
         output_db=tuple(map(decibels, meters.outputs)),
         stems=tuple(StemStatus(name, decibels(peak), gain, muted, soloed)
                     for (name, gain, muted, soloed), peak in faders),
-        held=tuple(sorted({*player.watch.held(), *separator.held_pitches})),
-        midi=() if scene.ports is None else tuple(scene.ports.ports),
-        hint="" if scene.ports is None else player.watch.hint(time.monotonic_ns()),
+        held=_held(scene),
+        midi=_midi(scene),
+        hint="" if scene.ports is None and not opened.has_midi else player.watch.hint(time.monotonic_ns()),
         preset=player.preset_name,
         bypass=bool(separator.value("bypass")),
         wet=float(separator.value("wet")),

@@ -32,12 +32,14 @@ class Status:
     device_latency_ms: float | None  # Input + output of the device; None: unknown.
     device_latency_source: str  # "reported by the driver", "measured through the cable", "unknown"
     load: float  # The callback's share of a block's time, smoothed.
-    peak_load: float  # The worst load since the last status.
+    peak_load: float  # The worst load of the last ten seconds.
     peak_work: float  # The same without waiting for a processor; 0 if unknown.
+    worst_load: float  # The worst load since the start.
     late_blocks: int
     late_by_work: int | None  # Those late by their own work alone; None if unknown.
     underflows: int
     overflows: int
+    xruns: int  # Dropouts that JACK reports.
     bad_samples: int
     dropped_notes: int
     clipped_samples: int

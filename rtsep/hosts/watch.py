@@ -24,12 +24,14 @@ class WatchedDevice:
         self._retry_at, self._delay_s = 0.0, FIRST_RETRY_S
         self._closed = True  # Whether all streams are closed: rescanning with a hanging one would hang.
 
-    def watch(self, lanes: Lanes) -> None:
-        """Notice a lost device and try to reopen it, at growing intervals."""
+    def watch(self, lanes: Lanes) -> bool:
+        """Notice a lost device and try to reopen it, at growing intervals; gives whether it was lost just now."""
+        lost = False
         if self.state == "playing":
             reason = self.opened.trouble()
             if not reason:
-                return
+                return False
+            lost = True
             self.state = f"lost {self.opened.name} ({reason}): trying to open it again"
             self._say(self.state)
             self._closed = self.opened.close() and self._closed
@@ -38,6 +40,7 @@ class WatchedDevice:
             self._delay_s = min(RETRY_GROWTH * self._delay_s, LONGEST_RETRY_S)
             self._try(lanes)
             self._retry_at = time.monotonic() + self._delay_s
+        return lost
 
     def _try(self, lanes: Lanes) -> None:
         before = self.opened

@@ -20,9 +20,10 @@ from laboratory.unheard import pieces
 from laboratory.unheard_pianos import PLAYERS, piano_pieces
 from laboratory.without import left_out, presets_without
 from rtsep.notes.routing import by_track
-from rtsep.presets.instruments import choose, covering, parse_wish, stem_programs
+from rtsep.presets.instruments import choose, covering, stem_programs
 from rtsep.presets.library import bundled_presets, find_preset
 from rtsep.presets.preset import Preset, load_preset, read_programs
+from rtsep.presets.wish import parse_wish
 
 AGAIN = " #"
 """Parts the name of a piece from the number of a further performance."""

@@ -37,7 +37,8 @@ def presets_of(presets, routing):
     """The presets; of programs what this version plays them with."""
     if not isinstance(presets, list) or not isinstance(presets[0], int):
         return presets
-    from rtsep.presets.instruments import choose, parse_wish
+    from rtsep.presets.instruments import choose
+    from rtsep.presets.wish import parse_wish
 
     return list(choose(parse_wish([]), routing, presets).presets)
 

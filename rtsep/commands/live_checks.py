@@ -1,0 +1,88 @@
+"""What `rtsep live` refuses before anything is loaded: values that are not allowed, and options that would be ignored."""
+
+from __future__ import annotations
+
+import argparse
+
+from rtsep.errors import RtsepError
+from rtsep.hosts.asked import check_by_channel, parse_route
+from rtsep.presets.library import find_preset
+from rtsep.presets.wish import parse_wish
+
+MOST_DELAY_MS, MOST_BLOCK = 1000, 16384  # Greatest values of --midi-offset-ms, in ms, and of --block, in samples.
+PATCHBAY = "connect the ports with a patchbay, such as qjackctl, or with jack_connect"
+SERVER = "the JACK server decides it (jackd -r and -p, or qjackctl's settings)"
+NOT_WITH_JACK = {  # Options that mean nothing to a JACK client, and what to do instead.
+    "input": PATCHBAY, "output": PATCHBAY, "allow_feedback": PATCHBAY, "rate": SERVER, "block": SERVER,
+    "outputs": "mix and stems have as many ports each as --inputs says",
+    "route": f"mix and stems have ports of their own; {PATCHBAY}",
+}
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """RtsepError for what the options alone tell to be wrong."""
+    _check_numbers(arguments)
+    parse_channels(arguments.channels)
+    for route in arguments.route:
+        parse_route(route)
+    _check_ignored(arguments)
+    if arguments.by == "channel":
+        check_by_channel(_has_notes(arguments), arguments.channels)
+    _check_files(arguments)
+
+
+def parse_channels(text: str) -> tuple[int, ...]:
+    """The value of --channels."""
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not all(word.isdecimal() and 1 <= int(word) <= 16 for word in words):
+        raise RtsepError(f"--channels {text}: give MIDI channels from 1 to 16, such as 1 or 1,3")
+    return tuple(sorted({int(word) for word in words}))
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _has_notes(arguments: argparse.Namespace) -> bool:
+    return bool(arguments.midi) or arguments.jack
+
+
+def _check_numbers(arguments: argparse.Namespace) -> None:
+    delay_ms = arguments.midi_offset_ms
+    if not 0 <= delay_ms <= MOST_DELAY_MS:
+        why = ("notes cannot be played before they come; raise the latency, or delay the sound" if delay_ms < 0
+               else f"allowed is 0 to {MOST_DELAY_MS} ms")
+        raise RtsepError(f"--midi-offset-ms {delay_ms:g}: {why}")
+    if arguments.seconds is not None and not arguments.seconds > 0:
+        raise RtsepError(f"--seconds {arguments.seconds:g}: give more than 0")
+    if not 0 <= arguments.block <= MOST_BLOCK:
+        raise RtsepError(f"--block {arguments.block}: allowed is 0 to {MOST_BLOCK} samples")
+    for name in ("inputs", "outputs", "rate"):
+        if not getattr(arguments, name) >= 0:
+            raise RtsepError(f"{_option(name)} {getattr(arguments, name):g}: give more than 0, or leave it out")
+
+
+def _check_ignored(arguments: argparse.Namespace) -> None:
+    """RtsepError for an option that would change nothing here."""
+    for name, instead in NOT_WITH_JACK.items() if arguments.jack else ():
+        if getattr(arguments, name):
+            raise RtsepError(f"{_option(name)} does not go with --jack: {instead}")
+    for name in ("channels", "midi_offset_ms") if not _has_notes(arguments) else ():
+        if getattr(arguments, name):
+            raise RtsepError(f"{_option(name)} needs notes: give --midi PORT, or --jack")
+    if arguments.split is not None and arguments.by != "split":
+        raise RtsepError(f"--split {arguments.split} needs --by split")
+    if arguments.pre_fader and not (arguments.jack or arguments.route):
+        raise RtsepError("--pre-fader needs outputs of single stems: give --jack, or --route STEM=OUTPUTS")
+
+
+def _check_files(arguments: argparse.Namespace) -> None:
+    """RtsepError for presets and files that do not exist."""
+    wish = parse_wish(arguments.presets)
+    for name in filter(None, (wish.plain, *wish.by_stem.values())):
+        if not find_preset(name).is_file():
+            raise RtsepError(f"--preset {name}: there is no such file")
+    for option in ("mosaic", "drum_map"):
+        path = getattr(arguments, option)
+        if path is not None and not path.is_file():
+            raise RtsepError(f"{_option(option)} {path}: there is no such file")

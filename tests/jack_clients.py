@@ -1,0 +1,65 @@
+"""JACK clients that tests play against: a keyboard, and a sound card with a cable."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+
+
+class Keyboard:
+    """A client `keys` with one MIDI output; leaving `with` closes it."""
+
+    def __init__(self):
+        import jack
+
+        self.client = jack.Client("keys", no_start_server=True)
+        self._waiting = deque()
+        self._port = self.client.midi_outports.register("midi")
+        self.client.set_process_callback(self._process)
+
+    def _process(self, _frames):
+        self._port.clear_buffer()
+        while self._waiting:
+            self._port.write_midi_event(0, self._waiting.popleft())
+
+    def connect(self):
+        self.client.connect("keys:midi", "rtsep:midi_in")
+
+    def play(self, *message):
+        self._waiting.append(message)
+
+    def __enter__(self):
+        self.client.activate()
+        self.connect()
+        return self
+
+    def __exit__(self, *_error):
+        self.client.deactivate()
+        self.client.close()
+
+
+class Cable:
+    """A client `card` with one physical input and output, joined by `heard`: output 1 comes back `delay` samples later."""
+
+    def __init__(self, delay, change=lambda samples: samples):
+        import jack
+
+        self.client = jack.Client("card", no_start_server=True)
+        self._play = self.client.inports.register("playback_1", is_physical=True)
+        self._capture = self.client.outports.register("capture_1", is_physical=True)
+        self._held, self._change = np.zeros(delay, np.float32), change
+        self.client.set_process_callback(self._process)
+
+    def _process(self, frames):
+        both = np.concatenate([self._held, self._play.get_array()])
+        self._held = both[frames:]
+        self._capture.get_array()[:] = self._change(both[:frames])
+
+    def __enter__(self):
+        self.client.activate()
+        return self
+
+    def __exit__(self, *_error):
+        self.client.deactivate()
+        self.client.close()
