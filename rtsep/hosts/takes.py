@@ -123,7 +123,8 @@ class Take:
         self._report["warnings"] = [trouble] if trouble else []
         try:
             self._mark(0)
-            return complete(self.folder, self._report, self._journal.events)
+            frames = None if trouble else self._sounds[0].frames
+            return complete(self.folder, self._report, self._journal.events, frames)
         except OSError as error:
             raise write_error(self.folder, error) from error
         finally:
@@ -170,10 +171,16 @@ def _new_folder(base: Path) -> Path:
     raise AssertionError
 
 
-def complete(folder: Path, report: dict[str, Any], events: int | None = None) -> dict[str, Any]:
-    """Make a take whole whose files are closed: one length, notes as MIDI, the report; gives it. OSError, RtsepError."""
+def complete(
+    folder: Path, report: dict[str, Any], events: int | None = None, frames: int | None = None
+) -> dict[str, Any]:
+    """Make a take whole whose files are closed: one length, notes as MIDI, the report; gives it. OSError, RtsepError.
+
+    `frames`: the length, if all files are whole.
+    """
     stems, rate = report["stems"], float(report["sample_rate"])
-    frames = max(mend_sounds([folder / stem["file"] for stem in stems], round(MOST_CUT_S * rate)), default=0)
+    if frames is None:
+        frames = max(mend_sounds([folder / stem["file"] for stem in stems], round(MOST_CUT_S * rate)), default=0)
     report |= {"seconds": round(frames / rate, 3), "folder": str(folder)}
     if (folder / JOURNAL).exists():
         notes = read_journal(folder / JOURNAL)

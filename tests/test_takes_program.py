@@ -1,0 +1,151 @@
+"""Takes of the program itself, on real devices: terminals that close, kills, full disks, two programs at once."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+
+import mido
+import numpy as np
+import pytest
+import soundfile
+from jack_server import jack_server, needs_jack  # noqa: F401
+from test_portaudio import card, needs_portaudio  # noqa: F401
+from test_takes import small_disk  # noqa: F401
+
+LIVE = [sys.executable, "-m", "rtsep", "live", "--mode", "live", "--set", "window_samples=1024"]
+ON_JACK = [*LIVE, "--jack"]
+ON_CARD = [*LIVE, "--input", "rtcap", "--output", "rtplay"]
+
+
+class Program:
+    """`rtsep live` in a process of its own; a watchdog kills one that hangs."""
+
+    def __init__(self, command, environment, **options):
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
+        self.process = subprocess.Popen([*map(str, command)], env={**environment, "PYTHONUNBUFFERED": "1"}, **options)
+        self._watchdog = threading.Timer(60, self.process.kill)
+        self._watchdog.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_error):
+        self._watchdog.cancel()
+        self.process.kill()
+        self.process.communicate()
+
+    def until(self, pattern):
+        """Read lines until one fits; gives it."""
+        line = ""
+        while not re.search(pattern, line):
+            line = self.process.stdout.readline()
+            assert line, (pattern, self.process.stderr.read())
+        return line
+
+    def end(self, how):
+        """Send a signal; gives what it told at its end."""
+        self.process.send_signal(how)
+        return self.process.communicate()[1]
+
+
+def whole(folder, kind="wav"):
+    """The report of a take that is whole; its sounds have one length."""
+    report = json.loads((folder / "report.json").read_text())
+    assert not [path.name for path in folder.iterdir() if path.name.startswith(".")]
+    lengths = {soundfile.info(folder / stem["file"]).frames for stem in report["stems"]}
+    assert len(lengths) == 1 and report["seconds"] == round(lengths.pop() / report["sample_rate"], 3) and report["seconds"] > 0
+    mido.MidiFile(folder / "session.mid")
+    return report
+
+
+@needs_jack
+def test_two_programs_record_under_one_name(jack_server, tmp_path):  # noqa: F811
+    command = [*ON_JACK, "--no-ui", "--record", tmp_path / "take"]
+    with Program(command, os.environ) as first, Program(command, os.environ) as second:
+        names = {re.search(r"recording (\S+):", program.until(r"recording take.*: [1-9]\d* s"))[1]
+                 for program in (first, second)}
+        assert names == {"take", "take-1"}
+        for program in (first, second):
+            told = program.end(signal.SIGHUP)
+            assert program.process.returncode == 0 and "recorded" in told and "Traceback" not in told, told
+    assert not whole(tmp_path / "take")["warnings"] and not whole(tmp_path / "take-1")["warnings"]
+
+
+@needs_jack
+@pytest.mark.skipif(not shutil.which("setsid"), reason="setsid is not installed")
+def test_a_terminal_that_is_closed_ends_in_order(jack_server, tmp_path):  # noqa: F811
+    """With the screen, whose terminal goes away while the program writes to it."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    command = ["setsid", "--ctty", *ON_JACK, "--record", tmp_path / "take"]
+    with Program(command, {**os.environ, "TERM": "xterm"}, stdin=theirs, stdout=theirs, stderr=theirs) as program:
+        os.close(theirs)
+        seen = b""
+        while not re.search(rb"take: [1-9]", seen):
+            seen += os.read(ours, 65536)
+        os.close(ours)
+        assert program.process.wait() == 0
+    assert not whole(tmp_path / "take")["warnings"]
+
+
+@needs_portaudio
+@pytest.mark.parametrize("kind", ["wav", "flac"])
+def test_a_disk_that_fills_up_under_the_program(card, small_disk, tmp_path, rng, kind):  # noqa: F811
+    (0.1 * rng.standard_normal((20 * 44100, 2))).astype(np.float32).tofile(tmp_path / "in.raw")  # FLAC hardly grows in silence.
+    with Program([*ON_CARD, "--no-ui", "--record", small_disk / "take", "--record-format", kind], card) as program:
+        program.until("the disk is nearly full: there is room for . s of recording")
+        program.until("recording ended: the disk is full; .*playing goes on")
+        played = program.until("late.*recording ended: the disk is full")
+        program.until("late.*recording ended")
+        told = program.end(signal.SIGTERM)
+    assert program.process.returncode == 0 and "load" in played and "the disk is full" in told and "Traceback" not in told, told
+    assert whole(small_disk / "take", kind)["warnings"] == ["the disk is full"]
+
+
+class Keyboard:
+    """A JACK client that plays a note in every period, and counts them."""
+
+    def __init__(self):
+        import jack
+
+        self.client, self.notes = jack.Client("keyboard", no_start_server=True), 0
+        self.port = self.client.midi_outports.register("out")
+        self.client.set_process_callback(self._process)
+
+    def _process(self, _frames):
+        self.port.clear_buffer()
+        if self.notes >= 0 and self.port.number_of_connections:
+            self.port.write_midi_event(0, (0x90, 48 + self.notes % 24, 90 if self.notes // 24 % 2 == 0 else 0))
+            self.notes += 1
+
+
+@needs_jack
+@pytest.mark.parametrize("kind", ["wav", "flac"])
+def test_killed_while_notes_are_played_and_mended_at_the_next_start(jack_server, tmp_path, kind):  # noqa: F811
+    command = [*ON_JACK, "--no-ui", "--by", "split", "--record", tmp_path / "take", "--record-format", kind]
+    keyboard = Keyboard()
+    with keyboard.client, Program(command, os.environ) as program:
+        program.until("recording take: 0 s")
+        keyboard.client.connect("keyboard:out", "rtsep:midi_in")
+        program.until(r"recording take: [2-9] s")
+        program.process.send_signal(signal.SIGKILL)
+        program.process.communicate()
+    if kind == "wav":
+        assert soundfile.info(tmp_path / "take" / "low.wav").duration > 0.9, "readable as it is"
+    with Program(command, os.environ) as program:
+        told = program.until("take was cut off and has been mended")
+        program.until("recording take-1")
+        program.end(signal.SIGINT)
+    report = whole(tmp_path / "take", kind)
+    assert f"{report['seconds']:.1f} s" in told and report["seconds"] > 1.5
+    assert report["warnings"] == ["it was cut off, and mended"]
+    file = mido.MidiFile(tmp_path / "take" / "session.mid")
+    notes = [message.note for track in file.tracks for message in track if message.type == "note_on"]
+    assert [track.name for track in file.tracks] == ["low", "high"] and len(notes) == report["events"]
+    assert 100 < len(notes) <= keyboard.notes and np.all(np.diff(np.unique(notes)) == 1)
