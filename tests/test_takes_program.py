@@ -8,15 +8,18 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from pathlib import Path
 
 import mido
 import numpy as np
 import pytest
 import soundfile
-from jack_server import jack_server, needs_jack  # noqa: F401
+from jack_server import JackServer, jack_server, needs_jack  # noqa: F401
 from test_portaudio import card, needs_portaudio  # noqa: F401
 from test_takes import small_disk  # noqa: F401
 
+HERE = str(Path(__file__).parent.parent)
 LIVE = [sys.executable, "-m", "rtsep", "live", "--mode", "live", "--set", "window_samples=1024"]
 ON_JACK = [*LIVE, "--jack"]
 ON_CARD = [*LIVE, "--input", "rtcap", "--output", "rtplay"]
@@ -149,3 +152,88 @@ def test_killed_while_notes_are_played_and_mended_at_the_next_start(jack_server,
     notes = [message.note for track in file.tracks for message in track if message.type == "note_on"]
     assert [track.name for track in file.tracks] == ["low", "high"] and len(notes) == report["events"]
     assert 100 < len(notes) <= keyboard.notes and np.all(np.diff(np.unique(notes)) == 1)
+
+
+PLAYING = """
+import sys, threading, jack
+client, notes = jack.Client("player", no_start_server=True), 0
+sound, midi = client.outports.register("out"), client.midi_outports.register("midi")
+def process(frames):
+    global notes
+    sound.get_array()[:] = 0.25
+    midi.clear_buffer()
+    if midi.number_of_connections:
+        midi.write_midi_event(0, (0x90, 60, 90 - 90 * (notes % 2)))
+        notes += 1
+client.set_process_callback(process)
+with client:
+    client.connect("player:out", "rtsep:in_1")
+    client.connect("player:midi", "rtsep:midi_in")
+    print("connected", flush=True)
+    sys.stdin.read()
+"""
+
+
+def playing(environment):
+    """A client that plays a constant sound and many notes."""
+    return Program([sys.executable, "-c", PLAYING], environment, stdin=subprocess.PIPE)
+
+
+@needs_jack
+def test_a_server_that_was_away_is_silence_of_its_length(tmp_path):
+    """In sound, in notes and in the report: not shorter than it was certainly gone, nor longer than it may have been."""
+    server = JackServer(tmp_path / "jackd.log").start()
+    try:
+        with Program([*ON_JACK, "--no-ui", "--record", tmp_path / "take"], server.environment) as program:
+            program.until("recording take: 0 s")
+            with playing(server.environment) as player:
+                player.until("connected")
+                program.until(r"recording take: [2-9] s")
+                longest = -time.monotonic()
+                server.stop(signal.SIGKILL)
+                shortest = -time.monotonic()
+            program.until("trying to open it again")
+            for _ in range(3):
+                program.until("late")  # A line a second.
+            shortest += time.monotonic()
+            server.start()
+            program.until("is back")
+            with playing(server.environment) as player:
+                player.until("connected")
+                program.until("late")
+                longest += time.monotonic()
+                program.until("late")
+                told = program.end(signal.SIGINT)
+    finally:
+        server.stop()
+    report = whole(tmp_path / "take")
+    assert report["gaps"] == 1 and shortest < report["gap_s"] < longest and "silence in 1 gap" in told, (report, told)
+    heard = soundfile.read(tmp_path / "take" / "input.wav", always_2d=True)[0][:, 0]
+    sounding = np.flatnonzero(heard)
+    silence = int(np.diff(sounding).max()) / report["sample_rate"]
+    assert report["gap_s"] - 0.1 < silence < longest
+    (track,) = mido.MidiFile(tmp_path / "take" / "session.mid").tracks
+    ticks = mido.MidiFile(tmp_path / "take" / "session.mid").ticks_per_beat
+    rest = max(message.time for message in track[2:-1]) * 0.5 / ticks
+    assert report["gap_s"] - 0.1 < rest < longest and track.name == "piano"
+
+
+@needs_jack
+@pytest.mark.skipif(not shutil.which("setsid"), reason="setsid is not installed")
+def test_takes_by_keys(jack_server, tmp_path):  # noqa: F811
+    """On the screen: r begins, n goes on to the next, r ends, r begins again."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    with Program(["setsid", "--ctty", *ON_JACK], {**os.environ, "TERM": "xterm", "COLUMNS": "200", "PYTHONPATH": HERE},
+                 stdin=theirs, stdout=theirs, stderr=theirs, cwd=tmp_path) as program:
+        os.close(theirs)
+        for key, shown in (("", rb"\(JACK|JACK \("), ("r", rb"recording take: [1-9]"), ("n", rb"recording take-1: [1-9]"),
+                           ("r", rb"take-1 holds"), ("r", rb"recording take-2: [1-9]"), ("q", rb"recorded .* into \S*take-2")):
+            os.write(ours, key.encode())
+            seen = b""
+            while not re.search(shown, seen):
+                seen += os.read(ours, 65536)
+        assert program.process.wait() == 0
+    os.close(ours)
+    assert sum(whole(tmp_path / name)["seconds"] >= 0.5 for name in ("take", "take-1", "take-2")) == 3
