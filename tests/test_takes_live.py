@@ -1,6 +1,7 @@
 """Takes that begin and end while it plays: by keys, by buttons of a MIDI controller, one after the other without a gap."""
 
 import json
+from types import SimpleNamespace
 
 import mido
 import numpy as np
@@ -124,6 +125,31 @@ def test_what_is_recorded_is_shown_and_its_latency_stays(tmp_path, rng, monkeypa
     assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == {"take"} and len(report["takes"]) == 1
 
 
+def test_room_is_shown_and_said_twice(tmp_path, rng, monkeypatch):
+    """Below ten minutes and below one, each once, however it goes on; the next session says it again."""
+    per_minute = 60 * RATE * 2 * 4 * 4
+    left = iter([12.2, 12, 9.4, 8.9, 11, 0.9, 0.5, 2])
+    minutes = [99.0]
+
+    def usage(_folder):
+        minutes[0] = next(left, minutes[0])
+        return SimpleNamespace(free=minutes[0] * per_minute)
+
+    monkeypatch.setattr("rtsep.hosts.recorder.shutil.disk_usage", usage)
+    monkeypatch.setattr("rtsep.hosts.recorder.UPDATE_S", 0.0)
+
+    def step(player):
+        call(player.lanes, band(rng, 100, 2))
+        if minutes[0] != 2 or "2 min" not in face.statuses[-1].recording:
+            face.steps.append(step)
+
+    card, face = Card(), Face(step)
+    live(job(tmp_path, record=tmp_path / "take"), lambda rescan: card, face)
+    assert "room for 12 min" in face.statuses[0].recording and "room for 2 min" in face.statuses[-1].recording
+    said = list(dict.fromkeys(status.message for status in face.statuses if "nearly full" in status.message))
+    assert [text.partition("room for ")[2] for text in said] == ["9 min of recording", "54 s of recording"]
+
+
 def test_flac_of_24_bits(tmp_path, rng):
     """The same sound up to half a step; what lies beyond full scale is clipped and counted."""
     sound = band(rng, 9000, 2)
@@ -134,10 +160,10 @@ def test_flac_of_24_bits(tmp_path, rng):
         def play(player):
             call(player.lanes, sound[:, :64])
             call(player.lanes, sound)
-        _, report = session(tmp_path, play, record=tmp_path / kind, record_format=kind)
+        _, report = session(tmp_path, play, record=tmp_path / "new" / kind, record_format=kind)
         (reports[kind],) = report["takes"]
-    wav, flac = heard(tmp_path / "wav"), heard(tmp_path / "flac", "flac")
-    assert soundfile.info(tmp_path / "flac" / "input.flac").subtype == "PCM_24"
+    wav, flac = heard(tmp_path / "new" / "wav"), heard(tmp_path / "new" / "flac", "flac")
+    assert soundfile.info(tmp_path / "new" / "flac" / "input.flac").subtype == "PCM_24"
     assert all(np.abs(flac[name] - wav[name].clip(-1, 1)).max() < 2 / 2**23 for name in wav)
     assert reports["wav"]["clipped_samples"] == 0 < reports["flac"]["clipped_samples"] and reports["flac"]["format"] == "flac"
 

@@ -164,8 +164,9 @@ class Recorder:
         try:
             report = take.finish(trouble)
         except RtsepError as error:
-            self._trouble = str(error)
-            self._say(f"{error}; {take.folder} keeps what was recorded, and rtsep takes mends it")
+            self._trouble = f"{error}; {take.folder} keeps what was recorded, and rtsep takes mends it"
+            self.reports.append(take.told(self._trouble))
+            self._say(self._trouble)
             return
         self.reports.append(report)
         told = f"{take.folder} holds {report['seconds']:.1f} s"
