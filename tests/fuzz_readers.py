@@ -148,6 +148,28 @@ def presets() -> list[tuple[str, bytes]]:
     return [("a.npz", packed), ("b.npz", plain.getvalue())]
 
 
+@functools.cache
+def take(kind: str) -> dict[str, bytes]:
+    """The files of a take that was cut off while it was recorded as wav or flac."""
+    from rtsep.hosts.takes import Take, TakeForm
+
+    with tempfile.TemporaryDirectory() as folder:
+        cut = Take(Path(folder) / "take", TakeForm(("a", "residual"), 8000.0, 1, np.zeros((32, 16, 128), np.int8), kind))
+        for number in range(4):
+            cut.write(np.random.default_rng(number).uniform(-0.5, 0.5, (3, 4096)).astype(np.float32))
+            cut.add([(number, 0, (0x90, 60 + number, 90)), (number, 0, (0xB0, 64, 127))])
+        cut.update()
+        files = {path.name: path.read_bytes() for path in cut.folder.iterdir() if path.name != ".lock"}
+        cut.finish()
+        return files
+
+
+def takes() -> list[tuple[str, bytes]]:
+    """A file of a take that was cut off; its name tells which."""
+    return [(f"{kind}:{name}", data.rstrip() if name == ".recording" else data)
+            for kind in ("wav", "flac") for name, data in take(kind).items()]
+
+
 # --- reading, as the commands do --------------------------------------------------------------------------------------
 
 
@@ -195,6 +217,22 @@ def read_preset(path: Path) -> None:
     read_programs(path)
 
 
+def read_take(path: Path) -> None:
+    """As live and takes mend a take: this file is broken, the others are whole."""
+    from rtsep.hosts.found_takes import find_takes
+    from rtsep.hosts.takes import mend
+
+    kind, _, broken_name = path.name.partition(":")
+    folder = Path(tempfile.mkdtemp(dir=path.parent))
+    for name, data in {**take(kind), broken_name: path.read_bytes()}.items():
+        (folder / name).write_bytes(data)
+    find_takes(folder)
+    try:
+        mend(folder)
+    finally:
+        find_takes(folder)
+
+
 NAMED = ("Piano_C#4_v80", "A0v12", "flute-mf-Bb5", "60", "note_72_vel100", "cello c4 pp")
 READERS = {
     "midi": Reader(midi, read_notes),
@@ -205,4 +243,5 @@ READERS = {
     "folders": Reader(lambda: [(name, wave()) for name in NAMED], read_folder, names=True),
     "sounds": Reader(sounds, read_sound),
     "presets": Reader(presets, read_preset),
+    "takes": Reader(takes, read_take),
 }

@@ -1,6 +1,8 @@
 """What was learnt while playing: saved as a preset, mapped back onto the preset's own bins, frozen and let go on."""
 
 import json
+import os
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -181,6 +183,36 @@ def test_a_keeper_replaces_only_what_it_wrote_itself(preset, tmp_path):
     with pytest.raises(RtsepError, match="there already"):
         Keeper(separator, [str(path)], False, False, "")
     Keeper(separator, [str(path)], True, False, "").keep_all(separator)
+
+
+def test_a_name_that_is_taken_meanwhile_is_no_error_at_the_end(preset, tmp_path):
+    separator, path = played(preset), tmp_path / "kept.npz"
+    keeper = Keeper(separator, [str(path)], False, False, "")
+    path.write_text("another's")
+    assert keeper.keep_all(separator) == [tmp_path / "kept-1.npz"] and path.read_text() == "another's"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a process that can be killed")
+def test_a_preset_that_was_killed_before_it_had_its_name_is_found(preset, tmp_path, monkeypatch):
+    """Killed once when it is whole, once in the middle."""
+    monkeypatch.setattr("rtsep.hosts.keep.user_folder", lambda: tmp_path / "mine")
+    separator, path = played(preset), tmp_path / "kept.npz"
+    keeper = Keeper(separator, [str(path)], False, False, "")
+    for name in ("sync", "save_preset"):
+        child = os.fork()
+        if child == 0:
+            monkeypatch.setattr(f"rtsep.hosts.keep.{name}", lambda *given: (
+                given[1:] and given[1].write_bytes(b"PK half of it"), os.kill(os.getpid(), signal.SIGKILL)))
+            keeper.keep_all(separator)
+        os.waitpid(child, 0)
+    left = sorted(tmp_path.glob(".kept.npz.*.part"))
+    assert len(left) == 2 and not keeper.leftovers() and not path.exists(), "they might still be being written"
+    for each in left:
+        os.utime(each, (1, 1))
+    said = keeper.leftovers()
+    assert len(said) == 2 and sum("is lost" in text for text in said) == 1 and sum(str(path) in text for text in said) == 1
+    assert [each.name for each in tmp_path.iterdir()] == ["kept.npz"] and not keeper.leftovers()
+    assert load_preset(path).provenance["source"].startswith(PROVENANCE["source"])
 
 
 def test_whose_preset_is_meant_must_be_said(tmp_path):

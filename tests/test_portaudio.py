@@ -75,7 +75,7 @@ def test_what_the_device_plays_is_the_engine_bit_for_bit(card, tmp_path, rng, bl
 
 
 @needs_portaudio
-@pytest.mark.parametrize("how, mode", [(signal.SIGINT, "live"), (signal.SIGTERM, "instant")])
+@pytest.mark.parametrize("how, mode", [(signal.SIGINT, "live"), (signal.SIGTERM, "instant"), (signal.SIGHUP, "live")])
 def test_the_program_plays_records_and_ends_in_order(card, tmp_path, how, mode):
     """`rtsep live` in a process of its own, ended by a signal: what was recorded is whole."""
     process = subprocess.Popen(

@@ -133,7 +133,8 @@ def _tell(report: dict[str, Any]) -> None:
     for path in report["saved_presets"]:
         print(f"rtsep: saved what was learnt in {path}", file=sys.stderr)
     for take in report["takes"]:
-        gaps = f", of which {take['gap_s']:.1f} s are silence in {take['gaps']} gaps" if take["gaps"] else ""
+        count = take["gaps"]
+        gaps = f", of which {take['gap_s']:.1f} s are silence in {count} gap{'s' * (count > 1)}" if count else ""
         print(f"rtsep: recorded {take['seconds']:.1f} s into {take['folder']}{gaps}", file=sys.stderr)
         clipped = [f"{take['clipped_samples']} samples were clipped; --record-format wav has no limit"]
         say_warnings(take["warnings"] + (clipped if take["clipped_samples"] else []))

@@ -9,6 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rtsep.errors import RtsepError
+
 
 def add(commands: Any) -> None:
     """Declare the command."""
@@ -25,6 +27,8 @@ def add(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Mend what was cut off, then list all."""
+    if not arguments.folder.is_dir():
+        raise RtsepError(f"{arguments.folder} is no folder: give the one that holds the takes")
     from rtsep.commands.tables import show_takes
     from rtsep.hosts.found_takes import find_takes, mend_all
 

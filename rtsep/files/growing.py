@@ -51,7 +51,11 @@ class GrowingWav:
     def __init__(self, path: Path, sample_rate: int, channels: int) -> None:
         self._rate, self._channels, self.frames = sample_rate, channels, 0
         self._file = io.FileIO(path, "x+")
-        write_all(self._file, wav_header(sample_rate, channels, 0))
+        try:
+            write_all(self._file, wav_header(sample_rate, channels, 0))
+        except OSError:
+            self._file.close()
+            raise
 
     def write(self, block: NDArray[np.float32]) -> None:
         """Append float32 [channels, n]."""

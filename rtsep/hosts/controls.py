@@ -40,6 +40,12 @@ class Controlled(Protocol):
     def panic(self) -> None:
         """All notes off."""
 
+    def record(self) -> None:
+        """Begin or end a take."""
+
+    def next_take(self) -> None:
+        """Begin the next take."""
+
 
 def controls_path() -> Path:
     """The file of the user's bindings."""
@@ -57,7 +63,7 @@ def fader_db(position: float) -> float:
 
 class Controls:
     """Bindings of (channel 0 to 15, controller) to targets: a mixer parameter (`gain_db.STEM`, `wet`, `bypass`),
-    `mute.STEM`, `solo.STEM`, `preset.NAME` or `panic`.
+    `mute.STEM`, `solo.STEM`, `preset.NAME`, `panic`, `record` or `next_take`.
 
     A file that cannot be read is reported in `notes` and set aside when bindings are saved. Thread: control.
     """
@@ -125,9 +131,9 @@ class Controls:
             player.mute(of, on)
         elif what == "solo":
             player.solo(of, on)
-        elif what in ("panic", "preset"):
+        elif what in ("panic", "preset", "record", "next_take"):
             if on:  # Only a press of a button counts.
-                player.panic() if what == "panic" else player.use_preset(of)
+                player.use_preset(of) if what == "preset" else getattr(player, what)()
         else:
             param = param_of(target)
             player.set(target, on if param.kind == "switch" else param.low + position * (param.high - param.low))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -148,7 +149,8 @@ class ScreenFace:
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self._live.__exit__(*error)
+        with suppress(OSError):  # The terminal may be gone.
+            self._live.__exit__(*error)
         self._keys.__exit__(*error)
 
     def show(self, status: Status) -> None:

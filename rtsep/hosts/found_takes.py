@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ def mend_all(folder: Path) -> list[str]:
     said = []
     for path in _folders(folder):
         try:
-            report = mend(path) if (path / MARKER).exists() else None
+            report = mend(path) if os.path.exists(path / MARKER) else None
         except RtsepError as error:
             said.append(str(error))
             continue
@@ -42,20 +43,21 @@ def find_takes(folder: Path) -> list[FoundTake]:
 
 
 def _folders(folder: Path) -> list[Path]:
+    """The folder and the folders in it; none if it cannot be read."""
     try:
-        return [folder.resolve(), *sorted(path for path in folder.iterdir() if path.is_dir())]
-    except OSError as error:
-        raise RtsepError(f"cannot read {folder}: {error.strerror}; give the folder that holds the takes") from error
+        return [folder.resolve(), *sorted(path for path in folder.iterdir() if os.path.isdir(path))]
+    except OSError:
+        return []
 
 
 def _found(path: Path) -> FoundTake | None:
     """The take in the folder `path`, if it is one."""
-    marked = (path / MARKER).exists()
+    marked = os.path.exists(path / MARKER)
     try:
         report: dict[str, Any] = json.loads((path / (MARKER if marked else REPORT)).read_text(encoding="utf-8"))
         stems = {str(stem["name"]): path / str(stem["file"]) for stem in report["stems"]}
         seconds, warnings = float(report["seconds"]), [str(text) for text in report["warnings"]]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, ArithmeticError, RecursionError):
         return FoundTake(path.name, None, _size(path), (), "its marker cannot be read") if marked else None
     if "input" not in stems:
         return None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -10,11 +13,13 @@ from rtsep.engine.adapted import adapted_preset
 from rtsep.engine.separator import Separator
 from rtsep.engine.streaming import Engine
 from rtsep.errors import RtsepError
-from rtsep.files.results import Results
+from rtsep.files.results import Results, sync
 from rtsep.notes.names import find_stem
 from rtsep.presets.library import new_preset, user_folder
-from rtsep.presets.preset import save_preset
+from rtsep.presets.preset import load_preset, save_preset
 from rtsep.presets.wish import parse_wish
+
+WRITING_S = 60.0  # A preset that is younger than this many seconds may still be being written.
 
 
 class Keeper:
@@ -39,10 +44,15 @@ class Keeper:
         """Write the present preset of `stem` to the file of --save-preset, else to the user's presets; gives the file."""
         separator = _learner(engine)
         path = self.targets.get(stem) or self._shared(separator, stem) or _unused(separator.presets[stem].name)
+        if path.exists() and not (self._overwrite or path in self._written):
+            path = _free(path)  # Another program has taken the name meanwhile.
         preset = adapted_preset(separator, stem, background=background or self._background, made_by=self._made_by)
         results = self._results(path)
         try:
-            save_preset(preset, results.new(path.name))
+            hidden = results.new(path.name)
+            save_preset(preset, hidden)
+            with suppress(OSError):  # Not every folder can be told to write now.
+                sync(hidden)
             results.commit()
         finally:
             results.abort()
@@ -57,6 +67,20 @@ class Keeper:
     def keep_all(self, engine: Engine) -> list[Path]:
         """Write all presets that --save-preset asked for."""
         return [self.keep(engine, stem) for stem in self.targets]
+
+    def leftovers(self) -> list[str]:
+        """Find presets that were written and had no name yet when a crash came; gives a sentence about each.
+
+        One so young that a program may still be writing it is left alone.
+        """
+        folders, said = {path.parent for path in self.targets.values()}, []
+        with suppress(RuntimeError):  # The user may have no home.
+            folders.add(user_folder())
+        for hidden in sorted(path for folder in folders for path in folder.glob(".*.npz.*.part")):
+            with suppress(OSError):
+                if time.time() - hidden.stat().st_mtime > WRITING_S:
+                    said.append(_named(hidden))
+        return said
 
 
 def _learner(engine: Engine) -> Separator:
@@ -86,5 +110,23 @@ def _targets(separator: Separator, texts: Sequence[str]) -> dict[int, Path]:
 
 def _unused(name: str) -> Path:
     """A file among the user's own presets that does not exist yet."""
-    names = (f"{name}-adapted" + (f"-{number}" if number else "") for number in count())
-    return next(path for each in names if not (path := user_folder() / f"{each}.npz").exists())
+    return _free(user_folder() / f"{name}-adapted.npz")
+
+
+def _free(path: Path) -> Path:
+    """`path`, or the first of NAME-1, NAME-2 ... that does not exist."""
+    names = (f"{path.stem}-{number}.npz" if number else path.name for number in count())
+    return next(path.with_name(name) for name in names if not path.with_name(name).exists())
+
+
+def _named(hidden: Path) -> str:
+    """Give its name to a preset that a crash left without one, or remove it if it is not whole; gives a sentence about it."""
+    target = _free(hidden.with_name(hidden.name[1:].rpartition(".npz.")[0] + ".npz"))
+    try:
+        load_preset(hidden)
+    except RtsepError:
+        hidden.unlink()
+        return f"the preset {target.stem} was not written whole when a crash came, and is lost"
+    os.link(hidden, target)  # Fails if the name exists by now.
+    hidden.unlink()
+    return f"the preset {target.stem} had no name yet when a crash came: now it is {target}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import Any
 
 from rtsep.hosts.player import Player
@@ -12,7 +13,7 @@ from rtsep.presets.library import bundled_presets, user_presets
 ARROWS = {"\x1b[A": "up", "\x1b[B": "down", "\x1b[C": "right", "\x1b[D": "left", "\x1bOA": "up", "\x1bOB": "down",
           "\x1bOC": "right", "\x1bOD": "left"}
 HELP = ("up/down 1-9 stem   +/- gain   s solo   m mute   b bypass   w/W dry/wet   p preset   l learn a knob   "
-        "f freeze   k/K keep what was learnt   space panic   q quit")
+        "f freeze   k/K keep what was learnt   r record, n next take, R/N learn a button for it   space panic   q quit")
 STEP_DB = 1.0  # A press of a key changes a gain by this many decibels.
 WET_STEP = 0.1  # A press of a key changes `wet` by this much.
 
@@ -40,7 +41,8 @@ class Keys:
         if self._before is not None:
             import termios
 
-            termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._before)
+            with suppress(termios.error):  # The terminal may be gone.
+                termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._before)
 
     def read(self) -> list[str]:
         """The keys: letters as typed, arrows as up, down, left, right."""
@@ -124,6 +126,13 @@ class Panel:
             player.learn(not player.learning)
         elif key in ("k", "K"):
             player.keep_preset(stem, key == "K")
+        elif key == "r":
+            player.record()
+        elif key == "n":
+            player.next_take()
+        elif key in ("R", "N"):
+            player.controls.learn("record" if key == "R" else "next_take")
+            player.say(f"press the button that should {'begin and end takes' if key == 'R' else 'begin the next take'}")
         elif key in (" ", "!"):
             player.panic()
 

@@ -158,7 +158,7 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         check_format(job.record_format, max(opened.inputs, 1), round(opened.sample_rate))
         if job.record is not None:
             check_base(base)
-        said += mend_all(base.parent)
+        said += [*mend_all(base.parent), *keeper.leftovers()]
         machine.want("live", *opened.objects)
         separator, chosen = in_best_mode(separator, opened)
         separator.prepare(opened.sample_rate, max(opened.inputs, 1), CAPACITY)  # Compiles the first time.

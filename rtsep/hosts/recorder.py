@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rtsep.callbacks.shared import RECORDED
 from rtsep.errors import RtsepError
 from rtsep.files.growing import SAMPLE_BYTES
 from rtsep.hosts.lanes import Lanes
@@ -68,6 +69,8 @@ class Recorder:
         if not self.recording and self._lanes.heartbeat and not self._lanes.arrived:
             raise RtsepError("the latency is changing: press again in a moment")
         take = Take(self.base, self._form)
+        if not self.recording:
+            self._look_for_room(take.folder, float("inf"))
         self._begun.clear()
         self.recording = True
         self._orders.put((take, latency))
@@ -78,10 +81,12 @@ class Recorder:
     def stop(self) -> None:
         """End the take; nothing if there is none."""
         self.recording = False
+        self._lanes.record_stop()
         self._orders.put("stop")
 
     def close(self) -> list[dict[str, Any]]:
         """End the recording, and give the reports of all takes; again at later calls."""
+        self._lanes.record_stop()
         if self._thread.ident is not None:
             self._orders.put("end")
             self._thread.join()
@@ -108,8 +113,6 @@ class Recorder:
             if isinstance(order, tuple):
                 self._begin(*order)
             elif order:
-                self._lanes.record_stop()
-                self._work(self._drain)
                 self._end()
 
     def _work(self, act: Callable[[], None]) -> None:
@@ -136,7 +139,7 @@ class Recorder:
             self._finish(self._take)
         self._take, self._trouble, self._began = take, "", self._time.at
         self._gaps_before = self._time.gaps, self._time.gap_samples
-        self._warned_min, self._update_at_s = float("inf"), 0.0
+        self.recording, self._update_at_s = True, 0.0
         self._begun.set()
         self._work(lambda: take.add([(0, *press) for press in presses], played=False))
 
@@ -161,8 +164,9 @@ class Recorder:
         try:
             report = take.finish(trouble)
         except RtsepError as error:
-            self._trouble = str(error)
-            self._say(f"{error}; {take.folder} keeps what was recorded, and rtsep takes mends it")
+            self._trouble = f"{error}; {take.folder} keeps what was recorded, and rtsep takes mends it"
+            self.reports.append(take.told(self._trouble))
+            self._say(self._trouble)
             return
         self.reports.append(report)
         told = f"{take.folder} holds {report['seconds']:.1f} s"
@@ -172,12 +176,14 @@ class Recorder:
         """Write what has come since the last time. OSError if the disk is full."""
         events = self._lanes.read_events()
         blocks: list[Floats] = []
+        until = self._lanes.word(RECORDED)  # A device that is faster than the disk would never let this end.
         while (piece := self._lanes.read_record()) is not None:
-            if self._time is not None:
-                for block in self._time.add(*piece):
-                    blocks.append(block)
-                    if sum(each.shape[1] for each in blocks) > self._form.sample_rate:
-                        self._write(blocks)
+            for block in () if self._time is None else self._time.add(*piece):
+                blocks.append(block)
+                if sum(each.shape[1] for each in blocks) > self._form.sample_rate:
+                    self._write(blocks)
+            if piece[0] >= until:
+                break
         self._write(blocks)
         if self._take is None or self._time is None:
             return
@@ -210,8 +216,12 @@ class Recorder:
     def _update(self, take: Take) -> None:
         self._count_gaps(take)
         take.update()
-        self._minutes = shutil.disk_usage(take.folder).free / self._bytes_per_s / 60
-        passed = [limit for limit in NEARLY_FULL_MIN if self._minutes < limit < self._warned_min]
+        self._look_for_room(take.folder, self._warned_min)
+
+    def _look_for_room(self, folder: Path, warned_min: float) -> None:
+        """See how much can still be recorded, and say so if it has become little since it was said that it is `warned_min`."""
+        self._minutes, self._warned_min = shutil.disk_usage(folder).free / self._bytes_per_s / 60, warned_min
+        passed = [limit for limit in NEARLY_FULL_MIN if self._minutes < limit < warned_min]
         if passed:
             self._warned_min = min(passed)
             self._say(f"the disk is nearly full: there is room for {_minutes(self._minutes)} of recording")

@@ -68,17 +68,25 @@ class Take:
             "warnings": [], "stems": form.stems,
         }
         self._sounds: list[GrowingWav | GrowingFlac] = []
+        self._open: list[io.FileIO | Journal | GrowingWav | GrowingFlac] = []
         try:
-            with suppress(NotImplementedError):  # Some network folders know no locks.
+            with suppress(OSError, NotImplementedError):  # Some network folders know no locks.
                 self._lock.acquire(timeout=0)
             self._marker, self._room = io.FileIO(self.folder / MARKER, "x+"), ROOM_BYTES
+            self._open.append(self._marker)
             self._mark(self._room)
             self._journal = Journal(self.folder / JOURNAL, form.table)
+            self._open.append(self._journal)
             for stem in form.stems:
                 self._sounds.append(growing(self.folder / stem["file"], round(form.sample_rate), form.channels))
+                self._open.append(self._sounds[-1])
         except OSError as error:
             self._discard()
             raise write_error(self.folder, error) from error
+
+    def told(self, trouble: str) -> dict[str, Any]:
+        """Its report so far, if it could not be finished."""
+        return self._report | {"seconds": round(self.seconds, 3), "folder": str(self.folder), "warnings": [trouble]}
 
     @property
     def seconds(self) -> float:
@@ -123,7 +131,8 @@ class Take:
         self._report["warnings"] = [trouble] if trouble else []
         try:
             self._mark(0)
-            return complete(self.folder, self._report, self._journal.events)
+            frames = None if trouble else self._sounds[0].frames
+            return complete(self.folder, self._report, self._journal.events, frames)
         except OSError as error:
             raise write_error(self.folder, error) from error
         finally:
@@ -143,9 +152,9 @@ class Take:
 
     def _discard(self) -> None:
         """Remove what could not be begun."""
-        for sound in self._sounds:
+        for each in self._open:
             with suppress(OSError):
-                sound.close()
+                each.close()
         self._lock.release()
         _vanish(self.folder, self._form.stems)
 
@@ -170,10 +179,16 @@ def _new_folder(base: Path) -> Path:
     raise AssertionError
 
 
-def complete(folder: Path, report: dict[str, Any], events: int | None = None) -> dict[str, Any]:
-    """Make a take whole whose files are closed: one length, notes as MIDI, the report; gives it. OSError, RtsepError."""
+def complete(
+    folder: Path, report: dict[str, Any], events: int | None = None, frames: int | None = None
+) -> dict[str, Any]:
+    """Make a take whole whose files are closed: one length, notes as MIDI, the report; gives it. OSError, RtsepError.
+
+    `frames`: the length, if all files are whole.
+    """
     stems, rate = report["stems"], float(report["sample_rate"])
-    frames = max(mend_sounds([folder / stem["file"] for stem in stems], round(MOST_CUT_S * rate)), default=0)
+    if frames is None:
+        frames = max(mend_sounds([folder / stem["file"] for stem in stems], round(MOST_CUT_S * rate)), default=0)
     report |= {"seconds": round(frames / rate, 3), "folder": str(folder)}
     if (folder / JOURNAL).exists():
         notes = read_journal(folder / JOURNAL)
@@ -203,13 +218,15 @@ def mend(folder: Path) -> dict[str, Any] | None:
     lock = FileLock(folder / LOCK, thread_local=False)
     try:
         lock.acquire(timeout=0)
-    except (Timeout, NotImplementedError):
+    except (Timeout, OSError, NotImplementedError):  # Without a lock nobody knows whether it is being recorded.
         return None
     try:
         report = json.loads((folder / MARKER).read_text(encoding="utf-8"))
         report["warnings"] = ["it was cut off, and mended"]
+        if any(Path(stem["file"]).name != stem["file"] for stem in report["stems"]):
+            raise ValueError("its marker names files elsewhere")
         return complete(folder, report)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, ArithmeticError, AttributeError, RecursionError) as error:
         raise RtsepError(f"{folder} was cut off and cannot be mended ({error}): its files stay as they are") from error
     finally:
         lock.release()
