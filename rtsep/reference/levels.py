@@ -90,7 +90,7 @@ class Levels:
 
     def of(self, stem: int) -> Model:
         """The model of a stem's instrument."""
-        return self.models[self.setup.instrument[stem]]
+        return self.models[int(self.setup.instrument[stem])]
 
     def lag_s(self, stem: int) -> float:
         """The lag of a stem."""

@@ -18,7 +18,7 @@ from laboratory.report import mean_db, shown, table
 from laboratory.rooms import HALL, in_room
 from laboratory.songs import TUNING
 from laboratory.sources import BUILD
-from laboratory.studies.unheard import PAGE, ROLE, named
+from laboratory.studies.unheard import EXCERPT_S, PAGE, ROLE, named
 from laboratory.study import Given, MissingError, Row, Table, option, study
 from laboratory.systems import LIVE, judge_told, meant, preset_named
 from laboratory.versions import Edit, Version, copied
@@ -149,7 +149,7 @@ def ablation_table(rows: Sequence[Row]) -> str:
                                 help="so many performances of each song (default: %(default)s)"),
        option("--only", nargs="+", metavar="NAME", help="these mechanisms alone, beside the whole engine"),
        option("--jobs", type=int, default=2, metavar="N", help="so many engines work at a time (default: %(default)s)"),
-       page=PAGE, takes=("seconds", "pieces"))
+       seconds=EXCERPT_S, page=PAGE, takes=("seconds", "pieces"))
 def ablation(given: Given) -> list[Table]:
     """What each mechanism gives: SDR of engines that lack one, and the difference to the whole engine, in dB.
 

@@ -23,6 +23,8 @@ SEEDS = option("--seeds", type=int, default=1, metavar="N", help="so many perfor
 WAYS = {"rtsep": LIVE, "oracle mask": f"oracle,{LIVE}"}
 WEAK_DB, GOOD_DB = 4.0, 8.0
 """A stem is weak that has less SDR in dB than the first where the oracle mask has at least the second."""
+EXCERPT_S = 12.0
+"""So many seconds of each piece are played in rooms, with notes that are not right, and beside company."""
 LATE_MS = (10, 20, 40)
 """By how many milliseconds all notes are told late."""
 COMPANY_WAYS = {"as it ships": LIVE, "background=0": f"{LIVE},background=0", "oracle mask": f"oracle,{LIVE}"}
@@ -99,7 +101,7 @@ def weak(rows: Sequence[Row]) -> str:
 # --- rooms ------------------------------------------------------------------------------------------------------------
 
 
-@study("unheard-rooms", ROLE, SEEDS, page=PAGE, takes=("seconds", "pieces"))
+@study("unheard-rooms", ROLE, SEEDS, seconds=EXCERPT_S, page=PAGE, takes=("seconds", "pieces"))
 def unheard_rooms(given: Given) -> list[Table]:
     """The same pieces in simulated rooms, each stem at a place of its own: mean SDR in dB, and the loss against dry.
 
@@ -127,7 +129,7 @@ def note_hardships() -> list[Condition]:
     return [Condition("as played", unchanged), *conditions[:4], *late, *conditions[4:]]
 
 
-@study("unheard-notes", ROLE, SEEDS, page=PAGE, takes=("seconds", "pieces"))
+@study("unheard-notes", ROLE, SEEDS, seconds=EXCERPT_S, page=PAGE, takes=("seconds", "pieces"))
 def unheard_notes(given: Given) -> list[Table]:
     """Notes that are told early, late, wrong or not at all: mean SDR in dB, and the loss against notes as played.
 
@@ -168,7 +170,7 @@ def in_group(piece: Piece, group: str) -> Piece:
     return replace(piece, group=group)
 
 
-@study("unheard-company", ROLE, SEEDS, page=PAGE)
+@study("unheard-company", ROLE, SEEDS, seconds=EXCERPT_S, page=PAGE)
 def unheard_company(given: Given) -> list[Table]:
     """One instrument is told and its company is not: SDR of what is told in dB.
 
