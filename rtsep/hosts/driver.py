@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any, Protocol
 
 from rtsep.errors import RtsepError
+from rtsep.hosts.advice import Words
 from rtsep.hosts.lanes import Lanes
 
 CLOSING_S = 2.0  # A driver has this many seconds to close its device.
@@ -27,6 +28,7 @@ class Opened(Protocol):
     warning: str  # What the user should know, or "".
     has_midi: bool  # Whether notes come in through the device itself.
     block: int  # Samples that it hands over at a time; 0: unknown.
+    words: Words  # How its settings are called.
     objects: tuple[str, ...]  # Compiled objects that it needs beside the engine's and "live".
 
     def start(self, lanes: Lanes) -> None:

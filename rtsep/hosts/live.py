@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from rtsep.compiling import machine
 from rtsep.engine.separator import Separator
 from rtsep.engine.streaming import Engine
+from rtsep.hosts.advice import Adviser
 from rtsep.hosts.asked import check_by_channel
 from rtsep.hosts.computer import knows_work
 from rtsep.hosts.controls import Controls
@@ -185,7 +186,7 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
             said.append(opened.warning)
         if ports is not None:
             stack.enter_context(ports)
-        scene = Scene(player, device, ports, recorder, time.monotonic(), measured_ms, chosen)
+        scene = Scene(player, device, ports, recorder, time.monotonic(), measured_ms, chosen, Adviser(opened.words))
         _loop(job, scene, said, stop, face)
         report = _report(scene) | {"saved_presets": [str(path) for path in keeper.keep_all(player.separator)]}
     return report
