@@ -37,7 +37,8 @@ def add(commands: Any) -> None:
                         help="samples that the device hands over at a time (default: what it prefers; 1024 on PulseAudio)")
     parser.add_argument("--midi", action="append", default=[], metavar="PORT",
                         help="MIDI port to take notes from: number, name or part of it, which is waited for if it is not "
-                        "there yet; can be given several times. Without it every template is open (in rtsep render --midi is a file)")
+                        "there yet; can be given several times. Without it every template is open (in rtsep render --midi is "
+                        "a file)")
     parser.add_argument("--channels", default="", metavar="LIST", help="MIDI channels to listen to, such as 1,3 (default: all)")
     parser.add_argument("--by", choices=("port", "channel", "split", "drum", "all"), default="port",
                         help="what makes a stem: a MIDI port, a channel of --channels, a side of --split (without "

@@ -149,7 +149,6 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
     """
     said: list[str] = []
     with ExitStack() as stack:
-        stop = stack.enter_context(stop_signals())
         device = WatchedDevice(open_device, said.append)
         stack.callback(lambda: device.opened.close())
         ports = _ports(job, said, lambda *a: player.receive(*a), lambda part: player.midi_lost(part))
@@ -174,6 +173,7 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         lanes.pre_fader(job.pre_fader)
         watch = NoteWatch(frozenset(job.channels) or None, frozenset(separator.row_pitch.tolist()))
         player = Player(separator, lanes, controls, watch, len(job.midi) + opened.has_midi, keeper)
+        stop = stack.enter_context(stop_signals())  # Until here there is nothing to save: Ctrl-C ends it at once.
         recorder = None
         if job.record is not None:
             recorder = Recorder(lanes, job.record, separator.stem_names, opened.sample_rate, separator.latency, job.overwrite,
