@@ -22,10 +22,8 @@
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import Any
 
-__version__ = version("rtsep")
 _HOMES = {
     "RtsepError": "errors",
     "EVENT": "notes.score",
@@ -45,6 +43,8 @@ __all__ = ["__version__", *_HOMES]
 
 def __getattr__(name: str) -> Any:
     """Public names are imported when they are first used: `import rtsep` costs nothing."""
+    if name == "__version__":
+        return import_module("importlib.metadata").version("rtsep")
     if name not in _HOMES:
         raise AttributeError(f"module 'rtsep' has no attribute {name!r}")
     return getattr(import_module(f"rtsep.{_HOMES[name]}"), name)

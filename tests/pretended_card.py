@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rtsep.hosts.advice import Words
 from rtsep.hosts.live import LiveJob
 
 RATE = 44100
@@ -11,7 +12,7 @@ class Card:
     """A sound card that is asked for blocks by the test itself, and dies when told to."""
 
     name, sample_rate, inputs, outputs, has_midi, warning = "Card (test)", float(RATE), 2, 2, True, ""
-    block, objects = 0, ()
+    block, objects, words = 0, (), Words("give --block {}", "is it the right one")
 
     def __init__(self):
         self.lanes, self.dead, self.closed = None, "", False

@@ -78,10 +78,12 @@ def test_microphone_and_loudspeaker_of_one_computer_ask_for_consent(monkeypatch)
 def test_devices_command_says_what_is_missing(monkeypatch, capsys):
     monkeypatch.setitem(__import__("sys").modules, "sounddevice", None)
     monkeypatch.setitem(__import__("sys").modules, "rtmidi", None)
+    monkeypatch.setitem(__import__("sys").modules, "jack", None)
     assert main(["devices"]) == 0
     assert "libportaudio2" in capsys.readouterr().out
     assert main(["devices", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
+    assert not found["jack"]["running"] and found["jack"]["why"]
     assert found["devices"] == [] and len(found["problems"]) == 2
     assert main(["live"]) == 2
     assert "libportaudio2" in capsys.readouterr().err

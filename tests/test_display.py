@@ -17,12 +17,12 @@ from rtsep.hosts.status import Status, StemStatus
 STATUS = Status(
     seconds=12.3, state="playing", device="Scarlett 2i2 (ALSA)", sample_rate=44100, block_samples=64, mode="live",
     mode_chosen="instant takes 70 % of a block", latency_samples=512, device_latency_ms=5.8,
-    device_latency_source="reported by the driver", load=0.1, peak_load=0.25, peak_work=0.2, worst_load=0.5, late_blocks=0,
-    late_by_work=0, underflows=0, overflows=0, xruns=0, bad_samples=0, dropped_notes=0, clipped_samples=0,
+    device_latency_source="reported by the driver", load=0.1, peak_load=0.25, peak_work=0.2, worst_load=0.5, losses=0,
+    late_blocks=0, late_by_work=0, underflows=0, overflows=0, xruns=0, bad_samples=0, dropped_notes=0, clipped_samples=0,
     input_db=(-12.0, -120.0), output_db=(-6.0, -6.0),
     stems=(StemStatus("left_hand", -20, -3, True, False), StemStatus("residual", -120, -120, False, True)),
-    held=(60, 64), midi=("Roland FP-30", "pads (gone)"), hint="no note for 10 s", preset="piano", bypass=False, wet=1.0,
-    recording="session: 12 s", message="preset piano", counters={"blocks": 7},
+    notes=7, held=(60, 64), midi=("Roland FP-30", "pads (gone)"), hint="no note for 10 s", preset="piano", bypass=False,
+    wet=1.0, recording="session: 12 s", message="preset piano", counters={"blocks": 7},
 )
 
 

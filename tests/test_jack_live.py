@@ -16,6 +16,7 @@ from conftest import SMALL, prepared, two_parts
 from jack_clients import Cable, Keyboard
 from jack_server import JackServer, jack_server, needs_jack  # noqa: F401
 
+from rtsep.cli import main
 from rtsep.errors import RtsepError
 from rtsep.hosts.controls import Controls
 from rtsep.hosts.lanes import CAPACITY, Lanes
@@ -147,6 +148,26 @@ def test_a_knob_is_learnt_and_works(player):
         keys.play(0x90, 60, 90)
         wait(lambda: player.watch.held() == (60,))
     assert player.lanes.counters()["lost_heard"] == 0
+
+
+@needs_jack
+def test_the_list_of_devices_tells_of_the_server(jack_server, capsys):  # noqa: F811
+    assert main(["devices"]) == 0
+    assert f"a JACK server runs at {RATE} Hz in blocks of {PERIOD} samples" in capsys.readouterr().out
+    assert main(["devices", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["jack"] == {"running": True, "sample_rate": RATE, "block": PERIOD}
+    jack_server.stop()
+    assert main(["devices"]) == 0
+    assert "no JACK server answers" in capsys.readouterr().out
+
+
+@needs_jack
+def test_notes_over_a_silent_input_bring_advice(jack_server):  # noqa: F811
+    with playing(jack_server.environment) as live, Keyboard() as keys:
+        while not live.until(lambda status: True)["hint"].startswith("notes come, but the input is silent: is in_1 connected"):
+            for pitch in (60, 62):
+                keys.play(0x90, pitch, 90)
+                keys.play(0x80, pitch, 0)
 
 
 # --- measuring --------------------------------------------------------------------------------------------------------

@@ -118,12 +118,36 @@ def test_ports_are_found_by_number_name_or_part(wanted, found):
 
 
 @pytest.mark.parametrize("names, wanted, told", [
-    (PORTS, "organ", "there are 0: Midi Through"), (PORTS, "MIDI 1", "several MIDI ports"), (PORTS, "7", "no MIDI port"),
-    ([], "x", "none at all"),
+    (PORTS, "MIDI 1", "several MIDI ports"), (PORTS, "7", "no MIDI port has this number; there are 0: Midi Through"),
+    ([], "0", "none at all"),
 ])
 def test_what_is_not_there_is_told_with_what_is(names, wanted, told):
     with pytest.raises(RtsepError, match=told):
         choose_port(names, wanted)
+
+
+def test_a_keyboard_that_is_off_at_the_start_is_waited_for():
+    system = System("pads 21:0")
+    ports, heard = opened(system, "pads", "Roland")
+    assert heard.said == ["MIDI port Roland is not there: it is waited for; there are 0: pads 21:0"]
+    with ports:
+        heard.until(lambda: len(heard.said) == 2)
+        assert ports.ports == ["pads", "Roland (waited for)"]
+        system.waiting["Roland FP-30:MIDI 1 24:0"] = [[0x90, 60, 90]]
+        heard.until(lambda: heard.messages == [(1, (0x90, 60, 90))])
+        assert ports.ports == ["pads", "Roland FP-30:MIDI 1"]
+        del system.waiting["Roland FP-30:MIDI 1 24:0"]
+        heard.until(lambda: heard.lost == [1])
+        assert ports.ports == ["pads", "Roland FP-30:MIDI 1 (gone)"]
+
+
+def test_a_keyboard_is_waited_for_where_there_is_no_port_at_all():
+    system = System()
+    ports, heard = opened(system, "keys")
+    with ports:
+        system.waiting["keys"] = [[0x90, 60, 90]]
+        heard.until(lambda: heard.messages == [(0, (0x90, 60, 90))])
+    assert "there are none at all" in heard.said[0]
 
 
 def test_messages_of_several_ports_come_with_their_part():
@@ -204,10 +228,11 @@ def run(code, environment):
 @needs_rtmidi
 def test_a_real_keyboard_is_heard_unplugged_and_plugged_in_again(jack_server):  # noqa: F811
     run("""
-        keys = keyboard()
         with MidiPorts(["keyboard"], receive, lost.append, said.append) as ports:
+            assert ports.ports == ["keyboard (waited for)"]
+            keys = keyboard()
             for number in range(3):
-                until(lambda: not ports.ports[0].endswith("(gone)"))
+                until(lambda: ports.ports == ["keyboard:out"])
                 keys.send_message([0x90, 60 + number, 90])
                 until(lambda: len(messages) == number + 1)
                 keys.close_port()

@@ -5,14 +5,12 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from conftest import band
 from fresh_python import run
 
-from rtsep.compiling import store
 from rtsep.errors import RtsepError
 from rtsep.hosts.devices import import_sounddevice
 
@@ -117,66 +115,3 @@ def test_private_names_that_are_used_exist():
     for name in ("_StreamBase", "_ffi", "_libname", "_initialize", "_terminate", "_exit_handler"):
         assert hasattr(sounddevice, name), name
     assert sounddevice._ffi.cast("PaStreamCallback*", 0) is not None
-
-
-PULSE = SimpleNamespace(command=["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no",
-                                 "--realtime=no", "--high-priority=no"])
-
-
-@needs_portaudio
-@pytest.mark.skipif(
-    not any((Path(folder) / "pulseaudio").exists() for folder in os.environ.get("PATH", "").split(os.pathsep))
-    or not [*Path("/usr/lib").glob("*/alsa-lib/libasound_module_pcm_pulse.so")],
-    reason="pulseaudio and libasound2-plugins are not installed")
-def test_a_device_that_is_lost_three_times_comes_back_three_times(tmp_path):
-    """A sound server is the device here: killed, and started again."""
-    (tmp_path / "rc").write_text("pcm.pulse { type pulse }\n")
-    (tmp_path / "alsa.conf").write_text(f"</usr/share/alsa/alsa.conf>\n<{tmp_path}/rc>\n")
-    folder = str(tmp_path)
-    environment = {
-        **os.environ, "XDG_RUNTIME_DIR": folder, "PULSE_RUNTIME_PATH": folder, "PULSE_STATE_PATH": folder, "HOME": folder,
-        "PULSE_SERVER": f"unix:{folder}/native", "ALSA_CONFIG_PATH": f"{folder}/alsa.conf", "PULSE_SOURCE": "inp.monitor",
-        "PULSE_SINK": "out", "PYTHONPATH": str(Path(__file__).parent), "RTSEP_CACHE_DIR": str(store.cache_base()),
-    }
-    command = [*PULSE.command, "-L", f"module-native-protocol-unix socket={folder}/native auth-anonymous=1",
-               "-L", "module-null-sink sink_name=out rate=44100", "-L", "module-null-sink sink_name=inp rate=44100"]
-    told = run("""
-        import subprocess, sys, threading
-        def server():
-            process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            while subprocess.run(["pactl", "info"], capture_output=True).returncode:
-                assert process.poll() is None
-                threading.Event().wait(0.05)
-            return process
-        running = server()
-        from conftest import SMALL, make_preset, prepared, two_parts
-        from rtsep.hosts.lanes import CAPACITY, Lanes, outputs_of_mix
-        from rtsep.hosts.watch import WatchedDevice
-        from rtsep.hosts.portaudio import PortAudio, Wanted
-        said = []
-        device = WatchedDevice(lambda again: PortAudio(Wanted("pulse", "pulse", 2, 2, 44100, 256), again), said.append)
-        separator = prepared(make_preset(), two_parts(), SMALL, 2, max_block=CAPACITY)
-        lanes = Lanes(separator, 44100, outputs_of_mix(2, 2))
-        device.opened.start(lanes)
-        def until(state, beats):
-            begun = lanes.heartbeat
-            for _ in range(1200):
-                device.watch(lanes)
-                if (device.state == "playing") == state and lanes.heartbeat >= begun + beats:
-                    return
-                threading.Event().wait(0.05)
-            raise AssertionError((device.state, lanes.heartbeat, said))
-        try:
-            until(True, 3)
-            for _ in range(3):
-                running.kill()
-                running.wait()
-                until(False, 0)
-                running = server()
-                until(True, 3)
-            device.opened.close()
-        finally:
-            running.kill()
-        print(said)
-    """, environment, *command)
-    assert told.count("lost pulse") >= 3 and told.count("is back") >= 3, told

@@ -72,3 +72,11 @@ def test_a_device_that_drops_samples_is_refused(rng):
 
     with pytest.raises(RtsepError, match=r"do not agree \(10.0, 10.0, 5.0, 5.0 ms\).*drops samples"):
         measure_ms(dropping, RATE)
+
+
+def test_two_devices_whose_clocks_differ_a_little_are_measured(rng):
+    def drifting(sent):
+        heard = cable(rng, 480, 1)(sent)
+        return heard[np.minimum(np.arange(len(sent)) * (1 + 1e-4), len(sent) - 1).astype(int)]  # 100 ppm
+
+    assert measure_ms(drifting, RATE) == pytest.approx(10, abs=0.5)

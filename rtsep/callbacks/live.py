@@ -207,8 +207,8 @@ def finish(live, frames):
     """End a call of the device: note its load, and whether it was late, by its own work or by waiting for a processor."""
     words, meters = live.words, live.meters
     block_ns = 1e9 * max(frames, 1) / live.sample_rate
+    work = np.float32((thread_ns() - words[STARTED_WORK_NS]) / block_ns)  # First, so that it is no more than the share.
     share = np.float32((now_ns() - words[STARTED_NS]) / block_ns)
-    work = np.float32((thread_ns() - words[STARTED_WORK_NS]) / block_ns)
     epoch = load_acquire(live.control, EPOCH)
     new = epoch != words[SEEN_EPOCH]
     meters[LOAD] += np.float32(LOAD_SHARE) * (share - meters[LOAD])

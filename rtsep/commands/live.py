@@ -34,10 +34,11 @@ def add(commands: Any) -> None:
                         help="output channels (default: all, at most 2)")
     parser.add_argument("--rate", type=float, default=0.0, metavar="HZ", help="sample rate (default: the device's)")
     parser.add_argument("--block", type=int, default=0, metavar="SAMPLES",
-                        help="samples that the device hands over at a time (default: what it prefers)")
+                        help="samples that the device hands over at a time (default: what it prefers; 1024 on PulseAudio)")
     parser.add_argument("--midi", action="append", default=[], metavar="PORT",
-                        help="MIDI port to take notes from: number, name or part of it; can be given several times. Without "
-                        "it every template is open (in rtsep render --midi is a file)")
+                        help="MIDI port to take notes from: number, name or part of it, which is waited for if it is not "
+                        "there yet; can be given several times. Without it every template is open (in rtsep render --midi is "
+                        "a file)")
     parser.add_argument("--channels", default="", metavar="LIST", help="MIDI channels to listen to, such as 1,3 (default: all)")
     parser.add_argument("--by", choices=("port", "channel", "split", "drum", "all"), default="port",
                         help="what makes a stem: a MIDI port, a channel of --channels, a side of --split (without "
@@ -98,11 +99,10 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _portaudio(arguments: argparse.Namespace) -> Any:
-    from rtsep.hosts.portaudio import PortAudio, Wanted
+    from rtsep.hosts.portaudio import Opener, Wanted
 
-    wanted = Wanted(arguments.input, arguments.output, arguments.inputs, arguments.outputs, arguments.rate, arguments.block,
-                    arguments.allow_feedback)
-    return lambda rescan: PortAudio(wanted, rescan)
+    return Opener(Wanted(arguments.input, arguments.output, arguments.inputs, arguments.outputs, arguments.rate,
+                         arguments.block, arguments.allow_feedback))
 
 
 def _jack(arguments: argparse.Namespace) -> Any:

@@ -146,8 +146,10 @@ def show_demo(report: dict[str, Any], out: Path) -> None:
            _show_cost(report), f"Listen to {out}: {names}; look at picture.png; figures are in report.json.")
 
 
-def show_devices(devices: Sequence[Any], no_sound: str, ports: Sequence[str], no_midi: str) -> None:
-    """Print sound devices and MIDI ports with the numbers that `rtsep live` takes, or why there are none."""
+def show_devices(
+    devices: Sequence[Any], no_sound: str, ports: Sequence[str], no_midi: str, jack: Mapping[str, Any]
+) -> None:
+    """Print sound devices and MIDI ports with the numbers that `rtsep live` takes, and the JACK server, or why not."""
     table = _table("number", "sound device", "inputs", "outputs", "Hz", "latency in/out ms")
     for device in devices:
         table.add_row(str(device.number), device.label, str(device.inputs), str(device.outputs), f"{device.sample_rate:g}",
@@ -156,7 +158,9 @@ def show_devices(devices: Sequence[Any], no_sound: str, ports: Sequence[str], no
     for number, port in enumerate(ports):
         midi.add_row(str(number), port)
     _print(table if devices else f"no sound device: {no_sound or 'none is connected'}", "",
-           midi if ports else f"no MIDI port: {no_midi or 'none is connected'}")
+           midi if ports else f"no MIDI port: {no_midi or 'none is connected'}", "",
+           f"a JACK server runs at {jack['sample_rate']:g} Hz in blocks of {jack['block']} samples: rtsep live --jack"
+           if jack["running"] else str(jack["why"]))
 
 
 def _fit(each: dict[str, Any]) -> str:

@@ -12,6 +12,8 @@ from rtsep.hosts.driver import import_library
 
 AVOIDED = "JACK Audio Connection Kit"  # Of PortAudio: it hangs when JACK's server dies. --jack does not use it.
 BUILT_IN = re.compile(r"built.?in|internal|macbook|imac|hda intel|pch|realtek|conexant|cirrus logic|sof-|laptop", re.I)
+PULSE = "pulse"  # What ALSA calls its way to PulseAudio.
+PULSE_BLOCK = 1024  # Smallest block, in samples, that this way holds for long.
 RATE, CHANNELS, UNAVAILABLE, DEVICE = -9997, -9998, -9985, -9996  # These errors are portaudio.h's PaErrorCode.
 
 
@@ -70,6 +72,16 @@ def find_device(devices: Sequence[Device], wanted: str | None, side: str, defaul
     if found:
         raise RtsepError(f"--{side} {wanted}: several {side} devices have this name: {listing}; give a number")
     raise RtsepError(f"--{side} {wanted}: no {side} device has this name; there are {listing}")
+
+
+def holding_block(device: Device, devices: Sequence[Device]) -> int:
+    """The block size, in samples, that `device` needs lest it is lost again and again; 0: any.
+
+    PulseAudio's plugin for ALSA needs it. ALSA's `default` is that plugin if it has as many channels.
+    """
+    channels = {(each.inputs, each.outputs) for each in devices if each.name == PULSE and each.api == "ALSA"}
+    behind = device.name == PULSE or (device.name == "default" and (device.inputs, device.outputs) in channels)
+    return PULSE_BLOCK if device.api == "ALSA" and behind else 0
 
 
 def feedback_risk(source: Device, target: Device) -> bool:

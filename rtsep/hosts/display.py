@@ -141,7 +141,8 @@ class ScreenFace:
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console()
         self._live = Live(console=self._console, auto_refresh=False, screen=False, transient=True)
-        self._keys, self._panel, self._next_s = Keys(), Panel(), 0.0
+        self._keys = Keys(lambda: self._console.show_cursor(True), self._anew)
+        self._panel, self._next_s = Panel(), 0.0
 
     def __enter__(self) -> ScreenFace:
         self._keys.__enter__()
@@ -152,6 +153,11 @@ class ScreenFace:
         with suppress(OSError):  # The terminal may be gone.
             self._live.__exit__(*error)
         self._keys.__exit__(*error)
+
+    def _anew(self) -> None:
+        """Begin on an empty screen: a shell has written on it."""
+        self._console.clear()
+        self._console.show_cursor(False)
 
     def show(self, status: Status) -> None:
         """Draw at most ten times a second."""

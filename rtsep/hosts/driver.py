@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any, Protocol
 
 from rtsep.errors import RtsepError
+from rtsep.hosts.advice import Words
 from rtsep.hosts.lanes import Lanes
 
 CLOSING_S = 2.0  # A driver has this many seconds to close its device.
@@ -27,6 +28,7 @@ class Opened(Protocol):
     warning: str  # What the user should know, or "".
     has_midi: bool  # Whether notes come in through the device itself.
     block: int  # Samples that it hands over at a time; 0: unknown.
+    words: Words  # How its settings are called.
     objects: tuple[str, ...]  # Compiled objects that it needs beside the engine's and "live".
 
     def start(self, lanes: Lanes) -> None:
@@ -139,10 +141,14 @@ class Heartbeat:
     def __init__(self, lanes: Lanes, patience_s: float, starting_s: float) -> None:
         self._lanes, self._patience_s = lanes, patience_s
         self._beats, self._until_s = lanes.heartbeat, time.monotonic() + starting_s
+        self._asked_s = time.monotonic()
 
     def stopped(self) -> bool:
-        """Whether the device has asked for no block for too long. Call it often."""
+        """Whether the device has asked for no block for too long. Call it often: if not, the program itself had stopped."""
         beats, now_s = self._lanes.heartbeat, time.monotonic()
+        if now_s > self._asked_s + self._patience_s / 2:
+            self._until_s = max(self._until_s, now_s + self._patience_s)
+        self._asked_s = now_s
         if beats != self._beats:
             self._beats, self._until_s = beats, now_s + self._patience_s
         return now_s > self._until_s

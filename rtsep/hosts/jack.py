@@ -16,6 +16,7 @@ import numpy as np
 
 from rtsep.compiling import machine
 from rtsep.errors import RtsepError
+from rtsep.hosts.advice import Words
 from rtsep.hosts.driver import Heartbeat, closed_in_time, import_library, quiet_libraries
 from rtsep.hosts.lanes import MIX, Lanes
 from rtsep.hosts.roundtrip import Floats, measure_ms
@@ -37,6 +38,13 @@ def import_jack() -> Any:
                           "pip install 'rtsep[jack]', and on Debian and Ubuntu: sudo apt install jackd2")
 
 
+def running_server() -> tuple[float, int]:
+    """Sample rate and block of the JACK server that runs. RtsepError: none does, or JACK is missing."""
+    client = JackClient(0)
+    client.close()
+    return client.sample_rate, client.block
+
+
 class JackClient:
     """The client `rtsep`: in_1 ..., mix_1 ..., a port per stem and channel, and midi_in. Thread: control.
 
@@ -44,6 +52,7 @@ class JackClient:
     """
 
     has_midi = True
+    words = Words("set jack_bufsize {}", "is in_1 connected to the right port")
     objects: tuple[str, ...] = ("jack",)
     warning = ""
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import sys
+import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -19,34 +23,72 @@ WET_STEP = 0.1  # A press of a key changes `wet` by this much.
 
 
 class Keys:
-    """The keys pressed since the last `read`; none if standard input is no terminal.
+    """The keys pressed since the last `read`; none if standard input is no terminal, or another program has it.
 
-    Leaving `with` always restores the terminal.
+    Leaving `with` always restores the terminal. So does Ctrl-Z, after `stopped`; `fg` takes it again, before `resumed`.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, stopped: Callable[[], object] = lambda: None, resumed: Callable[[], object] = lambda: None
+    ) -> None:
         self._descriptor = sys.stdin.fileno() if sys.stdin is not None and sys.stdin.isatty() else -1
         self._before: Any = None
+        self._stopped, self._resumed = stopped, resumed
+        self._handlers: dict[int, Any] = {}
 
     def __enter__(self) -> Keys:
         if self._descriptor >= 0 and os.name == "posix":
             import termios
-            import tty
 
             self._before = termios.tcgetattr(self._descriptor)
-            tty.setcbreak(self._descriptor)
+            self._take()
+            if threading.current_thread() is threading.main_thread():
+                self._handlers = {number: signal.signal(number, handler) for number, handler in (
+                    (signal.SIGTSTP, self._stop), (signal.SIGCONT, self._resume))}
         return self
 
     def __exit__(self, *_error: object) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
         if self._before is not None:
-            import termios
+            self._restore()
 
-            with suppress(termios.error):  # The terminal may be gone.
-                termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._before)
+    def _take(self) -> None:
+        """Have single keys from now on, without Enter."""
+        import tty
+
+        tty.setcbreak(self._descriptor)
+
+    def _restore(self) -> None:
+        import termios
+
+        with suppress(termios.error):  # The terminal may be gone.
+            termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._before)
+
+    def _is_ours(self) -> bool:
+        """Whether this program is in the terminal's foreground: reading and setting it would stop any other."""
+        try:
+            return os.name != "posix" or os.tcgetpgrp(self._descriptor) == os.getpgrp()
+        except OSError as error:
+            return error.errno == errno.ENOTTY  # No shell controls this terminal; else it has gone.
+
+    def _stop(self, *_signal: object) -> None:
+        """Ctrl-Z: leave the terminal as it was, and stop as any program does."""
+        self._stopped()
+        self._restore()
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTSTP)  # It returns once the program goes on.
+
+    def _resume(self, *_signal: object) -> None:
+        """fg: take the terminal again."""
+        signal.signal(signal.SIGTSTP, self._stop)
+        if self._is_ours():
+            self._take()
+            self._resumed()
 
     def read(self) -> list[str]:
         """The keys: letters as typed, arrows as up, down, left, right."""
-        if self._descriptor < 0:
+        if self._descriptor < 0 or not self._is_ours():
             return []
         return split_keys(self._typed())
 

@@ -153,7 +153,8 @@ class Lanes:
     def meters(self) -> Meters:
         """Present levels and load; the worst load is that since the last call."""
         peaks, values = self._arrays["peaks"].tolist(), self._arrays["meters"]
-        worst, work = float(values[shared.WORST_LOAD]), float(values[shared.WORST_WORK])
+        known = self.word(shared.SEEN_EPOCH) == int(self._arrays["control"][shared.EPOCH])  # Else no block came since.
+        worst, work = (float(values[at]) if known else 0.0 for at in (shared.WORST_LOAD, shared.WORST_WORK))
         self._arrays["control"][shared.EPOCH] += 1
         a, b = self.channels, self.channels + self.outputs
         return Meters(peaks[:a], peaks[a:b], peaks[b:], float(values[shared.LOAD]), worst, work)

@@ -18,6 +18,7 @@ from rtsep.compiling import machine
 from rtsep.engine.separator import Separator
 from rtsep.engine.streaming import Engine
 from rtsep.files.growing import check_format
+from rtsep.hosts.advice import Adviser
 from rtsep.hosts.asked import check_by_channel
 from rtsep.hosts.computer import knows_work
 from rtsep.hosts.controls import Controls
@@ -142,7 +143,6 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
     """
     said: list[str] = []
     with ExitStack() as stack:
-        stop = stack.enter_context(stop_signals())
         device = WatchedDevice(open_device, said.append)
         stack.callback(lambda: device.opened.close())
         ports = _ports(job, said, lambda *a: player.receive(*a), lambda part: player.midi_lost(part))
@@ -170,6 +170,7 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         lanes.pre_fader(job.pre_fader)
         watch = NoteWatch(frozenset(job.channels) or None, frozenset(separator.row_pitch.tolist()))
         player = Player(separator, lanes, controls, watch, len(job.midi) + opened.has_midi, keeper)
+        stop = stack.enter_context(stop_signals())  # Until here there is nothing to save: Ctrl-C ends it at once.
         player.recorder = recorder = Recorder(lanes, base, TakeForm(
             separator.stem_names, opened.sample_rate, lanes.channels, separator.routing.table, job.record_format,
             {"mode": chosen.mode, "mode_chosen": chosen.why}), said.append)
@@ -181,7 +182,7 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
             said.append(opened.warning)
         if ports is not None:
             stack.enter_context(ports)
-        scene = Scene(player, device, ports, recorder, time.monotonic(), measured_ms, chosen)
+        scene = Scene(player, device, ports, recorder, time.monotonic(), measured_ms, chosen, Adviser(opened.words))
         _loop(job, scene, said, stop, face)
         report = _report(scene) | {"saved_presets": [str(path) for path in keeper.keep_all(player.separator)]}
     return report

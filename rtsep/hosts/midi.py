@@ -60,9 +60,15 @@ def _names(midi_in: Any) -> list[str]:
         return [name for name in midi_in.get_ports() if not plain_name(name).startswith(f"{CLIENT_NAME}:")]
 
 
-def choose_port(names: Sequence[str], wanted: str) -> str:
-    """The port with this number, name, or part of a name. RtsepError lists the ports."""
-    listing = ", ".join(f"{number}: {name}" for number, name in enumerate(names)) or "none at all"
+def _listing(names: Sequence[str]) -> str:
+    return ", ".join(f"{number}: {name}" for number, name in enumerate(names)) or "none at all"
+
+
+def choose_port(names: Sequence[str], wanted: str) -> str | None:
+    """The port with this number, name, or part of a name; None: no port has this name yet.
+
+    RtsepError lists the ports: several have the name, or none has the number.
+    """
     if wanted.isdecimal() and int(wanted) < len(names):
         return plain_name(names[int(wanted)])
     plain = list(dict.fromkeys(map(plain_name, names)))
@@ -72,7 +78,10 @@ def choose_port(names: Sequence[str], wanted: str) -> str:
         return found[0]
     if found:
         raise RtsepError(f"--midi {wanted}: several MIDI ports have this name: {', '.join(found)}")
-    raise RtsepError(f"--midi {wanted}: no MIDI port has this name; there are {listing}")
+    if wanted.isdecimal():
+        raise RtsepError(f"--midi {wanted}: no MIDI port has this number; there are {_listing(names)}. One that is not "
+                         "there yet is waited for by its name")
+    return None
 
 
 def _leak(midi_in: Any) -> None:
@@ -81,10 +90,10 @@ def _leak(midi_in: Any) -> None:
 
 
 class _Port:
-    """One input of ours, connected to a keyboard's port while that exists."""
+    """One input of ours, connected to a keyboard's port while that exists. `name`: that of the port, or what is known of it."""
 
-    def __init__(self, part: int, name: str, midi_in: Any) -> None:
-        self.part, self.name = part, name
+    def __init__(self, part: int, name: str, known: bool, midi_in: Any) -> None:
+        self.part, self.name, self.known = part, name, known
         self.renew(midi_in)
 
     def renew(self, midi_in: Any) -> None:
@@ -96,6 +105,8 @@ class _Port:
 
     def look(self, names: Sequence[str]) -> bool:
         """Connect if the port exists, disconnect if not; gives whether it was lost just now."""
+        if not self.known:
+            self._recognise(names)
         there = [number for number, name in enumerate(names) if plain_name(name) == self.name]
         if self.open and not there:
             self.open = False  # Closing waits: if the MIDI system died, it would hang.
@@ -106,6 +117,15 @@ class _Port:
             self._parser = MidiParser(self.part)
             self.open = True
         return False
+
+    def _recognise(self, names: Sequence[str]) -> None:
+        """Take the name of the port that has been waited for, if it is there now and only one has this name."""
+        try:
+            found = choose_port(names, self.name)
+        except RtsepError:
+            return
+        if found is not None:
+            self.name, self.known = found, True
 
     def read(self) -> list[Message]:
         """All messages that have arrived."""
@@ -119,7 +139,7 @@ class MidiPorts:
     """Several ports, each with its own part: `receive(part, time_ns, message)` for every message, `lost(part)` for a lost port.
 
     Both, and `say`, are called from the thread that `with` starts. `names`: numbers, names or parts of names. NoMidiError
-    if there is no MIDI here, RtsepError if a port does not exist now.
+    if there is no MIDI here, RtsepError if a name fits several ports. A port that does not exist now is waited for.
     """
 
     def __init__(
@@ -131,7 +151,10 @@ class MidiPorts:
         self._listing = _new_input(self._rtmidi)
         there = _names(self._listing)
         chosen = [choose_port(there, name) for name in names]
-        self._ports = [_Port(part, name, _new_input(self._rtmidi)) for part, name in enumerate(chosen)]
+        self._ports = [_Port(part, found or wanted, found is not None, _new_input(self._rtmidi))
+                       for part, (wanted, found) in enumerate(zip(names, chosen, strict=True))]
+        for wanted in (wanted for wanted, found in zip(names, chosen, strict=True) if found is None):
+            say(f"MIDI port {wanted} is not there: it is waited for; there are {_listing(there)}")
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="midi", daemon=True)
         self._look_again_s = 0.0
@@ -139,8 +162,8 @@ class MidiPorts:
 
     @property
     def ports(self) -> list[str]:
-        """The ports' names, with a mark at lost ones."""
-        return [port.name if port.open else f"{port.name} (gone)" for port in self._ports]
+        """The ports' names, with a mark at those that are not there."""
+        return [port.name if port.open else f"{port.name} ({'gone' if port.known else 'waited for'})" for port in self._ports]
 
     def system_died(self) -> None:
         """Report that the JACK server has died, whose ports remain listed. Any thread."""

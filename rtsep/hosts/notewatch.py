@@ -22,6 +22,7 @@ class NoteWatch:
         self._channels, self._playable = channels, frozenset(playable)
         self._keyboards: dict[tuple[int, int], Keyboard] = {}
         self._last_ns = time.monotonic_ns()  # Time of the last note that counts.
+        self.notes = 0  # Notes that have come and count.
         self._elsewhere = 0  # Channel of the last note on an ignored channel, since the last that counts.
         self._outside = 0  # Consecutive notes outside the preset.
 
@@ -38,6 +39,7 @@ class NoteWatch:
         keyboard.ended.clear()
         if status & 0xF0 == NOTE_ON and velocity:
             self._last_ns, self._elsewhere = time_ns, 0
+            self.notes += 1
             self._outside = 0 if pitch in self._playable else self._outside + 1
 
     def lost(self, part: int) -> None:

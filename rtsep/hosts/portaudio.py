@@ -10,19 +10,22 @@ import atexit
 import ctypes
 import sys
 import threading
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from rtsep.compiling import machine
 from rtsep.errors import RtsepError
+from rtsep.hosts.advice import Words
 from rtsep.hosts.devices import (
     Device,
     device_error,
     feedback_risk,
     find_device,
+    holding_block,
     import_sounddevice,
     list_devices,
 )
@@ -30,7 +33,10 @@ from rtsep.hosts.driver import Heartbeat, closed_in_time, quiet_libraries
 from rtsep.hosts.lanes import Lanes
 from rtsep.hosts.roundtrip import Floats, measure_ms
 
+SERVER_BUFFERS_S = (0.0, 0.1, 0.2, 0.4)  # A sound server that is lost early gets the next of these buffers, in seconds.
+EARLY_S = 30.0  # A loss within this many seconds of opening is early.
 STALLED_S = 1.0  # A device counts as dead after this many seconds without a block, whatever it reports.
+SERVER_STALLED_S = 2.0  # A sound server, which takes a second to recover from a dropout, has this many.
 STARTING_S = 5.0  # A device has this many seconds until its first block.
 WORST_LATENCY_S = 5.0  # A driver's latency above this many seconds is not believed.
 
@@ -46,24 +52,27 @@ class Wanted:
     sample_rate: float = 0.0  # 0: the device's usual rate.
     block: int = 0  # Samples; 0: what the device prefers.
     allow_feedback: bool = False
+    buffer_s: float = 0.0  # Seconds of each direction's buffer; 0: as short as the driver thinks right.
 
 
 class PortAudio:
     """A duplex stream. Thread: control; the callback runs on PortAudio's.
 
+    `server`: whether a sound server is behind the device, which needs large blocks.
     `rescan`: list the devices anew first. It must not be used while a stream of this process hangs, or it would hang too.
     """
 
     has_midi = False
+    words = Words("give --block {}", "is it the right one (--input)")
     objects: tuple[str, ...] = ()
 
     def __init__(self, wanted: Wanted, rescan: bool = False) -> None:
         self._module = import_sounddevice()
         if rescan:
             self._rescan()
+        self.warning = ""
         with quiet_libraries():
             self._choose(wanted)
-        self.warning = ""
         self._stream: Any = None
         self._finished = threading.Event()
         self._heart: Heartbeat | None = None
@@ -85,7 +94,12 @@ class PortAudio:
         self.inputs = _channels(wanted.inputs, self._source, self._source.inputs, "input")
         self.outputs = _channels(wanted.outputs, self._target, self._target.outputs, "output")
         self.sample_rate = wanted.sample_rate or self._source.sample_rate
-        self.block = wanted.block
+        least = max(holding_block(device, devices) for device in (self._source, self._target))
+        self.server, self.block, self._buffer = least > 0, wanted.block or least, wanted.buffer_s or "low"
+        if self.block != wanted.block:
+            self.warning = (f"a sound server plays, so blocks have {self.block} samples"
+                            + (f" and buffers {wanted.buffer_s:g} s" if wanted.buffer_s else "")
+                            + "; a sound card itself (--input, --output) has less latency")
         same = self._source.name == self._target.name
         self.name = self._source.label if same else f"{self._source.label} to {self._target.label}"
 
@@ -102,14 +116,14 @@ class PortAudio:
                 self._stream = self._module._StreamBase(
                     "duplex", samplerate=self.sample_rate, blocksize=self.block,
                     device=(self._source.number, self._target.number), channels=(self.inputs, self.outputs),
-                    dtype="float32", latency="low", callback=ffi.cast("PaStreamCallback*", callback),
+                    dtype="float32", latency=self._buffer, callback=ffi.cast("PaStreamCallback*", callback),
                     userdata=ffi.cast("void*", lanes.address), wrap_callback=None, clip_off=True, dither_off=True,
                     finished_callback=self._finished.set)
                 self._ask_for_real_time()
                 self._stream.start()
         except (self._module.PortAudioError, ValueError) as error:
             raise device_error(error, self._source, self._target, self.sample_rate) from error
-        self._heart = Heartbeat(lanes, STALLED_S, STARTING_S)
+        self._heart = Heartbeat(lanes, SERVER_STALLED_S if self.server else STALLED_S, STARTING_S)
 
     def _ask_for_real_time(self) -> None:
         """Ask ALSA for a real-time callback thread, which it does not use by default."""
@@ -129,7 +143,7 @@ class PortAudio:
 
     def _play_and_record(self, sent: Floats) -> Floats:
         heard = self._module.playrec(
-            sent[:, None], samplerate=self.sample_rate, channels=1, dtype="float32", blocksize=self.block, latency="low",
+            sent[:, None], samplerate=self.sample_rate, channels=1, dtype="float32", blocksize=self.block, latency=self._buffer,
             device=(self._source.number, self._target.number), blocking=True)
         return np.asarray(heard)[:, 0]
 
@@ -172,6 +186,27 @@ class PortAudio:
         with quiet_libraries():
             stream.abort(ignore_errors=True)
             stream.close(ignore_errors=True)
+
+
+class Opener:
+    """Opens the device `wanted`, anew after a loss. One behind a sound server that is lost early gets a longer buffer then.
+
+    Unless a block size was asked for: then nothing is chosen. Thread: control.
+    """
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted, self._buffers = wanted, list(SERVER_BUFFERS_S)
+        self._since_s = -EARLY_S
+        self._server = False
+
+    def __call__(self, rescan: bool) -> PortAudio:
+        now_s = time.monotonic()
+        if self._server and now_s < self._since_s + EARLY_S and len(self._buffers) > 1:
+            self._buffers.pop(0)
+            self._server = False  # One step for one loss, however long the device is away.
+        device = PortAudio(replace(self._wanted, buffer_s=self._buffers[0]), rescan)
+        self._server, self._since_s = device.server and not self._wanted.block, now_s
+        return device
 
 
 def _channels(wanted: int, device: Device, there: int, side: str) -> int:

@@ -19,7 +19,7 @@ LEVEL = 0.1  # Magnitude of its samples.
 LONGEST_S = 0.75  # Longest latency, in seconds, that is found: the pause after each sequence.
 SILENT = 1e-4  # A peak below this magnitude is silence.
 LIKE = 0.1  # Least cosine between a sequence and what was heard in its place; without it, sound stays below 0.04.
-AGREE_SAMPLES = 1  # The repetitions' delays may differ by this many samples.
+AGREE_S = 0.001  # The repetitions' delays may differ by this many seconds: two devices have two clocks.
 
 Floats = npt.NDArray[np.float32]
 ADVICE = "connect output 1 with input 1 by a cable, and turn the input up"
@@ -63,9 +63,9 @@ def _refuse(heard: list[Floats], delays: list[int], sample_rate: float) -> None:
         raise RtsepError("--measure-latency: input 1 hears something else than what output 1 plays (a microphone, music, "
                          f"noise?): {ADVICE}")
     if len(delays) < len(heard):
-        raise RtsepError(f"--measure-latency: only {len(delays)} of {len(heard)} sequences came back: the cable is loose, or "
-                         "other sound drowns them")
-    if max(delays) - min(delays) > AGREE_SAMPLES:
+        raise RtsepError(f"--measure-latency: only {len(delays)} of {len(heard)} sequences came back: the cable is loose, "
+                         "other sound drowns them, or the device drops samples")
+    if max(delays) - min(delays) > AGREE_S * sample_rate:
         told = ", ".join(f"{1000 * delay / sample_rate:.1f}" for delay in delays)
-        raise RtsepError(f"--measure-latency: the repetitions do not agree ({told} ms): the device drops samples; give it "
-                         "larger blocks, or close other programs")
+        raise RtsepError(f"--measure-latency: the repetitions do not agree ({told} ms): the device drops samples, or its "
+                         "input and output run at different speeds; give it larger blocks, or close other programs")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rtsep.callbacks.shared import FRAMES
 from rtsep.engine.separator import SILENT_DB
+from rtsep.hosts.advice import Adviser
 from rtsep.hosts.computer import knows_work
 from rtsep.hosts.lanes import Meters
 from rtsep.hosts.midi import MidiPorts
@@ -30,6 +31,7 @@ class Scene:
     started_s: float  # time.monotonic
     measured_ms: float | None = None  # Round trip through the device and a cable.
     chosen: Choice = field(default_factory=Choice)  # The mode at the start, and why.
+    adviser: Adviser | None = None
     load: Worst = field(default_factory=Worst)
     work: Worst = field(default_factory=Worst)
 
@@ -52,12 +54,12 @@ def _latency(scene: Scene) -> tuple[float | None, str]:
 
 
 def _meters(scene: Scene) -> Meters:
-    """What the callback measures; silence while no device calls it."""
+    """What the callback measures; no sound and no load while no device calls it."""
     meters = scene.player.lanes.meters()
     if scene.device.state == "playing":
         return meters
     inputs, outputs, stems = ([0.0] * len(peaks) for peaks in (meters.inputs, meters.outputs, meters.stems))
-    return Meters(inputs, outputs, stems, load=0.0, worst_load=0.0, worst_work=0.0)
+    return Meters(inputs, outputs, stems, 0.0, meters.worst_load, meters.worst_work)
 
 
 def _held(scene: Scene) -> tuple[int, ...]:
@@ -73,7 +75,13 @@ def _midi(scene: Scene) -> tuple[str, ...]:
 
 
 def snapshot(scene: Scene) -> Status:
-    """The present status. Thread: control."""
+    """The present status, with advice. Thread: control."""
+    status = _snapshot(scene)
+    advice = scene.adviser.look(status) if scene.adviser is not None else ""
+    return replace(status, hint=advice or status.hint)
+
+
+def _snapshot(scene: Scene) -> Status:
     now_s = time.monotonic()
     player, opened = scene.player, scene.device.opened
     lanes, separator = player.lanes, player.separator
@@ -95,6 +103,7 @@ def snapshot(scene: Scene) -> Status:
         peak_load=scene.load.note(now_s, meters.worst_load),
         peak_work=scene.work.note(now_s, meters.worst_work),
         worst_load=scene.load.session,
+        losses=scene.device.losses,
         late_blocks=counters["late_blocks"],
         late_by_work=counters["late_by_work"] if knows_work() else None,
         underflows=counters["underflows"],
@@ -107,6 +116,7 @@ def snapshot(scene: Scene) -> Status:
         output_db=tuple(map(decibels, meters.outputs)),
         stems=tuple(StemStatus(name, decibels(peak), gain, muted, soloed)
                     for (name, gain, muted, soloed), peak in faders),
+        notes=player.watch.notes,
         held=_held(scene),
         midi=_midi(scene),
         hint="" if scene.ports is None and not opened.has_midi else player.watch.hint(time.monotonic_ns()),

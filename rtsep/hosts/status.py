@@ -35,6 +35,7 @@ class Status:
     peak_load: float  # The worst load of the last ten seconds.
     peak_work: float  # The same without waiting for a processor; 0 if unknown.
     worst_load: float  # The worst load since the start.
+    losses: int  # Times that the device was lost.
     late_blocks: int
     late_by_work: int | None  # Those late by their own work alone; None if unknown.
     underflows: int
@@ -46,9 +47,10 @@ class Status:
     input_db: tuple[float, ...]
     output_db: tuple[float, ...]
     stems: tuple[StemStatus, ...]  # The residual comes last.
+    notes: int  # Notes that have come.
     held: tuple[int, ...]  # Pitches held by keys or pedals, ascending.
     midi: tuple[str, ...]  # "Roland FP-30", "nanoKONTROL2 (gone)", ...
-    hint: str  # What might be wrong, or "".
+    hint: str  # What might be wrong and what to do, or "".
     preset: str
     bypass: bool
     wet: float

@@ -18,6 +18,7 @@ class WatchedDevice:
 
     def __init__(self, open_device: Callable[[bool], Opened], say: Callable[[str], None]) -> None:
         self.state = "playing"
+        self.losses = 0
         self.stem_names: tuple[str, ...] = ()
         self.opened = open_device(False)
         self._open, self._say = open_device, say
@@ -32,6 +33,7 @@ class WatchedDevice:
             if not reason:
                 return False
             lost = True
+            self.losses += 1
             self.state = f"lost {self.opened.name} ({reason}): trying to open it again"
             self._say(self.state)
             self._closed = self.opened.close() and self._closed
@@ -63,4 +65,4 @@ class WatchedDevice:
             self._closed = found.close() and self._closed
             return
         self.state = "playing"
-        self._say(f"{found.name} is back")
+        self._say(f"{found.name} is back" + (f": {found.warning}" if found.warning else ""))
