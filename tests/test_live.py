@@ -187,6 +187,32 @@ def test_a_lost_device_is_opened_again_by_the_loop(tmp_path, rng):
     assert len(cards) == 3 and all(card.closed for card in cards) and tries == [False, True, True, True, True]
 
 
+def test_a_lost_device_leaves_no_levels_and_only_keys_that_are_down(tmp_path, rng):
+    """A key that was let go meanwhile is not held by an engine that nobody calls."""
+    card = Card()
+    card.has_midi = False  # The keys are not the device's, so they stay down.
+
+    def play(player):
+        player.receive(0, 0, (0x90, 60, 90))
+        player.receive(0, 0, (0x90, 62, 90))
+        for _ in range(9):
+            call(player.lanes, band(rng, 1000, 2))
+
+    def die(player):
+        card.dead = "it stopped by itself"
+
+    face = Face(play, lambda player: None, die, lambda player: player.receive(0, 0, (0x80, 60, 0)), lambda player: None)
+    live(job(tmp_path), lambda rescan: _gone() if card.dead else card, face)
+    before, after = face.statuses[1], face.statuses[-1]
+    assert max(before.input_db) > -40 and before.load > 0 and before.held == (60, 62)
+    assert {*after.input_db, *after.output_db, *(stem.peak_db for stem in after.stems)} == {-120} and after.load == 0
+    assert after.held == (62,) and after.losses == 1 and after.worst_load >= before.load
+
+
+def _gone():
+    raise RtsepError("still gone")
+
+
 def test_a_device_that_comes_back_different_is_not_taken():
     first, other = Card(), Card()
     other.sample_rate = 48000.0
