@@ -1,6 +1,8 @@
 """The loop of live playing and the recorder, with a pretended device."""
 
 import json
+import os
+import signal
 import threading
 
 import mido
@@ -232,6 +234,20 @@ def test_without_midi_every_template_is_open_and_it_is_said(tmp_path, monkeypatc
     face = Face(lambda player: call(player.lanes, band(rng, 100, 2)), lambda player: None)
     live(job(tmp_path, midi=("keys",)), lambda rescan: card, face)
     assert "playing without notes" in face.statuses[-1].message
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_before_anything_is_played_ends_at_once_and_in_order(tmp_path, number):
+    class Slow(Card):
+        def measure_latency_ms(self):
+            os.kill(os.getpid(), number)
+            raise AssertionError("it went on")
+
+    card = Slow()
+    with pytest.raises(KeyboardInterrupt):
+        live(job(tmp_path, measure_latency=True), lambda rescan: card, Face(lambda player: None))
+    assert card.closed
 
 
 def test_a_measured_latency_is_shown_as_such(tmp_path):

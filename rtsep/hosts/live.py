@@ -105,11 +105,17 @@ def route_live(job: LiveJob, name: str, gated: bool) -> Routing:
 
 
 @contextmanager
-def stop_signals() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set, so that everything ends properly."""
+def stop_signals(playing: threading.Event) -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set, so that everything ends properly; before `playing` they interrupt at once."""
     stop = threading.Event()
+
+    def end(*_: object) -> None:
+        if not playing.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
     numbers = (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in numbers}
+    before = {number: signal.signal(number, end) for number in numbers}
     try:
         yield stop
     finally:
@@ -147,8 +153,9 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
     `open_device(rescan)` opens the device; with `rescan`, after a loss, it first lists all devices anew. RtsepError, before any
     sound, for what the user can correct.
     """
-    said: list[str] = []
+    said, playing = list[str](), threading.Event()
     with ExitStack() as stack:
+        stop = stack.enter_context(stop_signals(playing))
         device = WatchedDevice(open_device, said.append)
         stack.callback(lambda: device.opened.close())
         ports = _ports(job, said, lambda *a: player.receive(*a), lambda part: player.midi_lost(part))
@@ -173,7 +180,7 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         lanes.pre_fader(job.pre_fader)
         watch = NoteWatch(frozenset(job.channels) or None, frozenset(separator.row_pitch.tolist()))
         player = Player(separator, lanes, controls, watch, len(job.midi) + opened.has_midi, keeper)
-        stop = stack.enter_context(stop_signals())  # Until here there is nothing to save: Ctrl-C ends it at once.
+        playing.set()  # Until here there is nothing to save.
         recorder = None
         if job.record is not None:
             recorder = Recorder(lanes, job.record, separator.stem_names, opened.sample_rate, separator.latency, job.overwrite,
