@@ -1,6 +1,8 @@
 """The loop of live playing and the recorder, with a pretended device."""
 
 import json
+import os
+import signal
 
 import mido
 import numpy as np
@@ -108,6 +110,32 @@ def test_a_lost_device_is_opened_again_by_the_loop(tmp_path, rng):
     assert len(cards) == 3 and all(card.closed for card in cards) and tries == [False, True, True, True, True]
 
 
+def test_a_lost_device_leaves_no_levels_and_only_keys_that_are_down(tmp_path, rng):
+    """A key that was let go meanwhile is not held by an engine that nobody calls."""
+    card = Card()
+    card.has_midi = False  # The keys are not the device's, so they stay down.
+
+    def play(player):
+        player.receive(0, 0, (0x90, 60, 90))
+        player.receive(0, 0, (0x90, 62, 90))
+        for _ in range(9):
+            call(player.lanes, band(rng, 1000, 2))
+
+    def die(player):
+        card.dead = "it stopped by itself"
+
+    face = Face(play, lambda player: None, die, lambda player: player.receive(0, 0, (0x80, 60, 0)), lambda player: None)
+    live(job(tmp_path), lambda rescan: _gone() if card.dead else card, face)
+    before, after = face.statuses[1], face.statuses[-1]
+    assert max(before.input_db) > -40 and before.load > 0 and before.held == (60, 62)
+    assert {*after.input_db, *after.output_db, *(stem.peak_db for stem in after.stems)} == {-120} and after.load == 0
+    assert after.held == (62,) and after.losses == 1 and after.worst_load >= before.load
+
+
+def _gone():
+    raise RtsepError("still gone")
+
+
 def test_a_device_that_comes_back_different_is_not_taken():
     first, other = Card(), Card()
     other.sample_rate = 48000.0
@@ -127,6 +155,20 @@ def test_without_midi_every_template_is_open_and_it_is_said(tmp_path, monkeypatc
     face = Face(lambda player: call(player.lanes, band(rng, 100, 2)), lambda player: None)
     live(job(tmp_path, midi=("keys",)), lambda rescan: card, face)
     assert "playing without notes" in face.statuses[-1].message
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_before_anything_is_played_ends_at_once_and_in_order(tmp_path, number):
+    class Slow(Card):
+        def measure_latency_ms(self):
+            os.kill(os.getpid(), number)
+            raise AssertionError("it went on")
+
+    card = Slow()
+    with pytest.raises(KeyboardInterrupt):
+        live(job(tmp_path, measure_latency=True), lambda rescan: card, Face(lambda player: None))
+    assert card.closed
 
 
 def test_a_measured_latency_is_shown_as_such(tmp_path):

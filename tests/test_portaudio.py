@@ -13,6 +13,7 @@ from fresh_python import run
 
 from rtsep.errors import RtsepError
 from rtsep.hosts.devices import import_sounddevice
+from rtsep.hosts.roundtrip import LONGEST_S, REPETITIONS, sequence
 
 try:
     sounddevice, MISSING = import_sounddevice(), ""
@@ -115,3 +116,25 @@ def test_private_names_that_are_used_exist():
     for name in ("_StreamBase", "_ffi", "_libname", "_initialize", "_terminate", "_exit_handler"):
         assert hasattr(sounddevice, name), name
     assert sounddevice._ffi.cast("PaStreamCallback*", 0) is not None
+
+
+def heard_through_a_cable(delay):
+    """What the card hears of a measurement, `delay` samples after it was played."""
+    pause = np.zeros(int(LONGEST_S * RATE), np.float32)
+    sent = np.concatenate([part for number in range(REPETITIONS) for part in (sequence(number), pause)])
+    return np.concatenate([np.zeros(delay, np.float32), sent])
+
+
+@needs_portaudio
+@pytest.mark.parametrize("heard, code, told", [
+    (heard_through_a_cable(6000), 0, "measured latency of the device"), (np.zeros(RATE, np.float32), 2, "input 1 is silent"),
+    (0.1 * np.random.default_rng(1).standard_normal(9 * RATE).astype(np.float32), 2, "input 1 hears something else"),
+])
+def test_a_measured_latency_is_told_or_refused(card, tmp_path, heard, code, told):
+    heard.tofile(tmp_path / "in.raw")  # measuring opens one channel
+    done = subprocess.run(
+        [sys.executable, "-m", "rtsep", "live", "--input", "rtcap", "--output", "rtplay", "--no-ui", "--measure-latency",
+         "--mode", "live", "--set", "window_samples=1024", "--seconds", "1"], env=card, capture_output=True, text=True,
+        timeout=120)
+    assert done.returncode == code and told in done.stderr, done.stderr
+    assert code or told in done.stdout, "on the screen, too"

@@ -12,12 +12,14 @@ ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if h
 
 
 @contextmanager
-def stop_signals() -> Iterator[threading.Event]:
-    """An event that SIGINT, SIGTERM and SIGHUP set, so that everything ends properly."""
+def stop_signals(playing: threading.Event) -> Iterator[threading.Event]:
+    """An event that SIGINT, SIGTERM and SIGHUP set, so that everything ends properly; before `playing` they interrupt at once."""
     stop = threading.Event()
     terminals = [number for number in (1, 2) if os.isatty(number)]
 
     def ask(*_: object) -> None:
+        if not playing.is_set():
+            raise KeyboardInterrupt
         stop.set()
         with suppress(OSError):
             _forget(terminals)

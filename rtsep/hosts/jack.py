@@ -58,6 +58,7 @@ class JackClient:
 
     def __init__(self, inputs: int, connect: bool = True) -> None:
         self._jack = import_jack()
+        self._library = ctypes.CDLL(self._jack._libname)
         self._client = self._open()
         self.name = f"JACK ({self._client.name})"
         self.sample_rate = float(self._client.samplerate)
@@ -206,10 +207,9 @@ class JackClient:
 
     def _latency(self, ports: Sequence[Any], mode: int) -> int:
         """The longest latency of `ports` in samples."""
-        ask, found = ctypes.CDLL(self._jack._libname).jack_port_get_latency_range, _LatencyRange()
-        longest = 0
+        longest, found = 0, _LatencyRange()
         for port in ports:
-            ask(ctypes.c_void_p(self._address(port)), ctypes.c_int(mode), ctypes.byref(found))
+            self._library.jack_port_get_latency_range(ctypes.c_void_p(self._address(port)), mode, ctypes.byref(found))
             longest = max(longest, int(found.most))
         return longest
 

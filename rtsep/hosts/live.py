@@ -141,8 +141,9 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
     `open_device(rescan)` opens the device; with `rescan`, after a loss, it first lists all devices anew. RtsepError, before any
     sound, for what the user can correct.
     """
-    said: list[str] = []
+    said, playing = list[str](), threading.Event()
     with ExitStack() as stack:
+        stop = stack.enter_context(stop_signals(playing))
         device = WatchedDevice(open_device, said.append)
         stack.callback(lambda: device.opened.close())
         ports = _ports(job, said, lambda *a: player.receive(*a), lambda part: player.midi_lost(part))
@@ -170,7 +171,7 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         lanes.pre_fader(job.pre_fader)
         watch = NoteWatch(frozenset(job.channels) or None, frozenset(separator.row_pitch.tolist()))
         player = Player(separator, lanes, controls, watch, len(job.midi) + opened.has_midi, keeper)
-        stop = stack.enter_context(stop_signals())  # Until here there is nothing to save: Ctrl-C ends it at once.
+        playing.set()  # Until here there is nothing to save.
         player.recorder = recorder = Recorder(lanes, base, TakeForm(
             separator.stem_names, opened.sample_rate, lanes.channels, separator.routing.table, job.record_format,
             {"mode": chosen.mode, "mode_chosen": chosen.why}), said.append)

@@ -27,7 +27,7 @@ from rtsep.notes.messages import Message
 LOOK_S = 0.05  # The rings are emptied at intervals of this many seconds.
 UPDATE_S = 1.0  # What was written is brought to the disk at intervals of this many seconds.
 RING_S = 10.0  # The ring holds this many seconds of sound, for times when the disk is busy.
-BEGIN_S = 0.5  # Who begins a take waits for its first block this many seconds, unless the disk is busy with the last take.
+BEGIN_S = 5.0  # Who begins a take waits for its first block at most this many seconds: longer only if the disk is busy.
 NEARLY_FULL_MIN = (10, 1)  # It is said once when fewer than so many minutes of recording fit on the disk.
 
 Floats = npt.NDArray[np.float32]
