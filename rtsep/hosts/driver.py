@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -115,7 +115,8 @@ def quiet_session() -> Iterator[None]:
         yield
     finally:
         sys.stderr = ours
-        kept.close()
+        with suppress(OSError):  # Its terminal may have gone.
+            kept.close()
         _silence.end(at_once=True)
 
 

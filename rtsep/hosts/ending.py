@@ -6,23 +6,20 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 @contextmanager
 def stop_signals(playing: threading.Event) -> Iterator[threading.Event]:
-    """An event that SIGINT, SIGTERM and SIGHUP set, so that everything ends properly; before `playing` they interrupt at once."""
+    """An event that SIGINT, SIGTERM and SIGHUP set, so that all ends properly; before `playing` they interrupt at once."""
     stop = threading.Event()
-    terminals = [number for number in (1, 2) if os.isatty(number)]
 
     def ask(*_: object) -> None:
         if not playing.is_set():
             raise KeyboardInterrupt
         stop.set()
-        with suppress(OSError):
-            _forget(terminals)
 
     numbers = ENDING if threading.current_thread() is threading.main_thread() else []
     before = {number: signal.signal(number, ask) for number in numbers}
@@ -33,11 +30,15 @@ def stop_signals(playing: threading.Event) -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _forget(terminals: list[int]) -> None:
-    """Let text go nowhere that was meant for a terminal which is gone: writing to it would fail."""
-    gone = [number for number in terminals if not os.isatty(number)]
-    if gone:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for number in gone:
-            os.dup2(nowhere, number)
-        os.close(nowhere)
+@contextmanager
+def outlive_terminal() -> Iterator[None]:
+    """Afterwards, text goes nowhere that is meant for a terminal which has gone meanwhile: writing to it would fail."""
+    terminals = [number for number in (1, 2) if os.isatty(number)]
+    try:
+        yield
+    finally:
+        for number in terminals:
+            if not os.isatty(number):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, number)
+                os.close(nowhere)
