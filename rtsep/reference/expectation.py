@@ -99,7 +99,7 @@ class Expectation:
 
     def share(self, stem: int, level: float | None, total: float) -> float | None:
         """What share of a frame of magnitude `total` a level is, once the gain is known."""
-        model = self.levels.of(stem)
+        model = self.levels.models[stem]
         if level is None or model.known_s <= KNOWN_S:
             return None
         return math.exp(min(level + model.gain - math.log(total), MOST_SHARE))

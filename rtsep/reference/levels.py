@@ -41,7 +41,7 @@ def log_age(age_s: float) -> float:
 
 @dataclass
 class Model:
-    """An instrument's: the level of its notes is the expected one, plus gain + decay_deviation * log_age + lag_s * slope."""
+    """A stem's: its level is the expected one, plus gain + decay_deviation * log_age + lag_s * slope."""
 
     products: Floats = field(default_factory=lambda: np.zeros((3, 3)))  # sums over (1, log age, slope), two and two, s
     errors: Floats = field(default_factory=lambda: np.zeros(3))  # sums of the error times these
@@ -77,7 +77,7 @@ class Levels:
     """What is known of how notes sound here."""
 
     setup: Setup
-    models: list[Model] = field(init=False)  # of each instrument
+    models: list[Model] = field(init=False)  # of each stem
 
     def __post_init__(self) -> None:
         self.forget()
@@ -88,20 +88,16 @@ class Levels:
         """Nothing is known."""
         self.models = [Model() for _ in range(self.setup.stems)]
 
-    def of(self, stem: int) -> Model:
-        """The model of a stem's instrument."""
-        return self.models[int(self.setup.instrument[stem])]
-
     def lag_s(self, stem: int) -> float:
         """The lag of a stem."""
-        return self.of(stem).lag_s
+        return self.models[stem].lag_s
 
     def deviation(self, stem: int, age_s: float) -> float:
         """What is to be added to the expected level of a stem's note."""
-        return self.of(stem).decay_deviation * log_age(age_s)
+        return self.models[stem].decay_deviation * log_age(age_s)
 
     def step(self, frame: Frame, opened: Open, expected: Expected, estimate: Estimate) -> None:
-        """The model of every instrument follows a frame, by the notes that tell something."""
+        """The model of every stem follows a frame, by the notes that tell something."""
         for i, group in enumerate(opened.groups):
             level, share, heard = expected.level[i], expected.share[i], estimate.group_h[i]
             first_stage = self.setup.row_age[opened.row[group.members[0]], 0] == 0  # it tells a drum's level
@@ -109,9 +105,8 @@ class Levels:
                 continue
             age_s, slope = self.heard_age_s(group, frame.end), self.rising_slope(group, expected, i, frame.end)
             if slope > 0 or SETTLED_S <= age_s <= FADED_S:
-                model = self.of(group.stem)
-                error = math.log((heard + TINY) * frame.total) - level - model.gain
-                model.note(log_age(age_s), slope, error, self.weight(share, heard) * self.setup.hop_s)
+                error = math.log((heard + TINY) * frame.total) - level - self.models[group.stem].gain
+                self.models[group.stem].note(log_age(age_s), slope, error, self.weight(share, heard) * self.setup.hop_s)
         for model in self.models:
             if model.products[0, 0] > 0:
                 model.solve()

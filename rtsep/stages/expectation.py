@@ -120,7 +120,7 @@ def note_level(plan, learnt, voice, end, lag_s):
     """
     stem, pitch = voice.stem, voice.pitch
     age_s = np.float32(end - voice.onset) * plan.sample_s - plan.envelope_later_s + lag_s
-    level = level_at(plan.envelope[stem, pitch], age_s, voice.velocity) + deviation(learnt, plan.instrument[stem], age_s)
+    level = level_at(plan.envelope[stem, pitch], age_s, voice.velocity) + deviation(learnt, stem, age_s)
     if voice.status == RELEASED:
         since_s = max(np.float32(end - voice.off) * plan.sample_s - plan.envelope_later_s, np.float32(0))
         release_s = np.float32(plan.release[stem, pitch]) * plan.sample_s
@@ -140,7 +140,7 @@ def expect_levels(plan, learnt, voices, opened, expected, end):
         g = opened.group_at[voice.stem, voice.pitch]
         if g >= 0 and plan.has_envelope[voice.stem, voice.pitch] != 0:
             now, ahead, soon = expected.expected_level, expected.level_ahead, expected.level_soon
-            lag_s = learnt.lag_s[plan.instrument[voice.stem]]
+            lag_s = learnt.lag_s[voice.stem]
             now[g] = max(now[g], note_level(plan, learnt, voice, end, lag_s))
             if plan.lead > 0:
                 ahead[g] = max(ahead[g], note_level(plan, learnt, voice, end + plan.lead, lag_s))
@@ -167,9 +167,9 @@ def step(plan, learnt, voices, frame, opened, expected, end):
     expect_levels(plan, learnt, voices, opened, expected, end)
     loudness = np.log(frame.total)
     for g in range(groups):
-        instrument, level = plan.instrument[opened.open_stem[opened.group_first[g]]], expected.expected_level[g]
-        if learnt.known_s[instrument] > KNOWN_S and level > INAUDIBLE:
-            expected.expected_share[g] = np.exp(min(level + learnt.gain[instrument] - loudness, np.float32(MOST_SHARE)))
+        stem, level = opened.open_stem[opened.group_first[g]], expected.expected_level[g]
+        if learnt.known_s[stem] > KNOWN_S and level > INAUDIBLE:
+            expected.expected_share[g] = np.exp(min(level + learnt.gain[stem] - loudness, np.float32(MOST_SHARE)))
             if begins_soon(plan, opened, g, end):
                 expected.least_share[g] = np.float32(BEGUN) * expected.expected_share[g]
 
@@ -237,7 +237,7 @@ def look_ahead(plan, learnt, opened, expected, h, h_ahead, end):
     copy(h, h_ahead)
     for g in range(opened.groups):
         first, last = opened.group_first[g], opened.group_first[g + 1]
-        lag_s = learnt.lag_s[plan.instrument[opened.open_stem[first]]]
+        lag_s = learnt.lag_s[opened.open_stem[first]]
         age, factor = end - opened.open_onset[first] + np.int64(lag_s / plan.sample_s), np.float32(1)
         if expected.expected_share[g] >= 0:
             age += plan.lead

@@ -77,8 +77,8 @@ def louder(plan, own, total, end):
 def in_time(plan, learnt):
     """Has one instrument been seen enough, and is no instrument's lag longer than of notes in time?"""
     seen = latest_s = np.float32(0)
-    for instrument in range(plan.stems - 1):
-        seen, latest_s = max(seen, learnt.lag_seen[instrument]), max(latest_s, learnt.lag_s[instrument])
+    for stem in range(plan.stems - 1):
+        seen, latest_s = max(seen, learnt.lag_seen[stem]), max(latest_s, learnt.lag_s[stem])
     return seen > np.float32(ENOUGH) and latest_s < np.float32(LATE_S)
 
 

@@ -1,10 +1,10 @@
 """Stage: one expectation of how loud notes are here: a linear model of their level over (1, log age, slope of the envelope).
 
-Every instrument has one, be its notes of one stem or of several, as those of two hands are. Its three numbers are the gain, how
-loud this recording is against the preset's; the decay deviation, how otherwise than the preset's its notes fade, as a bowed
-string does that is played by a piano's envelopes; and the lag, how far its sound is ahead of its MIDI. Sums that forget and a
-prior of 0 give them (ridge regression), from what was heard of notes over what was expected, in natural logarithms. A note that
-has not begun to sound teaches nothing (stage `expectation`).
+Every stem has one: stems that play one preset may be different instruments. Its three numbers are the gain, how loud this
+recording is against the preset's; the decay deviation, how otherwise than the preset's its notes fade, as a bowed string does
+that is played by a piano's envelopes; and the lag, how far its sound is ahead of its MIDI. Sums that forget and a prior of 0
+give them (ridge regression), from what was heard of notes over what was expected, in natural logarithms. A note that has not
+begun to sound teaches nothing (stage `expectation`).
 
 Figures: docs/unheard.md and docs/experiments.md, "The notes' own prediction".
 """
@@ -36,12 +36,12 @@ OLDEST_S = 3.0  # From this age on, in seconds, the deviation stays.
 SURE_SHARE = 4.0  # A note that fills a quarter of the frame, one over this, tells as much as if it filled it all.
 # A note that is expected to be inaudible tells a thousandth of what a loud one tells; where nothing is expected yet, a fifth.
 LEAST_WEIGHT, LEAST_FIRST_WEIGHT = 1e-3, 0.2
-ONE, AGE, SLOPE, AGE_AGE, AGE_SLOPE, SLOPE_SLOPE, ERROR, AGE_ERROR, SLOPE_ERROR = range(9)  # weighted sums over notes
+ONE, AGE, SLOPE, AGE_AGE, AGE_SLOPE, SLOPE_SLOPE, ERROR, AGE_ERROR, SLOPE_ERROR = range(9)  # weighted sums of a stem's notes
 
 PLAN = Part("levels", (), sees=("common", "instruments", "expectation"))
 STATE = Part("levels", (
-    array("level_sums", "float32", "stems, 9", "weighted sums over what was heard of an instrument's notes, s: of 1, of "
-          "the age's place, of the slope, of the products of these two, of the error, and of its products with both"),
+    array("level_sums", "float32", "stems, 9", "weighted sums over what was heard of notes, s: of 1, of the age's place, of "
+          "the slope, of the products of these two, of the error, and of its products with both"),
 ))
 
 
@@ -62,9 +62,9 @@ def log_age(age_s):
 
 
 @kernel
-def deviation(learnt, instrument, age_s):
-    """What is to be added to the expected level of an instrument's note."""
-    return learnt.decay_deviation[instrument] * log_age(age_s)
+def deviation(learnt, stem, age_s):
+    """What is to be added to the expected level of a stem's note."""
+    return learnt.decay_deviation[stem] * log_age(age_s)
 
 
 @kernel
@@ -92,12 +92,12 @@ def tells(plan, opened, expected, g):
 
 
 @kernel
-def note_error(own, learnt, instrument, age, slope, error, weight_s):
-    """Take in that an instrument's note, at this place of its age and slope, was heard `error` louder than the model has it."""
-    if learnt.known_s[instrument] > np.float32(KNOWN_S):
+def note_error(own, learnt, stem, age, slope, error, weight_s):
+    """Take in that a stem's note, at this place of its age and slope, was heard `error` louder than the model has it."""
+    if learnt.known_s[stem] > np.float32(KNOWN_S):
         error = max(min(error, np.float32(MOST_ERROR)), np.float32(-MOST_ERROR))
-    error += learnt.gain[instrument] + learnt.decay_deviation[instrument] * age + learnt.lag_s[instrument] * slope
-    sums = own.level_sums[instrument]
+    error += learnt.gain[stem] + learnt.decay_deviation[stem] * age + learnt.lag_s[stem] * slope
+    sums = own.level_sums[stem]
     sums[ONE] += weight_s
     sums[AGE] += weight_s * age
     sums[SLOPE] += weight_s * slope
@@ -113,9 +113,9 @@ def note_error(own, learnt, instrument, age, slope, error, weight_s):
 
 
 @kernel
-def solve(own, learnt, instrument):
-    """Gain, decay deviation and lag of an instrument by its sums: the lag by Cramer's rule, in its range, then the others."""
-    sums = own.level_sums[instrument]
+def solve(own, learnt, stem):
+    """Gain, decay deviation and lag of a stem by its sums: the lag by Cramer's rule, held to its range, then the others."""
+    sums = own.level_sums[stem]
     a, b, c = sums[ONE] + np.float32(GAIN_PRIOR_S), sums[AGE], sums[SLOPE]
     d, e, f = sums[AGE_AGE] + np.float32(DECAY_PRIOR_S), sums[AGE_SLOPE], sums[SLOPE_SLOPE] + np.float32(LAG_PRIOR)
     minor, more = a * d - b * b, b * e - c * d
@@ -123,29 +123,28 @@ def solve(own, learnt, instrument):
     lag_s = (more * sums[ERROR] + (b * c - a * e) * sums[AGE_ERROR] + minor * sums[SLOPE_ERROR]) / determinant
     lag_s = min(max(lag_s, np.float32(0)), np.float32(MOST_LAG_S))
     left, age_left = sums[ERROR] - lag_s * c, sums[AGE_ERROR] - lag_s * e
-    learnt.gain[instrument] = (d * left - b * age_left) / minor
-    learnt.decay_deviation[instrument] = (a * age_left - b * left) / minor
-    learnt.lag_s[instrument], learnt.lag_seen[instrument], learnt.known_s[instrument] = lag_s, sums[SLOPE_SLOPE], sums[ONE]
+    learnt.gain[stem] = (d * left - b * age_left) / minor
+    learnt.decay_deviation[stem] = (a * age_left - b * left) / minor
+    learnt.lag_s[stem], learnt.lag_seen[stem], learnt.known_s[stem] = lag_s, sums[SLOPE_SLOPE], sums[ONE]
 
 
 @kernel
 def step(plan, own, learnt, frame, opened, expected, estimate, end):
-    """The model of every instrument follows the frame that ends before `end`, by the notes that tell something."""
+    """The model of every stem follows the frame that ends before `end`, by the notes that tell something."""
     if plan.prediction == 0 or plan.gated == 0:
         return
     loudness = np.log(frame.total)
     for g in range(opened.groups):
         if not tells(plan, opened, expected, g):
             continue
-        instrument, share = plan.instrument[opened.open_stem[opened.group_first[g]]], expected.expected_share[g]
+        stem, share = opened.open_stem[opened.group_first[g]], expected.expected_share[g]
         age_s = heard_age_s(plan, opened, g, end)
         slope = rising_slope(plan, opened, expected, g, end)
         if slope > 0 or SETTLED_S <= age_s <= FADED_S:
             least = np.float32(LEAST_WEIGHT) if share >= 0 else np.float32(LEAST_FIRST_WEIGHT)
             weight = max(min(np.float32(SURE_SHARE) * max(share, estimate.group_h[g]), np.float32(1)), least)
-            error = np.log(estimate.group_h[g] + np.float32(TINY)) + loudness - expected.expected_level[g]
-            error -= learnt.gain[instrument]
-            note_error(own, learnt, instrument, log_age(age_s), slope, error, weight * plan.hop_s)
-    for instrument in range(plan.stems - 1):
-        if own.level_sums[instrument, ONE] > 0:
-            solve(own, learnt, instrument)
+            error = np.log(estimate.group_h[g] + np.float32(TINY)) + loudness - expected.expected_level[g] - learnt.gain[stem]
+            note_error(own, learnt, stem, log_age(age_s), slope, error, weight * plan.hop_s)
+    for stem in range(plan.stems - 1):
+        if own.level_sums[stem, ONE] > 0:
+            solve(own, learnt, stem)

@@ -52,9 +52,9 @@ EXPECTED = Part("expected", (
 ))
 # by `levels`
 LEARNT = Part("learnt", (
-    array("gain", "float32", "stems", "of each instrument: natural logarithm of sound over what its preset expects"),
+    array("gain", "float32", "stems", "of each stem: natural logarithm of sound over what its preset expects"),
     array("decay_deviation", "float32", "stems", "and by how much that grows with every doubling of the age"),
-    array("lag_s", "float32", "stems", "of each instrument: s that its sound is ahead of its MIDI"),
+    array("lag_s", "float32", "stems", "of each stem: s that its sound is ahead of its MIDI"),
     array("lag_seen", "float32", "stems", "how sure that is: sum of squared slopes times s"),
     array("known_s", "float32", "stems", "over how many s of notes all that was learnt"),
 ))

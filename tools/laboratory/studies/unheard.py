@@ -133,10 +133,12 @@ def note_hardships() -> list[Condition]:
 def unheard_notes(given: Given) -> list[Table]:
     """Notes that are told early, late, wrong or not at all: mean SDR in dB, and the loss against notes as played.
 
-    all told: the songs. under company: the unheard pianos, each beside a recording, two lines or a band in turn. Of notes that
-    nobody plays the SDR of the other stems is told. Late notes are played with late_midi=on.
+    all told: the songs. under company: the unheard pianos, each beside a recording, two lines or a band in turn. backgrounds:
+    the pianos of two_hands with `backgrounds`, by `grand-piano`, which knows them, and `gm-piano`, which does not. Of notes
+    that nobody plays the SDR of the other stems is told. Late notes are played with late_midi=on.
     """
-    sets = {"all told": songs(given, given["role"], given["seeds"]), "under company": pianos(given, given["role"])}
+    sets = {"all told": songs(given, given["role"], given["seeds"]), "under company": pianos(given, given["role"]),
+            **two_hands(given, "backgrounds")}
     rows: list[Row] = []
     for condition in note_hardships():
         for name, pieces in sets.items():
@@ -157,10 +159,16 @@ def unheard_notes(given: Given) -> list[Table]:
 # --- company ----------------------------------------------------------------------------------------------------------
 
 
+def two_hands(given: Given, called: str) -> dict[str, list[Piece]]:
+    """The pianos of two_hands with `backgrounds`, heard by their preset and not; none among pieces for tuning."""
+    known = {} if given["role"] == TUNING else {"heard": "grand-piano", "unheard": "gm-piano"}
+    groups = {f"{called}, {how} piano": preset_named(name) for how, name in known.items()}
+    return {group: bands(given, preset, group) for group, preset in groups.items()}
+
+
 def in_company(given: Given, role: str, performances: int) -> list[Piece]:
     """Pieces of which a part is told alone: every set is a group."""
-    found = [] if role == TUNING else [*bands(given, preset_named("grand-piano"), "two_hands, heard piano"),
-                                       *bands(given, preset_named("gm-piano"), "two_hands, unheard piano")]
+    found = [piece for pieces in two_hands(given, "two_hands").values() for piece in pieces]
     found += [in_group(piece, f"unheard piano {beside}") for beside in COMPANIES for piece in pianos(given, role, beside)]
     return [*found, *(in_group(one_told(piece), PARTNER) for piece in songs(given, role, performances))]
 
