@@ -98,7 +98,7 @@ def test_parameters_change_at_once_or_with_a_fade(player):
     player.receive(0, 0, (0x90, 60, 90))
     block(player)
     player.set("latency_samples", 128)
-    assert player.separator.latency == 128 and "128" in player.message
+    assert player.separator.latency == 128 and "128" in player.said.text
     player.tick()
     for _ in range(30):
         block(player)
@@ -118,14 +118,14 @@ def test_what_cannot_be_changes_nothing(player):
     with pytest.raises(RtsepError):
         player.use_preset("no such preset")
     player.attempt(lambda: player.set("iterations", 0))
-    assert player.separator.prepared is kept and "1 to 50" in player.message
+    assert player.separator.prepared is kept and "1 to 50" in player.said.text
 
 
 def test_another_preset_without_a_gap(player, tmp_path):
     save_preset(make_preset(seed=8), tmp_path / "other.npz")
     player.use_preset(str(tmp_path / "other.npz"))
     block(player)
-    assert player.lanes.arrived and player.preset_name == "other" and player.message == "preset other"
+    assert player.lanes.arrived and player.preset_name == "other" and player.said.text == "preset other"
 
 
 # --- knobs ------------------------------------------------------------------------------------------------------------
@@ -154,9 +154,9 @@ def test_a_knob_is_learnt_works_and_is_remembered(player):
 @pytest.mark.parametrize("target, value, then", [
     ("mute.left", 127, lambda p: p.muted == {"left"}), ("mute.left", 0, lambda p: not p.muted),
     ("solo.right", 64, lambda p: p.soloed == {"right"}), ("wet", 0, lambda p: p.value("wet") == 0),
-    ("bypass", 127, lambda p: p.value("bypass") is True), ("panic", 127, lambda p: "panic" in p.message),
-    ("panic", 0, lambda p: p.message == ""), ("preset.gone", 127, lambda p: "gone" in p.message),
-    ("gain_db.nobody", 127, lambda p: p.message == ""), ("nonsense", 127, lambda p: "no parameter" in p.message),
+    ("bypass", 127, lambda p: p.value("bypass") is True), ("panic", 127, lambda p: "panic" in p.said.text),
+    ("panic", 0, lambda p: p.said.text == ""), ("preset.gone", 127, lambda p: "gone" in p.said.text),
+    ("gain_db.nobody", 127, lambda p: p.said.text == ""), ("nonsense", 127, lambda p: "no parameter" in p.said.text),
 ])
 def test_every_target(player, target, value, then):
     player.controls.bindings[0, 1] = target
@@ -229,14 +229,14 @@ def test_routes_that_cannot_be(route):
 
 def test_a_player_freezes_lets_go_and_keeps(player, tmp_path, monkeypatch):
     monkeypatch.setattr("rtsep.hosts.keep.user_folder", lambda: tmp_path / "mine")
-    assert player.learning
-    player.learn(False)
-    assert not player.learning and not player.value("adapt") and "frozen" in player.message
-    player.learn(True)
-    assert player.learning and player.value("background_learns")
+    assert not player.frozen
+    player.freeze(True)
+    assert player.frozen and not player.value("adapt")
+    player.freeze(False)
+    assert not player.frozen and player.value("background_learns")
     player.keep_preset("left", False)
     player.keep_preset("right", True)
     assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == ["small-adapted-1.npz", "small-adapted.npz"]
     assert load_preset(tmp_path / "mine" / "small-adapted.npz").background is None
     assert load_preset(tmp_path / "mine" / "small-adapted-1.npz").background is not None
-    assert "small-adapted-1.npz" in player.message
+    assert "small-adapted-1.npz" in player.said.text

@@ -2,8 +2,8 @@
 
 Live: `portaudio` and `jack` are devices behind `driver`; `midi` brings notes; `lanes` is the memory that the callback and
 Python share; `watch` opens lost devices anew, and `advice` says what keeps going wrong; `player` is what is played, `controls`
-and `keys` change it, `recorder` records `takes` of it, `found_takes` mends them, `display` shows it. Devices, threads and
-signals are here alone.
+and `panel` change it, `recorder` records `takes` of it, `found_takes` mends them, `display` shows it by a `screen`, `said` keeps
+messages. Devices, threads and signals are here alone.
 
 Enters: what the command line asks for. Leaves: files, sound on devices, tables and pictures. May import: engine,
 reference, grains, callbacks, stages and kernels (declarations), presets, notes, fit, files, params, measure, windows,

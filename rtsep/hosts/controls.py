@@ -73,7 +73,7 @@ class Controls:
         self.notes: list[str] = []
         self.bindings: dict[tuple[int, int], str] = {}
         self._broken = False
-        self._learning = ""
+        self.learning = ""  # The target that waits for its knob, or "".
         self._load()
 
     def _load(self) -> None:
@@ -90,7 +90,7 @@ class Controls:
 
     def learn(self, target: str) -> None:
         """Bind the next knob that moves to `target`."""
-        self._learning = target
+        self.learning = target
 
     def receive(self, message: Message) -> tuple[str, float] | None:
         """What a controller message asks for, (target, 0 to 1), or None if it is not bound. Completes a `learn`.
@@ -101,10 +101,10 @@ class Controls:
         if controller in PEDALS:
             return None
         place = (status & 0x0F, controller)
-        if self._learning:
-            self.bindings = {key: target for key, target in self.bindings.items() if target != self._learning}
-            self.bindings[place] = self._learning
-            self._learning = ""
+        if self.learning:
+            self.bindings = {key: target for key, target in self.bindings.items() if target != self.learning}
+            self.bindings[place] = self.learning
+            self.learning = ""
             self._save()
         return (self.bindings[place], value / 127) if place in self.bindings else None
 

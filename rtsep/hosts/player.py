@@ -19,8 +19,10 @@ from rtsep.hosts.bendwatch import BendWatch
 from rtsep.hosts.controls import Controls
 from rtsep.hosts.keep import Keeper
 from rtsep.hosts.lanes import CAPACITY, Lanes
+from rtsep.hosts.levels import Holds
 from rtsep.hosts.notewatch import NoteWatch
 from rtsep.hosts.recorder import Recorder
+from rtsep.hosts.said import Said
 from rtsep.notes.messages import CONTROL, NOTE_ON, NOTES_OFF, RESET, SOUND_OFF, Message, is_kept
 from rtsep.notes.programs import CHANNELS
 from rtsep.params import Value, param_of
@@ -36,7 +38,8 @@ class Player:
     """
 
     def __init__(
-        self, separator: Engine, lanes: Lanes, controls: Controls, watch: NoteWatch, parts: int, keeper: Keeper | None = None
+        self, separator: Engine, lanes: Lanes, controls: Controls, watch: NoteWatch, parts: int,
+        keeper: Keeper | None = None, said: Said | None = None,
     ) -> None:
         self.stem_names = separator.stem_names
         self.separator, self.lanes, self.controls, self.watch = separator, lanes, controls, watch
@@ -44,7 +47,7 @@ class Player:
         self.soloed: set[str] = set()
         started = [id(preset) for preset in separator.presets] if isinstance(separator, Separator) else [0]
         self._instruments = [started.index(each) for each in started]  # For each stem, the first stem with the same preset.
-        self.message = ""
+        self.said, self.holds = said or Said(), Holds()
         self._learns = {name: bool(separator.value(name)) for name in ("adapt", "background_learns")}  # Unless frozen.
         self._keeper = keeper or Keeper(separator, (), False, False, "")
         self.recorder: Recorder | None = None
@@ -82,8 +85,8 @@ class Player:
     # --- the control thread ---
 
     def say(self, text: str) -> None:
-        """Set the message that the display shows."""
-        self.message = text
+        """Show a message for some seconds."""
+        self.said.say(text)
 
     def tick(self) -> None:
         """Apply the knobs' changes since the last tick; after a change of state press held keys again."""
@@ -145,15 +148,14 @@ class Player:
         self.separator.set("bypass", on)
 
     @property
-    def learning(self) -> bool:
-        """Whether background or templates adapt."""
-        return any(self.value(name) for name in self._learns)
+    def frozen(self) -> bool:
+        """Whether background and templates stay as they are."""
+        return isinstance(self.separator, Separator) and not any(self.value(name) for name in self._learns)
 
-    def learn(self, on: bool) -> None:
+    def freeze(self, on: bool) -> None:
         """Freeze background and templates, or let them go on learning, without an audible change."""
         wanted = self._learns if any(self._learns.values()) else dict.fromkeys(self._learns, True)
-        self._exchange({name: on and learns for name, learns in wanted.items()})
-        self.say("learning" if on else "frozen: templates and background stay as they are")
+        self._exchange({name: learns and not on for name, learns in wanted.items()})
 
     def keep_preset(self, stem: str, background: bool) -> None:
         """Save the adapted preset of `stem` (of the first stem for the residual), with or without the background."""

@@ -1,0 +1,40 @@
+"""The screen of the program itself in a real terminal, which is resized while it plays."""
+
+import numpy as np
+import pytest
+from test_portaudio import RATE, card, needs_portaudio  # noqa: F401
+from tmux import LIVE, Terminal, needs_tmux
+
+from rtsep.hosts.screen import KEYBOARD
+
+ON_CARD = f"{LIVE} --input rtcap --output rtplay --by split"
+pytestmark = [needs_tmux, needs_portaudio]
+
+
+@pytest.fixture
+def terminal(card, tmp_path):  # noqa: F811
+    (np.random.default_rng(1).standard_normal((60 * RATE, 2)) * 0.05).astype(np.float32).tofile(tmp_path / "in.raw")
+    with Terminal(tmp_path, card) as found:
+        yield found
+
+
+def test_another_size_leaves_no_debris(terminal):
+    terminal.type(ON_CARD, "Enter")
+    terminal.until(lambda text: "q: quit" in text and "in 1" in text and "high" in text)
+    terminal.type("r", "f")
+    terminal.until(lambda text: "RECORDING take: " in text and "FROZEN" in text)
+    for columns, lines in ((120, 40), (40, 12), (80, 24), (40, 12), (100, 13), (80, 24)):
+        terminal.resize(columns, lines)
+
+        def whole(text, columns=columns, lines=lines):
+            rows = text.rstrip("\n").splitlines()
+            once = ("quit", "latency", "load", "RECORDING", "FROZEN", " high", "keys:" if columns < KEYBOARD else "quit")
+            return (len(rows) == lines and max(map(len, rows)) <= columns and rows[-1].startswith("?")
+                    and all(text.count(word) == 1 for word in once))
+
+        assert "RECORDING" in terminal.until(whole)
+    terminal.type("r")
+    terminal.until(lambda text: "RECORDING" not in text and "recorded: take holds" in text)
+    terminal.type("q")
+    left = terminal.until("rtsep: played")
+    assert "load" not in left and "rtsep live" in left, "the terminal is as it was"
