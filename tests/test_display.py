@@ -1,4 +1,4 @@
-"""What is printed where there is no screen, and what keys do."""
+"""What is printed where there is no screen, and keys read from a terminal."""
 
 import dataclasses
 import io
@@ -12,7 +12,6 @@ from rich.console import Console
 
 from rtsep.hosts.display import LineFace, status_json, status_line
 from rtsep.hosts.keys import Keys, split_keys
-from rtsep.hosts.panel import Panel
 from rtsep.hosts.said import Message
 from rtsep.hosts.status import Hold, Status, StemStatus
 
@@ -59,7 +58,7 @@ def test_lines_come_once_a_second_and_news_at_once():
 
 @pytest.mark.parametrize("typed, keys", [
     ("ab", ["a", "b"]), ("\x1b[A\x1b[Bq", ["up", "down", "q"]), ("\x1bOC", ["right"]), ("\x1b", ["escape"]),
-    ("\x1b[15~x", ["x"]), ("", []),
+    ("\x1b[15~x", ["x"]), ("\x1b[3~x", ["delete", "x"]), ("", []),
 ])
 def test_keys_are_told_apart(typed, keys):
     assert split_keys(typed) == keys
@@ -86,46 +85,3 @@ def test_no_terminal_no_keys(monkeypatch):
         monkeypatch.setattr(sys, "stdin", nothing)
         with Keys() as keys:
             assert keys.read() == []
-
-
-class Pressed:
-    """A player that remembers what was asked of it."""
-
-    stem_names = ("left", "right", "residual")
-    muted, soloed = {"left"}, set()
-
-    def __init__(self):
-        self.asked = []
-        self.controls = self
-
-    def __getattr__(self, name):
-        return lambda *given: self.asked.append((name, *given))
-
-    def value(self, name):
-        return 0.0
-
-    def preset_of(self, stem):
-        return "piano"
-
-    def attempt(self, act):
-        act()
-
-
-@pytest.mark.parametrize("key, asked", [
-    ("+", ("gain", "left", 1.0)), ("left", ("gain", "left", -1.0)), ("s", ("solo", "left", True)),
-    ("m", ("mute", "left", False)), ("b", ("bypass", True)), ("W", ("set", "wet", 0.1)), ("w", ("set", "wet", 0.0)),
-    (" ", ("panic",)),
-    ("l", ("learn", "gain_db.left")), ("p", ("use_preset", "violin", "left")), ("x", None),
-])
-def test_what_keys_do(key, asked, monkeypatch):
-    monkeypatch.setattr("rtsep.hosts.panel._next_preset", lambda name: "violin")
-    player = Pressed()
-    assert Panel().press(key, player)
-    assert player.asked[:1] == ([asked] if asked else [])
-
-
-def test_selecting_stems_and_leaving():
-    panel, player = Panel(), Pressed()
-    for key, selected in (("down", 1), ("\t", 2), ("down", 0), ("up", 2), ("2", 1), ("9", 1)):
-        assert panel.press(key, player) and panel.selected == selected
-    assert panel.press("escape", player) and not panel.press("q", player)

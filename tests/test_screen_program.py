@@ -1,5 +1,7 @@
 """The screen of the program itself in a real terminal, which is resized while it plays."""
 
+import re
+
 import numpy as np
 import pytest
 from test_portaudio import RATE, card, needs_portaudio  # noqa: F401
@@ -38,3 +40,37 @@ def test_another_size_leaves_no_debris(terminal):
     terminal.type("q")
     left = terminal.until("rtsep: played")
     assert "load" not in left and "rtsep live" in left, "the terminal is as it was"
+
+
+def test_a_session_by_keys_with_its_log(terminal, tmp_path):
+    """What is said goes after a while and can be read back; lists are searched; Esc ends nothing."""
+    terminal.type(f"{LIVE} --input rtcap --output rtplay --log live.log", "Enter")
+    terminal.until(lambda text: "q: quit" in text and "› piano" in text)
+    terminal.type("p")
+    terminal.until("› vibraphone")
+    terminal.type("/")
+    terminal.until("Presets, now vibraphone")
+    terminal.type("viola")
+    terminal.until(lambda text: "search: viola" in text and "violin" not in text)
+    terminal.type("Enter")
+    terminal.until("› viola")
+    terminal.type("o")
+    terminal.until("Controls")
+    terminal.type("mute", "Tab")
+    terminal.until("LEARNING mute.viola")
+    terminal.type("Escape")
+    terminal.until(lambda text: "LEARNING" not in text and "search: mute" in text)
+    terminal.type("Escape")
+    terminal.until(lambda text: "Controls" not in text)
+    terminal.type("v")
+    text = terminal.until(lambda text: "The last messages" in text)
+    said = text[text.index("The last messages"):]
+    assert said.index("nothing was learnt") < said.index("preset viola") < said.index("preset vibraphone"), "the newest first"
+    terminal.type("Escape")
+    terminal.until(lambda text: "The last messages" not in text)
+    terminal.type("q")
+    terminal.until("rtsep: played")
+    lines = (tmp_path / "live.log").read_text().splitlines()
+    assert [line[20:] for line in lines if "preset" in line or "nothing" in line] == [
+        "preset vibraphone", "preset viola", "nothing was learnt"]
+    assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", line) for line in lines)

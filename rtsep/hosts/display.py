@@ -87,7 +87,7 @@ class ScreenFace:
         if (width, height) != self._size:  # The terminal may have moved what was on it.
             self._size = (width, height)
             self._console.clear()
-        picture = screen(status, self._panel.selected, width, height, self._panel.listing(status))
+        picture = screen(status, self._panel.selected, width, height, self._panel.listing)
         self._console.control(Control.home())
         self._console.print(Screen(picture), end="")
 

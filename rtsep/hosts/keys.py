@@ -13,6 +13,7 @@ from typing import Any
 
 ARROWS = {"\x1b[A": "up", "\x1b[B": "down", "\x1b[C": "right", "\x1b[D": "left", "\x1bOA": "up", "\x1bOB": "down",
           "\x1bOC": "right", "\x1bOD": "left"}
+DELETE = "\x1b[3~"
 
 
 class Keys:
@@ -102,12 +103,15 @@ class Keys:
 
 
 def split_keys(typed: str) -> list[str]:
-    """What was typed, key by key, without escape sequences other than arrows."""
+    """What was typed, key by key, without escape sequences other than arrows and Del."""
     found, at = [], 0
     while at < len(typed):
         if typed[at : at + 3] in ARROWS:
             found.append(ARROWS[typed[at : at + 3]])
             at += 3
+        elif typed.startswith(DELETE, at):
+            found.append("delete")
+            at += len(DELETE)
         elif typed[at] == "\x1b" and at + 1 < len(typed):
             at += 1
             while at < len(typed) and not (typed[at].isalpha() or typed[at] == "~"):

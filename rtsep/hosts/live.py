@@ -33,6 +33,7 @@ from rtsep.hosts.notewatch import NoteWatch
 from rtsep.hosts.player import Player
 from rtsep.hosts.recorder import Recorder
 from rtsep.hosts.routes import route_outputs
+from rtsep.hosts.said import Said
 from rtsep.hosts.snapshot import Scene, snapshot
 from rtsep.hosts.status import Status
 from rtsep.hosts.takes import TakeForm, check_base
@@ -83,6 +84,7 @@ class LiveJob:
     drum_map: Path | None = None  # Groups of drums by key, see `rtsep.notes.drum_maps`.
     record_format: str = "wav"  # Or flac.
     pre_fader: bool = False  # Outputs of single stems play them before their faders.
+    log: Path | None = None  # Write all messages to this file, with times.
 
 
 def route_live(job: LiveJob, name: str, gated: bool) -> Routing:
@@ -107,8 +109,6 @@ def route_live(job: LiveJob, name: str, gated: bool) -> Routing:
     else:
         routing = by_port(job.midi)
     return only_channels(routing, job.channels) if job.channels else routing
-
-
 
 
 def _engine(job: LiveJob, gated: bool, said: list[str]) -> Engine:
@@ -143,6 +143,8 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
     """
     said: list[str] = []
     with ExitStack() as stack:
+        messages = Said(job.log)
+        stack.callback(messages.close)
         device = WatchedDevice(open_device, said.append)
         stack.callback(lambda: device.opened.close())
         ports = _ports(job, said, lambda *a: player.receive(*a), lambda part: player.midi_lost(part))
@@ -169,7 +171,7 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         lanes.delay_notes(job.midi_offset_ms)
         lanes.pre_fader(job.pre_fader)
         watch = NoteWatch(frozenset(job.channels) or None, frozenset(separator.row_pitch.tolist()))
-        player = Player(separator, lanes, controls, watch, len(job.midi) + opened.has_midi, keeper)
+        player = Player(separator, lanes, controls, watch, len(job.midi) + opened.has_midi, keeper, messages)
         stop = stack.enter_context(stop_signals())  # Until here there is nothing to save: Ctrl-C ends it at once.
         player.recorder = recorder = Recorder(lanes, base, TakeForm(
             separator.stem_names, opened.sample_rate, lanes.channels, separator.routing.table, job.record_format,
@@ -206,7 +208,7 @@ def _loop(job: LiveJob, scene: Scene, said: list[str], stop: threading.Event, fa
     while not stop.wait(TICK_S):
         player.tick()
         _watch(scene)
-        if said:  # One at a time, so that each is shown.
+        while said:
             player.say(said.pop(0))
         try:
             face.show(snapshot(scene))

@@ -1,33 +1,39 @@
-"""What each key of the terminal does, and the lists that it opens."""
+"""What each key of the terminal does: it chooses a stem, opens a list, or moves a control of the table."""
 
 from __future__ import annotations
 
+from rtsep.hosts.pages import Page, controls_page, keys_page, messages_page, presets_page
 from rtsep.hosts.player import Player
 from rtsep.hosts.screen import Listing
-from rtsep.hosts.status import Status
-from rtsep.presets.library import bundled_presets, user_presets
+from rtsep.hosts.table import CONTROLS
 
-STEP_DB = 1.0  # A press of a key changes a gain by this many decibels.
-WET_STEP = 0.1  # A press of a key changes `wet` by this much.
+STEPS = {key: (control, step) for control in CONTROLS for keys, step in ((control.more, 1), (control.less, -1)) for key in keys}
+PANIC = (" ", "!")  # Keys that release all notes, whatever is open.
 
 
 class Panel:
-    """The selected stem, and what each key does."""
+    """The chosen stem, the list that is open, and what keys do."""
 
     def __init__(self) -> None:
         self.selected = 0
+        self._page: Page | None = None
 
-    def listing(self, _status: Status) -> Listing | None:
+    @property
+    def listing(self) -> Listing | None:
         """The list that covers the meters, if one is open."""
-        return None
+        return self._page.listing() if self._page is not None else None
 
     def press(self, key: str, player: Player) -> bool:
-        """Do what `key` asks for; False to quit."""
-        if key in ("q", "Q"):
-            return False
+        """Do what `key` asks for; False to quit, which Esc never does."""
         stems = player.stem_names
         stem = stems[self.selected % len(stems)]
-        if key.isdecimal() and 1 <= int(key) <= len(stems):
+        if key == "escape":
+            self._back(player)
+        elif self._page is not None and key not in PANIC:
+            player.attempt(lambda: self._in_page(key))
+        elif key in ("q", "Q"):
+            return False
+        elif key.isdecimal() and 1 <= int(key) <= len(stems):
             self.selected = int(key) - 1
         elif key in ("down", "\t", "up"):
             self.selected = (self.selected + (-1 if key == "up" else 1)) % len(stems)
@@ -35,42 +41,30 @@ class Panel:
             player.attempt(lambda: self._act(key, stem, player))
         return True
 
+    def _back(self, player: Player) -> None:
+        """Learn nothing after all, or else close the list."""
+        if player.controls.learning:
+            player.controls.learn("")
+            player.say("nothing was learnt")
+        else:
+            self._page = None
+
+    def _in_page(self, key: str) -> None:
+        if self._page is not None and self._page.press(key):
+            self._page = None
+
     def _act(self, key: str, stem: str, player: Player) -> None:
-        if key in ("+", "=", "right", "-", "_", "left"):
-            step = STEP_DB if key in ("+", "=", "right") else -STEP_DB
-            player.gain(stem, float(player.value(f"gain_db.{stem}")) + step)
-        elif key == "s":
-            player.solo(stem, stem not in player.soloed)
-        elif key == "m":
-            player.mute(stem, stem not in player.muted)
-        elif key == "b":
-            player.bypass(not player.value("bypass"))
-        elif key in ("w", "W"):
-            wet = float(player.value("wet")) + (WET_STEP if key == "W" else -WET_STEP)
-            player.set("wet", min(max(round(wet, 3), 0.0), 1.0))
-        elif key == "p":
-            player.use_preset(_next_preset(player.preset_of(stem)), stem)
+        if key in STEPS:
+            control, step = STEPS[key]
+            if control.wanted(player):
+                control.pressed(player, stem, step)
         elif key == "l":
             player.controls.learn(f"gain_db.{stem}")
-            player.say(f"move the knob that should be the fader of {stem}")
-        elif key == "f":
-            player.freeze(not player.frozen)
-        elif key in ("k", "K"):
-            player.keep_preset(stem, key == "K")
-        elif key == "r":
-            player.record()
-        elif key == "n":
-            player.next_take()
-        elif key in ("R", "N"):
-            player.controls.learn("record" if key == "R" else "next_take")
-            player.say(f"press the button that should {'begin and end takes' if key == 'R' else 'begin the next take'}")
-        elif key == "c":
-            player.holds.clear()
-        elif key in (" ", "!"):
-            player.panic()
-
-
-def _next_preset(name: str) -> str:
-    """The preset after `name` in alphabetical order; after the last comes the first."""
-    names = sorted({path.stem for path in (*bundled_presets(), *user_presets())})
-    return names[(names.index(name) + 1) % len(names)] if name in names else names[0]
+        elif key == "o":
+            self._page = controls_page(player)
+        elif key == "/":
+            self._page = presets_page(player, stem)
+        elif key == "v":
+            self._page = messages_page(player)
+        elif key in ("?", "h"):
+            self._page = keys_page()

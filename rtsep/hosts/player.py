@@ -9,14 +9,14 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
-from functools import partial
+from dataclasses import asdict, replace
 
 from rtsep.engine.separator import SILENT_DB, Separator
 from rtsep.engine.streaming import Engine
 from rtsep.errors import RtsepError
 from rtsep.hosts.bendwatch import BendWatch
 from rtsep.hosts.controls import Controls
+from rtsep.hosts.instruments import Instruments
 from rtsep.hosts.keep import Keeper
 from rtsep.hosts.lanes import CAPACITY, Lanes
 from rtsep.hosts.levels import Holds
@@ -26,8 +26,9 @@ from rtsep.hosts.said import Said
 from rtsep.notes.messages import CONTROL, NOTE_ON, NOTES_OFF, RESET, SOUND_OFF, Message, is_kept
 from rtsep.notes.programs import CHANNELS
 from rtsep.params import Value, param_of
+from rtsep.presets.families import neighbour
 from rtsep.presets.library import find_preset
-from rtsep.presets.preset import load_preset
+from rtsep.presets.preset import Preset, load_preset
 
 
 class Player:
@@ -42,12 +43,13 @@ class Player:
         keeper: Keeper | None = None, said: Said | None = None,
     ) -> None:
         self.stem_names = separator.stem_names
-        self.separator, self.lanes, self.controls, self.watch = separator, lanes, controls, watch
+        self.separator: Engine = separator
+        self.lanes, self.controls, self.watch = lanes, controls, watch
         self.muted: set[str] = set()
         self.soloed: set[str] = set()
-        started = [id(preset) for preset in separator.presets] if isinstance(separator, Separator) else [0]
-        self._instruments = [started.index(each) for each in started]  # For each stem, the first stem with the same preset.
-        self.said, self.holds = said or Said(), Holds()
+        self._instruments = Instruments(separator)
+        self.said = said or Said()
+        self.holds: Holds = Holds()
         self._learns = {name: bool(separator.value(name)) for name in ("adapt", "background_learns")}  # Unless frozen.
         self._keeper = keeper or Keeper(separator, (), False, False, "")
         self.recorder: Recorder | None = None
@@ -55,6 +57,7 @@ class Player:
         self._gains = {stem: float(separator.value(f"gain_db.{stem}")) for stem in self.stem_names}
         self._knobs: deque[Message] = deque(maxlen=1024)
         self._press_again = False
+        self._counted: dict[str, int] = {}  # Counters of engines that have played before.
         self._bends = BendWatch()
 
     # --- the MIDI thread ---
@@ -94,10 +97,7 @@ class Player:
             self.receive(part, time_ns, message, played=True)
         if told := self._bends.news():
             self.say(told)
-        while self._knobs:
-            found = self.controls.receive(self._knobs.popleft())
-            if found is not None:
-                self.attempt(partial(self.controls.apply, self, *found))
+        self.controls.turn(self, [self._knobs.popleft() for _ in range(len(self._knobs))])
         if self._press_again and self.lanes.arrived:
             self._press_again = False
             for part, channel, pitch, velocity in self.watch.pressed():
@@ -159,7 +159,7 @@ class Player:
 
     def keep_preset(self, stem: str, background: bool) -> None:
         """Save the adapted preset of `stem` (of the first stem for the residual), with or without the background."""
-        path = self._keeper.keep(self.separator, self._index(stem), background)
+        path = self._keeper.keep(self.separator, self._instruments.index(stem), background)
         self.say(f"saved what {self.preset_of(stem)} has learnt in {path}")
 
     def record(self) -> None:
@@ -187,47 +187,59 @@ class Player:
         return ", ".join(dict.fromkeys(self.separator.plays))
 
     def preset_of(self, stem: str) -> str:
-        """Name of a stem's preset; for the residual it is the first one."""
-        return self.separator.plays[self._index(stem)]
+        """Name of a stem's preset; for the residual, and for "", it is the first one."""
+        return self.separator.plays[self._instruments.index(stem)]
 
-    def _index(self, stem: str) -> int:
-        return self.stem_names.index(stem) % len(self._instruments)
+    @property
+    def shown_names(self) -> tuple[str, ...]:
+        """How the stems are called now: one that bears the name of its preset changes it with the preset."""
+        return self._instruments.shown_names(self.separator)
 
     def use_preset(self, name: str, stem: str | None = None) -> None:
-        """Switch presets without a gap: for all stems, or for `stem` and those that shared its preset from the start."""
+        """Switch presets, without a gap if windows fit: for all stems, or for `stem` and those that shared its preset."""
         if not isinstance(self.separator, Separator):
             raise RtsepError(f"a mosaic plays its source, {self.preset_name}, and no preset; start again with another --mosaic")
-        preset = load_preset(find_preset(name))
-        wanted = None if stem is None else self._instruments[self._index(stem)]
-        presets = [preset if wanted in (None, instrument) else old
-                   for instrument, old in zip(self._instruments, self.separator.presets, strict=True)]
-        if not self.separator.exchange(presets):
-            raise RtsepError(f"preset {name} wants another window or latency; start again with --preset {name}")
-        self.lanes.play(self.separator.prepared, fade=False)
+        presets = self._instruments.with_preset(self.separator.presets, load_preset(find_preset(name)), stem)
+        self._exchange({}, presets)
+        if self.recorder is not None:
+            self.recorder.form = replace(self.recorder.form, stem_names=self.shown_names)
         self.say(f"preset {self.preset_name}")
+
+    def step_preset(self, step: int, stem: str) -> None:
+        """Go to the next preset by family (1), or to the one before (-1), for `stem` and those that share its preset."""
+        self.use_preset(neighbour(self.preset_of(stem), step), stem)
 
     def _set_levels(self) -> None:
         for stem in self.stem_names:
             heard = stem not in self.muted and (not self.soloed or stem in self.soloed)
             self.separator.set(f"gain_db.{stem}", self._gains[stem] if heard else SILENT_DB)
 
-    def _exchange(self, params: Mapping[str, Value]) -> None:
-        if self.separator.exchange(params=params):
-            self.lanes.play(self.separator.prepared, fade=False)
+    def _exchange(self, params: Mapping[str, Value], presets: Sequence[Preset] | None = None) -> None:
+        """Go on with other parameters or presets: at once where windows and latency stay, else the sound fades out and in."""
+        now = self.separator
+        done = now.exchange(params=params) if presets is None else isinstance(now, Separator) and now.exchange(presets, params)
+        if done:
+            self.lanes.play(now.prepared, fade=False)
             return
-        if self.recorder is not None and self.recorder.recording:
-            raise RtsepError(f"{next(iter(params))} cannot change while recording: the latency would")
-        new = self.separator.again(params)
+        new = now.again(params, presets) if isinstance(now, Separator) else now.again(params)
         new.prepare(self.lanes.sample_rate, self.lanes.channels, CAPACITY)
+        if new.latency != now.latency and self.recorder is not None and self.recorder.recording:
+            raise RtsepError(f"{next(iter(params), 'the preset')} cannot change while recording: the latency would")
+        self._counted = self._counted_until_now()
         self.separator = new
         self.lanes.play(new.prepared, fade=True)
         self._press_again = True
         self.say(f"latency {new.latency} samples")
 
+    def _counted_until_now(self) -> dict[str, int]:
+        """The engine's counters, with those of the engines before it."""
+        return {name: count + self._counted.get(name, 0) for name, count in asdict(self.separator.counters).items()}
+
     def counters(self) -> dict[str, int]:
         """All counters of callback and engine."""
-        return {**self.lanes.counters(), **asdict(self.separator.counters)}
+        return {**self.lanes.counters(), **self._counted_until_now()}
 
     def faders(self) -> Sequence[tuple[str, float, bool, bool]]:
-        """Each stem: its name, gain in dB, whether it is muted, whether it is soloed."""
-        return [(stem, self._gains[stem], stem in self.muted, stem in self.soloed) for stem in self.stem_names]
+        """Each stem: its name now, gain in dB, whether it is muted, whether it is soloed."""
+        return [(name, self._gains[stem], stem in self.muted, stem in self.soloed)
+                for name, stem in zip(self.shown_names, self.stem_names, strict=True)]

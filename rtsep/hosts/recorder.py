@@ -22,6 +22,7 @@ from rtsep.hosts.lanes import Lanes
 from rtsep.hosts.recorded_notes import Sounding
 from rtsep.hosts.takes import Take, TakeForm
 from rtsep.hosts.timeline import Timeline
+from rtsep.hosts.words import counted
 from rtsep.notes.messages import Message
 
 LOOK_S = 0.05  # The rings are emptied at intervals of this many seconds.
@@ -36,6 +37,7 @@ Floats = npt.NDArray[np.float32]
 class Recorder:
     """Records takes called `base`, `base`-1, `base`-2 ... A full disk ends the take, while the music goes on.
 
+    `form` is the next take's: its stems may be called, and its notes routed, anew.
     `say` is told what the player should know, and `reports` holds the report of every take that has ended. Thread: control; a
     separate thread writes the files, and calls `say`.
     """
@@ -43,7 +45,8 @@ class Recorder:
     def __init__(self, lanes: Lanes, base: Path, form: TakeForm, say: Callable[[str], None]) -> None:
         self.base, self.reports = base, list[dict[str, Any]]()
         self.recording = False
-        self._lanes, self._form, self._say = lanes, form, say
+        self.form = form
+        self._lanes, self._say = lanes, say
         self._bytes_per_s = form.sample_rate * form.channels * len(form.stems) * SAMPLE_BYTES[form.format]
         self._orders: queue.SimpleQueue[tuple[Take, int] | str] = queue.SimpleQueue()
         self._begun = threading.Event()
@@ -68,7 +71,7 @@ class Recorder:
         """
         if not self.recording and self._lanes.heartbeat and not self._lanes.arrived:
             raise RtsepError("the latency is changing: press again in a moment")
-        take = Take(self.base, self._form)
+        take = Take(self.base, self.form)
         if not self.recording:
             self._look_for_room(take.folder, float("inf"))
         self._begun.clear()
@@ -98,7 +101,7 @@ class Recorder:
         take, time_line = self._take, self._time
         if take is None or time_line is None:
             return f"ended: {self._trouble}" if self._trouble else ""
-        gaps = f", {_counted(time_line.gaps, 'gap')}" if time_line.gaps else ""
+        gaps = f", {counted(time_line.gaps, 'gap')}" if time_line.gaps else ""
         return f"{take.folder.name}: {take.seconds:.0f} s{gaps}, room for {_minutes(self._minutes)}"
 
     # --- the recorder's thread ---
@@ -132,7 +135,7 @@ class Recorder:
     def _begin(self, take: Take, latency: int) -> None:
         presses: list[tuple[int, Message]] = []
         if self._take is None or self._time is None:
-            self._time, self._sounding = Timeline(self._form.channels, latency), Sounding()
+            self._time, self._sounding = Timeline(self.form.channels, latency), Sounding()
             self._lanes.record_start(RING_S)
         else:
             presses = self._sounding.presses()
@@ -157,7 +160,7 @@ class Recorder:
         """End `take`; whatever happens to it, nothing is raised."""
         try:
             self._count_gaps(take)
-            end = round(take.seconds * self._form.sample_rate)
+            end = round(take.seconds * self.form.sample_rate)
             take.add([(end, *release) for release in self._sounding.releases()], played=False)
         except OSError as error:
             trouble = trouble or self._reason(error)
@@ -180,7 +183,7 @@ class Recorder:
         while (piece := self._lanes.read_record()) is not None:
             for block in () if self._time is None else self._time.add(*piece):
                 blocks.append(block)
-                if sum(each.shape[1] for each in blocks) > self._form.sample_rate:
+                if sum(each.shape[1] for each in blocks) > self.form.sample_rate:
                     self._write(blocks)
             if piece[0] >= until:
                 break
@@ -232,7 +235,3 @@ def _minutes(minutes: float) -> str:
     if minutes < 1:
         return f"{60 * minutes:.0f} s"
     return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.0f} h"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"

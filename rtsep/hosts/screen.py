@@ -19,6 +19,7 @@ from rtsep.hosts.words import latency_texts, losses_texts, recording_text
 
 NARROW = 60  # A terminal with fewer columns gets short texts.
 LOW = 20  # A terminal with fewer lines gets fewer of them for each thing.
+LEAST_LIST = 6  # A list with fewer lines has no note.
 KEYBOARD = 88  # A piano has this many keys, and its picture as many columns.
 HELP = ("?: keys   q: quit   up/down: stem   +/-: gain   m: mute   s: solo   r: record   space: panic",
         "?: keys  q: quit  r: record  space: panic", "? keys  q quit  r record")
@@ -26,11 +27,14 @@ HELP = ("?: keys   q: quit   up/down: stem   +/-: gain   m: mute   s: solo   r: 
 
 @dataclass(frozen=True)
 class Listing:
-    """A list that covers the meters while it is open; `chosen` is the row of the cursor, -1: none."""
+    """A list that covers the meters while it is open. `chosen` is the row of the cursor; `note` tells of it, and `keys`
+    what can be done."""
 
     title: str
     rows: Sequence[str]
-    chosen: int = -1
+    chosen: int = 0
+    note: str = ""
+    keys: str = ""
 
 
 def fitting(width: int, *texts: str) -> str:
@@ -43,9 +47,9 @@ def screen(status: Status, selected: int, width: int, height: int, listing: List
     low = height < LOW
     head = [*_head(status, width, low), *_flow(states(status), width)]
     said = _said(status, width, 2 if low else 4)
-    foot = [*said, Text(fitting(width, *HELP), style="dim")]
+    foot = [*said, Text(fitting(width, *HELP) if listing is None else listing.keys, style="dim")]
     room = max(height - len(head) - len(foot), 1)
-    body = _body(status, selected, width, room) if listing is None else _listed(listing, room)
+    body = _body(status, selected, width, room) if listing is None else _listed(listing, width, room)
     lines = [*head, *body, *[Text()] * (room - len(body)), *foot][:height]
     for line in lines:
         line.truncate(width, overflow="ellipsis")
@@ -143,8 +147,14 @@ def _around(rows: Sequence[Text], chosen: int, room: int) -> list[Text]:
     return list(rows[first : first + room])
 
 
-def _listed(listing: Listing, room: int) -> list[Text]:
-    """The list, under its title, with a mark on the chosen row."""
-    rows = [Text(f"{'›' if at == listing.chosen else ' '} {row}", style="bold" if at == listing.chosen else "")
-            for at, row in enumerate(listing.rows)]
-    return [Text(listing.title, style="bold reverse"), *_around(rows, max(listing.chosen, 0), room - 1)][:room]
+def _listed(listing: Listing, width: int, room: int) -> list[Text]:
+    """The list under its title, with a mark on the chosen row, and the note below; rows take as many lines as they need."""
+    note = textwrap.wrap(listing.note, width)[:2] if room > LEAST_LIST else []
+    lines, cursor = list[Text](), 0
+    for at, row in enumerate(listing.rows):
+        chosen = at == listing.chosen
+        cursor = len(lines) if chosen else cursor
+        lines += [Text(line, style="bold" if chosen else "") for line in textwrap.wrap(
+            row, width, initial_indent="› " if chosen else "  ", subsequent_indent="    ", replace_whitespace=False)]
+    shown = _around(lines, cursor, room - 1 - len(note))
+    return [Text(listing.title, style="bold reverse"), *shown, *[Text(line, style="dim") for line in note]][:room]

@@ -16,6 +16,7 @@ from rtsep.hosts.modes import Choice
 from rtsep.hosts.player import Player
 from rtsep.hosts.recorder import Recorder
 from rtsep.hosts.status import Hold, Status, StemStatus
+from rtsep.hosts.table import shown as named
 from rtsep.hosts.watch import WatchedDevice
 from rtsep.hosts.worst import Worst
 
@@ -132,7 +133,7 @@ def _snapshot(scene: Scene) -> Status:
         wet=float(separator.value("wet")),
         recording=scene.recorder.told(),
         frozen=player.frozen,
-        learning=player.controls.learning,
+        learning=named(player.controls.learning, player),
         message=shown[-1].text if shown else "",
         messages=tuple(player.said.last),
         shown=len(shown),
