@@ -1,5 +1,7 @@
 """The table of controls, and knobs and buttons: learnt, picked up without jumps, remembered."""
 
+# ruff: noqa: F811
+
 import json
 from pathlib import Path
 
@@ -14,14 +16,14 @@ CC = 0xB0
 KNOB = (CC | 2, 21)
 
 
-def turn(player, *values, knob=KNOB):  # noqa: F811
+def turn(player, *values, knob=KNOB):
     """Send values of one knob, each in a tick of its own."""
     for value in values:
         player.receive(0, 0, (*knob, value))
         player.tick()
 
 
-def learn(player, target, value=0, knob=KNOB):  # noqa: F811
+def learn(player, target, value=0, knob=KNOB):
     player.controls.learn(target)
     turn(player, value, knob=knob)
 
@@ -31,7 +33,7 @@ def test_fader_law(position, db):
     assert fader_db(position) == pytest.approx(db) and fader_position(db) == pytest.approx(position)
 
 
-def test_a_knob_is_learnt_says_so_works_and_is_remembered(player):  # noqa: F811
+def test_a_knob_is_learnt_says_so_works_and_is_remembered(player):
     player.controls.learn("gain_db.left")
     turn(player, 127, knob=(CC | 2, 64))
     assert player.controls.learning == "gain_db.left", "a pedal is no knob"
@@ -48,7 +50,7 @@ def test_a_knob_is_learnt_says_so_works_and_is_remembered(player):  # noqa: F811
     assert Controls(player.controls.path).bindings == {}
 
 
-def test_a_knob_moves_a_value_only_once_it_has_passed_it(player):  # noqa: F811
+def test_a_knob_moves_a_value_only_once_it_has_passed_it(player):
     learn(player, "gain_db.left", 10)
     for value in (20, 60, 90):
         turn(player, value)
@@ -66,7 +68,7 @@ def test_a_knob_moves_a_value_only_once_it_has_passed_it(player):  # noqa: F811
     assert player.value("gain_db.left") == pytest.approx(fader_db(126 / 127))
 
 
-def test_a_knob_of_an_integer_keeps_hold_of_it(player):  # noqa: F811
+def test_a_knob_of_an_integer_keeps_hold_of_it(player):
     learn(player, "iterations", 5)
     found = []
     for value in range(6, 128):
@@ -75,7 +77,7 @@ def test_a_knob_of_an_integer_keeps_hold_of_it(player):  # noqa: F811
     assert found == sorted(found) and found[0] == 5 and found[-1] == 50
 
 
-def test_of_several_messages_the_last_counts_for_numbers_and_each_for_buttons(player, monkeypatch):  # noqa: F811
+def test_of_several_messages_the_last_counts_for_numbers_and_each_for_buttons(player, monkeypatch):
     learn(player, "gain_db.left", 95)
     learn(player, "panic", 127, (CC, 30))
     moved, pressed = [], []
@@ -98,13 +100,13 @@ def test_of_several_messages_the_last_counts_for_numbers_and_each_for_buttons(pl
     ("nonsense", 127, lambda p: "no control" in p.said.text), ("mute", 127, lambda p: "no control" in p.said.text),
     ("mosaic_polyphony", 127, lambda p: p.said.text == ""), ("record", 127, lambda p: "nothing can be recorded" in p.said.text),
 ])
-def test_targets(player, target, value, then):  # noqa: F811
+def test_targets(player, target, value, then):
     player.controls.bindings[0, 1] = target
     turn(player, value, knob=(CC, 1))
     assert then(player)
 
 
-def test_everything_in_the_table_can_be_learnt_and_moved(player, monkeypatch):  # noqa: F811
+def test_everything_in_the_table_can_be_learnt_and_moved(player, monkeypatch):
     for name in ("keep_preset", "use_preset", "step_preset", "record", "next_take"):
         monkeypatch.setattr(player, name, lambda *given: player.say("done"))
     everything, written = [*targets(player), "preset.piano"], []
@@ -138,7 +140,7 @@ def test_positions_and_values_belong_together(name):
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"controls": {"wet": [0, 1]}}', '{"controls": {"wet": "x"}}', "\xff", ""])
-def test_a_broken_file_is_told_and_kept(player, tmp_path, text):  # noqa: F811
+def test_a_broken_file_is_told_and_kept(player, tmp_path, text):
     path = tmp_path / "deep" / "controls.json"
     path.parent.mkdir()
     path.write_bytes(text.encode("latin-1"))
@@ -149,7 +151,7 @@ def test_a_broken_file_is_told_and_kept(player, tmp_path, text):  # noqa: F811
     assert json.loads(path.read_text()) == {"controls": {"wet": [1, 7]}}
 
 
-def test_what_cannot_be_saved_holds_until_the_end(player, tmp_path):  # noqa: F811
+def test_what_cannot_be_saved_holds_until_the_end(player, tmp_path):
     (tmp_path / "file").write_text("")
     player.controls = Controls(tmp_path / "file" / "controls.json")
     learn(player, "mute.left", 0)
@@ -158,7 +160,7 @@ def test_what_cannot_be_saved_holds_until_the_end(player, tmp_path):  # noqa: F8
     assert player.muted == {"left"}
 
 
-def test_a_control_that_nobody_has_is_refused(player):  # noqa: F811
+def test_a_control_that_nobody_has_is_refused(player):
     for wrong in ("gain_db", "wet.left", "mute.", "x"):
         with pytest.raises(RtsepError, match="no control is called"):
             find(wrong, player)

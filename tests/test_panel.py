@@ -1,5 +1,7 @@
 """What keys do: stems, the table's controls, the lists that open over the meters."""
 
+# ruff: noqa: F811
+
 import pytest
 from test_controls import turn
 from test_player import player  # noqa: F401
@@ -8,7 +10,7 @@ from rtsep.hosts.panel import Panel
 from rtsep.presets.families import by_family, neighbour
 
 
-def press(panel, player, *keys):  # noqa: F811
+def press(panel, player, *keys):
     return all([panel.press(key, player) for key in keys])
 
 
@@ -25,11 +27,11 @@ def rows(panel):
     ((" ",), lambda p: "panic" in p.said.text), (("r",), lambda p: "nothing can be recorded" in p.said.text),
     (("l",), lambda p: p.controls.learning == "gain_db.left"), (("x",), lambda p: p.said.text == ""),
 ])
-def test_what_keys_do(player, keys, then):  # noqa: F811
+def test_what_keys_do(player, keys, then):
     assert press(Panel(), player, *keys) and then(player)
 
 
-def test_selecting_stems_and_leaving(player):  # noqa: F811
+def test_selecting_stems_and_leaving(player):
     panel = Panel()
     for key, selected in (("down", 1), ("\t", 2), ("down", 0), ("up", 2), ("2", 1), ("9", 1)):
         assert panel.press(key, player) and panel.selected == selected
@@ -37,7 +39,7 @@ def test_selecting_stems_and_leaving(player):  # noqa: F811
     assert not panel.press("q", player)
 
 
-def test_esc_cancels_learning_then_closes_the_list(player):  # noqa: F811
+def test_esc_cancels_learning_then_closes_the_list(player):
     panel = Panel()
     press(panel, player, "o", "\t")
     assert player.controls.learning == "gain_db.left" and panel.listing is not None
@@ -49,7 +51,7 @@ def test_esc_cancels_learning_then_closes_the_list(player):  # noqa: F811
     assert panel.listing is None
 
 
-def test_all_controls_are_searched_changed_learnt_and_forgotten(player):  # noqa: F811
+def test_all_controls_are_searched_changed_learnt_and_forgotten(player):
     panel = Panel()
     press(panel, player, "o", *"iterat")
     assert rows(panel) == ["iterations"] and "search: iterat" in panel.listing.title and "updates" in panel.listing.note
@@ -68,7 +70,7 @@ def test_all_controls_are_searched_changed_learnt_and_forgotten(player):  # noqa
     assert "panic" in player.said.text, "panic works everywhere"
 
 
-def test_presets_are_ordered_by_family_and_searched(player, monkeypatch):  # noqa: F811
+def test_presets_are_ordered_by_family_and_searched(player, monkeypatch):
     used = []
     monkeypatch.setattr(player, "use_preset", lambda *given: used.append(given))
     panel = Panel()
@@ -81,7 +83,7 @@ def test_presets_are_ordered_by_family_and_searched(player, monkeypatch):  # noq
     assert used == [("violin", "left")] and panel.listing is None, "viola comes first"
 
 
-def test_presets_are_stepped_both_ways(player, monkeypatch):  # noqa: F811
+def test_presets_are_stepped_both_ways(player, monkeypatch):
     used = []
     monkeypatch.setattr(player, "use_preset", lambda *given: used.append(given))
     monkeypatch.setattr(player, "preset_of", lambda stem: "viola")
@@ -91,7 +93,7 @@ def test_presets_are_stepped_both_ways(player, monkeypatch):  # noqa: F811
     assert neighbour(names[-1], 1) == names[0] and neighbour(names[0], -1) == names[-1] and neighbour("nobody's", 1) == names[0]
 
 
-def test_messages_can_be_read_back(player):  # noqa: F811
+def test_messages_can_be_read_back(player):
     panel = Panel()
     for number in range(30):
         player.say(f"message {number}")
@@ -99,7 +101,7 @@ def test_messages_can_be_read_back(player):  # noqa: F811
     assert [row.split()[-1] for row in panel.listing.rows] == [str(number) for number in range(29, 9, -1)]
 
 
-def test_keys_are_listed(player):  # noqa: F811
+def test_keys_are_listed(player):
     panel = Panel()
     press(panel, player, "?")
     text = "\n".join(panel.listing.rows)

@@ -15,6 +15,7 @@ from rtsep.hosts.lanes import CAPACITY, MIX, SILENCE
 from rtsep.hosts.live import LiveJob, route_live
 from rtsep.hosts.notewatch import NoteWatch
 from rtsep.hosts.player import Player
+from rtsep.hosts.recorder import Recorder
 from rtsep.hosts.routes import route_outputs
 from rtsep.hosts.takes import TakeForm
 from rtsep.notes.routing import everything
@@ -195,12 +196,16 @@ def test_a_player_freezes_lets_go_and_keeps(player, tmp_path, monkeypatch):
 def test_a_stem_that_bears_its_presets_name_changes_it(preset, tmp_path):
     separator = prepared(preset, everything("small"), SMALL, 1, max_block=CAPACITY)
     player = Player(separator, warmed(separator, [(MIX, 0)]), Controls(tmp_path / "controls.json"), NoteWatch(None, ()), 1)
-    player.recorder = SimpleNamespace(recording=False, form=TakeForm(player.stem_names, 44100, 1, separator.routing.table))
+    player.recorder = Recorder(player.lanes, tmp_path / "take", TakeForm(
+        player.stem_names, 44100, 1, separator.routing.table, about={"mode": "live"}), player.say)
     save_preset(make_preset(seed=8), tmp_path / "other.npz")
     player.gain("small", -3)
     player.use_preset(str(tmp_path / "other.npz"), "small")
     assert player.faders()[0] == ("other", -3, False, False) and player.shown_names == ("other", "residual")
-    assert [stem["file"] for stem in player.recorder.form.stems] == ["input.wav", "other.wav", "residual.wav"]
+    block(player)
+    player.record()
+    assert {path.name for path in (tmp_path / "take").glob("*.wav")} == {"input.wav", "other.wav", "residual.wav"}
+    player.recorder.close()
     player.mute("small", True)
     assert gains(player)[0] == 0, "it is still the same stem"
 
@@ -208,10 +213,14 @@ def test_a_stem_that_bears_its_presets_name_changes_it(preset, tmp_path):
 def test_a_preset_with_other_filters_fades_in(preset, tmp_path):
     separator = prepared(preset, two_parts(), INSTANT, 1, max_block=CAPACITY)
     player = Player(separator, warmed(separator, [(MIX, 0)]), Controls(tmp_path / "controls.json"), NoteWatch(None, ()), 1)
-    player.recorder = SimpleNamespace(recording=True, form=TakeForm(player.stem_names, 44100, 1, separator.routing.table))
     save_preset(replace(make_preset(seed=8), defaults={"filter_taps": 64}), tmp_path / "short.npz")
+    player.recorder = SimpleNamespace(recording=True)
+    with pytest.raises(RtsepError, match="while recording"):
+        player.use_preset(str(tmp_path / "short.npz"))
+    assert player.separator is separator and player.preset_name == "small"
+    player.recorder = None
     player.use_preset(str(tmp_path / "short.npz"))
-    assert player.separator is not separator and player.preset_name == "short", "the latency stays: a take may go on"
+    assert player.separator is not separator and player.preset_name == "short"
 
 
 def test_counters_go_on_when_the_engine_is_another_one(player):

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,6 +30,7 @@ from rtsep.hosts.lanes import CAPACITY, Lanes
 from rtsep.hosts.midi import MidiPorts, NoMidiError
 from rtsep.hosts.modes import in_best_mode
 from rtsep.hosts.notewatch import NoteWatch
+from rtsep.hosts.plans import Split
 from rtsep.hosts.player import Player
 from rtsep.hosts.recorder import Recorder
 from rtsep.hosts.routes import route_outputs
@@ -148,7 +149,8 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         device = WatchedDevice(open_device, said.append)
         stack.callback(lambda: device.opened.close())
         ports = _ports(job, said, lambda *a: player.receive(*a), lambda part: player.midi_lost(part))
-        separator = _engine(job, ports is not None or device.opened.has_midi, said)
+        gated = ports is not None or device.opened.has_midi
+        separator = _engine(job, gated, said)
         opened = device.opened
         sources = opened.sources(separator.stem_names) or route_outputs(
             job.routes, separator.stem_names, max(opened.inputs, 1), opened.outputs)
@@ -172,6 +174,8 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         lanes.pre_fader(job.pre_fader)
         watch = NoteWatch(frozenset(job.channels) or None, frozenset(separator.row_pitch.tolist()))
         player = Player(separator, lanes, controls, watch, len(job.midi) + opened.has_midi, keeper, messages)
+        if job.by == "split" and job.mosaic is None:
+            player.split = Split(job.split_pitch, lambda pitch: route_live(replace(job, split_pitch=pitch), "", gated))
         stop = stack.enter_context(stop_signals())  # Until here there is nothing to save: Ctrl-C ends it at once.
         player.recorder = recorder = Recorder(lanes, base, TakeForm(
             separator.stem_names, opened.sample_rate, lanes.channels, separator.routing.table, job.record_format,

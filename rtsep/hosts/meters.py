@@ -6,12 +6,12 @@ from rich.text import Text
 
 from rtsep.engine.separator import SILENT_DB
 from rtsep.hosts.status import Hold, StemStatus
+from rtsep.hosts.words import note_name
 
 YELLOW_DB, RED_DB = -12.0, -3.0  # A meter is yellow and red above these levels, in dBFS.
 LOWEST_DB = -60.0  # Level, in dB, at which a meter is empty.
 FIRST_KEY, LAST_KEY = 21, 108  # MIDI pitches of a piano's lowest and highest key.
 BLACK = frozenset((1, 3, 6, 8, 10))  # Pitch classes of the black keys.
-NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 WIDE = 72  # From this many columns on, the held peak is written, too.
 
 
@@ -62,11 +62,6 @@ def keyboard(held: tuple[int, ...]) -> Text:
         else:
             text.append("▪" if black else ("|" if pitch % 12 == 0 else "_"), style="dim")
     return text
-
-
-def note_name(pitch: int) -> str:
-    """C4 for 60."""
-    return f"{NAMES[pitch % 12]}{pitch // 12 - 1}"
 
 
 def note_names(held: tuple[int, ...]) -> str:

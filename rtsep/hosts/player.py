@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
 
 from rtsep.engine.separator import SILENT_DB, Separator
 from rtsep.engine.streaming import Engine
@@ -18,13 +17,16 @@ from rtsep.hosts.bendwatch import BendWatch
 from rtsep.hosts.controls import Controls
 from rtsep.hosts.instruments import Instruments
 from rtsep.hosts.keep import Keeper
-from rtsep.hosts.lanes import CAPACITY, Lanes
+from rtsep.hosts.lanes import Lanes
 from rtsep.hosts.levels import Holds
 from rtsep.hosts.notewatch import NoteWatch
+from rtsep.hosts.plans import Plans, Split
 from rtsep.hosts.recorder import Recorder
 from rtsep.hosts.said import Said
+from rtsep.hosts.words import counted, note_name
 from rtsep.notes.messages import CONTROL, NOTE_ON, NOTES_OFF, RESET, SOUND_OFF, Message, is_kept
 from rtsep.notes.programs import CHANNELS
+from rtsep.notes.routing import Routing
 from rtsep.params import Value, param_of
 from rtsep.presets.families import neighbour
 from rtsep.presets.library import find_preset
@@ -43,8 +45,9 @@ class Player:
         keeper: Keeper | None = None, said: Said | None = None,
     ) -> None:
         self.stem_names = separator.stem_names
-        self.separator: Engine = separator
-        self.lanes, self.controls, self.watch = lanes, controls, watch
+        self.lanes: Lanes = lanes
+        self.controls, self.watch = controls, watch
+        self._plans = Plans(separator, lanes)
         self.muted: set[str] = set()
         self.soloed: set[str] = set()
         self._instruments = Instruments(separator)
@@ -53,12 +56,17 @@ class Player:
         self._learns = {name: bool(separator.value(name)) for name in ("adapt", "background_learns")}  # Unless frozen.
         self._keeper = keeper or Keeper(separator, (), False, False, "")
         self.recorder: Recorder | None = None
+        self.split: Split | None = None
         self._parts = max(parts, 1)
         self._gains = {stem: float(separator.value(f"gain_db.{stem}")) for stem in self.stem_names}
         self._knobs: deque[Message] = deque(maxlen=1024)
         self._press_again = False
-        self._counted: dict[str, int] = {}  # Counters of engines that have played before.
         self._bends = BendWatch()
+
+    @property
+    def separator(self) -> Engine:
+        """The engine that plays now."""
+        return self._plans.engine
 
     # --- the MIDI thread ---
 
@@ -199,10 +207,7 @@ class Player:
         """Switch presets, without a gap if windows fit: for all stems, or for `stem` and those that shared its preset."""
         if not isinstance(self.separator, Separator):
             raise RtsepError(f"a mosaic plays its source, {self.preset_name}, and no preset; start again with another --mosaic")
-        presets = self._instruments.with_preset(self.separator.presets, load_preset(find_preset(name)), stem)
-        self._exchange({}, presets)
-        if self.recorder is not None:
-            self.recorder.form = replace(self.recorder.form, stem_names=self.shown_names)
+        self._exchange({}, self._instruments.with_preset(self.separator.presets, load_preset(find_preset(name)), stem))
         self.say(f"preset {self.preset_name}")
 
     def step_preset(self, step: int, stem: str) -> None:
@@ -214,30 +219,29 @@ class Player:
             heard = stem not in self.muted and (not self.soloed or stem in self.soloed)
             self.separator.set(f"gain_db.{stem}", self._gains[stem] if heard else SILENT_DB)
 
-    def _exchange(self, params: Mapping[str, Value], presets: Sequence[Preset] | None = None) -> None:
-        """Go on with other parameters or presets: at once where windows and latency stay, else the sound fades out and in."""
-        now = self.separator
-        done = now.exchange(params=params) if presets is None else isinstance(now, Separator) and now.exchange(presets, params)
-        if done:
-            self.lanes.play(now.prepared, fade=False)
-            return
-        new = now.again(params, presets) if isinstance(now, Separator) else now.again(params)
-        new.prepare(self.lanes.sample_rate, self.lanes.channels, CAPACITY)
-        if new.latency != now.latency and self.recorder is not None and self.recorder.recording:
-            raise RtsepError(f"{next(iter(params), 'the preset')} cannot change while recording: the latency would")
-        self._counted = self._counted_until_now()
-        self.separator = new
-        self.lanes.play(new.prepared, fade=True)
-        self._press_again = True
-        self.say(f"latency {new.latency} samples")
+    def move_split(self, pitch: int) -> None:
+        """Let the stem `high` begin at `pitch`; keys that are held stay where they are."""
+        if self.split is None:
+            raise RtsepError("the stems are not split by pitch; start again with --by split")
+        self._exchange({}, routing=self.split.route(pitch))
+        self.split.pitch = pitch
+        self.say(f"split at {note_name(pitch)}")
 
-    def _counted_until_now(self) -> dict[str, int]:
-        """The engine's counters, with those of the engines before it."""
-        return {name: count + self._counted.get(name, 0) for name, count in asdict(self.separator.counters).items()}
+    def _exchange(
+        self, params: Mapping[str, Value], presets: Sequence[Preset] | None = None, routing: Routing | None = None
+    ) -> None:
+        """Go on under another plan: at once where windows and latency stay, else the sound fades out and in."""
+        recording = self.recorder is not None and self.recorder.recording
+        if self._plans.change(params, presets, routing, recording):
+            self._press_again = True
+            latency = counted(self.separator.latency, "sample")
+            self.say(f"mode {self.value('mode')}, latency {latency}: what was learnt begins anew")
+        if self.recorder is not None:
+            self.recorder.change_form(self.shown_names, self.separator.routing.table, str(self.value("mode")))
 
     def counters(self) -> dict[str, int]:
         """All counters of callback and engine."""
-        return {**self.lanes.counters(), **self._counted_until_now()}
+        return {**self.lanes.counters(), **self._plans.counters()}
 
     def faders(self) -> Sequence[tuple[str, float, bool, bool]]:
         """Each stem: its name now, gain in dB, whether it is muted, whether it is soloed."""

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,6 @@ Floats = npt.NDArray[np.float32]
 class Recorder:
     """Records takes called `base`, `base`-1, `base`-2 ... A full disk ends the take, while the music goes on.
 
-    `form` is the next take's: its stems may be called, and its notes routed, anew.
     `say` is told what the player should know, and `reports` holds the report of every take that has ended. Thread: control; a
     separate thread writes the files, and calls `say`.
     """
@@ -45,7 +45,7 @@ class Recorder:
     def __init__(self, lanes: Lanes, base: Path, form: TakeForm, say: Callable[[str], None]) -> None:
         self.base, self.reports = base, list[dict[str, Any]]()
         self.recording = False
-        self.form = form
+        self._form = form
         self._lanes, self._say = lanes, say
         self._bytes_per_s = form.sample_rate * form.channels * len(form.stems) * SAMPLE_BYTES[form.format]
         self._orders: queue.SimpleQueue[tuple[Take, int] | str] = queue.SimpleQueue()
@@ -71,7 +71,7 @@ class Recorder:
         """
         if not self.recording and self._lanes.heartbeat and not self._lanes.arrived:
             raise RtsepError("the latency is changing: press again in a moment")
-        take = Take(self.base, self.form)
+        take = Take(self.base, self._form)
         if not self.recording:
             self._look_for_room(take.folder, float("inf"))
         self._begun.clear()
@@ -80,6 +80,11 @@ class Recorder:
         if self._thread.ident is None:
             self._thread.start()
         self._begun.wait(BEGIN_S)
+
+    def change_form(self, stem_names: tuple[str, ...], table: npt.NDArray[np.int8], mode: str) -> None:
+        """From the next take on, stems are called so, their notes are found by `table`, and the report tells this mode."""
+        changed = {} if self._form.about.get("mode") == mode else {"mode": mode, "mode_chosen": "changed while playing"}
+        self._form = replace(self._form, stem_names=stem_names, table=table, about={**self._form.about, **changed})
 
     def stop(self) -> None:
         """End the take; nothing if there is none."""
@@ -135,7 +140,7 @@ class Recorder:
     def _begin(self, take: Take, latency: int) -> None:
         presses: list[tuple[int, Message]] = []
         if self._take is None or self._time is None:
-            self._time, self._sounding = Timeline(self.form.channels, latency), Sounding()
+            self._time, self._sounding = Timeline(self._form.channels, latency), Sounding()
             self._lanes.record_start(RING_S)
         else:
             presses = self._sounding.presses()
@@ -160,7 +165,7 @@ class Recorder:
         """End `take`; whatever happens to it, nothing is raised."""
         try:
             self._count_gaps(take)
-            end = round(take.seconds * self.form.sample_rate)
+            end = round(take.seconds * self._form.sample_rate)
             take.add([(end, *release) for release in self._sounding.releases()], played=False)
         except OSError as error:
             trouble = trouble or self._reason(error)
@@ -183,7 +188,7 @@ class Recorder:
         while (piece := self._lanes.read_record()) is not None:
             for block in () if self._time is None else self._time.add(*piece):
                 blocks.append(block)
-                if sum(each.shape[1] for each in blocks) > self.form.sample_rate:
+                if sum(each.shape[1] for each in blocks) > self._form.sample_rate:
                     self._write(blocks)
             if piece[0] >= until:
                 break

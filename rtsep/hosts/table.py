@@ -27,6 +27,7 @@ SIZES = (0, 64, 128, 256, 512, 1024, 2048, 4096, 8192)  # Values, in samples, th
 STEPS = {"gain_db": 1.0, "wet": 0.1, "tuning_cents": 1.0}  # A press of a key changes these by so much, in their units.
 KEYS = {"gain_db": (("+", "=", "right"), ("-", "_", "left")), "wet": (("W",), ("w",)), "bypass": (("b",), ()),
         "latency_samples": (("]",), ("[",)), "mode": (("M",), ()), "estimator": (("E",), ())}
+MOST_DELAY_MS = 1000.0  # Notes can be delayed by at most this many milliseconds.
 NOT_LIVE = ("learn_background_s",)  # It is a lead-in, which is over once one plays.
 
 
@@ -82,7 +83,24 @@ class Control:
 
     def pressed(self, player: Player, of: str, direction: int) -> None:
         """Do it, or go one step on or back (1, -1)."""
-        self.write(player, of, True if self.kind == "press" else self.stepped(self.read(player, of), direction))
+        if self.kind == "choice":
+            self._choose(player, of, direction)
+        else:
+            self.write(player, of, True if self.kind == "press" else self.stepped(self.read(player, of), direction))
+
+    def _choose(self, player: Player, of: str, direction: int) -> None:
+        """Go on to the next choice that is possible with all else as it is. RtsepError, about the last one, if none is."""
+        trouble: RtsepError | None = None
+        value = self.read(player, of)
+        for _ in self.choices[1:] or self.choices:  # Without the present one.
+            value = self.stepped(value, direction)
+            try:
+                self.write(player, of, value)
+                return
+            except RtsepError as error:
+                trouble = error
+        if trouble is not None:
+            raise trouble
 
     def text(self, value: Value) -> str:
         """A value for people."""
@@ -162,6 +180,12 @@ CONTROLS: tuple[Control, ...] = (
     _press("keep", "save what the preset has learnt", lambda p, of: p.keep_preset(of, False), ("k",), "stem"),
     _press("keep_background", "the same, with the background", lambda p, of: p.keep_preset(of, True), ("K",), "stem"),
     _press("clear_clips", "remove the clip marks", lambda p, of: p.holds.clear(), ("c",)),
+    Control("split", "number", "lowest key of the stem high, as a MIDI pitch (60 is C4), with --by split",
+            lambda p, of, v: p.move_split(int(v)), lambda p, of: p.split.pitch if p.split is not None else 0,
+            more=(">",), less=("<",), high=127, step=1, whole=True, wanted=lambda p: p.split is not None),
+    Control("midi_offset_ms", "number", "how much later notes are played than they come",
+            lambda p, of, v: p.lanes.delay_notes(float(v)), lambda p, of: p.lanes.delay_ms, unit="ms", high=MOST_DELAY_MS,
+            step=1),
     *(_of_param(param) for param in PARAMS.values() if param.name not in ("gain_db", *NOT_LIVE)),
 )
 BY_NAME = {control.name: control for control in CONTROLS}

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from rtsep.hosts.status import Status
 
+NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+
+
+def note_name(pitch: int) -> str:
+    """C4 for 60."""
+    return f"{NAMES[pitch % 12]}{pitch // 12 - 1}"
+
 
 def counted(count: int, one: str, many: str = "") -> str:
     """1 late block, 2 late blocks."""
