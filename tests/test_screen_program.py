@@ -74,3 +74,22 @@ def test_a_session_by_keys_with_its_log(terminal, tmp_path):
     assert [line[20:] for line in lines if "preset" in line or "nothing" in line] == [
         "preset vibraphone", "preset viola", "nothing was learnt"]
     assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", line) for line in lines)
+
+
+def test_mode_latency_and_split_change_while_it_plays(terminal):
+    terminal.type(ON_CARD, "Enter")
+    terminal.until(lambda text: "q: quit" in text and "mode live" in text)
+    terminal.type(">")
+    terminal.until("split at C#4")
+    terminal.type("M")
+    terminal.until("mode quality, latency 1024 samples: what was learnt begins anew")
+    terminal.type("M")
+    terminal.until(lambda text: "mode instant, latency 0 samples" in text and "mode instant, latency 17" in text)
+    terminal.type("r")
+    terminal.until("RECORDING take: ")
+    terminal.type("M")
+    terminal.until("mode cannot change while recording: the take would have a gap")
+    terminal.type("Escape")
+    terminal.until("RECORDING take: ")
+    terminal.type("q")
+    terminal.until("rtsep: recorded")

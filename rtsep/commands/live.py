@@ -26,7 +26,8 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "live", help="separate what a microphone hears while it is played",
         description="Separates what comes into a sound device while it is played, with the notes of MIDI keyboards, and plays "
-        "the mix of the stems: mute a hand, solo the piano, turn down everything else. rtsep devices lists the names.")
+        "the mix of the stems: mute a hand, solo the piano, turn down everything else. rtsep devices lists the names; key ? "
+        "lists the keys, and o all that may change while it plays and can be learnt by a MIDI knob or button.")
     parser.add_argument("--input", metavar="DEV", help="device to listen to: number, name, part of it (default: the usual one)")
     parser.add_argument("--output", metavar="DEV", help="device to play on (default: the usual one)")
     parser.add_argument("--inputs", type=int, default=0, metavar="N", help="input channels (default: all, at most 2)")

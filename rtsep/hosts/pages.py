@@ -52,7 +52,7 @@ class Page:
         rows = self.found()
         chosen = min(self.chosen, len(rows) - 1)
         search = f", search: {self.query}" if self.query else ""
-        note = self.note(rows[chosen][0]) if rows else "nothing is called so"
+        note = self.note(rows[chosen][0]) if rows else "nothing is called so" if self.query else "nothing yet"
         return Listing(self.title + search, [text for _of, text in rows], chosen, note, self.keys)
 
 
