@@ -94,6 +94,6 @@ def test_a_player_has_knobs_but_no_presets(player):
     call(player.lanes, np.zeros((1, 64), np.float32))
     assert player.lanes.arrived and player.value("mosaic_polyphony") == 3
     player.set("latency_samples", 128)
-    assert player.separator.latency == 128 and player.value("gain_db.dry") == -6 and "128" in player.message
+    assert player.separator.latency == 128 and player.value("gain_db.dry") == -6 and "128" in player.said.text
     with pytest.raises(RtsepError, match="a mosaic plays its source, small"):
         player.use_preset("piano")

@@ -260,7 +260,7 @@ def test_another_preset_for_one_instrument_while_playing(presets, tmp_path):
     assert [player.preset_of(stem) for stem in player.stem_names] == ["strings", "cello", "strings", "strings"]
     player.use_preset("strings", "cello")
     player.use_preset("kit", "cello")
-    assert player.preset_name == "strings, kit" and player.message == "preset strings, kit"
+    assert player.preset_name == "strings, kit" and player.said.text == "preset strings, kit"
     player.use_preset("cello")
     assert player.preset_name == "cello"
 

@@ -142,9 +142,10 @@ def test_a_knob_is_learnt_and_works(player):
         player.controls.learn("gain_db.left")
         keys.play(0xB2, 21, 127)
         wait(lambda: player.controls.bindings == {(2, 21): "gain_db.left"})
-        wait(lambda: player.value("gain_db.left") == 6)
-        keys.play(0xB2, 21, 0)
+        keys.play(0xB2, 21, 0)  # From the top past 0 dB.
         wait(lambda: player.value("gain_db.left") == -120)
+        keys.play(0xB2, 21, 127)
+        wait(lambda: player.value("gain_db.left") == 6)
         keys.play(0x90, 60, 90)
         wait(lambda: player.watch.held() == (60,))
     assert player.lanes.counters()["lost_heard"] == 0

@@ -1,24 +1,25 @@
 """A player without a device: faders, presets, parameters, knobs, notes, and what is said of them."""
 
-import json
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import SMALL, make_preset, prepared, two_parts
+from conftest import INSTANT, SMALL, make_preset, prepared, two_parts
 from native_callback import call, warmed
 
 from rtsep.errors import RtsepError
-from rtsep.hosts.controls import Controls, fader_db
+from rtsep.hosts.controls import Controls
 from rtsep.hosts.lanes import CAPACITY, MIX, SILENCE
 from rtsep.hosts.live import LiveJob, route_live
 from rtsep.hosts.notewatch import NoteWatch
 from rtsep.hosts.player import Player
+from rtsep.hosts.recorder import Recorder
 from rtsep.hosts.routes import route_outputs
+from rtsep.hosts.takes import TakeForm
+from rtsep.notes.routing import everything
 from rtsep.presets.preset import load_preset, save_preset
-
-CC = 0xB0
 
 
 @pytest.fixture
@@ -98,7 +99,7 @@ def test_parameters_change_at_once_or_with_a_fade(player):
     player.receive(0, 0, (0x90, 60, 90))
     block(player)
     player.set("latency_samples", 128)
-    assert player.separator.latency == 128 and "128" in player.message
+    assert player.separator.latency == 128 and "128" in player.said.text
     player.tick()
     for _ in range(30):
         block(player)
@@ -118,64 +119,14 @@ def test_what_cannot_be_changes_nothing(player):
     with pytest.raises(RtsepError):
         player.use_preset("no such preset")
     player.attempt(lambda: player.set("iterations", 0))
-    assert player.separator.prepared is kept and "1 to 50" in player.message
+    assert player.separator.prepared is kept and "1 to 50" in player.said.text
 
 
 def test_another_preset_without_a_gap(player, tmp_path):
     save_preset(make_preset(seed=8), tmp_path / "other.npz")
     player.use_preset(str(tmp_path / "other.npz"))
     block(player)
-    assert player.lanes.arrived and player.preset_name == "other" and player.message == "preset other"
-
-
-# --- knobs ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("position, db", [(0, -120), (0.75, 0), (1, 6), (0.375, -30)])
-def test_fader_law(position, db):
-    assert fader_db(position) == pytest.approx(db)
-
-
-def test_a_knob_is_learnt_works_and_is_remembered(player):
-    player.controls.learn("gain_db.left")
-    player.receive(0, 0, (CC | 2, 64, 127))  # a pedal is no knob
-    player.receive(0, 0, (CC | 2, 21, 127))
-    player.tick()
-    assert player.value("gain_db.left") == 6
-    player.receive(0, 0, (CC | 2, 21, 0))
-    player.receive(0, 0, (CC | 3, 21, 127))  # another channel
-    player.tick()
-    assert player.value("gain_db.left") == -120
-    again = Controls(player.controls.path)
-    assert again.bindings == {(2, 21): "gain_db.left"} and again.told(player.stem_names) == [
-        "controller 21 on channel 3: gain_db.left"]
-
-
-@pytest.mark.parametrize("target, value, then", [
-    ("mute.left", 127, lambda p: p.muted == {"left"}), ("mute.left", 0, lambda p: not p.muted),
-    ("solo.right", 64, lambda p: p.soloed == {"right"}), ("wet", 0, lambda p: p.value("wet") == 0),
-    ("bypass", 127, lambda p: p.value("bypass") is True), ("panic", 127, lambda p: "panic" in p.message),
-    ("panic", 0, lambda p: p.message == ""), ("preset.gone", 127, lambda p: "gone" in p.message),
-    ("gain_db.nobody", 127, lambda p: p.message == ""), ("nonsense", 127, lambda p: "no parameter" in p.message),
-])
-def test_every_target(player, target, value, then):
-    player.controls.bindings[0, 1] = target
-    player.receive(0, 0, (CC, 1, value))
-    player.tick()
-    assert then(player)
-
-
-@pytest.mark.parametrize("text", ["{", "[]", '{"controls": {"wet": [0, 1]}}', '{"controls": {"wet": "x"}}', "\xff", ""])
-def test_a_broken_file_is_told_and_kept(tmp_path, text):
-    path = tmp_path / "deep" / "controls.json"
-    path.parent.mkdir()
-    path.write_bytes(text.encode("latin-1"))
-    controls = Controls(path)
-    assert len(controls.notes) == 1 and not controls.bindings
-    controls.learn("wet")
-    controls.receive((CC, 7, 1))
-    assert (path.parent / "controls.json.broken").read_bytes() == text.encode("latin-1")
-    assert json.loads(path.read_text()) == {"controls": {"wet": [1, 7]}}
+    assert player.lanes.arrived and player.preset_name == "other" and player.said.text == "preset other"
 
 
 # --- what is played ---------------------------------------------------------------------------------------------------
@@ -229,14 +180,55 @@ def test_routes_that_cannot_be(route):
 
 def test_a_player_freezes_lets_go_and_keeps(player, tmp_path, monkeypatch):
     monkeypatch.setattr("rtsep.hosts.keep.user_folder", lambda: tmp_path / "mine")
-    assert player.learning
-    player.learn(False)
-    assert not player.learning and not player.value("adapt") and "frozen" in player.message
-    player.learn(True)
-    assert player.learning and player.value("background_learns")
+    assert not player.frozen
+    player.freeze(True)
+    assert player.frozen and not player.value("adapt")
+    player.freeze(False)
+    assert not player.frozen and player.value("background_learns")
     player.keep_preset("left", False)
     player.keep_preset("right", True)
     assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == ["small-adapted-1.npz", "small-adapted.npz"]
     assert load_preset(tmp_path / "mine" / "small-adapted.npz").background is None
     assert load_preset(tmp_path / "mine" / "small-adapted-1.npz").background is not None
-    assert "small-adapted-1.npz" in player.message
+    assert "small-adapted-1.npz" in player.said.text
+
+
+def test_a_stem_that_bears_its_presets_name_changes_it(preset, tmp_path):
+    separator = prepared(preset, everything("small"), SMALL, 1, max_block=CAPACITY)
+    player = Player(separator, warmed(separator, [(MIX, 0)]), Controls(tmp_path / "controls.json"), NoteWatch(None, ()), 1)
+    player.recorder = Recorder(player.lanes, tmp_path / "take", TakeForm(
+        player.stem_names, 44100, 1, separator.routing.table, about={"mode": "live"}), player.say)
+    save_preset(make_preset(seed=8), tmp_path / "other.npz")
+    player.gain("small", -3)
+    player.use_preset(str(tmp_path / "other.npz"), "small")
+    assert player.faders()[0] == ("other", -3, False, False) and player.shown_names == ("other", "residual")
+    block(player)
+    player.record()
+    assert {path.name for path in (tmp_path / "take").glob("*.wav")} == {"input.wav", "other.wav", "residual.wav"}
+    player.recorder.close()
+    player.mute("small", True)
+    assert gains(player)[0] == 0, "it is still the same stem"
+
+
+def test_a_preset_with_other_filters_fades_in(preset, tmp_path):
+    separator = prepared(preset, two_parts(), INSTANT, 1, max_block=CAPACITY)
+    player = Player(separator, warmed(separator, [(MIX, 0)]), Controls(tmp_path / "controls.json"), NoteWatch(None, ()), 1)
+    save_preset(replace(make_preset(seed=8), defaults={"filter_taps": 64}), tmp_path / "short.npz")
+    player.recorder = SimpleNamespace(recording=True)
+    with pytest.raises(RtsepError, match="while recording"):
+        player.use_preset(str(tmp_path / "short.npz"))
+    assert player.separator is separator and player.preset_name == "small"
+    player.recorder = None
+    player.use_preset(str(tmp_path / "short.npz"))
+    assert player.separator is not separator and player.preset_name == "short"
+
+
+def test_counters_go_on_when_the_engine_is_another_one(player):
+    for _ in range(20):
+        block(player)
+    player.receive(0, 0, (0x90, 100, 90))  # No template plays it.
+    block(player)
+    before = player.counters()
+    assert before["unmatched_notes"] == 1 and before["frames"]
+    player.set("latency_samples", 128)
+    assert player.counters() == before

@@ -42,8 +42,8 @@ def test_without_a_zone_a_pedal_holds_its_own_channel_only(player):
 def test_bends_are_told_once(player):
     play(player, (0x90, 60, 90), (0xE0, 0, 96))
     player.tick()
-    assert "notes on channel 1 are bent by +100 cents" in player.message
+    assert "notes on channel 1 are bent by +100 cents" in player.said.text
     player.say("")
     play(player, (0xE0, 0, 64), (0xE0, 0, 127))
     player.tick()
-    assert player.message == ""
+    assert player.said.text == ""

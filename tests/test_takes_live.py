@@ -12,8 +12,8 @@ from native_callback import call
 from pretended_card import RATE, Card, Face, job
 
 from rtsep.errors import RtsepError
-from rtsep.hosts.keys import Panel
 from rtsep.hosts.live import live
+from rtsep.hosts.panel import Panel
 
 LATENCY = 256
 STEMS = ("low", "high", "residual")

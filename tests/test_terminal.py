@@ -61,18 +61,16 @@ def test_keys_live_again_after_ctrl_z_and_fg(card):  # noqa: F811
     """Without Enter; meanwhile the shell has the terminal as it was."""
     with Shell(card) as shell:
         shell.type(f"{sys.executable} -m rtsep live --input rtcap --output rtplay --mode live --set window_samples=1024\n")
-        shell.until("space panic")
-        for _ in range(2):
+        shell.until("space: panic")
+        for key, told in (("b", "BYPASS: the input as it is"), ("m", "MUTED")):
             shell.type("\x1a")
             shell.until("Stopped.*READY ")
             shell.type("echo re''ad\n")
             shell.until("read.*READY ")
             shell.type("fg\n")
-            shell.until("space panic")
-            shell.type("b")
-            shell.until("bypass: the input as it is")
-            shell.type("b")
-            shell.until("% separated")
+            shell.until("space: panic")
+            shell.type(key)
+            shell.until(told)
         shell.type("q")
         shell.until("rtsep: played")
         shell.until("READY ")

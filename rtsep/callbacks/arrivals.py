@@ -10,12 +10,18 @@ from rtsep.kernels.marks import kernel
 
 @kernel
 def enqueue(live, due, part, status, data1, data2):
-    """Queue a note to be played at sample `due` since the start, sorted by `due`; a full queue drops and counts it."""
+    """Queue a note to be played at sample `due` since the start, sorted by `due`; a full queue drops and counts it.
+
+    It never overtakes an earlier message of its part, even if the delay has become shorter: its end would come before it.
+    """
     words, queue, dues = live.words, live.queue, live.due
     count = words[PENDING]
     if count >= QUEUE:
         words[DROPPED] += 1
         return
+    for i in range(count):
+        if queue[i].part == part:
+            due = max(due, dues[i])
     at = count
     while at > 0 and dues[at - 1] > due:
         queue[at], dues[at] = queue[at - 1], dues[at - 1]

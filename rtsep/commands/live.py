@@ -26,7 +26,8 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "live", help="separate what a microphone hears while it is played",
         description="Separates what comes into a sound device while it is played, with the notes of MIDI keyboards, and plays "
-        "the mix of the stems: mute a hand, solo the piano, turn down everything else. rtsep devices lists the names.")
+        "the mix of the stems: mute a hand, solo the piano, turn down everything else. rtsep devices lists the names; key ? "
+        "lists the keys, and o all that may change while it plays and can be learnt by a MIDI knob or button.")
     parser.add_argument("--input", metavar="DEV", help="device to listen to: number, name, part of it (default: the usual one)")
     parser.add_argument("--output", metavar="DEV", help="device to play on (default: the usual one)")
     parser.add_argument("--inputs", type=int, default=0, metavar="N", help="input channels (default: all, at most 2)")
@@ -74,6 +75,7 @@ def add(commands: Any) -> None:
                         "late it is; whatever else is heard is refused")
     parser.add_argument("--no-ui", action="store_true", help="no screen: one status line a second")
     parser.add_argument("--json", action="store_true", help="no screen: one JSON object a second")
+    parser.add_argument("--log", type=Path, metavar="FILE", help="write every message to this file, too, with date and time")
     parser.add_argument("--seconds", type=float, metavar="S", help="end after this time (default: when you press q)")
     parser.set_defaults(run=run)
 
@@ -89,7 +91,7 @@ def run(arguments: argparse.Namespace) -> None:
                   channels, params, tuple(arguments.route), arguments.midi_offset_ms,
                   arguments.record, arguments.overwrite, arguments.seconds, None, arguments.measure_latency, arguments.mosaic,
                   tuple(arguments.keep), arguments.save_background, shlex.join(["rtsep", *arguments.words]),
-                  arguments.drum_map, arguments.record_format, arguments.pre_fader)
+                  arguments.drum_map, arguments.record_format, arguments.pre_fader, arguments.log)
     open_device = _jack(arguments) if arguments.jack else _portaudio(arguments)
     from rtsep.hosts.driver import quiet_session
     from rtsep.hosts.ending import outlive_terminal
@@ -125,8 +127,8 @@ def _tell(report: dict[str, Any]) -> None:
     counters = report["counters"]
     played = counters["samples"] / report["sample_rate"]
     waited = counters["late_blocks"] - counters["late_by_work"] if report["knows_work"] else 0
-    told = f" ({waited} of them had to wait for other programs)" if waited > 0 else ""
-    xruns = f", {counters['xruns']} xruns" if counters["xruns"] else ""
+    told = f" ({waited} of which had to wait for other programs)" if waited > 0 else ""
+    xruns = f", {counters['xruns']} xrun{'s' * (counters['xruns'] > 1)}" if counters["xruns"] else ""
     print(f"rtsep: played {played:.1f} s, {counters['late_blocks']} of {counters['blocks']} blocks late{told}{xruns}",
           file=sys.stderr)
     if report["measured_ms"] is not None:
@@ -137,5 +139,5 @@ def _tell(report: dict[str, Any]) -> None:
         count = take["gaps"]
         gaps = f", of which {take['gap_s']:.1f} s are silence in {count} gap{'s' * (count > 1)}" if count else ""
         print(f"rtsep: recorded {take['seconds']:.1f} s into {take['folder']}{gaps}", file=sys.stderr)
-        clipped = [f"{take['clipped_samples']} samples were clipped; --record-format wav has no limit"]
+        clipped = [f"samples that were clipped: {take['clipped_samples']}; --record-format wav has no limit"]
         say_warnings(take["warnings"] + (clipped if take["clipped_samples"] else []))

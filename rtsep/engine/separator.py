@@ -80,10 +80,11 @@ class Separator:
         rehearse(self.rehearsal(), self._entry)
 
     def exchange(
-        self, presets: Preset | Sequence[Preset] | None = None, params: Mapping[str, Value] | None = None
+        self, presets: Preset | Sequence[Preset] | None = None, params: Mapping[str, Value] | None = None,
+        routing: Routing | None = None,
     ) -> bool:
-        """Go on under a new plan: with another preset for all stems or for each, or with `params` changed. Sound and notes go
-        on without a gap.
+        """Go on under a new plan: with another preset for all stems or for each, with `params` changed, or with notes routed
+        to the same stems in another way. Sound and notes go on without a gap.
 
         False, and nothing has changed, if window, latency, hop or filters would differ: that needs `prepare`. RtsepError if
         presets or parameters do not fit. Allocates.
@@ -93,10 +94,11 @@ class Separator:
         for name in wanted:
             self._check_stem(name)
         instruments = self.presets if presets is None else per_stem(presets, self.routing)
-        plan = design(instruments, self.routing, wanted, self._sample_rate, now.plan.channels)
+        routing = self.routing if routing is None else routing
+        plan = design(instruments, routing, wanted, self._sample_rate, now.plan.channels)
         if plan.framing != now.plan.framing:
             return False
-        self.presets, self._params = instruments, wanted
+        self.presets, self._params, self.routing = instruments, wanted, routing
         self._prepared = Prepared(plan, now.input.shape[1], now)
         self._set_targets()
         return True
@@ -135,9 +137,9 @@ class Separator:
     def _set_targets(self) -> None:
         set_targets(self.prepared, self.value, self.stem_names)
 
-    def again(self, params: Mapping[str, Value]) -> Separator:
-        """A separator of the same presets and routing, with `params` changed; not prepared."""
-        return Separator(self.presets, self.routing, {**self._params, **params})
+    def again(self, params: Mapping[str, Value], presets: Sequence[Preset] | None = None) -> Separator:
+        """A separator of the same routing and presets, or of others, with `params` changed; not prepared."""
+        return Separator(self.presets if presets is None else presets, self.routing, {**self._params, **params})
 
     @property
     def plays(self) -> tuple[str, ...]:

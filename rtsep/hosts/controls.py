@@ -1,50 +1,31 @@
-"""Knobs and buttons of a MIDI controller: bindings are learnt by moving them, and kept in the user's configuration."""
+"""Knobs and buttons of a MIDI controller: bindings to controls are learnt by moving them, and kept in the user's configuration.
+
+A knob moves a value only once it has passed it, so that nothing jumps. docs/controls.md describes the file.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from platformdirs import user_config_path
 
-from rtsep.engine.separator import SILENT_DB
 from rtsep.errors import RtsepError
 from rtsep.files.results import atomic_write
+from rtsep.hosts.table import Control, find, shown
 from rtsep.notes.messages import CONTROLLERS, Message
-from rtsep.params import Value, param_of
+from rtsep.params import Value
+
+if TYPE_CHECKING:
+    from rtsep.hosts.player import Player
 
 PEDALS = CONTROLLERS | {67}  # These controllers belong to the notes.
-LOWEST_DB, HIGHEST_DB = -60.0, 6.0  # Gains, in dB, at the two ends of a fader.
-UNITY = 0.75  # At this position, from 0 to 1, a fader stands at 0 dB.
+NEAR = 1 / 127  # A knob that is so near to a value, of its way from 0 to 1, has it: a step of MIDI.
 
-
-class Controlled(Protocol):
-    """What knobs can do with a player."""
-
-    stem_names: tuple[str, ...]
-
-    def set(self, name: str, value: Value) -> None:
-        """Change a parameter."""
-
-    def mute(self, stem: str, on: bool) -> None:
-        """Silence a stem."""
-
-    def solo(self, stem: str, on: bool) -> None:
-        """Silence all other stems."""
-
-    def use_preset(self, name: str) -> None:
-        """Play with another preset."""
-
-    def panic(self) -> None:
-        """All notes off."""
-
-    def record(self) -> None:
-        """Begin or end a take."""
-
-    def next_take(self) -> None:
-        """Begin the next take."""
+Place = tuple[int, int]  # Channel, 0 to 15, and controller.
 
 
 def controls_path() -> Path:
@@ -52,18 +33,8 @@ def controls_path() -> Path:
     return user_config_path("rtsep", appauthor=False) / "controls.json"
 
 
-def fader_db(position: float) -> float:
-    """The gain in dB of a fader at 0 (silence) to 1 (+6 dB): linear in dB below and above 0.75 (0 dB)."""
-    if position <= 0:
-        return SILENT_DB
-    if position <= UNITY:
-        return LOWEST_DB * (1 - position / UNITY)
-    return HIGHEST_DB * (position - UNITY) / (1 - UNITY)
-
-
 class Controls:
-    """Bindings of (channel 0 to 15, controller) to targets: a mixer parameter (`gain_db.STEM`, `wet`, `bypass`),
-    `mute.STEM`, `solo.STEM`, `preset.NAME`, `panic`, `record` or `next_take`.
+    """Bindings of knobs and buttons to controls (`rtsep.hosts.table`).
 
     A file that cannot be read is reported in `notes` and set aside when bindings are saved. Thread: control.
     """
@@ -71,9 +42,12 @@ class Controls:
     def __init__(self, path: Path | None = None) -> None:
         self.path = controls_path() if path is None else path
         self.notes: list[str] = []
-        self.bindings: dict[tuple[int, int], str] = {}
+        self.bindings: dict[Place, str] = {}
+        self.learning = ""  # The control that waits for its knob, or "".
         self._broken = False
-        self._learning = ""
+        self._seen: dict[Place, float] = {}  # Where each knob was last seen.
+        self._left: dict[Place, Value] = {}  # The value that each knob has set last.
+        self._waiting: set[Place] = set()  # Knobs that have not passed their value yet, of which it was said.
         self._load()
 
     def _load(self) -> None:
@@ -89,24 +63,62 @@ class Controls:
                               "the file will be kept beside the new one")
 
     def learn(self, target: str) -> None:
-        """Bind the next knob that moves to `target`."""
-        self._learning = target
+        """Bind the next knob or button that moves to `target`; "": to nothing after all."""
+        self.learning = target
 
-    def receive(self, message: Message) -> tuple[str, float] | None:
-        """What a controller message asks for, (target, 0 to 1), or None if it is not bound. Completes a `learn`.
+    def forget(self, target: str) -> None:
+        """Remove the binding of `target`. RtsepError if that cannot be saved."""
+        self.bindings = {place: each for place, each in self.bindings.items() if each != target}
+        self._save()
 
-        RtsepError if the new binding could not be saved; it still holds until the end.
-        """
-        status, controller, value = message
-        if controller in PEDALS:
-            return None
-        place = (status & 0x0F, controller)
-        if self._learning:
-            self.bindings = {key: target for key, target in self.bindings.items() if target != self._learning}
-            self.bindings[place] = self._learning
-            self._learning = ""
-            self._save()
-        return (self.bindings[place], value / 127) if place in self.bindings else None
+    def turn(self, player: Player, messages: Sequence[Message]) -> None:
+        """Do what controller messages ask for; where several come from one knob, numbers follow the last one."""
+        last = {(message[0] & 0x0F, message[1]): at for at, message in enumerate(messages)}
+        for at, (status, controller, value) in enumerate(messages):
+            place = (status & 0x0F, controller)
+            if controller not in PEDALS:
+                player.attempt(partial(self._turn, player, place, value / 127, at == last[place]))
+
+    def _turn(self, player: Player, place: Place, position: float, last: bool) -> None:
+        if self.learning:
+            self._learnt(player, place, position)
+            return
+        found = find(self.bindings[place], player) if place in self.bindings else None
+        if found is None:
+            return
+        control, of = found
+        if control.kind == "number":
+            if last:
+                self._move(player, place, position, control, of)
+        elif control.kind == "switch":
+            if bool(control.read(player, of)) != (position >= 0.5):
+                control.write(player, of, position >= 0.5)
+        elif position >= 0.5:  # Only a press of a button counts.
+            control.pressed(player, of, 1)
+
+    def _learnt(self, player: Player, place: Place, position: float) -> None:
+        target, before = self.learning, self.bindings.get(place)
+        self.learning = ""
+        self.bindings = {key: each for key, each in self.bindings.items() if each != target} | {place: target}
+        self._seen[place] = position
+        self._left.pop(place, None)
+        instead = f", instead of {shown(before, player)}" if before and before != target else ""
+        player.say(f"learnt: {_told(place)} is {shown(target, player)}{instead}")
+        self._save()
+
+    def _move(self, player: Player, place: Place, position: float, control: Control, of: str) -> None:
+        """Move a number, if the knob has it or passes it now."""
+        value = control.read(player, of)
+        before, self._seen[place] = self._seen.get(place, position), position
+        low, high = sorted((before, position))
+        passed = low - NEAR <= control.position(value) <= high + NEAR
+        if passed or self._left.get(place) == value:
+            self._waiting.discard(place)
+            control.write(player, of, control.value_at(position))
+            self._left[place] = control.read(player, of)
+        elif place not in self._waiting:
+            self._waiting.add(place)
+            player.say(f"{_told(place)} waits: move it past {shown(self.bindings[place], player)}'s {control.text(value)}")
 
     def _save(self) -> None:
         listing = {target: [channel + 1, controller] for (channel, controller), target in self.bindings.items()}
@@ -117,32 +129,15 @@ class Controls:
                 self._broken = False
             atomic_write(self.path, (json.dumps({"controls": listing}, indent=2) + "\n").encode())
         except OSError as error:
-            raise RtsepError(f"{self.path} cannot be written ({error.strerror}): the knob is learnt for now") from error
+            raise RtsepError(f"{self.path} cannot be written ({error.strerror}): what was learnt holds for now") from error
 
-    def apply(self, player: Controlled, target: str, position: float) -> None:
-        """Do what `target` says with a knob at `position` 0 to 1. Stems that do not exist are ignored."""
-        what, _, of = target.partition(".")
-        on = position >= 0.5
-        if what in ("gain_db", "mute", "solo") and of not in player.stem_names:
-            return
-        if what == "gain_db":
-            player.set(target, fader_db(position))
-        elif what == "mute":
-            player.mute(of, on)
-        elif what == "solo":
-            player.solo(of, on)
-        elif what in ("panic", "preset", "record", "next_take"):
-            if on:  # Only a press of a button counts.
-                player.use_preset(of) if what == "preset" else getattr(player, what)()
-        else:
-            param = param_of(target)
-            player.set(target, on if param.kind == "switch" else param.low + position * (param.high - param.low))
+    def bound(self, target: str) -> str:
+        """The knob or button of `target`, for people, or ""."""
+        return next((_told(place) for place, each in self.bindings.items() if each == target), "")
 
-    def told(self, stems: Collection[str]) -> list[str]:
-        """The bindings, for people."""
-        return [f"controller {controller} on channel {channel + 1}: {target}"
-                for (channel, controller), target in sorted(self.bindings.items())
-                if target.partition(".")[2] in ("", *stems) or target.startswith("preset.")]
+
+def _told(place: Place) -> str:
+    return f"controller {place[1]} on channel {place[0] + 1}"
 
 
 def _checked(number: int, low: int, high: int) -> int:

@@ -1,4 +1,4 @@
-"""Single keys from the terminal, read without Enter and without waiting, and what they do."""
+"""Single keys from the terminal, read without Enter and without waiting."""
 
 from __future__ import annotations
 
@@ -11,15 +11,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from rtsep.hosts.player import Player
-from rtsep.presets.library import bundled_presets, user_presets
-
 ARROWS = {"\x1b[A": "up", "\x1b[B": "down", "\x1b[C": "right", "\x1b[D": "left", "\x1bOA": "up", "\x1bOB": "down",
           "\x1bOC": "right", "\x1bOD": "left"}
-HELP = ("up/down 1-9 stem   +/- gain   s solo   m mute   b bypass   w/W dry/wet   p preset   l learn a knob   "
-        "f freeze   k/K keep what was learnt   r record, n next take, R/N learn a button for it   space panic   q quit")
-STEP_DB = 1.0  # A press of a key changes a gain by this many decibels.
-WET_STEP = 0.1  # A press of a key changes `wet` by this much.
+DELETE = "\x1b[3~"
 
 
 class Keys:
@@ -109,12 +103,15 @@ class Keys:
 
 
 def split_keys(typed: str) -> list[str]:
-    """What was typed, key by key, without escape sequences other than arrows."""
+    """What was typed, key by key, without escape sequences other than arrows and Del."""
     found, at = [], 0
     while at < len(typed):
         if typed[at : at + 3] in ARROWS:
             found.append(ARROWS[typed[at : at + 3]])
             at += 3
+        elif typed.startswith(DELETE, at):
+            found.append("delete")
+            at += len(DELETE)
         elif typed[at] == "\x1b" and at + 1 < len(typed):
             at += 1
             while at < len(typed) and not (typed[at].isalpha() or typed[at] == "~"):
@@ -124,62 +121,3 @@ def split_keys(typed: str) -> list[str]:
             found.append("escape" if typed[at] == "\x1b" else typed[at])
             at += 1
     return found
-
-
-class Panel:
-    """The selected stem, and what each key does."""
-
-    def __init__(self) -> None:
-        self.selected = 0
-
-    def press(self, key: str, player: Player) -> bool:
-        """Do what `key` asks for; False to quit."""
-        if key in ("q", "Q", "escape"):
-            return False
-        stems = player.stem_names
-        stem = stems[self.selected % len(stems)]
-        if key.isdecimal() and 1 <= int(key) <= len(stems):
-            self.selected = int(key) - 1
-        elif key in ("down", "\t", "up"):
-            self.selected = (self.selected + (-1 if key == "up" else 1)) % len(stems)
-        else:
-            player.attempt(lambda: self._act(key, stem, player))
-        return True
-
-    def _act(self, key: str, stem: str, player: Player) -> None:
-        if key in ("+", "=", "right", "-", "_", "left"):
-            step = STEP_DB if key in ("+", "=", "right") else -STEP_DB
-            player.gain(stem, float(player.value(f"gain_db.{stem}")) + step)
-        elif key == "s":
-            player.solo(stem, stem not in player.soloed)
-        elif key == "m":
-            player.mute(stem, stem not in player.muted)
-        elif key == "b":
-            player.bypass(not player.value("bypass"))
-        elif key in ("w", "W"):
-            wet = float(player.value("wet")) + (WET_STEP if key == "W" else -WET_STEP)
-            player.set("wet", min(max(round(wet, 3), 0.0), 1.0))
-        elif key == "p":
-            player.use_preset(_next_preset(player.preset_of(stem)), stem)
-        elif key == "l":
-            player.controls.learn(f"gain_db.{stem}")
-            player.say(f"move the knob that should be the fader of {stem}")
-        elif key == "f":
-            player.learn(not player.learning)
-        elif key in ("k", "K"):
-            player.keep_preset(stem, key == "K")
-        elif key == "r":
-            player.record()
-        elif key == "n":
-            player.next_take()
-        elif key in ("R", "N"):
-            player.controls.learn("record" if key == "R" else "next_take")
-            player.say(f"press the button that should {'begin and end takes' if key == 'R' else 'begin the next take'}")
-        elif key in (" ", "!"):
-            player.panic()
-
-
-def _next_preset(name: str) -> str:
-    """The preset after `name` in alphabetical order; after the last comes the first."""
-    names = sorted({path.stem for path in (*bundled_presets(), *user_presets())})
-    return names[(names.index(name) + 1) % len(names)] if name in names else names[0]

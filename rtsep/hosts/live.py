@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,9 +30,11 @@ from rtsep.hosts.lanes import CAPACITY, Lanes
 from rtsep.hosts.midi import MidiPorts, NoMidiError
 from rtsep.hosts.modes import in_best_mode
 from rtsep.hosts.notewatch import NoteWatch
+from rtsep.hosts.plans import Split
 from rtsep.hosts.player import Player
 from rtsep.hosts.recorder import Recorder
 from rtsep.hosts.routes import route_outputs
+from rtsep.hosts.said import Said
 from rtsep.hosts.snapshot import Scene, snapshot
 from rtsep.hosts.status import Status
 from rtsep.hosts.takes import TakeForm, check_base
@@ -83,6 +85,7 @@ class LiveJob:
     drum_map: Path | None = None  # Groups of drums by key, see `rtsep.notes.drum_maps`.
     record_format: str = "wav"  # Or flac.
     pre_fader: bool = False  # Outputs of single stems play them before their faders.
+    log: Path | None = None  # Write all messages to this file, with times.
 
 
 def route_live(job: LiveJob, name: str, gated: bool) -> Routing:
@@ -107,8 +110,6 @@ def route_live(job: LiveJob, name: str, gated: bool) -> Routing:
     else:
         routing = by_port(job.midi)
     return only_channels(routing, job.channels) if job.channels else routing
-
-
 
 
 def _engine(job: LiveJob, gated: bool, said: list[str]) -> Engine:
@@ -144,10 +145,13 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
     said, playing = list[str](), threading.Event()
     with ExitStack() as stack:
         stop = stack.enter_context(stop_signals(playing))
+        messages = Said(job.log)
+        stack.callback(messages.close)
         device = WatchedDevice(open_device, said.append)
         stack.callback(lambda: device.opened.close())
         ports = _ports(job, said, lambda *a: player.receive(*a), lambda part: player.midi_lost(part))
-        separator = _engine(job, ports is not None or device.opened.has_midi, said)
+        gated = ports is not None or device.opened.has_midi
+        separator = _engine(job, gated, said)
         opened = device.opened
         sources = opened.sources(separator.stem_names) or route_outputs(
             job.routes, separator.stem_names, max(opened.inputs, 1), opened.outputs)
@@ -170,7 +174,9 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         lanes.delay_notes(job.midi_offset_ms)
         lanes.pre_fader(job.pre_fader)
         watch = NoteWatch(frozenset(job.channels) or None, frozenset(separator.row_pitch.tolist()))
-        player = Player(separator, lanes, controls, watch, len(job.midi) + opened.has_midi, keeper)
+        player = Player(separator, lanes, controls, watch, len(job.midi) + opened.has_midi, keeper, messages)
+        if job.by == "split" and job.mosaic is None:
+            player.split = Split(job.split_pitch, lambda pitch: route_live(replace(job, split_pitch=pitch), "", gated))
         playing.set()  # Until here there is nothing to save.
         player.recorder = recorder = Recorder(lanes, base, TakeForm(
             separator.stem_names, opened.sample_rate, lanes.channels, separator.routing.table, job.record_format,
@@ -207,7 +213,7 @@ def _loop(job: LiveJob, scene: Scene, said: list[str], stop: threading.Event, fa
     while not stop.wait(TICK_S):
         player.tick()
         _watch(scene)
-        if said:  # One at a time, so that each is shown.
+        while said:
             player.say(said.pop(0))
         try:
             face.show(snapshot(scene))

@@ -9,23 +9,28 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
-from functools import partial
 
 from rtsep.engine.separator import SILENT_DB, Separator
 from rtsep.engine.streaming import Engine
 from rtsep.errors import RtsepError
 from rtsep.hosts.bendwatch import BendWatch
 from rtsep.hosts.controls import Controls
+from rtsep.hosts.instruments import Instruments
 from rtsep.hosts.keep import Keeper
-from rtsep.hosts.lanes import CAPACITY, Lanes
+from rtsep.hosts.lanes import Lanes
+from rtsep.hosts.levels import Holds
 from rtsep.hosts.notewatch import NoteWatch
+from rtsep.hosts.plans import Plans, Split
 from rtsep.hosts.recorder import Recorder
+from rtsep.hosts.said import Said
+from rtsep.hosts.words import counted, note_name
 from rtsep.notes.messages import CONTROL, NOTE_ON, NOTES_OFF, RESET, SOUND_OFF, Message, is_kept
 from rtsep.notes.programs import CHANNELS
+from rtsep.notes.routing import Routing
 from rtsep.params import Value, param_of
+from rtsep.presets.families import neighbour
 from rtsep.presets.library import find_preset
-from rtsep.presets.preset import load_preset
+from rtsep.presets.preset import Preset, load_preset
 
 
 class Player:
@@ -36,23 +41,32 @@ class Player:
     """
 
     def __init__(
-        self, separator: Engine, lanes: Lanes, controls: Controls, watch: NoteWatch, parts: int, keeper: Keeper | None = None
+        self, separator: Engine, lanes: Lanes, controls: Controls, watch: NoteWatch, parts: int,
+        keeper: Keeper | None = None, said: Said | None = None,
     ) -> None:
         self.stem_names = separator.stem_names
-        self.separator, self.lanes, self.controls, self.watch = separator, lanes, controls, watch
+        self.lanes: Lanes = lanes
+        self.controls, self.watch = controls, watch
+        self._plans = Plans(separator, lanes)
         self.muted: set[str] = set()
         self.soloed: set[str] = set()
-        started = [id(preset) for preset in separator.presets] if isinstance(separator, Separator) else [0]
-        self._instruments = [started.index(each) for each in started]  # For each stem, the first stem with the same preset.
-        self.message = ""
+        self._instruments = Instruments(separator)
+        self.said = said or Said()
+        self.holds: Holds = Holds()
         self._learns = {name: bool(separator.value(name)) for name in ("adapt", "background_learns")}  # Unless frozen.
         self._keeper = keeper or Keeper(separator, (), False, False, "")
         self.recorder: Recorder | None = None
+        self.split: Split | None = None
         self._parts = max(parts, 1)
         self._gains = {stem: float(separator.value(f"gain_db.{stem}")) for stem in self.stem_names}
         self._knobs: deque[Message] = deque(maxlen=1024)
         self._press_again = False
         self._bends = BendWatch()
+
+    @property
+    def separator(self) -> Engine:
+        """The engine that plays now."""
+        return self._plans.engine
 
     # --- the MIDI thread ---
 
@@ -82,8 +96,8 @@ class Player:
     # --- the control thread ---
 
     def say(self, text: str) -> None:
-        """Set the message that the display shows."""
-        self.message = text
+        """Show a message for some seconds."""
+        self.said.say(text)
 
     def tick(self) -> None:
         """Apply the knobs' changes since the last tick; after a change of state press held keys again."""
@@ -91,10 +105,7 @@ class Player:
             self.receive(part, time_ns, message, played=True)
         if told := self._bends.news():
             self.say(told)
-        while self._knobs:
-            found = self.controls.receive(self._knobs.popleft())
-            if found is not None:
-                self.attempt(partial(self.controls.apply, self, *found))
+        self.controls.turn(self, [self._knobs.popleft() for _ in range(len(self._knobs))])
         if self._press_again and self.lanes.arrived:
             self._press_again = False
             for part, channel, pitch, velocity in self.watch.pressed():
@@ -145,19 +156,18 @@ class Player:
         self.separator.set("bypass", on)
 
     @property
-    def learning(self) -> bool:
-        """Whether background or templates adapt."""
-        return any(self.value(name) for name in self._learns)
+    def frozen(self) -> bool:
+        """Whether background and templates stay as they are."""
+        return isinstance(self.separator, Separator) and not any(self.value(name) for name in self._learns)
 
-    def learn(self, on: bool) -> None:
+    def freeze(self, on: bool) -> None:
         """Freeze background and templates, or let them go on learning, without an audible change."""
         wanted = self._learns if any(self._learns.values()) else dict.fromkeys(self._learns, True)
-        self._exchange({name: on and learns for name, learns in wanted.items()})
-        self.say("learning" if on else "frozen: templates and background stay as they are")
+        self._exchange({name: learns and not on for name, learns in wanted.items()})
 
     def keep_preset(self, stem: str, background: bool) -> None:
         """Save the adapted preset of `stem` (of the first stem for the residual), with or without the background."""
-        path = self._keeper.keep(self.separator, self._index(stem), background)
+        path = self._keeper.keep(self.separator, self._instruments.index(stem), background)
         self.say(f"saved what {self.preset_of(stem)} has learnt in {path}")
 
     def record(self) -> None:
@@ -185,47 +195,55 @@ class Player:
         return ", ".join(dict.fromkeys(self.separator.plays))
 
     def preset_of(self, stem: str) -> str:
-        """Name of a stem's preset; for the residual it is the first one."""
-        return self.separator.plays[self._index(stem)]
+        """Name of a stem's preset; for the residual, and for "", it is the first one."""
+        return self.separator.plays[self._instruments.index(stem)]
 
-    def _index(self, stem: str) -> int:
-        return self.stem_names.index(stem) % len(self._instruments)
+    @property
+    def shown_names(self) -> tuple[str, ...]:
+        """How the stems are called now: one that bears the name of its preset changes it with the preset."""
+        return self._instruments.shown_names(self.separator)
 
     def use_preset(self, name: str, stem: str | None = None) -> None:
-        """Switch presets without a gap: for all stems, or for `stem` and those that shared its preset from the start."""
+        """Switch presets, without a gap if windows fit: for all stems, or for `stem` and those that shared its preset."""
         if not isinstance(self.separator, Separator):
             raise RtsepError(f"a mosaic plays its source, {self.preset_name}, and no preset; start again with another --mosaic")
-        preset = load_preset(find_preset(name))
-        wanted = None if stem is None else self._instruments[self._index(stem)]
-        presets = [preset if wanted in (None, instrument) else old
-                   for instrument, old in zip(self._instruments, self.separator.presets, strict=True)]
-        if not self.separator.exchange(presets):
-            raise RtsepError(f"preset {name} wants another window or latency; start again with --preset {name}")
-        self.lanes.play(self.separator.prepared, fade=False)
+        self._exchange({}, self._instruments.with_preset(self.separator.presets, load_preset(find_preset(name)), stem))
         self.say(f"preset {self.preset_name}")
+
+    def step_preset(self, step: int, stem: str) -> None:
+        """Go to the next preset by family (1), or to the one before (-1), for `stem` and those that share its preset."""
+        self.use_preset(neighbour(self.preset_of(stem), step), stem)
 
     def _set_levels(self) -> None:
         for stem in self.stem_names:
             heard = stem not in self.muted and (not self.soloed or stem in self.soloed)
             self.separator.set(f"gain_db.{stem}", self._gains[stem] if heard else SILENT_DB)
 
-    def _exchange(self, params: Mapping[str, Value]) -> None:
-        if self.separator.exchange(params=params):
-            self.lanes.play(self.separator.prepared, fade=False)
-            return
-        if self.recorder is not None and self.recorder.recording:
-            raise RtsepError(f"{next(iter(params))} cannot change while recording: the latency would")
-        new = self.separator.again(params)
-        new.prepare(self.lanes.sample_rate, self.lanes.channels, CAPACITY)
-        self.separator = new
-        self.lanes.play(new.prepared, fade=True)
-        self._press_again = True
-        self.say(f"latency {new.latency} samples")
+    def move_split(self, pitch: int) -> None:
+        """Let the stem `high` begin at `pitch`; keys that are held stay where they are."""
+        if self.split is None:
+            raise RtsepError("the stems are not split by pitch; start again with --by split")
+        self._exchange({}, routing=self.split.route(pitch))
+        self.split.pitch = pitch
+        self.say(f"split at {note_name(pitch)}")
+
+    def _exchange(
+        self, params: Mapping[str, Value], presets: Sequence[Preset] | None = None, routing: Routing | None = None
+    ) -> None:
+        """Go on under another plan: at once where windows and latency stay, else the sound fades out and in."""
+        recording = self.recorder is not None and self.recorder.recording
+        if self._plans.change(params, presets, routing, recording):
+            self._press_again = True
+            latency = counted(self.separator.latency, "sample")
+            self.say(f"mode {self.value('mode')}, latency {latency}: what was learnt begins anew")
+        if self.recorder is not None:
+            self.recorder.change_form(self.shown_names, self.separator.routing.table, str(self.value("mode")))
 
     def counters(self) -> dict[str, int]:
         """All counters of callback and engine."""
-        return {**self.lanes.counters(), **asdict(self.separator.counters)}
+        return {**self.lanes.counters(), **self._plans.counters()}
 
     def faders(self) -> Sequence[tuple[str, float, bool, bool]]:
-        """Each stem: its name, gain in dB, whether it is muted, whether it is soloed."""
-        return [(stem, self._gains[stem], stem in self.muted, stem in self.soloed) for stem in self.stem_names]
+        """Each stem: its name now, gain in dB, whether it is muted, whether it is soloed."""
+        return [(name, self._gains[stem], stem in self.muted, stem in self.soloed)
+                for name, stem in zip(self.shown_names, self.stem_names, strict=True)]

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from rtsep.hosts.lanes import Lanes
 from rtsep.hosts.recorded_notes import Sounding
 from rtsep.hosts.takes import Take, TakeForm
 from rtsep.hosts.timeline import Timeline
+from rtsep.hosts.words import counted
 from rtsep.notes.messages import Message
 
 LOOK_S = 0.05  # The rings are emptied at intervals of this many seconds.
@@ -43,7 +45,8 @@ class Recorder:
     def __init__(self, lanes: Lanes, base: Path, form: TakeForm, say: Callable[[str], None]) -> None:
         self.base, self.reports = base, list[dict[str, Any]]()
         self.recording = False
-        self._lanes, self._form, self._say = lanes, form, say
+        self._form = form
+        self._lanes, self._say = lanes, say
         self._bytes_per_s = form.sample_rate * form.channels * len(form.stems) * SAMPLE_BYTES[form.format]
         self._orders: queue.SimpleQueue[tuple[Take, int] | str] = queue.SimpleQueue()
         self._begun = threading.Event()
@@ -78,6 +81,11 @@ class Recorder:
             self._thread.start()
         self._begun.wait(BEGIN_S)
 
+    def change_form(self, stem_names: tuple[str, ...], table: npt.NDArray[np.int8], mode: str) -> None:
+        """From the next take on, stems are called so, their notes are found by `table`, and the report tells this mode."""
+        changed = {} if self._form.about.get("mode") == mode else {"mode": mode, "mode_chosen": "changed while playing"}
+        self._form = replace(self._form, stem_names=stem_names, table=table, about={**self._form.about, **changed})
+
     def stop(self) -> None:
         """End the take; nothing if there is none."""
         self.recording = False
@@ -98,7 +106,7 @@ class Recorder:
         take, time_line = self._take, self._time
         if take is None or time_line is None:
             return f"ended: {self._trouble}" if self._trouble else ""
-        gaps = f", {_counted(time_line.gaps, 'gap')}" if time_line.gaps else ""
+        gaps = f", {counted(time_line.gaps, 'gap')}" if time_line.gaps else ""
         return f"{take.folder.name}: {take.seconds:.0f} s{gaps}, room for {_minutes(self._minutes)}"
 
     # --- the recorder's thread ---
@@ -232,7 +240,3 @@ def _minutes(minutes: float) -> str:
     if minutes < 1:
         return f"{60 * minutes:.0f} s"
     return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.0f} h"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"

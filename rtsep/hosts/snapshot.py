@@ -15,7 +15,8 @@ from rtsep.hosts.midi import MidiPorts
 from rtsep.hosts.modes import Choice
 from rtsep.hosts.player import Player
 from rtsep.hosts.recorder import Recorder
-from rtsep.hosts.status import Status, StemStatus
+from rtsep.hosts.status import Hold, Status, StemStatus
+from rtsep.hosts.table import shown as named
 from rtsep.hosts.watch import WatchedDevice
 from rtsep.hosts.worst import Worst
 
@@ -84,9 +85,14 @@ def snapshot(scene: Scene) -> Status:
 def _snapshot(scene: Scene) -> Status:
     now_s = time.monotonic()
     player, opened = scene.player, scene.device.opened
+
+    def hold(name: str, peak: float) -> Hold:
+        return player.holds.note(now_s, name, decibels(peak))
+
     lanes, separator = player.lanes, player.separator
     meters, counters = _meters(scene), player.counters()
     device_ms, source = _latency(scene)
+    shown = player.said.shown(now_s)
     faders = zip(player.faders(), meters.stems, strict=True)
     return Status(
         seconds=now_s - scene.started_s,
@@ -114,8 +120,10 @@ def _snapshot(scene: Scene) -> Status:
         clipped_samples=counters["clipped_samples"],
         input_db=tuple(map(decibels, meters.inputs)),
         output_db=tuple(map(decibels, meters.outputs)),
-        stems=tuple(StemStatus(name, decibels(peak), gain, muted, soloed)
-                    for (name, gain, muted, soloed), peak in faders),
+        input_holds=tuple(hold(f"input {at}", peak) for at, peak in enumerate(meters.inputs)),
+        output_holds=tuple(hold(f"output {at}", peak) for at, peak in enumerate(meters.outputs)),
+        stems=tuple(StemStatus(name, decibels(peak), hold(f"stem {at}", peak), gain, muted, soloed)
+                    for at, ((name, gain, muted, soloed), peak) in enumerate(faders)),
         notes=player.watch.notes,
         held=_held(scene),
         midi=_midi(scene),
@@ -124,6 +132,10 @@ def _snapshot(scene: Scene) -> Status:
         bypass=bool(separator.value("bypass")),
         wet=float(separator.value("wet")),
         recording=scene.recorder.told(),
-        message=player.message,
+        frozen=player.frozen,
+        learning=named(player.controls.learning, player),
+        message=shown[-1].text if shown else "",
+        messages=tuple(player.said.last),
+        shown=len(shown),
         counters=counters,
     )

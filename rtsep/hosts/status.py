@@ -5,6 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rtsep.hosts.said import Message
+
+
+@dataclass(frozen=True)
+class Hold:
+    """The highest level of the last seconds in dBFS, and the clip mark, which stays until it is cleared."""
+
+    db: float
+    clipped: bool
+
 
 @dataclass(frozen=True)
 class StemStatus:
@@ -12,6 +22,7 @@ class StemStatus:
 
     name: str
     peak_db: float
+    hold: Hold
     gain_db: float
     muted: bool
     soloed: bool
@@ -46,6 +57,8 @@ class Status:
     clipped_samples: int
     input_db: tuple[float, ...]
     output_db: tuple[float, ...]
+    input_holds: tuple[Hold, ...]
+    output_holds: tuple[Hold, ...]
     stems: tuple[StemStatus, ...]  # The residual comes last.
     notes: int  # Notes that have come.
     held: tuple[int, ...]  # Pitches held by keys or pedals, ascending.
@@ -55,5 +68,9 @@ class Status:
     bypass: bool
     wet: float
     recording: str  # The state of the recording, or "".
-    message: str  # What happened last.
+    frozen: bool  # Whether templates and background are kept from learning.
+    learning: str  # The control that waits for its knob or button, or "".
+    message: str  # The last message, or "" once it has expired.
+    messages: tuple[Message, ...]  # The last ones, oldest first.
+    shown: int  # So many of these, from the end, have not expired.
     counters: Mapping[str, int]  # All counters.

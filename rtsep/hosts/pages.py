@@ -1,0 +1,115 @@
+"""The lists that the terminal's keys open over the meters: controls, presets, messages, keys. Typing searches them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rtsep.hosts.player import Player
+from rtsep.hosts.screen import Listing
+from rtsep.hosts.table import CONTROLS, find, shown, targets
+from rtsep.presets.families import by_family
+
+Row = tuple[str, str]  # What it stands for, and its text.
+NAMED = {" ": "space", "\t": "Tab", "\n": "Enter"}  # Keys that have no letter of their own.
+OWN_KEYS = (("up down 1-9", "choose a stem"), ("o", "all controls: change them, and learn knobs and buttons for them"),
+            ("/", "presets by family"), ("v", "the last messages"), ("l", "learn a knob for the stem's level"),
+            ("?", "these keys"), ("Esc", "back; or learn nothing after all"), ("q", "quit"))
+
+
+@dataclass
+class Page:
+    """An open list; `act` is told of keys that neither move nor search, and of the chosen row; True closes it."""
+
+    title: str
+    keys: str
+    rows: Callable[[], Sequence[Row]]
+    act: Callable[[str, str], bool] = lambda key, of: False
+    note: Callable[[str], str] = lambda of: ""
+    query: str = ""
+    chosen: int = 0
+
+    def found(self) -> list[Row]:
+        """The rows that hold what was typed."""
+        return [row for row in self.rows() if self.query.lower() in row[1].lower()]
+
+    def press(self, key: str) -> bool:
+        """Take a key; True if the list is to be closed."""
+        rows = self.found()
+        self.chosen = min(max(self.chosen, 0), max(len(rows) - 1, 0))
+        if key in ("up", "down"):
+            self.chosen = min(max(self.chosen + (1 if key == "down" else -1), 0), max(len(rows) - 1, 0))
+        elif key in ("\x7f", "\x08"):
+            self.query, self.chosen = self.query[:-1], 0
+        elif len(key) == 1 and key.isprintable():
+            self.query, self.chosen = self.query + key, 0
+        elif rows:
+            return self.act(key, rows[self.chosen][0])
+        return False
+
+    def listing(self) -> Listing:
+        """What of it is shown."""
+        rows = self.found()
+        chosen = min(self.chosen, len(rows) - 1)
+        search = f", search: {self.query}" if self.query else ""
+        note = self.note(rows[chosen][0]) if rows else "nothing is called so" if self.query else "nothing yet"
+        return Listing(self.title + search, [text for _of, text in rows], chosen, note, self.keys)
+
+
+def controls_page(player: Player) -> Page:
+    """All controls, with values and knobs."""
+    def row(target: str) -> Row:
+        control, of = find(target, player) or (CONTROLS[0], "")
+        value = control.text(control.read(player, of))
+        return target, f"{shown(target, player):<22} {value:>9}  {player.controls.bound(target)}".rstrip()
+
+    def act(key: str, target: str) -> bool:
+        found = find(target, player)
+        if found is None:
+            return False
+        control, of = found
+        if key == "\t":
+            player.controls.learn(target)
+        elif key == "delete":
+            player.controls.forget(target)
+        elif key == "left" and control.kind != "press":
+            control.pressed(player, of, -1)
+        elif key in ("right", "\n", "\r"):
+            control.pressed(player, of, 1)
+        return False
+
+    return Page("Controls", "Esc back  left/right change  Enter press  Tab learn  Del forget  a-z search",
+                lambda: [row(target) for target in targets(player)], act,
+                lambda target: (find(target, player) or CONTROLS[:1])[0].help)
+
+
+def presets_page(player: Player, stem: str) -> Page:
+    """The presets by family, of which `stem` is to play one."""
+    presets = by_family()
+    width = max(len(name) for _family, name in presets) + 1
+
+    def act(key: str, name: str) -> bool:
+        if key == "\t":
+            player.controls.learn(f"preset.{name}")
+        elif key in ("\n", "\r"):
+            player.use_preset(name, stem)
+        return key in ("\n", "\r")
+
+    page = Page(f"Presets, now {player.preset_of(stem)}", "Esc back  Enter play  Tab learn a button  a-z search",
+                lambda: [(name, f"{name:<{width}} {family}") for family, name in presets], act,
+                lambda name: player.controls.bound(f"preset.{name}"))
+    page.chosen = next((at for at, (_family, name) in enumerate(presets) if name == player.preset_of(stem)), 0)
+    return page
+
+
+def messages_page(player: Player) -> Page:
+    """The last messages, the newest first."""
+    return Page("The last messages", "Esc back  a-z search",
+                lambda: [(str(each.number), f"{each.time} {each.text}") for each in reversed(player.said.last)])
+
+
+def keys_page() -> Page:
+    """What each key does."""
+    table = [(" ".join(NAMED.get(key, key) for key in (*control.more, *control.less)), f"{control.name}: {control.help}")
+             for control in CONTROLS if control.more]
+    return Page("Keys", "Esc back  a-z search", lambda: [(keys, f"{keys:<18} {text}") for keys, text in (*OWN_KEYS, *table)])

@@ -1,0 +1,57 @@
+"""The engine that plays, and how it goes on with other parameters, presets or routings while the music plays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from rtsep.engine.separator import Separator
+from rtsep.engine.streaming import Engine
+from rtsep.errors import RtsepError
+from rtsep.hosts.lanes import CAPACITY, Lanes
+from rtsep.notes.routing import Routing
+from rtsep.params import Value
+from rtsep.presets.preset import Preset
+
+
+@dataclass
+class Split:
+    """The lowest pitch of the stem `high`, and how notes are routed for any."""
+
+    pitch: int
+    route: Callable[[int], Routing]
+
+
+class Plans:
+    """`engine` on `lanes`. Thread: control."""
+
+    def __init__(self, engine: Engine, lanes: Lanes) -> None:
+        self.engine, self._lanes = engine, lanes
+        self._counted: dict[str, int] = {}  # Counters of engines that have played before.
+        self._fading = False  # Whether the last restart has not arrived yet: until then the sound is another engine's.
+
+    def change(
+        self, params: Mapping[str, Value], presets: Sequence[Preset] | None = None, routing: Routing | None = None,
+        recording: bool = False,
+    ) -> bool:
+        """Go on under another plan, without a gap where windows and latency stay; gives whether the sound has to fade out and
+        in instead, and all that was learnt begins anew. RtsepError, and nothing has changed, if that is so while `recording`:
+        the take would have a gap.
+        """
+        now = self.engine
+        self._fading = self._fading and not self._lanes.arrived
+        if now.exchange(presets, params, routing) if isinstance(now, Separator) else now.exchange(params=params):
+            self._lanes.play(now.prepared, fade=self._fading)
+            return False
+        if recording:
+            what = next(iter(params), "the window, which this preset wants otherwise,")
+            raise RtsepError(f"{what} cannot change while recording: the take would have a gap")
+        new = now.again(params, presets) if isinstance(now, Separator) else now.again(params)
+        new.prepare(self._lanes.sample_rate, self._lanes.channels, CAPACITY)
+        self._counted, self.engine, self._fading = self.counters(), new, True
+        self._lanes.play(new.prepared, fade=True)
+        return True
+
+    def counters(self) -> dict[str, int]:
+        """The engine's counters, with those of the engines before it."""
+        return {name: count + self._counted.get(name, 0) for name, count in asdict(self.engine.counters).items()}

@@ -1,0 +1,64 @@
+"""Messages to the player: shown for some seconds, kept to be read back, and written to a file if one is given."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+
+from rtsep.errors import RtsepError
+
+SHOWN_S = 8.0  # A message is shown for this many seconds.
+KEPT = 20  # The last messages, so many, can be read back.
+
+
+@dataclass(frozen=True)
+class Message:
+    """What was said: its number from 1, the time of day, and seconds on time.monotonic's clock."""
+
+    number: int
+    time: str
+    text: str
+    at_s: float
+
+
+class Said:
+    """The messages of a session. RtsepError if `log` cannot be written to. Thread: control."""
+
+    def __init__(self, log: Path | None = None) -> None:
+        self.last: deque[Message] = deque(maxlen=KEPT)
+        self._count = 0
+        self._log: io.TextIOWrapper | None = None
+        try:
+            self._log = log.open("a", encoding="utf-8") if log is not None else None
+        except OSError as error:
+            raise RtsepError(f"--log {log}: it cannot be written ({error.strerror}); give another file") from error
+
+    @property
+    def text(self) -> str:
+        """What was said last, or ""."""
+        return self.last[-1].text if self.last else ""
+
+    def say(self, text: str) -> None:
+        """Say `text` now."""
+        now = time.localtime()
+        self._count += 1
+        self.last.append(Message(self._count, time.strftime("%H:%M:%S", now), text, time.monotonic()))
+        if self._log is not None:
+            try:
+                self._log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S', now)} {text}\n")
+                self._log.flush()
+            except OSError as error:
+                self._log = None
+                self.say(f"--log ended: it cannot be written any more ({error.strerror})")
+
+    def shown(self, now_s: float) -> list[Message]:
+        """Those to be shown at `now_s` (time.monotonic), oldest first."""
+        return [each for each in self.last if now_s - each.at_s < SHOWN_S]
+
+    def close(self) -> None:
+        """End the file."""
+        if self._log is not None:
+            self._log.close()
