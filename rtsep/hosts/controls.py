@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -12,10 +12,14 @@ from platformdirs import user_config_path
 from rtsep.engine.separator import SILENT_DB
 from rtsep.errors import RtsepError
 from rtsep.files.results import atomic_write
+from rtsep.hosts.setlist import SetList
 from rtsep.notes.messages import CONTROLLERS, Message
 from rtsep.params import Value, param_of
+from rtsep.presets.preset import Preset
 
 PEDALS = CONTROLLERS | {67}  # These controllers belong to the notes.
+SCENES = {"next_scene": 1, "previous_scene": -1}  # Targets that step through a set list, by so many.
+BUTTONS = ("panic", "record", "next_take", "save_setup", *SCENES)  # Targets that a press does.
 LOWEST_DB, HIGHEST_DB = -60.0, 6.0  # Gains, in dB, at the two ends of a fader.
 UNITY = 0.75  # At this position, from 0 to 1, a fader stands at 0 dB.
 
@@ -24,6 +28,16 @@ class Controlled(Protocol):
     """What knobs can do with a player."""
 
     stem_names: tuple[str, ...]
+    muted: set[str]
+    soloed: set[str]
+    setlist: SetList
+    save_setup: Callable[[], object]
+
+    def change(self, params: Mapping[str, Value], presets: Sequence[Preset] | None) -> None:
+        """Go on with parameters and presets, all at once."""
+
+    def say(self, text: str) -> None:
+        """Tell the player."""
 
     def set(self, name: str, value: Value) -> None:
         """Change a parameter."""
@@ -63,18 +77,21 @@ def fader_db(position: float) -> float:
 
 class Controls:
     """Bindings of (channel 0 to 15, controller) to targets: a mixer parameter (`gain_db.STEM`, `wet`, `bypass`),
-    `mute.STEM`, `solo.STEM`, `preset.NAME`, `panic`, `record` or `next_take`.
+    `mute.STEM`, `solo.STEM`, `preset.NAME`, or one of `BUTTONS`.
 
-    A file that cannot be read is reported in `notes` and set aside when bindings are saved. Thread: control.
+    A file that cannot be read is reported in `notes` and set aside when bindings are saved. `bindings` of a set-up
+    stand instead of the file, which is then neither read nor written. Thread: control.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, bindings: Mapping[tuple[int, int], str] | None = None) -> None:
         self.path = controls_path() if path is None else path
         self.notes: list[str] = []
-        self.bindings: dict[tuple[int, int], str] = {}
+        self.bindings = dict(bindings or {})
+        self._has_file = bindings is None
         self._broken = False
         self._learning = ""
-        self._load()
+        if self._has_file:
+            self._load()
 
     def _load(self) -> None:
         try:
@@ -105,7 +122,8 @@ class Controls:
             self.bindings = {key: target for key, target in self.bindings.items() if target != self._learning}
             self.bindings[place] = self._learning
             self._learning = ""
-            self._save()
+            if self._has_file:
+                self._save()
         return (self.bindings[place], value / 127) if place in self.bindings else None
 
     def _save(self) -> None:
@@ -131,12 +149,20 @@ class Controls:
             player.mute(of, on)
         elif what == "solo":
             player.solo(of, on)
-        elif what in ("panic", "preset", "record", "next_take"):
+        elif what in ("preset", *BUTTONS):
             if on:  # Only a press of a button counts.
-                player.use_preset(of) if what == "preset" else getattr(player, what)()
+                self._press(player, what, of)
         else:
             param = param_of(target)
             player.set(target, on if param.kind == "switch" else param.low + position * (param.high - param.low))
+
+    def _press(self, player: Controlled, what: str, of: str) -> None:
+        if what == "preset":
+            player.use_preset(of)
+        elif what in SCENES:
+            player.setlist.step(player, SCENES[what])
+        else:
+            getattr(player, what)()
 
     def told(self, stems: Collection[str]) -> list[str]:
         """The bindings, for people."""

@@ -106,6 +106,8 @@ def screen(status: Status, selected: int, width: int) -> RenderableType:
         head.add_row(Text(f"mode {status.mode} since {status.mode_chosen}; --mode chooses another one", style="dim"))
     head.add_row(Text(losses_text(status), style="red" if status.late_blocks + status.underflows + status.xruns else ""))
     head.add_row(Text(f"preset {status.preset}, {played}; MIDI: {', '.join(status.midi) or 'none'}"))
+    if status.scene:
+        head.add_row(Text(status.scene, style="bold"))
     notes = [Text(line, style=style) for line, style in (
         (status.recording and f"recording {status.recording}", "red"), (status.hint, "yellow"), (status.message, "")) if line]
     return Group(head, levels, Text(), keyboard(status.held) if width >= 88 else Text(_note_names(status.held)), *notes,
@@ -121,7 +123,7 @@ def status_line(status: Status) -> str:
     """The status as one line of plain text."""
     loudest = max(status.input_db, default=SILENT_DB)
     stems = " ".join(f"{stem.name} {stem.peak_db:.0f}" for stem in status.stems)
-    told = "; ".join(text for text in ("" if status.state == "playing" else status.state, status.hint,
+    told = "; ".join(text for text in ("" if status.state == "playing" else status.state, status.hint, status.scene,
                                        status.recording and f"recording {status.recording}") if text)
     latency_ms = 1000 * status.latency_samples / status.sample_rate + (status.device_latency_ms or 0.0)
     line = (f"{status.seconds:.0f} s: in {loudest:.0f} dB, {stems}; notes {len(status.held)}; "

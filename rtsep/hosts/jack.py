@@ -79,6 +79,10 @@ class JackClient:
         except self._jack.JackError as error:
             raise RtsepError("no JACK server answers: start one (qjackctl, or jackd -d alsa), or leave out --jack") from error
 
+    def settings(self) -> dict[str, Any]:
+        """Entries of a set-up that open it again."""
+        return {"jack": True, "inputs": self.inputs}
+
     def sources(self, stems: Sequence[str]) -> list[tuple[int, int]]:
         """The mix, then every stem, each with all channels."""
         channels = range(self.inputs)

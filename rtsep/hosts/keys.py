@@ -17,7 +17,10 @@ from rtsep.presets.library import bundled_presets, user_presets
 ARROWS = {"\x1b[A": "up", "\x1b[B": "down", "\x1b[C": "right", "\x1b[D": "left", "\x1bOA": "up", "\x1bOB": "down",
           "\x1bOC": "right", "\x1bOD": "left"}
 HELP = ("up/down 1-9 stem   +/- gain   s solo   m mute   b bypass   w/W dry/wet   p preset   l learn a knob   "
-        "f freeze   k/K keep what was learnt   r record, n next take, R/N learn a button for it   space panic   q quit")
+        "f freeze   k/K keep what was learnt   r record, n next take, R/N learn a button for it   "
+        "[ ] scene, } learn a foot switch for it   S save the set-up   space panic   q quit")
+LEARNT_BUTTONS = {"R": ("record", "begin and end takes"), "N": ("next_take", "begin the next take"),
+                  "}": ("next_scene", "call the next scene"), "{": ("previous_scene", "call the scene before")}
 STEP_DB = 1.0  # A press of a key changes a gain by this many decibels.
 WET_STEP = 0.1  # A press of a key changes `wet` by this much.
 
@@ -172,9 +175,14 @@ class Panel:
             player.record()
         elif key == "n":
             player.next_take()
-        elif key in ("R", "N"):
-            player.controls.learn("record" if key == "R" else "next_take")
-            player.say(f"press the button that should {'begin and end takes' if key == 'R' else 'begin the next take'}")
+        elif key in LEARNT_BUTTONS:
+            target, told = LEARNT_BUTTONS[key]
+            player.controls.learn(target)
+            player.say(f"press the button that should {told}")
+        elif key in ("[", "]"):
+            player.setlist.step(player, 1 if key == "]" else -1)
+        elif key == "S":
+            player.save_setup()
         elif key in (" ", "!"):
             player.panic()
 

@@ -150,6 +150,11 @@ class Lanes:
         """Delay every note by this many milliseconds."""
         self._arrays["control"][shared.DELAY_NS] = round(delay_ms * 1e6)
 
+    @property
+    def note_delay_ms(self) -> float:
+        """The milliseconds by which every note is delayed."""
+        return int(self._arrays["control"][shared.DELAY_NS]) / 1e6
+
     def meters(self) -> Meters:
         """Present levels and load; the worst load is that since the last call."""
         peaks, values = self._arrays["peaks"].tolist(), self._arrays["meters"]

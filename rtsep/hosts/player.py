@@ -17,15 +17,17 @@ from rtsep.engine.streaming import Engine
 from rtsep.errors import RtsepError
 from rtsep.hosts.bendwatch import BendWatch
 from rtsep.hosts.controls import Controls
+from rtsep.hosts.exchange import differing, exchange
 from rtsep.hosts.keep import Keeper
-from rtsep.hosts.lanes import CAPACITY, Lanes
+from rtsep.hosts.lanes import Lanes
 from rtsep.hosts.notewatch import NoteWatch
 from rtsep.hosts.recorder import Recorder
-from rtsep.notes.messages import CONTROL, NOTE_ON, NOTES_OFF, RESET, SOUND_OFF, Message, is_kept
+from rtsep.hosts.setlist import SetList
+from rtsep.notes.messages import CONTROL, NOTE_ON, NOTES_OFF, PROGRAM, RESET, SOUND_OFF, Message, is_kept
 from rtsep.notes.programs import CHANNELS
 from rtsep.params import Value, param_of
 from rtsep.presets.library import find_preset
-from rtsep.presets.preset import load_preset
+from rtsep.presets.preset import Preset, load_preset
 
 
 class Player:
@@ -53,6 +55,8 @@ class Player:
         self._knobs: deque[Message] = deque(maxlen=1024)
         self._press_again = False
         self._bends = BendWatch()
+        self.setlist = SetList((), (), {})
+        self.save_setup: Callable[[], object] = lambda: None  # Writes what is set now.
 
     # --- the MIDI thread ---
 
@@ -66,7 +70,7 @@ class Player:
             if is_kept(each[0], each[1]):
                 if not played or each != message:
                     self.lanes.send(time_ns, part, each)
-            elif each[0] & 0xF0 == CONTROL:
+            elif each[0] & 0xF0 in (CONTROL, PROGRAM):
                 self._knobs.append(each)
 
     def midi_lost(self, part: int) -> None:
@@ -92,13 +96,18 @@ class Player:
         if told := self._bends.news():
             self.say(told)
         while self._knobs:
-            found = self.controls.receive(self._knobs.popleft())
-            if found is not None:
-                self.attempt(partial(self.controls.apply, self, *found))
+            self.attempt(partial(self._turn, self._knobs.popleft()))
         if self._press_again and self.lanes.arrived:
             self._press_again = False
             for part, channel, pitch, velocity in self.watch.pressed():
                 self.lanes.send(time.monotonic_ns(), part, (NOTE_ON | channel, pitch, velocity))
+
+    def _turn(self, message: Message) -> None:
+        """Do what a controller or a program change asks for."""
+        if message[0] & 0xF0 == PROGRAM:
+            self.setlist.program(self, message[1] + 1)
+        elif (found := self.controls.receive(message)) is not None:
+            self.controls.apply(self, *found)
 
     def attempt(self, act: Callable[[], object]) -> None:
         """Call `act`; show its RtsepError as a message, while the music goes on."""
@@ -209,18 +218,18 @@ class Player:
             heard = stem not in self.muted and (not self.soloed or stem in self.soloed)
             self.separator.set(f"gain_db.{stem}", self._gains[stem] if heard else SILENT_DB)
 
-    def _exchange(self, params: Mapping[str, Value]) -> None:
-        if self.separator.exchange(params=params):
-            self.lanes.play(self.separator.prepared, fade=False)
-            return
-        if self.recorder is not None and self.recorder.recording:
-            raise RtsepError(f"{next(iter(params))} cannot change while recording: the latency would")
-        new = self.separator.again(params)
-        new.prepare(self.lanes.sample_rate, self.lanes.channels, CAPACITY)
-        self.separator = new
-        self.lanes.play(new.prepared, fade=True)
-        self._press_again = True
-        self.say(f"latency {new.latency} samples")
+    def change(self, params: Mapping[str, Value], presets: Sequence[Preset] | None) -> None:
+        """Go on with other parameters, and with other presets unless None, all at once; nothing if they are what is played."""
+        params, presets = differing(self.separator, params, presets)
+        if params or presets is not None:
+            self._exchange(params, presets)
+
+    def _exchange(self, params: Mapping[str, Value], presets: Sequence[Preset] | None = None) -> None:
+        recording = self.recorder is not None and self.recorder.recording
+        before, self.separator = self.separator, exchange(self.separator, self.lanes, params, presets, recording)
+        if self.separator is not before:
+            self._press_again = True
+            self.say(f"latency {self.separator.latency} samples")
 
     def counters(self) -> dict[str, int]:
         """All counters of callback and engine."""

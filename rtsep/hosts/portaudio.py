@@ -70,7 +70,7 @@ class PortAudio:
         self._module = import_sounddevice()
         if rescan:
             self._rescan()
-        self.warning = ""
+        self.warning, self._wanted = "", wanted
         with quiet_libraries():
             self._choose(wanted)
         self._stream: Any = None
@@ -102,6 +102,12 @@ class PortAudio:
                             + "; a sound card itself (--input, --output) has less latency")
         same = self._source.name == self._target.name
         self.name = self._source.label if same else f"{self._source.label} to {self._target.label}"
+
+    def settings(self) -> dict[str, Any]:
+        """Entries of a set-up that open it again: the devices by name, and what was asked for."""
+        asked = {"inputs": self._wanted.inputs, "outputs": self._wanted.outputs, "rate": self._wanted.sample_rate,
+                 "block": self._wanted.block, "allow_feedback": self._wanted.allow_feedback}
+        return {"input": self._source.label, "output": self._target.label} | {k: v for k, v in asked.items() if v}
 
     def sources(self, stems: Sequence[str]) -> None:
         """None: the routes decide what the outputs play."""

@@ -124,6 +124,7 @@ def _snapshot(scene: Scene) -> Status:
         bypass=bool(separator.value("bypass")),
         wet=float(separator.value("wet")),
         recording=scene.recorder.told(),
+        scene=player.setlist.told,
         message=player.message,
         counters=counters,
     )

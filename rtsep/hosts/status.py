@@ -55,5 +55,6 @@ class Status:
     bypass: bool
     wet: float
     recording: str  # The state of the recording, or "".
+    scene: str  # Where a set list stands, or "".
     message: str  # What happened last.
     counters: Mapping[str, int]  # All counters.
