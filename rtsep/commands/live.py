@@ -17,7 +17,7 @@ from rtsep.commands.common import (
     checked_params,
     say_warnings,
 )
-from rtsep.commands.live_checks import check, parse_channels
+from rtsep.commands.live_checks import check, parse_channels, parse_loop
 from rtsep.commands.live_setup import renames_stems, scenes_of, with_setup
 from rtsep.hosts.asked import BY, FORMATS
 from rtsep.hosts.setup_reading import read_setup
@@ -66,6 +66,16 @@ def _declare(parser: argparse.ArgumentParser) -> None:
     add_preset(parser)
     add_params(parser)
     add_mosaic(parser)
+    parser.add_argument("--play", type=Path, metavar="FILE",
+                        help="play a recording instead of a microphone, or, with --input, beside it; keys on the screen pause, "
+                        "seek, loop, and change speed and levels")
+    parser.add_argument("--play-midi", type=Path, metavar="FILE",
+                        help="the recording's notes (MIDI or any file that rtsep render --midi takes); each of its tracks is a "
+                        "stem, unless --by or --midi says otherwise")
+    parser.add_argument("--speed", type=float, default=1.0, metavar="FACTOR",
+                        help="play the recording slower (0.5) or faster (up to 2) at the same pitch; needs pip install "
+                        "'rtsep[speed]'")
+    parser.add_argument("--loop", metavar="FROM-TO", help="play this part of the recording again and again, such as 0:42-0:50")
     parser.add_argument("--route", action="append", default=[], metavar="STEM=OUTPUTS",
                         help="play a stem, or mix, on separate outputs, such as residual=3-4 (default: mix=1-2)")
     parser.add_argument("--pre-fader", action=argparse.BooleanOptionalAction, default=False,
@@ -109,17 +119,21 @@ def _play(arguments: argparse.Namespace, setup: Setup | None) -> None:
     check(arguments)
     given, channels = checked_params(arguments), parse_channels(arguments.channels)
     split = parse_pitch(arguments.split or "C4")
+    loop = parse_loop(arguments.loop)
     from rtsep.hosts.live import live
     from rtsep.hosts.live_job import LiveJob
 
     scenes = scenes_of(setup, arguments.presets, given)
+    recording = _recording(arguments)
+    has_keys = sys.stdin is not None and sys.stdin.isatty() and not _is_plain(arguments)
     job = LiveJob(tuple(arguments.midi), scenes[0].presets, arguments.by, split,
                   channels, scenes[0].params, tuple(arguments.route), arguments.midi_offset_ms,
                   arguments.record, arguments.overwrite, arguments.seconds, None, arguments.measure_latency, arguments.mosaic,
                   tuple(arguments.keep), arguments.save_background, shlex.join(["rtsep", *arguments.words]),
                   arguments.drum_map, arguments.record_format, arguments.pre_fader, arguments.take, setup, scenes[0],
-                  scenes if len(scenes) > 1 else (), renames_stems(arguments, setup), arguments.save_setup)
-    open_device = _jack(arguments) if arguments.jack else _portaudio(arguments)
+                  scenes if len(scenes) > 1 else (), renames_stems(arguments, setup), recording, loop,
+                  arguments.speed, not has_keys, arguments.save_setup)
+    open_device = _jack(arguments) if arguments.jack else _portaudio(arguments, recording)
     from rtsep.hosts.driver import quiet_session
 
     with quiet_session(), _face(arguments) as face:
@@ -127,25 +141,47 @@ def _play(arguments: argparse.Namespace, setup: Setup | None) -> None:
     _tell(report)
 
 
-def _portaudio(arguments: argparse.Namespace) -> Any:
+def _recording(arguments: argparse.Namespace) -> Any:
+    """The recording to be played; None if there is none."""
+    if arguments.play is None:
+        return None
+    from rtsep.hosts.recording import import_stretch, open_recording
+
+    if arguments.speed != 1:
+        import_stretch()
+    return open_recording(arguments.play, arguments.play_midi)
+
+
+def _portaudio(arguments: argparse.Namespace, recording: Any) -> Any:
     from rtsep.hosts.portaudio import Opener, Wanted
 
-    return Opener(Wanted(arguments.input, arguments.output, arguments.inputs, arguments.outputs, arguments.rate,
-                         arguments.block, arguments.allow_feedback))
+    rate = arguments.rate or (recording.sample_rate if recording is not None else 0.0)
+    return Opener(Wanted(arguments.input, arguments.output, arguments.inputs, arguments.outputs, rate,
+                         arguments.block, arguments.allow_feedback, _listens(arguments)))
+
+
+def _listens(arguments: argparse.Namespace) -> bool:
+    """Whether a microphone is heard: beside a recording only if one is asked for."""
+    return arguments.play is None or bool(arguments.input or arguments.inputs)
 
 
 def _jack(arguments: argparse.Namespace) -> Any:
     from rtsep.hosts.jack import JackClient
 
-    return lambda _rescan: JackClient(arguments.inputs or 2)
+    return lambda _rescan: JackClient(arguments.inputs or 2, listens=_listens(arguments))
 
 
 def _face(arguments: argparse.Namespace) -> Any:
     from rtsep.hosts.display import LineFace, ScreenFace
 
-    if arguments.json or arguments.no_ui or not sys.stdout.isatty():
+    if _is_plain(arguments):
         return LineFace(arguments.json)
     return ScreenFace()
+
+
+def _is_plain(arguments: argparse.Namespace) -> bool:
+    """Whether there is no screen."""
+    return bool(arguments.json or arguments.no_ui or not sys.stdout.isatty())
 
 
 def _tell(report: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ from rich.text import Text
 
 from rtsep.engine.separator import SILENT_DB
 from rtsep.hosts.keys import HELP, Keys, Panel
+from rtsep.hosts.playback_keys import FILE_HELP
 from rtsep.hosts.player import Player
 from rtsep.hosts.status import Status, StemStatus
 
@@ -106,12 +107,12 @@ def screen(status: Status, selected: int, width: int) -> RenderableType:
         head.add_row(Text(f"mode {status.mode} since {status.mode_chosen}; --mode chooses another one", style="dim"))
     head.add_row(Text(losses_text(status), style="red" if status.late_blocks + status.underflows + status.xruns else ""))
     head.add_row(Text(f"preset {status.preset}, {played}; MIDI: {', '.join(status.midi) or 'none'}"))
-    if status.scene:
-        head.add_row(Text(status.scene, style="bold"))
+    for line in filter(None, (status.scene, status.playback)):
+        head.add_row(Text(line, style="bold"))
     notes = [Text(line, style=style) for line, style in (
         (status.recording and f"recording {status.recording}", "red"), (status.hint, "yellow"), (status.message, "")) if line]
     return Group(head, levels, Text(), keyboard(status.held) if width >= 88 else Text(_note_names(status.held)), *notes,
-                 Text(HELP, style="dim"))
+                 Text(HELP, style="dim"), *([Text(FILE_HELP, style="dim")] if status.playback else []))
 
 
 def _note_names(held: tuple[int, ...]) -> str:
@@ -124,7 +125,7 @@ def status_line(status: Status) -> str:
     loudest = max(status.input_db, default=SILENT_DB)
     stems = " ".join(f"{stem.name} {stem.peak_db:.0f}" for stem in status.stems)
     told = "; ".join(text for text in ("" if status.state == "playing" else status.state, status.hint, status.scene,
-                                       status.recording and f"recording {status.recording}") if text)
+                                       status.playback, status.recording and f"recording {status.recording}") if text)
     latency_ms = 1000 * status.latency_samples / status.sample_rate + (status.device_latency_ms or 0.0)
     line = (f"{status.seconds:.0f} s: in {loudest:.0f} dB, {stems}; notes {len(status.held)}; "
             f"latency {latency_ms:.1f} ms; load {100 * status.load:.0f}/{100 * status.worst_load:.0f} %, "

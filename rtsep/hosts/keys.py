@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from rtsep.hosts.playback_keys import PLAYBACK_KEYS, press
 from rtsep.hosts.player import Player
 from rtsep.presets.library import bundled_presets, user_presets
 
@@ -181,6 +182,8 @@ class Panel:
             player.say(f"press the button that should {told}")
         elif key in ("[", "]"):
             player.setlist.step(player, 1 if key == "]" else -1)
+        elif key in PLAYBACK_KEYS and player.playback is not None:
+            press(key, player.playback)
         elif key == "S":
             player.save_setup()
         elif key in (" ", "!"):

@@ -23,10 +23,11 @@ from rtsep.hosts.ending import stop_signals
 from rtsep.hosts.found_takes import mend_all
 from rtsep.hosts.keep import Keeper
 from rtsep.hosts.lanes import CAPACITY, Lanes
-from rtsep.hosts.live_job import LiveJob, engine_of, set_list_of, start_of
+from rtsep.hosts.live_job import LiveJob, engine_of, has_notes, has_tracks, set_list_of, start_of
 from rtsep.hosts.midi import MidiPorts, NoMidiError
 from rtsep.hosts.modes import in_best_mode
 from rtsep.hosts.notewatch import NoteWatch
+from rtsep.hosts.playback import Playback
 from rtsep.hosts.player import Player
 from rtsep.hosts.recorder import Recorder
 from rtsep.hosts.routes import route_outputs
@@ -63,10 +64,11 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         device = WatchedDevice(open_device, said.append)
         stack.callback(lambda: device.opened.close())
         ports = _ports(job, said, lambda *a: player.receive(*a), lambda part: player.midi_lost(part))
-        separator = engine_of(job, ports is not None or device.opened.has_midi, said)
+        separator = engine_of(job, ports is not None or device.opened.has_midi or has_notes(job), said)
         opened = device.opened
+        channels = opened.inputs or (min(job.recording.channels, 2) if job.recording is not None else 1)
         sources = opened.sources(separator.stem_names) or route_outputs(
-            job.routes, separator.stem_names, max(opened.inputs, 1), opened.outputs)
+            job.routes, separator.stem_names, channels, opened.outputs)
         device.stem_names = separator.stem_names
         controls = Controls(job.controls, None if job.setup is None else job.setup.knobs)
         said += controls.notes
@@ -74,22 +76,23 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         saver = SetupSaver(job)
         start = start_of(job, separator, said)
         base = job.record or job.take or Path(TAKE)
-        check_format(job.record_format, max(opened.inputs, 1), round(opened.sample_rate))
+        check_format(job.record_format, channels, round(opened.sample_rate))
         if job.record is not None:
             check_base(base)
         said += [*mend_all(base.parent), *keeper.leftovers()]
         machine.want("live", *opened.objects)
         separator, chosen = in_best_mode(separator, opened)
-        separator.prepare(opened.sample_rate, max(opened.inputs, 1), CAPACITY)  # Compiles the first time.
+        separator.prepare(opened.sample_rate, channels, CAPACITY)  # Compiles the first time.
         measured_ms = opened.measure_latency_ms() if job.measure_latency else None
         if measured_ms is not None:
             said.append(f"measured latency of the device: {measured_ms:.1f} ms, through the cable")
-        lanes = Lanes(separator, opened.sample_rate, sources, len(job.midi))
+        lanes = Lanes(separator, opened.sample_rate, sources, len(job.midi), job.recording is not None)
         lanes.delay_notes(job.midi_offset_ms)
         lanes.pre_fader(job.pre_fader)
         watch = NoteWatch(frozenset(job.channels) or None, frozenset(separator.row_pitch.tolist()))
-        player = Player(separator, lanes, controls, watch, len(job.midi) + opened.has_midi, keeper)
+        player = Player(separator, lanes, controls, watch, len(job.midi) + opened.has_midi + has_notes(job), keeper)
         set_mixer(player, start) if job.setup is not None else None
+        player.playback = _playback(job, lanes, len(job.midi) + opened.has_midi, said, stack)
         player.setlist = set_list_of(job, separator, said)
         stop = stack.enter_context(stop_signals())  # Until here there is nothing to save: Ctrl-C ends it at once.
         player.recorder = recorder = Recorder(lanes, base, TakeForm(
@@ -99,6 +102,8 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         if job.record is not None:
             recorder.start(separator.latency)
         opened.start(lanes)
+        if player.playback is not None:
+            player.playback.start()
         if opened.warning:
             said.append(opened.warning)
         if ports is not None:
@@ -124,6 +129,19 @@ def _ports(
         return None
 
 
+def _playback(job: LiveJob, lanes: Lanes, part: int, said: list[str], stack: ExitStack) -> Playback | None:
+    """The recording to be played, if there is one; its notes are those of `part`, or of its tracks."""
+    if job.recording is None:
+        return None
+    tracks = has_tracks(job)
+    playback = Playback(job.recording, lanes, job.recording.events(0 if tracks else part, tracks), said.append)
+    stack.callback(playback.close)
+    playback.loop = list(job.loop)
+    if job.speed != 1:
+        playback.set_speed(job.speed)
+    return playback
+
+
 def _loop(job: LiveJob, scene: Scene, said: list[str], stop: threading.Event, face: Face) -> None:
     player, ends = scene.player, time.monotonic() + (job.seconds or 0)
     while not stop.wait(TICK_S):
@@ -135,6 +153,8 @@ def _loop(job: LiveJob, scene: Scene, said: list[str], stop: threading.Event, fa
             face.show(snapshot(scene))
             goes_on = face.act(player)
         except OSError:  # The terminal is gone.
+            return
+        if job.ends_with_recording and player.playback is not None and player.playback.finished:
             return
         if not goes_on or (job.seconds is not None and time.monotonic() >= ends):
             return

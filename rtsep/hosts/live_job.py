@@ -10,11 +10,22 @@ from rtsep.engine.separator import Separator
 from rtsep.engine.streaming import Engine
 from rtsep.errors import RtsepError
 from rtsep.hosts.asked import check_by_channel
+from rtsep.hosts.recording import Recording
 from rtsep.hosts.setlist import SetList, with_stems
 from rtsep.hosts.setups import Settings, Setup
 from rtsep.notes.drum_maps import read_drum_map, stand_ins
+from rtsep.notes.folded import ENGINE_PARTS
 from rtsep.notes.programs import CHANNELS
-from rtsep.notes.routing import Routing, by_channels, by_drum, by_port, by_split, everything, only_channels
+from rtsep.notes.routing import (
+    Routing,
+    by_channels,
+    by_drum,
+    by_port,
+    by_split,
+    by_track,
+    everything,
+    only_channels,
+)
 from rtsep.params import Value
 from rtsep.presets.instruments import choose, programs_by_name
 from rtsep.presets.preset import Preset
@@ -50,6 +61,10 @@ class LiveJob:
     start: Settings = field(default_factory=Settings)  # Gains, mutes and solos at the start.
     scenes: tuple[Settings, ...] = ()  # A set list, whose first scene is what the other fields say.
     other_stems: bool = False  # The options name stems otherwise than the set-up does, whose stems need not exist.
+    recording: Recording | None = None  # Play it instead of a microphone, or beside it.
+    loop: tuple[float, ...] = ()  # Its loop, in seconds.
+    speed: float = 1.0
+    ends_with_recording: bool = False
     save_setup: str | None = None  # Write a set-up of this name at the end.
 
 
@@ -95,10 +110,30 @@ def mosaic_engine(job: LiveJob, path: Path, params: Mapping[str, Value]) -> Engi
 
 def _separator(job: LiveJob, gated: bool, params: Mapping[str, Value], said: list[str]) -> Separator:
     wish = parse_wish(job.presets)
-    routing = route_live(job, wish.name, gated)
+    routing = _by_tracks(job, gated) or route_live(job, wish.name, gated)
     instruments = choose(wish, routing, programs_by_name(routing), _drum_keys(job, gated))
     said += instruments.warnings
     return Separator(instruments.presets, routing, params)
+
+
+def has_notes(job: LiveJob) -> bool:
+    """Whether the recording brings its own notes."""
+    return job.recording is not None and job.recording.score is not None
+
+
+def has_tracks(job: LiveJob) -> bool:
+    """Whether every track of the recording's notes is a stem."""
+    return has_notes(job) and job.by == "port" and not job.midi
+
+
+def _by_tracks(job: LiveJob, gated: bool) -> Routing | None:
+    """The tracks of the recording's notes as stems; None if something else makes the stems."""
+    if not has_tracks(job) or job.recording is None or job.recording.score is None or not gated:
+        return None
+    routing = by_track(job.recording.score)
+    if len(routing.table) > ENGINE_PARTS:
+        raise RtsepError(f"--play-midi: more than {ENGINE_PARTS} tracks have notes: give --by split, drum or all")
+    return routing if len(routing.names) > 1 else None
 
 
 def _drum_keys(job: LiveJob, gated: bool) -> Mapping[int, int]:

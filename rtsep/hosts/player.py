@@ -21,6 +21,7 @@ from rtsep.hosts.exchange import differing, exchange
 from rtsep.hosts.keep import Keeper
 from rtsep.hosts.lanes import Lanes
 from rtsep.hosts.notewatch import NoteWatch
+from rtsep.hosts.playback import Playback
 from rtsep.hosts.recorder import Recorder
 from rtsep.hosts.setlist import SetList
 from rtsep.notes.messages import CONTROL, NOTE_ON, NOTES_OFF, PROGRAM, RESET, SOUND_OFF, Message, is_kept
@@ -56,6 +57,7 @@ class Player:
         self._press_again = False
         self._bends = BendWatch()
         self.setlist = SetList((), (), {})
+        self.playback: Playback | None = None
         self.save_setup: Callable[[], object] = lambda: None  # Writes what is set now.
 
     # --- the MIDI thread ---

@@ -125,6 +125,7 @@ def _snapshot(scene: Scene) -> Status:
         wet=float(separator.value("wet")),
         recording=scene.recorder.told(),
         scene=player.setlist.told,
+        playback="" if player.playback is None else player.playback.told(),
         message=player.message,
         counters=counters,
     )

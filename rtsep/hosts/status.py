@@ -56,5 +56,6 @@ class Status:
     wet: float
     recording: str  # The state of the recording, or "".
     scene: str  # Where a set list stands, or "".
+    playback: str  # What recording plays, and where, or "".
     message: str  # What happened last.
     counters: Mapping[str, int]  # All counters.
