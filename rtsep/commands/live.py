@@ -101,8 +101,9 @@ def _declare(parser: argparse.ArgumentParser) -> None:
                         help="play noise for some seconds, hear it back through a cable from output 1 to input 1, and say how "
                         "late it is; whatever else is heard is refused")
     parser.add_argument("--check", action="store_true",
-                        help="play for some seconds (--seconds, default: 10), and see in a short table whether level, time of the "
-                        "notes, tuning, blocks and disk are well, and what to do if not; exit code 0 if all is well, else 1")
+                        help="play for some seconds (--seconds, default: 10), and see in a short table whether level, time of "
+                        "the notes, tuning, blocks and disk are well, and what to do if not; exit code 0 if all is well, "
+                        "else 1")
     parser.add_argument("--no-ui", action="store_true", help="no screen: one status line a second")
     parser.add_argument("--json", action="store_true", help="no screen: one JSON object a second")
     parser.add_argument("--seconds", type=float, metavar="S", help="end after this time (default: when you press q)")

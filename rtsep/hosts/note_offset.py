@@ -16,7 +16,7 @@ LEAST = 4  # Fewer notes than this tell nothing.
 
 
 def note_offset_ms(sound: npt.NDArray[np.float32], rate: float, notes: Iterable[tuple[float, int]]) -> float | None:
-    """The median over `notes` (onset in seconds, pitch) in `sound` [sample], in ms; positive: notes come first. None: too few."""
+    """The median over `notes` (onset in seconds, pitch) in `sound` [sample], in ms; positive: notes first. None: too few."""
     found = [offset for onset_s, pitch in notes if (offset := _offset_s(sound, rate, onset_s, pitch)) is not None]
     return 1000 * float(np.median(found)) if len(found) >= LEAST else None
 
