@@ -129,6 +129,13 @@ def sounds() -> list[tuple[str, bytes]]:
     return [(f"a.{ending}", wave(form)) for ending, form in kinds]
 
 
+def setups() -> list[tuple[str, bytes]]:
+    """Set-ups of live playing, with scenes."""
+    first = 'by = "split"\nmidi = ["a", "b"]\npreset = "piano"\n[gains]\nlow = -6\n[controls]\n"gain_db.low" = [1, 7]\n'
+    return [("a.toml", (first + '[[scene]]\nname = "x"\nprogram = 3\nmute = "low"\n').encode()),
+            ("b.toml", b'[parameters]\nmode = "live"\nmask_power = 1.5\n')]
+
+
 def presets() -> list[tuple[str, bytes]]:
     """A small preset."""
     from rtsep.presets.preset import Preset, save_preset
@@ -209,6 +216,13 @@ def read_sound(path: Path) -> None:
             pass
 
 
+def read_setup(path: Path) -> object:
+    """A set-up, as rtsep live reads it."""
+    from rtsep.hosts.setup_reading import read_setup
+
+    return read_setup(str(path))
+
+
 def read_preset(path: Path) -> None:
     """As render reads a preset."""
     from rtsep.presets.preset import load_preset, read_programs
@@ -244,4 +258,5 @@ READERS = {
     "sounds": Reader(sounds, read_sound),
     "presets": Reader(presets, read_preset),
     "takes": Reader(takes, read_take),
+    "setups": Reader(setups, read_setup),
 }

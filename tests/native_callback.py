@@ -27,9 +27,9 @@ def call(lanes, block, flags=0, around=None):
     return target.T
 
 
-def warmed(separator, sources, rate=RATE):
+def warmed(separator, sources, rate=RATE, **options):
     """Lanes whose callback is warm and fully faded in, the engine still at sample 0."""
-    lanes = Lanes(separator, rate, sources)
+    lanes = Lanes(separator, rate, sources, **options)
     assert not call(lanes, np.zeros((lanes.channels, 8), np.float32)).any()
     lanes._arrays["meters"][shared.FADE], lanes._arrays["words"][shared.PLAYING] = 1, lanes._arrays["control"][shared.WANTED]
     return lanes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rtsep.hosts.advice import Words
-from rtsep.hosts.live import LiveJob
+from rtsep.hosts.live_job import LiveJob
 
 RATE = 44100
 
@@ -19,6 +19,9 @@ class Card:
 
     def sources(self, stems):
         return None
+
+    def settings(self):
+        return {"input": self.name, "output": self.name}
 
     def start(self, lanes):
         self.lanes = lanes

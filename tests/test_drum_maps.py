@@ -9,7 +9,7 @@ from midi_bytes import END, TICKS, meta, off, on, read_bytes, smf, track
 from render_files import fill, refused, render, report_of, sounds_of
 
 from rtsep.errors import RtsepError
-from rtsep.hosts.live import LiveJob, route_live
+from rtsep.hosts.live_job import LiveJob, route_live
 from rtsep.notes.drum_maps import DRUM_GROUPS, group_of, read_drum_map, stand_ins
 from rtsep.notes.hints import drum_keys
 from rtsep.notes.routing import by_drum

@@ -12,7 +12,7 @@ from rtsep.cli import main
 from rtsep.engine.design import preset_defaults
 from rtsep.engine.separator import Separator
 from rtsep.errors import RtsepError
-from rtsep.hosts.live import LiveJob, route_live
+from rtsep.hosts.live_job import LiveJob, route_live
 from rtsep.measure import sdr_db
 from rtsep.notes.routing import DRUM_GROUPS, by_drum
 from rtsep.notes.score import read_midi

@@ -55,10 +55,10 @@ def test_render_refuses(files, options, told, capsys):
 
 
 def test_live_refuses(capsys):
-    from rtsep.hosts.live import LiveJob, _mosaic
+    from rtsep.hosts.live_job import LiveJob, mosaic_engine
 
     with pytest.raises(RtsepError, match="--preset does not go"):
-        _mosaic(LiveJob(presets=("piano",)), None, {})
+        mosaic_engine(LiveJob(presets=("piano",)), None, {})
 
 
 # --- on a device ------------------------------------------------------------------------------------------------------

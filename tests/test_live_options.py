@@ -30,7 +30,7 @@ REFUSED = [
     (("--by", "drum", "--drum-map", "gone.txt"), "--drum-map gone.txt: there is no such file"),
     (("--set", "nonsense=1"), "no parameter is called 'nonsense'"),
     (("--mode", "fast"), "invalid choice: 'fast'"),
-    (("--ipnut", "x"), "unrecognized arguments: --ipnut x"),
+    (("--ipnut", "x"), "unrecognized arguments: --ipnut"),
 ]
 
 

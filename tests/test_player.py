@@ -12,7 +12,7 @@ from native_callback import call, warmed
 from rtsep.errors import RtsepError
 from rtsep.hosts.controls import Controls
 from rtsep.hosts.lanes import CAPACITY, MIX, SILENCE
-from rtsep.hosts.live import LiveJob, route_live
+from rtsep.hosts.live_job import LiveJob, route_live
 from rtsep.hosts.notewatch import NoteWatch
 from rtsep.hosts.player import Player
 from rtsep.hosts.recorder import Recorder

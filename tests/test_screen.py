@@ -70,10 +70,12 @@ def test_levels_peaks_and_clip_marks():
 
 def test_states_are_not_covered_by_messages():
     messages = tuple(Message(at, "21:14:07", f"message {at} " + "x" * 70, 0.0) for at in range(1, 9))
-    loud = dataclasses.replace(STATUS, frozen=True, learning="wet", bypass=True, messages=messages, shown=8)
+    loud = dataclasses.replace(STATUS, scene="scene 2 of 3: Verse", playback="song.wav 0:12 of 3:45, paused", frozen=True,
+                               learning="wet", bypass=True, messages=messages, shown=8)
     for width, height in SIZES:
         text = flat(text_of(loud, 0, width, height))
-        for word in ("FROZEN", "LEARNING wet", "BYPASS", "RECORDING", "MUTED", "no note for 10 s", "message 8", "load 10"):
+        for word in ("scene 2 of 3: Verse", "song.wav 0:12", "FROZEN", "LEARNING wet", "BYPASS", "RECORDING", "MUTED",
+                     "no note for 10 s", "message 8", "load 10"):
             assert word in text, (word, width, height)
 
 

@@ -7,6 +7,7 @@ or waits.
 import numpy as np
 
 from rtsep.callbacks.arrivals import take_due, take_messages
+from rtsep.callbacks.playback import mix_file
 from rtsep.callbacks.shared import (
     AWAY,
     BACK,
@@ -187,6 +188,7 @@ def advance(live, frames):
     choose_plan(live)
     call = call_at(live.words[PLAYING])
     block, given = live.input, call.input
+    mix_file(live, frames)
     for c in range(live.channels):
         for i in range(frames):
             given[c, i] = block[c, i]

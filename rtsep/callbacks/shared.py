@@ -18,7 +18,12 @@ RECORDING = 3  # Whether the recorder wants copies of what is played.
 EPOCH = 4  # Number of the period over which the worst load is taken; the control thread begins a new one.
 UNSENT = 5  # Notes that did not fit into the ring, counted by their sender.
 PRE_FADER = 6  # Whether outputs of single stems play them before their faders.
-CONTROLS = 8  # Number of words.
+# A recording's playback: whether it plays; levels of it and of the microphone, in millionths; the sample of its ring before
+# which all is obsolete; whether its end was read.
+FILE_ON, FILE_GAIN, INPUT_GAIN, FILE_FROM, FILE_ENDED = range(7, 12)
+CONTROLS = 16  # Number of words, with room to spare.
+MILLIONTHS = 1e6  # A level of 1, as levels are in `control`.
+FILE_FADE_S = 0.01  # A level of playback moves from 0 to 1 in this many seconds.
 
 # words [word]
 PLAYING = 0  # Address of the CALL that is played: memory of earlier ones may be freed.
@@ -29,10 +34,11 @@ HOLD = 16  # Samples until the fade-in: a new state is silent until its latency 
 LATE_BY_WORK, STARTED_WORK_NS = 17, 18
 # The time when the next block is due; samples that the device was away and the recording does not have yet; whether it is back.
 DUE_NS, AWAY, BACK = 24, 25, 26
+STARVED, FILE_QUIET = 20, 21  # Samples that playback lacked because its reader was late; whether it is silent and stands.
 LOST_HEARD = 19  # Messages that did not fit into the ring of what the device's own MIDI port heard.
 WORDS = 32  # Length of `words`, with room to spare.
 
-LOAD, WORST_LOAD, FADE, WORST_WORK = range(4)  # meters [value]
+LOAD, WORST_LOAD, FADE, WORST_WORK, FILE_LEVEL, INPUT_LEVEL = range(6)  # meters [value]
 METERS = 8  # Length of `meters`, with room to spare.
 
 MIX, SILENCE = -1, -2  # What an output plays, where it is no stem.
@@ -59,6 +65,8 @@ LIVE = Record("Live", (Part("live", (
     size("sound_size", "samples that the recording's ring holds; a power of two", varies=True),
     size("pieces_size", "pieces that the recording's ring holds; a power of two"),
     size("events_size", "events that the recording's ring holds; a power of two"),
+    size("file_size", "samples that the ring of a recording's playback holds; a power of two, or 1"),
+    size("file_events_size", "events that the ring of its notes holds; a power of two"),
     size("part", "of the notes that come through the device"),
     size("ports_size", "words of `ports`"),
     number("sample_rate", "Hz", "float64"),
@@ -81,5 +89,8 @@ LIVE = Record("Live", (Part("live", (
     array("sound", "float32", "planes, sound_size", "the recording's sound: inputs, then every stem's channels", varies=True),
     array("pieces", "int64", "pieces_size, 2", "first sample and length of each piece"),
     array("events", EVENT, "events_size", "events that were played"),
+    array("file_headers", "int64", f"2, {HEADER}", "of the rings of a recording's playback: sound, events"),
+    array("file", "float32", "channels, file_size", "the recording, read ahead"),
+    array("file_events", EVENT, "file_events_size", "its notes, whose samples are those of the ring"),
     array("ports", "int64", "ports_size", "addresses of JACK's ports, and room for one of its MIDI events"),
 )),))

@@ -112,7 +112,8 @@ def _play(arguments: argparse.Namespace, folder: Path) -> Path:
     from rich.console import Console
 
     from rtsep.hosts.display import LineFace
-    from rtsep.hosts.live import LiveJob, live
+    from rtsep.hosts.live import live
+    from rtsep.hosts.live_job import LiveJob
     from rtsep.hosts.portaudio import PortAudio, Wanted
     from rtsep.presets.library import find_preset
 

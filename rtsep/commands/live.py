@@ -17,7 +17,11 @@ from rtsep.commands.common import (
     checked_params,
     say_warnings,
 )
-from rtsep.commands.live_checks import check, parse_channels
+from rtsep.commands.live_checks import check, parse_channels, parse_loop
+from rtsep.commands.live_setup import renames_stems, scenes_of, with_setup
+from rtsep.hosts.asked import BY, FORMATS
+from rtsep.hosts.setup_reading import read_setup
+from rtsep.hosts.setups import Setup
 from rtsep.notes.pitch import parse_pitch
 
 
@@ -28,6 +32,17 @@ def add(commands: Any) -> None:
         description="Separates what comes into a sound device while it is played, with the notes of MIDI keyboards, and plays "
         "the mix of the stems: mute a hand, solo the piano, turn down everything else. rtsep devices lists the names; key ? "
         "lists the keys, and o all that may change while it plays and can be learnt by a MIDI knob or button.")
+    _declare(parser)
+    parser.set_defaults(run=lambda arguments: run(parser, arguments))
+
+
+def _declare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("setup", nargs="?", metavar="SETUP",
+                        help="a set-up, a file in TOML that says all that the options say, and more: a name, or the path of a "
+                        "file; options overrule it")
+    parser.add_argument("--save-setup", metavar="NAME",
+                        help="at the end, and whenever you press S, write what is set then as a set-up: a name, or the path of "
+                        "a file")
     parser.add_argument("--input", metavar="DEV", help="device to listen to: number, name, part of it (default: the usual one)")
     parser.add_argument("--output", metavar="DEV", help="device to play on (default: the usual one)")
     parser.add_argument("--inputs", type=int, default=0, metavar="N", help="input channels (default: all, at most 2)")
@@ -41,7 +56,7 @@ def add(commands: Any) -> None:
                         "there yet; can be given several times. Without it every template is open (in rtsep render --midi is "
                         "a file)")
     parser.add_argument("--channels", default="", metavar="LIST", help="MIDI channels to listen to, such as 1,3 (default: all)")
-    parser.add_argument("--by", choices=("port", "channel", "split", "drum", "all"), default="port",
+    parser.add_argument("--by", choices=BY, default="port",
                         help="what makes a stem: a MIDI port, a channel of --channels, a side of --split (without "
                         "channel 10), a group of drums (kick, snare, hihat, toms, cymbals, percussion), or all notes together "
                         "(default: %(default)s)")
@@ -52,74 +67,135 @@ def add(commands: Any) -> None:
     add_preset(parser)
     add_params(parser)
     add_mosaic(parser)
+    parser.add_argument("--play", type=Path, metavar="FILE",
+                        help="play a recording instead of a microphone, or, with --input, beside it; keys on the screen pause, "
+                        "seek, loop, and change speed and levels")
+    parser.add_argument("--play-midi", type=Path, metavar="FILE",
+                        help="the recording's notes (MIDI or any file that rtsep render --midi takes); each of its tracks is a "
+                        "stem, unless --by or --midi says otherwise")
+    parser.add_argument("--speed", type=float, default=1.0, metavar="FACTOR",
+                        help="play the recording slower (0.5) or faster (up to 2) at the same pitch; needs pip install "
+                        "'rtsep[speed]'")
+    parser.add_argument("--loop", metavar="FROM-TO", help="play this part of the recording again and again, such as 0:42-0:50")
     parser.add_argument("--route", action="append", default=[], metavar="STEM=OUTPUTS",
                         help="play a stem, or mix, on separate outputs, such as residual=3-4 (default: mix=1-2)")
-    parser.add_argument("--pre-fader", action="store_true",
+    parser.add_argument("--pre-fader", action=argparse.BooleanOptionalAction, default=False,
                         help="outputs of single stems (--route, --jack) play them as they are: gain, mute and solo change the "
                         "mix alone")
     parser.add_argument("--record", type=Path, metavar="NAME",
                         help="record from the start: input, stems and notes, into a folder of this name, or NAME-1, NAME-2 ... "
-                        "if there is one already. Without it, r records into take, take-1 ...")
-    parser.add_argument("--record-format", choices=("wav", "flac"), default="wav",
+                        "if there is one already")
+    parser.add_argument("--take", type=Path, metavar="NAME",
+                        help="what r records into while you play: folders NAME, NAME-1 ... (default: as --record, or "
+                        "take)")
+    parser.add_argument("--record-format", choices=FORMATS, default="wav",
                         help="what is recorded: wav, float without a limit, or flac, 24 bits in half the room (default: "
                         "%(default)s)")
     add_keeping(parser, "at the end, and whenever you press k")
     parser.add_argument("--overwrite", action="store_true", help="replace a preset that is there already; a recording never is")
-    parser.add_argument("--jack", action="store_true",
+    parser.add_argument("--jack", action=argparse.BooleanOptionalAction, default=False,
                         help="be a JACK client: a port per stem, notes, knobs and buttons by JACK MIDI (needs pip install "
                         "'rtsep[jack]'); options of devices (--input, --rate, --block, --route ...) do not go with it")
-    parser.add_argument("--allow-feedback", action="store_true",
+    parser.add_argument("--allow-feedback", action=argparse.BooleanOptionalAction, default=False,
                         help="use microphone and loudspeaker of the same computer: with headphones only")
     parser.add_argument("--measure-latency", action="store_true",
                         help="play noise for some seconds, hear it back through a cable from output 1 to input 1, and say how "
                         "late it is; whatever else is heard is refused")
+    parser.add_argument("--check", action="store_true",
+                        help="play for some seconds (--seconds, default: 10), and see in a short table whether level, time of "
+                        "the notes, tuning, blocks and disk are well, and what to do if not; exit code 0 if all is well, "
+                        "else 1")
     parser.add_argument("--no-ui", action="store_true", help="no screen: one status line a second")
     parser.add_argument("--json", action="store_true", help="no screen: one JSON object a second")
     parser.add_argument("--log", type=Path, metavar="FILE", help="write every message to this file, too, with date and time")
     parser.add_argument("--seconds", type=float, metavar="S", help="end after this time (default: when you press q)")
-    parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
     """Play until q, Ctrl-C, or the end of --seconds; print what was recorded."""
-    check(arguments)
-    params, channels = checked_params(arguments), parse_channels(arguments.channels)
-    split = parse_pitch(arguments.split or "C4")
-    from rtsep.hosts.live import LiveJob, live
+    setup = None if arguments.setup is None else read_setup(arguments.setup)
+    if setup is None:
+        _play(arguments, None)
+        return
+    with setup.telling_where():
+        _play(with_setup(parser, arguments, setup), setup)
 
-    job = LiveJob(tuple(arguments.midi), tuple(arguments.presets), arguments.by, split,
-                  channels, params, tuple(arguments.route), arguments.midi_offset_ms,
+
+def _play(arguments: argparse.Namespace, setup: Setup | None) -> None:
+    check(arguments)
+    given, channels = checked_params(arguments), parse_channels(arguments.channels)
+    split = parse_pitch(arguments.split or "C4")
+    loop = parse_loop(arguments.loop)
+    from rtsep.hosts.live import live
+    from rtsep.hosts.live_job import LiveJob
+
+    scenes = scenes_of(setup, arguments.presets, given)
+    recording = _recording(arguments)
+    has_keys = sys.stdin is not None and sys.stdin.isatty() and not _is_plain(arguments)
+    job = LiveJob(tuple(arguments.midi), scenes[0].presets, arguments.by, split,
+                  channels, scenes[0].params, tuple(arguments.route), arguments.midi_offset_ms,
                   arguments.record, arguments.overwrite, arguments.seconds, None, arguments.measure_latency, arguments.mosaic,
                   tuple(arguments.keep), arguments.save_background, shlex.join(["rtsep", *arguments.words]),
-                  arguments.drum_map, arguments.record_format, arguments.pre_fader, arguments.log)
-    open_device = _jack(arguments) if arguments.jack else _portaudio(arguments)
+                  arguments.drum_map, arguments.record_format, arguments.pre_fader, arguments.take, setup, scenes[0],
+                  scenes if len(scenes) > 1 else (), renames_stems(arguments, setup), recording, loop,
+                  arguments.speed, not has_keys, arguments.save_setup, arguments.log)
+    open_device = _jack(arguments) if arguments.jack else _portaudio(arguments, recording)
     from rtsep.hosts.driver import quiet_session
     from rtsep.hosts.ending import outlive_terminal
+
+    if arguments.check:
+        from rtsep.commands.live_checkup import check_up
+
+        if not check_up(job, open_device):
+            raise SystemExit(1)
+        return
 
     with outlive_terminal(), quiet_session(), _face(arguments) as face:
         report = live(job, open_device, face)
     _tell(report)
 
 
-def _portaudio(arguments: argparse.Namespace) -> Any:
+def _recording(arguments: argparse.Namespace) -> Any:
+    """The recording to be played; None if there is none."""
+    if arguments.play is None:
+        return None
+    from rtsep.hosts.recording import import_stretch, open_recording
+
+    if arguments.speed != 1:
+        import_stretch()
+    return open_recording(arguments.play, arguments.play_midi)
+
+
+def _portaudio(arguments: argparse.Namespace, recording: Any) -> Any:
     from rtsep.hosts.portaudio import Opener, Wanted
 
-    return Opener(Wanted(arguments.input, arguments.output, arguments.inputs, arguments.outputs, arguments.rate,
-                         arguments.block, arguments.allow_feedback))
+    rate = arguments.rate or (recording.sample_rate if recording is not None else 0.0)
+    return Opener(Wanted(arguments.input, arguments.output, arguments.inputs, arguments.outputs, rate,
+                         arguments.block, arguments.allow_feedback, _listens(arguments)))
+
+
+def _listens(arguments: argparse.Namespace) -> bool:
+    """Whether a microphone is heard: beside a recording only if one is asked for."""
+    return arguments.play is None or bool(arguments.input or arguments.inputs)
 
 
 def _jack(arguments: argparse.Namespace) -> Any:
     from rtsep.hosts.jack import JackClient
 
-    return lambda _rescan: JackClient(arguments.inputs or 2)
+    return lambda _rescan: JackClient(arguments.inputs or 2, listens=_listens(arguments))
 
 
 def _face(arguments: argparse.Namespace) -> Any:
     from rtsep.hosts.display import LineFace, ScreenFace
 
-    if arguments.json or arguments.no_ui or not sys.stdout.isatty():
+    if _is_plain(arguments):
         return LineFace(arguments.json)
     return ScreenFace()
+
+
+def _is_plain(arguments: argparse.Namespace) -> bool:
+    """Whether there is no screen."""
+    return bool(arguments.json or arguments.no_ui or not sys.stdout.isatty())
 
 
 def _tell(report: dict[str, Any]) -> None:
@@ -133,6 +209,8 @@ def _tell(report: dict[str, Any]) -> None:
           file=sys.stderr)
     if report["measured_ms"] is not None:
         print(f"rtsep: measured latency of the device: {report['measured_ms']:.1f} ms", file=sys.stderr)
+    if report["saved_setup"] is not None:
+        print(f"rtsep: saved what was set in {report['saved_setup']}", file=sys.stderr)
     for path in report["saved_presets"]:
         print(f"rtsep: saved what was learnt in {path}", file=sys.stderr)
     for take in report["takes"]:

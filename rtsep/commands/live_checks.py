@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from rtsep.errors import RtsepError
-from rtsep.hosts.asked import check_by_channel, parse_route
+from rtsep.hosts.asked import FASTEST, SLOWEST, check_by_channel, parse_route, parse_time
 from rtsep.presets.library import find_preset
 from rtsep.presets.wish import parse_wish
 
@@ -23,6 +23,9 @@ def check(arguments: argparse.Namespace) -> None:
     """RtsepError for what the options alone tell to be wrong."""
     _check_numbers(arguments)
     parse_channels(arguments.channels)
+    parse_loop(arguments.loop)
+    if not SLOWEST <= arguments.speed <= FASTEST:
+        raise RtsepError(f"--speed {arguments.speed:g}: allowed is {SLOWEST:g} to {FASTEST:g}")
     for route in arguments.route:
         parse_route(route)
     _check_ignored(arguments)
@@ -39,12 +42,23 @@ def parse_channels(text: str) -> tuple[int, ...]:
     return tuple(sorted({int(word) for word in words}))
 
 
+def parse_loop(text: str | None) -> tuple[float, ...]:
+    """The value of --loop: begin and end in seconds; none if it is not given."""
+    if not text:
+        return ()
+    first, _, last = text.partition("-")
+    begin, end = parse_time(first, "--loop"), parse_time(last, "--loop")
+    if end <= begin:
+        raise RtsepError(f"--loop {text}: give the beginning first, such as 0:42-0:50")
+    return begin, end
+
+
 def _option(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
 def _has_notes(arguments: argparse.Namespace) -> bool:
-    return bool(arguments.midi) or arguments.jack
+    return bool(arguments.midi) or arguments.jack or arguments.play_midi is not None
 
 
 def _check_numbers(arguments: argparse.Namespace) -> None:
@@ -72,6 +86,9 @@ def _check_ignored(arguments: argparse.Namespace) -> None:
             raise RtsepError(f"{_option(name)} needs notes: give --midi PORT, or --jack")
     if arguments.split is not None and arguments.by != "split":
         raise RtsepError(f"--split {arguments.split} needs --by split")
+    for name, usual in (("play_midi", None), ("speed", 1.0), ("loop", None)) if arguments.play is None else ():
+        if getattr(arguments, name) != usual:
+            raise RtsepError(f"{_option(name)} needs a recording: give --play FILE")
     if arguments.pre_fader and not (arguments.jack or arguments.route):
         raise RtsepError("--pre-fader needs outputs of single stems: give --jack, or --route STEM=OUTPUTS")
 
@@ -82,7 +99,7 @@ def _check_files(arguments: argparse.Namespace) -> None:
     for name in filter(None, (wish.plain, *wish.by_stem.values())):
         if not find_preset(name).is_file():
             raise RtsepError(f"--preset {name}: there is no such file")
-    for option in ("mosaic", "drum_map"):
+    for option in ("mosaic", "drum_map", "play", "play_midi"):
         path = getattr(arguments, option)
         if path is not None and not path.is_file():
             raise RtsepError(f"{_option(option)} {path}: there is no such file")

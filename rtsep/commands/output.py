@@ -41,8 +41,8 @@ def add_output(parser: argparse.ArgumentParser) -> None:
 
 def delivery_of(arguments: argparse.Namespace) -> Delivery:
     """The options as the host takes them. RtsepError for times that are none."""
+    from rtsep.hosts.asked import parse_time
     from rtsep.hosts.output import Delivery
-    from rtsep.hosts.ranges import parse_time
 
     times = {f"{name}_s": None if (text := getattr(arguments, name)) is None else parse_time(text, f"--{name}")
              for name in ("start", "end")}

@@ -8,7 +8,8 @@ OBJECTS = {  # Name: the modules that export functions into it by EXPORTS[name].
     "fft": ("rtsep.kernels.fft",),
     "notes": ("rtsep.stages.entries",),
     "mosaic": ("rtsep.grains.block",),
-    "live": ("rtsep.callbacks.portaudio", "rtsep.callbacks.ring", "rtsep.callbacks.taps"),
+    "live": ("rtsep.callbacks.portaudio", "rtsep.callbacks.ring", "rtsep.callbacks.taps",
+             "rtsep.callbacks.playback"),
     "jack": ("rtsep.callbacks.jack",),
     "bench": ("rtsep.stages.micro_benchmark",),
 }

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
 
 from rtsep.errors import RtsepError
+
+BY = ("port", "channel", "split", "drum", "all")  # Values of --by: what makes a stem.
+_TIME = re.compile(r"(?:(?:(\d{1,4}):)?(\d{1,5}):)?(\d{1,9}(?:\.\d*)?|\.\d+)s?")
+SLOWEST, FASTEST = 0.25, 2.0  # Speeds of a recording that can be asked for, as factors.
+LIKE = 0.5  # A name is offered instead of another if they have at least this much in common, from 0 to 1.
+FORMATS = ("wav", "flac")  # Values of --record-format.
 
 
 def check_by_channel(gated: bool, channels: Collection[object]) -> None:
@@ -22,3 +30,19 @@ def parse_route(route: str) -> tuple[str, int, int]:
     if not equals or not first.isdecimal() or (last and not last.isdecimal()):
         raise RtsepError(f"--route {route}: give STEM=OUTPUTS, such as residual=3-4 or mix=1-2")
     return name, int(first), int(last or first)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A sentence's end that offers the nearest of the `known` names, or ""."""
+    names = {each.lower(): each for each in known}
+    close = get_close_matches(name.lower(), names, 1, LIKE)
+    return f" (did you mean {names[close[0]]!r}?)" if close else ""
+
+
+def parse_time(text: str, option: str) -> float:
+    """Seconds of "12.5", "12.5s", "1:05.2" or "1:02:03". RtsepError for anything else."""
+    match = _TIME.fullmatch(text.strip())
+    if match is None:
+        raise RtsepError(f"{option} {text}: give seconds, as 72.5, or minutes and seconds, as 1:12.5")
+    hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    return 3600 * hours + 60 * minutes + seconds

@@ -6,7 +6,7 @@ A knob moves a value only once it has passed it, so that nothing jumps. docs/con
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,19 +36,22 @@ def controls_path() -> Path:
 class Controls:
     """Bindings of knobs and buttons to controls (`rtsep.hosts.table`).
 
-    A file that cannot be read is reported in `notes` and set aside when bindings are saved. Thread: control.
+    A file that cannot be read is reported in `notes` and set aside when bindings are saved. `bindings` of a set-up
+    stand instead of the file, which is then neither read nor written. Thread: control.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, path: Path | None = None, bindings: Mapping[tuple[int, int], str] | None = None) -> None:
         self.path = controls_path() if path is None else path
         self.notes: list[str] = []
-        self.bindings: dict[Place, str] = {}
+        self.bindings: dict[Place, str] = dict(bindings or {})
         self.learning = ""  # The control that waits for its knob, or "".
+        self._has_file = bindings is None
         self._broken = False
         self._seen: dict[Place, float] = {}  # Where each knob was last seen.
         self._left: dict[Place, Value] = {}  # The value that each knob has set last.
         self._waiting: set[Place] = set()  # Knobs that have not passed their value yet, of which it was said.
-        self._load()
+        if self._has_file:
+            self._load()
 
     def _load(self) -> None:
         try:
@@ -121,6 +124,8 @@ class Controls:
             player.say(f"{_told(place)} waits: move it past {shown(self.bindings[place], player)}'s {control.text(value)}")
 
     def _save(self) -> None:
+        if not self._has_file:
+            return
         listing = {target: [channel + 1, controller] for (channel, controller), target in self.bindings.items()}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rtsep.errors import RtsepError
+from rtsep.hosts.asked import nearest
 from rtsep.hosts.driver import import_library
 
 AVOIDED = "JACK Audio Connection Kit"  # Of PortAudio: it hangs when JACK's server dies. --jack does not use it.
@@ -71,7 +72,8 @@ def find_device(devices: Sequence[Device], wanted: str | None, side: str, defaul
     listing = ", ".join(f"{device.number}: {device.label}" for device in found or able)
     if found:
         raise RtsepError(f"--{side} {wanted}: several {side} devices have this name: {listing}; give a number")
-    raise RtsepError(f"--{side} {wanted}: no {side} device has this name; there are {listing}")
+    near = nearest(wanted, [name for device in able for name in (device.name, device.label)])
+    raise RtsepError(f"--{side} {wanted}: no {side} device has this name{near}; there are {listing}")
 
 
 def holding_block(device: Device, devices: Sequence[Device]) -> int:

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any, Protocol
@@ -30,6 +30,10 @@ class Opened(Protocol):
     block: int  # Samples that it hands over at a time; 0: unknown.
     words: Words  # How its settings are called.
     objects: tuple[str, ...]  # Compiled objects that it needs beside the engine's and "live".
+
+    def settings(self) -> Mapping[str, Any]:
+        """Entries of a set-up that open it again."""
+        ...
 
     def start(self, lanes: Lanes) -> None:
         """Start the callback. RtsepError if the device refuses."""

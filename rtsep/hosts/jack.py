@@ -48,7 +48,7 @@ def running_server() -> tuple[float, int]:
 class JackClient:
     """The client `rtsep`: in_1 ..., mix_1 ..., a port per stem and channel, and midi_in. Thread: control.
 
-    `connect`: whether to connect inputs and mix to the sound card's ports.
+    `connect`: whether to connect inputs and mix to the sound card's ports; `listens`: the inputs, too.
     """
 
     has_midi = True
@@ -56,7 +56,7 @@ class JackClient:
     objects: tuple[str, ...] = ("jack",)
     warning = ""
 
-    def __init__(self, inputs: int, connect: bool = True) -> None:
+    def __init__(self, inputs: int, connect: bool = True, listens: bool = True) -> None:
         self._jack = import_jack()
         self._library = ctypes.CDLL(self._jack._libname)
         self._client = self._open()
@@ -64,7 +64,7 @@ class JackClient:
         self.sample_rate = float(self._client.samplerate)
         self.inputs, self.outputs = inputs, 0  # The outputs follow from the stems.
         self.block = int(self._client.blocksize)
-        self._connect = connect
+        self._connect, self._listens = connect, listens
         self._names: list[str] = []
         self._gone, self._parted = threading.Event(), threading.Event()
         self._midi: Any = None
@@ -79,6 +79,10 @@ class JackClient:
                 return self._jack.Client("rtsep", no_start_server=True)
         except self._jack.JackError as error:
             raise RtsepError("no JACK server answers: start one (qjackctl, or jackd -d alsa), or leave out --jack") from error
+
+    def settings(self) -> dict[str, Any]:
+        """Entries of a set-up that open it again."""
+        return {"jack": True, "inputs": self.inputs}
 
     def sources(self, stems: Sequence[str]) -> list[tuple[int, int]]:
         """The mix, then every stem, each with all channels."""
@@ -152,7 +156,8 @@ class JackClient:
         captures, playbacks = self._cards(self._client)
         mixes = [*self._out[: self.inputs]] * (2 if self.inputs == 1 else 1)
         with suppress(self._jack.JackError):
-            for source, target in chain(zip(captures, self._sound_in, strict=False), zip(mixes, playbacks, strict=False)):
+            heard = captures if self._listens else []
+            for source, target in chain(zip(heard, self._sound_in, strict=False), zip(mixes, playbacks, strict=False)):
                 self._client.connect(source, target)
 
     def trouble(self) -> str:

@@ -25,6 +25,8 @@ from rtsep.notes.score import EVENT
 CAPACITY = 4096  # The callback handles at most this many samples at once; longer blocks are cut.
 MESSAGES = 4096  # The ring of notes holds this many messages, a power of two.
 EVENTS, PIECES = 16384, 16384  # The recording's rings hold this many events and pieces, powers of two.
+FILE_S = 2.0  # A recording that plays is read ahead by this many seconds.
+FILE_EVENTS = 4096  # At most this many of its notes wait, a power of two.
 PORTS = 512  # Room, in words, for the addresses of JACK's ports.
 MIX, SILENCE = shared.MIX, shared.SILENCE
 
@@ -45,6 +47,10 @@ class Meters(NamedTuple):
     worst_work: float
 
 
+def _power_of_two(least: float) -> int:
+    return 1 << int(np.ceil(np.log2(least)))
+
+
 def outputs_of_mix(channels: int, outputs: int) -> list[tuple[int, int]]:
     """The mix on the first outputs; one channel goes to two."""
     return [(MIX, 0 if channels == 1 else o) if o < max(channels, 2) else (SILENCE, 0) for o in range(outputs)]
@@ -59,7 +65,8 @@ class Lanes:
     """
 
     def __init__(
-        self, engine: Engine, sample_rate: float, sources: Sequence[tuple[int, int]], part: int = 0
+        self, engine: Engine, sample_rate: float, sources: Sequence[tuple[int, int]], part: int = 0,
+        plays_file: bool = False,
     ) -> None:
         now = engine.prepared
         channels, stems, outputs = now.plan.channels, now.plan.stems, max(len(sources), 1)
@@ -79,7 +86,10 @@ class Lanes:
             "heard": np.zeros(MESSAGES, shared.MESSAGE), "queue": np.zeros(shared.QUEUE, EVENT),
             "due": np.zeros(shared.QUEUE, i), "burst": np.zeros(shared.BURST, EVENT),
             "tap_headers": np.zeros((3, shared.HEADER), i), "pieces": np.zeros((PIECES, 2), i),
-            "events": np.zeros(EVENTS, EVENT), "ports": np.zeros(PORTS, i), "sound": np.zeros((channels * (1 + stems), 1), f),
+            "events": np.zeros(EVENTS, EVENT), "ports": np.zeros(PORTS, i),
+            "file_headers": np.zeros((2, shared.HEADER), i), "file_events": np.zeros(FILE_EVENTS, EVENT),
+            "file": np.full((channels, _power_of_two(FILE_S * sample_rate) if plays_file else 1), 0, f),
+            "sound": np.zeros((channels * (1 + stems), 1), f),
         }
         self._warm = engine.rehearsal()
         self.record = shared.LIVE.new({
@@ -87,11 +97,15 @@ class Lanes:
             "capacity": CAPACITY, "messages_size": MESSAGES, "planes": channels * (1 + stems), "sound_size": 1,
             "pieces_size": PIECES, "events_size": EVENTS, "part": part,
             "heard_size": MESSAGES, "ports_size": PORTS, "sample_rate": sample_rate,
-            **self._arrays,
+            "file_size": self._arrays["file"].shape[1], "file_events_size": FILE_EVENTS, **self._arrays,
         })
-        self._push, self._read_heard, self._read_piece, self._read_events = (
+        self._arrays["meters"][shared.INPUT_LEVEL] = 1
+        self.set_control(shared.INPUT_GAIN, int(shared.MILLIONTHS))
+        self.set_control(shared.FILE_GAIN, int(shared.MILLIONTHS))
+        self._push, self._read_heard, self._read_piece, self._read_events, self._file_room, self._put_file = (
             ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * count)(machine.address("live", name))
-            for name, count in (("push", 6), ("read_heard", 3), ("read_piece", 4), ("read_events", 3)))
+            for name, count in (("push", 6), ("read_heard", 3), ("read_piece", 4), ("read_events", 3),
+                                ("file_room", 1), ("put_file", 5)))
         self._heard = np.zeros((MESSAGES, 5), i)
         self.play(now, fade=True)
 
@@ -108,6 +122,24 @@ class Lanes:
     def word(self, index: int) -> int:
         """A word that the callback writes (callbacks/shared.py)."""
         return int(self._arrays["words"][index])
+
+    def set_control(self, index: int, value: int) -> None:
+        """Set a word that the callback reads (callbacks/shared.py)."""
+        self._arrays["control"][index] = value
+
+    @property
+    def file_span(self) -> tuple[int, int]:
+        """Samples of a recording that were played so far, and that were put."""
+        return tuple(self._arrays["file_headers"][0, [shared.TAIL, shared.HEAD]].tolist())
+
+    def file_room(self) -> int:
+        """The samples that `put_file` takes now."""
+        return int(self._file_room(self.address))
+
+    def put_file(self, sound: Floats, events: npt.NDArray[np.void]) -> int:
+        """Append [channel, sample] of a recording that plays, and EVENTs; gives how many fitted. Thread: its reader."""
+        sound, events = np.ascontiguousarray(sound, np.float32), np.ascontiguousarray(events, EVENT)
+        return int(self._put_file(self.address, sound.ctypes.data, sound.shape[1], events.ctypes.data, len(events)))
 
     def play(self, prepared: Prepared, fade: bool) -> None:
         """Play `prepared` from the next block on: at once if it has the same state as now, else with `fade`."""
@@ -169,7 +201,7 @@ class Lanes:
         names = {"blocks": shared.HEARTBEAT, "samples": shared.POSITION, "late_blocks": shared.LATE,
                  "late_by_work": shared.LATE_BY_WORK, "underflows": shared.UNDERFLOWS, "overflows": shared.OVERFLOWS,
                  "clipped_samples": shared.CLIPPED, "lost_pieces": shared.LOST_PIECES, "lost_events": shared.LOST_EVENTS,
-                 "lost_heard": shared.LOST_HEARD}
+                 "lost_heard": shared.LOST_HEARD, "starved_samples": shared.STARVED}
         unsent = int(self._arrays["control"][shared.UNSENT])
         own = {"xruns": self.xruns, "dropped_notes": unsent + self.word(shared.DROPPED)}
         return {name: self.word(at) for name, at in names.items()} | own
@@ -185,7 +217,7 @@ class Lanes:
         self._arrays["control"][shared.RECORDING] = 1
 
     def _make_ring(self, seconds: float) -> None:
-        size = 1 << int(np.ceil(np.log2(max(seconds * self.sample_rate, 2 * CAPACITY))))
+        size = _power_of_two(max(seconds * self.sample_rate, 2 * CAPACITY))
         self._arrays["sound"] = np.full((self.channels * (1 + self.stems), size), 0, np.float32)  # All its memory is there.
         self.record["sound"], self.record["sound_size"] = self._arrays["sound"].ctypes.data, size
         self._piece = np.zeros((self._arrays["sound"].shape[0], CAPACITY), np.float32)

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from rtsep.compiling import machine
-from rtsep.engine.separator import Separator
-from rtsep.engine.streaming import Engine
 from rtsep.files.growing import check_format
 from rtsep.hosts.advice import Adviser
-from rtsep.hosts.asked import check_by_channel
 from rtsep.hosts.computer import knows_work
 from rtsep.hosts.controls import Controls
 from rtsep.hosts.driver import Opened
@@ -27,24 +24,22 @@ from rtsep.hosts.ending import stop_signals
 from rtsep.hosts.found_takes import mend_all
 from rtsep.hosts.keep import Keeper
 from rtsep.hosts.lanes import CAPACITY, Lanes
+from rtsep.hosts.live_job import LiveJob, engine_of, has_notes, has_tracks, route_live, set_list_of, start_of
 from rtsep.hosts.midi import MidiPorts, NoMidiError
 from rtsep.hosts.modes import in_best_mode
 from rtsep.hosts.notewatch import NoteWatch
 from rtsep.hosts.plans import Split
+from rtsep.hosts.playback import Playback
 from rtsep.hosts.player import Player
 from rtsep.hosts.recorder import Recorder
 from rtsep.hosts.routes import route_outputs
 from rtsep.hosts.said import Said
+from rtsep.hosts.setlist import set_mixer
+from rtsep.hosts.setup_saving import SetupSaver
 from rtsep.hosts.snapshot import Scene, snapshot
 from rtsep.hosts.status import Status
 from rtsep.hosts.takes import TakeForm, check_base
 from rtsep.hosts.watch import WatchedDevice
-from rtsep.notes.drum_maps import read_drum_map, stand_ins
-from rtsep.notes.programs import CHANNELS
-from rtsep.notes.routing import Routing, by_channels, by_drum, by_port, by_split, everything, only_channels
-from rtsep.params import Value
-from rtsep.presets.instruments import choose, programs_by_name
-from rtsep.presets.wish import parse_wish
 
 TAKE = "take"  # Takes are called so, in the present folder, unless --record says otherwise.
 TICK_S = 0.05  # The control thread looks after everything at intervals of this many seconds.
@@ -61,81 +56,6 @@ class Face(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class LiveJob:
-    """The options of `rtsep live`."""
-
-    midi: tuple[str, ...] = ()
-    presets: tuple[str, ...] = ()  # NAME or NAME@STEM
-    by: str = "port"
-    split_pitch: int = 60
-    channels: tuple[int, ...] = ()  # 1 to 16; none given: all
-    params: Mapping[str, Value] = field(default_factory=dict)
-    routes: tuple[str, ...] = ()  # STEM=OUTPUT or STEM=FIRST-LAST
-    midi_offset_ms: float = 0.0
-    record: Path | None = None  # Record from the start, into a folder of this name.
-    overwrite: bool = False  # Replace saved presets.
-    seconds: float | None = None  # How long to play; None: until stopped.
-    controls: Path | None = None
-    measure_latency: bool = False
-    mosaic: Path | None = None  # Remake the sound from this file's frames instead of separating it.
-    keep: tuple[str, ...] = ()  # FILE or FILE@STEM: presets to write
-    keep_background: bool = False
-    made_by: str = ""
-    drum_map: Path | None = None  # Groups of drums by key, see `rtsep.notes.drum_maps`.
-    record_format: str = "wav"  # Or flac.
-    pre_fader: bool = False  # Outputs of single stems play them before their faders.
-    log: Path | None = None  # Write all messages to this file, with times.
-
-
-def route_live(job: LiveJob, name: str, gated: bool) -> Routing:
-    """The routing of notes from keyboards; without notes all templates are one stem, or two.
-
-    A single stem is called `name`.
-    """
-    if not gated:
-        if job.by == "channel":
-            check_by_channel(gated, job.channels)
-        if job.by == "drum":
-            return by_drum(None, read_drum_map(job.drum_map))
-        return by_split(None, job.split_pitch) if job.by == "split" else everything(name)
-    if job.by == "channel":
-        check_by_channel(gated, job.channels)
-        return by_channels(job.channels)
-    if job.by in ("split", "drum"):
-        routing = (by_drum(None, read_drum_map(job.drum_map)) if job.by == "drum" else
-                   by_split(None, job.split_pitch, job.channels or range(1, CHANNELS + 1)))
-    elif job.by == "all" or len(job.midi) < 2:
-        routing = everything(name)
-    else:
-        routing = by_port(job.midi)
-    return only_channels(routing, job.channels) if job.channels else routing
-
-
-def _engine(job: LiveJob, gated: bool, said: list[str]) -> Engine:
-    """The engine to be played, not prepared yet."""
-    params = dict(job.params) if gated else {**job.params, "gate": False}
-    return _separator(job, gated, params, said) if job.mosaic is None else _mosaic(job, job.mosaic, params)
-
-
-def _mosaic(job: LiveJob, path: Path, params: Mapping[str, Value]) -> Engine:
-    from rtsep.grains.engine import Mosaic, refuse_with_mosaic  # Imported only for mosaics.
-    from rtsep.grains.source import load_source
-
-    refuse_with_mosaic({"--preset": job.presets, "--by": job.by != "port"})
-    routing = everything("mosaic")
-    return Mosaic(load_source(path), params, only_channels(routing, job.channels) if job.channels else routing)
-
-
-def _separator(job: LiveJob, gated: bool, params: Mapping[str, Value], said: list[str]) -> Separator:
-    wish = parse_wish(job.presets)
-    routing = route_live(job, wish.name, gated)
-    drum_keys = stand_ins((), read_drum_map(job.drum_map)) if gated else {}
-    instruments = choose(wish, routing, programs_by_name(routing), drum_keys)
-    said += instruments.warnings
-    return Separator(instruments.presets, routing, params)
-
-
 def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dict[str, Any]:
     """Play until the face, a signal or `job.seconds` ends it; gives counters and what was recorded.
 
@@ -150,33 +70,40 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         device = WatchedDevice(open_device, said.append)
         stack.callback(lambda: device.opened.close())
         ports = _ports(job, said, lambda *a: player.receive(*a), lambda part: player.midi_lost(part))
-        gated = ports is not None or device.opened.has_midi
-        separator = _engine(job, gated, said)
+        gated = ports is not None or device.opened.has_midi or has_notes(job)
+        separator = engine_of(job, gated, said)
         opened = device.opened
+        channels = opened.inputs or (min(job.recording.channels, 2) if job.recording is not None else 1)
         sources = opened.sources(separator.stem_names) or route_outputs(
-            job.routes, separator.stem_names, max(opened.inputs, 1), opened.outputs)
+            job.routes, separator.stem_names, channels, opened.outputs)
         device.stem_names = separator.stem_names
-        controls = Controls(job.controls)
+        controls = Controls(job.controls, None if job.setup is None else job.setup.knobs)
         said += controls.notes
         keeper = Keeper(separator, job.keep, job.overwrite, job.keep_background, job.made_by)
-        base = job.record or Path(TAKE)
-        check_format(job.record_format, max(opened.inputs, 1), round(opened.sample_rate))
+        saver = SetupSaver(job)
+        start = start_of(job, separator, said)
+        base = job.record or job.take or Path(TAKE)
+        check_format(job.record_format, channels, round(opened.sample_rate))
         if job.record is not None:
             check_base(base)
         said += [*mend_all(base.parent), *keeper.leftovers()]
         machine.want("live", *opened.objects)
         separator, chosen = in_best_mode(separator, opened)
-        separator.prepare(opened.sample_rate, max(opened.inputs, 1), CAPACITY)  # Compiles the first time.
+        separator.prepare(opened.sample_rate, channels, CAPACITY)  # Compiles the first time.
         measured_ms = opened.measure_latency_ms() if job.measure_latency else None
         if measured_ms is not None:
             said.append(f"measured latency of the device: {measured_ms:.1f} ms, through the cable")
-        lanes = Lanes(separator, opened.sample_rate, sources, len(job.midi))
+        lanes = Lanes(separator, opened.sample_rate, sources, len(job.midi), job.recording is not None)
         lanes.delay_notes(job.midi_offset_ms)
         lanes.pre_fader(job.pre_fader)
         watch = NoteWatch(frozenset(job.channels) or None, frozenset(separator.row_pitch.tolist()))
-        player = Player(separator, lanes, controls, watch, len(job.midi) + opened.has_midi, keeper, messages)
+        player = Player(separator, lanes, controls, watch, len(job.midi) + opened.has_midi + has_notes(job), keeper, messages)
         if job.by == "split" and job.mosaic is None:
             player.split = Split(job.split_pitch, lambda pitch: route_live(replace(job, split_pitch=pitch), "", gated))
+        if job.setup is not None:
+            set_mixer(player, start)
+        player.playback = _playback(job, lanes, len(job.midi) + opened.has_midi, said, stack)
+        player.setlist = set_list_of(job, separator, said)
         playing.set()  # Until here there is nothing to save.
         player.recorder = recorder = Recorder(lanes, base, TakeForm(
             separator.stem_names, opened.sample_rate, lanes.channels, separator.routing.table, job.record_format,
@@ -185,13 +112,17 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         if job.record is not None:
             recorder.start(separator.latency)
         opened.start(lanes)
+        if player.playback is not None:
+            player.playback.start()
         if opened.warning:
             said.append(opened.warning)
         if ports is not None:
             stack.enter_context(ports)
         scene = Scene(player, device, ports, recorder, time.monotonic(), measured_ms, chosen, Adviser(opened.words))
+        player.save_setup = lambda: player.say(f"saved the set-up in {saver.save(scene)}")
         _loop(job, scene, said, stop, face)
-        report = _report(scene) | {"saved_presets": [str(path) for path in keeper.keep_all(player.separator)]}
+        report = _report(scene) | {"saved_presets": [str(path) for path in keeper.keep_all(player.separator)],
+                                  "saved_setup": None if job.save_setup is None else str(saver.save(scene))}
     return report
 
 
@@ -208,6 +139,19 @@ def _ports(
         return None
 
 
+def _playback(job: LiveJob, lanes: Lanes, part: int, said: list[str], stack: ExitStack) -> Playback | None:
+    """The recording to be played, if there is one; its notes are those of `part`, or of its tracks."""
+    if job.recording is None:
+        return None
+    tracks = has_tracks(job)
+    playback = Playback(job.recording, lanes, job.recording.events(0 if tracks else part, tracks), said.append)
+    stack.callback(playback.close)
+    playback.loop = list(job.loop)
+    if job.speed != 1:
+        playback.set_speed(job.speed)
+    return playback
+
+
 def _loop(job: LiveJob, scene: Scene, said: list[str], stop: threading.Event, face: Face) -> None:
     player, ends = scene.player, time.monotonic() + (job.seconds or 0)
     while not stop.wait(TICK_S):
@@ -219,6 +163,8 @@ def _loop(job: LiveJob, scene: Scene, said: list[str], stop: threading.Event, fa
             face.show(snapshot(scene))
             goes_on = face.act(player)
         except OSError:  # The terminal is gone.
+            return
+        if job.ends_with_recording and player.playback is not None and player.playback.finished:
             return
         if not goes_on or (job.seconds is not None and time.monotonic() >= ends):
             return

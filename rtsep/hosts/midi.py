@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rtsep.errors import RtsepError
+from rtsep.hosts.asked import nearest
 from rtsep.hosts.driver import import_library, quiet_libraries
 from rtsep.notes.messages import Message, MidiParser
 
@@ -154,7 +155,8 @@ class MidiPorts:
         self._ports = [_Port(part, found or wanted, found is not None, _new_input(self._rtmidi))
                        for part, (wanted, found) in enumerate(zip(names, chosen, strict=True))]
         for wanted in (wanted for wanted, found in zip(names, chosen, strict=True) if found is None):
-            say(f"MIDI port {wanted} is not there: it is waited for; there are {_listing(there)}")
+            near = nearest(wanted, map(plain_name, there))
+            say(f"MIDI port {wanted} is not there{near}; it is waited for; there are {_listing(there)}")
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="midi", daemon=True)
         self._look_again_s = 0.0
@@ -164,6 +166,11 @@ class MidiPorts:
     def ports(self) -> list[str]:
         """The ports' names, with a mark at those that are not there."""
         return [port.name if port.open else f"{port.name} ({'gone' if port.known else 'waited for'})" for port in self._ports]
+
+    @property
+    def names(self) -> list[str]:
+        """The ports' names alone."""
+        return [port.name for port in self._ports]
 
     def system_died(self) -> None:
         """Report that the JACK server has died, whose ports remain listed. Any thread."""

@@ -79,7 +79,7 @@ def in_best_mode(engine: Engine, device: Opened) -> tuple[Engine, Choice]:
     """The engine, not prepared yet, in the mode or with the latency asked for, else in the best mode on this device."""
     if not isinstance(engine, Separator) or {"mode", "latency_samples"} & engine.params.keys():
         return engine, Choice(str(engine.value("mode")))
-    choice = choose_mode(engine, device.name, device.sample_rate, max(device.inputs, 1), device.block)
+    choice = choose_mode(engine, device.name, device.sample_rate, device.inputs or 2, device.block)
     return engine.again({"mode": choice.mode}), choice
 
 

@@ -11,7 +11,7 @@ from rtsep.hosts.table import CONTROLS, find, shown, targets
 from rtsep.presets.families import by_family
 
 Row = tuple[str, str]  # What it stands for, and its text.
-NAMED = {" ": "space", "\t": "Tab", "\n": "Enter"}  # Keys that have no letter of their own.
+NAMED = {" ": "space", "\t": "Tab", "\n": "Enter", "\r": "Enter"}  # Keys that have no letter of their own.
 OWN_KEYS = (("up down 1-9", "choose a stem"), ("o", "all controls: change them, and learn knobs and buttons for them"),
             ("/", "presets by family"), ("v", "the last messages"), ("l", "learn a knob for the stem's level"),
             ("?", "these keys"), ("Esc", "back; or learn nothing after all"), ("q", "quit"))
@@ -110,6 +110,6 @@ def messages_page(player: Player) -> Page:
 
 def keys_page() -> Page:
     """What each key does."""
-    table = [(" ".join(NAMED.get(key, key) for key in (*control.more, *control.less)), f"{control.name}: {control.help}")
-             for control in CONTROLS if control.more]
+    table = [(" ".join(dict.fromkeys(NAMED.get(key, key) for key in (*control.more, *control.less))),
+              f"{control.name}: {control.help}") for control in CONTROLS if control.more]
     return Page("Keys", "Esc back  a-z search", lambda: [(keys, f"{keys:<18} {text}") for keys, text in (*OWN_KEYS, *table)])

@@ -52,6 +52,14 @@ class Plans:
         self._lanes.play(new.prepared, fade=True)
         return True
 
+    def differing(
+        self, params: Mapping[str, Value], presets: Sequence[Preset] | None
+    ) -> tuple[dict[str, Value], Sequence[Preset] | None]:
+        """What of `params` and `presets` is not played already, None for the presets if all are."""
+        now = self.engine
+        same = presets is not None and isinstance(now, Separator) and (*presets,) == now.presets
+        return {name: value for name, value in params.items() if now.value(name) != value}, None if same else presets
+
     def counters(self) -> dict[str, int]:
         """The engine's counters, with those of the engines before it."""
         return {name: count + self._counted.get(name, 0) for name, count in asdict(self.engine.counters).items()}

@@ -9,8 +9,9 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
-from rtsep.engine.separator import SILENT_DB, Separator
+from rtsep.engine.separator import Separator
 from rtsep.engine.streaming import Engine
 from rtsep.errors import RtsepError
 from rtsep.hosts.bendwatch import BendWatch
@@ -19,12 +20,15 @@ from rtsep.hosts.instruments import Instruments
 from rtsep.hosts.keep import Keeper
 from rtsep.hosts.lanes import Lanes
 from rtsep.hosts.levels import Holds
+from rtsep.hosts.mixer import Mixer
 from rtsep.hosts.notewatch import NoteWatch
 from rtsep.hosts.plans import Plans, Split
+from rtsep.hosts.playback import Playback
 from rtsep.hosts.recorder import Recorder
 from rtsep.hosts.said import Said
+from rtsep.hosts.setlist import SetList
 from rtsep.hosts.words import counted, note_name
-from rtsep.notes.messages import CONTROL, NOTE_ON, NOTES_OFF, RESET, SOUND_OFF, Message, is_kept
+from rtsep.notes.messages import CONTROL, NOTE_ON, NOTES_OFF, PROGRAM, RESET, SOUND_OFF, Message, is_kept
 from rtsep.notes.programs import CHANNELS
 from rtsep.notes.routing import Routing
 from rtsep.params import Value, param_of
@@ -48,8 +52,12 @@ class Player:
         self.lanes: Lanes = lanes
         self.controls, self.watch = controls, watch
         self._plans = Plans(separator, lanes)
-        self.muted: set[str] = set()
-        self.soloed: set[str] = set()
+        self._mixer: Mixer = Mixer(lambda: self.separator)
+        self.gain: Callable[[str, float], None] = self._mixer.gain
+        self.mute: Callable[[str, bool], None] = self._mixer.mute
+        self.solo: Callable[[str, bool], None] = self._mixer.solo
+        self.muted: set[str] = self._mixer.muted
+        self.soloed: set[str] = self._mixer.soloed
         self._instruments = Instruments(separator)
         self.said = said or Said()
         self.holds: Holds = Holds()
@@ -58,10 +66,12 @@ class Player:
         self.recorder: Recorder | None = None
         self.split: Split | None = None
         self._parts = max(parts, 1)
-        self._gains = {stem: float(separator.value(f"gain_db.{stem}")) for stem in self.stem_names}
         self._knobs: deque[Message] = deque(maxlen=1024)
         self._press_again = False
         self._bends = BendWatch()
+        self.setlist: SetList = SetList((), (), {})
+        self.playback: Playback | None = None
+        self.save_setup: Callable[[], object] = lambda: None  # Writes what is set now.
 
     @property
     def separator(self) -> Engine:
@@ -80,7 +90,7 @@ class Player:
             if is_kept(each[0], each[1]):
                 if not played or each != message:
                     self.lanes.send(time_ns, part, each)
-            elif each[0] & 0xF0 == CONTROL:
+            elif each[0] & 0xF0 in (CONTROL, PROGRAM):
                 self._knobs.append(each)
 
     def midi_lost(self, part: int) -> None:
@@ -105,11 +115,18 @@ class Player:
             self.receive(part, time_ns, message, played=True)
         if told := self._bends.news():
             self.say(told)
-        self.controls.turn(self, [self._knobs.popleft() for _ in range(len(self._knobs))])
+        self._turn([self._knobs.popleft() for _ in range(len(self._knobs))])
         if self._press_again and self.lanes.arrived:
             self._press_again = False
             for part, channel, pitch, velocity in self.watch.pressed():
                 self.lanes.send(time.monotonic_ns(), part, (NOTE_ON | channel, pitch, velocity))
+
+    def _turn(self, messages: Sequence[Message]) -> None:
+        """Do what program changes ask for, then what controllers do: keyboards send them in this order."""
+        for status, program, _ in messages:
+            if status & 0xF0 == PROGRAM:
+                self.attempt(partial(self.setlist.program, self, program + 1))
+        self.controls.turn(self, [message for message in messages if message[0] & 0xF0 == CONTROL])
 
     def attempt(self, act: Callable[[], object]) -> None:
         """Call `act`; show its RtsepError as a message, while the music goes on."""
@@ -121,39 +138,19 @@ class Player:
     def value(self, name: str) -> Value:
         """The value of parameter `name`; a muted stem still has its fader's gain."""
         base, _, stem = name.partition(".")
-        if base == "gain_db" and stem in self._gains:
-            return self._gains[stem]
+        if base == "gain_db" and stem in self._mixer.gains:
+            return self._mixer.gains[stem]
         return self.separator.value(name)
 
     def set(self, name: str, value: Value) -> None:
         """Change any parameter: the mixer's glide, all others apply from the next frame; another latency fades out and in."""
         base, _, stem = name.partition(".")
-        if base == "gain_db" and stem in self._gains:
-            self._gains[stem] = float(param_of(name).parse(value))
-            self._set_levels()
+        if base == "gain_db" and stem in self._mixer.gains:
+            self._mixer.fade(stem, value)
         elif param_of(name).live:
             self.separator.set(name, value)
         else:
             self._exchange({name: value})
-
-    def gain(self, stem: str, db: float) -> None:
-        """Move a stem's fader, limited to its range."""
-        param = param_of(f"gain_db.{stem}")
-        self.set(f"gain_db.{stem}", min(max(db, param.low), param.high))
-
-    def mute(self, stem: str, on: bool) -> None:
-        """Silence a stem, or play it again at its gain."""
-        (self.muted.add if on else self.muted.discard)(stem)
-        self._set_levels()
-
-    def solo(self, stem: str, on: bool) -> None:
-        """While any stem is soloed, only soloed ones are heard."""
-        (self.soloed.add if on else self.soloed.discard)(stem)
-        self._set_levels()
-
-    def bypass(self, on: bool) -> None:
-        """Play the input, with the same latency, instead of the stems."""
-        self.separator.set("bypass", on)
 
     @property
     def frozen(self) -> bool:
@@ -214,11 +211,6 @@ class Player:
         """Go to the next preset by family (1), or to the one before (-1), for `stem` and those that share its preset."""
         self.use_preset(neighbour(self.preset_of(stem), step), stem)
 
-    def _set_levels(self) -> None:
-        for stem in self.stem_names:
-            heard = stem not in self.muted and (not self.soloed or stem in self.soloed)
-            self.separator.set(f"gain_db.{stem}", self._gains[stem] if heard else SILENT_DB)
-
     def move_split(self, pitch: int) -> None:
         """Let the stem `high` begin at `pitch`; keys that are held stay where they are."""
         if self.split is None:
@@ -226,6 +218,12 @@ class Player:
         self._exchange({}, routing=self.split.route(pitch))
         self.split.pitch = pitch
         self.say(f"split at {note_name(pitch)}")
+
+    def change(self, params: Mapping[str, Value], presets: Sequence[Preset] | None) -> None:
+        """Go on with other parameters, and with other presets unless None, all at once; nothing if they are what is played."""
+        params, presets = self._plans.differing(params, presets)
+        if params or presets is not None:
+            self._exchange(params, presets)
 
     def _exchange(
         self, params: Mapping[str, Value], presets: Sequence[Preset] | None = None, routing: Routing | None = None
@@ -239,11 +237,10 @@ class Player:
         if self.recorder is not None:
             self.recorder.change_form(self.shown_names, self.separator.routing.table, str(self.value("mode")))
 
+    def faders(self) -> list[tuple[str, float, bool, bool]]:
+        """Each stem: its name now, gain in dB, whether it is muted, whether it is soloed."""
+        return self._mixer.faders(self.shown_names)
+
     def counters(self) -> dict[str, int]:
         """All counters of callback and engine."""
         return {**self.lanes.counters(), **self._plans.counters()}
-
-    def faders(self) -> Sequence[tuple[str, float, bool, bool]]:
-        """Each stem: its name now, gain in dB, whether it is muted, whether it is soloed."""
-        return [(name, self._gains[stem], stem in self.muted, stem in self.soloed)
-                for name, stem in zip(self.shown_names, self.stem_names, strict=True)]

@@ -52,6 +52,7 @@ class Wanted:
     sample_rate: float = 0.0  # 0: the device's usual rate.
     block: int = 0  # Samples; 0: what the device prefers.
     allow_feedback: bool = False
+    listens: bool = True  # Whether there is an input at all.
     buffer_s: float = 0.0  # Seconds of each direction's buffer; 0: as short as the driver thinks right.
 
 
@@ -70,7 +71,7 @@ class PortAudio:
         self._module = import_sounddevice()
         if rescan:
             self._rescan()
-        self.warning = ""
+        self.warning, self._wanted = "", wanted
         with quiet_libraries():
             self._choose(wanted)
         self._stream: Any = None
@@ -86,22 +87,34 @@ class PortAudio:
     def _choose(self, wanted: Wanted) -> None:
         devices = list_devices(self._module)
         default_in, default_out = self._module.default.device
-        self._source = find_device(devices, wanted.input, "input", default_in)
+        self._source = find_device(devices, wanted.input, "input", default_in) if wanted.listens else None
         self._target = find_device(devices, wanted.output, "output", default_out)
-        if feedback_risk(self._source, self._target) and not wanted.allow_feedback:
+        if self._source is not None and feedback_risk(self._source, self._target) and not wanted.allow_feedback:
             raise RtsepError(f"microphone ({self._source.name}) and loudspeaker ({self._target.name}) are built into the same "
                              "computer, which feeds back. Put on headphones and give --allow-feedback, or choose other devices")
-        self.inputs = _channels(wanted.inputs, self._source, self._source.inputs, "input")
+        self.inputs = 0 if self._source is None else _channels(wanted.inputs, self._source, self._source.inputs, "input")
         self.outputs = _channels(wanted.outputs, self._target, self._target.outputs, "output")
-        self.sample_rate = wanted.sample_rate or self._source.sample_rate
-        least = max(holding_block(device, devices) for device in (self._source, self._target))
+        self.sample_rate = wanted.sample_rate or (self._source or self._target).sample_rate
+        least = max(holding_block(device, devices) for device in self._devices)
         self.server, self.block, self._buffer = least > 0, wanted.block or least, wanted.buffer_s or "low"
         if self.block != wanted.block:
             self.warning = (f"a sound server plays, so blocks have {self.block} samples"
                             + (f" and buffers {wanted.buffer_s:g} s" if wanted.buffer_s else "")
                             + "; a sound card itself (--input, --output) has less latency")
-        same = self._source.name == self._target.name
-        self.name = self._source.label if same else f"{self._source.label} to {self._target.label}"
+        same = len({device.name for device in self._devices}) == 1
+        self.name = self._target.label if same else " to ".join(device.label for device in self._devices)
+
+    @property
+    def _devices(self) -> list[Device]:
+        """What is heard, if anything, and what is played on."""
+        return [device for device in (self._source, self._target) if device is not None]
+
+    def settings(self) -> dict[str, Any]:
+        """Entries of a set-up that open it again: the devices by name, and what was asked for."""
+        asked = {"inputs": self._wanted.inputs, "outputs": self._wanted.outputs, "rate": self._wanted.sample_rate,
+                 "block": self._wanted.block, "allow_feedback": self._wanted.allow_feedback}
+        names = {} if self._source is None else {"input": self._source.label}
+        return names | {"output": self._target.label} | {k: v for k, v in asked.items() if v}
 
     def sources(self, stems: Sequence[str]) -> None:
         """None: the routes decide what the outputs play."""
@@ -113,12 +126,14 @@ class PortAudio:
         self._finished.clear()
         try:
             with quiet_libraries():
+                both = self._source is not None
+                kind, sides = ("duplex" if both else "output"), {
+                    "device": (self._source.number, self._target.number) if self._source else self._target.number,
+                    "channels": (self.inputs, self.outputs) if both else self.outputs}
                 self._stream = self._module._StreamBase(
-                    "duplex", samplerate=self.sample_rate, blocksize=self.block,
-                    device=(self._source.number, self._target.number), channels=(self.inputs, self.outputs),
-                    dtype="float32", latency=self._buffer, callback=ffi.cast("PaStreamCallback*", callback),
-                    userdata=ffi.cast("void*", lanes.address), wrap_callback=None, clip_off=True, dither_off=True,
-                    finished_callback=self._finished.set)
+                    kind, samplerate=self.sample_rate, blocksize=self.block, dtype="float32", latency=self._buffer,
+                    callback=ffi.cast("PaStreamCallback*", callback), userdata=ffi.cast("void*", lanes.address),
+                    wrap_callback=None, clip_off=True, dither_off=True, finished_callback=self._finished.set, **sides)
                 self._ask_for_real_time()
                 self._stream.start()
         except (self._module.PortAudioError, ValueError) as error:
@@ -127,7 +142,7 @@ class PortAudio:
 
     def _ask_for_real_time(self) -> None:
         """Ask ALSA for a real-time callback thread, which it does not use by default."""
-        if not sys.platform.startswith("linux") or self._source.api != "ALSA":
+        if not sys.platform.startswith("linux") or self._target.api != "ALSA":
             return
         library = ctypes.CDLL(self._module._libname)
         pointer = int(self._module._ffi.cast("intptr_t", self._stream._ptr))
@@ -136,6 +151,8 @@ class PortAudio:
 
     def measure_latency_ms(self) -> float:
         """Measure from output 1 through a cable to input 1, before `start`. RtsepError if nothing is heard."""
+        if self._source is None:
+            raise RtsepError("--measure-latency needs an input: give --input DEV")
         try:
             return measure_ms(self._play_and_record, self.sample_rate)
         except self._module.PortAudioError as error:
@@ -144,7 +161,7 @@ class PortAudio:
     def _play_and_record(self, sent: Floats) -> Floats:
         heard = self._module.playrec(
             sent[:, None], samplerate=self.sample_rate, channels=1, dtype="float32", blocksize=self.block, latency=self._buffer,
-            device=(self._source.number, self._target.number), blocking=True)
+            device=tuple(device.number for device in self._devices), blocking=True)
         return np.asarray(heard)[:, 0]
 
     def midi_ports(self) -> tuple[str, ...]:
@@ -169,7 +186,8 @@ class PortAudio:
         """Input and output latency together as the driver reports them; None if they are not credible."""
         if self._stream is None:
             return None
-        seconds = sum(self._stream.latency)
+        latency = self._stream.latency
+        seconds = sum(latency) if isinstance(latency, tuple) else latency
         return 1000 * seconds if 0 < seconds < WORST_LATENCY_S else None
 
     def close(self) -> bool:

@@ -6,7 +6,6 @@ their age and level; what it makes of the time before the range is not written.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -20,16 +19,6 @@ from rtsep.notes.score import Score
 
 LEAD_S = 2.0  # The sound is heard from at least this many seconds before the range, where there are as many.
 GRID = 4096  # Hearing begins at a multiple of this many samples, so frames lie as if the whole sound were heard.
-_TIME = re.compile(r"(?:(?:(\d{1,4}):)?(\d{1,5}):)?(\d{1,9}(?:\.\d*)?|\.\d+)s?")
-
-
-def parse_time(text: str, option: str) -> float:
-    """Seconds of "12.5", "12.5s", "1:05.2" or "1:02:03". RtsepError for anything else."""
-    match = _TIME.fullmatch(text.strip())
-    if match is None:
-        raise RtsepError(f"{option} {text}: give seconds, as 72.5, or minutes and seconds, as 1:12.5")
-    hours, minutes, seconds = (float(part or 0) for part in match.groups())
-    return 3600 * hours + 60 * minutes + seconds
 
 
 @dataclass(frozen=True)

@@ -71,11 +71,12 @@ def _head(status: Status, width: int, low: bool) -> list[Text]:
 
 
 def states(status: Status) -> list[Text]:
-    """What holds until it is changed: recording, learning a knob, frozen, bypass, muted, soloed."""
+    """What holds until it is changed: scene, recording, learning a knob, frozen, bypass, muted, soloed."""
     bypass = "BYPASS: the input as it is" if status.bypass else ""
     wet = f"{100 * status.wet:.0f} % separated" if status.wet < 1 else ""
     muted, soloed = (", ".join(stem.name for stem in status.stems if getattr(stem, kind)) for kind in ("muted", "soloed"))
     found = (
+        (status.scene, "bold"), (status.playback, "bold"),
         (recording_text(status), "bold red"),
         (status.learning and f"LEARNING {status.learning}: move its knob or press its button; Esc cancels", "bold yellow"),
         ("FROZEN: nothing learns" if status.frozen else "", "bold cyan"), (bypass, "bold yellow"),

@@ -132,6 +132,8 @@ def _snapshot(scene: Scene) -> Status:
         bypass=bool(separator.value("bypass")),
         wet=float(separator.value("wet")),
         recording=scene.recorder.told(),
+        scene=player.setlist.told,
+        playback="" if player.playback is None else player.playback.told(),
         frozen=player.frozen,
         learning=named(player.controls.learning, player),
         message=shown[-1].text if shown else "",

@@ -68,6 +68,8 @@ class Status:
     bypass: bool
     wet: float
     recording: str  # The state of the recording, or "".
+    scene: str  # Where a set list stands, or "".
+    playback: str  # What recording plays, and where, or "".
     frozen: bool  # Whether templates and background are kept from learning.
     learning: str  # The control that waits for its knob or button, or "".
     message: str  # The last message, or "" once it has expired.

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 from rtsep.engine.separator import SILENT_DB, Separator
 from rtsep.errors import RtsepError
+from rtsep.hosts.asked import FASTEST, SLOWEST
+from rtsep.hosts.playback import LOUDEST_DB, SILENCE_DB, Playback
 from rtsep.params import PARAMS, Param, Value
 
 if TYPE_CHECKING:
@@ -160,6 +162,28 @@ def _press(name: str, text: str, do: Callable[[Player, str], object], keys: tupl
     return Control(name, "press", text, lambda player, of, value: do(player, of), per=per, more=keys)
 
 
+def _recording(player: Player) -> Playback:
+    if player.playback is None:
+        raise RtsepError("no recording plays; start again with --play FILE")
+    return player.playback
+
+
+def _level(which: str, text: str, more: str, less: str) -> Control:
+    """The level of "recording" or "microphone", with --play."""
+    return Control(f"{which}_db", "number", text, lambda p, of, v: _recording(p).set_level(which, float(v)),
+                   lambda p, of: _recording(p).levels_db[which], "", (more,), (less,), "dB", SILENCE_DB, LOUDEST_DB, 1.0)
+
+
+_OF_RECORDING = (
+    _press("pause", "pause the recording of --play, or go on", lambda p, of: _recording(p).pause(), ("\n", "\r")),
+    _press("back", "go back in the recording by 5 s", lambda p, of: _recording(p).skip(-1), (",",)),
+    _press("forward", "go on in the recording by 5 s", lambda p, of: _recording(p).skip(1), (".",)),
+    _press("loop", "a loop of the recording begins here; then ends here; then is over", lambda p, of: _recording(p).set_loop(),
+           ("a",)),
+    Control("speed", "number", "speed of the recording, at the same pitch", lambda p, of, v: _recording(p).set_speed(float(v)),
+            lambda p, of: _recording(p).speed, "", (")",), ("(",), "", SLOWEST, FASTEST, 0.1),
+    _level("recording", "level of the recording; -60 is silence", "Y", "y"),
+    _level("microphone", "level of the microphone beside the recording; -60 is silence", "U", "u"))
 _GAIN = PARAMS["gain_db"]
 CONTROLS: tuple[Control, ...] = (
     Control("gain_db", "number", "level of the stem in the mix; -120 is silence", lambda p, of, v: p.gain(of, float(v)),
@@ -173,6 +197,10 @@ CONTROLS: tuple[Control, ...] = (
     _press("preset", "play all stems with this preset", lambda p, of: p.use_preset(of), per="preset"),
     _press("record", "begin a take, or end it", lambda p, of: p.record(), ("r",)),
     _press("next_take", "go on to the next take, without losing a sample", lambda p, of: p.next_take(), ("n",)),
+    _press("next_scene", "the next scene of the set list", lambda p, of: p.setlist.step(p, 1), ("}",)),
+    _press("previous_scene", "the scene before it", lambda p, of: p.setlist.step(p, -1), ("{",)),
+    _press("save_setup", "save what is set now as a set-up", lambda p, of: p.save_setup(), ("S",)),
+    *(replace(control, wanted=lambda p: p.playback is not None) for control in _OF_RECORDING),
     _press("panic", "release all notes", lambda p, of: p.panic(), (" ", "!")),
     Control("freeze", "switch", "nothing learns: templates and background stay as they are",
             lambda p, of, v: p.freeze(bool(v)), lambda p, of: p.frozen, more=("f",),

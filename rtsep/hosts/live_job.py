@@ -1,0 +1,172 @@
+"""What `rtsep live` is asked for, and the engine, not prepared yet, that plays it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rtsep.engine.separator import Separator
+from rtsep.engine.streaming import Engine
+from rtsep.errors import RtsepError
+from rtsep.hosts.asked import check_by_channel
+from rtsep.hosts.recording import Recording
+from rtsep.hosts.setlist import SetList, with_stems
+from rtsep.hosts.setups import Settings, Setup
+from rtsep.notes.drum_maps import read_drum_map, stand_ins
+from rtsep.notes.folded import ENGINE_PARTS
+from rtsep.notes.programs import CHANNELS
+from rtsep.notes.routing import (
+    Routing,
+    by_channels,
+    by_drum,
+    by_port,
+    by_split,
+    by_track,
+    everything,
+    only_channels,
+)
+from rtsep.params import Value
+from rtsep.presets.instruments import choose, programs_by_name
+from rtsep.presets.preset import Preset
+from rtsep.presets.wish import parse_wish
+
+
+@dataclass(frozen=True)
+class LiveJob:
+    """The options of `rtsep live`."""
+
+    midi: tuple[str, ...] = ()
+    presets: tuple[str, ...] = ()  # NAME or NAME@STEM
+    by: str = "port"
+    split_pitch: int = 60
+    channels: tuple[int, ...] = ()  # 1 to 16; none given: all
+    params: Mapping[str, Value] = field(default_factory=dict)
+    routes: tuple[str, ...] = ()  # STEM=OUTPUT or STEM=FIRST-LAST
+    midi_offset_ms: float = 0.0
+    record: Path | None = None  # Record from the start, into a folder of this name.
+    overwrite: bool = False  # Replace saved presets.
+    seconds: float | None = None  # How long to play; None: until stopped.
+    controls: Path | None = None
+    measure_latency: bool = False
+    mosaic: Path | None = None  # Remake the sound from this file's frames instead of separating it.
+    keep: tuple[str, ...] = ()  # FILE or FILE@STEM: presets to write
+    keep_background: bool = False
+    made_by: str = ""
+    drum_map: Path | None = None  # Groups of drums by key, see `rtsep.notes.drum_maps`.
+    record_format: str = "wav"  # Or flac.
+    pre_fader: bool = False  # Outputs of single stems play them before their faders.
+    take: Path | None = None  # Takes that a key begins are folders of this name; None: `TAKE`.
+    setup: Setup | None = None  # The set-up that was read, if there is one; the options overrule it.
+    start: Settings = field(default_factory=Settings)  # Gains, mutes and solos at the start.
+    scenes: tuple[Settings, ...] = ()  # A set list, whose first scene is what the other fields say.
+    other_stems: bool = False  # The options name stems otherwise than the set-up does, whose stems need not exist.
+    recording: Recording | None = None  # Play it instead of a microphone, or beside it.
+    loop: tuple[float, ...] = ()  # Its loop, in seconds.
+    speed: float = 1.0
+    ends_with_recording: bool = False
+    save_setup: str | None = None  # Write a set-up of this name at the end.
+    log: Path | None = None  # Write all messages to this file, with times.
+
+
+def route_live(job: LiveJob, name: str, gated: bool) -> Routing:
+    """The routing of notes from keyboards; without notes all templates are one stem, or two.
+
+    A single stem is called `name`.
+    """
+    if not gated:
+        if job.by == "channel":
+            check_by_channel(gated, job.channels)
+        if job.by == "drum":
+            return by_drum(None, read_drum_map(job.drum_map))
+        return by_split(None, job.split_pitch) if job.by == "split" else everything(name)
+    if job.by == "channel":
+        check_by_channel(gated, job.channels)
+        return by_channels(job.channels)
+    if job.by in ("split", "drum"):
+        routing = (by_drum(None, read_drum_map(job.drum_map)) if job.by == "drum" else
+                   by_split(None, job.split_pitch, job.channels or range(1, CHANNELS + 1)))
+    elif job.by == "all" or len(job.midi) < 2:
+        routing = everything(name)
+    else:
+        routing = by_port(job.midi)
+    return only_channels(routing, job.channels) if job.channels else routing
+
+
+def engine_of(job: LiveJob, gated: bool, said: list[str]) -> Engine:
+    """The engine to be played, not prepared yet."""
+    params = dict(job.params) if gated else {**job.params, "gate": False}
+    return _separator(job, gated, params, said) if job.mosaic is None else mosaic_engine(job, job.mosaic, params)
+
+
+def mosaic_engine(job: LiveJob, path: Path, params: Mapping[str, Value]) -> Engine:
+    """The mosaic of the source at `path`. RtsepError for options that do not go with it."""
+    from rtsep.grains.engine import Mosaic, refuse_with_mosaic  # Imported only for mosaics.
+    from rtsep.grains.source import load_source
+
+    refuse_with_mosaic({"--preset": job.presets, "--by": job.by != "port"})
+    routing = everything("mosaic")
+    return Mosaic(load_source(path), params, only_channels(routing, job.channels) if job.channels else routing)
+
+
+def _separator(job: LiveJob, gated: bool, params: Mapping[str, Value], said: list[str]) -> Separator:
+    wish = parse_wish(job.presets)
+    routing = _by_tracks(job, gated) or route_live(job, wish.name, gated)
+    instruments = choose(wish, routing, programs_by_name(routing), _drum_keys(job, gated))
+    said += instruments.warnings
+    return Separator(instruments.presets, routing, params)
+
+
+def has_notes(job: LiveJob) -> bool:
+    """Whether the recording brings its own notes."""
+    return job.recording is not None and job.recording.score is not None
+
+
+def has_tracks(job: LiveJob) -> bool:
+    """Whether every track of the recording's notes is a stem."""
+    return has_notes(job) and job.by == "port" and not job.midi
+
+
+def _by_tracks(job: LiveJob, gated: bool) -> Routing | None:
+    """The tracks of the recording's notes as stems; None if something else makes the stems."""
+    if not has_tracks(job) or job.recording is None or job.recording.score is None or not gated:
+        return None
+    routing = by_track(job.recording.score)
+    if len(routing.table) > ENGINE_PARTS:
+        raise RtsepError(f"--play-midi: more than {ENGINE_PARTS} tracks have notes: give --by split, drum or all")
+    return routing if len(routing.names) > 1 else None
+
+
+def _drum_keys(job: LiveJob, gated: bool) -> Mapping[int, int]:
+    return stand_ins((), read_drum_map(job.drum_map)) if gated else {}
+
+
+def start_of(job: LiveJob, engine: Engine, said: list[str]) -> Settings:
+    """Gains, mutes and solos at the start, of stems that exist. RtsepError: one does not."""
+    return with_stems(job.start, engine.stem_names, _missing(job, said))
+
+
+def set_list_of(job: LiveJob, engine: Engine, said: list[str]) -> SetList:
+    """The set list, perhaps of no scenes, with all its presets loaded. RtsepError for scenes that cannot be played."""
+    known: dict[tuple[str, ...], Sequence[Preset] | None] = {}
+    if isinstance(engine, Separator):
+        known[job.presets] = engine.presets
+        keys = _drum_keys(job, bool(engine.value("gate")))
+        for texts in dict.fromkeys(scene.presets for scene in job.scenes):
+            if texts not in known:
+                known[texts] = choose(parse_wish(texts), engine.routing, programs_by_name(engine.routing), keys).presets
+    elif any(scene.presets for scene in job.scenes):
+        raise RtsepError("preset: a mosaic plays its source, and no preset: leave out preset in the scenes")
+    scenes = [with_stems(scene, engine.stem_names, _missing(job, said)) for scene in job.scenes]
+    fallback = {name: value for name, value in engine.params.items() if name not in job.params}
+    return SetList(scenes, [known.get(scene.presets) for scene in job.scenes], fallback)
+
+
+def _missing(job: LiveJob, said: list[str]) -> Callable[[str], None]:
+    """What to do with a set-up's stem that does not exist: told if the options have renamed the stems, else an error."""
+    def missing(text: str) -> None:
+        if not job.other_stems:
+            raise RtsepError(text)
+        said.append(f"left out of the set-up: {text}")
+
+    return missing
