@@ -55,7 +55,7 @@ class Status:
     bypass: bool
     wet: float
     recording: str  # The state of the recording, or "".
-    scene: str  # Where a set list stands, or "".
-    playback: str  # What recording plays, and where, or "".
     message: str  # What happened last.
     counters: Mapping[str, int]  # All counters.
+    scene: str = ""  # Where a set list stands, or "".
+    playback: str = ""  # What recording plays, and where, or "".
