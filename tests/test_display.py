@@ -25,7 +25,7 @@ STATUS = Status(
     stems=(StemStatus("left_hand", -20, Hold(-11, False), -3, True, False),
            StemStatus("residual", -120, Hold(-120, False), -120, False, True)),
     notes=7, held=(60, 64), midi=("Roland FP-30", "pads (gone)"), hint="no note for 10 s", preset="piano", bypass=False,
-    wet=1.0, recording="session: 12 s", scene="", playback="", frozen=False, learning="", message="preset piano",
+    wet=1.0, recording="session: 12 s", frozen=False, learning="", message="preset piano",
     messages=(Message(1, "21:14:07", "an older one", 1.0), Message(2, "21:14:09", "preset piano", 3.0)), shown=1,
     counters={"blocks": 7},
 )

@@ -12,7 +12,8 @@ from instruments import write_tracks
 from render_files import RATE, fill, render, report_of, sounds_of, tone
 
 from rtsep.files.sound import open_sound
-from rtsep.hosts.ranges import GRID, LEAD_S, Excerpt, choose_range, parse_time
+from rtsep.hosts.asked import parse_time
+from rtsep.hosts.ranges import GRID, LEAD_S, Excerpt, choose_range
 from rtsep.notes.score import read_midi
 
 STILL = ("--set", "adapt=off", "--background", "0")  # Nothing is learnt, so what is heard before leaves no trace.

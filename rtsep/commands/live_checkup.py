@@ -17,7 +17,7 @@ from rtsep.errors import RtsepError
 SECONDS = 10.0  # Without --seconds, it listens for this many seconds.
 FAINT_DB, SILENT_DB = -36.0, -70.0  # An input below these levels, in dBFS, is faint, or silent.
 CLIPS = 0.999  # Samples of at least this magnitude are clipped.
-OFF_MS, OFF_CENTS = 12.0, 6.0  # Notes and tuning may be off by so many ms and cents.
+OFF_MS, OFF_CENTS = 12.0, 10.0  # Notes and tuning may be off by so many ms and cents.
 LEAST_ROOM_MIN = 10.0  # Less room than for this many minutes of recording is little.
 
 
@@ -76,7 +76,7 @@ def _sound(folder: Path, job: Any) -> Iterator[Row]:
         yield Row("notes", "none came", "is the keyboard on, and the right port (--midi)?" if job.midi else "")
         return
     yield _offset(sound.mean(axis=0), rate, notes, job)
-    yield _tuning(folder, job)
+    yield tuning_row(folder, job)
 
 
 def _offset(sound: Any, rate: int, notes: Any, job: Any) -> Row:
@@ -94,7 +94,8 @@ def _offset(sound: Any, rate: int, notes: Any, job: Any) -> Row:
                "give --set late_midi=on, or delay the sound")
 
 
-def _tuning(folder: Path, job: Any) -> Row:
+def tuning_row(folder: Path, job: Any) -> Row:
+    """How far the take in `folder` is tuned from the preset."""
     from rtsep.presets.library import find_preset
     from rtsep.presets.preset import load_preset
     from rtsep.presets.wish import DEFAULT, parse_wish

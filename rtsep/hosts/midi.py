@@ -156,7 +156,7 @@ class MidiPorts:
                        for part, (wanted, found) in enumerate(zip(names, chosen, strict=True))]
         for wanted in (wanted for wanted, found in zip(names, chosen, strict=True) if found is None):
             near = nearest(wanted, map(plain_name, there))
-            say(f"MIDI port {wanted} is not there{near}; it is waited for; there are {_listing(there)}")
+            say(f"MIDI port {wanted} is not there{near}: it is waited for; there are {_listing(there)}")
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="midi", daemon=True)
         self._look_again_s = 0.0

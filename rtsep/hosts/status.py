@@ -68,11 +68,11 @@ class Status:
     bypass: bool
     wet: float
     recording: str  # The state of the recording, or "".
-    scene: str  # Where a set list stands, or "".
-    playback: str  # What recording plays, and where, or "".
     frozen: bool  # Whether templates and background are kept from learning.
     learning: str  # The control that waits for its knob or button, or "".
     message: str  # The last message, or "" once it has expired.
     messages: tuple[Message, ...]  # The last ones, oldest first.
     shown: int  # So many of these, from the end, have not expired.
     counters: Mapping[str, int]  # All counters.
+    scene: str = ""  # Where a set list stands, or "".
+    playback: str = ""  # What recording plays, and where, or "".
