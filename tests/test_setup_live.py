@@ -16,6 +16,7 @@ from test_portaudio import card, needs_portaudio  # noqa: F401
 
 from rtsep.errors import RtsepError
 from rtsep.hosts.live import live
+from rtsep.hosts.panel import Panel
 from rtsep.hosts.setup_reading import read_setup
 
 toml = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
@@ -108,11 +109,14 @@ def test_scenes_are_whole_and_refused_whole(tmp_path, rng):
 
     def learn(player):
         player.controls.learn("next_scene")
+        press(player)
+
+    def press(player):
         player.receive(0, 0, (0xB0, 80, 127))
 
     steps = (play, scene(lambda player: player.setlist.step(player, 1)), scene(lambda player: player.setlist.step(player, 1)),
              scene(lambda player: player.setlist.step(player, -1)), lambda player: player.receive(0, 0, (0xC0, 0, 0)),
-             scene(lambda player: None), learn, scene(lambda player: None), scene(lambda player: player.record()),
+             scene(lambda player: None), learn, press, scene(lambda player: None), scene(lambda player: player.record()),
              scene(lambda player: player.setlist.step(player, 1)), scene(lambda player: player.record()))
     face = Face(*steps)
     live(show(tmp_path, take=tmp_path / "take"), lambda rescan: Card(), face)
@@ -121,7 +125,7 @@ def test_scenes_are_whole_and_refused_whole(tmp_path, rng):
     assert told[:3] == [verse, third, verse]
     assert told[3] == first, "program 1 is the first scene"
     assert told[4] == verse and told[5:7] == [verse, verse], "another latency is refused while recording, and nothing changes"
-    assert any("cannot change while recording" in status.message for status in face.statuses)
+    assert any("cannot change while recording" in each.text for each in face.statuses[-1].messages)
     assert face.statuses[-1].scene == "scene 2 of 3: Verse"
 
 
@@ -143,13 +147,29 @@ def test_what_is_set_now_is_written_into_its_scene(tmp_path):
     assert again.scenes[2].gains == {"low": -20.0} and again.options["input"] == "Card (test)"
 
 
+def test_what_keys_have_moved_is_saved_and_starts_again(tmp_path):
+    """The split point, and a stem that is called as the preset that it has now."""
+    def through(saved, *keys, **options):
+        panel, face = Panel(), Face()
+        face.steps = [lambda player, key=key: panel.press(key, player) for key in keys]
+        live(job(tmp_path, save_setup=str(tmp_path / saved), **options), lambda rescan: Card(), face)
+        return read_setup(str(tmp_path / saved))
+
+    assert through("split.toml", ">", "S").options["split"] == "61"
+    named = through("named.toml", "-", "p", "S", by="all")
+    [name] = named.base.presets
+    assert name != "piano" and [*named.base.gains.values()] == [-1.0]
+    again = through("again.toml", by="all", setup=named, start=named.base, presets=named.base.presets)
+    assert again.base.gains == named.base.gains
+
+
 def test_a_stem_that_does_not_exist_is_an_error_unless_options_renamed_the_stems(tmp_path):
     renamed = SHOW.replace("gm-piano@low", "piano").replace(', "piano@high"', "")
     with pytest.raises(RtsepError, match=r"gain_db\.low: nothing is called low; there are: 1 piano"):
         live(show(tmp_path, renamed, by="all"), lambda rescan: Card(), Face())
     face = Face(*[lambda player: None] * 12)
     live(show(tmp_path, renamed, by="all", other_stems=True), lambda rescan: Card(), face)
-    assert any("left out of the set-up: gain_db.low" in status.message for status in face.statuses)
+    assert any("left out of the set-up: gain_db.low" in each.text for each in face.statuses[-1].messages)
 
 
 class Listener:
