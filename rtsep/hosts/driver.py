@@ -7,12 +7,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any, Protocol
 
 from rtsep.errors import RtsepError
 from rtsep.hosts.advice import Words
+from rtsep.hosts.ending import forget_gone_terminals
 from rtsep.hosts.lanes import Lanes
 
 CLOSING_S = 2.0  # A driver has this many seconds to close its device.
@@ -115,8 +116,10 @@ def quiet_session() -> Iterator[None]:
         yield
     finally:
         sys.stderr = ours
-        kept.close()
+        with suppress(OSError):  # The terminal may be gone.
+            kept.close()
         _silence.end(at_once=True)
+        forget_gone_terminals()
 
 
 def _writes_to_2(stream: Any) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,12 +17,10 @@ ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if h
 def stop_signals() -> Iterator[threading.Event]:
     """An event that SIGINT, SIGTERM and SIGHUP set, so that everything ends properly."""
     stop = threading.Event()
-    terminals = [number for number in (1, 2) if os.isatty(number)]
 
     def ask(*_: object) -> None:
         stop.set()
-        with suppress(OSError):
-            _forget(terminals)
+        forget_gone_terminals()
 
     numbers = ENDING if threading.current_thread() is threading.main_thread() else []
     before = {number: signal.signal(number, ask) for number in numbers}
@@ -31,11 +31,26 @@ def stop_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _forget(terminals: list[int]) -> None:
+def forget_gone_terminals() -> None:
     """Let text go nowhere that was meant for a terminal which is gone: writing to it would fail."""
-    gone = [number for number in terminals if not os.isatty(number)]
-    if gone:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for number in gone:
+    numbers = {1, 2}
+    with suppress(OSError, AttributeError, ValueError):
+        numbers.add(sys.stderr.fileno())  # While libraries are silenced, it is another one.
+    with suppress(OSError):
+        for number in filter(_is_gone, numbers):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, number)
-        os.close(nowhere)
+            os.close(nowhere)
+
+
+def _is_gone(number: int) -> bool:
+    """Whether this is a terminal that was closed; a file or a pipe is none."""
+    if os.name != "posix":
+        return False
+    import termios
+
+    try:
+        termios.tcgetattr(number)
+    except termios.error as error:
+        return bool(error.args[0] == errno.EIO)
+    return False
