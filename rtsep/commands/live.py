@@ -94,9 +94,8 @@ def run(arguments: argparse.Namespace) -> None:
                   arguments.drum_map, arguments.record_format, arguments.pre_fader, arguments.log)
     open_device = _jack(arguments) if arguments.jack else _portaudio(arguments)
     from rtsep.hosts.driver import quiet_session
-    from rtsep.hosts.ending import outlive_terminal
 
-    with outlive_terminal(), quiet_session(), _face(arguments) as face:
+    with quiet_session(), _face(arguments) as face:
         report = live(job, open_device, face)
     _tell(report)
 
