@@ -228,8 +228,8 @@ def test_takes_by_keys(jack_server, tmp_path):  # noqa: F811
     with Program(["setsid", "--ctty", *ON_JACK], {**os.environ, "TERM": "xterm", "COLUMNS": "200", "PYTHONPATH": HERE},
                  stdin=theirs, stdout=theirs, stderr=theirs, cwd=tmp_path) as program:
         os.close(theirs)
-        for key, shown in (("", rb"\(JACK|JACK \("), ("r", rb"recording take: [1-9]"), ("n", rb"recording take-1: [1-9]"),
-                           ("r", rb"take-1 holds"), ("r", rb"recording take-2: [1-9]"), ("q", rb"recorded .* into \S*take-2")):
+        for key, shown in (("", rb"\(JACK|JACK \("), ("r", rb"RECORDING take: [1-9]"), ("n", rb"RECORDING take-1: [1-9]"),
+                           ("r", rb"take-1 holds"), ("r", rb"RECORDING take-2: [1-9]"), ("q", rb"recorded .* into \S*take-2")):
             os.write(ours, key.encode())
             seen = b""
             while not re.search(shown, seen):

@@ -141,7 +141,6 @@ def _play(arguments: argparse.Namespace, setup: Setup | None) -> None:
                   arguments.speed, not has_keys, arguments.save_setup, arguments.log)
     open_device = _jack(arguments) if arguments.jack else _portaudio(arguments, recording)
     from rtsep.hosts.driver import quiet_session
-    from rtsep.hosts.ending import outlive_terminal
 
     if arguments.check:
         from rtsep.commands.live_checkup import check_up
@@ -150,7 +149,7 @@ def _play(arguments: argparse.Namespace, setup: Setup | None) -> None:
             raise SystemExit(1)
         return
 
-    with outlive_terminal(), quiet_session(), _face(arguments) as face:
+    with quiet_session(), _face(arguments) as face:
         report = live(job, open_device, face)
     _tell(report)
 

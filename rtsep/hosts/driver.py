@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from rtsep.errors import RtsepError
 from rtsep.hosts.advice import Words
+from rtsep.hosts.ending import forget_gone_terminals
 from rtsep.hosts.lanes import Lanes
 
 CLOSING_S = 2.0  # A driver has this many seconds to close its device.
@@ -122,6 +123,7 @@ def quiet_session() -> Iterator[None]:
         with suppress(OSError):  # Its terminal may have gone.
             kept.close()
         _silence.end(at_once=True)
+        forget_gone_terminals()
 
 
 def _writes_to_2(stream: Any) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
@@ -20,6 +22,7 @@ def stop_signals(playing: threading.Event) -> Iterator[threading.Event]:
         if not playing.is_set():
             raise KeyboardInterrupt
         stop.set()
+        forget_gone_terminals()
 
     numbers = ENDING if threading.current_thread() is threading.main_thread() else []
     before = {number: signal.signal(number, ask) for number in numbers}
@@ -30,15 +33,26 @@ def stop_signals(playing: threading.Event) -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-@contextmanager
-def outlive_terminal() -> Iterator[None]:
-    """Afterwards, text goes nowhere that is meant for a terminal which has gone meanwhile: writing to it would fail."""
-    terminals = [number for number in (1, 2) if os.isatty(number)]
+def forget_gone_terminals() -> None:
+    """Let text go nowhere that was meant for a terminal which is gone: writing to it would fail."""
+    numbers = {1, 2}
+    with suppress(OSError, AttributeError, ValueError):
+        numbers.add(sys.stderr.fileno())  # While libraries are silenced, it is another one.
+    with suppress(OSError):
+        for number in filter(_is_gone, numbers):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, number)
+            os.close(nowhere)
+
+
+def _is_gone(number: int) -> bool:
+    """Whether this is a terminal that was closed; a file or a pipe is none."""
+    if os.name != "posix":
+        return False
+    import termios
+
     try:
-        yield
-    finally:
-        for number in terminals:
-            if not os.isatty(number):
-                nowhere = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(nowhere, number)
-                os.close(nowhere)
+        termios.tcgetattr(number)
+    except termios.error as error:
+        return bool(error.args[0] == errno.EIO)
+    return False
