@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from conftest import SMALL, band, delayed, make_preset, midi, open_rows, play, prepared, two_parts
-from engine_state import background_of
+from engine_state import background_of, part_of
 
 from rtsep.errors import RtsepError
 
@@ -99,3 +99,15 @@ def test_the_background_goes_on_with_what_it_learnt(preset, rng, background):
     play_with(separator, sound, change)
     kept = min(background, 3)
     assert len(learnt["after"]) == background and np.array_equal(learnt["before"][:kept], learnt["after"][:kept])
+
+
+def test_freezing_in_the_middle_of_a_hop_freezes_at_once(preset, rng):
+    """Also what would have learnt from the frame before, at every place of a hop and of a note's life."""
+    sound, events = band(rng, TOTAL), notes()
+    for cut in range(900, 1100, 8):
+        separator = prepared(preset, two_parts(), {**SMALL, "background_learns": False})
+        play(separator, sound[:, :cut], events[events["sample"] < cut])
+        separator.exchange(params={"adapt": False})
+        learnt = part_of(separator, "adaptation").W.copy()
+        stems, _mix = play(separator, sound[:, cut:2000], events[:0])
+        assert np.array_equal(part_of(separator, "adaptation").W, learnt) and np.isfinite(stems).all()

@@ -156,6 +156,15 @@ def test_notes_have_room_on_a_full_disk(small_disk):
     assert (small_disk / "take" / "session.mid").stat().st_size > ROOM_BYTES
 
 
+def test_what_a_full_disk_takes_of_a_block_counts(small_disk):
+    """So that keys are released where the sound ends."""
+    file = GrowingWav(small_disk / "a.wav", RATE, 2)
+    with pytest.raises(OSError):
+        file.write(np.zeros((2, 1_000_000), np.float32))
+    file.close()
+    assert mend_sounds([small_disk / "a.wav"], 0) == [file.frames] and file.frames > 0
+
+
 def test_a_disk_that_is_full_from_the_start_is_refused(small_disk):
     for room in (0, 30_000, 66_000):
         with open(small_disk / "other", "wb", buffering=0) as other, pytest.raises(OSError):

@@ -14,6 +14,7 @@ from pretended_card import RATE, Card, Face, job
 from rtsep.errors import RtsepError
 from rtsep.hosts.live import live
 from rtsep.hosts.panel import Panel
+from rtsep.hosts.takes import Take
 
 LATENCY = 256
 STEMS = ("low", "high", "residual")
@@ -101,6 +102,37 @@ def test_one_take_after_the_other_without_a_gap(tmp_path, rng, monkeypatch, way)
     later = tracks(tmp_path / "take-1")
     assert later["low"][:2] == [("on", 50, 0), ("nge", 64, 0)] and ("on", 70, 4000 - border) in later["high"]
     assert [take["events"] for take in report["takes"]] == [2, 1, 0]
+
+
+def test_a_note_that_comes_while_the_rings_are_emptied_is_in_its_take(tmp_path, rng, monkeypatch):
+    """Its block is the last that the recorder reads before the next take."""
+    sound, armed = band(rng, 1000, 2), []
+
+    def new_take(*form):
+        made = Take(*form)
+        armed.append(True)
+        return made
+
+    def play(player):
+        call(player.lanes, sound)
+
+    def next_take(player):
+        lanes, read = player.lanes, player.lanes.read_record
+
+        def late():
+            if armed:
+                armed.pop()
+                player.receive(0, 0, (0x90, 50, 80))
+                call(lanes, sound)
+            return read()
+
+        lanes.read_record = late
+        armed.clear()
+        player.next_take()
+
+    monkeypatch.setattr("rtsep.hosts.recorder.Take", new_take)
+    session(tmp_path, play, play, next_take, play, record=tmp_path / "take")
+    assert ("on", 50, 1000) in tracks(tmp_path / "take")["low"]
 
 
 def test_what_is_recorded_is_shown_and_its_latency_stays(tmp_path, rng, monkeypatch):

@@ -147,11 +147,11 @@ def record(live, call, count, frames):
     headers, words, burst, events = live.tap_headers, live.words, live.burst, live.events
     if words[AWAY] > 0 and tap_absence(headers[1], live.pieces, words[RECORDED], words[AWAY]):
         words[AWAY] = 0
-    kept = tap_sound(headers[0], live.sound, headers[1], live.pieces, words[RECORDED], live.input, call.stems, frames)
-    words[LOST_PIECES] += np.int64(not kept)
-    for i in range(count):
+    for i in range(count):  # First, so that who reads a piece finds its events.
         kept = tap_event(headers[2], events, words[RECORDED] + burst[i].sample, burst[i])
         words[LOST_EVENTS] += np.int64(not kept)
+    kept = tap_sound(headers[0], live.sound, headers[1], live.pieces, words[RECORDED], live.input, call.stems, frames)
+    words[LOST_PIECES] += np.int64(not kept)
     words[RECORDED] += frames
 
 

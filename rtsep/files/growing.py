@@ -59,8 +59,10 @@ class GrowingWav:
 
     def write(self, block: NDArray[np.float32]) -> None:
         """Append float32 [channels, n]."""
-        write_all(self._file, np.ascontiguousarray(block.T, "<f4").tobytes())
-        self.frames += block.shape[1]
+        try:
+            write_all(self._file, np.ascontiguousarray(block.T, "<f4").tobytes())
+        finally:  # A full disk takes a part of the block.
+            self.frames = (self._file.tell() - WAV_HEADER.size) // (4 * self._channels)
 
     def update(self) -> None:
         """Write the length into the header, and all of it to the disk."""

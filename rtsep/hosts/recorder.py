@@ -182,7 +182,6 @@ class Recorder:
 
     def _drain(self) -> None:
         """Write what has come since the last time. OSError if the disk is full."""
-        events = self._lanes.read_events()
         blocks: list[Floats] = []
         until = self._lanes.word(RECORDED)  # A device that is faster than the disk would never let this end.
         while (piece := self._lanes.read_record()) is not None:
@@ -193,6 +192,7 @@ class Recorder:
             if piece[0] >= until:
                 break
         self._write(blocks)
+        events = self._lanes.read_events()  # After the sound, so that none is missing that it holds.
         if self._take is None or self._time is None:
             return
         self._waiting += [(int(event["sample"]), int(event["part"]), (int(event["status"]), int(event["data1"]),

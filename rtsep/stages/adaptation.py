@@ -214,6 +214,8 @@ def step(plan, own, kept, opened, estimate, expected, masks, end):
     for i in range(first + count * (slot - 1) // (SLOTS - 1), first + count * slot // (SLOTS - 1)):
         row = opened.open_row[i]
         if row < plan.rows:
+            if plan.adapt_hold <= 0:  # They were frozen since the frame.
+                continue
             past = plan.adapt_keep * min(own.weight[row], np.float32(MOST_HOLDS) * plan.adapt_hold)
             back = (np.float32(1) - plan.adapt_keep) * plan.adapt_hold
         else:

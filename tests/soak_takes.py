@@ -1,0 +1,176 @@
+"""Sound whose every sample tells its own position, and what a take of it must hold: the checks of `tests/soak.py`."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import os
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import mido
+import numpy as np
+import soundfile
+
+BITS = 14  # A channel carries so many bits of the position, in steps of 2^-15 and never 0: only a gap is silent.
+STEP = 2.0 ** -(BITS + 1)
+MOST = 1 << 2 * BITS  # The first position that two channels cannot tell.
+CHANNEL = 3  # The tape plays its notes on this channel, counted from 0; nothing else does.
+MOST_LATENCY = 256  # The engine's, in samples.
+WORST_SUM = 1e-5  # Stems may miss their input by this much.
+
+
+class FindingError(Exception):
+    """What must not happen has happened."""
+
+
+def check(right: object, *told: object) -> None:
+    """FindingError unless `right`; `told` says what is wrong."""
+    if not right:
+        raise FindingError(" ".join(map(str, told)))
+
+
+def coded(begin: int, count: int) -> np.ndarray:
+    """float32 [2, count]: samples that tell positions begin, begin + 1, ..."""
+    return _of(np.arange(begin, begin + count))
+
+
+def positions(sound: np.ndarray) -> np.ndarray:
+    """The position that each sample of `sound` [2, n] tells; -1 for silence."""
+    low, high = np.round(sound / STEP).astype(np.int64) - 1
+    found = np.where((low == -1) & (high == -1), -1, low + (high << BITS))
+    heard = found >= 0
+    wrong = _of(found[heard]) != sound[:, heard]
+    check(not wrong.any(), "a sample is none that was played, at sample", int(np.argmax(wrong.any(axis=0))))
+    return found
+
+
+def _of(at: np.ndarray) -> np.ndarray:
+    return (STEP * (1 + np.stack([at % (1 << BITS), at >> BITS]))).astype(np.float32)
+
+
+@dataclass
+class Played:
+    """What the tape has played: notes (position, status, data1, data2), and how long it was away before a position.
+
+    An absence is known as the fewest and the most samples. The device's thread writes.
+    """
+
+    notes: deque[tuple[int, int, int, int]] = field(default_factory=deque)
+    away: dict[int, tuple[float, float]] = field(default_factory=dict)
+
+    def forget(self, before: int) -> None:
+        """Drop what no later take can hold."""
+        while self.notes and self.notes[0][0] < before:
+            self.notes.popleft()
+        for at in [at for at in list(self.away) if at < before]:
+            del self.away[at]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A take that is as it should be: its first and last position, None if it is empty, and its samples and gaps."""
+
+    first: int | None
+    last: int | None
+    samples: int
+    gaps: int
+    gap_samples: int
+
+
+def check_take(report: dict, played: Played) -> Checked:
+    """Read a take. FindingError: it is not whole or not in order, stems do not add up, gaps or notes are not as told."""
+    folder = Path(report["folder"])
+    if report["seconds"] == 0 == report["events"]:  # It has vanished, and another one may have its name.
+        return Checked(None, None, 0, 0, 0)
+    hidden = [path.name for path in folder.iterdir() if path.name.startswith(".")]
+    check(not hidden, folder, "is not finished: it holds", hidden)
+    check(json.loads((folder / "report.json").read_text()) == report, folder, "has another report than was told")
+    sounds = {stem["name"]: soundfile.read(folder / stem["file"], dtype="float32", always_2d=True)[0].T
+              for stem in report["stems"]}
+    heard = sounds.pop("input")
+    check({sound.shape for sound in sounds.values()} == {heard.shape}, folder, "has files of several lengths")
+    check(report["seconds"] == round(heard.shape[1] / report["sample_rate"], 3), folder, "has another length than was told")
+    at = positions(heard)
+    runs = silences(at)
+    missed = np.abs(sum(sounds.values()) - heard).max(axis=0, initial=0)
+    for begin, end in runs:
+        if begin > 0 and end < len(at) and at[end] > at[begin - 1] + 1:  # Stems are lost the latency earlier.
+            missed[max(begin - MOST_LATENCY, 0) : end] = 0
+    check(missed.max(initial=0) < WORST_SUM, folder, "has stems that miss their input by", missed.max(initial=0), "from sample",
+          int(np.argmax(missed >= WORST_SUM)), "of", len(at), "with gaps", runs)
+    _check_gaps(report, at, runs, played)
+    _check_notes(folder, report["sample_rate"], at, played)
+    there = at[at >= 0]
+    first, last = (int(there[0]), int(there[-1])) if len(there) else (None, None)
+    return Checked(first, last, len(at), len(runs), int(sum(end - begin for begin, end in runs)))
+
+
+def silences(at: np.ndarray) -> list[tuple[int, int]]:
+    """(begin, end) of each run of -1."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], at < 0, [False]]).astype(np.int8)))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
+def _check_gaps(report: dict, at: np.ndarray, runs: list[tuple[int, int]], played: Played) -> None:
+    """Between gaps the positions go on one by one; a gap is as long as what is missing and the time away together."""
+    told = f"{report['folder']}: gap"
+    steps = np.diff(at)
+    check(np.all((steps == 1) | (at[1:] < 0) | (at[:-1] < 0)), report["folder"], "has samples that are lost or not in order",
+          np.flatnonzero((steps != 1) & (at[1:] >= 0) & (at[:-1] >= 0))[:3])
+    total = sum(end - begin for begin, end in runs)
+    check(round(total / report["sample_rate"], 3) == report["gap_s"], told, "of", total, "samples; told:", report["gap_s"], "s")
+    check(len(runs) <= report["gaps"] and bool(runs) == bool(report["gaps"]), told, "s:", len(runs), "told:", report["gaps"])
+    absences = list(played.away.items())
+    for begin, end in runs:
+        before = at[begin - 1] if begin else (at[end] - 1 if end < len(at) else None)
+        after = at[end] if end < len(at) else (None if before is None else before + 1)
+        if before is None or after is None:
+            continue
+        bounds = [each for place, each in absences if before < place <= after]
+        away = end - begin - (after - before - 1)
+        least, most = (sum(each[i] for each in bounds) for i in (0, 1))
+        check(least - 2 <= away <= most + 2, told, "before", after, "is", away, "samples; the device was away for", least, most)
+    there = at[at >= 0]
+    for place, (least, _most) in absences:
+        if least > 2 and len(there) and there[0] < place <= there[-1]:
+            where = int(np.searchsorted(there, place))
+            index = int(np.flatnonzero(at >= 0)[where])
+            check(index and at[index - 1] < 0, told, "before", place, "is missing: the device was away for", least, "samples")
+
+
+def _check_notes(folder: Path, rate: float, at: np.ndarray, played: Played) -> None:
+    """The tape's notes lie at their samples, but for those at the take's ends and in its gaps."""
+    heard = np.flatnonzero(at >= 0)
+    there = at[heard]
+    expected = set()
+    for place, *message in list(played.notes):
+        where = int(np.searchsorted(there, place))
+        if where < len(there) and there[where] == place:
+            expected.add((int(heard[where]), *message))
+    file = mido.MidiFile(folder / "session.mid")
+    found = set()
+    for track in file.tracks:
+        now = 0
+        for message in track:
+            now += message.time
+            if message.type in ("note_on", "note_off") and message.channel == CHANNEL:
+                found.add((round(now * 0.5 / file.ticks_per_beat * rate), *message.bytes()))
+    inside = [{note for note in notes if 0 < note[0] < len(at) and at[note[0]] >= 0} for notes in (expected, found)]
+    check(inside[0] == inside[1], folder, "of", len(at), "samples from", there[:1], "misses notes",
+          sorted(inside[0] - inside[1])[:5], "and has others", sorted(inside[1] - inside[0])[:5])
+
+
+def resident_mb() -> float:
+    """Memory of this process that is really there, without what is free and could be given back."""
+    gc.collect()
+    if hasattr(ctypes.CDLL(None), "malloc_trim"):
+        ctypes.CDLL(None).malloc_trim(0)
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def held() -> dict[str, int]:
+    """Threads and open files of this process."""
+    return {"threads": len(os.listdir("/proc/self/task")), "files": len(os.listdir("/proc/self/fd"))}
