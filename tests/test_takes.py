@@ -85,7 +85,9 @@ def test_a_name_is_taken_at_once_however_many_want_it(tmp_path):
 
 
 def test_nothing_recorded_leaves_nothing(tmp_path):
-    Take(tmp_path / "take", form()).finish()
+    take = Take(tmp_path / "take", form())
+    take.add([(0, 0, (0x90, 60, 90)), (0, 0, (0x80, 60, 0))], played=False)  # A key that was down all the while.
+    take.finish()
     assert not list(tmp_path.iterdir())
 
 

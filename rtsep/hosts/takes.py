@@ -193,7 +193,7 @@ def complete(
     if (folder / JOURNAL).exists():
         notes = read_journal(folder / JOURNAL)
         report["events"] = len(notes) if events is None else events
-        if frames or len(notes):
+        if frames or report["events"]:
             atomic_write(folder / NOTES, midi_bytes(notes, [stem["name"] for stem in stems[1:]], rate))
     if not frames and not report["events"]:
         _vanish(folder, stems)
