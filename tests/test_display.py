@@ -58,7 +58,7 @@ def test_lines_come_once_a_second_and_news_at_once():
 
 @pytest.mark.parametrize("typed, keys", [
     ("ab", ["a", "b"]), ("\x1b[A\x1b[Bq", ["up", "down", "q"]), ("\x1bOC", ["right"]), ("\x1b", ["escape"]),
-    ("\x1b[15~x", ["x"]), ("\x1b[3~x", ["delete", "x"]), ("", []),
+    ("\x1b[15~x", ["x"]), ("\x1bq", ["escape", "q"]), ("\x1b[3~x", ["delete", "x"]), ("", []),
 ])
 def test_keys_are_told_apart(typed, keys):
     assert split_keys(typed) == keys

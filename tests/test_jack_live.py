@@ -101,7 +101,7 @@ def test_dropouts_are_counted_and_told(jack_server):  # noqa: F811
         time.sleep(0.3)  # The dropout itself.
         os.kill(jack_server.pid, signal.SIGCONT)
         live.until(lambda status: status["xruns"] > 0)
-        assert "xruns" in live.end()
+        assert "xrun" in live.end()
 
 
 @needs_jack

@@ -112,8 +112,8 @@ def split_keys(typed: str) -> list[str]:
         elif typed.startswith(DELETE, at):
             found.append("delete")
             at += len(DELETE)
-        elif typed[at] == "\x1b" and at + 1 < len(typed):
-            at += 1
+        elif typed[at] == "\x1b" and typed[at + 1 : at + 2] in ("[", "O"):  # An escape sequence; else Esc was pressed itself.
+            at += 2
             while at < len(typed) and not (typed[at].isalpha() or typed[at] == "~"):
                 at += 1
             at += 1

@@ -88,7 +88,7 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
             check_base(base)
         said += [*mend_all(base.parent), *keeper.leftovers()]
         machine.want("live", *opened.objects)
-        separator, chosen = in_best_mode(separator, opened)
+        separator, chosen = in_best_mode(separator, opened, channels)
         separator.prepare(opened.sample_rate, channels, CAPACITY)  # Compiles the first time.
         measured_ms = opened.measure_latency_ms() if job.measure_latency else None
         if measured_ms is not None:

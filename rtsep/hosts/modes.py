@@ -75,11 +75,14 @@ def choose_mode(separator: Separator, device: str, sample_rate: float, channels:
     return Choice(MODES[0], takes) if shares[key] <= CARRIED else Choice(MODES[1], f"{takes}, which is too much")
 
 
-def in_best_mode(engine: Engine, device: Opened) -> tuple[Engine, Choice]:
-    """The engine, not prepared yet, in the mode or with the latency asked for, else in the best mode on this device."""
+def in_best_mode(engine: Engine, device: Opened, channels: int) -> tuple[Engine, Choice]:
+    """The engine, not prepared yet, in the mode or with the latency asked for, else in the best mode on this device.
+
+    channels: of the sound that it is going to hear.
+    """
     if not isinstance(engine, Separator) or {"mode", "latency_samples"} & engine.params.keys():
         return engine, Choice(str(engine.value("mode")))
-    choice = choose_mode(engine, device.name, device.sample_rate, device.inputs or 2, device.block)
+    choice = choose_mode(engine, device.name, device.sample_rate, channels, device.block)
     return engine.again({"mode": choice.mode}), choice
 
 
