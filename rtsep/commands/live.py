@@ -132,13 +132,16 @@ def _play(arguments: argparse.Namespace, setup: Setup | None) -> None:
     scenes = scenes_of(setup, arguments.presets, given)
     recording = _recording(arguments)
     has_keys = sys.stdin is not None and sys.stdin.isatty() and not _is_plain(arguments)
-    job = LiveJob(tuple(arguments.midi), scenes[0].presets, arguments.by, split,
-                  channels, scenes[0].params, tuple(arguments.route), arguments.midi_offset_ms,
-                  arguments.record, arguments.overwrite, arguments.seconds, None, arguments.measure_latency, arguments.mosaic,
-                  tuple(arguments.keep), arguments.save_background, shlex.join(["rtsep", *arguments.words]),
-                  arguments.drum_map, arguments.record_format, arguments.pre_fader, arguments.take, setup, scenes[0],
-                  scenes if len(scenes) > 1 else (), renames_stems(arguments, setup), recording, loop,
-                  arguments.speed, not has_keys, arguments.save_setup, arguments.log)
+    job = LiveJob(
+        midi=tuple(arguments.midi), presets=scenes[0].presets, by=arguments.by, split_pitch=split, channels=channels,
+        params=scenes[0].params, routes=tuple(arguments.route), midi_offset_ms=arguments.midi_offset_ms,
+        record=arguments.record, overwrite=arguments.overwrite, seconds=arguments.seconds,
+        measure_latency=arguments.measure_latency, mosaic=arguments.mosaic, keep=tuple(arguments.keep),
+        keep_background=arguments.save_background, made_by=shlex.join(["rtsep", *arguments.words]),
+        drum_map=arguments.drum_map, record_format=arguments.record_format, pre_fader=arguments.pre_fader,
+        take=arguments.take, setup=setup, start=scenes[0], scenes=scenes if len(scenes) > 1 else (),
+        other_stems=renames_stems(arguments, setup), recording=recording, loop=loop, speed=arguments.speed,
+        ends_with_recording=not has_keys, save_setup=arguments.save_setup, log=arguments.log)
     open_device = _jack(arguments) if arguments.jack else _portaudio(arguments, recording)
     from rtsep.hosts.driver import quiet_session
 
@@ -199,11 +202,13 @@ def _is_plain(arguments: argparse.Namespace) -> bool:
 
 def _tell(report: dict[str, Any]) -> None:
     """Print the final messages on stderr, after the screen has closed."""
+    from rtsep.hosts.words import counted
+
     counters = report["counters"]
     played = counters["samples"] / report["sample_rate"]
     waited = counters["late_blocks"] - counters["late_by_work"] if report["knows_work"] else 0
     told = f" ({waited} of which had to wait for other programs)" if waited > 0 else ""
-    xruns = f", {counters['xruns']} xrun{'s' * (counters['xruns'] > 1)}" if counters["xruns"] else ""
+    xruns = f", {counted(counters['xruns'], 'xrun')}" if counters["xruns"] else ""
     print(f"rtsep: played {played:.1f} s, {counters['late_blocks']} of {counters['blocks']} blocks late{told}{xruns}",
           file=sys.stderr)
     if report["measured_ms"] is not None:
@@ -213,8 +218,7 @@ def _tell(report: dict[str, Any]) -> None:
     for path in report["saved_presets"]:
         print(f"rtsep: saved what was learnt in {path}", file=sys.stderr)
     for take in report["takes"]:
-        count = take["gaps"]
-        gaps = f", of which {take['gap_s']:.1f} s are silence in {count} gap{'s' * (count > 1)}" if count else ""
+        gaps = f", of which {take['gap_s']:.1f} s are silence in {counted(take['gaps'], 'gap')}" if take["gaps"] else ""
         print(f"rtsep: recorded {take['seconds']:.1f} s into {take['folder']}{gaps}", file=sys.stderr)
         clipped = [f"samples that were clipped: {take['clipped_samples']}; --record-format wav has no limit"]
         say_warnings(take["warnings"] + (clipped if take["clipped_samples"] else []))

@@ -74,14 +74,13 @@ def route_live(job: LiveJob, name: str, gated: bool) -> Routing:
 
     A single stem is called `name`.
     """
+    if job.by == "channel":
+        check_by_channel(gated, job.channels)
     if not gated:
-        if job.by == "channel":
-            check_by_channel(gated, job.channels)
         if job.by == "drum":
             return by_drum(None, read_drum_map(job.drum_map))
         return by_split(None, job.split_pitch) if job.by == "split" else everything(name)
     if job.by == "channel":
-        check_by_channel(gated, job.channels)
         return by_channels(job.channels)
     if job.by in ("split", "drum"):
         routing = (by_drum(None, read_drum_map(job.drum_map)) if job.by == "drum" else
