@@ -1,4 +1,4 @@
-"""JACK clients that tests play against: a keyboard, and a sound card with a cable."""
+"""JACK clients that tests play against: a keyboard, an instrument with its sound, and a sound card with a cable."""
 
 from __future__ import annotations
 
@@ -32,6 +32,36 @@ class Keyboard:
     def __enter__(self):
         self.client.activate()
         self.connect()
+        return self
+
+    def __exit__(self, *_error):
+        self.client.deactivate()
+        self.client.close()
+
+
+class Instrument:
+    """A client `instrument` that plays `sound` [sample] to in_1 again and again, and its `notes`, messages by sample."""
+
+    def __init__(self, sound, notes):
+        import jack
+
+        self.client = jack.Client("instrument", no_start_server=True)
+        self._sound, self._notes, self._at = sound, notes, 0
+        self._out, self._midi = self.client.outports.register("out"), self.client.midi_outports.register("midi")
+        self.client.set_process_callback(self._process)
+
+    def _process(self, frames):
+        self._midi.clear_buffer()
+        for sample in (sample for sample in self._notes if self._at <= sample < self._at + frames):
+            self._midi.write_midi_event(sample - self._at, self._notes[sample])
+        piece = self._sound[self._at : self._at + frames]
+        self._out.get_array()[:] = np.concatenate([piece, np.zeros(frames - len(piece), np.float32)])
+        self._at = self._at + frames if self._at < len(self._sound) else 0
+
+    def __enter__(self):
+        self.client.activate()
+        self.client.connect("instrument:out", "rtsep:in_1")
+        self.client.connect("instrument:midi", "rtsep:midi_in")
         return self
 
     def __exit__(self, *_error):

@@ -1,6 +1,5 @@
 """`rtsep live --check` through JACK, in real time: what is off is found by its size, and told with what to do."""
 
-import json
 import subprocess
 import sys
 
@@ -11,8 +10,10 @@ import soundfile
 from jack_server import jack_server, needs_jack  # noqa: F401
 
 from rtsep.commands.live_checkup import tuning_row
+from rtsep.files.sound import read_sound
 from rtsep.hosts.live_job import LiveJob
 from rtsep.hosts.note_offset import note_offset_ms
+from rtsep.notes.read import read_notes
 
 RATE, PITCHES = 48000, (60, 64, 67, 72, 65, 62, 69, 71, 60, 64, 67)
 
@@ -79,17 +80,12 @@ def test_what_is_off_is_told_with_what_to_do(jack_server, tmp_path):  # noqa: F8
 
 
 def test_tuning_is_told_in_cents_against_the_preset(tmp_path):
-    """Of a take as the check records it. The tones' partials are harmonic, a piano's are not: only the difference is known."""
+    """The tones' partials are harmonic, a piano's are not: only the difference is known."""
     cents = []
     for given in (0, 30):
-        folder = tmp_path / str(given)
-        folder.mkdir()
-        write_song(folder, 0, given, 0.2)
-        (folder / "song.wav").rename(folder / "input.wav")
-        (folder / "song.mid").rename(folder / "session.mid")
-        stems = [{"name": "input", "file": "input.wav"}]
-        (folder / "report.json").write_text(json.dumps({"sample_rate": RATE, "stems": stems}))
-        row = tuning_row(folder, LiveJob(presets=("piano",)))
+        write_song(tmp_path, 0, given, 0.2)
+        sound, rate = read_sound(tmp_path / "song.wav")
+        row = tuning_row(sound, rate, read_notes(tmp_path / "song.mid", rate).notes(), LiveJob(presets=("piano",)))
         cents.append(float(row.found.split()[0]))
     assert "piano" in row.found and f"tuning_cents={cents[1]:.0f}" in row.advice
     assert cents[1] - cents[0] == pytest.approx(30, abs=6) and abs(cents[0]) < 15

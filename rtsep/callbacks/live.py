@@ -38,7 +38,7 @@ from rtsep.callbacks.shared import (
     WORST_LOAD,
     WORST_WORK,
 )
-from rtsep.callbacks.taps import tap_absence, tap_event, tap_sound
+from rtsep.callbacks.taps import keep_last, tap_absence, tap_event, tap_sound
 from rtsep.callbacks.views import call_at
 from rtsep.kernels.atomic import address_of, call_address, load_acquire, now_ns, store_release, thread_ns
 from rtsep.kernels.marks import kernel
@@ -197,6 +197,7 @@ def advance(live, frames):
     call_address(live.entry, live.words[PLAYING])
     write_outputs(live, call, frames)
     measure(live, call, frames)
+    keep_last(live, count, frames)
     if load_acquire(live.control, RECORDING) != 0:
         record(live, call, count, frames)
     else:

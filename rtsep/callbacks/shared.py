@@ -35,6 +35,7 @@ LATE_BY_WORK, STARTED_WORK_NS = 17, 18
 # The time when the next block is due; samples that the device was away and the recording does not have yet; whether it is back.
 DUE_NS, AWAY, BACK = 24, 25, 26
 STARVED, FILE_QUIET = 20, 21  # Samples that playback lacked because its reader was late; whether it is silent and stands.
+KEPT_EVENTS = 22  # Events that were played so far: the last of them are kept, with the input's last seconds.
 LOST_HEARD = 19  # Messages that did not fit into the ring of what the device's own MIDI port heard.
 WORDS = 32  # Length of `words`, with room to spare.
 
@@ -68,6 +69,8 @@ LIVE = Record("Live", (Part("live", (
     size("file_size", "samples that the ring of a recording's playback holds; a power of two, or 1"),
     size("file_events_size", "events that the ring of its notes holds; a power of two"),
     size("part", "of the notes that come through the device"),
+    size("ear_size", "last samples of the input that are kept; a power of two"),
+    size("ear_events_size", "last events that are kept; a power of two"),
     size("ports_size", "words of `ports`"),
     number("sample_rate", "Hz", "float64"),
     array("control", "int64", f"{CONTROLS}", "what the control thread wants, one word at a time"),
@@ -92,5 +95,8 @@ LIVE = Record("Live", (Part("live", (
     array("file_headers", "int64", f"2, {HEADER}", "of the rings of a recording's playback: sound, events"),
     array("file", "float32", "channels, file_size", "the recording, read ahead"),
     array("file_events", EVENT, "file_events_size", "its notes, whose samples are those of the ring"),
+    array("ear", "float32", "channels, ear_size",
+          "the input's last seconds, with the recording; sample n stands at n modulo its size"),
+    array("ear_events", EVENT, "ear_events_size", "the last events that were played, at samples since the start"),
     array("ports", "int64", "ports_size", "addresses of JACK's ports, and room for one of its MIDI events"),
 )),))

@@ -1,9 +1,12 @@
-"""Recording: inputs and stems are copied into rings, which another thread empties into files."""
+"""Recording: inputs and stems are copied into rings, which another thread empties into files.
+
+The input's last seconds and the last events are always kept, for who looks at how playing goes: nobody empties those rings.
+"""
 
 from numba import types
 
 from rtsep.callbacks.ring import room, waiting
-from rtsep.callbacks.shared import HEAD, TAIL
+from rtsep.callbacks.shared import HEAD, KEPT_EVENTS, POSITION, TAIL
 from rtsep.callbacks.views import live_at
 from rtsep.kernels.atomic import store_release
 from rtsep.kernels.marks import kernel
@@ -61,6 +64,20 @@ def tap_event(header, events, position, event):
     copy.data1, copy.data2 = event.data1, event.data2
     store_release(header, HEAD, header[HEAD] + 1)
     return True
+
+
+@kernel
+def keep_last(live, count, frames):
+    """Keep this piece of the input and its `count` events over the oldest that are kept."""
+    words, ear, events = live.words, live.ear, live.ear_events
+    for c in range(live.channels):
+        for i in range(frames):
+            ear[c, (words[POSITION] + i) & (ear.shape[1] - 1)] = live.input[c, i]
+    for i in range(count):
+        tap = events[(words[KEPT_EVENTS] + i) & (events.shape[0] - 1)]
+        tap.sample, tap.part, tap.status = words[POSITION] + live.burst[i].sample, live.burst[i].part, live.burst[i].status
+        tap.data1, tap.data2 = live.burst[i].data1, live.burst[i].data2
+    store_release(words, KEPT_EVENTS, words[KEPT_EVENTS] + count)
 
 
 def read_piece(address, block_address, capacity, start_address):

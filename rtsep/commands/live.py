@@ -192,7 +192,9 @@ def _face(arguments: argparse.Namespace) -> Any:
 
     if _is_plain(arguments):
         return LineFace(arguments.json)
-    return ScreenFace()
+    from rtsep.commands.live_checkup import measure_cents
+
+    return ScreenFace(measure_cents=measure_cents)
 
 
 def _is_plain(arguments: argparse.Namespace) -> bool:

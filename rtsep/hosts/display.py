@@ -18,6 +18,7 @@ from rich.control import Control
 from rich.screen import Screen
 
 from rtsep.engine.separator import SILENT_DB
+from rtsep.hosts.checkup import Measure
 from rtsep.hosts.keys import Keys
 from rtsep.hosts.panel import Panel
 from rtsep.hosts.player import Player
@@ -47,12 +48,12 @@ def status_json(status: Status) -> str:
 
 
 class ScreenFace:
-    """The screen and its keys. Thread: control."""
+    """The screen and its keys; `measure_cents` tells the tuning to a check. Thread: control."""
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, console: Console | None = None, measure_cents: Measure | None = None) -> None:
         self._console = console or Console()
         self._keys = Keys(self._leave, self._enter)
-        self._panel, self._next_s = Panel(), 0.0
+        self._panel, self._next_s = Panel(measure_cents), 0.0
         self._size = (0, 0)
 
     def __enter__(self) -> ScreenFace:
@@ -83,6 +84,7 @@ class ScreenFace:
             self._draw(status)
 
     def _draw(self, status: Status) -> None:
+        self._panel.status = status
         width, height = self._present_size()
         if (width, height) != self._size:  # The terminal may have moved what was on it.
             self._size = (width, height)

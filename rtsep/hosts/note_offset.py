@@ -17,11 +17,17 @@ LEAST = 4  # Fewer notes than this tell nothing.
 
 def note_offset_ms(sound: npt.NDArray[np.float32], rate: float, notes: Iterable[tuple[float, int]]) -> float | None:
     """The median over `notes` (onset in seconds, pitch) in `sound` [sample], in ms; positive: notes first. None: too few."""
-    found = [offset for onset_s, pitch in notes if (offset := _offset_s(sound, rate, onset_s, pitch)) is not None]
+    return median_ms(offset_s(sound, rate, onset_s, pitch) for onset_s, pitch in notes)
+
+
+def median_ms(offsets_s: Iterable[float | None]) -> float | None:
+    """The median of single notes' offsets in ms; None if there are too few."""
+    found = [each for each in offsets_s if each is not None]
     return 1000 * float(np.median(found)) if len(found) >= LEAST else None
 
 
-def _offset_s(sound: npt.NDArray[np.float32], rate: float, onset_s: float, pitch: int) -> float | None:
+def offset_s(sound: npt.NDArray[np.float32], rate: float, onset_s: float, pitch: int) -> float | None:
+    """The offset of one note in seconds; None if nothing begins around it."""
     first, last = round((onset_s - BEFORE_S) * rate), round((onset_s + AFTER_S) * rate)
     if first < 0 or last > len(sound):
         return None

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from rtsep.hosts.checkup import Checkup
 from rtsep.hosts.player import Player
 from rtsep.hosts.screen import Listing
+from rtsep.hosts.status import Status
 from rtsep.hosts.table import CONTROLS, find, shown, targets
 from rtsep.presets.families import by_family
 
 Row = tuple[str, str]  # What it stands for, and its text.
 NAMED = {" ": "space", "\t": "Tab", "\n": "Enter", "\r": "Enter"}  # Keys that have no letter of their own.
 OWN_KEYS = (("up down 1-9", "choose a stem"), ("o", "all controls: change them, and learn knobs and buttons for them"),
-            ("/", "presets by family"), ("v", "the last messages"), ("l", "learn a knob for the stem's level"),
+            ("/", "presets by family"), ("v", "the last messages"),
+            ("C", "a check of level, notes, tuning, blocks and disk"), ("l", "learn a knob for the stem's level"),
             ("?", "these keys"), ("Esc", "back; or learn nothing after all"), ("q", "quit"))
 
 
@@ -106,6 +109,20 @@ def messages_page(player: Player) -> Page:
     """The last messages, the newest first."""
     return Page("The last messages", "Esc back  a-z search",
                 lambda: [(str(each.number), f"{each.time} {each.text}") for each in reversed(player.said.last)])
+
+
+def check_page(checkup: Checkup, status: Callable[[], Status | None]) -> Page:
+    """What a check has found so far; Enter accepts the delay of the notes that it offers."""
+    def rows() -> list[Row]:
+        now = status()
+        return [] if now is None else [(row.what, row.text) for row in checkup.rows(now)]
+
+    def act(key: str, _what: str) -> bool:
+        if key in ("\n", "\r"):
+            checkup.accept()
+        return False
+
+    return Page("Check", "Esc back  Enter accept the delay", rows, act, lambda _what: "play some notes, one after the other")
 
 
 def keys_page() -> Page:

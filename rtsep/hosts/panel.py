@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from rtsep.hosts.pages import Page, controls_page, keys_page, messages_page, presets_page
+from rtsep.hosts.checkup import Checkup, Measure
+from rtsep.hosts.pages import Page, check_page, controls_page, keys_page, messages_page, presets_page
 from rtsep.hosts.player import Player
 from rtsep.hosts.screen import Listing
+from rtsep.hosts.status import Status
 from rtsep.hosts.table import CONTROLS
 
 STEPS = {key: (control, step) for control in CONTROLS for keys, step in ((control.more, 1), (control.less, -1)) for key in keys}
@@ -12,10 +14,12 @@ PANIC = (" ", "!")  # Keys that release all notes, whatever is open.
 
 
 class Panel:
-    """The chosen stem, the list that is open, and what keys do."""
+    """The chosen stem, the list that is open, and what keys do. `measure_cents` tells the tuning to a check."""
 
-    def __init__(self) -> None:
+    def __init__(self, measure_cents: Measure | None = None) -> None:
         self.selected = 0
+        self.status: Status | None = None  # What was shown last.
+        self._measure_cents = measure_cents
         self._page: Page | None = None
 
     @property
@@ -66,5 +70,7 @@ class Panel:
             self._page = presets_page(player, stem)
         elif key == "v":
             self._page = messages_page(player)
+        elif key == "C" and self._measure_cents is not None:
+            self._page = check_page(Checkup(player, self._measure_cents), lambda: self.status)
         elif key in ("?", "h"):
             self._page = keys_page()
