@@ -105,5 +105,9 @@ def test_keys_are_listed(player):
     panel = Panel()
     press(panel, player, "?")
     text = "\n".join(panel.listing.rows)
-    for word in ("panic", "next_preset", "Esc", "quit", "+ = right"):
+    for word in ("panic", "next_preset", "Esc", "quit", "+ = right", "record:"):
         assert word in text
+    assert "pause" not in text and "split:" not in text, "they do nothing here"
+    player.playback, panel = object(), Panel()
+    press(panel, player, "?")
+    assert "pause" in "\n".join(panel.listing.rows)

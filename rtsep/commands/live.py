@@ -139,7 +139,7 @@ def _play(arguments: argparse.Namespace, setup: Setup | None) -> None:
         measure_latency=arguments.measure_latency, mosaic=arguments.mosaic, keep=tuple(arguments.keep),
         keep_background=arguments.save_background, made_by=shlex.join(["rtsep", *arguments.words]),
         drum_map=arguments.drum_map, record_format=arguments.record_format, pre_fader=arguments.pre_fader,
-        take=arguments.take, setup=setup, start=scenes[0], scenes=scenes if len(scenes) > 1 else (),
+        take=arguments.take, setup=setup, start=scenes[0], scenes=scenes if setup is not None and setup.scenes else (),
         other_stems=renames_stems(arguments, setup), recording=recording, loop=loop, speed=arguments.speed,
         ends_with_recording=not has_keys, save_setup=arguments.save_setup, log=arguments.log)
     open_device = _jack(arguments) if arguments.jack else _portaudio(arguments, recording)

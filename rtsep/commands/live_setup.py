@@ -13,7 +13,8 @@ from rtsep.params import Value, param_of
 
 LISTS = ("midi", "route")  # Options that can be given several times: once given, they stand instead of the file's.
 # Entries that go with another one's value, and are left out if an option changes it.
-FOLLOWERS: Mapping[str, Sequence[str]] = {"by": ("split", "drum_map"), "jack": tuple(NOT_WITH_JACK)}
+FOLLOWERS: Mapping[str, Sequence[str]] = {"by": ("split", "drum_map"), "jack": tuple(NOT_WITH_JACK),
+                                             "play": ("play_midi", "speed", "loop")}
 
 
 def with_setup(parser: argparse.ArgumentParser, given: argparse.Namespace, setup: Setup) -> argparse.Namespace:

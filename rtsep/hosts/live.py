@@ -120,6 +120,7 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
             stack.enter_context(ports)
         scene = Scene(player, device, ports, recorder, time.monotonic(), measured_ms, chosen, Adviser(opened.words))
         player.save_setup = lambda: player.say(f"saved the set-up in {saver.save(scene)}")
+        player.add_scene = lambda: player.say(f"wrote into {saver.add_scene(scene)}: {player.setlist.told}")
         _loop(job, scene, said, stop, face)
         report = _report(scene) | {"saved_presets": [str(path) for path in keeper.keep_all(player.separator)],
                                   "saved_setup": None if job.save_setup is None else str(saver.save(scene))}

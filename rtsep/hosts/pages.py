@@ -125,8 +125,8 @@ def check_page(checkup: Checkup, status: Callable[[], Status | None]) -> Page:
     return Page("Check", "Esc back  Enter accept the delay", rows, act, lambda _what: "play some notes, one after the other")
 
 
-def keys_page() -> Page:
-    """What each key does."""
+def keys_page(player: Player) -> Page:
+    """What each key does, as far as it does something here."""
     table = [(" ".join(dict.fromkeys(NAMED.get(key, key) for key in (*control.more, *control.less))),
-              f"{control.name}: {control.help}") for control in CONTROLS if control.more]
+              f"{control.name}: {control.help}") for control in CONTROLS if control.more and control.wanted(player)]
     return Page("Keys", "Esc back  a-z search", lambda: [(keys, f"{keys:<18} {text}") for keys, text in (*OWN_KEYS, *table)])

@@ -73,4 +73,4 @@ class Panel:
         elif key == "C" and self._measure_cents is not None:
             self._page = check_page(Checkup(player, self._measure_cents), lambda: self.status)
         elif key in ("?", "h"):
-            self._page = keys_page()
+            self._page = keys_page(player)

@@ -72,6 +72,7 @@ class Player:
         self.setlist: SetList = SetList((), (), {})
         self.playback: Playback | None = None
         self.save_setup: Callable[[], object] = lambda: None  # Writes what is set now.
+        self.add_scene: Callable[[], object] = lambda: None  # Writes it as another scene.
 
     @property
     def separator(self) -> Engine:

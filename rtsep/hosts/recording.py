@@ -36,6 +36,7 @@ class Recording:
     channels: int
     frames: int
     score: Score | None
+    notes: Path | None = None  # The file of the notes.
 
     def events(self, first_part: int, tracks: bool) -> npt.NDArray[np.void]:
         """Its notes as EVENT [n], at the file's samples; parts count from `first_part`, one for each track or one."""
@@ -53,7 +54,7 @@ def open_recording(path: Path, notes: Path | None) -> Recording:
         score = None if notes is None else read_notes(notes, sound.sample_rate)
         if score is not None and not score.note_count:
             raise RtsepError(f"--play-midi {notes}: it has no notes")
-        return Recording(path, sound.sample_rate, sound.channels, sound.frames, score)
+        return Recording(path, sound.sample_rate, sound.channels, sound.frames, score, notes)
 
 
 class Source:

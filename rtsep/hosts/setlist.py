@@ -73,13 +73,18 @@ class SetList:
         self, scenes: Sequence[Settings], presets: Sequence[Sequence[Preset] | None], fallback: Mapping[str, Value]
     ) -> None:
         self.scenes, self.at = list(scenes), 0
-        self._presets, self._fallback = presets, fallback
+        self._presets, self._fallback = list(presets), fallback
         self._names = sorted({name for scene in scenes for name in scene.params})
 
     @property
     def told(self) -> str:
         """Where it stands, for people, or ""."""
         return f"scene {self.at + 1} of {len(self.scenes)}: {self.scenes[self.at].name}" if self.scenes else ""
+
+    def put(self, number: int, scene: Settings, presets: Sequence[Preset] | None) -> None:
+        """Have another scene in a place, or behind the last one."""
+        self.scenes[number : number + 1], self._presets[number : number + 1] = [scene], [presets]
+        self._names = sorted({*self._names, *scene.params})
 
     def step(self, player: Played, by: int) -> None:
         """Go to the next scene (1) or to the one before (-1); the first and the last are the ends."""

@@ -5,18 +5,16 @@ No engine is loaded here, so mistakes are reported at once, with their lines.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from rtsep.errors import RtsepError
 from rtsep.hosts.asked import BY, FORMATS, nearest
 from rtsep.hosts.setups import Settings, Setup, find_setup
-from rtsep.hosts.toml_text import Place, line_of
+from rtsep.hosts.toml_text import Place, from_toml, line_of
 from rtsep.params import param_of
 from rtsep.presets.library import find_preset, is_path
 from rtsep.presets.wish import parse_wish
@@ -29,14 +27,10 @@ def read_setup(name: str) -> Setup:
     path = find_setup(name)
     try:
         text = path.read_text(encoding="utf-8")
-        table = _toml().loads(text)
+        table = from_toml(text)
     except (OSError, ValueError) as error:  # A TOMLDecodeError is a ValueError, and tells the line.
         raise RtsepError(f"{path} is no set-up that can be read: {error}") from error
     return _Reader(path, text).setup(table)
-
-
-def _toml() -> Any:
-    return import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 
 
 Convert = Callable[[Any], Any]
@@ -78,11 +72,13 @@ def _program(value: Any) -> int:
     return int(value)
 
 
-PATHS = ("drum_map", "mosaic", "record", "take")  # Entries that are files or folders, counted from the set-up's folder.
+# Entries that are files or folders, counted from the set-up's folder.
+PATHS = ("drum_map", "mosaic", "play", "play_midi", "record", "take")
 OPTIONS: Mapping[str, Convert] = {
     "input": _text, "output": _text, "inputs": _whole, "outputs": _whole, "rate": _number, "block": _whole, "midi": _texts,
     "jack": _switch, "allow_feedback": _switch, "channels": _channels, "by": _one_of(BY), "split": _text,
     "midi_offset_ms": _number, "route": _texts, "pre_fader": _switch, "record_format": _one_of(FORMATS),
+    "speed": _number, "loop": _text,
     **dict.fromkeys(PATHS, _text),
 }
 SETTINGS: Mapping[str, Convert] = {"preset": _texts, "mute": _texts, "solo": _texts}

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from rtsep.engine.separator import Separator
 from rtsep.errors import RtsepError
 from rtsep.files.results import atomic_write, write_error
 from rtsep.hosts.live_job import LiveJob
+from rtsep.hosts.playback import Playback
 from rtsep.hosts.player import Player
-from rtsep.hosts.setups import Settings, Setup, setup_path
+from rtsep.hosts.setup_reading import PROGRAMS
+from rtsep.hosts.setups import Settings, setup_path
 from rtsep.hosts.snapshot import Scene
-from rtsep.hosts.table import shown
-from rtsep.hosts.toml_text import to_toml
+from rtsep.hosts.toml_text import from_toml, to_toml
 from rtsep.presets.library import find_preset, is_path
+from rtsep.presets.preset import Preset
 from rtsep.presets.wish import parse_wish
 
 HEAD = "# A set-up of rtsep live; its entries are options, described by rtsep live --help.\n\n"
@@ -33,6 +37,9 @@ class SetupSaver:
         self._job, self._loaded = job, job.setup
         self._path = None if job.save_setup is None else setup_path(job.save_setup)
         self._written = False
+        self._base = Settings() if job.setup is None else job.setup.base  # What the file says, but for what is written anew.
+        self._scenes = [] if job.setup is None else list(job.setup.scenes)
+        self._names = dict[str, str]()  # How the file calls stems that a saved preset has renamed.
         if self._path is not None and self._path.exists() and not job.overwrite and not self._is_loaded(self._path):
             raise RtsepError(f"--save-setup {job.save_setup}: {self._path} exists already; choose another name, or give "
                              "--overwrite")
@@ -42,8 +49,74 @@ class SetupSaver:
 
     def save(self, scene: Scene) -> Path:
         """Write it; gives the file."""
-        path = self._path = self._path or (self._loaded.path if self._loaded is not None else _unused())
-        text = HEAD + to_toml(_table(self._job, scene, self._loaded))
+        setlist = scene.player.setlist
+        self._rename(scene, first=not setlist.at)
+        now = _settings(self._job, scene, self._names)
+        if setlist.scenes:
+            at = self._scenes[setlist.at]
+            self._scenes[setlist.at] = replace(_standing_on(self._base, now, scene.player), name=at.name, program=at.program)
+            setlist.put(setlist.at, replace(_settings(self._job, scene, {}), name=at.name, program=at.program),
+                        _loaded_presets(scene))
+        else:
+            self._base = now
+        return self._write_all(scene, setlist.at)
+
+    def add_scene(self, scene: Scene) -> Path:
+        """Write what is set now as a new scene, the last one, and stand there; gives the file. It keeps what it has else."""
+        path = self._place()
+        if not (self._written or self._is_loaded(path)):
+            self.save(scene)
+        renamed = self._rename(scene, first=not self._scenes)
+        now = _standing_on(self._base, _settings(self._job, scene, self._names), scene.player)
+        taken = {each.program or number for number, each in enumerate(self._scenes, 1)}
+        number = len(self._scenes) + 1
+        program = None if number not in taken else next(free for free in range(1, PROGRAMS + 1) if free not in taken)
+        self._scenes.append(replace(now, name=str(number), program=program))
+        more = "\n" + to_toml({"scene": [_as_table(self._scenes[-1])]})
+        text = path.read_text(encoding="utf-8").rstrip() + "\n"
+        if renamed or _misses(self._base, now) or not _holds(text + more, number):
+            self._write_all(scene, number - 1)
+        else:
+            self._write(path, text + more)
+        setlist = scene.player.setlist
+        new = replace(_settings(self._job, scene, {}), name=str(number), program=program)
+        setlist.put(len(setlist.scenes), new, _loaded_presets(scene))
+        setlist.at = len(setlist.scenes) - 1
+        return path
+
+    def _place(self) -> Path:
+        self._path = self._path or (self._loaded.path if self._loaded is not None else _unused())
+        return self._path
+
+    def _rename(self, scene: Scene, first: bool) -> bool:
+        """With the preset of the `first` scene, stems that bear its name are called otherwise: in all scenes, and at once."""
+        stems = scene.player.stem_names
+        before = {stem: self._names.get(stem, stem) for stem in stems}
+        if first:
+            self._names = dict(zip(stems, scene.player.shown_names, strict=True))
+        changed = {before[stem]: self._names.get(stem, stem) for stem in stems if before[stem] != self._names.get(stem, stem)}
+        if changed:
+            self._base = _renamed(self._base, changed)
+            self._scenes = [_renamed(each, changed) for each in self._scenes]
+        return bool(changed)
+
+    def _write_all(self, scene: Scene, now: int) -> Path:
+        """Write all, of which scene `now` is what is set."""
+        base, scenes = self._base, self._scenes
+        if scenes:  # A scene cannot say that nothing is muted: so each says itself what is.
+            scenes = [each if at == now else replace(each, muted=each.muted or base.muted, soloed=each.soloed or base.soloed)
+                      for at, each in enumerate(scenes)]
+            base = replace(base, muted=(), soloed=())
+            self._base, self._scenes = base, scenes
+        knobs = {_called(target, self._names): [channel + 1, controller]
+                 for (channel, controller), target in scene.player.controls.bindings.items()}
+        path = self._place()
+        options = _options(self._job, scene, self._names)
+        self._write(path, HEAD + to_toml({**options, **_as_table(base), **({"controls": knobs} if knobs else {}),
+                                          **({"scene": list(map(_as_table, scenes))} if scenes else {})}))
+        return path
+
+    def _write(self, path: Path, text: str) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists() and not self._written:
@@ -52,66 +125,93 @@ class SetupSaver:
         except OSError as error:
             raise write_error(path, error) from error
         self._written = True
-        return path
 
 
 def _unused() -> Path:
     return next(path for number in count() if not (path := setup_path(f"{USUAL}-{number}" if number else USUAL)).exists())
 
 
-def _table(job: LiveJob, scene: Scene, loaded: Setup | None) -> dict[str, Any]:
-    player = scene.player
-    now = _settings(job, scene)
-    knobs = {_shown(target, player): [channel + 1, controller]
-             for (channel, controller), target in player.controls.bindings.items()}
-    table = _options(job, scene)
-    if not player.setlist.scenes or loaded is None:
-        return {**table, **_as_table(now), **({"controls": knobs} if knobs else {})}
-    scenes = [_as_table(each) for each in loaded.scenes]
-    at = loaded.scenes[player.setlist.at]
-    gains = {**dict.fromkeys(loaded.base.gains, 0.0), **now.gains}
-    params = {**{name: player.value(name) for name in loaded.base.params}, **now.params}
-    named = {"name": at.name, **({} if at.program is None else {"program": at.program})}
-    scenes[player.setlist.at] = {**named, **_as_table(now), **({"gains": gains} if gains else {}),
-                                 **({"parameters": params} if params else {})}
-    return {**table, **_as_table(loaded.base), **({"controls": knobs} if knobs else {}), "scene": scenes}
+def _standing_on(base: Settings, now: Settings, player: Player) -> Settings:
+    """`now` as a scene on `base`: it says what `base` sets otherwise, too."""
+    return replace(now, gains={**dict.fromkeys(base.gains, 0.0), **now.gains},
+                   params={**{name: player.value(name) for name in base.params}, **now.params})
 
 
-def _shown(target: str, player: Player) -> str:
-    """A control with its stem as it will be called, which the preset of the first scene decides."""
-    return target if player.setlist.at else shown(target, player)
+def _misses(base: Settings, now: Settings) -> bool:
+    """Whether a scene `now` could not say that something is heard which `base` mutes."""
+    return bool((base.muted and not now.muted) or (base.soloed and not now.soloed))
 
 
-def _options(job: LiveJob, scene: Scene) -> dict[str, Any]:
+def _holds(text: str, scenes: int) -> bool:
+    """Whether this is a set-up of so many scenes: scenes that are written in one line cannot be followed by others."""
+    try:
+        return len(from_toml(text).get("scene", ())) == scenes
+    except ValueError:
+        return False
+
+
+def _loaded_presets(scene: Scene) -> Sequence[Preset] | None:
+    engine = scene.player.separator
+    return engine.presets if isinstance(engine, Separator) else None
+
+
+def _renamed(settings: Settings, names: Mapping[str, str]) -> Settings:
+    """The settings with other names of stems."""
+    def called(stem: str) -> str:
+        return names.get(stem, stem)
+
+    wishes = (text.rpartition("@") if "@" in text else (text, "", "") for text in settings.presets)
+    presets = tuple(f"{name}@{called(stem)}" if at else name for name, at, stem in wishes)
+    return replace(settings, presets=presets, gains={called(stem): db for stem, db in settings.gains.items()},
+                   muted=tuple(map(called, settings.muted)), soloed=tuple(map(called, settings.soloed)))
+
+
+def _called(target: str, names: Mapping[str, str]) -> str:
+    """A control with its stem as the file calls it."""
+    name, dot, stem = target.partition(".")
+    return name + dot + names.get(stem, stem)
+
+
+def _options(job: LiveJob, scene: Scene, names: Mapping[str, str]) -> dict[str, Any]:
     """The options that are not at their defaults, as entries."""
     ports = list(job.midi) if scene.ports is None else scene.ports.names
     player = scene.player
     split = player.split
+    routes = [names.get(stem, stem) + equals + at for stem, equals, at in (each.partition("=") for each in job.routes)]
     entries: dict[str, Any] = {
         **scene.device.opened.settings(), "midi": ports, "by": job.by if job.by != "port" else "",
         "split": "" if split is None else str(split.pitch), "channels": list(job.channels),
         "drum_map": job.drum_map, "mosaic": job.mosaic, "midi_offset_ms": player.lanes.delay_ms,
-        "route": list(job.routes), "pre_fader": job.pre_fader, "take": scene.recorder.base,
+        "route": routes, "pre_fader": job.pre_fader, **_of_recording(player.playback), "take": scene.recorder.base,
         "record_format": job.record_format if job.record_format != "wav" else ""}
     return {name: str(value.absolute()) if isinstance(value, Path) else value for name, value in entries.items() if value}
 
 
-def _settings(job: LiveJob, scene: Scene) -> Settings:
-    """What is set now."""
+def _of_recording(playback: Playback | None) -> dict[str, Any]:
+    """What --play and its like would say now."""
+    if playback is None:
+        return {}
+    loop = "-".join(f"{second:.3f}" for second in playback.loop) if len(playback.loop) == 2 else ""
+    return {"play": playback.recording.path, "play_midi": playback.recording.notes,
+            "speed": playback.speed if playback.speed != 1 else 0, "loop": loop}
+
+
+def _settings(job: LiveJob, scene: Scene, names: Mapping[str, str]) -> Settings:
+    """What is set now, with stems called as `names` say, else as they were at the start."""
     player = scene.player
     engine = player.separator
     unasked = {name for name, value in (("mode", scene.chosen.mode), ("gate", False))
                if name not in job.params and engine.params.get(name) == value}
     params = {name: value for name, value in engine.params.items()
               if not name.startswith("gain_db.") and name not in unasked}
-    names = player.stem_names if player.setlist.at else player.shown_names
-    faders = [(name, gain, muted, soloed) for name, (_, gain, muted, soloed) in zip(names, player.faders(), strict=True)]
-    return Settings("", None, () if job.mosaic is not None else _presets(job, scene), params,
+    called = [names.get(stem, stem) for stem in player.stem_names]
+    faders = [(name, gain, muted, soloed) for name, (_, gain, muted, soloed) in zip(called, player.faders(), strict=True)]
+    return Settings("", None, () if job.mosaic is not None else _presets(job, scene, called), params,
                     {stem: gain for stem, gain, _, _ in faders if gain}, tuple(stem for stem, _, muted, _ in faders if muted),
                     tuple(stem for stem, _, _, soloed in faders if soloed))
 
 
-def _presets(job: LiveJob, scene: Scene) -> tuple[str, ...]:
+def _presets(job: LiveJob, scene: Scene, stems: Sequence[str]) -> tuple[str, ...]:
     """The presets of the stems, by name, or by the file that they were given as."""
     engine, files = scene.player.separator, dict[str, str]()
     for texts in (job.presets, *(each.presets for each in job.scenes)):
@@ -121,7 +221,7 @@ def _presets(job: LiveJob, scene: Scene) -> tuple[str, ...]:
     names = [files.get(name, name) for name in engine.plays]
     if len(set(names)) == 1:
         return (names[0],)
-    return tuple(f"{name}@{stem}" for name, stem in zip(names, engine.stem_names, strict=False))
+    return tuple(f"{name}@{stem}" for name, stem in zip(names, stems, strict=False))
 
 
 def _as_table(settings: Settings) -> dict[str, Any]:

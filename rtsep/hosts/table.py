@@ -199,6 +199,7 @@ CONTROLS: tuple[Control, ...] = (
     _press("next_take", "go on to the next take, without losing a sample", lambda p, of: p.next_take(), ("n",)),
     _press("next_scene", "the next scene of the set list", lambda p, of: p.setlist.step(p, 1), ("}",)),
     _press("previous_scene", "the scene before it", lambda p, of: p.setlist.step(p, -1), ("{",)),
+    _press("add_scene", "add what is set now as a scene, the last of the set list", lambda p, of: p.add_scene(), ("A",)),
     _press("save_setup", "save what is set now as a set-up", lambda p, of: p.save_setup(), ("S",)),
     *(replace(control, wanted=lambda p: p.playback is not None) for control in _OF_RECORDING),
     _press("panic", "release all notes", lambda p, of: p.panic(), (" ", "!")),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 Place = tuple[str | int, ...]  # Where an entry is: keys of tables, and the number of a table in an array, from 0.
@@ -13,6 +15,11 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _KEY = r"""(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|'[^']*')"""
 _HEADER = re.compile(rf"\s*(\[\[?)\s*({_KEY}(?:\s*\.\s*{_KEY})*)\s*\]")
 _ENTRY = re.compile(rf"\s*({_KEY})\s*[.=]")
+
+
+def from_toml(text: str) -> dict[str, Any]:
+    """The table that a TOML text is. ValueError, with the line, if it is none."""
+    return dict(import_module("tomllib" if sys.version_info >= (3, 11) else "tomli").loads(text))
 
 
 def to_toml(table: Mapping[str, Any]) -> str:
