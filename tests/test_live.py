@@ -11,8 +11,11 @@ import soundfile
 from conftest import band
 from native_callback import call
 from pretended_card import RATE, Card, Face, job
+from rich.console import Console
 
 from rtsep.errors import RtsepError
+from rtsep.hosts.display import LineFace
+from rtsep.hosts.ending import telling_gone
 from rtsep.hosts.live import live
 from rtsep.hosts.recorded_notes import NOTE, midi_bytes
 from rtsep.hosts.watch import WatchedDevice
@@ -176,3 +179,27 @@ def test_a_measured_latency_is_shown_as_such(tmp_path):
     live(job(tmp_path, measure_latency=True), lambda rescan: Card(), face)
     assert (face.statuses[-1].device_latency_ms, face.statuses[-1].device_latency_source) == (
         7.5, "measured through the cable")
+
+
+def test_only_what_looks_on_ends_the_session_when_it_is_gone(tmp_path):
+    """A disk that fails while a key does something is told; a terminal that is gone ends all in order."""
+    def fail():
+        raise OSError(28, "No space left on device")
+
+    def gone(player):
+        with telling_gone():
+            raise OSError(5, "Input/output error")
+
+    face = Face(lambda player: player.attempt(fail), lambda player: None, gone, lambda player: None)
+    live(job(tmp_path), lambda rescan: Card(), face)
+    assert "No space left" in face.statuses[-1].message and len(face.steps) == 1
+    with pytest.raises(OSError, match="No space"):
+        live(job(tmp_path), lambda rescan: Card(), Face(lambda player: fail()))
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is full")
+def test_lines_that_nobody_can_read_end_it_in_order(tmp_path):
+    reports = []
+    with pytest.raises(OSError, match="No space"), open("/dev/full", "w") as full:  # The file itself fails when it is closed.
+        reports.append(live(job(tmp_path), lambda rescan: Card(), LineFace(False, Console(file=full))))
+    assert [report["takes"] for report in reports] == [[]]

@@ -91,7 +91,7 @@ def _declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--record-format", choices=FORMATS, default="wav",
                         help="what is recorded: wav, float without a limit, or flac, 24 bits in half the room (default: "
                         "%(default)s)")
-    add_keeping(parser, "at the end, and whenever you press k")
+    add_keeping(parser, "at the end, every minute, and whenever you press k")
     parser.add_argument("--overwrite", action="store_true", help="replace a preset that is there already; a recording never is")
     parser.add_argument("--jack", action=argparse.BooleanOptionalAction, default=False,
                         help="be a JACK client: a port per stem, notes, knobs and buttons by JACK MIDI (needs pip install "

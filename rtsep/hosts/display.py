@@ -19,6 +19,7 @@ from rich.screen import Screen
 
 from rtsep.engine.separator import SILENT_DB
 from rtsep.hosts.checkup import Measure
+from rtsep.hosts.ending import telling_gone
 from rtsep.hosts.keys import Keys
 from rtsep.hosts.panel import Panel
 from rtsep.hosts.player import Player
@@ -81,7 +82,8 @@ class ScreenFace:
         """Draw at most ten times a second."""
         if time.monotonic() >= self._next_s:
             self._next_s = time.monotonic() + FRAME_S
-            self._draw(status)
+            with telling_gone():
+                self._draw(status)
 
     def _draw(self, status: Status) -> None:
         self._panel.status = status
@@ -103,7 +105,9 @@ class ScreenFace:
 
     def act(self, player: Player) -> bool:
         """Do what the pressed keys ask for; False to quit."""
-        return all([self._panel.press(key, player) for key in self._keys.read()])
+        with telling_gone():
+            keys = self._keys.read()
+        return all([self._panel.press(key, player) for key in keys])
 
 
 class LineFace:
@@ -132,7 +136,8 @@ class LineFace:
             self._print(self._text(status))
 
     def _print(self, line: str) -> None:
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        with telling_gone():
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def act(self, _player: Player) -> bool:
         """Go on."""

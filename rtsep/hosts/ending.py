@@ -13,6 +13,19 @@ from contextlib import contextmanager, suppress
 ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
+class GoneError(Exception):
+    """Who looks on is gone: the terminal was closed, or nobody reads what is printed."""
+
+
+@contextmanager
+def telling_gone() -> Iterator[None]:
+    """GoneError instead of an OSError of the terminal, or of standard output; nothing else may be done within."""
+    try:
+        yield
+    except OSError as error:
+        raise GoneError(str(error)) from error
+
+
 @contextmanager
 def stop_signals(playing: threading.Event) -> Iterator[threading.Event]:
     """An event that SIGINT, SIGTERM and SIGHUP set, so that all ends properly; before `playing` they interrupt at once."""

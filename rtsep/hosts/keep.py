@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,9 +17,10 @@ from rtsep.errors import RtsepError
 from rtsep.files.results import Results, sync
 from rtsep.notes.names import find_stem
 from rtsep.presets.library import new_preset, user_folder
-from rtsep.presets.preset import load_preset, save_preset
+from rtsep.presets.preset import Preset, load_preset, save_preset
 from rtsep.presets.wish import parse_wish
 
+EVERY_S = 60.0  # While playing, presets of --save-preset are written at intervals of this many seconds.
 WRITING_S = 60.0  # A preset that is younger than this many seconds may still be being written.
 
 
@@ -33,6 +35,8 @@ class Keeper:
     def __init__(self, engine: Engine, texts: Sequence[str], overwrite: bool, background: bool, made_by: str) -> None:
         self._overwrite, self._background, self._made_by = overwrite, background, made_by
         self._written = set[Path]()
+        self._next_s, self._trouble = time.monotonic() + EVERY_S, ""
+        self._thread: threading.Thread | None = None
         self.targets = _targets(_learner(engine), texts) if texts else {}
         for path in self.targets.values():
             self._results(path).abort()
@@ -42,11 +46,18 @@ class Keeper:
 
     def keep(self, engine: Engine, stem: int, background: bool = False) -> Path:
         """Write the present preset of `stem` to the file of --save-preset, else to the user's presets; gives the file."""
+        self._wait()
+        return self._write(*self._adapted(engine, stem, background))
+
+    def _adapted(self, engine: Engine, stem: int, background: bool) -> tuple[Path, Preset]:
+        """The present preset of `stem`, and its file."""
         separator = _learner(engine)
         path = self.targets.get(stem) or self._shared(separator, stem) or _unused(separator.presets[stem].name)
         if path.exists() and not (self._overwrite or path in self._written):
             path = _free(path)  # Another program has taken the name meanwhile.
-        preset = adapted_preset(separator, stem, background=background or self._background, made_by=self._made_by)
+        return path, adapted_preset(separator, stem, background=background or self._background, made_by=self._made_by)
+
+    def _write(self, path: Path, preset: Preset) -> Path:
         results = self._results(path)
         try:
             hidden = results.new(path.name)
@@ -67,6 +78,32 @@ class Keeper:
     def keep_all(self, engine: Engine) -> list[Path]:
         """Write all presets that --save-preset asked for."""
         return [self.keep(engine, stem) for stem in self.targets]
+
+    def keep_now_and_then(self, engine: Engine) -> None:
+        """Write them if it is time again, so that a kill or a loss of power takes only what was learnt since.
+
+        A thread writes the files. RtsepError if they cannot be written, or could not be the last time.
+        """
+        if not self.targets or time.monotonic() < self._next_s or (self._thread is not None and self._thread.is_alive()):
+            return
+        self._next_s = time.monotonic() + EVERY_S
+        adapted = [self._adapted(engine, stem, False) for stem in self.targets]
+        self._thread = threading.Thread(target=self._write_all, args=(adapted,), name="presets")
+        self._thread.start()
+        self._trouble, trouble = "", self._trouble
+        if trouble:
+            raise RtsepError(trouble)
+
+    def _write_all(self, adapted: Sequence[tuple[Path, Preset]]) -> None:
+        try:
+            for path, preset in adapted:
+                self._write(path, preset)
+        except (RtsepError, OSError) as error:
+            self._trouble = f"what was learnt could not be saved: {error}"
+
+    def _wait(self) -> None:
+        if self._thread is not None:
+            self._thread.join()
 
     def leftovers(self) -> list[str]:
         """Find presets that were written and had no name yet when a crash came; gives a sentence about each.

@@ -20,7 +20,7 @@ from rtsep.hosts.advice import Adviser
 from rtsep.hosts.computer import knows_work
 from rtsep.hosts.controls import Controls
 from rtsep.hosts.driver import Opened
-from rtsep.hosts.ending import stop_signals
+from rtsep.hosts.ending import GoneError, stop_signals
 from rtsep.hosts.found_takes import mend_all
 from rtsep.hosts.keep import Keeper
 from rtsep.hosts.lanes import CAPACITY, Lanes
@@ -46,7 +46,7 @@ TICK_S = 0.05  # The control thread looks after everything at intervals of this 
 
 
 class Face(Protocol):
-    """The display and the keys of a player."""
+    """The display and the keys of a player. GoneError if nobody is there any more to see it: that ends the session in order."""
 
     def show(self, status: Status) -> None:
         """Show the status; called every tick."""
@@ -163,7 +163,7 @@ def _loop(job: LiveJob, scene: Scene, said: list[str], stop: threading.Event, fa
         try:
             face.show(snapshot(scene))
             goes_on = face.act(player)
-        except OSError:  # The terminal is gone.
+        except GoneError:
             return
         if job.ends_with_recording and player.playback is not None and player.playback.finished:
             return

@@ -117,6 +117,7 @@ class Player:
         if told := self._bends.news():
             self.say(told)
         self._turn([self._knobs.popleft() for _ in range(len(self._knobs))])
+        self.attempt(partial(self._keeper.keep_now_and_then, self.separator))
         if self._press_again and self.lanes.arrived:
             self._press_again = False
             for part, channel, pitch, velocity in self.watch.pressed():
@@ -130,10 +131,10 @@ class Player:
         self.controls.turn(self, [message for message in messages if message[0] & 0xF0 == CONTROL])
 
     def attempt(self, act: Callable[[], object]) -> None:
-        """Call `act`; show its RtsepError as a message, while the music goes on."""
+        """Call `act`; show as a message why it failed, while the music goes on."""
         try:
             act()
-        except RtsepError as error:
+        except (RtsepError, OSError) as error:
             self.say(str(error))
 
     def value(self, name: str) -> Value:
