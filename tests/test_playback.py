@@ -139,6 +139,19 @@ def test_a_loop_goes_round_and_the_end_is_told(song):
         assert deck.playback.seconds < 0.5, "it begins anew"
 
 
+def test_keys_that_come_fast_jump_on_from_each_other(song, monkeypatch):
+    monkeypatch.setattr("rtsep.hosts.playback.SKIP_S", 0.5)
+    with playing(Deck(song[1])) as deck:
+        before = deck.playback.seconds
+        for key in "....,":
+            press(key, deck.playback)
+        assert deck.playback._aim == pytest.approx(before + 1.5, abs=1e-3)
+        deck.until(lambda: deck.playback.seconds >= before + 1.5)
+        playing(deck)
+        press(",", deck.playback)
+        assert deck.playback._aim == pytest.approx(deck.playback.seconds - 0.5, abs=0.1)
+
+
 def test_levels_of_recording_and_microphone(song):
     sound, path = song
     with playing(Deck(path)) as deck:

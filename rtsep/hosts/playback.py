@@ -52,6 +52,7 @@ class Playback:
         self._next, self._starting = 0, False  # The file's sample that is read next; whether it has yet to sound.
         self._ended = False
         self._resume = 0  # The file's sample where it goes on after a pause.
+        self._aim, self._asked, self._jumps, self._landing = 0.0, 0, 0, 0  # Of the last jump: its time, its place in the ring.
         self._late = np.zeros(0, EVENT)  # Notes for which the ring had no room.
         self._places: deque[tuple[int, int, float]] = deque([(0, 0, 1.0)], 64)  # Ring's sample, file's sample, ratio.
         self._stop = threading.Event()
@@ -86,11 +87,13 @@ class Playback:
     def seek(self, seconds: float) -> None:
         """Jump to a time of the file."""
         frame = round(min(max(seconds * self.recording.sample_rate, 0), self.recording.frames - 1))
-        self._orders.put(lambda: self._jump(frame))
+        self._aim, self._asked = frame / self.recording.sample_rate, self._asked + 1
+        self._orders.put(lambda: self._seek(frame))
 
     def skip(self, steps: int) -> None:
-        """Jump on, or back, by steps of some seconds."""
-        self.seek(self.seconds + steps * SKIP_S)
+        """Jump on, or back, by steps of some seconds; from where a jump leads that is not heard yet."""
+        on_its_way = self._jumps < self._asked or self._lanes.file_span[0] < self._landing
+        self.seek((self._aim if on_its_way else self.seconds) + steps * SKIP_S)
 
     def set_loop(self) -> None:
         """Set the loop's beginning here, then its end, then none."""
@@ -150,6 +153,10 @@ class Playback:
 
     def _go_on(self) -> None:
         self._jump(0 if self.finished else self._resume)
+
+    def _seek(self, frame: int) -> None:
+        self._jump(frame)
+        self._landing, self._jumps = self._places[-1][0], self._jumps + 1
 
     def _quiet(self) -> None:
         """Let the sound fade out, and stand."""
