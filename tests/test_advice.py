@@ -17,6 +17,12 @@ def told(*seconds, words=WORDS):
     return [adviser.look(dataclasses.replace(FINE, seconds=at, **each)) for at, each in enumerate(seconds)][-1]
 
 
+def stems(told, low, high):
+    """Two stems whose notes were looked for, `low` and `high` of them with success."""
+    one = dataclasses.replace(STATUS.stems[0], notes=told)
+    return dataclasses.replace(one, name="low", sounding=low), dataclasses.replace(one, name="high", sounding=high)
+
+
 WRONG = {
     "give --block 1024": [{"losses": at} for at in range(8)],
     "blocks of 64 samples are too small here, give --block 128": [{"underflows": at} for at in range(8)],
@@ -26,6 +32,7 @@ WRONG = {
     "takes 80 % of the time: --set iterations=3": [{"load": 0.8, "mode": "live", "late_blocks": at} for at in range(8)],
     "notes come, but the input is silent: is it the right one (--input)": [
         {"input_db": (-120.0, -90.0), "notes": 2 * at} for at in range(8)],
+    "no sound for the notes of low: does the input hear": [{"stems": stems(2 * at, 0, at)} for at in range(11)],
     "the input clips: turn down its gain": [{"input_db": (-30.0, 0.0)}] * 8,
     "the output clips: turn the faders down": [{"clipped_samples": 100 * at} for at in range(8)],
 }
@@ -47,6 +54,8 @@ def test_there_is_a_case_for_every_advice():
     [{"input_db": (-120.0,), "notes": 5}] * 8, [{"input_db": (-120.0,), "notes": at} for at in range(7)] + [{"notes": 9}],
     [{}] * 6 + [{"input_db": (0.0,)}] * 2, [{"clipped_samples": 70}] * 8,
     [{"underflows": 9 * at, "block_samples": 4096} for at in range(8)],
+    [{"stems": stems(at, at, at)} for at in range(11)], [{"stems": stems(at, 0, 0)} for at in range(11)],
+    [{"stems": stems(at // 3, 0, at // 3)} for at in range(11)], [{"stems": stems(at, at // 2, at)} for at in range(11)],
 ])
 def test_what_happens_once_or_cannot_be_helped_is_not_told(seconds):
     assert told(*seconds) == ""

@@ -20,6 +20,8 @@ from rtsep.hosts.notewatch import NoteWatch
 from rtsep.hosts.panel import Panel
 from rtsep.hosts.player import Player
 from rtsep.hosts.screen import screen
+from rtsep.hosts.sounding_notes import SoundingNotes
+from rtsep.notes.routing import by_split
 
 RATE, BLOCK = 48000, 480
 
@@ -128,3 +130,24 @@ def test_it_fits_small_terminals(player):
         text = screen(STATUS, 0, width, height, panel.listing).plain
         assert len(text.splitlines()) == height and max(map(len, text.splitlines())) <= width
         assert "level" in text and "Enter accept" in text
+
+
+def test_notes_that_do_not_sound_are_told_stem_by_stem(tmp_path):
+    """The upper hand sounds; the lower one's notes come as well, from a keyboard that nobody hears."""
+    pitches = sorted({*PITCHES, 36, 41})
+    params = {"window_samples": 1024, "mode": "live"}
+    separator = prepared(make_preset(tuple(pitches)), by_split(None, 56), params, 2, rate=RATE, max_block=CAPACITY)
+    player = Player(separator, warmed(separator, outputs_of_mix(2, 2), RATE), Controls(tmp_path / "controls.json"),
+                    NoteWatch(None, pitches), 1)
+    (sound, onsets), sounding, at = melody(), SoundingNotes(), 0
+    times = sorted([(round(onset * RATE) + late, pitch) for onset, high in zip(onsets, PITCHES, strict=True)
+                    for late, pitch in ((0, high), (2400, 36 if high > 64 else 41))])
+    for begin in range(0, len(sound) - BLOCK, BLOCK):
+        while at < len(times) and times[at][0] < begin + BLOCK:
+            player.lanes.send(0, 0, (0x90, times[at][1], 80))
+            at += 1
+        call(player.lanes, np.stack([sound[begin : begin + BLOCK]] * 2))
+        sounding.look(player)
+    (low, high, residual), (low_heard, high_heard, _) = sounding.told, sounding.sounding
+    assert low >= 9 and high >= 9 and residual == 0
+    assert high_heard == high and low_heard <= low / 3

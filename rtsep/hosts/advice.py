@@ -19,6 +19,8 @@ DROPOUTS = 5  # So many dropouts within the history are more than chance.
 LOSSES = 2  # So many losses of the device within the history are no pulled plug.
 BUSY = 0.7  # A smoothed load above this share of a block's time leaves too little to spare.
 NOTES = 3  # So many notes within some seconds should be heard.
+STEM_NOTES = 6  # So many notes of a stem within the history tell whether it sounds:
+HEARD, UNHEARD = 1 / 2, 1 / 3  # if at least this share of them does, or if at most this share seems to.
 SILENT_DB = -70.0  # An input below this level, in dBFS, is silent.
 FULL_DB = -0.1  # An input above this level, in dBFS, clips.
 CLIPPED_S = 3  # An input that clips in so many of the last seconds is too loud.
@@ -80,6 +82,16 @@ def silent_input(past: Sequence[Status], words: Words) -> str:
     return f"notes come, but the input is silent: {words.input}, and is it turned up?"
 
 
+def silent_stem(past: Sequence[Status], _words: Words) -> str:
+    """The notes of one stem come, and only those of others sound."""
+    counts = [(now.name, now.notes - before.notes, now.sounding - before.sounding)
+              for now, before in zip(past[-1].stems, past[0].stems, strict=False)]
+    silent = [name for name, told, sounding in counts if told >= STEM_NOTES and sounding <= UNHEARD * told]
+    if not silent or not any(told >= STEM_NOTES and sounding >= HEARD * told for _, told, sounding in counts):
+        return ""
+    return f"no sound for the notes of {silent[0]}: does the input hear this instrument, and do the notes belong to it?"
+
+
 def clipping_input(past: Sequence[Status], _words: Words) -> str:
     """What comes in is too loud."""
     loud = sum(max(status.input_db, default=SILENT_DB) > FULL_DB for status in past[-LEAST_S:])
@@ -91,7 +103,7 @@ def clipping_output(past: Sequence[Status], _words: Words) -> str:
     return "the output clips: turn the faders down (key -)" if _risen(past[-LEAST_S:], "clipped_samples") else ""
 
 
-ADVICES: tuple[Advice, ...] = (lost, overloaded, small_blocks, silent_input, clipping_input, clipping_output)
+ADVICES: tuple[Advice, ...] = (lost, overloaded, small_blocks, silent_input, silent_stem, clipping_input, clipping_output)
 
 
 class Adviser:

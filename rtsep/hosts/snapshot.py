@@ -15,6 +15,7 @@ from rtsep.hosts.midi import MidiPorts
 from rtsep.hosts.modes import Choice
 from rtsep.hosts.player import Player
 from rtsep.hosts.recorder import Recorder
+from rtsep.hosts.sounding_notes import SoundingNotes
 from rtsep.hosts.status import Hold, Status, StemStatus
 from rtsep.hosts.table import shown as named
 from rtsep.hosts.watch import WatchedDevice
@@ -35,6 +36,7 @@ class Scene:
     adviser: Adviser | None = None
     load: Worst = field(default_factory=Worst)
     work: Worst = field(default_factory=Worst)
+    notes: SoundingNotes = field(default_factory=SoundingNotes)
 
     @property
     def mode(self) -> str:
@@ -93,7 +95,8 @@ def _snapshot(scene: Scene) -> Status:
     meters, counters = _meters(scene), player.counters()
     device_ms, source = _latency(scene)
     shown = player.said.shown(now_s)
-    faders = zip(player.faders(), meters.stems, strict=True)
+    scene.notes.look(player)
+    faders = zip(player.faders(), meters.stems, scene.notes.told, scene.notes.sounding, strict=True)
     return Status(
         seconds=now_s - scene.started_s,
         state=scene.device.state,
@@ -122,8 +125,8 @@ def _snapshot(scene: Scene) -> Status:
         output_db=tuple(map(decibels, meters.outputs)),
         input_holds=tuple(hold(f"input {at}", peak) for at, peak in enumerate(meters.inputs)),
         output_holds=tuple(hold(f"output {at}", peak) for at, peak in enumerate(meters.outputs)),
-        stems=tuple(StemStatus(name, decibels(peak), hold(f"stem {at}", peak), gain, muted, soloed)
-                    for at, ((name, gain, muted, soloed), peak) in enumerate(faders)),
+        stems=tuple(StemStatus(name, decibels(peak), hold(f"stem {at}", peak), gain, muted, soloed, told, sounding)
+                    for at, ((name, gain, muted, soloed), peak, told, sounding) in enumerate(faders)),
         notes=player.watch.notes,
         held=_held(scene),
         midi=_midi(scene),

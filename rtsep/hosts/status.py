@@ -26,6 +26,8 @@ class StemStatus:
     gain_db: float
     muted: bool
     soloed: bool
+    notes: int = 0  # Of its notes, so many were looked for in the input,
+    sounding: int = 0  # and so many were found to sound.
 
 
 @dataclass(frozen=True)
