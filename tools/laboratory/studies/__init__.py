@@ -15,6 +15,7 @@ from laboratory.studies import (  # noqa: F401
     mosaics,
     parameters,
     quality,
+    start,
     training,
     transforms,
     unheard,

@@ -18,10 +18,10 @@ PERIODS, LOADS, WAYS = (64, 128, 256), ("idle", "spinning", "garbage"), ("native
 ENVIRONMENT = {"JACK_DEFAULT_SERVER": "rtsep-bench", "JACK_NO_START_SERVER": "1", "JACK_NO_AUDIO_RESERVATION": "1"}
 
 
-def start_server(period: int, log: IO[bytes], environment: dict) -> subprocess.Popen:
+def start_server(period: int, log: IO[bytes], environment: dict, realtime: bool = True) -> subprocess.Popen:
     """A server that answers. One that was killed keeps its name for a moment: then it is tried again."""
-    command = ["jackd", "--name", ENVIRONMENT["JACK_DEFAULT_SERVER"], "-R", "-P", "70", "-d", "dummy", "-r", str(RATE),
-               "-p", str(period), "-C", "2", "-P", "2"]
+    command = ["jackd", "--name", ENVIRONMENT["JACK_DEFAULT_SERVER"], *(["-R", "-P", "70"] if realtime else ["--no-realtime"]),
+               "-d", "dummy", "-r", str(RATE), "-p", str(period), "-C", "2", "-P", "2"]
     for _ in range(10):
         server = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         while server.poll() is None:
