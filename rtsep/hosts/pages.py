@@ -122,7 +122,8 @@ def check_page(checkup: Checkup, status: Callable[[], Status | None]) -> Page:
             checkup.accept()
         return False
 
-    return Page("Check", "Esc back  Enter accept the delay", rows, act, lambda _what: "play some notes, one after the other")
+    return Page("Check", "Esc back  Enter accept the delay", rows, act,
+                lambda _what: "of the last seconds; what shows … has yet to be played")
 
 
 def keys_page(player: Player) -> Page:
