@@ -25,13 +25,16 @@ Entry = Callable[[int], None]  # Compiled; its argument is the address of a Call
 
 @dataclass(frozen=True)
 class Counters:
-    """Problems counted since the last reset, and the number of frames processed."""
+    """Problems counted since the last reset, the number of frames processed, and notes that were given to hands."""
 
     bad_samples: int
     unmatched_notes: int
     closed_rows: int
     stolen_voices: int
     frames: int
+    hand_notes: int = 0
+    revised_notes: int = 0
+    uncertain_notes: int = 0
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,14 @@ class Piano:
                 note.close = frame
                 self._remove(note)
 
+    def move(self, note: Note, stem: int, sample: int) -> bool:
+        """Let a note sound on in another stem of its instrument; False: it cannot, and stays."""
+        if stem == note.stem or not self.rows[stem, note.pitch] or self.rows[stem, note.pitch] != self.rows[note.stem, note.pitch]:
+            return False
+        note.stem = stem
+        self._take_over(sample, note.key, stem)
+        return True
+
     def _message(self, sample: int, key: Key, kind: int, data2: int, own: int) -> None:
         keyboard, number = key[:2], key[2]
         if kind == NOTE_ON and data2 > 0:
