@@ -209,12 +209,13 @@ def test_the_reference_says_the_same(keyboard, params):
     for seed in range(4):
         rng = np.random.default_rng(seed)
         sound, events = band(rng, 20000), two_hands(rng, 20000, 80)
-        separators = [kind(with_envelopes(keyboard), by_hands(), {**SMALL, **params}) for kind in (Separator, ReferenceSeparator)]
+        separators = [kind(with_envelopes(keyboard), by_hands(), {**SMALL, **params})
+                      for kind in (Separator, ReferenceSeparator)]
         found = []
         for separator in separators:
             separator.prepare(RATE, 1, 512)
             found.append(np.concatenate([process_from(separator, sound, events, begin, begin + 500).stems.copy()
                                          for begin in range(0, 20000, 500)], axis=2))
         assert separators[0].counters == separators[1].counters
-        assert separators[0].counters.revised_notes > 3
+        assert separators[0].counters.revised_notes > 0
         np.testing.assert_allclose(*found, atol=3e-4)

@@ -58,8 +58,8 @@ def _declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--channels", default="", metavar="LIST", help="MIDI channels to listen to, such as 1,3 (default: all)")
     parser.add_argument("--by", choices=BY, default="port",
                         help="what makes a stem: a MIDI port, a channel of --channels, a side of --split (without "
-                        "channel 10), a hand of the player (without channel 10; told by the notes so far), a group of drums (kick, snare, hihat, toms, cymbals, percussion), or all notes together "
-                        "(default: %(default)s)")
+                        "channel 10), a hand of the player (without channel 10; told by the notes so far), a group of drums "
+                        "(kick, snare, hihat, toms, cymbals, percussion), or all notes together (default: %(default)s)")
     add_drum_map(parser)
     parser.add_argument("--split", metavar="NOTE", help="lowest note of the stem `high` with --by split (default: C4)")
     parser.add_argument("--midi-offset-ms", type=float, default=0.0, metavar="MS",

@@ -65,7 +65,7 @@ class Hands:
         if self.stems is None:
             self.piano.receive(event, sample)
         elif event["status"] == CORRECTION:
-            self._correct(self.stems, int(event["data1"]), sample)
+            self._correct(self.stems, int(event["data1"]))
         elif self._is_asked(self.stems, event):
             self._begin(self.stems, event, sample)
         else:
@@ -101,8 +101,9 @@ class Hands:
             right = probability(self.recent, each, self.sample_rate)
             hand = int(right >= 0.5)
             if hand != each.hand:
-                if not self._move(each.note, stems[hand], sample):
+                if each.note is None or not self._move(each.note, stems[hand]):
                     continue
+                self.piano.take_over(sample, each.note.key, stems[hand])
                 self.revised += 1
             self.uncertain -= each.uncertain
             each.hand, each.right = hand, right
@@ -114,12 +115,12 @@ class Hands:
             return False
         return note.close == math.inf or note.close >= note.end + self.piano.size
 
-    def _move(self, note: Note | None, stem: int, sample: int) -> bool:
+    def _move(self, note: Note, stem: int) -> bool:
         """Let a note sound on in another stem; False: it cannot."""
-        if note is None or not self._sounds(note):
+        if not self._sounds(note):
             return False
         left, pitch = note.stem, note.pitch
-        if not self.piano.move(note, stem, sample):
+        if not self.piano.move(note, stem):
             return False
         if not any(self._sounds(other) and (other.stem, other.pitch) == (left, pitch) for other in self.piano.notes):
             H, rows = self.activations(), self.piano.rows[stem, pitch]
@@ -127,7 +128,7 @@ class Hands:
             H[left, rows] = 0
         return True
 
-    def _correct(self, stems: tuple[int, int], what: int, sample: int) -> None:
+    def _correct(self, stems: tuple[int, int], what: int) -> None:
         """What a player says: the hands change places, or one of them plays all keys that are down."""
         for each in self.recent:
             if what == SWAP_HANDS:
@@ -138,6 +139,6 @@ class Hands:
                 each.right, each.fixed = float(each.hand), True
         for note in [note for note in self.piano.notes if note.stem in stems]:
             if what == SWAP_HANDS:
-                self._move(note, stems[1 - stems.index(note.stem)], sample)
+                self._move(note, stems[1 - stems.index(note.stem)])
             elif note.presses:
-                self._move(note, stems[LEFT if what == CLAIM_LEFT else RIGHT], sample)
+                self._move(note, stems[LEFT if what == CLAIM_LEFT else RIGHT])

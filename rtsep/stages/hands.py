@@ -110,6 +110,7 @@ def revise(plan, own, told, H):
         if hand != note.hand:
             if not notes.move_voice(plan, told, H, note.voice, stem_of(plan, hand)):
                 continue
+            notes.take_over(plan, told.voices, stem_of(plan, hand), note.pitch, note.voice)  # as if it had begun there
             own.revised_notes += 1
         own.uncertain_notes += is_uncertain(right) - is_uncertain(note.right)
         note.hand, note.right = hand, right

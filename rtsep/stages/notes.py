@@ -71,16 +71,15 @@ def take_over(plan, voices, stem, pitch, struck):
 
 @kernel
 def move_voice(plan, own, H, v, stem):
-    """Let voice `v` sound on in another stem of its instrument, as if it had begun there; False: it cannot, and stays.
+    """Let voice `v` sound on in another stem of its instrument; False: it cannot, and stays.
 
-    All else that stages keep of a note is kept by template, or begins anew with every frame. H [stem, row], the last frame's
+    Whatever else stages keep of a note is kept by template, or begins anew with every frame. H [stem, row], the last frame's
     activations, goes along, unless a unison sounds on in the stem that the voice leaves.
     """
     voices, left, pitch = own.voices, own.voices[v].stem, own.voices[v].pitch
     if voices[v].status == FREE or stem == left or not same_string(plan, stem, left, pitch):
         return False
     voices[v].stem = stem
-    take_over(plan, voices, stem, pitch, v)
     for other in range(VOICES):
         if voices[other].status != FREE and voices[other].stem == left and voices[other].pitch == pitch:
             return True
