@@ -71,7 +71,8 @@ def add(commands: Any) -> None:
                         help="what makes a stem: a MIDI track, a channel (of each port), a General MIDI family (strings, "
                         "brass, drums ...; also where there would be more than 32 stems), a side of --split (without "
                         "drums), a hand (of all notes but drums, told by the notes so far, as in rtsep live), a group "
-                        "of drums (kick, snare, hihat, toms, cymbals, percussion), or all notes together (default: %(default)s)")
+                        "of drums (kick, snare, hihat, toms, cymbals, percussion), or all notes together "
+                        "(default: %(default)s)")
     add_drum_map(parser)
     parser.add_argument("--group", action="append", default=[], metavar="NAME=SELECTION", dest="groups",
                         help="make a separate stem of any notes, see below; can be given several times")
