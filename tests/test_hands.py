@@ -153,10 +153,13 @@ def test_later_notes_of_a_chord_change_a_decision_for_a_while(keyboard):
 
 def test_uncertain_notes_are_counted_until_they_are_certain(keyboard):
     separator = silent(prepared(keyboard, by_hands()), midi((0, ON, 60, 90)))
-    assert separator.counters.uncertain_notes == 1
     assert part_of(separator, "hands").recent["right"][0] == 0.5
+    assert separator.counters.uncertain_notes == 1 and separator.uncertain_pitches == (60,)
     silent(separator, midi((0, CORRECTION, CLAIM_LEFT, 0)))
-    assert separator.counters.uncertain_notes == 0
+    assert separator.counters.uncertain_notes == 0 and separator.uncertain_pitches == ()
+    separator.reset()
+    silent(separator, midi((0, ON, 60, 90), (50, OFF, 60, 0)))
+    assert separator.counters.uncertain_notes == 1 and separator.uncertain_pitches == (), "it is over"
 
 
 # --- corrections ------------------------------------------------------------------------------------------------------
