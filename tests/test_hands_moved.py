@@ -43,6 +43,11 @@ def _move(plan, state, v, stem):
     return notes.move_voice(plan.hands, state.notes, state.estimate.H, v, stem)
 
 
+@on_records
+def _exchange(plan, state):
+    notes.exchange_voices(plan.hands, state.notes, state.estimate.H, LEFT, RIGHT)
+
+
 def voices_of(separator, pitch, part=0):
     """Numbers of the voices that sound."""
     voices = part_of(separator, "notes").voices
@@ -152,6 +157,21 @@ def test_a_unison_in_the_other_stem_is_one_note_more(preset, rng):
     assert separator.activations[RIGHT, rows].sum() > 0, "of the one that stays"
     separator.process(sound[:, :64], midi((0, OFF, 60, 0)))
     assert part_of(separator, "notes").voices["status"][voices_of(separator, 60, RIGHT)[0]] == KEY_DOWN
+
+
+def test_all_voices_change_places(preset, rng):
+    """Activations go along, each with its notes, also those of a unison of both stems."""
+    separator, sound = prepared(preset, two_parts()), band(rng, 3000)
+    separator.process(sound, midi((0, ON, 60, 90), (0, ON, 60, 80, 1), (0, ON, 48, 90), (0, ON, 72, 90, 1)))
+    before, stems = separator.activations.copy(), part_of(separator, "notes").voices["stem"][:4].copy()
+    _exchange(plan_of(separator), Memory(**separator.prepared.state))
+    assert np.array_equal(separator.activations[[RIGHT, LEFT]], before[:2]) and (before[:2].sum(axis=1) > 0).all()
+    assert part_of(separator, "notes").voices["stem"][:4].tolist() == (1 - stems).tolist() == [1, 0, 1, 0]
+    other = Separator([preset, make_preset(seed=2)], two_parts(), SMALL)
+    other.prepare(RATE, 1, 64)
+    other.process(sound[:, :64], midi((0, ON, 60, 90)))
+    _exchange(plan_of(other), Memory(**other.prepared.state))
+    assert part_of(other, "notes").voices["stem"][0] == LEFT, "of another instrument"
 
 
 @pytest.mark.parametrize("params", MODES)

@@ -6,12 +6,14 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from rtsep.kernels.memory import CLAIM_LEFT, CORRECTION, PARTS, PITCHES, SWAP_HANDS
 from rtsep.notes.messages import NOTE_ON
 from rtsep.reference.notes import Note, Piano
 from rtsep.reference.passed import Events, Floats
 from rtsep.stages.hand_tracker import FOLLOWS, LEFT, LEFT_REST, REST_S, RIGHT, RIGHT_REST, WIDTH
-from rtsep.stages.hands import RECENT, REVISE_S, SURE
+from rtsep.stages.hands import MOST_ASKED, RECENT, REVISE_S, SURE
 
 
 @dataclass(eq=False)
@@ -94,8 +96,8 @@ class Hands:
         self._revise(stems, sample)
 
     def _revise(self, stems: tuple[int, int], sample: int) -> None:
-        """Ask again about the notes before the newest that are young enough."""
-        for each in self.recent[:-1]:
+        """Ask again about the notes just before the newest that are young enough."""
+        for each in self.recent[-1 - MOST_ASKED : -1]:
             if each.fixed or (sample - each.sample) / self.sample_rate > REVISE_S or not self._sounds(each.note):
                 continue
             right = probability(self.recent, each, self.sample_rate)
@@ -130,15 +132,27 @@ class Hands:
 
     def _correct(self, stems: tuple[int, int], what: int) -> None:
         """What a player says: the hands change places, or one of them plays all keys that are down."""
+        if what == SWAP_HANDS:
+            self._swap(stems)
+        else:
+            self._claim(stems, LEFT if what == CLAIM_LEFT else RIGHT)
+
+    def _swap(self, stems: tuple[int, int]) -> None:
         for each in self.recent:
-            if what == SWAP_HANDS:
-                each.hand, each.right, each.fixed = LEFT + RIGHT - each.hand, 1 - each.right, True
-            elif self._sounds(each.note) and each.note is not None and each.note.presses:
+            each.hand, each.right, each.fixed = LEFT + RIGHT - each.hand, 1 - each.right, True
+        moving = [note for note in self.piano.notes if note.stem in stems and self._sounds(note)]
+        for note in moving:
+            self.piano.move(note, stems[1 - stems.index(note.stem)])
+        H, all_rows = self.activations(), self.piano.rows
+        for rows in [all_rows[stems[LEFT], pitch] for pitch in range(PITCHES)
+                     if all_rows[stems[LEFT], pitch] == all_rows[stems[RIGHT], pitch]]:
+            H[np.ix_(stems, rows)] = H[np.ix_(stems[::-1], rows)]
+
+    def _claim(self, stems: tuple[int, int], hand: int) -> None:
+        for each in self.recent:
+            if self._sounds(each.note) and each.note is not None and each.note.presses:
                 self.uncertain -= each.uncertain
-                each.hand = LEFT if what == CLAIM_LEFT else RIGHT
-                each.right, each.fixed = float(each.hand), True
-        for note in [note for note in self.piano.notes if note.stem in stems]:
-            if what == SWAP_HANDS:
-                self._move(note, stems[1 - stems.index(note.stem)])
-            elif note.presses:
-                self._move(note, stems[LEFT if what == CLAIM_LEFT else RIGHT])
+                each.hand, each.right, each.fixed = hand, float(hand), True
+        for note in self.piano.notes:
+            if note.stem in stems and note.presses:
+                self._move(note, stems[hand])

@@ -2,7 +2,8 @@
 
 The centre of the hand that plays goes a part of the way to the note; in silence both return to where hands rest.
 
-**To put another tracker in its place**, write another `decide`: it sees the last notes, and gives one probability.
+**To put another tracker in its place**, write another `decide`: it sees the last notes, and gives one probability. Its weights
+are fields of the plan's part `hands`, and its scratch fields of the state's (stage `hands`).
 """
 
 import numpy as np
@@ -17,16 +18,17 @@ WIDTH = 3.0  # A note that is nearer to one hand by so many semitones is its own
 
 
 @kernel
-def decide(recent, count, at, sample_s):
-    """How likely, from 0 to 1, the right hand plays note `at` of the first `count` of `recent`, NOTE [RECENT], oldest first.
+def decide(plan, own, at):
+    """How likely, from 0 to 1, the right hand plays note `at` of the last ones: the first `recent_count` of NOTE `recent`.
 
-    All others tell, also those that came after it. `sample_s`: seconds from sample to sample.
+    They are in the order of time. All others tell, also those that came after it.
     """
+    recent = own.recent
     left, right = np.float64(LEFT_REST), np.float64(RIGHT_REST)
     before = recent[0].sample
-    for i in range(count):
+    for i in range(own.recent_count):
         note = recent[i]
-        kept = np.exp(-np.float64(note.sample - before) * sample_s / REST_S)
+        kept = np.exp(-np.float64(note.sample - before) * plan.sample_s / REST_S)
         left, right = LEFT_REST + kept * (left - LEFT_REST), RIGHT_REST + kept * (right - RIGHT_REST)
         before = note.sample
         if i != at and note.hand == LEFT:

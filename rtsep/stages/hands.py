@@ -23,6 +23,7 @@ from rtsep.stages.request import Request
 
 RECENT = 64  # The tracker sees so many notes.
 REVISE_S = 0.05  # So many seconds long a note may still change hands.
+MOST_ASKED = 9  # So many notes before the newest are asked about again at most: with it all fingers have one.
 SURE = 0.75  # The hand of a note is uncertain if its probability is less.
 # One of the last notes. status: of its voice, FREE once that is over. fixed: whether the player said whose it is.
 # right: how likely the right hand plays it, from 0 to 1.
@@ -96,16 +97,16 @@ def append(own, sample, part, channel, pitch, velocity):
 
 @kernel
 def revise(plan, own, told, H):
-    """Ask again about the notes before the newest that are young enough; those whose answer changed go to the other stem."""
+    """Ask again about the notes just before the newest that are young enough; if the answer changed, they go over."""
     follow_voices(own, told.voices)  # the newest may have taken one
     recent, count = own.recent, own.recent_count
     newest = recent[count - 1].sample
-    for i in range(count - 1):
+    for i in range(max(count - 1 - MOST_ASKED, 0), count - 1):
         note = recent[i]
         late = np.float32(newest - note.sample) * plan.sample_s > np.float32(REVISE_S)
         if late or note.fixed or note.status == FREE:
             continue
-        right = decide(recent, count, i, plan.sample_s)
+        right = decide(plan, own, i)
         hand = np.int64(right >= 0.5)
         if hand != note.hand:
             if not notes.move_voice(plan, told, H, note.voice, stem_of(plan, hand)):
@@ -122,7 +123,7 @@ def begin(plan, own, told, H, sample, part, status, pitch, velocity):
     follow_voices(own, told.voices)
     append(own, sample, part, status & 0x0F, pitch, velocity)
     note = own.recent[own.recent_count - 1]
-    note.right = decide(own.recent, own.recent_count, own.recent_count - 1, plan.sample_s)
+    note.right = decide(plan, own, own.recent_count - 1)
     note.hand = np.int64(note.right >= 0.5)
     stem = stem_of(plan, note.hand)
     notes.receive(plan, told, sample, part, status, pitch, velocity, stem + 1)
@@ -141,12 +142,7 @@ def swap(plan, own, told, H):
     for i in range(own.recent_count):
         note = own.recent[i]
         note.hand, note.right, note.fixed = LEFT + RIGHT - note.hand, 1 - note.right, 1
-    for v in range(VOICES):
-        stem = told.voices[v].stem
-        if stem == plan.left_stem:
-            notes.move_voice(plan, told, H, v, plan.right_stem)
-        elif stem == plan.right_stem:
-            notes.move_voice(plan, told, H, v, plan.left_stem)
+    notes.exchange_voices(plan, told, H, plan.left_stem, plan.right_stem)
 
 
 @kernel

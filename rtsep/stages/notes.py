@@ -90,6 +90,19 @@ def move_voice(plan, own, H, v, stem):
 
 
 @kernel
+def exchange_voices(plan, own, H, stem, other):
+    """All notes of two stems of one instrument change places."""
+    for pitch in range(PITCHES):
+        if same_string(plan, stem, other, pitch):
+            for row in range(plan.first_row[stem, pitch], plan.first_row[stem, pitch] + plan.row_count[stem, pitch]):
+                H[stem, row], H[other, row] = H[other, row], H[stem, row]
+    for v in range(VOICES):
+        voice = own.voices[v]
+        if voice.status != FREE and voice.stem in (stem, other) and same_string(plan, stem, other, voice.pitch):
+            voice.stem = stem + other - voice.stem
+
+
+@kernel
 def choke_others(plan, voices, sample, struck):
     """End the notes that the one `struck` chokes, as a closing hi-hat does: only the window remembers them."""
     group = plan.choke[struck.stem]
