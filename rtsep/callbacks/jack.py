@@ -25,6 +25,7 @@ jack_midi_event_get = types.ExternalFunction(
 # ports [word] holds the addresses of jack_port_t, then room for a jack_midi_event_t: time (uint32), size, address.
 MIDI_IN, FIRST_PORT = 0, 1  # Places in `ports` of the MIDI input and of the first audio port.
 EVENT_TIME, EVENT_SIZE, EVENT_DATA = 0, 1, 2  # Words of the event: its time in samples, its size, and its data's address.
+SYSTEM = 0xF0  # The first of MIDI's statuses that are of no channel.
 EVENT_WORDS = 3  # The event's room has this many words.
 
 
@@ -46,6 +47,8 @@ def take_midi(live, ports, frames):
             continue
         data = octets_at(event[EVENT_DATA], (event[EVENT_SIZE],))
         status, number = np.int64(data[0]), np.int64(data[1])
+        if status >= SYSTEM:  # of no channel; and corrections come from the control thread alone
+            continue
         value = np.int64(data[2]) if event[EVENT_SIZE] == 3 else np.int64(0)
         due = live.words[POSITION] + (event[EVENT_TIME] & 0xFFFFFFFF) + delay
         enqueue(live, due, live.part, status, number, value)

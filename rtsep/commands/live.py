@@ -58,8 +58,8 @@ def _declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--channels", default="", metavar="LIST", help="MIDI channels to listen to, such as 1,3 (default: all)")
     parser.add_argument("--by", choices=BY, default="port",
                         help="what makes a stem: a MIDI port, a channel of --channels, a side of --split (without "
-                        "channel 10), a group of drums (kick, snare, hihat, toms, cymbals, percussion), or all notes together "
-                        "(default: %(default)s)")
+                        "channel 10), a hand of the player (without channel 10; told by the notes so far), a group of drums "
+                        "(kick, snare, hihat, toms, cymbals, percussion), or all notes together (default: %(default)s)")
     add_drum_map(parser)
     parser.add_argument("--split", metavar="NOTE", help="lowest note of the stem `high` with --by split (default: C4)")
     parser.add_argument("--midi-offset-ms", type=float, default=0.0, metavar="MS",
@@ -213,6 +213,9 @@ def _tell(report: dict[str, Any]) -> None:
     xruns = f", {counted(counters['xruns'], 'xrun')}" if counters["xruns"] else ""
     print(f"rtsep: played {played:.1f} s, {counters['late_blocks']} of {counters['blocks']} blocks late{told}{xruns}",
           file=sys.stderr)
+    if counters["hand_notes"]:
+        print(f"rtsep: gave {counted(counters['hand_notes'], 'note')} to the hands: {counters['revised_notes']} went to the "
+              f"other hand within 50 ms, {counters['uncertain_notes']} are uncertain", file=sys.stderr)
     if report["measured_ms"] is not None:
         print(f"rtsep: measured latency of the device: {report['measured_ms']:.1f} ms", file=sys.stderr)
     if report["saved_setup"] is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from rtsep.errors import RtsepError
-from rtsep.hosts.asked import FASTEST, SLOWEST, check_by_channel, parse_route, parse_time
+from rtsep.hosts.asked import FASTEST, SLOWEST, check_by_channel, check_by_hands, parse_route, parse_time
 from rtsep.presets.library import find_preset
 from rtsep.presets.wish import parse_wish
 
@@ -31,6 +31,8 @@ def check(arguments: argparse.Namespace) -> None:
     _check_ignored(arguments)
     if arguments.by == "channel":
         check_by_channel(_has_notes(arguments), arguments.channels)
+    if arguments.by == "hands":
+        check_by_hands(_has_notes(arguments))
     _check_files(arguments)
 
 

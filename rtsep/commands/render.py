@@ -67,10 +67,11 @@ def add(commands: Any) -> None:
     add_timing(parser)
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the results; only --stdout goes without one")
     add_preset(parser)
-    parser.add_argument("--by", choices=("track", "channel", "family", "split", "drum", "all"), default="track",
+    parser.add_argument("--by", choices=("track", "channel", "family", "split", "hands", "drum", "all"), default="track",
                         help="what makes a stem: a MIDI track, a channel (of each port), a General MIDI family (strings, "
                         "brass, drums ...; also where there would be more than 32 stems), a side of --split (without "
-                        "drums), a group of drums (kick, snare, hihat, toms, cymbals, percussion), or all notes together "
+                        "drums), a hand (of all notes but drums, told by the notes so far, as in rtsep live), a group "
+                        "of drums (kick, snare, hihat, toms, cymbals, percussion), or all notes together "
                         "(default: %(default)s)")
     add_drum_map(parser)
     parser.add_argument("--group", action="append", default=[], metavar="NAME=SELECTION", dest="groups",

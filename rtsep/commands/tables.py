@@ -131,7 +131,15 @@ def show_render(report: dict[str, Any], out: Path) -> None:
     names = ", ".join(dict.fromkeys(stem["file"] for stem in report["stems"]))
     played = ", ".join(f"{stem['name']} on {stem['preset']}" for stem in report["stems"] if "preset" in stem)
     _print(f"{out}: {names}, report.json", _show_grains(report) or f"Instruments: {played or report['preset']}.",
-           _show_cost(report))
+           *_show_hands(report), _show_cost(report))
+
+
+def _show_hands(report: dict[str, Any]) -> list[str]:
+    """How sure it is whose notes these are, where they were given to hands."""
+    if "hands" not in report:
+        return []
+    notes, revised, uncertain = (report["hands"][name] for name in ("notes", "revised", "uncertain"))
+    return [f"Hands: {notes} notes, of which {revised} went to the other hand within 50 ms, and {uncertain} are uncertain."]
 
 
 def show_demo(report: dict[str, Any], out: Path) -> None:

@@ -24,6 +24,7 @@ from rtsep.engine.streaming import (
     play_block,
     rehearse,
     set_targets,
+    uncertain_pitches,
 )
 from rtsep.errors import RtsepError
 from rtsep.kernels.memory import EVENT, PITCHES
@@ -229,6 +230,11 @@ class Separator:
     def held_pitches(self) -> tuple[int, ...]:
         """MIDI pitches of the notes that keys or pedals hold, ascending."""
         return held_pitches(self.prepared)
+
+    @property
+    def uncertain_pitches(self) -> tuple[int, ...]:
+        """Those of them that the other hand may play, where notes are given to hands."""
+        return uncertain_pitches(self.prepared)
 
     @property
     def open_count(self) -> int:

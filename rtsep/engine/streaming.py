@@ -14,6 +14,7 @@ from rtsep.engine.prepared import Prepared
 from rtsep.kernels.memory import EVENT, GAINS
 from rtsep.notes.routing import Routing
 from rtsep.params import Value
+from rtsep.stages.hands import SURE
 from rtsep.stages.notes import HELD, KEY_DOWN
 from rtsep.windows import Framing
 
@@ -25,13 +26,16 @@ Entry = Callable[[int], None]  # Compiled; its argument is the address of a Call
 
 @dataclass(frozen=True)
 class Counters:
-    """Problems counted since the last reset, and the number of frames processed."""
+    """Problems counted since the last reset, the number of frames processed, and notes that were given to hands."""
 
     bad_samples: int
     unmatched_notes: int
     closed_rows: int
     stolen_voices: int
     frames: int
+    hand_notes: int = 0
+    revised_notes: int = 0
+    uncertain_notes: int = 0
 
 
 @dataclass(frozen=True)
@@ -180,6 +184,16 @@ def held_pitches(now: Prepared) -> tuple[int, ...]:
     voices = now.state["voices"]
     held = np.isin(voices["status"], (KEY_DOWN, HELD))
     return tuple(sorted(set(voices["pitch"][held].tolist())))
+
+
+def uncertain_pitches(now: Prepared) -> tuple[int, ...]:
+    """MIDI pitches of the held notes that the other hand may play, ascending; see `rtsep.stages.hands`."""
+    recent = now.state["recent"][: int(now.state["recent_count"][0])].copy()
+    voices = now.state["voices"][recent["voice"]]
+    same = (voices["onset"] == recent["sample"]) & (voices["pitch"] == recent["pitch"])
+    held = np.isin(voices["status"], (KEY_DOWN, HELD)) & same
+    unsure = (recent["right"] > 1 - SURE) & (recent["right"] < SURE)
+    return tuple(sorted(set(recent["pitch"][held & unsure].tolist())))
 
 
 def counters_of(now: Prepared) -> Counters:

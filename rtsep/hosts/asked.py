@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from rtsep.errors import RtsepError
 
-BY = ("port", "channel", "split", "drum", "all")  # Values of --by: what makes a stem.
+BY = ("port", "channel", "split", "hands", "drum", "all")  # Values of --by: what makes a stem.
 _TIME = re.compile(r"(?:(?:(\d{1,4}):)?(\d{1,5}):)?(\d{1,9}(?:\.\d*)?|\.\d+)s?")
 SLOWEST, FASTEST = 0.25, 2.0  # Speeds of a recording that can be asked for, as factors.
 LIKE = 0.5  # A name is offered instead of another if they have at least this much in common, from 0 to 1.
@@ -21,6 +21,12 @@ def check_by_channel(gated: bool, channels: Collection[object]) -> None:
         raise RtsepError("--by channel needs notes: give --midi PORT, or use --by split")
     if not channels:
         raise RtsepError("--by channel: which channels? give --channels 1,2")
+
+
+def check_by_hands(gated: bool) -> None:
+    """RtsepError if --by hands lacks notes."""
+    if not gated:
+        raise RtsepError("--by hands needs notes: give --midi PORT, or use --by split")
 
 
 def parse_route(route: str) -> tuple[str, int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +20,7 @@ from rtsep.notes.routing import (
     by_channel,
     by_drum,
     by_family,
+    by_hands,
     by_split,
     by_track,
     count_stems,
@@ -42,9 +43,11 @@ def route(job: Job, score: Score | None, name: str) -> Routing:
     if job.by == "drum":
         return by_drum(score, read_drum_map(job.drum_map))
     if score is None:
-        if job.by in ("channel", "family"):
+        if job.by in ("channel", "family", "hands"):
             raise RtsepError(f"--by {job.by} needs the notes: give --midi FILE, or use --by split")
         return everything(name)
+    if job.by == "hands":
+        return by_hands(score)
     if job.by == "all":
         return everything("rest" if job.groups else name, score)
     if job.by == "family" or count_stems(score, job.by) > MAX_STEMS:
@@ -76,4 +79,4 @@ def assign(job: Job, score: Score | None, name: str, sample_rate: float) -> Play
         programs[: len(routing.names)] = programs_by_name(routing)
     events, table = fold(events, grouped.routing.table, keyboards(score))
     hints = (*score.warnings, *routing_hints(score, job.by))
-    return Played(Routing(grouped.routing.names, table), events, programs, drum_keys(score, job.by, job.drum_map), hints)
+    return Played(replace(grouped.routing, table=table), events, programs, drum_keys(score, job.by, job.drum_map), hints)

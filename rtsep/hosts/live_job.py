@@ -9,7 +9,7 @@ from pathlib import Path
 from rtsep.engine.separator import Separator
 from rtsep.engine.streaming import Engine
 from rtsep.errors import RtsepError
-from rtsep.hosts.asked import check_by_channel
+from rtsep.hosts.asked import check_by_channel, check_by_hands
 from rtsep.hosts.recording import Recording
 from rtsep.hosts.setlist import SetList, with_stems
 from rtsep.hosts.setups import Settings, Setup
@@ -20,6 +20,7 @@ from rtsep.notes.routing import (
     Routing,
     by_channels,
     by_drum,
+    by_hands,
     by_port,
     by_split,
     by_track,
@@ -76,6 +77,9 @@ def route_live(job: LiveJob, name: str, gated: bool) -> Routing:
     """
     if job.by == "channel":
         check_by_channel(gated, job.channels)
+    if job.by == "hands":
+        check_by_hands(gated)
+        return by_hands(None, job.channels or range(1, CHANNELS + 1))
     if not gated:
         if job.by == "drum":
             return by_drum(None, read_drum_map(job.drum_map))
@@ -132,7 +136,7 @@ def _by_tracks(job: LiveJob, gated: bool) -> Routing | None:
         return None
     routing = by_track(job.recording.score)
     if len(routing.table) > ENGINE_PARTS:
-        raise RtsepError(f"--play-midi: more than {ENGINE_PARTS} tracks have notes: give --by split, drum or all")
+        raise RtsepError(f"--play-midi: more than {ENGINE_PARTS} tracks have notes: give --by hands, split, drum or all")
     return routing if len(routing.names) > 1 else None
 
 

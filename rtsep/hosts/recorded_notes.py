@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.files.growing import write_all
+from rtsep.kernels.memory import CORRECTION
 from rtsep.notes.messages import CONTROL, NOTE_OFF, NOTE_ON, NOTES_OFF, RESET, SOUND_OFF, Message
 
 TICKS, TEMPO_US = 32767, 500_000  # Ticks and microseconds per quarter note: a tick is 15 us, less than a sample at 48 kHz.
@@ -62,9 +63,9 @@ class Journal:
     def add(self, notes: Iterable[tuple[int, int, Message]], played: bool = True) -> None:
         """Append messages (sample, part, message); one for a channel is kept for each of its stems. OSError: disk full.
 
-        Only those that were `played` are counted.
+        Only those that were `played` are counted. Corrections of hands are no MIDI.
         """
-        notes = list(notes)
+        notes = [each for each in notes if each[2][0] != CORRECTION]
         rows = [(max(sample, 0), stem, part, *message) for sample, part, message in notes
                 for stem in self._stems(part, message)]
         if rows:

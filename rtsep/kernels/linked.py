@@ -37,7 +37,7 @@ def backward(plan, own, spectrum, frame):
 
 @kernel
 def receive(plan, state, sample, message):
-    """Hand over a message, an EVENT, at `sample`: `notes.receive`."""
+    """Hand over a message, an EVENT, at `sample`: `hands.receive`."""
     _receive(address_of(plan), address_of(state), sample, np.int64(message.part), np.int64(message.status),
              np.int64(message.data1), np.int64(message.data2), np.int64(message.stem))
 

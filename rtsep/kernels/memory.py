@@ -11,6 +11,10 @@ ENVELOPE_VELOCITY = 64  # The velocity whose levels are in envelope[:, :, 0]; [:
 
 WET, BYPASS, GAINS = range(3)  # Places of the mixer's values: wet, bypass, then a gain for each stem.
 
+# The status of a correction, whose first data byte is one of these: MIDI leaves this status undefined, so no keyboard sends it.
+CORRECTION = 0xF4
+SWAP_HANDS, CLAIM_LEFT, CLAIM_RIGHT = range(3)
+
 # A MIDI message at a sample. stem: 0, or 1 + the stem that a note-on belongs to regardless of its routing.
 EVENT = np.dtype(
     [("sample", "<i8"), ("part", "u1"), ("status", "u1"), ("data1", "u1"), ("data2", "u1"), ("stem", "<u4")]

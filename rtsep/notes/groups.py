@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,7 +138,7 @@ def with_groups(groups: Sequence[str], score: Score, routing: Routing) -> Groupe
         raise RtsepError(f"--group {', '.join(sorted(taken))}: a stem with other notes has this name; choose another")
     own = np.zeros(len(score.seconds), np.uint32)
     own[struck(score)] = np.where(group_of == IGNORED, 0, len(kept.names) + group_of + 1)
-    return Grouped(Routing((*kept.names, *names), kept.table), own)
+    return Grouped(replace(kept, names=(*kept.names, *names)), own)
 
 
 def _name(raw: str, text: str, names: Sequence[str]) -> str:
@@ -164,7 +164,9 @@ def _selected(strikes: Strikes, text: str, selection: str, group_of: NDArray[np.
 
 
 def _without_emptied(routing: Routing, strikes: Strikes, group_of: NDArray[np.int64]) -> Routing:
-    """The routing without stems whose notes have all gone to groups."""
+    """The routing without stems whose notes have all gone to groups; hands stay, whose notes only playing tells."""
+    if routing.hands is not None:
+        return routing
     stems = routing.table[strikes.part, strikes.channel, strikes.pitch]
     emptied = set(stems[group_of != IGNORED].tolist()) - set(stems[group_of == IGNORED].tolist())
     kept = [stem for stem in range(len(routing.names)) if stem not in emptied]

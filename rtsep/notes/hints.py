@@ -16,7 +16,7 @@ def routing_hints(score: Score, by: str) -> tuple[str, ...]:
     if by in ("track", "channel") and (stems := count_stems(score, by)) > MAX_STEMS:
         return (f"{stems} {by}s have notes, but at most {MAX_STEMS} stems are possible: each General MIDI family is one "
                 "(--by family); --group NAME=track:NAME makes a stem of any of them",)
-    if by == "split" and (drums := set(played) - set(hands(played, score.programs))):
+    if by in ("split", "hands") and (drums := set(played) - set(hands(played, score.programs))):
         count = sum((part, status & 0x0F) in drums for part, status in score.messages[struck(score), :2].tolist())
         return (f"drums on channel 10 (notes: {count}) belong to no hand and are in the residual; "
                 "--group drums=channel:10 makes a stem of them",)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,10 +28,12 @@ class Routing:
 
     names: file names of the stems without ending, the residual excluded. table: int8 [32 parts, 16 channels,
     128 pitches], the index of the stem; -1 = the note is ignored. Scores with more parts make larger ones, see `folded`.
+    hands: the stems of the left and of the right hand, if a tracker divides the notes of both among them while they are played.
     """
 
     names: tuple[str, ...]
     table: NDArray[np.int8]
+    hands: tuple[int, int] | None = None
 
 
 def _nothing(score: Score | None = None) -> NDArray[np.int8]:
@@ -127,6 +129,11 @@ def by_split(score: Score | None = None, split_pitch: int = 60, channels: Iterab
     return Routing(("low", "high"), table)
 
 
+def by_hands(score: Score | None = None, channels: Iterable[int] = range(1, CHANNELS + 1)) -> Routing:
+    """Two stems, `left_hand` and `right_hand`, of what `by_split` routes: a tracker divides the notes while they are played."""
+    return Routing(("left_hand", "right_hand"), by_split(score, channels=channels).table, (0, 1))
+
+
 def everything(name: str, score: Score | None = None) -> Routing:
     """One stem for all notes, called `name`."""
     return Routing(stem_names([name]), np.zeros_like(_nothing(score)))
@@ -179,4 +186,4 @@ def only_channels(routing: Routing, channels: Iterable[int]) -> Routing:
     """The same stems, ignoring notes on channels other than these, 1 to 16."""
     table = routing.table.copy()
     table[:, [channel for channel in range(CHANNELS) if channel + 1 not in set(channels)]] = IGNORED
-    return Routing(routing.names, table)
+    return replace(routing, table=table)

@@ -40,6 +40,7 @@ _HOMES = {
     "magnitudes": "analysis",
     "Note": "notes",
     "Piano": "notes",
+    "Hands": "hands",
     "open_pitches": "gate",
     "Strokes": "onsets",
     "boost": "expectation",

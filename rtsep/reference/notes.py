@@ -91,6 +91,14 @@ class Piano:
                 note.close = frame
                 self._remove(note)
 
+    def move(self, note: Note, stem: int) -> bool:
+        """Let a note sound on in another stem of its instrument; False: it cannot, and stays."""
+        rows = self.rows[stem, note.pitch]
+        if stem == note.stem or not rows or rows != self.rows[note.stem, note.pitch]:
+            return False
+        note.stem = stem
+        return True
+
     def _message(self, sample: int, key: Key, kind: int, data2: int, own: int) -> None:
         keyboard, number = key[:2], key[2]
         if kind == NOTE_ON and data2 > 0:
@@ -120,7 +128,7 @@ class Piano:
         if not self.rows[stem, key[2]]:
             self.unmatched += 1
             return
-        self._take_over(sample, key, stem)
+        self.take_over(sample, key, stem)
         note = Note(*key, stem, sample, velocity=velocity)
         if key in self.sounding:  # pressed once more
             note.presses += self.sounding[key].presses
@@ -141,7 +149,7 @@ class Piano:
                 if key in self.sounding and self.sounding[key] is note:
                     self._remove(note)
 
-    def _take_over(self, sample: int, key: Key, stem: int) -> None:
+    def take_over(self, sample: int, key: Key, stem: int) -> None:
         """A string that is struck again, on the same instrument but for another stem, rings no more for the old one."""
         for other in self.notes:
             sounds = self.sounding.get(other.key) is other

@@ -192,7 +192,8 @@ class ReferenceSeparator:
     def counters(self) -> Counters:
         """What was counted since the last reset; no voice is ever stolen here."""
         stream = self._ready.stream
-        return Counters(stream.bad_samples, stream.piano.unmatched, stream.stages.gate.closed_rows, 0, stream.frames)
+        return Counters(stream.bad_samples, stream.piano.unmatched, stream.stages.gate.closed_rows, 0, stream.frames,
+                        stream.hands.notes, stream.hands.revised, stream.hands.uncertain)
 
     @property
     def activations(self) -> Floats:

@@ -34,6 +34,7 @@ class Setup:
     rows: dict[tuple[int, int], list[int]]  # of (stem, pitch)
     row_age: Integers  # [row, 2]: from (with) and until (without) which age of its note a row is open
     route: Integers  # [part, channel, pitch] -> stem, or -1
+    hands: tuple[int, int] | None  # the stems of the left and right hand, whose notes are divided while they are played
     reach: Integers  # [stem, pitch]: can the stem play it at all?
     release: Integers  # [stem, pitch]: a gate outlasts its note by so much
     decay: Integers  # [stem, pitch]: the pedal alone keeps a gate open for so long
@@ -112,6 +113,7 @@ def setup_of(
     return Setup(
         **{name: values[name] for name in same},
         size=values["window_size"],
+        hands=(values["left_stem"], values["right_stem"]) if values["by_hands"] else None,
         sample_rate=values["hop"] / values["hop_s"],
         W=W[: values["rows"]],
         background=W[values["rows"] :],

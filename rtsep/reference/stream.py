@@ -9,6 +9,7 @@ import numpy as np
 from rtsep.reference import analysis, estimator, masks
 from rtsep.reference.filters import Filters
 from rtsep.reference.frame import Stages
+from rtsep.reference.hands import Hands
 from rtsep.reference.notes import Piano
 from rtsep.reference.overlap_add import OverlapAdd
 from rtsep.reference.passed import Events, Floats, Passed
@@ -26,6 +27,7 @@ class Stream:
         self.setup = setup
         self.stages = Stages(setup, method, mask)
         self.piano = Piano(setup.size, setup.hop, setup.route, setup.rows, setup.release, setup.decay, setup.choke)
+        self.hands = Hands(self.piano, setup.hands, setup.sample_rate, lambda: self.stages.H)
         self.last: Passed | None = None
         self.position, self.bad_samples, self.frames = 0, 0, 0
         self._on_frame = on_frame
@@ -42,7 +44,7 @@ class Stream:
             until = min(block.shape[1], done + self.setup.slot - self.position % self.setup.slot)
             stems[:, :, done:until] = self._finished(clean[:, done:until])
             while used < len(events) and events["sample"][used] < until:
-                self.piano.receive(events[used], self.position + int(events["sample"][used]) - done)
+                self.hands.receive(events[used], self.position + int(events["sample"][used]) - done)
                 used += 1
             self.position += until - done
             done = until

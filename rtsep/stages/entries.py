@@ -5,7 +5,7 @@ from numba import types
 
 from rtsep.kernels.native import flush_to_zero, restore_denormals
 from rtsep.kernels.views import viewer
-from rtsep.stages import frame, notes
+from rtsep.stages import frame, hands
 from rtsep.stages.block import process_block
 from rtsep.stages.call import CALL
 from rtsep.stages.records import PLAN, STATE
@@ -14,9 +14,9 @@ plan_at, state_at, call_at = viewer(PLAN), viewer(STATE), viewer(CALL)
 
 
 def receive(plan_address, state_address, sample, part, status, data1, data2, stem):
-    """`notes.receive` for the PLAN and the STATE at these addresses."""
+    """`hands.receive` for the PLAN and the STATE at these addresses."""
     plan, state = plan_at(plan_address), state_at(state_address)
-    notes.receive(plan.notes, state.notes, sample, part, status, data1, data2, stem)
+    hands.receive(plan.hands, state.hands, state.notes, state.estimate.H, sample, part, status, data1, data2, stem)
 
 
 def hear(plan_address, state_address, end):

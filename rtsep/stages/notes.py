@@ -51,6 +51,12 @@ def free_voice(own):
 
 
 @kernel
+def same_string(plan, stem, other, pitch):
+    """Do both stems play the pitch on one instrument, by the same templates?"""
+    return plan.row_count[stem, pitch] > 0 and plan.first_row[stem, pitch] == plan.first_row[other, pitch]
+
+
+@kernel
 def take_over(plan, voices, stem, pitch, struck):
     """What only rings of this pitch, in other stems of the same instrument, is over: the string is struck again.
 
@@ -61,6 +67,39 @@ def take_over(plan, voices, stem, pitch, struck):
         rings = voice.status in (HELD, RELEASED) and voice.pitch == pitch and voice.stem != stem  # keys down: unisons
         if v != struck and rings and plan.first_row[voice.stem, pitch] == plan.first_row[stem, pitch]:
             voice.status = FREE
+
+
+@kernel
+def move_voice(plan, own, H, v, stem):
+    """Let voice `v` sound on in another stem of its instrument; False: it cannot, and stays.
+
+    Whatever else stages keep of a note is kept by template, or begins anew with every frame. H [stem, row], the last frame's
+    activations, goes along, unless a unison sounds on in the stem that the voice leaves.
+    """
+    voices, left, pitch = own.voices, own.voices[v].stem, own.voices[v].pitch
+    if voices[v].status == FREE or stem == left or not same_string(plan, stem, left, pitch):
+        return False
+    voices[v].stem = stem
+    for other in range(VOICES):
+        if voices[other].status != FREE and voices[other].stem == left and voices[other].pitch == pitch:
+            return True
+    for row in range(plan.first_row[stem, pitch], plan.first_row[stem, pitch] + plan.row_count[stem, pitch]):
+        H[stem, row] += H[left, row]
+        H[left, row] = 0
+    return True
+
+
+@kernel
+def exchange_voices(plan, own, H, stem, other):
+    """All notes of two stems of one instrument change places."""
+    for pitch in range(PITCHES):
+        if same_string(plan, stem, other, pitch):
+            for row in range(plan.first_row[stem, pitch], plan.first_row[stem, pitch] + plan.row_count[stem, pitch]):
+                H[stem, row], H[other, row] = H[other, row], H[stem, row]
+    for v in range(VOICES):
+        voice = own.voices[v]
+        if voice.status != FREE and voice.stem in (stem, other) and same_string(plan, stem, other, voice.pitch):
+            voice.stem = stem + other - voice.stem
 
 
 @kernel

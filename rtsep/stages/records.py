@@ -15,6 +15,7 @@ from rtsep.stages import (
     expectation,
     filters,
     gate,
+    hands,
     late_notes,
     levels,
     masks,
@@ -32,8 +33,8 @@ from rtsep.stages.passed import PASSED
 from rtsep.stages.request import Request
 
 # About in the order in which `frame` calls them first.
-STAGES = (notes, analysis, onsets, gate, late_notes, watchdog, expectation, estimator, levels, masks, colour, accompaniment,
-          adaptation, residual, place, overlap_add, filters, mixer)
+STAGES = (notes, hands, analysis, onsets, gate, late_notes, watchdog, expectation, estimator, levels, masks, colour,
+          accompaniment, adaptation, residual, place, overlap_add, filters, mixer)
 
 PLAN = Record("Plan", (COMMON, INSTRUMENTS, transform.PLAN, *(stage.PLAN for stage in STAGES)))
 STATE = Record("State", (

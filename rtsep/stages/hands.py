@@ -1,0 +1,182 @@
+"""Stage: the two hands on one keyboard. Every note goes to a hand's stem as it begins, by the notes so far.
+
+The tracker (`hand_tracker`) decides. While a chord comes in, its first notes are asked again: a note that is younger than
+REVISE_S and whose answer has changed sounds on in the other stem. Voices alone tell frames what is open where, so masks or
+filters change from frame to frame, as they always do. What a player corrects stays corrected.
+
+Notes of both stems are the hands', from whatever keyboard; a note-on that says its own stem is not asked about.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rtsep.kernels.fields import Part, array, cell, size
+from rtsep.kernels.marks import kernel
+from rtsep.kernels.memory import CLAIM_LEFT, CORRECTION, PITCHES, SWAP_HANDS
+from rtsep.stages import notes
+from rtsep.stages.hand_tracker import LEFT, RIGHT, decide
+from rtsep.stages.notes import FREE, KEY_DOWN, VOICES
+from rtsep.stages.request import Request
+
+RECENT = 64  # The tracker sees so many notes.
+REVISE_S = 0.05  # So many seconds long a note may still change hands.
+MOST_ASKED = 9  # So many notes before the newest are asked about again at most: with it all fingers have one.
+SURE = 0.75  # The hand of a note is uncertain if its probability is less.
+# One of the last notes. status: of its voice, FREE once that is over. fixed: whether the player said whose it is.
+# right: how likely the right hand plays it, from 0 to 1.
+NOTE = np.dtype([*((name, "<i8") for name in (
+    "sample", "part", "channel", "pitch", "velocity", "voice", "status", "hand", "fixed")), ("right", "<f8")])
+
+PLAN = Part("hands", (
+    size("by_hands", "whether notes are given to two hands; 0: they go where they are routed"),
+    size("left_stem", "the stem of the left hand"),
+    size("right_stem", "the stem of the right hand"),
+), sees=("common", "instruments"))
+STATE = Part("hands", (
+    cell("hand_notes", "int64", "notes since reset that were given to a hand"),
+    cell("revised_notes", "int64", "changes of hand since reset that later notes led to"),
+    cell("uncertain_notes", "int64", "notes since reset whose hand is uncertain"),
+    cell("recent_count", "int64", "of the last notes"),
+    array("recent", NOTE, f"{RECENT}", "the last notes, oldest first"),
+))
+
+
+def design(request: Request) -> dict[str, Any]:
+    """The part `hands`."""
+    left, right = request.routing.hands or (0, 0)
+    return {"by_hands": int(request.routing.hands is not None), "left_stem": left, "right_stem": right}
+
+
+@kernel
+def stem_of(plan, hand):
+    """The stem of a hand."""
+    return plan.right_stem if hand == RIGHT else plan.left_stem
+
+
+@kernel
+def is_asked(plan, part, status, pitch, velocity, stem_wanted):
+    """Is this message a note-on of the hands?"""
+    if status & 0xF0 != 0x90 or velocity == 0 or stem_wanted != 0 or part >= plan.route.shape[0] or pitch >= PITCHES:
+        return False
+    stem = np.int64(plan.route[part, status & 0x0F, pitch])
+    return stem in (plan.left_stem, plan.right_stem)
+
+
+@kernel
+def follow_voices(own, voices):
+    """Note which of the last notes keys or pedals hold, and which are over."""
+    for i in range(own.recent_count):
+        note = own.recent[i]
+        voice = voices[note.voice]
+        same = voice.onset == note.sample and voice.pitch == note.pitch
+        same = same and voice.channel == note.channel and voice.part == note.part
+        note.status = voice.status if same else FREE
+
+
+@kernel
+def is_uncertain(right):
+    """Might the other hand play a note that the right hand plays with this probability?"""
+    return np.int64(1 - SURE < right < SURE)
+
+
+@kernel
+def append(own, sample, part, channel, pitch, velocity):
+    """Put a note at the end of the last notes, whose key is down now; its voice and hand are not known yet."""
+    recent, last = own.recent, min(own.recent_count, RECENT - 1)
+    if own.recent_count == RECENT:
+        for i in range(last):
+            recent[i] = recent[i + 1]
+    own.recent_count = last + 1
+    note = recent[last]
+    note.sample, note.part, note.channel, note.pitch, note.velocity = sample, part, channel, pitch, velocity
+    note.voice, note.status, note.hand, note.fixed = 0, KEY_DOWN, LEFT, 0
+
+
+@kernel
+def revise(plan, own, told, H):
+    """Ask again about the notes just before the newest that are young enough; if the answer changed, they go over."""
+    follow_voices(own, told.voices)  # the newest may have taken one
+    recent, count = own.recent, own.recent_count
+    newest = recent[count - 1].sample
+    for i in range(max(count - 1 - MOST_ASKED, 0), count - 1):
+        note = recent[i]
+        late = np.float32(newest - note.sample) * plan.sample_s > np.float32(REVISE_S)
+        if late or note.fixed or note.status == FREE:
+            continue
+        right = decide(plan, own, i)
+        hand = np.int64(right >= 0.5)
+        if hand != note.hand:
+            if not notes.move_voice(plan, told, H, note.voice, stem_of(plan, hand)):
+                continue
+            notes.take_over(plan, told.voices, stem_of(plan, hand), note.pitch, note.voice)  # as if it had begun there
+            own.revised_notes += 1
+        own.uncertain_notes += is_uncertain(right) - is_uncertain(note.right)
+        note.hand, note.right = hand, right
+
+
+@kernel
+def begin(plan, own, told, H, sample, part, status, pitch, velocity):
+    """A note-on: its hand is decided, it sounds in that stem, and the notes just before it are asked again."""
+    follow_voices(own, told.voices)
+    append(own, sample, part, status & 0x0F, pitch, velocity)
+    note = own.recent[own.recent_count - 1]
+    note.right = decide(plan, own, own.recent_count - 1)
+    note.hand = np.int64(note.right >= 0.5)
+    stem = stem_of(plan, note.hand)
+    notes.receive(plan, told, sample, part, status, pitch, velocity, stem + 1)
+    note.voice = notes.find_voice(told.voices, part, status & 0x0F, pitch)
+    if note.voice < 0 or plan.row_count[stem, pitch] == 0:  # no template plays it
+        own.recent_count -= 1
+        return
+    own.hand_notes += 1
+    own.uncertain_notes += is_uncertain(note.right)
+    revise(plan, own, told, H)
+
+
+@kernel
+def swap(plan, own, told, H):
+    """What was taken for the left hand is the right one, and the other way round: all notes that sound, and the last ones."""
+    for i in range(own.recent_count):
+        note = own.recent[i]
+        note.hand, note.right, note.fixed = LEFT + RIGHT - note.hand, 1 - note.right, 1
+    notes.exchange_voices(plan, told, H, plan.left_stem, plan.right_stem)
+
+
+@kernel
+def claim(plan, own, told, H, hand):
+    """One hand plays all keys of the hands that are down."""
+    follow_voices(own, told.voices)
+    for i in range(own.recent_count):
+        note = own.recent[i]
+        if note.status == KEY_DOWN:
+            own.uncertain_notes -= is_uncertain(note.right)
+            note.hand, note.right, note.fixed = hand, hand, 1
+    for v in range(VOICES):
+        voice = told.voices[v]
+        if voice.status == KEY_DOWN and voice.stem in (plan.left_stem, plan.right_stem):
+            notes.move_voice(plan, told, H, v, stem_of(plan, hand))
+
+
+@kernel
+def correct(plan, own, told, H, what):
+    """Do what a player says about the hands."""
+    if what == SWAP_HANDS:
+        swap(plan, own, told, H)
+    else:
+        claim(plan, own, told, H, LEFT if what == CLAIM_LEFT else RIGHT)
+
+
+@kernel
+def receive(plan, own, told, H, sample, part, status, data1, data2, stem_wanted):
+    """One message at `sample`, as `notes.receive` takes it. `told`: the part `notes`; H [stem, row]: the last activations."""
+    if plan.by_hands == 0:
+        notes.receive(plan, told, sample, part, status, data1, data2, stem_wanted)
+    elif status == CORRECTION:
+        correct(plan, own, told, H, data1)
+    elif is_asked(plan, part, status, data1, data2, stem_wanted):
+        begin(plan, own, told, H, sample, part, status, data1, data2)
+    else:
+        notes.receive(plan, told, sample, part, status, data1, data2, stem_wanted)
