@@ -183,8 +183,10 @@ def _listens(arguments: argparse.Namespace) -> bool:
 
 def _jack(arguments: argparse.Namespace) -> Any:
     from rtsep.hosts.jack import JackClient
+    from rtsep.hosts.jack_connections import Connections
 
-    return lambda _rescan: JackClient(arguments.inputs or 2, listens=_listens(arguments))
+    connections = Connections()
+    return lambda _rescan: JackClient(arguments.inputs or 2, listens=_listens(arguments), connections=connections)
 
 
 def _face(arguments: argparse.Namespace) -> Any:
