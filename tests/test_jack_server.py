@@ -13,6 +13,7 @@ from jack_server import JackServer, jack_server, needs_jack  # noqa: F401
 from soak_takes import coded, positions
 from test_jack_live import playing
 
+from rtsep.hosts.jack_connections import CUT_S
 from rtsep.hosts.lanes import CAPACITY, Lanes
 from rtsep.hosts.timeline import Timeline
 
@@ -139,7 +140,8 @@ def test_connections_are_made_again_when_the_server_is_back(tmp_path, monkeypatc
             client.connect("desk:keys", "rtsep:midi_in")
             client.disconnect("rtsep:mix_2", "system:playback_2")
             live.until(lambda status: status["midi"] == ["desk:keys"])
-            live.until(lambda status: True)
+            seen = []
+            live.until(lambda status: seen.append(status["seconds"]) or seen[-1] > seen[0] + 2 * CUT_S)
             client.deactivate()
             client.close()
             live.until(lambda status: not status["midi"])

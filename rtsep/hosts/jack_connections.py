@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
 from rtsep.hosts.driver import quiet_libraries
+
+CUT_S = 0.5  # What is cut for so many seconds, with both ports there, was cut on purpose: a client that leaves is gone by then.
 
 
 class Connections:
@@ -19,6 +22,7 @@ class Connections:
     def __init__(self) -> None:
         self._known: set[tuple[str, str]] = set()  # Our port's short name, and the other port's name.
         self._missing: set[tuple[str, str]] = set()  # What is still to be made again.
+        self._cut: dict[tuple[str, str], float] = {}  # What is cut now, and when that was noticed.
         self._changed = threading.Event()
         self._error: type[Exception] = Exception
         self._client: Any = None
@@ -29,7 +33,7 @@ class Connections:
         first = self._client is None
         self._client, self._error = client, error
         self._ports = {port.shortname: port for port in ports}
-        self._missing = set(self._known)
+        self._missing, self._cut = set(self._known), {}
         self.note()
         return first
 
@@ -43,9 +47,13 @@ class Connections:
             if self._changed.is_set():
                 self._changed.clear()
                 now = self._now()
-                cut = {pair for pair in self._known - now - self._missing if self._exists(pair[1])}
-                self._known = (self._known - cut) | now
+                self._known |= now
                 self._missing -= now
+                self._cut = {pair: self._cut.get(pair, time.monotonic()) for pair in self._known - now - self._missing}
+            for pair in [each for each, since in self._cut.items() if time.monotonic() > since + CUT_S]:
+                del self._cut[pair]
+                if self._exists(pair[1]):
+                    self._known.discard(pair)
             for pair in [each for each in self._missing if each[0] in self._ports and self._exists(each[1])]:
                 self._make(*pair)
 

@@ -57,7 +57,7 @@ class Plans:
     ) -> tuple[dict[str, Value], Sequence[Preset] | None]:
         """What of `params` and `presets` is not played already, None for the presets if all are."""
         now = self.engine
-        same = presets is not None and isinstance(now, Separator) and (*presets,) == now.presets
+        same = presets is not None and isinstance(now, Separator) and [*map(id, presets)] == [*map(id, now.presets)]
         return {name: value for name, value in params.items() if now.value(name) != value}, None if same else presets
 
     def counters(self) -> dict[str, int]:
