@@ -1,8 +1,10 @@
 """What a JACK client owes to its server and to others: samples that were skipped, connections, latencies."""
 
+import os
 import re
 import signal
 import subprocess
+import sys
 import threading
 import time
 
@@ -159,3 +161,16 @@ def test_connections_are_made_again_when_the_server_is_back(tmp_path, monkeypatc
             live.end()
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize("logged", [True, False])
+def test_what_jack_itself_says_is_in_the_log_alone(tmp_path, logged):
+    environment = {**os.environ, "JACK_DEFAULT_SERVER": "rtsep-nobody", "JACK_NO_START_SERVER": "1"}
+    words = ["--log", tmp_path / "live.log"] if logged else []
+    done = subprocess.run([sys.executable, "-m", "rtsep", "live", "--jack", "--no-ui", *words], env=environment, timeout=120,
+                          capture_output=True, text=True)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "no JACK server answers" in done.stderr
+    if logged:
+        lines = (tmp_path / "live.log").read_text().splitlines()
+        assert lines and all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \(a library\) .*", line) for line in lines)
+        assert any("server" in line for line in lines)

@@ -107,7 +107,8 @@ def _declare(parser: argparse.ArgumentParser) -> None:
                         "else 1")
     parser.add_argument("--no-ui", action="store_true", help="no screen: one status line a second")
     parser.add_argument("--json", action="store_true", help="no screen: one JSON object a second")
-    parser.add_argument("--log", type=Path, metavar="FILE", help="write every message to this file, too, with date and time")
+    parser.add_argument("--log", type=Path, metavar="FILE", help="write every message, and what ALSA and JACK "
+                        "complain of, to this file, with date and time")
     parser.add_argument("--seconds", type=float, metavar="S", help="end after this time (default: when you press q)")
 
 
