@@ -17,21 +17,55 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import traceback
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
+from soak_devices import FastCards
 from soak_face import Soak
 from soak_takes import FindingError
 
 import rtsep.hosts.midi
+from rtsep.commands.live_setup import scenes_of
 from rtsep.hosts.live import LiveJob, live
+from rtsep.hosts.setup_reading import read_setup
 from rtsep.hosts.takes import Take
 
 DISK_MB = 400  # The small disk for the takes has so many MB.
 
 
-def soak(seed: int, minutes: float, speed: float, folder: Path) -> Soak:
-    """Play on takes in `folder`. Raises what goes wrong."""
+SCENES = """
+by = "split"
+[parameters]
+window_samples = 1024
+latency_samples = 256
+[[scene]]
+[[scene]]
+name = "Other instruments"
+preset = ["gm-piano@low", "organ@high"]
+gains = {low = -20}
+mute = ["high"]
+[scene.parameters]
+mask_power = 1.5
+[[scene]]
+[scene.parameters]
+latency_samples = 128
+"""
+
+
+def scenes(folder: Path) -> dict[str, Any]:
+    """Options of a job with a set list."""
+    (folder / "show.toml").write_text(SCENES)
+    setup = read_setup(str(folder / "show.toml"))
+    listed = scenes_of(setup, (), {})
+    return {"setup": setup, "scenes": listed, "start": listed[0], "presets": listed[0].presets, "params": listed[0].params,
+            "by": "split", "controls": folder / "controls.json"}
+
+
+def soak(play: Callable[[Path, Path, bool], Soak], folder: Path) -> Soak:
+    """`play` on takes on a small disk in `folder`. Raises what goes wrong."""
     os.environ.update({"XDG_DATA_HOME": str(folder / "data"), "XDG_CONFIG_HOME": str(folder / "config")})
     disk = folder / "disk"
     disk.mkdir()
@@ -39,21 +73,39 @@ def soak(seed: int, minutes: float, speed: float, folder: Path) -> Soak:
         ["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "tmpfs", disk], capture_output=True).returncode == 0
     if not small:
         print("a small disk cannot be mounted here: no disk will be full", flush=True)
-    face = Soak(seed, minutes, speed, disk, small)
-    rtsep.hosts.midi.import_rtmidi = lambda: face.keyboards
-    Take.write = lambda take, planes: face.slow.write(take, planes)
     os.chdir(disk)
     try:
-        live(LiveJob(midi=("keys",), by="split", controls=folder / "controls.json",
-                     params={"window_samples": 1024, "latency_samples": 256}), face.cards.open, face)
-    except Exception as error:
-        raise FindingError(f"{error!r}; seed {seed}, after {face.minutes:.2f} minutes of sound, with {dict(face.faults)}; the "
-                           f"last actions: {list(face.last)}") from error
+        return play(folder, disk, small)
     finally:
         os.chdir("/")
         if small:
             subprocess.run(["umount", "-l", disk], check=True)
+
+
+def session(face: Soak, open_device: Callable[[bool], Any], folder: Path) -> Soak:
+    """`rtsep live` with this face. FindingError if anything goes wrong."""
+    rtsep.hosts.midi.import_rtmidi = lambda: face.keyboards
+    Take.write = lambda take, planes: face.slow.write(take, planes)
+    try:
+        live(LiveJob(midi=("keys",), **scenes(folder)), open_device, face)
+    except Exception as error:
+        if not isinstance(error, FindingError):
+            traceback.print_exc()
+        raise FindingError(f"{error!r}; after {face.minutes:.2f} minutes of sound, with {dict(face.faults)}; the last actions: "
+                           f"{list(face.last)}") from error
     return face
+
+
+def run(play: Callable[[Path, Path, bool], Soak]) -> int:
+    """Play, and print the summary; 1 if something went wrong."""
+    faulthandler.enable()
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            print(soak(play, Path(folder)).told())
+        except FindingError as error:
+            print(f"wrong: {error}")
+            return 1
+    return 0
 
 
 def main() -> int:
@@ -63,14 +115,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--speed", type=float, default=15.0, help="times as fast as it sounds, at most (default: %(default)g)")
     arguments = parser.parse_args()
-    faulthandler.enable()
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            print(soak(arguments.seed, arguments.minutes, arguments.speed, Path(folder)).told())
-        except FindingError as error:
-            print(f"wrong: {error}")
-            return 1
-    return 0
+
+    def play(folder: Path, disk: Path, small: bool) -> Soak:
+        face = Soak(arguments.seed, arguments.minutes, FastCards(arguments.seed, arguments.speed), disk, small)
+        return session(face, face.cards.open, folder)
+
+    return run(play)
 
 
 if __name__ == "__main__":

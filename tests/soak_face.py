@@ -6,13 +6,13 @@ import shutil
 import threading
 import time
 from collections import Counter, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pretended_card import RATE
-from soak_devices import FastCards, Keyboards, SlowDisk, fill_disk
+from soak_devices import Keyboards, SlowDisk, fill_disk
 from soak_takes import MOST_LATENCY, Checked, FindingError, check, check_take, held, resident_mb
 
 from rtsep.callbacks import shared
@@ -25,7 +25,8 @@ ENDING_S = 60.0  # At the end, everything has this many seconds to come to rest.
 PRESETS = ("piano", "organ", "flute", "strings")
 KNOBS = ("gain_db.low", "mute.high", "solo.low", "wet", "panic", "record", "next_take", "preset.organ")
 ACTIONS = {"record": 6, "next": 4, "preset": 2, "mute": 8, "solo": 4, "gain": 8, "bypass": 3, "freeze": 3, "panic": 2,
-           "power": 2, "iterations": 2, "latency": 1, "learn": 4, "knob": 10, "key": 10, "keep": 0.3, "nothing": 30}
+           "power": 2, "iterations": 2, "latency": 1, "learn": 4, "knob": 10, "key": 10, "keep": 0.3, "scene": 3, "format": 3,
+           "nothing": 30}
 # Each comes once, and in so many of 100 ticks.
 FAULTS = {"device lost": 0.6, "device hung": 0.1, "keyboard gone": 0.8, "too many notes": 0.4, "disk slow": 0.1}
 
@@ -42,8 +43,10 @@ class Begun:
 class Soak:
     """The face: it acts at random at every tick, and looks at every take that has ended."""
 
-    def __init__(self, seed: int, minutes: float, speed: float, disk: Path, small: bool) -> None:
-        self.cards, self.keyboards = FastCards(seed, speed), Keyboards()
+    FAULTS = FAULTS
+
+    def __init__(self, seed: int, minutes: float, cards: Any, disk: Path, small: bool) -> None:
+        self.cards, self.keyboards = cards, Keyboards()
         self.disk, self.full_at = disk, minutes * RATE * 60 * 0.55 if small else np.inf
         self.slow = SlowDisk(self.cards)
         self.faults: Counter[str] = Counter()
@@ -53,8 +56,8 @@ class Soak:
         self.sent = self.refused = 0
         self.measures: list[tuple[float, dict[str, int]]] = []
         self._rng = np.random.default_rng([seed, 0])
-        places = self._rng.uniform(0.1, 0.9, len(FAULTS)) * minutes * RATE * 60
-        self._planned = dict(zip(FAULTS, places.tolist(), strict=True))
+        places = self._rng.uniform(0.1, 0.9, len(self.FAULTS)) * minutes * RATE * 60
+        self._planned = dict(zip(self.FAULTS, places.tolist(), strict=True))
         self._until, self._begun = minutes * RATE * 60, list[Begun]()
         self._player: Any = None
         self._later: list[tuple[float, Any]] = []  # What is mended at a time.
@@ -139,12 +142,18 @@ class Soak:
             "learn": lambda: player.controls.learn(str(rng.choice(KNOBS))),
             "knob": lambda: self.keyboards.play(0xB0, knob, int(rng.integers(128))),
             "key": lambda: self.keyboards.play(0x90, int(rng.integers(36, 84)), int(rng.choice([0, 90]))),
-            "keep": lambda: player.keep_preset(stem, likely),
+            "keep": lambda: player.keep_preset(stem, likely), "format": lambda: self._use_format("flac" if likely else "wav"),
+            "scene": lambda: player.setlist.step(player, 1 if likely else -1),
         }[what]()
 
+    def _use_format(self, kind: str) -> None:
+        """From the next take on."""
+        recorder = self._player.recorder
+        recorder._form = replace(recorder._form, format=kind)
+
     def _break(self) -> None:
-        chances = 100 * self._rng.random(len(FAULTS)) < list(FAULTS.values())
-        for name, chance in zip(FAULTS, chances, strict=True):
+        chances = 100 * self._rng.random(len(self.FAULTS)) < list(self.FAULTS.values())
+        for name, chance in zip(self.FAULTS, chances, strict=True):
             if not self._later and (chance or self.cards.position > self._planned.get(name, np.inf)):  # One at a time.
                 self._begin_fault(name)
         if self.cards.position > self.full_at and self._player.recorder.recording and not self._later:
@@ -181,7 +190,7 @@ class Soak:
         reports = self._player.recorder.reports
         while self._checked < len(reports):
             report = reports[self._checked]
-            found = check_take(report, self.cards.played)
+            found = self._check_take(report)
             self._check_place(report, found)
             if found.samples or report["events"]:
                 shutil.rmtree(report["folder"])
@@ -189,6 +198,9 @@ class Soak:
             if found.last is not None:
                 self.cards.played.forget(found.last)
             self._checked += 1
+
+    def _check_take(self, report: dict) -> Checked:
+        return check_take(report, self.cards.played)
 
     def _check_place(self, report: dict, found: Checked) -> None:
         """A take begins with the next block, or where the one before ended; all that came before it was stopped is in it."""

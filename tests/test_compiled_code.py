@@ -16,7 +16,7 @@ from rtsep.compiling.units import CALLED, NEEDS, OBJECTS
 WINDOW = 1024
 # What the C library has that neither allocates, locks nor waits.
 HARMLESS = {*MATHEMATICS, "memset", "memcpy", "memmove", "clock_gettime"}
-JACK = {"jack_port_get_buffer", "jack_midi_get_event_count", "jack_midi_event_get"}
+JACK = {"jack_port_get_buffer", "jack_midi_get_event_count", "jack_midi_event_get", "jack_last_frame_time"}
 
 
 @pytest.fixture(scope="module")

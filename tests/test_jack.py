@@ -98,7 +98,7 @@ def run_tape(separator, sound, notes, *, change=lambda lanes, separator: None, p
     backend.close()
     everything(lanes, seen)
     starts = [start for start, _ in seen[0]]
-    planes = np.concatenate([piece for _, piece in seen[0]], axis=1)
+    planes = np.concatenate([piece for _, piece in seen[0] if len(piece)], axis=1)  # JACK may skip some before freewheel.
     assert starts[0] == 0 and lanes.counters()["lost_pieces"] == 0
     return planes[:2], planes[2:], seen[1], np.concatenate(tape.recorded, axis=1), lanes.counters()
 

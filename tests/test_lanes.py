@@ -208,6 +208,23 @@ def test_another_latency_fades_out_and_in(preset):
     assert np.allclose(whole[0, -1000:], sine[0, -1128:-128], atol=1e-5)
 
 
+def test_a_change_without_a_fade_waits_for_the_fade_before_it(preset):
+    """Another latency, and within its fade-out a preset for the engine that has it."""
+    sine = np.tile(np.sin(2 * np.pi * 200 * np.arange(16_000) / RATE).astype(np.float32), (1, 1))
+    lanes = warmed(prepared(preset, two_parts(), SMALL, 1, max_block=CAPACITY), [(MIX, 0)])
+    before = call(lanes, sine[:, :4000])
+    later = prepared(preset, two_parts(), {**SMALL, "latency_samples": 128}, 1, max_block=CAPACITY)
+    lanes.play(later.prepared, fade=True)
+    fading = call(lanes, sine[:, 4000:4100])
+    assert later.exchange(make_preset(seed=9))
+    lanes.play(later.prepared, fade=False)
+    whole = np.concatenate([before, fading, call(lanes, sine[:, 4100:4164])], axis=1)
+    assert not lanes.arrived, "still fading out"
+    whole = np.concatenate([whole, *(call(lanes, sine[:, a + 4164 : b + 4164]) for a, b in in_blocks(11_000, (64,)))], axis=1)
+    assert lanes.arrived and np.abs(np.diff(whole[0, 700:])).max() < 1.5 * 2 * np.pi * 200 / RATE
+    assert np.allclose(whole[0, -1000:], sine[0, 15_164 - 1128 : 15_164 - 128], atol=1e-5)
+
+
 def test_stems_and_channels_cannot_change(separator, preset):
     lanes = warmed(separator, [])
     with pytest.raises(ValueError, match="cannot change"):

@@ -129,6 +129,18 @@ def test_scenes_are_whole_and_refused_whole(tmp_path, rng):
     assert face.statuses[-1].scene == "scene 2 of 3: Verse"
 
 
+def test_a_scene_after_a_preset_that_was_chosen_by_hand(tmp_path):
+    """Read again, the scene's own preset is another object of the same content."""
+    def step(player):
+        player.use_preset("gm-piano")
+        player.setlist.step(player, 1)
+        told.append((player.setlist.at, player.separator.plays))
+
+    told = []
+    live(show(tmp_path), lambda rescan: Card(), Face(step))
+    assert told == [(1, ("gm-piano", "piano"))]
+
+
 def test_what_is_set_now_is_written_into_its_scene(tmp_path):
     def change(player):
         player.gain("low", -4)

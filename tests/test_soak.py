@@ -1,4 +1,4 @@
-"""A minute of `rtsep live` with every fault: a short run of `tests/soak.py`, and what its checks notice."""
+"""A minute of `rtsep live` with every fault: short runs of `tests/soak.py` and `soak_jack.py`, and what their checks notice."""
 
 import subprocess
 import sys
@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soak_jack
+from jack_server import needs_jack
 from soak_face import FAULTS
 from soak_takes import FindingError, coded, positions, silences
 
@@ -18,6 +20,14 @@ def test_a_minute_with_every_fault():
     assert ended.returncode == 0, ended.stdout + ended.stderr
     wanted = [*FAULTS, *(["disk full"] if "no disk will be full" not in ended.stdout else [])]
     assert all(f"x {fault}" in ended.stdout for fault in wanted), ended.stdout
+
+
+@needs_jack
+def test_half_a_minute_on_a_jack_server_with_every_fault():
+    ended = subprocess.run([sys.executable, Path(__file__).parent / "soak_jack.py", "--minutes", "0.5", "--seed", "1"],
+                           capture_output=True, text=True, timeout=600)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert all(f"x {fault}" in ended.stdout for fault in soak_jack.FAULTS), ended.stdout
 
 
 def test_every_sample_tells_its_position():

@@ -1,6 +1,7 @@
 """Takes that begin and end while it plays: by keys, by buttons of a MIDI controller, one after the other without a gap."""
 
 import json
+import time
 from types import SimpleNamespace
 
 import mido
@@ -11,6 +12,7 @@ from conftest import band
 from native_callback import call
 from pretended_card import RATE, Card, Face, job
 
+from rtsep.callbacks import shared
 from rtsep.errors import RtsepError
 from rtsep.hosts.live import live
 from rtsep.hosts.panel import Panel
@@ -133,6 +135,37 @@ def test_a_note_that_comes_while_the_rings_are_emptied_is_in_its_take(tmp_path, 
     monkeypatch.setattr("rtsep.hosts.recorder.Take", new_take)
     session(tmp_path, play, play, next_take, play, record=tmp_path / "take")
     assert ("on", 50, 1000) in tracks(tmp_path / "take")["low"]
+
+
+def test_a_block_of_the_take_before_is_in_no_other(tmp_path, rng, monkeypatch):
+    """It was begun before the stop, and its thread had to wait: it comes when the recorder has emptied the rings."""
+    sound, old = band(rng, 4000, 2), []
+
+    def play(begin, end):
+        return lambda player: call(player.lanes, sound[:, begin:end])
+
+    def stop(player):
+        old.append(int(player.lanes._arrays["control"][shared.RECORDING]))
+        player.record()
+        while player.recorder.told():
+            time.sleep(0.001)
+
+    def late(player):
+        """The callback has read the old word."""
+        read = player.lanes.record_start
+
+        def record_start(seconds):
+            player.lanes._arrays["control"][shared.RECORDING] = old[0]
+            player.receive(0, 0, (0x90, 50, 80))
+            call(player.lanes, sound[:, 1000:2000])
+            read(seconds)
+
+        player.lanes.record_start = record_start
+        player.record()
+
+    session(tmp_path, play(0, 64), play(0, 1000), stop, late, play(2000, 4000), record=tmp_path / "take")
+    assert np.array_equal(heard(tmp_path / "take-1")["input"], sound[:, 2000 : 4000 - LATENCY])
+    assert tracks(tmp_path / "take-1").get("low", []) in ([], [("on", 50, 0), ("off", 50, 2000 - LATENCY)])
 
 
 def test_what_is_recorded_is_shown_and_its_latency_stays(tmp_path, rng, monkeypatch):

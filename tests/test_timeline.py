@@ -51,13 +51,23 @@ def test_a_device_that_was_away_leaves_silence_of_its_length_between_the_same_sa
     assert [timeline.sample(1000 + each) for each in (0, at - 1, at)] == [0 + (samples if at == 0 else 0), at - 1, at + samples]
 
 
-def test_lost_pieces_are_silence_in_their_place(rng):
-    planes, timeline = engine(1500), Timeline(1, LATENCY)
-    heard = put(timeline, [(0, planes[:, :400]), (600, planes[:, 600:])])
-    silent = planes.copy()
-    silent[:, 400:600] = 0
-    assert np.array_equal(heard[0], silent[0, :-LATENCY]) and np.array_equal(heard[1], silent[1, LATENCY:])
-    assert (timeline.gaps, timeline.gap_samples) == (1, 200)
+@pytest.mark.parametrize("size", [7, 64, 500])
+@pytest.mark.parametrize("lost", [[(400, 600)], [(400, 410)], [(30, 90)], [(400, 410), (430, 440)], [(400, 600), (700, 1490)]])
+def test_lost_pieces_are_silence_in_their_place_and_the_latency_before(size, lost):
+    """Of the input the latency before, too: its stems would have come with what is lost. Everywhere all stems add up to it."""
+    planes, timeline, there = engine(1500), Timeline(1, LATENCY), np.ones(1500, bool)
+    for begin, end in lost:
+        there[begin:end] = False
+    edges = [0, *[edge for pair in lost for edge in pair], 1500]
+    pieces = [(begin, planes[:, begin : min(begin + size, end)]) for first, end in zip(edges[::2], edges[1::2], strict=True)
+              for begin in range(first, end, size)]
+    kept = there.copy()
+    for begin, _end in lost:
+        kept[max(begin - LATENCY, 0) : begin] = False
+    expected = (planes[0] * kept)[: 1500 - LATENCY]
+    heard = put(timeline, pieces)
+    assert np.array_equal(heard, np.stack([expected, expected]))
+    assert (timeline.gaps, timeline.gap_samples) == (len(lost), np.count_nonzero(~kept))
 
 
 @pytest.mark.parametrize("noticed", [True, False])

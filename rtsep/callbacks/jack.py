@@ -9,7 +9,7 @@ from numba import types
 from rtsep.callbacks.arrivals import enqueue
 from rtsep.callbacks.live import advance, begin, finish
 from rtsep.callbacks.ring import append
-from rtsep.callbacks.shared import DELAY_NS, LOST_HEARD, POSITION, STARTED_NS
+from rtsep.callbacks.shared import DELAY_NS, LOST_HEARD, NEXT_FRAME, POSITION, STARTED_NS
 from rtsep.callbacks.views import live_at
 from rtsep.kernels.arrays import fill
 from rtsep.kernels.atomic import address_of, load_acquire
@@ -22,8 +22,12 @@ jack_midi_get_event_count = types.ExternalFunction("jack_midi_get_event_count", 
 jack_midi_event_get = types.ExternalFunction(
     "jack_midi_event_get", types.int32(types.voidptr, types.voidptr, types.uint32))
 
-# ports [word] holds the addresses of jack_port_t, then room for a jack_midi_event_t: time (uint32), size, address.
-MIDI_IN, FIRST_PORT = 0, 1  # Places in `ports` of the MIDI input and of the first audio port.
+jack_last_frame_time = types.ExternalFunction("jack_last_frame_time", types.uint32(types.voidptr))
+
+# ports [word] holds the addresses of jack_client_t and jack_port_t, then room for a jack_midi_event_t: time (uint32), size and
+# address.
+CLIENT, MIDI_IN, FIRST_PORT = 0, 1, 2  # Places in `ports` of the client, of the MIDI input and of the first audio port.
+MOST_SKIPPED = 1 << 31  # More samples than this are none: JACK's clock, which has 32 bits, was set back.
 EVENT_TIME, EVENT_SIZE, EVENT_DATA = 0, 1, 2  # Words of the event: its time in samples, its size, and its data's address.
 SYSTEM = 0xF0  # The first of MIDI's statuses that are of no channel.
 EVENT_WORDS = 3  # The event's room has this many words.
@@ -33,6 +37,15 @@ EVENT_WORDS = 3  # The event's room has this many words.
 def buffer_of(port, frames):
     """Where the samples of an audio port are in this period."""
     return address_of(jack_port_get_buffer(pointer(port), np.uint32(frames)))
+
+
+@kernel
+def skipped_frames(live, ports, frames):
+    """The samples between the last block and this one that JACK's clock counts and nobody has handed over: an xrun."""
+    words, frame = live.words, np.int64(jack_last_frame_time(pointer(ports[CLIENT])))
+    skipped = (frame - words[NEXT_FRAME]) & 0xFFFFFFFF
+    words[NEXT_FRAME] = frame + frames
+    return skipped if skipped < MOST_SKIPPED else np.int64(0)
 
 
 @kernel
@@ -82,7 +95,7 @@ def process_callback(frames, user):
     count, ports = np.int64(frames), live.ports
     for o in range(live.outputs):
         fill(floats_at(buffer_of(ports[FIRST_PORT + live.channels + o], count), (count,)), np.float32(0))
-    if begin(live, count):
+    if begin(live, count, skipped_frames(live, ports, count)):
         take_midi(live, ports, count)
         play_ports(live, ports, count)
     finish(live, count)

@@ -21,6 +21,7 @@ from rtsep.callbacks.shared import (
     HOLD,
     LATE,
     LATE_BY_WORK,
+    LATENCY,
     LOAD,
     LOST_EVENTS,
     LOST_PIECES,
@@ -48,6 +49,7 @@ from rtsep.stages.mixer import smooth
 FADE_S = 0.02  # Length, in seconds, of the fade out of one state and of the fade into the next.
 METER_S = 0.3  # Time constant, in seconds, with which the meters fall.
 AWAY_NS = 2_000_000_000  # A device that asks for a block this many nanoseconds too late was away, even if nobody noticed.
+CREDIBLE = 2  # A device is believed to have skipped this many times the samples that its block is late by.
 LOAD_SHARE = 0.05  # The newest block has this share in the smoothed load.
 
 
@@ -72,6 +74,7 @@ def choose_plan(live):
     if control[FADING] == 0 or meters[FADE] <= 0 or words[PLAYING] == 0:
         if control[FADING] != 0:
             words[HOLD], meters[FADE] = call_at(wanted).plan.latency, 0
+        words[LATENCY] = call_at(wanted).plan.latency
         store_release(words, PLAYING, wanted)
 
 
@@ -142,32 +145,44 @@ def measure(live, call, frames):
 
 
 @kernel
-def record(live, call, count, frames):
-    """Copy this piece and its events for the recorder."""
+def record(live, call, session, count, frames):
+    """Copy this piece and its events for the recording of this number."""
     headers, words, burst, events = live.tap_headers, live.words, live.burst, live.events
-    if words[AWAY] > 0 and tap_absence(headers[1], live.pieces, words[RECORDED], words[AWAY]):
+    if words[AWAY] > 0 and tap_absence(headers[1], live.pieces, session, words[RECORDED], words[AWAY]):
         words[AWAY] = 0
     for i in range(count):  # First, so that who reads a piece finds its events.
         kept = tap_event(headers[2], events, words[RECORDED] + burst[i].sample, burst[i])
         words[LOST_EVENTS] += np.int64(not kept)
-    kept = tap_sound(headers[0], live.sound, headers[1], live.pieces, words[RECORDED], live.input, call.stems, frames)
+    kept = tap_sound(
+        headers[0], live.sound, headers[1], live.pieces, session, words[RECORDED], live.input, call.stems, frames)
     words[LOST_PIECES] += np.int64(not kept)
     words[RECORDED] += frames
 
 
 @kernel
-def notice_absence(live, frames):
-    """Count how long the device was away before this block, for the recording."""
+def notice_absence(live, frames, skipped):
+    """Count how long the device was away before this block, for the recording.
+
+    It knows of `skipped` samples itself, which is believed unless it is far more than the block is late by: some versions of
+    JACK count microseconds there, after an xrun of their driver.
+    """
     words = live.words
     late_ns = words[STARTED_NS] - words[DUE_NS]
+    late = np.int64(1e-9 * late_ns * live.sample_rate)
     if words[DUE_NS] > 0 and late_ns > (0 if words[BACK] != 0 else AWAY_NS):
-        words[AWAY] += np.int64(1e-9 * late_ns * live.sample_rate)
+        words[AWAY] += late
+    elif words[DUE_NS] > 0 and words[BACK] == 0:
+        credible = skipped <= CREDIBLE * (late + 4 * frames)  # The block before may have been late, too.
+        words[AWAY] += skipped if credible else max(late, 0)
     words[BACK], words[DUE_NS] = 0, words[STARTED_NS] + np.int64(1e9 * frames / live.sample_rate)
 
 
 @kernel
-def begin(live, frames):
-    """Begin a call of the device; False if there is nothing to play yet, so that its block stays silent."""
+def begin(live, frames, skipped):
+    """Begin a call of the device; False if there is nothing to play yet, so that its block stays silent.
+
+    The device has left out `skipped` samples before it, as far as it knows.
+    """
     words = live.words
     words[FRAMES] = frames
     warm = words[WARMED] != 0
@@ -177,7 +192,7 @@ def begin(live, frames):
     if not warm:
         words[BACK] = 1
         return False
-    notice_absence(live, frames)
+    notice_absence(live, frames, skipped)
     take_messages(live, words[STARTED_NS])
     return load_acquire(live.control, WANTED) != 0
 
@@ -198,8 +213,9 @@ def advance(live, frames):
     write_outputs(live, call, frames)
     measure(live, call, frames)
     keep_last(live, count, frames)
-    if load_acquire(live.control, RECORDING) != 0:
-        record(live, call, count, frames)
+    session = load_acquire(live.control, RECORDING)
+    if session != 0:
+        record(live, call, session, count, frames)
     else:
         live.words[AWAY] = 0
     live.words[POSITION] += frames

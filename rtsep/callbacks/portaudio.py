@@ -57,7 +57,7 @@ def portaudio_callback(source, target, frames, _times, flags, user):
         for i in range(count * live.outputs):
             samples[i] = 0
     count_flags(live, np.int64(flags & np.uint64(0xFFFFFFFF)))
-    if begin(live, count):
+    if begin(live, count, np.int64(0)):
         play_interleaved(live, address_of(source), address_of(target), count)
     finish(live, count)
     restore_denormals(word)

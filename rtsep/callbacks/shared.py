@@ -14,7 +14,7 @@ from rtsep.stages.call import CALL
 WANTED = 0  # Address of the CALL to play.
 FADING = 1  # Whether going there needs a fade, because it has another state.
 DELAY_NS = 2  # Notes are delayed by this many nanoseconds.
-RECORDING = 3  # Whether the recorder wants copies of what is played.
+RECORDING = 3  # The number of the recording that wants copies of what is played, from 1; 0: none does.
 EPOCH = 4  # Number of the period over which the worst load is taken; the control thread begins a new one.
 UNSENT = 5  # Notes that did not fit into the ring, counted by their sender.
 PRE_FADER = 6  # Whether outputs of single stems play them before their faders.
@@ -34,6 +34,8 @@ HOLD = 16  # Samples until the fade-in: a new state is silent until its latency 
 LATE_BY_WORK, STARTED_WORK_NS = 17, 18
 # The time when the next block is due; samples that the device was away and the recording does not have yet; whether it is back.
 DUE_NS, AWAY, BACK = 24, 25, 26
+# The frame of JACK's clock with which the next block should begin; the latency, in samples, of what is played.
+NEXT_FRAME, LATENCY = 27, 28
 STARVED, FILE_QUIET = 20, 21  # Samples that playback lacked because its reader was late; whether it is silent and stands.
 KEPT_EVENTS = 22  # Events that were played so far: the last of them are kept, with the input's last seconds.
 LOST_HEARD = 19  # Messages that did not fit into the ring of what the device's own MIDI port heard.
@@ -90,7 +92,7 @@ LIVE = Record("Live", (Part("live", (
     array("burst", EVENT, f"{BURST}", "events of one piece"),
     array("tap_headers", "int64", f"3, {HEADER}", "of the recording's rings: sound, pieces, events"),
     array("sound", "float32", "planes, sound_size", "the recording's sound: inputs, then every stem's channels", varies=True),
-    array("pieces", "int64", "pieces_size, 2", "first sample and length of each piece"),
+    array("pieces", "int64", "pieces_size, 3", "first sample, length and recording of each piece"),
     array("events", EVENT, "events_size", "events that were played"),
     array("file_headers", "int64", f"2, {HEADER}", "of the rings of a recording's playback: sound, events"),
     array("file", "float32", "channels, file_size", "the recording, read ahead"),

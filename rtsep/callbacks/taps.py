@@ -13,12 +13,12 @@ from rtsep.kernels.marks import kernel
 from rtsep.kernels.views import events_at, floats_at, integers_at
 
 # Columns of a piece: its first sample since the first `record_start`, and its length in samples; a negative length is the time
-# that the device was away, without sound.
-START, LENGTH = range(2)
+# that the device was away, without sound; and the number of the recording that it belongs to.
+START, LENGTH, SESSION = range(3)
 
 
 @kernel
-def tap_sound(header, sound, pieces_header, pieces, position, block, stems, frames):
+def tap_sound(header, sound, pieces_header, pieces, session, position, block, stems, frames):
     """Append block [channel] and stems [stem, channel] to the planes of `sound` [plane, size]; False if it is full.
 
     A piece that does not fit is left out entirely; the START of the next one shows how much is missing.
@@ -37,19 +37,19 @@ def tap_sound(header, sound, pieces_header, pieces, position, block, stems, fram
                 sound[plane, (head + i) & (size - 1)] = stems[s, c, i]
             plane += 1
     piece = pieces[pieces_header[HEAD] & (pieces.shape[0] - 1)]
-    piece[START], piece[LENGTH] = position, frames
+    piece[START], piece[LENGTH], piece[SESSION] = position, frames, session
     store_release(header, HEAD, head + frames)
     store_release(pieces_header, HEAD, pieces_header[HEAD] + 1)
     return True
 
 
 @kernel
-def tap_absence(pieces_header, pieces, position, samples):
+def tap_absence(pieces_header, pieces, session, position, samples):
     """Append that the device was away for the time of `samples` before `position`; False if the ring is full."""
     if room(pieces_header, pieces.shape[0]) <= 0:
         return False
     piece = pieces[pieces_header[HEAD] & (pieces.shape[0] - 1)]
-    piece[START], piece[LENGTH] = position, -samples
+    piece[START], piece[LENGTH], piece[SESSION] = position, -samples, session
     store_release(pieces_header, HEAD, pieces_header[HEAD] + 1)
     return True
 
@@ -80,10 +80,11 @@ def keep_last(live, count, frames):
     store_release(words, KEPT_EVENTS, words[KEPT_EVENTS] + count)
 
 
-def read_piece(address, block_address, capacity, start_address):
-    """Move the oldest piece of the LIVE record at `address` into float32 [plane, capacity]; its first sample goes to int64 [1].
+def read_piece(address, block_address, capacity, told_address):
+    """Move the oldest piece of the LIVE record at `address` into float32 [plane, capacity].
 
-    Gives its length, 0 if there is none, or minus the samples that the device was away. Thread: the one reader.
+    Its first sample and the number of its recording go to int64 [2]. Gives its length, 0 if there is none, or minus the samples
+    that the device was away. Thread: the one reader.
     """
     live = live_at(address)
     header, pieces_header, sound, pieces = live.tap_headers[0], live.tap_headers[1], live.sound, live.pieces
@@ -92,7 +93,8 @@ def read_piece(address, block_address, capacity, start_address):
     piece = pieces[pieces_header[TAIL] & (pieces.shape[0] - 1)]
     start, length = piece[START], piece[LENGTH]
     block = floats_at(block_address, (sound.shape[0], capacity))
-    integers_at(start_address, (1,))[0] = start
+    told = integers_at(told_address, (2,))
+    told[0], told[1] = start, piece[SESSION]
     if length < 0:
         store_release(pieces_header, TAIL, pieces_header[TAIL] + 1)
         return length

@@ -107,7 +107,8 @@ def _declare(parser: argparse.ArgumentParser) -> None:
                         "else 1")
     parser.add_argument("--no-ui", action="store_true", help="no screen: one status line a second")
     parser.add_argument("--json", action="store_true", help="no screen: one JSON object a second")
-    parser.add_argument("--log", type=Path, metavar="FILE", help="write every message to this file, too, with date and time")
+    parser.add_argument("--log", type=Path, metavar="FILE", help="write every message, and what ALSA and JACK "
+                        "complain of, to this file, with date and time")
     parser.add_argument("--seconds", type=float, metavar="S", help="end after this time (default: when you press q)")
 
 
@@ -183,8 +184,10 @@ def _listens(arguments: argparse.Namespace) -> bool:
 
 def _jack(arguments: argparse.Namespace) -> Any:
     from rtsep.hosts.jack import JackClient
+    from rtsep.hosts.jack_connections import Connections
 
-    return lambda _rescan: JackClient(arguments.inputs or 2, listens=_listens(arguments))
+    connections = Connections()
+    return lambda _rescan: JackClient(arguments.inputs or 2, listens=_listens(arguments), connections=connections)
 
 
 def _face(arguments: argparse.Namespace) -> Any:

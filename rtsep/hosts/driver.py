@@ -69,19 +69,32 @@ class Opened(Protocol):
 
 
 class _Silence:
-    """File descriptor 2, pointed at nothing while anybody wants silence. Several threads may want it at the same time."""
+    """File descriptor 2, pointed at nothing while anybody wants silence. Several threads may want it at the same time.
+
+    `listener`: a file descriptor that takes what is written then, instead of nothing; -1: there is none.
+    """
 
     def __init__(self) -> None:
-        self._lock, self._wanted, self._kept = threading.Lock(), 0, -1
+        self._lock, self._wanted, self._kept, self._listener = threading.Lock(), 0, -1, -1
 
     def begin(self) -> None:
         with self._lock:
             self._wanted += 1
             if self._kept < 0:
                 self._kept = os.dup(2)
-                nowhere = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(nowhere, 2)
-                os.close(nowhere)
+                self._point()
+
+    def send_to(self, listener: int) -> None:
+        """From now on to this file descriptor; -1: to nothing."""
+        with self._lock:
+            self._listener = listener
+            if self._kept >= 0:
+                self._point()
+
+    def _point(self) -> None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere if self._listener < 0 else self._listener, 2)
+        os.close(nowhere)
 
     def end(self, at_once: bool = False) -> None:
         """`at_once`: even if others want silence still, such as a driver that hangs while it is closed."""
@@ -105,6 +118,28 @@ def quiet_libraries() -> Iterator[None]:
         yield
     finally:
         _silence.end()
+
+
+@contextmanager
+def libraries_told(say: Callable[[str], None]) -> Iterator[None]:
+    """What libraries write while they are silenced goes to `say`, line by line, on a thread of its own. They never wait."""
+    source, sink = os.pipe()
+    os.set_blocking(sink, False)  # A library that writes more than the pipe holds loses it.
+
+    def read() -> None:
+        with open(source, encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                say(line.rstrip())
+
+    reader = threading.Thread(target=read, name="libraries", daemon=True)
+    reader.start()
+    _silence.send_to(sink)
+    try:
+        yield
+    finally:
+        _silence.send_to(-1)
+        os.close(sink)
+        reader.join(CLOSING_S)
 
 
 @contextmanager

@@ -14,22 +14,18 @@ from typing import Any
 
 import numpy as np
 
+from rtsep.callbacks.shared import LATENCY
 from rtsep.compiling import machine
 from rtsep.errors import RtsepError
 from rtsep.hosts.advice import Words
 from rtsep.hosts.driver import Heartbeat, closed_in_time, import_library, quiet_libraries
+from rtsep.hosts.jack_connections import Connections
+from rtsep.hosts.jack_latency import CAPTURE, PLAYBACK, Latencies
 from rtsep.hosts.lanes import MIX, Lanes
 from rtsep.hosts.roundtrip import Floats, measure_ms
 
-CAPTURE, PLAYBACK = 0, 1  # jack/types.h's JackLatencyCallbackMode.
 SLOW_S = 10.0  # Measuring may take this many seconds longer than its sound lasts.
 STALLED_S = 2.0  # JACK counts as dead after this many seconds without a block.
-
-
-class _LatencyRange(ctypes.Structure):
-    """jack/types.h's jack_latency_range_t, in samples."""
-
-    _fields_ = (("least", ctypes.c_uint32), ("most", ctypes.c_uint32))
 
 
 def import_jack() -> Any:
@@ -48,7 +44,8 @@ def running_server() -> tuple[float, int]:
 class JackClient:
     """The client `rtsep`: in_1 ..., mix_1 ..., a port per stem and channel, and midi_in. Thread: control.
 
-    `connect`: whether to connect inputs and mix to the sound card's ports; `listens`: the inputs, too.
+    `connect`: whether to connect inputs and mix to the sound card's ports; `listens`: the inputs, too. `connections` are those
+    of the client before it, which are made again instead.
     """
 
     has_midi = True
@@ -56,7 +53,9 @@ class JackClient:
     objects: tuple[str, ...] = ("jack",)
     warning = ""
 
-    def __init__(self, inputs: int, connect: bool = True, listens: bool = True) -> None:
+    def __init__(
+        self, inputs: int, connect: bool = True, listens: bool = True, connections: Connections | None = None
+    ) -> None:
         self._jack = import_jack()
         self._library = ctypes.CDLL(self._jack._libname)
         self._client = self._open()
@@ -64,7 +63,7 @@ class JackClient:
         self.sample_rate = float(self._client.samplerate)
         self.inputs, self.outputs = inputs, 0  # The outputs follow from the stems.
         self.block = int(self._client.blocksize)
-        self._connect, self._listens = connect, listens
+        self._connect, self._listens, self._connections = connect, listens, connections or Connections()
         self._names: list[str] = []
         self._gone, self._parted = threading.Event(), threading.Event()
         self._midi: Any = None
@@ -72,6 +71,7 @@ class JackClient:
         self._out: list[Any] = []
         self._lanes: Lanes | None = None
         self._heart: Heartbeat | None = None
+        self._latencies: Latencies | None = None
 
     def _open(self) -> Any:
         try:
@@ -99,7 +99,12 @@ class JackClient:
             self._midi = client.midi_inports.register("midi_in")
             self._sound_in = [client.inports.register(f"in_{c + 1}") for c in range(self.inputs)]
             self._out = [client.outports.register(name) for name in self._names]
-            lanes.set_ports([self._address(port) for port in (self._midi, *self._sound_in, *self._out)])
+            ports = [self._midi, *self._sound_in, *self._out]
+            addresses = [self._address(each) for each in (client, *ports)]
+            lanes.set_ports(addresses)
+            self._latencies = Latencies(self._library, addresses[0], addresses[1], addresses[2 : 2 + self.inputs],
+                                        addresses[2 + self.inputs :], lambda: lanes.word(LATENCY))
+            self._latencies.register()
             client.set_shutdown_callback(lambda *_: self._gone.set())
             client.set_xrun_callback(lambda *_: self._count_xrun())
             client.set_port_connect_callback(self._note_connection, only_available=False)
@@ -107,9 +112,11 @@ class JackClient:
             if self._jack._lib.jack_set_process_callback(
                     client._ptr, ffi.cast("JackProcessCallback", callback), ffi.cast("void*", lanes.address)):
                 raise self._jack.JackError("it takes no process callback")
+            client.set_port_registration_callback(lambda *_: self._connections.note(), only_available=False)
             client.activate()
-            if self._connect:
+            if self._connections.begin(client, ports, self._jack.JackError) and self._connect:
                 self._connect_to_card()
+            self._connections.attend()
         except self._jack.JackError as error:
             raise RtsepError(f"JACK refuses: {error}") from error
 
@@ -118,8 +125,9 @@ class JackClient:
         machine.load_library(self._jack._libname)
         return machine.address("jack", "process_callback")
 
-    def _address(self, port: Any) -> int:
-        return int(self._jack._ffi.cast("intptr_t", port._ptr))
+    def _address(self, each: Any) -> int:
+        """Of a client or port."""
+        return int(self._jack._ffi.cast("intptr_t", each._ptr))
 
     def _count_xrun(self) -> None:
         if self._lanes is not None:
@@ -127,6 +135,7 @@ class JackClient:
 
     def _note_connection(self, a: Any, b: Any, connected: bool) -> None:
         """Remember that something left our MIDI port. The port of a client that has gone may be unknown, which is None."""
+        self._connections.note()
         midi = self._midi
         if not connected and midi is not None and any(port is not None and port == midi for port in (a, b)):
             self._parted.set()
@@ -161,12 +170,17 @@ class JackClient:
                 self._client.connect(source, target)
 
     def trouble(self) -> str:
-        """Why nothing is played, or ""."""
+        """Why nothing is played, or "". While it plays, this looks after connections and latencies, too."""
         if self._gone.is_set():
             return "the JACK server has gone"
         if self._heart is None:
             return "not open"
-        return "the JACK server does not respond" if self._heart.stopped() else ""
+        if self._heart.stopped():
+            return "the JACK server does not respond"
+        self._connections.attend()
+        if self._latencies is not None:
+            self._latencies.attend()
+        return ""
 
     def measure_latency_ms(self) -> float:
         """Measure from the card's first output through a cable to its first input. RtsepError if nothing clear is heard."""
@@ -205,18 +219,11 @@ class JackClient:
 
     def latency_ms(self) -> float | None:
         """What JACK tells of our ports: from the card to in_1 and from mix_1 to the card; None if neither is connected."""
-        if self._gone.is_set() or not self._out:
+        if self._gone.is_set() or not self._out or self._latencies is None:
             return None
-        samples = self._latency(self._sound_in, CAPTURE) + self._latency(self._out[: self.inputs], PLAYBACK)
+        sides = ((self._sound_in, CAPTURE), (self._out[: self.inputs], PLAYBACK))
+        samples = sum(self._latencies.longest([self._address(port) for port in ports], mode) for ports, mode in sides)
         return 1000 * samples / self.sample_rate if samples else None
-
-    def _latency(self, ports: Sequence[Any], mode: int) -> int:
-        """The longest latency of `ports` in samples."""
-        longest, found = 0, _LatencyRange()
-        for port in ports:
-            self._library.jack_port_get_latency_range(ctypes.c_void_p(self._address(port)), mode, ctypes.byref(found))
-            longest = max(longest, int(found.most))
-        return longest
 
     def close(self) -> bool:
         """Leave the server; False if it still hangs after two seconds, and is left alone."""

@@ -71,11 +71,11 @@ class Lanes:
     ) -> None:
         now = engine.prepared
         channels, stems, outputs = now.plan.channels, now.plan.stems, max(len(sources), 1)
-        self.sample_rate, self.channels, self.outputs, self.stems = sample_rate, channels, outputs, stems
-        self.part = part
+        self.sample_rate, self.channels, self.outputs, self.stems, self.part = sample_rate, channels, outputs, stems, part
         self.xruns = 0  # Counted by backends whose driver reports them.
         self._kept: list[Prepared] = []
         self._piece: Floats | None = None  # Room for a piece of the recording, once one has begun.
+        self._session = 0  # Number of the last `record_start`.
         self._lock = threading.Lock()
         f, i = np.float32, np.int64
         self.ear = Ear(channels, sample_rate, self.word)
@@ -87,7 +87,7 @@ class Lanes:
             "messages": np.zeros(MESSAGES, shared.MESSAGE), "heard_header": np.zeros(shared.HEADER, i),
             "heard": np.zeros(MESSAGES, shared.MESSAGE), "queue": np.zeros(shared.QUEUE, EVENT),
             "due": np.zeros(shared.QUEUE, i), "burst": np.zeros(shared.BURST, EVENT),
-            "tap_headers": np.zeros((3, shared.HEADER), i), "pieces": np.zeros((PIECES, 2), i),
+            "tap_headers": np.zeros((3, shared.HEADER), i), "pieces": np.zeros((PIECES, 3), i),
             "events": np.zeros(EVENTS, EVENT), "ports": np.zeros(PORTS, i),
             "file_headers": np.zeros((2, shared.HEADER), i), "file_events": np.zeros(FILE_EVENTS, EVENT),
             "file": np.full((channels, _power_of_two(FILE_S * sample_rate) if plays_file else 1), 0, f),
@@ -144,12 +144,13 @@ class Lanes:
         return int(self._put_file(self.address, sound.ctypes.data, sound.shape[1], events.ctypes.data, len(events)))
 
     def play(self, prepared: Prepared, fade: bool) -> None:
-        """Play `prepared` from the next block on: at once if it has the same state as now, else with `fade`."""
+        """Play `prepared` from the next block on: at once if the plan given last has the same state, else with `fade`."""
         if prepared.plan.stems != self.stems or prepared.plan.channels != self.channels:
             raise ValueError("stems and channels cannot change while a device plays")
         playing = self.word(shared.PLAYING)
         self._kept = [kept for kept in self._kept if kept.call.ctypes.data == playing] + self._kept[-1:] + [prepared]
-        self._arrays["control"][shared.FADING] = int(fade)
+        if self.arrived or fade:  # Else that plan may still wait for its fade, which is this one's then.
+            self._arrays["control"][shared.FADING] = int(fade)
         self._arrays["control"][shared.WANTED] = prepared.call.ctypes.data
 
     @property
@@ -216,7 +217,8 @@ class Lanes:
         """Record inputs and stems from the next block on, into a ring that holds at least `seconds`, as at the first time."""
         if self._piece is None:
             self._make_ring(seconds)
-        self._arrays["control"][shared.RECORDING] = 1
+        self._session += 1
+        self._arrays["control"][shared.RECORDING] = self._session
 
     def _make_ring(self, seconds: float) -> None:
         size = _power_of_two(max(seconds * self.sample_rate, 2 * CAPACITY))
@@ -231,16 +233,17 @@ class Lanes:
     def read_record(self) -> tuple[int, Floats] | None:
         """The oldest piece: its first sample since the first `record_start`, and [plane, sample]: inputs, then stems' channels.
 
-        A copy; None if there is none. If a piece begins later than the last one ended, the samples between were dropped. A
-        piece without planes, [0, n], says that the device was away for the time of n samples, which do not count.
+        A copy; None if there is none, besides what an earlier recording left. If a piece begins later than the last one ended,
+        samples were dropped. One without planes, [0, n], says that the device was away for n samples, which do not count.
         """
         if self._piece is None:
             return None
-        start = np.zeros(1, np.int64)
-        length = self._read_piece(self.address, self._piece.ctypes.data, CAPACITY, start.ctypes.data)
-        if length < 0:
-            return int(start[0]), np.zeros((0, -length), np.float32)
-        return (int(start[0]), self._piece[:, :length].copy()) if length else None
+        told = np.zeros(2, np.int64)
+        while length := self._read_piece(self.address, self._piece.ctypes.data, CAPACITY, told.ctypes.data):
+            start, session = told.tolist()
+            if session == self._session:
+                return start, np.zeros((0, -length), np.float32) if length < 0 else self._piece[:, :length].copy()
+        return None
 
     def read_events(self) -> npt.NDArray[np.void]:
         """The events played since the last call, EVENT [n]; their samples count from `record_start`."""

@@ -19,7 +19,7 @@ from rtsep.files.growing import check_format
 from rtsep.hosts.advice import Adviser
 from rtsep.hosts.computer import knows_work
 from rtsep.hosts.controls import Controls
-from rtsep.hosts.driver import Opened
+from rtsep.hosts.driver import Opened, libraries_told
 from rtsep.hosts.ending import GoneError, stop_signals
 from rtsep.hosts.found_takes import mend_all
 from rtsep.hosts.keep import Keeper
@@ -67,6 +67,8 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         stop = stack.enter_context(stop_signals(playing))
         messages = Said(job.log)
         stack.callback(messages.close)
+        if job.log is not None:
+            stack.enter_context(libraries_told(lambda line: messages.log(f"(a library) {line}")))
         device = WatchedDevice(open_device, said.append)
         stack.callback(lambda: device.opened.close())
         ports = _ports(job, said, lambda *a: player.receive(*a), lambda part: player.midi_lost(part))

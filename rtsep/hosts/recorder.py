@@ -197,8 +197,9 @@ class Recorder:
             return
         self._waiting += [(int(event["sample"]), int(event["part"]), (int(event["status"]), int(event["data1"]),
                                                                       int(event["data2"]))) for event in events]
-        done = [each for each in self._waiting if self._time.sample(each[0]) < self._time.at]
-        self._waiting = self._waiting[len(done) :]
+        at = [self._time.sample(each[0]) for each in self._waiting]  # Below 0: of an earlier recording.
+        done = [each for each, sample in zip(self._waiting, at, strict=True) if 0 <= sample < self._time.at]
+        self._waiting = [each for each, sample in zip(self._waiting, at, strict=True) if sample >= self._time.at]
         self._note(self._take, done)
         if time.monotonic() >= self._update_at_s:
             self._update_at_s = time.monotonic() + UPDATE_S

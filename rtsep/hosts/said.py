@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import threading
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +31,7 @@ class Said:
 
     def __init__(self, log: Path | None = None) -> None:
         self.last: deque[Message] = deque(maxlen=KEPT)
-        self._count = 0
+        self._count, self._lock = 0, threading.Lock()
         self._log: io.TextIOWrapper | None = None
         try:
             self._log = log.open("a", encoding="utf-8") if log is not None else None
@@ -46,13 +48,23 @@ class Said:
         now = time.localtime()
         self._count += 1
         self.last.append(Message(self._count, time.strftime("%H:%M:%S", now), text, time.monotonic()))
-        if self._log is not None:
-            try:
-                self._log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S', now)} {text}\n")
-                self._log.flush()
-            except OSError as error:
-                self._log = None
-                self.say(f"--log ended: it cannot be written any more ({error.strerror})")
+        try:
+            self._write(text, now)
+        except OSError as error:
+            self._log = None
+            self.say(f"--log ended: it cannot be written any more ({error.strerror})")
+
+    def log(self, text: str) -> None:
+        """Write `text` to the file alone. Any thread may call it."""
+        with suppress(OSError, ValueError):  # `say` finds that it cannot be written; it may be closed.
+            self._write(text, time.localtime())
+
+    def _write(self, text: str, now: time.struct_time) -> None:
+        log = self._log
+        if log is not None:
+            with self._lock:
+                log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S', now)} {text}\n")
+                log.flush()
 
     def shown(self, now_s: float) -> list[Message]:
         """Those to be shown at `now_s` (time.monotonic), oldest first."""

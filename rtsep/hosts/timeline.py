@@ -2,7 +2,7 @@
 
 Files are aligned: the engine's latency is removed from the stems, so that input = sum of all stems, sample by sample. Samples
 that the rings could not hold, and the time in which the device was away, become silence of the same length in every file, and
-are counted.
+are counted. Where samples were lost, the silence begins the latency earlier: the stems of the input before them are lost, too.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ class Timeline:
     """
 
     def __init__(self, channels: int, latency: int) -> None:
-        self._channels, self._skip = channels, latency
+        self._channels, self._latency, self._skip = channels, latency, latency
         self._input = np.zeros((channels, 0), np.float32)  # Input that still waits for its stems.
         self._begin: int | None = None  # The engine's sample at which the files begin.
         self._expected, self._next = 0, 0  # Of the engine: where the next piece should begin, and the next block begins.
+        self._heard, self._mute = 0, 0  # Samples since the last ones that were lost; stems' samples whose input was lost.
         self._away: list[tuple[int, int]] = []  # The engine's samples before which the device was away, and for how long.
         self._told = 0  # How many of these are in the files.
         self.at = 0
@@ -45,11 +46,26 @@ class Timeline:
             self._begin = self._expected = self._next = start
         lost = start - self._expected
         if lost > 0:
-            self._count(lost)
-            for silence in _silence(planes.shape[0], lost):
-                yield from self._feed(silence)
+            yield from self._lose(planes.shape[0], lost)
         self._expected = start + planes.shape[1]
-        yield from self._feed(planes)
+        self._heard += planes.shape[1]
+        yield from self._feed(self._muted(planes))
+
+    def _lose(self, planes: int, samples: int) -> Iterator[Floats]:
+        """Silence where samples were lost. The stems that waiting input needs, and the input of later stems, are lost, too."""
+        self._count(samples + min(self._input.shape[1], self._heard))
+        self._heard, self._mute = 0, self._latency
+        self._input[:] = 0
+        for silence in _silence(planes, samples):
+            yield from self._feed(silence)
+
+    def _muted(self, planes: Floats) -> Floats:
+        """A piece without the stems of input that was lost."""
+        count = min(self._mute, planes.shape[1])
+        self._mute -= count
+        muted = planes.copy()
+        muted[self._channels :, :count] = 0
+        return muted
 
     def sample(self, of_engine: int) -> int:
         """The sample in the files of an event at the engine's sample `of_engine`."""
