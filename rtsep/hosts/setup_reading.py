@@ -78,7 +78,7 @@ def _program(value: Any) -> int:
     return int(value)
 
 
-PATHS = ("drum_map", "mosaic", "record", "take")  # Entries that are files or folders, counted from the set-up's folder.
+PATHS = ("drum_map", "mosaic", "record", "score", "take")  # Files or folders, counted from the set-up's folder.
 OPTIONS: Mapping[str, Convert] = {
     "input": _text, "output": _text, "inputs": _whole, "outputs": _whole, "rate": _number, "block": _whole, "midi": _texts,
     "jack": _switch, "allow_feedback": _switch, "channels": _channels, "by": _one_of(BY), "split": _text,
