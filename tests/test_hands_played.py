@@ -8,6 +8,7 @@ import soundfile
 from conftest import OFF, ON, SMALL, band, in_blocks, make_preset, midi, play, prepared
 from engine_state import part_of
 from instruments import write_tracks
+from jack_clients import Keyboard
 from jack_server import jack_server, needs_jack  # noqa: F401
 from native_callback import call, stem_sources, warmed
 from pretended_card import RATE as CARD_RATE
@@ -17,6 +18,7 @@ from render_files import fill, refused, render, report_of, sounds_of
 from test_hands import KEYS, two_hands
 from test_jack import RATE as JACK_RATE
 from test_jack import run_tape
+from test_jack_live import playing
 
 from rtsep.cli import main
 from rtsep.errors import RtsepError
@@ -24,7 +26,6 @@ from rtsep.hosts.lanes import CAPACITY
 from rtsep.hosts.live import live
 from rtsep.hosts.live_job import LiveJob, route_live
 from rtsep.hosts.panel import Panel
-from rtsep.hosts.setup_reading import read_setup
 from rtsep.hosts.table import targets
 from rtsep.kernels.memory import CORRECTION
 from rtsep.notes.groups import with_groups
@@ -137,6 +138,18 @@ def test_jack_is_the_engine(jack_server, rng):  # noqa: F811
     assert playing.counters.revised_notes == offline.counters.revised_notes > 0
 
 
+@needs_jack
+def test_a_setup_starts_the_program_with_hands(jack_server, tmp_path):  # noqa: F811
+    path = tmp_path / "gig.toml"
+    path.write_text('by = "hands"\njack = true\n')
+    with playing(jack_server.environment, str(path)) as live, Keyboard() as keys:
+        keys.play(0x90, 48, 90)
+        keys.play(0x90, 84, 90)
+        status = live.until(lambda status: status["held"] == [48, 84] and status["counters"]["hand_notes"] == 2)
+        assert [stem["name"] for stem in status["stems"]] == ["left_hand", "right_hand", "residual"]
+        assert "rtsep: gave 2 notes to the hands: 0 went to the other hand" in live.end()
+
+
 def test_controls_correct_the_hands_while_a_take_is_recorded(tmp_path, rng):
     """The keys are there with --by hands alone; what they say reaches the engine, and is no note of the take."""
     card, sound, seen = Card(), band(rng, 8000, 2), []
@@ -172,10 +185,7 @@ def test_other_stems_have_no_such_controls(tmp_path, rng):
     assert "split" in found and "swap_hands" not in found
 
 
-def test_a_setup_says_hands(tmp_path):
-    path = tmp_path / "gig.toml"
-    path.write_text('by = "hands"\nmidi = "keys"\n')
-    assert read_setup(str(path)).options["by"] == "hands"
+def test_channels_that_hands_play():
     routing = route_live(LiveJob(midi=("keys",), by="hands", channels=(1, 3)), "piano", True)
     assert routing.hands == (0, 1) and (routing.table[:, [0, 2]] >= 0).all() and (routing.table[:, [1, 3, 9]] == -1).all()
     with pytest.raises(RtsepError, match="needs notes"):

@@ -214,6 +214,9 @@ def _tell(report: dict[str, Any]) -> None:
     xruns = f", {counted(counters['xruns'], 'xrun')}" if counters["xruns"] else ""
     print(f"rtsep: played {played:.1f} s, {counters['late_blocks']} of {counters['blocks']} blocks late{told}{xruns}",
           file=sys.stderr)
+    if counters["hand_notes"]:
+        print(f"rtsep: gave {counted(counters['hand_notes'], 'note')} to the hands: {counters['revised_notes']} went to the "
+              f"other hand within 50 ms, {counters['uncertain_notes']} are uncertain", file=sys.stderr)
     if report["measured_ms"] is not None:
         print(f"rtsep: measured latency of the device: {report['measured_ms']:.1f} ms", file=sys.stderr)
     if report["saved_setup"] is not None:
