@@ -2,14 +2,16 @@
 
 import numpy as np
 import pytest
-from conftest import OFF, ON, RATE, SMALL, band, make_preset, midi, prepared, process_from
+from conftest import OFF, ON, RATE, SMALL, band, in_blocks, make_preset, midi, play, prepared, process_from
 from engine_state import Memory, on_records, part_of
 from laboratory.following import Keyboard
 from laboratory.played import HARDSHIPS, HUMAN, PLAIN, Performance, perform
+from native_callback import call, stem_sources, warmed
 from scores_played import LEFT, RIGHT, four_parts, hands_routing, parts_routing, score_of, two_hands
 
 from rtsep.engine.design import design
 from rtsep.engine.separator import Separator
+from rtsep.hosts.lanes import CAPACITY
 from rtsep.notes.followed import FollowedScore
 from rtsep.reference import ReferenceSeparator, ScoreFollower
 from rtsep.stages import score_follower
@@ -165,6 +167,22 @@ def test_block_sizes_change_no_bit(keys, rng):
     assert np.array_equal(found[0], found[1]) and np.array_equal(found[0], found[2])
 
 
+@pytest.mark.parametrize("kind", SCORES)
+def test_a_devices_callback_is_the_engine(keys, rng, kind):
+    score, sound = SCORES[kind][0](3), band(rng, 12000, 2)
+    separator = prepared(keys, SCORES[kind][1](score), SMALL, 2, max_block=CAPACITY)
+    lanes, heard, events = warmed(separator, stem_sources(separator)), [], []
+    for number, (begin, end) in enumerate(in_blocks(12000, (200,))):
+        message = (ON, int(score.pitch[number % len(score.pitch)]), 90)
+        assert lanes.send(0, 0, message)
+        events.append((begin, *message, 0))
+        heard.append(call(lanes, sound[:, begin:end]))
+    offline = prepared(keys, SCORES[kind][1](score), SMALL, 2)
+    stems, _ = play(offline, sound, midi(*events))
+    assert np.array_equal(np.concatenate(heard, axis=1)[2:], stems.reshape(-1, 12000))
+    assert separator.counters.followed_notes == len(events)
+
+
 def test_a_reset_begins_anew_and_another_preset_does_not(keys, rng):
     score = two_hands(5)
     separator = prepared(keys, hands_routing(score), SMALL)
@@ -176,6 +194,13 @@ def test_a_reset_begins_anew_and_another_preset_does_not(keys, rng):
     assert part_of(separator, "score_follower").score_position[0] == before
     separator.reset()
     assert part_of(separator, "score_follower").score_position[0] == 0 and separator.counters.followed_notes == 0
+
+
+def test_another_score_needs_another_start(keys):
+    score = two_hands(5)
+    separator = prepared(keys, hands_routing(score), SMALL)
+    assert not separator.exchange(routing=hands_routing(two_hands(9, seed=3)))
+    assert separator.exchange(routing=hands_routing(score)) and separator.routing.score is score
 
 
 def test_drums_and_notes_with_a_stem_of_their_own_are_not_looked_for(keys):

@@ -77,9 +77,11 @@ def predict(plan, own, passed_s):
     together = np.float64(exp(np.float32(max(-passed_s / SPREAD_S, LEAST_EXPONENT)))) / SPREAD_S
     stay(p, leave, together, ahead)
     fall_back(p[1:], BEHIND * together, ahead)
+    weight = 1 / np.pi
     for step in range(1, min(AHEAD, count - 1) + 1):
         n = count - step
-        go_on(p[:n], leave[:n], onset[:n], onset[step:], own.score_tempo, passed_s, SKIP ** (step - 1) / np.pi, ahead[step:])
+        go_on(p[:n], leave[:n], onset[:n], onset[step:], own.score_tempo, passed_s, weight, ahead[step:])
+        weight *= SKIP
 
 
 @kernel
