@@ -86,6 +86,14 @@ def midi() -> list[tuple[str, bytes]]:
             ("c.mid", smf(melody, division=0xE728)), ("d.mid", smf(drums))]
 
 
+def played_from() -> list[tuple[str, bytes]]:
+    """Scores with two parts: tracks, and channels of one track."""
+    from midi_bytes import END, TICKS, off, on, one_note, smf, track
+
+    both = track((0, on(72)), (0, on(48, channel=1)), (TICKS, off(72)), (0, off(48, 1)), END)
+    return [("a.mid", smf(one_note(60), one_note(48))), ("b.mid", smf(both, style=0))]
+
+
 def tables() -> list[tuple[str, bytes]]:
     """Tables and annotations of notes."""
     found = [(name, text.encode()) for name, text in note_files.TABLES.items()]
@@ -216,6 +224,13 @@ def read_sound(path: Path) -> None:
             pass
 
 
+def read_score(path: Path) -> object:
+    """As --score, with --by hands, does."""
+    from rtsep.notes.score_parts import by_score
+
+    return by_score(path, "hands")
+
+
 def read_setup(path: Path) -> object:
     """A set-up, as rtsep live reads it."""
     from rtsep.hosts.setup_reading import read_setup
@@ -251,6 +266,7 @@ NAMED = ("Piano_C#4_v80", "A0v12", "flute-mf-Bb5", "60", "note_72_vel100", "cell
 READERS = {
     "midi": Reader(midi, read_notes),
     "tables": Reader(tables, read_notes),
+    "scores": Reader(played_from, read_score),
     "music": Reader(music, read_notes, needs="music21"),
     "guitar": Reader(guitar, read_notes, needs="guitarpro"),
     "sfz": Reader(sfz, read_sfz),

@@ -41,9 +41,9 @@ from rtsep.stages import expectation, levels, watchdog
 
 LONG = 8000
 INSTANT = {"mode": "instant", "latency_samples": 0}
-STAGES = ("analysis", "notes", "hands", "gate", "onsets", "expectation", "levels", "estimator", "masks", "residual",
-          "late_notes", "accompaniment", "colour", "adaptation", "watchdog", "place", "overlap_add", "filters", "mixer",
-          "frame")
+STAGES = ("analysis", "notes", "score_follower", "hands", "gate", "onsets", "expectation", "levels", "estimator", "masks",
+          "residual", "late_notes", "accompaniment", "colour", "adaptation", "watchdog", "place", "overlap_add", "filters",
+          "mixer", "frame")
 
 
 def separator_of(presets, routing, params=None, channels=1, max_block=LONG, **methods):

@@ -27,6 +27,14 @@ def add_preset(parser: argparse.ArgumentParser) -> None:
                         "the General MIDI programs of the notes, else piano)")
 
 
+def add_score(parser: argparse.ArgumentParser) -> None:
+    """The option --score."""
+    parser.add_argument("--score", type=Path, metavar="FILE",
+                        help="what is played on one keyboard (MIDI, MusicXML or any other score): each played note takes the "
+                        "part of the note in the score that it matches. Every part, a track or a staff, is a stem; with --by "
+                        "hands the two parts are the hands. Wrong, missing and extra notes, jumps and any tempo are followed")
+
+
 def add_drum_map(parser: argparse.ArgumentParser) -> None:
     """The option --drum-map."""
     parser.add_argument("--drum-map", type=Path, metavar="FILE",

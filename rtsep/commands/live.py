@@ -14,6 +14,7 @@ from rtsep.commands.common import (
     add_mosaic,
     add_params,
     add_preset,
+    add_score,
     checked_params,
     say_warnings,
 )
@@ -60,6 +61,7 @@ def _declare(parser: argparse.ArgumentParser) -> None:
                         help="what makes a stem: a MIDI port, a channel of --channels, a side of --split (without "
                         "channel 10), a hand of the player (without channel 10; told by the notes so far), a group of drums "
                         "(kick, snare, hihat, toms, cymbals, percussion), or all notes together (default: %(default)s)")
+    add_score(parser)
     add_drum_map(parser)
     parser.add_argument("--split", metavar="NOTE", help="lowest note of the stem `high` with --by split (default: C4)")
     parser.add_argument("--midi-offset-ms", type=float, default=0.0, metavar="MS",
@@ -139,8 +141,9 @@ def _play(arguments: argparse.Namespace, setup: Setup | None) -> None:
         record=arguments.record, overwrite=arguments.overwrite, seconds=arguments.seconds,
         measure_latency=arguments.measure_latency, mosaic=arguments.mosaic, keep=tuple(arguments.keep),
         keep_background=arguments.save_background, made_by=shlex.join(["rtsep", *arguments.words]),
-        drum_map=arguments.drum_map, record_format=arguments.record_format, pre_fader=arguments.pre_fader,
-        take=arguments.take, setup=setup, start=scenes[0], scenes=scenes if setup is not None and setup.scenes else (),
+        drum_map=arguments.drum_map, score=arguments.score, record_format=arguments.record_format,
+        pre_fader=arguments.pre_fader, take=arguments.take, setup=setup, start=scenes[0],
+        scenes=scenes if setup is not None and setup.scenes else (),
         other_stems=renames_stems(arguments, setup), recording=recording, loop=loop, speed=arguments.speed,
         ends_with_recording=not has_keys, save_setup=arguments.save_setup, log=arguments.log)
     open_device = _jack(arguments) if arguments.jack else _portaudio(arguments, recording)

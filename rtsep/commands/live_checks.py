@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from rtsep.errors import RtsepError
-from rtsep.hosts.asked import FASTEST, SLOWEST, check_by_channel, check_by_hands, parse_route, parse_time
+from rtsep.hosts.asked import FASTEST, SLOWEST, check_by_channel, check_by_hands, check_score, parse_route, parse_time
 from rtsep.presets.library import find_preset
 from rtsep.presets.wish import parse_wish
 
@@ -31,6 +31,8 @@ def check(arguments: argparse.Namespace) -> None:
     _check_ignored(arguments)
     if arguments.by == "channel":
         check_by_channel(_has_notes(arguments), arguments.channels)
+    if arguments.score is not None:
+        check_score(_has_notes(arguments), arguments.by)
     if arguments.by == "hands":
         check_by_hands(_has_notes(arguments))
     _check_files(arguments)
@@ -101,7 +103,7 @@ def _check_files(arguments: argparse.Namespace) -> None:
     for name in filter(None, (wish.plain, *wish.by_stem.values())):
         if not find_preset(name).is_file():
             raise RtsepError(f"--preset {name}: there is no such file")
-    for option in ("mosaic", "drum_map", "play", "play_midi"):
+    for option in ("mosaic", "drum_map", "score", "play", "play_midi"):
         path = getattr(arguments, option)
         if path is not None and not path.is_file():
             raise RtsepError(f"{_option(option)} {path}: there is no such file")

@@ -54,7 +54,7 @@ def renames_stems(arguments: argparse.Namespace, setup: Setup | None) -> bool:
     """Whether the command line names the stems otherwise than the set-up does."""
     if setup is None:
         return False
-    file = {"by": "port", "midi": (), "channels": "", **setup.options}
+    file = {"by": "port", "midi": (), "channels": "", "score": None, **setup.options}
     return bool(arguments.presets) or any(
         (tuple(value) if isinstance(value := getattr(arguments, name), list) else value) != file[name]
-        for name in ("by", "midi", "channels"))
+        for name in ("by", "midi", "channels", "score"))

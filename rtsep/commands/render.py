@@ -14,6 +14,7 @@ from rtsep.commands.common import (
     add_mosaic,
     add_params,
     add_preset,
+    add_score,
     add_timing,
     checked_params,
     progress_bar,
@@ -73,6 +74,7 @@ def add(commands: Any) -> None:
                         "drums), a hand (of all notes but drums, told by the notes so far, as in rtsep live), a group "
                         "of drums (kick, snare, hihat, toms, cymbals, percussion), or all notes together "
                         "(default: %(default)s)")
+    add_score(parser)
     add_drum_map(parser)
     parser.add_argument("--group", action="append", default=[], metavar="NAME=SELECTION", dest="groups",
                         help="make a separate stem of any notes, see below; can be given several times")
@@ -106,7 +108,7 @@ def _run(arguments: argparse.Namespace) -> None:
               arguments.by, split, params, arguments.block, arguments.format, arguments.bits,
               arguments.overwrite, arguments.picture, arguments.mosaic, tuple(arguments.keep), arguments.save_background,
               shlex.join(["rtsep", *arguments.words]), arguments.reference, arguments.drum_map, delivery_of(arguments),
-              timing_of(arguments))
+              timing_of(arguments), arguments.score)
     if job.params.get("mode") == "all":
         if job.keep:
             raise RtsepError("--save-preset needs one mode: each of --mode all would adapt templates of its own")

@@ -87,8 +87,8 @@ class Separator:
         """Go on under a new plan: with another preset for all stems or for each, with `params` changed, or with notes routed
         to the same stems in another way. Sound and notes go on without a gap.
 
-        False, and nothing has changed, if window, latency, hop or filters would differ: that needs `prepare`. RtsepError if
-        presets or parameters do not fit. Allocates.
+        False, and nothing has changed, if window, latency, hop, filters or a score would differ: that needs `prepare`.
+        RtsepError if presets or parameters do not fit. Allocates.
         """
         now = self.prepared
         wanted = {**self._params, **parse_params(params or {})}
@@ -97,7 +97,7 @@ class Separator:
         instruments = self.presets if presets is None else per_stem(presets, self.routing)
         routing = self.routing if routing is None else routing
         plan = design(instruments, routing, wanted, self._sample_rate, now.plan.channels)
-        if plan.framing != now.plan.framing:
+        if plan.framing != now.plan.framing or routing.score is not self.routing.score:
             return False
         self.presets, self._params, self.routing = instruments, wanted, routing
         self._prepared = Prepared(plan, now.input.shape[1], now)

@@ -26,7 +26,7 @@ Entry = Callable[[int], None]  # Compiled; its argument is the address of a Call
 
 @dataclass(frozen=True)
 class Counters:
-    """Problems counted since the last reset, the number of frames processed, and notes that were given to hands."""
+    """Problems counted since the last reset, frames processed, and notes given to hands or looked for in a score."""
 
     bad_samples: int
     unmatched_notes: int
@@ -36,6 +36,8 @@ class Counters:
     hand_notes: int = 0
     revised_notes: int = 0
     uncertain_notes: int = 0
+    followed_notes: int = 0
+    unmatched_in_score: int = 0
 
 
 @dataclass(frozen=True)

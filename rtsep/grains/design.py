@@ -112,6 +112,7 @@ def mosaic_plan(heard: Heard, routing: Routing, values: Mapping[str, Value], sam
     return Plan(framing, np.flatnonzero(heard.serves >= 0).astype(np.int64), np.zeros((0, 2), np.int64), {
         "window_size": framing.window_size, "overlap": framing.overlap, "hop": framing.hop, "bins": bins,
         "stride": _stride(bins), "channels": heard.channels, "stems": 2, "rows": 0, "background": 0, "open_limit": 0,
+        "score_chords": 0, "score_notes": 0, "score_parts": 0,
         "gated": int(bool(values["gate"])), "iterations": int(values["mosaic_iterations"]), "power_halves": 2,
         "latency": framing.latency, "taps": 0, "paths": 1, "slot": framing.hop // SLOTS, "adapt_hold": 0.0, "unseen": 1.0,
         "hop_s": framing.hop / sample_rate, "mixer_smoothing": 1 - np.exp(-1 / (SMOOTHING_S * sample_rate)),

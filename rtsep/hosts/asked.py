@@ -29,6 +29,14 @@ def check_by_hands(gated: bool) -> None:
         raise RtsepError("--by hands needs notes: give --midi PORT, or use --by split")
 
 
+def check_score(gated: bool, by: str) -> None:
+    """RtsepError if --score lacks notes, or something else makes the stems."""
+    if not gated:
+        raise RtsepError("--score needs the notes that are played: give --midi PORT, or leave it out")
+    if by not in ("port", "hands"):
+        raise RtsepError(f"--score and --by {by} do not go together: leave out --by, or give --by hands")
+
+
 def parse_route(route: str) -> tuple[str, int, int]:
     """A value of --route, STEM=OUTPUT or STEM=FIRST-LAST: the stem's name, its first and its last output."""
     name, equals, places = route.partition("=")

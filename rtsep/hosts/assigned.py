@@ -28,6 +28,7 @@ from rtsep.notes.routing import (
     keyboards,
 )
 from rtsep.notes.score import EVENT, Score
+from rtsep.notes.score_parts import by_score
 from rtsep.presets.instruments import programs_by_name, stem_programs
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ def route(job: Job, score: Score | None, name: str) -> Routing:
     """The routing of notes to stems; without MIDI all templates are one stem called `name`, or two at the split."""
     if score is not None and job.by != "track" and any(score.stems):
         raise RtsepError(f"--midi FILE@STEM already says what makes a stem: leave out --by {job.by}, or the @STEM")
+    if job.score is not None:
+        return _by_score(job, score)
     if job.by == "split":
         return by_split(score, job.split_pitch)
     if job.by == "drum":
@@ -53,6 +56,15 @@ def route(job: Job, score: Score | None, name: str) -> Routing:
     if job.by == "family" or count_stems(score, job.by) > MAX_STEMS:
         return by_family(score)
     return by_channel(score) if job.by == "channel" else by_track(score)
+
+
+def _by_score(job: Job, score: Score | None) -> Routing:
+    """The parts of --score as stems, or its hands."""
+    if score is None:
+        raise RtsepError("--score needs the notes that were played: give --midi FILE")
+    if job.by not in ("track", "hands"):
+        raise RtsepError(f"--score and --by {job.by} do not go together: leave out --by, or give --by hands")
+    return by_score(str(job.score), job.by, score)
 
 
 @dataclass(frozen=True)
@@ -78,5 +90,5 @@ def assign(job: Job, score: Score | None, name: str, sample_rate: float) -> Play
     if job.by == "drum":  # Pads may play on any channel.
         programs[: len(routing.names)] = programs_by_name(routing)
     events, table = fold(events, grouped.routing.table, keyboards(score))
-    hints = (*score.warnings, *routing_hints(score, job.by))
+    hints = (*score.warnings, *routing_hints(score, "hands" if job.score is not None else job.by))
     return Played(replace(grouped.routing, table=table), events, programs, drum_keys(score, job.by, job.drum_map), hints)

@@ -9,7 +9,7 @@ from pathlib import Path
 from rtsep.engine.separator import Separator
 from rtsep.engine.streaming import Engine
 from rtsep.errors import RtsepError
-from rtsep.hosts.asked import check_by_channel, check_by_hands
+from rtsep.hosts.asked import check_by_channel, check_by_hands, check_score
 from rtsep.hosts.recording import Recording
 from rtsep.hosts.setlist import SetList, with_stems
 from rtsep.hosts.setups import Settings, Setup
@@ -27,6 +27,7 @@ from rtsep.notes.routing import (
     everything,
     only_channels,
 )
+from rtsep.notes.score_parts import by_score
 from rtsep.params import Value
 from rtsep.presets.instruments import choose, programs_by_name
 from rtsep.presets.preset import Preset
@@ -55,6 +56,7 @@ class LiveJob:
     keep_background: bool = False
     made_by: str = ""
     drum_map: Path | None = None  # Groups of drums by key, see `rtsep.notes.drum_maps`.
+    score: Path | None = None  # What is played: its parts, or its hands, are the stems.
     record_format: str = "wav"  # Or flac.
     pre_fader: bool = False  # Outputs of single stems play them before their faders.
     take: Path | None = None  # Takes that a key begins are folders of this name; None: `TAKE`.
@@ -77,6 +79,9 @@ def route_live(job: LiveJob, name: str, gated: bool) -> Routing:
     """
     if job.by == "channel":
         check_by_channel(gated, job.channels)
+    if job.score is not None:
+        check_score(gated, job.by)
+        return by_score(job.score, job.by, channels=job.channels or range(1, CHANNELS + 1))
     if job.by == "hands":
         check_by_hands(gated)
         return by_hands(None, job.channels or range(1, CHANNELS + 1))
@@ -107,7 +112,7 @@ def mosaic_engine(job: LiveJob, path: Path, params: Mapping[str, Value]) -> Engi
     from rtsep.grains.engine import Mosaic, refuse_with_mosaic  # Imported only for mosaics.
     from rtsep.grains.source import load_source
 
-    refuse_with_mosaic({"--preset": job.presets, "--by": job.by != "port"})
+    refuse_with_mosaic({"--preset": job.presets, "--by": job.by != "port", "--score": job.score})
     routing = everything("mosaic")
     return Mosaic(load_source(path), params, only_channels(routing, job.channels) if job.channels else routing)
 
@@ -127,7 +132,7 @@ def has_notes(job: LiveJob) -> bool:
 
 def has_tracks(job: LiveJob) -> bool:
     """Whether every track of the recording's notes is a stem."""
-    return has_notes(job) and job.by == "port" and not job.midi
+    return has_notes(job) and job.by == "port" and job.score is None and not job.midi
 
 
 def _by_tracks(job: LiveJob, gated: bool) -> Routing | None:

@@ -64,6 +64,7 @@ class Job:
     drum_map: Path | None = None  # Groups of drums by key, see `rtsep.notes.drum_maps`.
     delivery: Delivery = field(default_factory=Delivery)
     timing: Timing = AS_WRITTEN  # When the notes sound.
+    score: Path | None = None  # What is played: its parts are the stems of the notes.
 
 
 def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: None) -> dict[str, Any]:
@@ -106,7 +107,8 @@ def _mosaic(job: Job, sound: SoundReader, score: Score | None, params: Mapping[s
     from rtsep.grains.engine import Mosaic, refuse_with_mosaic  # Imported only for mosaics.
     from rtsep.grains.source import load_source
 
-    refuse_with_mosaic({"--preset": job.presets, "--group": job.groups, "--by": job.by != "track", "--picture": job.picture})
+    refuse_with_mosaic({"--preset": job.presets, "--group": job.groups, "--by": job.by != "track", "--score": job.score,
+                        "--picture": job.picture})
     events, warnings = np.zeros(0, EVENT), tuple[str, ...]()
     if score is not None:
         events, _ = fold(score.events(sound.sample_rate), everything("mosaic", score).table, keyboards(score))
@@ -124,7 +126,8 @@ def _render(
     part = choose_range(sound, wish.start_s, wish.end_s, score, bool(engine.value("learn_background_s")))
     rate = wish.rate or sound.sample_rate
     extras = ("report.json", "picture.png") if job.picture else ("report.json",)
-    inputs = [path for path in (job.mix, *(split_stem(text)[0] for text in job.midi), job.mosaic) if path is not None]
+    given = (job.mix, *(split_stem(text)[0] for text in job.midi), job.mosaic, job.score)
+    inputs = [path for path in given if path is not None]
     keeper = Keeper(engine, job.keep, job.overwrite, job.keep_background, job.made_by)
     with StemWriter(job.out, layout.files, rate, layout.file_channels, job.format, job.bits, job.overwrite, inputs, extras,
                     part.frames * rate // sound.sample_rate + 1, part.begin * rate // sound.sample_rate) as writer:

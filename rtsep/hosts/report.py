@@ -85,6 +85,8 @@ def make_report(engine: Engine, sound: Excerpt, clock: Clock, describe: Describe
         "stolen_voices": counters.stolen_voices,
         **({} if engine.routing.hands is None else {"hands": {
             "notes": counters.hand_notes, "revised": counters.revised_notes, "uncertain": counters.uncertain_notes}}),
+        **({} if not len(engine.routing.score.pitch) else {"score": {
+            "notes": counters.followed_notes, "unmatched": counters.unmatched_in_score}}),
         **engine.details,
         "warnings": [],
     }
@@ -119,10 +121,10 @@ def silent_warnings(engine: Engine, events: npt.NDArray[np.void], energies: npt.
     routed = engine.routing.table[struck_now["part"], struck_now["status"] & 0x0F, struck_now["data1"]]
     stem_of = np.where(struck_now["stem"] > 0, struck_now["stem"].astype(np.int64) - 1, routed)
     least = energies.sum() * 10 ** (SILENT_DB / 10)
-    hands = engine.routing.hands or ()  # Whose notes only playing tells.
+    unsaid = engine.routing.told_while_played
     return [f"no sound was found for the {count} notes of {name}: does this instrument play in the recording, and do its notes "
             "fit it?" for stem, name in enumerate(engine.routing.names)
-            if stem not in hands and (count := int((stem_of == stem).sum())) and energies.sum() > 0 and energies[stem] < least]
+            if stem not in unsaid and (count := int((stem_of == stem).sum())) and energies.sum() > 0 and energies[stem] < least]
 
 
 def _fit_warnings(sound: SoundReader, score: Score, instruments: Sequence[Preset], timing: Timing) -> list[str]:

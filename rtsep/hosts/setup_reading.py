@@ -73,7 +73,7 @@ def _program(value: Any) -> int:
 
 
 # Entries that are files or folders, counted from the set-up's folder.
-PATHS = ("drum_map", "mosaic", "play", "play_midi", "record", "take")
+PATHS = ("drum_map", "mosaic", "play", "play_midi", "record", "score", "take")
 OPTIONS: Mapping[str, Convert] = {
     "input": _text, "output": _text, "inputs": _whole, "outputs": _whole, "rate": _number, "block": _whole, "midi": _texts,
     "jack": _switch, "allow_feedback": _switch, "channels": _channels, "by": _one_of(BY), "split": _text,

@@ -181,7 +181,7 @@ def _options(job: LiveJob, scene: Scene, names: Mapping[str, str]) -> dict[str, 
     entries: dict[str, Any] = {
         **scene.device.opened.settings(), "midi": ports, "by": job.by if job.by != "port" else "",
         "split": "" if split is None else str(split.pitch), "channels": list(job.channels),
-        "drum_map": job.drum_map, "mosaic": job.mosaic, "midi_offset_ms": player.lanes.delay_ms,
+        "drum_map": job.drum_map, "score": job.score, "mosaic": job.mosaic, "midi_offset_ms": player.lanes.delay_ms,
         "route": routes, "pre_fader": job.pre_fader, **_of_recording(player.playback), "take": scene.recorder.base,
         "record_format": job.record_format if job.record_format != "wav" else ""}
     return {name: str(value.absolute()) if isinstance(value, Path) else value for name, value in entries.items() if value}

@@ -11,6 +11,7 @@ the engine, and a `Routing`.
 | zones, bends, tunings | MPE, and which notes sound elsewhere than they are written |
 | score, merged | `Score`: the notes of one or several files |
 | routing, groups, hands, drum_maps, hints | which stem each note belongs to |
+| followed, score_parts | the score that a player plays from, and its parts as stems |
 | folded | many tracks -> the parts that the engine has |
 
 May import: errors. No ports, no threads, no sound.

@@ -164,8 +164,8 @@ def _selected(strikes: Strikes, text: str, selection: str, group_of: NDArray[np.
 
 
 def _without_emptied(routing: Routing, strikes: Strikes, group_of: NDArray[np.int64]) -> Routing:
-    """The routing without stems whose notes have all gone to groups; hands stay, whose notes only playing tells."""
-    if routing.hands is not None:
+    """The routing without stems whose notes have all gone to groups; what only playing tells stays."""
+    if routing.told_while_played:
         return routing
     stems = routing.table[strikes.part, strikes.channel, strikes.pitch]
     emptied = set(stems[group_of != IGNORED].tolist()) - set(stems[group_of == IGNORED].tolist())

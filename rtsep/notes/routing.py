@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rtsep.errors import RtsepError
 from rtsep.notes.drum_maps import DRUM_GROUPS, group_of, stand_ins
 from rtsep.notes.folded import ENGINE_PARTS
+from rtsep.notes.followed import NO_SCORE, FollowedScore
 from rtsep.notes.hands import hands, is_drums
 from rtsep.notes.messages import NOTE_ON
 from rtsep.notes.names import stem_names
@@ -29,11 +30,18 @@ class Routing:
     names: file names of the stems without ending, the residual excluded. table: int8 [32 parts, 16 channels,
     128 pitches], the index of the stem; -1 = the note is ignored. Scores with more parts make larger ones, see `folded`.
     hands: the stems of the left and of the right hand, if a tracker divides the notes of both among them while they are played.
+    score: what is played, where notes that the table does not ignore take the stem that this score says.
     """
 
     names: tuple[str, ...]
     table: NDArray[np.int8]
     hands: tuple[int, int] | None = None
+    score: FollowedScore = NO_SCORE
+
+    @property
+    def told_while_played(self) -> tuple[int, ...]:
+        """The stems whose notes only playing tells: both hands, or the parts of a score."""
+        return self.hands or tuple(np.unique(self.score.part).tolist())
 
 
 def _nothing(score: Score | None = None) -> NDArray[np.int8]:

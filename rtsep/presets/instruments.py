@@ -31,7 +31,9 @@ class Instruments:
 
 
 def stem_programs(routing: Routing, score: Score, own: NDArray[np.uint32]) -> list[int]:
-    """The General MIDI program that plays the most notes of each stem, or of both hands; 0, a piano, if none is given.
+    """The General MIDI program that plays the most notes of each stem; 0, a piano, if none is given.
+
+    Stems whose notes only playing tells share one.
 
     own: uint32 [message], EVENT's field `stem`.
     """
@@ -42,9 +44,9 @@ def stem_programs(routing: Routing, score: Score, own: NDArray[np.uint32]) -> li
         stem = int(own[at]) - 1 if own[at] else int(routing.table[part, channel, pitch])
         if stem >= 0:
             votes[stem][score.programs.get((part, channel), 0)] += 1
-    if routing.hands is not None:
-        left, right = routing.hands
-        votes[left] = votes[right] = votes[left] + votes[right]
+    if shared := routing.told_while_played:
+        together = sum((votes[stem] for stem in shared), Counter[int]())
+        votes[: len(votes)] = [together if stem in shared else vote for stem, vote in enumerate(votes)]
     return [vote.most_common(1)[0][0] if vote else 0 for vote in votes]
 
 

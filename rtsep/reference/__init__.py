@@ -41,6 +41,7 @@ _HOMES = {
     "Note": "notes",
     "Piano": "notes",
     "Hands": "hands",
+    "ScoreFollower": "score_follower",
     "open_pitches": "gate",
     "Strokes": "onsets",
     "boost": "expectation",

@@ -12,13 +12,15 @@ from rtsep.kernels.memory import CLAIM_LEFT, CORRECTION, PARTS, PITCHES, SWAP_HA
 from rtsep.notes.messages import NOTE_ON
 from rtsep.reference.notes import Note, Piano
 from rtsep.reference.passed import Events, Floats
+from rtsep.reference.score_follower import ScoreFollower
 from rtsep.stages.hand_tracker import FOLLOWS, LEFT, LEFT_REST, REST_S, RIGHT, RIGHT_REST, WIDTH
 from rtsep.stages.hands import MOST_ASKED, RECENT, REVISE_S, SURE
+from rtsep.stages.score_follower import LOST
 
 
 @dataclass(eq=False)
 class Struck:
-    """One of the last notes. right: how likely the right hand plays it, 0 to 1; fixed: the player said whose it is."""
+    """One of the last notes. right: how likely the right hand plays it, 0 to 1; fixed: the player, or a score, told."""
 
     sample: int
     pitch: int
@@ -54,6 +56,7 @@ class Hands:
     """
 
     piano: Piano
+    follower: ScoreFollower
     stems: tuple[int, int] | None
     sample_rate: float
     activations: Callable[[], Floats]
@@ -65,13 +68,23 @@ class Hands:
     def receive(self, event: Events, sample: int) -> None:
         """One EVENT at `sample`, counted from the start."""
         if self.stems is None:
-            self.piano.receive(event, sample)
+            self.piano.receive(self._by_score(event, sample), sample)
         elif event["status"] == CORRECTION:
             self._correct(self.stems, int(event["data1"]))
         elif self._is_asked(self.stems, event):
             self._begin(self.stems, event, sample)
         else:
             self.piano.receive(event, sample)
+
+    def _by_score(self, event: Events, sample: int) -> Events:
+        """The event; a note-on with the stem that the score tells."""
+        part, status, pitch = int(event["part"]), int(event["status"]), int(event["data1"])
+        asked = status & 0xF0 == NOTE_ON and event["data2"] and not event["stem"] and part < PARTS and pitch < PITCHES
+        if not len(self.follower.score.pitch) or not asked or self.piano.route[part, status & 0x0F, pitch] < 0:
+            return event
+        stem, told = self.follower.step(sample, pitch), event.copy()
+        told["stem"] = 1 + (self.follower.nearest_part(pitch) if stem == LOST else stem)
+        return told
 
     def _is_asked(self, stems: tuple[int, int], event: Events) -> bool:
         part, status, pitch = int(event["part"]), int(event["status"]), int(event["data1"])
@@ -82,8 +95,14 @@ class Hands:
     def _begin(self, stems: tuple[int, int], event: Events, sample: int) -> None:
         key = int(event["part"]), int(event["status"]) & 0x0F, int(event["data1"])
         self.recent = [*self.recent[1 - RECENT :], struck := Struck(sample, key[2])]
-        struck.right = probability(self.recent, struck, self.sample_rate)
-        struck.hand = int(struck.right >= 0.5)
+        stem = self.follower.step(sample, key[2])
+        if stem == LOST:
+            struck.right = probability(self.recent, struck, self.sample_rate)
+            struck.hand = int(struck.right >= 0.5)
+        else:
+            sure = max(self.follower.confidence, 0.5)
+            struck.hand, struck.fixed = int(stem == stems[RIGHT]), True
+            struck.right = sure if struck.hand == RIGHT else 1 - sure
         told = event.copy()
         told["stem"] = stems[struck.hand] + 1
         self.piano.receive(told, sample)

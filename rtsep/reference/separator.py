@@ -193,7 +193,8 @@ class ReferenceSeparator:
         """What was counted since the last reset; no voice is ever stolen here."""
         stream = self._ready.stream
         return Counters(stream.bad_samples, stream.piano.unmatched, stream.stages.gate.closed_rows, 0, stream.frames,
-                        stream.hands.notes, stream.hands.revised, stream.hands.uncertain)
+                        stream.hands.notes, stream.hands.revised, stream.hands.uncertain,
+                        stream.follower.notes, stream.follower.unmatched)
 
     @property
     def activations(self) -> Floats:

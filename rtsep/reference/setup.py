@@ -11,6 +11,7 @@ import numpy as np
 from rtsep.engine.design import Plan
 from rtsep.kernels.memory import SLOTS
 from rtsep.methods.estimators import ESTIMATORS
+from rtsep.notes.followed import FollowedScore
 from rtsep.params import Value
 from rtsep.reference.analysis import windows
 from rtsep.reference.passed import Floats, Integers
@@ -35,6 +36,7 @@ class Setup:
     row_age: Integers  # [row, 2]: from (with) and until (without) which age of its note a row is open
     route: Integers  # [part, channel, pitch] -> stem, or -1
     hands: tuple[int, int] | None  # the stems of the left and right hand, whose notes are divided while they are played
+    score: FollowedScore  # whose parts the notes get; without notes: none
     reach: Integers  # [stem, pitch]: can the stem play it at all?
     release: Integers  # [stem, pitch]: a gate outlasts its note by so much
     decay: Integers  # [stem, pitch]: the pedal alone keeps a gate open for so long
@@ -114,6 +116,7 @@ def setup_of(
         **{name: values[name] for name in same},
         size=values["window_size"],
         hands=(values["left_stem"], values["right_stem"]) if values["by_hands"] else None,
+        score=FollowedScore(*(values[name] for name in ("chord_s", "note_chord", "note_pitch", "note_part"))),
         sample_rate=values["hop"] / values["hop_s"],
         W=W[: values["rows"]],
         background=W[values["rows"] :],

@@ -13,6 +13,7 @@ from rtsep.reference.hands import Hands
 from rtsep.reference.notes import Piano
 from rtsep.reference.overlap_add import OverlapAdd
 from rtsep.reference.passed import Events, Floats, Passed
+from rtsep.reference.score_follower import ScoreFollower
 from rtsep.reference.setup import Setup
 
 
@@ -27,7 +28,8 @@ class Stream:
         self.setup = setup
         self.stages = Stages(setup, method, mask)
         self.piano = Piano(setup.size, setup.hop, setup.route, setup.rows, setup.release, setup.decay, setup.choke)
-        self.hands = Hands(self.piano, setup.hands, setup.sample_rate, lambda: self.stages.H)
+        self.follower = ScoreFollower(setup.score, setup.stems - 1, setup.sample_rate)
+        self.hands = Hands(self.piano, self.follower, setup.hands, setup.sample_rate, lambda: self.stages.H)
         self.last: Passed | None = None
         self.position, self.bad_samples, self.frames = 0, 0, 0
         self._on_frame = on_frame

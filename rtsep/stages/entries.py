@@ -16,7 +16,8 @@ plan_at, state_at, call_at = viewer(PLAN), viewer(STATE), viewer(CALL)
 def receive(plan_address, state_address, sample, part, status, data1, data2, stem):
     """`hands.receive` for the PLAN and the STATE at these addresses."""
     plan, state = plan_at(plan_address), state_at(state_address)
-    hands.receive(plan.hands, state.hands, state.notes, state.estimate.H, sample, part, status, data1, data2, stem)
+    hands.receive(plan.hands, state.hands, state.notes, state.score_follower, state.estimate.H, sample, part, status, data1,
+                  data2, stem)
 
 
 def hear(plan_address, state_address, end):

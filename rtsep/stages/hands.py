@@ -16,7 +16,7 @@ import numpy as np
 from rtsep.kernels.fields import Part, array, cell, size
 from rtsep.kernels.marks import kernel
 from rtsep.kernels.memory import CLAIM_LEFT, CORRECTION, PITCHES, SWAP_HANDS
-from rtsep.stages import notes
+from rtsep.stages import notes, score_follower
 from rtsep.stages.hand_tracker import LEFT, RIGHT, decide
 from rtsep.stages.notes import FREE, KEY_DOWN, VOICES
 from rtsep.stages.request import Request
@@ -25,7 +25,7 @@ RECENT = 64  # The tracker sees so many notes.
 REVISE_S = 0.05  # So many seconds long a note may still change hands.
 MOST_ASKED = 9  # So many notes before the newest are asked about again at most: with it all fingers have one.
 SURE = 0.75  # The hand of a note is uncertain if its probability is less.
-# One of the last notes. status: of its voice, FREE once that is over. fixed: whether the player said whose it is.
+# One of the last notes. status: of its voice, FREE once that is over. fixed: whether the player or a score said whose it is.
 # right: how likely the right hand plays it, from 0 to 1.
 NOTE = np.dtype([*((name, "<i8") for name in (
     "sample", "part", "channel", "pitch", "velocity", "voice", "status", "hand", "fixed")), ("right", "<f8")])
@@ -34,7 +34,7 @@ PLAN = Part("hands", (
     size("by_hands", "whether notes are given to two hands; 0: they go where they are routed"),
     size("left_stem", "the stem of the left hand"),
     size("right_stem", "the stem of the right hand"),
-), sees=("common", "instruments"))
+), sees=("common", "instruments", "score_follower"))
 STATE = Part("hands", (
     cell("hand_notes", "int64", "notes since reset that were given to a hand"),
     cell("revised_notes", "int64", "changes of hand since reset that later notes led to"),
@@ -118,13 +118,19 @@ def revise(plan, own, told, H):
 
 
 @kernel
-def begin(plan, own, told, H, sample, part, status, pitch, velocity):
-    """A note-on: its hand is decided, it sounds in that stem, and the notes just before it are asked again."""
+def begin(plan, own, told, follower, H, sample, part, status, pitch, velocity):
+    """A note-on: its hand is decided, by a score where one tells it; it sounds there, and notes just before are asked again."""
     follow_voices(own, told.voices)
     append(own, sample, part, status & 0x0F, pitch, velocity)
     note = own.recent[own.recent_count - 1]
-    note.right = decide(plan, own, own.recent_count - 1)
-    note.hand = np.int64(note.right >= 0.5)
+    stem = score_follower.step(plan, follower, sample, pitch)
+    if stem == score_follower.LOST:
+        note.right = decide(plan, own, own.recent_count - 1)
+        note.hand = np.int64(note.right >= 0.5)
+    else:
+        sure = max(follower.score_confidence, 0.5)
+        note.hand, note.fixed = np.int64(stem == plan.right_stem), 1
+        note.right = sure if note.hand == RIGHT else 1 - sure
     stem = stem_of(plan, note.hand)
     notes.receive(plan, told, sample, part, status, pitch, velocity, stem + 1)
     note.voice = notes.find_voice(told.voices, part, status & 0x0F, pitch)
@@ -170,13 +176,17 @@ def correct(plan, own, told, H, what):
 
 
 @kernel
-def receive(plan, own, told, H, sample, part, status, data1, data2, stem_wanted):
-    """One message at `sample`, as `notes.receive` takes it. `told`: the part `notes`; H [stem, row]: the last activations."""
+def receive(plan, own, told, follower, H, sample, part, status, data1, data2, stem_wanted):
+    """One message at `sample`, as `notes.receive` takes it. `told`: the part `notes`; H [stem, row]: the last activations.
+
+    follower: the part `score_follower`.
+    """
     if plan.by_hands == 0:
-        notes.receive(plan, told, sample, part, status, data1, data2, stem_wanted)
+        stem = score_follower.stem_of(plan, follower, sample, part, status, data1, data2, stem_wanted)
+        notes.receive(plan, told, sample, part, status, data1, data2, stem)
     elif status == CORRECTION:
         correct(plan, own, told, H, data1)
     elif is_asked(plan, part, status, data1, data2, stem_wanted):
-        begin(plan, own, told, H, sample, part, status, data1, data2)
+        begin(plan, own, told, follower, H, sample, part, status, data1, data2)
     else:
         notes.receive(plan, told, sample, part, status, data1, data2, stem_wanted)

@@ -25,6 +25,7 @@ from rtsep.stages import (
     overlap_add,
     place,
     residual,
+    score_follower,
     transform,
     watchdog,
 )
@@ -33,8 +34,8 @@ from rtsep.stages.passed import PASSED
 from rtsep.stages.request import Request
 
 # About in the order in which `frame` calls them first.
-STAGES = (notes, hands, analysis, onsets, gate, late_notes, watchdog, expectation, estimator, levels, masks, colour,
-          accompaniment, adaptation, residual, place, overlap_add, filters, mixer)
+STAGES = (notes, score_follower, hands, analysis, onsets, gate, late_notes, watchdog, expectation, estimator, levels, masks,
+          colour, accompaniment, adaptation, residual, place, overlap_add, filters, mixer)
 
 PLAN = Record("Plan", (COMMON, INSTRUMENTS, transform.PLAN, *(stage.PLAN for stage in STAGES)))
 STATE = Record("State", (

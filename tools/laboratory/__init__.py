@@ -12,6 +12,7 @@
 | blended, without | how the templates of several makers become one preset; presets that leave one out |
 | songs, unheard, unheard_pianos | a development set for presets that have not heard it: what it consists of; how it is built |
 | makers, sampled, scores, performance | whose instruments play there; a sampler; scores; how people play |
+| played, following | performances of a score that are made here; the parts that the engine gives to their notes |
 | ready | the development set with its presets, all told or in part |
 | versions | other versions of the engine, or this one with other constants, each in a process |
 | rooms, company, hardships | rooms; what nobody tells; both and notes told wrongly, as conditions |

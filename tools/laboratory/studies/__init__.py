@@ -8,6 +8,7 @@ from laboratory.studies import (  # noqa: F401
     drums,
     examples,
     factorisation,
+    following,
     instruments,
     latency,
     live,

@@ -1,0 +1,52 @@
+"""The score that a player plays from: which notes belong together as chords, and which part each note belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rtsep.notes.score import Score
+
+CHORD_S = 0.035  # Notes that begin within this many seconds of a chord's first note belong to the chord.
+
+
+@dataclass(frozen=True, eq=False)
+class FollowedScore:
+    """Notes in the order of the score.
+
+    onset_s: float64 [chord], seconds from the start, ascending. chord, pitch, part: int64 [note], by chord, then part, then
+    pitch. Parts are stems, counted from 0.
+    """
+
+    onset_s: NDArray[np.float64]
+    chord: NDArray[np.int64]
+    pitch: NDArray[np.int64]
+    part: NDArray[np.int64]
+
+
+NO_SCORE = FollowedScore(np.zeros(0), *np.zeros((3, 0), np.int64))  # Of who follows none.
+
+
+def followed_score(score: Score, stem_of: NDArray[np.int8]) -> FollowedScore:
+    """The notes of `score`; `stem_of` [part, channel, pitch] says which stem each belongs to, -1: none.
+
+    A pitch that a part has twice in one chord counts once.
+    """
+    notes = score.notes()
+    stems = stem_of[notes["part"], notes["channel"], notes["pitch"]].astype(np.int64)
+    notes, stems = notes[stems >= 0], stems[stems >= 0]
+    chord, onset_s = _chords(notes["onset_s"])
+    rows = np.unique(np.stack([chord, stems, notes["pitch"].astype(np.int64)], axis=1), axis=0)
+    return FollowedScore(onset_s, *(np.ascontiguousarray(rows[:, column]) for column in (0, 2, 1)))
+
+
+def _chords(onset_s: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The chord of each note, by onset, and the onset of each chord."""
+    chord, firsts = np.zeros(len(onset_s), np.int64), list[float]()
+    for number, onset in enumerate(onset_s.tolist()):
+        if not firsts or onset > firsts[-1] + CHORD_S:
+            firsts.append(onset)
+        chord[number] = len(firsts) - 1
+    return chord, np.array(firsts, np.float64)
