@@ -83,6 +83,8 @@ def run_tape(separator, sound, notes, *, change=lambda lanes, separator: None, p
         tape.client.connect("tape:midi", f"{name}:midi_in")
         for i, port in enumerate([f"mix_{c}" for c in (1, 2)] + [f"{s}_{c}" for s in separator.stem_names for c in (1, 2)]):
             tape.client.connect(f"{name}:{port}", f"tape:in_{i + 1}")
+        everything(lanes, seen)
+        settled, xruns = len(seen[0]), lanes.xruns
         tape.client.blocksize = 2 * PERIOD  # while both play
         while lanes.word(shared.FRAMES) != 2 * PERIOD:
             threading.Event().wait(0.005)
@@ -98,7 +100,8 @@ def run_tape(separator, sound, notes, *, change=lambda lanes, separator: None, p
     backend.close()
     everything(lanes, seen)
     starts = [start for start, _ in seen[0]]
-    planes = np.concatenate([piece for _, piece in seen[0] if len(piece)], axis=1)  # JACK may skip some before freewheel.
+    planes = np.concatenate([piece for _, piece in seen[0] if len(piece)], axis=1)
+    assert lanes.xruns > xruns or all(len(piece) for _, piece in seen[0][settled:]), "a gap where JACK skipped nothing"
     assert starts[0] == 0 and lanes.counters()["lost_pieces"] == 0
     return planes[:2], planes[2:], seen[1], np.concatenate(tape.recorded, axis=1), lanes.counters()
 

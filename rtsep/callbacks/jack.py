@@ -9,7 +9,7 @@ from numba import types
 from rtsep.callbacks.arrivals import enqueue
 from rtsep.callbacks.live import advance, begin, finish
 from rtsep.callbacks.ring import append
-from rtsep.callbacks.shared import DELAY_NS, LOST_HEARD, NEXT_FRAME, POSITION, STARTED_NS
+from rtsep.callbacks.shared import AHEAD, DELAY_NS, FRAMES, LAST_FRAME, LOST_HEARD, POSITION, STARTED_NS
 from rtsep.callbacks.views import live_at
 from rtsep.kernels.arrays import fill
 from rtsep.kernels.atomic import address_of, load_acquire
@@ -41,11 +41,23 @@ def buffer_of(port, frames):
 
 @kernel
 def skipped_frames(live, ports, frames):
-    """The samples between the last block and this one that JACK's clock counts and nobody has handed over: an xrun."""
+    """The samples between the last block and this one that JACK's clock counts and nobody has handed over: an xrun.
+
+    JACK's clock counts the last block as long as this one, or as long as it was. After a delay JACK may call twice in one
+    cycle: the recording is ahead of the clock then, and its next gap is shorter by that.
+    """
     words, frame = live.words, np.int64(jack_last_frame_time(pointer(ports[CLIENT])))
-    skipped = (frame - words[NEXT_FRAME]) & 0xFFFFFFFF
-    words[NEXT_FRAME] = frame + frames
-    return skipped if skipped < MOST_SKIPPED else np.int64(0)
+    step = (frame - words[LAST_FRAME]) & 0xFFFFFFFF
+    words[LAST_FRAME] = frame
+    if step == 0:
+        words[AHEAD] += frames
+    if step > MOST_SKIPPED:
+        words[AHEAD] = 0
+        return np.int64(0)
+    skipped = max(step - max(frames, words[FRAMES]), np.int64(0))
+    made_up = min(skipped, words[AHEAD])
+    words[AHEAD] -= made_up
+    return skipped - made_up
 
 
 @kernel

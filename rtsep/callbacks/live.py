@@ -9,6 +9,7 @@ import numpy as np
 from rtsep.callbacks.arrivals import take_due, take_messages
 from rtsep.callbacks.playback import mix_file
 from rtsep.callbacks.shared import (
+    AHEAD,
     AWAY,
     BACK,
     CLIPPED,
@@ -217,7 +218,7 @@ def advance(live, frames):
     if session != 0:
         record(live, call, session, count, frames)
     else:
-        live.words[AWAY] = 0
+        live.words[AWAY], live.words[AHEAD] = 0, 0
     live.words[POSITION] += frames
 
 

@@ -34,8 +34,9 @@ HOLD = 16  # Samples until the fade-in: a new state is silent until its latency 
 LATE_BY_WORK, STARTED_WORK_NS = 17, 18
 # The time when the next block is due; samples that the device was away and the recording does not have yet; whether it is back.
 DUE_NS, AWAY, BACK = 24, 25, 26
-# The frame of JACK's clock with which the next block should begin; the latency, in samples, of what is played.
-NEXT_FRAME, LATENCY = 27, 28
+# The frame of JACK's clock with which the last block began; the latency, in samples, of what is played; samples that the
+# recording is ahead of JACK's clock.
+LAST_FRAME, LATENCY, AHEAD = 27, 28, 29
 STARVED, FILE_QUIET = 20, 21  # Samples that playback lacked because its reader was late; whether it is silent and stands.
 KEPT_EVENTS = 22  # Events that were played so far: the last of them are kept, with the input's last seconds.
 LOST_HEARD = 19  # Messages that did not fit into the ring of what the device's own MIDI port heard.
