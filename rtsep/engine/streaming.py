@@ -14,7 +14,6 @@ from rtsep.engine.prepared import Prepared
 from rtsep.kernels.memory import EVENT, GAINS
 from rtsep.notes.routing import Routing
 from rtsep.params import Value
-from rtsep.stages.hands import SURE
 from rtsep.stages.notes import HELD, KEY_DOWN
 from rtsep.windows import Framing
 
@@ -194,8 +193,7 @@ def uncertain_pitches(now: Prepared) -> tuple[int, ...]:
     voices = now.state["voices"][recent["voice"]]
     same = (voices["onset"] == recent["sample"]) & (voices["pitch"] == recent["pitch"])
     held = np.isin(voices["status"], (KEY_DOWN, HELD)) & same
-    unsure = (recent["right"] > 1 - SURE) & (recent["right"] < SURE)
-    return tuple(sorted(set(recent["pitch"][held & unsure].tolist())))
+    return tuple(sorted(set(recent["pitch"][held & (recent["doubtful"] == 1)].tolist())))
 
 
 def counters_of(now: Prepared) -> Counters:
