@@ -15,6 +15,7 @@ from rtsep.reference.notes import Note
 from rtsep.reference.passed import Floats
 from rtsep.stages.hand_features import (
     FOLLOWS,
+    LEAST,
     LEFT,
     LEFT_REST,
     LONGEST_S,
@@ -22,12 +23,16 @@ from rtsep.stages.hand_features import (
     NEAREST,
     NOW_S,
     PLACES,
+    REST_WEIGHT,
     RIGHT,
     RIGHT_REST,
     SHORTEST_S,
     SIDE,
     STEP,
     STEPS,
+    TIME_S,
+    TIME_SHIFT,
+    TIME_SLOPE,
     WHILE_S,
 )
 from rtsep.stages.hand_tracker import hand_net
@@ -58,7 +63,7 @@ def place(interval: int) -> int:
 
 def told_time(seconds: float) -> float:
     """A time as an input."""
-    return 0.4 * math.log(min(max(seconds, SHORTEST_S), LONGEST_S) / 0.1)
+    return TIME_SLOPE * math.log(min(max(seconds, SHORTEST_S), LONGEST_S) / TIME_S)
 
 
 def _hand_of(each: Struck) -> int:
@@ -76,12 +81,12 @@ def _side(asked: Struck, others: Sequence[Struck], sample_rate: float) -> Floats
                                   *(each.down * share for share in whose), now * louder]
         if number < NEAREST:
             lower = min(max(-interval / 6, -5), 5)
-            nearest[number] = lower, told_time(seconds) + 0.8, each.right - 0.5, (each.right - 0.5) * lower, louder
+            nearest[number] = lower, told_time(seconds) + TIME_SHIFT, each.right - 0.5, (each.right - 0.5) * lower, louder
     weights = (1 - FOLLOWS) ** np.arange(len(others))
     for hand, rest in ((LEFT, LEFT_REST), (RIGHT, RIGHT_REST)):
         shares = weights * [each.right if hand == RIGHT else 1 - each.right for each in others]
-        total = 0.3 + shares.sum()
-        centre = (0.3 * rest + shares @ [each.pitch for each in others]) / total
+        total = REST_WEIGHT + shares.sum()
+        centre = (REST_WEIGHT * rest + shares @ [each.pitch for each in others]) / total
         last = next((each for each in others if _hand_of(each) == hand), None)
         pitch, ago = (rest, LONGEST_S) if last is None else (last.pitch, abs(asked.sample - last.sample) / sample_rate)
         far, step = min(max((asked.pitch - centre) / 12, -3), 3), min(max((asked.pitch - pitch) / 6, -5), 5)
@@ -99,7 +104,7 @@ def inputs(recent: Sequence[Struck], asked: Struck, again: bool, pedal: bool, sa
         if keys:
             span = max(*keys, 0) - min(*keys, 0)
             held[hand] = len(keys) / 3, *(min(max(key / 12, -3), 3) for key in (min(keys), max(keys))), min(span / 12, 3)
-    likely = min(max(asked.right, 0.001), 0.999)
+    likely = min(max(asked.right, LEAST), 1 - LEAST)
     itself = ((asked.pitch - 60) / 24, asked.velocity / 64 - 1, pedal, asked.down)
     sides = _side(asked, before, sample_rate), _side(asked, after, sample_rate) if after else np.zeros(SIDE)
     return np.concatenate([*sides, itself, held.ravel(), [math.log(likely / (1 - likely)) / 3 if again else 0]])

@@ -33,7 +33,10 @@ ITSELF = 4 + 2 * OF_HELD + 1
 INPUTS = 2 * SIDE + ITSELF  # So many numbers tell of a note.
 LEFT_REST, RIGHT_REST = 48, 72  # Pitches that hands rest at until they have played: C3 and C5.
 FOLLOWS = 0.13  # A hand's centre goes so much of the way to a note that it plays, a share.
+REST_WEIGHT = 0.3  # A hand's place of rest counts in its centre like this share of a note.
 SHORTEST_S, LONGEST_S = 0.002, 8.0  # Times are told between these, in seconds, by their logarithm.
+TIME_S, TIME_SLOPE, TIME_SHIFT = 0.1, 0.4, 0.8  # Times are told in this unit, in seconds: their logarithm times and plus these.
+LEAST = 0.001  # No hand is told to be less likely than this.
 
 
 @numeric
@@ -48,7 +51,7 @@ def place(interval):
 @numeric
 def told_time(seconds):
     """A time as an input: 0 for a tenth of a second, 1 for twelve times that."""
-    return F(0.4) * log(min(max(seconds, F(SHORTEST_S)), F(LONGEST_S)) * F(10))
+    return F(TIME_SLOPE) * log(min(max(seconds, F(SHORTEST_S)), F(LONGEST_S)) / F(TIME_S))
 
 
 @numeric
@@ -60,7 +63,7 @@ def within(value, most):
 @numeric
 def belief(right):
     """What is thought of a note as an input: a third of the logarithm of the odds that the right hand plays it."""
-    likely = min(max(F(right), F(0.001)), F(0.999))
+    likely = min(max(F(right), F(LEAST)), F(1 - LEAST))
     return log(likely / (F(1) - likely)) / F(3)
 
 
@@ -84,7 +87,8 @@ def tell_side(x, recent, count, at, step, sample_s):
     """Fill x [SIDE] with the notes before note `at` (step -1), or after it (step 1)."""
     asked = recent[at]
     weight, told = F(1), 0
-    weights, centres = (F(0.3), F(0.3)), (F(0.3 * LEFT_REST), F(0.3 * RIGHT_REST))
+    weights = F(REST_WEIGHT), F(REST_WEIGHT)
+    centres = F(REST_WEIGHT * LEFT_REST), F(REST_WEIGHT * RIGHT_REST)
     last, ago = (np.int64(LEFT_REST), np.int64(RIGHT_REST)), (F(LONGEST_S), F(LONGEST_S))
     known = (False, False)
     i = at + step
@@ -95,7 +99,7 @@ def tell_side(x, recent, count, at, step, sample_s):
         add_to_map(x, interval, min(seconds, F(10)), louder, right, note.status == KEY_DOWN)
         if told < NEAREST:
             values, lower = x[MAP + told * VALUES :], within(F(-interval) / F(6), F(5))
-            values[0], values[1], values[2] = lower, told_time(seconds) + F(0.8), right - F(0.5)
+            values[0], values[1], values[2] = lower, told_time(seconds) + F(TIME_SHIFT), right - F(0.5)
             values[3], values[4] = (right - F(0.5)) * lower, louder
             told += 1
         centres = (centres[0] + weight * (F(1) - right) * F(note.pitch), centres[1] + weight * right * F(note.pitch))
