@@ -9,7 +9,7 @@ or an instrument of its own, which would lack them otherwise. Channels and ports
 from __future__ import annotations
 
 import io
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 import mido
@@ -94,7 +94,7 @@ def _is_strike(row: Row) -> bool:
 def _placed(rows: list[Row], players: Sequence[int]) -> dict[int, list[tuple[int, Row]]]:
     """The rows of each player's track with their ticks: note-offs follow their notes, and what acts on a channel is copied."""
     placed: dict[int, list[tuple[int, Row]]] = defaultdict(list)
-    down: dict[tuple[int, int, int], deque[int]] = defaultdict(deque)  # Who plays the presses of each key that is down.
+    down: dict[tuple[int, int, int], list[int]] = defaultdict(list)  # Who plays the presses of each key that is down.
     of_note, on_channel = iter(players), _players(rows, players)
     seen = set[tuple[int, int, Row]]()
     for row in rows:
@@ -105,7 +105,7 @@ def _placed(rows: list[Row], players: Sequence[int]) -> dict[int, list[tuple[int
             placed[player].append((tick, row))
         elif status & 0xF0 in (NOTE_ON, NOTE_OFF):
             if down[key]:
-                placed[down[key].popleft()].append((tick, row))
+                placed[down[key].pop()].append((tick, row))
         else:
             port = seat % PORTS
             for player in on_channel.get((port, status & 0x0F), (RIGHT, LEFT)):
