@@ -180,10 +180,12 @@ def set_targets(now: Prepared, value: Callable[[str], Value], stem_names: Sequen
         now.targets[GAINS + i] = 0 if level <= SILENT_DB else 10 ** (level / 20)
 
 
-def held_pitches(now: Prepared) -> tuple[int, ...]:
-    """MIDI pitches of the notes that keys or pedals hold, ascending."""
-    voices = now.state["voices"]
+def held_pitches(now: Prepared, stem: int | None = None) -> tuple[int, ...]:
+    """MIDI pitches of the notes that keys or pedals hold, of all stems or of one, ascending."""
+    voices = now.state["voices"].copy()
     held = np.isin(voices["status"], (KEY_DOWN, HELD))
+    if stem is not None:
+        held &= voices["stem"] == stem
     return tuple(sorted(set(voices["pitch"][held].tolist())))
 
 
