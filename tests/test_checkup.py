@@ -15,10 +15,11 @@ from rtsep.errors import RtsepError
 from rtsep.hosts.checkup import Checkup
 from rtsep.hosts.controls import Controls
 from rtsep.hosts.ear import EAR_S
-from rtsep.hosts.lanes import CAPACITY, outputs_of_mix
+from rtsep.hosts.lanes import CAPACITY
 from rtsep.hosts.notewatch import NoteWatch
 from rtsep.hosts.panel import Panel
 from rtsep.hosts.player import Player
+from rtsep.hosts.routes import outputs_of_mix
 from rtsep.hosts.screen import screen
 from rtsep.hosts.sounding_notes import SoundingNotes
 from rtsep.notes.routing import by_split

@@ -11,7 +11,8 @@ from native_callback import RATE, call, callback, stem_sources, warmed
 
 from rtsep.callbacks import shared
 from rtsep.hosts.computer import knows_work
-from rtsep.hosts.lanes import CAPACITY, MIX, SILENCE, Lanes, outputs_of_mix
+from rtsep.hosts.lanes import CAPACITY, MIX, SILENCE, Lanes
+from rtsep.hosts.routes import outputs_of_mix
 
 
 @pytest.fixture

@@ -16,9 +16,10 @@ from test_portaudio import card, needs_portaudio  # noqa: F401
 
 from rtsep.callbacks import shared
 from rtsep.errors import RtsepError
-from rtsep.hosts.lanes import CAPACITY, outputs_of_mix
+from rtsep.hosts.lanes import CAPACITY
 from rtsep.hosts.playback import AFTER_S, Playback
 from rtsep.hosts.recording import Source, import_stretch, open_recording
+from rtsep.hosts.routes import outputs_of_mix
 from rtsep.hosts.table import CONTROLS
 
 RATE, SECONDS, WATCHDOG = 44100, 3, 2000

@@ -46,7 +46,8 @@ def test_what_the_device_plays_is_the_engine_bit_for_bit(card, tmp_path, rng, bl
         import sys, threading
         import numpy as np
         from conftest import SMALL, make_preset, midi, play, prepared, two_parts
-        from rtsep.hosts.lanes import CAPACITY, Lanes, outputs_of_mix
+        from rtsep.hosts.lanes import CAPACITY, Lanes
+        from rtsep.hosts.routes import outputs_of_mix
         from rtsep.hosts.portaudio import PortAudio, Wanted
         params = {**SMALL, "gain_db.left": -6, "mode": sys.argv[4], "latency_samples": sys.argv[5]}
         setting = make_preset(), two_parts(), params, 2

@@ -72,7 +72,8 @@ def test_a_device_that_is_lost_three_times_comes_back_three_times(pulse):
     """A sound server is the device here: killed, and started again."""
     told = run(SERVER + """
         from conftest import SMALL, make_preset, prepared, two_parts
-        from rtsep.hosts.lanes import CAPACITY, Lanes, outputs_of_mix
+        from rtsep.hosts.lanes import CAPACITY, Lanes
+        from rtsep.hosts.routes import outputs_of_mix
         from rtsep.hosts.watch import WatchedDevice
         from rtsep.hosts.portaudio import PortAudio, Wanted
         said = []

@@ -135,6 +135,10 @@ def test_options_overrule_a_set_up(written):
     assert (told.jack, told.input, told.rate, told.route, told.by) == (True, None, 0.0, [], "split")
     told = options(["show", "--no-jack"], read_setup(written("jack = true\npre_fader = true")))
     assert (told.jack, told.pre_fader) == (False, True)
+    played = read_setup(written('midi = "roland"\nscore = "fugue.mid"\ntake = "tonight"\n'))
+    assert options(["show", "--by", "split"], played).score is not None  # which is refused
+    told = options(["show", "--by", "split", "--score", "", "--take", ""], played)
+    assert (told.by, told.score, told.take) == ("split", None, None) and renames_stems(told, played)
     scenes = scenes_of(setup, ["violin"], {"mask_power": "1.5", "gain_db.low": "-9"})
     assert {scene.presets for scene in scenes} == {("violin",)} and {scene.gains["low"] for scene in scenes} == {-9.0}
     assert {scene.params["mask_power"] for scene in scenes} == {1.5}

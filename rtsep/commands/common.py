@@ -27,9 +27,14 @@ def add_preset(parser: argparse.ArgumentParser) -> None:
                         "the General MIDI programs of the notes, else piano)")
 
 
+def file_or_none(text: str) -> Path | None:
+    """The file of an option; an empty one stands for none, and overrules a set-up's."""
+    return Path(text) if text else None
+
+
 def add_score(parser: argparse.ArgumentParser) -> None:
     """The option --score."""
-    parser.add_argument("--score", type=Path, metavar="FILE",
+    parser.add_argument("--score", type=file_or_none, metavar="FILE",
                         help="what is played on one keyboard (MIDI, MusicXML or any other score): each played note takes the "
                         "part of the note in the score that it matches. Every part, a track or a staff, is a stem; with --by "
                         "hands the two parts are the hands. Wrong, missing and extra notes, jumps and any tempo are followed")
@@ -37,7 +42,7 @@ def add_score(parser: argparse.ArgumentParser) -> None:
 
 def add_drum_map(parser: argparse.ArgumentParser) -> None:
     """The option --drum-map."""
-    parser.add_argument("--drum-map", type=Path, metavar="FILE",
+    parser.add_argument("--drum-map", type=file_or_none, metavar="FILE",
                         help="which group each drum belongs to: a text of lines such as 22,hihat or F#1,kick (a note and kick, "
                         "snare, hihat, toms, cymbals or percussion; # begins a comment). Without it: General MIDI and the "
                         "electronic kits of Roland, Yamaha and Alesis")
@@ -65,7 +70,7 @@ def timing_of(arguments: argparse.Namespace) -> Any:
 
 def add_mosaic(parser: argparse.ArgumentParser) -> None:
     """The option --mosaic."""
-    parser.add_argument("--mosaic", type=Path, metavar="SOUND",
+    parser.add_argument("--mosaic", type=file_or_none, metavar="SOUND",
                         help="do not separate, but remake the input from the frames of this sound file, which has the same "
                         "sample rate and lasts at most ten minutes; stems: mosaic, and dry, the input with the same delay; wet "
                         "fades between them. With notes, only their pitches of SOUND are heard. See also mosaic_polyphony and "

@@ -16,6 +16,7 @@ from rtsep.commands.common import (
     add_preset,
     add_score,
     checked_params,
+    file_or_none,
     say_warnings,
 )
 from rtsep.commands.live_checks import check, parse_channels, parse_loop
@@ -69,10 +70,10 @@ def _declare(parser: argparse.ArgumentParser) -> None:
     add_preset(parser)
     add_params(parser)
     add_mosaic(parser)
-    parser.add_argument("--play", type=Path, metavar="FILE",
+    parser.add_argument("--play", type=file_or_none, metavar="FILE",
                         help="play a recording instead of a microphone, or, with --input, beside it; keys on the screen pause, "
                         "seek, loop, and change speed and levels")
-    parser.add_argument("--play-midi", type=Path, metavar="FILE",
+    parser.add_argument("--play-midi", type=file_or_none, metavar="FILE",
                         help="the recording's notes (MIDI or any file that rtsep render --midi takes); each of its tracks is a "
                         "stem, unless --by or --midi says otherwise")
     parser.add_argument("--speed", type=float, default=1.0, metavar="FACTOR",
@@ -84,10 +85,10 @@ def _declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pre-fader", action=argparse.BooleanOptionalAction, default=False,
                         help="outputs of single stems (--route, --jack) play them as they are: gain, mute and solo change the "
                         "mix alone")
-    parser.add_argument("--record", type=Path, metavar="NAME",
+    parser.add_argument("--record", type=file_or_none, metavar="NAME",
                         help="record from the start: input, stems and notes, into a folder of this name, or NAME-1, NAME-2 ... "
                         "if there is one already")
-    parser.add_argument("--take", type=Path, metavar="NAME",
+    parser.add_argument("--take", type=file_or_none, metavar="NAME",
                         help="what r records into while you play: folders NAME, NAME-1 ... (default: as --record, or "
                         "take)")
     parser.add_argument("--record-format", choices=FORMATS, default="wav",

@@ -34,7 +34,8 @@ def check_score(gated: bool, by: str) -> None:
     if not gated:
         raise RtsepError("--score needs the notes that are played: give --midi PORT, or leave it out")
     if by not in ("port", "hands"):
-        raise RtsepError(f"--score and --by {by} do not go together: leave out --by, or give --by hands")
+        raise RtsepError(f"--score and --by {by} do not go together: leave out --by, give --by hands, or leave out the "
+                         "score (--score \"\" where a set-up gives one)")
 
 
 def parse_route(route: str) -> tuple[str, int, int]:

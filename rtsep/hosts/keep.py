@@ -89,8 +89,8 @@ class Keeper:
         self._next_s = time.monotonic() + EVERY_S
         adapted = [self._adapted(engine, stem, False) for stem in self.targets]
         self._thread = threading.Thread(target=self._write_all, args=(adapted,), name="presets")
-        self._thread.start()
         self._trouble, trouble = "", self._trouble
+        self._thread.start()
         if trouble:
             raise RtsepError(trouble)
 

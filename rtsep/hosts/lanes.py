@@ -52,11 +52,6 @@ def _power_of_two(least: float) -> int:
     return 1 << int(np.ceil(np.log2(least)))
 
 
-def outputs_of_mix(channels: int, outputs: int) -> list[tuple[int, int]]:
-    """The mix on the first outputs; one channel goes to two."""
-    return [(MIX, 0 if channels == 1 else o) if o < max(channels, 2) else (SILENCE, 0) for o in range(outputs)]
-
-
 class Lanes:
     """All memory of the callback, which is given `address`.
 

@@ -1,10 +1,15 @@
-"""Which output of a device plays what: the option --route."""
+"""Which output of a device plays what: the mix, or what the option --route says."""
 
 from __future__ import annotations
 
 from rtsep.errors import RtsepError
 from rtsep.hosts.asked import parse_route
-from rtsep.hosts.lanes import MIX, SILENCE, outputs_of_mix
+from rtsep.hosts.lanes import MIX, SILENCE
+
+
+def outputs_of_mix(channels: int, outputs: int) -> list[tuple[int, int]]:
+    """The mix on the first outputs; one channel goes to two."""
+    return [(MIX, 0 if channels == 1 else o) if o < max(channels, 2) else (SILENCE, 0) for o in range(outputs)]
 
 
 def route_outputs(routes: tuple[str, ...], stems: tuple[str, ...], channels: int, outputs: int) -> list[tuple[int, int]]:
