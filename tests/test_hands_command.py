@@ -13,7 +13,6 @@ from render_files import RATE, fill, render, report_of
 from test_hands import KEYS, two_hands
 
 from rtsep.cli import main
-from rtsep.engine.both_sides import both_sides
 from rtsep.engine.note_path import SAMPLE_RATE, give_to_hands
 from rtsep.hosts.demo import clip_folder
 from rtsep.hosts.hands_file import Job, divide
@@ -108,12 +107,14 @@ def test_no_note_is_lost_whoever_plays_it(options, tmp_path):
     assert told["tracks"]["share"] > 0.8 and told["left_hand"] + told["right_hand"] == told["notes"] == clip.note_count
 
 
-def test_both_sides_gives_a_probability_for_every_note():
-    notes = read_midi(clip_folder() / "demo.mid").notes()
-    right = both_sides(notes)
-    assert right.shape == notes.shape and ((right >= 0) & (right <= 1)).all()
-    assert right[notes["pitch"] < 45].max() < 0.5 < right[notes["pitch"] > 80].min()
-    assert both_sides(notes[:0]).shape == (0,)
+def test_what_follows_tells_too():
+    """Every note has a probability by what follows, too, and some change; of the last notes it is what was thought at once."""
+    score = read_midi(clip_folder() / "demo.mid")
+    given, pitch = give_to_hands(score, by_hands(score)), score.messages[struck(score), 2]
+    assert ((given.at_last >= 0) & (given.at_last <= 1)).all()
+    assert given.at_last[pitch < 45].max() < 0.5 < given.at_last[pitch > 80].min()
+    changed = given.at_last != given.right
+    assert changed.mean() > 0.5 and not changed[-1]
 
 
 # --- the file ---------------------------------------------------------------------------------------------------------

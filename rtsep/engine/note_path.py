@@ -32,11 +32,15 @@ BINS = 2049  # The templates have this many bins, as the piano's.
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """The note-ons of a score, in its order. stem: int64, of each; -1: of none. right: float64, how likely the right hand plays
-    it; NaN: it is no hand's. revised: how many went over to the other hand."""
+    """The note-ons of a score, in its order.
+
+    stem: int64, of each; -1: of none. right: float64, how likely the right hand plays it; NaN: it is no hand's. at_last: the same
+    when many notes have followed, which is too late to play. revised: how many went over to the other hand.
+    """
 
     stem: npt.NDArray[np.int64]
     right: npt.NDArray[np.float64]
+    at_last: npt.NDArray[np.float64]
     revised: int
 
 
@@ -48,7 +52,7 @@ def give_to_hands(score: Score, routing: Routing) -> Given:
     receive: Callable[..., None] = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 8)(machine.address("notes", "receive"))
     plan_address, state_address = plan.record.ctypes.data, now.state_record.ctypes.data
     strikes = int(struck(score).sum())
-    given = Given(np.full(strikes, -1), np.full(strikes, np.nan), 0)
+    given = Given(np.full(strikes, -1), np.full(strikes, np.nan), np.full(strikes, np.nan), 0)
     asked, number, hop = list[int](), -1, plan.framing.hop
     closed, hand_notes, recent, count = 0, now.state["hand_notes"], now.state["recent"], now.state["recent_count"]
     for sample, part, status, data1, data2, stem in events.tolist():
@@ -66,6 +70,7 @@ def give_to_hands(score: Score, routing: Routing) -> Given:
         last = recent[count[0] - len(young) : count[0]]
         given.right[young] = last["right"]
         given.stem[young] = np.array(routing.hands)[last["hand"]]
+        given.at_last[asked[-int(count[0]) :]] = recent["right"][: count[0]]
     return replace(given, revised=int(now.state["revised_notes"][0]))
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rtsep.engine.both_sides import both_sides
 from rtsep.engine.note_path import Given, give_to_hands
 from rtsep.errors import RtsepError
 from rtsep.files.results import atomic_write
@@ -45,7 +44,8 @@ def divide(job: Job) -> dict[str, Any]:
     if not score.note_count:
         raise RtsepError(f"{job.source} has no notes: give a file in which some are played")
     routing = by_hands(score) if job.score is None else by_score(job.score, "hands", score)
-    given = _ahead(score, routing) if job.offline else give_to_hands(score, routing)
+    given = give_to_hands(score, routing)
+    given = _looking_ahead(given, routing) if job.offline else given
     left, right = routing.hands or (LEFT, RIGHT)
     players = np.select([given.stem == left, given.stem == right], [LEFT, RIGHT], DRUMS)
     if job.out is not None:
@@ -77,17 +77,11 @@ def _strikes(score: Score) -> npt.NDArray[np.uint8]:
     return found
 
 
-def _ahead(score: Score, routing: Routing) -> Given:
-    """The same of who sees the whole piece at once."""
-    strikes, notes = _strikes(score), score.notes()
-    part, channel, pitch = strikes[:, 0], strikes[:, 1] & 0x0F, strikes[:, 2]
-    order = np.lexsort((channel, pitch, part, score.seconds[struck(score)]))  # The order of the notes.
-    of_hands = routing.table[notes["part"], notes["channel"], notes["pitch"]] >= 0
-    stem, right = np.full(len(notes), -1), np.full(len(notes), np.nan)
-    told = both_sides(notes[of_hands])
-    right[order[of_hands]] = told
-    stem[order[of_hands]] = np.array(routing.hands)[(told >= 0.5).astype(int)]
-    return Given(stem, right, 0)
+def _looking_ahead(given: Given, routing: Routing) -> Given:
+    """The same of who knows what follows."""
+    right = given.at_last
+    stem = np.where(np.isnan(right), -1, np.array(routing.hands)[(right >= 0.5).astype(int)])
+    return Given(stem, right, right, 0)
 
 
 def _report(job: Job, score: Score, given: Given, players: npt.NDArray[np.int64]) -> dict[str, Any]:

@@ -94,9 +94,8 @@ def hands_hard(given: Given) -> list[Table]:
 
 
 def given_to(piece: Piece, routing: Routing) -> Piece:
-    """The piece with its notes on one keyboard; the routing's first stem is the left hand's."""
-    return replace(piece, routing=replace(routing, names=("left", "right")), truths={
-        name: piece.truths[name] for name in ("left", "right", "residual") if name in piece.truths})
+    """The piece with its notes on one keyboard; the routing's first stem is the left hand's, as the piece's is."""
+    return replace(piece, routing=replace(routing, names=tuple(piece.told)))
 
 
 def ways(given: Given, piece: Piece) -> Iterator[Piece]:
