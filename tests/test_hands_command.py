@@ -72,7 +72,7 @@ def test_it_decides_as_the_engine_does_while_it_plays(params, seed):
     given = give_to_hands(score, by_hands(score))
     strikes = events[struck(score)]
     expected = [found[sample, part, pitch] for sample, part, pitch in strikes[["sample", "part", "data1"]].tolist()]
-    assert [*zip(given.stem, given.right, strict=True)] == expected
+    assert [*zip(given.stem, given.at_last, strict=True)] == expected
     counters = separator.counters
     assert given.revised == counters.revised_notes > 0 and len(expected) == counters.hand_notes
 

@@ -34,8 +34,8 @@ BINS = 2049  # The templates have this many bins, as the piano's.
 class Given:
     """The note-ons of a score, in its order.
 
-    stem: int64, of each; -1: of none. right: float64, how likely the right hand plays it; NaN: it is no hand's. at_last: the same
-    when many notes have followed, which is too late to play. revised: how many went over to the other hand.
+    stem: int64, of each; -1: of none. right: float64, how likely the right hand plays it; NaN: it is no hand's. at_last: the
+    same when many notes have followed, which is too late to play. revised: how many went over to the other hand.
     """
 
     stem: npt.NDArray[np.int64]

@@ -110,8 +110,8 @@ def hands_score(given: Given) -> list[Table]:
     Piano pieces by two hands, and works in four parts, each on one keyboard, are performed with hardships that are made here:
     see tools/laboratory/played.py. Wrong, extra and repeated keys count, too: they belong to the hand of the note that they are
     struck for or beside. The note path of the engine decides in the moment of every note. tracker: the same notes with --by
-    hands alone. Constants were chosen on the pieces of every second composer; the table is of those others from whom the tracker
-    has not learnt.
+    hands alone. Constants were chosen on the pieces of every second composer; the table is of those others from whom the
+    tracker has not learnt.
     """
     preset = load_preset(find_preset("piano"))
     rows = list(shares(PIANOS, piano_works(given), preset))
