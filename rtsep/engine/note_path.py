@@ -23,7 +23,7 @@ from rtsep.notes.routing import Routing, keyboards, struck
 from rtsep.notes.score import Score
 from rtsep.presets.library import find_preset
 from rtsep.presets.preset import Preset, load_preset
-from rtsep.stages.hands import MOST_ASKED
+from rtsep.stages.hands import MOST_ASKED, REVISE_S
 from rtsep.stages.notes import FREE, HELD, RELEASED
 
 SAMPLE_RATE = 44100.0  # Notes without sound come at this many samples a second.
@@ -68,6 +68,8 @@ def give_to_hands(score: Score, routing: Routing) -> Given:
         asked.append(number)
         young = asked[-1 - MOST_ASKED :]
         last = recent[count[0] - len(young) : count[0]]
+        young = np.array(young)[last["sample"] >= sample - REVISE_S * SAMPLE_RATE]
+        last = last[-len(young) :]
         given.right[young] = last["right"]
         given.stem[young] = np.array(routing.hands)[last["hand"]]
         given.at_last[asked[-int(count[0]) :]] = recent["right"][: count[0]]
