@@ -263,7 +263,15 @@ def read_take(path: Path) -> None:
 
 
 NAMED = ("Piano_C#4_v80", "A0v12", "flute-mf-Bb5", "60", "note_72_vel100", "cello c4 pp")
+def write_hands(path: Path) -> None:
+    """As hands reads notes, and writes them with all else that the file says."""
+    from rtsep.hosts.hands_file import Job, divide
+
+    divide(Job(path, path.with_name("hands.mid"), overwrite=True))
+
+
 READERS = {
+    "hands": Reader(midi, write_hands),
     "midi": Reader(midi, read_notes),
     "tables": Reader(tables, read_notes),
     "scores": Reader(played_from, read_score),

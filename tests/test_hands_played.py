@@ -31,7 +31,9 @@ from rtsep.kernels.memory import CORRECTION
 from rtsep.notes.groups import with_groups
 from rtsep.notes.routing import by_hands
 from rtsep.notes.score import read_midi
+from rtsep.presets.instruments import choose
 from rtsep.presets.preset import load_preset, save_preset
+from rtsep.presets.wish import parse_wish
 
 LOW, HIGH = [(0.1 * i, 0.1 * i + 0.3, 45 + i) for i in range(8)], [(0.1 * i + 0.02, 0.1 * i + 0.3, 76 - i) for i in range(8)]
 
@@ -190,3 +192,24 @@ def test_channels_that_hands_play():
     assert routing.hands == (0, 1) and (routing.table[:, [0, 2]] >= 0).all() and (routing.table[:, [1, 3, 9]] == -1).all()
     with pytest.raises(RtsepError, match="needs notes"):
         route_live(LiveJob(by="hands"), "piano", False)
+
+
+@pytest.mark.parametrize("presets, fixed", [(["cello@left_hand"], True), (["cello@1", "cello@2"], False), (["cello"], False)])
+def test_hands_of_two_presets_are_told_that_no_note_goes_over(presets, fixed):
+    found = choose(parse_wish(presets), by_hands(), [0, 0])
+    assert [text for text in found.warnings if "stays with the hand" in text] == (
+        ["left_hand plays cello and right_hand plays piano: every note stays with the hand that it began with, since only "
+         "hands of one preset can exchange notes"] if fixed else [])
+
+
+def test_the_status_tells_what_each_hand_holds(tmp_path):
+    face = Face(lambda player: call(player.lanes, np.zeros((2, 64), np.float32)),
+                lambda player: [player.receive(0, 0, (ON, pitch, 90)) for pitch in (40, 60, 84)],
+                lambda player: call(player.lanes, np.zeros((2, 300), np.float32)), lambda player: None)
+    live(job(tmp_path, by="hands"), lambda rescan: Card(), face)
+    status = face.statuses[-1]
+    assert status.held == (40, 60, 84) and status.left[0] == 40 and status.right[-1] == 84
+    assert sorted(status.left + status.right) == [40, 60, 84] and set(status.uncertain) <= {60}
+    split = Face(*[lambda player: None] * 2)
+    live(job(tmp_path), lambda rescan: Card(), split)
+    assert split.statuses[-1].left == split.statuses[-1].right == split.statuses[-1].uncertain == ()

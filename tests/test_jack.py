@@ -16,6 +16,7 @@ from rtsep.errors import RtsepError
 from rtsep.grains.engine import Mosaic
 from rtsep.grains.source import Source
 from rtsep.hosts.lanes import CAPACITY, Lanes, shared
+from rtsep.kernels.memory import STEM_TOLD
 
 RATE, PERIOD = 48000, 128
 
@@ -60,7 +61,7 @@ def everything(lanes, seen):
     """Move what the recording holds into `seen` (pieces, events)."""
     while (piece := lanes.read_record()) is not None:
         seen[0].append(piece)
-    seen[1].extend(lanes.read_events().tolist())
+    seen[1].extend(event for event in lanes.read_events().tolist() if event[2] != STEM_TOLD)  # which is no message
 
 
 def run_tape(separator, sound, notes, *, change=lambda lanes, separator: None, pre_fader=False):

@@ -8,7 +8,7 @@ from rich.console import Console
 from test_display import STATUS
 
 from rtsep.hosts.levels import HOLD_S, Holds
-from rtsep.hosts.meters import keyboard, meter
+from rtsep.hosts.meters import HeldKeys, keyboard, meter
 from rtsep.hosts.said import KEPT, SHOWN_S, Message, Said
 from rtsep.hosts.screen import Listing, screen
 from rtsep.hosts.status import Hold, StemStatus
@@ -111,9 +111,29 @@ def test_meters(db, filled):
 
 
 def test_the_keyboard_has_88_keys():
-    assert len(keyboard(()).plain) == 88
-    strip = keyboard((21, 60, 108)).plain
+    assert len(keyboard(HeldKeys()).plain) == 88
+    strip = keyboard(HeldKeys((21, 60, 108))).plain
     assert [at for at, key in enumerate(strip) if key == "█"] == [0, 39, 87]
+
+
+HANDS = dataclasses.replace(STATUS, held=(36, 48, 60, 72, 76, 84), left=(48, 60, 84), right=(72, 76, 84), uncertain=(60, 76))
+
+
+@pytest.mark.parametrize("width, height", SIZES)
+def test_held_keys_show_their_hands_and_what_is_uncertain(width, height):
+    """Without colours, too; a pedal may hold a key for both hands, and others play beside them."""
+    text = text_of(HANDS, 0, width, height, no_color=True)
+    if width >= 88:
+        (strip,) = (line for line in text.splitlines() if "▌" in line)
+        assert {at + 21: key for at, key in enumerate(strip) if key not in "_|▪ "} == {
+            36: "█", 48: "▌", 60: "▏", 72: "▐", 76: "▕", 84: "█"}
+    else:
+        assert "keys: C2  L C3 C4? C6  R C5 E5? C6" in text
+
+
+def test_a_hand_that_holds_nothing_is_not_named():
+    assert "keys: R C5" in text_of(dataclasses.replace(STATUS, held=(72,), right=(72,)))
+    assert "keys: –" in text_of(dataclasses.replace(STATUS, held=()))
 
 
 def test_peaks_are_held_and_clips_stay_until_they_are_cleared():

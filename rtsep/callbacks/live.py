@@ -40,7 +40,7 @@ from rtsep.callbacks.shared import (
     WORST_LOAD,
     WORST_WORK,
 )
-from rtsep.callbacks.taps import keep_last, tap_absence, tap_event, tap_sound
+from rtsep.callbacks.taps import is_corrected, keep_last, tap_absence, tap_event, tap_sound, tap_stems
 from rtsep.callbacks.views import call_at
 from rtsep.kernels.atomic import address_of, call_address, load_acquire, now_ns, store_release, thread_ns
 from rtsep.kernels.marks import kernel
@@ -154,6 +154,7 @@ def record(live, call, session, count, frames):
     for i in range(count):  # First, so that who reads a piece finds its events.
         kept = tap_event(headers[2], events, words[RECORDED] + burst[i].sample, burst[i])
         words[LOST_EVENTS] += np.int64(not kept)
+    words[LOST_EVENTS] += tap_stems(headers[2], events, words[RECORDED], call, frames, is_corrected(burst, count))
     kept = tap_sound(
         headers[0], live.sound, headers[1], live.pieces, session, words[RECORDED], live.input, call.stems, frames)
     words[LOST_PIECES] += np.int64(not kept)

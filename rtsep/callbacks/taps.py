@@ -3,6 +3,7 @@
 The input's last seconds and the last events are always kept, for who looks at how playing goes: nobody empties those rings.
 """
 
+import numpy as np
 from numba import types
 
 from rtsep.callbacks.ring import room, waiting
@@ -10,7 +11,10 @@ from rtsep.callbacks.shared import HEAD, KEPT_EVENTS, POSITION, TAIL
 from rtsep.callbacks.views import live_at
 from rtsep.kernels.atomic import store_release
 from rtsep.kernels.marks import kernel
+from rtsep.kernels.memory import CORRECTION, STEM_TOLD
 from rtsep.kernels.views import events_at, floats_at, integers_at
+from rtsep.stages import hands
+from rtsep.stages.notes import FREE, VOICES
 
 # Columns of a piece: its first sample since the first `record_start`, and its length in samples; a negative length is the time
 # that the device was away, without sound; and the number of the recording that it belongs to.
@@ -64,6 +68,71 @@ def tap_event(header, events, position, event):
     copy.data1, copy.data2 = event.data1, event.data2
     store_release(header, HEAD, header[HEAD] + 1)
     return True
+
+
+@kernel
+def tap_stem(header, events, position, note, stem):
+    """Append that a note, which began at the absolute sample `position`, belongs to this stem; False if the ring is full."""
+    if room(header, events.shape[0]) <= 0:
+        return False
+    tap = events[header[HEAD] & (events.shape[0] - 1)]
+    tap.sample, tap.part, tap.status = position, note.part, STEM_TOLD
+    tap.data1, tap.data2, tap.stem = note.pitch, note.channel, stem + 1
+    store_release(header, HEAD, header[HEAD] + 1)
+    return True
+
+
+@kernel
+def tap_parts(header, events, position, voices, begin):
+    """Append the parts of the score's notes that began from the engine's sample `begin` on, which is the absolute one
+    `position`; gives how many did not fit."""
+    lost = np.int64(0)
+    for v in range(VOICES):
+        if voices[v].status != FREE and voices[v].onset >= begin:
+            lost += np.int64(not tap_stem(header, events, position + voices[v].onset - begin, voices[v], voices[v].stem))
+    return lost
+
+
+@kernel
+def tap_hands(header, events, position, plan, state, begin, corrected):
+    """The same for hands: also of notes that can go over no more since this block, and after a correction of all that sound.
+
+    Of what changed less than REVISE_S before the recording ends, only the beginning is told.
+    """
+    own, end, lost = state.hands, state.sound.position, np.int64(0)
+    settling = np.int64(np.float32(hands.REVISE_S) / plan.sample_s) + 2
+    hands.follow_voices(own, state.notes.voices)
+    for i in range(own.recent_count):
+        note = own.recent[i]
+        is_new = begin <= note.sample or begin <= note.sample + settling < end
+        if is_new or (corrected and note.status != FREE):
+            stem = hands.stem_of(plan, note.hand)
+            lost += np.int64(not tap_stem(header, events, position + note.sample - begin, note, stem))
+    return lost
+
+
+@kernel
+def tap_stems(header, events, position, call, frames, corrected):
+    """Append the stems of the notes of a block that begins at the absolute sample `position`, where only playing tells them.
+
+    Gives how many did not fit.
+    """
+    plan, state = call.plan, call.state
+    begin = state.sound.position - frames
+    if plan.by_hands != 0:
+        return tap_hands(header, events, position, plan, state, begin, corrected)
+    if plan.score_chords > 0:
+        return tap_parts(header, events, position, state.notes.voices, begin)
+    return np.int64(0)
+
+
+@kernel
+def is_corrected(burst, count):
+    """Whether the player corrected the hands by one of these events."""
+    found = False
+    for i in range(count):
+        found = found or burst[i].status == CORRECTION
+    return found
 
 
 @kernel

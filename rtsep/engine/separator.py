@@ -232,8 +232,14 @@ class Separator:
         return held_pitches(self.prepared)
 
     @property
+    def hand_pitches(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Those of the left and of the right hand, where notes are given to hands; else none."""
+        left, right = (held_pitches(self.prepared, stem) for stem in self.routing.hands or (-1, -1))
+        return left, right
+
+    @property
     def uncertain_pitches(self) -> tuple[int, ...]:
-        """Those of them that the other hand may play, where notes are given to hands."""
+        """Those of the held ones that the other hand may play, where notes are given to hands."""
         return uncertain_pitches(self.prepared)
 
     @property

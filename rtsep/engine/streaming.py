@@ -14,7 +14,6 @@ from rtsep.engine.prepared import Prepared
 from rtsep.kernels.memory import EVENT, GAINS
 from rtsep.notes.routing import Routing
 from rtsep.params import Value
-from rtsep.stages.hands import SURE
 from rtsep.stages.notes import HELD, KEY_DOWN
 from rtsep.windows import Framing
 
@@ -181,10 +180,12 @@ def set_targets(now: Prepared, value: Callable[[str], Value], stem_names: Sequen
         now.targets[GAINS + i] = 0 if level <= SILENT_DB else 10 ** (level / 20)
 
 
-def held_pitches(now: Prepared) -> tuple[int, ...]:
-    """MIDI pitches of the notes that keys or pedals hold, ascending."""
-    voices = now.state["voices"]
+def held_pitches(now: Prepared, stem: int | None = None) -> tuple[int, ...]:
+    """MIDI pitches of the notes that keys or pedals hold, of all stems or of one, ascending."""
+    voices = now.state["voices"].copy()
     held = np.isin(voices["status"], (KEY_DOWN, HELD))
+    if stem is not None:
+        held &= voices["stem"] == stem
     return tuple(sorted(set(voices["pitch"][held].tolist())))
 
 
@@ -194,8 +195,7 @@ def uncertain_pitches(now: Prepared) -> tuple[int, ...]:
     voices = now.state["voices"][recent["voice"]]
     same = (voices["onset"] == recent["sample"]) & (voices["pitch"] == recent["pitch"])
     held = np.isin(voices["status"], (KEY_DOWN, HELD)) & same
-    unsure = (recent["right"] > 1 - SURE) & (recent["right"] < SURE)
-    return tuple(sorted(set(recent["pitch"][held & unsure].tolist())))
+    return tuple(sorted(set(recent["pitch"][held & (recent["doubtful"] == 1)].tolist())))
 
 
 def counters_of(now: Prepared) -> Counters:

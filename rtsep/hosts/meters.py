@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from rich.text import Text
 
 from rtsep.engine.separator import SILENT_DB
@@ -52,18 +54,40 @@ def level_row(
     return head.append_text(meter(peak_db, max(width - len(head) - len(tail), 4), hold.db)).append_text(tail)
 
 
-def keyboard(held: tuple[int, ...]) -> Text:
+@dataclass(frozen=True)
+class HeldKeys:
+    """Pitches that are held; of these, what each hand plays, and what the other one may play."""
+
+    held: tuple[int, ...] = ()
+    left: tuple[int, ...] = ()
+    right: tuple[int, ...] = ()
+    uncertain: tuple[int, ...] = ()
+
+    def mark(self, pitch: int) -> tuple[str, str]:
+        """How a held key is drawn, and its colour: a hand's fills its own half of the column, or a thin line if uncertain."""
+        hands = (pitch in self.left, pitch in self.right)
+        marks = {(True, False): ("▌▏", "cyan"), (False, True): ("▐▕", "magenta")}
+        if hands not in marks:
+            return "█", "bold cyan"
+        shapes, colour = marks[hands]
+        return (shapes[1], colour) if pitch in self.uncertain else (shapes[0], f"bold {colour}")
+
+    def names(self) -> str:
+        """The keys by name, each hand's behind L or R; a question mark follows those that the other hand may play."""
+        others = [pitch for pitch in self.held if pitch not in (*self.left, *self.right)]
+        told = [(letter, [note_name(pitch) + "?" * (pitch in self.uncertain) for pitch in keys])
+                for letter, keys in (("", others), ("L ", self.left), ("R ", self.right))]
+        return "keys: " + ("  ".join(letter + " ".join(keys) for letter, keys in told if keys) or "–")
+
+
+def keyboard(keys: HeldKeys) -> Text:
     """The 88 keys of a piano, one column each, with held keys filled."""
     text = Text()
     for pitch in range(FIRST_KEY, LAST_KEY + 1):
         black = pitch % 12 in BLACK
-        if pitch in held:
-            text.append("█", style="bold cyan")
+        if pitch in keys.held:
+            mark, style = keys.mark(pitch)
+            text.append(mark, style=style)
         else:
             text.append("▪" if black else ("|" if pitch % 12 == 0 else "_"), style="dim")
     return text
-
-
-def note_names(held: tuple[int, ...]) -> str:
-    """The held keys by name."""
-    return "keys: " + (" ".join(map(note_name, held)) or "–")

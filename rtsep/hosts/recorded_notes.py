@@ -15,12 +15,24 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.files.growing import write_all
-from rtsep.kernels.memory import CORRECTION
+from rtsep.kernels.memory import STEM_TOLD
 from rtsep.notes.messages import CONTROL, NOTE_OFF, NOTE_ON, NOTES_OFF, RESET, SOUND_OFF, Message
 
 TICKS, TEMPO_US = 32767, 500_000  # Ticks and microseconds per quarter note: a tick is 15 us, less than a sample at 48 kHz.
 NOBODY = -1  # Stands for notes that belong to no stem.
+TOLD = 0xF0  # With a channel, the status of what tells a note's stem: its key, and the stem. MIDI's own there are not recorded.
 NOTE = np.dtype([("sample", "<i8"), ("stem", "i1"), ("part", "u1"), ("status", "u1"), ("data1", "u1"), ("data2", "u1")])
+
+
+def as_recorded(events: npt.NDArray[np.void]) -> list[tuple[int, int, Message]]:
+    """Sample, part and message of EVENT [n], as the callback gives them. Corrections of hands are no MIDI."""
+    found = list[tuple[int, int, Message]]()
+    for sample, part, status, data1, data2, stem in events.tolist():
+        if status == STEM_TOLD:
+            found.append((sample, part, (TOLD | data2, data1, stem - 1)))
+        elif status < TOLD:
+            found.append((sample, part, (status, data1, data2)))
+    return found
 
 
 class Sounding:
@@ -28,12 +40,15 @@ class Sounding:
 
     def __init__(self) -> None:
         self._down: dict[tuple[int, int, int], int] = {}  # (part, status of the press, key or controller): velocity or value.
+        self._told: dict[tuple[int, int, int], Message] = {}  # What told the stems of keys, by the same.
 
     def receive(self, part: int, message: Message) -> None:
         """Follow a message."""
         status, data1, data2 = message
         kind, channel = status & 0xF0, status & 0x0F
-        if kind == NOTE_OFF or (kind == NOTE_ON and not data2):
+        if kind == TOLD:
+            self._told[part, NOTE_ON | channel, data1] = message
+        elif kind == NOTE_OFF or (kind == NOTE_ON and not data2):
             self._down.pop((part, NOTE_ON | channel, data1), None)
         elif kind == CONTROL and (data1 in (SOUND_OFF, RESET) or data1 >= NOTES_OFF):
             ended = CONTROL if data1 == RESET else NOTE_ON
@@ -44,8 +59,9 @@ class Sounding:
             self._down.pop((part, status, data1), None)
 
     def presses(self) -> list[tuple[int, Message]]:
-        """Messages that press all of them, as the next take begins with."""
-        return [(part, (status, data1, data2)) for (part, status, data1), data2 in self._down.items()]
+        """Messages that press all of them, and tell their stems, as the next take begins with."""
+        return [(part, message) for (part, status, data1), data2 in self._down.items()
+                for message in ((status, data1, data2), self._told.get((part, status, data1))) if message is not None]
 
     def releases(self) -> list[tuple[int, Message]]:
         """Messages that release all of them, as a take ends with."""
@@ -63,17 +79,19 @@ class Journal:
     def add(self, notes: Iterable[tuple[int, int, Message]], played: bool = True) -> None:
         """Append messages (sample, part, message); one for a channel is kept for each of its stems. OSError: disk full.
 
-        Only those that were `played` are counted. Corrections of hands are no MIDI.
+        Only those that were `played` are counted.
         """
-        notes = [each for each in notes if each[2][0] != CORRECTION]
+        notes = list(notes)
         rows = [(max(sample, 0), stem, part, *message) for sample, part, message in notes
                 for stem in self._stems(part, message)]
         if rows:
             write_all(self._file, np.array(rows, NOTE).tobytes())
-            self.events += len(notes) if played else 0
+            self.events += sum(message[0] < TOLD for _, _, message in notes) if played else 0
             self.bytes += len(rows) * NOTE.itemsize
 
     def _stems(self, part: int, message: Message) -> Sequence[int]:
+        if message[0] >= TOLD:
+            return (message[2],)
         if part >= len(self._table):
             return (NOBODY,)
         of_channel = self._table[part, message[0] & 0x0F]
@@ -91,9 +109,39 @@ class Journal:
 
 
 def read_journal(path: Path) -> npt.NDArray[np.void]:
-    """NOTE [n]: the whole records of a journal."""
+    """NOTE [n]: the whole records of a journal, with the stems that were told last."""
     data = path.read_bytes()
-    return np.frombuffer(data[: len(data) // NOTE.itemsize * NOTE.itemsize], NOTE)
+    return _in_told_stems(np.frombuffer(data[: len(data) // NOTE.itemsize * NOTE.itemsize], NOTE))
+
+
+def _in_told_stems(rows: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
+    """The messages alone; a note whose stem was told is there with both its ends."""
+    is_message = rows["status"] < TOLD
+    if is_message.all():
+        return rows
+    stems, presses, told = rows["stem"].copy(), dict[tuple[int, int, int], list[int]](), set[int]()
+    ends, down = dict[int, int](), dict[tuple[int, int, int], list[int]]()
+    for at, (sample, stem, part, status, data1, data2) in enumerate(rows.tolist()):
+        kind, key = status & 0xF0, (part, status & 0x0F, data1)
+        if kind == TOLD:
+            for press in reversed(presses.get(key, ())):
+                began = rows[press]["sample"]
+                if began == sample or press not in told:
+                    stems[press] = stem
+                    told.add(press)
+                elif began < sample:
+                    break
+        elif kind == NOTE_ON and data2:
+            presses.setdefault(key, []).append(at)
+            down.setdefault(key, []).append(at)
+        elif kind in (NOTE_ON, NOTE_OFF) and down.get(key):
+            ends[at] = down[key].pop()
+        elif kind == CONTROL and (data1 == SOUND_OFF or data1 >= NOTES_OFF):
+            down = {other: pressed for other, pressed in down.items() if other[:2] != key[:2]}
+    stems[list(ends)] = stems[list(ends.values())]
+    found = rows.copy()
+    found["stem"] = stems
+    return found[is_message]
 
 
 def midi_bytes(notes: npt.NDArray[np.void], stems: Sequence[str], sample_rate: float) -> bytes:

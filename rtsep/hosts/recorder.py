@@ -20,7 +20,7 @@ from rtsep.callbacks.shared import RECORDED
 from rtsep.errors import RtsepError
 from rtsep.files.growing import SAMPLE_BYTES
 from rtsep.hosts.lanes import Lanes
-from rtsep.hosts.recorded_notes import Sounding
+from rtsep.hosts.recorded_notes import Sounding, as_recorded
 from rtsep.hosts.takes import Take, TakeForm
 from rtsep.hosts.timeline import Timeline
 from rtsep.hosts.words import counted
@@ -195,8 +195,7 @@ class Recorder:
         events = self._lanes.read_events()  # After the sound, so that none is missing that it holds.
         if self._take is None or self._time is None:
             return
-        self._waiting += [(int(event["sample"]), int(event["part"]), (int(event["status"]), int(event["data1"]),
-                                                                      int(event["data2"]))) for event in events]
+        self._waiting += as_recorded(events)
         at = [self._time.sample(each[0]) for each in self._waiting]  # Below 0: of an earlier recording.
         done = [each for each, sample in zip(self._waiting, at, strict=True) if 0 <= sample < self._time.at]
         self._waiting = [each for each, sample in zip(self._waiting, at, strict=True) if sample >= self._time.at]

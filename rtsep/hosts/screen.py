@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from rtsep.engine.separator import SILENT_DB
-from rtsep.hosts.meters import keyboard, level_row, note_names
+from rtsep.hosts.meters import HeldKeys, keyboard, level_row
 from rtsep.hosts.status import Hold, Status
 from rtsep.hosts.words import latency_texts, losses_texts, recording_text
 
@@ -113,7 +113,8 @@ def _said(status: Status, width: int, most: int) -> list[Text]:
 
 def _body(status: Status, selected: int, width: int, room: int) -> list[Text]:
     """Meters of inputs, outputs and stems, and the keys that are held."""
-    keys = [keyboard(status.held) if width >= KEYBOARD else Text(note_names(status.held))] if room > 2 else []
+    held = HeldKeys(status.held, status.left, status.right, status.uncertain)
+    keys = [keyboard(held) if width >= KEYBOARD else Text(held.names())] if room > 2 else []
     room -= len(keys)
     names = max(min(max((len(stem.name) for stem in status.stems), default=0), 10 if width < NARROW else 20), 6)
     ends = _ends(status, width, names, room - len(status.stems)) if room > 1 else []

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field, replace
 
 from rtsep.callbacks.shared import FRAMES
-from rtsep.engine.separator import SILENT_DB
+from rtsep.engine.separator import SILENT_DB, Separator
 from rtsep.hosts.advice import Adviser
 from rtsep.hosts.computer import knows_work
 from rtsep.hosts.lanes import Meters
@@ -72,6 +72,15 @@ def _held(scene: Scene) -> tuple[int, ...]:
     return tuple(sorted({*player.watch.held(), *engine}))
 
 
+def _hands(scene: Scene) -> dict[str, tuple[int, ...]]:
+    """The fields of the status that tell what each hand holds."""
+    separator = scene.player.separator
+    if not isinstance(separator, Separator) or scene.device.state != "playing":
+        return {}
+    left, right = separator.hand_pitches
+    return {"left": left, "right": right, "uncertain": separator.uncertain_pitches}
+
+
 def _midi(scene: Scene) -> tuple[str, ...]:
     """Where notes come from: ports of our own, and what is connected to the device's."""
     return (*(scene.ports.ports if scene.ports is not None else ()), *scene.device.opened.midi_ports())
@@ -129,6 +138,7 @@ def _snapshot(scene: Scene) -> Status:
                     for at, ((name, gain, muted, soloed), peak, told, sounding) in enumerate(faders)),
         notes=player.watch.notes,
         held=_held(scene),
+        **_hands(scene),
         midi=_midi(scene),
         hint="" if scene.ports is None and not opened.has_midi else player.watch.hint(time.monotonic_ns()),
         preset=player.preset_name,

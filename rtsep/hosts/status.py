@@ -76,5 +76,8 @@ class Status:
     messages: tuple[Message, ...]  # The last ones, oldest first.
     shown: int  # So many of these, from the end, have not expired.
     counters: Mapping[str, int]  # All counters.
+    left: tuple[int, ...] = ()  # Those of `held` that the left hand plays, where notes are given to hands,
+    right: tuple[int, ...] = ()  # and the right one,
+    uncertain: tuple[int, ...] = ()  # and those of both that the other hand may play.
     scene: str = ""  # Where a set list stands, or "".
     playback: str = ""  # What recording plays, and where, or "".

@@ -15,6 +15,9 @@ WET, BYPASS, GAINS = range(3)  # Places of the mixer's values: wet, bypass, then
 CORRECTION = 0xF4
 SWAP_HANDS, CLAIM_LEFT, CLAIM_RIGHT = range(3)
 
+# The status of what tells a recorder the stem of a note: its key and its channel are the data bytes, and `sample` is its onset.
+STEM_TOLD = 0xF5
+
 # A MIDI message at a sample. stem: 0, or 1 + the stem that a note-on belongs to regardless of its routing.
 EVENT = np.dtype(
     [("sample", "<i8"), ("part", "u1"), ("status", "u1"), ("data1", "u1"), ("data2", "u1"), ("stem", "<u4")]

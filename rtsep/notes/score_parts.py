@@ -41,7 +41,7 @@ def by_score(
             raise RtsepError(f"--score {path} has {len(parts.names)} parts ({', '.join(parts.names)}), and --by hands needs "
                              "two, the right hand and the left one: leave out --by hands, and every part is a stem")
         routing = by_hands(played, channels)
-        stem_of = np.array(routing.hands)[_left_and_right(parts.names)]
+        stem_of = np.array(routing.hands)[left_and_right(parts.names)]
         return replace(routing, score=followed_score(score, _renumbered(parts.table, stem_of)))
     table = np.where(by_split(played, channels=channels).table == IGNORED, IGNORED, 0).astype(np.int8)
     return Routing(parts.names, table, score=followed_score(score, parts.table))
@@ -65,7 +65,7 @@ def _renumbered(table: NDArray[np.int8], to: NDArray[np.int64], stems: NDArray[n
     return found
 
 
-def _left_and_right(names: Sequence[str]) -> list[int]:
+def left_and_right(names: Sequence[str]) -> list[int]:
     """Of two parts, which hand plays each, 0 the left one: their names tell, else the first is the right hand."""
     first, second = ({*re.split(r"[\W_\d]+", name.lower())} for name in names)
     swapped = (first & LEFT_WORDS or second & RIGHT_WORDS) and not (first & RIGHT_WORDS or second & LEFT_WORDS)

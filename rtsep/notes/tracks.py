@@ -19,7 +19,7 @@ SYSTEM_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1}  # System messages have this many dat
 
 @dataclass
 class Track:
-    """What a track says: channel messages in file order, sysex and tempo (microseconds per beat) by tick, and its name.
+    """What a track says: channel messages in file order; sysex, tempo (microseconds per beat), meta events by tick; its name.
 
     good: how many events were read; odd: what was not, and how often. ended: whether the end mark was there.
     """
@@ -28,6 +28,7 @@ class Track:
     messages: list[Timed] = field(default_factory=list)
     sysex: list[tuple[int, bytes]] = field(default_factory=list)
     tempos: list[tuple[int, int]] = field(default_factory=list)
+    metas: list[tuple[int, int, bytes]] = field(default_factory=list)  # Tick, MIDI's number, content: of all that are whole.
     end: int = 0  # Tick of the end mark, or of the last event.
     good: int = 0
     odd: Counter[str] = field(default_factory=Counter)
@@ -96,6 +97,7 @@ class _Reader:
             self.track.odd["meta events that are too short"] += 1
             return
         self.track.good += 1
+        self.track.metas.append((self._tick, kind, data))
         self.track.odd["meta events with impossible values"] += kind == OFFSET and data[0] > 127
         if kind == NAME and not self._named:
             self.track.name, self._named = data, True

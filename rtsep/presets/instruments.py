@@ -99,9 +99,18 @@ def choose(
             warnings.append(f"no preset plays General MIDI {describe([program])}: {routing.names[stem]} is played with {name}; "
                             f"give --preset NAME@{routing.names[stem]}")
     names = names or [wish.plain or DEFAULT]
+    warnings += _fixed_hands(routing, names)
     kits = {name for name, program in zip(names, programs, strict=False) if program == DRUMS}
     loaded = {name: _loaded(name, drum_keys if drum_keys and name in kits else {}) for name in dict.fromkeys(names)}
     return Instruments(tuple(loaded[name] for name in names), tuple(warnings))
+
+
+def _fixed_hands(routing: Routing, names: Sequence[str]) -> list[str]:
+    """What to know of two hands with a preset each."""
+    if routing.hands is None or len({names[stem] for stem in routing.hands}) < 2:
+        return []
+    told = " and ".join(f"{routing.names[stem]} plays {names[stem]}" for stem in routing.hands)
+    return [f"{told}: every note stays with the hand that it began with, since only hands of one preset can exchange notes"]
 
 
 def _loaded(name: str, drum_keys: Mapping[int, int]) -> Preset:

@@ -3,49 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from rtsep.kernels.memory import CLAIM_LEFT, CORRECTION, PARTS, PITCHES, SWAP_HANDS
 from rtsep.notes.messages import NOTE_ON
+from rtsep.reference.hand_tracker import Struck, probability
 from rtsep.reference.notes import Note, Piano
 from rtsep.reference.passed import Events, Floats
 from rtsep.reference.score_follower import ScoreFollower
-from rtsep.stages.hand_tracker import FOLLOWS, LEFT, LEFT_REST, REST_S, RIGHT, RIGHT_REST, WIDTH
-from rtsep.stages.hands import MOST_ASKED, RECENT, REVISE_S, SURE
+from rtsep.stages.hand_features import LEFT, RECENT, RIGHT
+from rtsep.stages.hands import LOOKS_BACK, MOST_ASKED, REVISE_S, SURE
 from rtsep.stages.score_follower import LOST
-
-
-@dataclass(eq=False)
-class Struck:
-    """One of the last notes. right: how likely the right hand plays it, 0 to 1; fixed: the player, or a score, told."""
-
-    sample: int
-    pitch: int
-    note: Note | None = None  # that sounds
-    hand: int = LEFT
-    right: float = 0.0
-    fixed: bool = False
-
-    @property
-    def uncertain(self) -> bool:
-        """Might the other hand play it?"""
-        return 1 - SURE < self.right < SURE
-
-
-def probability(recent: Sequence[Struck], asked: Struck, sample_rate: float) -> float:
-    """How likely the right hand plays the one of the last notes that is `asked` about."""
-    centre, rest, before = [LEFT_REST, RIGHT_REST], (LEFT_REST, RIGHT_REST), recent[0].sample
-    for each in recent:
-        kept = math.exp(-(each.sample - before) / sample_rate / REST_S)
-        centre = [at + kept * (now - at) for at, now in zip(rest, centre, strict=True)]
-        before = each.sample
-        if each is not asked:
-            centre[each.hand] += FOLLOWS * (each.pitch - centre[each.hand])
-    nearer = abs(asked.pitch - centre[LEFT]) - abs(asked.pitch - centre[RIGHT])
-    return 1 / (1 + math.exp(-nearer / WIDTH))
 
 
 @dataclass
@@ -94,10 +65,12 @@ class Hands:
 
     def _begin(self, stems: tuple[int, int], event: Events, sample: int) -> None:
         key = int(event["part"]), int(event["status"]) & 0x0F, int(event["data1"])
-        self.recent = [*self.recent[1 - RECENT :], struck := Struck(sample, key[2])]
+        self._look_at_keys()
+        self.recent = [*self.recent[1 - RECENT :], struck := Struck(sample, key[2], int(event["data2"]))]
+        pedal = key[:2] in self.piano.sustain
         stem = self.follower.step(sample, key[2])
         if stem == LOST:
-            struck.right = probability(self.recent, struck, self.sample_rate)
+            struck.right = probability(self.recent, struck, False, pedal, self.sample_rate)
             struck.hand = int(struck.right >= 0.5)
         else:
             sure = max(self.follower.confidence, 0.5)
@@ -111,24 +84,44 @@ class Hands:
             return
         struck.note = self.piano.last[key]
         self.notes += 1
-        self.uncertain += struck.uncertain
-        self._revise(stems, sample)
+        self._count_doubt(struck)
+        self._look_at_keys()  # the newest may have taken one
+        self._look_back(pedal)
+        self._revise(stems, sample, pedal)
 
-    def _revise(self, stems: tuple[int, int], sample: int) -> None:
+    def _look_at_keys(self) -> None:
+        for each in self.recent:
+            each.down = each.note is not None and self._sounds(each.note) and each.note.presses > 0
+
+    def _count_doubt(self, struck: Struck) -> None:
+        doubtful = (struck.right if struck.hand == RIGHT else 1 - struck.right) < SURE
+        self.uncertain += doubtful - struck.doubtful
+        struck.doubtful = doubtful
+
+    def _is_young(self, at: int) -> bool:
+        age = (self.recent[-1].sample - self.recent[at].sample) / self.sample_rate
+        return len(self.recent) - 1 - at <= MOST_ASKED and age <= REVISE_S
+
+    def _look_back(self, pedal: bool) -> None:
+        """Think again about some notes that stay where they are."""
+        for back in LOOKS_BACK:
+            at = len(self.recent) - 1 - back
+            if at >= 0 and not self.recent[at].fixed and not self._is_young(at):
+                self.recent[at].right = probability(self.recent, self.recent[at], True, pedal, self.sample_rate)
+
+    def _revise(self, stems: tuple[int, int], sample: int, pedal: bool) -> None:
         """Ask again about the notes just before the newest that are young enough."""
-        for each in self.recent[-1 - MOST_ASKED : -1]:
-            if each.fixed or (sample - each.sample) / self.sample_rate > REVISE_S or not self._sounds(each.note):
+        for at in range(max(len(self.recent) - 1 - MOST_ASKED, 0), len(self.recent) - 1):
+            each = self.recent[at]
+            if each.fixed or not self._is_young(at):
                 continue
-            right = probability(self.recent, each, self.sample_rate)
-            hand = int(right >= 0.5)
-            if hand != each.hand:
-                if each.note is None or not self._move(each.note, stems[hand]):
-                    continue
+            each.right = probability(self.recent, each, True, pedal, self.sample_rate)
+            hand = int(each.right >= 0.5)
+            if hand != each.hand and each.note is not None and self._move(each.note, stems[hand]):
                 self.piano.take_over(sample, each.note.key, stems[hand])
                 self.revised += 1
-            self.uncertain -= each.uncertain
-            each.hand, each.right = hand, right
-            self.uncertain += each.uncertain
+                each.hand = hand
+            self._count_doubt(each)
 
     def _sounds(self, note: Note | None) -> bool:
         """Does it still sound: not struck again, nor taken over by another stem?"""
@@ -170,8 +163,8 @@ class Hands:
     def _claim(self, stems: tuple[int, int], hand: int) -> None:
         for each in self.recent:
             if self._sounds(each.note) and each.note is not None and each.note.presses:
-                self.uncertain -= each.uncertain
                 each.hand, each.right, each.fixed = hand, float(hand), True
+                self._count_doubt(each)
         for note in self.piano.notes:
             if note.stem in stems and note.presses:
                 self._move(note, stems[hand])

@@ -1,39 +1,67 @@
-"""Which hand plays a note, told by the notes so far: a moving centre for each hand, and a note is the nearer hand's.
+"""Which hand plays a note, told by the notes around it (`hand_features`): a small network, two hidden layers.
 
-The centre of the hand that plays goes a part of the way to the note; in silence both return to where hands rest.
+It is asked when a note begins, and again when more has come. What it says of a note is part of what it hears of the next ones.
+`tools/train_hands.py` fits it to performances in which both hands are known.
 
-**To put another tracker in its place**, write another `decide`: it sees the last notes, and gives one probability. Its weights
-are fields of the plan's part `hands`, and its scratch fields of the state's (stage `hands`).
+Figures: docs/hands.md.
 """
 
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
 import numpy as np
+import numpy.typing as npt
 
-from rtsep.kernels.marks import kernel
+from rtsep.kernels.elementary import exp
+from rtsep.kernels.marks import kernel, numeric
+from rtsep.stages.hand_features import tell
 
-LEFT, RIGHT = range(2)  # hands
-LEFT_REST, RIGHT_REST = 48.0, 72.0  # Pitches that hands rest at: C3 and C5.
-FOLLOWS = 0.4  # A hand's centre goes so much of the way to a note that it plays, a share.
-REST_S = 4.0  # The centres return to rest with this time constant, in seconds without a note.
-WIDTH = 3.0  # A note that is nearer to one hand by so many semitones is its own by 73 %: the odds are e.
+UNITS, SECOND_UNITS = 96, 32  # The network has so many hidden units in its two layers.
+MOST = 20.0  # The logarithm of the odds stays between minus this and this.
+
+Net = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]
+
+
+@cache
+def hand_net() -> Net:
+    """Weights, float32 [INPUTS + 1, UNITS], [UNITS + 1, SECOND_UNITS] and [SECOND_UNITS + 1]; the last rows are biases."""
+    with np.load(Path(__file__).with_name("hand_net.npz")) as net:
+        return net["first"].astype(np.float32), net["second"].astype(np.float32), net["output"].astype(np.float32)
+
+
+@numeric
+def pass_on(x, weights, units):
+    """Fill units with the next layer of x; of weights [input, unit] the row behind the inputs' is the bias."""
+    inputs = weights.shape[0] - 1
+    for u in range(units.shape[0]):
+        units[u] = weights[inputs, u]
+    for k in range(inputs):
+        if x[k] != 0:  # most are 0
+            value = x[k]
+            for u in range(units.shape[0]):
+                units[u] += value * weights[k, u]
+    for u in range(units.shape[0]):
+        units[u] = max(units[u], np.float32(0))
+
+
+@numeric
+def answer(x, first, second, output, units, second_units):
+    """How likely, from 0 to 1, the right hand plays a note of which x [INPUTS] tells; units are scratch."""
+    pass_on(x, first, units)
+    pass_on(units, second, second_units)
+    odds = output[SECOND_UNITS]
+    for u in range(SECOND_UNITS):
+        odds += output[u] * second_units[u]
+    return np.float64(1) / (np.float64(1) + np.float64(exp(-min(max(odds, np.float32(-MOST)), np.float32(MOST)))))
 
 
 @kernel
-def decide(plan, own, at):
-    """How likely, from 0 to 1, the right hand plays note `at` of the last ones: the first `recent_count` of NOTE `recent`.
+def decide(plan, own, at, again):
+    """How likely, from 0 to 1, the right hand plays note `at` of the first `recent_count` of NOTE `recent`.
 
-    They are in the order of time. All others tell, also those that came after it.
+    They are in the order of time. All others tell, also those that came after it. again: whether it was asked about before.
     """
-    recent = own.recent
-    left, right = np.float64(LEFT_REST), np.float64(RIGHT_REST)
-    before = recent[0].sample
-    for i in range(own.recent_count):
-        note = recent[i]
-        kept = np.exp(-np.float64(note.sample - before) * plan.sample_s / REST_S)
-        left, right = LEFT_REST + kept * (left - LEFT_REST), RIGHT_REST + kept * (right - RIGHT_REST)
-        before = note.sample
-        if i != at and note.hand == LEFT:
-            left += FOLLOWS * (note.pitch - left)
-        elif i != at:
-            right += FOLLOWS * (note.pitch - right)
-    nearer = abs(recent[at].pitch - left) - abs(recent[at].pitch - right)
-    return 1 / (1 + np.exp(-nearer / WIDTH))
+    tell(own.told, own.recent, own.recent_count, at, again, own.pedal, plan.sample_s)
+    return answer(own.told, plan.hand_first, plan.hand_second, plan.hand_output, own.units, own.second_units)

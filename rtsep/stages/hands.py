@@ -2,7 +2,8 @@
 
 The tracker (`hand_tracker`) decides. While a chord comes in, its first notes are asked again: a note that is younger than
 REVISE_S and whose answer has changed sounds on in the other stem. Voices alone tell frames what is open where, so masks or
-filters change from frame to frame, as they always do. What a player corrects stays corrected.
+filters change from frame to frame, as they always do. Some older notes are asked again, too: they stay where they are, but what
+is thought of them now helps with those to come. What a player corrects stays corrected.
 
 Notes of both stems are the hands', from whatever keyboard; a note-on that says its own stem is not asked about.
 """
@@ -17,37 +18,43 @@ from rtsep.kernels.fields import Part, array, cell, size
 from rtsep.kernels.marks import kernel
 from rtsep.kernels.memory import CLAIM_LEFT, CORRECTION, PITCHES, SWAP_HANDS
 from rtsep.stages import notes, score_follower
-from rtsep.stages.hand_tracker import LEFT, RIGHT, decide
+from rtsep.stages.hand_features import INPUTS, LEFT, NOTE, RECENT, RIGHT
+from rtsep.stages.hand_tracker import SECOND_UNITS, UNITS, decide, hand_net
 from rtsep.stages.notes import FREE, KEY_DOWN, VOICES
 from rtsep.stages.request import Request
 
-RECENT = 64  # The tracker sees so many notes.
 REVISE_S = 0.05  # So many seconds long a note may still change hands.
 MOST_ASKED = 9  # So many notes before the newest are asked about again at most: with it all fingers have one.
-SURE = 0.75  # The hand of a note is uncertain if its probability is less.
-# One of the last notes. status: of its voice, FREE once that is over. fixed: whether the player or a score said whose it is.
-# right: how likely the right hand plays it, from 0 to 1.
-NOTE = np.dtype([*((name, "<i8") for name in (
-    "sample", "part", "channel", "pitch", "velocity", "voice", "status", "hand", "fixed")), ("right", "<f8")])
+LOOKS_BACK = (48, 24, 12, 6, 3)  # So many notes before the newest lie the older ones that are asked about again.
+SURE = 0.75  # The hand of a note is uncertain if it is less likely than this.
 
 PLAN = Part("hands", (
     size("by_hands", "whether notes are given to two hands; 0: they go where they are routed"),
     size("left_stem", "the stem of the left hand"),
     size("right_stem", "the stem of the right hand"),
+    array("hand_first", "float32", f"{INPUTS + 1}, {UNITS}", "weights of the network's first layer, and its biases"),
+    array("hand_second", "float32", f"{UNITS + 1}, {SECOND_UNITS}", "the same of the second one"),
+    array("hand_output", "float32", f"{SECOND_UNITS + 1}", "weights of the output, and its bias"),
 ), sees=("common", "instruments", "score_follower"))
 STATE = Part("hands", (
     cell("hand_notes", "int64", "notes since reset that were given to a hand"),
     cell("revised_notes", "int64", "changes of hand since reset that later notes led to"),
     cell("uncertain_notes", "int64", "notes since reset whose hand is uncertain"),
+    cell("pedal", "int64", "is the sustain pedal of the newest note down?"),
     cell("recent_count", "int64", "of the last notes"),
     array("recent", NOTE, f"{RECENT}", "the last notes, oldest first"),
+    array("told", "float32", f"{INPUTS}", "scratch: what the network hears of a note"),
+    array("units", "float32", f"{UNITS}", "scratch: its first layer"),
+    array("second_units", "float32", f"{SECOND_UNITS}", "scratch: its second layer"),
 ))
 
 
 def design(request: Request) -> dict[str, Any]:
     """The part `hands`."""
     left, right = request.routing.hands or (0, 0)
-    return {"by_hands": int(request.routing.hands is not None), "left_stem": left, "right_stem": right}
+    first, second, output = hand_net()
+    return {"by_hands": int(request.routing.hands is not None), "left_stem": left, "right_stem": right,
+            "hand_first": first, "hand_second": second, "hand_output": output}
 
 
 @kernel
@@ -77,9 +84,12 @@ def follow_voices(own, voices):
 
 
 @kernel
-def is_uncertain(right):
-    """Might the other hand play a note that the right hand plays with this probability?"""
-    return np.int64(1 - SURE < right < SURE)
+def count_doubt(own, note):
+    """Count the note as uncertain if the other hand may play it, or no longer."""
+    likely = note.right if note.hand == RIGHT else 1 - note.right
+    doubtful = np.int64(likely < SURE)
+    own.uncertain_notes += doubtful - note.doubtful
+    note.doubtful = doubtful
 
 
 @kernel
@@ -92,29 +102,43 @@ def append(own, sample, part, channel, pitch, velocity):
     own.recent_count = last + 1
     note = recent[last]
     note.sample, note.part, note.channel, note.pitch, note.velocity = sample, part, channel, pitch, velocity
-    note.voice, note.status, note.hand, note.fixed = 0, KEY_DOWN, LEFT, 0
+    note.voice, note.status, note.hand, note.fixed, note.doubtful = 0, KEY_DOWN, LEFT, 0, 0
+
+
+@kernel
+def is_young(plan, own, at):
+    """May note `at` still change hands?"""
+    last = own.recent_count - 1
+    age_s = np.float32(own.recent[last].sample - own.recent[at].sample) * plan.sample_s
+    return last - at <= MOST_ASKED and age_s <= np.float32(REVISE_S)
+
+
+@kernel
+def look_back(plan, own):
+    """Think again about some notes that stay where they are."""
+    for back in LOOKS_BACK:
+        at = own.recent_count - 1 - back
+        if at >= 0 and own.recent[at].fixed == 0 and not is_young(plan, own, at):
+            own.recent[at].right = decide(plan, own, at, True)
 
 
 @kernel
 def revise(plan, own, told, H):
     """Ask again about the notes just before the newest that are young enough; if the answer changed, they go over."""
     follow_voices(own, told.voices)  # the newest may have taken one
-    recent, count = own.recent, own.recent_count
-    newest = recent[count - 1].sample
-    for i in range(max(count - 1 - MOST_ASKED, 0), count - 1):
-        note = recent[i]
-        late = np.float32(newest - note.sample) * plan.sample_s > np.float32(REVISE_S)
-        if late or note.fixed or note.status == FREE:
+    look_back(plan, own)
+    for i in range(max(own.recent_count - 1 - MOST_ASKED, 0), own.recent_count - 1):
+        note = own.recent[i]
+        if note.fixed or not is_young(plan, own, i):
             continue
-        right = decide(plan, own, i)
-        hand = np.int64(right >= 0.5)
-        if hand != note.hand:
-            if not notes.move_voice(plan, told, H, note.voice, stem_of(plan, hand)):
-                continue
+        note.right = decide(plan, own, i, True)
+        hand = np.int64(note.right >= 0.5)
+        sounds = note.status != FREE and hand != note.hand
+        if sounds and notes.move_voice(plan, told, H, note.voice, stem_of(plan, hand)):
             notes.take_over(plan, told.voices, stem_of(plan, hand), note.pitch, note.voice)  # as if it had begun there
             own.revised_notes += 1
-        own.uncertain_notes += is_uncertain(right) - is_uncertain(note.right)
-        note.hand, note.right = hand, right
+            note.hand = hand
+        count_doubt(own, note)
 
 
 @kernel
@@ -122,10 +146,11 @@ def begin(plan, own, told, follower, H, sample, part, status, pitch, velocity):
     """A note-on: its hand is decided, by a score where one tells it; it sounds there, and notes just before are asked again."""
     follow_voices(own, told.voices)
     append(own, sample, part, status & 0x0F, pitch, velocity)
+    own.pedal = told.sustain[part, status & 0x0F]
     note = own.recent[own.recent_count - 1]
     stem = score_follower.step(plan, follower, sample, pitch)
     if stem == score_follower.LOST:
-        note.right = decide(plan, own, own.recent_count - 1)
+        note.right = decide(plan, own, own.recent_count - 1, False)
         note.hand = np.int64(note.right >= 0.5)
     else:
         sure = max(follower.score_confidence, 0.5)
@@ -138,7 +163,7 @@ def begin(plan, own, told, follower, H, sample, part, status, pitch, velocity):
         own.recent_count -= 1
         return
     own.hand_notes += 1
-    own.uncertain_notes += is_uncertain(note.right)
+    count_doubt(own, note)
     revise(plan, own, told, H)
 
 
@@ -158,8 +183,8 @@ def claim(plan, own, told, H, hand):
     for i in range(own.recent_count):
         note = own.recent[i]
         if note.status == KEY_DOWN:
-            own.uncertain_notes -= is_uncertain(note.right)
             note.hand, note.right, note.fixed = hand, hand, 1
+            count_doubt(own, note)
     for v in range(VOICES):
         voice = told.voices[v]
         if voice.status == KEY_DOWN and voice.stem in (plan.left_stem, plan.right_stem):

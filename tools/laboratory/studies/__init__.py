@@ -9,6 +9,7 @@ from laboratory.studies import (  # noqa: F401
     examples,
     factorisation,
     following,
+    hands,
     instruments,
     latency,
     live,

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from laboratory.following import Keyboard
+from laboratory.hand_pieces import REPORTED, composer_of
 from laboratory.played import HARDSHIPS, PLAIN, Performance, perform
 from laboratory.report import table
 from laboratory.scores import corpus_parts
@@ -39,9 +40,11 @@ class Work:
 
 
 def half_of(paths: list[Path], half: str) -> list[Path]:
-    """Every second composer by name: those whose pieces the constants were chosen on, or the others."""
+    """Of every second composer by name: those whose pieces the constants were chosen on, or of the others those from whom the
+    tracker has not learnt."""
     composers = sorted({path.name[:LETTERS] for path in paths})
-    return [path for path in paths if composers.index(path.name[:LETTERS]) % 2 == (half == "reported")]
+    of_half = [path for path in paths if composers.index(path.name[:LETTERS]) % 2 == (half == "reported")]
+    return [path for path in of_half if half != "reported" or composer_of(path.stem) in REPORTED]
 
 
 def piano_works(given: Given) -> list[Work]:
@@ -107,7 +110,8 @@ def hands_score(given: Given) -> list[Table]:
     Piano pieces by two hands, and works in four parts, each on one keyboard, are performed with hardships that are made here:
     see tools/laboratory/played.py. Wrong, extra and repeated keys count, too: they belong to the hand of the note that they are
     struck for or beside. The note path of the engine decides in the moment of every note. tracker: the same notes with --by
-    hands alone. Constants were chosen on the pieces of every second composer; the table is of the others.
+    hands alone. Constants were chosen on the pieces of every second composer; the table is of those others from whom the
+    tracker has not learnt.
     """
     preset = load_preset(find_preset("piano"))
     rows = list(shares(PIANOS, piano_works(given), preset))
