@@ -67,8 +67,8 @@ class FastCards:
         self._wait(lanes, frames)
         words = lanes._arrays["words"]
         warm = words[shared.WARMED] != 0
-        if warm and self.receive is not None:
-            self._notes()
+        if warm and (receive := self.receive) is not None:
+            self._notes(receive)
         before, recorded = self._counts(lanes), int(words[shared.RECORDED])
         begun_ns = time.monotonic_ns()
         heard = call(lanes, coded(self.position, frames))
@@ -93,7 +93,7 @@ class FastCards:
                 or headers[2][shared.HEAD] - headers[2][shared.TAIL] > 4096):
             time.sleep(0.001)
 
-    def _notes(self) -> None:
+    def _notes(self, receive) -> None:
         """Some keys go down and up; now and then there are more messages than anybody can play."""
         if self._quiet:
             self._quiet -= 1
@@ -101,7 +101,7 @@ class FastCards:
         if self.floods:
             self.floods, self._quiet = self.floods - 1, QUIET_BLOCKS
             for _ in range(FLOOD):
-                self.receive(1, time.monotonic_ns(), SILENT_OFF)
+                receive(1, time.monotonic_ns(), SILENT_OFF)
             return
         for _ in range(int(self._rng.integers(0, 4)) if self._rng.random() < 0.1 else 0):
             pitch = int(self._rng.choice(PITCHES))
@@ -109,7 +109,7 @@ class FastCards:
             self._down.remove(pitch) if status == 0x80 else self._down.append(pitch)
             message = (status | CHANNEL, pitch, velocity)
             self.played.notes.append((self.position, *message))
-            self.receive(1, time.monotonic_ns(), message)
+            receive(1, time.monotonic_ns(), message)
 
     def _note_absence(self, warm: bool, back: int, begun_ns: int, ended_ns: int, frames: int) -> None:
         """Remember how long the device may have been away before this block."""

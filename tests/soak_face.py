@@ -239,6 +239,7 @@ class Soak:
         lanes = self._player.lanes
         header, words, until = lanes._arrays["header"], lanes._arrays["words"], lanes.heartbeat + 100
         while lanes.heartbeat < until:
+            check(self.cards.wrong is None, self.cards.wrong)
             time.sleep(0.01)
         counters, taken = lanes.counters(), int(header[shared.TAIL])
         check(self.sent - self.refused == int(header[shared.HEAD]) == taken, "notes: sent", self.sent, "taken", taken)

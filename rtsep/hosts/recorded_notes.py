@@ -85,9 +85,18 @@ class Journal:
         rows = [(max(sample, 0), stem, part, *message) for sample, part, message in notes
                 for stem in self._stems(part, message)]
         if rows:
-            write_all(self._file, np.array(rows, NOTE).tobytes())
+            self._write(np.array(rows, NOTE).tobytes())
             self.events += sum(message[0] < TOLD for _, _, message in notes) if played else 0
             self.bytes += len(rows) * NOTE.itemsize
+
+    def _write(self, rows: bytes) -> None:
+        """Append whole records, or nothing: what comes later must not begin within one. OSError: disk full."""
+        try:
+            write_all(self._file, rows)
+        except OSError:
+            self._file.truncate(self.bytes)
+            self._file.seek(self.bytes)
+            raise
 
     def _stems(self, part: int, message: Message) -> Sequence[int]:
         if message[0] >= TOLD:
@@ -111,7 +120,9 @@ class Journal:
 def read_journal(path: Path) -> npt.NDArray[np.void]:
     """NOTE [n]: the whole records of a journal, with the stems that were told last."""
     data = path.read_bytes()
-    return _in_told_stems(np.frombuffer(data[: len(data) // NOTE.itemsize * NOTE.itemsize], NOTE))
+    rows = np.frombuffer(data[: len(data) // NOTE.itemsize * NOTE.itemsize], NOTE)
+    broken = rows["status"] < NOTE_OFF  # no status: what follows is no record
+    return _in_told_stems(rows[: np.argmax(broken)] if broken.any() else rows)
 
 
 def _in_told_stems(rows: npt.NDArray[np.void]) -> npt.NDArray[np.void]:

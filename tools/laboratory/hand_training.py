@@ -120,7 +120,7 @@ def shares(pieces: Sequence[HandPiece], net: Net) -> np.ndarray:
 class Settings:
     """How the network learns. dropped, deaf: shares of units, and of inputs, that are left out at random."""
 
-    rounds: int = 30
+    rounds: int = 60
     steps: int = 80  # a round
     rate: float = 3e-3
     dropped: float = 0.25
