@@ -171,7 +171,7 @@ class Recorder:
             trouble = trouble or self._reason(error)
         try:
             report = take.finish(trouble)
-        except RtsepError as error:
+        except Exception as error:  # The recorder goes on, whatever it is.
             self._trouble = f"{error}; {take.folder} keeps what was recorded, and rtsep takes mends it"
             self.reports.append(take.told(self._trouble))
             self._say(self._trouble)
