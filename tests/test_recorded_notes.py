@@ -1,4 +1,4 @@
-"""The journal of a take's notes on a disk that is full for a while, and one in which something else stands."""
+"""What grows with a take on a disk that is full for a while or to the end, and what else may stand in it."""
 
 import os
 import resource
@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
+from rtsep.files.growing import GrowingFlac, mend_sounds
 from rtsep.hosts.recorded_notes import NOTE, Journal, midi_bytes, read_journal
 
 ON, OFF = 0x90, 0x80
@@ -24,20 +25,44 @@ def no_room_beyond(size):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a limit for the size of files")
-def test_what_does_not_fit_leaves_no_part_of_a_record(tmp_path):
-    """Notes that come once there is room again are read as they are."""
+def test_what_does_not_fit_is_written_once_there_is_room(tmp_path):
+    """Until then no part of a record stands in the file."""
     journal = Journal(tmp_path / "notes", np.zeros((1, 16, 128), np.int8))
     journal.add([(10 * i, 0, (ON, 40 + i, 90)) for i in range(5)])
-    with no_room_beyond(7 * NOTE.itemsize + 5), pytest.raises(OSError):
+    with no_room_beyond(7 * NOTE.itemsize + 5):
         journal.add([(100 + i, 0, (ON, 60 + i, 90)) for i in range(10)])
+    assert len(read_journal(tmp_path / "notes")) == 5
     journal.add([(200, 0, (OFF, 40, 0))])
     journal.close()
     notes = read_journal(tmp_path / "notes")
-    assert notes["sample"].tolist() == [0, 10, 20, 30, 40, 200] and notes["data1"].tolist() == [40, 41, 42, 43, 44, 40]
-    assert journal.events == 6 and midi_bytes(notes, ["piano"], 44100.0)
+    assert notes["sample"].tolist() == [0, 10, 20, 30, 40, *range(100, 110), 200]
+    assert notes["data1"].tolist() == [*range(40, 45), *range(60, 70), 40]
+    assert journal.events == 16 and midi_bytes(notes, ["piano"], 44100.0)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a limit for the size of files")
+def test_a_disk_that_stays_full_is_told_at_the_end(tmp_path):
+    journal = Journal(tmp_path / "notes", np.zeros((1, 16, 128), np.int8))
+    journal.add([(0, 0, (ON, 40, 90))])
+    with no_room_beyond(NOTE.itemsize + 5):
+        journal.add([(100, 0, (OFF, 40, 0))])
+        with pytest.raises(OSError):
+            journal.close()
+    assert read_journal(tmp_path / "notes")["sample"].tolist() == [0]
 
 
 def test_a_journal_is_read_as_far_as_it_is_one(tmp_path):
     rows = np.array([(i, 0, 0, ON, 60, 90) for i in range(4)], NOTE).tobytes()
     (tmp_path / "notes").write_bytes(rows + bytes(5) + rows)
     assert read_journal(tmp_path / "notes")["sample"].tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("there", [b"", bytes(42)])
+def test_a_flac_of_which_nothing_was_written_is_none(tmp_path, there):
+    """Where the disk was full from the start, the encoder's end alone may be there."""
+    paths = [tmp_path / "input.flac", tmp_path / "residual.flac"]
+    file = GrowingFlac(paths[0], 44100, 2)
+    file.write(np.zeros((2, 5000), np.float32))
+    file.close()
+    paths[1].write_bytes(there)
+    assert mend_sounds(paths, 44100) == [0, 0] and mend_sounds(paths, 100) == [5000, 0]

@@ -113,7 +113,7 @@ def mend_sounds(paths: Sequence[Path], most_cut: int) -> list[int]:
     """
     held = [_frames(path) for path in paths]
     common = min(held, default=0)
-    if any(path.suffix == ".flac" and has != common for path, has in zip(paths, held, strict=True)):
+    if common and any(path.suffix == ".flac" and has != common for path, has in zip(paths, held, strict=True)):
         common -= common % max(map(flac_block, paths))
     if max(held, default=0) - common > most_cut:
         return [_cut(path, has) for path, has in zip(paths, held, strict=True)]
@@ -121,9 +121,10 @@ def mend_sounds(paths: Sequence[Path], most_cut: int) -> list[int]:
 
 
 def _frames(path: Path) -> int:
-    """The samples per channel that are there, whatever the header says; an empty file has none."""
-    if not path.stat().st_size:
-        return 0
+    """The samples per channel that are there, whatever the header says."""
+    with open(path, "rb") as file:
+        if not any(file.read(4)):  # Empty; or the disk was full, but for what an encoder writes at its end.
+            return 0
     return flac_frames(path) if path.suffix == ".flac" else _wav_frames(path)
 
 

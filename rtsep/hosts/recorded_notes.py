@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import mido
@@ -74,29 +75,35 @@ class Journal:
 
     def __init__(self, path: Path, table: npt.NDArray[np.int8]) -> None:
         self._table, self._file = table, io.FileIO(path, "x")
+        self._unwritten = b""  # Whole records that a full disk did not take yet.
         self.events, self.bytes = 0, 0
+        self.last = 0  # The sample of the latest message.
 
     def add(self, notes: Iterable[tuple[int, int, Message]], played: bool = True) -> None:
-        """Append messages (sample, part, message); one for a channel is kept for each of its stems. OSError: disk full.
+        """Append messages (sample, part, message); one for a channel is kept for each of its stems.
 
-        Only those that were `played` are counted.
+        Only those that were `played` are counted. What a full disk does not take is kept for the next time.
         """
         notes = list(notes)
         rows = [(max(sample, 0), stem, part, *message) for sample, part, message in notes
                 for stem in self._stems(part, message)]
         if rows:
-            self._write(np.array(rows, NOTE).tobytes())
+            self._unwritten += np.array(rows, NOTE).tobytes()
+            with suppress(OSError):
+                self._write()
+            self.last = max(self.last, *(row[0] for row in rows))
             self.events += sum(message[0] < TOLD for _, _, message in notes) if played else 0
-            self.bytes += len(rows) * NOTE.itemsize
 
-    def _write(self, rows: bytes) -> None:
+    def _write(self) -> None:
         """Append whole records, or nothing: what comes later must not begin within one. OSError: disk full."""
         try:
-            write_all(self._file, rows)
+            write_all(self._file, self._unwritten)
         except OSError:
             self._file.truncate(self.bytes)
             self._file.seek(self.bytes)
             raise
+        self.bytes += len(self._unwritten)
+        self._unwritten = b""
 
     def _stems(self, part: int, message: Message) -> Sequence[int]:
         if message[0] >= TOLD:
@@ -113,8 +120,11 @@ class Journal:
         os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        """Let go of the file."""
-        self._file.close()
+        """Let go of the file, with everything in it. OSError: disk full."""
+        try:
+            self._write()
+        finally:
+            self._file.close()
 
 
 def read_journal(path: Path) -> npt.NDArray[np.void]:

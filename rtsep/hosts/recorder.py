@@ -149,7 +149,7 @@ class Recorder:
         self._gaps_before = self._time.gaps, self._time.gap_samples
         self.recording, self._update_at_s = True, 0.0
         self._begun.set()
-        self._work(lambda: take.add([(0, *press) for press in presses], played=False))
+        take.add([(0, *press) for press in presses], played=False)
 
     def _end(self, trouble: str = "") -> None:
         take, self._take = self._take, None
@@ -163,10 +163,9 @@ class Recorder:
 
     def _finish(self, take: Take, trouble: str = "") -> None:
         """End `take`; whatever happens to it, nothing is raised."""
+        take.add([(take.end, *release) for release in self._sounding.releases()], played=False)
         try:
             self._count_gaps(take)
-            end = round(take.seconds * self._form.sample_rate)
-            take.add([(end, *release) for release in self._sounding.releases()], played=False)
         except OSError as error:
             trouble = trouble or self._reason(error)
         try:
@@ -182,6 +181,15 @@ class Recorder:
 
     def _drain(self) -> None:
         """Write what has come since the last time. OSError if the disk is full."""
+        try:
+            self._drain_sound()
+        finally:
+            self._drain_notes()  # After the sound, so that none is missing that it holds.
+        if self._take is not None and time.monotonic() >= self._update_at_s:
+            self._update_at_s = time.monotonic() + UPDATE_S
+            self._update(self._take)
+
+    def _drain_sound(self) -> None:
         blocks: list[Floats] = []
         until = self._lanes.word(RECORDED)  # A device that is faster than the disk would never let this end.
         while (piece := self._lanes.read_record()) is not None:
@@ -192,7 +200,9 @@ class Recorder:
             if piece[0] >= until:
                 break
         self._write(blocks)
-        events = self._lanes.read_events()  # After the sound, so that none is missing that it holds.
+
+    def _drain_notes(self) -> None:
+        events = self._lanes.read_events()
         if self._take is None or self._time is None:
             return
         self._waiting += as_recorded(events)
@@ -200,9 +210,6 @@ class Recorder:
         done = [each for each, sample in zip(self._waiting, at, strict=True) if 0 <= sample < self._time.at]
         self._waiting = [each for each, sample in zip(self._waiting, at, strict=True) if sample >= self._time.at]
         self._note(self._take, done)
-        if time.monotonic() >= self._update_at_s:
-            self._update_at_s = time.monotonic() + UPDATE_S
-            self._update(self._take)
 
     def _write(self, blocks: list[Floats]) -> None:
         if blocks and self._take is not None:
@@ -213,8 +220,7 @@ class Recorder:
         assert self._time is not None
         for _sample, part, message in notes:
             self._sounding.receive(part, message)
-        with suppress(OSError):  # The sound finds that the disk is full, too.
-            take.add([(self._time.sample(sample) - self._began, part, message) for sample, part, message in notes])
+        take.add([(self._time.sample(sample) - self._began, part, message) for sample, part, message in notes])
 
     def _count_gaps(self, take: Take) -> None:
         if self._time is not None:

@@ -93,6 +93,11 @@ class Take:
         """The length so far."""
         return min(sound.frames for sound in self._sounds) / self._form.sample_rate
 
+    @property
+    def end(self) -> int:
+        """The sample at which it ends so far: no sound or note comes later."""
+        return max(min(sound.frames for sound in self._sounds), self._journal.last)
+
     def write(self, planes: Floats) -> None:
         """Append a block [plane, sample] of the input and of every stem. OSError if the disk is full."""
         if self._form.format == "flac":
@@ -101,7 +106,7 @@ class Take:
             sound.write(block)
 
     def add(self, notes: Iterable[tuple[int, int, Message]], played: bool = True) -> None:
-        """Append messages (sample, part, message) that were `played`, or that begin or end the take. OSError: disk full."""
+        """Append messages (sample, part, message) that were `played`, or that begin or end the take."""
         self._journal.add(notes, played)
 
     def count_gaps(self, gaps: int, samples: int) -> None:
@@ -123,14 +128,14 @@ class Take:
 
         RtsepError if that fails; `mend` can go on from there.
         """
-        for each in (self._journal, *self._sounds):
-            try:
-                each.close()
-            except OSError:  # What a full disk has left is in order after `complete`.
-                trouble = trouble or "the disk is full or failed"
-        self._report["warnings"] = [trouble] if trouble else []
+        closing = [sound.close for sound in self._sounds]
         try:
-            self._mark(0)
+            for act in (*closing, lambda: self._mark(0), self._journal.close):  # The marker's room is for the notes.
+                try:
+                    act()
+                except OSError:  # What a full disk has left is in order after `complete`.
+                    trouble = trouble or "the disk is full or failed"
+            self._report["warnings"] = [trouble] if trouble else []
             frames = None if trouble else self._sounds[0].frames
             return complete(self.folder, self._report, self._journal.events, frames)
         except OSError as error:
