@@ -46,6 +46,11 @@ def _power_near(samples: float) -> int:
     return 1 << round(math.log2(samples))
 
 
+def power_above(least: float) -> int:
+    """The smallest power of two that is at least `least`."""
+    return 1 << int(np.ceil(np.log2(least)))
+
+
 def _is_power(samples: int) -> bool:
     return samples > 0 and samples & (samples - 1) == 0
 

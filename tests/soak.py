@@ -108,13 +108,18 @@ def run(play: Callable[[Path, Path, bool], Soak]) -> int:
     return 0
 
 
-def main() -> int:
-    """The command line; 1 if something went wrong."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def asked(about: str | None) -> argparse.Namespace:
+    """The options of a soak."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=60.0, help="of sound (default: %(default)g)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--speed", type=float, default=15.0, help="times as fast as it sounds, at most (default: %(default)g)")
-    arguments = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> int:
+    """The command line; 1 if something went wrong."""
+    arguments = asked(__doc__)
 
     def play(folder: Path, disk: Path, small: bool) -> Soak:
         face = Soak(arguments.seed, arguments.minutes, FastCards(arguments.seed, arguments.speed), disk, small)

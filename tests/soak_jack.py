@@ -7,7 +7,6 @@ disk is full. See `tests/soak.py` for the rest.
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import signal
@@ -19,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from jack_clients import Keyboard
 from jack_server import MISSING, JackServer
 from pretended_card import RATE
-from soak import run, session
+from soak import asked, run, session
 from soak_face import Soak
 from soak_jack_tape import PERIOD, Tape
 from soak_takes import Checked, check, check_take
@@ -59,8 +58,8 @@ class JackSoak(Soak):
         """By hand, what is not connected yet."""
         self.cards.connect()
 
-    def _act(self, player) -> bool:
-        goes_on = super()._act(player)
+    def act(self, player) -> bool:
+        goes_on = super().act(player)
         if not self._later and self._status.state == "playing":
             self.cards.hasten()
         if not goes_on:
@@ -122,11 +121,7 @@ class JackSoak(Soak):
 
 def main() -> int:
     """The command line; 1 if something went wrong."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=60.0, help="of sound (default: %(default)g)")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--speed", type=float, default=15.0, help="times as fast as it sounds, at most (default: %(default)g)")
-    arguments = parser.parse_args()
+    arguments = asked(__doc__)
     if MISSING or not shutil.which("jackd"):
         print(MISSING)
         return 2

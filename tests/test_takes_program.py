@@ -207,7 +207,9 @@ def test_a_server_that_was_away_is_silence_of_its_length(tmp_path):
     finally:
         server.stop()
     report = whole(tmp_path / "take")
-    assert report["gaps"] >= 1 and shortest < report["gap_s"] and "silence in" in told, (report, told)  # JACK may skip more.
+    xruns = int((re.search(r"(\d+) xrun", told) or ["", 0])[1])  # On a busy computer JACK skips more; it counts that.
+    assert 1 <= report["gaps"] <= 1 + xruns and "silence in" in told, (report, told)
+    assert shortest < report["gap_s"] and (xruns or report["gap_s"] < longest), (report, told)
     heard = soundfile.read(tmp_path / "take" / "input.wav", always_2d=True)[0][:, 0]
     sounding = np.flatnonzero(heard)
     silence = int(np.diff(sounding).max()) / report["sample_rate"]

@@ -43,7 +43,9 @@ def main(words: Sequence[str] | None = None) -> None:
             told += ", at once {:.4f}, after 50 ms {:.4f}, at last {:.4f}".format(*shares(heard, net).mean(0))
         print(told, flush=True)
     if not arguments.choose:
-        np.savez_compressed(NET, **{name: each.astype(np.float16) for name, each in zip(NAMES, net, strict=True)})
+        aside = NET.with_suffix(".partial.npz")
+        np.savez_compressed(aside, **{name: each.astype(np.float16) for name, each in zip(NAMES, net, strict=True)})
+        aside.replace(NET)
         print(f"written: {NET.relative_to(ROOT)}")
 
 

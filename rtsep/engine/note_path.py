@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -44,14 +45,18 @@ class Given:
     revised: int
 
 
+def receiver(now: Prepared) -> Callable[[int, int, int, int, int, int], None]:
+    """What hands a message to the note path of `now`: sample, part, status, both data bytes, and EVENT's field `stem`."""
+    receive = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 8)(machine.address("notes", "receive"))
+    return partial(receive, now.plan.record.ctypes.data, now.state_record.ctypes.data)
+
+
 def give_to_hands(score: Score, routing: Routing) -> Given:
     """What the engine decides about the notes of `score` with a routing to hands, once each can change no more."""
     events, table = fold(score.events(SAMPLE_RATE), routing.table, keyboards(score))
     plan = design(_keyboard(), replace(routing, table=table), {}, SAMPLE_RATE, 1)
     now = Prepared(plan, 1)
-    receive: Callable[..., None] = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 8)(machine.address("notes", "receive"))
-    plan_address, state_address = plan.record.ctypes.data, now.state_record.ctypes.data
-    strikes = int(struck(score).sum())
+    receive, strikes = receiver(now), int(struck(score).sum())
     given = Given(np.full(strikes, -1), np.full(strikes, np.nan), np.full(strikes, np.nan), 0)
     asked, number, hop = list[int](), -1, plan.framing.hop
     closed, hand_notes, recent, count = 0, now.state["hand_notes"], now.state["recent"], now.state["recent_count"]
@@ -59,7 +64,7 @@ def give_to_hands(score: Score, routing: Routing) -> Given:
         if closed != sample // hop * hop:
             closed = sample // hop * hop
             _close_voices(now, closed)
-        receive(plan_address, state_address, sample, part, status, data1, data2, stem)
+        receive(sample, part, status, data1, data2, stem)
         if status & 0xF0 != NOTE_ON or not data2:
             continue
         number += 1

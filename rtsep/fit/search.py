@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from rtsep.fit.hearing import LOWEST, PITCHES, STEP_S, Floats, Rows, Sound, listen, rises
 from rtsep.notes.moved import NoteArray
+from rtsep.windows import power_above
 
 PART_S, MOST_PARTS = 4.0, 6  # The sound is heard in at most this many parts of at most this many seconds: it costs time.
 MOST_OFFSET_S = 5.0  # Offsets of up to this many seconds are tried.
@@ -94,7 +95,7 @@ def onset_marks(notes: NoteArray, stretch: float, begin_s: float, steps: int) ->
 
 def correlate(rise: Floats, marks: Floats, shifts: npt.NDArray[np.int64]) -> Floats:
     """C [transposition, offset] of the part `rise` with `marks`, which begin MOST steps earlier and end MOST later."""
-    size = 1 << int(np.ceil(np.log2(len(marks))))
+    size = power_above(len(marks))
     of_sound, of_notes = np.fft.rfft(rise, size, axis=0).conj(), np.fft.rfft(marks, size, axis=0)
     found = []
     for shift in shifts.tolist():
@@ -195,7 +196,7 @@ def best_tempo(sound: Sound, rows: Rows, notes: NoteArray, begin_s: float) -> fl
     most = MOST // TEMPO_STEPS * TEMPO_STEPS
     used = np.unique(notes["pitch"].astype(int)) - LOWEST
     used = used[(used >= 0) & (used < PITCHES)]
-    size = 1 << int(np.ceil(np.log2(steps + 2 * most // TEMPO_STEPS)))
+    size = power_above(steps + 2 * most // TEMPO_STEPS)
     of_sound = np.fft.rfft(rise[:, used], size, axis=0).conj()
     found = []
     for factor in TEMPI.tolist():

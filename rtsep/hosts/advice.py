@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from rtsep.hosts.checks import SILENT_DB
 from rtsep.hosts.status import Status
 
 HISTORY_S = 10  # Advice looks at this many last seconds.
@@ -21,7 +22,6 @@ BUSY = 0.7  # A smoothed load above this share of a block's time leaves too litt
 NOTES = 3  # So many notes within some seconds should be heard.
 STEM_NOTES = 6  # So many notes of a stem within the history tell whether it sounds:
 HEARD, UNHEARD = 1 / 2, 1 / 3  # if at least this share of them does, or if at most this share seems to.
-SILENT_DB = -70.0  # An input below this level, in dBFS, is silent.
 FULL_DB = -0.1  # An input above this level, in dBFS, clips.
 CLIPPED_S = 3  # An input that clips in so many of the last seconds is too loud.
 LARGEST = 4096  # Blocks of more samples are not advised.

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from rtsep.callbacks import shared
 from rtsep.notes.messages import NOTE_OFF, NOTE_ON
 from rtsep.notes.score import EVENT, NOTE
+from rtsep.windows import power_above
 
 EAR_S = 15.0  # At least this many seconds of the input are kept.
 LEAST, MOST = 1 << 13, 1 << 22  # At least and at most so many samples, whatever the rate is.
@@ -36,7 +37,7 @@ class Ear:
     """The rings, and copies of what is in them. `word` reads a word of the callback (callbacks/shared.py). Thread: control."""
 
     def __init__(self, channels: int, sample_rate: float, word: Callable[[int], int]) -> None:
-        size = 1 << int(np.ceil(np.log2(min(max(EAR_S * sample_rate, LEAST), MOST))))
+        size = power_above(min(max(EAR_S * sample_rate, LEAST), MOST))
         self._rate, self._word = sample_rate, word
         self._sound = np.full((channels, size), 0, np.float32)  # All its memory is there.
         self._events = np.zeros(EVENTS, EVENT)

@@ -22,6 +22,7 @@ from rtsep.hosts.ear import Ear
 from rtsep.kernels import memory
 from rtsep.notes.messages import Message
 from rtsep.notes.score import EVENT
+from rtsep.windows import power_above
 
 CAPACITY = 4096  # The callback handles at most this many samples at once; longer blocks are cut.
 MESSAGES = 4096  # The ring of notes holds this many messages, a power of two.
@@ -46,10 +47,6 @@ class Meters(NamedTuple):
     load: float
     worst_load: float
     worst_work: float
-
-
-def _power_of_two(least: float) -> int:
-    return 1 << int(np.ceil(np.log2(least)))
 
 
 class Lanes:
@@ -85,7 +82,7 @@ class Lanes:
             "tap_headers": np.zeros((3, shared.HEADER), i), "pieces": np.zeros((PIECES, 3), i),
             "events": np.zeros(EVENTS, EVENT), "ports": np.zeros(PORTS, i),
             "file_headers": np.zeros((2, shared.HEADER), i), "file_events": np.zeros(FILE_EVENTS, EVENT),
-            "file": np.full((channels, _power_of_two(FILE_S * sample_rate) if plays_file else 1), 0, f),
+            "file": np.full((channels, power_above(FILE_S * sample_rate) if plays_file else 1), 0, f),
             "sound": np.zeros((channels * (1 + stems), 1), f), **self.ear.arrays,
         }
         self._warm = engine.rehearsal()
@@ -216,7 +213,7 @@ class Lanes:
         self._arrays["control"][shared.RECORDING] = self._session
 
     def _make_ring(self, seconds: float) -> None:
-        size = _power_of_two(max(seconds * self.sample_rate, 2 * CAPACITY))
+        size = power_above(max(seconds * self.sample_rate, 2 * CAPACITY))
         self._arrays["sound"] = np.full((self.channels * (1 + self.stems), size), 0, np.float32)  # All its memory is there.
         self.record["sound"], self.record["sound_size"] = self._arrays["sound"].ctypes.data, size
         self._piece = np.zeros((self._arrays["sound"].shape[0], CAPACITY), np.float32)

@@ -18,7 +18,7 @@ from rtsep.notes.build import Path
 from rtsep.notes.chunks import Chunks, read_chunks
 from rtsep.notes.messages import NOTE_OFF, NOTE_ON
 from rtsep.notes.names import decode_name
-from rtsep.notes.score import PORTS, Row, Score
+from rtsep.notes.score import PORTS, Row, Score, is_strike
 from rtsep.notes.tracks import NAME, PORT, TEMPO, Track
 
 LEFT, RIGHT, DRUMS = range(3)  # Who plays a note.
@@ -74,7 +74,7 @@ def _rows(number: int, track: Track) -> Iterator[Row]:
 def _title(chunks: Chunks) -> str:
     """The name of a first track without notes, which is that of the piece."""
     first = chunks.tracks[0]
-    return "" if any(_is_strike(row) for row in _rows(0, first)) else decode_name(first.name)
+    return "" if any(is_strike(row) for row in _rows(0, first)) else decode_name(first.name)
 
 
 def _marks(chunks: Chunks) -> Iterator[Placed]:
@@ -87,10 +87,6 @@ def _marks(chunks: Chunks) -> Iterator[Placed]:
             yield tick, mido.Message("sysex", data=plain)
 
 
-def _is_strike(row: Row) -> bool:
-    return row[2] & 0xF0 == NOTE_ON and row[4] > 0
-
-
 def _placed(rows: list[Row], players: Sequence[int]) -> dict[int, list[tuple[int, Row]]]:
     """The rows of each player's track with their ticks: note-offs follow their notes, and what acts on a channel is copied."""
     placed: dict[int, list[tuple[int, Row]]] = defaultdict(list)
@@ -100,7 +96,7 @@ def _placed(rows: list[Row], players: Sequence[int]) -> dict[int, list[tuple[int
     for row in rows:
         tick, seat, status, pitch, _ = row
         key = (seat, status & 0x0F, pitch)
-        if _is_strike(row):
+        if is_strike(row):
             down[key].append(player := next(of_note))
             placed[player].append((tick, row))
         elif status & 0xF0 in (NOTE_ON, NOTE_OFF):
@@ -119,7 +115,7 @@ def _placed(rows: list[Row], players: Sequence[int]) -> dict[int, list[tuple[int
 def _players(rows: list[Row], players: Sequence[int]) -> dict[tuple[int, int], list[int]]:
     """Who plays notes on each port and channel."""
     found: dict[tuple[int, int], list[int]] = {}
-    for row, player in zip(filter(_is_strike, rows), players, strict=True):
+    for row, player in zip(filter(is_strike, rows), players, strict=True):
         there = found.setdefault((row[1] % PORTS, row[2] & 0x0F), [])
         if player not in there:
             there.append(player)

@@ -113,7 +113,7 @@ def read_midi(path: str | os.PathLike[str]) -> Score:
     if end > MAX_TICKS:
         raise RtsepError(f"{path} is broken MIDI (a pause of {end} ticks): export it again")
     rows = [row for number, track in enumerate(tracks) for row in _rows(number, track)]
-    playing = sorted({row[1] for row in rows if _is_strike(row)})
+    playing = sorted({row[1] for row in rows if is_strike(row)})
     if len(playing) > MAX_PARTS:
         raise RtsepError(f"{path} has {len(playing)} tracks with notes, allowed are {MAX_PARTS}: merge or remove some")
     heard = sorted((message for track in tracks for message in track.messages), key=lambda message: message[0])
@@ -157,13 +157,14 @@ def _programs(tracks: list[Track], rows: list[Row], masters: Mapping[int, Mappin
     changes: list[Change] = [(tick, number * PORTS + port, place(port, status), program)
                              for number, track in enumerate(tracks)
                              for tick, port, status, program, _ in track.messages if status & 0xF0 == PROGRAM]
-    strikes = [(row[0], row[1], place(row[1] % PORTS, row[2])) for row in rows if _is_strike(row)]
+    strikes = [(row[0], row[1], place(row[1] % PORTS, row[2])) for row in rows if is_strike(row)]
     obeys = {place(port, member): place(port, master) for port, zone in masters.items() for member, master in zone.items()}
     found = played_programs(strikes, changes, obeys)
     return {(seat, channel % CHANNELS): program for (seat, channel), program in found.items()}
 
 
-def _is_strike(row: Row | Timed) -> bool:
+def is_strike(row: Row | Timed) -> bool:
+    """Whether the message is a note-on."""
     return row[2] & 0xF0 == NOTE_ON and row[4] > 0
 
 
@@ -172,7 +173,7 @@ def _assign(rows: list[Row], playing: list[int], masters: Mapping[int, Mapping[i
     part_of = {seat: part for part, seat in enumerate(playing)}
     own = {(part_of.get(row[1]), *row[2:4]) for row in rows}
     players = dict[tuple[int, int], list[tuple[int, int]]]()  # Port and channel of a controller: channel and part.
-    for channel, seat in sorted({(row[2] & 0x0F, row[1]) for row in rows if _is_strike(row)}):
+    for channel, seat in sorted({(row[2] & 0x0F, row[1]) for row in rows if is_strike(row)}):
         port = seat % PORTS
         for told in {channel, masters.get(port, {}).get(channel, channel)}:
             players.setdefault((port, told), []).append((channel, part_of[seat]))
@@ -217,7 +218,7 @@ def _score(rows: list[Row], seconds: NDArray[np.float64], names: tuple[str, ...]
     messages = np.array([row[1:] for row in rows], np.uint8).reshape(-1, 4)
     keyboards = _played(seconds[:-1], messages).items()
     hanging = [(part, *message) for (part, channel), keys in keyboards for message in keys.hanging(channel)]
-    strikes = [row for row in rows if _is_strike(row)]
+    strikes = [row for row in rows if is_strike(row)]
     seconds = np.concatenate((seconds[:-1], np.full(len(hanging), seconds[-1])))
     messages = np.concatenate((messages, np.array(hanging, np.uint8).reshape(-1, 4)))
     channels = tuple(sorted({row[2] & 0x0F for row in strikes}))

@@ -42,26 +42,26 @@ class Hands:
             self.piano.receive(self._by_score(event, sample), sample)
         elif event["status"] == CORRECTION:
             self._correct(self.stems, int(event["data1"]))
-        elif self._is_asked(self.stems, event):
+        elif self._routed_stem(event) in self.stems:
             self._begin(self.stems, event, sample)
         else:
             self.piano.receive(event, sample)
 
     def _by_score(self, event: Events, sample: int) -> Events:
         """The event; a note-on with the stem that the score tells."""
-        part, status, pitch = int(event["part"]), int(event["status"]), int(event["data1"])
-        asked = status & 0xF0 == NOTE_ON and event["data2"] and not event["stem"] and part < PARTS and pitch < PITCHES
-        if not len(self.follower.score.pitch) or not asked or self.piano.route[part, status & 0x0F, pitch] < 0:
+        if not len(self.follower.score.pitch) or self._routed_stem(event) < 0:
             return event
-        stem, told = self.follower.step(sample, pitch), event.copy()
+        pitch, told = int(event["data1"]), event.copy()
+        stem = self.follower.step(sample, pitch)
         told["stem"] = 1 + (self.follower.nearest_part(pitch) if stem == LOST else stem)
         return told
 
-    def _is_asked(self, stems: tuple[int, int], event: Events) -> bool:
+    def _routed_stem(self, event: Events) -> int:
+        """The stem that the route gives to a note-on; -1: none, it says its own, or the message is no note-on."""
         part, status, pitch = int(event["part"]), int(event["status"]), int(event["data1"])
         if status & 0xF0 != NOTE_ON or not event["data2"] or event["stem"] or part >= PARTS or pitch >= PITCHES:
-            return False
-        return int(self.piano.route[part, status & 0x0F, pitch]) in stems
+            return -1
+        return int(self.piano.route[part, status & 0x0F, pitch])
 
     def _begin(self, stems: tuple[int, int], event: Events, sample: int) -> None:
         key = int(event["part"]), int(event["status"]) & 0x0F, int(event["data1"])

@@ -16,7 +16,7 @@ import numpy as np
 
 from rtsep.kernels.fields import Part, array, cell, size
 from rtsep.kernels.marks import kernel
-from rtsep.kernels.memory import CLAIM_LEFT, CORRECTION, PITCHES, SWAP_HANDS
+from rtsep.kernels.memory import CLAIM_LEFT, CORRECTION, SWAP_HANDS
 from rtsep.stages import notes, score_follower
 from rtsep.stages.hand_features import INPUTS, LEFT, NOTE, RECENT, RIGHT
 from rtsep.stages.hand_tracker import SECOND_UNITS, UNITS, decide, hand_net
@@ -51,9 +51,10 @@ STATE = Part("hands", (
 
 def design(request: Request) -> dict[str, Any]:
     """The part `hands`."""
-    left, right = request.routing.hands or (0, 0)
-    first, second, output = hand_net()
-    return {"by_hands": int(request.routing.hands is not None), "left_stem": left, "right_stem": right,
+    if request.routing.hands is None:
+        return {"by_hands": 0, "left_stem": 0, "right_stem": 0}  # The network is loaded only where it is asked.
+    (left, right), (first, second, output) = request.routing.hands, hand_net()
+    return {"by_hands": 1, "left_stem": left, "right_stem": right,
             "hand_first": first, "hand_second": second, "hand_output": output}
 
 
@@ -61,15 +62,6 @@ def design(request: Request) -> dict[str, Any]:
 def stem_of(plan, hand):
     """The stem of a hand."""
     return plan.right_stem if hand == RIGHT else plan.left_stem
-
-
-@kernel
-def is_asked(plan, part, status, pitch, velocity, stem_wanted):
-    """Is this message a note-on of the hands?"""
-    if status & 0xF0 != 0x90 or velocity == 0 or stem_wanted != 0 or part >= plan.route.shape[0] or pitch >= PITCHES:
-        return False
-    stem = np.int64(plan.route[part, status & 0x0F, pitch])
-    return stem in (plan.left_stem, plan.right_stem)
 
 
 @kernel
@@ -211,7 +203,7 @@ def receive(plan, own, told, follower, H, sample, part, status, data1, data2, st
         notes.receive(plan, told, sample, part, status, data1, data2, stem)
     elif status == CORRECTION:
         correct(plan, own, told, H, data1)
-    elif is_asked(plan, part, status, data1, data2, stem_wanted):
+    elif notes.routed_stem(plan, part, status, data1, data2, stem_wanted) in (plan.left_stem, plan.right_stem):
         begin(plan, own, told, follower, H, sample, part, status, data1, data2)
     else:
         notes.receive(plan, told, sample, part, status, data1, data2, stem_wanted)

@@ -218,6 +218,14 @@ def control(own, sample, part, channel, number, value):
 
 
 @kernel
+def routed_stem(plan, part, status, pitch, velocity, stem_wanted):
+    """The stem that the route gives to a note-on; -1: none, it says its own, or the message is no note-on."""
+    if status & 0xF0 != 0x90 or velocity == 0 or stem_wanted != 0 or part >= plan.route.shape[0] or pitch >= PITCHES:
+        return np.int64(-1)
+    return np.int64(plan.route[part, status & 0x0F, pitch])
+
+
+@kernel
 def receive(plan, own, sample, part, status, data1, data2, stem_wanted):
     """One MIDI message at `sample`; what is no note and no pedal is ignored. `stem_wanted`: EVENT's field `stem`."""
     kind, channel = status & 0xF0, status & 0x0F

@@ -17,6 +17,7 @@ from rtsep.kernels.fields import Part, array, cell, number, size
 from rtsep.kernels.marks import kernel
 from rtsep.kernels.memory import PITCHES
 from rtsep.notes.followed import FollowedScore
+from rtsep.stages import notes
 from rtsep.stages.request import Request
 from rtsep.stages.score_model import AHEAD, compare, join, most_probable, predict, start, sum_of, taken_factor
 
@@ -164,9 +165,7 @@ def step(plan, own, sample, pitch):
 @kernel
 def stem_of(plan, own, sample, part, status, pitch, velocity, stem_wanted):
     """EVENT's field `stem` for a message at `sample`: as it is, but for notes whose stems the score tells."""
-    if plan.score_chords == 0 or stem_wanted != 0 or status & 0xF0 != 0x90 or velocity == 0:
-        return stem_wanted
-    if part >= plan.route.shape[0] or pitch >= PITCHES or plan.route[part, status & 0x0F, pitch] < 0:
+    if plan.score_chords == 0 or notes.routed_stem(plan, part, status, pitch, velocity, stem_wanted) < 0:
         return stem_wanted
     told = step(plan, own, sample, pitch)
     return 1 + (nearest_part(plan, own, pitch) if told == LOST else told)

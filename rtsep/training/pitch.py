@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from rtsep.windows import power_above
+
 Floats = npt.NDArray[np.float64]
 LOWEST, HIGHEST, STEP = 20, 109, 0.1  # Fundamentals are tried from and to these MIDI pitches, at this step.
 WINDOW_S, WINDOWS = 0.3, 3  # The spectrum is the mean of this many windows, of this many seconds each.
@@ -65,7 +67,7 @@ def measure_pitch(sound: npt.NDArray[np.float32], rate: float) -> Heard | None:
 
 
 def _size(rate: float) -> int:
-    return 1 << int(np.ceil(np.log2(rate / BIN_HZ)))
+    return power_above(rate / BIN_HZ)
 
 
 def _spectrum(note: npt.NDArray[np.float32], length: int, rate: float) -> Floats:

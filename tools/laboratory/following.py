@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Mapping
 
 import numpy as np
 
 from laboratory.played import Performance
-from rtsep.compiling import machine
+from rtsep.engine.note_path import receiver
 from rtsep.engine.separator import Separator
 from rtsep.notes.messages import NOTE_OFF, NOTE_ON
 from rtsep.notes.routing import Routing
@@ -26,20 +25,18 @@ class Keyboard:
     def __init__(self, routing: Routing, preset: Preset, params: Mapping[str, Value] | None = None) -> None:
         self._separator = Separator(preset, routing, params)
         self._separator.prepare(RATE, 1, 64)
-        receive = machine.address("notes", "receive")
-        self._receive = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 8)(receive)
 
     def play(self, performance: Performance) -> np.ndarray:
         """The stem of every struck key, int64 [n], as it is decided in the moment; -1: it plays nothing."""
         self._separator.reset()
         now = self._separator.prepared
-        voices, addresses = now.state["voices"], (now.plan.record.ctypes.data, now.state_record.ctypes.data)
+        voices, receive = now.state["voices"], receiver(now)
         found = np.full(len(performance.pitch), -1)
         samples = np.rint(performance.seconds * RATE).astype(np.int64).tolist()
         for number, (sample, pitch) in enumerate(zip(samples, performance.pitch.tolist(), strict=True)):
-            self._receive(*addresses, sample, 0, NOTE_ON, pitch, VELOCITY, 0)
+            receive(sample, 0, NOTE_ON, pitch, VELOCITY, 0)
             struck = np.flatnonzero((voices["status"] != FREE) & (voices["pitch"] == pitch) & (voices["onset"] == sample))
             if len(struck):
                 found[number] = voices["stem"][struck[0]]
-            self._receive(*addresses, sample, 0, NOTE_OFF, pitch, 0, 0)
+            receive(sample, 0, NOTE_OFF, pitch, 0, 0)
         return found
