@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 
 import numpy as np
+
+SETTLED = 3  # After so many cycles a change of connections is in effect.
+WATCHDOG_S = 60
 
 
 class Keyboard:
@@ -16,15 +20,21 @@ class Keyboard:
         self.client = jack.Client("keys", no_start_server=True)
         self._waiting = deque()
         self._port = self.client.midi_outports.register("midi")
+        self._cycles = 0
         self.client.set_process_callback(self._process)
 
     def _process(self, _frames):
+        self._cycles += 1
         self._port.clear_buffer()
         while self._waiting:
             self._port.write_midi_event(0, self._waiting.popleft())
 
     def connect(self):
+        """To `rtsep`; a connection counts from the next cycle on, and what is played before is lost."""
         self.client.connect("keys:midi", "rtsep:midi_in")
+        cycles, until_s = self._cycles, time.monotonic() + WATCHDOG_S
+        while self._cycles < cycles + SETTLED and time.monotonic() < until_s:
+            time.sleep(0.001)
 
     def play(self, *message):
         self._waiting.append(message)
