@@ -1,0 +1,166 @@
+/* A plan, its state and its knobs: one instance of the plug-in. */
+#include "plugin.h"
+#include "bundle.h"
+#include "engine.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct Plugin {
+    Bundle bundle;
+    Engine *engine; /* NULL: the sound passes through */
+    char trouble[256];
+    double sample_rate;
+    Values values;
+    unsigned char *learnt; /* as a project brought it: counts after every reset */
+    size_t learnt_bytes;
+};
+
+Plugin *plugin_new(const char *folder) {
+    Plugin *plugin = calloc(1, sizeof *plugin);
+    if (!plugin) return NULL;
+    bundle_read(&plugin->bundle, folder, plugin->trouble);
+    for (int k = 0; k < plugin->bundle.knob_count; k++) plugin_set(plugin, k, plugin->bundle.knobs[k].start);
+    return plugin;
+}
+
+void plugin_free(Plugin *plugin) {
+    if (!plugin) return;
+    engine_free(plugin->engine);
+    free(plugin->learnt);
+    free(plugin);
+}
+
+const char *plugin_trouble(const Plugin *plugin) { return plugin->trouble; }
+const char *plugin_name(const Plugin *plugin) { return plugin->bundle.name; }
+const char *plugin_id(const Plugin *plugin) { return plugin->bundle.id; }
+int plugin_channels(const Plugin *plugin) { return plugin->bundle.channels; }
+int plugin_stems(const Plugin *plugin) { return plugin->bundle.stem_count; }
+const char *plugin_stem(const Plugin *plugin, int stem) { return plugin->bundle.stems[stem]; }
+int plugin_programs(const Plugin *plugin) { return plugin->bundle.program_count; }
+const char *plugin_program(const Plugin *plugin, int program) { return plugin->bundle.programs[program]; }
+int plugin_knobs(const Plugin *plugin) { return plugin->bundle.knob_count; }
+const Knob *plugin_knob(const Plugin *plugin, int knob) { return &plugin->bundle.knobs[knob]; }
+
+uint32_t plugin_hash(const char *symbol) {
+    uint32_t found = 0x811C9DC5u; /* FNV-1a */
+    for (; *symbol; symbol++) found = (found ^ (unsigned char)*symbol) * 0x01000193u;
+    return found;
+}
+
+int plugin_prepare(Plugin *plugin, double sample_rate) {
+    const Bundle *bundle = &plugin->bundle;
+    char path[MOST_PATH + 64];
+    int rate = (int)lround(sample_rate), program = 0, known = 0;
+    engine_free(plugin->engine);
+    plugin->engine = NULL;
+    if (!bundle->stem_count) return 0; /* It could not be read. */
+    plugin->trouble[0] = 0;
+    for (int k = 0; k < bundle->knob_count; k++)
+        if (bundle->kinds[k] == KNOB_PROGRAM) program = (int)lround(plugin_get(plugin, k));
+    for (int i = 0; i < bundle->rate_count; i++) known |= bundle->rates[i] == rate;
+    if (!known) {
+        int used = snprintf(plugin->trouble, sizeof plugin->trouble, "this plug-in does not play at %d Hz, only at", rate);
+        for (int i = 0; i < bundle->rate_count && used < (int)sizeof plugin->trouble; i++)
+            used += snprintf(plugin->trouble + used, sizeof plugin->trouble - used, " %d", bundle->rates[i]);
+        if (used < (int)sizeof plugin->trouble)
+            snprintf(plugin->trouble + used, sizeof plugin->trouble - used, ": make it with --rates %d", rate);
+        return 0;
+    }
+    snprintf(path, sizeof path, "%s/%d-%d.plan", bundle->folder, program, rate);
+    plugin->engine = engine_new(path, bundle, plugin->trouble);
+    if (!plugin->engine) return 0;
+    plugin_reset(plugin);
+    engine_warm(plugin->engine, bundle, &plugin->values);
+    plugin_reset(plugin);
+    return 1;
+}
+
+void plugin_reset(Plugin *plugin) {
+    if (!plugin->engine) return;
+    engine_reset(plugin->engine, &plugin->bundle, &plugin->values);
+    if (plugin->learnt) engine_learn(plugin->engine, plugin->learnt, plugin->learnt_bytes);
+}
+
+int64_t plugin_latency(const Plugin *plugin) { return plugin->engine ? engine_latency(plugin->engine) : 0; }
+
+void plugin_set(Plugin *plugin, int knob, double value) {
+    const Knob *one = &plugin->bundle.knobs[knob];
+    if (!(value >= one->least)) value = one->least; /* Also if it is no number. */
+    if (value > one->most) value = one->most;
+    if (one->whole) value = floor(value + 0.5);
+    atomic_store_explicit(&plugin->values.value[knob], value, memory_order_relaxed);
+    atomic_fetch_add_explicit(&plugin->values.changes, 1, memory_order_release);
+}
+
+double plugin_get(const Plugin *plugin, int knob) {
+    return atomic_load_explicit(&plugin->values.value[knob], memory_order_relaxed);
+}
+
+void plugin_note(Plugin *plugin, int64_t sample, const uint8_t *message, int bytes) {
+    if (plugin->engine && bytes >= 2) engine_note(plugin->engine, sample, message, bytes);
+}
+
+void plugin_process(Plugin *plugin, int64_t frames, const float *const *in, float *const *mix, float *const *stems) {
+    int channels = plugin->bundle.channels, count = plugin->bundle.stem_count * channels;
+    if (plugin->engine) {
+        engine_process(plugin->engine, &plugin->bundle, &plugin->values, frames, in, mix, stems);
+        return;
+    }
+    for (int c = 0; c < channels; c++)
+        if (mix[c] && mix[c] != in[c]) memmove(mix[c], in[c], sizeof(float) * (size_t)frames);
+    for (int i = 0; i < count; i++) {
+        int aliased = 0;
+        for (int c = 0; c < channels; c++) aliased |= stems[i] == mix[c];
+        if (stems[i] && !aliased) memset(stems[i], 0, sizeof(float) * (size_t)frames);
+    }
+}
+
+unsigned char *plugin_save(const Plugin *plugin, size_t *bytes) {
+    const Bundle *bundle = &plugin->bundle;
+    size_t room = 64 + (MOST_NAME + 40) * (size_t)bundle->knob_count, learnt = 0;
+    unsigned char *own = plugin->engine ? engine_learnt(plugin->engine, &learnt) : NULL, *all;
+    const unsigned char *kept = own ? own : plugin->learnt;
+    if (!own) learnt = plugin->learnt_bytes;
+    all = malloc(room + learnt);
+    if (all) {
+        size_t used = (size_t)snprintf((char *)all, room, "rtsep-state 1\n");
+        for (int k = 0; k < bundle->knob_count; k++)
+            used += (size_t)snprintf((char *)all + used, room - used, "%s %.9g\n", bundle->knobs[k].symbol, plugin_get(plugin, k));
+        used += (size_t)snprintf((char *)all + used, room - used, "\n");
+        if (learnt) memcpy(all + used, kept, learnt);
+        *bytes = used + learnt;
+    }
+    free(own);
+    return all;
+}
+
+int plugin_load(Plugin *plugin, const unsigned char *data, size_t bytes) {
+    static const char BEGIN[] = "rtsep-state ";
+    size_t at = 0, end;
+    unsigned char *kept = NULL;
+    if (bytes < sizeof BEGIN || memcmp(data, BEGIN, sizeof BEGIN - 1)) return 0;
+    for (int line = 0;; line++) {
+        char text[MOST_NAME + 48], symbol[MOST_NAME];
+        double value;
+        for (end = at; end < bytes && data[end] != '\n'; end++) {}
+        if (end == bytes || end - at >= sizeof text) return 0;
+        memcpy(text, data + at, end - at);
+        text[end - at] = 0;
+        at = end + 1;
+        if (!text[0]) break;
+        if (!line || sscanf(text, "%63s %lf", symbol, &value) != 2) continue; /* A newer version may write more. */
+        for (int k = 0; k < plugin->bundle.knob_count; k++)
+            if (!strcmp(symbol, plugin->bundle.knobs[k].symbol)) plugin_set(plugin, k, value);
+    }
+    if (bytes > at) {
+        kept = malloc(bytes - at);
+        if (!kept) return 0;
+        memcpy(kept, data + at, bytes - at);
+    }
+    free(plugin->learnt);
+    plugin->learnt = kept;
+    plugin->learnt_bytes = bytes - at;
+    return 1;
+}

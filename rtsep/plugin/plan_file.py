@@ -1,0 +1,105 @@
+"""Plan files: what `design` made, with places in the file instead of addresses, so that a plug-in maps it and plays.
+
+| part | content |
+| --- | --- |
+| header | HEADER: what it is, its size, a checksum of all that follows, and where the other parts lie |
+| plan | a word for each field of PLAN: numbers as they are, arrays as their place in the file |
+| starts | (number of STATE's field, place, bytes): what arrays hold after a reset; all others are zero |
+| knobs | (hash of its name, number of PLAN's field, first and last value, values, ...): what the field is under each value |
+| arrays | at multiples of 64 bytes, each content once |
+
+All is little-endian. C checks it (native/plan.c); `LIMITS` in layout.py says against what.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rtsep.engine.design import Plan
+from rtsep.kernels.fields import ALIGNMENT
+from rtsep.plugin.layout import fingerprint
+from rtsep.stages.records import PLAN, STATE
+
+MAGIC, VERSION = b"RTSEPLAN", 1
+HEADER = np.dtype([
+    ("magic", "S8"), ("version", "<i8"), ("layout", "u1", 16), ("bytes", "<i8"), ("checksum", "<i8"), ("sample_rate", "<f8"),
+    ("plan_words", "<i8"), ("state_words", "<i8"), ("plan_at", "<i8"), ("starts_at", "<i8"), ("starts", "<i8"),
+    ("knobs_at", "<i8"), ("knob_words", "<i8")])
+
+
+@dataclass(frozen=True)
+class Knob:
+    """How a word of the plan follows a parameter: `values` [n] at n equally spaced values of it, from `first` to `last`."""
+
+    name: str
+    word: str
+    first: float
+    last: float
+    values: npt.NDArray[np.float64]
+
+
+def hash_of(name: str) -> int:
+    """FNV-1a of 32 bits (Fowler, Noll, Vo): the number by which hosts and files know the parameter `name`."""
+    found = 0x811C9DC5
+    for octet in name.encode():
+        found = (found ^ octet) * 0x01000193 % (1 << 32)
+    return found
+
+
+class _Body:
+    """What follows the header; equal arrays are kept once."""
+
+    def __init__(self) -> None:
+        self.data, self._places = bytearray(), dict[bytes, int]()
+
+    def place(self, content: bytes) -> int:
+        """Where in the file `content` stands."""
+        if content not in self._places:
+            self.data += bytes(-(HEADER.itemsize + len(self.data)) % ALIGNMENT)
+            self._places[content] = HEADER.itemsize + len(self.data)
+            self.data += content
+        return self._places[content]
+
+
+def plan_bytes(plan: Plan, sample_rate: float, knobs: Iterable[Knob] = ()) -> bytes:
+    """A plan file."""
+    body, words = _Body(), np.zeros(1, PLAN.dtype)
+    for name, value in plan.values.items():
+        one = PLAN.fields[name]
+        words[name] = value if one.shape is None else body.place(np.ascontiguousarray(value, one.kind).tobytes())
+    starts = _starts(plan.values, body)
+    knob_words = b"".join(map(_knob, knobs))
+    header = np.zeros(1, HEADER)
+    header["magic"], header["version"], header["sample_rate"] = MAGIC, VERSION, sample_rate
+    header["layout"] = np.frombuffer(bytes.fromhex(fingerprint()), np.uint8)
+    header["plan_words"], header["state_words"], header["starts"] = len(PLAN.fields), len(STATE.fields), len(starts)
+    header["plan_at"] = body.place(words.tobytes())
+    header["starts_at"] = body.place(starts.tobytes())
+    header["knobs_at"], header["knob_words"] = body.place(knob_words), len(knob_words) // 8
+    header["checksum"], header["bytes"] = zlib.crc32(body.data), HEADER.itemsize + len(body.data)
+    return header.tobytes() + bytes(body.data)
+
+
+def _starts(values: Mapping[str, Any], body: _Body) -> npt.NDArray[np.int64]:
+    """[n, 3]: field, place and bytes of every array of STATE that does not start as zeros."""
+    arrays, found = STATE.arrays(values), []
+    STATE.start(arrays, values)
+    for number, name in enumerate(STATE.fields):
+        if name in arrays and arrays[name].tobytes().strip(b"\0"):
+            content = arrays[name].tobytes()
+            found.append((number, body.place(content), len(content)))
+    return np.array(found, np.int64).reshape(-1, 3)
+
+
+def _knob(knob: Knob) -> bytes:
+    number = list(PLAN.fields).index(knob.word)
+    whole = PLAN.fields[knob.word].word == "<i8"
+    values = knob.values.astype(np.int64 if whole else np.float64)
+    return (np.array([hash_of(knob.name), number], np.int64).tobytes() + np.array([knob.first, knob.last]).tobytes()
+            + np.array([len(values)], np.int64).tobytes() + values.tobytes())
