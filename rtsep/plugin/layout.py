@@ -59,7 +59,7 @@ def header() -> str:
     windows = ", ".join(f"{{{size}, {len(make_twiddles(size))}, {scratch_size(size)}}}" for size in WINDOWS)
     digits = fingerprint()
     octets = ", ".join(f"0x{digits[at : at + 2]}" for at in range(0, 32, 2))
-    names = "\n".join(f"    {record.name.upper()}_{name.upper()} = {number}," for record in (PLAN, STATE, CALL)
+    names = "\n".join(f"    {record.name.upper()}_{name} = {number}," for record in (PLAN, STATE, CALL)
                       for number, name in enumerate(record.fields))
     return f"""/* Made by rtsep/plugin/layout.py: the records of the engine. */
 #include "records.h"

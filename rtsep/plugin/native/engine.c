@@ -46,7 +46,7 @@ static int make_state(Engine *engine) {
         if (!pass && !(engine->state = aligned_memory(at))) return 0;
     }
     engine->state_bytes = at;
-    engine->state_words[STATE_PLAN] = address_of(engine->plan_words);
+    engine->state_words[STATE_plan] = address_of(engine->plan_words);
     return 1;
 }
 
@@ -54,21 +54,21 @@ static void make_plan(Engine *engine) {
     memcpy(engine->plan_words, engine->plan->words, sizeof engine->plan_words);
     for (int i = 0; i < PLAN_WORDS; i++)
         if (PLAN_FIELDS[i].kind == ARRAY) engine->plan_words[i] = address_of(engine->plan->data + engine->plan->words[i]);
-    memcpy(engine->route, (void *)(intptr_t)engine->plan_words[PLAN_ROUTE], PARTS * CHANNELS * PITCHES);
-    memcpy(engine->reach, (void *)(intptr_t)engine->plan_words[PLAN_REACH], PITCHES * (size_t)engine->plan->words[PLAN_STEMS]);
-    engine->plan_words[PLAN_ROUTE] = address_of(engine->route);
-    engine->plan_words[PLAN_REACH] = address_of(engine->reach);
+    memcpy(engine->route, (void *)(intptr_t)engine->plan_words[PLAN_route], PARTS * CHANNELS * PITCHES);
+    memcpy(engine->reach, (void *)(intptr_t)engine->plan_words[PLAN_reach], PITCHES * (size_t)engine->plan->words[PLAN_stems]);
+    engine->plan_words[PLAN_route] = address_of(engine->route);
+    engine->plan_words[PLAN_reach] = address_of(engine->reach);
 }
 
 static void make_call(Engine *engine) {
-    engine->call[CALL_PLAN] = address_of(engine->plan_words);
-    engine->call[CALL_STATE] = address_of(engine->state_words);
-    engine->call[CALL_CAPACITY] = CAPACITY;
-    engine->call[CALL_EVENTS] = address_of(engine->now);
-    engine->call[CALL_INPUT] = address_of(engine->input);
-    engine->call[CALL_TARGETS] = address_of(engine->targets);
-    engine->call[CALL_STEMS] = address_of(engine->stems);
-    engine->call[CALL_MIX] = address_of(engine->mix);
+    engine->call[CALL_plan] = address_of(engine->plan_words);
+    engine->call[CALL_state] = address_of(engine->state_words);
+    engine->call[CALL_capacity] = CAPACITY;
+    engine->call[CALL_events] = address_of(engine->now);
+    engine->call[CALL_input] = address_of(engine->input);
+    engine->call[CALL_targets] = address_of(engine->targets);
+    engine->call[CALL_stems] = address_of(engine->stems);
+    engine->call[CALL_mix] = address_of(engine->mix);
 }
 
 Engine *engine_new(const char *path, const Bundle *bundle, char *trouble) {
@@ -78,7 +78,7 @@ Engine *engine_new(const char *path, const Bundle *bundle, char *trouble) {
         engine_free(engine);
         return NULL;
     }
-    if (engine && (engine->plan->words[PLAN_STEMS] != (int64_t)stems || engine->plan->words[PLAN_CHANNELS] != (int64_t)channels)) {
+    if (engine && (engine->plan->words[PLAN_stems] != (int64_t)stems || engine->plan->words[PLAN_channels] != (int64_t)channels)) {
         snprintf(trouble, 256, "%.160s: it has other stems than the plug-in: make the plug-in anew", path);
         engine_free(engine);
         return NULL;
@@ -112,7 +112,7 @@ void engine_free(Engine *engine) {
     free(engine);
 }
 
-int64_t engine_latency(const Engine *engine) { return engine->plan->words[PLAN_LATENCY]; }
+int64_t engine_latency(const Engine *engine) { return engine->plan->words[PLAN_latency]; }
 
 /* Set a number of the plan to what it is under `value`, between the values that were worked out. */
 static void turn(Engine *engine, const char *symbol, double value) {
@@ -173,7 +173,7 @@ void engine_reset(Engine *engine, const Bundle *bundle, Values *values) {
     engine->targets[WET] = 1;
     for (int i = 0; i < bundle->stem_count; i++) engine->targets[GAINS + i] = 1;
     follow_knobs(engine, bundle, values, 1);
-    memcpy(array_of(engine, STATE_MIXER_VALUES), engine->targets, sizeof(float) * (size_t)(2 + bundle->stem_count));
+    memcpy(array_of(engine, STATE_mixer_values), engine->targets, sizeof(float) * (size_t)(2 + bundle->stem_count));
     engine->waiting_count = 0;
 }
 
@@ -211,8 +211,8 @@ void engine_process(Engine *engine, const Bundle *bundle, Values *values, int64_
             if (next.sample >= count) next.sample = count - 1; /* It lies after the block. */
             engine->now[taken++] = next;
         }
-        engine->call[CALL_FRAMES] = count;
-        engine->call[CALL_EVENT_COUNT] = taken;
+        engine->call[CALL_frames] = count;
+        engine->call[CALL_event_count] = taken;
         rtsep_process(address_of(engine->call));
         for (int c = 0; c < channels; c++)
             if (mix[c]) memcpy(mix[c] + done, engine->mix + c * CAPACITY, bytes);
@@ -226,7 +226,7 @@ void engine_warm(Engine *engine, const Bundle *bundle, Values *values) {
     float none[CAPACITY] = {0};
     const float *in[MIX_CHANNELS] = {none, none};
     float *out[MIX_CHANNELS] = {NULL, NULL}, *stems[MOST_STEMS * MIX_CHANNELS] = {NULL};
-    for (int64_t done = 0; done < 2 * engine->plan->words[PLAN_HOP]; done += CAPACITY)
+    for (int64_t done = 0; done < 2 * engine->plan->words[PLAN_hop]; done += CAPACITY)
         engine_process(engine, bundle, values, CAPACITY, in, out, stems);
 }
 
@@ -234,7 +234,7 @@ void engine_warm(Engine *engine, const Bundle *bundle, Values *values) {
 
 static int64_t row_bytes(const Engine *engine, int number) {
     return STATE_FIELDS[number].dimensions < 2 ? array_bytes(engine->plan->words, number, 1)
-                                               : 4 * engine->plan->words[PLAN_STRIDE];
+                                               : 4 * engine->plan->words[PLAN_stride];
 }
 
 static const unsigned char *start_of(const Engine *engine, int number) {

@@ -73,24 +73,24 @@ static int is_between(int64_t value, const int64_t *words, const Field *field) {
 
 /* The whole numbers of PLAN that arrays are sized by lie within their limits, and fit together. */
 static const char *check_sizes(const int64_t *words) {
-    int64_t window = words[PLAN_WINDOW_SIZE], hop = words[PLAN_HOP], overlap = words[PLAN_OVERLAP], taps = words[PLAN_TAPS];
+    int64_t window = words[PLAN_window_size], hop = words[PLAN_hop], overlap = words[PLAN_overlap], taps = words[PLAN_taps];
     int known = 0;
     for (int i = 0; i < PLAN_WORDS; i++)
         if (PLAN_FIELDS[i].kind == NUMBER && PLAN_FIELDS[i].whole && !is_between(words[i], words, &PLAN_FIELDS[i]))
             return PLAN_FIELDS[i].name;
     for (int i = 0; i < WINDOW_COUNT; i++)
-        known |= window == WINDOWS[i][0] && words[PLAN_TWIDDLES_SIZE] == WINDOWS[i][1] && words[PLAN_SCRATCH_SIZE] == WINDOWS[i][2];
+        known |= window == WINDOWS[i][0] && words[PLAN_twiddles_size] == WINDOWS[i][1] && words[PLAN_scratch_size] == WINDOWS[i][2];
     if (!known) return "window_size";
-    if (hop & (hop - 1) || 4 * words[PLAN_SLOT] != hop) return "hop";
-    if (words[PLAN_BINS] != window / 2 + 1 || words[PLAN_RING_SIZE] != 2 * window) return "bins";
-    if (words[PLAN_STRIDE] % 16 || words[PLAN_STRIDE] > words[PLAN_BINS] + 64) return "stride";
-    if (taps ? overlap || words[PLAN_LATENCY] || taps > window / 2 || taps % 16 : overlap & (overlap - 1) || overlap < hop)
+    if (hop & (hop - 1) || 4 * words[PLAN_slot] != hop) return "hop";
+    if (words[PLAN_bins] != window / 2 + 1 || words[PLAN_ring_size] != 2 * window) return "bins";
+    if (words[PLAN_stride] % 16 || words[PLAN_stride] > words[PLAN_bins] + 64) return "stride";
+    if (taps ? overlap || words[PLAN_latency] || taps > window / 2 || taps % 16 : overlap & (overlap - 1) || overlap < hop)
         return "overlap";
-    if (!taps && words[PLAN_LATENCY] != overlap) return "latency";
-    if (words[PLAN_PATHS] != 1 && (words[PLAN_PATHS] != 4 || words[PLAN_CHANNELS] != 2)) return "paths";
-    if (words[PLAN_ENCODED] && words[PLAN_ENCODED] != words[PLAN_ROWS]) return "encoded";
-    if (words[PLAN_METHOD] && !words[PLAN_ENCODED]) return "method";
-    if (words[PLAN_FIRST_BIN] > words[PLAN_LAST_BIN]) return "first_bin";
+    if (!taps && words[PLAN_latency] != overlap) return "latency";
+    if (words[PLAN_paths] != 1 && (words[PLAN_paths] != 4 || words[PLAN_channels] != 2)) return "paths";
+    if (words[PLAN_encoded] && words[PLAN_encoded] != words[PLAN_rows]) return "encoded";
+    if (words[PLAN_method] && !words[PLAN_encoded]) return "method";
+    if (words[PLAN_first_bin] > words[PLAN_last_bin]) return "first_bin";
     return NULL;
 }
 
@@ -137,10 +137,10 @@ static const char *check_arrays(const PlanFile *plan) {
         if (!lies_within(plan, words[i], array_bytes(words, i, 0), ALIGNMENT)) return field->name;
         if (!(field->whole ? are_between(plan, i) : is_finite(plan, i))) return field->name;
     }
-    const int64_t *first = (const int64_t *)(plan->data + words[PLAN_FIRST_ROW]);
-    const int64_t *rows = (const int64_t *)(plan->data + words[PLAN_ROW_COUNT]);
-    for (int64_t i = 0; i < 128 * words[PLAN_STEMS]; i++)
-        if (rows[i] && (first[i] + rows[i] > words[PLAN_ROWS] || rows[i] > words[PLAN_OPEN_LIMIT])) return "row_count";
+    const int64_t *first = (const int64_t *)(plan->data + words[PLAN_first_row]);
+    const int64_t *rows = (const int64_t *)(plan->data + words[PLAN_row_count]);
+    for (int64_t i = 0; i < 128 * words[PLAN_stems]; i++)
+        if (rows[i] && (first[i] + rows[i] > words[PLAN_rows] || rows[i] > words[PLAN_open_limit])) return "row_count";
     for (int i = 0; i < STATE_WORDS; i++) {
         int64_t bytes = STATE_FIELDS[i].kind == ARRAY ? array_bytes(words, i, 1) : 0;
         if (bytes < 0 || (all += bytes) > MOST_BYTES) return STATE_FIELDS[i].name;
@@ -166,8 +166,8 @@ static const char *check_starts(const PlanFile *plan) {
 
 /* A knob may move numbers that size nothing: its words stay within their limits. */
 static const char *check_knobs(const PlanFile *plan) {
-    static const int MOVED[] = {PLAN_POWER_HALVES, PLAN_SUPPRESSION, PLAN_PREDICTION, PLAN_BACKGROUND_LEARNS, PLAN_BACKGROUND_KEEP,
-                                PLAN_ADAPT_HOLD, PLAN_LOG_WEIGHT, PLAN_ITERATIONS};
+    static const int MOVED[] = {PLAN_power_halves, PLAN_suppression, PLAN_prediction, PLAN_background_learns, PLAN_background_keep,
+                                PLAN_adapt_hold, PLAN_log_weight, PLAN_iterations};
     int64_t at = 0;
     while (at < plan->knob_words) {
         const int64_t *knob = plan->knobs + at;
