@@ -23,7 +23,7 @@ WORD = 8  # Bytes of a record's word.
 WINDOWS = [1 << power for power in range(8, 16)]  # Windows of 256 to 32768 samples can be loaded.
 LONG = 1 << 40  # Times in samples are limited to this number, so that sums of them cannot overflow.
 
-# Least and greatest value of every whole number, and of the elements of every array of whole numbers: numbers, or sums of sizes.
+# Least and greatest value of all whole numbers, and of the elements of arrays of them: numbers, or sums of sizes.
 LIMITS: dict[str, tuple[str, str]] = {
     "window_size": ("256", "32768"), "hop": ("16", "window_size"), "slot": ("4", "hop"), "bins": ("1", "window_size"),
     "stride": ("bins", "window_size"), "ring_size": ("window_size", "65536"), "channels": ("1", "2"), "stems": ("1", "33"),
@@ -33,10 +33,10 @@ LIMITS: dict[str, tuple[str, str]] = {
     "release": ("0", str(LONG)), "decay": ("0", str(LONG)), "choke": ("0", "32768"), "instrument": ("0", "stems"),
     "drums": ("0", "1"), "twiddles_size": ("0", "65536"), "scratch_size": ("0", "131072"), "score_chords": ("0", "0"),
     "score_notes": ("0", "0"), "score_parts": ("0", "32"), "chord_first": ("0", "0"), "note_chord": ("0", "0"),
-    "note_pitch": ("0", "0"), "note_part": ("0", "0"), "by_pitch": ("0", "0"), "pitch_first": ("0", "0"), "by_hands": ("0", "1"),
-    "left_stem": ("0", "stems - 1"), "right_stem": ("0", "stems - 1"), "early": ("0", str(LONG)), "rolls_back": ("0", "1"),
-    "has_envelope": ("0", "1"), "method": ("0", str(len(ESTIMATORS) - 1)), "encoded": ("0", "rows"), "iterations": ("0", "1000"),
-    "mask": ("0", str(len(MASKS) - 1)), "power_halves": ("1", "16"), "band": ("0", str(BANDS - 2)), "first_bin": ("0", "bins"),
+    "note_pitch": ("0", "0"), "note_part": ("0", "0"), "by_pitch": ("0", "0"), "pitch_first": ("0", "0"),
+    "by_hands": ("0", "1"), "left_stem": ("0", "stems - 1"), "right_stem": ("0", "stems - 1"), "early": ("0", str(LONG)), "rolls_back": ("0", "1"),
+    "has_envelope": ("0", "1"), "method": ("0", str(len(ESTIMATORS) - 1)), "encoded": ("0", "rows"),
+    "iterations": ("0", "1000"), "mask": ("0", str(len(MASKS) - 1)), "power_halves": ("1", "16"), "band": ("0", str(BANDS - 2)), "first_bin": ("0", "bins"),
     "last_bin": ("0", "bins"), "comb": ("0", "1"), "combed": ("0", "1"), "background_learns": ("0", "1"), "panning": ("0", "1"),
     "overlap": ("0", "window_size"), "taps": ("0", "window_size"), "paths": ("1", "4"),
 }
@@ -65,7 +65,8 @@ def header() -> str:
 #include "records.h"
 enum {{
 {names}
-    PLAN_WORDS = {len(PLAN.fields)}, STATE_WORDS = {len(STATE.fields)}, CALL_WORDS = {len(CALL.fields)}, WINDOW_COUNT = {len(WINDOWS)}
+    PLAN_WORDS = {len(PLAN.fields)}, STATE_WORDS = {len(STATE.fields)}, CALL_WORDS = {len(CALL.fields)},
+    WINDOW_COUNT = {len(WINDOWS)}
 }};
 static const unsigned char LAYOUT[16] = {{{octets}}};
 static const long long WINDOWS[][3] = {{{windows}}};

@@ -101,5 +101,5 @@ def _knob(knob: Knob) -> bytes:
     number = list(PLAN.fields).index(knob.word)
     whole = PLAN.fields[knob.word].word == "<i8"
     values = knob.values.astype(np.int64 if whole else np.float64)
-    return (np.array([hash_of(knob.name), number], np.int64).tobytes() + np.array([knob.first, knob.last]).tobytes()
+    return (np.array([hash_of(knob.name), number], np.int64).tobytes() + np.array([knob.first, knob.last], np.float64).tobytes()
             + np.array([len(values)], np.int64).tobytes() + values.tobytes())

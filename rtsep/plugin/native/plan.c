@@ -134,6 +134,7 @@ static const char *check_arrays(const PlanFile *plan) {
             if (!isfinite(value)) return field->name;
         }
         if (field->kind != ARRAY) continue;
+        if (!words[PLAN_by_hands] && (i == PLAN_hand_first || i == PLAN_hand_second || i == PLAN_hand_output)) continue;
         if (!lies_within(plan, words[i], array_bytes(words, i, 0), ALIGNMENT)) return field->name;
         if (!(field->whole ? are_between(plan, i) : is_finite(plan, i))) return field->name;
     }

@@ -11,7 +11,7 @@ struct Plugin {
     Bundle bundle;
     Engine *engine; /* NULL: the sound passes through */
     char trouble[256];
-    double sample_rate;
+    int program; /* the engine's */
     Values values;
     unsigned char *learnt; /* as a project brought it: counts after every reset */
     size_t learnt_bytes;
@@ -49,16 +49,23 @@ uint32_t plugin_hash(const char *symbol) {
     return found;
 }
 
+static int wanted_program(const Plugin *plugin) {
+    for (int k = 0; k < plugin->bundle.knob_count; k++)
+        if (plugin->bundle.kinds[k] == KNOB_PROGRAM) return (int)plugin_get(plugin, k);
+    return 0;
+}
+
+int plugin_is_current(const Plugin *plugin) { return plugin->engine && plugin->program == wanted_program(plugin); }
+
 int plugin_prepare(Plugin *plugin, double sample_rate) {
     const Bundle *bundle = &plugin->bundle;
     char path[MOST_PATH + 64];
-    int rate = (int)lround(sample_rate), program = 0, known = 0;
+    int rate = (int)lround(sample_rate), known = 0;
     engine_free(plugin->engine);
     plugin->engine = NULL;
     if (!bundle->stem_count) return 0; /* It could not be read. */
     plugin->trouble[0] = 0;
-    for (int k = 0; k < bundle->knob_count; k++)
-        if (bundle->kinds[k] == KNOB_PROGRAM) program = (int)lround(plugin_get(plugin, k));
+    plugin->program = wanted_program(plugin);
     for (int i = 0; i < bundle->rate_count; i++) known |= bundle->rates[i] == rate;
     if (!known) {
         int used = snprintf(plugin->trouble, sizeof plugin->trouble, "this plug-in does not play at %d Hz, only at", rate);
@@ -68,7 +75,7 @@ int plugin_prepare(Plugin *plugin, double sample_rate) {
             snprintf(plugin->trouble + used, sizeof plugin->trouble - used, ": make it with --rates %d", rate);
         return 0;
     }
-    snprintf(path, sizeof path, "%s/%d-%d.plan", bundle->folder, program, rate);
+    snprintf(path, sizeof path, "%s/%d-%d.plan", bundle->folder, plugin->program, rate);
     plugin->engine = engine_new(path, bundle, plugin->trouble);
     if (!plugin->engine) return 0;
     plugin_reset(plugin);

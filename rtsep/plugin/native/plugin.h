@@ -37,6 +37,7 @@ uint32_t plugin_hash(const char *symbol); /* a knob's number that stays the same
 
 /* Get ready to play at a sample rate, and reset; 0: it cannot, and `plugin_trouble` says why. */
 int plugin_prepare(Plugin *plugin, double sample_rate);
+int plugin_is_current(const Plugin *plugin); /* 0: a knob waits for `plugin_prepare` */
 void plugin_reset(Plugin *plugin);
 int64_t plugin_latency(const Plugin *plugin); /* in samples */
 
