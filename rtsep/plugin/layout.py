@@ -34,9 +34,11 @@ LIMITS: dict[str, tuple[str, str]] = {
     "drums": ("0", "1"), "twiddles_size": ("0", "65536"), "scratch_size": ("0", "131072"), "score_chords": ("0", "0"),
     "score_notes": ("0", "0"), "score_parts": ("0", "32"), "chord_first": ("0", "0"), "note_chord": ("0", "0"),
     "note_pitch": ("0", "0"), "note_part": ("0", "0"), "by_pitch": ("0", "0"), "pitch_first": ("0", "0"),
-    "by_hands": ("0", "1"), "left_stem": ("0", "stems - 1"), "right_stem": ("0", "stems - 1"), "early": ("0", str(LONG)), "rolls_back": ("0", "1"),
+    "by_hands": ("0", "1"), "left_stem": ("0", "stems - 1"), "right_stem": ("0", "stems - 1"),
+    "early": ("0", str(LONG)), "rolls_back": ("0", "1"),
     "has_envelope": ("0", "1"), "method": ("0", str(len(ESTIMATORS) - 1)), "encoded": ("0", "rows"),
-    "iterations": ("0", "1000"), "mask": ("0", str(len(MASKS) - 1)), "power_halves": ("1", "16"), "band": ("0", str(BANDS - 2)), "first_bin": ("0", "bins"),
+    "iterations": ("0", "1000"), "mask": ("0", str(len(MASKS) - 1)), "power_halves": ("1", "16"),
+    "band": ("0", str(BANDS - 2)), "first_bin": ("0", "bins"),
     "last_bin": ("0", "bins"), "comb": ("0", "1"), "combed": ("0", "1"), "background_learns": ("0", "1"), "panning": ("0", "1"),
     "overlap": ("0", "window_size"), "taps": ("0", "window_size"), "paths": ("1", "4"),
 }
