@@ -63,9 +63,9 @@ int bundle_read(Bundle *bundle, const char *folder, char *trouble) {
     }
     if (file) fclose(file);
     if (file && well && version == 1 && bundle->stem_count && bundle->program_count) return 1;
-    if (!file) snprintf(trouble, 256, "%.180s cannot be read: make the plug-in anew", path);
-    else if (well && version > 1) snprintf(trouble, 256, "%.160s: a newer rtsep has made it: make the plug-in anew", path);
-    else snprintf(trouble, 256, "%.160s is damaged in line %d: make the plug-in anew", path, number);
+    if (!file) snprintf(trouble, MOST_TROUBLE, "%.180s cannot be read: make the plug-in anew", path);
+    else if (well && version > 1) snprintf(trouble, MOST_TROUBLE, "%.160s: a newer rtsep has made it: make the plug-in anew", path);
+    else snprintf(trouble, MOST_TROUBLE, "%.160s is damaged in line %d: make the plug-in anew", path, number);
     memset(bundle->stems, 0, sizeof bundle->stems);
     bundle->stem_count = bundle->program_count = bundle->knob_count = 0;
     bundle->channels = 2;

@@ -20,5 +20,5 @@ typedef struct {
     atomic_uint changes;
 } Values;
 
-/* Read it; 0: it cannot be read, `trouble` [256] says why, and the bundle has stereo sound and no stem. */
+/* Read it; 0: it cannot be read, `trouble` [MOST_TROUBLE] says why, and the bundle has stereo sound and no stem. */
 int bundle_read(Bundle *bundle, const char *folder, char *trouble);

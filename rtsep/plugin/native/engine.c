@@ -79,7 +79,7 @@ Engine *engine_new(const char *path, const Bundle *bundle, char *trouble) {
         return NULL;
     }
     if (engine && (engine->plan->words[PLAN_stems] != (int64_t)stems || engine->plan->words[PLAN_channels] != (int64_t)channels)) {
-        snprintf(trouble, 256, "%.160s: it has other stems than the plug-in: make the plug-in anew", path);
+        snprintf(trouble, MOST_TROUBLE, "%.160s: it has other stems than the plug-in: make the plug-in anew", path);
         engine_free(engine);
         return NULL;
     }
@@ -91,7 +91,7 @@ Engine *engine_new(const char *path, const Bundle *bundle, char *trouble) {
         engine->reach = aligned_memory(PITCHES * stems);
     }
     if (!engine || !engine->input || !engine->stems || !engine->mix || !engine->route || !engine->reach || !make_state(engine)) {
-        snprintf(trouble, 256, "there is too little memory for %.160s", path);
+        snprintf(trouble, MOST_TROUBLE, "there is too little memory for %.160s", path);
         engine_free(engine);
         return NULL;
     }

@@ -4,7 +4,7 @@
 
 typedef struct Engine Engine;
 
-/* Load a plan; NULL, and `trouble` [256] says why, if it cannot be played in this bundle. */
+/* Load a plan; NULL, and `trouble` [MOST_TROUBLE] says why, if it cannot be played in this bundle. */
 Engine *engine_new(const char *path, const Bundle *bundle, char *trouble);
 void engine_free(Engine *engine);
 void engine_warm(Engine *engine, const Bundle *bundle, Values *values); /* two hops, so that memory and code are there */

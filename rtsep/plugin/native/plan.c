@@ -1,6 +1,7 @@
 /* Plan files come from strangers: every size, place and index is checked before anything is played. */
 #include "plan.h"
 #include "layout.h"
+#include "plugin.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -258,7 +259,7 @@ PlanFile *plan_load(const char *path, char *trouble) {
     const char *wrong = "there is too little memory";
     if (plan) wrong = read_file(plan, path) ? check(plan) : "it cannot be read";
     if (!wrong) return plan;
-    snprintf(trouble, 256, "%.160s: %s", path, wrong);
+    snprintf(trouble, MOST_TROUBLE, "%.160s: %s", path, wrong);
     plan_free(plan);
     return NULL;
 }

@@ -22,7 +22,7 @@ typedef struct {
     const int64_t *values;
 } PlanKnob;
 
-/* Load and check a plan file; NULL, and `trouble` [256] says why, if it cannot be played. */
+/* Load and check a plan file; NULL, and `trouble` [MOST_TROUBLE] says why, if it cannot be played. */
 PlanFile *plan_load(const char *path, char *trouble);
 void plan_free(PlanFile *plan);
 

@@ -10,7 +10,7 @@
 struct Plugin {
     Bundle bundle;
     Engine *engine; /* NULL: the sound passes through */
-    char trouble[256];
+    char trouble[MOST_TROUBLE];
     int program; /* the engine's */
     Values values;
     unsigned char *learnt; /* as a project brought it: counts after every reset */
