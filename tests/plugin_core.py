@@ -39,8 +39,9 @@ def build(target, *options):
     machine.compile_objects("engine")
     (target.parent / "layout.h").write_text(header())
     objects = [str(store.code_folder() / f"{name}.o") for name in ENGINE]
-    subprocess.run(["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-fPIC", "-shared", f"-I{target.parent}", f"-I{NATIVE}",
-                    *options, *(str(NATIVE / source) for source in SHARED), *objects, "-lm", "-o", str(target)], check=True)
+    subprocess.run(["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-fPIC", "-shared", f"-I{target.parent}",
+                    f"-I{NATIVE}", *options, *(str(NATIVE / source) for source in SHARED), *objects, "-lm", "-o", str(target)],
+                   check=True)
     return target
 
 

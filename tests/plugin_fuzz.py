@@ -24,7 +24,8 @@ def damaged(plan, rng):
         if kind == 0:  # a word of the plan
             at, new = words_at + 8 * int(rng.integers(85)), int(rng.choice(ODD)).to_bytes(8, "little", signed=True)
         elif kind == 1:  # a word of the header, but for what it is
-            at, new = 32 + 8 * int(rng.integers((HEADER.itemsize - 32) // 8)), int(rng.choice(ODD)).to_bytes(8, "little", signed=True)
+            at = 32 + 8 * int(rng.integers((HEADER.itemsize - 32) // 8))
+            new = int(rng.choice(ODD)).to_bytes(8, "little", signed=True)
         elif kind == 2:
             new = rng.bytes(1)
         elif kind == 3:

@@ -149,7 +149,8 @@ def test_where_it_cannot_play_the_sound_passes_through(library, tmp_path, rng):
     for number, (wrong, data, words) in enumerate((
             ("cut off", plan[:-5], text), ("cut off", plan[:20], text), ("no plan", b"RIFF" + plan[4:], text),
             ("a newer rtsep", bytes(newer), text), ("damaged", bytes(turned), text), ("cannot be read", None, text),
-            ("other stems", plan, text.replace("stem low\n", "stem low\nstem mid\n")), ("a newer rtsep", plan, text.replace("bundle 1", "bundle 2")),
+            ("other stems", plan, text.replace("stem low\n", "stem low\nstem mid\n")),
+            ("a newer rtsep", plan, text.replace("bundle 1", "bundle 2")),
             ("damaged in line", plan, text.replace("channels 2", "channels 9")), ("make the plug-in anew", plan, ""),
             ("--rates 48000", plan, text))):
         folder = tmp_path / str(number)

@@ -1,5 +1,6 @@
 """`rtsep plugin` as LV2: in jalv on a JACK server, in DawDreamer, and as lilv reads it; and what the command refuses."""
 
+import os
 import shutil
 import subprocess
 import threading
@@ -25,11 +26,11 @@ WATCHDOG_S = 60
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
     """The folder of plug-ins, in which lies one of keys.npz, split at C4."""
-    folder = tmp_path_factory.mktemp("lv2")
-    save_preset(make_preset(PITCHES, rows=1, rate=RATE), folder / "keys.npz")
+    folder = tmp_path_factory.mktemp("lv2") / "made"
+    save_preset(make_preset(PITCHES, rows=1, rate=RATE), folder.parent / "keys.npz")
     options = [f"--set={name}={value}" for name, value in SMALL.items()]
-    assert main(["plugin", "-o", str(folder), "--name", "Keys", "--preset", str(folder / "keys.npz"), "--rates", str(RATE),
-                 "--format", "lv2", *options]) == 0
+    assert main(["plugin", "-o", str(folder), "--name", "Keys", "--preset", str(folder.parent / "keys.npz"),
+                 "--rates", str(RATE), "--format", "lv2", *options]) == 0
     return folder
 
 
@@ -37,7 +38,8 @@ def notes_of(rng, length):
     events = []
     for at in np.sort(rng.integers(0, length - 4000, 60)):
         pitch = int(rng.choice(PITCHES))
-        events += [(int(at), 0x90, pitch, int(rng.integers(20, 127)), 0), (int(at + rng.integers(200, 4000)), 0x80, pitch, 0, 0)]
+        events += [(int(at), 0x90, pitch, int(rng.integers(20, 127)), 0),
+                   (int(at + rng.integers(200, 4000)), 0x80, pitch, 0, 0)]
     return midi(*sorted(events))
 
 
@@ -60,13 +62,13 @@ def connected(client, begin, end):
 def test_jalv_plays_what_the_engine_plays(jack_server, bundle, rng):  # noqa: F811
     length = 2 * RATE
     sound, notes = band(rng, length, 2, RATE), notes_of(rng, length)
-    names = ["mix_left", "mix_right", *(f"{stem}_{side}" for stem in ("low", "high", "residual") for side in ("left", "right"))]
+    names = [f"{stem}_{side}" for stem in ("mix", "low", "high", "residual") for side in ("left", "right")]
     tape = Tape(sound, notes, len(names))
-    jalv = subprocess.Popen(["jalv", "-x", "-n", "keys", "urn:rtsep:keys"], env={**jack_server.environment, "LV2_PATH": str(bundle)},
-                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    jalv = subprocess.Popen(["jalv", "-x", "-n", "keys", "urn:rtsep:keys"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, env={**jack_server.environment, "LV2_PATH": str(bundle)}, text=True)
     try:
         with tape.client:
-            wires = {f"tape:out_{c + 1}": f"keys:in_{side}" for c, side in enumerate(("left", "right"))} | {"tape:midi": "keys:midi"}
+            wires = {"tape:out_1": "keys:in_left", "tape:out_2": "keys:in_right", "tape:midi": "keys:midi"}
             wires |= {f"keys:{name}": f"tape:in_{number + 1}" for number, name in enumerate(names)}
             while not all(connected(tape.client, *wire) for wire in wires.items()):
                 assert jalv.poll() is None, jalv.stdout.read()
@@ -78,10 +80,59 @@ def test_jalv_plays_what_the_engine_plays(jack_server, bundle, rng):  # noqa: F8
         jalv.kill()
         jalv.communicate()
     heard = np.concatenate(tape.recorded, axis=1)
-    separator = prepared(load_preset(bundle / "keys.npz"), by_split(None, 60), SMALL, 2, rate=RATE)
+    separator = prepared(load_preset(bundle.parent / "keys.npz"), by_split(None, 60), SMALL, 2, rate=RATE)
     stems, mix = play(separator, sound, notes, (128,))
     expected = np.concatenate([mix, stems.reshape(-1, stems.shape[2])])
     late = next(at for at in range(0, 1024, 128) if np.array_equal(heard[:, at : at + RATE], expected[:, :RATE]))
     whole = min(heard.shape[1] - late, length)
     assert np.array_equal(heard[:, late : late + whole], expected[:, :whole])
     assert whole > 0.99 * length and np.abs(expected[2:6]).max() > 0.01
+
+
+# --- what hosts and people see ----------------------------------------------------------------------------------------
+
+
+@needs_headers
+@pytest.mark.skipif(not shutil.which("lv2info"), reason="lilv's tools are not installed (apt install lilv-utils)")
+def test_lilv_knows_its_ports(bundle):
+    told = subprocess.run(["lv2info", "urn:rtsep:keys"], capture_output=True, text=True,
+                          env={**os.environ, "LV2_PATH": str(bundle)})
+    assert "error" not in told.stderr and "reported by port 11" in told.stdout, told
+    for words in ("Name:              Keys", "Symbol:      mix_left", "Symbol:      low_right", "Symbol:      residual_left",
+                  "Name:        Gain low (dB)", "Symbol:      enabled", "Symbol:      split", "Default:     60.000000"):
+        assert words in told.stdout, words
+
+
+@needs_headers
+def test_it_is_installed_replaced_and_removed(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("pathlib.Path.home", lambda: tmp_path)
+    save_preset(make_preset(PITCHES, rows=1), tmp_path / "keys.npz")
+    words = ["plugin", "--install", "--preset", str(tmp_path / "keys.npz"), "--rates", "44100", "--format", "lv2",
+             *(f"--set={name}={value}" for name, value in SMALL.items())]
+    made = tmp_path / ".lv2" / "keys-split.lv2"
+    assert main(words) == 0 and f"made: {made}" in capsys.readouterr().out
+    before = sorted(path.name for path in made.iterdir())
+    assert before == ["0-44100.plan", "bundle.txt", "manifest.ttl", "plugin.ttl", "presets.ttl", "rtsep.so"]
+    assert main(words) == 2 and f"{made} is there already: give --overwrite" in capsys.readouterr().err
+    assert main([*words, "--overwrite"]) == 0 and sorted(path.name for path in made.iterdir()) == before
+    assert sorted(path.name for path in made.parent.iterdir()) == ["keys-split.lv2"]
+    (made.parent / "other.lv2").mkdir()
+    assert main([*words, "--name", "Other"]) == 2 and "no plug-in of rtsep: choose another --name" in capsys.readouterr().err
+    assert main(["plugin", "--remove", "other"]) == 2 and "there are: keys-split" in capsys.readouterr().err
+    assert main(["plugin", "--remove", "Keys Split"]) == 0 and f"removed: {made}" in capsys.readouterr().out
+    assert [path.name for path in made.parent.iterdir()] == ["other.lv2"]
+
+
+@pytest.mark.parametrize("words, told", [
+    ((), "where to? give -o DIR, or --install"), (("-o", "x", "--rates", "fast"), "--rates fast: give whole numbers"),
+    (("-o", "x", "--format", "vst3"), "--format vst3: allowed are lv2 and clap"),
+    (("-o", "x", "--by", "channel"), "--by channel: which channels?"),
+    (("-o", "x", "--by", "hands", "--split", "C3"), "--split and --by hands do not go together"),
+    (("-o", "x", "--preset", "piano", "--preset", "piano"), "give each preset once"),
+    (("-o", "x", "--preset", "pinao"), "pinao"), (("-o", "x", "--name", "a" * 70), "is no name for a host"),
+    (("-o", "x", "--rates", "8000", "--mode", "quality", "--set", "window_samples=3"), "window_samples")])
+def test_what_cannot_be_made_is_refused(tmp_path, monkeypatch, capsys, words, told):
+    monkeypatch.chdir(tmp_path)
+    assert main(["plugin", *words]) == 2
+    error = capsys.readouterr().err.strip().splitlines()
+    assert told in error[-1] and "Traceback" not in error and not list(tmp_path.rglob("*.plan"))

@@ -32,7 +32,8 @@ static int read_knob(Bundle *bundle, const char *rest) {
 static int read_line(Bundle *bundle, const char *word, const char *rest) {
     if (!strcmp(word, "name")) take(bundle->name, rest);
     else if (!strcmp(word, "id")) take(bundle->id, rest);
-    else if (!strcmp(word, "channels")) return sscanf(rest, "%d", &bundle->channels) == 1 && bundle->channels >= 1 && bundle->channels <= 2;
+    else if (!strcmp(word, "channels"))
+        return sscanf(rest, "%d", &bundle->channels) == 1 && bundle->channels >= 1 && bundle->channels <= MIX_CHANNELS;
     else if (!strcmp(word, "stem")) {
         if (bundle->stem_count == MOST_STEMS) return 0;
         take(bundle->stems[bundle->stem_count++], rest);
@@ -64,7 +65,8 @@ int bundle_read(Bundle *bundle, const char *folder, char *trouble) {
     if (file) fclose(file);
     if (file && well && version == 1 && bundle->stem_count && bundle->program_count) return 1;
     if (!file) snprintf(trouble, MOST_TROUBLE, "%.180s cannot be read: make the plug-in anew", path);
-    else if (well && version > 1) snprintf(trouble, MOST_TROUBLE, "%.160s: a newer rtsep has made it: make the plug-in anew", path);
+    else if (well && version > 1)
+        snprintf(trouble, MOST_TROUBLE, "%.160s: a newer rtsep has made it: make the plug-in anew", path);
     else snprintf(trouble, MOST_TROUBLE, "%.160s is damaged in line %d: make the plug-in anew", path, number);
     memset(bundle->stems, 0, sizeof bundle->stems);
     bundle->stem_count = bundle->program_count = bundle->knob_count = 0;

@@ -78,7 +78,8 @@ Engine *engine_new(const char *path, const Bundle *bundle, char *trouble) {
         engine_free(engine);
         return NULL;
     }
-    if (engine && (engine->plan->words[PLAN_stems] != (int64_t)stems || engine->plan->words[PLAN_channels] != (int64_t)channels)) {
+    if (engine && (engine->plan->words[PLAN_stems] != bundle->stem_count ||
+                   engine->plan->words[PLAN_channels] != bundle->channels)) {
         snprintf(trouble, MOST_TROUBLE, "%.160s: it has other stems than the plug-in: make the plug-in anew", path);
         engine_free(engine);
         return NULL;
@@ -90,7 +91,8 @@ Engine *engine_new(const char *path, const Bundle *bundle, char *trouble) {
         engine->route = aligned_memory(PARTS * CHANNELS * PITCHES);
         engine->reach = aligned_memory(PITCHES * stems);
     }
-    if (!engine || !engine->input || !engine->stems || !engine->mix || !engine->route || !engine->reach || !make_state(engine)) {
+    if (!engine || !engine->input || !engine->stems || !engine->mix || !engine->route || !engine->reach ||
+        !make_state(engine)) {
         snprintf(trouble, MOST_TROUBLE, "there is too little memory for %.160s", path);
         engine_free(engine);
         return NULL;
@@ -283,8 +285,8 @@ void engine_learn(Engine *engine, const unsigned char *data, size_t bytes) {
         at += sizeof head;
         if (head[0] < 0 || head[0] >= STATE_WORDS || !STATE_FIELDS[head[0]].learnt) return;
         row = row_bytes(engine, (int)head[0]);
-        if (row <= 0 || head[1] < 0 || head[1] >= array_bytes(engine->plan->words, (int)head[0], 1) / row || bytes - at < (size_t)row)
-            return;
+        if (row <= 0 || bytes - at < (size_t)row) return;
+        if (head[1] < 0 || head[1] >= array_bytes(engine->plan->words, (int)head[0], 1) / row) return;
         for (int64_t i = 0; i < row; i += 4) {
             float value;
             memcpy(&value, data + at + i, 4);

@@ -27,7 +27,8 @@ static void tell_trouble(const Instance *own) {
     if (own->log && trouble[0]) own->log->printf(own->log->handle, own->error, "rtsep: %s\n", trouble);
 }
 
-static LV2_Handle instantiate(const LV2_Descriptor *descriptor, double rate, const char *folder, const LV2_Feature *const *features) {
+static LV2_Handle instantiate(const LV2_Descriptor *descriptor, double rate, const char *folder,
+                              const LV2_Feature *const *features) {
     Instance *own = calloc(1, sizeof *own);
     LV2_URID_Map *map = NULL;
     (void)descriptor;

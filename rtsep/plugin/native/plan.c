@@ -80,7 +80,8 @@ static const char *check_sizes(const int64_t *words) {
         if (PLAN_FIELDS[i].kind == NUMBER && PLAN_FIELDS[i].whole && !is_between(words[i], words, &PLAN_FIELDS[i]))
             return PLAN_FIELDS[i].name;
     for (int i = 0; i < WINDOW_COUNT; i++)
-        known |= window == WINDOWS[i][0] && words[PLAN_twiddles_size] == WINDOWS[i][1] && words[PLAN_scratch_size] == WINDOWS[i][2];
+        known |= window == WINDOWS[i][0] && words[PLAN_twiddles_size] == WINDOWS[i][1] &&
+                 words[PLAN_scratch_size] == WINDOWS[i][2];
     if (!known) return "window_size";
     if (hop & (hop - 1) || 4 * words[PLAN_slot] != hop) return "hop";
     if (words[PLAN_bins] != window / 2 + 1 || words[PLAN_ring_size] != 2 * window) return "bins";
@@ -88,7 +89,8 @@ static const char *check_sizes(const int64_t *words) {
     if (taps ? overlap || words[PLAN_latency] || taps > window / 2 || taps % 16 : overlap & (overlap - 1) || overlap < hop)
         return "overlap";
     if (!taps && words[PLAN_latency] != overlap) return "latency";
-    if (words[PLAN_paths] != 1 && (words[PLAN_paths] != 4 || words[PLAN_channels] != 2)) return "paths";
+    if (words[PLAN_panning] && words[PLAN_channels] != 2) return "panning";
+    if (words[PLAN_paths] != (words[PLAN_panning] && taps ? 4 : 1)) return "paths";
     if (words[PLAN_encoded] && words[PLAN_encoded] != words[PLAN_rows]) return "encoded";
     if (words[PLAN_method] && !words[PLAN_encoded]) return "method";
     if (words[PLAN_first_bin] > words[PLAN_last_bin]) return "first_bin";
@@ -168,8 +170,7 @@ static const char *check_starts(const PlanFile *plan) {
 
 /* A knob may move numbers that size nothing: its words stay within their limits. */
 static const char *check_knobs(const PlanFile *plan) {
-    static const int MOVED[] = {PLAN_power_halves, PLAN_suppression, PLAN_prediction, PLAN_background_learns, PLAN_background_keep,
-                                PLAN_adapt_hold, PLAN_log_weight, PLAN_iterations};
+    static const int MOVED[] = {PLAN_power_halves, PLAN_suppression, PLAN_prediction, PLAN_background_learns, PLAN_adapt_hold};
     int64_t at = 0;
     while (at < plan->knob_words) {
         const int64_t *knob = plan->knobs + at;
@@ -178,8 +179,8 @@ static const char *check_knobs(const PlanFile *plan) {
         if (plan->knob_words - at < 5) return "knobs";
         memcpy(ends, knob + 2, 16);
         for (size_t i = 0; i < sizeof MOVED / sizeof *MOVED; i++) may |= knob[1] == MOVED[i];
-        if (!may || knob[4] < 2 || knob[4] > plan->knob_words - at - 5 || !(isfinite(ends[0]) && ends[0] < ends[1] && isfinite(ends[1])))
-            return "knobs";
+        if (!may || knob[4] < 2 || knob[4] > plan->knob_words - at - 5) return "knobs";
+        if (!(isfinite(ends[0]) && ends[0] < ends[1] && isfinite(ends[1]))) return "knobs";
         for (int64_t i = 0; i < knob[4]; i++) {
             memcpy(&value, knob + 5 + i, 8);
             if (PLAN_FIELDS[knob[1]].whole ? !is_between(knob[5 + i], plan->words, &PLAN_FIELDS[knob[1]]) : !isfinite(value))
@@ -237,9 +238,9 @@ static const char *check(PlanFile *plan) {
     plan->sample_rate = header.sample_rate;
     wrong = "it is damaged: its parts lie outside";
     if (!lies_within(plan, header.plan_at, 8 * PLAN_WORDS, 8)) return wrong;
-    if (header.starts < 0 || header.starts > STATE_WORDS || !lies_within(plan, header.starts_at, 24 * header.starts, 8)) return wrong;
-    if (header.knob_words < 0 || header.knob_words > 1 << 20 || !lies_within(plan, header.knobs_at, 8 * header.knob_words, 8))
-        return wrong;
+    if (header.starts < 0 || header.starts > STATE_WORDS || header.knob_words < 0 || header.knob_words > 1 << 20) return wrong;
+    if (!lies_within(plan, header.starts_at, 24 * header.starts, 8)) return wrong;
+    if (!lies_within(plan, header.knobs_at, 8 * header.knob_words, 8)) return wrong;
     plan->words = (const int64_t *)(plan->data + header.plan_at);
     plan->starts = (const int64_t *)(plan->data + header.starts_at);
     plan->knobs = (const int64_t *)(plan->data + header.knobs_at);

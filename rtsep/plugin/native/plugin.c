@@ -57,6 +57,15 @@ static int wanted_program(const Plugin *plugin) {
 
 int plugin_is_current(const Plugin *plugin) { return plugin->engine && plugin->program == wanted_program(plugin); }
 
+/* The engine is compiled for x86-64-v3. */
+static int processor_suffices(void) {
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+#else
+    return 1;
+#endif
+}
+
 int plugin_prepare(Plugin *plugin, double sample_rate) {
     const Bundle *bundle = &plugin->bundle;
     char path[MOST_PATH + 64];
@@ -65,14 +74,18 @@ int plugin_prepare(Plugin *plugin, double sample_rate) {
     plugin->engine = NULL;
     if (!bundle->stem_count) return 0; /* It could not be read. */
     plugin->trouble[0] = 0;
+    if (!processor_suffices()) {
+        snprintf(plugin->trouble, MOST_TROUBLE, "this processor lacks AVX2, FMA or BMI2, which processors have since about 2013");
+        return 0;
+    }
     plugin->program = wanted_program(plugin);
     for (int i = 0; i < bundle->rate_count; i++) known |= bundle->rates[i] == rate;
     if (!known) {
-        int used = snprintf(plugin->trouble, sizeof plugin->trouble, "this plug-in does not play at %d Hz, only at", rate);
-        for (int i = 0; i < bundle->rate_count && used < (int)sizeof plugin->trouble; i++)
-            used += snprintf(plugin->trouble + used, sizeof plugin->trouble - used, " %d", bundle->rates[i]);
-        if (used < (int)sizeof plugin->trouble)
-            snprintf(plugin->trouble + used, sizeof plugin->trouble - used, ": make it with --rates %d", rate);
+        int used = snprintf(plugin->trouble, MOST_TROUBLE, "this plug-in does not play at %d Hz, only at", rate);
+        for (int i = 0; i < bundle->rate_count && used < MOST_TROUBLE; i++)
+            used += snprintf(plugin->trouble + used, MOST_TROUBLE - used, " %d", bundle->rates[i]);
+        if (used < MOST_TROUBLE)
+            snprintf(plugin->trouble + used, MOST_TROUBLE - used, ": make it with --rates %d", rate);
         return 0;
     }
     snprintf(path, sizeof path, "%s/%d-%d.plan", bundle->folder, plugin->program, rate);
@@ -134,7 +147,8 @@ unsigned char *plugin_save(const Plugin *plugin, size_t *bytes) {
     if (all) {
         size_t used = (size_t)snprintf((char *)all, room, "rtsep-state 1\n");
         for (int k = 0; k < bundle->knob_count; k++)
-            used += (size_t)snprintf((char *)all + used, room - used, "%s %.9g\n", bundle->knobs[k].symbol, plugin_get(plugin, k));
+            used += (size_t)snprintf((char *)all + used, room - used, "%s %.9g\n", bundle->knobs[k].symbol,
+                                     plugin_get(plugin, k));
         used += (size_t)snprintf((char *)all + used, room - used, "\n");
         if (learnt) memcpy(all + used, kept, learnt);
         *bytes = used + learnt;

@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MOST_STEMS = 33, MOST_PROGRAMS = 64, MOST_RATES = 16, MOST_KNOBS = 80, MOST_NAME = 64, MIX_CHANNELS = 2, MOST_TROUBLE = 512 };
+enum { MOST_STEMS = 33, MOST_PROGRAMS = 64, MOST_RATES = 16, MOST_KNOBS = 80, MIX_CHANNELS = 2 };
+enum { MOST_NAME = 64, MOST_TROUBLE = 512 }; /* bytes of a text */
 
 typedef struct {
     char symbol[MOST_NAME], name[MOST_NAME];
