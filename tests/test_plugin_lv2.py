@@ -89,6 +89,16 @@ def test_jalv_plays_what_the_engine_plays(jack_server, bundle, rng):  # noqa: F8
     assert whole > 0.99 * length and np.abs(expected[2:6]).max() > 0.01
 
 
+@needs_headers
+@pytest.mark.skipif(not shutil.which("nm"), reason="binutils are not installed")
+def test_the_binary_exports_its_entry_alone(bundle):
+    binary = bundle / "keys.lv2" / "rtsep.so"
+    named = subprocess.run(["nm", "-D", binary], capture_output=True, text=True, check=True).stdout.splitlines()
+    assert [line.split()[-1] for line in named if " T " in line] == ["lv2_lib_descriptor"]
+    wanted = {line.split()[-1].partition("@")[0] for line in named if " U " in line}
+    assert not [name for name in wanted if name.startswith(("Py", "_Py", "NRT", "numba", "rtsep"))], wanted
+
+
 # --- what hosts and people see ----------------------------------------------------------------------------------------
 
 

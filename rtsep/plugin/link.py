@@ -16,7 +16,6 @@ from rtsep.plugin.layout import header
 NATIVE = Path(__file__).parent / "native"
 ENGINE = ("engine", "estimate", "fft", "notes")  # The compiled objects that the plug-in calls.
 SHARED = ("bundle.c", "engine.c", "plan.c", "plugin.c")
-LV2_HEADERS = Path("/usr/include")
 
 
 def compiler() -> list[str]:
@@ -33,9 +32,11 @@ def link(objects: Mapping[str, Path], sources: Sequence[str], target: Path) -> N
     """Link `objects` and the C `sources` into the shared library `target`. RtsepError if that fails."""
     with tempfile.TemporaryDirectory(prefix="rtsep-") as work:
         (Path(work) / "layout.h").write_text(header())
+        (Path(work) / "exports").write_text("{ global: lv2_lib_descriptor; clap_entry; local: *; };\n")
+        hiding = [f"-Wl,--version-script={work}/exports"] if sys.platform == "linux" else []  # The engine's own names.
         command = [*compiler(), "-std=c11", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-fno-math-errno", f"-I{work}",
                    f"-I{NATIVE}", *(str(NATIVE / source) for source in (*SHARED, *sources)),
-                   *(str(objects[name]) for name in ENGINE), "-lm", "-o", str(target)]
+                   *(str(objects[name]) for name in ENGINE), *hiding, "-lm", "-o", str(target)]
         done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         wrong = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr[-200:])
