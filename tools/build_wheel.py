@@ -36,25 +36,27 @@ def platform_tag() -> str:
     return sysconfig.get_platform().replace("-", "_").replace(".", "_")
 
 
-def copy_of_sources(folder: Path) -> None:
-    """Copy into the new `folder` what the wheel is made of, with compiled code."""
+def copy_sources(folder: Path) -> None:
+    """Copy into the new `folder` what the wheel is made of, but for compiled code."""
     folder.mkdir()
     for name in SOURCES:
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", prebuilt.FOLDER.name))
         else:
             shutil.copyfile(ROOT / name, folder / name)
-    with listening(CompilingShown()):
-        prebuilt.write(folder / "rtsep" / prebuilt.FOLDER.name, portable_objects(*OBJECTS), target.baseline())
 
 
 def build(out: Path) -> Path:
     """Build the wheel into the folder `out`."""
+    with listening(CompilingShown()):
+        objects = portable_objects(*OBJECTS)
     with tempfile.TemporaryDirectory(prefix="rtsep-wheel-") as aside:
-        copy_of_sources(Path(aside) / "sources")
-        subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", Path(aside) / "wheel",
-                        f"--config-settings=--build-option=--plat-name={platform_tag()}", Path(aside) / "sources"], check=True)
-        wheel, = (Path(aside) / "wheel").glob("*.whl")
+        sources, built = Path(aside) / "sources", Path(aside) / "wheel"
+        copy_sources(sources)
+        prebuilt.write(sources / "rtsep" / prebuilt.FOLDER.name, objects, target.baseline())
+        subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", built,
+                        f"--config-settings=--build-option=--plat-name={platform_tag()}", sources], check=True)
+        wheel, = built.glob("*.whl")
         out.mkdir(parents=True, exist_ok=True)
         return Path(shutil.move(wheel, out / wheel.name))
 

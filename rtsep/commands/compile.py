@@ -11,8 +11,9 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "compile", help="compile everything for this computer now",
         description="Compiles the engine, live playing, JACK and mosaics for this computer's processor, where that has not "
-        "been done yet and did not come with rtsep. Other commands do it themselves when they are first used; installers can do it beforehand. The code is "
-        "kept in the user's cache folder, or in the folder that RTSEP_CACHE_DIR names.")
+        "been done yet and the code did not come with rtsep. Other commands do it themselves when they are first used; "
+        "installers can do it beforehand. The code is kept in the user's cache folder, or in the folder that RTSEP_CACHE_DIR "
+        "names.")
     parser.set_defaults(run=run)
 
 
