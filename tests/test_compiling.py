@@ -210,7 +210,7 @@ def test_what_a_program_will_want_is_compiled_along(cache, monkeypatch):
     """But nothing is compiled for that alone."""
     built = []
 
-    def build(names, folder):
+    def build(names, folder, target):
         built.append(names)
         for name in names:
             (folder / f"{name}.o").write_bytes(b"")

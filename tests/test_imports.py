@@ -30,7 +30,7 @@ ONLY_IN = {
     "threading": THREADS, "_thread": THREADS, "multiprocessing": THREADS, "concurrent": THREADS,
     "soundfile": ("files",),
     "numba": (*COMPILED, "compiling/collect.py"),
-    "llvmlite": ("kernels", *(f"compiling/{name}.py" for name in ("collect", "loader", "machine", "store"))),
+    "llvmlite": ("kernels", *(f"compiling/{name}.py" for name in ("collect", "loader", "machine", "store", "target"))),
 }
 
 # Which rooms, folders or modules at the top, each room may import beside itself.

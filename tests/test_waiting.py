@@ -36,6 +36,11 @@ def test_it_says_that_code_is_kept_in_a_temporary_folder(capsys):
     assert "until the temporary folder is emptied" in capsys.readouterr().err
 
 
+def test_it_says_for_which_other_processor(capsys):
+    told(CompilingShown(), Progress(0.0, 14.6, target="x86-64-v3"), Progress(1.0, 0.0))
+    assert "compiling the engine for x86-64-v3, once" in capsys.readouterr().err
+
+
 def test_it_says_once_that_another_program_compiles(capsys):
     waits = Progress(0.0, 9.0, waits=True)
     told(CompilingShown(), waits, waits, waits)

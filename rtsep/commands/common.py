@@ -171,8 +171,6 @@ class CompilingShown:
     It is called with `Progress` (rtsep.compiling.progress).
     """
 
-    WHAT = "Compiling for this computer's processor, once"
-
     def __init__(self) -> None:
         self._bars = _Bars()
         self._began: float | None = None
@@ -188,7 +186,7 @@ class CompilingShown:
             self._bars.stop()
             print("rtsep: another rtsep is compiling the same; waiting for it", file=sys.stderr, flush=True)
         elif progress.done < 1:
-            self._bars.advance(self.WHAT, progress.done, 1.0)
+            self._bars.advance(f"Compiling for {self._target(progress)}, once", progress.done, 1.0)
         if progress.done >= 1:
             self._bars.stop()
             print(f"rtsep: compiled in {time.monotonic() - self._began:.0f} s", file=sys.stderr, flush=True)
@@ -198,11 +196,15 @@ class CompilingShown:
         """Remove the bar in any case."""
         self._bars.stop()
 
+    @staticmethod
+    def _target(progress: Progress) -> str:
+        return progress.target or "this computer's processor"
+
     def _told(self, progress: Progress) -> str:
         kept = "once, until the temporary folder is emptied (see RTSEP_CACHE_DIR)" if progress.temporary else "once"
         if not progress.kept:
             kept = "at every start, since no folder is there to keep it in (see RTSEP_CACHE_DIR)"
-        return f"compiling the engine for this computer's processor, {kept}; about {progress.left_s:.0f} s ..."
+        return f"compiling the engine for {self._target(progress)}, {kept}; about {progress.left_s:.0f} s ..."
 
 
 def say_warnings(warnings: list[str]) -> None:

@@ -66,16 +66,13 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.out is None and not arguments.install:
         raise RtsepError("where to? give -o DIR, or --install to put it where hosts look for plug-ins")
     form = _form(arguments)
-    from rtsep.compiling import machine, store
-    from rtsep.plugin.link import ENGINE, compiler
+    from rtsep.compiling.portable import portable_objects
+    from rtsep.plugin.link import compiler
     from rtsep.plugin.make import make
 
     compiler()
-    machine.compile_objects(*ENGINE)
-    folder = store.code_folder()
-    assert folder is not None
     places = {format: host_folder(format) if arguments.install else arguments.out for format in formats}
-    made = make(form, places, {name: folder / f"{name}.o" for name in ENGINE}, arguments.overwrite,
+    made = make(form, places, portable_objects("engine"), arguments.overwrite,
                 lambda text: print(f"rtsep: {text}", file=sys.stderr))
     for path in made:
         print(f"made: {path}")

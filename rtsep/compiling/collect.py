@@ -21,6 +21,7 @@ from numba.core import cgutils, codegen
 from numba.core.registry import cpu_target
 
 from rtsep.compiling.loader import PREFIX
+from rtsep.compiling.target import processor
 from rtsep.compiling.units import CALLED, JACK
 
 TESTED = ((0, 61), (0, 68))  # The oldest and the newest version of Numba that `collected` is known to work with.
@@ -102,12 +103,11 @@ def _linked(libraries: list[Any]) -> Any:
 
 
 def target_machine(**how: Any) -> Any:
-    """A target for this processor with position-independent code, which can be loaded, and linked into a library."""
+    """A target for the `processor` with position-independent code, which can be loaded, and linked into a library."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    target = llvm.Target.from_triple(llvm.get_process_triple())
-    return target.create_target_machine(cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten(), opt=3,
-                                        reloc="pic", codemodel="default", **how)
+    target, (cpu, features) = llvm.Target.from_triple(llvm.get_process_triple()), processor()
+    return target.create_target_machine(cpu=cpu, features=features, opt=3, reloc="pic", codemodel="default", **how)
 
 
 def _only(module: Any, names: Mapping[str, str]) -> None:

@@ -17,9 +17,10 @@ from typing import IO
 import llvmlite.binding as llvm
 from filelock import FileLock, Timeout
 
-from rtsep.compiling import store
+from rtsep.compiling import prebuilt, store
 from rtsep.compiling.loader import LoadedCode
 from rtsep.compiling.progress import Progress, tell
+from rtsep.compiling.target import FEATURES, NAME, Processor, processor
 from rtsep.compiling.units import CALLED, USUAL_S, with_needs
 from rtsep.errors import RtsepError
 
@@ -54,15 +55,15 @@ def load_library(path: str) -> None:
 
 def missing(*names: str) -> list[str]:
     """Those of these objects, and of the ones that they call, that are not compiled yet."""
-    folder = store.code_folder()
-    return [name for name in with_needs(*names)
-            if name not in _loaded and name not in _aside and (folder is None or not _file(folder, name).is_file())]
+    others = [name for name in with_needs(*names)
+              if name not in _loaded and name not in _aside and name not in prebuilt.usable()]
+    folder = store.code_folder() if others else None
+    return others if folder is None else _lacking(folder, others)
 
 
 def estimate_s(*names: str) -> float:
     """Estimated seconds for compiling these: as last time on this computer, else the usual time."""
-    jobs = _shared_out(missing(*names), _seconds())
-    return max((sum(_seconds()[name] for name in job) for job in jobs), default=0.0)
+    return _estimate_s(missing(*names))
 
 
 def want(*names: str) -> None:
@@ -75,34 +76,47 @@ def compile_objects(*names: str) -> None:
     if not missing(*names):
         return
     names = (*names, *_wanted)
-    folder = store.code_folder()
-    if folder is None:
-        with tempfile.TemporaryDirectory(prefix="rtsep-") as aside:
-            wanted = missing(*names)
-            _build(wanted, Path(aside))
-            _aside.update({name: _file(Path(aside), name).read_bytes() for name in wanted})
+    wanted, folder = missing(*names), store.code_folder()
+    if folder is not None:
+        compile_into(folder, wanted)
         return
-    with _alone(folder, *names):
-        wanted = missing(*names)
+    with tempfile.TemporaryDirectory(prefix="rtsep-") as aside:
+        _build(wanted, Path(aside))
+        _aside.update({name: object_file(Path(aside), name).read_bytes() for name in wanted})
+
+
+def compile_into(folder: Path, names: Sequence[str], target: Processor | None = None) -> None:
+    """Compile those of these objects that `folder` lacks, for the processor `target` (None: for this process's)."""
+    with _alone(folder, names):
+        wanted = _lacking(folder, names)
         if wanted:
-            _build(wanted, folder)
+            _build(wanted, folder, target)
             store.remove_unused(folder)
 
 
-def _file(folder: Path, name: str) -> Path:
+def object_file(folder: Path, name: str) -> Path:
+    """The file of object `name` in a folder of code."""
     return folder / f"{name}.o"
 
 
+def _lacking(folder: Path, names: Sequence[str]) -> list[str]:
+    return [name for name in names if not object_file(folder, name).is_file()]
+
+
 def _code(name: str) -> bytes:
-    folder = store.code_folder()
-    if name in _aside or folder is None:
+    if name in _aside:
         return _aside[name]
+    if name in prebuilt.usable():
+        return prebuilt.usable()[name].read_bytes()
+    folder = store.code_folder()
+    if folder is None:
+        raise RtsepError("the folder that the compiled code is kept in is gone (RTSEP_CACHE_DIR=FOLDER names another one)")
     store.touch(folder)
-    return _file(folder, name).read_bytes()
+    return object_file(folder, name).read_bytes()
 
 
 @contextmanager
-def _alone(folder: Path, *names: str) -> Iterator[None]:
+def _alone(folder: Path, names: Sequence[str] = ()) -> Iterator[None]:
     """Waits until no other process compiles into `folder`, and keeps others out."""
     lock = FileLock(folder / "lock", mode=0o600)
     while True:
@@ -110,7 +124,7 @@ def _alone(folder: Path, *names: str) -> Iterator[None]:
             lock.acquire(timeout=0.5)
             break
         except Timeout:
-            tell(Progress(0.0, estimate_s(*names), waits=True))
+            tell(Progress(0.0, _estimate_s(_lacking(folder, names)), waits=True))
     try:
         yield
     finally:
@@ -119,6 +133,11 @@ def _alone(folder: Path, *names: str) -> Iterator[None]:
 
 def _seconds() -> dict[str, float]:
     return {**USUAL_S, **store.last_times()}
+
+
+def _estimate_s(names: Sequence[str]) -> float:
+    jobs = _shared_out(names, _seconds())
+    return max((sum(_seconds()[name] for name in job) for job in jobs), default=0.0)
 
 
 def _processors() -> int:
@@ -140,6 +159,7 @@ class _Work:
     seconds: dict[str, float]
     kept: bool
     temporary: bool = False
+    target: str = ""
     done: dict[str, float] = field(default_factory=dict)
     translated: dict[str, int] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
@@ -162,16 +182,17 @@ class _Work:
         share = min(share, 0.999)  # Only `_build` reports the end.
         elapsed, usual = time.monotonic() - self.began, sum(self.seconds.values()) / min(JOBS, _processors())
         return Progress(share, elapsed * (1 - share) / share if share > TELLING_SHARE else max(usual - elapsed, 1.0),
-                        kept=self.kept, temporary=self.temporary)
+                        kept=self.kept, temporary=self.temporary, target=self.target)
 
 
-def _build(names: Sequence[str], folder: Path) -> None:
+def _build(names: Sequence[str], folder: Path, target: Processor | None = None) -> None:
     """Build the objects into `folder` in separate processes, which Ctrl-C ends without leaving anything half done."""
-    kept = store.code_folder()
-    work = _Work({name: _seconds()[name] for name in names}, kept is not None, store.is_temporary(kept))
+    kept = store.code_folder(target)
+    work = _Work({name: _seconds()[name] for name in names}, kept is not None, store.is_temporary(kept),
+                 target[0] if target else "")
     tell(work.progress())
     with tempfile.TemporaryFile("w+") as complaints:
-        builders = [_builder(job, folder, complaints) for job in _shared_out(names, work.seconds)]
+        builders = [_builder(job, folder, complaints, target or processor()) for job in _shared_out(names, work.seconds)]
         readers = [threading.Thread(target=_read, args=(builder, work), daemon=True) for builder in builders]
         try:
             for reader in readers:
@@ -195,10 +216,11 @@ def _build(names: Sequence[str], folder: Path) -> None:
     tell(Progress(1.0, 0.0, kept=work.kept))
 
 
-def _builder(job: Sequence[str], folder: Path, complaints: IO[str]) -> subprocess.Popen[str]:
+def _builder(job: Sequence[str], folder: Path, complaints: IO[str], target: Processor) -> subprocess.Popen[str]:
     # It works in `folder`: Python looks first where it works, and that may be another checkout.
     here = str(Path(__file__).parents[2])
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(os.path.abspath(entry or here) for entry in sys.path)}
+    path = os.pathsep.join(os.path.abspath(entry or here) for entry in sys.path)
+    environment = {**os.environ, "PYTHONPATH": path, NAME: target[0], FEATURES: target[1]}
     command = [sys.executable, "-m", "rtsep.compiling.build", os.path.abspath(folder), *job]
     return subprocess.Popen(command, cwd=folder, env=environment, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                             stderr=complaints, start_new_session=True)

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Progress:
     """The progress of compiling. done: 0 to 1; left_s: seconds left; waits: for another program that compiles the same; kept:
-    whether the code is stored for the next time; temporary: in a folder that may be emptied."""
+    whether the code is stored for the next time; temporary: in a folder that may be emptied; target: the name of the processor
+    that it is for, if not this computer's."""
 
     done: float
     left_s: float
     waits: bool = False
     kept: bool = True
     temporary: bool = False
+    target: str = ""
 
 
 Told = Callable[[Progress], None]

@@ -22,6 +22,8 @@ from typing import Any, TypeVar
 import llvmlite.binding as llvm
 from platformdirs import user_cache_path
 
+from rtsep.compiling.target import Processor, processor
+
 T = TypeVar("T")
 
 _SOURCES = Path(__file__).parents[1]
@@ -31,21 +33,22 @@ UNUSED_S = 30 * 86400  # Code not loaded for this many seconds, 30 days, is remo
 
 
 @cache
-def processor() -> tuple[str, str]:
-    """Name and features of the processor that code is compiled for, from LLVM."""
-    return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
-
-
-@cache
-def fingerprint() -> str:
-    """A hash of the kernels' sources, of the compiler, and of the processor."""
+def sources() -> str:
+    """A hash of all sources that code depends on: kernels, records, and what compiles and loads them."""
     digest = hashlib.sha256()
     compiled = [source for room in COMPILED for source in (_SOURCES / room).rglob("*.py")]
     for source in sorted([*compiled, *(_SOURCES / "compiling" / name for name in BUILDERS)]):
         digest.update(source.relative_to(_SOURCES).as_posix().encode() + source.read_bytes())
+    return digest.hexdigest()
+
+
+@cache
+def fingerprint(target: Processor | None = None) -> str:
+    """A hash of the sources, of the compiler, and of the processor `target` (None: the one that this process compiles for)."""
+    digest = hashlib.sha256(sources().encode())
     for package in ("numba", "llvmlite", "numpy"):
         digest.update(version(package).encode())
-    digest.update("".join((llvm.get_process_triple(), *processor())).encode())
+    digest.update("".join((llvm.get_process_triple(), *(target or processor()))).encode())
     return digest.hexdigest()[:16]
 
 
@@ -83,12 +86,12 @@ def cache_base() -> Path | None:
     return next((base for base in _bases() if _usable(base)), None)
 
 
-def code_folder() -> Path | None:
-    """The folder for these kernels' code; None as with `cache_base`."""
+def code_folder(target: Processor | None = None) -> Path | None:
+    """The folder for these kernels' code for the processor `target`; None as with `cache_base`."""
     base = cache_base()
     if base is None:
         return None
-    folder = base / f"code-{fingerprint()}"
+    folder = base / f"code-{fingerprint(target)}"
     return folder if _usable(folder) else None
 
 

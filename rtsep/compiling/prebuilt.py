@@ -1,0 +1,87 @@
+"""Object files that come compiled within an installed wheel: the folder `rtsep/prebuilt`, which `tools/build_wheel.py` makes.
+
+They are used where they are of exactly these sources, and this computer can run them. Versions of numba, llvmlite and numpy do
+not matter: the code is finished, calls only the C library, and works on records whose layout is part of the sources. llvmlite
+still loads it; it knows every relocation that such code has had since long before 0.44, the oldest that goes with our Numba.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from rtsep.compiling import target
+from rtsep.compiling.store import sources
+
+FOLDER = Path(__file__).parents[1] / "prebuilt"
+MANIFEST = "prebuilt.json"
+
+
+def write(folder: Path, objects: Mapping[str, Path], processor: target.Processor) -> None:
+    """Put object files for `processor` into the new `folder`, with what they depend on."""
+    folder.mkdir()
+    for name, path in objects.items():
+        shutil.copyfile(path, folder / f"{name}.o")
+    manifest = {"sources": sources(), "platform": target.platform(), "processor": processor[0], "features": processor[1],
+                "objects": {name: _digest(path) for name, path in objects.items()}}
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
+
+
+def whole(processor: target.Processor) -> dict[str, Path]:
+    """The object files that came for `processor`, whether or not this computer has it."""
+    came = _manifest()
+    return {} if _of_something_else(came) or (came.get("processor"), came.get("features")) != processor else _files(came)
+
+
+@cache
+def usable() -> dict[str, Path]:
+    """The object files that this computer can run."""
+    return {} if unusable() else _files(_manifest())
+
+
+def unusable() -> str:
+    """Why nothing of what came compiled is used; "": it is, or nothing came."""
+    came = _manifest()
+    if not came or _of_something_else(came):
+        return _of_something_else(came)
+    asked = os.environ.get(target.NAME)
+    if asked and asked != came["processor"]:
+        return f"{target.NAME} asks for {asked}"
+    lacking = target.lacking(came["features"])
+    return f"this processor lacks {', '.join(lacking)}" if lacking else ""
+
+
+def _of_something_else(came: Mapping[str, Any]) -> str:
+    if came and came["platform"] != target.platform():
+        return f"it is for {came['platform']}"
+    return "it is of other sources" if came and came["sources"] != sources() else ""
+
+
+@cache
+def _manifest() -> dict[str, Any]:
+    """What came, and what it depends on; empty if nothing did, or nobody can read it."""
+    try:
+        found = json.loads((FOLDER / MANIFEST).read_text())
+        texts = {key: str(found[key]) for key in ("sources", "platform", "processor", "features")}
+        return {**texts, "objects": {str(name): str(digest) for name, digest in found["objects"].items()}}
+    except (OSError, ValueError, TypeError, AttributeError, LookupError):
+        return {}
+
+
+def _files(came: Mapping[str, Any]) -> dict[str, Path]:
+    """The object files that are as they were written: LLVM ends the process if it is given others."""
+    found = {name: FOLDER / f"{name}.o" for name in came.get("objects", ())}
+    return {name: path for name, path in found.items() if _digest(path) == came["objects"][name]}
+
+
+def _digest(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""

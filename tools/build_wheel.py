@@ -1,0 +1,73 @@
+"""Builds a wheel for this platform that carries all compiled code, so that rtsep starts from it without compiling.
+
+    python tools/build_wheel.py --out dist
+
+The code is for the baseline processor (`rtsep/compiling/target.py`). Only a copy of the sources gets it; the checkout stays as
+it is. pip builds the wheel, and prints what it does.
+"""
+
+import argparse
+import platform
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+
+import rtsep
+from rtsep.commands.common import CompilingShown
+from rtsep.compiling import prebuilt, target
+from rtsep.compiling.portable import portable_objects
+from rtsep.compiling.progress import listening
+from rtsep.compiling.units import OBJECTS
+
+ROOT = Path(rtsep.__file__).parents[1]  # The sources whose code is compiled are those that go into the wheel.
+SOURCES = ("pyproject.toml", "README.md", "LICENSE", "rtsep", "presets")
+# The least glibc that has all that the code calls, which tests/test_compiled_code.py lists (HARMLESS): `clock_gettime` came
+# into libc itself with 2.17, all else is older. Object files name functions without versions, so any later glibc will do.
+GLIBC = "2_17"
+
+
+def platform_tag() -> str:
+    """The platform in the wheel's name."""
+    if target.platform().endswith("linux-gnu"):
+        return f"manylinux_{GLIBC}_{platform.machine()}"
+    return sysconfig.get_platform().replace("-", "_").replace(".", "_")
+
+
+def copy_sources(folder: Path) -> None:
+    """Copy into the new `folder` what the wheel is made of, but for compiled code."""
+    folder.mkdir()
+    for name in SOURCES:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", prebuilt.FOLDER.name))
+        else:
+            shutil.copyfile(ROOT / name, folder / name)
+
+
+def build(out: Path) -> Path:
+    """Build the wheel into the folder `out`."""
+    with listening(CompilingShown()):
+        objects = portable_objects(*OBJECTS)
+    with tempfile.TemporaryDirectory(prefix="rtsep-wheel-") as aside:
+        sources, built = Path(aside) / "sources", Path(aside) / "wheel"
+        copy_sources(sources)
+        prebuilt.write(sources / "rtsep" / prebuilt.FOLDER.name, objects, target.baseline())
+        subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", built,
+                        f"--config-settings=--build-option=--plat-name={platform_tag()}", sources], check=True)
+        wheel, = built.glob("*.whl")
+        out.mkdir(parents=True, exist_ok=True)
+        return Path(shutil.move(wheel, out / wheel.name))
+
+
+def main() -> None:
+    """Build it, and print where it is."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("dist"), metavar="FOLDER", help="where the wheel goes (dist)")
+    wheel = build(parser.parse_args().out)
+    print(f"{wheel} ({wheel.stat().st_size / 1e6:.1f} MB)")
+
+
+if __name__ == "__main__":
+    main()
