@@ -54,7 +54,7 @@ ALLOWED = {
     "grains": {"compiling", "engine", "errors", "files", "kernels", "notes", "params", "stages", "windows"},
     "training": {"errors", "files", "fit", "kernels", "notes", "params", "presets", "windows"},
     "mosaic": {"errors", "files", "kernels", "training", "windows"},
-    "plugin": {"engine", "errors", "files", "kernels", "methods", "notes", "params", "presets", "stages"},
+    "plugin": {"compiling", "engine", "errors", "files", "kernels", "methods", "notes", "params", "presets", "stages"},
     "hosts": {"__init__", "callbacks", "compiling", "engine", "errors", "files", "fit", "grains", "kernels", "measure",
               "notes", "params", "presets", "reference", "stages", "windows"},
     "commands": {"__init__", "compiling", "engine", "errors", "files", "fit", "grains", "hosts", "measure", "mosaic", "notes",

@@ -15,7 +15,7 @@ from rtsep.errors import RtsepError
 from rtsep.notes.routing import by_channels, by_hands, everything
 from rtsep.plugin.bundle import PluginForm
 from rtsep.plugin.layout import LIMITS
-from rtsep.plugin.link import compiler
+from rtsep.plugin.link import system_compiler
 from rtsep.stages.records import PLAN
 
 pytestmark = needs_compiler
@@ -188,4 +188,4 @@ def test_names_that_no_host_could_show_are_refused(monkeypatch):
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr("rtsep.plugin.link.find_spec", lambda name: None)
     with pytest.raises(RtsepError, match=r"needs a C compiler: install one, or pip install 'rtsep\[plugin\]'"):
-        compiler()
+        system_compiler()

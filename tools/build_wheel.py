@@ -2,6 +2,7 @@
 
     python tools/build_wheel.py --out dist
 
+It also carries the binaries of `rtsep plugin`, so that making a plug-in needs no C compiler; building the wheel needs ziglang.
 The code is for the baseline processor (`rtsep/compiling/target.py`). Only a copy of the sources gets it; the checkout stays as
 it is. pip builds the wheel, and prints what it does.
 """
@@ -21,6 +22,7 @@ from rtsep.compiling import prebuilt, target
 from rtsep.compiling.portable import portable_objects
 from rtsep.compiling.progress import listening
 from rtsep.compiling.units import OBJECTS
+from rtsep.plugin.link import write_binaries
 
 ROOT = Path(rtsep.__file__).parents[1]  # The sources whose code is compiled are those that go into the wheel.
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "rtsep", "presets")
@@ -54,6 +56,7 @@ def build(out: Path) -> Path:
         sources, built = Path(aside) / "sources", Path(aside) / "wheel"
         copy_sources(sources)
         prebuilt.write(sources / "rtsep" / prebuilt.FOLDER.name, objects, target.baseline())
+        write_binaries(sources / "rtsep" / prebuilt.FOLDER.name, objects)
         subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", built,
                         f"--config-settings=--build-option=--plat-name={platform_tag()}", sources], check=True)
         wheel, = built.glob("*.whl")

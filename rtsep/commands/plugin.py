@@ -66,14 +66,10 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.out is None and not arguments.install:
         raise RtsepError("where to? give -o DIR, or --install to put it where hosts look for plug-ins")
     form = _form(arguments)
-    from rtsep.compiling.portable import portable_objects
-    from rtsep.plugin.link import compiler
     from rtsep.plugin.make import make
 
-    compiler()
     places = {format: host_folder(format) if arguments.install else arguments.out for format in formats}
-    made = make(form, places, portable_objects("engine"), arguments.overwrite,
-                lambda text: print(f"rtsep: {text}", file=sys.stderr))
+    made = make(form, places, arguments.overwrite, lambda text: print(f"rtsep: {text}", file=sys.stderr))
     for path in made:
         print(f"made: {path}")
 

@@ -4,6 +4,6 @@
 `bundle` writes the data of a plug-in, `lv2` describes it to LV2 hosts, `link` makes the binary from the compiled engine and the
 C sources in `native`, `make` puts everything in its place, and `folders` knows where hosts look.
 
-Enters: presets, a routing, parameters. Leaves: folders that hosts load. May import: engine, errors, files, kernels, methods,
-notes, params, presets, stages.
+Enters: presets, a routing, parameters. Leaves: folders that hosts load. May import: compiling, engine, errors, files, kernels,
+methods, notes, params, presets, stages.
 """

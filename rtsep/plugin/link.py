@@ -1,7 +1,10 @@
-"""The plug-in's binary: the compiled engine and the sources in `native`, linked by a C compiler."""
+"""The plug-in's binary: the compiled engine and the sources in `native`, linked by a C compiler, or as it came with rtsep."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import platform
 import shutil
 import subprocess
 import sys
@@ -10,15 +13,36 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from rtsep.compiling import prebuilt
+from rtsep.compiling.portable import portable_objects
+from rtsep.compiling.target import baseline
 from rtsep.errors import RtsepError
 from rtsep.plugin.layout import header
 
 NATIVE = Path(__file__).parent / "native"
 ENGINE = ("engine", "estimate", "fft", "notes")  # The compiled objects that the plug-in calls.
 SHARED = ("bundle.c", "engine.c", "plan.c", "plugin.c")
+FORMATS = {"lv2": ("lv2.c", "lv2_lib_descriptor"), "clap": ("clap.c", "clap_entry")}  # A format's source, and what hosts call.
+MANIFEST = "plugin.json"  # In the folder of what came compiled: the hash of the sources, and of every binary.
+GLIBC = "2.17"  # The least glibc that binaries for other computers ask for: that of the oldest Linux in use in 2024.
 
 
-def compiler() -> list[str]:
+def binary(format: str, target: Path) -> None:
+    """Put the binary of a format at `target`. RtsepError: there is no compiler, or it fails."""
+    came = _came(format)
+    if came is not None:
+        shutil.copyfile(came, target)
+    else:
+        link(portable_objects("engine"), format, target, system_compiler())
+
+
+def check_compiler(formats: Sequence[str]) -> None:
+    """RtsepError if a binary has to be linked, and there is no compiler."""
+    if any(_came(format) is None for format in formats):
+        system_compiler()
+
+
+def system_compiler() -> list[str]:
     """The command of a C compiler: the system's, or ziglang of PyPI. RtsepError: there is none."""
     for name in ("cc", "gcc", "clang"):
         if (found := shutil.which(name)) is not None:
@@ -28,17 +52,61 @@ def compiler() -> list[str]:
     raise RtsepError("making a plug-in needs a C compiler: install one, or pip install 'rtsep[plugin]'")
 
 
-def link(objects: Mapping[str, Path], sources: Sequence[str], target: Path) -> None:
-    """Link `objects` and the C `sources` into the shared library `target`. RtsepError if that fails."""
-    with tempfile.TemporaryDirectory(prefix="rtsep-") as work:
-        (Path(work) / "layout.h").write_text(header())
-        (Path(work) / "exports").write_text("{ global: lv2_lib_descriptor; clap_entry; local: *; };\n")
+def portable_compiler() -> list[str]:
+    """ziglang's, for computers that are older than this one; the system's where it is not installed, or not for Linux."""
+    if find_spec("ziglang") is None or sys.platform != "linux":
+        return system_compiler()
+    return [sys.executable, "-m", "ziglang", "cc", "-target", f"{platform.machine()}-linux-gnu.{GLIBC}"]
+
+
+def link(objects: Mapping[str, Path], format: str, target: Path, compiler: Sequence[str]) -> None:
+    """Link `objects` and the C sources into the shared library `target`. RtsepError if that fails."""
+    source, entry = FORMATS[format]
+    with tempfile.TemporaryDirectory(prefix="rtsep-") as folder:
+        work = Path(folder)
+        (work / "layout.h").write_text(header())
+        (work / "exports").write_text(f"{{ global: {entry}; local: *; }};\n")
         hiding = [f"-Wl,--version-script={work}/exports"] if sys.platform == "linux" else []  # The engine's own names.
-        command = [*compiler(), "-std=c11", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-fno-math-errno", f"-I{work}",
-                   f"-I{NATIVE}", *(str(NATIVE / source) for source in (*SHARED, *sources)),
+        headers = Path("/usr/include/lv2")  # Alone: others there are not for every compiler.
+        if headers.is_dir():
+            (work / "system").mkdir()
+            (work / "system" / "lv2").symlink_to(headers)
+        command = [*compiler, "-std=c11", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-fno-math-errno", f"-I{work}",
+                   f"-I{NATIVE}", "-isystem", f"{work}/system", *(str(NATIVE / each) for each in (*SHARED, source)),
                    *(str(objects[name]) for name in ENGINE), *hiding, "-lm", "-o", str(target)]
         done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         wrong = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr[-200:])
         hint = " (apt install lv2-dev)" if "lv2" in wrong else ""
         raise RtsepError(f"the plug-in could not be linked: {wrong.strip()}{hint}")
+
+
+def write_binaries(folder: Path, objects: Mapping[str, Path]) -> None:
+    """Put the binaries of all formats into `folder`, for who has no compiler."""
+    for format in FORMATS:
+        link(objects, format, folder / f"plugin-{format}.so", portable_compiler())
+    digests = {format: _digest(folder / f"plugin-{format}.so") for format in FORMATS}
+    (folder / MANIFEST).write_text(json.dumps({"native": _sources(), "binaries": digests}, indent=1) + "\n")
+
+
+def _came(format: str) -> Path | None:
+    """The binary that came with rtsep, if it is of these sources, and as it was written."""
+    try:
+        told = json.loads((prebuilt.FOLDER / MANIFEST).read_text())
+        path = prebuilt.FOLDER / f"plugin-{format}.so"
+        fits = prebuilt.whole(baseline()) and told["native"] == _sources() and told["binaries"][format] == _digest(path)
+    except (OSError, ValueError, LookupError, TypeError, RtsepError):
+        return None
+    return path if fits else None
+
+
+def _sources() -> str:
+    """A hash of the C sources and of the records' layout."""
+    digest = hashlib.sha256(header().encode())
+    for path in sorted(NATIVE.iterdir()):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
