@@ -35,6 +35,10 @@ int plugin_knobs(const Plugin *plugin);
 const Knob *plugin_knob(const Plugin *plugin, int knob);
 uint32_t plugin_hash(const char *symbol); /* a knob's number that stays the same in all versions */
 
+/* The number that `text` begins with, a point before its fraction, whatever language the host has chosen; where it ends, or
+ * NULL: it begins with none. */
+const char *plugin_number(const char *text, double *number);
+
 /* Get ready to play at a sample rate, and reset; 0: it cannot, and `plugin_trouble` says why. */
 int plugin_prepare(Plugin *plugin, double sample_rate);
 void plugin_reset(Plugin *plugin);
