@@ -1,7 +1,7 @@
 /* The plug-in behind every format: a bundle's folder becomes an instance that plays.
  *
  * `plugin_process`, `plugin_note`, `plugin_set`, `plugin_get` and `plugin_reset` allocate, lock and write nothing. All others
- * belong to the host's main thread while nothing is processed. */
+ * belong to the host's main thread; only `plugin_save` and `plugin_load` may be called while something is processed. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
