@@ -1,4 +1,5 @@
 #include "bundle.h"
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,19 +8,41 @@ static const char *const KINDS[] = {"gain", "wet", "bypass", "plan", "split", "p
 /* The rest of a line after its first word, without what does not fit. */
 static void take(char *to, const char *rest) { snprintf(to, MOST_NAME, "%s", rest); }
 
+const char *plugin_number(const char *text, double *number) {
+    double digits = 0, divisor = 1, sign;
+    int power = 0, some = 0;
+    while (*text == ' ') text++;
+    sign = *text == '-' ? -1 : 1;
+    text += *text == '-' || *text == '+';
+    for (; *text >= '0' && *text <= '9'; text++, some = 1) digits = 10 * digits + (*text - '0');
+    if (*text == '.')
+        for (text++; *text >= '0' && *text <= '9'; text++, some = 1, divisor *= 10) digits = 10 * digits + (*text - '0');
+    if (some && (*text == 'e' || *text == 'E')) {
+        int used = 0;
+        if (sscanf(text + 1, "%3d%n", &power, &used) == 1) text += 1 + used;
+    }
+    *number = sign * digits / divisor;
+    *number = power < 0 ? *number / pow(10, -power) : *number * pow(10, power);
+    return some ? text : NULL;
+}
+
 static int read_knob(Bundle *bundle, const char *rest) {
     int at = 0, stem, whole, restart, n = bundle->knob_count;
     char symbol[MOST_NAME], kind[16];
     double least, most, start;
-    if (n == MOST_KNOBS || sscanf(rest, "%63s %15s %d %lf %lf %lf %d %d %n", symbol, kind, &stem, &least, &most, &start, &whole,
-                                  &restart, &at) < 8 || !at)
+    if (n == MOST_KNOBS || sscanf(rest, "%63s %15s %d %n", symbol, kind, &stem, &at) < 3 || !at) return 0;
+    rest += at;
+    if (!(rest = plugin_number(rest, &least)) || !(rest = plugin_number(rest, &most)) || !(rest = plugin_number(rest, &start)))
         return 0;
+    at = 0;
+    if (sscanf(rest, "%d %d %n", &whole, &restart, &at) < 2 || !at) return 0;
     if (!(least < most && start >= least && start <= most)) return 0;
     bundle->kinds[n] = -1;
     for (int i = 0; i < (int)(sizeof KINDS / sizeof *KINDS); i++)
         if (!strcmp(kind, KINDS[i])) bundle->kinds[n] = i;
     if (bundle->kinds[n] < 0) return 1; /* A newer version's: it is left out. */
     if (bundle->kinds[n] == KNOB_GAIN && (stem < 0 || stem >= bundle->stem_count)) return 0;
+    if (bundle->kinds[n] == KNOB_SPLIT && (bundle->stem_count < 2 || least < 0 || most > 127)) return 0;
     if (bundle->kinds[n] == KNOB_PROGRAM && most > bundle->program_count - 1) return 0;
     bundle->stem_of[n] = stem;
     bundle->knobs[n] = (Knob){.least = least, .most = most, .start = start, .whole = whole, .restart = restart};

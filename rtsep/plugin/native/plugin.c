@@ -3,9 +3,17 @@
 #include "bundle.h"
 #include "engine.h"
 #include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* What a project brought. The audio thread may still read the one before, which so lives until it cannot. */
+typedef struct Learnt {
+    struct Learnt *before;
+    size_t bytes;
+    unsigned char data[];
+} Learnt;
 
 struct Plugin {
     Bundle bundle;
@@ -13,9 +21,17 @@ struct Plugin {
     char trouble[MOST_TROUBLE];
     int program; /* the engine's */
     Values values;
-    unsigned char *learnt; /* as a project brought it: counts after every reset */
-    size_t learnt_bytes;
+    _Atomic(Learnt *) learnt; /* as a project brought it: counts after every reset */
+    atomic_int is_new;        /* no reset has taken it over yet */
 };
+
+static void forget(Learnt *learnt) {
+    while (learnt) {
+        Learnt *before = learnt->before;
+        free(learnt);
+        learnt = before;
+    }
+}
 
 Plugin *plugin_new(const char *folder) {
     Plugin *plugin = calloc(1, sizeof *plugin);
@@ -28,7 +44,7 @@ Plugin *plugin_new(const char *folder) {
 void plugin_free(Plugin *plugin) {
     if (!plugin) return;
     engine_free(plugin->engine);
-    free(plugin->learnt);
+    forget(plugin->learnt);
     free(plugin);
 }
 
@@ -72,10 +88,14 @@ int plugin_prepare(Plugin *plugin, double sample_rate) {
     int rate = (int)lround(sample_rate), known = 0;
     engine_free(plugin->engine);
     plugin->engine = NULL;
+    if (plugin->learnt) {
+        forget(plugin->learnt->before);
+        plugin->learnt->before = NULL;
+    }
     if (!bundle->stem_count) return 0; /* It could not be read. */
     plugin->trouble[0] = 0;
     if (!processor_suffices()) {
-        snprintf(plugin->trouble, MOST_TROUBLE, "this processor lacks AVX2, FMA or BMI2, which processors have since about 2013");
+        snprintf(plugin->trouble, MOST_TROUBLE, "this processor lacks AVX2, FMA or BMI2, which were new in 2013");
         return 0;
     }
     plugin->program = wanted_program(plugin);
@@ -98,9 +118,12 @@ int plugin_prepare(Plugin *plugin, double sample_rate) {
 }
 
 void plugin_reset(Plugin *plugin) {
+    const Learnt *learnt;
     if (!plugin->engine) return;
+    atomic_store(&plugin->is_new, 0);
+    learnt = atomic_load(&plugin->learnt);
     engine_reset(plugin->engine, &plugin->bundle, &plugin->values);
-    if (plugin->learnt) engine_learn(plugin->engine, plugin->learnt, plugin->learnt_bytes);
+    if (learnt) engine_learn(plugin->engine, learnt->data, learnt->bytes);
 }
 
 int64_t plugin_latency(const Plugin *plugin) { return plugin->engine ? engine_latency(plugin->engine) : 0; }
@@ -140,15 +163,19 @@ void plugin_process(Plugin *plugin, int64_t frames, const float *const *in, floa
 unsigned char *plugin_save(const Plugin *plugin, size_t *bytes) {
     const Bundle *bundle = &plugin->bundle;
     size_t room = 64 + (MOST_NAME + 40) * (size_t)bundle->knob_count, learnt = 0;
-    unsigned char *own = plugin->engine ? engine_learnt(plugin->engine, &learnt) : NULL, *all;
-    const unsigned char *kept = own ? own : plugin->learnt;
-    if (!own) learnt = plugin->learnt_bytes;
+    unsigned char *own = plugin->engine && !plugin->is_new ? engine_learnt(plugin->engine, &learnt) : NULL, *all;
+    const Learnt *brought = plugin->learnt;
+    const unsigned char *kept = own ? own : brought ? brought->data : NULL;
+    if (!own && brought) learnt = brought->bytes;
     all = malloc(room + learnt);
     if (all) {
         size_t used = (size_t)snprintf((char *)all, room, "rtsep-state 1\n");
-        for (int k = 0; k < bundle->knob_count; k++)
-            used += (size_t)snprintf((char *)all + used, room - used, "%s %.9g\n", bundle->knobs[k].symbol,
-                                     plugin_get(plugin, k));
+        for (int k = 0; k < bundle->knob_count; k++) { /* All bits, in every language of the host. */
+            double value = plugin_get(plugin, k);
+            unsigned long long bits;
+            memcpy(&bits, &value, sizeof bits);
+            used += (size_t)snprintf((char *)all + used, room - used, "%s %016llx\n", bundle->knobs[k].symbol, bits);
+        }
         used += (size_t)snprintf((char *)all + used, room - used, "\n");
         if (learnt) memcpy(all + used, kept, learnt);
         *bytes = used + learnt;
@@ -160,10 +187,11 @@ unsigned char *plugin_save(const Plugin *plugin, size_t *bytes) {
 int plugin_load(Plugin *plugin, const unsigned char *data, size_t bytes) {
     static const char BEGIN[] = "rtsep-state ";
     size_t at = 0, end;
-    unsigned char *kept = NULL;
+    Learnt *learnt;
     if (bytes < sizeof BEGIN || memcmp(data, BEGIN, sizeof BEGIN - 1)) return 0;
     for (int line = 0;; line++) {
         char text[MOST_NAME + 48], symbol[MOST_NAME];
+        unsigned long long bits;
         double value;
         for (end = at; end < bytes && data[end] != '\n'; end++) {}
         if (end == bytes || end - at >= sizeof text) return 0;
@@ -171,17 +199,17 @@ int plugin_load(Plugin *plugin, const unsigned char *data, size_t bytes) {
         text[end - at] = 0;
         at = end + 1;
         if (!text[0]) break;
-        if (!line || sscanf(text, "%63s %lf", symbol, &value) != 2) continue; /* A newer version may write more. */
+        if (!line || sscanf(text, "%63s %16llx", symbol, &bits) != 2) continue; /* A newer version may write more. */
+        memcpy(&value, &bits, sizeof value);
         for (int k = 0; k < plugin->bundle.knob_count; k++)
             if (!strcmp(symbol, plugin->bundle.knobs[k].symbol)) plugin_set(plugin, k, value);
     }
-    if (bytes > at) {
-        kept = malloc(bytes - at);
-        if (!kept) return 0;
-        memcpy(kept, data + at, bytes - at);
-    }
-    free(plugin->learnt);
-    plugin->learnt = kept;
-    plugin->learnt_bytes = bytes - at;
+    learnt = malloc(sizeof *learnt + bytes - at);
+    if (!learnt) return 0;
+    learnt->before = plugin->learnt;
+    learnt->bytes = bytes - at;
+    memcpy(learnt->data, data + at, bytes - at);
+    atomic_store(&plugin->learnt, learnt);
+    atomic_store(&plugin->is_new, 1);
     return 1;
 }

@@ -1,7 +1,7 @@
 /* The plug-in behind every format: a bundle's folder becomes an instance that plays.
  *
  * `plugin_process`, `plugin_note`, `plugin_set`, `plugin_get` and `plugin_reset` allocate, lock and write nothing. All others
- * belong to the host's main thread while nothing is processed. */
+ * belong to the host's main thread; only `plugin_save` and `plugin_load` may be called while something is processed. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -35,6 +35,10 @@ const char *plugin_program(const Plugin *plugin, int program);
 int plugin_knobs(const Plugin *plugin);
 const Knob *plugin_knob(const Plugin *plugin, int knob);
 uint32_t plugin_hash(const char *symbol); /* a knob's number that stays the same in all versions */
+
+/* The number that `text` begins with, a point before its fraction, whatever language the host has chosen; where it ends, or
+ * NULL: it begins with none. */
+const char *plugin_number(const char *text, double *number);
 
 /* Get ready to play at a sample rate, and reset; 0: it cannot, and `plugin_trouble` says why. */
 int plugin_prepare(Plugin *plugin, double sample_rate);
