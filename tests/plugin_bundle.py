@@ -1,0 +1,129 @@
+"""Small plug-ins for the tests: a folder of data, the binary beside it, and the host that plays them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import SMALL, make_preset
+
+from rtsep.compiling import machine, store
+from rtsep.engine.design import design
+from rtsep.notes.routing import Routing
+from rtsep.plugin import layout
+from rtsep.plugin.plan_file import Knob, hash_of, plan_bytes
+
+NATIVE = Path(layout.__file__).parent / "native"
+SOURCES = ("bundle.c", "engine.c", "plan.c", "plugin.c", "clap.c")
+SANITIZED = ("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+NAME, RATES = "Small split", (44100, 48000)
+
+
+def split_routing() -> Routing:
+    """Notes of the first input below C4 are `low`, all others `high`."""
+    table = np.full((32, 16, 128), -1, np.int8)
+    table[0, :, :60], table[0, :, 60:] = 0, 1
+    return Routing(("low", "high"), table)
+
+
+def write_bundle(
+    folder: Path, programs: Sequence[Mapping[str, Any]] = (SMALL,), rates: Sequence[int] = RATES, channels: int = 2
+) -> None:
+    """What `rtsep plugin` would put beside the binary; programs: the parameters of each."""
+    folder.mkdir(parents=True)
+    stems = (*split_routing().names, "residual")
+    lines = ["rtsep-bundle 1", f"name {NAME}", "id urn:rtsep:small-split", f"channels {channels}",
+             *(f"stem {stem}" for stem in stems), *(f"program P{number}" for number in range(len(programs))),
+             *(f"rate {rate}" for rate in rates), "knob bypass bypass 0 0 1 0 1 0 Bypass", "knob wet wet 0 0 1 1 0 0 Wet",
+             *(f"knob gain_{stem} gain {number} -120 24 0 0 0 Gain {stem} (dB)" for number, stem in enumerate(stems)),
+             "knob suppression plan 0 0.1 10 1 0 0 Suppression"]
+    if len(programs) > 1:
+        lines.append(f"knob program program 0 0 {len(programs) - 1} 0 1 1 Preset")
+    (folder / "bundle.txt").write_text("\n".join(lines) + "\n")
+    for number, params in enumerate(programs):
+        for rate in rates:
+            plans = [design(make_preset(), split_routing(), {**params, "suppression": value}, rate, channels)
+                     for value in (1, 0.1, 10)]
+            knob = Knob("suppression", "suppression", 0.1, 10, np.array([plan.values["suppression"] for plan in plans[1:]]))
+            (folder / f"{number}-{rate}.plan").write_bytes(plan_bytes(plans[0], rate, [knob]))
+
+
+def _compile(*words: object) -> None:
+    done = subprocess.run(["cc", *map(str, words)], capture_output=True, text=True)
+    assert not done.returncode, done.stderr
+    assert "warning" not in done.stderr, done.stderr
+
+
+def build_plugin(target: Path, *options: str) -> None:
+    """Compile the C sources and link them with the compiled engine. Skips without a C compiler."""
+    if shutil.which("cc") is None:
+        pytest.skip("needs a C compiler")
+    machine.compile_objects("engine")
+    folder = store.code_folder()
+    if folder is None:
+        pytest.skip("needs a folder for compiled code")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    (target.parent / "layout.h").write_text(layout.header())
+    _compile("-std=c11", "-Wall", "-Wextra", "-O2", "-shared", "-fPIC", "-fvisibility=hidden", *options, f"-I{target.parent}",
+             f"-I{NATIVE}", *(NATIVE / source for source in SOURCES),
+             *(folder / f"{name}.o" for name in ("engine", "estimate", "fft", "notes")), "-lm", "-o", target)
+
+
+def build_host(target: Path, *options: str) -> None:
+    """Compile the host of these tests. Skips without a C compiler or its library's own names."""
+    if shutil.which("cc") is None:
+        pytest.skip("needs a C compiler")
+    _compile("-std=gnu11", "-Wall", "-Wextra", "-O1", *options, f"-I{NATIVE}", Path(__file__).with_name("clap_host.c"),
+             "-rdynamic", "-ldl", "-lpthread", "-o", target)
+
+
+def event_lines(events: np.ndarray, notes: bool = False) -> list[tuple]:
+    """EVENT array -> the host's events; notes: keys as CLAP's own note events."""
+    lines = []
+    for event in events:
+        sample, status, data1, data2 = (int(event[name]) for name in ("sample", "status", "data1", "data2"))
+        kind, channel = status & 0xF0, status & 0x0F
+        if notes and kind in (0x80, 0x90):
+            lines.append((sample, "on" if kind == 0x90 and data2 else "off", channel, data1, repr(data2 / 127)))
+        else:
+            lines.append((sample, "midi", status, data1, data2))
+    return lines
+
+
+def turn_line(sample: int, symbol: str, value: float) -> tuple:
+    """A change of the knob `symbol`."""
+    return (sample, "param", hash_of(symbol), repr(value), 0)
+
+
+class Host:
+    """Runs the host with a plug-in and files in `folder`."""
+
+    def __init__(self, program: Path, plugin: Path, folder: Path, environment: Mapping[str, str] | None = None):
+        self.program, self.plugin, self.folder, self.environment = program, plugin, folder, environment
+
+    def play(self, sounds: Sequence[np.ndarray], events: Sequence[tuple] = (), **options: object):
+        """For each sound what the host says of its instance, and its outputs [port, channel, sample], the mix first."""
+        texts = [f"{name}={value}" for name, value in options.items()]
+        for number, sound in enumerate(sounds):
+            (self.folder / f"in{number}").write_bytes(np.ascontiguousarray(sound, np.float32).tobytes())
+            texts.append(f"in={self.folder / f'in{number}'}")
+        lines = sorted(events, key=lambda line: line[0])
+        (self.folder / "events").write_text("".join(" ".join(map(str, line)) + "\n" for line in lines))
+        texts += [f"events={self.folder / 'events'}", f"out={self.folder / 'out'}", f"channels={len(sounds[0])}"]
+        done = subprocess.run([self.program, self.plugin, *texts], capture_output=True, text=True, timeout=120, env=self.environment)
+        assert done.returncode == 0, done.stderr
+        told = [json.loads(line) for line in done.stdout.splitlines()]
+        outputs = [np.fromfile(self.folder / f"out.{number}", np.float32).reshape(-1, *sound.shape)
+                   for number, sound in enumerate(sounds)]
+        return told, outputs
+
+    def play_one(self, sound: np.ndarray, events: Sequence[tuple] = (), **options: object):
+        """The same for one instance."""
+        told, outputs = self.play([sound], events, **options)
+        return told[0], outputs[0]
