@@ -328,7 +328,7 @@ static void print(const Session *session) {
         print_text(text);
         printf("}");
     }
-    printf("}, \"calls\": %d}\n", calls);
+    printf("}, \"point\": \"%s\", \"calls\": %d}\n", localeconv()->decimal_point, calls);
 }
 
 static void take_option(const char *option) {

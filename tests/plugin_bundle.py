@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import SMALL, make_preset
+from conftest import SMALL, make_preset, play, prepared
 
 from rtsep.compiling import machine, store
 from rtsep.engine.design import design
@@ -101,6 +101,22 @@ def turn_line(sample: int, symbol: str, value: float) -> tuple:
     return (sample, "param", hash_of(symbol), repr(value), 0)
 
 
+def separator(params: Mapping = SMALL, channels: int = 2, rate: float = 44100):
+    """The separator that the plug-in is made of."""
+    return prepared(make_preset(), split_routing(), params, channels, rate)
+
+
+def expected(sound: np.ndarray, events: np.ndarray | None = None, params: Mapping = SMALL, rate: float = 44100) -> np.ndarray:
+    """The separator's outputs as a plug-in's: [port, channel, sample], the mix first."""
+    stems, mix = play(separator(params, len(sound), rate), sound, events)
+    return np.concatenate([mix[None], stems])
+
+
+def same(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether they are equal bit for bit."""
+    return one.tobytes() == other.tobytes()
+
+
 class Host:
     """Runs the host with a plug-in and files in `folder`."""
 
@@ -116,7 +132,8 @@ class Host:
         lines = sorted(events, key=lambda line: line[0])
         (self.folder / "events").write_text("".join(" ".join(map(str, line)) + "\n" for line in lines))
         texts += [f"events={self.folder / 'events'}", f"out={self.folder / 'out'}", f"channels={len(sounds[0])}"]
-        done = subprocess.run([self.program, self.plugin, *texts], capture_output=True, text=True, timeout=120, env=self.environment)
+        done = subprocess.run([self.program, self.plugin, *texts], capture_output=True, text=True, timeout=120,
+                              env=self.environment)
         assert done.returncode == 0, done.stderr
         told = [json.loads(line) for line in done.stdout.splitlines()]
         outputs = [np.fromfile(self.folder / f"out.{number}", np.float32).reshape(-1, *sound.shape)
