@@ -121,8 +121,9 @@ def test_its_description_is_as_lv2_wants_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name, seed in (("keys", 1), ("soft", 2)):
         save_preset(make_preset(PITCHES, rows=1, seed=seed), tmp_path / f"{name}.npz")
-    assert main(["plugin", "-o", "made", "--name", 'Kl\u00e4ng "A" \\ b', "--preset", "keys.npz", "--preset", "soft.npz", "--mono",
-                 "--rates", "44100", "--format", "lv2", *(f"--set={name}={value}" for name, value in SMALL.items())]) == 0
+    assert main(["plugin", "-o", "made", "--name", 'Kl\u00e4ng "A" \\ b', "--preset", "keys.npz", "--preset", "soft.npz",
+                 "--mono", "--rates", "44100", "--format", "lv2",
+                 *(f"--set={name}={value}" for name, value in SMALL.items())]) == 0
     files = [*tmp_path.glob("made/*/*.ttl"), *Path("/usr/lib/lv2").rglob("*.ttl")]
     told = subprocess.run(["sord_validate", *files], capture_output=True, text=True)
     assert "Found 0 errors" in told.stdout + told.stderr, told
