@@ -91,12 +91,19 @@ class Core:
         mix = np.zeros_like(sound)
         for begin, end in in_blocks(sound.shape[1], sizes):
             turn(begin)
-            for event in events[(events["sample"] >= begin) & (events["sample"] < end)]:
-                message = bytes(int(event[name]) for name in ("status", "data1", "data2"))
-                self._lib.plugin_note(self.own, int(event["sample"]) - begin, message, 3)
-            self._lib.plugin_process(self.own, end - begin, *(_places(planes, begin) for planes in (
-                sound, mix, stems.reshape(-1, sound.shape[1]))))
+            self.notes(events[(events["sample"] >= begin) & (events["sample"] < end)], begin)
+            self.process(end - begin, *(places(planes, begin) for planes in (sound, mix, stems.reshape(-1, sound.shape[1]))))
         return stems, mix
+
+    def notes(self, events, begin):
+        """Events of the next block, which starts at sample `begin`."""
+        for event in events:
+            message = bytes(int(event[name]) for name in ("status", "data1", "data2"))
+            self._lib.plugin_note(self.own, int(event["sample"]) - begin, message, 3)
+
+    def process(self, frames, *planes):
+        """A block; `planes` are the `places` of input, mix and stems."""
+        self._lib.plugin_process(self.own, frames, *planes)
 
     def save(self):
         size = ctypes.c_size_t()
@@ -113,5 +120,6 @@ class Core:
         self._lib.plugin_free(self.own)
 
 
-def _places(planes, begin):
+def places(planes, begin=0):
+    """Addresses of a sample in each of the planes, for C."""
     return (ctypes.c_void_p * max(len(planes), 1))(*(plane[begin:].ctypes.data for plane in planes))

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -111,6 +112,21 @@ def test_lilv_knows_its_ports(bundle):
     for words in ("Name:              Keys", "Symbol:      mix_left", "Symbol:      low_right", "Symbol:      residual_left",
                   "Name:        Gain low (dB)", "Symbol:      enabled", "Symbol:      split", "Default:     60.000000"):
         assert words in told.stdout, words
+
+
+@needs_headers
+@pytest.mark.skipif(not shutil.which("sord_validate"), reason="sord_validate is not installed (apt install sordi)")
+def test_its_description_is_as_lv2_wants_it(tmp_path, monkeypatch):
+    """Also with several presets, and with a name that needs care."""
+    monkeypatch.chdir(tmp_path)
+    for name, seed in (("keys", 1), ("soft", 2)):
+        save_preset(make_preset(PITCHES, rows=1, seed=seed), tmp_path / f"{name}.npz")
+    assert main(["plugin", "-o", "made", "--name", 'Kl\u00e4ng "A" \\ b', "--preset", "keys.npz", "--preset", "soft.npz",
+                 "--mono", "--rates", "44100", "--format", "lv2",
+                 *(f"--set={name}={value}" for name, value in SMALL.items())]) == 0
+    files = [*tmp_path.glob("made/*/*.ttl"), *Path("/usr/lib/lv2").rglob("*.ttl")]
+    told = subprocess.run(["sord_validate", *files], capture_output=True, text=True)
+    assert "Found 0 errors" in told.stdout + told.stderr, told
 
 
 @needs_headers

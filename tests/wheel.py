@@ -3,6 +3,7 @@
 It builds the wheel, installs it with all that it needs from the package index, and takes about a minute.
 """
 
+import ctypes
 import json
 import os
 import subprocess
@@ -32,9 +33,9 @@ def installed(tmp_path_factory):
     subprocess.run([programs / "python", "-m", "pip", "install", "--quiet", wheel], check=True)
     own = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "NUMBA", "RTSEP"))}
 
-    def run(program, *arguments):
+    def run(program, *arguments, path=os.environ["PATH"]):
         done = subprocess.run([programs / program, *arguments], cwd=base, capture_output=True, text=True, check=True,
-                              env={**own, "RTSEP_CACHE_DIR": str(base / "cache")})
+                              env={**own, "RTSEP_CACHE_DIR": str(base / "cache"), "PATH": path})
         return done.stdout, done.stderr
 
     yield base, run
@@ -60,6 +61,16 @@ def test_compile_says_that_all_came(installed):
     base, run = installed
     told, complaints = run("rtsep", "compile")
     assert told.startswith(f"All is compiled: it came with rtsep ({base}") and complaints == ""
+
+
+def test_a_plugin_is_made_without_a_compiler(installed):
+    """And a host without Python plays it."""
+    base, run = installed
+    _, told = run("rtsep", "plugin", "-o", "plugins", "--rates", "44100", path="")
+    assert "compiling" not in told and "Traceback" not in told
+    assert {path.name for path in (base / "plugins").iterdir()} == {f"piano-split.{kind}" for kind in ("lv2", "clap", "rtsep")}
+    assert hasattr(ctypes.CDLL(str(base / "plugins" / "piano-split.clap")), "clap_entry")
+    assert hasattr(ctypes.CDLL(str(base / "plugins" / "piano-split.lv2" / "rtsep.so")), "lv2_lib_descriptor")
 
 
 def test_its_output_is_that_of_code_compiled_here(installed):

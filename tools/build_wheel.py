@@ -2,7 +2,8 @@
 
     python tools/build_wheel.py --out dist
 
-It also carries the binaries of `rtsep plugin`, so that making a plug-in needs no C compiler; building the wheel needs ziglang.
+It also carries the binaries of `rtsep plugin`, so that making a plug-in needs no C compiler. ziglang links them for older
+systems, too (pip install 'rtsep[plugin]'); without it the wheel is for systems like this one.
 The code is for the baseline processor (`rtsep/compiling/target.py`). Only a copy of the sources gets it; the checkout stays as
 it is. pip builds the wheel, and prints what it does.
 """
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import rtsep
@@ -28,12 +30,12 @@ ROOT = Path(rtsep.__file__).parents[1]  # The sources whose code is compiled are
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "rtsep", "presets")
 # The least glibc that has all that the code calls, which tests/test_compiled_code.py lists (HARMLESS): `clock_gettime` came
 # into libc itself with 2.17, all else is older. Object files name functions without versions, so any later glibc will do.
-GLIBC = "2_17"
+GLIBC = "2_17"  # As in rtsep/plugin/link.py.
 
 
 def platform_tag() -> str:
-    """The platform in the wheel's name."""
-    if target.platform().endswith("linux-gnu"):
+    """The platform in the wheel's name; without ziglang, only computers like this one can play its plug-ins."""
+    if target.platform().endswith("linux-gnu") and find_spec("ziglang") is not None:
         return f"manylinux_{GLIBC}_{platform.machine()}"
     return sysconfig.get_platform().replace("-", "_").replace(".", "_")
 

@@ -59,8 +59,9 @@ def run(arguments: argparse.Namespace) -> None:
 
     formats = _formats(arguments.formats)
     if arguments.remove is not None:
-        folders = [host_folder(format) for format in formats]
-        for path in remove(arguments.remove.lower().replace(" ", "-"), folders):
+        from rtsep.plugin.bundle import slug_of
+
+        for path in remove(slug_of(arguments.remove), [host_folder(format) for format in formats]):
             print(f"removed: {path}")
         return
     if arguments.out is None and not arguments.install:

@@ -21,6 +21,11 @@ MOST_NAME = 63  # Names in a bundle have at most this many bytes of UTF-8.
 MOST_STEMS, MOST_PROGRAMS, MOST_RATES = 33, 64, 16  # As in native/plugin.h.
 
 
+def slug_of(name: str) -> str:
+    """A name in small letters, digits and hyphens."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "rtsep"
+
+
 @dataclass(frozen=True)
 class PluginForm:
     """What a plug-in is made of. programs: name and the preset of each stem. split: the pitch of a split that can be moved."""
@@ -46,8 +51,8 @@ class PluginForm:
 
     @property
     def slug(self) -> str:
-        """The name in small letters, digits and hyphens: projects find the plug-in by it."""
-        return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-") or "rtsep"
+        """Its short name: projects find the plug-in by it."""
+        return slug_of(self.name)
 
     @property
     def uri(self) -> str:

@@ -71,9 +71,10 @@ def link(objects: Mapping[str, Path], format: str, target: Path, compiler: Seque
         if headers.is_dir():
             (work / "system").mkdir()
             (work / "system" / "lv2").symlink_to(headers)
-        command = [*compiler, "-std=c11", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-fno-math-errno", f"-I{work}",
-                   f"-I{NATIVE}", "-isystem", f"{work}/system", *(str(NATIVE / each) for each in (*SHARED, source)),
-                   *(str(objects[name]) for name in ENGINE), *hiding, "-lm", "-o", str(target)]
+        command = [*compiler, "-std=c11", "-O2", "-s", "-fPIC", "-shared", "-fvisibility=hidden", "-fno-math-errno",
+                   f"-I{work}", f"-I{NATIVE}", "-isystem", f"{work}/system",
+                   *(str(NATIVE / each) for each in (*SHARED, source)), *(str(objects[name]) for name in ENGINE),
+                   *hiding, "-lm", "-o", str(target)]
         done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         wrong = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr[-200:])
