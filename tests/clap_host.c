@@ -229,6 +229,7 @@ static void play(Session *session, long from, uint32_t frames) {
 
 /* Something happens to the instance before it plays: nothing of it may be left. */
 static void live_before(Session *session) {
+    static const Any KEY = {.note = {{sizeof(ClapNote), 0, 0, CLAP_NOTE_ON, 0}, -1, 0, 0, 60, 1}};
     int times_round = strcmp(before, "cycles") ? 1 : 3;
     if (!*before) return;
     for (int i = 0; i < times_round; i++) {
@@ -237,6 +238,10 @@ static void live_before(Session *session) {
         if (!strcmp(before, "cycles")) stop(session);
     }
     if (!strcmp(before, "cycles")) start(session);
+    session->events = &KEY;
+    session->event_count = 1;
+    play(session, 0, 0); /* A key of a block without sound waits for the next, but for no reset. */
+    session->event_count = 0;
     inside = 1;
     session->plugin->reset(session->plugin);
     inside = 0;

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,44 +15,22 @@ import pytest
 from conftest import SMALL, make_preset, play, prepared
 
 from rtsep.compiling import machine, store
-from rtsep.engine.design import design
-from rtsep.notes.routing import Routing
-from rtsep.plugin import layout
-from rtsep.plugin.plan_file import Knob, hash_of, plan_bytes
+from rtsep.notes.routing import by_split
+from rtsep.plugin.bundle import PluginForm, write_data
+from rtsep.plugin.layout import header
+from rtsep.plugin.link import ENGINE, NATIVE, SHARED
+from rtsep.plugin.plan_file import hash_of
 
-NATIVE = Path(layout.__file__).parent / "native"
-SOURCES = ("bundle.c", "engine.c", "plan.c", "plugin.c", "clap.c")
 SANITIZED = ("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 NAME, RATES = "Small split", (44100, 48000)
-
-
-def split_routing() -> Routing:
-    """Notes of the first input below C4 are `low`, all others `high`."""
-    table = np.full((32, 16, 128), -1, np.int8)
-    table[0, :, :60], table[0, :, 60:] = 0, 1
-    return Routing(("low", "high"), table)
 
 
 def write_bundle(
     folder: Path, programs: Sequence[Mapping[str, Any]] = (SMALL,), rates: Sequence[int] = RATES, channels: int = 2
 ) -> None:
-    """What `rtsep plugin` would put beside the binary; programs: the parameters of each."""
-    folder.mkdir(parents=True)
-    stems = (*split_routing().names, "residual")
-    lines = ["rtsep-bundle 1", f"name {NAME}", "id urn:rtsep:small-split", f"channels {channels}",
-             *(f"stem {stem}" for stem in stems), *(f"program P{number}" for number in range(len(programs))),
-             *(f"rate {rate}" for rate in rates), "knob bypass bypass 0 0 1 0 1 0 Bypass", "knob wet wet 0 0 1 1 0 0 Wet",
-             *(f"knob gain_{stem} gain {number} -120 24 0 0 0 Gain {stem} (dB)" for number, stem in enumerate(stems)),
-             "knob suppression plan 0 0.1 10 1 0 0 Suppression"]
-    if len(programs) > 1:
-        lines.append(f"knob program program 0 0 {len(programs) - 1} 0 1 1 Preset")
-    (folder / "bundle.txt").write_text("\n".join(lines) + "\n")
-    for number, params in enumerate(programs):
-        for rate in rates:
-            plans = [design(make_preset(), split_routing(), {**params, "suppression": value}, rate, channels)
-                     for value in (1, 0.1, 10)]
-            knob = Knob("suppression", "suppression", 0.1, 10, np.array([plan.values["suppression"] for plan in plans[1:]]))
-            (folder / f"{number}-{rate}.plan").write_bytes(plan_bytes(plans[0], rate, [knob]))
+    """What `rtsep plugin` would put beside the binary; programs: the default parameters of each one's preset."""
+    presets = {f"P{number}": (replace(make_preset(), defaults=params),) * 2 for number, params in enumerate(programs)}
+    write_data(PluginForm(NAME, by_split(None, 60), presets, {}, tuple(rates), channels, split=60), folder, lambda step: None)
 
 
 def _compile(*words: object) -> None:
@@ -69,10 +48,10 @@ def build_plugin(target: Path, *options: str) -> None:
     if folder is None:
         pytest.skip("needs a folder for compiled code")
     target.parent.mkdir(parents=True, exist_ok=True)
-    (target.parent / "layout.h").write_text(layout.header())
+    (target.parent / "layout.h").write_text(header())
     _compile("-std=c11", "-Wall", "-Wextra", "-O2", "-shared", "-fPIC", "-fvisibility=hidden", *options, f"-I{target.parent}",
-             f"-I{NATIVE}", *(NATIVE / source for source in SOURCES),
-             *(folder / f"{name}.o" for name in ("engine", "estimate", "fft", "notes")), "-lm", "-o", target)
+             f"-I{NATIVE}", *(NATIVE / source for source in (*SHARED, "clap.c")), *(folder / f"{name}.o" for name in ENGINE),
+             "-lm", "-o", target)
 
 
 def build_host(target: Path, *options: str) -> None:
@@ -103,7 +82,7 @@ def turn_line(sample: int, symbol: str, value: float) -> tuple:
 
 def separator(params: Mapping = SMALL, channels: int = 2, rate: float = 44100):
     """The separator that the plug-in is made of."""
-    return prepared(make_preset(), split_routing(), params, channels, rate)
+    return prepared(make_preset(), by_split(None, 60), params, channels, rate)
 
 
 def expected(sound: np.ndarray, events: np.ndarray | None = None, params: Mapping = SMALL, rate: float = 44100) -> np.ndarray:

@@ -77,8 +77,9 @@ def test_mono(built, tmp_path, sound, events):
 
 @pytest.mark.parametrize("kind, controller", [("off", 123), ("choke", 120)])
 def test_all_keys_of_all_channels_are_released(host, sound, kind, controller):
-    keys = midi((0, ON, 60, 90), (0, ON | 3, 48, 90), (9000, CONTROL, 7, 1))
-    released = midi((0, ON, 60, 90), (0, ON | 3, 48, 90), *((9000, CONTROL | channel, controller, 0) for channel in range(16)))
+    pedal = ((0, ON, 60, 90), (0, ON | 3, 48, 90), (500, CONTROL, 64, 127))  # Released keys sound on, choked ones do not.
+    keys = midi(*pedal, (9000, CONTROL, 7, 1))
+    released = midi(*pedal, *((9000, CONTROL | channel, controller, 0) for channel in range(16)))
     outputs = host.play_one(sound, [*event_lines(keys), (9000, kind, -1, -1, 0)])[1]
     assert same(outputs, expected(sound, released)) and not same(outputs, expected(sound, keys))
 
@@ -133,10 +134,10 @@ def test_what_hosts_are_told(host, sound):
     assert (told["name"], told["id"], told["notes"]) == (NAME, "urn:rtsep:small-split", 1)
     assert [port[1] for port in told["outputs"]] == ["mix", "low", "high", "residual"]
     assert [port[0] for port in told["outputs"]] == [hash_of(name) for name in ("", "low", "high", "residual")]
-    params = {name: told["params"][str(hash_of(name))] for name in ("bypass", "gain_high", "program", "wet")}
-    assert [params[name]["text"] for name in params] == ["On", "-6.50 dB", "P0", "1.00"]
+    params = {name: told["params"][str(hash_of(name))] for name in ("bypass", "gain_high", "program", "split")}
+    assert [params[name]["text"] for name in params] == ["On", "-6.50 dB", "P0", "60 (C4)"]
     assert params["bypass"]["flags"] == STEPPED | BYPASS | AUTOMATABLE | REQUIRES_PROCESS | ENUM
-    assert params["program"]["flags"] == STEPPED | ENUM and params["wet"]["flags"] == AUTOMATABLE | REQUIRES_PROCESS
+    assert params["program"]["flags"] == STEPPED | ENUM and params["gain_high"]["flags"] == AUTOMATABLE | REQUIRES_PROCESS
     assert {param["faults"] for param in told["params"].values()} == {0}
 
 
