@@ -7,7 +7,8 @@
  * | rate, channels, block, seed | block 0: random blocks of 1 to 4096 samples |
  * | save, load, reload, again | files of the state: written at the end, read before the start, while active, written when active |
  * | before | what happens first: reset, cycles |
- * | ports | what is missing: stems, pointers, input; or inplace: the mix is written over the input |
+ * | ports | what is missing: stems, pointers, input, mono: its second channel; inplace: the mix is written over the
+ *   input; empty: events come in blocks without sound |
  * | path | what the plug-in is told instead of its own file |
  * | disturb | allocates where the plug-in must not, to show that it would be noticed |
  */
@@ -205,7 +206,7 @@ static uint32_t count_outputs(const Session *session) {
 static void play(Session *session, long from, uint32_t frames) {
     static float dump[MOST_INSTANCES][MOST_BLOCK];
     float *in[2], *out[MOST_PORTS][2];
-    ClapBuffer input = {in, NULL, (uint32_t)channels, 0, 0}, outputs[MOST_PORTS];
+    ClapBuffer input = {in, NULL, strcmp(ports, "mono") ? (uint32_t)channels : 1, 0, 0}, outputs[MOST_PORTS];
     ClapEventsIn list_in = {session, events_size, events_get};
     ClapEventsOut list_out = {session, events_push};
     uint32_t count = count_outputs(session);
@@ -269,6 +270,7 @@ static void *run(void *own) {
             mine[session->event_count] = events[next];
             mine[session->event_count++].header.time = (uint32_t)(times[next] < from ? 0 : times[next] - from);
         }
+        if (!strcmp(ports, "empty")) play(session, from, 0), session->event_count = 0;
         play(session, from, (uint32_t)frames);
         serve(session);
     }
@@ -319,7 +321,7 @@ static void print(const Session *session) {
         if (!audio->get(plugin, i, false, &port)) die("audio port");
         printf("%s[%u, ", i ? ", " : "", port.id);
         print_text(port.name);
-        printf(", %u]", port.channel_count);
+        printf(", %u, %u]", port.channel_count, port.flags);
     }
     printf("], \"params\": {");
     for (uint32_t i = 0; i < params->count(plugin); i++) {

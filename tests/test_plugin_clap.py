@@ -133,6 +133,7 @@ def test_what_hosts_are_told(host, sound):
     told, _ = host.play_one(sound, [turn_line(0, "gain_high", -6.5), turn_line(0, "bypass", 1)])
     assert (told["name"], told["id"], told["notes"]) == (NAME, "urn:rtsep:small-split", 1)
     assert [port[1] for port in told["outputs"]] == ["mix", "low", "high", "residual"]
+    assert [port[2:] for port in told["outputs"]] == [[2, 1], [2, 0], [2, 0], [2, 0]]
     assert [port[0] for port in told["outputs"]] == [hash_of(name) for name in ("", "low", "high", "residual")]
     params = {name: told["params"][str(hash_of(name))] for name in ("bypass", "gain_high", "program", "split")}
     assert [params[name]["text"] for name in params] == ["On", "-6.50 dB", "P0", "60 (C4)"]
@@ -196,6 +197,16 @@ def test_ports_that_a_host_leaves_out(host, sound, events, ports):
     missing = {"stems": [1, 2, 3], "pointers": [1, 2, 3]}.get(ports, [])
     for port, output in enumerate(outputs):
         assert same(output, np.zeros_like(sound) if port in missing else wanted[port])
+
+
+def test_a_mono_track_sounds_on_both_sides(host, sound, events):
+    assert same(host.play_one(sound, event_lines(events), ports="mono")[1], expected(np.repeat(sound[:1], 2, axis=0), events))
+
+
+def test_notes_of_a_block_without_sound_belong_to_the_next(host, sound, events):
+    earlier = events.copy()
+    earlier["sample"] -= earlier["sample"] % 512
+    assert same(host.play_one(sound, event_lines(events), ports="empty", block=512)[1], expected(sound, earlier))
 
 
 # --- what is wrong with a bundle --------------------------------------------------------------------------------------
