@@ -18,12 +18,23 @@
 #include <locale.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { MOST_BLOCK = 4096, MOST_PORTS = 40, MOST_EVENTS = 20000, MOST_INSTANCES = 4, MOST_LOG = 2000 };
+
+/* Both sides read clap_interface.h: where its fields lie on computers with 64 bits, the public documentation says. */
+_Static_assert(sizeof(void *) != 8 || (sizeof(ClapEvent) == 16 && offsetof(ClapNote, channel) == 22 && offsetof(ClapNote, velocity) == 32),
+               "notes");
+_Static_assert(sizeof(void *) != 8 || (offsetof(ClapParamValue, cookie) == 24 && offsetof(ClapParamValue, value) == 48), "changes");
+_Static_assert(offsetof(ClapMidi, data) == 18 && offsetof(ClapNotePort, name) == 12, "MIDI");
+_Static_assert(sizeof(void *) != 8 || (offsetof(ClapAudioPort, type) == 272 && offsetof(ClapAudioPort, in_place_pair) == 280), "ports");
+_Static_assert(sizeof(void *) != 8 || (offsetof(ClapParam, name) == 16 && sizeof(ClapParam) == 1320), "parameters");
+_Static_assert(sizeof(void *) != 8 || (sizeof(ClapBuffer) == 32 && sizeof(ClapProcess) == 64), "blocks");
+_Static_assert(sizeof(void *) != 8 || (sizeof(ClapPlugin) == 96 && sizeof(ClapHost) == 88 && sizeof(ClapDescriptor) == 88), "objects");
 
 static _Thread_local int inside;
 static atomic_int calls; /* that a plug-in makes where it must not */
