@@ -14,6 +14,7 @@ from rtsep.errors import RtsepError
 from rtsep.notes.pitch import parse_pitch
 
 BY = ("split", "hands", "channel", "drum", "all")
+SYSTEMS = ("linux-x86_64", "linux-aarch64", "windows-x86_64", "macos-x86_64", "macos-aarch64")
 RATES = "44100,48000,88200,96000"
 LEAST_RATE, MOST_RATE = 8000, 192000  # Values of --rates, in Hz.
 ABOUT = """\
@@ -49,6 +50,8 @@ def add(commands: Any) -> None:
     parser.add_argument("--mono", action="store_true", help="one channel instead of two")
     parser.add_argument("--format", default="lv2,clap", metavar="LIST", dest="formats",
                         help="lv2, clap or both (default: %(default)s)")
+    parser.add_argument("--system", choices=SYSTEMS, metavar="SYSTEM",
+                        help=f"for another system than this one: {', '.join(SYSTEMS)}; needs pip install 'rtsep[plugin]'")
     parser.add_argument("--overwrite", action="store_true", help="replace a plug-in of the same name")
     parser.set_defaults(run=run)
 
@@ -66,11 +69,14 @@ def run(arguments: argparse.Namespace) -> None:
         return
     if arguments.out is None and not arguments.install:
         raise RtsepError("where to? give -o DIR, or --install to put it where hosts look for plug-ins")
+    if arguments.install and arguments.system:
+        raise RtsepError(f"--install and --system {arguments.system}: give -o DIR, and carry what is made to that computer")
     form = _form(arguments)
     from rtsep.plugin.make import make
 
     places = {format: host_folder(format) if arguments.install else arguments.out for format in formats}
-    made = make(form, places, arguments.overwrite, lambda text: print(f"rtsep: {text}", file=sys.stderr))
+    made = make(form, places, arguments.overwrite, lambda text: print(f"rtsep: {text}", file=sys.stderr),
+                arguments.system or "")
     for path in made:
         print(f"made: {path}")
 

@@ -21,7 +21,7 @@ from numba.core import cgutils, codegen
 from numba.core.registry import cpu_target
 
 from rtsep.compiling.loader import PREFIX
-from rtsep.compiling.target import processor
+from rtsep.compiling.target import processor, triple
 from rtsep.compiling.units import CALLED, JACK
 
 TESTED = ((0, 61), (0, 68))  # The oldest and the newest version of Numba that `collected` is known to work with.
@@ -104,9 +104,9 @@ def _linked(libraries: list[Any]) -> Any:
 
 def target_machine(**how: Any) -> Any:
     """A target for the `processor` with position-independent code, which can be loaded, and linked into a library."""
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-    target, (cpu, features) = llvm.Target.from_triple(llvm.get_process_triple()), processor()
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    target, (cpu, features) = llvm.Target.from_triple(triple()), processor()
     return target.create_target_machine(cpu=cpu, features=features, opt=3, reloc="pic", codemodel="default", **how)
 
 
@@ -158,6 +158,7 @@ def collected(exports: Exports, told: Told) -> bytes:
         compiled = {name: numba.cfunc(signature, error_model="numpy")(function)
                     for name, (function, signature) in exports.items()}
     module, machine = _linked([one._library for one in compiled.values()]), target_machine()
+    module.triple, module.data_layout = triple(), str(machine.target_data)
     _only(module, {one.native_name: name for name, one in compiled.items()})
     told("optimise")
     _optimise(module, machine)

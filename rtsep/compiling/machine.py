@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from rtsep.compiling import prebuilt, store
 from rtsep.compiling.loader import LoadedCode
 from rtsep.compiling.progress import Progress, tell
-from rtsep.compiling.target import FEATURES, NAME, Processor, processor
+from rtsep.compiling.target import FEATURES, NAME, TRIPLE, Processor, processor
 from rtsep.compiling.units import CALLED, USUAL_S, with_needs
 from rtsep.errors import RtsepError
 
@@ -220,7 +220,7 @@ def _builder(job: Sequence[str], folder: Path, complaints: IO[str], target: Proc
     # It works in `folder`: Python looks first where it works, and that may be another checkout.
     here = str(Path(__file__).parents[2])
     path = os.pathsep.join(os.path.abspath(entry or here) for entry in sys.path)
-    environment = {**os.environ, "PYTHONPATH": path, NAME: target[0], FEATURES: target[1]}
+    environment = {**os.environ, "PYTHONPATH": path, **dict(zip((NAME, FEATURES, TRIPLE), target, strict=False))}
     command = [sys.executable, "-m", "rtsep.compiling.build", os.path.abspath(folder), *job]
     return subprocess.Popen(command, cwd=folder, env=environment, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                             stderr=complaints, start_new_session=True)

@@ -10,12 +10,13 @@ from rtsep.compiling.units import with_needs
 from rtsep.errors import RtsepError
 
 
-def portable_objects(*names: str) -> dict[str, Path]:
-    """The files of these objects and of those that they call, for every computer with the baseline processor.
+def portable_objects(*names: str, system: str = "") -> dict[str, Path]:
+    """The files of these objects and of those that they call, for every computer with the baseline processor: of this system,
+    or of another one of the SYSTEMS.
 
     They came with rtsep, or are compiled the first time and kept in a folder of their own. RtsepError if that fails.
     """
-    target, wanted = baseline(), with_needs(*names)
+    target, wanted = baseline(system), with_needs(*names)
     came = prebuilt.whole(target)
     if set(wanted) <= set(came):
         return {name: came[name] for name in wanted}

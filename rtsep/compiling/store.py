@@ -48,7 +48,8 @@ def fingerprint(target: Processor | None = None) -> str:
     digest = hashlib.sha256(sources().encode())
     for package in ("numba", "llvmlite", "numpy"):
         digest.update(version(package).encode())
-    digest.update("".join((llvm.get_process_triple(), *(target or processor()))).encode())
+    name, features, *triple = target or processor()
+    digest.update("".join((*(triple or [llvm.get_process_triple()]), name, features)).encode())
     return digest.hexdigest()[:16]
 
 

@@ -1,5 +1,6 @@
 """Intrinsics that Numba lacks: pointers, the bits of numbers, flushing denormals to zero."""
 
+import os
 import platform
 
 from llvmlite import ir
@@ -17,7 +18,7 @@ class NoAlias(Compiler):
         self.state.flags.noalias = True
 
 
-_MACHINE = platform.machine().lower()
+_MACHINE = os.environ.get("RTSEP_TRIPLE", platform.machine()).partition("-")[0].lower()  # Also of another system.
 _X86_FLUSH = 0x8040  # Bits of MXCSR: flush-to-zero and denormals-are-zero.
 _ARM_FLUSH = 1 << 24  # Bit of FPCR: flush-to-zero.
 
@@ -59,6 +60,14 @@ def _x86_control_word(builder):
     return slot, byte_pointer, store, load
 
 
+def _arm_control_word(builder):
+    """The functions that read and write ARM's control word."""
+    i64 = ir.IntType(64)
+    get = cgutils.get_or_insert_function(builder.module, ir.FunctionType(i64, []), "llvm.aarch64.get.fpcr")
+    put = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.VoidType(), [i64]), "llvm.aarch64.set.fpcr")
+    return get, put
+
+
 @intrinsic
 def flush_to_zero(typing_context):
     """Make denormal numbers zero on this thread from here on; gives the previous control word."""
@@ -73,8 +82,7 @@ def flush_to_zero(typing_context):
             builder.call(load, [byte_pointer])
             return builder.zext(old, i64)
         if _MACHINE in ("aarch64", "arm64"):
-            get = ir.InlineAsm(ir.FunctionType(i64, []), "mrs $0, fpcr", "=r", side_effect=True)
-            put = ir.InlineAsm(ir.FunctionType(ir.VoidType(), [i64]), "msr fpcr, $0", "r", side_effect=True)
+            get, put = _arm_control_word(builder)
             old = builder.call(get, [])
             builder.call(put, [builder.or_(old, ir.Constant(i64, _ARM_FLUSH))])
             return old
@@ -93,8 +101,8 @@ def restore_denormals(typing_context, word):
             builder.store(builder.trunc(arguments[0], ir.IntType(32)), slot)
             builder.call(load, [byte_pointer])
         elif _MACHINE in ("aarch64", "arm64"):
-            function = ir.FunctionType(ir.VoidType(), [ir.IntType(64)])
-            builder.call(ir.InlineAsm(function, "msr fpcr, $0", "r", side_effect=True), [arguments[0]])
+            _get, put = _arm_control_word(builder)
+            builder.call(put, [arguments[0]])
         return context.get_dummy_value()
 
     return types.void(types.int64), codegen

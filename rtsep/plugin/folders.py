@@ -29,8 +29,9 @@ def host_folder(format: str) -> Path:
 
 def files_of(folder: Path, slug: str) -> Iterator[Path]:
     """What a plug-in of rtsep with this short name may consist of in `folder`, where it is there."""
-    for name, marked in ((f"{slug}.lv2", f"{slug}.lv2"), (f"{slug}.rtsep", f"{slug}.rtsep"), (f"{slug}.clap", f"{slug}.rtsep")):
-        if (folder / name).exists() and (folder / marked / TEXT).exists():
+    for name, marks in ((f"{slug}.lv2", [f"{slug}.lv2"]), (f"{slug}.rtsep", [f"{slug}.rtsep"]),
+                        (f"{slug}.clap", [f"{slug}.rtsep", f"{slug}.clap/Contents/Resources"])):
+        if (folder / name).exists() and any((folder / mark / TEXT).exists() for mark in marks):
             yield folder / name
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 import shutil
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from rtsep.compiling import prebuilt
 from rtsep.compiling.portable import portable_objects
-from rtsep.compiling.target import baseline
+from rtsep.compiling.target import baseline, own_system
 from rtsep.errors import RtsepError
 from rtsep.plugin.layout import header
 
@@ -24,22 +23,33 @@ ENGINE = ("engine", "estimate", "fft", "notes")  # The compiled objects that the
 SHARED = ("bundle.c", "engine.c", "plan.c", "plugin.c")
 FORMATS = {"lv2": ("lv2.c", "lv2_lib_descriptor"), "clap": ("clap.c", "clap_entry")}  # A format's source, and what hosts call.
 MANIFEST = "plugin.json"  # In the folder of what came compiled: the hash of the sources, and of every binary.
-GLIBC = "2.17"  # The least glibc that binaries for other computers ask for: that of the oldest Linux in use in 2024.
+# The systems in zig's words; 2.17 is the least glibc that binaries ask for: that of the oldest Linux in use in 2024.
+ZIG = {"linux": "linux-gnu.2.17", "windows": "windows-gnu", "macos": "macos"}
 
 
-def binary(format: str, target: Path) -> None:
-    """Put the binary of a format at `target`. RtsepError: there is no compiler, or it fails."""
-    came = _came(format)
+def binary(format: str, target: Path, system: str = "") -> None:
+    """Put the binary of a format at `target`, for this system or another one. RtsepError: no compiler, or it fails."""
+    came = None if system else _came(format)
     if came is not None:
         shutil.copyfile(came, target)
     else:
-        link(portable_objects("engine"), format, target, system_compiler())
+        link(portable_objects("engine", system=system), format, target, compiler_for(system), system or own_system())
 
 
-def check_compiler(formats: Sequence[str]) -> None:
+def check_compiler(formats: Sequence[str], system: str = "") -> None:
     """RtsepError if a binary has to be linked, and there is no compiler."""
-    if any(_came(format) is None for format in formats):
-        system_compiler()
+    if system or any(_came(format) is None for format in formats):
+        compiler_for(system)
+
+
+def compiler_for(system: str) -> list[str]:
+    """The command of a compiler for this system, or for another one. RtsepError: there is none."""
+    if not system:
+        return system_compiler()
+    if find_spec("ziglang") is None:
+        raise RtsepError(f"a plug-in for {system} is linked by ziglang: pip install 'rtsep[plugin]'")
+    name, _, machine = system.partition("-")
+    return [sys.executable, "-m", "ziglang", "cc", "-target", f"{machine}-{ZIG[name]}"]
 
 
 def system_compiler() -> list[str]:
@@ -54,27 +64,28 @@ def system_compiler() -> list[str]:
 
 def portable_compiler() -> list[str]:
     """ziglang's, for computers that are older than this one; the system's where it is not installed, or not for Linux."""
-    if find_spec("ziglang") is None or sys.platform != "linux":
-        return system_compiler()
-    return [sys.executable, "-m", "ziglang", "cc", "-target", f"{platform.machine()}-linux-gnu.{GLIBC}"]
+    return compiler_for(own_system() if find_spec("ziglang") is not None and sys.platform == "linux" else "")
 
 
-def link(objects: Mapping[str, Path], format: str, target: Path, compiler: Sequence[str]) -> None:
-    """Link `objects` and the C sources into the shared library `target`. RtsepError if that fails."""
+def link(objects: Mapping[str, Path], format: str, target: Path, compiler: Sequence[str], system: str) -> None:
+    """Link `objects` and the C sources into the shared library `target` for a system. RtsepError if that fails."""
     source, entry = FORMATS[format]
     with tempfile.TemporaryDirectory(prefix="rtsep-") as folder:
         work = Path(folder)
         (work / "layout.h").write_text(header())
         (work / "exports").write_text(f"{{ global: {entry}; local: *; }};\n")
-        hiding = [f"-Wl,--version-script={work}/exports"] if sys.platform == "linux" else []  # The engine's own names.
+        if system.startswith("linux"):  # The engine's own names are hidden; others hide them by themselves, or export them.
+            more = ["-fPIC", f"-Wl,--version-script={work}/exports", "-lm"]
+        else:
+            more = [] if system.startswith("windows") else ["-fPIC", "-lm"]
         headers = Path("/usr/include/lv2")  # Alone: others there are not for every compiler.
         if headers.is_dir():
             (work / "system").mkdir()
             (work / "system" / "lv2").symlink_to(headers)
-        command = [*compiler, "-std=c11", "-O2", "-s", "-fPIC", "-shared", "-fvisibility=hidden", "-fno-math-errno",
+        command = [*compiler, "-std=c11", "-O2", "-s", "-shared", "-fvisibility=hidden", "-fno-math-errno",
                    f"-I{work}", f"-I{NATIVE}", "-isystem", f"{work}/system",
                    *(str(NATIVE / each) for each in (*SHARED, source)), *(str(objects[name]) for name in ENGINE),
-                   *hiding, "-lm", "-o", str(target)]
+                   *more, "-o", str(target)]
         done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         wrong = next((line for line in done.stderr.splitlines() if "error" in line), done.stderr[-200:])
@@ -85,7 +96,7 @@ def link(objects: Mapping[str, Path], format: str, target: Path, compiler: Seque
 def write_binaries(folder: Path, objects: Mapping[str, Path]) -> None:
     """Put the binaries of all formats into `folder`, for who has no compiler."""
     for format in FORMATS:
-        link(objects, format, folder / f"plugin-{format}.so", portable_compiler())
+        link(objects, format, folder / f"plugin-{format}.so", portable_compiler(), own_system())
     digests = {format: _digest(folder / f"plugin-{format}.so") for format in FORMATS}
     (folder / MANIFEST).write_text(json.dumps({"native": _sources(), "binaries": digests}, indent=1) + "\n")
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from rtsep.plugin.bundle import PluginForm
 from rtsep.plugin.knobs import HostKnob
 
-BINARY = "rtsep.so"
 PREFIXES = """@prefix atom: <http://lv2plug.in/ns/ext/atom#> .
 @prefix bufs: <http://lv2plug.in/ns/ext/buf-size#> .
 @prefix doap: <http://usefulinc.com/ns/doap#> .
@@ -25,11 +24,11 @@ PREFIXES = """@prefix atom: <http://lv2plug.in/ns/ext/atom#> .
 SIDES = {1: ("",), 2: ("_left", "_right")}
 
 
-def manifest(form: PluginForm) -> str:
-    """manifest.ttl."""
+def manifest(form: PluginForm, binary: str) -> str:
+    """manifest.ttl. `binary`: the name of its file."""
     presets = "".join(f"\n<{form.uri}#preset-{number}> a pset:Preset ; lv2:appliesTo <{form.uri}> ;\n"
                       f"    rdfs:seeAlso <presets.ttl> .\n" for number in range(_preset_count(form)))
-    return (f"{PREFIXES}\n<{form.uri}> a lv2:Plugin ; lv2:binary <{BINARY}> ; rdfs:seeAlso <plugin.ttl> .\n{presets}")
+    return (f"{PREFIXES}\n<{form.uri}> a lv2:Plugin ; lv2:binary <{binary}> ; rdfs:seeAlso <plugin.ttl> .\n{presets}")
 
 
 def _preset_count(form: PluginForm) -> int:

@@ -2,6 +2,9 @@
 #include "plugin.h"
 #include "bundle.h"
 #include "engine.h"
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -76,7 +79,12 @@ int plugin_is_current(const Plugin *plugin) { return plugin->engine && plugin->p
 /* The engine is compiled for x86-64-v3. */
 static int processor_suffices(void) {
 #if defined(__x86_64__)
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+    enum { FMA = 1 << 12, SAVED = 1 << 27, AVX2 = 1 << 5, BMI2 = 1 << 8, WIDE = 6 }; /* Intel's manual: CPUID, XGETBV */
+    unsigned a, b, c, d, low, high;
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & FMA) || !(c & SAVED)) return 0;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & AVX2) || !(b & BMI2)) return 0;
+    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (low & WIDE) == WIDE; /* The system keeps the wide registers. */
 #else
     return 1;
 #endif
