@@ -410,7 +410,8 @@ int main(int count, char **words) {
         snprintf(path, sizeof path, "%s.%d", out_file, i);
         file = fopen(path, "wb");
         if (!file) die(path);
-        fwrite(sessions[i].out, sizeof(float) * (size_t)sessions[i].samples, count_outputs(&sessions[i]) * (size_t)channels, file);
+        fwrite(sessions[i].out, sizeof(float) * (size_t)sessions[i].samples,
+               count_outputs(&sessions[i]) * (size_t)channels, file);
         fclose(file);
         print(&sessions[i]);
         stop(&sessions[i]);
