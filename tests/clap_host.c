@@ -2,10 +2,11 @@
  *
  * | option | meaning |
  * | --- | --- |
- * | in, out | float32 files, channel after channel; each `in` is an instance in a thread of its own, `out` gets .0, .1 ... added |
+ * | in, out | float32 files, channel after channel; each `in` is an instance in a thread of its own; `out` gets .0, .1 ... |
  * | events | lines: sample, kind (on, off, choke: channel, key, velocity; midi: three bytes; param: id, value) |
  * | rate, channels, block, seed | block 0: random blocks of 1 to 4096 samples |
- * | save, load, reload, again | files of the state: written at the end, read before the start, while active, written when active |
+ * | save, load | files of the state: written at the end, read before the start |
+ * | again, reload | the same while it is active, before anything is played |
  * | before | what happens first: reset, cycles |
  * | ports | what is missing: stems, pointers, input, mono: its second channel; inplace: the mix is written over the
  *   input; empty: events come in blocks without sound |
@@ -27,14 +28,17 @@
 enum { MOST_BLOCK = 4096, MOST_PORTS = 40, MOST_EVENTS = 20000, MOST_INSTANCES = 4, MOST_LOG = 2000 };
 
 /* Both sides read clap_interface.h: where its fields lie on computers with 64 bits, the public documentation says. */
-_Static_assert(sizeof(void *) != 8 || (sizeof(ClapEvent) == 16 && offsetof(ClapNote, channel) == 22 && offsetof(ClapNote, velocity) == 32),
-               "notes");
-_Static_assert(sizeof(void *) != 8 || (offsetof(ClapParamValue, cookie) == 24 && offsetof(ClapParamValue, value) == 48), "changes");
+_Static_assert(sizeof(void *) != 8 || (sizeof(ClapEvent) == 16 && offsetof(ClapNote, channel) == 22), "events");
+_Static_assert(sizeof(void *) != 8 || offsetof(ClapNote, velocity) == 32, "notes");
+_Static_assert(sizeof(void *) != 8 || offsetof(ClapParamValue, cookie) == 24, "changes");
+_Static_assert(sizeof(void *) != 8 || offsetof(ClapParamValue, value) == 48, "changes");
 _Static_assert(offsetof(ClapMidi, data) == 18 && offsetof(ClapNotePort, name) == 12, "MIDI");
-_Static_assert(sizeof(void *) != 8 || (offsetof(ClapAudioPort, type) == 272 && offsetof(ClapAudioPort, in_place_pair) == 280), "ports");
+_Static_assert(sizeof(void *) != 8 || offsetof(ClapAudioPort, type) == 272, "ports");
+_Static_assert(sizeof(void *) != 8 || offsetof(ClapAudioPort, in_place_pair) == 280, "ports");
 _Static_assert(sizeof(void *) != 8 || (offsetof(ClapParam, name) == 16 && sizeof(ClapParam) == 1320), "parameters");
 _Static_assert(sizeof(void *) != 8 || (sizeof(ClapBuffer) == 32 && sizeof(ClapProcess) == 64), "blocks");
-_Static_assert(sizeof(void *) != 8 || (sizeof(ClapPlugin) == 96 && sizeof(ClapHost) == 88 && sizeof(ClapDescriptor) == 88), "objects");
+_Static_assert(sizeof(void *) != 8 || sizeof(ClapPlugin) == 96, "the plug-in");
+_Static_assert(sizeof(void *) != 8 || (sizeof(ClapHost) == 88 && sizeof(ClapDescriptor) == 88), "the host and the descriptor");
 
 static _Thread_local int inside;
 static atomic_int calls; /* that a plug-in makes where it must not */
@@ -101,7 +105,9 @@ static void take_log(const ClapHost *host, int32_t severity, const char *text) {
     snprintf(session->log + used, MOST_LOG - used, "%d %s|", severity, text);
 }
 static void take_latency(const ClapHost *host) { ((Session *)host->own)->latencies++; }
-static void take_rescan(const ClapHost *host, uint32_t flags) { ((Session *)host->own)->rescans += flags == CLAP_RESCAN_VALUES; }
+static void take_rescan(const ClapHost *host, uint32_t flags) {
+    ((Session *)host->own)->rescans += flags == CLAP_RESCAN_VALUES;
+}
 static void take_clear(const ClapHost *host, uint32_t id, uint32_t flags) { (void)host, (void)id, (void)flags; }
 static void take_flush(const ClapHost *host) { (void)host; }
 static void take_restart(const ClapHost *host) {
@@ -162,9 +168,11 @@ static void read_events(const char *path) {
         Any *event = &events[event_count];
         times[event_count++] = sample;
         memset(event, 0, sizeof *event);
-        if (!strcmp(kind, "midi")) event->midi = (ClapMidi){{sizeof(ClapMidi), 0, 0, CLAP_MIDI, 0}, 0, {(uint8_t)a, (uint8_t)b, (uint8_t)c}};
+        if (!strcmp(kind, "midi"))
+            event->midi = (ClapMidi){{sizeof(ClapMidi), 0, 0, CLAP_MIDI, 0}, 0, {(uint8_t)a, (uint8_t)b, (uint8_t)c}};
         else if (!strcmp(kind, "param"))
-            event->param = (ClapParamValue){{sizeof(ClapParamValue), 0, 0, CLAP_PARAM_VALUE, 0}, (uint32_t)a, NULL, -1, -1, -1, -1, b};
+            event->param = (ClapParamValue){.header = {sizeof(ClapParamValue), 0, 0, CLAP_PARAM_VALUE, 0}, .param = (uint32_t)a,
+                                            .note = -1, .port = -1, .channel = -1, .key = -1, .value = b};
         else {
             int type = !strcmp(kind, "on") ? CLAP_NOTE_ON : !strcmp(kind, "off") ? CLAP_NOTE_OFF : CLAP_NOTE_CHOKE;
             event->note = (ClapNote){{sizeof(ClapNote), 0, 0, (uint16_t)type, 0}, -1, 0, (int16_t)a, (int16_t)b, c};
@@ -180,7 +188,8 @@ static void state(Session *session, const char *path, int saves) {
     if (!path) return;
     session->stream = fopen(path, saves ? "wb" : "rb");
     if (!session->stream) die(path);
-    if (saves ? !extension->save(session->plugin, &writer) : !extension->load(session->plugin, &reader)) strcat(session->log, "no state|");
+    if (!(saves ? extension->save(session->plugin, &writer) : extension->load(session->plugin, &reader)))
+        strcat(session->log, "no state|");
     fclose(session->stream);
 }
 
@@ -323,8 +332,8 @@ static void print(const Session *session) {
     print_text(plugin->descriptor->id);
     printf(", \"name\": ");
     print_text(plugin->descriptor->name);
-    printf(", \"latency\": %u, \"restarts\": %d, \"rescans\": %d, \"latencies\": %d, \"notes\": %u, \"log\": ", latency->get(plugin),
-           session->restarts, session->rescans, session->latencies, notes->count(plugin, true));
+    printf(", \"latency\": %u, \"restarts\": %d, \"rescans\": %d, \"latencies\": %d, \"notes\": %u, \"log\": ",
+           latency->get(plugin), session->restarts, session->rescans, session->latencies, notes->count(plugin, true));
     print_text(session->log);
     printf(", \"outputs\": [");
     for (uint32_t i = 0; i < audio->count(plugin, false); i++) {
@@ -341,8 +350,8 @@ static void print(const Session *session) {
         char text[64];
         if (!params->get_info(plugin, i, &param) || !params->get_value(plugin, param.id, &value)) die("parameter");
         params->value_to_text(plugin, param.id, value, text, sizeof text);
-        printf("%s\"%u\": {\"flags\": %u, \"value\": \"%a\", \"faults\": %d, \"text\": ", i ? ", " : "", param.id, param.flags, value,
-               text_faults(plugin, params, &param));
+        printf("%s\"%u\": {\"flags\": %u, \"value\": \"%a\", \"faults\": %d, \"text\": ", i ? ", " : "", param.id, param.flags,
+               value, text_faults(plugin, params, &param));
         print_text(text);
         printf("}");
     }
@@ -352,10 +361,13 @@ static void print(const Session *session) {
 static void take_option(const char *option) {
     const char *value = strchr(option, '=');
     static const struct { const char *name; const char **to; } TEXTS[] = {
-        {"out", &out_file}, {"save", &save}, {"load", &load}, {"reload", &reload}, {"again", &again}, {"before", &before}, {"ports", &ports}, {"path", &told}};
+        {"out", &out_file}, {"save", &save}, {"load", &load}, {"reload", &reload}, {"again", &again}, {"before", &before},
+        {"ports", &ports}, {"path", &told}};
+    size_t length;
     if (!value++) die(option);
+    length = (size_t)(value - 1 - option);
     for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++)
-        if (strlen(TEXTS[i].name) == (size_t)(value - 1 - option) && !memcmp(option, TEXTS[i].name, (size_t)(value - 1 - option))) *TEXTS[i].to = value;
+        if (strlen(TEXTS[i].name) == length && !memcmp(option, TEXTS[i].name, length)) *TEXTS[i].to = value;
     if (!memcmp(option, "in=", 3)) in_files[instances++] = value;
     if (!memcmp(option, "events=", 7)) read_events(value);
     if (!memcmp(option, "rate=", 5)) rate = atof(value);
@@ -383,7 +395,8 @@ int main(int count, char **words) {
     for (int i = 0; i < instances; i++) {
         Session *session = &sessions[i];
         session->number = i;
-        session->host = (ClapHost){{1, 2, 0}, session, "host", "", "", "1", host_extension, take_restart, take_process, take_callback};
+        session->host = (ClapHost){{1, 2, 0}, session, "host", "", "", "1",
+                                   host_extension, take_restart, take_process, take_callback};
         session->plugin = factory->create(factory, &session->host, factory->descriptor(factory, 0)->id);
         if (!session->plugin || !session->plugin->init(session->plugin)) die("create");
         other = factory->create(factory, &session->host, factory->descriptor(factory, 0)->id); /* Made and never used. */
@@ -397,7 +410,8 @@ int main(int count, char **words) {
         snprintf(path, sizeof path, "%s.%d", out_file, i);
         file = fopen(path, "wb");
         if (!file) die(path);
-        fwrite(sessions[i].out, sizeof(float), (size_t)(count_outputs(&sessions[i]) * (uint32_t)channels) * (size_t)sessions[i].samples, file);
+        fwrite(sessions[i].out, sizeof(float) * (size_t)sessions[i].samples,
+               count_outputs(&sessions[i]) * (size_t)channels, file);
         fclose(file);
         print(&sessions[i]);
         stop(&sessions[i]);

@@ -135,7 +135,8 @@ static bool params_text(const ClapPlugin *face, uint32_t id, double value, char 
     hundredths = llround(fabs(value) * 100);
     if (is_program(one, knob) && whole >= 0) snprintf(text, room, "%s", plugin_program(one->plugin, whole));
     else if (is_switch(knob)) snprintf(text, room, "%s", whole ? "On" : "Off");
-    else if (!strcmp(knob->symbol, "split") && whole >= 0) snprintf(text, room, "%d (%s%d)", whole, NOTES[whole % 12], whole / 12 - 1);
+    else if (!strcmp(knob->symbol, "split") && whole >= 0)
+        snprintf(text, room, "%d (%s%d)", whole, NOTES[whole % 12], whole / 12 - 1);
     else if (knob->whole) snprintf(text, room, "%d%s", whole, unit);
     else snprintf(text, room, "%s%lld.%02lld%s", value < 0 && hundredths ? "-" : "", hundredths / 100, hundredths % 100, unit);
     return true;
