@@ -1,4 +1,5 @@
-"""The long tests of the plug-in, for `.ci/full plugin`: damaged plans by the thousand, DawDreamer, ten minutes without growth.
+"""The long tests of the plug-in, for `.ci/full plugin`: damaged plans by the thousand, DawDreamer, ten minutes without growth,
+and code for ARM and Windows, where qemu-user-static, wine and ziglang are installed.
 
 DawDreamer is installed into an environment of its own, in the folder given.
 """
@@ -17,9 +18,12 @@ from conftest import SMALL, band, make_preset, midi, play, prepared
 from plugin_core import PITCHES, Core, build, bundle_of, places
 
 from rtsep.cli import main as rtsep
+from rtsep.compiling.portable import portable_objects
 from rtsep.notes.routing import by_hands, by_split
 from rtsep.notes.score import read_midi
 from rtsep.plugin.bundle import PluginForm, write_data
+from rtsep.plugin.layout import header
+from rtsep.plugin.link import ENGINE, NATIVE, SHARED, compiler_for
 from rtsep.presets.library import find_preset
 from rtsep.presets.preset import load_preset, save_preset
 
@@ -28,6 +32,7 @@ GRID = RATE // 64  # DawDreamer keeps times in seconds: only those that are exac
 DAMAGED, SEEDS = 1500, 4
 BLOCK = 128
 DEMO = Path(__file__).parents[1] / "presets" / "demo"
+PLAYER = Path(__file__).parent / "plugin_player.c"
 MINUTES, MOST_GROWTH_MB = 10, 0.5
 
 
@@ -92,6 +97,35 @@ def cost(folder, library):
         print(f"{name}: {np.median(each):.0f} us for {BLOCK} samples, 99 %: {np.quantile(each, 0.99):.0f} us")
 
 
+def others(folder):
+    """Code for ARM and for Windows plays the same, in emulation, but for the last bits of their C libraries."""
+    for system, runner in (("linux-aarch64", "qemu-aarch64-static"), ("windows-x86_64", "wine")):
+        if not shutil.which(runner):
+            print(f"{system}: not tried, {runner} is missing")
+            continue
+        (folder / "layout.h").write_text(header())
+        objects = portable_objects("engine", system=system)
+        target = compiler_for(system)
+        if system == "linux-aarch64":
+            target[-1] = "aarch64-linux-musl"  # So that it can be linked statically.
+        program = folder / f"player-{system}.exe"
+        subprocess.run([*target, "-std=c11", "-O2", "-static", f"-I{folder}", f"-I{NATIVE}",
+                        *(NATIVE / each for each in SHARED), PLAYER, *(objects[name] for name in ENGINE), "-o", program], check=True)
+        for options in ({}, {"mode": "instant", "latency_samples": 0}):
+            form, rng, length = bundle_of(folder / "bundle", **options), np.random.default_rng(1), 40_000
+            sound, notes = band(rng, length, 2), midi(*((1000 * at, 0x90, PITCHES[at % 4], 60 + at, 0) for at in range(38)))
+            sound.tofile(folder / "in")
+            words = np.stack([notes[name] for name in ("sample", "status", "data1", "data2")], axis=1)
+            words.astype("<i4").tofile(folder / "notes")
+            subprocess.run([runner, program, "bundle", "44100", str(length), "in", "notes", "out"], cwd=folder, check=True,
+                           stderr=subprocess.DEVNULL)
+            found = np.fromfile(folder / "out", np.float32).reshape(-1, length)
+            stems, mix = play(prepared(form.programs["keys"], form.routing, form.params, 2), sound, notes)
+            difference = np.abs(found - np.concatenate([mix, stems.reshape(-1, length)])).max()
+            print(f"{system}, {options.get('mode', 'live')}: largest difference {difference:.1g}")
+            assert difference < 2e-6
+
+
 def daw(home):
     """JUCE's host hears what the engine plays."""
     python = home / "venv" / "bin" / "python"
@@ -122,6 +156,7 @@ def main(folder):
     folder.mkdir(parents=True, exist_ok=True)
     library = build(folder / "core.so")
     daw(folder)
+    others(folder)
     cost(folder / "cost", library)
     grow(folder / "growth", library)
     damage(folder / "damaged", library)

@@ -137,7 +137,7 @@ def test_this_computer_lacks_nothing_that_it_has():
 def test_portable_code_is_compiled_for_its_own_processor_and_kept(notes, cache, monkeypatch):
     """For the least processor of this architecture here, so that the code surely differs from this computer's."""
     plain = ("x86-64" if target.baseline()[0] == "x86-64-v3" else "generic", "")
-    monkeypatch.setattr(portable, "baseline", lambda: plain)
+    monkeypatch.setattr(portable, "baseline", lambda system: plain)
     told = []
     with listening(told.append):
         found = portable.portable_objects("notes")
@@ -150,11 +150,21 @@ def test_portable_code_is_compiled_for_its_own_processor_and_kept(notes, cache, 
 
 
 def test_portable_code_that_came_is_not_compiled(came, monkeypatch, cache):
-    monkeypatch.setattr(portable, "baseline", lambda: ANYBODY)
+    monkeypatch.setattr(portable, "baseline", lambda system: ANYBODY)
     assert portable.portable_objects("notes") == {"notes": came / "notes.o"} and not cache.exists()
-    monkeypatch.setattr(portable, "baseline", lambda: ("another", ""))
+    monkeypatch.setattr(portable, "baseline", lambda system: ("another", ""))
     monkeypatch.setattr(machine, "_build", lambda names, folder, processor: shutil.copy(came / "notes.o", folder))
     assert portable.portable_objects("notes") == {"notes": store.code_folder(("another", "")) / "notes.o"}
+
+
+@pytest.mark.parametrize("system, begins", [  # ELF for machine 183, COFF for AMD64, 64-bit Mach-O for ARM
+    ("linux-aarch64", b"\x7fELF\2\1\1" + bytes(9) + b"\1\0\xb7\0"), ("windows-x86_64", b"\x64\x86"),
+    ("macos-aarch64", b"\xcf\xfa\xed\xfe\x0c\0\0\1")])
+def test_code_for_another_system(system, begins, cache):
+    """`.ci/full plugin` plays such code in emulation."""
+    code = portable.portable_objects("notes", system=system)["notes"].read_bytes()
+    assert code.startswith(begins) and b"rtsep_receive" in code
+    assert machine.missing("notes") == ["notes"], "for this computer there is none"
 
 
 def test_portable_code_needs_a_folder(tmp_path, monkeypatch):

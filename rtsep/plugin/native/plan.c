@@ -220,9 +220,8 @@ static int read_file(PlanFile *plan, const char *path) {
     return whole;
 }
 
-/* NULL, or what is wrong. */
-static const char *check(PlanFile *plan) {
-    static char text[128];
+/* NULL, or what is wrong; `text` [128] is room for it. */
+static const char *check(PlanFile *plan, char *text) {
     Header header;
     const char *wrong;
     if (plan->bytes < (int64_t)sizeof header) return "it is cut off";
@@ -251,14 +250,15 @@ static const char *check(PlanFile *plan) {
     if (!wrong) wrong = check_starts(plan);
     if (!wrong) wrong = check_knobs(plan);
     if (!wrong) return NULL;
-    snprintf(text, sizeof text, "it is damaged: its %s cannot be right", wrong);
+    snprintf(text, 128, "it is damaged: its %s cannot be right", wrong);
     return text;
 }
 
 PlanFile *plan_load(const char *path, char *trouble) {
     PlanFile *plan = calloc(1, sizeof *plan);
     const char *wrong = "there is too little memory";
-    if (plan) wrong = read_file(plan, path) ? check(plan) : "it cannot be read";
+    char text[128];
+    if (plan) wrong = read_file(plan, path) ? check(plan, text) : "it cannot be read";
     if (!wrong) return plan;
     snprintf(trouble, MOST_TROUBLE, "%.160s: %s", path, wrong);
     plan_free(plan);
