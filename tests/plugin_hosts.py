@@ -110,7 +110,8 @@ def others(folder):
             target[-1] = "aarch64-linux-musl"  # So that it can be linked statically.
         program = folder / f"player-{system}.exe"
         subprocess.run([*target, "-std=c11", "-O2", "-static", f"-I{folder}", f"-I{NATIVE}",
-                        *(NATIVE / each for each in SHARED), PLAYER, *(objects[name] for name in ENGINE), "-o", program], check=True)
+                        *(NATIVE / each for each in SHARED), PLAYER, *(objects[name] for name in ENGINE),
+                        "-o", program], check=True)
         for options in ({}, {"mode": "instant", "latency_samples": 0}):
             form, rng, length = bundle_of(folder / "bundle", **options), np.random.default_rng(1), 40_000
             sound, notes = band(rng, length, 2), midi(*((1000 * at, 0x90, PITCHES[at % 4], 60 + at, 0) for at in range(38)))
