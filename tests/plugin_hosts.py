@@ -1,4 +1,4 @@
-"""The long tests of the plug-in, for `.ci/full plugin`: damaged plans by the thousand, DawDreamer, ten minutes without growth,
+"""The long tests of the plug-in, for `.ci/full plugin`: damaged plans by the thousand, DawDreamer, Ardour, ten minutes without growth,
 and code for ARM and Windows, where qemu-user-static, wine and ziglang are installed.
 
 DawDreamer is installed into an environment of its own, in the folder given.
@@ -13,6 +13,7 @@ import venv
 from pathlib import Path
 
 import numpy as np
+import plugin_ardour
 import soundfile
 from conftest import SMALL, band, make_preset, midi, play, prepared
 from plugin_core import PITCHES, Core, build, bundle_of, places
@@ -157,6 +158,10 @@ def main(folder):
     folder.mkdir(parents=True, exist_ok=True)
     library = build(folder / "core.so")
     daw(folder)
+    if plugin_ardour.missing():
+        print(f"Ardour: not tried, {plugin_ardour.missing()} is missing (apt install ardour)")
+    else:
+        plugin_ardour.check(folder, "urn:rtsep:keys")
     others(folder)
     cost(folder / "cost", library)
     grow(folder / "growth", library)
