@@ -1,5 +1,5 @@
-"""The long tests of the plug-in, for `.ci/full plugin`: damaged plans by the thousand, DawDreamer, Ardour, ten minutes without growth,
-and code for ARM and Windows, where qemu-user-static, wine and ziglang are installed.
+"""The long tests of the plug-in, for `.ci/full plugin`: damaged plans by the thousand, DawDreamer, ten minutes without growth;
+Ardour, where it is installed; and code for ARM and Windows, where qemu-user-static, wine and ziglang are installed.
 
 DawDreamer is installed into an environment of its own, in the folder given.
 """
