@@ -133,7 +133,7 @@ def daw(home):
     python = home / "venv" / "bin" / "python"
     if not python.exists():
         venv.create(home / "venv", with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "dawdreamer", "mido"], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "dawdreamer", "mido", "numpy"], check=True)
     shutil.rmtree(home / ".lv2", ignore_errors=True)
     save_preset(make_preset(PITCHES, rows=1, rate=RATE), home / "keys.npz")
     assert rtsep(["plugin", "-o", str(home / ".lv2"), "--name", "Keys", "--preset", str(home / "keys.npz"),
