@@ -85,8 +85,10 @@ class Checked:
 def check_take(report: dict, played: Played, check_gaps: Callable[..., None] | None = None) -> Checked:
     """Read a take. FindingError: it is not whole or not in order, stems do not add up, gaps or notes are not as told."""
     folder = Path(report["folder"])
-    if report["seconds"] == 0 == report["events"]:  # It has vanished, and another one may have its name.
-        return Checked(None, None, 0, 0, 0)
+    if report["seconds"] == 0:
+        if report["events"]:  # Such as when the disk was full before its first sound; an empty FLAC cannot be read.
+            mido.MidiFile(folder / "session.mid")
+        return Checked(None, None, 0, 0, 0)  # Else it has vanished, and another one may have its name.
     hidden = [path.name for path in folder.iterdir() if path.name.startswith(".")]
     check(not hidden, folder, "is not finished: it holds", hidden)
     check(json.loads((folder / "report.json").read_text()) == report, folder, "has another report than was told")
