@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import SMALL, make_preset, play, prepared
+from plugin_core import build
 
-from rtsep.compiling import machine, store
 from rtsep.notes.routing import by_split
 from rtsep.plugin.bundle import PluginForm, write_data
-from rtsep.plugin.layout import header
-from rtsep.plugin.link import ENGINE, NATIVE, SHARED
+from rtsep.plugin.link import NATIVE, SHARED
 from rtsep.plugin.plan_file import hash_of
 
 SANITIZED = ("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
@@ -40,18 +39,11 @@ def _compile(*words: object) -> None:
 
 
 def build_plugin(target: Path, *options: str) -> None:
-    """Compile the C sources and link them with the compiled engine. Skips without a C compiler."""
+    """The CLAP: the core with its C source. Skips without a C compiler."""
     if shutil.which("cc") is None:
         pytest.skip("needs a C compiler")
-    machine.compile_objects("engine")
-    folder = store.code_folder()
-    if folder is None:
-        pytest.skip("needs a folder for compiled code")
     target.parent.mkdir(parents=True, exist_ok=True)
-    (target.parent / "layout.h").write_text(header())
-    _compile("-std=c11", "-Wall", "-Wextra", "-O2", "-shared", "-fPIC", "-fvisibility=hidden", *options, f"-I{target.parent}",
-             f"-I{NATIVE}", *(NATIVE / source for source in (*SHARED, "clap.c")), *(folder / f"{name}.o" for name in ENGINE),
-             "-lm", "-o", target)
+    build(target, "-O2", "-fvisibility=hidden", *options, sources=(*SHARED, "clap.c"))
 
 
 def build_host(target: Path, *options: str) -> None:

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import SMALL, in_blocks, make_preset
+from conftest import SMALL, in_blocks, make_preset, midi
 
 from rtsep.compiling import machine, store
 from rtsep.notes.routing import by_split
@@ -34,15 +34,25 @@ def bundle_of(folder, **options):
     return form
 
 
-def build(target, *options):
-    """The core as a shared library whose functions can be called."""
+def build(target, *options, sources=SHARED):
+    """The core, or more `sources`, as a shared library, whose functions can be called unless `options` hide them."""
     machine.compile_objects("engine")
     (target.parent / "layout.h").write_text(header())
     objects = [str(store.code_folder() / f"{name}.o") for name in ENGINE]
     subprocess.run(["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-O1", "-fPIC", "-shared", f"-I{target.parent}",
-                    f"-I{NATIVE}", *options, *(str(NATIVE / source) for source in SHARED), *objects, "-lm", "-o", str(target)],
+                    f"-I{NATIVE}", *options, *(str(NATIVE / source) for source in sources), *objects, "-lm", "-o", str(target)],
                    check=True)
     return target
+
+
+def notes_of(rng, length, pitches=PITCHES, channel=0):
+    """Random strokes of these keys."""
+    events = []
+    for at in np.sort(rng.integers(0, length - 4000, 40)).tolist():
+        pitch = int(rng.choice(pitches))
+        events += [(at, 0x90 | channel, pitch, int(rng.integers(20, 127)), 0),
+                   (at + int(rng.integers(200, 4000)), 0x80 | channel, pitch, 0, 0)]
+    return midi(*sorted(events))
 
 
 class Core:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SMALL, band, make_preset, midi, play
-from plugin_core import PITCHES, RATE, Core, build, bundle_of, needs_compiler
+from conftest import SMALL, band, make_preset, play
+from plugin_core import PITCHES, RATE, Core, build, bundle_of, needs_compiler, notes_of
 
+from rtsep.commands import plugin
+from rtsep.compiling.target import SYSTEMS
 from rtsep.engine.separator import Separator
 from rtsep.errors import RtsepError
 from rtsep.notes.routing import by_channels, by_hands, everything
@@ -25,15 +27,6 @@ KEYS = list(range(40, 88, 2))
 @pytest.fixture(scope="module")
 def library(tmp_path_factory):
     return build(tmp_path_factory.mktemp("core") / "core.so")
-
-
-def notes_of(rng, length, pitches=PITCHES, channel=0):
-    events = []
-    for at in np.sort(rng.integers(0, length - 4000, 40)).tolist():
-        pitch = int(rng.choice(pitches))
-        events += [(at, 0x90 | channel, pitch, int(rng.integers(20, 127)), 0),
-                   (at + int(rng.integers(200, 4000)), 0x80 | channel, pitch, 0, 0)]
-    return midi(*sorted(events))
 
 
 def engine_of(form, program="keys", **params):
@@ -178,6 +171,10 @@ def test_no_damaged_plan_ends_the_host(library, tmp_path, options):
 def test_every_whole_number_of_a_plan_has_limits():
     whole = [name for name, one in PLAN.fields.items() if not isinstance(one.kind, str) or np.dtype(one.kind).kind == "i"]
     assert set(whole) == set(LIMITS)
+
+
+def test_the_command_offers_every_system():
+    assert set(plugin.SYSTEMS) == set(SYSTEMS)
 
 
 def test_names_that_no_host_could_show_are_refused(monkeypatch):

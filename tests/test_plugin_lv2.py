@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SMALL, band, make_preset, midi, play, prepared
+from conftest import SMALL, band, make_preset, play, prepared
 from jack_server import jack_server, needs_jack  # noqa: F401
+from plugin_core import PITCHES, notes_of
 from test_jack import RATE, Tape
 
 from rtsep.cli import main
 from rtsep.notes.routing import by_split
 from rtsep.presets.preset import load_preset, save_preset
 
-PITCHES = [48, 55, 64, 72]
 needs_jalv = pytest.mark.skipif(not shutil.which("jalv"), reason="jalv is not installed (apt install jalv)")
 needs_headers = pytest.mark.skipif(subprocess.run(["cc", "-E", "-include", "lv2/core/lv2.h", "-xc", "/dev/null"],
                                                   capture_output=True).returncode != 0 if shutil.which("cc") else True,
@@ -33,15 +33,6 @@ def bundle(tmp_path_factory):
     assert main(["plugin", "-o", str(folder), "--name", "Keys", "--preset", str(folder.parent / "keys.npz"),
                  "--rates", str(RATE), "--format", "lv2", *options]) == 0
     return folder
-
-
-def notes_of(rng, length):
-    events = []
-    for at in np.sort(rng.integers(0, length - 4000, 60)):
-        pitch = int(rng.choice(PITCHES))
-        events += [(int(at), 0x90, pitch, int(rng.integers(20, 127)), 0),
-                   (int(at + rng.integers(200, 4000)), 0x80, pitch, 0, 0)]
-    return midi(*sorted(events))
 
 
 def connected(client, begin, end):

@@ -120,7 +120,7 @@ def _rates(text: str) -> tuple[int, ...]:
 
 
 def _formats(text: str) -> list[str]:
-    from rtsep.plugin.folders import FORMATS
+    from rtsep.plugin.link import FORMATS
 
     words = [word.strip().lower() for word in text.split(",") if word.strip()]
     if not words or any(word not in FORMATS for word in words):

@@ -29,7 +29,7 @@ def write(folder: Path, objects: Mapping[str, Path], processor: target.Processor
     for name, path in objects.items():
         shutil.copyfile(path, folder / f"{name}.o")
     manifest = {"sources": sources(), "platform": target.platform(), "processor": processor[0], "features": processor[1],
-                "objects": {name: _digest(path) for name, path in objects.items()}}
+                "objects": {name: digest(path) for name, path in objects.items()}}
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")
 
 
@@ -77,10 +77,11 @@ def _manifest() -> dict[str, Any]:
 def _files(came: Mapping[str, Any]) -> dict[str, Path]:
     """The object files that are as they were written: LLVM ends the process if it is given others."""
     found = {name: FOLDER / f"{name}.o" for name in came.get("objects", ())}
-    return {name: path for name, path in found.items() if _digest(path) == came["objects"][name]}
+    return {name: path for name, path in found.items() if digest(path) == came["objects"][name]}
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
+    """A hash of the file; "" if it cannot be read."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:

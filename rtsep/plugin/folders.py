@@ -12,8 +12,6 @@ from rtsep.errors import RtsepError
 from rtsep.files.results import write_error
 from rtsep.plugin.bundle import TEXT
 
-FORMATS = ("lv2", "clap")  # Values of --format.
-
 
 def host_folder(format: str) -> Path:
     """The folder of this user in which hosts look for plug-ins of a format: LV2's filesystem conventions, CLAP's entry.h."""

@@ -97,7 +97,7 @@ def write_binaries(folder: Path, objects: Mapping[str, Path]) -> None:
     """Put the binaries of all formats into `folder`, for who has no compiler."""
     for format in FORMATS:
         link(objects, format, folder / f"plugin-{format}.so", portable_compiler(), own_system())
-    digests = {format: _digest(folder / f"plugin-{format}.so") for format in FORMATS}
+    digests = {format: prebuilt.digest(folder / f"plugin-{format}.so") for format in FORMATS}
     (folder / MANIFEST).write_text(json.dumps({"native": _sources(), "binaries": digests}, indent=1) + "\n")
 
 
@@ -106,7 +106,7 @@ def _came(format: str) -> Path | None:
     try:
         told = json.loads((prebuilt.FOLDER / MANIFEST).read_text())
         path = prebuilt.FOLDER / f"plugin-{format}.so"
-        fits = prebuilt.whole(baseline()) and told["native"] == _sources() and told["binaries"][format] == _digest(path)
+        fits = prebuilt.whole(baseline()) and told["native"] == _sources() and told["binaries"][format] == prebuilt.digest(path)
     except (OSError, ValueError, LookupError, TypeError, RtsepError):
         return None
     return path if fits else None
@@ -118,7 +118,3 @@ def _sources() -> str:
     for path in sorted(NATIVE.iterdir()):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

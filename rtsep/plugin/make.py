@@ -44,7 +44,7 @@ def make(
 
 
 def _make(form: PluginForm, places: Mapping[str, Path], told: Callable[[str], None], system: str) -> list[Path]:
-    made = list[Path]()
+    made, kind = list[Path](), (system or own_system()).partition("-")[0]
     first = next(iter(places.values()))
     with tempfile.TemporaryDirectory(prefix=".rtsep-", dir=first) as aside:
         data = Path(aside) / "data"
@@ -56,14 +56,14 @@ def _make(form: PluginForm, places: Mapping[str, Path], told: Callable[[str], No
                 binary(format, linked, system)
                 ready = shutil.copytree(data, Path(own) / "ready")
                 if format == "lv2":
-                    name = f"rtsep.{ENDINGS[(system or own_system()).partition('-')[0]]}"
+                    name = f"rtsep.{ENDINGS[kind]}"
                     linked.replace(ready / name)
                     for page, text in (("manifest", lv2.manifest(form, name)), ("plugin", lv2.description(form)),
                                        ("presets", lv2.presets(form))):
                         (ready / f"{page}.ttl").write_text(text, encoding="utf-8")
                     made.append(folder / f"{form.slug}.lv2")
                     replace_folder(ready, made[-1])
-                elif (system or own_system()).startswith("macos"):
+                elif kind == "macos":
                     made.append(folder / f"{form.slug}.clap")
                     replace_folder(_application(Path(own), ready, linked, form), made[-1])
                 else:
