@@ -220,7 +220,8 @@ def _builder(job: Sequence[str], folder: Path, complaints: IO[str], target: Proc
     # It works in `folder`: Python looks first where it works, and that may be another checkout.
     here = str(Path(__file__).parents[2])
     path = os.pathsep.join(os.path.abspath(entry or here) for entry in sys.path)
-    environment = {**os.environ, "PYTHONPATH": path, **dict(zip((NAME, FEATURES, TRIPLE), target, strict=False))}
+    name, features, *triple = target
+    environment = {**os.environ, "PYTHONPATH": path, NAME: name, FEATURES: features, TRIPLE: "".join(triple)}
     command = [sys.executable, "-m", "rtsep.compiling.build", os.path.abspath(folder), *job]
     return subprocess.Popen(command, cwd=folder, env=environment, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                             stderr=complaints, start_new_session=True)

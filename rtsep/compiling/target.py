@@ -53,13 +53,13 @@ def own_system() -> str:
 
 
 def triple() -> str:
-    """LLVM's triple that this process compiles for: its own, unless the environment names another one."""
+    """LLVM's triple that a builder compiles for: its own, unless the environment names another one."""
     return os.environ.get(TRIPLE) or llvm.get_process_triple()
 
 
 def platform() -> str:
-    """That triple, without the system's version that macOS has at its end."""
-    return re.sub(r"[\d.]+$", "", triple())
+    """LLVM's triple of this process, without the system's version that macOS has at its end."""
+    return re.sub(r"[\d.]+$", "", llvm.get_process_triple())
 
 
 def lacking(features: str) -> list[str]:

@@ -18,7 +18,7 @@ class NoAlias(Compiler):
         self.state.flags.noalias = True
 
 
-_MACHINE = os.environ.get("RTSEP_TRIPLE", platform.machine()).partition("-")[0].lower()  # Also of another system.
+_MACHINE = (os.environ.get("RTSEP_TRIPLE") or platform.machine()).partition("-")[0].lower()  # Also of another system.
 _X86_FLUSH = 0x8040  # Bits of MXCSR: flush-to-zero and denormals-are-zero.
 _ARM_FLUSH = 1 << 24  # Bit of FPCR: flush-to-zero.
 
