@@ -16,20 +16,26 @@ from rtsep.plugin.plan_file import HEADER
 ODD = (-1, 0, 1, 2, 3, 7, 15, 16, 33, 127, 128, 255, 4096, 65535, 1 << 20, 1 << 31, 1 << 40, 1 << 62, -(1 << 63), -128)
 
 
+def odd(rng):
+    return int(rng.choice(ODD)).to_bytes(8, "little", signed=True)
+
+
 def damaged(plan, rng):
     """One to three changes of words, of bytes, of floats, or of the length."""
-    data, words_at = bytearray(plan), int(np.frombuffer(plan[: HEADER.itemsize], HEADER)["plan_at"][0])
+    data, own = bytearray(plan), np.frombuffer(plan[: HEADER.itemsize], HEADER)[0]
     for _ in range(int(rng.integers(1, 4))):
-        kind, at = rng.integers(5), int(rng.integers(HEADER.itemsize, len(data) - 8))
+        kind, at = rng.integers(6), int(rng.integers(HEADER.itemsize, len(data) - 8))
         if kind == 0:  # a word of the plan
-            at, new = words_at + 8 * int(rng.integers(85)), int(rng.choice(ODD)).to_bytes(8, "little", signed=True)
+            at, new = int(own["plan_at"]) + 8 * int(rng.integers(own["plan_words"])), odd(rng)
         elif kind == 1:  # a word of the header, but for what it is
             at = 32 + 8 * int(rng.integers((HEADER.itemsize - 32) // 8))
-            new = int(rng.choice(ODD)).to_bytes(8, "little", signed=True)
+            new = odd(rng)
         elif kind == 2:
             new = rng.bytes(1)
         elif kind == 3:
-            at, new = at // 8 * 8, int(rng.choice(ODD)).to_bytes(8, "little", signed=True)
+            at, new = at // 8 * 8, odd(rng)
+        elif kind == 4:  # the table of templates
+            at, new = int(own["rows_at"]) + 8 * int(rng.integers(4 * own["rows"])), odd(rng)
         else:
             at, new = at // 4 * 4, np.float32(rng.choice([np.nan, np.inf, -1e30, 1e30, 0, -1])).tobytes()
         data[at : at + len(new)] = new

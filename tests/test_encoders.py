@@ -11,11 +11,17 @@ from rtsep.engine.design import design
 from rtsep.errors import RtsepError
 from rtsep.files.archive import read_archive, write_archive
 from rtsep.methods.estimators import ESTIMATORS
+from rtsep.presets.halves import half_rows, whole_rows
 from rtsep.presets.preset import load_preset, save_preset
 from rtsep.stages.encoders import START_UPDATES, encoder_of, nonnegative_encoder, pseudo_inverse_encoder
 from rtsep.training.nae import autoencode, encode
 
 CHORD = midi(*((0, ON, pitch, 90, part) for pitch, part in ((48, 0), (60, 0), (64, 1), (72, 1))))
+
+
+def kept(E):
+    """As plans keep it."""
+    return whole_rows(*half_rows(np.asarray(E, np.float32)))
 
 
 def encoder_in_plan(preset, **params):
@@ -56,13 +62,13 @@ def test_a_template_is_found_as_itself(preset, kind):
 def test_a_preset_has_its_own_or_some_of_it(preset, rng):
     own = rng.standard_normal(preset.W.shape).astype(np.float32)
     signed = encoder_in_plan(preset, estimator="encoder")
-    np.testing.assert_allclose(signed, pseudo_inverse_encoder(preset.W), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(signed, kept(pseudo_inverse_encoder(preset.W)), rtol=1e-3, atol=1e-6)
     carries = replace(preset, encoder=own)
-    assert np.array_equal(encoder_in_plan(carries, estimator="encoder"), own)
+    assert np.array_equal(encoder_in_plan(carries, estimator="encoder"), kept(own))
     assert np.array_equal(encoder_in_plan(carries, estimator="encoder+kl", encoder="signed"), signed)
     own[4:] = 0
     mixed = encoder_in_plan(replace(preset, encoder=own), estimator="encoder")
-    assert np.array_equal(mixed[:4], own[:4]) and np.array_equal(mixed[4:], signed[4:])
+    assert np.array_equal(mixed[:4], kept(own[:4])) and np.array_equal(mixed[4:], signed[4:])
 
 
 def test_an_encoder_for_other_bins_is_not_used(preset, rng):
@@ -75,14 +81,15 @@ def test_every_preset_has_its_encoder():
     first, second = make_preset(seed=1), make_preset(seed=2)
     plan = design((first, second), two_parts(), {**SMALL, "estimator": "encoder"}, 44100, 1).values
     each = np.concatenate([pseudo_inverse_encoder(preset.W) for preset in (first, second)])
-    np.testing.assert_allclose(plan["E"][:, : plan["bins"]], each, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(plan["E"][:, : plan["bins"]], kept(each), rtol=1e-3, atol=1e-5)
     assert plan["method"] == list(ESTIMATORS).index("encoder") and plan["iterations"] == 1
 
 
 def test_which_encoder_is_used(preset):
     assert encoder_in_plan(preset, estimator="kl").shape == (0, 513)
-    assert np.array_equal(encoder_in_plan(preset, estimator="encoder", encoder="nonnegative"), nonnegative_encoder(preset.W))
-    assert np.array_equal(encoder_in_plan(preset, estimator="encoder+kl"), nonnegative_encoder(preset.W, START_UPDATES))
+    full = encoder_in_plan(preset, estimator="encoder", encoder="nonnegative")
+    assert np.array_equal(full, kept(nonnegative_encoder(preset.W)))
+    assert np.array_equal(encoder_in_plan(preset, estimator="encoder+kl"), kept(nonnegative_encoder(preset.W, START_UPDATES)))
     assert np.array_equal(encoder_in_plan(preset, estimator="encoder+kl", encoder="signed"),
                           encoder_in_plan(preset, estimator="encoder"))
 

@@ -12,12 +12,14 @@ from plugin_core import PITCHES, RATE, Core, build, bundle_of, needs_compiler, n
 
 from rtsep.commands import plugin
 from rtsep.compiling.target import SYSTEMS
+from rtsep.engine.design import design
 from rtsep.engine.separator import Separator
 from rtsep.errors import RtsepError
-from rtsep.notes.routing import by_channels, by_hands, everything
+from rtsep.notes.routing import by_channels, by_hands, by_split, everything
 from rtsep.plugin.bundle import PluginForm
 from rtsep.plugin.layout import LIMITS
 from rtsep.plugin.link import system_compiler
+from rtsep.plugin.plan_file import VERSION, plan_bytes
 from rtsep.stages.records import PLAN
 
 pytestmark = needs_compiler
@@ -135,13 +137,14 @@ def test_where_it_cannot_play_the_sound_passes_through(library, tmp_path, rng):
     bundle_of(tmp_path / "well")
     plan = (tmp_path / "well" / f"0-{RATE}.plan").read_bytes()
     text = (tmp_path / "well" / "bundle.txt").read_text()
-    newer = bytearray(plan)
-    newer[8] = 2
+    newer, older = bytearray(plan), bytearray(plan)
+    newer[8], older[8] = VERSION + 1, VERSION - 1
     turned = bytearray(plan)
     turned[len(plan) // 2] ^= 1
     for number, (wrong, data, words) in enumerate((
             ("cut off", plan[:-5], text), ("cut off", plan[:20], text), ("no plan", b"RIFF" + plan[4:], text),
-            ("a newer rtsep", bytes(newer), text), ("damaged", bytes(turned), text), ("cannot be read", None, text),
+            ("a newer rtsep", bytes(newer), text), ("another version", bytes(older), text), ("damaged", bytes(turned), text),
+            ("cannot be read", None, text),
             ("other stems", plan, text.replace("stem low\n", "stem low\nstem mid\n")),
             ("a newer rtsep", plan, text.replace("bundle 1", "bundle 2")),
             ("damaged in line", plan, text.replace("channels 2", "channels 9")), ("make the plug-in anew", plan, ""),
@@ -166,6 +169,15 @@ def test_no_damaged_plan_ends_the_host(library, tmp_path, options):
                           capture_output=True, text=True, timeout=300, env={**os.environ, "MALLOC_CHECK_": "3"})
     assert done.returncode == 0, (done.returncode, done.stderr[-500:])
     assert 20 < int(done.stdout.split()[0]) < 280, done.stdout
+
+
+def test_a_plan_keeps_templates_once_in_half_precision(preset):
+    """W, with which the state begins too, and E: two bytes for each bin, and little else."""
+    plan = design(preset, by_split(), SMALL, RATE, 2)
+    values, whole = plan.values, plan_bytes(plan, RATE)
+    templates = values["W"].size + values["E"].size
+    rest = sum(np.asarray(value).nbytes for name, value in values.items() if name not in ("W", "E"))
+    assert 2 * templates < len(whole) < 2 * templates + rest + 50_000
 
 
 def test_every_whole_number_of_a_plan_has_limits():

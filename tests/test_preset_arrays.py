@@ -6,6 +6,7 @@ from conftest import PITCHES, PROVENANCE, make_preset
 from preset_bytes import ARRAYS, arrays_of, members, npy, preset_bytes, raw_npy, refusal, with_array, with_meta, write
 
 from rtsep.errors import RtsepError
+from rtsep.presets.halves import half_rows, whole_rows
 from rtsep.presets.preset import FORMAT_VERSION, ROWS_PER_PITCH, load_preset, save_preset
 
 
@@ -196,3 +197,14 @@ def test_long_texts_are_cut(path, whole):
     write(path, with_meta(whole, title="x" * 10**6, provenance={**PROVENANCE, "source": "y" * 10**6}))
     loaded = load_preset(path)
     assert len(loaded.title) <= 200 and len(loaded.provenance["source"]) <= 2000
+
+
+def test_half_precision_loses_nothing_twice(rng):
+    """Rows that went through half precision stay as they are, and are no further off than its steps."""
+    rows = (rng.standard_normal((40, 300)) * 10.0 ** rng.integers(-9, 1, (40, 300)) * 10.0 ** rng.integers(-6, 6, (40, 1)))
+    rows[3], rows[4, 5:] = 0, 0
+    rows = rows.astype(np.float32)
+    once = whole_rows(*half_rows(rows))
+    assert np.array_equal(whole_rows(*half_rows(once)), once) and not once[3].any()
+    peaks = np.abs(rows).max(axis=1, keepdims=True)
+    assert (np.abs(once - rows) <= np.maximum(np.abs(rows) * 2.0**-11, peaks * 2.0**-25) * 1.001).all()

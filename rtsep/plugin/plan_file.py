@@ -1,4 +1,4 @@
-"""Plan files: what `design` made, with places in the file instead of addresses, so that a plug-in maps it and plays.
+"""Plan files: what `design` made, with places in the file instead of addresses, so that a plug-in loads it and plays.
 
 | part | content |
 | --- | --- |
@@ -6,8 +6,10 @@
 | plan | a word for each field of PLAN: numbers as they are, arrays as their place in the file |
 | starts | (number of STATE's field, place, bytes): what arrays hold after a reset; all others are zero |
 | knobs | (hash of its name, number of PLAN's field, first and last value, values, ...): what the field is under each value |
+| rows | (rows, columns, place of their magnitudes, place of their halves): templates in half precision |
 | arrays | at multiples of 64 bytes, each content once |
 
+Templates are unpacked when the file is loaded, one after the other, into a memory whose places count from UNPACKED on.
 All is little-endian. C checks it (native/plan.c); `LIMITS` in layout.py says against what.
 """
 
@@ -24,13 +26,15 @@ import numpy.typing as npt
 from rtsep.engine.design import Plan
 from rtsep.kernels.fields import ALIGNMENT
 from rtsep.plugin.layout import fingerprint
+from rtsep.presets.halves import half_rows, whole_rows
 from rtsep.stages.records import PLAN, STATE
 
-MAGIC, VERSION = b"RTSEPLAN", 1
+MAGIC, VERSION = b"RTSEPLAN", 2
+UNPACKED = 1 << 30  # Places from here on lie in the memory of unpacked templates; no file has so many bytes.
 HEADER = np.dtype([
     ("magic", "S8"), ("version", "<i8"), ("layout", "u1", 16), ("bytes", "<i8"), ("checksum", "<i8"), ("sample_rate", "<f8"),
     ("plan_words", "<i8"), ("state_words", "<i8"), ("plan_at", "<i8"), ("starts_at", "<i8"), ("starts", "<i8"),
-    ("knobs_at", "<i8"), ("knob_words", "<i8")])
+    ("knobs_at", "<i8"), ("knob_words", "<i8"), ("rows_at", "<i8"), ("rows", "<i8")])
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,8 @@ class _Body:
     """What follows the header; equal arrays are kept once."""
 
     def __init__(self) -> None:
-        self.data, self._places = bytearray(), dict[bytes, int]()
+        self.data, self.rows = bytearray(), list[tuple[int, ...]]()
+        self._unpacked, self._places = UNPACKED, dict[bytes, int]()
 
     def place(self, content: bytes) -> int:
         """Where in the file `content` stands."""
@@ -66,15 +71,28 @@ class _Body:
             self.data += content
         return self._places[content]
 
+    def array(self, array: npt.NDArray[Any]) -> int:
+        """Where `array` stands: unpacked, if half precision keeps its rows without loss."""
+        content = array.tobytes()
+        if content in self._places or array.ndim != 2 or array.dtype != np.float32 or array.size == 0:
+            return self.place(content)
+        halves, peaks = half_rows(array)
+        if whole_rows(halves, peaks).tobytes() != content:
+            return self.place(content)
+        self.rows.append((*array.shape, self.place(peaks.tobytes()), self.place(halves.tobytes())))
+        self._places[content] = self._unpacked
+        self._unpacked += len(content) + -len(content) % ALIGNMENT
+        return self._places[content]
+
 
 def plan_bytes(plan: Plan, sample_rate: float, knobs: Iterable[Knob] = ()) -> bytes:
     """A plan file."""
     body, words = _Body(), np.zeros(1, PLAN.dtype)
     for name, value in plan.values.items():
         one = PLAN.fields[name]
-        words[name] = value if one.shape is None else body.place(np.ascontiguousarray(value, one.kind).tobytes())
+        words[name] = value if one.shape is None else body.array(np.ascontiguousarray(value, one.kind))
     starts = _starts(plan.values, body)
-    knob_words = b"".join(map(_knob, knobs))
+    knob_words, rows = b"".join(map(_knob, knobs)), np.array(body.rows, np.int64)
     header = np.zeros(1, HEADER)
     header["magic"], header["version"], header["sample_rate"] = MAGIC, VERSION, sample_rate
     header["layout"] = np.frombuffer(bytes.fromhex(fingerprint()), np.uint8)
@@ -82,6 +100,7 @@ def plan_bytes(plan: Plan, sample_rate: float, knobs: Iterable[Knob] = ()) -> by
     header["plan_at"] = body.place(words.tobytes())
     header["starts_at"] = body.place(starts.tobytes())
     header["knobs_at"], header["knob_words"] = body.place(knob_words), len(knob_words) // 8
+    header["rows_at"], header["rows"] = body.place(rows.tobytes()), len(rows)
     header["checksum"], header["bytes"] = zlib.crc32(body.data), HEADER.itemsize + len(body.data)
     return header.tobytes() + bytes(body.data)
 
@@ -92,8 +111,7 @@ def _starts(values: Mapping[str, Any], body: _Body) -> npt.NDArray[np.int64]:
     STATE.start(arrays, values)
     for number, name in enumerate(STATE.fields):
         if name in arrays and arrays[name].tobytes().strip(b"\0"):
-            content = arrays[name].tobytes()
-            found.append((number, body.place(content), len(content)))
+            found.append((number, body.array(arrays[name]), arrays[name].nbytes))
     return np.array(found, np.int64).reshape(-1, 3)
 
 

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.files.archive import Arrays, need
+from rtsep.presets.halves import half_rows
 
 NAMES = frozenset(("filled", "row_age_s", "choke", "background", "encoder", "envelope_db"))
 PITCHES = 128  # MIDI's number of pitches.
@@ -43,8 +44,7 @@ def later_ages(row_age_s: npt.NDArray[np.float32], later_s: float) -> npt.NDArra
 
 def packed_rows(W: npt.NDArray[np.float32]) -> npt.NDArray[np.float16]:
     """W [row, bin] as stored in files: each row divided by its largest value."""
-    packed: npt.NDArray[np.float16] = (W / W.max(axis=1, keepdims=True)).astype(np.float16)
-    return packed
+    return half_rows(W)[0]
 
 
 def unpacked_rows(packed: npt.NDArray[Any], name: str) -> npt.NDArray[np.float32]:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from rtsep.kernels.memory import PITCHES
 from rtsep.notes.routing import Routing
 from rtsep.params import Value
+from rtsep.presets.halves import half_rows, whole_rows
 from rtsep.presets.preset import Preset
 from rtsep.stages.rows import Rows
 from rtsep.windows import Framing
@@ -70,9 +71,9 @@ class Request:
         return float(np.exp(-self.hop_s / memory_s))
 
     def padded(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """[row, bin] as [row, stride]."""
+        """[row, bin] as [row, stride], rounded to half precision, in which plan files keep it without any loss."""
         result = np.zeros((rows.shape[0], self.stride), np.float32)
-        result[:, : rows.shape[1]] = rows
+        result[:, : rows.shape[1]] = whole_rows(*half_rows(rows))
         return result
 
     @staticmethod

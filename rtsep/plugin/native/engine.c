@@ -53,7 +53,7 @@ static int make_state(Engine *engine) {
 static void make_plan(Engine *engine) {
     memcpy(engine->plan_words, engine->plan->words, sizeof engine->plan_words);
     for (int i = 0; i < PLAN_WORDS; i++)
-        if (PLAN_FIELDS[i].kind == ARRAY) engine->plan_words[i] = address_of(engine->plan->data + engine->plan->words[i]);
+        if (PLAN_FIELDS[i].kind == ARRAY) engine->plan_words[i] = address_of(plan_at(engine->plan, engine->plan->words[i]));
     memcpy(engine->route, (void *)(intptr_t)engine->plan_words[PLAN_route], PARTS * CHANNELS * PITCHES);
     memcpy(engine->reach, (void *)(intptr_t)engine->plan_words[PLAN_reach], PITCHES * (size_t)engine->plan->words[PLAN_stems]);
     engine->plan_words[PLAN_route] = address_of(engine->route);
@@ -170,7 +170,7 @@ void engine_reset(Engine *engine, const Bundle *bundle, Values *values) {
     memset(engine->state, 0, engine->state_bytes);
     for (int64_t i = 0; i < engine->plan->start_count; i++) {
         const int64_t *start = engine->plan->starts + 3 * i;
-        memcpy((void *)(intptr_t)engine->state_words[start[0]], engine->plan->data + start[1], (size_t)start[2]);
+        memcpy((void *)(intptr_t)engine->state_words[start[0]], plan_at(engine->plan, start[1]), (size_t)start[2]);
     }
     engine->targets[WET] = 1;
     for (int i = 0; i < bundle->stem_count; i++) engine->targets[GAINS + i] = 1;
@@ -241,7 +241,7 @@ static int64_t row_bytes(const Engine *engine, int number) {
 
 static const unsigned char *start_of(const Engine *engine, int number) {
     for (int64_t i = 0; i < engine->plan->start_count; i++)
-        if (engine->plan->starts[3 * i] == number) return engine->plan->data + engine->plan->starts[3 * i + 1];
+        if (engine->plan->starts[3 * i] == number) return plan_at(engine->plan, engine->plan->starts[3 * i + 1]);
     return NULL;
 }
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VERSION = 1, MOST_BYTES = 1 << 30, ALIGNMENT = 64 };
+enum { VERSION = 2, MOST_BYTES = 1 << 30, UNPACKED = MOST_BYTES, ALIGNMENT = 64, MOST_ROWS = 64 };
 
 typedef struct {
     char magic[8];
@@ -15,7 +15,7 @@ typedef struct {
     unsigned char layout[16];
     int64_t bytes, checksum;
     double sample_rate;
-    int64_t plan_words, state_words, plan_at, starts_at, starts, knobs_at, knob_words;
+    int64_t plan_words, state_words, plan_at, starts_at, starts, knobs_at, knob_words, rows_at, rows;
 } Header;
 
 void *aligned_memory(size_t bytes) {
@@ -64,8 +64,53 @@ int64_t array_bytes(const int64_t *words, int number, int state) {
 }
 
 /* Whether a part of the file begins at `at`, a multiple of `step`, and has so many bytes. */
-static int lies_within(const PlanFile *plan, int64_t at, int64_t bytes, int64_t step) {
+static int lies_in_file(const PlanFile *plan, int64_t at, int64_t bytes, int64_t step) {
     return at >= (int64_t)sizeof(Header) && at % step == 0 && bytes >= 0 && at <= plan->bytes && bytes <= plan->bytes - at;
+}
+
+/* The same, or a part of the unpacked templates. */
+static int lies_within(const PlanFile *plan, int64_t at, int64_t bytes, int64_t step) {
+    if (at < UNPACKED) return lies_in_file(plan, at, bytes, step);
+    at -= UNPACKED;
+    return at % step == 0 && bytes >= 0 && at <= plan->unpacked_bytes && bytes <= plan->unpacked_bytes - at;
+}
+
+const unsigned char *plan_at(const PlanFile *plan, int64_t at) {
+    return at < UNPACKED ? plan->data + at : plan->unpacked + (at - UNPACKED);
+}
+
+/* IEEE 754's half precision: a sign, 5 bits of exponent, 10 of fraction. */
+static float from_half(uint16_t half) {
+    int exponent = half >> 10 & 31, fraction = half & 1023;
+    float found = (float)(exponent ? fraction + 1024 : fraction) * (float)(1 << (exponent ? exponent - 1 : 0)) * 0x1p-24f;
+    if (exponent == 31) return NAN;
+    return half >> 15 ? -found : found;
+}
+
+/* Unpack all templates; 0: their sizes cannot be right, or there is too little memory. */
+static int unpack(PlanFile *plan, const int64_t *rows, int64_t count) {
+    int64_t used = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        if (pass && !(plan->unpacked = aligned_memory((size_t)used + 1))) return 0;
+        plan->unpacked_bytes = used;
+        used = 0;
+        for (int64_t i = 0; i < count; i++) {
+            int64_t height = rows[4 * i], width = rows[4 * i + 1], peaks = rows[4 * i + 2], halves = rows[4 * i + 3];
+            if (height < 1 || width < 1 || height > 1 << 20 || width > 1 << 20 || height * width > MOST_BYTES / 4) return 0;
+            if (!lies_in_file(plan, peaks, 4 * height, ALIGNMENT) || !lies_in_file(plan, halves, 2 * height * width, ALIGNMENT))
+                return 0;
+            for (int64_t k = 0; pass && k < height * width; k++) {
+                uint16_t half;
+                float peak;
+                memcpy(&half, plan->data + halves + 2 * k, 2);
+                memcpy(&peak, plan->data + peaks + 4 * (k / width), 4);
+                ((float *)(plan->unpacked + used))[k] = from_half(half) * peak;
+            }
+            used += (4 * height * width + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+            if (used > MOST_BYTES) return 0;
+        }
+    }
+    return 1;
 }
 
 static int is_between(int64_t value, const int64_t *words, const Field *field) {
@@ -100,7 +145,7 @@ static const char *check_sizes(const int64_t *words) {
 static int is_finite(const PlanFile *plan, int number) {
     const Field *field = &PLAN_FIELDS[number];
     int64_t count = array_bytes(plan->words, number, 0) / field->bytes;
-    const unsigned char *at = plan->data + plan->words[number];
+    const unsigned char *at = plan_at(plan, plan->words[number]);
     for (int64_t i = 0; i < count; i++) {
         double value;
         if (field->bytes == 8) memcpy(&value, at + 8 * i, 8);
@@ -117,7 +162,7 @@ static int is_finite(const PlanFile *plan, int number) {
 static int are_between(const PlanFile *plan, int number) {
     const Field *field = &PLAN_FIELDS[number];
     int64_t count = array_bytes(plan->words, number, 0) / field->bytes, wide;
-    const unsigned char *at = plan->data + plan->words[number];
+    const unsigned char *at = plan_at(plan, plan->words[number]);
     for (int64_t i = 0; i < count; i++) {
         if (field->bytes == 8) memcpy(&wide, at + 8 * i, 8);
         else wide = (signed char)at[i];
@@ -141,8 +186,8 @@ static const char *check_arrays(const PlanFile *plan) {
         if (!lies_within(plan, words[i], array_bytes(words, i, 0), ALIGNMENT)) return field->name;
         if (!(field->whole ? are_between(plan, i) : is_finite(plan, i))) return field->name;
     }
-    const int64_t *first = (const int64_t *)(plan->data + words[PLAN_first_row]);
-    const int64_t *rows = (const int64_t *)(plan->data + words[PLAN_row_count]);
+    const int64_t *first = (const int64_t *)plan_at(plan, words[PLAN_first_row]);
+    const int64_t *rows = (const int64_t *)plan_at(plan, words[PLAN_row_count]);
     for (int64_t i = 0; i < 128 * words[PLAN_stems]; i++)
         if (rows[i] && (first[i] + rows[i] > words[PLAN_rows] || rows[i] > words[PLAN_open_limit])) return "row_count";
     for (int i = 0; i < STATE_WORDS; i++) {
@@ -161,7 +206,7 @@ static const char *check_starts(const PlanFile *plan) {
             return STATE_FIELDS[start[0]].name;
         for (int64_t k = 0; k + 4 <= start[2]; k += 4) {
             float value;
-            memcpy(&value, plan->data + start[1] + k, 4);
+            memcpy(&value, plan_at(plan, start[1]) + k, 4);
             if (!isfinite(value)) return STATE_FIELDS[start[0]].name;
         }
     }
@@ -228,18 +273,21 @@ static const char *check(PlanFile *plan, char *text) {
     memcpy(&header, plan->data, sizeof header);
     if (memcmp(header.magic, "RTSEPLAN", 8)) return "it is no plan of rtsep";
     if (header.version > VERSION) return "a newer rtsep has made it: make the plug-in anew";
-    if (header.bytes != plan->bytes) return "it is cut off";
-    if (memcmp(header.layout, LAYOUT, 16) || header.plan_words != PLAN_WORDS || header.state_words != STATE_WORDS)
+    if (header.version == VERSION && header.bytes != plan->bytes) return "it is cut off";
+    if (header.version != VERSION || memcmp(header.layout, LAYOUT, 16) || header.plan_words != PLAN_WORDS ||
+        header.state_words != STATE_WORDS)
         return "another version of rtsep has made it than this plug-in: make the plug-in anew";
     plan->checksum = crc32_of(plan->data + sizeof header, plan->bytes - (int64_t)sizeof header);
     if (plan->checksum != header.checksum) return "it is damaged";
     if (!(header.sample_rate > 0 && header.sample_rate < 1e6)) return "its sample rate is none";
     plan->sample_rate = header.sample_rate;
     wrong = "it is damaged: its parts lie outside";
-    if (!lies_within(plan, header.plan_at, 8 * PLAN_WORDS, 8)) return wrong;
+    if (!lies_in_file(plan, header.plan_at, 8 * PLAN_WORDS, 8)) return wrong;
     if (header.starts < 0 || header.starts > STATE_WORDS || header.knob_words < 0 || header.knob_words > 1 << 20) return wrong;
-    if (!lies_within(plan, header.starts_at, 24 * header.starts, 8)) return wrong;
-    if (!lies_within(plan, header.knobs_at, 8 * header.knob_words, 8)) return wrong;
+    if (!lies_in_file(plan, header.starts_at, 24 * header.starts, 8)) return wrong;
+    if (!lies_in_file(plan, header.knobs_at, 8 * header.knob_words, 8)) return wrong;
+    if (header.rows < 0 || header.rows > MOST_ROWS || !lies_in_file(plan, header.rows_at, 32 * header.rows, 8)) return wrong;
+    if (!unpack(plan, (const int64_t *)(plan->data + header.rows_at), header.rows)) return wrong;
     plan->words = (const int64_t *)(plan->data + header.plan_at);
     plan->starts = (const int64_t *)(plan->data + header.starts_at);
     plan->knobs = (const int64_t *)(plan->data + header.knobs_at);
@@ -268,5 +316,6 @@ PlanFile *plan_load(const char *path, char *trouble) {
 void plan_free(PlanFile *plan) {
     if (!plan) return;
     aligned_release(plan->data);
+    aligned_release(plan->unpacked);
     free(plan);
 }

@@ -6,9 +6,11 @@
 typedef struct {
     unsigned char *data; /* the file, at a multiple of 64 */
     int64_t bytes;
+    unsigned char *unpacked; /* templates, in single precision */
+    int64_t unpacked_bytes;
     uint32_t checksum;
     double sample_rate;
-    const int64_t *words;  /* PLAN, with places in the file instead of addresses */
+    const int64_t *words;  /* PLAN, with places instead of addresses */
     const int64_t *starts; /* (field of STATE, place, bytes) ... */
     int64_t start_count;
     const int64_t *knobs;
@@ -25,6 +27,9 @@ typedef struct {
 /* Load and check a plan file; NULL, and `trouble` [MOST_TROUBLE] says why, if it cannot be played. */
 PlanFile *plan_load(const char *path, char *trouble);
 void plan_free(PlanFile *plan);
+
+/* What stands at a place: in the file, or among the unpacked templates. */
+const unsigned char *plan_at(const PlanFile *plan, int64_t at);
 
 /* Bytes of array `number` of PLAN or of STATE (state != 0) under these words of PLAN; -1: too many. */
 int64_t array_bytes(const int64_t *plan_words, int number, int state);
