@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 
 from rtsep.engine.design import Plan, design, preset_defaults
@@ -77,9 +78,10 @@ def write_data(form: PluginForm, folder: Path, told: Callable[[str], None]) -> N
         for rate in form.rates:
             told(f"{program}, {rate} Hz")
             (folder / f"{number}-{rate}.plan").write_bytes(_plan(form, presets, rate))
-    lines = [f"rtsep-bundle {VERSION}", f"name {form.name}", f"id {form.uri}", f"channels {form.channels}",
-             *(f"stem {stem}" for stem in form.stems), *(f"program {program}" for program in form.programs),
-             *(f"rate {rate}" for rate in form.rates), *(knob.line() for knob in form.knobs)]
+    lines = [f"rtsep-bundle {VERSION}", f"name {form.name}", f"id {form.uri}", f"release {version('rtsep')}",
+             f"channels {form.channels}", *(f"stem {stem}" for stem in form.stems),
+             *(f"program {program}" for program in form.programs), *(f"rate {rate}" for rate in form.rates),
+             *(knob.line() for knob in form.knobs)]
     (folder / TEXT).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

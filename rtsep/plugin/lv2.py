@@ -20,6 +20,7 @@ PREFIXES = """@prefix atom: <http://lv2plug.in/ns/ext/atom#> .
 @prefix state: <http://lv2plug.in/ns/ext/state#> .
 @prefix units: <http://lv2plug.in/ns/extensions/units#> .
 @prefix urid: <http://lv2plug.in/ns/ext/urid#> .
+@prefix work: <http://lv2plug.in/ns/ext/worker#> .
 """
 SIDES = {1: ("",), 2: ("_left", "_right")}
 
@@ -57,8 +58,8 @@ def description(form: PluginForm) -> str:
     doap:license <http://opensource.org/licenses/mit> ;
     lv2:minorVersion 0 ; lv2:microVersion 1 ;
     lv2:requiredFeature urid:map ;
-    lv2:optionalFeature lv2:hardRTCapable, <http://lv2plug.in/ns/ext/log#log> ;
-    lv2:extensionData state:interface ;
+    lv2:optionalFeature lv2:hardRTCapable, <http://lv2plug.in/ns/ext/log#log>, work:schedule ;
+    lv2:extensionData state:interface, work:interface ;
     pg:mainOutput <{form.uri}#group_mix> ;
     lv2:port
 {ports} .
@@ -93,7 +94,7 @@ def _control(knob: HostKnob) -> list[str]:
              f"lv2:maximum {knob.most:.9g}", f"lv2:default {knob.start:.9g}"]
     if knob.whole:
         kind = "lv2:toggled" if (knob.least, knob.most) == (0, 1) and not knob.points else "lv2:integer"
-        port.append(f"lv2:portProperty {kind}" + (", pprops:expensive" if knob.restart else ""))
+        port.append(f"lv2:portProperty {kind}" + (", pprops:expensive" if knob.points else ""))
     if knob.points:
         points = ", ".join(f"[ rdfs:label {_text(name)} ; <http://www.w3.org/1999/02/22-rdf-syntax-ns#value> {number} ]"
                            for number, name in enumerate(knob.points))
