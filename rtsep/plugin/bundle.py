@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
-from rtsep.engine.design import Plan, design, preset_defaults
+from rtsep.engine.design import Plan, design, latency_of, preset_defaults
 from rtsep.errors import RtsepError
 from rtsep.notes.routing import Routing
 from rtsep.params import Value, param_of
@@ -68,7 +68,12 @@ class PluginForm:
     @property
     def knobs(self) -> list[HostKnob]:
         """What a host can turn."""
-        return host_knobs(self.stems, self.value, self.split, list(self.programs))
+        return host_knobs(self.stems, self.value, self.split, list(self.programs), not self._has_one_latency)
+
+    @property
+    def _has_one_latency(self) -> bool:
+        return all(len({latency_of(presets, self.params, rate) for presets in self.programs.values()}) == 1
+                   for rate in self.rates)
 
 
 def write_data(form: PluginForm, folder: Path, told: Callable[[str], None]) -> None:

@@ -124,7 +124,8 @@ static void describe(const char *path) {
     snprintf(fallback_id, sizeof fallback_id, "urn:rtsep:%s", fallback_name);
     descriptor = (ClapDescriptor){
         .version = VERSION, .id = plugin_id(described), .name = plugin_name(described), .vendor = "rtsep", .url = "",
-        .manual_url = "", .support_url = "", .release = plugin_release(described), .description = "Separates a recording by its notes into stems",
+        .manual_url = "", .support_url = "", .release = plugin_release(described),
+        .description = "Separates a recording by its notes into stems",
         .features = plugin_channels(described) == 1 ? MONO_FEATURES : FEATURES};
     if (!descriptor.id[0]) descriptor.id = fallback_id;
     if (!descriptor.name[0]) descriptor.name = fallback_name;

@@ -93,8 +93,9 @@ static void activate(LV2_Handle handle) {
 
 /* Where the host renders, it may call `work` at once: so before the block is played. */
 static void change_preset(Instance *own) {
+    static const char WORK[1]; /* Some hosts refuse an empty message. */
     if (!own->worker || !plugin_asks(own->plugin)) return;
-    if (own->worker->schedule_work(own->worker->handle, 0, NULL) != LV2_WORKER_SUCCESS) plugin_ask_again(own->plugin);
+    if (own->worker->schedule_work(own->worker->handle, sizeof WORK, WORK) != LV2_WORKER_SUCCESS) plugin_ask_again(own->plugin);
 }
 
 static LV2_Worker_Status work(LV2_Handle handle, LV2_Worker_Respond_Function respond, LV2_Worker_Respond_Handle respond_handle,

@@ -1,9 +1,8 @@
 /* The plug-in behind every format: a bundle's folder becomes an instance that plays.
  *
- * `plugin_process`, `plugin_note`, `plugin_set`, `plugin_get`, `plugin_asks`, `plugin_ask_again` and `plugin_reset` allocate, lock
- * and write nothing.
- * All others belong to the host's main thread, `plugin_serve` to any but one that plays in real time; only `plugin_serve`,
- * `plugin_save` and `plugin_load` may be called while something is processed. */
+ * `plugin_process`, `plugin_note`, `plugin_set`, `plugin_get`, `plugin_asks`, `plugin_ask_again` and `plugin_reset` allocate,
+ * lock and write nothing. All others belong to the host's main thread, `plugin_serve` to any thread that need not be in time;
+ * only that, `plugin_save` and `plugin_load` may be called while something is processed. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -15,7 +14,7 @@ typedef struct {
     char symbol[MOST_NAME], name[MOST_NAME];
     double least, most, start;
     int whole;   /* only whole numbers: a switch if they are 0 and 1 */
-    int restart; /* takes effect when the host starts the plug-in again */
+    int restart; /* some values take effect when the host starts the plug-in again */
 } Knob;
 
 typedef struct Plugin Plugin;
@@ -53,7 +52,7 @@ int64_t plugin_latency(const Plugin *plugin); /* in samples */
  * `plugin_serve` called, by another thread if this one plays in real time. */
 int plugin_asks(Plugin *plugin);
 void plugin_ask_again(Plugin *plugin); /* `plugin_serve` could not be called */
-/* SERVED_AT_START: another latency needs `plugin_prepare`. SERVED_NOT: `plugin_trouble` says why; the program before goes on. */
+/* SERVED_AT_START: another latency needs `plugin_prepare`. SERVED_NOT: what played goes on; `plugin_trouble` says why. */
 enum { SERVED, SERVED_AT_START, SERVED_NOT };
 int plugin_serve(Plugin *plugin);
 
