@@ -237,6 +237,7 @@ static void *answer(void *own) {
 static void serve(Session *session) {
     static _Thread_local int calls_now;
     if (threaded) {
+        if (offline) sem_post(&session->called);
         if (!atomic_load(&session->wants_callback) || ++calls_now % 4) return;
         while (!sem_trywait(&session->served)) {}
         if (atomic_load(&session->wants_callback)) sem_wait(&session->served);
