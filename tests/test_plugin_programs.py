@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from conftest import ON, band, chord, in_blocks, make_preset, midi
+from conftest import ON, band, chord, in_blocks, make_preset, midi, with_envelopes
 from plugin_core import PITCHES, RATE, Core, build, bundle_of, needs_compiler, notes_of
 
+from rtsep.notes.routing import by_hands
 from rtsep.plugin.bundle import write_data
 
 pytestmark = needs_compiler
@@ -57,7 +58,7 @@ def made(library, folder, presets=None, **options):
 
 def memory_of(form):
     """Samples that an engine hears before it is heard: a window, its latency, two hops."""
-    return 1024 + form.params["latency_samples"] + 2 * form.params["hop_samples"]
+    return form.params["window_samples"] + form.params["latency_samples"] + 2 * form.params["hop_samples"]
 
 
 def from_here(sound):
@@ -65,7 +66,10 @@ def from_here(sound):
     return np.where(np.arange(sound.shape[1]) < AT, np.float32(0), sound)
 
 
-@pytest.mark.parametrize("options", [{}, {"channels": 1}, {"mode": "instant", "latency_samples": 0}, {"adapt": True}])
+@pytest.mark.parametrize("options", [
+    {}, {"channels": 1}, {"mode": "instant", "latency_samples": 0}, {"mode": "quality", "latency_samples": 1024},
+    {"adapt": True, "presets": {"keys": with_envelopes(KEYS), "soft": with_envelopes(SOFT, 5)}},
+    {"routing": by_hands(), "split": None}])
 def test_another_preset_takes_over_without_a_gap(library, tmp_path, rng, options):
     """Before: the old engine, bit for bit. After the fade: one that has heard nothing but these notes and, from the change on,
     this sound, bit for bit too. The stems add up to the input, also in between."""
@@ -82,6 +86,18 @@ def test_another_preset_takes_over_without_a_gap(library, tmp_path, rng, options
     assert not np.array_equal(stems[..., begin + FADE - 1], new[..., begin + FADE - 1])
     np.testing.assert_allclose(stems.sum(0)[:, late:], sound[:, : LENGTH - late], atol=2e-6)
     assert np.abs(new[:2, :, begin + FADE :]).max() > 0.01
+
+
+def test_the_windows_of_two_presets_may_differ(library, tmp_path, rng):
+    bundle, _ = made(library, tmp_path / "bundle")
+    other, form = made(library, tmp_path / "other", window_samples=2048, hop_samples=128)
+    shutil.copy(other.folder / f"1-{RATE}.plan", bundle.folder)
+    sound, notes = band(rng, LENGTH, 2), notes_of(rng, LENGTH)
+    stems, _ = bundle.play(sound, notes, change=1)
+    expected, _ = other.play(from_here(sound), notes, program=1)
+    begin = AT + memory_of(form)
+    assert np.array_equal(stems[..., : begin + 1], bundle.play(sound, notes)[0][..., : begin + 1])
+    assert np.array_equal(stems[..., begin + FADE :], expected[..., begin + FADE :])
 
 
 def test_there_is_no_click(library, tmp_path):

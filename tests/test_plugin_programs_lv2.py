@@ -92,7 +92,7 @@ def test_without_a_worker_the_next_activation_counts(bundle, rng, worker):
 
 
 class EndlessTape(Tape):
-    """Plays until nothing of the stem `high` has come back for a second, once it was there; or the sound is over."""
+    """Plays until nothing of the stem `high` has come back for a second, once it was there at sample AT; or to the end."""
 
     def __init__(self, *words):
         super().__init__(*words)
@@ -103,7 +103,7 @@ class EndlessTape(Tape):
         if self.recorded:
             heard = self.recorded[-1][4:6].any()
             self.silent = 0 if heard else self.silent + frames
-            if heard:
+            if heard and self._position >= AT:
                 self.sounds.set()
             elif self.sounds.is_set() and self.silent >= RATE:
                 self.ended.set()

@@ -67,7 +67,7 @@ int programs_play(Programs *own, const Bundle *bundle, Values *values, int64_t f
             float *to = i < channels ? mix[i] : stems[i - channels];
             if (to) write(own, playing, i, to + done, count);
         }
-        own->heard += count; /* if one is coming */
+        own->heard += count;
     }
     if (!own->coming || own->heard < own->deaf + own->fade) return 0;
     give_place(own);
