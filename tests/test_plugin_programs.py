@@ -120,8 +120,10 @@ def test_keys_that_are_down_are_told(library, tmp_path, rng):
     """Also one that only the new preset plays: it begins with the change. Pedals count, too."""
     bundle, _ = made(library, tmp_path, {"low": LOW, "keys": KEYS})
     sound = band(rng, LENGTH, 2)
-    held = [(0, ON, 72, 90), (0, ON, 48, 80), (900, 0xB0, 64, 127), (1000, ON, 55, 70), (2000, 0x80, 55, 0)]
-    end = [(AT + 3000, 0x80, 48, 0), (AT + 9000, 0x80, 72, 0), (AT + 9000, 0xB0, 64, 0)]
+    held = [(0, ON, 72, 90), (0, ON, 48, 80), (900, 0xB0, 64, 127), (900, 0xB1, 66, 127), (1000, ON, 55, 70),
+            (2000, 0x80, 55, 0)]
+    end = [(AT + 500, ON | 1, 64, 90), (AT + 900, 0xB1, 66, 100), (AT + 1500, 0x81, 64, 0),  # Sostenuto does not hold it.
+           (AT + 3000, 0x80, 48, 0), (AT + 9000, 0x80, 72, 0), (AT + 9000, 0xB0, 64, 0)]
     stems, _ = bundle.play(sound, midi(*held, *end), change=1)
     expected, _ = bundle.play(from_here(sound), midi(*held[1:], (AT, ON, 72, 90), *end), program=1)
     assert np.array_equal(stems[..., AT + 4000 :], expected[..., AT + 4000 :])
@@ -186,6 +188,25 @@ def test_what_a_project_brought_counts_for_its_preset(library, tmp_path, rng):
     assert np.array_equal(stems[..., AT + 4000 :], expected[..., AT + 4000 :])
     assert core.save() == direct.save() != project
     for each in (teacher, core, direct):
+        each.close()
+
+
+def test_a_project_that_is_restored_while_it_plays(library, tmp_path, rng):
+    """As LV2 hosts do: what it brought is saved until its preset plays, and then what that has learnt."""
+    bundle, _ = made(library, tmp_path)
+    sound, notes, teacher, core = band(rng, LENGTH, 2), notes_of(rng, LENGTH), bundle.core(program=1), bundle.core()
+    teacher.play(sound, notes)
+    project = teacher.save()
+    assert core.load(project)
+    core.reset()
+    core.play(sound[:, :5000], notes[:0])
+    assert core.get("program") == 1 and core.save() == project
+    assert core.asks() and core.serve() == SERVED
+    core.play(sound[:, :5000], notes[:0])
+    assert core.save() != project
+    core.reset()
+    assert core.save() == project
+    for each in (teacher, core):
         each.close()
 
 

@@ -85,9 +85,9 @@ Engine *programs_settle(Programs *own) {
 /* --- other threads --------------------------------------------------------------------------------------------------- */
 
 int programs_try(Programs *own) {
-    int free = !atomic_flag_test_and_set(&own->busy);
-    if (!free) atomic_store(&own->asked, 0); /* It is asked for again. */
-    return free;
+    if (!atomic_flag_test_and_set(&own->busy)) return 1;
+    atomic_store(&own->asked, 0); /* It will be asked for again. */
+    return 0;
 }
 
 /* Nobody is at it for longer than it takes to read a plan. */
