@@ -2,22 +2,27 @@
 
 import subprocess
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from conftest import PITCHES, SMALL, assert_sums_to, band, chord, make_preset, play, prepared
 from jack_server import jack_server, needs_jack  # noqa: F401
 from lv2_host import Lv2Host, control
+from plugin_core import bundle_of
 from test_jack import RATE, Tape
 from test_plugin_lv2 import WATCHDOG_S, connected, needs_headers, needs_jalv
 
 from rtsep.cli import main
 from rtsep.notes.routing import by_split
+from rtsep.plugin.lv2 import description
 from rtsep.presets.preset import load_preset, save_preset
 
 LENGTH, BLOCK, AT = 30000, 256, 40 * 256  # Samples; AT: those before the change, whole blocks.
 MEMORY, FADE = 1024 + 256 + 2 * 64, 960  # Samples that a new engine hears first; of the fade, 20 ms.
 OUTPUTS = [f"{stem}_{side}" for stem in ("mix", "low", "high", "residual") for side in ("left", "right")]
+
+KEYS = make_preset(rows=1)
 
 pytestmark = needs_headers
 
@@ -89,6 +94,15 @@ def test_without_a_worker_the_next_activation_counts(bundle, rng, worker):
     played.host.activate()
     assert np.array_equal(played.play(sound, notes), engine_plays(bundle, "low", sound, notes))
     played.host.close()
+
+
+def test_a_preset_can_be_automated_if_all_are_late_by_the_same_time(tmp_path):
+    quality = replace(KEYS, defaults={"mode": "quality", "latency_samples": 0})
+    for name, other, restart in (("same", KEYS, 0), ("other", quality, 1)):
+        form = bundle_of(tmp_path / name, presets={"keys": KEYS, "other": other}, latency_samples=0)
+        assert ("pprops:notAutomatic" in description(form)) == bool(restart)
+        assert [knob.restart for knob in form.knobs if knob.symbol == "program"] == [bool(restart)]
+        assert f"knob program program 0 0 1 0 1 {restart} Preset\n" in (tmp_path / name / "bundle.txt").read_text()
 
 
 class EndlessTape(Tape):
