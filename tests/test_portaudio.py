@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import band
-from fresh_python import run
+from fresh_python import compile_all, run
 
 from rtsep.errors import RtsepError
 from rtsep.hosts.devices import import_sounddevice
@@ -27,6 +27,7 @@ RATE, LEAD = 44100, 8192  # samples of silence before the sound: the fade-in is 
 @pytest.fixture
 def card(tmp_path):
     """Environment with two ALSA devices: rtcap reads in.raw, rtplay writes out.raw (float32, two channels)."""
+    compile_all()
     (tmp_path / "rc").write_text(
         f'pcm.rtcap {{ type file\n slave.pcm null\n file /dev/null\n infile "{tmp_path}/in.raw"\n format raw }}\n'
         f'pcm.rtplay {{ type file\n slave.pcm null\n file "{tmp_path}/out.raw"\n format raw }}\n')
