@@ -19,7 +19,7 @@ __all__ = ["learning", "players", "sound", "spectra"]
 def main():
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"pictures to make (default: all): {', '.join(sorted(made()))}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"these pictures alone: {', '.join(sorted(made()))}")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "explanation" / "pictures", help="folder of the pictures")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)

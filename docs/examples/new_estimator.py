@@ -1,7 +1,5 @@
 """Tries an estimator of your own in the reference: activations by the squared error instead of the divergence."""
 
-import numpy as np
-
 from rtsep import by_track, find_preset, load_preset, read_midi
 from rtsep.files.sound import read_sound
 from rtsep.hosts.demo import clip_folder

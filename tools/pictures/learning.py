@@ -18,7 +18,7 @@ def background(figure):
     for told, colour, label in (((0, 1), LEFT, "both hands are told"), ((0,), RIGHT, "only the left hand is told")):
         heard = played("piano", told)
         ax.plot([each.time_s for each in heard][::8], [each.others for each in heard][::8], color=colour, label=label)
-    ax.set(xlim=(0, SECONDS), ylim=(0, 1.02), xlabel="s", ylabel="others", title="how surely somebody plays whose notes nobody tells")
+    ax.set(xlim=(0, SECONDS), ylim=(0, 1.02), xlabel="s", title="how surely somebody plays whose notes nobody tells")
     ax.legend()
 
 

@@ -25,8 +25,10 @@ def hands(figure):
         right.append(struck.right)
     sure = 0.35 + 0.65 * np.abs(2 * np.array(right) - 1)
     fill = [to_rgba((LEFT, RIGHT)[p >= 0.5], alpha) for p, alpha in zip(right, sure, strict=True)]
-    ax.scatter(heard["onset_s"], heard["pitch"], s=26, color=fill, edgecolor=np.array((LEFT, RIGHT))[heard["part"]], linewidth=1.4)
-    ax.set(xlabel="s", ylabel="MIDI pitch", title="filled: the tracker's hand as the note begins (faint: unsure); edge: the true hand")
+    edge = np.array((LEFT, RIGHT))[heard["part"]]
+    ax.scatter(heard["onset_s"], heard["pitch"], s=26, color=fill, edgecolor=edge, linewidth=1.4)
+    ax.set(xlabel="s", ylabel="MIDI pitch",
+           title="filled: the tracker's hand as the note begins (faint: unsure); edge: the true hand")
 
 
 @picture("png", size=(7.2, 2.9))
@@ -48,5 +50,5 @@ def score(figure):
     picture_of = np.log10(np.maximum(np.array(p).T, 1e-6))
     ax.imshow(picture_of, origin="lower", aspect="auto", cmap="magma", extent=(0, len(played), 0, len(followed.onset_s)),
               interpolation="nearest")
-    ax.set(xlabel="played notes", ylabel="chord of the score", title="probability of each place (bright: sure); after 10 s the player goes "
-           "back by 5 s")
+    ax.set(xlabel="played notes", ylabel="chord of the score",
+           title="probability of each place (bright: sure); after 10 s the player goes back by 5 s")

@@ -100,14 +100,15 @@ def _bars(ax, mix, places, hands):
 def slots(figure):
     """When what of a frame is computed, between one frame's end and the next."""
     ax = figure.subplots()
-    work = (("frame: analysis, gate, activations, masks", 0, 0.62, MIX), ("overlap-add, or filters of some stems", 0.66, 0.3, LEFT),
-            ("filters of other stems; rows that learn", 1.05, 0.5, LEFT), ("filters; rows that learn", 2.05, 0.4, LEFT),
-            ("filters; rows that learn", 3.05, 0.4, LEFT), ("the next frame", 4.0, 0.62, MIX))
+    work = (("the frame: analysis, gate, activations, masks; overlap-add", 0, 0.7, MIX),
+            ("spectral factor; filters of stems 1, 4, ...; a third of what rows learn", 1, 0.55, LEFT),
+            ("filters of stems 2, 5, ...; another third", 2, 0.45, LEFT), ("filters of stems 3, 6, ...; the last third", 3, 0.45, LEFT),
+            ("the next frame", 4, 0.7, MIX))
     for number, (name, begin, length, colour) in enumerate(work):
         ax.broken_barh([(begin, length)], (-number, 0.7), color=colour)
         ax.text(begin + length + 0.05, -number + 0.32, name, va="center", fontsize=8.5)
     for slot in range(5):
         ax.axvline(slot, color=FAINT, zorder=0)
-    ax.set(xlim=(0, 5.6), ylim=(-5.4, 1), yticks=(), xticks=range(5), xticklabels=(0, 32, 64, 96, 128),
+    ax.set(xlim=(0, 5.8), ylim=(-4.4, 1), yticks=(), xticks=range(5), xticklabels=(0, 32, 64, 96, 128),
            xlabel="samples after a frame's end (lengths of work: not to scale)")
     ax.spines["left"].set_visible(False)

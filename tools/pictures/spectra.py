@@ -39,7 +39,8 @@ def gate(figure):
             spans.setdefault((group.stem, group.pitch), []).append(heard.time_s)
     for (stem, pitch), times in spans.items():
         edges = np.split(np.array(times), np.flatnonzero(np.diff(times) > 0.01) + 1)
-        ax.broken_barh([(part[0], part[-1] - part[0]) for part in edges], (pitch - 0.45, 0.9), color=HANDS[stem], alpha=0.25, lw=0)
+        spans_s = [(part[0], part[-1] - part[0]) for part in edges]
+        ax.broken_barh(spans_s, (pitch - 0.45, 0.9), color=HANDS[stem], alpha=0.25, lw=0)
     keys = clip().score.messages, clip().score.seconds
     for note in notes(last):
         ax.broken_barh([(note["onset_s"], _key_s(*keys, note))], (note["pitch"] - 0.2, 0.4), color=HANDS[note["part"]], lw=0)

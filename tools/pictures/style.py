@@ -14,8 +14,8 @@ LEFT, RIGHT, RESIDUAL, MIX, FAINT = "#1f5f8b", "#c8553d", "#777777", "#222222", 
 """Colours of the stems, of the mix, and of what lies behind."""
 STYLE = {
     "font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "axes.titlesize": 9.5, "axes.titlelocation": "left",
-    "legend.frameon": False, "legend.fontsize": 8.5, "svg.fonttype": "none", "svg.hashsalt": "rtsep", "font.family": "sans-serif",
-    "figure.constrained_layout.use": True, "lines.linewidth": 1.4, "path.simplify_threshold": 1.0,
+    "legend.frameon": False, "legend.fontsize": 8.5, "svg.fonttype": "none", "svg.hashsalt": "rtsep",
+    "font.family": "sans-serif", "figure.constrained_layout.use": True, "lines.linewidth": 1.4, "path.simplify_threshold": 1.0,
 }
 """Settings of matplotlib."""
 COLOURS = 64
@@ -24,7 +24,7 @@ _MADE: dict[str, tuple[Callable[[plt.Figure], None], str, tuple[float, float]]] 
 
 
 def picture(kind: str = "svg", size: tuple[float, float] = (7.2, 2.8)) -> Callable[[Callable], Callable]:
-    """Marks a function that draws the picture of its name into a figure of `size` inches; kind: svg, or png for spectrograms."""
+    """Marks a function that draws a picture into a figure of `size` inches; kind: svg, or png for spectrograms."""
     def keep(draw: Callable) -> Callable:
         _MADE[draw.__name__] = draw, kind, size
         return draw
