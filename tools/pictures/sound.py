@@ -102,7 +102,8 @@ def slots(figure):
     ax = figure.subplots()
     work = (("the frame: analysis, gate, activations, masks; overlap-add", 0, 0.7, MIX),
             ("spectral factor; filters of stems 1, 4, ...; a third of what rows learn", 1, 0.55, LEFT),
-            ("filters of stems 2, 5, ...; another third", 2, 0.45, LEFT), ("filters of stems 3, 6, ...; the last third", 3, 0.45, LEFT),
+            ("filters of stems 2, 5, ...; another third", 2, 0.45, LEFT),
+            ("filters of stems 3, 6, ...; the last third", 3, 0.45, LEFT),
             ("the next frame", 4, 0.7, MIX))
     for number, (name, begin, length, colour) in enumerate(work):
         ax.broken_barh([(begin, length)], (-number, 0.7), color=colour)
