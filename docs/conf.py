@@ -29,6 +29,7 @@ linkcheck_ignore = [r"https?://"]  # Builds do not depend on other sites.
 copybutton_prompt_text = r"\$ |>>> "
 copybutton_prompt_is_regexp = True
 
+html_math_renderer = "svg"  # rtsep_pages has it.
 html_theme = "furo"
 html_title = "rtsep"
 html_static_path = ["_static"]

@@ -20,6 +20,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from html import escape
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.fileutil import copy_asset
 
 ROOT = Path(__file__).resolve().parents[2]
+EQUATION_SIZE = 18  # pixels
 
 
 class Generated(SphinxDirective):
@@ -212,11 +214,33 @@ def copy_sounds(app: Any, error: Exception | None) -> None:
         copy_asset(str(_sounds(app)), str(target))
 
 
+def equation(latex: str, inline: bool) -> str:
+    """An equation as SVG, in the colour of the text around it: pages need no script, and no other site."""
+    import ziamath
+
+    drawn = ziamath.Math.fromlatex(latex.strip(), size=EQUATION_SIZE, inline=inline, color="currentColor")
+    told = f'<svg role="img" aria-label="{escape(latex.strip())}" style="vertical-align: {drawn.getyofst():.1f}px" '
+    return drawn.svg().replace("<svg ", told, 1)
+
+
+def visit_inline(writer: Any, node: nodes.math) -> None:
+    """Write an equation in the text."""
+    writer.body.append(equation(node.astext(), True))
+    raise nodes.SkipNode
+
+
+def visit_block(writer: Any, node: nodes.math_block) -> None:
+    """Write an equation of its own, which scrolls where it is wider than the page."""
+    writer.body.append(f'<div class="equation">{equation(node.astext(), False)}</div>')
+    raise nodes.SkipNode
+
+
 def setup(app: Any) -> dict[str, Any]:
     """Sphinx calls this."""
     for name, directive in (("command", Command), ("parameters", Parameters), ("preset-list", PresetList),
                             ("described", Described), ("api", Api), ("listen", Listen)):
         app.add_directive(name, directive)
+    app.add_html_math_renderer("svg", inline_renderers=(visit_inline, None), block_renderers=(visit_block, None))
     app.connect("builder-inited", make_sounds)
     app.connect("build-finished", copy_sounds)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
