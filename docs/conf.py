@@ -1,7 +1,10 @@
 """How Sphinx builds the site: python -m sphinx -W -b html docs OUT"""
 
 import re
+import sys
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "rtsep"
 author = "the authors of rtsep"
@@ -9,13 +12,15 @@ project_copyright = "the authors of rtsep, MIT licence"
 version = release = re.search(r'^version = "(.+)"', (Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8"),
                               re.MULTILINE)[1]
 
-extensions = ["myst_nb", "sphinx_design", "sphinx_copybutton", "sphinx.ext.autodoc", "sphinx.ext.doctest"]
+extensions = ["myst_nb", "sphinx_design", "sphinx_copybutton", "rtsep_pages"]
 exclude_patterns = ["_*", "**/_*", "**/.ipynb_checkpoints"]
 smartquotes = False  # "--mode" stays as it is typed.
 
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 4  # Links to headings down to this level are checked.
-nb_execution_mode = "off"  # The pages show the results that a notebook's file holds.
+nb_execution_mode = "cache"  # Notebooks have no results in the repository: they run when the site is built, if they changed.
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
 suppress_warnings = ["mystnb.unknown_mime_type"]
 
 nitpicky = True
@@ -24,6 +29,7 @@ linkcheck_ignore = [r"https?://"]  # Builds do not depend on other sites.
 copybutton_prompt_text = r"\$ |>>> "
 copybutton_prompt_is_regexp = True
 
+html_math_renderer = "svg"  # rtsep_pages has it.
 html_theme = "furo"
 html_title = "rtsep"
 html_static_path = ["_static"]
