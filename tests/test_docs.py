@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 from laboratory.study import STUDIES  # noqa: E402
 
+WITHOUT_NOTEBOOKS = ("-D", "nb_execution_mode=off")  # Another test runs them.
 README_WORDS = 800  # Longest README, in words.
 ALONE = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "presets/README.md")
 PAGES = sorted([*(ROOT / name for name in ALONE), *(ROOT / "docs").rglob("*.md")])
@@ -117,7 +118,8 @@ def test_links_outside_the_site_lead_to_files(page):
 @pytest.mark.skipif(not importlib.util.find_spec("sphinx"), reason="Sphinx is not installed: pip install -e '.[docs]'")
 def test_the_site_builds_without_warnings(tmp_path):
     """Links between pages, to headings and to words of the glossary are checked by the build."""
-    build = ["-q", "-W", "--keep-going", "-b", "html", "-d", str(tmp_path / "trees"), str(ROOT / "docs"), str(tmp_path / "site")]
-    done = subprocess.run([sys.executable, "-m", "sphinx", *build], capture_output=True, text=True)
+    folders = ["-d", str(tmp_path / "trees"), str(ROOT / "docs"), str(tmp_path / "site")]
+    done = subprocess.run([sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-b", "html", *WITHOUT_NOTEBOOKS, *folders],
+                          capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "site" / "index.html").is_file()
