@@ -12,7 +12,7 @@ project_copyright = "the authors of rtsep, MIT licence"
 about = (Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8")
 version = release = re.search(r'^version = "(.+)"', about, re.MULTILINE)[1]
 
-extensions = ["myst_nb", "sphinx_design", "sphinx_copybutton", "rtsep_pages"]
+extensions = ["myst_nb", "sphinx_design", "sphinx_copybutton", "rtsep_pages", "rtsep_sounds", "rtsep_equations"]
 exclude_patterns = ["_*", "**/_*", "**/.ipynb_checkpoints"]
 smartquotes = False  # "--mode" stays as it is typed.
 
@@ -29,7 +29,7 @@ linkcheck_ignore = [r"https?://"]  # Builds do not depend on other sites.
 copybutton_prompt_text = r"\$ |>>> "
 copybutton_prompt_is_regexp = True
 
-html_math_renderer = "svg"  # rtsep_pages has it.
+html_math_renderer = "svg"  # rtsep_equations has it.
 html_theme = "furo"
 html_title = "rtsep"
 html_static_path = ["_static"]

@@ -95,7 +95,8 @@ def make(folder: Path) -> list[dict]:
 
     rows = [{"name": "the mix", "sounds": [{"file": written("mix", mix), "both": True}]}]
     rows += [both(name, told, separate(mix, rate, score)) for name, told, separate in WAYS]
-    rows.append(both("oracle", "oracle mask, with the windows of <code>live</code>", oracle_stems(truths, choose_framing("live", rate))))
+    oracle = oracle_stems(truths, choose_framing("live", rate))
+    rows.append(both("oracle", "oracle mask, with the windows of <code>live</code>", oracle))
     rows.append({"name": "the true hands", "sounds": [{"file": written(f"true-{side}", truth)}
                                                       for side, truth in zip(("left", "right"), truths, strict=True)]})
     return rows
