@@ -9,8 +9,8 @@ sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 project = "rtsep"
 author = "the authors of rtsep"
 project_copyright = "the authors of rtsep, MIT licence"
-version = release = re.search(r'^version = "(.+)"', (Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8"),
-                              re.MULTILINE)[1]
+about = (Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8")
+version = release = re.search(r'^version = "(.+)"', about, re.MULTILINE)[1]
 
 extensions = ["myst_nb", "sphinx_design", "sphinx_copybutton", "rtsep_pages", "rtsep_sounds", "rtsep_equations"]
 exclude_patterns = ["_*", "**/_*", "**/.ipynb_checkpoints"]
