@@ -1,8 +1,9 @@
-"""The pages of reference: nothing is left out, what they show runs, and notebooks hold no results."""
+"""Pages of reference and explanation: nothing is left out, what they show runs, and notebooks hold no results."""
 
 import doctest
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,11 @@ import rtsep
 from rtsep.cli import _build_parser
 
 DOCS = Path(__file__).parents[1] / "docs"
+sys.path.insert(0, str(DOCS.parent / "tools"))
+
+from pictures import learning, players, sound, spectra  # noqa: E402, F401
+from pictures.style import drawn, made  # noqa: E402
+
 SHOWN = re.compile(r"```pycon\n(.*?)```", re.DOTALL)
 NOTEBOOKS = sorted((DOCS / "notebooks").glob("*.ipynb"))
 
@@ -57,6 +63,10 @@ def test_both_notebooks_are_there():
     assert [path.stem for path in NOTEBOOKS] == ["nmf-hands", "zero-latency"]
 
 
-def test_pictures_are_small():
-    pictures = list((DOCS / "explanation" / "pictures").iterdir())
-    assert len(pictures) > 15 and sum(path.stat().st_size for path in pictures) < 2e6
+def test_every_picture_has_its_tool_and_its_page(tmp_path):
+    pictures = {path.name: path for path in (DOCS / "explanation" / "pictures").iterdir()}
+    assert {name.partition(".")[0] for name in pictures} == set(made())
+    pages = [page.read_text() for page in (DOCS / "explanation").glob("*.md")]
+    shown = {name for page in pages for name in re.findall(r"pictures/([\w.]+)", page)}
+    assert shown == set(pictures) and sum(path.stat().st_size for path in pictures.values()) < 2e6
+    assert drawn("windows", tmp_path).name in pictures
