@@ -75,7 +75,7 @@ def test_oracle_and_sdr():
 
 
 ONE, ALL = ("mozart_k545",), ("bach_bwv846_prelude", "joplin_maple_leaf", "mozart_k545", "cschumann_polonaise")
-FLOORS = [  # preset, mode, pieces, floor of left and right; measured: see docs/benchmarks.md
+FLOORS = [  # preset, mode, pieces, floor of left and right; measured: see docs/measurements/benchmarks.md
     ("grand-piano", "live", ONE, 13.9, 12.2),
     ("piano", "live", ONE, 13.8, 12.1),
     ("gm-piano", "live", ONE, 12.3, 10.6),

@@ -12,6 +12,7 @@ from rtsep.plugin.knobs import HostKnob
 PREFIXES = """@prefix atom: <http://lv2plug.in/ns/ext/atom#> .
 @prefix bufs: <http://lv2plug.in/ns/ext/buf-size#> .
 @prefix doap: <http://usefulinc.com/ns/doap#> .
+@prefix foaf: <http://xmlns.com/foaf/0.1/> .
 @prefix lv2: <http://lv2plug.in/ns/lv2core#> .
 @prefix midi: <http://lv2plug.in/ns/ext/midi#> .
 @prefix pg: <http://lv2plug.in/ns/ext/port-groups#> .
@@ -58,6 +59,7 @@ def description(form: PluginForm) -> str:
 <{form.uri}> a lv2:Plugin, lv2:UtilityPlugin ;
     doap:name {_text(form.name)} ;
     doap:license <http://opensource.org/licenses/mit> ;
+    doap:maintainer [ foaf:name "rtsep" ] ;
     lv2:minorVersion {minor} ; lv2:microVersion {micro} ;
     lv2:requiredFeature urid:map ;
     lv2:optionalFeature lv2:hardRTCapable, <http://lv2plug.in/ns/ext/log#log>, work:schedule ;
