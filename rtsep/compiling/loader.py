@@ -1,4 +1,4 @@
-"""Loads object files into this process. Needs llvmlite, not Numba."""
+"""Loads object files into this process. It needs llvmlite, but not Numba."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-PREFIX = "rtsep_"  # Prefix of exported names.
-# Compiled code calls these functions of the C library, which the process has nearly always loaded; else they are searched.
+PREFIX = "rtsep_"  # Prefix of all exported names.
+# Compiled code calls these functions of the C library. Nearly always the process has loaded them; otherwise they are searched
+# for.
 MATHEMATICS = ("exp", "expf", "log2f", "logf", "powf", "sincosf", "sqrtf")
 
 
 class LoadedCode:
-    """The functions of one object file, while this object lives. Objects loaded later may call its `exports`."""
+    """The functions of one object file, for as long as this object exists. Object files loaded later can call its `exports`."""
 
     def __init__(self, code: bytes, exports: Iterable[str] = ()) -> None:
         llvm.initialize_native_target()
