@@ -105,7 +105,7 @@ class Separator:
         return True
 
     def rehearsal(self) -> Prepared:
-        """A separate state with one note. Call the entry with it for two hops to load code and memory into a thread's caches."""
+        """A separate state with one note: two hops of it with the entry load code and memory into the caches of a thread."""
         now = self.prepared
         warm = Prepared(now.plan, now.input.shape[1])
         warm.input[:] = 1

@@ -7,6 +7,6 @@ state (what it remembers, and its scratch), `design` where there is something to
 read it.
 
 Enters: a block of samples and MIDI events (the record `call.CALL`). Leaves: the stems and their mix. May import: kernels,
-methods, params, presets, notes, windows, errors; Numba is loaded only for compiling (`rtsep.kernels.marks`). `entries`
+methods, params, presets, notes, windows, errors. Numba is loaded only for compiling (`rtsep.kernels.marks`). `entries`
 and `micro_benchmark` load it, too; they are imported only then.
 """

@@ -14,8 +14,7 @@
 | expected_share | float32 [groups] | expected sum of a group's h; less than 0: nothing is expected |
 | least_share | float32 [groups] | a group whose sum is less is not moved towards what is expected |
 | trust | float32 | weight of what is expected: `prior.hold` moves a group's sum towards it |
-| estimate.h | float32 [count + 1] | *filled*: activations, nonnegative; the last belongs to a flat row, 1 / bins. On entry: a
-start |
+| estimate.h | float32 [count + 1] | *filled*: activations, nonnegative; the last: of a flat row, 1 / bins. On entry: a start |
 | estimate.before | float32 [count + 1] | *filled*: the h from which `ratio` was made |
 | estimate.ratio | float32 [stride] | *filled*: V over the model of `before`, 0 beyond `bins` |
 | estimate.gradient | float32 [count + 1] | *filled*: W times ratio, which is 1 if h explains V best |
