@@ -70,7 +70,7 @@ def test_oracle_and_sdr():
     assert sdr_db(0.9 * truths[0], truths[0]) == pytest.approx(20)
 
 
-FLOORS = [  # preset, mode, floor of left and right; measured: see docs/benchmarks.md
+FLOORS = [  # preset, mode, floor of left and right; measured: see docs/measurements/benchmarks.md
     ("grand-piano", "live", 13.6, 11.7),
     ("piano", "live", 13.6, 11.7),
     ("gm-piano", "live", 12.2, 10.3),

@@ -36,7 +36,10 @@ HITS = Settings(templates=3, stage_ends_s=(0.05, 0.3))
 STAGES_LEVELS = 1
 """Two kits with four stages each give as many rows as a pitch can have, so hits of all levels share them."""
 STAGES_PREDICTION = 0.03
-"""This weight of expected levels is enough to hold off the background; more harms, since kits differ (docs/drums.md)."""
+"""This weight of expected levels is enough to hold off the background; more harms, since kits differ.
+
+Figures: docs/measurements/drums.md.
+"""
 FADED_DB = 40.0
 """A hit counts as audible until it has fallen by this many dB."""
 

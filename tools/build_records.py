@@ -1,4 +1,4 @@
-"""Writes docs/records.md: all fields of the records that Python, compiled code and other hosts share."""
+"""Writes docs/reference/records.md: all fields of the records that Python, compiled code and other hosts share."""
 
 from laboratory.study import ROOT
 
@@ -7,7 +7,7 @@ from rtsep.grains.memory import GRAINS
 from rtsep.stages.call import CALL
 from rtsep.stages.records import PLAN, STATE
 
-PAGE = ROOT / "docs" / "records.md"
+PAGE = ROOT / "docs" / "reference" / "records.md"
 ABOUT = {
     CALL: "One block. Its address is the only argument of the engine's entry.",
     PLAN: "The values that are designed before the first sample. They never change while playing.",

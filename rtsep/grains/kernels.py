@@ -15,7 +15,7 @@ from rtsep.stages.notes import FREE, VOICES
 
 LEAST_SHARE = 1e-3  # A head that is fainter than this share of the loudest one stops.
 FLOOR = 1e-3  # This share of the activations, spread over all bins, stands for sound that no row explains.
-MEAN_SHARE = 0.2  # In the search, the source's mean has this share in the model (docs/mosaic.md, "Live").
+MEAN_SHARE = 0.2  # In the search, the source's mean has this share in the model (docs/measurements/mosaic.md, "Live").
 
 
 @numeric

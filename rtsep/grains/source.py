@@ -16,7 +16,7 @@ from rtsep.windows import Framing, window_pair
 OVERLAPS = 4  # Every sample of the source is in this many frames.
 LONGEST_S = 600.0  # The source lasts at most this many seconds.
 FAINTEST = 3e-3  # A frame below this share of the loudest one, 50 dB down, counts as silence: played louder, it would be noise.
-PER_OCTAVE = 24  # The coarse templates have this many bands per octave: quarter tones (docs/mosaic.md, "Live").
+PER_OCTAVE = 24  # The coarse templates have this many bands per octave: quarter tones (docs/measurements/mosaic.md, "Live").
 LOWEST_PITCH, HIGHEST_PITCH = 28, 103  # The pitch of a frame is sought between these MIDI pitches.
 # Number of partials of the tones that a frame is compared with, and of KL updates of their activations.
 PARTIALS, UPDATES = 12, 20

@@ -6,9 +6,10 @@ import numpy as np
 
 from rtsep.training.updates import Floats
 
-# A source frame is heard if its activation is above this share of the strongest one in the target frame (docs/mosaic.md).
+# A source frame is heard above this share of the strongest activation in the target frame (docs/measurements/mosaic.md).
 HEARD = 0.01
-NEAR = 3  # A source frame is a repetition if it was also heard in one of this many target frames before (docs/mosaic.md).
+# A source frame is a repetition if it was also heard in one of this many target frames before (docs/measurements/mosaic.md).
+NEAR = 3
 
 
 class Counters:

@@ -5,10 +5,12 @@
 | filled | bool [128] | pitches that were never heard: their rows were made from the rows of other pitches |
 | row_age_s | float32 [row, 2] | the ages of its note between which a row is open |
 | choke | int8 [128] | a note ends all notes of its stem with the same number, as for hi-hats; 0: none |
-| envelope_db | float16 [128, 2, 32] | level of a note of velocity 64 at ages from 0 to 8.6 s on a logarithmic axis, in dB
-  above an arbitrary level; and its change for one step of velocity. 0: unknown for this pitch |
+| envelope_db | float16 [128, 2, 32] | level of a note of velocity 64, and its change for one step of velocity, both in dB |
 | background | float16 [row, bin] | start of the background rows, each divided by its largest value |
 | encoder | float16 [row, bin] | its product with a spectrum gives the activation of the same row of W; zeros: no encoder |
+
+The 32 levels of envelope_db are those at ages from 0 to 8.6 s on a logarithmic axis, above an arbitrary level; 0: unknown for
+this pitch.
 
 DamagedError tells what is wrong with an array.
 """

@@ -6,7 +6,7 @@ were spread over frequency as it was recently. This needs no templates: an instr
 count as an accompaniment. If the combs leave no room between them, nothing can be seen. The longer that lasts, the more likely
 an accompaniment is assumed to be.
 
-Figures: docs/unheard.md.
+Figures: docs/measurements/unheard.md.
 """
 
 from __future__ import annotations

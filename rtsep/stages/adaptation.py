@@ -6,7 +6,7 @@ They are enough to add the next frame, with one multiplication per bin. The pres
 `adapt_hold` seconds.
 
 A frame's evidence is noted at the end of the frame, and learnt in the slots of the hop that follows.
-Figures: docs/experiments.md, "Background rows" and "Adaptation".
+Figures: docs/measurements/experiments.md, "Background rows" and "Adaptation".
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ colour.
 
 Open templates take on the colour, one template in every slot. Templates have no colour if they do not adapt, or without gates.
 
-Figures: docs/unheard.md.
+Figures: docs/measurements/unheard.md.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ The preset has the envelopes of notes. Stage `levels` learns how loud this recor
 sound. So expected sound that is missing tells how much the instrument differs from the preset's: the misfit. The larger it is,
 the less is left to the residual. Nothing is expected of a young note that is hardly heard: it has not begun.
 
-Figures: docs/experiments.md, "The notes' own prediction".
+Figures: docs/measurements/experiments.md, "The notes' own prediction".
 """
 
 from __future__ import annotations

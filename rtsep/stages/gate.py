@@ -19,7 +19,7 @@ from rtsep.stages.common import listens_for_drums
 from rtsep.stages.notes import FREE, HELD, RELEASED, VOICES
 from rtsep.stages.request import Request
 
-EARLY_S = 0.015  # Drums can sound this many seconds before their triggers arrive (docs/drums.md).
+EARLY_S = 0.015  # Drums can sound this many seconds before their triggers arrive (docs/measurements/drums.md).
 NEVER = -(1 << 40)  # The onset, in samples, of a note that was not told.
 
 PLAN = Part("gate", (

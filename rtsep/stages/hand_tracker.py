@@ -3,7 +3,7 @@
 `hand_features` makes its inputs. It is asked when a note begins, and again when later notes have come. Its answer for a note is
 an input for the notes that follow. `tools/train_hands.py` trains it with performances in which both hands are known.
 
-Figures: docs/hands.md.
+Figures: docs/measurements/hands.md.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ kept just before the row learns again. If a note begins soon afterwards, the row
 the notes' levels show that the notes are in time (stage `levels`). It is not done if the preset does not know how notes begin:
 beside a band, wrong notes or drums the background would learn too little.
 
-Figures: docs/experiments.md, "Taking back what was learnt".
+Figures: docs/measurements/experiments.md, "Taking back what was learnt".
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ Every stem has its own model, since stems with one preset can be different instr
 They are found by ridge regression, with sums that forget and a prior of 0, from the heard level over the expected level of
 notes, in natural logarithms. A note that has not begun to sound teaches nothing (stage `expectation`).
 
-Figures: docs/unheard.md and docs/experiments.md, "The notes' own prediction".
+Figures: docs/measurements/unheard.md and docs/measurements/experiments.md, "The notes' own prediction".
 """
 
 from __future__ import annotations

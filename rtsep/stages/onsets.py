@@ -3,7 +3,9 @@
 Without gates, a stem has an onset if the sum of its activations rises, over RISE_S, by more than THRESHOLD of the largest
 recent rise. With gates, triggers arrive some milliseconds late: if the spectrum jumps, something was struck. Both methods use
 half-wave rectified differences, as in Bello et al., "A tutorial on onset detection in music signals" (IEEE TSAP 2005). The
-first takes templates as its bands, and compares with a decaying maximum. Figures: docs/drums.md, "Without triggers".
+first takes templates as its bands, and compares with a decaying maximum.
+
+Figures: docs/measurements/drums.md, "Without triggers".
 """
 
 import numpy as np

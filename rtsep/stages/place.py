@@ -6,7 +6,7 @@ separation using a full-rank spatial covariance model", IEEE TASLP 18(7), 2010),
 if all stems lie at one place, and separates them further if they do not. R is real: it describes levels, not delays.
 
 Places are learnt from bins that almost certainly belong to one stem, by masks that do not use the places: so an error cannot
-confirm itself. Figures: docs/experiments.md, "Where stems lie between two channels".
+confirm itself. Figures: docs/measurements/experiments.md, "Where stems lie between two channels".
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ mask has to count. It sees six spectra in the bin and in its neighbours, over wh
 residual's expected and estimated models, the same two of all stems, and the residual's mask. It sees neither pitch nor level
 nor instrument. `tools/train_residual_net.py` trains it with mixes whose parts are known.
 
-Figures: docs/experiments.md, "The residual beside others".
+Figures: docs/measurements/experiments.md, "The residual beside others".
 """
 
 from __future__ import annotations

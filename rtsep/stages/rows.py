@@ -13,7 +13,7 @@ from rtsep.presets.preset import Preset
 from rtsep.stages.encoders import FULL_UPDATES, START_UPDATES, encoder_of
 from rtsep.windows import Framing, map_templates, retune_templates
 
-# By estimator: the kind of encoder that measured best (docs/benchmarks.md).
+# By estimator: the kind of encoder that measured best (docs/measurements/benchmarks.md).
 USUAL_ENCODER = {"encoder": "signed", "encoder+kl": "nonnegative"}
 
 Floats = npt.NDArray[np.float32]

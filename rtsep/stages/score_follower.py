@@ -4,7 +4,7 @@
 the notes near it. If the score explains too few of the last notes, or they seem to jump, the score is not followed until it
 explains them again.
 
-Figures: docs/benchmarks.md, "Following a score".
+Figures: docs/measurements/benchmarks.md, "Following a score".
 """
 
 from __future__ import annotations

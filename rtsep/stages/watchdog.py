@@ -4,7 +4,7 @@ If the told notes are wrong, the background learns the instrument, and then expl
 is much louder than the notes looks the same. So the patience doubles each time the background begins again. A pause sets it
 back to its first value: a player who stops has probably corrected the mistake.
 
-Figures: docs/benchmarks.md, "Wrong MIDI".
+Figures: docs/measurements/benchmarks.md, "Wrong MIDI".
 """
 
 import numpy as np

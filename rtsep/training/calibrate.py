@@ -27,7 +27,8 @@ from rtsep.windows import choose_framing, map_templates, retune_templates, windo
 HOP = 1024  # Samples from frame to frame.
 LEAST_S, MOST_S = 5.0, 600.0  # Least and greatest length of all takes together, in seconds.
 BEFORE_S, AFTER_S = 0.02, 0.5  # A note can sound this long, in seconds, before its onset and after its end.
-# A row of the preset counts like this many seconds of mean loudness; 0.03 to 1 are as good (docs/benchmarks.md, "Calibration").
+# A row of the preset counts like this many seconds of mean loudness; 0.03 to 1 are as good (docs/measurements/benchmarks.md,
+# "Calibration").
 HOLD_S = 0.1
 # Numbers of updates: of templates (4 to 30 are as good), of activations between these, and of activations at first.
 PASSES, UPDATES, FIRST_UPDATES = 12, 3, 10
@@ -36,7 +37,8 @@ HELD_OUT = 0.25  # The last share of every take is held out, to measure the gain
 COARSE_CENTS, FINE_CENTS, TUNING_FRAMES = range(-60, 61, 10), range(-8, 9, 2), 300
 # Number of bands per octave in which pitches change, and the least distance of their centres, in bins.
 BANDS_PER_OCTAVE, LEAST_BINS = 3, 8
-# A change carries over this many semitones to other pitches; 2.5 to 10 are as good (docs/benchmarks.md, "Calibration").
+# A change carries over this many semitones to other pitches; 2.5 to 10 are as good (docs/measurements/benchmarks.md,
+# "Calibration").
 NEAR = 5.0
 DOUBT = 0.02  # A band with much less evidence than this, relative to its energy, does not change.
 TINY = 1e-12  # This is added to divisors, so that none is 0.

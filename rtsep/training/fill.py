@@ -12,8 +12,8 @@ from rtsep.training.initial import pitch_hz
 from rtsep.training.isolated import Templates
 
 OUTWARD = 7  # By default, pitches are filled up to this many semitones beyond the played ones.
-# Rows within this many semitones are neighbours; in every bin a row has at least this share of theirs (docs/experiments.md,
-# "Gaps").
+# Rows within this many semitones are neighbours; in every bin a row has at least this share of theirs
+# (docs/measurements/experiments.md, "Gaps").
 NEAR, LEAST = 7, 0.1
 REACH = 24  # A template shifted by more than this many semitones no longer resembles the instrument.
 

@@ -22,7 +22,8 @@ Sound = npt.NDArray[np.float32]
 STAGES = {1: ("sustain",), 2: ("attack", "sustain"), 3: ("attack", "sustain", "decay")}
 # Ages, in seconds, at which the attack ends, and at which the sustain ends if the decay has its own template.
 STAGE_ENDS_S = (0.08, 0.6)
-# Number of updates: few, to avoid overfitting; 1 and 20 are as good (docs/benchmarks.md, "What training is worth").
+# Number of updates: few, to avoid overfitting; 1 and 20 are as good (docs/measurements/benchmarks.md,
+# "What training is worth").
 ITERATIONS = 5
 # A released note ends once it has fallen by this many decibels: later it would take the sound of other notes.
 RELEASE_DB = 12.0

@@ -25,12 +25,13 @@ from rtsep.training.sync import check_installed, synchronised
 
 ROWS_AT_EASE = 4  # With more rows per pitch than this, the engine needs more open rows than its default.
 NOTES_AT_ONCE = 16  # The preset's default of open rows has room for this many notes at a time.
-# Default of `prediction` if levels were measured in music: 1 costs 0.3 dB (docs/experiments.md).
+# Default of `prediction` if levels were measured in music: 1 costs 0.3 dB (docs/measurements/experiments.md).
 MUSIC_TRUST = 0.2
 # Default of the background's sparsity weight for drums: a lower one gives the background what templates explain imperfectly
-# (docs/drums.md).
+# (docs/measurements/drums.md).
 DRUMS_HANDICAP = 0.3
-# Default of `adapt_hold_s` for drums, in s: drums differ more than pianos, and triggers tell which one sounds (docs/drums.md).
+# Default of `adapt_hold_s` for drums, in s: drums differ more than pianos, and triggers tell which one sounds
+# (docs/measurements/drums.md).
 DRUMS_HOLD_S = 0.1
 
 SYNC = "; --sync may help if only the timing differs"

@@ -28,7 +28,8 @@ from rtsep.training.updates import Frames, parts
 from rtsep.windows import choose_framing, window_pair
 
 ITERATIONS = {"nmf": 20, "nae": 50, "nae-gradient": 200, "nae-signed": 20}  # Default number of updates of each method.
-# Samples from frame to frame; 256 and 512 differ by less than 0.1 dB (docs/benchmarks.md, "What training is worth").
+# Samples from frame to frame; 256 and 512 differ by less than 0.1 dB (docs/measurements/benchmarks.md,
+# "What training is worth").
 HOP = 1024
 # A note can sound this long, in seconds, before its onset and after its end; 0.05, and 0.1 to 0.25, are as good (same page).
 BEFORE_S, AFTER_S = 0.02, 0.15

@@ -64,8 +64,8 @@ class Given:
 class Table:
     """One result: its text is printed and, with `--write`, put between the marks NAME in the study's page.
 
-    rows: written to docs/benchmarks/NAME.csv. files: written beside it, each a name and a function that writes it. status: the
-    exit status of the command.
+    rows: written to docs/measurements/data/NAME.csv. files: written beside it, each a name and a function that writes it.
+    status: the exit status of the command.
     """
 
     name: str
@@ -81,7 +81,7 @@ class Study:
 
     name: str
     run: Callable[[Given], Sequence[Table]]
-    page: str = "docs/benchmarks.md"
+    page: str = "docs/measurements/benchmarks.md"
     seconds: float | None = None
     options: tuple[Option, ...] = ()
     takes: tuple[str, ...] = ("settings", "seconds", "pieces")

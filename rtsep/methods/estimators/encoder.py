@@ -7,7 +7,8 @@ from rtsep.kernels.marks import kernel
 from rtsep.methods.estimators.multiplicative import update
 from rtsep.methods.estimators.prior import hold
 
-PART = 0.3  # This share of the product is added to an equal share if updates follow (docs/benchmarks.md, "Estimators").
+# This share of the product is added to an equal share if updates follow (docs/measurements/benchmarks.md, "Estimators").
+PART = 0.3
 
 
 @kernel

@@ -100,7 +100,7 @@ def spread_line(turns: list[list[dict]]) -> list[str]:
 
 
 @study("cost", OTHER, TURNS, ONLY, option("--blocks", action="store_true", help="only blocks that are not a hop long"),
-       page="docs/cost.md", takes=())
+       page="docs/measurements/cost.md", takes=())
 def cost(given: Given) -> list[Table]:
     """The cost of a hop in this version and in another one, in turns, by the processor time of the thread.
 
@@ -153,7 +153,7 @@ def start_turn(python: str, codes: Mapping[str, str]) -> Iterator[tuple[str, flo
 
 
 @study("start", OTHER, TURNS, ONLY, option("--plain", action="store_true", help="also the engine in Numba's usual way"),
-       page="docs/cost.md", takes=())
+       page="docs/measurements/cost.md", takes=())
 def start(given: Given) -> list[Table]:
     """The time of compiling and starting, in processor seconds and on the clock, each in its own process.
 
@@ -178,8 +178,8 @@ def start(given: Given) -> list[Table]:
     return [Table("start", table(["version", "what is compiled", "processor s", "clock s"], lines, 2), rows)]
 
 
-@study("bench", page="docs/cost.md", takes=())
+@study("bench", page="docs/measurements/cost.md", takes=())
 def bench(given: Given) -> list[Table]:
-    """The output of `rtsep bench` on this computer; --write keeps it in docs/benchmarks/cost.txt."""
+    """The output of `rtsep bench` on this computer; --write keeps it in docs/measurements/data/cost.txt."""
     ended = subprocess.run([sys.executable, "-m", "rtsep", "bench"], stdout=subprocess.PIPE, text=True, check=True)
     return [Table("bench", ended.stdout.rstrip(), files={"cost.txt": lambda path: path.write_text(ended.stdout, "utf-8")})]

@@ -79,7 +79,7 @@ def line(size: int) -> list[str]:
     return [str(size), f"{there:.1e}", f"{back:.1e}", *(f"{min(best[i :: len(ways)]):.1f}" for i in range(len(ways)))]
 
 
-@study("fft", page="docs/cost.md", takes=())
+@study("fft", page="docs/measurements/cost.md", takes=())
 def fft(given: Given) -> list[Table]:
     """The FFT of rtsep, compared with those of rocket-fft and scipy: µs per transform and relative errors, in turns.
 
