@@ -32,7 +32,7 @@ PLAN = Part("filters", (
 ), sees=("common",))
 STATE = Part("filters", (
     array("S", "float32", "stride", "the power that the models expect"),
-    array("inverse_power", "float32", "stride", "1 / |B|**2"),
+    array("inverse_power", "float32", "stride", "1 over the squared magnitude of B"),
     array("B", "complex64", "bins", "minimum-phase factor of the power"),
     array("share", "float32", "stride", "scratch: a stem's share of a path from channel to channel"),
     array("filter_spectrum", "complex64", "bins", "scratch: a spectrum in the design of a filter"),

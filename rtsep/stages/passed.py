@@ -19,7 +19,7 @@ FRAME = Part("frame", (
     cell("frames", "int64", "frames since reset"),
     cell("total", "float32", "magnitude of the last frame; 0: nothing is heard, or nothing can explain it"),
     array("X", "complex64", "channels, bins", "the frame's spectra"),
-    array("V", "float32", "stride", "root mean square of |X| over the channels, scaled to sum to 1"),
+    array("V", "float32", "stride", "root mean square of the magnitudes of X over the channels, scaled to sum to 1"),
 ))
 # by `gate`; `estimator` appends the background's rows; without gates `onsets` sets the onsets
 OPEN = Part("open", (
