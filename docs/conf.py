@@ -21,6 +21,8 @@ myst_heading_anchors = 4  # Links to headings down to this level are checked.
 nb_execution_mode = "cache"  # Notebooks have no results in the repository: they run when the site is built, if they changed.
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
+nb_merge_streams = True
+nb_render_markdown_format = "myst"  # It knows tables.
 suppress_warnings = ["mystnb.unknown_mime_type"]
 
 nitpicky = True

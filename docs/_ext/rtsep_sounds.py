@@ -40,7 +40,9 @@ def cell(sound: dict[str, Any]) -> str:
     """A player, and the SDR if it is known."""
     told = f"<br>{sound['sdr_db']:.1f} dB" if "sdr_db" in sound else ""
     wide = ' colspan="2"' if sound.get("both") else ""
-    return f'<td{wide}><audio controls preload="none" src="../_static/sounds/{sound["file"]}"></audio>{told}</td>'
+    file = sound["file"]
+    player = f'<audio controls preload="none" aria-label="{file}" src="../_static/sounds/{file}"></audio>'
+    return f"<td{wide}>{player}{told}</td>"
 
 
 def make(app: Any) -> None:

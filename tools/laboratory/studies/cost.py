@@ -126,7 +126,7 @@ def cost(given: Given) -> list[Table]:
     measures = ("p50 µs", "worst") if given["turns"] else ("p50 µs", "p99", "worst")
     head = ["size", *(f"{name} {measure}" for name in names for measure in measures), "ratio"]
     return [Table("cost-blocks" if given["blocks"] else "cost",
-                  table(head + ([] if given["turns"] else ["FFTs µs", "p50 / FFTs"]), lines), rows)]
+                  table(head + ([] if given["turns"] or given["blocks"] else ["FFTs µs", "p50 / FFTs"]), lines), rows)]
 
 
 # --- compiling and starting -------------------------------------------------------------------------------------------
