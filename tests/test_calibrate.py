@@ -126,7 +126,7 @@ def test_what_cannot_be_learnt_from_is_told(small, clip, tmp_path):
     soundfile.write(tmp_path / "silence.wav", np.zeros(10 * 44100, np.float32), 44100)
     silent = replace(clip, path=tmp_path / "silence.wav", samples=10 * 44100)
     for take, words in ((replace(clip, samples=44100), "5 to 600 s"), (silent, "silent"),
-                        (replace(clip, notes=clip.notes[:0]), "none of the notes")):
+                        (replace(clip, notes=clip.notes[:0]), "no templates for any of these notes")):
         with pytest.raises(RtsepError, match=words):
             calibrate(small, [take], lambda *_: None)
     ages = np.tile(np.float32([0, 1e6]), (len(small.W), 1))

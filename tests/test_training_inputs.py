@@ -147,8 +147,8 @@ def test_sfz(tmp_path):
 
 
 @pytest.mark.parametrize("text, words", [
-    ("", ["no <region>"]), ("<region> key=60", ["no <region>"]), ("<region> sample=none.wav key=60", ["none.wav", "not there"]),
-    ("#include \"x.sfz\"", ["x.sfz", "not there"]), ("<region> sample=a.wav key=middle", ["a.wav", "broken"]),
+    ("", ["no <region>"]), ("<region> key=60", ["no <region>"]), ("<region> sample=none.wav key=60", ["none.wav", "missing"]),
+    ("#include \"x.sfz\"", ["x.sfz", "missing"]), ("<region> sample=a.wav key=middle", ["a.wav", "broken"]),
 ])
 def test_broken_sfz(tmp_path, text, words):
     path = tmp_path / "a.sfz"

@@ -1,4 +1,4 @@
-"""Loads object files into this process. Needs llvmlite, not Numba."""
+"""Loads object files into this process. It needs llvmlite, but not Numba."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from typing import Any
 
 import llvmlite.binding as llvm
 
-PREFIX = "rtsep_"  # Prefix of exported names.
-# Compiled code calls these functions of the C library, which the process has nearly always loaded; else they are searched.
+PREFIX = "rtsep_"  # Prefix of all exported names.
+# Compiled code calls these functions of the C library. Nearly always the process has loaded them; otherwise they are searched
+# for.
 MATHEMATICS = ("exp", "expf", "log2f", "logf", "powf", "sincosf", "sqrtf")
 
-_called: list[Any] = []  # Code that other code may call is never freed: their calls lead to it for good.
+_called: list[Any] = []  # Code that other code can call is never freed, since the other code may outlive it.
 
 
 class LoadedCode:
-    """The functions of one object file, while this object lives. Objects loaded later may call its `exports`: these stay."""
+    """The functions of one object file. Object files that are loaded later can call its `exports`, which then stay loaded."""
 
     def __init__(self, code: bytes, exports: Iterable[str] = ()) -> None:
         llvm.initialize_native_target()

@@ -1,4 +1,4 @@
-"""Spectrograms of recordings that need not fit into memory: frames are computed on request."""
+"""Spectrograms of recordings of any length: frames are computed on request, so they need not fit into memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rtsep.windows import magnitudes
 class Spectrogram:
     """V [frame, bin], float32, of several sounds in a row; V[begin:end] reads and analyses only these frames.
 
-    Frame n of a sound ends before its sample (n + 1) * hop; before the first sample is silence. shape: (frames, bins).
+    Frame n of a sound ends before its sample (n + 1) * hop; before the first sample there is silence. shape: (frames, bins).
     NaN and infinite samples count as silence.
     """
 
@@ -36,7 +36,7 @@ class Spectrogram:
         return np.concatenate([np.empty((0, self.shape[1]), np.float32), *pieces])
 
     def _frames(self, number: int, begin: int, end: int) -> npt.NDArray[np.float32]:
-        """Frames of one sound, counted from the first frame of all sounds."""
+        """Frames of one sound; `begin` and `end` count from the first frame of all sounds."""
         ends = (np.arange(begin, end) - self._first[number] + 1) * self._hop
         first = max(int(ends[0]) - len(self._window), 0)
         samples = np.nan_to_num(self._sounds[number].read(first, int(ends[-1])), nan=0.0, posinf=0.0, neginf=0.0)
@@ -60,6 +60,6 @@ class Spectrogram:
 
 @contextmanager
 def open_spectrogram(takes: Sequence[Take], window: Floats, hop: int) -> Iterator[Spectrogram]:
-    """The spectrogram of takes of one sample rate; their files stay open within `with`."""
+    """The spectrogram of takes with one sample rate; their files stay open within `with`."""
     with ExitStack() as files:
         yield Spectrogram([files.enter_context(open_sound(take.path, cut=True)) for take in takes], window, hop)

@@ -1,9 +1,9 @@
-"""Templates from music and its notes: score-informed NMF over all takes together.
+"""Learns templates from music and its notes: score-informed NMF over all takes together.
 
-V [frame, bin] ~ H [frame, row] @ W [row, bin]. Every pitch starts from a harmonic template, which may sound during its notes,
-and a flat one, which may sound only at their onsets; background rows are always open. Ewert & Müller, "Using score-informed
-constraints for NMF-based source separation", ICASSP 2012. Unlike there, harmonic templates are not zero between their partials,
-which gains 0.4 dB: gates are constraint enough, and real notes are not perfectly harmonic.
+V [frame, bin] ~ H [frame, row] @ W [row, bin]. Every pitch starts from a harmonic template, which can sound during its
+notes, and a flat one, which can sound only at their onsets; background rows are always open. Ewert & Müller, "Using
+score-informed constraints for NMF-based source separation", ICASSP 2012. Unlike in that paper, harmonic templates are not zero
+between their partials. This gains 0.4 dB: gates are enough of a constraint, and real notes are not perfectly harmonic.
 """
 
 from __future__ import annotations
@@ -27,21 +27,22 @@ from rtsep.training.ringing import measure_ringing
 from rtsep.training.updates import Frames, parts
 from rtsep.windows import choose_framing, window_pair
 
-ITERATIONS = {"nmf": 20, "nae": 50, "nae-gradient": 200, "nae-signed": 20}  # Updates of each method by default.
-# Samples from frame to frame; 256 and 512 are within 0.1 dB (docs/measurements/benchmarks.md, "What training is worth").
+ITERATIONS = {"nmf": 20, "nae": 50, "nae-gradient": 200, "nae-signed": 20}  # Default number of updates of each method.
+# Samples from frame to frame; 256 and 512 differ by less than 0.1 dB (docs/measurements/benchmarks.md,
+# "What training is worth").
 HOP = 1024
-# A note may sound this long, in seconds, before its onset and after its end; 0.05, and 0.1 to 0.25, do as well (the same).
+# A note can sound this long, in seconds, before its onset and after its end; 0.05, and 0.1 to 0.25, are as good (same page).
 BEFORE_S, AFTER_S = 0.02, 0.15
 ATTACK_S = 0.1  # An attack template is open for this many seconds from its onset on.
-# Harmonic templates have this share of their peak between partials; 0 loses 0.4 dB (docs/measurements/benchmarks.md, the same).
+# Harmonic templates have this share of their peak between partials; 0 costs 0.4 dB (same page).
 FLOOR = 0.02
-BACKGROUND_ROWS = 2  # Rows of the background; one to four are within 0.1 dB (docs/measurements/benchmarks.md, the same).
-SCATTER = 0.5  # Background rows start at random, by up to this share above or below the mean spectrum.
-FAINT = 1e-4  # Background fainter than this share of V's mean is not used as a start.
-# Tunings tried, in cents; partials beyond this number are sharp and do not count.
+BACKGROUND_ROWS = 2  # Number of background rows; one to four differ by less than 0.1 dB (same page).
+SCATTER = 0.5  # Background rows start from random values, up to this share above or below the mean spectrum.
+FAINT = 1e-4  # A background that is fainter than this share of V's mean is not used as a start.
+# Tunings that are tried, in cents, with this many partials: higher ones are sharp.
 TUNINGS_CENTS, TUNING_PARTIALS = range(-50, 51, 5), 6
-MOST_BYTES = 256 * 2**20  # A V of more bytes is not kept, but computed anew in every update.
-KEYED = np.dtype([("onset_s", "<f8"), ("offset_s", "<f8"), ("pitch", "<i8")])  # Gates take notes in this form.
+MOST_BYTES = 256 * 2**20  # A larger V, in bytes, is not kept, but computed anew in every update.
+KEYED = np.dtype([("onset_s", "<f8"), ("offset_s", "<f8"), ("pitch", "<i8")])  # Notes in the form that gates take.
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,9 @@ class Music:
 def train_music(takes: Sequence[Take], settings: Settings, progress: Progress | None = None) -> Music:
     """Templates of every pitch in `takes`, made with the analysis window of the live mode; jointly over all takes.
 
-    Memory is bounded by the activations, [frame, row] of 4 bytes three times; the spectrogram need not fit.
-    KeyboardInterrupt ends it with the best so far; before the first update it is raised. RtsepError: several rates, silence.
+    The memory is that of three arrays of activations, [frame, row] of 4 bytes; the spectrogram need not fit into memory.
+    KeyboardInterrupt ends it with the best result so far; before the first update it is raised. RtsepError: several rates,
+    silence.
     """
     rates = sorted({take.sample_rate for take in takes})
     if len(rates) > 1:
@@ -111,7 +113,7 @@ def train_music(takes: Sequence[Take], settings: Settings, progress: Progress | 
 
 
 def _keyed(takes: Sequence[Take], levels: int) -> list[npt.NDArray[np.void]]:
-    """The notes of each take as KEYED, with 128 * level + pitch as one number."""
+    """The notes of each take as KEYED, with 128 * level + pitch as their pitch."""
     counts = [len(take.notes) for take in takes]
     notes = np.concatenate([take.notes for take in takes])
     keyed = np.zeros(len(notes), KEYED)
@@ -130,7 +132,7 @@ def _rows(keys: npt.NDArray[np.int64], templates: int) -> Rows:
 
 
 def _gates(rows: Rows, notes: npt.NDArray[np.void], end_s: Floats) -> npt.NDArray[np.bool_]:
-    """G [frame, row, then background]: which rows may sound in the frames that end at `end_s`."""
+    """G [frame, row, then background]: which rows can sound in the frames that end at `end_s`."""
     G = np.ones((len(end_s), len(rows.pitch) + BACKGROUND_ROWS), bool)
     for role in set(rows.role):
         mine = rows.with_role(role)
@@ -190,7 +192,7 @@ def _start(V: Frames, G: npt.NDArray[np.bool_], rows: Rows, bin_hz: float) -> St
 
 
 def estimate_tuning(by_pitch: Floats, pitches: npt.NDArray[np.int64], bin_hz: float) -> float:
-    """Cents from A4 = 440 Hz, -50 to 50, for which the lowest partials meet most of the pitches' spectra [pitch, bin]."""
+    """Cents from A4 = 440 Hz, -50 to 50, at which the lowest partials meet most of the spectra of the pitches [pitch, bin]."""
     spectra, bins = by_pitch / np.maximum(by_pitch.sum(axis=1, keepdims=True), 1e-30), np.arange(by_pitch.shape[1])
 
     def met(cents: float) -> float:

@@ -1,6 +1,6 @@
-"""How long notes ring, measured in music: for each note as the median over its strongest partials.
+"""Measures in music how long notes ring: for each note as the median over its strongest partials.
 
-Other notes disturb some partials of some notes: medians and quantiles exclude them, and pitches without usable notes take the
+Other notes disturb some partials of some notes; medians and quantiles exclude these. Pitches without usable notes take the
 times of their neighbours.
 """
 
@@ -18,18 +18,19 @@ from rtsep.training.isolated import DECAY_DB, LONGEST_DECAY_S, RELEASE_DB, Float
 from rtsep.training.updates import Frames
 
 PARTIALS = 6  # A note is measured at this many of its template's strongest bins.
-SETTLED_S = 0.12  # From this age on, in seconds, a note decays evenly and the window holds nothing from before it.
-AFTER_S = 1.0  # A release is looked for in this many seconds after the note's end.
-SHORTEST_S = 0.25  # A decay is measured on notes held for at least this many seconds.
+SETTLED_S = 0.12  # From this age on, in seconds, a note decays evenly, and the window has no sound from before the note.
+AFTER_S = 1.0  # A release is sought in this many seconds after the note's end.
+SHORTEST_S = 0.25  # A decay is measured on notes that are held for at least this many seconds.
 SLOWEST_DB_S = 1.0  # A fall of fewer decibels per second than this counts as this.
-NOTES_PER_PITCH = 12  # Of every pitch at most this many notes are measured, the longest ones.
-RELEASE_QUANTILE = 0.25  # Quantile of the measured releases: disturbances make them longer, so it is below the median.
-USUAL_RELEASE_S, USUAL_DECAY_S = 0.1, 10.0  # Release and decay, in seconds, where no note shows them.
+NOTES_PER_PITCH = 12  # At most this many notes of every pitch are measured: the longest ones.
+# This quantile of the measured releases is taken: disturbances make releases longer, so it is below the median.
+RELEASE_QUANTILE = 0.25
+USUAL_RELEASE_S, USUAL_DECAY_S = 0.1, 10.0  # Release and decay, in seconds, if no note shows them.
 
 
 @dataclass(frozen=True)
 class Ringing:
-    """Seconds per pitch, float32 [128]: sound after note-off, and of a note held by the pedal; 0 for other pitches."""
+    """Seconds per pitch, float32 [128]: of sound after note-off, and of a note held by the pedal; 0 for other pitches."""
 
     release_s: npt.NDArray[np.float32]
     decay_s: npt.NDArray[np.float32]
@@ -67,7 +68,7 @@ def _notes_alone(frames: Spectrogram, takes: Sequence[Take], pitch: int) -> list
 def _ring(levels: Floats, age_s: Floats, held_s: float) -> tuple[float, float]:
     """Release and decay time in s of one note; nan: not measurable.
 
-    levels [frame, bin] at the ages `age_s` since the onset; the key is let go at `held_s`.
+    levels [frame, bin] at the ages `age_s` since the onset; the key goes up at `held_s`.
     """
     held = age_s <= held_s
     if not held.any():
@@ -89,7 +90,7 @@ def _quantile(times: Iterable[float], share: float) -> float:
 
 
 def _spread(pitches: npt.NDArray[np.int64], times: Floats, usual_s: float) -> npt.NDArray[np.float32]:
-    """Times [128], each the median of the five nearest known ones; `usual_s` if there is none."""
+    """Times [128]: for each pitch the median of the five nearest known ones; `usual_s` if none is known."""
     result, known = np.zeros(128, np.float32), np.flatnonzero(~np.isnan(times))
     for pitch in pitches:
         near = known[np.argsort(np.abs(pitches[known] - pitch), kind="stable")[:5]]
