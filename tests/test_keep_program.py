@@ -46,7 +46,7 @@ def test_a_signal_loses_nothing_that_was_written(card, tmp_path, rng, name, prog
         watchdog.cancel()
     assert "adapted to what was heard" in load_preset(kept).provenance["source"]
     if name != "SIGKILL":
-        assert process.returncode == 0 and f"saved what was learnt in {kept}" in told, told
+        assert process.returncode == 0 and f"saved the adapted preset in {kept}" in told, told
         assert os.listdir(kept.parent) == ["mine.npz"]
 
 

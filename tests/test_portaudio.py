@@ -99,7 +99,7 @@ def test_the_program_plays_records_and_ends_in_order(card, tmp_path, how, mode):
 @pytest.mark.parametrize("options, sentence", [
     (("--input", "nonsense"), "no input device has this name"),
     (("--input", "rtcap", "--output", "rtplay", "--inputs", "999"), "has 128 input channels"),
-    (("--input", "rtcap", "--output", "rtplay", "--midi-offset-ms", "-5"), "cannot be played before they come"),
+    (("--input", "rtcap", "--output", "rtplay", "--midi-offset-ms", "-5"), "cannot play notes before they come"),
     (("--input", "rtcap", "--output", "rtplay", "--by", "channel"), "needs notes"),
     (("--input", "rtcap", "--output", "rtplay", "--route", "nobody=1"), "no stem is called 'nobody'"),
     (("--input", "rtcap", "--output", "rtplay", "--channels", "17"), "1 to 16"),

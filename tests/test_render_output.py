@@ -222,4 +222,4 @@ def test_two_mixes_get_advice(folder, capsys):
     for words in ([], ["--by", "all"]):
         with pytest.raises(SystemExit) as ended:
             render(folder, *words, "second.wav", "third.wav")
-        refused(capsys, folder, ended.value.code, "takes one MIX, and here are 3", "second.wav, third.wav", "once for each")
+        refused(capsys, folder, ended.value.code, "takes one MIX, and 3 were given", "second.wav, third.wav", "once for each")

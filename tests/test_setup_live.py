@@ -54,7 +54,7 @@ def test_one_word_starts_what_was_saved(card, tmp_path):  # noqa: F811
     words = ("--input", "rtcap", "--output", "rtplay", "--by", "split", "--split", "D4", "--mode", "live", "--set",
              "window_samples=1024", "--set", "gain_db.low=-6", "--seconds", 1, "--no-ui", "--save-setup", "gig")
     done = program(home, *words)
-    assert done.returncode == 0 and f"saved what was set in {saved}" in done.stderr, done.stderr
+    assert done.returncode == 0 and f"saved the set-up in {saved}" in done.stderr, done.stderr
     assert toml.loads(saved.read_text()) == {
         "input": "rtcap (ALSA)", "output": "rtplay (ALSA)", "by": "split", "split": "62", "take": str(tmp_path.cwd() / "take"),
         "preset": "piano", "gains": {"low": -6.0}, "parameters": {"window_samples": 1024, "mode": "live"}}

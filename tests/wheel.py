@@ -60,7 +60,7 @@ def test_the_demo_starts_without_compiling_and_is_what_it_is_here(installed, tmp
 def test_compile_says_that_all_came(installed):
     base, run = installed
     told, complaints = run("rtsep", "compile")
-    assert told.startswith(f"All is compiled: it came with rtsep ({base}") and complaints == ""
+    assert told.startswith(f"All code is compiled: it came with rtsep ({base}") and complaints == ""
 
 
 def test_a_plugin_is_made_without_a_compiler(installed):
