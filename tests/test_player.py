@@ -162,7 +162,7 @@ def test_stems_of_a_keyboard(options, names):
 def test_channels_that_are_not_listened_to():
     table = route_live(LiveJob(midi=("a",), channels=(2,)), "small", True).table
     assert (table[:, 1] == 0).all() and (np.delete(table, 1, axis=1) == -1).all()
-    with pytest.raises(RtsepError, match="which channels"):
+    with pytest.raises(RtsepError, match="needs the channels"):
         route_live(LiveJob(by="channel"), "small", True)
 
 

@@ -129,7 +129,7 @@ def heard_through_a_cable(delay):
 @needs_portaudio
 @pytest.mark.parametrize("heard, code, told", [
     (heard_through_a_cable(6000), 0, "measured latency of the device"), (np.zeros(RATE, np.float32), 2, "input 1 is silent"),
-    (0.1 * np.random.default_rng(1).standard_normal(9 * RATE).astype(np.float32), 2, "input 1 hears something else"),
+    (0.1 * np.random.default_rng(1).standard_normal(9 * RATE).astype(np.float32), 2, "input 1 hears another sound"),
 ])
 def test_a_measured_latency_is_told_or_refused(card, tmp_path, heard, code, told):
     heard.tofile(tmp_path / "in.raw")  # measuring opens one channel
