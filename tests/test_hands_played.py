@@ -52,7 +52,7 @@ def keyboard(tmp_path):
 
 def test_render_is_the_engine_whatever_the_blocks(keyboard, capsys):
     assert render(keyboard, "--by", "hands", "--mode", "live") == 0
-    assert "Hands: 16 notes, of which " in capsys.readouterr().out
+    assert "Hands: 16 notes; " in capsys.readouterr().out
     assert render(keyboard, "--by", "hands", "--mode", "live", "--block", "37", out="again") == 0
     mine, again = sounds_of(keyboard), sounds_of(keyboard, "again")
     assert list(mine) == ["left_hand", "right_hand", "residual"]
