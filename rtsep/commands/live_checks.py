@@ -15,7 +15,7 @@ SERVER = "the JACK server decides it (jackd -r and -p, or qjackctl's settings)"
 NOT_WITH_JACK = {  # Options that a JACK client cannot use, and what to do instead.
     "input": PATCHBAY, "output": PATCHBAY, "allow_feedback": PATCHBAY, "rate": SERVER, "block": SERVER,
     "outputs": "the mix and each stem have as many ports as --inputs says",
-    "route": f"mix and stems have ports of their own; {PATCHBAY}",
+    "route": f"the mix and each stem have their own ports; {PATCHBAY}",
 }
 
 
@@ -102,8 +102,8 @@ def _check_files(arguments: argparse.Namespace) -> None:
     wish = parse_wish(arguments.presets)
     for name in filter(None, (wish.plain, *wish.by_stem.values())):
         if not find_preset(name).is_file():
-            raise RtsepError(f"--preset {name}: there is no such file")
+            raise RtsepError(f"--preset {name}: there is no such file; rtsep presets lists the presets")
     for option in ("mosaic", "drum_map", "score", "play", "play_midi"):
         path = getattr(arguments, option)
         if path is not None and not path.is_file():
-            raise RtsepError(f"{_option(option)} {path}: there is no such file")
+            raise RtsepError(f"{_option(option)} {path}: there is no such file; check the path")

@@ -108,7 +108,7 @@ class Player:
             raise RuntimeError(f"{self._separator.open_count} rows are open instead of {size.open_rows}")
 
     def rehearsal(self) -> Prepared:
-        """The same plan with another state, whose sound nobody hears."""
+        """The same plan with another state, which is not heard."""
         return self._separator.rehearsal()
 
     def _run(self, blocks: int) -> tuple[list[float], list[float]]:

@@ -62,7 +62,7 @@ def _check(job: Job) -> None:
     if out.suffix.lower() not in ENDINGS:
         raise RtsepError(f"--out {out}: give a name that ends in {' or '.join(ENDINGS)}")
     if not out.parent.is_dir():
-        raise RtsepError(f"--out {out}: there is no folder {out.parent}")
+        raise RtsepError(f"--out {out}: there is no folder {out.parent}; make it, or choose another one")
     if out.exists() and job.source.exists() and out.samefile(job.source):
         raise RtsepError(f"{out} is the input: choose another name")
     if out.is_dir():

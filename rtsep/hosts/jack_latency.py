@@ -32,7 +32,7 @@ class Latencies:
         self._library, self._client, self._engine = library, ctypes.c_void_p(client), engine
         self._ways = {CAPTURE: (inputs, outputs), PLAYBACK: (outputs, [notes, *inputs])}  # From which ports to which.
         self._told = engine()
-        self._callback = _Callback(self._tell)  # Kept as long as JACK may call it.
+        self._callback = _Callback(self._tell)  # It is kept as long as JACK can call it.
 
     def register(self) -> None:
         """Answer JACK's questions from now on. Call it before the client is active."""

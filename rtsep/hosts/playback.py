@@ -187,7 +187,7 @@ class Playback:
         """Read a portion if there is room. Returns whether there was room."""
         if self._ended or self._lanes.file_room() < CHUNK * (1 + self._source.ratio) + AFTER_S * self._lanes.sample_rate:
             return False
-        loop = self.loop  # The control thread may replace it meanwhile.
+        loop = self.loop  # The control thread can replace it meanwhile.
         begin, stop = self._next, self._stop_of(loop)
         end = min(begin + CHUNK, stop)
         looped, last = end == stop < self.recording.frames, end == stop

@@ -120,7 +120,7 @@ class _Reader:
         wish = parse_wish(texts)
         for name in filter(None, (wish.plain, *wish.by_stem.values())):
             if not find_preset(name).is_file():
-                raise RtsepError(f"there is no file {name}")
+                raise RtsepError(f"there is no file {name}; rtsep presets lists the presets")
         return texts
 
     def _knobs(self, table: Mapping[str, Any]) -> dict[tuple[int, int], str]:
