@@ -25,7 +25,7 @@ GRACE_BEATS = 0.125  # A grace note lasts this many quarters.
 MOST_REPEATS = 32  # The most repeats in a part: music21 takes seconds for them, and four times as long for twice as many.
 SAME_BEATS = 1e-3  # Tied notes that meet within this many quarters are one note.
 MEI = "{http://www.music-encoding.org/ns/mei}"  # The namespace of MEI's elements.
-MISSING = "{} is {}, and the package that reads it is missing: pip install 'rtsep[score]', or export it as MIDI"
+MISSING = "{} is {}: the package that reads it is missing; pip install 'rtsep[score]', or export it as MIDI"
 
 Written = tuple[float, float, int, int, int]  # Onset and end in quarters, pitch, velocity, channel.
 
