@@ -201,7 +201,7 @@ def test_a_cable_is_measured_to_the_sample(bare_server):
 @needs_jack
 @pytest.mark.parametrize("heard, told", [
     (lambda samples: 0 * samples, "silent"),
-    (lambda samples: np.random.default_rng().standard_normal(len(samples)).astype(np.float32), "something else"),
+    (lambda samples: np.random.default_rng().standard_normal(len(samples)).astype(np.float32), "another sound"),
 ])
 def test_what_is_no_cable_is_refused(bare_server, heard, told):
     from rtsep.hosts.jack import JackClient
