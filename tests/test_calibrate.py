@@ -148,7 +148,7 @@ def test_the_command_writes_a_preset_and_a_report(clip, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("words, told", [
-    (["{take}"], "give its notes as well"), ([], "--midi PORT to play now"),
+    (["{take}"], "its notes are missing"), ([], "--midi PORT to play now"),
     (["{take}", "{midi}", "--midi", "x"], "playing now"),
     (["--midi", "x", "--seconds", "2"], "allowed is 5 to 600"),
     (["{take}", "{midi}", "--preset", "nobody"], "no preset is called"),

@@ -61,7 +61,7 @@ def test_broken_tables(tmp_path, text, words):
 def test_tables_that_are_none(tmp_path):
     refused(training_notes, tmp_path / "none.csv", RATE, words=["none.csv", "No such file"])
     (tmp_path / "a.csv").write_bytes(b"\xff\xfe\x00")
-    refused(training_notes, tmp_path / "a.csv", RATE, words=["a.csv", "no text"])
+    refused(training_notes, tmp_path / "a.csv", RATE, words=["a.csv", "not a file of notes"])
 
 
 def test_isolated_notes_are_told_from_music():

@@ -23,14 +23,14 @@ from rtsep.notes.score import Score
 from rtsep.presets.preset import Preset
 from rtsep.reference.separator import ReferenceSeparator
 
-RING_S = 5.0  # Score and sound may end so many seconds apart without a warning.
+RING_S = 5.0  # There is no warning if score and sound end at most this many seconds apart.
 NOTE_ON = 0x90  # The status of a note-on message on channel 1.
-SILENT_DB = -60.0  # A stem that is fainter than this, against all stems, does not sound.
-RING_SHARE = 0.25  # In short sounds they may end this share of the sound apart, but 1 s at least.
+SILENT_DB = -60.0  # A stem below this level, in dB relative to the sum of all stems, does not sound.
+RING_SHARE = 0.25  # In short sounds, the limit is this share of the sound, but at least 1 s.
 
 
 class Clock:
-    """Processing time hop by hop. The host sets `total_s`, the time of the whole run with reading and writing."""
+    """The processing time of each hop. The host sets `total_s`, the time of the whole run with reading and writing."""
 
     def __init__(self, hop: int) -> None:
         self.total_s = 0.0
@@ -40,7 +40,7 @@ class Clock:
 
     @contextmanager
     def block(self, position: int, samples: int) -> Iterator[None]:
-        """Measure one call for the `samples` from `position`; shorter calls add up to hops, longer ones count as several."""
+        """Measure one call for `samples` samples from `position`. Short calls add up to hops; long ones count as several."""
         started = time.perf_counter()
         yield
         self._pending_s += time.perf_counter() - started
@@ -60,7 +60,7 @@ Described = Callable[[Mapping[str, Mapping[str, str]]], list[dict[str, Any]]]  #
 
 
 def make_report(engine: Engine, sound: Excerpt, clock: Clock, describe: Described) -> dict[str, Any]:
-    """The fields of report.json of every run; `describe` tells of each stem its name and file."""
+    """The fields of report.json that every run has; `describe` gives name and file of each stem."""
     framing, counters = engine.framing, engine.counters
     presets = {stem: {"preset": name} for stem, name in zip(engine.routing.names, engine.plays, strict=False)}
     seconds = sound.frames / sound.sample_rate
@@ -95,10 +95,10 @@ def make_report(engine: Engine, sound: Excerpt, clock: Clock, describe: Describe
 def collect_warnings(
     report: Mapping[str, Any], engine: Engine, sound: SoundReader, score: Score | None, timing: Timing
 ) -> list[str]:
-    """Warnings for the user, each with its count. `timing`: how the notes of `score` have been moved."""
+    """Warnings for the user, most of them with a count. `timing`: how the notes of `score` were moved."""
     instruments = engine.instruments if isinstance(engine, Separator | ReferenceSeparator) else []
     ranges = ", ".join(f"{preset.name} {preset.pitches[0]} to {preset.pitches[-1]}" for preset in instruments)
-    where = f"the preset ({ranges})" if instruments else "what the source plays, in any octave,"
+    where = f"the preset ({ranges})" if instruments else "the notes of the source, in any octave,"
     found = [
         (report["bad_samples"], "{} samples were invalid (NaN, infinite or absurdly loud) and became silence"),
         (report["notes_out_of_range"], f"{{}} notes lie outside {where} and were ignored"),
@@ -109,14 +109,14 @@ def collect_warnings(
     ]
     warnings = [*sound.notes, *(text.format(count) for count, text in found if count)]
     if "loudness" in report and report["loudness"]["measured_lufs"] is None:
-        warnings.append("the mixdown is silent or shorter than 0.4 s, so it has no loudness: it stays as it is")
+        warnings.append("the mixdown is silent or shorter than 0.4 s, so it has no loudness: its level was not changed")
     warnings += [f"preset {preset.name}: {note}" for preset in instruments for note in preset.notes]
     warnings += _fit_warnings(sound, score, instruments, timing) if score and instruments else []
     return warnings + _score_warnings(sound, score, "in the residual" if instruments else "silent in the mosaic")
 
 
 def silent_warnings(engine: Engine, events: npt.NDArray[np.void], energies: npt.NDArray[np.float64]) -> list[str]:
-    """A sentence for every stem whose notes were told and never sounded. `energies` of all stems: sums of squares."""
+    """A sentence for every stem that had notes and no sound. `energies`: the sum of squares of every stem."""
     struck_now = events[(events["status"] & 0xF0 == NOTE_ON) & (events["data2"] > 0)]
     routed = engine.routing.table[struck_now["part"], struck_now["status"] & 0x0F, struck_now["data1"]]
     stem_of = np.where(struck_now["stem"] > 0, struck_now["stem"].astype(np.int64) - 1, routed)
@@ -128,7 +128,7 @@ def silent_warnings(engine: Engine, events: npt.NDArray[np.void], energies: npt.
 
 
 def _fit_warnings(sound: SoundReader, score: Score, instruments: Sequence[Preset], timing: Timing) -> list[str]:
-    """What the notes would need to fit the sound."""
+    """Warnings if the notes do not seem to fit the sound."""
     kits = [preset for preset in instruments if DRUMS in preset.programs or (preset.row_age_s != preset.row_age_s[0]).any()]
     notes = score.notes()
     fit = check_fit(sound, notes, kits[0] if len(kits) == len(instruments) else None)
@@ -147,5 +147,5 @@ def _score_warnings(sound: SoundReader, score: Score | None, unplayed: str) -> l
     if late or score.duration_s > seconds + tolerance_s:
         return [f"the score is {score.duration_s - seconds:.1f} s longer than the sound; {late} notes were not used"]
     if score.duration_s < seconds - tolerance_s:
-        return [f"the score ends {seconds - score.duration_s:.1f} s before the sound: what follows is {unplayed}"]
+        return [f"the score ends {seconds - score.duration_s:.1f} s before the sound: the sound after it is {unplayed}"]
     return []
