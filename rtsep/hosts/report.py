@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -90,6 +91,15 @@ def make_report(engine: Engine, sound: Excerpt, clock: Clock, describe: Describe
         **engine.details,
         "warnings": [],
     }
+
+
+def add_levels(report: Mapping[str, Any], energies: npt.NDArray[np.float64], samples: int) -> None:
+    """Enter each stem's level into the report: root mean square over all channels in dB of full scale, None for silence.
+
+    `energies` of the stems: sums of squares over `samples` of all channels together.
+    """
+    for stem, energy in zip(report["stems"], energies.tolist(), strict=False):
+        stem["level_db"] = round(10 * math.log10(energy / samples), 2) if energy > 0 else None
 
 
 def collect_warnings(
