@@ -33,10 +33,10 @@ class OnDask:
         left = iter(tasks)
         held = self._client.submit(_same, shared, pure=False)
         running: dict[Any, T] = {}
-        ended = as_completed()
+        ended = as_completed(loop=self._client.loop)
         try:
             while True:
-                for task in islice(left, max(AHEAD * len(_workers(self._client)), AHEAD) - len(running)):
+                for task in islice(left, max(AHEAD * len(_workers(self._client)) - len(running), 0 if running else 1)):
                     future = self._client.submit(function, held, task, pure=False)
                     running[future] = task
                     ended.add(future)

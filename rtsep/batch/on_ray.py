@@ -37,7 +37,7 @@ class OnRay:
         running: dict[Any, T] = {}
         try:
             while True:
-                for task in islice(left, AHEAD * self.workers - len(running)):
+                for task in islice(left, max(AHEAD * self.workers - len(running), 0)):
                     running[remote.remote(held, task)] = task
                 if not running:
                     return
