@@ -107,8 +107,8 @@ def show_estimate(told: Mapping[str, Any], planned: Plan, as_json: bool) -> None
         return
     for note in planned.items.notes:
         print(f"rtsep: {note}", file=sys.stderr)
-    print(f"{told['to_do']} of {len(planned.items.items)} items would be done: {_clock(3600 * told['sound_hours'])} of sound, about "
-          f"{_clock(3600 * told['hours'])} with {told['workers']} workers ({told['cpu_hours']:.2f} processor hours), "
+    print(f"{told['to_do']} of {len(planned.items.items)} items would be done: {_clock(3600 * told['sound_hours'])} of sound, "
+          f"about {_clock(3600 * told['hours'])} with {told['workers']} workers ({told['cpu_hours']:.2f} processor hours), "
           f"{told['gigabytes']:.2f} GB of results")
 
 

@@ -56,7 +56,7 @@ def _without_holes() -> Iterator[None]:
     """Memory that is asked for here lies together.
 
     LLVM asks for each section by itself. Where gigabytes are mapped with small holes before them, as Ray does, Linux puts small
-    sections into the holes and large ones behind, too far from each other, and LLVM ends the program. So holes are filled first.
+    sections into the holes and large ones behind, too far apart, and LLVM ends the program. So holes are filled first.
     """
     if sys.platform != "linux":
         yield
