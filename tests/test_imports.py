@@ -55,7 +55,7 @@ ALLOWED = {
     "training": {"errors", "files", "fit", "kernels", "notes", "params", "presets", "windows"},
     "mosaic": {"errors", "files", "kernels", "training", "windows"},
     "plugin": {"compiling", "engine", "errors", "files", "kernels", "methods", "notes", "params", "presets", "stages"},
-    "batch": {"__init__", "compiling", "errors", "files", "hosts", "notes", "params", "presets"},
+    "batch": {"__init__", "compiling", "errors", "files", "hosts", "notes", "params", "presets", "training"},
     "hosts": {"__init__", "callbacks", "compiling", "engine", "errors", "files", "fit", "grains", "kernels", "measure",
               "notes", "params", "presets", "reference", "stages", "windows"},
     "commands": {"__init__", "batch", "compiling", "engine", "errors", "files", "fit", "grains", "hosts", "measure", "mosaic",

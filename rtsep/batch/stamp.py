@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import platform
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -29,6 +30,12 @@ def own_stamp() -> Stamp:
     for path in sorted(top.rglob("*.py")):
         digest.update(path.relative_to(top).as_posix().encode() + path.read_bytes())
     return Stamp(__version__, digest.hexdigest()[:12])
+
+
+def other_stamp(wanted: Stamp) -> str:
+    """What a worker says that is another rtsep than the program."""
+    return (f"the worker on {platform.node()} runs {own_stamp()}, and the program that gave it work is {wanted}: install the "
+            "same on both")
 
 
 @cache

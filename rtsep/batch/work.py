@@ -19,7 +19,7 @@ from typing import Any
 
 from rtsep.batch import places
 from rtsep.batch.carried import placed
-from rtsep.batch.stamp import own_stamp
+from rtsep.batch.stamp import other_stamp, own_stamp
 from rtsep.batch.task import Order, Task, job_of, key_of, seen, split_midi
 from rtsep.batch.truth import stem_sdr_db
 from rtsep.compiling import machine
@@ -56,8 +56,7 @@ def _compiled() -> None:
 def work(order: Order, task: Task) -> Outcome:
     """Do one item. Whatever is wrong with it is an outcome, and leaves nothing behind."""
     if own_stamp() != order.stamp:
-        return Outcome("refused", text=f"the worker on {platform.node()} runs {own_stamp()}, this program is {order.stamp}: "
-                       "install the same on both")
+        return Outcome("refused", text=other_stamp(order.stamp))
     before = seen(task.item)  # If a file changes meanwhile, the item will be done again.
     return replace(_attempted(order, task), seen=before)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from rtsep.training.frames import Spectrogram
+from rtsep.training.frames import Spectrogram, memory_s
 from rtsep.training.inputs import Take
 from rtsep.training.isolated import DECAY_DB, LONGEST_DECAY_S, RELEASE_DB, Floats
 from rtsep.training.updates import Frames
@@ -56,13 +56,13 @@ def measure_ringing(
     end_s = [frames.ends_s(number) for number in range(len(takes))]
     alone = notes_alone(np.unique(row_pitch), [take.notes for take in takes], [take.seconds for take in takes], end_s)
     times = [ring_of(V, note, W, row_pitch, frames.of(note.take).start) for note in alone]
-    return ringing_of(np.unique(row_pitch), times, frames.memory_s(RELEASE_DB))
+    return ringing_of(np.unique(row_pitch), times, memory_s(frames.window, takes[0].sample_rate, RELEASE_DB))
 
 
 def notes_alone(
     pitches: npt.NDArray[np.int64], notes: Sequence[npt.NDArray[np.void]], seconds: Sequence[float], end_s: Sequence[Floats]
 ) -> list[Alone]:
-    """The longest notes of each pitch, each until its key is struck again. `notes`, `seconds` and ends of frames of each take."""
+    """The longest notes of each pitch, each until its key is struck again; notes, length and ends of frames are each take's."""
     chosen = list[Alone]()
     for pitch in pitches.tolist():
         found = [note for take in range(len(notes))
@@ -79,18 +79,18 @@ def _of_take(take: int, pitch: int, notes: npt.NDArray[np.void], seconds: float,
                         float(note["offset_s"] - note["onset_s"]))
 
 
-def ring_of(V: Frames, note: Alone, W: Floats, row_pitch: npt.NDArray[np.int64], first: int) -> Times:
+def ring_of(V: Frames, note: Alone, W: npt.NDArray[np.floating], row_pitch: npt.NDArray[np.int64], first: int) -> Times:
     """Measure one note in V, in which its take begins at the frame `first`."""
     bins = np.argsort(W[row_pitch == note.pitch][-1])[-PARTIALS:]
     levels = V[slice(first + note.frames.start, first + note.frames.stop)][:, bins]
     return note.pitch, *_ring(levels, note.age_s, note.held_s)
 
 
-def ringing_of(pitches: npt.NDArray[np.int64], times: Sequence[Times], memory_s: float) -> Ringing:
-    """From the times of single notes to those of pitches. memory_s: how long the window goes on hearing a note that has ended."""
+def ringing_of(pitches: npt.NDArray[np.int64], times: Sequence[Times], after_s: float) -> Ringing:
+    """From the times of single notes to those of pitches. after_s: how long the window hears a note that has ended."""
     release = np.array([_quantile((of for each, of, _ in times if each == pitch), RELEASE_QUANTILE) for pitch in pitches])
     decay = np.array([_quantile((of for each, _, of in times if each == pitch), 0.5) for pitch in pitches])
-    return Ringing(_spread(pitches, np.maximum(release - memory_s, 0), USUAL_RELEASE_S),
+    return Ringing(_spread(pitches, np.maximum(release - after_s, 0), USUAL_RELEASE_S),
                    _spread(pitches, decay, USUAL_DECAY_S))
 
 

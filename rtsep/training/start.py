@@ -1,4 +1,4 @@
-"""The start of a factorisation of music: harmonic templates in the recordings' tuning, and activations from gates and energy."""
+"""The start of a factorisation of music: harmonic templates in its tuning, and activations from gates and energy."""
 
 from __future__ import annotations
 
