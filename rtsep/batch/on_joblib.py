@@ -74,13 +74,13 @@ class OnJoblib:
             return self._executors[worker].submit(_called, function, file, task)  # type: ignore[no-any-return]
 
     def _renew(self, worker: int) -> None:
-        self._executors[worker].shutdown(wait=True, kill_workers=True)
+        _end(self._executors[worker])
         self._executors[worker] = _executor()
 
     def close(self) -> None:
         """End all workers."""
         for executor in self._executors:
-            executor.shutdown(wait=True, kill_workers=True)
+            _end(executor)
 
 
 def _next(again: deque[tuple[T, int]], left: Iterator[T]) -> list[tuple[T, int]]:
@@ -102,6 +102,13 @@ def _one_line(error: BaseException) -> str:
 
 def _executor() -> Any:
     return ProcessPoolExecutor(max_workers=1, timeout=IDLE_S, env=THREADS, initializer=_begin)
+
+
+def _end(executor: Any) -> None:
+    """End the worker at once and wait for its end. (loky's own kill_workers sometimes fails just after a task was submitted.)"""
+    for process in [*executor._processes.values()]:
+        process.terminate()
+    executor.shutdown(wait=True)
 
 
 def _begin() -> None:

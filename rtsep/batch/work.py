@@ -24,6 +24,7 @@ from rtsep.batch.task import Order, Task, job_of, key_of, seen, split_midi
 from rtsep.batch.truth import stem_sdr_db
 from rtsep.compiling import machine
 from rtsep.errors import RtsepError
+from rtsep.files.results import UnwritableError
 from rtsep.hosts.render import Job, render
 
 TOLD = "item.json"  # This file in an item's folder says that the folder is whole; it holds the key, the row and the files.
@@ -36,7 +37,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 class Outcome:
     """What became of an item.
 
-    kind: "done"; "there" (it had been done before); "failed"; "full" (the disk is), and "refused" (this worker is another
+    kind: "done"; "there" (it had been done before); "failed"; "full" (the results cannot be written), and "refused" (this worker is another
     rtsep), which end the run. row: of the table. text: why, in one line. seen: what tells later whether a file has changed.
     """
 
@@ -66,10 +67,10 @@ def _attempted(order: Order, task: Task) -> Outcome:
         _compiled()
         with _workshop(order.out) as shop:
             return _done(order, task, shop)
+    except UnwritableError as error:
+        return Outcome("full", text=str(error))
     except RtsepError as error:
-        cause = error.__cause__
-        full = isinstance(cause, OSError) and cause.errno in FULL
-        return Outcome("full" if full else "failed", text=str(error))
+        return Outcome("failed", text=str(error))
     except OSError as error:
         return Outcome("full" if error.errno in FULL else "failed", text=str(error))
     except Exception as error:  # A mistake in a library, or in rtsep, costs one item.
