@@ -105,7 +105,7 @@ def _executor() -> Any:
 
 
 def _end(executor: Any) -> None:
-    """End the worker at once and wait for its end. (loky's own kill_workers sometimes fails just after a task was submitted.)"""
+    """End the worker at once, and wait for it. (loky's own kill_workers sometimes fails just after a task was submitted.)"""
     for process in [*executor._processes.values()]:
         process.terminate()
     executor.shutdown(wait=True)

@@ -37,8 +37,9 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 class Outcome:
     """What became of an item.
 
-    kind: "done"; "there" (it had been done before); "failed"; "full" (the results cannot be written), and "refused" (this worker is another
-    rtsep), which end the run. row: of the table. text: why, in one line. seen: what tells later whether a file has changed.
+    kind: "done"; "there" (it had been done before); "failed"; "full" (the results cannot be written) and "refused" (this worker
+    is another rtsep), which end the run. row: of the table. text: why, in one line. seen: what tells later whether a file has
+    changed.
     """
 
     kind: str
