@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from batch_files import SONGS, all_done_once, batch, rows, sounds, watched, words, write_corpus
+from batch_files import SONGS, all_done_once, batch, rows, sounds, watched, write_corpus
 from batch_training import ABOUT, JOB, equal, learnt_here, silent, write_takes
 
 from rtsep.batch.engines import Wish, open_engine
@@ -30,13 +30,12 @@ def on(address):
 
 
 def test_the_same_bits_as_here_though_workers_are_killed(cluster, tmp_path):
-    """Two items kill their worker once each, and one crashes the decoder whenever it is opened."""
-    names = (*SONGS, "kill-1", "kill-2")
+    """One item kills its worker once, and one crashes the decoder whenever it is opened."""
+    names = (*SONGS[:2], "kill-1")
     folder = write_corpus(tmp_path, (*names, "crash"))
     assert batch(folder, *on(cluster)) == 0
     crashed = rows(folder)["crash"]
     assert crashed["status"] == "failed" and "4 workers died of it" in crashed["error"]
-    assert main(words(folder, *on(cluster))) == 0 and rows(folder)["crash"]["status"] == "failed"
     (folder / "songs" / "crash.wav").unlink()
     assert batch(folder, *on(cluster)) == 0
     all_done_once(folder, names=names)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
+import weakref
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -103,8 +105,8 @@ class _Unpacked:
 
     def __init__(self, carried: Carried) -> None:
         self.digest = carried.digest
-        self._temporary = tempfile.TemporaryDirectory(prefix="rtsep-batch-", ignore_cleanup_errors=True)
-        self.folder = Path(self._temporary.name)
+        self.folder = Path(tempfile.mkdtemp(prefix="rtsep-batch-"))
+        weakref.finalize(self, shutil.rmtree, self.folder, True)
         for place, data in carried.files.items():
             path = self.folder / place
             path.parent.mkdir(parents=True, exist_ok=True)
