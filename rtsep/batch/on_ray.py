@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -16,6 +17,7 @@ from rtsep.errors import RtsepError
 S = TypeVar("S")
 T = TypeVar("T")
 R = TypeVar("R")
+WAIT_S = 10  # So many seconds a cluster has to answer.
 AHEAD = 2  # Each processor has so many tasks before it, so that none waits for the network.
 
 
@@ -58,15 +60,24 @@ def _result(reference: Any) -> Any:
         return Lost(f"{DEATHS} workers died of it: {' '.join(str(error).split())}"[:300])
 
 
+def _knock(address: str) -> None:
+    """OSError if nobody listens there: Ray itself would try for minutes."""
+    host, colon, port = address.rpartition("//")[2].rpartition(":")
+    if colon and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=WAIT_S).close()
+
+
 @contextmanager
 def opened(wish: Wish) -> Iterator[OnRay]:
     """The cluster at the address (the one of this computer, or a new one, if there is none), while `with` lasts."""
+    address = wish.address or "auto"
     try:
-        ray.init(address=wish.address or "auto", log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, RuntimeError, ValueError, ImportError) as error:
-        raise RtsepError(f"no Ray cluster answers at {wish.address or 'auto'}: {' '.join(str(error).split())} "
-                         "(ray start --head starts one)") from error
+        _knock(address)
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except (OSError, RuntimeError, ValueError, ImportError) as error:
+        raise RtsepError(f"no Ray cluster answers at {address}: {' '.join(str(error).split())} (ray start --head starts "
+                         "one)") from error
     try:
-        yield OnRay(wish.address or "auto")
+        yield OnRay(address)
     finally:
         ray.shutdown()

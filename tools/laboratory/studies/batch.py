@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ import soundfile
 
 from laboratory.report import table
 from laboratory.study import ROOT, Given, Table, need_module, option, study
+from rtsep.presets.library import find_preset
+from rtsep.presets.preset import load_preset, save_preset
 
 DEMO = ROOT / "presets" / "demo"
 PARTS = ("scaling", "overhead", "tiny", "long")
@@ -28,7 +31,8 @@ import sys
 from pathlib import Path
 from rtsep.hosts.render import Job, render
 for i, mix in enumerate(sys.argv[3:]):
-    render(Job(Path(mix), Path(sys.argv[2]) / str(i), (str(Path(mix).with_suffix(".mid")),), (sys.argv[1],)))
+    notes = next(each for each in map(Path(mix).with_suffix, (".mid", ".csv")) if each.exists())
+    render(Job(Path(mix), Path(sys.argv[2]) / str(i), (str(notes),), (sys.argv[1],)))
 """
 
 
@@ -41,8 +45,20 @@ def _items(folder: Path, seconds: float, count: int) -> list[Path]:
     for i in range(count):
         mixes.append(folder / f"{i:05}.wav")
         soundfile.write(mixes[-1], np.resize(np.roll(sound, -i * 1000, axis=0), (length, sound.shape[1])), rate, "FLOAT")
-        shutil.copy(next(DEMO.glob("*.mid")), mixes[-1].with_suffix(".mid"))
+        if seconds > 1:
+            shutil.copy(DEMO / "demo.mid", mixes[-1].with_suffix(".mid"))
+        else:
+            mixes[-1].with_suffix(".csv").write_text("onset,offset,pitch\n0,0.1,60\n")
     return mixes
+
+
+def _small(folder: Path) -> Path:
+    """A preset of a few rows, whose design takes little time: what is measured is all the rest."""
+    preset, path = load_preset(find_preset("vibraphone")), folder / "small.npz"
+    folder.mkdir(parents=True, exist_ok=True)
+    few = slice(0, 8)
+    save_preset(replace(preset, W=preset.W[few], row_pitch=preset.row_pitch[few], row_role=preset.row_role[few]), path)
+    return path
 
 
 def _measured(commands: Sequence[Sequence[Any]]) -> tuple[float, float, float]:
@@ -59,12 +75,12 @@ def _measured(commands: Sequence[Sequence[Any]]) -> tuple[float, float, float]:
     return time.monotonic() - began, cpu_s, peak
 
 
-def _batch(given: Path, out: Path, workers: int, *more: str) -> list[Any]:
-    return [sys.executable, "-m", "rtsep", "batch", given, "--out", out, "--preset", "piano", "--workers", workers, *more]
+def _batch(given: Path, out: Path, workers: int, preset: Any = "piano", *more: str) -> list[Any]:
+    return [sys.executable, "-m", "rtsep", "batch", given, "--out", out, "--preset", preset, "--workers", workers, *more]
 
 
-def _loop(mixes: Sequence[Path], out: Path) -> list[Any]:
-    return [sys.executable, "-c", LOOP, "piano", out, *mixes]
+def _loop(mixes: Sequence[Path], out: Path, preset: Any = "piano") -> list[Any]:
+    return [sys.executable, "-c", LOOP, preset, out, *mixes]
 
 
 def _scaling(top: Path, rounds: int) -> list[dict[str, Any]]:
@@ -84,12 +100,13 @@ def _scaling(top: Path, rounds: int) -> list[dict[str, Any]]:
 
 def _overhead(top: Path, rounds: int) -> list[dict[str, Any]]:
     """From the processor time of few and of more tiny items: start-up does not count."""
-    mixes, found = _items(top / "songs", TINY_S, MORE), []
+    mixes, found, preset = _items(top / "songs", TINY_S, MORE), [], _small(top)
     _items(top / "few", TINY_S, FEW)
     for turn in range(rounds):
-        loop = _measured([_loop(mixes, top / f"l-{turn}")])[1] - _measured([_loop(mixes[:FEW], top / f"lf-{turn}")])[1]
-        batch = (_measured([_batch(top / "songs", top / f"b-{turn}", 1)])[1]
-                 - _measured([_batch(top / "few", top / f"bf-{turn}", 1)])[1])
+        loop = (_measured([_loop(mixes, top / f"l-{turn}", preset)])[1]
+                - _measured([_loop(mixes[:FEW], top / f"lf-{turn}", preset)])[1])
+        batch = (_measured([_batch(top / "songs", top / f"b-{turn}", 1, preset)])[1]
+                 - _measured([_batch(top / "few", top / f"bf-{turn}", 1, preset)])[1])
         found.append(1000 * (batch - loop) / (MORE - FEW))
     return [{"measure": "processor time of an item beside its separation", "value": f"{np.median(found):.1f} ms"}]
 
@@ -108,8 +125,8 @@ def _tiny(top: Path, count: int) -> list[dict[str, Any]]:
     """Memory and open files after a tenth of the items and at the end."""
     mix = _items(top / "songs", TINY_S, 1)[0]
     manifest = top / "tiny.csv"
-    manifest.write_text("\n".join(["mix,midi,id", *(f"{mix},{mix.with_suffix('.mid')},{i // 100}/{i}" for i in range(count))]))
-    command = [*map(str, _batch(manifest, top / "out", 2, "--json"))]
+    manifest.write_text("\n".join(["mix,midi,id", *(f"{mix},{mix.with_suffix('.csv')},{i // 100}/{i}" for i in range(count))]))
+    command = [*map(str, _batch(manifest, top / "out", 2, _small(top), "--json"))]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
         early, late, ended = {}, {}, 0
         for line in program.stdout or ():
