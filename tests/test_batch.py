@@ -1,6 +1,7 @@
 """`rtsep batch` on one computer: the same sound as `rtsep render`, tables, resuming, checks."""
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from filelock import FileLock
 
 from rtsep.batch.journal import Journal
 from rtsep.batch.run import plan
+from rtsep.batch.work import Outcome
 from rtsep.cli import main
 from rtsep.hosts.render import Job
 
@@ -186,6 +188,31 @@ def test_mistakes_are_told_before_anything_is_done(tmp_path, capsys, options, sa
     told = capsys.readouterr().err.strip().splitlines()
     assert len(told) == 1 and said in told[0]
     assert not [*(folder / "out").glob("*.csv")]
+
+
+def test_results_that_are_not_here_end_the_run(tmp_path, monkeypatch, capsys):
+    """As with workers that have another disk at the same path."""
+    work_here(monkeypatch)
+    folder = write_corpus(tmp_path, SONGS[:1])
+    monkeypatch.setattr("rtsep.batch.run.work", lambda order, task: Outcome("done", "key", {"seconds": 1.0}))
+    assert batch(folder) == 2
+    assert "give an --out that all workers reach" in capsys.readouterr().err and not (folder / "out" / "journal.jsonl").exists()
+
+
+def test_extras_that_are_missing_are_named(tmp_path, monkeypatch, capsys):
+    folder = write_corpus(tmp_path, SONGS[:1])
+    for name in ("joblib", "distributed", "ray", "pyarrow"):
+        monkeypatch.setitem(sys.modules, name, None)
+    for name in ("on_joblib", "on_dask", "on_ray"):
+        monkeypatch.delitem(sys.modules, f"rtsep.batch.{name}", raising=False)
+    for name, extra in (("joblib", "batch"), ("dask", "dask"), ("ray", "ray")):
+        who = () if name == "joblib" else ("--engine", name, "--address", "x:1")
+        assert batch(folder, *who) == 2
+        assert f"pip install 'rtsep[{extra}]'" in capsys.readouterr().err
+    work_here(monkeypatch)
+    assert batch(folder) == 0
+    assert "pip install pyarrow" in capsys.readouterr().out
+    assert rows(folder)[SONGS[0]]["status"] == "done" and not (folder / "out" / "results.parquet").exists()
 
 
 def test_true_stems_give_their_sdr(done, tmp_path, monkeypatch):

@@ -25,6 +25,11 @@ def local(address: str) -> Path:
     return Path(address.removeprefix(HERE))
 
 
+def absolute(address: str) -> str:
+    """The address as workers understand it, who work in other folders."""
+    return address if is_remote(address) else os.path.abspath(local(address))
+
+
 def joined(folder: str, name: str) -> str:
     """The address of `name` relative to `folder`; a whole address or path stays as it is."""
     if "://" in name or os.path.isabs(name):

@@ -76,26 +76,29 @@ def _to_do(
 ) -> Iterator[Task]:
     for item in items:
         task = task_of(item, job)
-        if not (journal.settled(task, retry_failed) and _there(item, out, journal)):
+        failed = item.id in journal.entries and journal.entries[item.id].kind == "failed"
+        if not (journal.settled(task, retry_failed) and (failed or _there(item, out))):
             yield task
 
 
-def _there(item: Item, out: str, journal: Journal) -> bool:
-    """Whether an item that is noted as done has its folder. Folders elsewhere are believed in: --check looks at them."""
-    if journal.entries[item.id].kind == "failed" or places.is_remote(out):
-        return True
-    return (places.local(out) / item.id / TOLD).exists()
+def _there(item: Item, out: str) -> bool:
+    """Whether an item that is said to be done has its folder. Folders elsewhere are believed in: --check looks at them."""
+    return places.is_remote(out) or (places.local(out) / item.id / TOLD).exists()
 
 
 def do(planned: Plan, engine: Engine, journal: Journal, tell: Tell) -> Done:
     """Do all that is to be done. RtsepError: the disk is full, or a worker is another rtsep; what is done stays."""
     so_far = Done(len(planned.items.items), len(planned.items.items) - len(planned.tasks))
+    out = planned.order.out
     tell(so_far, None, None)
     with _stopping(engine.map(work, planned.order, planned.tasks)) as ended:
         for task, found in ended:
             outcome = Outcome("failed", text=found.reason, seen=seen(task.item)) if isinstance(found, Lost) else found
             if outcome.kind in ("full", "refused"):
                 raise RtsepError(f"{outcome.text}. {so_far.ended} items were done; the same command goes on with the rest")
+            if outcome.kind != "failed" and not _there(task.item, out):
+                raise RtsepError(f"a worker has done {task.item.id}, and its results are not in {out} here: give an --out that "
+                                 "all workers reach, a shared folder or an address such as s3://bucket/separated")
             journal.add(task, outcome)
             _count(so_far, outcome)
             tell(so_far, task.item, outcome)

@@ -68,6 +68,9 @@ def add(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Do what is asked for, and tell of it."""
     job = job_of(arguments)
+    from rtsep.batch.places import absolute
+
+    arguments.input, arguments.out = absolute(arguments.input), absolute(arguments.out)
     if arguments.check:
         _check(arguments, job)
         return

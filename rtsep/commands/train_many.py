@@ -47,9 +47,10 @@ def learn_manifest(arguments: argparse.Namespace, job: Job, about: About, target
     """Learn from all recordings of the manifest."""
     from rtsep.batch.engines import open_engine
     from rtsep.batch.items import read_items
+    from rtsep.batch.places import absolute
     from rtsep.batch.train import train
 
-    items = read_items(str(arguments.inputs[0]), "").items
-    kept = arguments.checkpoint or str(target.with_suffix(".training"))
+    items = read_items(absolute(str(arguments.inputs[0])), "").items
+    kept = absolute(arguments.checkpoint or str(target.with_suffix(".training")))
     with open_engine(replace(wish_of(arguments), name=arguments.engine or "joblib")) as engine:
         return train(items, job, about, engine, kept, progress)
