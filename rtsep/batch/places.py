@@ -12,6 +12,8 @@ from typing import Any
 
 from rtsep.errors import RtsepError
 
+# What stores say of a file that changes with its content, by fsspec's names; not all of them say the same on every request.
+MARKS = ("ETag", "etag", "md5Hash", "content_md5", "generation", "mtime", "LastModified", "last_modified", "created")
 HERE = "file://"  # How addresses of this computer's files begin, if they are given as addresses.
 
 
@@ -81,7 +83,7 @@ def fetched(address: str, folder: Path) -> Path:
 
 
 def seen(address: str) -> str:
-    """What tells cheaply that a file has changed: size and time here, what the store itself uses elsewhere; "" if missing."""
+    """What tells cheaply that a file has changed: size and time here, what the store tells elsewhere; "" if missing."""
     if not is_remote(address):
         try:
             status = os.stat(local(address))
@@ -90,9 +92,11 @@ def seen(address: str) -> str:
         return f"{status.st_size}:{status.st_mtime_ns}"
     try:
         with reaching(address) as (system, path):
-            return str(system.ukey(path))
+            told = system.info(path)
     except RtsepError:
         return ""
+    mark = next((str(told[name]) for name in MARKS if told.get(name)), "")
+    return f"{told.get('size')}:{mark}"
 
 
 def size_of(address: str) -> int:
