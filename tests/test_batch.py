@@ -9,6 +9,7 @@ import pytest
 import soundfile
 from batch_files import RATE, SONGS, all_done_once, batch, journal, rows, sounds, words, work_here, write_corpus, write_song
 from filelock import FileLock
+from fresh_python import start
 
 from rtsep.batch.journal import Journal
 from rtsep.batch.run import plan
@@ -199,17 +200,25 @@ def test_results_that_are_not_here_end_the_run(tmp_path, monkeypatch, capsys):
     assert "give an --out that all workers reach" in capsys.readouterr().err and not (folder / "out" / "journal.jsonl").exists()
 
 
-def test_extras_that_are_missing_are_named(tmp_path, monkeypatch, capsys):
-    folder = write_corpus(tmp_path, SONGS[:1])
-    for name in ("joblib", "distributed", "ray", "pyarrow"):
-        monkeypatch.setitem(sys.modules, name, None)
-    for name in ("on_joblib", "on_dask", "on_ray"):
-        monkeypatch.delitem(sys.modules, f"rtsep.batch.{name}", raising=False)
-    for name, extra in (("joblib", "batch"), ("dask", "dask"), ("ray", "ray")):
-        who = () if name == "joblib" else ("--engine", name, "--address", "x:1")
-        assert batch(folder, *who) == 2
-        assert f"pip install 'rtsep[{extra}]'" in capsys.readouterr().err
+BARE = """
+import sys
+sys.modules.update(dict.fromkeys(("joblib", "distributed", "ray")))  # Importing them fails now.
+from rtsep.cli import main
+codes = [main([*sys.argv[1:], *who]) for who in ((), ("--engine", "dask", "--address", "x:1"), ("--engine", "ray"))]
+print(codes, file=sys.stderr)
+"""
+
+
+def test_extras_that_are_missing_are_named(tmp_path):
+    told = start(BARE, *words(write_corpus(tmp_path, SONGS[:1]))[:-2]).communicate(timeout=120)[1].splitlines()
+    assert told[-1] == "[2, 2, 2]" and len(told) == 4
+    assert all(f"pip install 'rtsep[{extra}]'" in line for extra, line in zip(("batch", "dask", "ray"), told, strict=False))
+
+
+def test_without_pyarrow_there_is_no_parquet_and_it_is_said(tmp_path, monkeypatch, capsys):
     work_here(monkeypatch)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    folder = write_corpus(tmp_path, SONGS[:1])
     assert batch(folder) == 0
     assert "pip install pyarrow" in capsys.readouterr().out
     assert rows(folder)[SONGS[0]]["status"] == "done" and not (folder / "out" / "results.parquet").exists()
