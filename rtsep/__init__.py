@@ -19,6 +19,7 @@
 | training/ | recordings and notes -> templates: NMF and NMF deconvolution with constraints; note groups offline |
 | mosaic/, grains/ | one sound remade from the frames of another: offline, or during play (`Mosaic`) |
 | plugin/ | the engine as a plug-in for DAWs, without Python: plans as files, and a binary of C and compiled code |
+| batch/ | many recordings: items, what is done, workers (joblib, Dask, Ray); the passes of a training over them |
 | hosts/ | callers of the engine: render, demo, bench; live: devices, MIDI ports, screen, recorder; reports and pictures |
 """
 

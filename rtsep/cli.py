@@ -8,7 +8,22 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from rtsep.commands import bench, calibrate, compile, demo, devices, hands, live, mosaic, plugin, presets, render, takes, train
+from rtsep.commands import (
+    batch,
+    bench,
+    calibrate,
+    compile,
+    demo,
+    devices,
+    hands,
+    live,
+    mosaic,
+    plugin,
+    presets,
+    render,
+    takes,
+    train,
+)
 from rtsep.commands.common import CompilingShown
 from rtsep.compiling.progress import listening
 from rtsep.errors import RtsepError
@@ -28,7 +43,8 @@ def _build_parser() -> argparse.ArgumentParser:
                      "MIDI tells rtsep which notes sound; a preset tells it what they sound like.")
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
-    for command in (demo, render, live, takes, hands, devices, mosaic, presets, train, calibrate, plugin, bench, compile):
+    for command in (demo, render, batch, live, takes, hands, devices, mosaic, presets, train, calibrate, plugin, bench,
+                    compile):
         command.add(commands)
     return parser
 

@@ -80,7 +80,10 @@ def test_names_of_the_user(folder):
     assert render(folder, "--name", "left=Linke Hand ü", "--name", "residual=rest", "--set", "gain_db.left=0") == 0
     names = {stem["name"]: stem for stem in report_of(folder)["stems"]}
     assert list(names) == ["Linke Hand ü", "right", "rest", "mixdown"]
+    level_db = names["Linke Hand ü"].pop("level_db")
     assert names["Linke Hand ü"] == {"name": "Linke Hand ü", "file": "Linke Hand ü.wav", "stem": "left", "preset": "small"}
+    left = soundfile.read(folder / "out" / "Linke Hand ü.wav")[0]
+    assert level_db == pytest.approx(10 * np.log10(np.mean(left**2)), abs=0.01)
     assert {path.name for path in (folder / "out").iterdir()} == {*(f"{name}.wav" for name in names), "report.json"}
 
 

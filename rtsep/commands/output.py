@@ -35,6 +35,10 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--loudness", type=float, metavar="LUFS",
                         help="also write the file mixdown: the mix of the stems with gain_db, wet and bypass, at this loudness "
                         "as a whole (EBU R 128), such as -14; needs ffmpeg. The stems do not change")
+
+
+def add_handover(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `rtsep render` about standard output."""
     parser.add_argument("--stdout", metavar="STEM", help="send the file of this stem to standard output, and nothing else")
     parser.add_argument("--json", action="store_true", help="print the report as JSON on standard output, and nothing else")
 
@@ -47,7 +51,7 @@ def delivery_of(arguments: argparse.Namespace) -> Delivery:
     times = {f"{name}_s": None if (text := getattr(arguments, name)) is None else parse_time(text, f"--{name}")
              for name in ("start", "end")}
     return Delivery(names=tuple(arguments.names), rate=arguments.rate, one_file=arguments.one_file,
-                    loudness_lufs=arguments.loudness, stdout=arguments.stdout, **times)
+                    loudness_lufs=arguments.loudness, stdout=getattr(arguments, "stdout", None), **times)
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from rtsep.commands.common import add_timing, say_warnings, timing_of
+from rtsep.commands.train_about import about_of, add_about, between
+from rtsep.commands.train_many import add_manifest, check_manifest, learn_manifest
 from rtsep.errors import RtsepError
 
 ABOUT = """\
@@ -28,6 +29,8 @@ rtsep render and rtsep live. INPUT is one of these; rtsep detects which:
     Piano_C#4_v80.wav, A0v12.flac, 60.wav; it can have one folder per layer. The
     sound decides which part of a name is the note, and whether C4 is 60
   an SFZ instrument (.sfz), or a SoundFont (.sf2, .sf3; needs fluidsynth)
+  a manifest (.csv, .jsonl, .parquet; columns mix and midi, as rtsep batch has it) of many recordings of music by one
+    instrument: they are learnt from at once by several processes or a cluster, with a checkpoint after every update
 
 Several inputs make one preset: they are takes of one instrument or, with
 --stack, separate instruments. Give one --score for each recording, in order.
@@ -35,6 +38,7 @@ Several inputs make one preset: they are takes of one instrument or, with
 examples:
   rtsep train take.wav --score take.mid -o my-piano
   rtsep train take1.wav take2.wav --score take1.mid --score take2.mid -o my-piano
+  rtsep train recordings.csv -o my-piano --engine dask --address tcp://10.0.0.1:8786
   rtsep train session-folder -o my-piano
   rtsep live --preset my-piano --midi PORT
 """
@@ -60,7 +64,8 @@ def add(commands: Any) -> None:
     group.add_argument("--no-check", action="store_true", help="train even if a score does not seem to fit its recording")
     _add_samples(parser)
     _add_training(parser)
-    _add_about(parser)
+    add_about(parser)
+    add_manifest(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace a preset that is there already")
     parser.add_argument("--keep-partial", action="store_true",
                         help="when interrupted (Ctrl-C), write the result so far without asking")
@@ -105,18 +110,6 @@ def _add_training(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--no-fill", action="store_true", help="make templates only for pitches that were played")
 
 
-def _add_about(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("what the preset says about itself")
-    group.add_argument("--program", action="append", default=[], type=int, metavar="N", dest="programs",
-                       help="General MIDI program that it plays without --preset, from 0 (grand piano) to 127, 128 = drum "
-                       "kits; can be given several times (default: none). The first one also says which instrument of a "
-                       "SoundFont to learn")
-    group.add_argument("--title", metavar="TEXT", help="title for people (default: its name)")
-    group.add_argument("--source", metavar="TEXT", help="instrument and recording (default: the names of the inputs)")
-    group.add_argument("--licence", default="unknown", metavar="TEXT", help="such as 'CC BY 4.0' (default: %(default)s)")
-    group.add_argument("--attribution", default="unknown", metavar="TEXT", help="whom to credit (default: %(default)s)")
-
-
 def run(arguments: argparse.Namespace) -> None:
     """Train, and print what was learnt."""
     from rtsep.commands.tables import show_training
@@ -126,17 +119,21 @@ def run(arguments: argparse.Namespace) -> None:
     from rtsep.training.inputs import gather
     from rtsep.training.learn import check_job, learn
 
+    manifest = check_manifest(arguments)
     job, target, hints = _job(arguments), new_preset(arguments.out), _hints(arguments)
-    about = _about(arguments, target.stem)
+    about = about_of(arguments, target.stem)
     check_job(job)
     endings = (".npz", ".json") if arguments.no_picture else (".npz", ".json", ".png")
     names = [target.stem + ending for ending in endings]
     results = Results(target.parent, names, arguments.overwrite, (*arguments.inputs, *arguments.scores))
     try:
         with training_bar() as progress:
-            given = gather(arguments.inputs, arguments.scores, arguments.kind, progress, job.timing, hints)
-            results.protect([file for each in given for file in each.files])
-            learnt = learn(given, job, about, progress)
+            if manifest:
+                learnt = learn_manifest(arguments, job, about, target, progress)
+            else:
+                given = gather(arguments.inputs, arguments.scores, arguments.kind, progress, job.timing, hints)
+                results.protect([file for each in given for file in each.files])
+                learnt = learn(given, job, about, progress)
         say_warnings(learnt.report["warnings"])
         if learnt.interrupted and not (arguments.keep_partial or _wants_it(learnt.report)):
             raise KeyboardInterrupt
@@ -155,12 +152,6 @@ def run(arguments: argparse.Namespace) -> None:
         show_training(learnt.report, target, arguments.out)
 
 
-def _between(option: str, number: int, low: int, high: int) -> int:
-    if not low <= number <= high:
-        raise RtsepError(f"{option} {number}: allowed is {low} to {high}")
-    return number
-
-
 def _job(arguments: argparse.Namespace) -> Any:
     """The job that the options ask for."""
     from rtsep.notes.moved import AS_WRITTEN
@@ -168,14 +159,14 @@ def _job(arguments: argparse.Namespace) -> Any:
     from rtsep.training.learn import Job
 
     if arguments.iterations is not None:
-        _between("--iterations", arguments.iterations, 1, 1000)
+        between("--iterations", arguments.iterations, 1, 1000)
     timing = timing_of(arguments)
     if arguments.sync and timing != AS_WRITTEN:
         raise RtsepError("--sync finds the times itself: leave out --offset and --stretch")
     if arguments.method != "nmf" and (arguments.drums or arguments.divergence in ("kl", "is")):
         raise RtsepError(f"--method {arguments.method}: autoencoders minimise the squared error (--divergence euclid), and "
                          "drums have their own method: leave out --divergence and --drums, or leave out --method")
-    settings = Settings(arguments.templates, _between("--levels", arguments.levels, 1, 8), arguments.iterations,
+    settings = Settings(arguments.templates, between("--levels", arguments.levels, 1, 8), arguments.iterations,
                         arguments.divergence or "kl", drums=arguments.drums, method=arguments.method)
     filled = not (arguments.no_fill or arguments.drums)
     return Job(settings, arguments.stack, filled, *_range(arguments), arguments.sync, not arguments.no_check,
@@ -189,8 +180,8 @@ def _hints(arguments: argparse.Namespace) -> Any:
     from rtsep.training.soundfonts import Choice
 
     if arguments.octave is not None:
-        _between("--octave", arguments.octave, 2, 6)
-    program = _between("--program", arguments.programs[0], 0, 128) if arguments.programs else None
+        between("--octave", arguments.octave, 2, 6)
+    program = between("--program", arguments.programs[0], 0, 128) if arguments.programs else None
     return Hints(Naming(arguments.octave, arguments.pattern, not arguments.drums), Choice(program, arguments.drums))
 
 
@@ -205,19 +196,6 @@ def _range(arguments: argparse.Namespace) -> tuple[int | None, int | None]:
         raise RtsepError(f"--range {arguments.reach}: give the lowest and highest pitch, such as A0-C8 or 21-108, "
                          "and leave out --no-fill")
     return parse_pitch(low), parse_pitch(high)
-
-
-def _about(arguments: argparse.Namespace, name: str) -> Any:
-    """The preset's description of itself."""
-    from rtsep.notes.programs import DRUMS
-    from rtsep.training.learn import About
-
-    named = ", ".join(path.name for path in arguments.inputs)
-    provenance = {"source": arguments.source or named, "licence": arguments.licence, "attribution": arguments.attribution,
-                  "made_by": shlex.join(["rtsep", *arguments.words])}
-    programs = tuple(_between("--program", program, 0, 128) for program in arguments.programs)
-    programs = programs or ((DRUMS,) if arguments.drums else ())
-    return About(name, arguments.title or name, provenance, programs)
 
 
 def _wants_it(report: dict[str, Any]) -> bool:

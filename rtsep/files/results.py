@@ -13,9 +13,13 @@ from rtsep.errors import RtsepError
 Given = str | os.PathLike[str]
 
 
-def write_error(path: Given, error: OSError) -> RtsepError:
+class UnwritableError(RtsepError):
+    """A result could not be written: the disk is full or has failed, or it may not be written."""
+
+
+def write_error(path: Given, error: OSError) -> UnwritableError:
     """The error for a `path` that could not be written."""
-    return RtsepError(f"cannot write {path}: {error.strerror or error}; free some space or choose another place")
+    return UnwritableError(f"cannot write {path}: {error.strerror or error}; free some space or choose another place")
 
 
 def atomic_write(path: Given, data: bytes) -> None:

@@ -27,7 +27,7 @@ from rtsep.hosts.output import Delivery, Outlet, check_delivery, choose_layout, 
 from rtsep.hosts.passing import LARGEST_BLOCK, Collected, outputs
 from rtsep.hosts.picture import Trace, draw
 from rtsep.hosts.ranges import choose_range
-from rtsep.hosts.report import Clock, collect_warnings, make_report, silent_warnings
+from rtsep.hosts.report import Clock, add_levels, collect_warnings, make_report, silent_warnings
 from rtsep.notes.folded import fold
 from rtsep.notes.merged import read_scores, split_stem
 from rtsep.notes.moved import AS_WRITTEN, Timing, moved_score
@@ -149,6 +149,7 @@ def _render(
             told = outlet.finish()
         clock.total_s = time.perf_counter() - started
         report = make_report(engine, part, clock, partial(describe_stems, layout, writer.files)) | told
+        add_levels(report, collected.energies, part.frames * part.channels)
         report["clipped_samples"] = writer.clipped_samples
         report["warnings"] = [*warnings, *collect_warnings(report, engine, sound, score, job.timing),
                               *silent_warnings(engine, part.events(events), collected.energies)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ from rtsep.reference.separator import ReferenceSeparator
 RING_S = 5.0  # There is no warning if score and sound end at most this many seconds apart.
 NOTE_ON = 0x90  # The status of a note-on message on channel 1.
 SILENT_DB = -60.0  # A stem below this level, in dB relative to the sum of all stems, does not sound.
+# Times of hops are counted in steps of this share, between these limits in seconds: hours of sound have millions of hops.
+STEP, SHORTEST_S, LONGEST_S = 0.01, 1e-7, 100.0
 RING_SHARE = 0.25  # In short sounds, the limit is this share of the sound, but at least 1 s.
 
 
@@ -35,8 +38,8 @@ class Clock:
     def __init__(self, hop: int) -> None:
         self.total_s = 0.0
         self._hop = hop
-        self._pending_s = 0.0
-        self._hop_s: list[float] = []
+        self._pending_s = self._longest_s = 0.0
+        self._counts: npt.NDArray[np.int64] = np.zeros(round(math.log(LONGEST_S / SHORTEST_S) / STEP) + 2, np.int64)
 
     @contextmanager
     def block(self, position: int, samples: int) -> Iterator[None]:
@@ -46,14 +49,17 @@ class Clock:
         self._pending_s += time.perf_counter() - started
         hops = (position + samples) // self._hop - position // self._hop
         if hops:
-            self._hop_s.append(self._pending_s / hops)
-            self._pending_s = 0.0
+            hop_s = self._pending_s / hops
+            step = round(math.log(max(hop_s, SHORTEST_S) / SHORTEST_S) / STEP)
+            self._counts[min(step, len(self._counts) - 1)] += 1
+            self._longest_s, self._pending_s = max(self._longest_s, hop_s), 0.0
 
     def hop_us(self) -> dict[str, float]:
-        """Median, 99th percentile and worst time of a hop in microseconds."""
-        times = 1e6 * np.array(self._hop_s or [0.0])
-        p50, p99, worst = np.percentile(times, (50, 99, 100))
-        return {"p50": round(float(p50), 1), "p99": round(float(p99), 1), "max": round(float(worst), 1)}
+        """Median and 99th percentile, to half a percent, and worst time of a hop in microseconds."""
+        upto = np.cumsum(self._counts)
+        p50, p99 = (SHORTEST_S * math.exp(STEP * int(np.searchsorted(upto, share * upto[-1]))) for share in (0.5, 0.99))
+        return {"p50": round(1e6 * min(p50, self._longest_s), 1), "p99": round(1e6 * min(p99, self._longest_s), 1),
+                "max": round(1e6 * self._longest_s, 1)}
 
 
 Described = Callable[[Mapping[str, Mapping[str, str]]], list[dict[str, Any]]]  # From the presets of the stems.
@@ -90,6 +96,15 @@ def make_report(engine: Engine, sound: Excerpt, clock: Clock, describe: Describe
         **engine.details,
         "warnings": [],
     }
+
+
+def add_levels(report: Mapping[str, Any], energies: npt.NDArray[np.float64], samples: int) -> None:
+    """Enter each stem's level into the report: root mean square over all channels in dB of full scale, None for silence.
+
+    `energies` of the stems: sums of squares over `samples` of all channels together.
+    """
+    for stem, energy in zip(report["stems"], energies.tolist(), strict=False):
+        stem["level_db"] = round(10 * math.log10(energy / samples), 2) if energy > 0 else None
 
 
 def collect_warnings(

@@ -10,6 +10,8 @@ from platformdirs import user_data_path
 
 from rtsep.errors import RtsepError
 
+FOLDER = "RTSEP_PRESETS_DIR"  # This environment variable names another folder for the user's own presets.
+
 
 def bundled_presets() -> list[Path]:
     """The presets that come with rtsep."""
@@ -26,7 +28,9 @@ def user_presets() -> list[Path]:
 
 
 def user_folder() -> Path:
-    """The folder of the user's own presets; it need not exist."""
+    """The folder of the user's own presets (it need not exist): RTSEP_PRESETS_DIR if set, else one in the user's data."""
+    if os.environ.get(FOLDER):
+        return Path(os.environ[FOLDER])
     return user_data_path("rtsep", appauthor=False) / "presets"
 
 

@@ -59,14 +59,18 @@ def check_order(update: Sequence[str], names: tuple[str, str]) -> None:
         raise RtsepError(f"update {tuple(update)}: allowed are {(a, b)}, {(b, a)}, {(a,)} and {(b,)}")
 
 
-def improve(run: Run, update: Sequence[str], schedule: Schedule, scale: float = 1.0) -> tuple[tuple[Floats, Floats], Course]:
+def improve(
+    run: Run, update: Sequence[str], schedule: Schedule, scale: float = 1.0, before: Sequence[float] = ()
+) -> tuple[tuple[Floats, Floats], Course]:
     """Update the factors in the order `update` until the schedule ends; losses are multiplied by `scale`.
+
+    before: the losses, so multiplied, of the updates that were made already, if a run goes on.
 
     It gives the factors that were measured last. RtsepError: `max_iter` below 0, or `measure_every` below 1.
     """
     if schedule.max_iter < 0 or schedule.measure_every < 1:
         raise RtsepError(f"max_iter {schedule.max_iter}, measure_every {schedule.measure_every}: give at least 0 and 1")
-    losses, updates, reason, count, best = list[float](), list[int](), "", 0, run.factors
+    losses, updates, reason, count, best = [*before], [*range(len(before))], "", len(before), run.factors
     try:
         while not reason:
             last, measured = count == schedule.max_iter, count % schedule.measure_every == 0

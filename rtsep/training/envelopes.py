@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -69,7 +69,7 @@ def averaged(tables: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float3
 
 
 @dataclass(frozen=True)
-class _Heard:
+class HeardNote:
     """One note's frames: levels in dB at ages in s, and its level after the attack and before it fades much."""
 
     pitch: int
@@ -79,17 +79,17 @@ class _Heard:
     settled_db: float
 
 
-def _heard(level: Floats, end_s: Floats, notes: npt.NDArray[np.void]) -> Iterator[_Heard]:
+def _heard(level: Floats, end_s: Floats, notes: npt.NDArray[np.void]) -> Iterator[HeardNote]:
     """Every note of one pitch that is long enough, from the level [frame] of its rows in frames that end at `end_s`."""
     for note, until_s in zip(notes, np.append(notes["onset_s"], np.inf)[1:], strict=True):
         begin, end = np.searchsorted(end_s, [note["onset_s"], min(note["offset_s"], until_s)])
         age_s, level_db = end_s[begin:end] - note["onset_s"], 20 * np.log10(level[begin:end] + 1e-9 * level.max())
         settled = (age_s >= SETTLED_S[0]) & (age_s <= SETTLED_S[1])
         if settled.any():
-            yield _Heard(int(note["pitch"]), int(note["velocity"]), age_s, level_db, float(level_db[settled].mean()))
+            yield HeardNote(int(note["pitch"]), int(note["velocity"]), age_s, level_db, float(level_db[settled].mean()))
 
 
-def _step_db(notes: Sequence[_Heard]) -> float:
+def _step_db(notes: Sequence[HeardNote]) -> float:
     """dB per step of velocity, over all pitches, with each pitch relative to its own mean."""
     x, y = np.array([note.velocity for note in notes], float), np.array([note.settled_db for note in notes])
     pitch = np.array([note.pitch for note in notes])
@@ -100,7 +100,7 @@ def _step_db(notes: Sequence[_Heard]) -> float:
     return float(np.clip((x * y).sum() / (x**2).sum(), 0.0, 1.0)) if (x**2).mean() > LEAST_VARIANCE else USUAL_DB_PER_STEP
 
 
-def _shape_db(notes: Sequence[_Heard], decay_s: float) -> Floats:
+def _shape_db(notes: Sequence[HeardNote], decay_s: float) -> Floats:
     """dB at AGES_S above the settled level, as the median over notes; after their ages it falls by `decay_s`."""
     age_s = np.concatenate([note.age_s for note in notes])
     level_db = np.concatenate([note.level_db - note.settled_db for note in notes])
@@ -114,22 +114,28 @@ def _shape_db(notes: Sequence[_Heard], decay_s: float) -> Floats:
     return result
 
 
-def music_envelopes(
-    levels: Mapping[int, Floats], end_s: Sequence[Floats], notes: Sequence[npt.NDArray[np.void]],
-    decay_s: npt.NDArray[np.float32],
-) -> npt.NDArray[np.float32] | None:
-    """envelope_db from notes in music. levels[pitch] [frame]: sums of the pitch's activations, take after take.
+def heard_notes(
+    H: npt.NDArray[np.float32], row_pitch: npt.NDArray[np.int64], end_s: Floats, notes: npt.NDArray[np.void]
+) -> Iterator[HeardNote]:
+    """Every note of a take that is long enough, from its activations H [frame, row], whose frames end at `end_s`."""
+    for pitch in np.unique(row_pitch):
+        level = H[:, row_pitch == pitch].sum(axis=1).astype(np.float64)
+        if level.any():
+            yield from _heard(level, end_s, notes[notes["pitch"] == pitch])
 
-    end_s [frame] and notes: of each take. decay_s: [128]. The shape of an envelope comes from nearby pitches, its level only
-    from the pitch itself. None: no note is long enough.
+
+def music_envelopes(
+    pitches: npt.NDArray[np.int64], found: Sequence[HeardNote], decay_s: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float32] | None:
+    """envelope_db of the `pitches` from notes in music. decay_s [128]. None: no note is long enough.
+
+    The shape of an envelope comes from nearby pitches, its level only from the pitch itself.
     """
-    firsts = np.cumsum([0, *(len(each) for each in end_s)])
-    found = [note for pitch, level in levels.items() for first, ends, of_take in zip(firsts, end_s, notes, strict=False)
-             if level.any() for note in _heard(level[first : first + len(ends)], ends, of_take[of_take["pitch"] == pitch])]
     if not found:
         return None
+    found = sorted(found, key=lambda note: note.pitch)  # Pitch after pitch, take after take.
     step_db, of_pitch = _step_db(found), {}
-    for pitch in levels:
+    for pitch in pitches.tolist():
         near = sorted(found, key=lambda note: abs(note.pitch - pitch))
         own = [note for note in near if note.pitch == pitch] or near[:NEAREST]
         level_db = np.median([note.settled_db - step_db * (note.velocity - ENVELOPE_VELOCITY) for note in own])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -91,8 +91,12 @@ def check_job(job: Job) -> None:
         check_installed()
 
 
-def learn(given: Sequence[Given], job: Job, about: About, progress: Progress) -> Learnt:
-    """Train on everything in `given`.
+Trained = tuple[Templates, Music | None]
+Train = Callable[[Sequence[Take | Notes], Settings, Progress], Trained]
+
+
+def learn(given: Sequence[Given], job: Job, about: About, progress: Progress, train_group: Train | None = None) -> Learnt:
+    """Train on everything in `given`; `train_group` trains one instrument (None: here).
 
     KeyboardInterrupt ends training with the result so far (`Learnt.interrupted`); it is raised if there is none.
     RtsepError: inputs that cannot be trained on together, scores that do not fit.
@@ -100,17 +104,12 @@ def learn(given: Sequence[Given], job: Job, about: About, progress: Progress) ->
     began = time.monotonic()
     ready, fits, warnings = [], list[Fit | None](), list[str]()
     for each in given:
-        source, fit = (each.source, None) if isinstance(each.source, Notes) else _aligned(each.source, job, progress)
+        source, fit = (each.source, None) if isinstance(each.source, Notes) else aligned(each.source, job, progress)
         ready.append(source)
         fits.append(fit)
-        hint = SYNC if fit and fit.uneven else ""
-        warnings += [*each.warnings, *([f"{each.name}: {fit.doubt()}{hint}"] if fit and fit.doubt() else [])]
-        if fault := fit.fault(job.timing) if fit else "":
-            if job.check:
-                raise RtsepError(f"{each.name}: {fault}{hint} (--no-check trains in spite of this)")
-            warnings.append(f"{each.name}: {fault}")
+        warnings += [*each.warnings, *judged(each.name, fit, job)]
     groups = [[source] for source in ready] if job.stacked else [ready]
-    learnt = [_train(group, job.settings, progress) for group in groups]
+    learnt = [(train_group or _train)(group, job.settings, progress) for group in groups]
     templates = stack([templates for templates, _ in learnt])
     played = np.unique(templates.row_pitch).astype(np.int64)
     missing = fill_range(played, job.fill_low, job.fill_high) if job.filled else np.zeros(0, np.int64)
@@ -124,7 +123,18 @@ def learn(given: Sequence[Given], job: Job, about: About, progress: Progress) ->
                   tuple(source for source in ready if isinstance(source, Take)), report)
 
 
-def _aligned(take: Take, job: Job, progress: Progress) -> tuple[Take, Fit | None]:
+def judged(name: str, fit: Fit | None, job: Job) -> list[str]:
+    """Warnings about how the notes of an input fit it. RtsepError: they do not."""
+    hint = SYNC if fit and fit.uneven else ""
+    warnings = [f"{name}: {fit.doubt()}{hint}"] if fit and fit.doubt() else []
+    if fault := fit.fault(job.timing) if fit else "":
+        if job.check:
+            raise RtsepError(f"{name}: {fault}{hint} (--no-check trains in spite of this)")
+        warnings.append(f"{name}: {fault}")
+    return warnings
+
+
+def aligned(take: Take, job: Job, progress: Progress) -> tuple[Take, Fit | None]:
     """The take with aligned notes, and how well they fit; a recorded session needs no check."""
     if take.aligned:
         return take, None
@@ -137,7 +147,7 @@ def _aligned(take: Take, job: Job, progress: Progress) -> tuple[Take, Fit | None
     return take, fit
 
 
-def _train(sources: Sequence[Take | Notes], settings: Settings, progress: Progress) -> tuple[Templates, Music | None]:
+def _train(sources: Sequence[Take | Notes], settings: Settings, progress: Progress) -> Trained:
     """Train one instrument on music or on isolated notes."""
     takes = [source for source in sources if isinstance(source, Take)]
     notes = [source for source in sources if isinstance(source, Notes)]

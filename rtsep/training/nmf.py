@@ -17,7 +17,7 @@ from rtsep.errors import RtsepError
 from rtsep.kernels import load
 from rtsep.training.descent import Progress, Run, Schedule, check_order, improve
 from rtsep.training.problem import Problem, beside, flat
-from rtsep.training.updates import LEAST_MODEL, TERMS, Euclid, Floats, Frames, Scaled, Terms
+from rtsep.training.updates import LEAST_MODEL, TERMS, Euclid, Floats, Frames, Gathered, Scaled, Terms
 
 kernels = load("factorise")
 NORMS: dict[str, Callable[[Floats], Any]] = {"sum": lambda W: W.sum(axis=1), "max": lambda W: W.max(axis=1)}
@@ -82,7 +82,7 @@ def factorise(
     if method == "gradient" and isinstance(terms, Euclid):
         steep = terms
         step = gradient_steps(lambda name: steep.curvature, {"W": problem.W > 0, "H": problem.H > 0})
-    run = _Run(problem.scaled, terms, step, problem.W, problem.H)
+    run = PlainRun(problem.scaled, terms, step, problem.W, problem.H)
     return solved(problem, run, update, Schedule(max_iter, tolerance, measure_every, progress), divergence, normalise)
 
 
@@ -142,7 +142,7 @@ def gradient_steps(
     return step
 
 
-class _Run:
+class PlainRun:
     """V ~ H W during a run: see `descent.Run`."""
 
     def __init__(self, scaled: Scaled, terms: Terms, step: Step, W: Floats, H: Floats) -> None:
@@ -156,11 +156,11 @@ class _Run:
 
     def prepare(self, name: str, measured: bool) -> float:
         """Prepare the next W or H; give the loss of the present ones if `measured`."""
-        self._terms.begin(self.factors[0])
         return self._prepare_h(measured) if name == "H" else self._prepare_w(measured)
 
     def _prepare_h(self, measured: bool) -> float:
         W, H = self.factors
+        self._terms.begin(W)
         total, new = 0.0, np.empty_like(H)
         for part, V in self._scaled.blocks():
             numerator, denominator, loss = self._terms.for_activations(V, H[part], W, measured)
@@ -171,11 +171,18 @@ class _Run:
 
     def _prepare_w(self, measured: bool) -> float:
         W, H = self.factors
-        total = sum(self._terms.add_for_templates(V, H[part], W, measured) for part, V in self._scaled.blocks())
+        numerator, denominator, total = self.gather(measured)
         new = np.empty_like(W)
-        self._step("W", slice(None), W, *self._terms.finish(W), new)
+        self._step("W", slice(None), W, numerator, denominator, new)
         self._next = new, H
         return total
+
+    def gather(self, measured: bool) -> Gathered:
+        """Numerator and denominator of W, which add up over parts of V, and the loss if `measured`."""
+        W, H = self.factors
+        self._terms.begin(W)
+        total = sum(self._terms.add_for_templates(V, H[part], W, measured) for part, V in self._scaled.blocks())
+        return *self._terms.finish(W), total
 
     def accept(self) -> None:
         """Accept the prepared factor."""

@@ -77,7 +77,7 @@ def activations_at(onsets: Sequence[npt.ArrayLike], frames: int, decay: float = 
 
 
 class _LaggedRun:
-    """As `nmf._Run`, with W [lag * row, bin], the oldest lag first, and H after lags - 1 silent frames."""
+    """As `nmf.PlainRun`, with W [lag * row, bin], the oldest lag first, and H after lags - 1 silent frames."""
 
     def __init__(self, scaled: Scaled, terms: Terms, step: Step, W: Floats, H: Floats) -> None:
         self._shape = W.shape

@@ -21,17 +21,18 @@ SCORE, FILLED = "#4fc3f7", "#ffb74d"
 
 
 def draw_training(learnt: Learnt) -> bytes:
-    """The picture as PNG; it needs no display. The activations are those of the first instrument learnt from music."""
+    """The picture as PNG. Needs no display. The activations are those of the first instrument that music taught here."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(14, 9 if learnt.music else 5), dpi=100, layout="constrained")
+    activations = bool(learnt.music) and len(learnt.music[0].H) > 0
+    figure = Figure(figsize=(14, 9 if activations else 5), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(f"{learnt.preset.title}: {len(learnt.preset.W)} templates", parse_math=False)
-    grid = figure.add_gridspec(2 if learnt.music else 1, 4)
+    grid = figure.add_gridspec(2 if activations else 1, 4)
     _draw_templates(figure.add_subplot(grid[0, :3]), learnt)
     _draw_cost(figure.add_subplot(grid[0, 3]), learnt.templates)
-    if learnt.music:
+    if activations:
         _draw_activations(figure.add_subplot(grid[1, :]), learnt.music[0], learnt)
     image = io.BytesIO()
     with warnings.catch_warnings():

@@ -21,9 +21,15 @@ def scaled_for(
 
     usual_floor: the least denominator then, relative to V's largest value. RtsepError: negative or non-finite values in V.
     """
+    return scaled_by(V, loudest_of(V), epsilon, floor, usual_floor)
+
+
+def scaled_by(
+    V: Frames, loudest: float, epsilon: float | None = None, floor: float | None = None, usual_floor: float | None = None
+) -> Scaled:
+    """As `scaled_for`, where the largest value of V, or of all that V is a part of, is known."""
     dtype = np.dtype(V.dtype if V.dtype in LEAST else np.float64)
     kind, (least, tiny), gain = dtype.type, LEAST[dtype], 1.0
-    loudest = loudest_of(V)
     if epsilon is None and floor is None:
         least = usual_floor or least
         gain = float(power_below(np.float64(loudest))) ** -1 if loudest > FAINTEST else 1.0

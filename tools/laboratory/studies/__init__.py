@@ -3,6 +3,7 @@
 from laboratory.studies import (  # noqa: F401
     ablation,
     autoencoders,
+    batch,
     calibration,
     cost,
     drums,
