@@ -147,7 +147,7 @@ def test_where_it_cannot_play_the_sound_passes_through(library, tmp_path, rng):
             ("cannot be read", None, text),
             ("other stems", plan, text.replace("stem low\n", "stem low\nstem mid\n")),
             ("a newer rtsep", plan, text.replace("bundle 1", "bundle 2")),
-            ("damaged in line", plan, text.replace("channels 2", "channels 9")), ("make the plug-in anew", plan, ""),
+            ("damaged in line", plan, text.replace("channels 2", "channels 9")), ("make the plug-in again", plan, ""),
             ("--rates 48000", plan, text))):
         folder = tmp_path / str(number)
         folder.mkdir()
