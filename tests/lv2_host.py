@@ -42,7 +42,7 @@ class Library(Structure):
 
 
 class Lv2Host:
-    """One instance of the plug-in in `folder`. worker: "none", one that works "at once" or "later" (`work`), or one that is "full"."""
+    """One instance of the plug-in in `folder`. worker: "none", or one that works "at once", "later" (`work`) or is "full"."""
 
     def __init__(self, binary, folder, rate, worker):
         self.worker, self.scheduled, self._uris = worker, 0, []

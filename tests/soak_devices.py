@@ -18,8 +18,9 @@ from rtsep.hosts.takes import Take
 
 PITCHES = (40, 47, 52, 59, 60, 64, 67, 72)
 AWAY_S = 2.0  # A device that is this many seconds late was away, even if the test has not removed it.
-FLOOD, QUIET_BLOCKS = 6000, 40  # So many messages at once overfill the ring, for so many blocks.
-SLOW_S = 14.0  # So many seconds of sound come while the disk is slow: more than the ring holds.
+FLOOD = 6000  # So many messages at once are more than the ring holds.
+QUIET_BLOCKS = 40  # After this many blocks all messages of a flood are played or dropped.
+SLOW_S = 14.0  # While the disk is slow, this many seconds of sound come, which is more than the ring holds.
 SILENT_OFF = (0x8F, 0, 0)  # A message that does nothing.
 
 
