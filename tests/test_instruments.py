@@ -34,7 +34,7 @@ def program(number, channel=0):
 
 
 def stem_programs(routing, score):
-    """Options without presets for single stems."""
+    """The programs of the stems, if no note has its own stem."""
     return programs_of_stems(routing, score, np.zeros(len(score.seconds), np.uint32))
 
 
@@ -100,7 +100,7 @@ def test_no_note_no_program(midi_of):
     assert stem_programs(by_split(score, 20), score) == [0, 42]
 
 
-def test_programs_are_counted_from_1_for_people():
+def test_programs_are_described_by_family():
     assert describe([40, 0, 2, 1, DRUMS, 7, 8]) == (
         "0 to 2 (piano), 7 (piano), 8 (chromatic percussion), 40 (strings), 128 (drums)")
 

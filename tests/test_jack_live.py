@@ -146,7 +146,7 @@ def test_a_knob_is_learnt_and_works(player):
     with Keyboard() as keys:
         player.controls.learn("gain_db.left")
         play((0xB2, 21, 127), lambda: player.controls.bindings == {(2, 21): "gain_db.left"})
-        play((0xB2, 21, 0), lambda: player.value("gain_db.left") == -120)  # From the top to below 0 dB.
+        play((0xB2, 21, 0), lambda: player.value("gain_db.left") == -120)  # Down past 0 dB, where the knob picks up.
         play((0xB2, 21, 127), lambda: player.value("gain_db.left") == 6)
         play((0x90, 60, 90), lambda: player.watch.held() == (60,))
     assert player.lanes.counters()["lost_heard"] == 0
