@@ -1,4 +1,4 @@
-"""A sound card that is none: ALSA's `file` device plays a file in and writes what comes out, bit for bit."""
+"""A sound card in files: ALSA's `file` device reads its input from a file, and writes its output to a file, bit for bit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def card(folder: Path) -> dict[str, str]:
-    """An environment with two ALSA devices: rtcap reads in.raw in `folder`, rtplay writes out.raw there, both float32."""
+    """An environment with two ALSA devices: in `folder`, rtcap reads in.raw and rtplay writes out.raw, both float32."""
     (folder / "rc").write_text(
         f'pcm.rtcap {{ type file\n slave.pcm null\n file /dev/null\n infile "{folder}/in.raw"\n format raw }}\n'
         f'pcm.rtplay {{ type file\n slave.pcm null\n file "{folder}/out.raw"\n format raw }}\n')

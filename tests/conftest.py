@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from importlib import import_module
 
-# Threads of NumPy's that wait for each other on a busy computer take ten times as long as one; read when NumPy is imported.
+# On a busy computer, NumPy's threads wait for each other, and take ten times as long as one. NumPy reads this when imported.
 os.environ.update({f"{library}_NUM_THREADS": "1" for library in ("OPENBLAS", "OMP", "MKL", "VECLIB")})
 
 import numpy as np
@@ -28,7 +28,7 @@ ON, OFF, CONTROL = 0x90, 0x80, 0xB0
 
 
 def pytest_configure() -> None:
-    """What tests call of kernels directly is kept where the engine's code is, so that only the first run compiles it."""
+    """Kernels that tests call directly are kept beside the engine's code, so that only the first run compiles them."""
     import numba
 
     from rtsep.compiling.store import code_folder
@@ -44,7 +44,7 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Two processes share the test files; whatever needs JACK is one process's, so that only one server runs at a time."""
+    """Two processes share the test files. One of them runs all tests that need JACK, so that only one server runs at a time."""
     from xdist.scheduler import LoadFileScheduling
 
     class ByFile(LoadFileScheduling):
@@ -86,7 +86,7 @@ def make_preset(
 
 
 def with_envelopes(preset: Preset, seed: int = 3) -> Preset:
-    """The same preset, which also knows how its notes fade, each from a level of its own."""
+    """The same preset, with envelopes: it also knows how its notes fade, each from its own level."""
     rng = np.random.default_rng(seed)
     ages_s = 0.04 * (2 ** (np.arange(32) / 4) - 1)
     envelope_db = np.zeros((128, 2, 32), np.float32)
@@ -98,19 +98,19 @@ def with_envelopes(preset: Preset, seed: int = 3) -> Preset:
 
 
 def two_parts() -> Routing:
-    """Part 0 plays `left`, part 1 `right`, whatever channel and pitch; the other parts are ignored."""
+    """Part 0 plays `left` and part 1 plays `right`, on any channel and at any pitch; other parts are ignored."""
     table = np.full((32, 16, 128), -1, np.int8)
     table[0], table[1] = 0, 1
     return Routing(("left", "right"), table)
 
 
 def one_stem() -> Routing:
-    """Everything is one stem."""
+    """All notes go to one stem."""
     return Routing(("piano",), np.zeros((32, 16, 128), np.int8))
 
 
 def five_stems() -> Routing:
-    """Part p is stem p: every loop over stems has a remainder, and a hop fewer slots than stems."""
+    """Part p is stem p. Every loop over stems has a remainder, and a hop has fewer slots than there are stems."""
     table = np.full((32, 16, 128), -1, np.int8)
     for part in range(5):
         table[part] = part
@@ -118,7 +118,7 @@ def five_stems() -> Routing:
 
 
 def midi(*messages: tuple[int, ...]) -> np.ndarray:
-    """EVENT array of (sample, status, data1, data2) or (sample, status, data1, data2, part), in the order of time."""
+    """An EVENT array of (sample, status, data1, data2) or (sample, status, data1, data2, part), in the order of time."""
     from rtsep.kernels.memory import EVENT
 
     events = np.zeros(len(messages), EVENT)
@@ -137,7 +137,7 @@ def random_midi(
     rng: np.random.Generator, count: int, samples: int, pitches: Iterable[int] = PITCHES, parts: int = 2,
     channels: int = 2,
 ) -> np.ndarray:
-    """Notes and pedals at random, every fourth where a frame ends."""
+    """Random notes and pedals; every fourth event is at the end of a frame."""
     controllers = (64, 64, 64, 64, 66, 66, 66, 120, 121, 123, 124, 127, 7, 1)
     messages = []
     times = rng.integers(0, samples, count)
@@ -165,7 +165,7 @@ def prepared(
     preset: Preset, routing: Routing, params: Mapping | None = None, channels: int = 1, rate: float = RATE,
     max_block: int = 4096,
 ):
-    """A Separator that is ready to play; the small framing unless `params` say otherwise."""
+    """A Separator that is ready to play, with small windows and hops unless `params` set others."""
     from rtsep.engine.separator import Separator
 
     separator = Separator(preset, routing, SMALL if params is None else params)
@@ -174,7 +174,7 @@ def prepared(
 
 
 def in_blocks(total: int, sizes: Iterable[int]):
-    """(begin, end) of blocks of these sizes, repeated until `total` samples are used up."""
+    """(begin, end) of blocks of these sizes, in turn, up to `total` samples."""
     sizes = list(sizes)
     begin = i = 0
     while begin < total:
@@ -203,31 +203,31 @@ def play(separator, sound: np.ndarray, events: np.ndarray | None = None, sizes: 
 
 
 def frame_by_frame(separator, sound: np.ndarray, events: np.ndarray | None = None):
-    """Play in blocks of one hop and give the separator back after each, when its last frame can be looked at."""
+    """Play in blocks of one hop, and yield the separator after each, so that a test can look at its last frame."""
     for begin, end in in_blocks(sound.shape[1], (separator.framing.hop,)):
         process_from(separator, sound, events, begin, end)
         yield separator
 
 
 def open_rows(separator) -> list[tuple[int, int]]:
-    """(stem, row) of what the last frame had open."""
+    """(stem, row) of each template that was open for the last frame."""
     count, state = separator.open_count, separator.prepared.state
     return list(zip(state["open_stem"][:count].tolist(), state["open_row"][:count].tolist(), strict=True))
 
 
 def delayed(sound: np.ndarray, latency: int) -> np.ndarray:
-    """`sound` [channel, sample] later by `latency`, of the same length."""
+    """`sound` [channel, sample], delayed by `latency` samples, with the same length."""
     return np.concatenate([np.zeros((len(sound), latency), sound.dtype), sound], axis=1)[:, : sound.shape[1]]
 
 
 def assert_sums_to(stems: np.ndarray, sound: np.ndarray, latency: int) -> None:
-    """The stems, the residual with them, are the sound, `latency` later."""
+    """Check that the stems, with the residual, add up to the sound, delayed by `latency` samples."""
     worst = np.abs(stems.astype(float).sum(axis=0) - delayed(sound, latency)).max()
     assert worst <= 1e-5 * np.abs(sound).max()
 
 
 def reference_setup(separator):
-    """The separator's plan as the reference wants it, with the lags that its state has now."""
+    """The separator's plan in the form for the reference, with the present lags of its state."""
     from rtsep.reference import setup_of
 
     state = separator.prepared.state
@@ -237,32 +237,32 @@ def reference_setup(separator):
 
 @pytest.fixture
 def rng() -> np.random.Generator:
-    """The same random numbers in every test, whatever ran before."""
+    """The same random numbers in every test, independent of other tests."""
     return np.random.default_rng(20)
 
 
 @pytest.fixture(scope="session")
 def preset() -> Preset:
-    """Six pitches of two rows."""
+    """A preset of six pitches, with two rows each."""
     return make_preset()
 
 
 @pytest.fixture(scope="session")
 def staged() -> Preset:
-    """A preset whose first rows are a stroke's and whose second ones its decay's."""
+    """A preset in which each pitch has a row for its stroke and a row for its decay."""
     preset = make_preset()
     return replace(preset, row_age_s=np.tile(np.array([[0, 0.02], [0.01, 1e6]], np.float32), (len(preset.W) // 2, 1)))
 
 
 @pytest.fixture(scope="session")
 def knowing() -> Preset:
-    """A preset that knows how its notes fade."""
+    """A preset with envelopes: it knows how its notes fade."""
     return with_envelopes(make_preset())
 
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    """An empty cache of this test's own, in a process that has loaded nothing."""
+    """An empty cache for this test alone, as if the process had not loaded any code."""
     from rtsep.compiling import machine
 
     monkeypatch.setenv("RTSEP_CACHE_DIR", str(tmp_path / "cache"))
@@ -278,7 +278,7 @@ class _Heap(ctypes.Structure):
 
 @pytest.fixture(scope="session")
 def heap():
-    """Call it for the bytes that the C heap has given out. (That no engine can ask for any, test_compiled_code shows.)"""
+    """A function for the bytes allocated on the C heap. (test_compiled_code shows that the engine cannot allocate any.)"""
     if not sys.platform.startswith("linux") or not hasattr(ctypes.CDLL(None), "mallinfo2"):
         pytest.skip("needs glibc's mallinfo2")
     mallinfo2 = ctypes.CDLL(None).mallinfo2
@@ -288,8 +288,8 @@ def heap():
         now = mallinfo2()
         return now.uordblks + now.hblkhd
 
-    in_use()  # the first time makes objects of its own
+    in_use()  # the first call makes objects of its own
     return in_use
 
 
-HEAP_SLACK = 1024  # bytes that the interpreter may keep of a call
+HEAP_SLACK = 1024  # bytes that the interpreter can keep after a call

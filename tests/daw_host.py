@@ -1,6 +1,6 @@
-"""Plays an LV2 plug-in in DawDreamer (JUCE), for `.ci/full plugin`; needs dawdreamer, and nothing of rtsep.
+"""Plays an LV2 plug-in in DawDreamer (JUCE), for `.ci/full plugin`; needs dawdreamer, but not rtsep.
 
-`HOME=FOLDER python tests/daw_host.py URI INPUT.npz OUTPUT.npz`: FOLDER/.lv2 holds the plug-in, as JUCE looks nowhere else.
+`HOME=FOLDER python tests/daw_host.py URI INPUT.npz OUTPUT.npz`: the plug-in lies in FOLDER/.lv2, since JUCE looks only there.
 The input has `sound` [channel, sample], `notes` [n, 4] (sample, status, data1, data2) and `rate`; the output has `heard`
 [channel, sample], `latency`, `parameters`, and whether a project keeps its data (`kept`).
 """
@@ -29,7 +29,7 @@ def main(uri, source, target):
     plugin.load_midi(f"{target}.mid", beats=False, clear_previous=True)
     engine.load_graph([(playback, []), (plugin, ["sound"])])
     engine.render(sound.shape[1] / rate)
-    plugin.save_state(f"{target}.state")  # It can be loaded into plug-ins with a window alone.
+    plugin.save_state(f"{target}.state")  # DawDreamer loads a project's data only into plug-ins with a window.
     np.savez(target, heard=plugin.get_audio(), latency=plugin.get_latency_samples(),
              parameters=np.array([each["name"] for each in plugin.get_parameters_description()]),
              kept="urn:rtsep:state" in Path(f"{target}.state").read_text(errors="replace"))

@@ -1,4 +1,4 @@
-"""The bundled clip: two hands at a piano, as true sounds, notes, and an engine that plays its very instrument."""
+"""The bundled clip: two hands at a piano, as true sounds, notes, and an engine with a preset of its instrument."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def clip_separator(params, channels=1):
 
 
 def clip_hands(separator, samples):
-    """True sounds of the separator's hands, each [1, sample]."""
+    """The true sound of each hand, in the order of the separator's stems, each [1, sample]."""
     return [read_sound(clip_folder() / f"{name}.flac")[0][:1, :samples] for name in separator.stem_names[:2]]

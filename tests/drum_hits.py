@@ -1,4 +1,4 @@
-"""Three made-up drums: single hits to learn from, and a groove with its true sounds."""
+"""Three synthetic drums: single hits to learn from, and a groove with its true sounds."""
 
 from __future__ import annotations
 

@@ -19,25 +19,25 @@ from rtsep.stages.records import PLAN, STATE
 
 
 class Memory(SimpleNamespace):
-    """A record's fields by name, arrays and numbers as Python has them: `state.V`, `plan.bins`."""
+    """The fields of a record by name, as Python's arrays and numbers: `state.V`, `plan.bins`."""
 
 
 # --- of a separator that plays ----------------------------------------------------------------------------------------
 
 
 def plan_of(separator) -> Memory:
-    """What was worked out before the first sample: `plan_of(separator).hop`."""
+    """The plan, which was computed before the first sample: `plan_of(separator).hop`."""
     return Memory(**separator.prepared.plan.values)
 
 
 def part_of(separator, name: str) -> Memory:
-    """What one stage remembers, or hands on, by the part's name: `part_of(separator, "frame").V`. The arrays themselves."""
+    """A part of the state, which one stage remembers or passes on: `part_of(separator, "frame").V`. No copies."""
     fields = STATE.part(name).fields
     return Memory(**{field.name: separator.prepared.state[field.name] for field in fields})
 
 
 def learnt_of(separator) -> Memory:
-    """What levels taught, by stem: gain, lag and decay deviation."""
+    """What stage `levels` has learnt of each stem: gain, lag and decay deviation."""
     return part_of(separator, "learnt")
 
 
@@ -54,12 +54,12 @@ def background_of(separator) -> np.ndarray:
 
 
 def entry_call(separator, sound: np.ndarray, events: np.ndarray | None = None) -> int:
-    """The address that a native host would hand to the compiled entry, again and again, with a block and its notes."""
+    """The address that a native host passes to the compiled entry at each call, with a block and its notes."""
     separator.prepared.input[:, : sound.shape[1]] = sound
     call = separator.prepared.call
     call["frames"] = sound.shape[1]
     if events is not None:
-        separator.prepared.events = events  # which the entry reads as long as it is called
+        separator.prepared.events = events  # the entry reads them at every call
         call["events"], call["event_count"] = events.ctypes.data, len(events)
     return call.ctypes.data
 
@@ -75,10 +75,9 @@ def kernel_memory(presets=None, routing: Routing | None = None, params: Mapping 
 
 
 def on_records(function):
-    """A function (plan, state, ...) that hands their parts to a stage, for Python: it is compiled, and gets views of records of
-    what these hold, as from the entry.
+    """A function (plan, state, ...) for Python that passes their parts to a stage.
 
-    All that kernels call by name is loaded before.
+    The stage is compiled, and gets views of records, as from the entry. All objects that kernels call by name are loaded first.
     """
     kernel = njit(**INNER)(function)
 
@@ -97,13 +96,13 @@ def on_records(function):
 
 @on_records
 def analyse(plan, state, end):
-    """The stage analysis of the frame that ends before sample `end`; its magnitude."""
+    """The magnitude that stage analysis gives for the frame that ends before sample `end`."""
     analysis.step(plan.analysis, state.analysis, plan.transform, state.transform, state.sound, state.frame, end)
     return state.frame.total
 
 
 def fill_ring(state, sound, end):
-    """Put the ring's worth of sound [channel, sample] before `end` where it belongs, and once more behind."""
+    """Fill the ring with the sound [channel, sample] before `end`, twice, one after the other, as the engine does."""
     size = state.ring.shape[1] // 2
     for at in range(max(end - size, 0), end):
         state.ring[:, at % size] = state.ring[:, at % size + size] = sound[:, at]

@@ -1,8 +1,8 @@
 """Every reader of files against broken files: `python tests/fuzz.py [--count N] [--seed S] [READER ...]`.
 
-Small valid inputs are changed at random and read as the commands do. A result or an RtsepError is right; anything else is a
-finding: another exception, more than 10 s, more memory than 1 GB, a crash. Each input follows from seed, reader and number
-alone: `--only NUMBER` reads one of them again and shows its traceback, `--keep FOLDER` keeps those that failed.
+Small valid inputs are changed at random and read as the commands do. A result or an RtsepError is right. Anything else is a
+finding: another exception, more than 10 s, more than 1 GB of memory, or a crash. The seed, the reader and the number determine
+each input: `--only NUMBER` reads one of them again and shows its traceback, `--keep FOLDER` keeps those that failed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ DEFAULT_COUNT, DEFAULT_SEED = 1000, 1
 
 
 class Finding(NamedTuple):
-    """An input that a reader did not take as it should: reader, number of the input, the last line of what happened."""
+    """An input for which a reader failed: the reader, the number of the input, and the last line of the error."""
 
     reader: str
     number: int
@@ -52,11 +52,11 @@ def read_one(reader: str, seed: int, number: int, folder: Path) -> tuple[str, st
 
 
 def _work(reader: str, seed: int, numbers: range, pipe: Connection) -> None:
-    """What a worker does: read all inputs, and tell before and after each."""
+    """The work of a worker: read all inputs, and report before and after each."""
     resource.setrlimit(resource.RLIMIT_DATA, (MOST_BYTES, MOST_BYTES))
     folder = Path(tempfile.mkdtemp(prefix="fuzz"))
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
-    os.dup2(sys.stderr.fileno(), 2)  # Decoders in C write there.
+    os.dup2(sys.stderr.fileno(), 2)  # Decoders in C write their messages there.
     try:
         READERS[reader].load()
         for number in numbers:
@@ -67,7 +67,7 @@ def _work(reader: str, seed: int, numbers: range, pipe: Connection) -> None:
 
 
 def fuzz(reader: str, seed: int, count: int) -> tuple[dict[str, int], list[Finding]]:
-    """How many inputs were read and refused, and what was found; a worker that hangs or dies is replaced."""
+    """Return how many inputs were read and refused, and the findings. A worker that hangs or dies is replaced."""
     told, findings, number = {"read": 0, "refused": 0}, list[Finding](), 0
     context = multiprocessing.get_context("spawn" if sys.platform == "darwin" else "fork")
     while number < count:
@@ -86,7 +86,7 @@ def fuzz(reader: str, seed: int, count: int) -> tuple[dict[str, int], list[Findi
 
 
 def _watch(pipe: Connection, told: dict[str, int], findings: list[Finding], reader: str, number: int) -> tuple[str, int]:
-    """Follow a worker to its end: why it was given up, if it was, and the number of the input after the last that was read."""
+    """Follow a worker to its end. Return why it was stopped, if it was, and the number of the first input that is not read."""
     patience_s = STARTING_S
     while True:
         if not pipe.poll(patience_s):
@@ -104,13 +104,13 @@ def _watch(pipe: Connection, told: dict[str, int], findings: list[Finding], read
 
 
 def main() -> int:
-    """The command line; 1 if something was found."""
+    """The command line. Returns 1 if there are findings."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("readers", nargs="*", metavar="READER", help=f"which readers (default: all): {', '.join(READERS)}")
     parser.add_argument("--count", type=int, default=DEFAULT_COUNT, help="inputs for each reader (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
-    parser.add_argument("--only", type=int, metavar="NUMBER", help="read this input alone, and show what happens")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="write the inputs that failed there")
+    parser.add_argument("--only", type=int, metavar="NUMBER", help="read only this input, and show the traceback")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="write inputs that failed into this folder")
     arguments = parser.parse_args()
     unknown = [name for name in arguments.readers if name not in READERS]
     if unknown:

@@ -1,4 +1,4 @@
-"""What the fuzzer reads: for each reader small valid files, how they are broken, and how the commands read them."""
+"""The readers that the fuzzer tests: small valid files for each, how to break them, and how the commands read them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import note_files
 import numpy as np
 from fuzz_changes import broken
 
-SURROUNDINGS = ("sample.wav", "c4.wav")  # Sounds that lie beside every input.
+SURROUNDINGS = ("sample.wav", "c4.wav")  # These sounds lie in the same folder as every input.
 
 
 @dataclass(frozen=True)
@@ -24,15 +24,15 @@ class Reader:
 
     inputs: Callable[[], Sequence[tuple[str, bytes]]]
     read: Callable[[Path], object]
-    names: bool = False  # Whether the names are broken, and not what is in the files.
-    needs: str = ""  # A package without which it is left out.
+    names: bool = False  # Whether the names of files are broken instead of their contents.
+    needs: str = ""  # The reader is left out if this package is missing.
 
     def is_there(self) -> bool:
-        """Whether what it needs is installed."""
+        """Whether the packages that it needs are installed."""
         return not self.needs or importlib.util.find_spec(self.needs) is not None
 
     def load(self) -> None:
-        """Load what reading loads, before the time counts."""
+        """Import what the reader imports, before time is measured."""
         if self.needs:
             importlib.import_module(self.needs)
 
@@ -44,7 +44,7 @@ def sources(reader: str) -> tuple[tuple[str, bytes], ...]:
 
 
 def make(reader: str, seed: int, number: int, folder: Path) -> Path:
-    """Write input `number` of a reader into `folder`; gives what is to be read."""
+    """Write input `number` of a reader into `folder`, and return the path to read."""
     rng = random.Random(f"{seed}/{reader}/{number}")
     name, data = rng.choice(sources(reader))
     folder.mkdir(parents=True, exist_ok=True)
@@ -132,7 +132,7 @@ def sfz() -> list[tuple[str, bytes]]:
 
 
 def sounds() -> list[tuple[str, bytes]]:
-    """Sound files of every kind."""
+    """Sound files of every format."""
     kinds = (("wav", "WAV"), ("flac", "FLAC"), ("aiff", "AIFF"), ("ogg", "OGG"), ("mp3", "MP3"), ("w64", "W64"), ("caf", "CAF"))
     return [(f"a.{ending}", wave(form)) for ending, form in kinds]
 
@@ -165,7 +165,7 @@ def presets() -> list[tuple[str, bytes]]:
 
 @functools.cache
 def take(kind: str) -> dict[str, bytes]:
-    """The files of a take that was cut off while it was recorded as wav or flac."""
+    """The files of a take whose recording was cut off, as wav or flac."""
     from rtsep.hosts.takes import Take, TakeForm
 
     with tempfile.TemporaryDirectory() as folder:
@@ -180,7 +180,7 @@ def take(kind: str) -> dict[str, bytes]:
 
 
 def takes() -> list[tuple[str, bytes]]:
-    """A file of a take that was cut off; its name tells which."""
+    """One file of a take that was cut off; its name tells which file it is."""
     return [(f"{kind}:{name}", data.rstrip() if name == ".recording" else data)
             for kind in ("wav", "flac") for name, data in take(kind).items()]
 
@@ -225,14 +225,14 @@ def read_sound(path: Path) -> None:
 
 
 def read_score(path: Path) -> object:
-    """As --score, with --by hands, does."""
+    """As --score reads written music, with --by hands."""
     from rtsep.notes.score_parts import by_score
 
     return by_score(path, "hands")
 
 
 def read_setup(path: Path) -> object:
-    """A set-up, as rtsep live reads it."""
+    """As rtsep live reads a set-up."""
     from rtsep.hosts.setup_reading import read_setup
 
     return read_setup(str(path))
@@ -247,7 +247,7 @@ def read_preset(path: Path) -> None:
 
 
 def read_take(path: Path) -> None:
-    """As live and takes mend a take: this file is broken, the others are whole."""
+    """As live and takes repair a take: this file is broken, the others are whole."""
     from rtsep.hosts.found_takes import find_takes
     from rtsep.hosts.takes import mend
 
@@ -264,7 +264,7 @@ def read_take(path: Path) -> None:
 
 NAMED = ("Piano_C#4_v80", "A0v12", "flute-mf-Bb5", "60", "note_72_vel100", "cello c4 pp")
 def write_hands(path: Path) -> None:
-    """As hands reads notes, and writes them with all else that the file says."""
+    """As hands reads notes, and writes them with the rest of the file."""
     from rtsep.hosts.hands_file import Job, divide
 
     divide(Job(path, path.with_name("hands.mid"), overwrite=True))

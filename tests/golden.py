@@ -1,7 +1,7 @@
-"""Golden outputs: what the engine gave for short passages in every mode, so that a change inside changes no sample.
+"""Golden outputs: the engine's output for short passages in every mode. They show if a change of the code changes a sample.
 
-`python tests/golden.py FILE.npz` writes whole outputs, to compare two versions with; without FILE it writes `golden.npz`, some
-samples of each, which tests/test_golden.py compares with.
+`python tests/golden.py FILE.npz` writes whole outputs, so that you can compare two versions. Without FILE it writes
+`golden.npz`, some samples of each output, with which tests/test_golden.py compares.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from rtsep.presets.preset import Preset, load_preset
 
 RATE = 44100
 SECONDS = 2.5
-EVERY, KEPT = 2048, 12  # samples: of every so many so many are kept
+EVERY, KEPT = 2048, 12  # samples: of every EVERY samples, the first KEPT are kept
 BLOCKS = (128, 37, 512, 1, 300)
 KEPT_IN = Path(__file__).with_name("golden.npz")
 
@@ -34,7 +34,7 @@ def _preset(name: str) -> Preset:
 
 
 def _clip(*files: str) -> np.ndarray:
-    """Sounds of the bundled clip, float32 [file, sample], from its first note on."""
+    """Sounds of the bundled clip from its first note on, float32 [file, sample]."""
     return np.stack([read_sound(clip_folder() / f"{name}.flac")[0][0] for name in files])[:, : round(SECONDS * RATE)]
 
 
@@ -44,14 +44,14 @@ def _noise(seed: int) -> np.ndarray:
 
 
 def _wide() -> np.ndarray:
-    """Two hands, each nearer to one side, and noise that comes and goes."""
+    """Two hands in stereo, each nearer to one side, and noise that comes and goes."""
     left, right = _clip("left_hand", "right_hand")
     rest = _noise(1) * (np.sin(np.arange(left.size) * 2e-4) > 0)
     return np.stack([0.9 * left + 0.3 * right + rest, 0.3 * left + 0.9 * right + rest]).astype(np.float32)
 
 
 def _band() -> np.ndarray:
-    """The mix beside tones that nobody tells."""
+    """The mix, with tones that no MIDI note tells."""
     time = np.arange(round(SECONDS * RATE)) / RATE
     tones = sum(np.sin(2 * np.pi * hz * time + hz) / 3 for hz in (311.1, 622.3, 466.2))
     return (_clip("mix") + 0.08 * tones * np.minimum(time, 1) + _noise(2)).astype(np.float32)
@@ -144,7 +144,7 @@ def whole(name: str) -> np.ndarray:
 
 
 def kept(output: np.ndarray) -> np.ndarray:
-    """Some samples of an output: KEPT of EVERY."""
+    """Some samples of an output: KEPT of each EVERY."""
     length = output.shape[2] // EVERY * EVERY
     return output[:, :, :length].reshape(*output.shape[:2], -1, EVERY)[..., :KEPT]
 

@@ -11,7 +11,7 @@ import soundfile
 
 from rtsep.notes.score import NOTE
 
-RATE = 11025  # low, so that windows are short and everything is quick
+RATE = 11025  # low, so that windows are short and tests are fast
 
 
 def tone(pitch: float, seconds: float, rate: int = RATE, velocity: int = 96, decay_s: float = 2.0, bright: float = 1.0):
@@ -24,7 +24,7 @@ def tone(pitch: float, seconds: float, rate: int = RATE, velocity: int = 96, dec
 
 
 def sound_of(notes: np.ndarray, seconds: float, rate: int = RATE, release_s: float = 0.15, **timbre) -> np.ndarray:
-    """float32 [sample]: every note as a tone; after its offset it falls by 60 dB within `release_s`."""
+    """The sound of notes, float32 [sample]: each is a tone that falls by 60 dB in `release_s` after its offset."""
     sound = np.zeros(round(seconds * rate))
     for note in notes:
         begin = round(note["onset_s"] * rate)
@@ -37,14 +37,14 @@ def sound_of(notes: np.ndarray, seconds: float, rate: int = RATE, release_s: flo
 
 
 def scale(pitches: Iterable[int], velocities: Iterable[int] = (50, 100), held_s: float = 0.6, pause_s: float = 0.4):
-    """Isolated notes NOTE [n]: every pitch at every velocity, one by one."""
+    """Single notes, NOTE [n]: each pitch at each velocity, one after the other."""
     keys = [(pitch, velocity) for pitch in pitches for velocity in velocities]
     onsets = [0.2 + i * (held_s + pause_s) for i in range(len(keys))]
     return np.array([(t, t + held_s, *key, 0, 0) for t, key in zip(onsets, keys, strict=True)], NOTE)
 
 
 def chords(rng: np.random.Generator, pitches: Iterable[int], seconds: float, voices: int = 2):
-    """Music NOTE [n]: random notes of these pitches, `voices` at a time, each 0.2 to 0.8 s long."""
+    """Random music, NOTE [n]: `voices` notes of these pitches at a time, each 0.2 to 0.8 s long."""
     pitches, notes = list(pitches), []
     for voice in range(voices):
         at = 0.2 + 0.11 * voice
@@ -56,20 +56,20 @@ def chords(rng: np.random.Generator, pitches: Iterable[int], seconds: float, voi
 
 
 def write_sound(path: Path, sound: np.ndarray, rate: int = RATE) -> Path:
-    """[sample] or [channel, sample] as a WAV of floats."""
+    """Write `sound`, [sample] or [channel, sample], as a WAV of floats."""
     soundfile.write(path, np.atleast_2d(sound).T, rate, subtype="FLOAT")
     return path
 
 
 def write_csv(path: Path, notes: np.ndarray) -> Path:
-    """The notes as a table."""
+    """Write the notes as a table."""
     lines = [f"{n['onset_s']:.4f},{n['offset_s']:.4f},{n['pitch']},{n['velocity']}" for n in notes]
     path.write_text("\n".join(["onset,offset,pitch,velocity", *lines]) + "\n")
     return path
 
 
 def write_midi(path: Path, notes: np.ndarray) -> Path:
-    """The notes as a MIDI file; one tick is a millisecond."""
+    """Write the notes as a MIDI file; one tick is a millisecond."""
     events = [(round(1000 * n["onset_s"]), 1, int(n["pitch"]), int(n["velocity"])) for n in notes]
     events += [(round(1000 * n["offset_s"]), 0, int(n["pitch"]), 0) for n in notes]
     track, now = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=500_000)]), 0
@@ -81,7 +81,7 @@ def write_midi(path: Path, notes: np.ndarray) -> Path:
 
 
 def write_tracks(path, tracks, ticks=480):
-    """A format 1 file at 1 s = 2 * ticks: tracks {name: [(onset_s, offset_s, pitch)]}."""
+    """Write a MIDI file of format 1, with 1 s = 2 * ticks: tracks {name: [(onset_s, offset_s, pitch)]}."""
     file = mido.MidiFile(ticks_per_beat=ticks)
     for name, notes in tracks.items():
         track = mido.MidiTrack([mido.MetaMessage("track_name", name=name)])
@@ -96,4 +96,4 @@ def write_tracks(path, tracks, ticks=480):
 
 
 def quiet(*_):
-    """Progress that nobody looks at."""
+    """Ignore the progress."""

@@ -7,7 +7,7 @@ from collections import deque
 
 import numpy as np
 
-SETTLED = 3  # After so many cycles a change of connections is in effect.
+SETTLED = 3  # A change of connections takes effect after this many cycles.
 WATCHDOG_S = 60
 
 
@@ -30,7 +30,7 @@ class Keyboard:
             self._port.write_midi_event(0, self._waiting.popleft())
 
     def connect(self):
-        """To `rtsep`; a connection counts from the next cycle on, and what is played before is lost."""
+        """Connect it to `rtsep`. A connection takes effect in the next cycle; what is played before is lost."""
         self.client.connect("keys:midi", "rtsep:midi_in")
         cycles, until_s = self._cycles, time.monotonic() + WATCHDOG_S
         while self._cycles < cycles + SETTLED and time.monotonic() < until_s:
@@ -50,7 +50,7 @@ class Keyboard:
 
 
 class Instrument:
-    """A client `instrument` that plays `sound` [sample] to in_1 again and again, and its `notes`, messages by sample."""
+    """A client `instrument` that plays `sound` [sample] to in_1 in a loop, with its `notes`, messages by sample."""
 
     def __init__(self, sound, notes):
         import jack
@@ -80,7 +80,7 @@ class Instrument:
 
 
 class Cable:
-    """A client `card` with one physical input and output, joined by `heard`: output 1 comes back `delay` samples later."""
+    """A client `card` with a physical input and output. `heard` joins them: output 1 comes back `delay` samples later."""
 
     def __init__(self, delay, change=lambda samples: samples):
         import jack

@@ -1,4 +1,4 @@
-"""A JACK server without a sound card, for tests: `jackd` with its dummy driver, driven as fast as it goes in freewheel."""
+"""A JACK server without a sound card, for tests: `jackd` with its dummy driver, in freewheel, as fast as it can."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ needs_jack = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 
 
 class JackServer:
-    """A server under a fixed name: one that crashed leaves a slot that only a server of the same name takes again."""
+    """A server with a fixed name. A server that crashes leaves a slot that only a server with the same name can use again."""
 
     def __init__(
         self, log: Path, period: int = 128, rate: int = 48000, name: str = "rtsep-test", channels: int = 2
@@ -37,7 +37,7 @@ class JackServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> JackServer:
-        """Start, and wait until it answers."""
+        """Start the server, and wait until it answers."""
         compile_all()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -50,12 +50,12 @@ class JackServer:
 
     @property
     def pid(self) -> int:
-        """Of the running server."""
+        """The process id of the running server."""
         assert self._process is not None
         return self._process.pid
 
     def stop(self, how: int = signal.SIGTERM) -> None:
-        """End it by a signal; one that does not end is killed."""
+        """End the server by a signal; if it does not end, kill it."""
         process, self._process = self._process, None
         if process is None:
             return

@@ -1,4 +1,4 @@
-"""A host of LV2 plug-ins in Python, of the core specification and of URID, worker and state: it says when the worker works."""
+"""An LV2 host in Python, with LV2's core, URID, worker and state. The test decides when the worker works."""
 
 import ctypes
 import struct
@@ -42,7 +42,7 @@ class Library(Structure):
 
 
 class Lv2Host:
-    """One instance of the plug-in in `folder`. worker: "none" is there; it works "at once", "later" (`work`), or is "full"."""
+    """One instance of the plug-in in `folder`. worker: "none", or one that works "at once", "later" (`work`) or is "full"."""
 
     def __init__(self, binary, folder, rate, worker):
         self.worker, self.scheduled, self._uris = worker, 0, []
@@ -73,7 +73,7 @@ class Lv2Host:
         return 2 if self.worker == "full" else 0
 
     def work(self):
-        """What a host's worker does."""
+        """Do the work of the host's worker."""
         assert self._work(self._handle, None, None, 1, None) == 0
 
     def activate(self):
@@ -88,7 +88,7 @@ class Lv2Host:
         return ctypes.create_string_buffer(struct.pack("=II", len(body), 0) + body)
 
     def play(self, sound, events, outputs, knobs, sizes, turn=lambda begin: None):
-        """What the outputs give for sound [channel, sample] and EVENTs; knobs: {port: [value]}. `turn` before every block."""
+        """The outputs for sound [channel, sample] and EVENTs. knobs: {port: [value]}. turn: called before every block."""
         played = np.zeros((outputs, sound.shape[1]), np.float32)
         for begin, end in in_blocks(sound.shape[1], sizes):
             turn(begin)
@@ -107,6 +107,6 @@ class Lv2Host:
 
 
 def control(value):
-    """A control port's memory."""
+    """The memory of a control port."""
     return np.full(1, value, np.float32)
 

@@ -1,4 +1,4 @@
-"""MIDI files byte by byte, from events to chunks, and what is read of them."""
+"""Makes MIDI files byte by byte, from events to chunks, and reads them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import struct
 
 from rtsep.notes.score import read_midi
 
-TICKS = 480  # half a second, before any tempo change
+TICKS = 480  # half a second, at the default tempo
 END = (0, b"\xff\x2f\x00")
 
 
 def varint(value):
-    """A delta time as a file has it."""
+    """A delta time in the encoding of MIDI files."""
     digits = [value & 0x7F]
     while value := value >> 7:
         digits.append(0x80 | value & 0x7F)
@@ -25,7 +25,7 @@ def track(*events):
 
 
 def smf(*chunks, style=1, division=TICKS, count=None):
-    """A file of these chunks, which promises `count` tracks: as many as there are unless it is given."""
+    """A file of these chunks. Its header promises `count` tracks, by default as many as there are."""
     return struct.pack(">4sIHHH", b"MThd", 6, style, len(chunks) if count is None else count, division) + b"".join(
         chunks
     )
@@ -62,6 +62,6 @@ def spans(score):
 
 
 def read_bytes(path, data):
-    """The Score of a file of these bytes, which is written to `path`."""
+    """Write these bytes to `path`, and read them as a Score."""
     path.write_bytes(data)
     return read_midi(path)

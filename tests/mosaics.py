@@ -1,4 +1,4 @@
-"""Live mosaics made of a melody, in the small framing."""
+"""Live mosaics made of a melody, with small windows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ UNGATED = {**SIZES, "gate": False}
 
 
 def melody(rng, pitches=PITCHES, note=6000, channels=1):
-    """Notes one after the other, each a chord of partials that fades, float32 [channel, sample]."""
+    """Notes one after the other, float32 [channel, sample]; each consists of partials that fade."""
     notes = []
     for pitch in pitches:
         time = np.arange(note) / RATE
@@ -32,6 +32,6 @@ def mosaic_of(samples, params=None, channels=1, max_block=4096):
 
 
 def remake(mosaic, sound, events=None, sizes=(512,)):
-    """Both stems [channel, sample], the mosaic and the dry sound, and the mix of the whole sound, block by block."""
+    """Play the whole sound block by block; returns the mosaic, the dry sound and the mix, each [channel, sample]."""
     stems, mix = play(mosaic, sound, events, sizes)
     return stems[0], stems[1], mix

@@ -1,4 +1,4 @@
-"""The native callback, called as a device calls it, block by block, without a device."""
+"""Calls the native callback block by block, as a device does, but without a device."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ callback = _SIGNATURE(machine.address("live", "portaudio_callback"))
 
 
 def call(lanes, block, flags=0, around=None):
-    """One block [channel, n] through the callback as a device would, within `around`; gives [output, n]."""
+    """Pass one block [channel, n] through the callback, within `around`; returns [output, n]."""
     source = np.ascontiguousarray(block.T, np.float32)
     target = np.full((block.shape[1], lanes.outputs), np.nan, np.float32)
     addresses = source.ctypes.data, target.ctypes.data
@@ -28,7 +28,7 @@ def call(lanes, block, flags=0, around=None):
 
 
 def warmed(separator, sources, rate=RATE, **options):
-    """Lanes whose callback is warm and fully faded in, the engine still at sample 0."""
+    """Lanes whose callback is warm and fully faded in, while the engine is still at sample 0."""
     lanes = Lanes(separator, rate, sources, **options)
     assert not call(lanes, np.zeros((lanes.channels, 8), np.float32)).any()
     lanes._arrays["meters"][shared.FADE], lanes._arrays["words"][shared.PLAYING] = 1, lanes._arrays["control"][shared.WANTED]
@@ -36,6 +36,6 @@ def warmed(separator, sources, rate=RATE, **options):
 
 
 def stem_sources(separator):
-    """Every stem's channels on outputs of their own, behind the mix."""
+    """Routes each channel of each stem to its own output, after those of the mix."""
     plan = separator.prepared.plan
     return [(MIX, c) for c in range(plan.channels)] + [(s, c) for s in range(plan.stems) for c in range(plan.channels)]

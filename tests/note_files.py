@@ -1,4 +1,4 @@
-"""Small files of notes of every kind: C4, E4, G4 from 0.5, 2 and 3.5 s for 1 s each, as their programs write them."""
+"""Small note files in every format, as programs write them: C4, E4 and G4 at 0.5, 2 and 3.5 s, for 1 s each."""
 
 import io
 import json
@@ -61,13 +61,13 @@ def jams(*annotations):
 
 
 def observations(notes=NOTES, value=float):
-    """JAMS' records of notes."""
+    """The records of these notes in JAMS."""
     return [{"time": onset, "duration": offset - onset, "value": value(pitch), "confidence": None}
             for onset, offset, pitch in notes]
 
 
 def layer(units="MIDI", value=float, subtype="note"):
-    """A layer as Sonic Visualiser writes it."""
+    """A layer, in the form that Sonic Visualiser writes."""
     points = "".join(f'<point frame="{round(onset * 48000)}" value="{value(pitch)}" '
                      f'duration="{round((offset - onset) * 48000)}" level="0.5" label="New Point" />\n'
                      for onset, offset, pitch in NOTES)
@@ -86,7 +86,7 @@ def hz(pitch):
 
 
 def sounding(step, octave, beats=4, staff=1, more="", before=""):
-    """A note of MusicXML with 2 divisions a quarter."""
+    """A note of MusicXML, with 2 divisions per quarter."""
     return (f"<note{more}>{before}<pitch><step>{step}</step><octave>{octave}</octave></pitch><duration>{2 * beats}</duration>"
             f"<voice>{staff}</voice><type>whole</type><staff>{staff}</staff></note>")
 
@@ -116,7 +116,7 @@ def musicxml(*parts):
 
 
 def two_hands():
-    """A measure that is repeated, then a slower one; a clarinet in B flat plays along."""
+    """A measure that is repeated, then a slower one, with a clarinet in B flat."""
     return musicxml(
         (PIANO, [REPEAT[0] + TEMPO.format(60) + FORTE + sounding("C", 5) + BACK + sounding("C", 3, staff=2) + REPEAT[1],
                  TEMPO.format(30) + sounding("E", 5) + BACK + sounding("E", 3, staff=2)]),

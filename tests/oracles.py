@@ -1,4 +1,4 @@
-"""Stored results of the reference implementations, where they are there."""
+"""Stored results of the reference implementations, if they are there."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ needs_oracles = pytest.mark.skipif(not ORACLES.is_dir(), reason="../shared/oracl
 
 
 def oracle(name):
-    """The arrays of one of them."""
+    """The arrays of one stored result."""
     return np.load(ORACLES / f"{name}.npz")

@@ -1,8 +1,8 @@
 """The plug-in in Ardour without a window, for `.ci/full plugin`: a session with it is made, rendered, and compared.
 
-Ardour's Lua makes a track with the sound, one with the notes, a bus with the plug-in, to which both go, and a bus for each
-stem. Sound and notes are written into the session's file, since Lua cannot import without the editor; `ardour7-export`
-renders it.
+Ardour's Lua makes a track with the sound, a track with the notes, a bus with the plug-in, which gets both, and a bus for each
+stem. Sound and notes are written into the session's file, since Lua cannot import them without the editor. `ardour7-export`
+renders the session.
 """
 
 import contextlib
@@ -21,13 +21,13 @@ from plugin_core import PITCHES
 from rtsep.cli import main as rtsep
 
 RATE, SECONDS = 48000, 3
-TICKS = 282_240_000  # Ardour 7 counts so many ticks per second for sound.
-BEATS_PER_SECOND, BEAT_TICKS = 2, 1920  # Its tempo, and how it counts for notes.
-DIVISION = BEAT_TICKS // 2  # Every second of these ticks is a whole number of samples, 25: such notes come to their sample.
+TICKS = 282_240_000  # Ardour 7 counts the time of sound in this many ticks per second.
+BEATS_PER_SECOND, BEAT_TICKS = 2, 1920  # The session's tempo, and the ticks of a quarter note for MIDI.
+DIVISION = BEAT_TICKS // 2  # Two of these ticks are 25 samples: notes at even ticks come to their exact sample.
 STEMS = ("low", "high", "residual")
-RESIDUAL = 5  # The place of its gain: after latency, enabled, wet and the gains of low and high.
-EARLY = 16  # In some runs Ardour's export begins so many samples late, whatever the plug-in, and what it writes is early.
-TRIES, PATIENCE_S = 4, 60  # In some runs it hangs, without a plug-in too; a run takes a few seconds.
+RESIDUAL = 5  # The number of the gain's control: it follows latency, enabled, wet and the gains of low and high.
+EARLY = 16  # In some runs Ardour's export begins this many samples late, with any plug-in, so that its output is early.
+TRIES, PATIENCE_S = 4, 60  # In some runs Ardour hangs, also without a plug-in. A run takes a few seconds.
 PROGRAMS = ("ardour7-lua", "ardour7-export")
 MAKE = """
 backend = AudioEngine:set_backend("None (Dummy)", "", "")
@@ -83,12 +83,12 @@ MIDI = {"type": "midi", "unit": "b", "ticks": SECONDS * BEATS_PER_SECOND * BEAT_
 
 
 def missing():
-    """What of Ardour is not installed; "" if all is."""
+    """The program of Ardour that is not installed, or ""."""
     return ", ".join(name for name in PROGRAMS if not shutil.which(name))
 
 
 def write_material(home):
-    """The sound in home/sound.wav, its sides in files of their own as Ardour keeps them, and the notes in notes.mid."""
+    """Write the sound to home/sound.wav, its sides to separate files, as Ardour keeps them, and the notes to notes.mid."""
     sound = band(np.random.default_rng(1), SECONDS * RATE, 2, RATE)
     for name, samples in (("sound", sound.T), ("sound%L", sound[0]), ("sound%R", sound[1])):
         soundfile.write(home / f"{name}.wav", samples, RATE, "FLOAT")
@@ -100,7 +100,7 @@ def write_material(home):
 
 
 def put_in(home):
-    """The material becomes regions of the tracks of the session in home/take."""
+    """Put the material into the tracks of the session in home/take, as regions."""
     take, sources = home / "take", ""
     for number, (name, kind) in enumerate((("sound%L.wav", "audio"), ("sound%R.wav", "audio"), ("notes.mid", "midi"))):
         target = take / "interchange" / "take" / f"{kind}files"
@@ -124,7 +124,7 @@ def put_in(home):
 
 
 def play(home, uri, value):
-    """home/out.wav is what Ardour renders, if the residual has a gain of `value` dB. home/.lv2 holds the plug-in."""
+    """Let Ardour render home/out.wav, with a gain of `value` dB for the residual. home/.lv2 holds the plug-in."""
     shutil.rmtree(home / "take", ignore_errors=True)
     (home / "make.lua").write_text(MAKE.format(rate=RATE, folder=home, uri=uri, knob=RESIDUAL, value=value,
                                                stems=", ".join(f'"{name}"' for name in STEMS)))
@@ -135,7 +135,7 @@ def play(home, uri, value):
 
 
 def played(home, uri, value):
-    """The same as [mix and stems, sample], and how many samples are missing at its beginning."""
+    """The rendered sound as [mix and stems, sample], and how many samples are missing at its beginning."""
     for number in range(TRIES):
         try:
             play(home, uri, value)
@@ -151,7 +151,7 @@ def played(home, uri, value):
 
 
 def rendered(home, lead):
-    """The stems that `rtsep render` makes of the material after `lead` silent samples: [stem's channel, sample]."""
+    """The stems [stem's channel, sample] that `rtsep render` makes of the material after `lead` samples of silence."""
     sound, _ = soundfile.read(home / "sound.wav", dtype="float32")
     soundfile.write(home / "later.wav", np.pad(sound, ((lead, 0), (0, 0))), RATE, "FLOAT")
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
@@ -162,10 +162,10 @@ def rendered(home, lead):
 
 
 def check(home, uri):
-    """Every stem is what `rtsep render` makes, bit for bit, and the mix is their sum, with the residual's gain.
+    """Check that each stem equals `rtsep render`'s, bit for bit, and that the mix is their sum, with the residual's gain.
 
-    The plug-in's first hop begins where Ardour begins to play, which differs by some samples from run to run: so many silent
-    ones come before what is rendered.
+    The plug-in's first hop begins when Ardour begins to play. This differs by some samples between runs. So `render` gets the
+    same number of silent samples first.
     """
     write_material(home)
     for value in (0.0, -20.0):
@@ -180,4 +180,4 @@ def check(home, uri):
         print(f"Ardour, residual at {value:.0f} dB: {early} samples early, {lead} before; "
               f"largest differences: stems {differs:.1g}, mix {of_mix:.1g}")
         assert differs == 0 and of_mix < 1e-6
-        assert np.abs(stems).max(axis=1).min() > 0.01  # None is silent.
+        assert np.abs(stems).max(axis=1).min() > 0.01  # No stem is silent.

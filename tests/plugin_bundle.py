@@ -1,4 +1,4 @@
-"""Small plug-ins for the tests: a folder of data, the binary beside it, and the host that plays them."""
+"""Small plug-ins for the tests: a folder of data, the binary beside it, and a host that plays them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NAME, RATES = "Small split", (44100, 48000)
 def write_bundle(
     folder: Path, programs: Sequence[Mapping[str, Any]] = (SMALL,), rates: Sequence[int] = RATES, channels: int = 2
 ) -> None:
-    """What `rtsep plugin` would put beside the binary; programs: the default parameters of each one's preset."""
+    """Write the data that `rtsep plugin` puts beside the binary. programs: the default parameters of each program's preset."""
     presets = {f"P{number}": (replace(make_preset(), defaults=params),) * 2 for number, params in enumerate(programs)}
     write_data(PluginForm(NAME, by_split(None, 60), presets, {}, tuple(rates), channels, split=60), folder, lambda step: None)
 
@@ -39,7 +39,7 @@ def _compile(*words: object) -> None:
 
 
 def build_plugin(target: Path, *options: str) -> None:
-    """The CLAP: the core with its C sources. Skips without a C compiler."""
+    """Link the CLAP. Skips the test if there is no C compiler."""
     if shutil.which("cc") is None:
         pytest.skip("needs a C compiler")
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ def build_plugin(target: Path, *options: str) -> None:
 
 
 def build_host(target: Path, *options: str) -> None:
-    """Compile the host of these tests. Skips without a C compiler or its library's own names."""
+    """Compile the host of these tests. Skips the test if there is no C compiler."""
     if shutil.which("cc") is None:
         pytest.skip("needs a C compiler")
     _compile("-std=gnu11", "-Wall", "-Wextra", "-O1", *options, f"-I{NATIVE}", Path(__file__).with_name("clap_host.c"),
@@ -55,7 +55,7 @@ def build_host(target: Path, *options: str) -> None:
 
 
 def event_lines(events: np.ndarray, notes: bool = False) -> list[tuple]:
-    """EVENT array -> the host's events; notes: keys as CLAP's own note events."""
+    """The events of an EVENT array in the host's form. notes: keys are CLAP's own note events."""
     lines = []
     for event in events:
         sample, status, data1, data2 = (int(event[name]) for name in ("sample", "status", "data1", "data2"))
@@ -73,18 +73,18 @@ def turn_line(sample: int, symbol: str, value: float) -> tuple:
 
 
 def separator(params: Mapping = SMALL, channels: int = 2, rate: float = 44100):
-    """The separator that the plug-in is made of."""
+    """A separator with the plug-in's presets and parameters."""
     return prepared(make_preset(), by_split(None, 60), params, channels, rate)
 
 
 def expected(sound: np.ndarray, events: np.ndarray | None = None, params: Mapping = SMALL, rate: float = 44100) -> np.ndarray:
-    """The separator's outputs as a plug-in's: [port, channel, sample], the mix first."""
+    """The separator's outputs in the form of a plug-in's: [port, channel, sample], the mix first."""
     stems, mix = play(separator(params, len(sound), rate), sound, events)
     return np.concatenate([mix[None], stems])
 
 
 def same(one: np.ndarray, other: np.ndarray) -> bool:
-    """Whether they are equal bit for bit."""
+    """Whether two outputs are equal, bit for bit."""
     return one.tobytes() == other.tobytes()
 
 
@@ -95,7 +95,7 @@ class Host:
         self.program, self.plugin, self.folder, self.environment = program, plugin, folder, environment
 
     def play(self, sounds: Sequence[np.ndarray], events: Sequence[tuple] = (), **options: object):
-        """For each sound what the host says of its instance, and its outputs [port, channel, sample], the mix first."""
+        """For each sound: what the host reports of its instance, and its outputs [port, channel, sample], the mix first."""
         texts = [f"{name}={value}" for name, value in options.items()]
         for number, sound in enumerate(sounds):
             (self.folder / f"in{number}").write_bytes(np.ascontiguousarray(sound, np.float32).tobytes())
@@ -112,6 +112,6 @@ class Host:
         return told, outputs
 
     def play_one(self, sound: np.ndarray, events: Sequence[tuple] = (), **options: object):
-        """The same for one instance."""
+        """The same as `all` for one instance."""
         told, outputs = self.play([sound], events, **options)
         return told[0], outputs[0]

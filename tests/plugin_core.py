@@ -1,4 +1,4 @@
-"""The plug-in's core in C (rtsep/plugin/native/plugin.h) for Python: what every format of the plug-in plays."""
+"""The plug-in's core in C (rtsep/plugin/native/plugin.h) for Python. All formats of the plug-in share it."""
 
 import ctypes
 import shutil
@@ -28,14 +28,14 @@ def form_of(name="Keys", presets=None, routing=None, rates=(RATE,), channels=2, 
 
 
 def bundle_of(folder, **options):
-    """Its form, and its data in `folder`."""
+    """Make the plug-in's form, and write its data into `folder`."""
     form = form_of(**options)
     write_data(form, folder, lambda text: None)
     return form
 
 
 def build(target, *options, sources=SHARED):
-    """The core, or more `sources`, as a shared library, whose functions can be called unless `options` hide them."""
+    """Compile the core, with more `sources`, to a shared library. Its functions can be called unless `options` hide them."""
     machine.compile_objects("engine")
     (target.parent / "layout.h").write_text(header())
     objects = [str(store.code_folder() / f"{name}.o") for name in ENGINE]
@@ -46,7 +46,7 @@ def build(target, *options, sources=SHARED):
 
 
 def notes_of(rng, length, pitches=PITCHES, channel=0):
-    """Random strokes of these keys."""
+    """Random notes on these keys."""
     events = []
     for at in np.sort(rng.integers(0, length - 4000, 40)).tolist():
         pitch = int(rng.choice(pitches))
@@ -56,7 +56,7 @@ def notes_of(rng, length, pitches=PITCHES, channel=0):
 
 
 class Core:
-    """One instance of the plug-in whose data lie in `folder`."""
+    """One instance of the plug-in with the data in `folder`."""
 
     def __init__(self, library, folder):
         self._lib, pointer, i64, real = ctypes.CDLL(str(library)), ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
@@ -94,7 +94,7 @@ class Core:
         return bool(self._lib.plugin_asks(self.own))
 
     def serve(self):
-        """SERVED, SERVED_AT_START or SERVED_NOT."""
+        """Call plugin_serve; returns SERVED, SERVED_AT_START or SERVED_NOT."""
         return self._lib.plugin_serve(self.own)
 
     def set(self, name, value):
@@ -104,7 +104,7 @@ class Core:
         return self._lib.plugin_get(self.own, self.knobs.index(name))
 
     def play(self, sound, events, sizes=(512,), turn=lambda begin: None):
-        """Stems [stem, channel, sample] and mix [channel, sample]; `turn` is called before every block."""
+        """Play; returns stems [stem, channel, sample] and mix [channel, sample]. `turn` is called before every block."""
         stems = np.zeros((self.stems, *sound.shape), np.float32)
         mix = np.zeros_like(sound)
         for begin, end in in_blocks(sound.shape[1], sizes):
@@ -114,13 +114,13 @@ class Core:
         return stems, mix
 
     def notes(self, events, begin):
-        """Events of the next block, which starts at sample `begin`."""
+        """Give the events of the next block, which starts at sample `begin`."""
         for event in events:
             message = bytes(int(event[name]) for name in ("status", "data1", "data2"))
             self._lib.plugin_note(self.own, int(event["sample"]) - begin, message, 3)
 
     def process(self, frames, *planes):
-        """A block; `planes` are the `places` of input, mix and stems."""
+        """Play a block; `planes` are the `places` of input, mix and stems."""
         self._lib.plugin_process(self.own, frames, *planes)
 
     def save(self):
@@ -139,5 +139,5 @@ class Core:
 
 
 def places(planes, begin=0):
-    """Addresses of a sample in each of the planes, for C."""
+    """The addresses of a sample in all planes, for C."""
     return (ctypes.c_void_p * max(len(planes), 1))(*(plane[begin:].ctypes.data for plane in planes))

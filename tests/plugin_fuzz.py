@@ -1,6 +1,6 @@
-"""Damages plan files in every way, with checksums that fit, and plays those that are still accepted: none may end the process.
+"""Damages plan files in many ways, with right checksums, and plays those that are still accepted. None may end the process.
 
-`python tests/plugin_fuzz.py CORE FOLDER COUNT SEED` says how many were refused and how many played.
+`python tests/plugin_fuzz.py CORE FOLDER COUNT SEED` prints how many were played; the others were refused.
 """
 
 import sys
@@ -21,13 +21,13 @@ def odd(rng):
 
 
 def damaged(plan, rng):
-    """One to three changes of words, of bytes, of floats, or of the length."""
+    """Make one to three changes of words, bytes, floats or the length."""
     data, own = bytearray(plan), np.frombuffer(plan[: HEADER.itemsize], HEADER)[0]
     for _ in range(int(rng.integers(1, 4))):
         kind, at = rng.integers(6), int(rng.integers(HEADER.itemsize, len(data) - 8))
         if kind == 0:  # a word of the plan
             at, new = int(own["plan_at"]) + 8 * int(rng.integers(own["plan_words"])), odd(rng)
-        elif kind == 1:  # a word of the header, but for what it is
+        elif kind == 1:  # a word of the header, but not the kind of file
             at = 32 + 8 * int(rng.integers((HEADER.itemsize - 32) // 8))
             new = odd(rng)
         elif kind == 2:

@@ -1,7 +1,7 @@
-"""The long tests of the plug-in, for `.ci/full plugin`: damaged plans by the thousand, DawDreamer, ten minutes without growth;
-Ardour, where it is installed; and code for ARM and Windows, where qemu-user-static, wine and ziglang are installed.
+"""The long tests of the plug-in, for `.ci/full plugin`: thousands of damaged plans, memory over ten minutes, DawDreamer, Ardour
+if it is installed, and code for ARM and Windows if qemu-user-static, wine and ziglang are installed.
 
-DawDreamer is installed into an environment of its own, in the folder given.
+DawDreamer is installed into its own environment, in the given folder.
 """
 
 import os
@@ -29,7 +29,7 @@ from rtsep.presets.library import find_preset
 from rtsep.presets.preset import load_preset, save_preset
 
 RATE = 48000
-GRID = RATE // 64  # DawDreamer keeps times in seconds: only those that are exact come to their sample.
+GRID = RATE // 64  # DawDreamer counts times in seconds: only times that are exact in seconds come to their exact sample.
 DAMAGED, SEEDS = 1500, 4
 BLOCK = 128
 DEMO = Path(__file__).parents[1] / "presets" / "demo"
@@ -38,7 +38,7 @@ MINUTES, MOST_GROWTH_MB = 10, 0.5
 
 
 def damage(folder, library):
-    """No damaged plan ends the process."""
+    """Check that no damaged plan ends the process."""
     for number, options in enumerate(({}, {"mode": "instant", "latency_samples": 0}, {"routing": by_hands(), "split": None})):
         for seed in range(SEEDS):
             bundle_of(folder / str(number), **options)
@@ -47,7 +47,7 @@ def damage(folder, library):
 
 
 def grow(folder, library):
-    """Ten minutes of sound leave the memory as it was after the first."""
+    """Check that after ten minutes of sound the memory is as large as after the first minute."""
     bundle_of(folder)
     rng, core, resident = np.random.default_rng(1), Core(library, folder), []
     assert core.prepare()
@@ -62,12 +62,12 @@ def grow(folder, library):
 
 
 def resident_mb():
-    """Memory of this process that is really there."""
+    """The resident memory of this process, in MB."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def cost(folder, library):
-    """What the piano, split, costs: time to load, memory, and processor time beside Python's, taking turns."""
+    """Measure the cost of the split piano: time to load, memory, and processor time beside Python's, in turns."""
     preset = load_preset(find_preset("piano"))
     form = PluginForm("Piano", by_split(None, 60), {"piano": (preset,) * 2}, {}, (44100,), 2, 60)
     write_data(form, folder, lambda text: None)
@@ -99,7 +99,7 @@ def cost(folder, library):
 
 
 def others(folder):
-    """Code for ARM and for Windows plays the same, in emulation, but for the last bits of their C libraries."""
+    """Check in emulation that code for ARM and for Windows plays the same, except for the last bits of their C libraries."""
     for system, runner in (("linux-aarch64", "qemu-aarch64-static"), ("windows-x86_64", "wine")):
         if not shutil.which(runner):
             print(f"{system}: not tried, {runner} is missing")
@@ -129,7 +129,7 @@ def others(folder):
 
 
 def daw(home):
-    """JUCE's host hears what the engine plays."""
+    """Check that JUCE's host plays what the engine plays."""
     python = home / "venv" / "bin" / "python"
     if not python.exists():
         venv.create(home / "venv", with_pip=True)

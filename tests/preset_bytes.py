@@ -1,4 +1,4 @@
-"""Preset files member by member: taken apart, changed, written again, and how they are refused."""
+"""Preset files member by member: reads, changes and writes them, and checks how they are refused."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ARRAYS = ("meta", "W", "row_pitch", "row_role", "release_s", "decay_s")
 
 
 def preset_bytes(folder):
-    """A sound preset file's bytes; it is written into `folder`."""
+    """The bytes of a valid preset file, which is written into `folder`."""
     path = folder / "whole.npz"
     save_preset(make_preset(), path)
     return path.read_bytes()
@@ -37,7 +37,7 @@ def npy(array):
 
 
 def raw_npy(descr, shape, payload=b"", version=b"\x01\x00", order="False"):
-    """An .npy whose header says what it likes."""
+    """An .npy with any text as its header."""
     header = f"{{'descr': {descr!r}, 'fortran_order': {order}, 'shape': {shape}, }}"
     header = header.ljust((-(10 + len(header) + 1) % 64) + len(header)) + "\n"
     size = struct.pack("<H" if version == b"\x01\x00" else "<I", len(header))
@@ -51,7 +51,7 @@ def write(path, contents, compression=zipfile.ZIP_DEFLATED):
 
 
 def refusal(path, *words):
-    """The one line that names the file, says one of the words, and what to do."""
+    """Check that the file is refused with one line: it names the file, contains one of the words, and says what to do."""
     with pytest.raises(RtsepError) as caught:
         load_preset(path)
     message = str(caught.value)

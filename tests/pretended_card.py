@@ -1,4 +1,4 @@
-"""A pretended sound card and face for the loop of live playing, driven by the test step by step."""
+"""A pretended sound card and a pretended user interface ("face") for the live loop. The test drives both step by step."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ RATE = 44100
 
 
 class Card:
-    """A sound card that is asked for blocks by the test itself, and dies when told to."""
+    """A sound card that plays blocks when the test asks for them, and fails when the test says so."""
 
     name, sample_rate, inputs, outputs, has_midi, warning = "Card (test)", float(RATE), 2, 2, True, ""
     block, objects, words = 0, (), Words("give --block {}", "is it the right one")
@@ -47,7 +47,7 @@ class Card:
 
 
 class Face:
-    """Does one step of a test at every tick; ends when there are no more."""
+    """A face that does one step of the test at each tick, and ends after the last step."""
 
     def __init__(self, *steps):
         self.steps, self.statuses = list(steps), []

@@ -1,4 +1,4 @@
-"""What a live mosaic computes, in plain NumPy and float64: the specification of rtsep/grains/kernels.py."""
+"""The specification of rtsep/grains/kernels.py: what a live mosaic computes, in plain NumPy and float64."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ LONG_AGO = -(10**12)
 class Remade:
     """A mosaic, frame by frame. Row r of W is the frame of the source that ends before sample (r + 1) spacing.
 
-    heads: (samples of the source played, activation); found: rows that the next frame tries; heard [row]: end of the last frame
-    that it sounded in; allowed(row): whether it may sound now.
+    heads: (samples of the source played, activation). found: the rows that the next frame tries. heard [row]: the end of the
+    last frame in which the row sounded. allowed(row): whether the row may sound now.
     """
 
     source: np.ndarray  # [channel, sample]
@@ -45,20 +45,20 @@ class Remade:
         self.mean = self.C[self.loudness > 0].mean(axis=0)
 
     def row(self, place: int) -> int:
-        """The row that ends nearest to a place."""
+        """The row whose end is nearest to a place."""
         return min((2 * place + self.spacing) // (2 * self.spacing), len(self.W)) - 1
 
     def may_sound(self, row: int) -> bool:
         return bool(self.loudness[row] > 0 and self.allowed[row])
 
     def gain(self, place: int) -> float:
-        """1 over the loudness of what ends at `place`: of the louder of the rows around it."""
+        """1 / loudness of the sound that ends at `place`; the loudness is that of the louder of the two rows around it."""
         row, beyond = divmod(place, self.spacing)
         around = self.loudness[row - 1 : row + 1] if beyond else self.loudness[row - 1 : row]
         return 1 / around.max() if around.min() > 0 else 0.0
 
     def frame(self, V: np.ndarray, end: int) -> None:
-        """The frame that ends at `end` with the magnitudes V [bin]: new heads."""
+        """Process the frame that ends at `end`, with the magnitudes V [bin]: find new heads."""
         tried = self.heads + [((row + 1) * self.spacing, 0.0) for row in self.found]
         tried = [(place + self.hop, share) for place, share in tried if place + self.hop <= len(self.W) * self.spacing]
         tried = [(place, share) for place, share in tried if self.may_sound(self.row(place))]
@@ -73,7 +73,7 @@ class Remade:
                 self.heard[row] = end
 
     def weigh(self, V: np.ndarray, W: np.ndarray, before: np.ndarray) -> np.ndarray:
-        """Activations h of the rows of W [row, bin] such that V ~ h W, favouring those that had activations `before`."""
+        """Activations h of the rows of W [row, bin] such that V ~ h W, which favours rows with activations `before`."""
         h = np.full(len(W), 1 / len(W))
         for update in range(self.iterations):
             h = h + self.continuity * before
@@ -84,8 +84,10 @@ class Remade:
         return h
 
     def search(self, V: np.ndarray, end: int) -> None:
-        """Fill `found` with rows that explain best what the heads leave of V; those that were heard lately, and the neighbours
-        of heads, are left out; of neighbours the best alone counts."""
+        """Fill `found` with the rows that best explain what the heads leave of V.
+
+        Rows that were heard lately and neighbours of heads are left out. Of neighbours, only the best row counts.
+        """
         rows = np.arange(end // self.hop % self.parts, len(self.W), self.parts)
         model = self.mean
         if self.heads:
@@ -101,7 +103,7 @@ class Remade:
         self.found = rows[peaks[np.argsort(-score[peaks], kind="stable")][: self.candidates]].tolist()
 
     def grains(self, total: float, channels: int) -> np.ndarray:
-        """What the heads play [channel, overlap], at the loudness `total`."""
+        """The sound of the heads [channel, overlap], at the loudness `total`."""
         analysis, synthesis = windows(self.size, self.overlap, self.hop)
         window = analysis[self.size - self.overlap :] * synthesis
         padded = np.pad(self.source, ((0, 0), (self.overlap, len(self.W) * self.spacing)))

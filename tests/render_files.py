@@ -1,4 +1,4 @@
-"""A small sound, its notes and a preset in a folder, `rtsep render` on them, and what it left there."""
+"""A folder with a small sound, its notes and a preset; runs `rtsep render` there, and reads its results."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def tone(pitch, seconds=1.2, rate=RATE):
 
 
 def fill(folder):
-    """mix.wav, notes.mid with the tracks `Left` and `Right`, and small.npz."""
+    """A folder with mix.wav, notes.mid with the tracks `Left` and `Right`, and small.npz."""
     sound = np.zeros(round(1.5 * RATE))
     for on, _off, pitch in NOTES:
         part = tone(pitch)[: len(sound) - round(on * RATE)]
@@ -35,24 +35,24 @@ def fill(folder):
 
 
 def render(folder, *options, mix="mix.wav", midi="notes.mid", out="out", preset="small.npz"):
-    """Run the command in-process; its exit code."""
+    """Run the command in this process; returns its exit code."""
     given = ["--midi", str(folder / midi)] if midi else []
     return main(["render", str(folder / mix), *given, "--out", str(folder / out), "--preset", str(folder / preset), *options])
 
 
 def report_of(folder, out="out"):
-    """What report.json says."""
+    """The content of report.json."""
     return json.loads((folder / out / "report.json").read_text())
 
 
 def sounds_of(folder, out="out"):
-    """The written sounds by stem."""
+    """The sounds that were written, by stem."""
     stems = report_of(folder, out)["stems"]
     return {stem["name"]: soundfile.read(folder / out / stem["file"], always_2d=True)[0].T for stem in stems}
 
 
 def refused(capsys, folder, code, *words, out="out"):
-    """The command ended with 2 and one line that holds `words`, and left nothing behind."""
+    """Check that the command ended with 2 and one line that contains `words`, and left no files behind."""
     told = capsys.readouterr().err.splitlines()
     assert code == 2
     assert len(told) == 1 and told[0].startswith("rtsep"), told

@@ -1,4 +1,4 @@
-"""Noise, and files and stems of it."""
+"""Noise, and files and stems made of it."""
 
 from __future__ import annotations
 
@@ -32,5 +32,5 @@ def write_stems(folder, blocks, **options):
 
 
 def left_in(folder):
-    """Names of what lies there."""
+    """The names of all files in a folder."""
     return sorted(path.name for path in folder.iterdir())

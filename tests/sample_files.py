@@ -1,4 +1,4 @@
-"""Sound files of samplers for the tests: tones with chunks and tags, folders of them, and a small SoundFont."""
+"""Sound files as samplers use them: tones with chunks and tags, folders of tones, and a small SoundFont."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from instruments import RATE, tone, write_sound
 
 
 def folder_of(folder: Path, names: dict[str, int], seconds: float = 0.5) -> Path:
-    """A folder with a tone for each name (with its ending, and with folders), of the pitch that it is to have."""
+    """A folder with one tone for each name, at the given pitch. Names have endings and can contain folders."""
     for name, pitch in names.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -30,7 +30,7 @@ def smpl(pitch: int) -> bytes:
 
 
 def flac_block(path: Path, kind: int, body: bytes) -> None:
-    """Put a block behind the first one of a FLAC."""
+    """Insert a metadata block after the first one of a FLAC file."""
     content = path.read_bytes()
     end = 8 + int.from_bytes(content[5:8], "big")
     first = bytes([content[4] & 0x7F]) + content[5:end]
@@ -69,10 +69,10 @@ def soundfont(path: Path, presets: dict[str, tuple[int, int]], pitch: int = 60) 
     phdr = b"".join(struct.pack("<20sHHHIII", name, program, bank, i, 0, 0, 0) for i, (name, bank, program) in enumerate(names))
     phdr += struct.pack("<20sHHHIII", b"EOP", 0, 0, len(names), 0, 0, 0)
     pbag = b"".join(struct.pack("<HH", i, 0) for i in range(len(names) + 1))
-    pgen = b"".join(struct.pack("<HH", 41, 0) for _ in names) + bytes(4)  # 41 names the instrument.
+    pgen = b"".join(struct.pack("<HH", 41, 0) for _ in names) + bytes(4)  # Generator 41 names the instrument.
     inst = struct.pack("<20sH", b"tone", 0) + struct.pack("<20sH", b"EOI", 1)
     ibag = struct.pack("<HHHH", 0, 0, 2, 0)
-    igen = struct.pack("<HHHH", 54, 1, 53, 0) + bytes(4)  # 54 loops, 53 names the sample.
+    igen = struct.pack("<HHHH", 54, 1, 53, 0) + bytes(4)  # Generator 54 makes it loop, 53 names the sample.
     shdr = struct.pack("<20sIIIIIBbHH", b"tone", 0, len(sound), 100, len(sound) - 100, rate, pitch, 0, 0, 1)
     shdr += struct.pack("<20sIIIIIBbHH", b"EOS", 0, 0, 0, 0, 0, 0, 0, 0, 0)
     tables = ((b"phdr", phdr), (b"pbag", pbag), (b"pmod", bytes(10)), (b"pgen", pgen), (b"inst", inst), (b"ibag", ibag),

@@ -1,4 +1,4 @@
-"""Scores that are made here, for players who play from them: a piece for two hands, and one in four parts."""
+"""Synthetic scores that players play from: a piece for two hands, and a piece in four parts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LEFT, RIGHT = 0, 1
 
 
 def score_of(rows) -> FollowedScore:
-    """Of (second, pitch, part)."""
+    """A score of (second, pitch, part)."""
     rows = sorted(rows)
     onset_s = np.array(sorted({second for second, _, _ in rows}), np.float64)
     chord = np.searchsorted(onset_s, [second for second, _, _ in rows])
@@ -44,7 +44,7 @@ def four_parts(bars: int = 40, seed: int = 1) -> FollowedScore:
 
 
 def hands_routing(score: FollowedScore) -> Routing:
-    """Both hands, told by the score."""
+    """A routing by which the score tells the two hands."""
     hands = by_hands()
     return Routing(hands.names, hands.table, hands.hands, score)
 

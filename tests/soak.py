@@ -1,11 +1,11 @@
 """`rtsep live` for an hour with faults: `python tests/soak.py [--minutes M] [--seed S] [--speed X]`.
 
-The real loop plays on a pretended card that is faster than any real one. A face presses at random what a player may press, and
-things break at random, each kind at least once: the card is lost or hangs, the keyboard's port goes, more notes come than
-anybody can play, the disk is slow, and once it is full. Every sample tells its position, so every take is read, checked and
-removed as soon as it has ended.
+The real loop plays on a pretended card that is faster than any real one. A face (a pretended user) presses keys at random.
+Faults come at random, each kind at least once: the card is lost or hangs, the keyboard's port disappears, more notes come than
+the ring holds, the disk is slow, and once it is full. Every sample tells its position. So every take is read and checked as
+soon as it has ended, and then removed.
 
-It prints one line at its end. At the first wrong thing it prints that, with the seed and the moment, and ends with 1.
+At its end it prints one line. At the first error it prints the error, the seed and the time, and ends with exit code 1.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from rtsep.hosts.live import LiveJob, live
 from rtsep.hosts.setup_reading import read_setup
 from rtsep.hosts.takes import Take
 
-DISK_MB = 400  # The small disk for the takes has so many MB.
+DISK_MB = 400  # The small disk for takes has this many MB.
 
 
 SCENES = """
@@ -65,14 +65,14 @@ def scenes(folder: Path) -> dict[str, Any]:
 
 
 def soak(play: Callable[[Path, Path, bool], Soak], folder: Path) -> Soak:
-    """`play` on takes on a small disk in `folder`. Raises what goes wrong."""
+    """Run `play` with takes on a small disk in `folder`. Raises what goes wrong."""
     os.environ.update({"XDG_DATA_HOME": str(folder / "data"), "XDG_CONFIG_HOME": str(folder / "config")})
     disk = folder / "disk"
     disk.mkdir()
     small = bool(shutil.which("mount")) and subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "tmpfs", disk], capture_output=True).returncode == 0
     if not small:
-        print("a small disk cannot be mounted here: no disk will be full", flush=True)
+        print("cannot mount a small disk here: the fault of a full disk is left out", flush=True)
     os.chdir(disk)
     try:
         return play(folder, disk, small)
@@ -83,7 +83,7 @@ def soak(play: Callable[[Path, Path, bool], Soak], folder: Path) -> Soak:
 
 
 def session(face: Soak, open_device: Callable[[bool], Any], folder: Path) -> Soak:
-    """`rtsep live` with this face. FindingError if anything goes wrong."""
+    """Run `rtsep live` with this face. Raises FindingError if anything goes wrong."""
     rtsep.hosts.midi.import_rtmidi = lambda: face.keyboards
     Take.write = lambda take, planes: face.slow.write(take, planes)
     try:
@@ -97,7 +97,7 @@ def session(face: Soak, open_device: Callable[[bool], Any], folder: Path) -> Soa
 
 
 def run(play: Callable[[Path, Path, bool], Soak]) -> int:
-    """Play, and print the summary; 1 if something went wrong."""
+    """Play, and print the summary. Returns 1 if something went wrong."""
     faulthandler.enable()
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -111,14 +111,14 @@ def run(play: Callable[[Path, Path, bool], Soak]) -> int:
 def asked(about: str | None) -> argparse.Namespace:
     """The options of a soak."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=float, default=60.0, help="of sound (default: %(default)g)")
+    parser.add_argument("--minutes", type=float, default=60.0, help="minutes of sound (default: %(default)g)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--speed", type=float, default=15.0, help="times as fast as it sounds, at most (default: %(default)g)")
+    parser.add_argument("--speed", type=float, default=15.0, help="greatest speed, 1 is real time (default: %(default)g)")
     return parser.parse_args()
 
 
 def main() -> int:
-    """The command line; 1 if something went wrong."""
+    """The command line. Returns 1 if something went wrong."""
     arguments = asked(__doc__)
 
     def play(folder: Path, disk: Path, small: bool) -> Soak:

@@ -1,4 +1,4 @@
-"""The devices of `tests/soak.py`: a pretended card that is faster than any, and a keyboard whose port comes and goes."""
+"""The devices of `tests/soak.py`: a pretended card, faster than any real one, and a keyboard whose port comes and goes."""
 
 from __future__ import annotations
 
@@ -17,48 +17,49 @@ from rtsep.errors import RtsepError
 from rtsep.hosts.takes import Take
 
 PITCHES = (40, 47, 52, 59, 60, 64, 67, 72)
-AWAY_S = 2.0  # A device that comes this many seconds late was away, even if nobody lost it.
-FLOOD, QUIET_BLOCKS = 6000, 40  # Messages at once, more than the ring holds; blocks until all are played or dropped.
-SLOW_S = 14.0  # Seconds of sound that come while the disk is slow: more than the ring holds.
+AWAY_S = 2.0  # A device that is this many seconds late was away, even if the test has not removed it.
+FLOOD = 6000  # So many messages at once are more than the ring holds.
+QUIET_BLOCKS = 40  # After this many blocks all messages of a flood are played or dropped.
+SLOW_S = 14.0  # While the disk is slow, this many seconds of sound come, which is more than the ring holds.
 SILENT_OFF = (0x8F, 0, 0)  # A message that does nothing.
 
 
 class FastCards:
-    """Cards, one after the other as they are lost, that play one tape `speed` times as fast as it sounds."""
+    """Cards that play one tape `speed` times as fast as real time. Each new card replaces a lost one."""
 
     def __init__(self, seed: int, speed: float) -> None:
         self.played, self.position, self.events = Played(), 0, 0
         self.gone = threading.Event()
         self.wrong: Exception | None = None
-        self.hurry = threading.Event()  # The card does not wait for the disk.
+        self.hurry = threading.Event()  # Set while the card does not wait for the disk.
         self.floods = 0
-        self.receive = None  # Takes a note (part, time in ns, message).
+        self.receive = None  # Called with each message (part, time in ns, message).
         self._rng, self._speed = np.random.default_rng([seed, 1]), speed
         self._card: FastCard | None = None
         self._pace_s, self._quiet, self._stall_s = time.monotonic(), 0, 0.0
         self._before: tuple[int, int] | None = None  # Bounds of the time, in ns, when the next block is due.
         self._down: list[int] = []
-        self._came_back = False  # Whether the block before was the first after an absence.
+        self._came_back = False  # Whether the last block was the first after an absence.
 
     def open(self, _rescan: bool) -> FastCard:
-        """The card; RtsepError while it is gone."""
+        """Open the card. Raises RtsepError while it is gone."""
         if self.gone.is_set():
             raise RtsepError("no card")
         self._card = FastCard(self)
         return self._card
 
     def lose(self) -> None:
-        """The card is pulled out."""
+        """Unplug the card."""
         self.gone.set()
         assert self._card is not None
         self._card.dead = "unplugged"
 
     def come_back(self) -> None:
-        """It can be opened again."""
+        """Plug the card in again."""
         self.gone.clear()
 
     def stall(self, seconds: float) -> None:
-        """The device asks for nothing for so long, and tells nobody."""
+        """Let the device stop for this time, without an error."""
         self._stall_s = seconds
 
     def block(self, lanes) -> None:
@@ -94,7 +95,7 @@ class FastCards:
             time.sleep(0.001)
 
     def _notes(self, receive) -> None:
-        """Some keys go down and up; now and then there are more messages than anybody can play."""
+        """Press and release some keys; now and then send more messages than the ring holds."""
         if self._quiet:
             self._quiet -= 1
             return
@@ -112,7 +113,7 @@ class FastCards:
             receive(1, time.monotonic_ns(), message)
 
     def _note_absence(self, warm: bool, back: int, begun_ns: int, ended_ns: int, frames: int) -> None:
-        """Remember how long the device may have been away before this block."""
+        """Remember how long the device can have been away before this block."""
         if warm and self._before is not None:
             least, most = begun_ns - self._before[1], ended_ns - self._before[0]
             if most > (0 if self._came_back else AWAY_S * 1e9):
@@ -127,13 +128,13 @@ class FastCards:
 
     @staticmethod
     def _counts(lanes) -> tuple[int, int, int]:
-        """Messages taken from the ring; those of them dropped or still waiting; events recorded or lost by the recording."""
+        """The numbers of messages taken from the ring, of those dropped or waiting, and of events recorded or lost."""
         words, headers = lanes._arrays["words"], lanes._arrays["tap_headers"]
         return (int(lanes._arrays["header"][shared.TAIL]), int(words[shared.DROPPED] + words[shared.PENDING]),
                 int(headers[2][shared.HEAD] + words[shared.LOST_EVENTS]))
 
     def _check(self, lanes, before, recorded: int, frames: int) -> None:
-        """While everything is recorded, what was taken is recorded, dropped or waiting."""
+        """Check that each message taken from the ring is recorded, dropped or waiting, while everything is recorded."""
         taken, kept, events = (now - then for now, then in zip(self._counts(lanes), before, strict=True))
         if int(lanes.word(shared.RECORDED)) - recorded == frames:
             check(taken == kept + events, f"{taken} messages taken, {kept} wait or were dropped, {events} recorded")
@@ -142,7 +143,7 @@ class FastCards:
 
 
 class FastCard(Card):
-    """One of them, with a thread of its own."""
+    """One card, with its own thread."""
 
     def __init__(self, cards: FastCards) -> None:
         super().__init__()
@@ -171,7 +172,7 @@ class FastCard(Card):
 
 
 class Keyboards:
-    """A pretended python-rtmidi with one port, `keys`, that comes and goes. `play` sends to all that have it open."""
+    """A pretended python-rtmidi with one port, `keys`, that comes and goes. `play` sends to all inputs that have it open."""
 
     API_UNIX_JACK = 1
 
@@ -186,14 +187,14 @@ class Keyboards:
         return MidiIn(self)
 
     def play(self, *message: int) -> None:
-        """Send a message to whoever listens."""
+        """Send a message to all open inputs."""
         for each in list(self.open) if self.ports else ():
             each.waiting.append(message)
             self.sent += 1
 
 
 class MidiIn:
-    """An input of it."""
+    """An input of the pretended MIDI system."""
 
     def __init__(self, keyboards: Keyboards) -> None:
         self._keyboards, self.waiting = keyboards, deque()
@@ -218,13 +219,13 @@ class MidiIn:
 
 
 class SlowDisk:
-    """A disk that stops for a while: writing waits, and the card does not."""
+    """A disk that stops for a while: writing waits, but the card does not."""
 
     def __init__(self, cards: FastCards) -> None:
         self._cards, self.wanted, self._write = cards, threading.Event(), Take.write
 
     def write(self, take: Take, planes: np.ndarray) -> None:
-        """What `Take.write` does, later."""
+        """Do what `Take.write` does, but later."""
         if self.wanted.is_set():
             self.wanted.clear()
             until = self._cards.position + SLOW_S * RATE
@@ -236,7 +237,7 @@ class SlowDisk:
 
 
 def fill_disk(path: Path) -> None:
-    """Leave no room on the disk."""
+    """Fill the disk."""
     with open(path, "wb", buffering=0) as file:
         try:
             while file.write(bytes(65536)):

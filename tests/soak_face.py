@@ -1,4 +1,4 @@
-"""The face of `tests/soak.py`: what a player may do and what may break, at random, and what must hold all the while."""
+"""The face of `tests/soak.py`: a player's actions and faults, at random, and checks of what must always be true."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from soak_takes import MOST_LATENCY, Checked, check, check_take, held, resident_
 from rtsep.callbacks import shared
 from rtsep.hosts.lanes import CAPACITY
 
-LONGEST_S = 90.0  # A take is ended after about this many seconds of sound, so that a small disk holds it.
-MOST_GROWTH_MB = 8.0  # Memory may grow by so many MB from the first third to the end,
-WARM_MINUTES = 3.0  # if the first third is this long: sooner, not everything has been done once.
-ENDING_S = 60.0  # At the end, everything has this many seconds to come to rest.
+LONGEST_S = 90.0  # A take is ended after about this many seconds of sound, so that the small disk can hold it.
+MOST_GROWTH_MB = 8.0  # Memory may grow by this many MB from the first third to the end,
+WARM_MINUTES = 3.0  # if the first third is this long; in a shorter time, not every action has been done once.
+ENDING_S = 60.0  # At the end, all counters have this many seconds to come to rest.
 PRESETS = ("piano", "organ", "flute", "strings")
 KNOBS = ("gain_db.low", "mute.high", "solo.low", "wet", "panic", "record", "next_take", "preset.organ")
 ACTIONS = {"record": 6, "next": 4, "preset": 2, "mute": 8, "solo": 4, "gain": 8, "bypass": 3, "freeze": 3, "panic": 2,
            "power": 2, "iterations": 2, "latency": 1, "learn": 4, "knob": 10, "key": 10, "keep": 0.3, "scene": 3, "format": 3,
            "nothing": 30}
-# Each comes once, and in so many of 100 ticks.
+# Each fault comes at least once, and in this many of 100 ticks.
 FAULTS = {"device lost": 0.6, "device hung": 0.1, "keyboard gone": 0.8, "too many notes": 0.4, "disk slow": 0.1}
 
 
 @dataclass
 class Begun:
-    """A take that was asked for: whether it follows another without a gap, at which sample, and where it was stopped."""
+    """A take that the face has started: whether it follows another without a gap, its first sample, and its stop."""
 
     joined: bool
     at: int
@@ -41,7 +41,7 @@ class Begun:
 
 
 class Soak:
-    """The face: it acts at random at every tick, and looks at every take that has ended."""
+    """A face that acts at random at each tick, and checks each take that has ended."""
 
     FAULTS = FAULTS
 
@@ -51,7 +51,7 @@ class Soak:
         self.slow = SlowDisk(self.cards)
         self.faults: Counter[str] = Counter()
         self.actions: Counter[str] = Counter()
-        self.last = deque[tuple[str, int]](maxlen=12)  # The last actions, and where.
+        self.last = deque[tuple[str, int]](maxlen=12)  # The last actions, with their positions.
         self.takes: list[Checked] = []
         self.sent = self.refused = 0
         self.measures: list[tuple[float, dict[str, int]]] = []
@@ -60,14 +60,14 @@ class Soak:
         self._planned = dict(zip(self.FAULTS, places.tolist(), strict=True))
         self._until, self._begun = minutes * RATE * 60, list[Begun]()
         self._player: Any = None
-        self._later: list[tuple[float, Any]] = []  # What is mended at a time.
+        self._later: list[tuple[float, Any]] = []  # What is repaired at which time.
         self._ends_at_s = 0.0
-        self._checked, self._full_before = 0, False  # Takes; whether the last of them ended with a full disk.
+        self._checked, self._full_before = 0, False  # The number of takes, and whether the last one ended with a full disk.
         self._lock = threading.Lock()
 
     @property
     def minutes(self) -> float:
-        """Of sound that were played."""
+        """The minutes of sound that were played."""
         return self.cards.position / RATE / 60
 
     def show(self, status) -> None:
@@ -76,7 +76,7 @@ class Soak:
         check(status.losses == self.faults["device lost"] or self._later, "losses:", status.losses)
 
     def act(self, player) -> bool:
-        """One step; False at the end."""
+        """Do one step. Returns False at the end."""
         if self._player is None:
             self._meet(player)
         if self.cards.wrong is not None:
@@ -141,14 +141,14 @@ class Soak:
         }[what]()
 
     def _use_format(self, kind: str) -> None:
-        """From the next take on."""
+        """Change the format of takes, from the next take on."""
         recorder = self._player.recorder
         recorder._form = replace(recorder._form, format=kind)
 
     def _break(self) -> None:
         chances = 100 * self._rng.random(len(self.FAULTS)) < list(self.FAULTS.values())
         for name, chance in zip(self.FAULTS, chances, strict=True):
-            if not self._later and (chance or self.cards.position > self._planned.get(name, np.inf)):  # One at a time.
+            if not self._later and (chance or self.cards.position > self._planned.get(name, np.inf)):  # One fault at a time.
                 self._begin_fault(name)
         if self.cards.position > self.full_at and self._player.recorder.recording and not self._later:
             self.full_at = np.inf
@@ -197,7 +197,7 @@ class Soak:
         return check_take(report, self.cards.played)
 
     def _check_place(self, report: dict, found: Checked) -> None:
-        """A take begins with the next block, or where the one before ended; all that came before it was stopped is in it."""
+        """Check a take: it begins with the next block or at the last take's end, and contains all sound until its stop."""
         begun, earlier, folder = self._begun[self._checked], self.takes[-1] if self.takes else None, report["folder"]
         check(report["warnings"] in ([], ["the disk is full"]), folder, report["warnings"])
         if found.first is None or found.last is None:
@@ -212,7 +212,7 @@ class Soak:
         self._full_before = bool(report["warnings"])
 
     def _measure(self) -> bool:
-        """Once nothing is recorded and everything plays."""
+        """End when nothing is recorded and everything plays."""
         if self._player.recorder.recording:
             self._player.recorder.stop()
         elif self._checked == len(self._begun) and not self._later and self._status.state == "playing":
@@ -220,7 +220,7 @@ class Soak:
         return True
 
     def _rest(self) -> bool:
-        """Once it has come to rest, everything counted must be right."""
+        """Check all counters after everything has come to rest."""
         self._ends_at_s = self._ends_at_s or time.monotonic() + ENDING_S
         check(time.monotonic() < self._ends_at_s, "it does not come to rest:", self._status)
         if len(self.measures) < 2:

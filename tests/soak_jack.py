@@ -1,8 +1,10 @@
-"""The same on a real JACK server, in freewheel: `python tests/soak_jack.py [--minutes M] [--seed S] [--speed X]`.
+"""The soak of `tests/soak.py` on a real JACK server, in freewheel.
 
-`rtsep live --jack` plays what another client sends, whose every sample tells its position. At random the server is killed or
-ended and comes back, clients and ports leave and come again, connections are cut, samples are skipped in real time, and the
-disk is full. See `tests/soak.py` for the rest.
+`python tests/soak_jack.py [--minutes M] [--seed S] [--speed X]`
+
+`rtsep live --jack` plays the sound of another client; each sample of it tells its position. At random times the server is
+killed or ended and comes back, clients and ports leave and come back, connections are cut, samples are skipped in real time,
+and the disk is full. For the rest see `tests/soak.py`.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ SKIPPED_S = 0.2  # The tape stops for this many seconds, so that samples are ski
 
 
 class JackSoak(Soak):
-    """The face: the tape, the keyboard and the server belong to it."""
+    """The face of the soak on JACK: it owns the tape, the keyboard and the server."""
 
     FAULTS = FAULTS
 
@@ -55,7 +57,7 @@ class JackSoak(Soak):
         self._keys.__exit__()
 
     def _connect(self) -> None:
-        """By hand, what is not connected yet."""
+        """Connect what is not connected yet, as a user does."""
         self.cards.connect()
 
     def act(self, player) -> bool:
@@ -71,7 +73,7 @@ class JackSoak(Soak):
     def _begin_fault(self, name: str) -> None:
         self.faults[name] += 1
         self._planned.pop(name, None)
-        self.cards.calm()  # Clients do not always come and go in freewheel.
+        self.cards.calm()  # In freewheel, JACK does not always let clients come and go.
         soon = float(self._rng.uniform(0.05, 1.0))
         if name == "device lost":
             self._leave()
@@ -96,7 +98,7 @@ class JackSoak(Soak):
             self._in(1.0 + soon, lambda: None)
 
     def _restart(self) -> None:
-        """The server comes back, and its other clients; the program makes the connections."""
+        """Start the server and its other clients again; the program makes the connections."""
         self.cards.back(time.monotonic())
         self._server.start()
         self.cards.come()
@@ -115,12 +117,12 @@ class JackSoak(Soak):
         return check_take(report, self.cards.played, self.cards.check_gaps)
 
     def _check_place(self, report: dict, found: Checked) -> None:
-        """What `check_gaps` does not see: a take is told to be well unless the disk is full."""
+        """Check what `check_gaps` does not see: the program reports a take as complete unless the disk is full."""
         check(report["warnings"] in ([], ["the disk is full"]), report["folder"], report["warnings"])
 
 
 def main() -> int:
-    """The command line; 1 if something went wrong."""
+    """The command line. Returns 1 if something went wrong."""
     arguments = asked(__doc__)
     if MISSING or not shutil.which("jackd"):
         print(MISSING)

@@ -1,4 +1,4 @@
-"""The client of `tests/soak_jack.py` that plays a tape to `rtsep`, and knows where a take may have holes."""
+"""The client of `tests/soak_jack.py` that plays a tape to `rtsep`, and knows where a take can have gaps."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ TARGETS = ("in_1", "in_2", "midi_in")
 
 
 class Tape:
-    """Plays positions while sound and notes are connected to `rtsep`, in freewheel, as fast as speed and disk allow.
+    """Plays positions in freewheel while sound and notes are connected to `rtsep`, as fast as `speed` and the disk allow.
 
-    In real time it is silent: there JACK may hand over a block twice, or none.
+    In real time it is silent, since JACK can then pass a block twice, or not at all.
     """
 
     def __init__(self, seed: int, speed: float) -> None:
@@ -28,8 +28,8 @@ class Tape:
         self.gone, self.hurry = threading.Event(), threading.Event()
         self.wrong: Exception | None = None
         self.receive = self.lanes = None
-        self.holes: deque[int] = deque(maxlen=100_000)  # Positions before which there may be silence.
-        self.away: deque[tuple[int, float]] = deque()  # Position and seconds for which the server was surely away.
+        self.holes: deque[int] = deque(maxlen=100_000)  # Positions before which a take can have silence.
+        self.away: deque[tuple[int, float]] = deque()  # (position, least seconds for which the server was away there).
         self._rng, self._speed, self._pace_s = np.random.default_rng([seed, 1]), speed, 0.0
         self._client, self._ports, self._fast, self._stop_s = None, [], False, 0.0
         self._lost_s, self._down, self._cycles = 0.0, [], 0
@@ -37,7 +37,7 @@ class Tape:
     # --- the control thread ---
 
     def come(self) -> None:
-        """Be a client of the server."""
+        """Become a client of the server."""
         import jack
 
         self._client, self._fast = jack.Client("tape", no_start_server=True), False
@@ -47,20 +47,20 @@ class Tape:
         self._client.activate()
 
     def leave(self) -> None:
-        """Be none any more."""
+        """Leave the server."""
         self._mute()
         self._client.deactivate()
         self._client.close()
         self._client = None
 
     def connect(self) -> None:
-        """What is not connected yet."""
+        """The connections that are missing."""
         for port, target in zip(self._ports, TARGETS, strict=True):
             if not port.is_connected_to(f"rtsep:{target}"):
                 self._client.connect(*(port.name, f"rtsep:{target}"))
 
     def is_connected(self) -> bool:
-        """Whether sound and notes are."""
+        """Whether sound and notes are connected."""
         return len(self._ports) == 3 and all(
             port.is_connected_to(f"rtsep:{target}") for port, target in zip(self._ports, TARGETS, strict=True))
 
@@ -69,45 +69,45 @@ class Tape:
         self._client.disconnect(self._ports[number].name, f"rtsep:{TARGETS[number]}")
 
     def drop_port(self) -> None:
-        """The second of the sound's ports goes."""
+        """Remove the second of the sound's ports."""
         port = self._ports[1]
         self._mute()
         port.unregister()
 
     def add_port(self) -> None:
-        """It comes again."""
+        """Add the port again."""
         outs = {port.shortname: port for port in self._client.outports}
         outs["out_2"] = self._client.outports.register("out_2")
         self._ports = [outs["out_1"], outs["out_2"], *self._client.midi_outports]
 
     def hasten(self) -> None:
-        """In freewheel."""
+        """Let the server run in freewheel."""
         if not self._fast and self._client is not None and self.is_connected():
             self._client.set_freewheel(True)
             self._fast = True
 
     def slow_down(self, stop_s: float) -> None:
-        """In real time, stop for so long once."""
+        """Stop once for this time, in real time."""
         self.calm()
         self._stop_s = stop_s
 
     def calm(self) -> None:
-        """In real time."""
+        """Let the server run in real time."""
         if self._fast:
             self._fast = False
             self._await_cycles()
             self._client.set_freewheel(False)
 
     def lost(self, now_s: float) -> None:
-        """The server is away from now on."""
+        """Note that the server is away from now on."""
         self._lost_s = now_s
 
     def back(self, now_s: float) -> None:
-        """It comes back now."""
+        """Note that the server comes back now."""
         self.away.append((self.position, now_s - self._lost_s))
 
     def _mute(self) -> None:
-        """Fall silent with the next block, and wait for it: what goes in the middle of a block would leave half of it."""
+        """Be silent from the next block on, and wait for that block. Otherwise half a block could be left."""
         self._ports = []
         self._await_cycles()
 
@@ -156,7 +156,7 @@ class Tape:
             time.sleep(0.001)
 
     def _notes(self, frames: int) -> list[tuple[int, tuple[int, int, int]]]:
-        """Some keys go down and up."""
+        """Press and release some keys."""
         count = int(self._rng.integers(0, 4)) if self._rng.random() < 0.2 else 0
         found = []
         for offset in np.sort(self._rng.choice(frames, count, replace=False)).tolist():
@@ -169,7 +169,7 @@ class Tape:
     # --- takes ---
 
     def check_gaps(self, report: dict, at: np.ndarray, runs: list[tuple[int, int]], _played: Played) -> None:
-        """Positions go on one by one but where something broke; silence there is told if the server was away."""
+        """Check that positions follow one another except where something broke, and that the program reports silence there."""
         folder, there = report["folder"], np.flatnonzero(at >= 0)
         heard = at[there]
         holes = set(self.holes)

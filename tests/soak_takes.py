@@ -1,4 +1,4 @@
-"""Sound whose every sample tells its own position, and what a take of it must hold: the checks of `tests/soak.py`."""
+"""Sound in which each sample tells its position, and checks of what a take of it must contain, for `tests/soak.py`."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ import mido
 import numpy as np
 import soundfile
 
-BITS = 14  # A channel carries so many bits of the position, in steps of 2^-15 and never 0: only a gap is silent.
+BITS = 14  # A channel carries this many bits of the position, in steps of 2^-15. It is never 0: only gaps are silent.
 STEP = 2.0 ** -(BITS + 1)
-MOST = 1 << 2 * BITS  # The first position that two channels cannot tell.
-CHANNEL = 3  # The tape plays its notes on this channel, counted from 0; nothing else does.
-MOST_LATENCY = 256  # The engine's, in samples.
-WORST_SUM = 1e-5  # Stems may miss their input by this much.
+MOST = 1 << 2 * BITS  # The first position that is too large for two channels.
+CHANNEL = 3  # The tape plays its notes on this channel, counted from 0; nothing else uses it.
+MOST_LATENCY = 256  # The engine's latency, in samples.
+WORST_SUM = 1e-5  # The sum of the stems may differ from the input by this much.
 
 
 class FindingError(Exception):
-    """What must not happen has happened."""
+    """The soak has found an error."""
 
 
 def check(right: object, *told: object) -> None:
-    """FindingError unless `right`; `told` says what is wrong."""
+    """Raise FindingError unless `right`; `told` says what is wrong."""
     if not right:
         raise FindingError(" ".join(map(str, told)))
 
@@ -57,14 +57,14 @@ def _of(at: np.ndarray) -> np.ndarray:
 class Played:
     """What the tape has played: notes (position, status, data1, data2), and how long it was away before a position.
 
-    An absence is known as the fewest and the most samples. The device's thread writes.
+    An absence is given by its least and its greatest number of samples. The device's thread writes here.
     """
 
     notes: deque[tuple[int, int, int, int]] = field(default_factory=deque)
     away: dict[int, tuple[float, float]] = field(default_factory=dict)
 
     def forget(self, before: int) -> None:
-        """Drop what no later take can hold."""
+        """Forget what no later take can contain."""
         while self.notes and self.notes[0][0] < before:
             self.notes.popleft()
         for at in [at for at in list(self.away) if at < before]:
@@ -73,7 +73,7 @@ class Played:
 
 @dataclass(frozen=True)
 class Checked:
-    """A take that is as it should be: its first and last position, None if it is empty, and its samples and gaps."""
+    """A take that passed all checks: its first and last position (None if it is empty), its samples and its gaps."""
 
     first: int | None
     last: int | None
@@ -83,12 +83,12 @@ class Checked:
 
 
 def check_take(report: dict, played: Played, check_gaps: Callable[..., None] | None = None) -> Checked:
-    """Read a take. FindingError: it is not whole or not in order, stems do not add up, gaps or notes are not as told."""
+    """Read and check a take. Raises FindingError if samples, the sum of the stems, gaps or notes are wrong."""
     folder = Path(report["folder"])
     if report["seconds"] == 0:
-        if report["events"]:  # Such as when the disk was full before its first sound; an empty FLAC cannot be read.
+        if report["events"]:  # This happens if the disk was full before the first sound; an empty FLAC file cannot be read.
             mido.MidiFile(folder / "session.mid")
-        return Checked(None, None, 0, 0, 0)  # Else it has vanished, and another one may have its name.
+        return Checked(None, None, 0, 0, 0)  # Otherwise the take has vanished, and another one can have its name.
     hidden = [path.name for path in folder.iterdir() if path.name.startswith(".")]
     check(not hidden, folder, "is not finished: it holds", hidden)
     check(json.loads((folder / "report.json").read_text()) == report, folder, "has another report than was told")
@@ -116,7 +116,7 @@ def silences(at: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _check_gaps(report: dict, at: np.ndarray, runs: list[tuple[int, int]], played: Played) -> None:
-    """Between gaps the positions go on one by one; a gap is as long as what is missing and the time away together."""
+    """Check that positions follow one another between gaps, and that a gap is as long as the missing sound and the absence."""
     told = f"{report['folder']}: gap"
     steps = np.diff(at)
     check(np.all((steps == 1) | (at[1:] < 0) | (at[:-1] < 0)), report["folder"], "has samples that are lost or not in order",
@@ -143,7 +143,7 @@ def _check_gaps(report: dict, at: np.ndarray, runs: list[tuple[int, int]], playe
 
 
 def _check_notes(folder: Path, rate: float, at: np.ndarray, played: Played) -> None:
-    """The tape's notes lie at their samples, but for those at the take's ends and in its gaps."""
+    """Check that the tape's notes lie at their samples, except at the ends of the take and in its gaps."""
     heard = np.flatnonzero(at >= 0)
     there = at[heard]
     expected = set()
@@ -165,7 +165,7 @@ def _check_notes(folder: Path, rate: float, at: np.ndarray, played: Played) -> N
 
 
 def resident_mb() -> float:
-    """Memory of this process that is really there, without what is free and could be given back."""
+    """The resident memory of this process, after free memory was given back to the system."""
     gc.collect()
     if hasattr(ctypes.CDLL(None), "malloc_trim"):
         ctypes.CDLL(None).malloc_trim(0)
@@ -173,5 +173,5 @@ def resident_mb() -> float:
 
 
 def held() -> dict[str, int]:
-    """Threads and open files of this process."""
+    """The numbers of threads and open files of this process."""
     return {"threads": len(os.listdir("/proc/self/task")), "files": len(os.listdir("/proc/self/fd"))}

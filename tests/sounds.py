@@ -1,4 +1,4 @@
-"""Sounds and frames with something in them that a test looks for: strokes, steady tones, notes as their preset expects them."""
+"""Sounds and frames for tests: strokes, steady tones, and notes that sound as their preset expects."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rtsep.training.envelopes import AGES_S
 
 
 def bursts(rng: np.random.Generator, samples: int, channels: int = 1) -> np.ndarray:
-    """A steady band, and noise that is struck every 80 ms, loud and soft."""
+    """A steady sound, and strokes of noise every 80 ms, loud and soft."""
     at = np.arange(samples) % 3528
     level = np.where(np.arange(samples) // 3528 % 3 == 1, 0.1, 1.0)
     struck = level * np.exp(-at / 800) * rng.standard_normal((channels, samples))
@@ -35,7 +35,7 @@ def sounding(preset, pitch, velocity, samples, scale=1.0):
 
 
 def some_templates(rng, bins, rows=20):
-    """W [row, bin] and a frame V of the first four of them, padded as the engine pads."""
+    """W [row, bin], and a frame V that mixes its first four rows, padded as in the engine."""
     stride = -(-bins // 16) * 16
     W = np.zeros((rows, stride), np.float32)
     W[:, :bins] = rng.random((rows, bins)) ** 8

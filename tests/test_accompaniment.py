@@ -11,12 +11,12 @@ from rtsep.stages.accompaniment import MOST_PARTIALS, PRIOR_S, UNSEEN, combs
 FINE = {"window_samples": 4096, "latency_samples": 1024, "hop_samples": 256, "background": 3}
 TOLD = (60, 67)
 PLAYED = midi(*((0, ON, pitch, 90) for pitch in TOLD))
-# While a second is seen of which nobody else plays, this is left of what is thought possible.
+# After one visible second without others, this share of their assumed probability is left.
 POSSIBLE = UNSEEN * PRIOR_S / (PRIOR_S + 0.9) + 0.02
 
 
 def notes(rng, seconds, *pitches):
-    """Notes of twenty partials, strong and weak at random, of a string that is as stiff as a piano's: float32 [1, sample]."""
+    """Notes of 20 partials with random strengths, of a string as stiff as a piano's: float32 [1, sample]."""
     time, sound = np.arange(round(seconds * RATE)) / RATE, 0.0
     for pitch in pitches:
         for m in range(1, 21):
@@ -34,14 +34,14 @@ def listener(preset=None, params=None, routing=None):
 
 
 def found(separator):
-    """How surely others play, by what was seen; and at all."""
+    """How surely others play: by the evidence, and in all."""
     part = part_of(separator, "accompaniment")
     return float(part.seen[0]), float(part.others[0])
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_notes_of_any_timbre_lie_on_their_combs(seed):
-    """Their preset is another instrument: that does not matter."""
+    """It does not matter that their preset is for another instrument."""
     separator = listener()
     play(separator, notes(np.random.default_rng(seed), 3, *TOLD), PLAYED)
     seen, others = found(separator)
@@ -55,11 +55,11 @@ def test_an_untold_note_is_found_within_two_seconds_and_remembered(rng):
     play(separator, told[:, : untold.shape[1]] + untold)
     assert found(separator)[1] > 0.9
     play(separator, told[:, : 3 * 44100])
-    assert found(separator)[1] > 0.7, "who was seen is not forgotten at once"
+    assert found(separator)[1] > 0.7, "others who were seen are not forgotten at once"
 
 
 def test_faint_others_are_found_too(rng):
-    """7 dB less, each, than the notes."""
+    """Each is 7 dB fainter than the notes."""
     separator = listener()
     play(separator, notes(rng, 3, *TOLD) + 0.6 * notes(rng, 3, 63), PLAYED)
     assert found(separator)[1] > 0.8
@@ -68,7 +68,7 @@ def test_faint_others_are_found_too(rng):
 def test_silence_and_faint_noise_before_the_music_do_not_count(rng):
     separator = listener()
     play(separator, np.concatenate([np.zeros((1, 44100), np.float32), noise(rng, 2, 1e-4)], axis=1))
-    assert found(separator)[0] > 0.9, "while it is all there is, it is somebody"
+    assert found(separator)[0] > 0.9, "as long as nothing else sounds, the noise counts as others"
     play(separator, notes(rng, 3, *TOLD), PLAYED)
     seen, others = found(separator)
     assert seen < 0.1 and others < POSSIBLE
@@ -89,7 +89,7 @@ def test_without_gates_others_are_always_thought_possible(rng):
 
 
 def test_beside_drums_others_are_thought_possible(rng, staged):
-    """Drums sound anywhere: while they ring nothing is seen."""
+    """Drums sound at all frequencies: while they ring, no evidence can be seen."""
     separator = prepared(staged, one_stem(), SMALL)
     strokes = midi(*((at, ON, 60, 90) for at in range(0, 3 * 44100, 9000)))
     play(separator, noise(rng, 3, 0.1), strokes)
@@ -97,7 +97,7 @@ def test_beside_drums_others_are_thought_possible(rng, staged):
 
 
 def test_where_combs_leave_no_room_nothing_is_seen(rng):
-    """Low notes of all pitches, whose partials are everywhere."""
+    """Low notes of all pitches have partials everywhere."""
     pitches = range(36, 60)
     separator = listener(make_preset(pitches, window=4096))
     play(separator, noise(rng, 3, 0.1), midi(*((0, ON, pitch, 90) for pitch in pitches)))
@@ -116,13 +116,13 @@ def test_combs_are_where_partials_are():
     hz = 440 * 2 ** (-8 / 12)  # a semitone above pitch 60
     for m in range(1, MOST_PARTIALS + 1):
         assert comb[60, round(m * hz / width)]
-        assert comb[60, min(round(m * hz * (1 + 1.5e-4 * m**2) / width), size // 2)], "of a stiff string"
+        assert comb[60, min(round(m * hz * (1 + 1.5e-4 * m**2) / width), size // 2)], "partials of a stiff string are stretched"
     assert not comb[60, round(1.5 * hz / width)] and not comb[60, round(0.5 * hz / width)] and not comb[60, 0]
-    assert not comb[72, round(hz / width)], "an octave lower than it sounds"
+    assert not comb[72, round(hz / width)], "a comb has no partial an octave below its note"
 
 
 @pytest.mark.parametrize("routing, untold", [(one_stem(), ()), (two_parts(), (63,))])
-def test_it_is_what_the_twin_finds(rng, routing, untold):
+def test_it_agrees_with_the_numpy_twin(rng, routing, untold):
     separator = listener(routing=routing)
     sound = notes(rng, 0.7, *TOLD) * np.linspace(0.1, 1, round(0.7 * RATE), dtype=np.float32)
     sound += notes(rng, 0.7, *untold) if untold else 0

@@ -1,4 +1,4 @@
-"""Stage adaptation: templates learn what their notes sound like, the background what no open note explains."""
+"""Stage adaptation: templates learn how their notes sound, and the background learns what no open note explains."""
 
 import dataclasses
 from types import SimpleNamespace
@@ -49,7 +49,7 @@ FLOAT = np.float32
         ({"background": 4, "learn_background_s": 0.06}, 1),
         ({"background": 4, "learn_background_s": 0.06, "background_learns": False}, 1),
         ({"background": 4, "background_learns": False}, 2),
-        ({"background": 4, "hop_samples": 16, "relaxation": 1}, 1),  # rounding grows over 500 frames that learn
+        ({"background": 4, "hop_samples": 16, "relaxation": 1}, 1),  # roundings grow over 500 frames that learn
         ({"background": 4, "gate": False}, 1),
         ({"background": 4, "adapt": False}, 1),
         ({"background": 0, "adapt_hold_s": 0.02, "adapt_memory_s": 0.1}, 1),
@@ -65,7 +65,7 @@ def test_background_agrees_with_the_plain_numpy_twin(preset, rng, params, channe
     stems, _ = play(separator, sound, events, (700, 1, 63))
     assert np.abs(stems - expected.stems).max() < 1e-5 * np.abs(sound).max()
     hop = separator.framing.hop
-    play(separator, np.zeros((channels, -LONG % hop + hop), np.float32))  # what the last frame teaches comes with the next
+    play(separator, np.zeros((channels, -LONG % hop + hop), np.float32))  # the last lesson takes effect in the next frame
     np.testing.assert_allclose(background_of(separator), expected.background, atol=1e-5)
     np.testing.assert_allclose(templates_of(separator), expected.W, atol=1e-5)
 
@@ -74,7 +74,7 @@ def test_background_agrees_with_the_plain_numpy_twin(preset, rng, params, channe
 
 
 def test_an_unknown_instrument_is_found_in_the_residual(preset, rng):
-    """A tone that no note plays, a tritone below an open one: with a background it leaves the stem."""
+    """A tone without a note, a tritone below an open pitch: with a background it is not in the stem."""
     own, other = tone(rng, 72, 40_000), tone(rng, 66, 40_000)
     energies = []
     for rows in (0, 8):
@@ -86,7 +86,7 @@ def test_an_unknown_instrument_is_found_in_the_residual(preset, rng):
 
 
 def test_a_known_instrument_alone_is_left_alone(preset, rng):
-    """All that sounds is played and known: the background takes next to nothing."""
+    """All sound comes from known notes, so the background takes next to nothing."""
     separator = prepared(preset, one_stem(), {**SMALL, "background": 8})
     sound = np.resize(np.fft.irfft(preset.W[4] * np.exp(2j * np.pi * rng.random(WINDOW // 2 + 1)), WINDOW), 20_000)
     stems, _ = play(separator, sound[None].astype(np.float32), midi((0, ON, 60, 90)))
@@ -139,7 +139,7 @@ def test_reset_forgets_what_was_learnt(preset, rng):
 
 
 def test_open_templates_drift_towards_what_is_heard(preset, rng):
-    """The piano that plays is not the preset's: its templates become more like it, those of other pitches stay."""
+    """Another piano than the preset's plays: the open templates become more like it, those of other pitches stay."""
     true = make_preset(seed=4)
     at = np.flatnonzero(preset.row_pitch == 60)
     sound = np.resize(np.fft.irfft(true.W[at[0]] * np.exp(2j * np.pi * rng.random(513)), WINDOW), 60_000)[None]
@@ -151,7 +151,7 @@ def test_open_templates_drift_towards_what_is_heard(preset, rng):
 
 
 def test_no_template_goes_farther_than_its_hold_allows(preset, rng):
-    """Sound that is not the note's at all: a known part of the preset stays in every template."""
+    """The sound is not the note's at all: still, a known part of the preset stays in each template."""
     separator = prepared(preset, one_stem(), {**SMALL, "background": 0, "iterations": 2, "adapt_memory_s": 600})
     play(separator, rng.standard_normal((1, 20 * 44100)).astype(np.float32), midi((0, ON, 60, 90)), (4096,))
     W, at = templates_of(separator), preset.row_pitch == 60

@@ -1,4 +1,4 @@
-"""What was learnt while playing: saved as a preset, mapped back onto the preset's own bins, frozen and let go on."""
+"""What was learnt while playing: saved as a preset, mapped back onto the preset's own bins, frozen, and learnt on."""
 
 import json
 import os
@@ -24,14 +24,14 @@ HEARD = (60, 67)
 
 
 def tones(samples, rate=RATE):
-    """A sound of both HEARD pitches, brighter than the preset."""
+    """A sound with both pitches of HEARD, brighter than the preset."""
     time = np.arange(samples) / rate
     f0 = 440 * 2 ** ((np.array(HEARD)[:, None] - 69) / 12)
     return sum(np.sin(2 * np.pi * m * f0 * time).sum(axis=0) / m**0.5 for m in range(1, 9))[None].astype(np.float32) / 8
 
 
 def played(preset, params=LEARNS, samples=8000, rate=RATE, routing=None):
-    """A separator that has heard a band with the notes HEARD: 60 left and 67 right."""
+    """A separator that has heard a band with the notes HEARD, 60 in left and 67 in right."""
     separator = prepared(preset, routing or two_parts(), params, rate=rate)
     play(separator, tones(samples, rate), midi((0, 0x90, 60, 90), (0, 0x90, 67, 90, 1)))
     return separator
@@ -69,7 +69,7 @@ def test_a_preset_that_learnt_nothing_is_the_same_file(preset, tmp_path):
 
 @pytest.mark.parametrize("rate, window", [(48000, 1024), (44100, 2048), (96000, 2048)])
 def test_another_rate_or_window_is_mapped_back_without_blur(preset, rate, window):
-    """What the saved preset makes of the session's bins is nearer to what was learnt there than the preset was."""
+    """On the session's bins, the saved preset is nearer to what was learnt than the old preset was."""
     separator = played(preset, {**LEARNS, "window_samples": window}, rate=rate)
     kept = adapted_preset(separator)
     heard = np.isin(preset.row_pitch, HEARD)
@@ -112,7 +112,7 @@ def test_rows_beyond_the_session_s_nyquist_keep_their_place():
 # --- background -------------------------------------------------------------------------------------------------------
 
 
-def test_a_background_that_cannot_be_had_is_told(preset):
+def test_a_background_that_cannot_be_saved_is_told(preset):
     with pytest.raises(RtsepError, match="no background to save"):
         adapted_preset(played(preset, {**SMALL, "background": 0}), background=True)
     coarse = played(make_preset(window=4096), {**SMALL, "window_samples": 1024})
@@ -125,7 +125,7 @@ def test_a_background_that_cannot_be_had_is_told(preset):
 
 
 class Written:
-    """W while it is written: the first two readings find row 1 half done."""
+    """W while it is written: the first two readings find row 1 half written."""
 
     def __init__(self):
         self.shape, self.readings = (3, 4), 0
@@ -147,7 +147,7 @@ def test_a_row_that_is_being_written_is_read_again():
 
 
 def frozen_and_thawed(preset, params, first, second):
-    """W at the start, after 4000 samples, a hop later with `first` changed, after 8000, after 12000 with `second` changed."""
+    """W at the start and after 4000, 4096, 8000 and 12000 samples; `first` is exchanged at 4000, `second` at 8000."""
     separator, sound = prepared(preset, one_stem(), params), band(np.random.default_rng(5), 12000)
     found = [part_of(separator, "adaptation").W.copy()]
     for begin, end, change in ((0, 4000, {}), (4000, 4096, first), (4096, 8000, first), (8000, 12000, second)):
@@ -166,7 +166,7 @@ def test_frozen_templates_stay_as_they_have_become_and_learn_on_from_there(prese
 
 
 def test_templates_that_may_learn_only_later_do_not_jump(preset):
-    """Where adaptation begins in mid-play, a template is worth its hold as it would have been at the start."""
+    """If adaptation begins while it plays, a template's weight is that of its hold, as at the start."""
     params = {**SMALL, "adapt": False, "background": 0}
     start, _, _, learnt, _ = frozen_and_thawed(preset, params, {"adapt": True}, {})
     _, reference, *_ = frozen_and_thawed(preset, {**params, "adapt": True}, {}, {})
@@ -194,7 +194,7 @@ def test_a_name_that_is_taken_meanwhile_is_no_error_at_the_end(preset, tmp_path)
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a process that can be killed")
 def test_a_preset_that_was_killed_before_it_had_its_name_is_found(preset, tmp_path, monkeypatch):
-    """Killed once when it is whole, once in the middle."""
+    """The process is killed once after the file was whole, and once before."""
     monkeypatch.setattr("rtsep.hosts.keep.user_folder", lambda: tmp_path / "mine")
     separator, path = played(preset), tmp_path / "kept.npz"
     keeper = Keeper(separator, [str(path)], False, False, "")
@@ -206,7 +206,7 @@ def test_a_preset_that_was_killed_before_it_had_its_name_is_found(preset, tmp_pa
             keeper.keep_all(separator)
         os.waitpid(child, 0)
     left = sorted(tmp_path.glob(".kept.npz.*.part"))
-    assert len(left) == 2 and not keeper.leftovers() and not path.exists(), "they might still be being written"
+    assert len(left) == 2 and not keeper.leftovers() and not path.exists(), "another program can still be writing them"
     for each in left:
         os.utime(each, (1, 1))
     said = keeper.leftovers()
@@ -215,7 +215,7 @@ def test_a_preset_that_was_killed_before_it_had_its_name_is_found(preset, tmp_pa
     assert load_preset(path).provenance["source"].startswith(PROVENANCE["source"])
 
 
-def test_whose_preset_is_meant_must_be_said(tmp_path):
+def test_the_stem_whose_preset_is_meant_must_be_named(tmp_path):
     separator = prepared([make_preset(seed=3), make_preset(seed=4)], two_parts())
     for texts, words in ((["x.npz"], "--save-preset x.npz@left"), (["x@nobody"], "nobody"), (["piano@left"], "bundled"),
                          ([f"{tmp_path}/x@left", f"{tmp_path}/x@right"], "two stems")):
@@ -227,7 +227,7 @@ def test_whose_preset_is_meant_must_be_said(tmp_path):
 
 @pytest.fixture
 def files(tmp_path):
-    """A sound, its notes and a preset, as arguments of render."""
+    """A sound, its notes and a preset, as arguments for render."""
     import mido
 
     soundfile.write(tmp_path / "mix.wav", tones(22050).T, 44100)

@@ -1,4 +1,4 @@
-"""One line of advice for what keeps going wrong; none for what happens once."""
+"""One line of advice for lasting trouble; none for trouble that happens once."""
 
 import dataclasses
 
@@ -12,13 +12,13 @@ FINE = dataclasses.replace(STATUS, seconds=0, load=0.3, input_db=(-20.0,), notes
 
 
 def told(*seconds, words=WORDS):
-    """The last advice when each of the last seconds differs from one in which all is well as given."""
+    """The advice after several seconds, each of which differs as given from a second without trouble."""
     adviser = Adviser(words)
     return [adviser.look(dataclasses.replace(FINE, seconds=at, **each)) for at, each in enumerate(seconds)][-1]
 
 
 def stems(told, low, high):
-    """Two stems whose notes were looked for, `low` and `high` of them with success."""
+    """Two stems whose notes were looked for in the sound; `low` and `high` of them were found."""
     one = dataclasses.replace(STATUS.stems[0], notes=told)
     return dataclasses.replace(one, name="low", sounding=low), dataclasses.replace(one, name="high", sounding=high)
 

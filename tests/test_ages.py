@@ -1,4 +1,4 @@
-"""Templates for an age of their note, as the stages of a drum's hit have them, and notes that end others."""
+"""Templates for one age of their note, as for the stages of a drum's hit, and notes that end others ("choke")."""
 
 import dataclasses
 
@@ -25,7 +25,7 @@ LONG = 8000
 
 
 def drum_preset(rng):
-    """As `preset`, but its rows are open at ages of their own, some at any, and three of its pitches choke each other."""
+    """Like `preset`, but each row is open at its own ages, some at all, and three of the pitches choke each other."""
     preset = make_preset(release_s=0.02)
     age_s = np.sort(rng.uniform(0, 0.05, (len(preset.W), 2)), axis=1).astype(np.float32) + np.float32([0, 1e-3])
     age_s[::3] = preset.row_age_s[::3]
@@ -42,15 +42,15 @@ def test_rows_that_wait_for_their_age_agree_with_the_twin(rng, params):
     expected = reference.separate(sound, events, reference_setup(drums))
     counts = []
     for k, separator in enumerate(frame_by_frame(drums, sound, events)):
-        if k < len(expected.masks):  # the last block may be shorter than a hop
+        if k < len(expected.masks):  # the last block can be shorter than a hop
             assert open_rows(separator) == expected.open_rows[k]
             np.testing.assert_allclose(separator.masks, expected.masks[k], atol=2e-3)
             counts.append(len(expected.open_rows[k]))
-    assert params == {"gate": False} or len(set(counts)) > 4, "rows come and go"
+    assert params == {"gate": False} or len(set(counts)) > 4, "rows open and close"
 
 
 def test_ages_move_with_the_window(rng):
-    """They are those of the training's frames, which hear a note half their synthesis window late."""
+    """Ages are measured in the frames of training, which hear a note late by half their synthesis window."""
     preset = drum_preset(rng)
     ages = [plan_of(prepared(preset, one_stem(), {**SMALL, "latency_samples": latency})).row_age
             for latency in (128, 256)]

@@ -1,4 +1,4 @@
-"""Stage analysis: the last samples, windowed, their spectra and magnitudes; against the plain NumPy twin."""
+"""Stage analysis: the last samples, windowed, with their spectra and magnitudes, compared with the plain NumPy twin."""
 
 import numpy as np
 import pytest

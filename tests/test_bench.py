@@ -1,4 +1,4 @@
-"""`rtsep bench`: what it reports and how it is asked; never how fast this computer happens to be."""
+"""`rtsep bench`: what it reports, and its options. No test depends on the speed of the computer."""
 
 import contextlib
 import io
@@ -18,7 +18,7 @@ SPREAD = [f"{name}_{unit}" for unit in ("us", "percent") for name in ("p50", "p9
 
 @pytest.fixture(scope="module")
 def run():
-    """`rtsep bench --quick --json`, as short as it can be: what it prints on stdout, and its steps of progress."""
+    """The shortest run of `rtsep bench --quick --json`: what it prints on stdout, and its steps of progress."""
     steps, told = [], io.StringIO()
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(told):
         patch.setattr("rtsep.commands.bench.progress_bar", lambda: contextlib.nullcontext(lambda *step: steps.append(step)))
@@ -63,7 +63,7 @@ def test_hops(report):
         if row["open_rows"]:
             assert row["fft_us"] > 0 and row["times_fft"] == pytest.approx(row["p50_us"] / row["fft_us"], rel=0.01)
         else:
-            assert row["fft_us"] == 0 and row["times_fft"] is None  # where nothing is open nothing is transformed
+            assert row["fft_us"] == 0 and row["times_fft"] is None  # if nothing is open, nothing is transformed
 
 
 def test_blocks(report):
@@ -78,7 +78,7 @@ def test_blocks(report):
 @pytest.mark.parametrize(("p99", "worst", "expected"), [
     (10, 59.9, "safe"), (10, 60, "risky"), (59.9, 500, "risky"), (60, 60, "too small"), (300, 500, "too small")])
 def test_verdict(p99, worst, expected):
-    """By the engine's own work, and by the clock where no system tells that."""
+    """It goes by the engine's own work, or by the clock if the system does not tell that."""
     work, waiting = {"work_p99_percent": p99, "work_max_percent": worst}, {"p99_percent": 200, "max_percent": 900}
     assert verdict({**work, **waiting}) == expected
     assert verdict({"work_p99_percent": None, "work_max_percent": None, "p99_percent": p99, "max_percent": worst}) == expected
@@ -91,7 +91,7 @@ def test_activation_step(report):
 
 
 def test_both_steps_compute_the_same():
-    """The compiled step has a flat row besides, which takes almost nothing of a sound that the rows explain."""
+    """The compiled step also has a flat row, which takes almost nothing of a sound that the other rows explain."""
     step = bench_players.Step(513, 20)
     V, h = step._kept[0], step._kept[2][0, :21]
     V[:513] = (step._W[3] + step._W[7]) / 2
@@ -110,7 +110,7 @@ def test_memory_and_start(report):
 
 @pytest.mark.parametrize("size", sizes(), ids=str)
 def test_exactly_as_many_rows_are_open(size):
-    """More stems than notes would make a stem silent and cheap: every stem has some."""
+    """With more stems than notes, some stems would be silent and cheap: so each stem has notes."""
     preset = bench_players.load_piano()
     player = bench_players.Player(preset, size, bench_players.stereo_clip()[:, :50000])
     player.take_turn()
@@ -127,7 +127,7 @@ def test_rows_that_do_not_come_are_noticed(monkeypatch):
         bench_players.Player(bench_players.load_piano(), DEFAULT, bench_players.stereo_clip()[:, :50000])
 
 
-def test_table_is_for_people(report, capsys):
+def test_table_can_be_read_by_people(report, capsys):
     show_bench(report)
     told = capsys.readouterr().out
     assert told.startswith("Which block sizes are safe on this computer")
@@ -147,7 +147,7 @@ def test_a_busy_computer_is_told(report, capsys, share, said):
 
 
 def test_where_the_system_tells_little(report, capsys, monkeypatch):
-    """No OpenBLAS, no figure for memory, no fine clock."""
+    """There is no OpenBLAS, no figure for memory, and no fine clock."""
     show_bench({**report, "computer": {**report["computer"], "numpy_threads": None},
                 "memory": {**report["memory"], "process_bytes": None},
                 **{name: [{**row, "work_max_percent": None} for row in report[name]] for name in ("blocks", "hops")}})
@@ -158,7 +158,7 @@ def test_where_the_system_tells_little(report, capsys, monkeypatch):
 
 
 def test_progress(run):
-    ended = dict.fromkeys(what for what, done, total in run[1] if done == total)  # on a busy computer more than once
+    ended = dict.fromkeys(what for what, done, total in run[1] if done == total)  # on a busy computer it comes more than once
     assert list(ended) == ["hops", "blocks", "activations"]
 
 

@@ -1,4 +1,4 @@
-"""Pitch bends, tunings and MPE: which notes are said to be bent, and at which pitch they are played."""
+"""Pitch bends, tunings and MPE: which notes are reported as bent, and at which pitch they are played."""
 
 from functools import partial
 
@@ -8,7 +8,7 @@ from midi_bytes import END, TICKS, control, meta, off, on, read_bytes, smf, span
 from rtsep.hosts.bendwatch import BendWatch
 from rtsep.notes.messages import Message
 
-HALF = 8192 // 2  # Half of the way up.
+HALF = 8192 // 2  # Half of the range upwards.
 
 
 @pytest.fixture
@@ -18,12 +18,12 @@ def read(tmp_path):
 
 
 def bend(value, channel=0):
-    """A bend by `value`, -8192 to 8191."""
+    """The bytes of a bend by `value`, -8192 to 8191."""
     return bytes((0xE0 | channel, (value + 8192) & 0x7F, (value + 8192) >> 7))
 
 
 def rpn(number, coarse, fine=None, channel=0):
-    """Events that set a registered parameter."""
+    """The events that set a registered parameter."""
     data = [control(101, 0, channel), control(100, number, channel), control(6, coarse, channel)]
     return [(0, each) for each in data + ([] if fine is None else [control(38, fine, channel)])]
 
@@ -45,7 +45,7 @@ def pitches(score):
 
 @pytest.mark.parametrize("value, bent", [(0, False), (800, False), (-800, False), (830, True), (-830, True)])
 def test_notes_are_bent_from_20_cents_on(read, value, bent):
-    """The usual range is two semitones: 819 is 20 cents."""
+    """The default range is two semitones, so 819 is 20 cents."""
     assert bool(read((0, bend(value)), *note(60)).warnings) is bent
 
 
@@ -130,7 +130,7 @@ def test_octaves_are_tuned_on_the_channels_that_are_named(read):
 def test_master_tuning(read):
     assert pitches(read(sysex(0x7F, 0x7F, 4, 4, 0, 66), *note(60))) == [62]
     assert "up to 50" in read(sysex(0x7F, 0x7F, 4, 3, 0, 96), *note(60)).warnings[0]
-    assert not read(sysex(0x7F, 0x7F, 4, 1, 0, 96), *note(60)).warnings, "that is the volume"
+    assert not read(sysex(0x7F, 0x7F, 4, 1, 0, 96), *note(60)).warnings, "this message sets the volume"
 
 
 # --- MPE --------------------------------------------------------------------------------------------------------------
@@ -147,7 +147,7 @@ def test_the_masters_pedal_holds_its_members(read):
 
 
 def test_bends_of_member_and_master_add_up(read):
-    score = read(*ZONE, (0, bend(8191)), (0, bend(171, 1)), *note(60, 1), *note(60, 2))  # 200 and 100 cents.
+    score = read(*ZONE, (0, bend(8191)), (0, bend(171, 1)), *note(60, 1), *note(60, 2))  # They bend by 200 and 100 cents.
     assert pitches(score) == [63, 62] and "up to 300" in score.warnings[0]
 
 

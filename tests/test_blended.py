@@ -1,4 +1,4 @@
-"""Templates of several makers, and presets that leave one out."""
+"""Presets blended from the sounds of several makers, and presets that leave one maker out."""
 
 import sys
 from pathlib import Path
@@ -29,7 +29,7 @@ def maker(pitches, seed):
 
 
 def partials(row, pitch):
-    """The strength of the first ten partials of a row, their sum 1."""
+    """The strengths of a row's first ten partials, with sum 1."""
     at = np.arange(1, 11) * 440 * 2 ** ((pitch - 69) / 12) * FRAMING.window_size / RATE
     levels = np.interp(at, np.arange(len(row)), row)
     return levels / levels.sum()
@@ -38,7 +38,7 @@ def partials(row, pitch):
 def test_a_pitch_has_one_attack_and_a_sustain_for_each_maker_that_has_it():
     found = blend([maker([60, 61, 63], 1), maker([61, 62, 63, 64], 2)])
     np.testing.assert_allclose(found.W.sum(axis=1), 1, atol=1e-5)
-    assert np.bincount(found.row_pitch)[60:].tolist() == [2, 3, 3, 3, 2]  # the first maker's gap at 62 is filled
+    assert np.bincount(found.row_pitch)[60:].tolist() == [2, 3, 3, 3, 2]  # the first maker has no 62: the gap is filled
     assert np.array(found.row_role)[found.row_pitch == 62].tolist() == [ATTACK, SUSTAIN, SUSTAIN]
     assert (found.release_s[60:65] == 0.5).all()
 
@@ -54,7 +54,7 @@ def test_kin_have_a_share_of_the_sustains_and_are_all_there_is_without_makers():
 
 
 def test_what_one_note_alone_has_is_not_kept():
-    """The mean over neighbours is nearer to what the instrument has on the whole than its note is."""
+    """The mean over neighbouring notes is nearer to the whole instrument than one note is."""
     pitches = range(60, 75)
     given, typical = maker(pitches, 4), np.mean([1 / np.arange(1, 11)], axis=0)
     found, typical = blend([given]), typical / typical.sum()

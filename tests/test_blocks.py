@@ -1,4 +1,4 @@
-"""Blocks: their sizes change no bit, what comes in them may be any array, and what is no block is refused."""
+"""Blocks: their sizes do not change a bit of the output, any array is accepted, and wrong blocks are refused."""
 
 import numpy as np
 import pytest
@@ -109,7 +109,7 @@ def test_any_array_will_do(preset, rng, kind):
 
 
 def test_output_is_good_until_the_next_call(preset, rng):
-    """Views, as promised: no copies in the audio path."""
+    """The outputs are views, as promised: the audio path makes no copies."""
     separator = prepared(preset, one_stem())
     first = separator.process(band(rng, 64)).stems
     second = separator.process(band(rng, 64)).stems

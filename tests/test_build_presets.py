@@ -1,4 +1,4 @@
-"""The tools that build the presets, as far as they need no sounds: which notes are rendered, and how long a drum rings."""
+"""The tools that build the presets, tested without sounds: which notes are rendered, and how long a drum rings."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The presets that come with rtsep: what each must say of itself, and that the table they are built from says the same."""
+"""The presets that come with rtsep: what each must tell about itself. The table that they are built from must agree."""
 
 import re
 import sys
@@ -61,7 +61,7 @@ def test_range_times_and_rows_make_sense(presets):
         low, high = min(OF_NAME[name].pitches), max(OF_NAME[name].pitches)
         assert preset.pitches.tolist() == [pitch for pitch in range(low, high + 1)]
         rows = np.bincount(preset.row_pitch)[low:].max()
-        assert 16 * rows <= preset.defaults.get("max_open_rows", PARAMS["max_open_rows"].default)  # of 16 notes at once
+        assert 16 * rows <= preset.defaults.get("max_open_rows", PARAMS["max_open_rows"].default)  # rows of 16 notes at once
         assert (preset.sample_rate, preset.window_size) == (44100, preset.defaults.get("window_samples", 4096))
         played = np.setdiff1d(preset.pitches, np.flatnonzero(preset.filled))
         assert len(played) >= 0.9 * len(preset.pitches)
@@ -69,13 +69,13 @@ def test_range_times_and_rows_make_sense(presets):
 
 
 def test_sustain_templates_are_in_tune(presets):
-    """More weight on the partials of a template's note than a quarter of the way to the next ones."""
+    """A template has more weight on the partials of its note than a quarter of the way to the next partials."""
     partial = np.arange(1, 7)
     for name, preset in presets.items():
         bin_hz = preset.sample_rate / preset.window_size
         for row, pitch, role in zip(preset.W, preset.row_pitch, preset.row_role, strict=True):
             if name.startswith("drum-") or role != "sustain" or not 55 <= pitch <= 96:
-                continue  # lower, partials are not resolved; higher, few of them were recorded
+                continue  # lower notes have partials too close to tell apart; higher ones have few recorded partials
             f0 = 440 * 2 ** ((int(pitch) - 69) / 12) / bin_hz
             on, beside = (np.interp((partial + off) * f0, np.arange(len(row)), row).sum() for off in (0, 0.25))
             assert on > 3 * beside, (name, pitch)
@@ -99,7 +99,7 @@ BASS = ((48, 0.0), (52, 0.9), (55, 1.8))
 
 
 def played(preset, notes, length_s):
-    """A voice [sample] with the partials that the sustain templates of `preset` tell; its RMS is 0.05."""
+    """A voice [sample] with the partials of the sustain templates of `preset`; its RMS is 0.05."""
     rng, t = np.random.default_rng(5), np.arange(round(length_s * RATE)) / RATE
     sound = np.zeros(len(t))
     for (pitch, onset), end in zip(notes, [onset for _, onset in notes[1:]] + [length_s], strict=True):
@@ -112,7 +112,7 @@ def played(preset, notes, length_s):
 
 
 def separated(presets, mix, voices):
-    """What the engine makes of `mix` when part i plays voices[i] on presets[i]."""
+    """The engine's stems of `mix`, in which part i plays voices[i] on presets[i]."""
     strikes = [(round(onset * RATE), 0x90, pitch, 80, part) for part, notes in enumerate(voices) for pitch, onset in notes]
     ends = [(round(onset * RATE), 0x80, pitch, 0, part) for part, notes in enumerate(voices)
             for (pitch, _), (_, onset) in pairwise(notes)]
@@ -133,4 +133,4 @@ def test_clarinet_and_cello_are_told_apart(presets):
         return np.mean([sdr_db(stem, truth) for stem, truth in zip(separated(chosen, mix, voices), truths, strict=True)])
 
     told, as_pianos = mean_sdr(right), mean_sdr([presets["piano"]] * 2)
-    assert told > 11 and told > as_pianos + 2.5, (told, as_pianos)  # measured: 12.4 and 8.9; the mix itself has 0
+    assert told > 11 and told > as_pianos + 2.5, (told, as_pianos)  # measured: 12.4 and 8.9 dB; the mix itself has 0 dB

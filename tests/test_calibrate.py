@@ -1,4 +1,4 @@
-"""A preset fitted to one instrument by a short take: tuning, templates, neighbours, levels; and the command."""
+"""`rtsep calibrate`, which fits a preset to one instrument by a short take: tuning, templates, neighbours and levels."""
 
 import json
 from dataclasses import replace
@@ -25,12 +25,12 @@ DEMO = find_preset("piano").parent / "demo"
 
 @pytest.fixture
 def small():
-    """A preset at the usual window."""
+    """A preset with the usual window."""
     return make_preset(window=4096)
 
 
 def frames_of(W, rng, count=60):
-    """Frames in which rows of W sound, some at a time."""
+    """Frames in which some rows of W sound at a time."""
     H = rng.random((count, len(W))).astype(np.float32) ** 4
     G = H > 0.01
     return Heard((H * G) @ W + np.float32(1e-7), G, np.arange(count) >= 45, 40.0, np.zeros(0, SOUNDING))
@@ -66,7 +66,7 @@ def test_rows_are_learnt_where_they_sound_and_held_where_they_do_not(small, rng)
 
 
 def test_neighbours_of_what_was_played_change_with_it(small):
-    """Everything played is darker by 6 dB an octave: so becomes what was not played, and the far less than the near."""
+    """All played notes are darker by 6 dB per octave. Other pitches become darker too, near ones more than far ones."""
     tilt = 1 / (1 + np.arange(small.W.shape[1]) / 100)
     darker = (small.W * tilt) / (small.W * tilt).sum(axis=1, keepdims=True)
     said = np.where(np.isin(small.row_pitch, (60, 64)), 0.9, 0).astype(np.float32)
@@ -83,7 +83,7 @@ def test_neighbours_of_what_was_played_change_with_it(small):
 
 
 def test_envelopes_follow_what_was_heard_of_notes():
-    """Every note falls 6 dB a second faster than its envelope; pitches far away, and unknown ones, stay."""
+    """Each note fades 6 dB per second faster than its envelope. Envelopes of far and of unknown pitches stay."""
     envelope = np.zeros((128, 2, 32), np.float32)
     envelope[40:100, 0], envelope[40:100, 1] = -5 * AGES_S - 0.01, 0.25
     notes = np.zeros(6, NOTE)

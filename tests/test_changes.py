@@ -1,4 +1,4 @@
-"""What may change while playing: mode, latency, estimator, split point, delay of the notes, by the loop of `rtsep live`."""
+"""What can change while `rtsep live` plays: mode, latency, estimator, split point and the delay of notes."""
 
 # ruff: noqa: F811
 
@@ -19,18 +19,18 @@ from rtsep.hosts.panel import Panel
 from rtsep.hosts.table import find
 from rtsep.stages.notes import HELD, KEY_DOWN
 
-QUIET = 1e-4  # A sample that is fainter than this, of full scale, is silence.
+QUIET = 1e-4  # Samples below this share of full scale count as silence.
 
 
 class Stage:
-    """A session that plays a sine through the pretended card; `out` is what was heard."""
+    """A session that plays a sine through the pretended card; `out` is its output."""
 
     def __init__(self):
         self.card, self.face, self.panel = Card(), Face(), Panel()
         self.heard, self._at = [], 0
 
     def play(self, blocks, size=256):
-        """A step: let the device ask for so many blocks."""
+        """A step of the test: let the device ask for this many blocks."""
         def step(player):
             for _ in range(blocks):
                 at = np.arange(self._at, self._at + size)
@@ -40,7 +40,7 @@ class Stage:
         return step
 
     def press(self, *keys):
-        """A step: press these keys."""
+        """A step of the test: press these keys."""
         return lambda player: [self.panel.press(key, player) for key in keys]
 
     def run(self, tmp_path, *steps, **options):
@@ -66,13 +66,13 @@ def note(status, pitch):
     ("]E", lambda p: p.separator.latency == 512 and p.value("estimator") != "encoder+kl", True),
 ])
 def test_changes_by_keys_while_it_plays(tmp_path, keys, changed, fades):
-    """No sample jumps; only where the latency changes, the sound fades out and in; keys that are held stay."""
+    """No sample jumps. Only when the latency changes, the sound fades out and in. Held keys stay down."""
     stage, found = Stage(), []
     stage.run(tmp_path, stage.play(60), note(0x90, 60), stage.play(40), stage.press(*keys), stage.play(120),
               lambda player: None, stage.play(120), lambda player: found.append((changed(player), held(player))))
     assert found == [(True, (60,))]
     after = stage.sound[100 * 256 :]
-    fastest = 0.3 * 2 * np.pi * 261.6 / RATE  # of the sine, from sample to sample
+    fastest = 0.3 * 2 * np.pi * 261.6 / RATE  # the greatest step of the sine between two samples
     assert np.abs(np.diff(stage.sound[60 * 256 :])).max() < 1.5 * fastest
     blocks = np.abs(after).reshape(-1, 256).max(axis=1)
     assert (blocks < QUIET).any() == fades and blocks[-1] > 0.2, "it comes back"
@@ -80,7 +80,7 @@ def test_changes_by_keys_while_it_plays(tmp_path, keys, changed, fades):
 
 
 def test_a_split_moves_under_held_keys(tmp_path):
-    """The next note goes by the new split, a note that is held stays where it is, and its end is not lost."""
+    """The next note obeys the new split. A held note stays in its stem, and its end is not lost."""
     stage, seen = Stage(), []
 
     def look(player):
@@ -116,12 +116,12 @@ def test_while_recording_the_latency_stays_and_all_else_may_change(tmp_path, rng
 
 
 def test_notes_keep_their_order_when_their_delay_becomes_shorter(player):
-    """The end of a note that still waits must not come before it: it would hang."""
+    """A note-off must not overtake its note-on that still waits: the note would never end."""
     control, of = find("midi_offset_ms", player)
     control.write(player, of, 500)
     assert control.read(player, of) == 500
     for message in ((0x90, 60, 90), (0x90, 64, 90)):
-        player.lanes.send(2**62, 1, message)  # As if they came far in the future: they wait.
+        player.lanes.send(2**62, 1, message)  # Their time is far in the future, so they wait.
     block(player)
     player.lanes._arrays["due"][:2] = player.lanes.word(shared.POSITION) + np.array([200, 300])
     control.write(player, of, 0)
@@ -139,11 +139,11 @@ def test_latencies_that_are_not_possible_are_passed_over(player):
     for _ in range(5):
         panel.press("]", player)
         found.append(player.separator.latency)
-    assert found == [512, 512, 128, 256, 512], "the most, the default, the least"
+    assert found == [512, 512, 128, 256, 512], "the greatest, the default and the least latency"
 
 
 def test_a_band_goes_on_through_all_changes(tmp_path, rng):
-    """Stems add up to what is heard after any of them."""
+    """After each change the stems still add up to the mix."""
     stage = Stage()
     sound = band(rng, 256 * 200, 2) * 0.2
     at = [0]

@@ -1,4 +1,4 @@
-"""The check on the screen: what is known so far, what has yet to be played, and the delay that it offers."""
+"""The check on the screen: what it has measured, what you still have to play, and the delay that it offers."""
 
 import numpy as np
 import pytest
@@ -28,12 +28,12 @@ RATE, BLOCK = 48000, 480
 
 
 def play(player, sound, onsets, ms):
-    """The melody through the callback; notes come `ms` before their sound, and are delayed as the player says."""
+    """Play the melody through the callback. Notes come `ms` before their sound, and are delayed as the player is set."""
     at, first = player.lanes.word(POSITION), 0
     delay = round(player.lanes.delay_ms * RATE / 1000)
     times = sorted((round((onset - ms / 1000 + shift) * RATE) + delay, status, pitch)
                    for onset, pitch in zip(onsets, PITCHES, strict=False) for status, shift in ((0x90, 0), (0x80, 0.4)))
-    player.lanes.delay_notes(0)  # The block is called faster than the clock goes: the delay is made here.
+    player.lanes.delay_notes(0)  # Blocks come faster than in real time, so the delay is made here.
     for begin in range(0, len(sound) - BLOCK, BLOCK):
         while first < len(times) and times[first][0] < begin + BLOCK:
             player.lanes.send(0, 0, (times[first][1], times[first][2], 80))
@@ -52,7 +52,7 @@ def player(tmp_path):
 
 
 def rows(checkup):
-    """The rows once all that has been played is measured."""
+    """The page's rows after all of the sound is measured."""
     checkup._next_s = checkup._next_tuning_s = 0
     checkup.rows(STATUS)
     checkup.wait()
@@ -102,7 +102,7 @@ def test_notes_behind_their_sound_are_not_offered_a_delay(player):
 @needs_tmux
 @needs_jack
 def test_the_page_of_the_program(jack_server, tmp_path):  # noqa: F811
-    """In a real terminal: key C, and Enter once a keyboard has played whose notes come 60 ms before their sound."""
+    """In a real terminal: press C, play a keyboard whose notes come 60 ms before their sound, and press Enter."""
     sound, onsets = melody()
     notes = {round((onset - 0.06) * RATE): (0x90, pitch, 80) for onset, pitch in zip(onsets, PITCHES, strict=True)}
     with Terminal(tmp_path, jack_server.environment, 80, 24) as terminal:
@@ -134,7 +134,7 @@ def test_it_fits_small_terminals(player):
 
 
 def test_notes_that_do_not_sound_are_told_stem_by_stem(tmp_path):
-    """The upper hand sounds; the lower one's notes come as well, from a keyboard that nobody hears."""
+    """The upper hand sounds. The lower hand's notes come too, but their keyboard makes no sound."""
     pitches = sorted({*PITCHES, 36, 41})
     params = {"window_samples": 1024, "mode": "live"}
     separator = prepared(make_preset(tuple(pitches)), by_split(None, 56), params, 2, rate=RATE, max_block=CAPACITY)

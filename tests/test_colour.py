@@ -30,9 +30,9 @@ from rtsep.reference import Stream
 from rtsep.stages.colour import BANDS, HIGHEST_HZ, LOWEST_HZ, MOST
 
 BINS = WINDOW // 2 + 1
-TONE = {**SMALL, "background": 0, "adapt_hold_s": 100}  # templates that learn nothing but a colour
+TONE = {**SMALL, "background": 0, "adapt_hold_s": 100}  # templates that learn only a colour
 TONES = (64, 67, 72)
-EACH = 30_000  # samples of a note
+EACH = 30_000  # length of a note in samples
 TUNE = midi(*((n * EACH, ON, pitch, 90) for n, pitch in enumerate(TONES)),
             *(((n + 1) * EACH - 2000, OFF, pitch, 0) for n, pitch in enumerate(TONES)))
 
@@ -52,12 +52,12 @@ def tone(pitch, gain, samples=EACH):
 
 
 def tune(gain):
-    """The notes of TUNE, one after another."""
+    """The sound of the notes of TUNE, one after another."""
     return np.concatenate([tone(pitch, gain) for pitch in TONES], axis=1)
 
 
 def spectrum(sound):
-    """What frames hear of a steady sound, [bin], sum 1."""
+    """The spectrum of a steady sound in frames, [bin], with sum 1."""
     separator = prepared(make_preset(), one_stem(), SMALL)
     V = np.mean([part_of(each, "frame").V[:BINS].copy() for each in frame_by_frame(separator, sound[:, :4096])][-20:], axis=0)
     return (V / V.sum()).astype(np.float32)
@@ -71,7 +71,7 @@ def instrument(gain, pitches=TONES):
 
 @pytest.fixture(scope="module")
 def plain():
-    """The preset, and one more pitch, which is not played."""
+    """The preset, with one more pitch, which is not played."""
     return instrument(tilt(0), (*TONES, 76))
 
 
@@ -83,7 +83,7 @@ def dull():
 
 @pytest.fixture
 def taught(plain):
-    """A separator that has heard the dull instrument by the plain one's templates."""
+    """A separator with the plain instrument's templates that has heard the dull instrument."""
     separator = prepared(plain, one_stem(), TONE)
     play(separator, tune(tilt(-6)), TUNE)
     return separator
@@ -99,11 +99,11 @@ def bands_hz():
 
 @pytest.mark.parametrize("db_per_octave", [-6, 0, 4])
 def test_a_smooth_gain_is_learnt_back(plain, db_per_octave):
-    """Within 1 dB in the bands that hold energy; how loud all is makes no difference, so their mean is left out."""
+    """Within 1 dB in the bands with energy. Their mean is left out, since the loudness makes no difference."""
     separator = prepared(plain, one_stem(), TONE)
     play(separator, tune(tilt(db_per_octave)), TUNE)
     energy = part_of(separator, "colour").given_s[0]
-    strong = (energy > 0.02 * energy.sum()) & (bands_hz() > 300) & (bands_hz() < 8000)  # between the tune's partials
+    strong = (energy > 0.02 * energy.sum()) & (bands_hz() > 300) & (bands_hz() < 8000)  # a pitch between the tune's partials
     error = (gains_db(separator) - db_per_octave * np.log2(bands_hz() / 500))[strong]
     assert strong.sum() >= 8
     assert np.abs(error - np.average(error, weights=energy[strong])).max() < 1
@@ -114,10 +114,10 @@ def test_templates_come_nearer_to_the_sound_and_keep_summing_to_one(plain, dull,
     np.testing.assert_allclose(W.sum(axis=1), 1, atol=1e-4)
     np.testing.assert_allclose(returns.sum(axis=1), 1, atol=1e-4)
     assert (np.abs(W - dull.W)[1:3].sum(axis=1) < 0.3 * np.abs(plain.W - dull.W)[1:3].sum(axis=1)).all()
-    assert np.array_equal(W[3], plain.W[3]), "one that was never open waits for it"
+    assert np.array_equal(W[3], plain.W[3]), "a template that was never open keeps its old colour so far"
 
 
-def test_a_pitch_that_was_never_played_has_it_at_once(plain, dull, taught):
+def test_a_pitch_that_was_never_played_has_the_colour_at_once(plain, dull, taught):
     play(taught, tone(76, tilt(-6), 256), midi((0, ON, 76, 90)))
     W = templates_of(taught)
     assert np.abs(W[3] - dull.W[3]).sum() < 0.3 * np.abs(plain.W[3] - dull.W[3]).sum()
@@ -145,7 +145,7 @@ def test_templates_that_do_not_adapt_have_no_colour(plain, params):
 
 
 def test_another_preset_begins_without_colour(taught):
-    """Also one of more templates: nothing of theirs was taken on."""
+    """Also a preset with more templates."""
     other, separator = make_preset(rows=3, seed=5), taught
     separator.exchange(other)
     part = part_of(separator, "colour")
@@ -164,14 +164,14 @@ def test_masks_sum_to_one(preset, rng):
 
 
 def test_a_saved_preset_has_its_colour(plain, taught):
-    """What is saved are the templates as they are: of what was open."""
+    """The open templates are saved in their present form."""
     saved = adapted_preset(taught)
     np.testing.assert_allclose(saved.W, templates_of(taught), atol=1e-6)
     assert not np.allclose(saved.W, plain.W, atol=1e-3)
 
 
 @pytest.mark.parametrize("params", [{}, {"hop_samples": 32, "background": 0}, {"adapt_hold_s": 0.02}])
-def test_it_is_what_the_twin_finds(knowing, rng, params):
+def test_it_agrees_with_the_numpy_twin(knowing, rng, params):
     separator = prepared(knowing, two_parts(), {**SMALL, **params})
     sound, events = band(rng, 24_064), random_midi(rng, 80, 24_064, PITCHES)
     stream = Stream(reference_setup(separator), 1)

@@ -1,4 +1,4 @@
-"""What compiled code is: it calls nothing that allocates, locks or waits, and both ways of compiling give the same."""
+"""Compiled code: it calls nothing that allocates, locks or waits, and both ways of compiling give the same output."""
 
 import ctypes
 import gc
@@ -18,31 +18,31 @@ from rtsep.compiling.loader import MATHEMATICS, PREFIX, LoadedCode
 from rtsep.compiling.units import CALLED, NEEDS, OBJECTS
 
 WINDOW = 1024
-# What the C library has that neither allocates, locks nor waits.
+# Functions of the C library that neither allocate, lock nor wait.
 HARMLESS = {*MATHEMATICS, "memset", "memcpy", "memmove", "clock_gettime"}
 JACK = {"jack_port_get_buffer", "jack_midi_get_event_count", "jack_midi_event_get", "jack_last_frame_time"}
 
 
 @pytest.fixture(scope="module")
 def code():
-    """All object files."""
+    """The paths of all object files."""
     machine.compile_objects(*OBJECTS)
     return {name: machine._code(name) for name in OBJECTS}
 
 
 def symbols(code):
-    """Names that an ELF object of 64 bits takes from elsewhere, and those that it gives."""
+    """The names that a 64-bit ELF object imports, and those that it exports."""
     if code[:5] != b"\x7fELF\x02":
         pytest.skip("no ELF object")
     at, size, count = (struct.unpack_from(form, code, offset)[0] for form, offset in (("<Q", 0x28), ("<H", 0x3A), ("<H", 0x3C)))
     sections = [struct.unpack_from("<IIQQQQIIQQ", code, at + i * size) for i in range(count)]
     table = next(section for section in sections if section[1] == 2)
     names, undefined, defined = sections[table[6]], set(), set()
-    for offset in range(table[4] + table[9], table[4] + table[5], table[9]):  # the first one is empty
+    for offset in range(table[4] + table[9], table[4] + table[5], table[9]):  # the first symbol is empty
         name, kind, _, section = struct.unpack_from("<IBBH", code, offset)
         begin = names[4] + name
         text = code[begin : code.index(b"\0", begin)].decode()
-        if kind >> 4:  # not local
+        if kind >> 4:  # the symbol is not local
             (defined if section else undefined).add(text)
     return undefined, defined
 
@@ -80,7 +80,7 @@ def test_code_is_loaded_where_gigabytes_with_small_holes_are_mapped(code):
 
 @pytest.mark.parametrize("name", OBJECTS)
 def test_nothing_outside_is_called_but_what_is_harmless(code, name):
-    """No allocation, no lock, no interpreter, nothing of Numba: for whatever is played, since it is not there to be called."""
+    """Whatever is played, it cannot allocate, lock, or call the interpreter or Numba: it does not import such functions."""
     undefined, defined = symbols(code[name])
     others = {PREFIX + function for need in NEEDS.get(name, ()) for function in CALLED[need]}
     assert undefined <= HARMLESS | others | (JACK if name == "jack" else set())
@@ -89,12 +89,12 @@ def test_nothing_outside_is_called_but_what_is_harmless(code, name):
 
 
 def test_the_same_reader_finds_what_is_called(code):
-    """Otherwise the last test would prove nothing."""
+    """If this reader missed names, the last test would prove nothing."""
     assert "clock_gettime" in symbols(code["live"])[0] and symbols(code["jack"])[0] >= JACK
 
 
 def spectra_by(code, sounds):
-    """FFTs [sound, bin] of the rows of `sounds`, and what the inverse makes of them, by the object `fft`."""
+    """The FFTs [sound, bin] of the rows of `sounds`, and their inverse, by the object `fft`."""
     from rtsep.stages.transform import values_for
 
     loaded, values = LoadedCode(code), values_for(sounds.shape[1])
@@ -110,7 +110,7 @@ def spectra_by(code, sounds):
 
 
 def test_both_ways_of_compiling_give_the_same(code, rng, tmp_path):
-    """Optimised once, as it is where Numba lets us, or Numba's own way."""
+    """The code is optimised once, if this version of Numba allows that, or as Numba does it."""
     way = "import sys; from rtsep.compiling.build import build; open(sys.argv[1], 'wb').write(build('fft', print, once=False))"
     told = answer(start(way, tmp_path / "fft.o")).split()
     assert told == ["forward", "backward", "optimise", "emit"]

@@ -1,4 +1,4 @@
-"""From kernels to machine code: built once by whoever comes first, found again, never half done, and how far it is."""
+"""From kernels to machine code: the first program compiles it, others find it, it is never half written, and progress."""
 
 import os
 import shutil
@@ -16,11 +16,11 @@ from rtsep.compiling.progress import Progress, listening
 from rtsep.compiling.units import CALLED, NEEDS, OBJECTS, USUAL_S, with_needs
 from rtsep.errors import RtsepError
 
-posix = pytest.mark.skipif(os.name == "nt", reason="made of signals and shell scripts")
+posix = pytest.mark.skipif(os.name == "nt", reason="needs signals and shell scripts")
 
 
 def leftovers(folder):
-    """All files that compiling left, without the lock and the times."""
+    """All files that compiling has left, except the lock and the times."""
     return sorted(path.name for path in folder.rglob("*") if path.is_file() and path.name not in ("lock", "compiled.json"))
 
 
@@ -29,7 +29,7 @@ def leftovers(folder):
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory):
-    """A cache into which the smallest object was compiled, and what was told meanwhile; Numba would like to keep code too."""
+    """A cache with the smallest object, compiled, and what was told meanwhile. Numba's own cache is on, too."""
     base, told = tmp_path_factory.mktemp("compiled"), []
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RTSEP_CACHE_DIR", str(base / "cache"))
@@ -70,7 +70,7 @@ def test_the_next_time_is_estimated_by_the_last(compiled, monkeypatch):
 
 
 def test_a_cache_works_wherever_it_is_copied(compiled, cache):
-    """By a program that does not even load Numba."""
+    """A program uses it without loading Numba."""
     base, _ = compiled
     shutil.copytree(base / "cache", cache)
     code = "import sys; from rtsep.compiling import machine\nmachine._build = None\n" \
@@ -97,7 +97,7 @@ print(True in said, machine.missing("fft"))
 
 
 def builders_of(folder):
-    """Processes that build into `folder`."""
+    """The processes that build into `folder`."""
     found = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with_zeros = path.read_bytes() if path.exists() else b""
@@ -124,14 +124,14 @@ with listening(tell):
     assert time.monotonic() - began < 5 and not builders_of(cache)
     assert leftovers(cache) == [] and machine.missing("fft") == ["fft"]
     with machine._alone(store.code_folder()):
-        pass  # nor is it locked
+        pass  # and the folder is not locked
 
 
 @posix
 @pytest.mark.parametrize("script, told", [
     ("echo a warning >&2; echo no space left on device >&2; exit 1", "compiling failed: no space left on device"),
     ("echo fft optimise; kill -9 $$", "it was ended"), ("exit 3", "build . fft")])
-def test_a_builder_that_fails_is_told_by_its_last_words(cache, tmp_path, monkeypatch, script, told):
+def test_the_last_line_of_a_failed_builder_is_told(cache, tmp_path, monkeypatch, script, told):
     (tmp_path / "python").write_text(f"#!/bin/sh\n{script}\n")
     (tmp_path / "python").chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
@@ -155,7 +155,7 @@ print(machine.address("fft", "forward") != 0)
 
 
 def test_without_a_folder_it_is_compiled_aside(tmp_path):
-    """Anew at each start, but it works."""
+    """It is compiled again at each start, but it works."""
     (tmp_path / "file").write_text("")
     code = """
 from rtsep.compiling import machine, store
@@ -176,7 +176,7 @@ def test_a_library_that_is_not_there():
 
 
 def test_kernels_that_python_calls_are_kept_in_the_same_folder(cache):
-    """And other packages' code is kept where it was."""
+    """The code of other packages stays in its place."""
     code = "import numba; from rtsep.kernels import load; path = load('factorise').multiply.stats.cache_path; " \
         "print(path, repr(numba.config.CACHE_DIR))"
     path, others = answer(start(code, NUMBA_CACHE_DIR="")).split()
@@ -195,7 +195,7 @@ def test_objects_are_built_two_at_a_time_for_about_as_long(monkeypatch):
     assert machine._shared_out("abcd", seconds) == [["a", "b", "c", "d"]]
 
 
-def test_progress_follows_what_builders_say():
+def test_progress_follows_the_reports_of_builders():
     work = machine._Work({"a": 3.0, "b": 1.0}, True)
     for line, done in (("a first\n", 0.62 * 0.5), ("a second\n", 0.62), ("a third\n", 0.62), ("a optimise\n", 0.62),
                        ("a emit\n", 0.88), ("a done\n", 1.0)):
@@ -203,11 +203,11 @@ def test_progress_follows_what_builders_say():
         assert work.progress().done == pytest.approx(0.75 * done)
     assert set(work.took) == {"a"} and work.translated == {"a": 3}
     work.note("b done\n", {}, 0.0)
-    assert 0.99 < work.progress().done < 1, "that all is done is said when it is in its place"
+    assert 0.99 < work.progress().done < 1, "the end is reported when the code is in its place"
 
 
 def test_what_a_program_will_want_is_compiled_along(cache, monkeypatch):
-    """But nothing is compiled for that alone."""
+    """But nothing is compiled only for that."""
     built = []
 
     def build(names, folder, target):
@@ -225,7 +225,7 @@ def test_what_a_program_will_want_is_compiled_along(cache, monkeypatch):
 
 
 def test_units_are_told_apart():
-    """Whatever calls another unit names it, and is compiled with it; every unit has a usual time."""
+    """A unit names the units that it calls, and is compiled with them. Each unit has a usual time."""
     assert with_needs("engine", "mosaic") == ["fft", "notes", "estimate", "engine", "mosaic"]
     assert set(OBJECTS) == set(USUAL_S) >= {*NEEDS, *CALLED}
     assert all(set(needs) <= set(CALLED) for needs in NEEDS.values())

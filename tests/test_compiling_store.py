@@ -1,4 +1,4 @@
-"""Where compiled code is kept: folders, fingerprints, what is removed, and times."""
+"""Where compiled code is kept: folders, fingerprints, what is removed, and stored times."""
 
 import json
 import os
@@ -18,14 +18,14 @@ def test_the_folder_is_where_it_is_told_and_ours_alone(cache):
     folder = store.code_folder()
     assert folder.parent == cache and folder.name == f"code-{store.fingerprint()}" and folder.is_dir()
     assert machine.missing("engine") == ["fft", "notes", "estimate", "engine"]
-    assert not store.is_temporary(folder), "though it lies below the folder for what is temporary, as tests' folders do"
+    assert not store.is_temporary(folder), "although it lies below the temporary folder, as tests' folders do"
     assert store.is_temporary(None)
     if os.name != "nt":
-        assert folder.stat().st_mode & 0o077 == 0, "it holds code that will be run: nobody else may write there"
+        assert folder.stat().st_mode & 0o077 == 0, "nobody else may write there, since its code is executed"
 
 
 def test_no_folder_at_all(tmp_path, monkeypatch):
-    """Nothing can be written: no cache, but no error."""
+    """If nothing can be written, there is no cache, but no error either."""
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("RTSEP_CACHE_DIR", str(tmp_path / "file" / "cache"))
     assert store.cache_base() is None and store.code_folder() is None and store.last_times() == {}
@@ -43,9 +43,9 @@ def test_no_temporary_folder_either(tmp_path, monkeypatch):
     assert store.code_folder() is None
 
 
-@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root can give a folder away")
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root can give a folder to another user")
 def test_folder_of_somebody_else_is_not_trusted(tmp_path, monkeypatch):
-    """In a shared temporary folder anybody could have put code there."""
+    """In a shared temporary folder anybody can put code."""
     given = tmp_path / "given"
     given.mkdir()
     os.chown(given, 12345, -1)
@@ -58,8 +58,8 @@ def test_folder_of_somebody_else_is_not_trusted(tmp_path, monkeypatch):
 
 
 def test_the_fingerprint_is_of_what_the_code_depends_on(tmp_path, monkeypatch):
-    """The same sources lie where they like; code of others, of other packages or for another processor is never run."""
-    fingerprint = store.fingerprint.__wrapped__  # which is worked out once in a program
+    """Sources can lie anywhere. Code of other sources, of other packages or for another processor is never executed."""
+    fingerprint = store.fingerprint.__wrapped__  # it is computed once per program
     before = fingerprint()
     for room in (*store.COMPILED, "compiling"):
         shutil.copytree(SOURCES / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
@@ -81,7 +81,7 @@ def test_the_fingerprint_is_of_what_the_code_depends_on(tmp_path, monkeypatch):
             found.append(fingerprint())
     found.append(fingerprint(("another", "+features")))
     monkeypatch.setattr(store, "processor", lambda: ("another", "+features"))
-    assert fingerprint() == found[-1], "asked for, or this computer's"
+    assert fingerprint() == found[-1], "the processor that was asked for, or this computer's"
     assert len(set(found)) == len(found) and all(len(name) == 16 for name in found)
 
 

@@ -17,7 +17,7 @@ KNOB = (CC | 2, 21)
 
 
 def turn(player, *values, knob=KNOB):
-    """Send values of one knob, each in a tick of its own."""
+    """Send values of one knob, each in its own tick."""
     for value in values:
         player.receive(0, 0, (*knob, value))
         player.tick()
@@ -40,7 +40,7 @@ def test_a_knob_is_learnt_says_so_works_and_is_remembered(player):
     turn(player, 127)
     assert not player.controls.learning and "learnt: controller 21 on channel 3 is gain_db.left" in player.said.text
     turn(player, 60, 0)
-    turn(player, 127, knob=(CC | 3, 21))  # Another channel.
+    turn(player, 127, knob=(CC | 3, 21))  # The message comes on another channel.
     assert player.value("gain_db.left") == -120
     again = Controls(player.controls.path)
     assert again.bindings == {(2, 21): "gain_db.left"} and again.bound("gain_db.left") == "controller 21 on channel 3"
@@ -58,12 +58,12 @@ def test_a_knob_moves_a_value_only_once_it_has_passed_it(player):
     assert "waits: move it past gain_db.left's 0 dB" in player.said.text
     waits = sum("waits" in each.text for each in player.said.last)
     turn(player, 100)
-    assert player.value("gain_db.left") == pytest.approx(fader_db(100 / 127)) and waits == 1, "said once"
+    assert player.value("gain_db.left") == pytest.approx(fader_db(100 / 127)) and waits == 1, "it is said once"
     turn(player, 40)
-    assert player.value("gain_db.left") == pytest.approx(fader_db(40 / 127)), "a leap of the knob's own is followed"
+    assert player.value("gain_db.left") == pytest.approx(fader_db(40 / 127)), "a jump of the knob itself is followed"
     player.gain("left", 3)
     turn(player, 41, 42)
-    assert player.value("gain_db.left") == 3, "what a key has moved, the knob must pass again"
+    assert player.value("gain_db.left") == 3, "after a key has moved the value, the knob must pass it again"
     turn(player, 127, 126)
     assert player.value("gain_db.left") == pytest.approx(fader_db(126 / 127))
 

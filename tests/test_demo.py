@@ -1,4 +1,7 @@
-"""The main job end to end, on real recordings with true stems: SDR floors between a baseline and what was measured."""
+"""The main task from end to end, on real recordings with true stems: the SDR must not fall below a floor.
+
+Floors lie between a baseline and the measured figures.
+"""
 
 import json
 from pathlib import Path
@@ -20,12 +23,12 @@ needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the recordings in
 
 
 def check_demo(out):
-    """What `rtsep demo` wrote into `out` is as good as it should be."""
+    """Check that the results of `rtsep demo` in `out` are as good as they should be."""
     report = json.loads((out / "report.json").read_text())
     mix, *found, oracle = (np.mean(list(row.values())) for row in report["sdr_db"].values())
     assert mix == pytest.approx(0, abs=0.3)
-    floors = (12.8, 12.4, 12.2, 11.8)  # measured: 13.4 from a file, 12.9 as live; 12.8 and 12.4 by the preset that knows less
-    assert all(db > floor for db, floor in zip(found, floors, strict=True)) and oracle > max(found)  # 14.1
+    floors = (12.8, 12.4, 12.2, 11.8)  # measured in dB: 13.4 from a file, 12.9 as live; with the simpler preset 12.8 and 12.4
+    assert all(db > floor for db, floor in zip(found, floors, strict=True)) and oracle > max(found)  # measured: 14.1 dB
     assert (out / "picture.png").stat().st_size > 50_000
 
 
@@ -35,11 +38,11 @@ def test_demo_separates_the_hands_and_tells_how_well(tmp_path, capsys):
     check_demo(out)
     told = capsys.readouterr().out
     assert "oracle" in told and "Latency 4096 samples" in told
-    assert main(["demo", "--out", str(out)]) == 2  # results are never replaced unasked
+    assert main(["demo", "--out", str(out)]) == 2  # results are never replaced without --overwrite
 
 
 def test_midi_that_comes_late():
-    """20 ms: 10.0 dB before the engine learnt by how much the sound is ahead of its MIDI, 11.1 since."""
+    """20 ms late: 11.1 dB, since the engine learns how far the sound is ahead of its MIDI; 10.0 dB without that."""
     folder = clip_folder()
     score, (mix, rate) = read_midi(folder / "demo.mid"), read_sound(folder / "mix.flac")
     separator = Separator(load_preset(find_preset("piano")), by_track(score))
@@ -67,7 +70,7 @@ def test_oracle_and_sdr():
     rng = np.random.default_rng(0)
     truths = np.stack([np.sin(np.arange(20000) * 0.05), rng.normal(size=20000) * 0.1])
     same = oracle_stems(np.stack([truths[0], np.zeros(20000)]), Framing(1024, 256, 64))
-    np.testing.assert_allclose(same[0], truths[0], atol=1e-9)  # the windows reconstruct
+    np.testing.assert_allclose(same[0], truths[0], atol=1e-9)  # the windows give perfect reconstruction
     stems = oracle_stems(truths, Framing(1024, 256, 64))
     np.testing.assert_allclose(stems.sum(axis=0), truths.sum(axis=0), atol=1e-9)
     assert sdr_db(stems[0], truths[0]) > sdr_db(truths.sum(axis=0), truths[0]) + 5
@@ -75,7 +78,7 @@ def test_oracle_and_sdr():
 
 
 ONE, ALL = ("mozart_k545",), ("bach_bwv846_prelude", "joplin_maple_leaf", "mozart_k545", "cschumann_polonaise")
-FLOORS = [  # preset, mode, pieces, floor of left and right; measured: see docs/measurements/benchmarks.md
+FLOORS = [  # preset, mode, pieces, floors of left and right in dB; for the measured figures see docs/measurements/benchmarks.md
     ("grand-piano", "live", ONE, 13.9, 12.2),
     ("piano", "live", ONE, 13.8, 12.1),
     ("gm-piano", "live", ONE, 12.3, 10.6),
@@ -90,7 +93,7 @@ FLOORS = [  # preset, mode, pieces, floor of left and right; measured: see docs/
 @needs_shared
 @pytest.mark.parametrize(("preset", "mode", "pieces", "left", "right"), FLOORS)
 def test_two_hands(tmp_path, preset, mode, pieces, left, right):
-    """One piece; all four in `.ci/full long`."""
+    """One piece; `.ci/full long` tests all four."""
     found = []
     for piece in pieces:
         folder, out = SHARED / piece, tmp_path / piece

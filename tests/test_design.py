@@ -1,4 +1,4 @@
-"""What is worked out before the first sample: templates for the rate, parameters, times, and the memory of the state."""
+"""The plan, which is computed before the first sample: templates for the rate, parameters, times, and memory for the state."""
 
 import dataclasses
 
@@ -56,7 +56,7 @@ def test_rows_are_found_again_when_another_rate_drops_some(rng):
 
 
 def test_mapped_preset_still_finds_the_pitch(rng):
-    """Made at 44.1 kHz, played at 48: a tone goes to its own part and not to its neighbour a semitone higher."""
+    """The preset is made at 44.1 kHz and plays at 48 kHz: a tone goes to its own part, and not to that of the next semitone."""
     preset = make_preset(pitches=(72, 74), window=4096)
     row = harmonic_row(np.random.default_rng(9), 72, 48000, 4096)
     period = np.fft.irfft(row * np.exp(2j * np.pi * rng.random(2049)), 4096)

@@ -1,4 +1,4 @@
-"""The list of devices, and what is told of them, with pretended libraries."""
+"""The list of devices, and messages about them, with pretended libraries."""
 
 import json
 
@@ -11,7 +11,7 @@ from rtsep.hosts.portaudio import PortAudio, Wanted
 
 
 class Sounds:
-    """Stands for the module sounddevice."""
+    """Replaces the module sounddevice."""
 
     PortAudioError = type("PortAudioError", (Exception,), {})
 
@@ -58,7 +58,7 @@ def test_no_device_at_all():
     (-9997, "cannot run at 44100 Hz; its usual rate is 48000"), (-9998, "channels"), (-9985, "busy"), (-9996, "gone"),
     (-9999, "could not be opened: odd"),
 ])
-def test_what_a_device_refuses_is_a_sentence(code, told):
+def test_what_a_device_refuses_is_told_in_a_sentence(code, told):
     device = list_devices(SOUNDS)[2]
     assert told in str(device_error(SOUNDS.PortAudioError("odd", code), device, device, 44100))
 

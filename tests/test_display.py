@@ -1,4 +1,4 @@
-"""What is printed where there is no screen, and keys read from a terminal."""
+"""What is printed if there is no screen, and keys read from a terminal."""
 
 import dataclasses
 import io

@@ -16,11 +16,11 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 from laboratory.study import STUDIES  # noqa: E402
 
-STRICTLY = ("-q", "-W", "--keep-going", "-b", "html", "-D", "nb_execution_mode=off")  # .ci/run builds with notebooks.
-README_WORDS = 800  # Longest README, in words.
+STRICTLY = ("-q", "-W", "--keep-going", "-b", "html", "-D", "nb_execution_mode=off")  # .ci/run runs the notebooks.
+README_WORDS = 800  # The README has at most this many words.
 ALONE = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "presets/README.md")
 PAGES = sorted([*(ROOT / name for name in ALONE), *(ROOT / "docs").rglob("*.md")])
-MOVED = {  # Pages that have another place now, or none.
+MOVED = {  # Pages that were moved or removed.
     "docs/" + name for name in ("benchmarks.md", "controls.md", "cost.md", "drums.md", "experiments.md", "hands.md", "live.md",
                                 "mosaic.md", "plugin.md", "records.md", "unheard.md", "benchmarks/", "mosaic/")}
 SPEAKING = [*PAGES, *(path for folder in (".ci", "rtsep", "tests", "tools") for path in (ROOT / folder).rglob("*")
@@ -37,14 +37,14 @@ def name(path):
 
 
 def commands(text):
-    """Every command in the `sh` blocks, as words: lines are split where a shell would split them."""
+    """Each command in the `sh` blocks, as words; lines are split as a shell splits them."""
     for block in BLOCK.findall(text):
         for line in block.replace("\\\n", " ").splitlines():
             yield from split(shlex.split(line, comments=True))
 
 
 def split(words):
-    """The commands between the shell's operators."""
+    """The commands between the operators of the shell."""
     command = []
     for word in [*words, ";"]:
         if word in ("|", "&&", ";"):
@@ -56,7 +56,7 @@ def split(words):
 
 
 def ours(command):
-    """The arguments of rtsep, or None where it is another program."""
+    """The arguments of rtsep, or None if it is another program."""
     return command[1:] if command[0].rpartition("/")[2] == "rtsep" else None
 
 
@@ -117,7 +117,7 @@ def test_links_outside_the_site_lead_to_files(page):
 
 @pytest.mark.skipif(not importlib.util.find_spec("sphinx"), reason="Sphinx is not installed: pip install -e '.[docs]'")
 def test_the_site_builds_without_warnings(tmp_path):
-    """Links between pages, to headings and to words of the glossary are checked by the build."""
+    """The build checks links between pages, to headings and to words of the glossary."""
     folders = ["-d", str(tmp_path / "trees"), str(ROOT / "docs"), str(tmp_path / "site")]
     done = subprocess.run([sys.executable, "-m", "sphinx", *STRICTLY, *folders], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

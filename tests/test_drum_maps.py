@@ -26,7 +26,7 @@ YAMAHA = {33: "kick", 31: "snare", 34: "snare", 37: "snare", 48: "toms", 47: "to
 
 
 def kit(*pitches, channel=9):
-    """A file of one stroke of each key, a quarter second apart."""
+    """A MIDI file with one stroke of each key, a quarter of a second apart."""
     events = [event for pitch in pitches for event in ((TICKS // 4, on(pitch, 90, channel)), (TICKS // 4, off(pitch, channel)))]
     return smf(track((0, meta(3, b"TD-11")), *events, END), style=0)
 
@@ -95,7 +95,7 @@ def test_a_preset_plays_keys_that_it_lacks():
     found = with_stand_ins(preset, {22: 42, 26: 46, 33: 36, 58: 43, 36: 42})
     assert found.pitches.tolist() == [22, 26, 33, 36, 42, 46]
     assert np.array_equal(found.W[found.row_pitch == 22], preset.W[preset.row_pitch == 42])
-    assert np.array_equal(found.W[found.row_pitch == 36], preset.W[preset.row_pitch == 36]), "what it has it keeps"
+    assert np.array_equal(found.W[found.row_pitch == 36], preset.W[preset.row_pitch == 36]), "a drum of the preset stays"
     assert found.release_s[26] == preset.release_s[46] and found.choke[22] == preset.choke[42]
     assert len(found.row_role) == len(found.row_age_s) == len(found.W)
     assert with_stand_ins(preset, {58: 43}) is preset
@@ -103,7 +103,7 @@ def test_a_preset_plays_keys_that_it_lacks():
 
 @pytest.fixture
 def folder(tmp_path):
-    """mix.wav and kit.npz, which plays 36, 38 and 60."""
+    """A folder with mix.wav and kit.npz, which plays 36, 38 and 60."""
     fill(tmp_path)
     save_preset(dataclasses.replace(make_preset((38, 42, 60), window=2048, rate=22050.0)), tmp_path / "kit.npz")
     return tmp_path

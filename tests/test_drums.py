@@ -1,4 +1,4 @@
-"""Drums: templates for every stage of a hit, trained from hits, and stems by drum from a groove."""
+"""Drums: templates for each stage of a hit, trained from hits, and stems for the drums of a groove."""
 
 import json
 
@@ -30,7 +30,7 @@ def test_every_stage_has_its_rows_and_its_time(rng):
     assert begins[0] == 0 and (begins[1:] < ends[:-1]).all() and ends[3] > 100, "no age without a row"
     assert (found.release_s > 0).sum() == 3 and found.framing.window_size == 2048
     bright = found.W @ np.arange(found.W.shape[1])
-    assert bright[0] > 2 * bright[3], "the kick's stroke is noise, its decay a tone"
+    assert bright[0] > 2 * bright[3], "the kick's stroke is noise, its decay is a tone"
 
 
 def test_one_velocity_has_one_level_and_short_sounds_fewer_stages(rng):
@@ -44,13 +44,13 @@ def test_one_velocity_has_one_level_and_short_sounds_fewer_stages(rng):
 
 @pytest.mark.parametrize("levels, rows", [(1, 4), (2, 8), (3, 12), (9, 12)])
 def test_levels_have_rows_of_their_own_from_soft_to_loud(rng, levels, rows):
-    """As many as asked for, but no more than there are velocities (three); one level is the mean of all its hits."""
+    """As many as asked for, but at most one for each of the three velocities. A level is the mean of all its hits."""
     hits = hits_of(rng)
     found = train_drums(hits, levels=levels)
     assert np.bincount(found.row_pitch)[[36, 38, 42]].tolist() == [rows] * 3 and found.row_role[:4] == STAGES
     soft = hits.velocity == 50
     alone = train_drums(Notes(hits.sound, RATE, hits.onset_s[soft], hits.offset_s[soft], hits.pitch[soft], hits.velocity[soft]))
-    same = np.allclose(found.W[rows], alone.W[4], rtol=0.01)  # the stroke of the snare
+    same = np.allclose(found.W[rows], alone.W[4], rtol=0.01)  # the row of the snare's stroke
     assert same == (levels > 2), "the softest level is the mean of its own hits"
 
 
@@ -60,7 +60,7 @@ def test_hihats_choke_each_other_alone():
 
 @pytest.fixture(scope="module")
 def kit(tmp_path_factory):
-    """A folder with kit.npz, trained by the command from hits.wav and hits.mid; mix.wav and mix.mid; and the true sounds."""
+    """A folder with kit.npz, which was trained from hits.wav and hits.mid, mix.wav and mix.mid; and the true sounds."""
     folder, rng = tmp_path_factory.mktemp("kit"), np.random.default_rng(4)
     hits = hits_of(rng)
     soundfile.write(folder / "hits.wav", hits.sound, RATE, "FLOAT")
@@ -125,7 +125,7 @@ def test_the_window_of_drums_is_not_the_piano_s(preset, kit):
 
 @pytest.mark.parametrize("midi", [False, True])
 def test_drums_are_played_by_a_drum_kit_whatever_the_channel(kit, midi, tmp_path):
-    """Without MIDI, and with pads on channel 1."""
+    """Also without MIDI, and with pads on channel 1."""
     folder = kit[0]
     write_hits(tmp_path / "pads.mid", [(0.1, 36, 90), (0.5, 38, 90)], channel=0)
     given = ["--midi", str(tmp_path / "pads.mid")] if midi else []

@@ -1,4 +1,4 @@
-"""Encoders from templates, those that presets carry, and what the engine does with them."""
+"""Encoders computed from templates, encoders in presets, and what the engine does with them."""
 
 from dataclasses import replace
 
@@ -20,12 +20,12 @@ CHORD = midi(*((0, ON, pitch, 90, part) for pitch, part in ((48, 0), (60, 0), (6
 
 
 def kept(E):
-    """As plans keep it."""
+    """W in the form of plans."""
     return whole_rows(*half_rows(np.asarray(E, np.float32)))
 
 
 def encoder_in_plan(preset, **params):
-    """E [row, bin] of the plan."""
+    """The plan's encoder E [row, bin]."""
     plan = design(preset, one_stem(), {**SMALL, **params}, 44100, 1).values
     return plan["E"][:, : plan["bins"]]
 
@@ -37,7 +37,7 @@ def test_pseudo_inverse_finds_what_the_templates_played(rng):
 
 
 def test_nonnegative_encoder_is_an_autoencoder_of_the_templates(preset):
-    """The first update from the same start, and as good as many of them, which end where it does."""
+    """It equals the first update from the same start, and fits as well as many updates, which end at the same point."""
     W = preset.W
     start = W / (W @ W.T).sum(axis=1, keepdims=True)
     one, many, most = (autoencode(W, start, W, update=("E",), max_iter=count, tolerance=0) for count in (1, 30, 3000))
@@ -53,7 +53,7 @@ def test_a_nonnegative_encoder_of_very_many_rows_takes_no_longer(monkeypatch, pr
 
 @pytest.mark.parametrize("kind", ["signed", "nonnegative"])
 def test_a_template_is_found_as_itself(preset, kind):
-    """Most of all among the rows of other pitches."""
+    """Its own row has the greatest activation among those of all pitches."""
     H = np.maximum(preset.W @ encoder_of(kind, preset.W, None).T, 0)
     by_pitch = H.reshape(len(H), -1, 2).sum(axis=2)
     assert np.array_equal(by_pitch.argmax(axis=1), np.arange(len(H)) // 2)

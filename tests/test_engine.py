@@ -1,4 +1,4 @@
-"""The engine as a whole: it agrees with the plain NumPy twin, its stems add up to its input, and a reset is a fresh start."""
+"""The whole engine: it agrees with the plain NumPy twin, its stems add up to its input, and a reset is a new start."""
 
 import dataclasses
 
@@ -41,7 +41,7 @@ LONG = 8000
     [
         ({}, 1),
         ({}, 2),
-        ({"latency_samples": 128, "hop_samples": 16, "relaxation": 1}, 1),  # rounding grows over many frames that learn
+        ({"latency_samples": 128, "hop_samples": 16, "relaxation": 1}, 1),  # roundings grow over many frames that learn
         ({"mode": "quality", "latency_samples": 0}, 3),
         ({"iterations": 1, "mask_power": 1}, 1),
         ({"iterations": 20, "mask_power": 4}, 2),
@@ -78,12 +78,12 @@ def test_whole_engine_agrees_with_the_plain_numpy_twin(preset, rng, params, chan
         if k == len(expected.masks):
             break
         assert open_rows(separator) == expected.open_rows[k]
-        np.testing.assert_allclose(separator.masks, expected.masks[k], atol=3e-4)  # what was learnt adds roundings up
+        np.testing.assert_allclose(separator.masks, expected.masks[k], atol=3e-4)  # learning adds up roundings
         np.testing.assert_allclose(separator.activations, expected.H[k], atol=3e-4 * expected.H[k].max() + 1e-12)
 
 
 def test_open_note_is_found_in_its_stem(preset, rng):
-    """Not only as specified but any good: a tone made of one part's template goes to that part."""
+    """The specification itself is useful: a tone made of one part's template goes to that part."""
     phases = np.exp(2j * np.pi * rng.random(WINDOW // 2 + 1))
     period = np.fft.irfft(preset.W[preset.row_pitch == 60][0] * phases, WINDOW)
     sound = np.tile(period / np.abs(period).max(), 8)[None].astype(np.float32)
@@ -139,7 +139,7 @@ def test_masks_sum_to_one(preset, rng, channels):
 @pytest.mark.parametrize("params", [{}, INSTANT])
 @pytest.mark.parametrize("suppression", [0.2, 5])
 def test_suppression_weighs_what_leaks_and_changes_nothing_else(preset, rng, params, suppression):
-    """Masks are weighted, what is learnt is as before, and the stems still are the input."""
+    """Masks are weighted, what is learnt is the same, and the stems still add up to the input."""
     sound, events = band(rng, 4000), random_midi(rng, 40, 4000)
 
     def masks(**more):
@@ -169,7 +169,7 @@ def test_nothing_open_is_all_residual(preset, rng):
     "params", [SMALL, {**SMALL, "latency_samples": 128}, {"mode": "quality", "window_samples": 1024}]
 )
 def test_impulse_comes_out_after_the_latency(preset, at, params):
-    """In the sum, and in a stem: with a flat template the mask is the same in every bin, so the impulse stays one."""
+    """In the sum and in a stem: a flat template gives the same mask in each bin, so the impulse stays an impulse."""
     flat = dataclasses.replace(preset, W=np.full_like(preset.W, 1 / preset.W.shape[1]))
     separator = prepared(flat, one_stem(), {**params, "background": 0})
     sound = np.zeros((1, 4096), np.float32)
@@ -182,7 +182,7 @@ def test_impulse_comes_out_after_the_latency(preset, at, params):
 
 
 def test_stems_hear_nothing_before_it_was_played(preset, rng):
-    """Sound that starts at a sample reaches no stem before that sample, however long the window."""
+    """Sound that starts at a sample does not reach any stem before that sample, for any window."""
     separator = prepared(preset, one_stem())
     sound = band(rng, 4000)
     sound[:, :2000] = 0
@@ -193,7 +193,7 @@ def test_stems_hear_nothing_before_it_was_played(preset, rng):
 # --- reset and prepare ------------------------------------------------------------------------------------------------
 
 
-def test_reset_is_a_fresh_start(preset, rng):
+def test_reset_is_a_new_start(preset, rng):
     sound, events = band(rng, 5000, 2), random_midi(rng, 80, 5000)
     separator = prepared(preset, two_parts(), None, 2)
     play(separator, 1000 * band(rng, 5001, 2), random_midi(rng, 200, 5001))
@@ -206,7 +206,7 @@ def test_reset_is_a_fresh_start(preset, rng):
     assert separator.counters == fresh.counters
 
 
-def test_prepare_anew_is_a_fresh_start(fine, rng):
+def test_another_prepare_is_a_new_start(fine, rng):
     sound, events = band(rng, 5000, 1), random_midi(rng, 80, 5000)
     separator = prepared(fine, two_parts(), {"latency_samples": 0}, 2, 96000)
     play(separator, band(rng, 3000, 2), random_midi(rng, 80, 3000))

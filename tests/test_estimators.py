@@ -1,4 +1,4 @@
-"""Stage estimator: multiplicative updates against the plain NumPy twin, and notes that are held to what is expected of them."""
+"""Stage estimator: multiplicative updates like the plain NumPy twin's, and notes that are held near their expectation."""
 
 from itertools import pairwise
 from types import SimpleNamespace
@@ -59,7 +59,7 @@ def test_five_relaxed_updates_fit_better_than_eight_plain_ones(seed):
 
 
 def test_relaxed_updates_arrive_where_plain_ones_do(rng):
-    """With a sparsity prior too."""
+    """Also with a sparsity prior."""
     W, V = some_templates(rng, 513)
     relaxed, plain = updated(V, W, range(9), 513, 500, 4, 1.8), updated(V, W, range(9), 513, 900, 4)
     np.testing.assert_allclose(relaxed, plain, atol=2e-4)
@@ -82,7 +82,7 @@ def test_every_update_fits_better(rng):
 
 
 def test_true_activations_stay(rng):
-    """What the templates explain exactly is explained so: the truth is a fixed point."""
+    """If the templates explain a frame exactly, updates do not move the true activations: they are a fixed point."""
     W, _ = some_templates(rng, 513)
     truth = np.array([0.5, 0.2, 0.2, 0.05, 0.05], FLOAT)
     V = truth[:4] @ W[:4]
@@ -110,11 +110,11 @@ def test_a_note_that_has_not_begun_is_not_drawn_to_what_is_expected(least, drawn
     reference.hold(twin, [([0, 1], 0.8, least)], 1.0)
     np.testing.assert_allclose(h, [0.15, 0.45, 0.2] if drawn else [0.1, 0.3, 0.2], rtol=1e-6)
     np.testing.assert_allclose(h, twin, rtol=1e-6)
-    assert heard[0] == pytest.approx(0.4, rel=1e-6), "what is heard is told in any case"
+    assert heard[0] == pytest.approx(0.4, rel=1e-6), "the heard level is reported in any case"
 
 
 def test_the_background_is_sparser_the_less_others_play():
-    """Its weight moves on a logarithmic scale from ALONE to what was asked for, here 0.05."""
+    """Its weight moves on a logarithmic scale from ALONE to the parameter's value, here 0.05."""
     plan = SimpleNamespace(log_weight=FLOAT(np.log(0.05)))
     found = [sparsity.py_func(plan, FLOAT(others)) for others in (0, 0.5, 1)]
     weights = 1 / np.array(found) - 1

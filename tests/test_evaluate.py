@@ -1,4 +1,4 @@
-"""The measuring bench: its measures against libraries, its baselines against stored results, its runs on a short excerpt."""
+"""The benchmark: its measures agree with libraries and its baselines with stored results; runs on a short excerpt."""
 
 import json
 import sys
@@ -32,7 +32,7 @@ def clip():
 
 @pytest.fixture
 def two_sounds(rng):
-    """True stems and estimates, float64 [stem, sample]."""
+    """True stems and their estimates, float64 [stem, sample]."""
     truths = rng.standard_normal((2, 20000))
     return truths, 0.7 * truths + 0.2 * truths[::-1] + 0.1 * rng.standard_normal(truths.shape)
 
@@ -48,7 +48,7 @@ def test_si_sdr_is_the_librarys(two_sounds):
 
 
 def test_sdr_is_the_librarys(two_sounds):
-    """BSS Eval for images knows no scaling or filter either: its SDR is the plain one."""
+    """BSS Eval for images allows neither scaling nor filters: its SDR is the plain one."""
     library = pytest.importorskip("mir_eval.separation")
     truths, estimates = two_sounds
     with warnings.catch_warnings():
@@ -114,7 +114,7 @@ def test_plain_rows_learn_what_no_template_explains(rng):
 
 @pytest.mark.parametrize("name, rows", [("b_nmf_score_harmonic", slice(1, None, 2)), ("c_nmf_score_onset", slice(None))])
 def test_score_informed_nmf_is_the_references(name, rows):
-    """Templates and gates exactly; after 50 iterations of the same float64 arithmetic W and H to 1e-9."""
+    """Templates and gates are equal; after 50 iterations in float64, W and H agree to 1e-9."""
     piano, expected = oracle("input_piano"), oracle(name)
     notes = np.zeros(len(piano["ann_start"]), NOTE)
     notes["onset_s"], notes["pitch"] = piano["ann_start"], piano["ann_pitch"]

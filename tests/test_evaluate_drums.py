@@ -1,4 +1,4 @@
-"""The drum grooves of the bench: what the separator is told, with which preset, and beside which systems."""
+"""The benchmark's drum grooves: which notes the separator gets, its preset, and the systems for comparison."""
 
 import sys
 from pathlib import Path
@@ -14,7 +14,7 @@ from laboratory.study import SHARED
 
 @pytest.fixture(scope="module")
 def grooves():
-    """Four seconds of each."""
+    """Four seconds of each groove."""
     if not (SHARED / "drums" / pieces.HITS).is_dir():
         pytest.skip("the drum grooves are not here")
     return [pieces.excerpt(piece, 4.0) for piece in pieces.grooves(SHARED)]

@@ -1,4 +1,4 @@
-"""The bench for several instruments: what plays what, and that instruments of their own tell stems apart."""
+"""The benchmark with several instruments: which preset plays which stem, and that separate presets help to tell stems apart."""
 
 import shutil
 import sys
@@ -21,7 +21,7 @@ def canon(tmp_path_factory):
     if not (shutil.which("fluidsynth") and sources.SOUNDFONT.exists()):
         pytest.skip("fluidsynth and FluidR3 are not here")
     folder = trio.build(tmp_path_factory.mktemp("trio"))
-    assert trio.build(folder) == folder, "what is there is kept"
+    assert trio.build(folder) == folder, "an existing piece is kept"
     return pieces.excerpt(pieces.load_piece(folder, "trio"), 8.0)
 
 

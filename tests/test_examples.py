@@ -1,4 +1,4 @@
-"""The examples of the documentation, each in a process and a folder of its own, on the bundled clip."""
+"""The examples of the documentation, with the bundled clip, each in its own process and folder."""
 
 import os
 import re
@@ -19,11 +19,11 @@ from rtsep.presets.preset import load_preset
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "examples"
 SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py"))
-LONGEST = 30  # lines
+LONGEST = 30  # an example has at most this many lines
 
 
 def played(name, folder, *arguments, environment=None):
-    """What the example prints; it runs in `folder`."""
+    """Run the example in `folder`; returns what it prints."""
     done = subprocess.run([sys.executable, FOLDER / f"{name}.py", *arguments], cwd=folder, capture_output=True, text=True,
                           env={**(environment or os.environ), "PYTHONPATH": str(ROOT)}, timeout=300)
     assert done.returncode == 0, done.stderr
@@ -31,7 +31,7 @@ def played(name, folder, *arguments, environment=None):
 
 
 def decibels(told):
-    """The figures in dB in what an example prints, in their order."""
+    """The figures in dB that an example prints, in their order."""
     return [float(number) for number in re.findall(r"(-?[0-9.]+) dB", told)]
 
 
@@ -83,13 +83,13 @@ def test_new_methods(name, tmp_path):
 
 @needs_portaudio
 def test_live_callback(tmp_path):
-    """The clip comes in by a device that plays a file: the left hand goes out on the left, all else on the right."""
+    """A device plays the clip from a file. The left hand goes to the left output, all else to the right one."""
     sound, rate = read_sound(clip_folder() / "mix.flac")
     sound[0].tofile(tmp_path / "in.raw")
     played("live_callback", tmp_path, "rtcap", "rtplay", "6", environment=alsa_card.card(tmp_path))
     out = np.fromfile(tmp_path / "out.raw", np.float32)
     left, right = out[: len(out) // 2 * 2].reshape(-1, 2).T
-    heard = np.flatnonzero(right)[0] - np.flatnonzero(sound[0])[0]  # what the device put before the first block
+    heard = np.flatnonzero(right)[0] - np.flatnonzero(sound[0])[0]  # the silence that the device puts before the first block
     count = 5 * rate
     truth, _ = read_sound(clip_folder() / "left_hand.flac")
     assert sdr_db(left[heard : heard + count], truth[0, :count]) > 10

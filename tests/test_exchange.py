@@ -56,7 +56,7 @@ def test_nothing_jumps_at_the_exchange(preset):
     sine = np.sin(2 * np.pi * 261.6 * np.arange(TOTAL) / 44100).astype(np.float32)[None]
     separator = prepared(preset, two_parts())
     stems = play_with(separator, sine, lambda: separator.exchange(make_preset(seed=9), {"mask_power": 1}))
-    fastest = 2 * np.pi * 261.6 / 44100  # of the sine, from sample to sample
+    fastest = 2 * np.pi * 261.6 / 44100  # the greatest step of the sine between two samples
     assert np.abs(np.diff(stems[..., CUT - 500 : CUT + 1000])).max() < 1.5 * fastest
 
 
@@ -78,7 +78,7 @@ def test_another_framing_is_refused_and_changes_nothing(preset, rng):
 
 def test_one_stem_gets_another_instrument_and_the_other_keeps_its_own(preset, rng):
     other = make_preset(seed=9)
-    params = {**SMALL, "background": 0, "adapt": False}  # what was learnt until then would stay different
+    params = {**SMALL, "background": 0, "adapt": False}  # otherwise what was learnt before would differ
     separator, sound = prepared([preset, preset], two_parts(), params), band(rng, TOTAL)
     whole, _mix = play(prepared([preset, other], two_parts(), params), sound, notes())
     stems = play_with(separator, sound, lambda: separator.exchange([preset, other]))
@@ -102,7 +102,7 @@ def test_the_background_goes_on_with_what_it_learnt(preset, rng, background):
 
 
 def test_freezing_in_the_middle_of_a_hop_freezes_at_once(preset, rng):
-    """Also what would have learnt from the frame before, at every place of a hop and of a note's life."""
+    """Also the lesson of the last frame is dropped, at each place in a hop and at each age of a note."""
     sound, events = band(rng, TOTAL), notes()
     for cut in range(900, 1100, 8):
         separator = prepared(preset, two_parts(), {**SMALL, "background_learns": False})

@@ -1,4 +1,4 @@
-"""Stage expectation: levels by velocity and age, held against what is heard, for every kind of block."""
+"""Stage expectation: levels by velocity and age, compared with what is heard."""
 
 import numpy as np
 import pytest
@@ -55,12 +55,12 @@ def test_it_agrees_with_the_plain_numpy_twin(knowing, rng, params, channels):
     separator = prepared(knowing, two_parts(), {**SMALL, **params}, channels)
     expected = reference.separate(sound, events, reference_setup(separator))
     stems, _ = play(separator, sound, events, (700, 1, 63))
-    most = 5e-4  # in float32 all that follows from what is learnt drifts apart; a wrong formula is off by hundredths
+    most = 5e-4  # learnt values drift apart in float32; a wrong formula would be off by hundredths
     assert np.abs(stems - expected.stems).max() < most * np.abs(sound).max()
     hop = separator.framing.hop
-    play(separator, np.zeros((channels, -LONG % hop + hop), FLOAT))  # what the last frame teaches comes with the next
+    play(separator, np.zeros((channels, -LONG % hop + hop), FLOAT))  # the last frame's lesson takes effect with the next frame
     for found, wanted in ((templates_of(separator), expected.W), (background_of(separator), expected.background)):
-        error = np.abs(found - wanted)  # what is learnt teaches on: single bins drift apart by float32's rounding
+        error = np.abs(found - wanted)  # in float32, single bins drift apart while they learn
         assert error.max(initial=0) < 1e-3 and error.sum() <= 5e-3 * wanted.sum()
 
 
@@ -75,7 +75,7 @@ def test_block_sizes_do_not_change_a_bit(knowing, rng):
 
 @pytest.mark.parametrize("params", [{"prediction": 0}, {"gate": False}])
 def test_off_is_as_if_the_preset_knew_nothing(knowing, rng, params):
-    sound, events = band(rng, 2 * LONG), random_midi(rng, 80, 2 * LONG)  # long enough for its levels to be known
+    sound, events = band(rng, 2 * LONG), random_midi(rng, 80, 2 * LONG)  # long enough for the levels to be learnt
     plain = play(prepared(make_preset(), two_parts(), {**SMALL, **params}), sound, events)[0]
     assert np.array_equal(plain, play(prepared(knowing, two_parts(), {**SMALL, **params}), sound, events)[0])
     told = play(prepared(knowing, two_parts(), SMALL), sound, events)[0]
@@ -93,7 +93,7 @@ def test_loud_and_faint_sounds_are_separated_alike(knowing, rng, factor):
 
 
 def test_misfit_is_told_by_what_is_missing_alone(knowing, rng):
-    """Another sound on top of the notes hardly counts; templates of another instrument do."""
+    """Another sound on top of the notes hardly counts, but templates of another instrument do."""
     other = with_envelopes(make_preset(seed=8))
     events, sound = midi((0, ON, 60, 64)), sounding(knowing, 60, 64, 30_000)
     found = []
@@ -118,7 +118,7 @@ def test_nothing_is_known_without_prediction_nor_after_a_reset(knowing):
 
 
 def watched(separator, sound, events, pitch):
-    """Of every frame in which stem 0 may play a pitch: is its note silent, and what is expected of it."""
+    """For each frame in which stem 0 can play a pitch: whether its note is silent, and its expected level."""
     found = []
     for _ in frame_by_frame(separator, sound, events):
         g, expected = part_of(separator, "open").group_at[0, pitch], part_of(separator, "expected")
@@ -127,7 +127,7 @@ def watched(separator, sound, events, pitch):
 
 
 def test_a_note_that_is_told_but_not_heard_has_not_begun_for_a_while(knowing):
-    """Nothing is expected of it until BEGINS_S are over; its templates and its level learn nothing until then."""
+    """Until BEGINS_S have passed, nothing is expected of it, and its templates and its level do not learn."""
     separator = prepared(knowing, one_stem(), {**SMALL, "adapt_hold_s": 0.3})
     sound = sounding(knowing, 60, 64, 60_032)
     play(separator, sound[:, :30_016], midi((0, ON, 60, 64)))
@@ -151,7 +151,7 @@ def test_a_note_that_is_heard_has_begun(knowing):
 
 
 def test_a_predicted_note_is_not_given_to_what_plays_above_it(knowing, rng):
-    """A note fades, and a steady sound of the same spectrum does not: only the prediction can tell one from the other."""
+    """A note fades, but a steady sound with the same spectrum does not: only the prediction can tell them apart."""
     pitch, samples = 60, 60_000
     note = sounding(knowing, pitch, 64, samples)
     steady = np.roll(note, 0) * 0 + np.abs(note[:, 10_000:20_000]).max() * np.sign(note)
@@ -167,7 +167,7 @@ def test_a_predicted_note_is_not_given_to_what_plays_above_it(knowing, rng):
 
 
 def test_pedal_and_velocity_reach_the_prediction(knowing, rng):
-    """Softly or loudly played, the same sound gets another mask while the band goes on."""
+    """The same sound, played softly or loudly, gets another mask while the band plays on."""
     sound = band(rng, LONG)
     separator = prepared(knowing, two_parts(), SMALL)
     masks = []
@@ -180,7 +180,7 @@ def test_pedal_and_velocity_reach_the_prediction(knowing, rng):
 
 
 def test_filters_look_ahead_to_the_attack_of_a_note(knowing, monkeypatch):
-    """A known stem's note begins under another: filters give it more in its first 5 ms, since it will have risen by then."""
+    """A note begins under a note of another stem: filters give it more in its first 5 ms, since they expect it to rise."""
     sound = sounding(knowing, 60, 64, 30_000) + np.pad(sounding(knowing, 67, 100, 6000), ((0, 0), (24_000, 0)))
     sound[:, :15_000] += sounding(knowing, 72, 100, 15_000)
     events = midi((0, ON, 60, 64), (0, ON, 72, 100, 1), (15_000, OFF, 72, 0, 1), (24_000, ON, 67, 100, 1))
@@ -195,11 +195,11 @@ def test_filters_look_ahead_to_the_attack_of_a_note(knowing, monkeypatch):
 
 
 def test_a_note_that_has_just_begun_counts_more(preset, rng):
-    """The frame holds but its beginning; once a window has passed, or where the frame is heard whole, nothing is changed."""
+    """The frame holds only its beginning. After a window, or if the frame is heard whole, nothing is changed."""
     events, sound = np.concatenate([chord(48), chord(60, at=2048, part=1)]), band(rng, 4096)
 
     def masks(**params):
-        separator = prepared(preset, two_parts(), {**SMALL, "adapt": False, **params})  # nothing is learnt of it
+        separator = prepared(preset, two_parts(), {**SMALL, "adapt": False, **params})  # the frame teaches nothing
         return np.array([one.masks[1].mean() for one in frame_by_frame(separator, sound, events)])
 
     plain, boosted = masks(onset_boost=1), masks(onset_boost=4)

@@ -15,7 +15,7 @@ def test_masks_do_not_depend_on_the_level(preset, rng):
     sound, events = band(rng, 4032, 2), random_midi(rng, 40, 4032)
     expected = masks_of(separator, sound, events)
     assert 0.001 < expected[:, 0].mean() < 0.99
-    for power in (-40, -20, 10, 19):  # exactly, since such factors change no digit
+    for power in (-40, -20, 10, 19):  # exactly, since powers of two change no digit
         assert np.array_equal(masks_of(separator, sound * np.float32(2.0**power), events), expected)
     for factor in (1e3, 1e-6):
         np.testing.assert_allclose(masks_of(separator, sound * np.float32(factor), events), expected, atol=1e-4)

@@ -1,4 +1,4 @@
-"""The FFT of the kernels: exact at every size, whatever it is given, and nothing beyond its arrays is touched."""
+"""The kernels' FFT: exact at each size and for each input; nothing outside its arrays is touched."""
 
 import ctypes
 
@@ -9,17 +9,17 @@ from rtsep.compiling import machine
 from rtsep.kernels.twiddles import make_twiddles, scratch_size
 
 SIZES = [2**k for k in range(5, 15)]
-GUARD = 16  # numbers on either side of an array that must stay as they are
+GUARD = 16  # so many numbers on either side of an array must stay as they are
 
 
 def guarded(size: int, kind: type) -> tuple[np.ndarray, np.ndarray]:
-    """NaNs [size] between guards, and the whole."""
+    """NaNs [size] between guards, and the whole array with the guards."""
     whole = np.full(size + 2 * GUARD, np.nan, kind)
     return whole[GUARD : GUARD + size], whole
 
 
 def transform(name: str, given: np.ndarray, size: int, result: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """`given` through the compiled function into `result`; what is given stays, and so do the guards."""
+    """Pass `given` through the compiled function into `result`; checks that `given` and the guards stay as they are."""
     twiddles, (scratch, room) = make_twiddles(size), guarded(scratch_size(size), np.float32)
     function = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 5)(machine.address("fft", name))
     before = given.copy()

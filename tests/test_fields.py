@@ -1,4 +1,4 @@
-"""Records: what is declared once is what lies in memory, what Python allocates and what compiled code reads."""
+"""Records: one declaration decides what lies in memory, what Python allocates and what compiled code reads."""
 
 import sys
 from pathlib import Path

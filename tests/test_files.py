@@ -1,4 +1,4 @@
-"""Sound files: what is read is what is there, and what is not whole is refused."""
+"""Sound files: all samples are read, and incomplete files are refused."""
 
 import os
 import struct
@@ -11,7 +11,7 @@ from result_files import RATE, noise, write_wav
 from rtsep.errors import RtsepError
 from rtsep.files.sound import open_sound, read_sound
 
-FORMATS = {  # ending: (format, subtype) of every kind whose cut must be noticed
+FORMATS = {  # ending: (format, subtype) of each format in which a cut must be noticed
     "wav": ("WAV", "PCM_16"), "float.wav": ("WAV", "FLOAT"), "wavex": ("WAVEX", "PCM_24"), "rf64": ("RF64", "PCM_16"),
     "w64": ("W64", "PCM_16"), "aiff": ("AIFF", "PCM_24"), "au": ("AU", "PCM_16"), "caf": ("CAF", "PCM_16"),
     "flac": ("FLAC", "PCM_16"), "ogg": ("OGG", "VORBIS"), "mp3": ("MP3", "MPEG_LAYER_III"),
@@ -96,7 +96,7 @@ def test_wav_from_a_pipe_is_as_long_as_the_file(tmp_path, encoded, size):
     assert read_sound(tmp_path / "x.wav")[0].shape == (2, RATE)
 
 
-def test_more_chunks_around_the_sound_are_no_matter(tmp_path, encoded):
+def test_more_chunks_around_the_sound_do_no_harm(tmp_path, encoded):
     data = encoded["wav"]
     odd = b"LIST" + struct.pack("<I", 5) + b"hello\0"
     (tmp_path / "x.wav").write_bytes(data[:12] + odd + data[12:] + odd[:9])
@@ -132,7 +132,7 @@ def test_what_is_not_sound(refused, data, name):
 
 
 @pytest.mark.parametrize("ending", ["wav", "w64", "aiff"])
-def test_a_sound_of_no_length(tmp_path, refused, ending):
+def test_a_sound_without_samples(tmp_path, refused, ending):
     soundfile.write(tmp_path / f"x.{ending}", np.zeros((0, 2)), RATE)
     assert "holds no sound" in refused((tmp_path / f"x.{ending}").read_bytes())
 
@@ -163,7 +163,7 @@ def test_a_cut_mp3_is_noticed_before_the_decoder_complains(refused, encoded, cap
 
 def test_an_mp3_that_promises_more_than_its_bytes_hold(refused, encoded):
     data = bytearray(encoded["mp3"])
-    at = max(data.find(b"Xing"), data.find(b"Info")) + 8  # the number of frames
+    at = max(data.find(b"Xing"), data.find(b"Info")) + 8  # the header's number of frames
     data[at : at + 4] = struct.pack(">I", struct.unpack(">I", data[at : at + 4])[0] + 20)
     assert "truncated or broken" in refused(bytes(data))
 
@@ -191,7 +191,7 @@ def test_streams_that_do_not_tell_their_length_need_ffmpeg(refused, encoded, mon
     monkeypatch.setattr("shutil.which", lambda name: None)
     flac = bytearray(encoded["flac"])
     flac[21] &= 0xF0
-    flac[22:26] = bytes(4)  # total samples: unknown
+    flac[22:26] = bytes(4)  # the number of samples becomes "unknown"
     assert "does not state its length" in refused(bytes(flac))
     mp3 = encoded["mp3"]
     assert "does not state its length" in refused(mp3[mp3.find(mp3[:2], 100) :])
@@ -204,4 +204,4 @@ def test_noise_behind_a_known_start_is_refused(refused, start, capfd):
     rng = np.random.default_rng(0)
     for length in (0, 3, 30, 5000):
         refused(start + rng.integers(0, 256, length, np.uint8).tobytes())
-    assert capfd.readouterr().err == ""  # one line of ours is all that a user should see
+    assert capfd.readouterr().err == ""  # a user should see only our one line

@@ -1,4 +1,4 @@
-"""What ffmpeg reads: M4A, AAC, video, streams without a length; and what is said where it is missing or finds nothing."""
+"""Files for ffmpeg: M4A, AAC, video, streams without a length; and messages if ffmpeg is missing or finds no sound."""
 
 import shutil
 import subprocess
@@ -26,7 +26,7 @@ def tone(seconds=1.5, rate=44_100):
 
 @pytest.fixture
 def coded(tmp_path):
-    """Makes a file of this name, by its ending, of the tone."""
+    """A function that writes the tone to a file; the name's ending decides the format."""
     def coded(name, *options):
         ffmpeg("-i", write_wav(tmp_path / "tone.wav", tone()), *options, tmp_path / name)
         return tmp_path / name
@@ -51,7 +51,7 @@ def test_what_only_ffmpeg_reads(coded, name, options, off_db):
         np.testing.assert_array_equal(sound.read(30_000, 30_100), found[:, 30_000:30_100])
         np.testing.assert_array_equal(sound.read(10, 20), found[:, 10:20])
     wanted = tone()
-    shift = 1024 if name.endswith(".aac") else 0  # A bare stream does not say where the sound begins in it.
+    shift = 1024 if name.endswith(".aac") else 0  # A bare stream does not tell where its sound begins.
     assert 0 <= found.shape[1] - wanted.shape[1] <= 2048 + 1024
     error = found[:, shift : wanted.shape[1]] - wanted[:, : wanted.shape[1] - shift]
     assert 20 * np.log10(error.std() / wanted.std() + 1e-9) < off_db
@@ -70,7 +70,7 @@ def test_a_flac_that_does_not_tell_its_length_is_read_whole(tmp_path, coded):
     data = bytearray(coded("x.flac", "-sample_fmt", "s16").read_bytes())
     whole = read_sound(tmp_path / "x.flac")[0]
     data[21] &= 0xF0
-    data[22:26] = bytes(4)  # How many samples there are: unknown.
+    data[22:26] = bytes(4)  # The number of samples becomes "unknown".
     (tmp_path / "x.flac").write_bytes(data)
     np.testing.assert_array_equal(read_sound(tmp_path / "x.flac")[0], whole)
 
@@ -97,7 +97,7 @@ def test_a_video_without_sound(tmp_path):
 @needs_ffmpeg
 def test_a_cut_m4a_is_refused_or_said(tmp_path, coded):
     data = coded("x.m4a").read_bytes()
-    (tmp_path / "x.m4a").write_bytes(data[: len(data) // 2])  # Its index, at the end, is gone.
+    (tmp_path / "x.m4a").write_bytes(data[: len(data) // 2])  # The index at its end is gone.
     with pytest.raises(RtsepError, match="ffmpeg"):
         read_sound(tmp_path / "x.m4a")
     data = coded("x.m4a", "-movflags", "+faststart").read_bytes()

@@ -1,4 +1,4 @@
-"""Sound files as people have them: tags in front, headers that were never finished or promise too much, seek-less formats."""
+"""Odd sound files: tags in front, headers that are unfinished or promise too much, formats in which one cannot seek."""
 
 import struct
 
@@ -14,13 +14,13 @@ SAMPLES = 66_150
 
 
 def tag(size=256, version=4, footer=False):
-    """An ID3v2 tag of `size` bytes, and ten of a footer."""
+    """An ID3v2 tag of `size` bytes, with a footer of ten bytes."""
     lengths = bytes((size >> shift) & 0x7F for shift in (21, 14, 7, 0))
     return b"ID3" + bytes([version, 0, 0x10 * footer]) + lengths + bytes(size + 10 * footer)
 
 
 def wav(data_size=None, riff_size=None, tail=b"", channels=1):
-    """A WAV of 16 bits whose header says these sizes, the true ones unless given; and its samples."""
+    """A WAV of 16 bits whose header has these sizes (by default the true ones), and its samples."""
     sound = noise(channels, SAMPLES)
     samples = np.rint(sound.T * 32768).astype("<i2").tobytes()
     form = struct.pack("<HHIIHH", 1, channels, RATE, 2 * channels * RATE, 2 * channels, 16)
@@ -36,7 +36,7 @@ def encoded(tmp_path, kind, subtype, sound):
 
 
 def read(tmp_path, data, **options):
-    """The samples and the notes of a file with this content."""
+    """The samples and the messages that a file with this content gives."""
     (tmp_path / "odd").write_bytes(data)
     with open_sound(tmp_path / "odd", **options) as sound:
         return np.concatenate(list(sound.blocks(1000)), axis=1), sound.notes

@@ -1,4 +1,4 @@
-"""Results appear whole or not at all, whatever lies there, fails or is full."""
+"""Results are written whole or not at all, whatever is in the way, fails or is full."""
 
 import os
 import subprocess
@@ -167,7 +167,7 @@ def test_formats_that_cannot_be(tmp_path, options, reason):
 
 @pytest.fixture
 def limit_files():
-    """A function that lets no file pass a number of bytes: what would go beyond is refused as on a full disk."""
+    """A function that limits the size of files; writing more fails as on a full disk."""
     resource = pytest.importorskip("resource", reason="no limits on file sizes here")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     yield lambda limit: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
@@ -185,7 +185,7 @@ def test_a_disk_that_runs_full_leaves_nothing(tmp_path, limit_files, options):
 @pytest.mark.parametrize("options", [{}, {"bits": "24"}, {"format": "flac"}])
 @pytest.mark.parametrize("missing", [1, 100])
 def test_a_disk_that_is_full_when_the_last_bytes_come(tmp_path, limit_files, options, missing):
-    """Encoders keep bytes back, and that of FLAC does not tell when these find no room."""
+    """Encoders hold bytes back, and FLAC's does not report if there is no room for them."""
     stems = {"x": noise(2, 25_001)}
     file = write_stems(tmp_path / "fits", stems, **options).files[0]
     limit_files((tmp_path / "fits" / file).stat().st_size - missing)
@@ -225,7 +225,7 @@ def test_a_real_disk_that_runs_full(tiny_disk, options):
     with pytest.raises(RtsepError, match="cannot write"):
         write_stems(tiny_disk / "out", {"a": noise(2, 20_000), "b": noise(2, 60_000)}, **options)
     assert left_in(tiny_disk) == []
-    write_stems(tiny_disk / "out", {"a": noise(2, 20_000)}, **options)  # the room is free again
+    write_stems(tiny_disk / "out", {"a": noise(2, 20_000)}, **options)  # the space is free again
 
 
 @pytest.mark.parametrize("format", ["wav", "flac"])

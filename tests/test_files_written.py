@@ -1,4 +1,4 @@
-"""Sound files that are written: formats, bits, rounding and clipping, and files of more than 4 GB."""
+"""Writing sound files: formats, bits, rounding and clipping, and files of more than 4 GB."""
 
 import os
 import struct
@@ -32,7 +32,7 @@ def test_float_wav_is_the_default_and_exact(tmp_path):
 @pytest.mark.parametrize("bits", ["16", "24"])
 @pytest.mark.parametrize("channels", [1, 2, 5])
 def test_integers_are_rounded(tmp_path, format, bits, channels):
-    data = noise(channels, 2345)  # odd, so that 24 bit mono needs a byte of padding
+    data = noise(channels, 2345)  # an odd number, so that 24-bit mono needs a byte of padding
     writer = write_stems(tmp_path, {"x": data}, format=format, bits=bits)
     info = soundfile.info(tmp_path / f"x.{format}")
     assert (info.format, info.subtype) == (format.upper(), f"PCM_{bits}")
@@ -72,7 +72,7 @@ def test_equal_sounds_give_equal_files(tmp_path, options):
         write_stems(tmp_path / folder, {"x": noise(1, 3000)}, **options)
     one, other = (next((tmp_path / folder).glob("x.*")) for folder in ("a", "b"))
     np.testing.assert_array_equal(read_sound(one)[0], read_sound(other)[0])
-    if options:  # a float file holds the time of day
+    if options:  # a float file contains the time of day
         assert one.read_bytes() == other.read_bytes()
 
 
@@ -130,9 +130,9 @@ def test_huge_files_are_read_and_their_cuts_noticed(tmp_path, frames):
     path = tmp_path / "x.wav"
     write_stems(tmp_path, {"x": noise(2, 10)}, frames=frames)
     header = bytearray(path.read_bytes()[: -10 * 8])
-    header[20:44] = struct.pack("<QQQ", len(header) - 8 + frames * 8, frames * 8, frames)  # its chunk ds64
+    header[20:44] = struct.pack("<QQQ", len(header) - 8 + frames * 8, frames * 8, frames)  # the chunk ds64
     path.write_bytes(header)
-    os.truncate(path, len(header) + frames * 8)  # a hole: takes no room
+    os.truncate(path, len(header) + frames * 8)  # a sparse file, which takes no space
     with open_sound(path) as sound:
         assert (sound.frames, sound.format_name) == (frames, "RF64")
     os.truncate(path, len(header) + frames * 8 - 1)

@@ -1,4 +1,4 @@
-"""Stage filters: instant mode's causal filters, which are designed between the frames."""
+"""Stage filters: the causal filters of instant mode, which are designed between frames."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def late(samples):
 
 
 def smooth_powers(size=2048):
-    """Two power spectra that a filter of some hundred taps can tell apart: resonances that die away within the window."""
+    """Two power spectra that a filter of some hundred taps can tell apart: resonances that fade within the window."""
     powers = []
     for hertz, width in ((0.05, 0.02), (0.09, 0.03)):
         pole = np.exp(-width + 2j * np.pi * hertz)
@@ -47,7 +47,7 @@ def smooth_powers(size=2048):
 
 @pytest.mark.parametrize("delay", [0, 1, 40])
 def test_the_filter_solves_the_normal_equations(delay):
-    """The twin against Wiener and Hopf themselves: R h = r, R the mix's and r the stem's autocorrelation, `delay` later."""
+    """The twin's filter h satisfies R h = r (Wiener and Hopf): R is the mix's autocorrelation, r the stem's, `delay` later."""
     mine, other = smooth_powers()
     taps = 400
     of_mix, of_stem = np.fft.irfft(mine + other), np.fft.irfft(mine)
@@ -93,7 +93,7 @@ def test_block_sizes_do_not_change_a_bit(rng, params, channels):
 
 @pytest.mark.parametrize("latency", [0, 1, 37, 64, 256])
 def test_latency_is_what_was_asked_for(preset, rng, latency):
-    """All stems together answer an impulse `latency` samples later and at no other time, while much is going on."""
+    """In the sum of all stems an impulse comes `latency` samples later and at no other time, while many notes play."""
     separator = prepared(preset, two_parts(), late(latency))
     assert separator.latency == latency == separator.framing.latency
     sound, events = band(rng, LONG), random_midi(rng, 80, LONG)
@@ -112,7 +112,7 @@ def test_latency_is_what_was_asked_for(preset, rng, latency):
 @pytest.mark.parametrize("latency", [0, 100])
 @pytest.mark.parametrize("cut", [3000, 3008, 3007])
 def test_no_stem_knows_the_future(preset, rng, latency, cut):
-    """Whatever comes from a sample on, sound or notes: the stems before it are the same, bit for bit."""
+    """Whatever sound or notes come from a sample on, the stems before that sample are the same, bit for bit."""
     separator = prepared(preset, two_parts(), late(latency))
     sound, events = band(rng, 5000), random_midi(rng, 60, 5000)
     stems, _ = play(separator, sound, events)
@@ -124,7 +124,7 @@ def test_no_stem_knows_the_future(preset, rng, latency, cut):
 
 
 def test_a_stem_answers_at_once(preset, rng):
-    """With filters that stand, an impulse on top of the sound is heard in the stems in the very sample in which it comes."""
+    """With fixed filters, an impulse on top of the sound is in the stems at the same sample."""
     sound = band(rng, 4000)
     louder = sound.copy()
     louder[0, 3000] += 1
@@ -135,12 +135,12 @@ def test_a_stem_answers_at_once(preset, rng):
 
 
 def test_sound_before_any_frame_is_the_residual(preset):
-    """Filters come from frames: until the first one there are none."""
+    """Filters come from frames: before the first frame there are none."""
     separator = prepared(preset, one_stem(), INSTANT)
     stems, _ = play(separator, np.ones((1, 80), np.float32), chord(60))
     assert not stems[0, :, :80].any() and (stems[1] == 1).all()
     stems, _ = play(separator, np.ones((1, 1), np.float32))
-    assert stems[0].any(), "the first slot behind the first frame has made one"
+    assert stems[0].any(), "the first slot after the first frame has made a filter"
 
 
 @pytest.mark.parametrize("params", [{"latency_samples": 257}, {"filter_taps": 63}, {"filter_taps": 513}, {"hop_samples": 256},
@@ -178,7 +178,7 @@ def test_stems_follow_the_level(preset, rng):
     separator = prepared(preset, two_parts(), INSTANT, 2)
     sound, events = band(rng, 4000, 2), random_midi(rng, 40, 4000)
     expected, _ = play(separator, sound, events)
-    for factor in (2.0**-40, 2.0**19):  # such factors change no digit
+    for factor in (2.0**-40, 2.0**19):  # powers of two change no digit
         separator.reset()
         stems, _ = play(separator, sound * np.float32(factor), events)
         assert np.array_equal(stems, expected * np.float32(factor))
@@ -209,7 +209,7 @@ def test_nothing_open_is_all_residual(preset, rng):
 
 @pytest.mark.parametrize("hop", [16, 64, 128])
 def test_notes_that_come_and_go_do_not_click(preset, hop):
-    """A slow sine, keys down and up: no stem moves faster than from one end to the other in a slot."""
+    """Keys go down and up under a slow sine: no stem moves faster than over the full range in one slot."""
     separator = prepared(preset, two_parts(), {**INSTANT, "hop_samples": hop})
     own = 2 * np.pi * 50 / 44100
     sine = np.sin(own * np.arange(20000))[None].astype(np.float32)
@@ -225,14 +225,14 @@ def test_notes_that_come_and_go_do_not_click(preset, hop):
 @pytest.mark.parametrize("params", [{"mode": "live", "latency_samples": 256}, {"filter_taps": 256}, {"latency_samples": 100},
                                     {"hop_samples": 32}, {"mode": "quality", "latency_samples": 0}])
 def test_another_mode_or_filter_length_wants_to_be_prepared(preset, params):
-    """Also where the latency is the same."""
+    """Also if the latency is the same."""
     separator = prepared(preset, two_parts(), late(256))
     assert not separator.exchange(params=params) and separator.latency == 256
 
 
 @pytest.mark.parametrize("cut", [2000, 2048, 2050, 2064, 2100])
 def test_sound_goes_on_under_another_plan(preset, rng, cut):
-    """Also where the exchange falls between a frame and its filters, and the new plan has fewer rows."""
+    """Also if the exchange comes between a frame and its filters, and if the new plan has fewer rows."""
     separator, sound = prepared(preset, two_parts(), INSTANT), band(rng, 4000)
     events = np.concatenate([chord(*PITCHES[:3]), chord(*PITCHES[3:], part=1)])
     whole, _ = play(separator, sound, events)
@@ -246,7 +246,7 @@ def test_sound_goes_on_under_another_plan(preset, rng, cut):
 
 
 def test_prepare_in_another_mode(preset, rng):
-    """One separator after another with the same parameters but the mode."""
+    """One separator is prepared again and again with the same parameters except the mode."""
     sound = band(rng, 3000)
     for mode in ("instant", "live", "instant"):
         separator = Separator(preset, two_parts(), {**SMALL, "mode": mode})

@@ -1,4 +1,4 @@
-"""Do notes fit a sound? Offset, drift, tempo, octave and key, told with the right figures, and nothing where they fit."""
+"""Do notes fit a sound? Offset, drift, tempo, octave and key are told with the right figures, and nothing if all fit."""
 
 import json
 import re
@@ -121,7 +121,7 @@ def test_few_notes_and_silence_say_nothing(clip):
 
 @pytest.fixture(scope="module")
 def take(tmp_path_factory):
-    """Random music, its notes, and its file."""
+    """Random music: its sound file and its notes."""
     notes = chords(np.random.default_rng(0), PITCHES, 14.0)
     return write_sound(tmp_path_factory.mktemp("take") / "a.wav", sound_of(notes, 14.0), RATE), notes
 

@@ -1,5 +1,7 @@
-"""Broken files give a result or one clear line, whatever is broken: a short run of the fuzzer, of which `.ci/full long` has a
-long one, and what it notices itself."""
+"""Broken files give a result or one clear line: a short run of the fuzzer, and tests that the fuzzer notices faults.
+
+`.ci/full long` has a long run.
+"""
 
 import os
 import sys
@@ -11,9 +13,9 @@ from fuzz_readers import READERS, Reader, make
 from rtsep.errors import RtsepError
 
 SEED = 1
-COUNTS = {"music": 60, "presets": 200}  # Inputs of readers that take long, or read few of them; of others 100.
+COUNTS = {"music": 60, "presets": 200}  # Readers that are slow or accept few inputs; all others get 100 inputs.
 
-linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of memory are Linux' own")
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory can be limited only on Linux")
 
 
 @linux

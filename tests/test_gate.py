@@ -1,4 +1,4 @@
-"""Stage gate: which templates are open when; keys, strings that two hands share, hi-hats, and everything at once."""
+"""Stage gate: when which templates are open, with keys, strings that two hands share, hi-hats, and all of them at once."""
 
 from dataclasses import replace
 
@@ -27,7 +27,7 @@ from rtsep.notes.routing import Routing
 
 @pytest.fixture(scope="module")
 def preset():
-    """Short release and decay, so that little sound shows all."""
+    """Short release and decay, so that short sounds suffice."""
     return short_notes()
 
 
@@ -99,7 +99,7 @@ def test_other_messages_open_nothing(preset, status):
 
 @pytest.mark.parametrize("held", [False, True])
 def test_a_string_struck_again_by_the_other_hand_is_the_others_alone(preset, held):
-    """It rings on by the left hand's pedal, or in its release; at 1000 the right hand strikes it."""
+    """The string rings in the left hand's pedal, or in its release. At sample 1000 the right hand strikes it."""
     pedal = [(0, CONTROL, SUSTAIN, 127)] if held else []
     events = midi(*pedal, (0, ON, 60, 90), (0, ON, 64, 90), (900, OFF, 60, 0), (900, OFF, 64, 0), (1000, ON, 60, 90, 1))
     found = gates(preset, events, 3 * WINDOW, two_parts())
@@ -120,7 +120,7 @@ def test_unisons_and_other_instruments_are_not_taken_over(preset):
 
 
 def choking(preset, *groups):
-    """`preset` with these groups of pitches."""
+    """`preset` with these choke groups of pitches."""
     choke = np.zeros(128, np.int8)
     for number, pitches in enumerate(groups, 1):
         choke[list(pitches)] = number
@@ -128,19 +128,19 @@ def choking(preset, *groups):
 
 
 def test_a_closing_hihat_ends_the_open_one(preset):
-    """Only the window remembers it, without its release; what is of no group or another sounds on."""
+    """It stays open only for the window, not for its release. Pitches of other groups or of none sound on."""
     kit = choking(preset, (48, 60), (64, 67))
     found = gates(kit, midi((0, ON, 60, 90), (0, ON, 64, 90), (0, ON, 72, 90), (1500, ON, 48, 90)), 8000)
     assert span(found, 60)[1] == -(-(1500 + WINDOW) // HOP) * HOP - HOP
     assert span(found, 64)[1] == span(found, 72)[1] == span(found, 48)[1] == 8000 // HOP * HOP
 
 
-def test_it_also_ends_one_that_rings_on(preset):
+def test_it_also_ends_an_open_one_that_rings_on(preset):
     kit = choking(preset, (48, 60))
     found = gates(kit, midi((0, ON, 60, 90), (100, OFF, 60, 0), (300, ON, 48, 90)), 4000)
     assert span(found, 60)[1] == -(-(300 + WINDOW) // HOP) * HOP - HOP
     late = gates(kit, midi((0, ON, 60, 90), (100, OFF, 60, 0), (100 + RELEASE, ON, 48, 90)), 4000)
-    assert span(late, 60)[1] == last_frame(100), "and never prolongs it"
+    assert span(late, 60)[1] == last_frame(100), "it never prolongs the other"
 
 
 def test_stems_do_not_choke_each_other(preset):
@@ -154,7 +154,10 @@ def test_stems_do_not_choke_each_other(preset):
 
 @pytest.mark.parametrize("seed", range(12))
 def test_gates_are_those_of_the_intervals(seed):
-    """Random keys and pedals against notes as intervals, frame by frame; in every third run two pitches choke each other."""
+    """For random keys and pedals, the gates are those of the notes' intervals, frame by frame.
+
+    In every third run two pitches choke each other.
+    """
     rng = np.random.default_rng(seed)
     preset = make_preset(release_s=rng.uniform(0, 0.03), decay_s=rng.uniform(0.03, 0.3))
     preset = choking(preset, PITCHES[1:3]) if seed % 3 == 0 else preset

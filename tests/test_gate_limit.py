@@ -1,4 +1,4 @@
-"""How many templates may be open: the limit closes the quietest and oldest; without the gate all are open."""
+"""The limit of open templates closes the quietest and oldest notes. Without the gate all templates are open."""
 
 import numpy as np
 from conftest import ON, SMALL, WINDOW, band, frame_by_frame, midi, one_stem, open_rows, play, prepared, random_midi, two_parts
@@ -13,7 +13,7 @@ def pitches_open(separator, preset):
 
 
 def test_limit_closes_the_quietest(preset, rng):
-    """Room for two pitches: 48 sounds, 60 does not, so 60 closes when 72 comes; the others keep playing."""
+    """Two pitches can be open. 48 sounds and 60 does not, so 60 closes when 72 comes; the others stay open."""
     phases = np.exp(2j * np.pi * rng.random(WINDOW // 2 + 1))
     period = np.fft.irfft(preset.W[0] * phases, WINDOW)
     sound = np.tile(period / np.abs(period).max(), 8)[None].astype(np.float32)
@@ -25,7 +25,7 @@ def test_limit_closes_the_quietest(preset, rng):
 
 
 def test_limit_closes_the_oldest_of_equals(preset):
-    """In silence all are equally quiet once the window is over; before that all count as loud."""
+    """In silence all notes are equally quiet after one window; before that all count as loud."""
     separator = prepared(preset, one_stem(), {**SMALL, "max_open_rows": 4})
     events = midi((2, ON, 48, 90), (1, ON, 60, 90), (3, ON, 72, 90))
     separator.process(np.ones((1, 64), np.float32), events)
@@ -43,7 +43,7 @@ def test_limit_is_kept_and_nothing_is_counted_below_it(preset, rng):
 
 
 def test_limit_spares_a_young_note_beside_an_old_one_of_its_pitch(preset):
-    """Channel 0 has held 60 for long, channel 1 strikes it now: 60 is young again, and the silent 48 closes."""
+    """Channel 0 has held 60 for long, and channel 1 strikes it now. So 60 is young again, and the silent 48 closes."""
     separator = prepared(preset, one_stem(), {**SMALL, "max_open_rows": 4})
     separator.process(np.zeros((1, 64), np.float32), midi((0, ON, 60, 90), (1, ON, 48, 90)))
     separator.process(np.zeros((1, 2048), np.float32))
@@ -70,7 +70,7 @@ def test_gate_off_splits_by_pitch(preset, rng):
 
 
 def test_gate_off_opens_pitches_that_only_other_channels_play(preset, rng):
-    """Notes on channel 3 alone: without the gate their stem still gets every template."""
+    """With notes only on channel 3, their stem still gets all templates without the gate."""
     table = np.full((32, 16, 128), -1, np.int8)
     table[:, 2] = 0
     separator = prepared(preset, Routing(("channel_3",), table), {**SMALL, "gate": False})

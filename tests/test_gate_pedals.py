@@ -7,7 +7,7 @@ from gates import DECAY, HOP, RESET, SOSTENUTO, SOUND_OFF, SUSTAIN, closes, gate
 
 @pytest.fixture(scope="module")
 def preset():
-    """Short release and decay, so that little sound shows all."""
+    """Short release and decay, so that short sounds suffice."""
     return short_notes()
 
 
@@ -93,7 +93,7 @@ def test_sostenuto_holds_only_what_is_held_when_it_goes_down(preset):
 
 
 def test_sostenuto_does_not_hold_what_the_other_pedal_holds(preset):
-    """The key is up when sostenuto goes down, so the note ends with sustain; struck again, likewise."""
+    """The key is up when sostenuto goes down, so the note ends with sustain. So does a note that is struck again."""
     messages = [(0, CONTROL, SUSTAIN, 127), (0, ON, 60, 90), (100, OFF, 60, 0), (200, CONTROL, SOSTENUTO, 127),
                 (900, CONTROL, SUSTAIN, 0)]
     assert closes(preset, messages) == last_frame(900)
@@ -162,7 +162,7 @@ def test_sound_off_leaves_the_pedal_down(preset):
 
 
 def test_sound_off_ends_the_capture(preset):
-    """The note that sostenuto held was silenced; striking its key again does not make it a held one."""
+    """The note that sostenuto held was silenced. Sostenuto does not hold the next note of its key."""
     messages = [(0, ON, 60, 90), (10, CONTROL, SOSTENUTO, 127), (100, CONTROL, SOUND_OFF, 0), (200, ON, 60, 90),
                 (300, OFF, 60, 0), (1800, CONTROL, SOSTENUTO, 0)]
     assert closes(preset, messages) == last_frame(300)
@@ -179,6 +179,6 @@ def test_reset_controllers_lifts_both_pedals_but_no_key(preset):
 
 
 @pytest.mark.parametrize("number", [0, 1, 7, 63, 65, 67, 119, 122])
-def test_other_controllers_are_nothing(preset, number):
+def test_other_controllers_do_nothing(preset, number):
     messages = [(0, ON, 60, 90), (50, CONTROL, number, 127), (100, OFF, 60, 0), (150, CONTROL, number, 0)]
     assert closes(preset, messages) == last_frame(100)

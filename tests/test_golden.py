@@ -1,11 +1,11 @@
-"""Whole passages in every mode, held against what the engine gave before: a change inside changes no sample."""
+"""Passages in every mode, compared with the engine's stored output: a change of the code must not change a sample."""
 
 import golden
 import numpy as np
 import pytest
 
-# Passages whose roundings grow, since filters divide by small powers, and what is learnt teaches on: three to five times what
-# it does to them when every sample of the input is 1e-7 of itself more or less.
+# Tolerances of passages in which roundings grow, since filters divide by small powers, and learning goes on from what was
+# learnt. They are three to five times the change of the output if each sample of the input changes by 1e-7 of itself.
 TOLERANCE = {"instant": 3e-5, "drums, instant": 3e-5, "two instruments": 3e-6, "the background first": 5e-6, "drums": 5e-6,
              "drums, not told": 3e-6, "live, beside others": 2e-6}
 
@@ -16,7 +16,7 @@ def expected():
         return dict(kept)
 
 
-def test_every_passage_is_kept(expected):
+def test_every_passage_is_stored(expected):
     assert set(expected) == set(golden.PASSAGES)
     assert all(np.abs(passage).max() > 0.01 for passage in expected.values())
 

@@ -1,4 +1,4 @@
-"""Live mosaics: every frame and every search of the kernels is what the plain NumPy twin says."""
+"""Live mosaics: every frame and every search of the kernels agrees with the plain NumPy twin."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from rtsep.grains import source as sources
 
 
 def twin_of(mosaic):
-    """The specification, with the numbers that the mosaic was designed with."""
+    """The plain NumPy twin, with the numbers of the mosaic's plan."""
     record, plan = mosaic._grains.record[0], mosaic.prepared.plan.values
     arrays = mosaic._grains.heard.arrays
     level = arrays["level"].astype(float)
@@ -23,7 +23,7 @@ def twin_of(mosaic):
 
 
 def copy_state(mosaic, twin):
-    """So that roundings do not add up: the twin goes on from where the kernels are."""
+    """Copy the kernels' state to the twin, so that roundings do not add up."""
     state = mosaic._grains.state
     heads, found = state["counts"][0], state["counts"][1]
     twin.heads = list(zip(state["place"][:heads].tolist(), state["share"][:heads].astype(float), strict=True))
@@ -38,7 +38,7 @@ def setting(request):
 
 
 def walk(mosaic, twin, sound):
-    """Give (end, V, begin) of every frame: the kernels have played up to `begin`, where all but the frame itself is done."""
+    """Yield (end, V, begin) for each frame. The kernels have played up to `begin`, where only the frame itself is missing."""
     size, done = mosaic.framing, 0
     for end, V in frames_of(sound, size.window_size, size.overlap, size.hop):
         begin = end - size.hop // 4
@@ -49,7 +49,7 @@ def walk(mosaic, twin, sound):
 
 
 @pytest.mark.parametrize("channels, source_channels", [(1, 1), (2, 1), (2, 2)])
-def test_every_frame_is_what_the_twin_says(rng, setting, channels, source_channels):
+def test_every_frame_agrees_with_the_twin(rng, setting, channels, source_channels):
     mosaic = mosaic_of(melody(rng, channels=source_channels), setting, channels)
     sound, twin, size = band(rng, 6000, channels), twin_of(mosaic), mosaic.framing
     sound[:, 3000:4000] = 0
@@ -70,8 +70,8 @@ def test_every_frame_is_what_the_twin_says(rng, setting, channels, source_channe
 
 
 @pytest.mark.parametrize("most", [6144, 20])
-def test_the_search_is_what_the_twin_says(rng, setting, most, monkeypatch):
-    """Also in parts, as long sources are searched."""
+def test_the_search_agrees_with_the_twin(rng, setting, most, monkeypatch):
+    """Also in parts, as in long sources."""
     from rtsep.grains import design
 
     monkeypatch.setattr(design, "ROWS_MOST", most)

@@ -1,4 +1,4 @@
-"""Live mosaics: notes that say what may sound, and parameters and sources that are refused."""
+"""Live mosaics: notes decide what may sound; wrong parameters and sources are refused."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from rtsep.grains.source import Source, load_source
 
 
 def test_pitches_of_the_source_are_heard(rng):
-    """At the window that music is heard with: each note's rows have its pitch, noise has none."""
+    """With the usual window: the rows of each note have its pitch, and noise has none."""
     from rtsep.windows import choose_framing
 
     noise = 0.1 * rng.standard_normal((1, 20000)).astype(np.float32)
@@ -42,7 +42,7 @@ def test_notes_say_what_may_sound(rng):
         for second, share in mosaic.playing:
             inside = 60000 < second * RATE <= 80000 + 2048
             own, others = own + share * inside, others + share * (not inside)
-    assert mosaic.held_pitches == (64,) and own > 5 * others > 0, "the source's E, and between the notes what has no pitch"
+    assert mosaic.held_pitches == (64,) and own > 5 * others > 0, "the source's E, and between notes what has no pitch"
 
 
 def test_a_note_serves_the_nearest_octave():

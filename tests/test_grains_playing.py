@@ -1,4 +1,4 @@
-"""Live mosaics: what a player relies on, whatever the blocks, levels and faults."""
+"""Live mosaics: what a player can rely on, with any blocks, levels and faults."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def test_any_block_size_gives_the_same(rng, sizes):
     assert np.array_equal(expected[1], other[1])
 
 
-def test_dry_is_the_input_as_late(rng):
+def test_dry_is_the_input_with_the_same_latency(rng):
     mosaic, sound = mosaic_of(melody(rng)), band(rng, 3000)
     _, dry, _ = remake(mosaic, sound)
     assert np.array_equal(dry[:, mosaic.latency :], sound[:, : -mosaic.latency]) and not dry[:, : mosaic.latency].any()
@@ -32,8 +32,8 @@ def test_dry_is_the_input_as_late(rng):
 
 @pytest.mark.parametrize("params", [{}, {"mode": "quality", "latency_samples": 0}])
 def test_a_sound_remade_of_itself_is_itself(rng, params):
-    """Sample by sample, with the latency that is told but for the distance of the rows, at its own loudness."""
-    sound = (0.1 * rng.standard_normal((1, 30000))).astype(np.float32)  # no two frames are alike
+    """Sample by sample, at its own loudness. The latency is the reported one, up to the distance of the rows."""
+    sound = (0.1 * rng.standard_normal((1, 30000))).astype(np.float32)  # all frames differ
     mosaic = mosaic_of(sound, {**UNGATED, "mosaic_polyphony": 1, **params})
     heard, _, _ = remake(mosaic, sound)
     match = np.fft.irfft(np.fft.rfft(heard[0], 65536) * np.conj(np.fft.rfft(sound[0], 65536)))
@@ -44,7 +44,7 @@ def test_a_sound_remade_of_itself_is_itself(rng, params):
 
 
 def test_the_mosaic_follows_the_notes(rng):
-    """Of each note of the target the source's own note sounds, whatever their order, at the target's loudness."""
+    """For each note of the target the same note of the source sounds, in any order, at the target's loudness."""
     order = [3, 0, 5, 2, 4, 1]
     target = 0.1 * melody(rng, [PITCHES[i] for i in order], 8000)
     mosaic = mosaic_of(melody(rng))
@@ -76,7 +76,7 @@ def test_constraints_do_what_they_say(rng):
 
 @pytest.mark.parametrize("factor", [1e-6, 1e3])
 def test_loudness_is_the_targets(rng, factor):
-    """Tiny and loud: the same frames of the source, at the target's loudness."""
+    """Faint and loud targets get the same frames of the source, at the target's loudness."""
     sound, source = band(rng, 8000), melody(rng)
     plain, loud = remake(mosaic_of(source), sound)[0], remake(mosaic_of(source), sound * np.float32(factor))[0]
     assert np.abs(plain).max() > 0.01
@@ -95,11 +95,11 @@ def test_silence_nan_and_absurd_input_are_safe(rng):
     mosaic.reset()
     remake(mosaic, band(rng, 3000, 2))
     after = remake(mosaic, np.zeros((2, 6000), np.float32))[0]
-    assert not after[:, 2000:].any(), "silence comes back to silence"
+    assert not after[:, 2000:].any(), "silence gives silence"
 
 
 def test_an_attack_in_the_source_is_not_blown_up(rng):
-    """A head that runs from near silence into a loud note would play it at the gain of the silence."""
+    """A head that goes from near silence into a loud note must not play the note with the gain of the silence."""
     quiet = 4e-3 * rng.standard_normal((1, 8000))
     source = np.concatenate([quiet, 0.9 * melody(rng), quiet], axis=1).astype(np.float32)
     target = (0.1 * rng.standard_normal((1, 30000))).astype(np.float32)
@@ -108,7 +108,7 @@ def test_an_attack_in_the_source_is_not_blown_up(rng):
 
 
 def test_wet_gain_and_bypass(rng):
-    """wet fades from dry to mosaic, each behind its fader; bypass is the input."""
+    """wet fades from the dry sound to the mosaic, each after its fader; bypass gives the input."""
     source, sound = melody(rng), band(rng, 3000)
     remade, dry, mix = remake(mosaic_of(source, {**UNGATED, "wet": 0.25, "gain_db.mosaic": -6, "gain_db.dry": 3}), sound)
     assert np.allclose(mix, 0.25 * 10 ** (-6 / 20) * remade + 0.75 * 10 ** (3 / 20) * dry, atol=1e-6)
@@ -119,7 +119,7 @@ def test_wet_gain_and_bypass(rng):
 
 
 def test_parameters_change_while_it_plays(rng):
-    """exchange goes on with what sounds; another latency is refused; the sound stays what it was in front of it."""
+    """`exchange` continues what sounds, and refuses another latency. The sound before the exchange does not change."""
     source, sound = melody(rng), band(rng, 8000)
     plain, mosaic = remake(mosaic_of(source), sound)[0], mosaic_of(source)
     first = remake(mosaic, sound[:, :4000])[0]

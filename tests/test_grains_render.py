@@ -1,4 +1,4 @@
-"""Live mosaics: `rtsep render` and `live`, and on a device to the bit what is rendered."""
+"""Live mosaics with `rtsep render` and `rtsep live`: a device plays exactly what is rendered."""
 
 import json
 
@@ -72,7 +72,7 @@ def player(rng, tmp_path):
 
 
 def test_live_is_what_is_rendered(player, rng):
-    """Through the lanes of a device, to the bit: mix, mosaic and dry on outputs of their own."""
+    """Through a device's lanes, bit for bit: the mix, the mosaic and the dry sound, each on its own output."""
     sound, heard = band(rng, 6400), []
     offline = player.separator.again({})
     offline.prepare(RATE, 1, 4096)
@@ -84,7 +84,7 @@ def test_live_is_what_is_rendered(player, rng):
     late = slice(player.separator.latency + 2000, None)
     assert np.abs(remade[:, late]).max() > 0.01
     assert np.array_equal(heard[1][late], remade[0][late]) and np.array_equal(heard[2][late], dry[0][late])
-    assert np.allclose(heard[0], heard[1], atol=1e-7), "all wet"
+    assert np.allclose(heard[0], heard[1], atol=1e-7), "the mix is all wet"
 
 
 def test_a_player_has_knobs_but_no_presets(player):

@@ -1,4 +1,4 @@
-"""Groups of notes as stems of their own: what is selected, how stems change, and what the engine and `render` make of it."""
+"""Groups of notes as their own stems: what is selected, how other stems change, and how the engine and `render` use them."""
 
 import json
 
@@ -21,7 +21,7 @@ from rtsep.presets.preset import save_preset
 ON, OFF, PEDAL = 0x90, 0x80, 0xB0
 LEFT = ((0.0, 0.5, 48), (1.0, 1.5, 52), (2.0, 2.5, 48))
 RIGHT = ((0.0, 0.4, 60), (0.0, 0.4, 64), (0.0, 0.4, 67), (1.0, 1.4, 60), (2.0, 2.4, 72))
-# by onset, then as they lie in the file: 48 60 64 67 | 52 60 | 48 72
+# by onset, then by their order in the file: 48 60 64 67 | 52 60 | 48 72
 ALL = ["48@0", "60@0", "64@0", "67@0", "52@1", "60@1", "48@2", "72@2"]
 
 
@@ -132,7 +132,7 @@ def with_stem(events, at, stem):
 
 
 def test_a_key_struck_again_belongs_to_its_new_stem_alone(preset, rng):
-    """The string of a note that rings, by pedal or in its release, has one owner: the last strike."""
+    """The string of a note that rings in the pedal or in its release belongs to the stem that struck it last."""
     separator, sound = prepared(preset, hands()), band(rng, 8000)
     play(separator, sound[:, :2048], midi((0, PEDAL, 64, 127), (0, ON, 60, 90), (1000, OFF, 60, 0)))
     assert {stem for stem, _row in open_rows(separator)} == {0}
@@ -146,7 +146,7 @@ def test_a_key_struck_again_belongs_to_its_new_stem_alone(preset, rng):
 
 
 def piece(folder):
-    """Tones made of a preset's own templates as mix.wav, notes.mid, small.npz; the tones by note."""
+    """A folder with mix.wav, made of tones from a preset's templates, notes.mid and small.npz; and the tones by note."""
     preset, rng = make_preset(rows=1), np.random.default_rng(3)
     tones, samples = {}, round(3 * RATE)
     for onset, offset, pitch in (*LEFT, *RIGHT):
@@ -183,10 +183,10 @@ def test_a_chord_and_a_single_note_out_of_a_piece(tmp_path):
     truths = {"chord": ["60@0", "64@0", "67@0"], "one": ["60@1"], "rest": ["48@0", "52@1", "48@2", "72@2"]}
     for stem, notes in truths.items():
         truth = sum(tones[note] for note in notes)
-        assert sdr_db(found[stem], truth) > max(4, sdr_db(mix, truth) + 6), "the same C4 is in one group and in the other"
+        assert sdr_db(found[stem], truth) > max(4, sdr_db(mix, truth) + 6), "the same C4 is in both groups"
 
 
-def test_stems_of_groups_may_have_their_own_instruments(tmp_path):
+def test_stems_of_groups_can_have_their_own_instruments(tmp_path):
     piece(tmp_path)
     save_preset(make_preset(seed=7), tmp_path / "other.npz")
     assert render(tmp_path, "--group", "solo=track:right,1s-", "--preset", f"{tmp_path / 'other.npz'}@solo") == 0

@@ -1,4 +1,4 @@
-"""Note groups offline, as in the textbook: against the reference's masks and figures, and by properties."""
+"""Note groups offline, as in the textbook: compared with the reference's masks and figures, and their properties."""
 
 import json
 
@@ -72,7 +72,7 @@ def test_both_rules_separate_like_the_reference(name, textbook, shared):
 
 @needs_oracles
 def test_hands_are_separated_better_than_by_the_textbook():
-    """From the notes alone, at the same resolution; the textbook's masks reach 9.1 and 8.2 dB (c), ratio masks 11.8 and 9.9."""
+    """By the notes alone, at the same resolution. The textbook's masks give 9.1 and 8.2 dB (c), ratio masks 11.8 and 9.9 dB."""
     mix, truths, notes, right = piano()
     stems = separate_groups(mix[None], 22050, notes, [~right, right], Settings(window=2048, hop=512))
     left_stem, right_stem, rest = stems[:, 0]
@@ -81,7 +81,7 @@ def test_hands_are_separated_better_than_by_the_textbook():
 
 
 def two_tones(rate=22050):
-    """Sound [2 channels, sample] of C4, E4 and once more C4, half a second each, and its notes."""
+    """The sound [2 channels, sample] of C4, E4 and C4 again, half a second each, and its notes."""
     notes = np.zeros(3, [("onset_s", float), ("offset_s", float), ("pitch", int)])
     notes["pitch"], notes["onset_s"] = (60, 64, 60), (0.2, 0.2, 1.2)
     notes["offset_s"] = notes["onset_s"] + 0.5
@@ -100,7 +100,7 @@ def test_stems_add_up_to_the_sound_and_one_note_is_one_note(settings, rng):
     last, first, rest = stems = separate_groups(sound, 22050, notes, [[2], np.array([True, False, False])], settings)
     assert stems.shape == (3, *sound.shape) and np.abs(stems.sum(axis=0) - sound).max() < 1e-6
     assert sdr_db(last[0], tones[2]) > 15 and sdr_db(first[0], tones[0]) > 12, "the same pitch, at another time"
-    assert sdr_db(rest[1], 0.5 * tones[1]) > 12, "what is in no group"
+    assert sdr_db(rest[1], 0.5 * tones[1]) > 12, "the rest, which is in no group"
 
 
 def test_masks_sum_to_one_also_where_groups_share_and_nothing_sounds(rng):

@@ -1,4 +1,4 @@
-"""The two hands on one keyboard: which stem a note goes to, when it goes over, and what a player corrects."""
+"""Two hands on one keyboard: which stem a note goes to, when it moves to the other, and what the player corrects."""
 
 import numpy as np
 import pytest
@@ -46,7 +46,7 @@ def silent(separator, events, samples=100):
 
 
 def stems_of(separator):
-    """The stem of every pitch that sounds; of a unison the higher."""
+    """The stem of each pitch that sounds; if a pitch sounds in two stems, the higher one."""
     voices = part_of(separator, "notes").voices
     return {int(v["pitch"]): int(v["stem"]) for v in np.sort(voices[voices["status"] != FREE], order="stem")}
 
@@ -58,11 +58,11 @@ def silent_long(separator, events):
 
 CLIMB = (48, 52, 55, 57, 59, 60, 62, 64, 65, 67)
 ABOVE = (81, 82, 83)
-STEP = 10000  # samples from note to note
+STEP = 10000  # samples between two notes
 
 
 def climbing(left_part=0):
-    """The left hand goes beyond the middle, below what the right hand plays."""
+    """The left hand goes above the middle of the keyboard, but stays below the right hand."""
     left = [(100 + STEP * i, STEP - 500, pitch, left_part) for i, pitch in enumerate(CLIMB)]
     right = [(400 + STEP * i, STEP - 900, ABOVE[i % 3], 0) for i in range(len(CLIMB))]
     return midi(*((at + end, OFF if end else ON, pitch, 0 if end else 90, part)
@@ -70,13 +70,13 @@ def climbing(left_part=0):
 
 
 def hands_of(separator):
-    """The hand of every pitch of the last notes."""
+    """The hand of each pitch among the last notes."""
     hands = part_of(separator, "hands")
     return {int(note["pitch"]): int(note["hand"]) for note in hands.recent[: int(hands.recent_count[0])]}
 
 
 def two_hands(rng, samples, count=60):
-    """Chords and single notes of two hands that wander, with pedals and corrections, on two keyboards."""
+    """Chords and single notes of two hands that move over two keyboards, with pedals and corrections."""
     messages, centres = [], [52.0, 70.0]
     for at in np.sort(rng.integers(0, samples, count)).tolist():
         hand = int(rng.integers(2))
@@ -110,7 +110,7 @@ def test_after_silence_a_hand_may_be_anywhere(keyboard):
 
 
 def test_hands_of_a_real_performance_are_found():
-    """The bundled clip as one keyboard: its hands share arpeggios and single keys, which no one can tell by the notes alone."""
+    """The bundled clip as one keyboard. Its hands share arpeggios and single keys, which the notes alone cannot tell apart."""
     score, second = read_midi(clip_folder() / "demo.mid"), int(RATE)
     separator, events = prepared(make_preset(range(21, 109), rows=1), by_hands(score), max_block=second), score.events(RATE)
     found = {}
@@ -134,8 +134,8 @@ def test_reset_forgets(keyboard):
     assert stems_of(silent(separator, midi((0, ON, 48, 90)))) == {48: LEFT}
 
 
-def test_what_is_not_the_hands_stays_where_it_is(keyboard):
-    """Drums on channel 10 are no hand's; what an event says itself counts; what no template plays is counted and forgotten."""
+def test_notes_that_belong_to_no_hand_stay_where_they_are(keyboard):
+    """Drums on channel 10 belong to no hand. An event that names its stem keeps it. Notes without templates are counted."""
     events = midi((0, ON | 9, 50, 90), (1, ON, 80, 90), (2, ON, 20, 90))
     events["stem"][1] = 1 + LEFT
     separator = silent(prepared(keyboard, by_hands()), events)
@@ -164,11 +164,11 @@ def test_more_notes_than_are_remembered(keyboard):
 
 # --- second thoughts --------------------------------------------------------------------------------------------------
 
-FIRST, LATER = (62, (70, 74, 78))  # A note between the hands, and a chord that draws the right hand away from it.
+FIRST, LATER = (62, (70, 74, 78))  # A note between the hands, then a chord that moves the right hand away from it.
 
 
 def asked_again(keyboard, after_s):
-    """How the engine sees a note between the hands, before and after more of them have come."""
+    """How the engine decides on a note between the hands, before and after later notes."""
     separator = prepared(keyboard, by_hands(), max_block=20000)
     silent(separator, midi((0, ON, 54, 90), (10, ON, FIRST, 90)), 20)
     before = stems_of(separator)[FIRST]
@@ -189,7 +189,7 @@ def test_uncertain_notes_are_counted_until_they_are_certain(keyboard):
     assert separator.counters.uncertain_notes == 0 and separator.uncertain_pitches == ()
     separator.reset()
     silent(separator, midi((0, ON, 60, 90), (50, OFF, 60, 0)))
-    assert separator.counters.uncertain_notes == 1 and separator.uncertain_pitches == (), "it is over"
+    assert separator.counters.uncertain_notes == 1 and separator.uncertain_pitches == (), "the note is over"
 
 
 # --- corrections ------------------------------------------------------------------------------------------------------
@@ -207,7 +207,7 @@ def test_one_hand_claims_the_keys_that_are_down(keyboard):
     separator = silent(prepared(keyboard, by_hands()), messages)
     assert stems_of(separator) == {74: RIGHT, 48: LEFT, 72: RIGHT}
     silent(separator, midi((0, CORRECTION, CLAIM_LEFT, 0), (1, ON, 73, 90)))
-    assert stems_of(separator) == {74: RIGHT, 48: LEFT, 72: LEFT, 73: RIGHT}, "what only the pedal holds stays"
+    assert stems_of(separator) == {74: RIGHT, 48: LEFT, 72: LEFT, 73: RIGHT}, "notes that only the pedal holds stay"
     silent(separator, midi((0, CORRECTION, CLAIM_RIGHT, 0)))
     assert set(stems_of(separator).values()) == {RIGHT}
 
@@ -239,7 +239,7 @@ def test_block_sizes_do_not_change_a_bit(keyboard, rng, params):
 @pytest.mark.parametrize("params", [{}, {"mode": "instant", "latency_samples": 0}, {"max_open_rows": 5}])
 @pytest.mark.parametrize("seeds", [(0,), pytest.param((1, 2, 3, 4), marks=pytest.mark.long)])
 def test_the_reference_says_the_same(keyboard, params, seeds):
-    """For one music; for four others in `.ci/full long`."""
+    """With one random piece; `.ci/full long` tests four others."""
     for seed in seeds:
         rng = np.random.default_rng(seed)
         sound, events = band(rng, 20000), two_hands(rng, 20000, 80)

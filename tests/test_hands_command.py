@@ -1,4 +1,4 @@
-"""rtsep hands: the notes of a file, divided between the hands as the engine does it, in a MIDI file with a track for each."""
+"""`rtsep hands` divides the notes of a file between the hands as the engine does, and writes a MIDI file with two tracks."""
 
 import json
 
@@ -40,12 +40,12 @@ def written(path):
 
 
 def notes_of(score):
-    """(onset, pitch, velocity, channel, offset), sorted."""
+    """The notes as (onset, pitch, velocity, channel, offset), sorted."""
     return sorted(score.notes()[["onset_s", "pitch", "velocity", "channel", "offset_s"]].tolist())
 
 
 def divided(source, *options):
-    """Run the command; gives the file that it wrote as a Score."""
+    """Run the command, and read the file that it wrote as a Score."""
     out = source.with_name("out.mid")
     assert main(["hands", str(source), "-o", str(out), "--overwrite", *options]) == 0
     return read_midi(out)
@@ -57,7 +57,7 @@ def divided(source, *options):
 @pytest.mark.parametrize("params", [SMALL, INSTANT])
 @pytest.mark.parametrize("seed", range(3))
 def test_it_decides_as_the_engine_does_while_it_plays(params, seed):
-    """Another window, and notes that ring for another time; with chords, pedals and two keyboards, and second thoughts."""
+    """Also with another window and other times of ringing; with chords, pedals, two keyboards, and decisions that change."""
     events = two_hands(np.random.default_rng(seed), 120_000, 150)
     events = events[events["status"] != CORRECTION]
     messages = np.stack([events[name] for name in ("part", "status", "data1", "data2")], axis=1).astype(np.uint8)
@@ -97,18 +97,18 @@ def test_more_tracks_than_the_engine_has_parts(tmp_path):
 
 
 @pytest.mark.parametrize("options", [(), ("--offline",)])
-def test_no_note_is_lost_whoever_plays_it(options, tmp_path):
+def test_no_note_is_lost(options, tmp_path):
     clip = read_midi(clip_folder() / "demo.mid")
     (tmp_path / "clip.mid").write_bytes((clip_folder() / "demo.mid").read_bytes())
     score = divided(tmp_path / "clip.mid", *options)
     assert score.track_names == ("right hand", "left hand")
-    assert [note[:4] for note in notes_of(score)] == [note[:4] for note in notes_of(clip)], "offsets: one key in both tracks"
+    assert [note[:4] for note in notes_of(score)] == [note[:4] for note in notes_of(clip)], "offsets: one key in two tracks"
     told = divide(Job(clip_folder() / "demo.mid", offline="--offline" in options))
     assert told["tracks"]["share"] > 0.8 and told["left_hand"] + told["right_hand"] == told["notes"] == clip.note_count
 
 
-def test_what_follows_tells_too():
-    """Every note has a probability by what follows, too, and some change; of the last notes it is what was thought at once."""
+def test_later_notes_count_too():
+    """Each note also has a probability by later notes, and some differ. The last notes keep their first probability."""
     score = read_midi(clip_folder() / "demo.mid")
     given, pitch = give_to_hands(score, by_hands(score)), score.messages[struck(score), 2]
     assert ((given.at_last >= 0) & (given.at_last <= 1)).all()
@@ -143,7 +143,7 @@ def test_tempo_pedals_programs_and_marks_stay(tmp_path, style):
 
 
 def test_one_pedal_in_two_tracks_is_written_once(tmp_path):
-    """Both tracks of a piano often have it, on one channel; a key that both hands hold is released twice."""
+    """Both tracks of a piano often have the pedal, on one channel. A key that both hands hold is released twice."""
     low = track((0, control(64, 127)), (0, on(40)), (100, off(40)), END)
     high = track((0, control(64, 127)), (0, on(80)), (100, off(80)), END)
     (tmp_path / "in.mid").write_bytes(smf(low, high))
@@ -152,7 +152,7 @@ def test_one_pedal_in_two_tracks_is_written_once(tmp_path):
         assert [message for _, message in written(tmp_path / "out.mid")[name]].count(control(64, 127)) == 1
 
 
-def test_ports_and_frames_of_film_stay(tmp_path):
+def test_ports_and_smpte_time_stay(tmp_path):
     first, second = (track((0, meta(0x21, bytes((port,)))), (0, on(pitch)), (40, off(pitch)), END)
                      for port, pitch in ((0, 40), (1, 41)))
     (tmp_path / "in.mid").write_bytes(smf(first, second, division=0xE728))
@@ -196,7 +196,7 @@ def test_drums_alone_are_a_keyboard_that_sends_on_channel_10(tmp_path):
 
 
 def test_a_score_tells_the_hands(tmp_path):
-    """Hands that cross: by the notes alone it would be the other way round."""
+    """The hands cross: by the notes alone they would be exchanged."""
     write_tracks(tmp_path / "score.mid", {"Left": HIGH, "Right": LOW})
     write_tracks(tmp_path / "in.mid", {"played": sorted(HIGH + LOW)})
     told = divide(Job(tmp_path / "in.mid", score=tmp_path / "score.mid"))

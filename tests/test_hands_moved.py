@@ -1,4 +1,4 @@
-"""A note that goes over to another stem while it sounds: without a click, and from then on as if it had begun there."""
+"""A note that moves to another stem while it sounds: without a click, and from then on as if it had begun there."""
 
 from itertools import pairwise
 
@@ -49,18 +49,18 @@ def _exchange(plan, state):
 
 
 def voices_of(separator, pitch, part=0):
-    """Numbers of the voices that sound."""
+    """The numbers of the voices that sound."""
     voices = part_of(separator, "notes").voices
     return np.flatnonzero((voices["status"] != FREE) & (voices["pitch"] == pitch) & (voices["part"] == part)).tolist()
 
 
 def move(separator, v, stem):
-    """Let a voice sound on in another stem, between two blocks."""
+    """Move a voice to another stem, between two blocks."""
     return bool(_move(plan_of(separator), Memory(**separator.prepared.state), v, stem))
 
 
 def played(separator, sound, events, moves):
-    """Stems [stem, channel, sample]; before each sample in `moves` its (pitch, part, stem) goes over."""
+    """Stems [stem, channel, sample]; at each sample in `moves`, (pitch, part, stem), the voice moves to the stem."""
     stems, edges = [], sorted({0, sound.shape[1], *moves, *(begin for begin, _ in in_blocks(sound.shape[1], (4096,)))})
     for begin, end in pairwise(edges):
         if begin in moves:
@@ -75,8 +75,8 @@ def played(separator, sound, events, moves):
 
 @pytest.mark.parametrize("params", MODES)
 def test_no_click(rng, params):
-    """With overlap-add a steady sound goes over as smoothly as it sounds; with filters, which fade over within a slot, about as
-    smoothly as when its note is told. Then it is whole in the other stem."""
+    """With overlap-add, a steady sound moves as smoothly as it sounds. With filters, which fade within a slot, it moves about
+    as smoothly as a note begins. Afterwards the whole sound is in the other stem."""
     preset, at, params = make_preset(pitches=(48, 60)), 6000, {**SMALL, **params}
     sound = 0.5 * tone(rng, 48, 12000)
     from_start, told_then, wrong = (midi((when, ON, 48, 90, part)) for when, part in ((0, RIGHT), (at, RIGHT), (0, LEFT)))
@@ -93,7 +93,7 @@ def test_no_click(rng, params):
 
 @pytest.mark.parametrize("mode", ["live", "instant", "quality"])
 def test_it_is_separated_as_if_it_had_been_told_right_at_once(mode):
-    """Every seventh note of the clip is told to the wrong hand and goes over 40 ms later."""
+    """Every seventh note of the clip goes to the wrong hand, and moves to the right one 40 ms later."""
     samples, after = round(6 * RATE), round(0.04 * RATE)
     mix, *truth = (read_sound(clip_folder() / f"{name}.flac")[0][:, :samples] for name in ("mix", "left_hand", "right_hand"))
     score = read_midi(clip_folder() / "demo.mid")
@@ -129,7 +129,7 @@ def test_what_is_over_absent_or_in_place_stays(preset):
     v = voices_of(separator, 60)[0]
     assert not move(separator, v, LEFT) and not move(separator, v + 1, RIGHT)
     separator.process(np.zeros((1, 64), np.float32), midi((0, OFF, 60, 0)))
-    assert move(separator, v, RIGHT), "what rings goes over too"
+    assert move(separator, v, RIGHT), "a voice that rings on moves, too"
     voice = part_of(separator, "notes").voices[v]
     assert (voice["status"], voice["stem"]) == (RELEASED, RIGHT)
     for _ in range(100):
@@ -145,7 +145,7 @@ def test_a_voice_of_another_instrument_stays(preset):
 
 
 def test_a_unison_in_the_other_stem_is_one_note_more(preset, rng):
-    """Both hands hold a key; one of them goes over: each still comes up by itself, and activations stay where notes are."""
+    """Both hands hold a key; one of its voices moves. Each is released by itself, and activations stay with their notes."""
     separator, sound = prepared(preset, two_parts()), tone(rng, 60, 6000)
     separator.process(sound[:, :3000], midi((0, ON, 60, 90), (0, ON, 60, 80, 1)))
     rows = np.flatnonzero(separator.row_pitch == 60)
@@ -154,13 +154,13 @@ def test_a_unison_in_the_other_stem_is_one_note_more(preset, rng):
     assert separator.activations[LEFT, rows].sum() == 0
     np.testing.assert_allclose(separator.activations[RIGHT, rows].sum(), whole, rtol=1e-6)
     assert move(separator, voices_of(separator, 60, RIGHT)[0], LEFT)
-    assert separator.activations[RIGHT, rows].sum() > 0, "of the one that stays"
+    assert separator.activations[RIGHT, rows].sum() > 0, "the activation of the voice that stays"
     separator.process(sound[:, :64], midi((0, OFF, 60, 0)))
     assert part_of(separator, "notes").voices["status"][voices_of(separator, 60, RIGHT)[0]] == KEY_DOWN
 
 
 def test_all_voices_change_places(preset, rng):
-    """Activations go along, each with its notes, also those of a unison of both stems."""
+    """Activations move with their notes, also if both stems play the same pitch."""
     separator, sound = prepared(preset, two_parts()), band(rng, 3000)
     separator.process(sound, midi((0, ON, 60, 90), (0, ON, 60, 80, 1), (0, ON, 48, 90), (0, ON, 72, 90, 1)))
     before, stems = separator.activations.copy(), part_of(separator, "notes").voices["stem"][:4].copy()
@@ -171,12 +171,12 @@ def test_all_voices_change_places(preset, rng):
     other.prepare(RATE, 1, 64)
     other.process(sound[:, :64], midi((0, ON, 60, 90)))
     _exchange(plan_of(other), Memory(**other.prepared.state))
-    assert part_of(other, "notes").voices["stem"][0] == LEFT, "of another instrument"
+    assert part_of(other, "notes").voices["stem"][0] == LEFT, "a voice of another instrument stays"
 
 
 @pytest.mark.parametrize("params", MODES)
 def test_any_moves_at_all(preset, rng, params):
-    """Voices go to and fro at random while notes, pedals and channels change: the sum holds, and all keys come up."""
+    """Voices move at random between notes, pedals and channel messages. The stems add up to the input, and all keys come up."""
     sound, events = band(rng, 12000), random_midi(rng, 150, 12000)
     separator = prepared(preset, two_parts(), {**SMALL, **params, "max_open_rows": 6})
     stems = []

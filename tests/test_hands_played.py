@@ -1,4 +1,4 @@
-"""--by hands as a user meets it: render, live by a device's callback and by JACK, controls, takes, set-ups, refusals."""
+"""`--by hands` for a user: render, live with a device's callback and with JACK, controls, takes, set-ups, refusals."""
 
 import json
 
@@ -40,7 +40,7 @@ LOW, HIGH = [(0.1 * i, 0.1 * i + 0.3, 45 + i) for i in range(8)], [(0.1 * i + 0.
 
 @pytest.fixture
 def keyboard(tmp_path):
-    """mix.wav, notes.mid with a track of low and one of high notes, and a preset of many keys."""
+    """A folder with mix.wav, notes.mid with a track of low and a track of high notes, and a preset with many keys."""
     fill(tmp_path)
     write_tracks(tmp_path / "notes.mid", {"Left": LOW, "Right": HIGH})
     save_preset(make_preset(KEYS, rows=1, window=2048, rate=FILE_RATE), tmp_path / "small.npz")
@@ -121,10 +121,10 @@ def test_a_devices_callback_is_the_engine(rng, params):
 def test_jack_is_the_engine(jack_server, rng):  # noqa: F811
     length, preset = 2 * JACK_RATE, make_preset(KEYS, rows=1)
     sound, notes = band(rng, length, 2, JACK_RATE), two_hands(rng, length - 4000, 80)
-    sound[:, :1] = 0.25  # so that its first sample can be found
+    sound[:, :1] = 0.25  # a sample that is never 0, so that the beginning can be found
     sent = notes[notes["part"] == 0]
     notes = sent[sent["status"] != CORRECTION]
-    assert len(notes) < len(sent), "some messages are no keyboard's, and must not reach the hands"
+    assert len(notes) < len(sent), "some messages do not come from keyboards, and must not reach the hands"
 
     def engine():
         return prepared(preset, by_hands(), SMALL, 2, rate=JACK_RATE, max_block=CAPACITY)
@@ -153,7 +153,7 @@ def test_a_setup_starts_the_program_with_hands(jack_server, tmp_path):  # noqa: 
 
 
 def test_controls_correct_the_hands_while_a_take_is_recorded(tmp_path, rng):
-    """The keys are there with --by hands alone; what they say reaches the engine, and is no note of the take."""
+    """The computer's keys for hands exist only with --by hands. They reach the engine, but are no notes in the take."""
     card, sound, seen = Card(), band(rng, 8000, 2), []
 
     def step(number, act):

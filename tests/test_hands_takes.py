@@ -1,4 +1,4 @@
-"""The MIDI file of a take has every note in the track of its hand: as decided after 50 ms, and as corrected while it sounds."""
+"""In the MIDI file of a take each note is in the track of its hand, as decided after 50 ms or corrected while it sounds."""
 
 import mido
 import numpy as np
@@ -21,7 +21,7 @@ STEMS = ("left_hand", "right_hand")
 
 
 def presses(folder, kind="note_on"):
-    """(sample, pitch, name of the track) of the notes in session.mid, sorted; `kind`: or of their ends."""
+    """(sample, pitch, name of the track) of the note-ons in session.mid, or of messages of another `kind`, sorted."""
     file, found = mido.MidiFile(folder / "session.mid"), []
     for track in file.tracks:
         now = 0
@@ -33,7 +33,7 @@ def presses(folder, kind="note_on"):
 
 
 def play(player, samples, messages=()):
-    """Messages of part 0, and a block that they come with."""
+    """A step: messages of part 0, and a block with them."""
     for message in messages:
         player.receive(0, 0, message)
     call(player.lanes, np.zeros((2, samples), np.float32))
@@ -75,7 +75,7 @@ LOW, HIGH = (47, 48, 50), (70, 72, 74)
 
 
 def test_what_sounds_is_corrected_and_goes_into_the_next_take_so(tmp_path):
-    """A note that is over, three of each hand, which change places, and one after that."""
+    """A note that is over, then three notes of each hand, which exchange hands, and one note afterwards."""
     face = Face()
 
     def until_written(player):
@@ -118,7 +118,7 @@ def test_parts_of_a_score_are_tracks_too(tmp_path):
 
 
 def recorded(path, messages):
-    """(sample, status, key, stem) of what a journal of these messages, (sample, status, data), holds once it is cut off."""
+    """(sample, status, key, stem) of what a cut-off journal of these messages, (sample, status, data), contains."""
     journal = Journal(path, np.zeros((32, 16, 128), np.int8))
     journal.add([(sample, 0, message) for sample, *message in messages])
     journal.close()
@@ -129,7 +129,7 @@ def recorded(path, messages):
 
 
 def test_a_journal_that_is_cut_off_has_what_was_told_by_then(tmp_path):
-    """What was told later counts; a key that is struck again, and ends that nobody plays, confuse nothing."""
+    """The last decision counts. Keys that are struck again, and note-offs without notes, do no harm."""
     begun = [(10, ON, 60, 90), (10, TOLD, 60, 1), (20, ON, 61, 90), (30, OFF, 61, 0), (40, OFF, 99, 0)]
     again = [(50, OFF, 60, 0), (60, ON, 60, 80), (60, TOLD, 60, 0), (10, TOLD, 60, 0), (60, TOLD, 60, 1), (70, OFF, 60, 0)]
     assert recorded(tmp_path / "early", begun) == [(10, ON, 60, 1), (20, ON, 61, 0), (30, OFF, 61, 0), (40, OFF, 99, 0)]
@@ -139,12 +139,12 @@ def test_a_journal_that_is_cut_off_has_what_was_told_by_then(tmp_path):
 
 
 def test_all_notes_off_ends_keys(tmp_path):
-    """A note whose own end never comes is not taken for one that comes later."""
+    """A note that is never released is not taken for a later note of its key."""
     messages = [(10, ON, 60, 90), (10, TOLD, 60, 1), (20, 0xB0, 123, 0), (30, OFF, 60, 0)]
     assert recorded(tmp_path / "notes", messages)[-1] == (30, OFF, 60, 0)
 
 
-def test_corrections_and_what_tells_stems_are_no_notes():
+def test_corrections_and_messages_about_stems_are_no_notes():
     sounding = Sounding()
     for message in ((ON | 2, 60, 90), (TOLD | 2, 60, 1), (TOLD | 2, 61, 1)):
         sounding.receive(0, message)

@@ -1,4 +1,4 @@
-"""What the tracker of hands learns from, and how: as the engine asks it, and from nobody whose pieces are reported."""
+"""How the tracker of hands is trained: as the engine asks it, and without the pianists whose pieces are reported."""
 
 import sys
 from pathlib import Path
@@ -37,7 +37,7 @@ def clip() -> HandPiece:
 
 
 def test_it_is_asked_as_the_engine_asks(clip):
-    """Training hears what the compiled stage hears: the same answers for every note, at every time."""
+    """Training and the compiled stage give the same answers for each note, at each time."""
     score = read_midi(CLIP)
     given = give_to_hands(score, by_hands(score))
     _, after, at_last = answers(clip.played, len(clip.right), hand_net())
@@ -45,14 +45,14 @@ def test_it_is_asked_as_the_engine_asks(clip):
     assert ((given.stem == 1) == (after >= 0.5)).mean() > 0.99
 
 
-def test_nothing_is_learnt_from_whom_is_reported():
+def test_pianists_who_are_reported_are_not_learnt_from():
     assert not set(learnt_from()) & set(REPORTED) and set(CHOSEN_BY) < set(learnt_from())
     assert {"J. S. Bach", "Mozart"} <= set(REPORTED) and not {"Clara Schumann", "Joplin"} & set(COMPOSERS.values())
     assert len({"bach", "bachjs", "prokofjew", "prokoview", "liszt", "lisztschubert"} & set(COMPOSERS)) == 6
 
 
 def test_it_learns(clip):
-    """In some rounds it finds most notes of a piece that it learns from."""
+    """After some rounds it finds most notes of a piece that it learns from."""
     settings = Settings(rounds=4, steps=30, mirrored=0.0)
     losses, nets = zip(*learn([clip] * 4, settings), strict=True)
     assert losses[-1] < 0.5 * losses[0]
@@ -61,7 +61,7 @@ def test_it_learns(clip):
 
 
 def test_gradients_are_the_slopes_of_the_loss(clip):
-    """By differences, with all units and inputs there."""
+    """Compared with difference quotients, for all units and inputs."""
     rng, settings = np.random.default_rng(0), Settings(dropped=0.0, deaf=0.0)
     net = new_net(rng)
     X, Y = material([clip], None, settings, rng)
@@ -76,7 +76,7 @@ def test_gradients_are_the_slopes_of_the_loss(clip):
 
 
 def test_other_performances_keep_hands_and_keys(clip):
-    """Every key that goes down comes up as the same key, and hands stay; some notes are wrong."""
+    """Each key that goes down comes up as the same key, and hands stay. Some notes are wrong on purpose."""
     rng = np.random.default_rng(1)
     wrong = with_wrong_notes(clip.played, 0.2, rng)
     on = struck(wrong)
@@ -88,4 +88,4 @@ def test_other_performances_keep_hands_and_keys(clip):
         assert keys.min() >= 21 and keys.max() <= 108 and (np.diff(played["seconds"]) >= 0).all()
     mirrored = varied(clip.played, np.random.default_rng(2), mirrored=1.0)
     low, high = (np.mean(mirrored["data1"][struck(mirrored) & (mirrored["right"] == hand)]) for hand in (0, 1))
-    assert low < high, "low is high, and left is right"
+    assert low < high, "in the mirror, low notes are high, and the left hand is the right one"

@@ -1,4 +1,4 @@
-"""The rooms of the house: who may import whom, and what importing drags in."""
+"""The packages ("rooms") of rtsep: which room may import which, and what an import loads."""
 
 import ast
 import functools
@@ -22,7 +22,7 @@ ROOT = Path(rtsep.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 LONGEST = 250
 
-# Which rooms or modules alone may import these, wherever in the file.
+# Only these rooms or modules may import these packages, anywhere in a file.
 HOSTS_ONLY, THREADS = ("hosts",), ("hosts", "compiling/machine.py", "batch/on_joblib.py")
 COMPILED = ("kernels", "methods", "stages", "callbacks", "grains/kernels.py", "grains/block.py")
 ONLY_IN = {
@@ -33,7 +33,7 @@ ONLY_IN = {
     "llvmlite": ("kernels", *(f"compiling/{name}.py" for name in ("collect", "loader", "machine", "store", "target"))),
 }
 
-# Which rooms, folders or modules at the top, each room may import beside itself.
+# Which other rooms (folders or modules at the top level) each room may import.
 ALLOWED = {
     "errors": set(),
     "compiling": {"errors"},
@@ -67,12 +67,12 @@ ALLOWED = {
 
 
 def place_of(path):
-    """Where a file lies: "engine.py", "kernels/block.py"."""
+    """The path of a file in the package: "engine.py", "kernels/block.py"."""
     return path.relative_to(ROOT).as_posix()
 
 
 def room_of(place):
-    """The room that a file belongs to: a folder, or a module at the top."""
+    """The room of a file: a folder, or a module at the top level."""
     return place.partition("/")[0].removesuffix(".py")
 
 
@@ -83,12 +83,12 @@ def room_name(module):
 
 
 def imports_of(tree):
-    """Full names of all modules that a file imports, wherever in it; `from rtsep import x` gives rtsep.x."""
+    """The full names of all modules that a file imports, anywhere in it; `from rtsep import x` gives rtsep.x."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "relative imports hide who imports whom"
+            assert node.level == 0, "relative imports hide which room is imported"
             if node.module == "rtsep":
                 for alias in node.names:
                     found = importlib.util.find_spec(f"rtsep.{alias.name}")
@@ -103,7 +103,7 @@ def parsed(path):
 
 
 def breaches(place, imported):
-    """What the file there must not import of the names `imported`."""
+    """The names of `imported` that the file at this place must not import."""
     room = room_of(place)
     for name in imported:
         top, target = name.split(".")[0], room_name(name)
@@ -151,9 +151,9 @@ def test_the_rule_allows(place, code):
     assert not list(breaches(place, imports_of(ast.parse(code))))
 
 
-def test_only_who_compiles_loads_numba():
-    """Every other room reads declarations and constants of compiled rooms alone: else every start waits for Numba, and its code
-    is kept where an edit can leave it stale."""
+def test_only_rooms_that_compile_load_numba():
+    """All other rooms import only declarations and constants of compiled rooms. Otherwise each start would wait for Numba, and
+    code would be kept where it is not updated after an edit."""
     named = {name for path in MODULES if not {room_of(place_of(path)), place_of(path)} & {*COMPILED, "compiling/build.py"}
              for name in imports_of(parsed(path)) if name.split(".")[1:2] and name.split(".")[1] in COMPILED}
     assert {"rtsep.kernels.memory", "rtsep.stages.records", "rtsep.callbacks.shared"} <= named
@@ -165,7 +165,7 @@ def test_only_who_compiles_loads_numba():
 
 
 def public_things(tree):
-    """Public functions, classes and methods; what is inside a function is its own affair."""
+    """Public functions, classes and methods, without those inside functions."""
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not node.name.startswith("_"):
             yield node
@@ -178,7 +178,7 @@ def public_things(tree):
 @by_module
 def test_everything_public_is_explained(path):
     tree = parsed(path)
-    assert not tree.body or ast.get_docstring(tree), "the module says what it is for"
+    assert not tree.body or ast.get_docstring(tree), "the module has a docstring"
     assert [node.name for node in public_things(tree) if not ast.get_docstring(node)] == []
 
 
@@ -190,7 +190,7 @@ def test_every_room_is_installed():
 
 
 def what_it_says_that_it_may_import(room):
-    """The rooms, folders and modules at the top, that its docstring names behind `May import:`."""
+    """The rooms that a room's docstring names after `May import:`."""
     text = " ".join((ast.get_docstring(parsed(ROOT / room / "__init__.py")) or "").split())
     assert "Enters:" in text and "Leaves:" in text, room
     sentence = text.partition("May import: ")[2].partition(". ")[0]
@@ -199,7 +199,7 @@ def what_it_says_that_it_may_import(room):
 
 @pytest.mark.parametrize("room", sorted(path.parent.name for path in ROOT.glob("*/__init__.py")))
 def test_every_room_says_what_enters_what_leaves_and_what_it_may_import(room):
-    if room != "commands":  # which may import every room
+    if room != "commands":  # this room may import all rooms
         assert what_it_says_that_it_may_import(room) == ALLOWED[room] - {"__init__"}
 
 
@@ -210,7 +210,7 @@ def test_modules_are_short(path):
 
 @functools.cache
 def own_classes():
-    """Names of all classes, but for the one that others are to be."""
+    """The names of all classes, except the one that others must inherit from."""
     return {node.name for path in MODULES for node in ast.walk(parsed(path)) if isinstance(node, ast.ClassDef)} - {"RtsepError"}
 
 
@@ -230,7 +230,7 @@ HEAVY = {"numba", "llvmlite", "matplotlib", "soundfile", "scipy", "sounddevice",
 
 @pytest.mark.parametrize("module", ["rtsep", "rtsep.cli", "rtsep.params", "rtsep.notes.score"])
 def test_importing_is_light(module):
-    """`rtsep --help` must not wait for a compiler, nor fail without sound libraries."""
+    """`rtsep --help` must not load a compiler, and must work without sound libraries."""
     loaded = run(f"import sys, {module}; print(*sorted(m.split('.')[0] for m in sys.modules))").split()
     assert not HEAVY & set(loaded)
 
@@ -245,7 +245,7 @@ def test_public_names_exist():
 
 @pytest.fixture
 def no_home(tmp_path):
-    """An environment whose home lies below a regular file (which stops even root), with an own temporary folder."""
+    """An environment with its own temporary folder. Its home lies below a regular file, where not even root can write."""
     (tmp_path / "file").write_text("")
     (tmp_path / "temporary").mkdir()
     left_out = ("XDG_CACHE_HOME", "XDG_DATA_HOME", "RTSEP_CACHE_DIR", "LOCALAPPDATA", "TMP", "TEMP", "PYTHONPATH")
@@ -272,7 +272,7 @@ print(json.dumps({"folder": str(store.code_folder()), "temporary": store.is_temp
 """
 
 
-@pytest.mark.skipif(os.name == "nt", reason="the home folder is found elsewhere")
+@pytest.mark.skipif(os.name == "nt", reason="Windows finds the home folder in another way")
 def test_engine_runs_without_a_home(no_home, tmp_path):
     """Compiled code goes to the temporary folder instead, and where it is there, Numba is not. (Put there beforehand, or this
     would compile for long.)"""
@@ -288,6 +288,6 @@ def test_engine_runs_without_a_home(no_home, tmp_path):
     assert not answer["numba"]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="the home folder is found elsewhere")
+@pytest.mark.skipif(os.name == "nt", reason="Windows finds the home folder in another way")
 def test_user_presets_without_a_home(no_home):
     assert run("from rtsep.presets.library import user_presets; print(user_presets())", no_home).strip() == "[]"

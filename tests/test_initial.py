@@ -1,4 +1,4 @@
-"""Starts of a factorisation: bands where partials are, gates where notes are, zeros everywhere else."""
+"""Initial factors: bands at the partials, gates at the notes, zeros everywhere else."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ BIN_HZ, BINS = 10.0, 1025
 
 
 def notes(*rows):
-    """(onset_s, offset_s, pitch) as NOTE."""
+    """A NOTE array of (onset_s, offset_s, pitch)."""
     found = np.zeros(len(rows), NOTE)
     for note, (onset, offset, pitch) in zip(found, rows, strict=True):
         note["onset_s"], note["offset_s"], note["pitch"] = onset, offset, pitch

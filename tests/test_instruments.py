@@ -1,4 +1,4 @@
-"""Which preset each stem plays: what was said, General MIDI programs, and the default; in `render` and live."""
+"""Which preset each stem plays: by options, General MIDI programs, or the default; in `render` and live."""
 
 import dataclasses
 import json
@@ -34,7 +34,7 @@ def program(number, channel=0):
 
 
 def stem_programs(routing, score):
-    """Without stems of their own."""
+    """The programs of the stems, if no note has its own stem."""
     return programs_of_stems(routing, score, np.zeros(len(score.seconds), np.uint32))
 
 
@@ -44,7 +44,7 @@ def note(pitch, channel=0, length=480):
 
 @pytest.fixture
 def presets(tmp_path, monkeypatch):
-    """The user's folder with `cello` (42) and `strings` (40 to 44, 48), and no bundled presets but the real piano's name."""
+    """A user's folder with `cello` (42) and `strings` (40 to 44, 48). The only bundled preset is the piano."""
     folder = tmp_path / "presets"
     folder.mkdir()
     for name, programs in (("cello", (42,)), ("strings", (48, 40, 41, 42, 43, 44)), ("kit", (DRUMS,)), ("piano", ())):
@@ -72,7 +72,7 @@ def midi_of(tmp_path):
 def test_programs_of_tracks_and_channels(midi_of):
     score = midi_of(
         track((0, program(42)), *note(48), *note(50)),
-        track(*note(60, 1), (0, program(73, 1)), *note(62, 1), *note(64, 1)),  # too late for its first note
+        track(*note(60, 1), (0, program(73, 1)), *note(62, 1), *note(64, 1)),  # after its first note, so too late
         track(*note(36, 9), (0, program(8, 9))),
         track(*note(60, 3)))
     assert score.programs == {(0, 0): 42, (1, 1): 73, (2, 9): DRUMS, (3, 3): 0}
@@ -100,7 +100,7 @@ def test_no_note_no_program(midi_of):
     assert stem_programs(by_split(score, 20), score) == [0, 42]
 
 
-def test_programs_for_people():
+def test_programs_are_described_by_family():
     assert describe([40, 0, 2, 1, DRUMS, 7, 8]) == (
         "0 to 2 (piano), 7 (piano), 8 (chromatic percussion), 40 (strings), 128 (drums)")
 
@@ -116,7 +116,7 @@ def test_programs_are_kept_in_the_file(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("programs", [3, "0", [-1], [129], [0.5], [True], [None], {"drums": True}])
-def test_programs_that_are_none(tmp_path, programs):
+def test_invalid_programs_are_refused(tmp_path, programs):
     path = tmp_path / "p.npz"
     save_preset(make_preset(), path)
     with np.load(path) as archive:
@@ -159,7 +159,7 @@ def test_stems_of_one_preset_share_it(presets):
     (["kit@Violin I"], ["piano", "cello", "kit"]), (["kit@CELLO", "kit@3"], ["piano", "kit", "kit"]),
     (["kit@1"], ["kit", "cello", "piano"]),
 ])
-def test_what_is_said_goes_before_programs(presets, wish, names):
+def test_options_go_before_programs(presets, wish, names):
     assert chosen(wish, [0, 42, 5]) == (names, [])
 
 
@@ -205,7 +205,7 @@ def test_bundled_pianos_play_pianos():
 
 
 def band_of_two(folder, rate=44100):
-    """mix.wav and notes.mid: tracks `Piano` (no program) and `Solo` (program 42)."""
+    """A folder with mix.wav and notes.mid: tracks `Piano` (no program) and `Solo` (program 42)."""
     sound = 0.1 * np.sin(2 * np.pi * 261.6 * np.arange(rate) / rate)
     soundfile.write(folder / "mix.wav", sound, rate, "FLOAT")
     file = mido.MidiFile(ticks_per_beat=480)
@@ -218,7 +218,7 @@ def band_of_two(folder, rate=44100):
 
 
 def render(folder, *options):
-    """Run the command in-process; report.json, and its exit code."""
+    """Run the command in this process; returns report.json and the exit code."""
     small = [word for name, value in SMALL.items() for word in ("--set", f"{name}={value}")]
     code = main(["render", str(folder / "mix.wav"), "--midi", str(folder / "notes.mid"), "--out", str(folder / "out"),
                  "--overwrite", *small, *options])

@@ -1,4 +1,4 @@
-"""JACK end to end, without a sound card and without a clock: the server runs in freewheel, as fast as its clients."""
+"""JACK from end to end, without a sound card or a clock: the server runs in freewheel, as fast as its clients can."""
 
 import signal
 import subprocess
@@ -58,16 +58,16 @@ class Tape:
 
 
 def everything(lanes, seen):
-    """Move what the recording holds into `seen` (pieces, events)."""
+    """Move what is in the recording into `seen` (pieces, events)."""
     while (piece := lanes.read_record()) is not None:
         seen[0].append(piece)
-    seen[1].extend(event for event in lanes.read_events().tolist() if event[2] != STEM_TOLD)  # which is no message
+    seen[1].extend(event for event in lanes.read_events().tolist() if event[2] != STEM_TOLD)  # this is not a message
 
 
 def run_tape(separator, sound, notes, *, change=lambda lanes, separator: None, pre_fader=False):
-    """Play the tape through a JackClient in freewheel; gives input, stems, events as recorded, what came back, counters.
+    """Play the tape through a JackClient in freewheel; returns recorded input, stems and events, what came back, and counters.
 
-    `separator`: whatever `rtsep live` plays, prepared for stereo and blocks of CAPACITY.
+    separator: anything that `rtsep live` plays, prepared for stereo and blocks of CAPACITY.
     """
     from rtsep.hosts.jack import JackClient
 
@@ -86,11 +86,11 @@ def run_tape(separator, sound, notes, *, change=lambda lanes, separator: None, p
             tape.client.connect(f"{name}:{port}", f"tape:in_{i + 1}")
         everything(lanes, seen)
         settled, xruns = len(seen[0]), lanes.xruns
-        tape.client.blocksize = 2 * PERIOD  # while both play
+        tape.client.blocksize = 2 * PERIOD  # both play meanwhile
         while lanes.word(shared.FRAMES) != 2 * PERIOD:
             threading.Event().wait(0.005)
         tape.client.set_freewheel(True)
-        while lanes.counters()["samples"] < 0.1 * RATE:  # faded in
+        while lanes.counters()["samples"] < 0.1 * RATE:  # now it is faded in
             threading.Event().wait(0.002)
         tape.playing.set()
         while not tape.ended.wait(0.005):
@@ -116,9 +116,9 @@ def instant_of(preset):
 
 
 def mosaic_of(preset):
-    """Of a melody on the preset's pitches."""
+    """A tape of a melody on the preset's pitches."""
     sizes = {name: SMALL[name] for name in ("window_samples", "latency_samples", "hop_samples")}
-    pitches = preset.pitches - 12 * np.log2(RATE / 44100)  # a melody is made for 44.1 kHz
+    pitches = preset.pitches - 12 * np.log2(RATE / 44100)  # melodies are made for 44.1 kHz
     mosaic = Mosaic(Source("melody", melody(np.random.default_rng(3), pitches), float(RATE)), sizes)
     mosaic.prepare(RATE, 2, CAPACITY)
     return mosaic
@@ -127,7 +127,7 @@ def mosaic_of(preset):
 @needs_jack
 @pytest.mark.parametrize("engine_of", [separator_of, instant_of, mosaic_of])
 def test_stems_and_notes_are_the_same_as_offline(jack_server, preset, rng, engine_of):  # noqa: F811
-    """Sound, notes and stems through real ports: no frame is lost, every note at its sample, every bit the engine's."""
+    """Sound, notes and stems go through real ports: no frame is lost, each note is at its sample, each bit is the engine's."""
     length = 3 * RATE
     sound = band(rng, length, 2, RATE)
     sound[:, :1] = 0.25  # so that its first sample can be found
@@ -152,7 +152,7 @@ def test_stems_and_notes_are_the_same_as_offline(jack_server, preset, rng, engin
 
 
 def carries(ports, stems):
-    """Whether `ports` are `stems`, but for the way back, which may take some periods."""
+    """Whether `ports` carry `stems`. The way back can take some periods."""
     return sum(np.array_equal(ports[:, max(lag, 0) : max(lag, 0) + 20000], stems[:, max(-lag, 0) : max(-lag, 0) + 20000])
                for lag in range(-2 * PERIOD, 6 * PERIOD)) == 1
 
@@ -162,7 +162,7 @@ def test_stems_before_their_faders_sound_while_others_are_soloed(jack_server, pr
     length, separator = RATE, separator_of(preset)
     sound = band(rng, length, 2, RATE)
     sound[:, :1] = 0.25  # so that its first sample can be found
-    for stem in separator.stem_names:  # as Player does for all that are not soloed
+    for stem in separator.stem_names:  # as Player does with stems that are not soloed
         separator.set(f"gain_db.{stem}", -120)
     heard, stems, _events, back, _counters = run_tape(separator, sound, midi((500, 0x90, 60, 90)), pre_fader=True)
     first = int(np.argmax(heard[0] != 0))
@@ -172,7 +172,7 @@ def test_stems_before_their_faders_sound_while_others_are_soloed(jack_server, pr
 
 @needs_jack
 def test_random_playing_for_a_minute_keeps_every_counter_right(jack_server, preset, rng):  # noqa: F811
-    """Random notes, NaN bursts, other parameters and gains all the while."""
+    """With random notes, bursts of NaN, and changes of parameters and gains."""
     length = 60 * RATE
     sound = np.tile(band(rng, RATE, 2, RATE), (1, 60))
     sound[:, 20 * RATE : 20 * RATE + 50] = np.nan
@@ -199,7 +199,7 @@ def test_random_playing_for_a_minute_keeps_every_counter_right(jack_server, pres
 
 @needs_jack
 def test_the_command_plays_a_mosaic(jack_server, rng, tmp_path):  # noqa: F811
-    """On the server's own ports, which are silent; what it records has the mosaic's stems."""
+    """It uses the server's own ports, which are silent, and records the mosaic's stems."""
     soundfile.write(tmp_path / "melody.wav", melody(rng)[0], RATE, "FLOAT")
     ended = subprocess.run(
         [sys.executable, "-m", "rtsep", "live", "--jack", "--no-ui", "--mosaic", tmp_path / "melody.wav", "--seconds", "1",
@@ -211,7 +211,7 @@ def test_the_command_plays_a_mosaic(jack_server, rng, tmp_path):  # noqa: F811
 @needs_jack
 @pytest.mark.parametrize("how, mode", [(signal.SIGKILL, "live"), (signal.SIGTERM, "instant")])
 def test_a_server_that_dies_is_waited_for(tmp_path, how, mode):
-    """The program says so, goes on when the server is back, and ends in order."""
+    """The program reports it, continues when the server is back, and ends in order."""
     server = JackServer(tmp_path / "jackd.log").start()
     process = subprocess.Popen([sys.executable, "-m", "rtsep", "live", "--jack", "--no-ui", "--mode", mode, "--set",
                                 "window_samples=1024"], env={**server.environment, "PYTHONUNBUFFERED": "1"},
@@ -236,7 +236,7 @@ def test_a_server_that_dies_is_waited_for(tmp_path, how, mode):
 
 
 @needs_jack
-def test_without_a_server_a_sentence(monkeypatch):
+def test_a_missing_server_is_told_in_a_sentence(monkeypatch):
     from rtsep.hosts.jack import JackClient
 
     monkeypatch.setenv("JACK_DEFAULT_SERVER", "rtsep-nobody")
@@ -245,7 +245,7 @@ def test_without_a_server_a_sentence(monkeypatch):
         JackClient(2)
 
 
-def test_ports_fit_their_room():
+def test_ports_fit_into_their_memory():
     """Notes, inputs, the mix and 32 stems of 8 channels."""
     from rtsep.hosts.lanes import PORTS
 

@@ -1,4 +1,4 @@
-"""`rtsep live --jack` as a player meets it: notes and knobs through its MIDI port, connections that end, a measured cable."""
+"""`rtsep live --jack` for a player: notes and knobs through its MIDI port, connections that end, a measured cable."""
 
 import contextlib
 import json
@@ -27,7 +27,7 @@ RATE, PERIOD, WATCHDOG_S = 48000, 128, 60
 
 
 class Live:
-    """`rtsep live --jack --json` in a process of its own."""
+    """`rtsep live --jack --json` in its own process."""
 
     def __init__(self, environment, *options):
         self.process = subprocess.Popen(
@@ -35,7 +35,7 @@ class Live:
              *options], env={**environment, "PYTHONUNBUFFERED": "1"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def until(self, condition):
-        """The first status that fulfils `condition`."""
+        """Wait for a status that fulfils `condition`."""
         seen = []
         while len(seen) < WATCHDOG_S and (line := self.process.stdout.readline()):
             seen.append(json.loads(line))
@@ -63,7 +63,7 @@ def playing(environment, *options):
 
 @needs_jack
 def test_notes_end_with_their_connection_their_client_and_their_server(tmp_path, monkeypatch):
-    """`held` is of the keys that the screen knows and of the voices that the engine plays, together."""
+    """`held` counts both the keys that the screen shows and the voices that the engine plays."""
     server = JackServer(tmp_path / "jackd.log").start()
     for name in ("JACK_DEFAULT_SERVER", "JACK_NO_START_SERVER"):
         monkeypatch.setenv(name, server.environment[name])
@@ -82,7 +82,7 @@ def test_notes_end_with_their_connection_their_client_and_their_server(tmp_path,
                 keys.play(0xB0, 64, 127)
                 keys.play(0x90, 64, 90)
                 live.until(lambda status: status["held"] == [64])
-                keys.client.deactivate()  # Else it would wait for a server that has gone.
+                keys.client.deactivate()  # Otherwise it would wait for a server that has gone.
             server.stop(signal.SIGKILL)
             lost = live.until(lambda status: status["state"] != "playing")
             assert lost["held"] == [] and lost["load"] == 0 and lost["device_latency_ms"] is None
@@ -98,7 +98,7 @@ def test_notes_end_with_their_connection_their_client_and_their_server(tmp_path,
 def test_dropouts_are_counted_and_told(jack_server):  # noqa: F811
     with playing(jack_server.environment) as live:
         os.kill(jack_server.pid, signal.SIGSTOP)
-        time.sleep(0.3)  # The dropout itself.
+        time.sleep(0.3)  # This causes the dropout.
         os.kill(jack_server.pid, signal.SIGCONT)
         live.until(lambda status: status["xruns"] > 0)
         assert "xrun" in live.end()
@@ -133,7 +133,7 @@ def test_a_knob_is_learnt_and_works(player):
     until = time.monotonic() + WATCHDOG_S
 
     def play(message, condition):
-        """Again every second: where the keyboard's callback waits too long for the interpreter, JACK drops what it plays."""
+        """Repeat the messages every second: JACK drops them if the keyboard's callback waits too long for the interpreter."""
         looks = 0
         while not condition():
             assert time.monotonic() < until
@@ -146,7 +146,7 @@ def test_a_knob_is_learnt_and_works(player):
     with Keyboard() as keys:
         player.controls.learn("gain_db.left")
         play((0xB2, 21, 127), lambda: player.controls.bindings == {(2, 21): "gain_db.left"})
-        play((0xB2, 21, 0), lambda: player.value("gain_db.left") == -120)  # From the top past 0 dB.
+        play((0xB2, 21, 0), lambda: player.value("gain_db.left") == -120)  # Down past 0 dB, where the knob picks up.
         play((0xB2, 21, 127), lambda: player.value("gain_db.left") == 6)
         play((0x90, 60, 90), lambda: player.watch.held() == (60,))
     assert player.lanes.counters()["lost_heard"] == 0
@@ -177,7 +177,7 @@ def test_notes_over_a_silent_input_bring_advice(jack_server):  # noqa: F811
 
 @pytest.fixture
 def bare_server(tmp_path, monkeypatch):
-    """A server whose driver has no ports: the only sound card is the test's."""
+    """A server whose driver has no ports, so that the test's client is the only sound card."""
     server = JackServer(tmp_path / "jackd.log", channels=0)
     for name in ("JACK_DEFAULT_SERVER", "JACK_NO_START_SERVER"):
         monkeypatch.setenv(name, server.environment[name])

@@ -1,4 +1,4 @@
-"""What a JACK client owes to its server and to others: samples that were skipped, connections, latencies."""
+"""The duties of a JACK client: skipped samples, connections, and reported latencies."""
 
 import os
 import re
@@ -24,7 +24,7 @@ pytestmark = needs_jack
 
 
 def until(condition):
-    """Wait for others."""
+    """Wait while other threads work."""
     end = time.monotonic() + WATCHDOG_S
     while not condition():
         assert time.monotonic() < end
@@ -32,7 +32,7 @@ def until(condition):
 
 
 class Clock:
-    """A client whose sound tells JACK's own frame times; it stops the whole chain for a while when it is told to."""
+    """A client whose samples tell JACK's frame times. On demand it stops the whole chain for a while."""
 
     def __init__(self, jack):
         self.client, self.stop_s, self.stops = jack.Client("clock", no_start_server=True), 0.0, 0
@@ -41,7 +41,7 @@ class Clock:
 
     def _process(self, frames):
         if self.stop_s:
-            time.sleep(self.stop_s)  # The dropout itself.
+            time.sleep(self.stop_s)  # This causes the dropout.
             self.stop_s, self.stops = 0.0, self.stops + 1
         for port, plane in zip(self._out, coded(self.client.last_frame_time, frames), strict=True):
             port.get_array()[:] = plane
@@ -49,7 +49,7 @@ class Clock:
 
 @pytest.fixture
 def backend(jack_server, preset):  # noqa: F811
-    """A JACK client of this process that plays, its lanes and its engine."""
+    """A JACK client in this process that plays, with its lanes and its engine."""
     from rtsep.hosts.jack import JackClient
 
     backend = JackClient(2)
@@ -64,9 +64,9 @@ def backend(jack_server, preset):  # noqa: F811
 def test_samples_that_jack_skips_are_silence_of_their_length(backend):
     """A sample's place in the take and the frame time that it tells stay together to the sample.
 
-    After a stop JACK may hand over two blocks in one cycle: then the take is ahead by a block until the next gap, and it is
-    tried again. However many stops there are, these blocks do not add up. JACK's clock itself goes wrong where the computer is
-    so busy that its driver is late: then these are tried again, too.
+    After a stop, JACK can pass two blocks in one cycle. Then the take is ahead by a block until the next gap, and the test
+    tries again. These blocks do not add up over many stops. JACK's own clock is wrong if the computer is so busy that its
+    driver is late: then the test tries again, too.
     """
     client, lanes, _separator = backend
     import jack
@@ -80,7 +80,7 @@ def test_samples_that_jack_skips_are_silence_of_their_length(backend):
         return time_line.at
 
     def offset():
-        """Of the frame time, in the next half of a second."""
+        """The errors of the frame time in the next half second."""
         begin = drain()
         until(lambda: drain() > begin + RATE / 2)
         heard = positions(np.concatenate(blocks, axis=1)[:2, -RATE // 4 :])
@@ -113,14 +113,14 @@ def test_samples_that_jack_skips_are_silence_of_their_length(backend):
 
 
 def told(environment):
-    """Of JACK's own list: the most latency in samples, by port and kind."""
+    """The greatest latency in samples by JACK's own list, by port and kind."""
     listing = subprocess.run(["jack_lsp", "-l"], env=environment, capture_output=True, text=True).stdout
     return {(port, kind): int(most) for port, lines in re.findall(r"^(\S+)\n((?:\s+.*\n)+)", listing, re.M)
             for kind, most in re.findall(r"(\w+) latency = \[ \d+ (\d+) \]", lines)}
 
 
 def test_ports_tell_the_engines_latency(backend, jack_server, preset):  # noqa: F811
-    """Out of the way here and back, to whoever asks; also when it changes."""
+    """JACK's list shows the latency of both directions, also after it has changed."""
     client, lanes, _separator = backend
     stem = f"rtsep:{client._names[-1]}"
 
@@ -139,7 +139,7 @@ def test_ports_tell_the_engines_latency(backend, jack_server, preset):  # noqa: 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_connections_are_made_again_when_the_server_is_back(tmp_path, monkeypatch, how):
-    """Also those of a client that comes later; what was cut by hand stays cut."""
+    """Also connections to a client that comes back later. What the user disconnected stays disconnected."""
     import jack
 
     server = JackServer(tmp_path / "jackd.log").start()

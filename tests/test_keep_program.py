@@ -1,4 +1,4 @@
-"""What was learnt is on the disk, whole, however `rtsep live --save-preset` ends."""
+"""However `rtsep live --save-preset` ends, a complete file with what was learnt is on the disk."""
 
 import os
 import signal
@@ -28,7 +28,7 @@ sys.exit(main(sys.argv[1:]))
 @pytest.mark.parametrize("name, program", [
     ("SIGTERM", ("-m", "rtsep")), ("SIGHUP", ("-m", "rtsep")), ("SIGKILL", ("-c", OFTEN))])
 def test_a_signal_loses_nothing_that_was_written(card, tmp_path, rng, name, program):  # noqa: F811
-    """A kill comes once the preset has been written by itself: its file is whole."""
+    """The kill comes after the program has saved the preset: the file is whole."""
     (0.1 * rng.standard_normal((60 * RATE, 2))).astype(np.float32).tofile(tmp_path / "in.raw")
     kept = tmp_path / "kept" / "mine.npz"
     kept.parent.mkdir()

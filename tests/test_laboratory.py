@@ -1,4 +1,4 @@
-"""The command of the laboratory: its studies, what it says of missing parts, settings, and the workers it starts."""
+"""The command of the laboratory: its studies, messages about missing parts, settings, and the workers that it starts."""
 
 import ast
 import sys

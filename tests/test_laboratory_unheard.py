@@ -1,4 +1,4 @@
-"""The development set: how notes are performed, how samples are played, who plays what, rooms, and notes at wrong times."""
+"""The development set: how notes are performed and samples are played, who plays what, rooms, and wrong times of notes."""
 
 import sys
 from dataclasses import replace
@@ -124,7 +124,7 @@ def test_chords_are_broken_and_have_a_bass():
 
 @pytest.fixture
 def trumpet(tmp_path, monkeypatch):
-    """A trumpet of two samples of a second, one of which is called an octave too low."""
+    """A trumpet of two samples of one second; the name of one of them is an octave too low."""
     folder = tmp_path / "tonejs" / "trumpet"
     folder.mkdir(parents=True)
     for name, hertz in (("C3", 261.63), ("A4", 440.0)):

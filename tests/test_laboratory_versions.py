@@ -1,4 +1,4 @@
-"""Studies of other versions: constants that are exchanged, the process that separates, and the tables of what was measured."""
+"""Studies of other versions: changed constants, the process that separates, and the tables of results."""
 
 import sys
 from dataclasses import replace
@@ -48,7 +48,7 @@ def test_a_constant_that_is_not_set_once_is_refused(name):
 
 
 @pytest.mark.parametrize("mechanism", ablation.MECHANISMS, ids=lambda mechanism: mechanism.name)
-def test_every_mechanism_is_there_to_be_switched_off(mechanism, clip):
+def test_every_mechanism_can_be_switched_off(mechanism, clip):
     way, _, params = systems.meant(clip, mechanism.setting)
     assert not way and bool(params or mechanism.edits) == (mechanism.name != ablation.WHOLE)
     for module, constant, value in mechanism.edits:
@@ -72,7 +72,7 @@ def test_a_process_separates_as_this_one_does_and_says_what_it_cannot(clip, tmp_
 
 
 def test_what_a_process_starts_finds_its_packages_too(clip, tmp_path, monkeypatch):
-    """The compiler is started by -m, which looks first where it works."""
+    """The compiler is started with -m, which looks first in its working folder."""
     (tmp_path / "worker.py").write_text(
         "import pickle, subprocess, sys\npickle.load(sys.stdin.buffer)\n"
         "found = subprocess.check_output([sys.executable, '-c', 'import rtsep; print(rtsep.__file__)'], text=True)\n"
@@ -149,7 +149,7 @@ def test_stems_stand_beside_the_oracle_and_weak_ones_are_named():
 
 @pytest.fixture
 def given(clip, monkeypatch):
-    """The studies' pieces are the clip, called like a song, and its piano; what is separated is a tenth too soft."""
+    """The studies' pieces are the clip, under the name of a song, and its piano. Estimates are too soft by a tenth."""
     song = next(song for song in songs.SONGS if len(song.stems) == 2)
     duet = replace(clip, name=song.name, preset=[systems.preset_named("piano")] * 2)
     piano = replace(ready.one_part(clip), name="clip, old_fb")

@@ -1,4 +1,4 @@
-"""The native callback, driven without a device: the same output as the engine's, whatever the blocks."""
+"""The native callback, called without a device: the same output as the engine's, with any blocks."""
 
 import ctypes
 import time
@@ -50,7 +50,7 @@ def test_notes_play_at_the_first_sample_of_the_next_block(preset, separator, rng
 
 def test_delayed_notes_come_in_time_and_in_order(separator):
     lanes = warmed(separator, [])
-    lanes.delay_notes(1e9)  # longer than this test: nothing comes
+    lanes.delay_notes(1e9)  # longer than this test, so that nothing comes
     for pitch in (60, 61, 64):
         lanes.send(2**62, 0, (0x90, pitch, 90))
     silence = np.zeros((2, 256), np.float32)
@@ -60,7 +60,7 @@ def test_delayed_notes_come_in_time_and_in_order(separator):
     call(lanes, silence)
     voices = part_of(separator, "notes").voices
     assert lanes.word(shared.PENDING) == 0
-    assert voices["onset"][:2].tolist() == [300, 511], "60 and 64 at their samples; the preset has no 61"
+    assert voices["onset"][:2].tolist() == [300, 511], "60 and 64 come at their samples; the preset has no 61"
 
 
 def test_long_bursts_are_played_and_too_many_are_counted(separator):
@@ -147,7 +147,7 @@ def test_stem_outputs_are_behind_their_faders_and_meters_tell(preset, rng):
 
 
 def test_load_and_late_blocks(separator):
-    lanes = Lanes(separator, 1e15, outputs_of_mix(2, 2))  # a rate at which every block is late
+    lanes = Lanes(separator, 1e15, outputs_of_mix(2, 2))  # at this rate every block is late
     for _ in range(3):
         call(lanes, np.zeros((2, 16), np.float32))
     assert lanes.counters()["late_blocks"] == 3 and lanes.meters().worst_load > 1
@@ -159,12 +159,12 @@ def test_load_and_late_blocks(separator):
     meters = calm.meters()
     assert 0 <= meters.worst_work <= meters.worst_load < 1 and meters.worst_load > 0
     call(calm, np.zeros((2, 16), np.float32))
-    assert 0 < calm.meters().worst_load < 1, "measured anew after every look"
+    assert 0 < calm.meters().worst_load < 1, "each reading starts a new measurement"
 
 
-@pytest.mark.skipif(not knows_work(), reason="the system does not tell how long a thread itself has worked")
-def test_time_that_others_had_is_no_work(separator):
-    """The entry sleeps, as if the processor were another program's: the block is late, but not by its own work."""
+@pytest.mark.skipif(not knows_work(), reason="the system does not tell the processor time of a thread")
+def test_time_of_other_programs_is_no_work(separator):
+    """The entry sleeps, as if another program used the processor. The block is late, but not by its own work."""
     lanes = warmed(separator, [])
     asleep = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(lambda _: time.sleep(0.05))
     lanes.record["entry"] = ctypes.cast(asleep, ctypes.c_void_p).value
@@ -178,7 +178,7 @@ def test_time_that_others_had_is_no_work(separator):
 
 @pytest.mark.parametrize("count", [200, pytest.param(1000, marks=pytest.mark.long)])
 def test_exchanges_and_changes_make_no_click(preset, count):
-    """Two hundred; a thousand in `.ci/full long`."""
+    """With 200 changes; `.ci/full long` makes 1000."""
     separator = prepared(preset, two_parts(), SMALL, 1, max_block=CAPACITY)
     lanes = warmed(separator, [(MIX, 0)])
     other, sine = make_preset(seed=9), np.sin(2 * np.pi * 261.6 * np.arange(count * 64) / RATE).astype(np.float32)[None]
@@ -206,13 +206,13 @@ def test_another_latency_fades_out_and_in(preset):
     lanes.play(later.prepared, fade=True)
     after = np.concatenate([call(lanes, sine[:, a + 4000 : b + 4000]) for a, b in in_blocks(16000, (64,))], axis=1)
     whole = np.concatenate([before, after], axis=1)
-    assert lanes.arrived and (whole[0, 4800:5000] == 0).any(), "silent in between"
+    assert lanes.arrived and (whole[0, 4800:5000] == 0).any(), "it is silent in between"
     assert np.abs(np.diff(whole[0, 700:])).max() < 1.5 * 2 * np.pi * 200 / RATE
     assert np.allclose(whole[0, -1000:], sine[0, -1128:-128], atol=1e-5)
 
 
 def test_a_change_without_a_fade_waits_for_the_fade_before_it(preset):
-    """Another latency, and within its fade-out a preset for the engine that has it."""
+    """Another latency comes, and during its fade-out a preset for the new engine."""
     sine = np.tile(np.sin(2 * np.pi * 200 * np.arange(16_000) / RATE).astype(np.float32), (1, 1))
     lanes = warmed(prepared(preset, two_parts(), SMALL, 1, max_block=CAPACITY), [(MIX, 0)])
     before = call(lanes, sine[:, :4000])
@@ -222,7 +222,7 @@ def test_a_change_without_a_fade_waits_for_the_fade_before_it(preset):
     assert later.exchange(make_preset(seed=9))
     lanes.play(later.prepared, fade=False)
     whole = np.concatenate([before, fading, call(lanes, sine[:, 4100:4164])], axis=1)
-    assert not lanes.arrived, "still fading out"
+    assert not lanes.arrived, "it is still fading out"
     whole = np.concatenate([whole, *(call(lanes, sine[:, a + 4164 : b + 4164]) for a, b in in_blocks(11_000, (64,)))], axis=1)
     assert lanes.arrived and np.abs(np.diff(whole[0, 700:])).max() < 1.5 * 2 * np.pi * 200 / RATE
     assert np.allclose(whole[0, -1000:], sine[0, 15_164 - 1128 : 15_164 - 128], atol=1e-5)
@@ -259,7 +259,7 @@ def test_recording_gives_back_input_stems_and_events(preset, separator, rng):
 
 def test_a_full_recording_drops_whole_pieces_and_tells_where(separator, rng):
     lanes = warmed(separator, [])
-    lanes.record_start(0.01)  # two blocks of the largest size
+    lanes.record_start(0.01)  # room for two blocks of the largest size
     for _ in range(10):
         call(lanes, band(rng, 1000, 2))
     assert lanes.counters()["lost_pieces"] == 2
@@ -274,7 +274,7 @@ def test_a_full_recording_drops_whole_pieces_and_tells_where(separator, rng):
 
 
 def test_stems_before_their_faders_do_not_hear_mute_and_solo(preset, separator, rng):
-    """The mix does."""
+    """Only the mix hears them."""
     sound, sources = band(rng, 12000, 2), stem_sources(separator)
     for stem in separator.stem_names:
         separator.set(f"gain_db.{stem}", -120)

@@ -1,4 +1,4 @@
-"""Stage late notes: of notes that are told late the background takes back what it learnt of them before."""
+"""Stage late notes: the background forgets what it has learnt of a note before the note's late message came."""
 
 import numpy as np
 import pytest
@@ -28,18 +28,18 @@ from rtsep.stages.levels import LAG_PRIOR, SLOPE_ERROR, SLOPE_SLOPE
 from rtsep.stages.passed import KEEP, LEARN, RESTORE
 
 HOP, LONG = SMALL["hop_samples"], 16000
-SURE = 2 * ENOUGH  # so much was seen of the lag
+SURE = 2 * ENOUGH  # so much evidence was seen for the lag
 STRUCK = 100 * HOP  # here the steady sound becomes ten times as loud
 
 
 @pytest.fixture(scope="session")
 def preset(knowing):
-    """One that knows how its notes fade."""
+    """A preset that knows how its notes fade."""
     return knowing
 
 
 def told_late(preset, routing, params, channels=1, lag_s=0.0101):
-    """A separator that is sure that its notes come so late."""
+    """A separator that is sure that its notes are this late."""
     separator = prepared(preset, routing, {**params, "late_midi": True}, channels)
     learnt, sums = learnt_of(separator), part_of(separator, "levels").level_sums
     learnt.lag_s[:], learnt.lag_seen[:] = lag_s, SURE
@@ -48,14 +48,14 @@ def told_late(preset, routing, params, channels=1, lag_s=0.0101):
 
 
 def jump(rng, samples=STRUCK + 5000):
-    """A faint band that is loud from STRUCK on."""
+    """A sound that is faint at first, and loud from STRUCK on."""
     sound = 0.1 * band(rng, samples)
     sound[:, STRUCK:] *= 10
     return sound
 
 
 def watched(separator, sound, events):
-    """What each frame asks for, and the background's rows and weights that it heard with."""
+    """For each frame: what it asks for, and the background's rows and weights that it used."""
     first = plan_of(separator).rows
     tasks, rows, weights = [], [], []
     for each in frame_by_frame(separator, sound, events):
@@ -81,7 +81,7 @@ def watched(separator, sound, events):
     ],
 )
 def test_it_agrees_with_the_plain_numpy_twin(preset, rng, params, channels):
-    """Strokes every 80 ms, and notes 0 to 75 ms later."""
+    """With strokes every 80 ms, and notes 0 to 75 ms later."""
     sound = bursts(rng, LONG, channels)
     late = (0, 300, 900, 1800, 3300)
     events = midi(*((3528 * (i // 2) + late[i % 5], ON, (48, 60, 72)[i % 3], 90, i % 2) for i in range(9)))
@@ -100,7 +100,7 @@ def test_what_was_learnt_since_a_jump_is_taken_back_to_the_bit(preset, rng, late
     tasks, rows, weights = watched(separator, jump(rng), midi((STRUCK + late, ON, 60, 90)))
     restored = np.flatnonzero(tasks == RESTORE)
     kept = np.flatnonzero(tasks == KEEP)
-    kept = kept[kept >= STRUCK // HOP][0]  # the first frame of all is a jump as well
+    kept = kept[kept >= STRUCK // HOP][0]  # the very first frame is a jump, too
     assert restored.tolist() == [(STRUCK + late) // HOP]
     assert not np.array_equal(rows[kept], rows[restored[0]])
     assert np.array_equal(rows[kept], rows[restored[0] + 1]) and np.array_equal(weights[kept], weights[restored[0] + 1])
@@ -115,7 +115,7 @@ def test_a_note_long_after_the_jump_takes_nothing_back(preset, rng):
 
 @pytest.mark.parametrize("early", [0, 200, 700])
 def test_notes_in_time_change_nothing(preset, rng, early):
-    """The jump has its cause: a note of this hop, or a young one."""
+    """A note explains the jump: it comes in the same hop, or is young."""
     separator = told_late(preset, one_stem(), {**SMALL, "background": 5})
     tasks, *_ = watched(separator, jump(rng, STRUCK + 1000), midi((STRUCK - early, ON, 60, 90)))
     assert (tasks[STRUCK // HOP :] == LEARN).all() and RESTORE not in tasks
@@ -128,7 +128,7 @@ def test_nothing_is_kept_where_nothing_can_be_taken_back(preset, rng, params):
     assert not tasks.any() and not part_of(separator, "kept").kept_weight.any()
 
 
-def test_drums_have_their_own_way(staged, rng):
+def test_drums_have_their_own_stage_for_late_triggers(staged, rng):
     separator = told_late(staged, one_stem(), {**SMALL, "background": 5})
     tasks, *_ = watched(separator, jump(rng), midi((STRUCK + 900, ON, 60, 90)))
     assert plan_of(separator).early > 0 and not tasks.any()
@@ -149,7 +149,7 @@ def test_without_a_prediction_nothing_is_taken_back(rng):
 
 @pytest.mark.parametrize("params", [{"iterations": 2}, {"background": 7}, {"background": 3}])
 def test_another_plan_between_jump_and_note_takes_back_what_is_still_there(preset, rng, params):
-    """Rows of another number learn on: nothing of theirs was kept."""
+    """If the new plan has another number of rows, they learn on, since no copies of them were kept."""
     sound, cut = jump(rng), STRUCK + 10 * HOP
     separator = told_late(preset, one_stem(), {**SMALL, "background": 5})
     play(separator, sound[:, :cut], None, (HOP,))
@@ -186,7 +186,7 @@ def test_a_background_that_begins_again_keeps_nothing(preset, rng):
 
 
 def hands_db(late_s, takes_back=True):
-    """Mean SDR of both hands of the bundled clip, 8 s, live, with MIDI so late, with and without taking back."""
+    """Mean SDR in dB of the hands in 8 s of the bundled clip, live, with MIDI this late, with and without taking back."""
     separator, rate, score = clip_separator({"late_midi": takes_back})
     truths = clip_hands(separator, 8 * rate)
     found, _ = play(separator, sum(truths), score.events(rate, late_s), (separator.framing.hop,))
@@ -194,7 +194,7 @@ def hands_db(late_s, takes_back=True):
 
 
 def test_hands_whose_notes_are_told_late_come_out_better():
-    """20 ms late. Measured: 12.23 dB, without taking back 12.19; in time 13.18."""
+    """20 ms late. Measured: 12.23 dB, and 12.19 dB without taking back; 13.18 dB in time."""
     found = hands_db(0.02)
     assert found > 12 and found > hands_db(0.02, takes_back=False) + 0.01
 

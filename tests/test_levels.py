@@ -1,4 +1,4 @@
-"""Stage levels: the gain, how far sound is ahead of its MIDI, and stems that fade otherwise than their preset."""
+"""Stage levels: the gain, the time by which sound is ahead of its MIDI, and stems that fade otherwise than their preset."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ FLOAT = np.float32
 
 
 def test_the_gain_is_learnt_and_the_loud_note_gets_more(knowing):
-    """Two notes of one template each: from the gain that one note taught, the other's level is known by its velocity."""
+    """Two notes, each with one template: the first note teaches the gain, so the other's level is known from its velocity."""
     separator = prepared(knowing, one_stem(), SMALL)
     events = midi((0, ON, 60, 64), (20_000, OFF, 60, 0))
     gains = []
@@ -27,9 +27,9 @@ def test_the_gain_is_learnt_and_the_loud_note_gets_more(knowing):
 
 @pytest.mark.parametrize("late_s, least_s, most_s", [(0.0, 0.0, 0.003), (0.015, 0.004, 0.02)])
 def test_sound_ahead_of_its_midi_is_found(knowing, late_s, least_s, most_s):
-    """Eight strokes as the preset expects them, on time or told too late: some of the delay is known by then.
+    """Eight strokes as the preset expects them, told in time or too late: after them, part of the delay is known.
 
-    No pitch comes twice in a row: the end of a note would be taken for the beginning of the next.
+    No pitch comes twice in a row: the end of one note would be taken for the beginning of the next.
     """
     separator = prepared(knowing, one_stem(), SMALL)
     step, late = round(0.3 * RATE), round(late_s * RATE)
@@ -43,7 +43,7 @@ def test_sound_ahead_of_its_midi_is_found(knowing, late_s, least_s, most_s):
 
 @pytest.mark.parametrize("swell_db, least, most", [(0, -0.1, 0.1), (24, 0.2, 1.0)])
 def test_a_stem_that_fades_otherwise_is_found(knowing, swell_db, least, most):
-    """Five notes as the preset expects them, or swelling in a second as under a bow: that grows with their age."""
+    """Five notes fade as the preset expects, or swell over a second like a bowed string: this error grows with their age."""
     separator = prepared(knowing, one_stem(), SMALL)
     step = round(RATE)
     sound = np.tile(sounding(knowing, 60, 64, step) * np.logspace(0, swell_db / 20, step, dtype=FLOAT), 5)
@@ -53,7 +53,7 @@ def test_a_stem_that_fades_otherwise_is_found(knowing, swell_db, least, most):
 
 
 def test_every_stem_has_its_own(knowing):
-    """Though both play one preset: one is ten times as loud as the other, and each is heard alone."""
+    """Both stems play one preset; one is ten times as loud as the other, and each is heard alone."""
     separator, step = prepared(knowing, two_parts(), SMALL), 20_000
     sound = np.concatenate([sounding(knowing, 60, 64, step), sounding(knowing, 60, 64, step, 0.1)], axis=1)
     play(separator, sound, midi((0, ON, 60, 64, 0), (step - 500, OFF, 60, 0, 0), (step, ON, 60, 64, 1)))
@@ -62,7 +62,10 @@ def test_every_stem_has_its_own(knowing):
 
 
 def tune(knowing, early_s, beside):
-    """The gain of ten notes, all but four told so early, beside a steady sound; and in how many frames one was silent."""
+    """The gain after ten notes beside a steady sound, and the number of frames in which a note was silent.
+
+    All but four of the notes are told early by this time.
+    """
     step, early = 22_000, round(early_s * RATE)
     starts = [n * step for n in range(10)]
     pitches = [(60, 64, 67)[n % 3] for n in range(10)]
@@ -82,7 +85,7 @@ def tune(knowing, early_s, beside):
 
 @pytest.mark.parametrize("beside", ["nothing", "noise", "instrument"])
 def test_notes_that_are_told_early_do_not_lower_the_gain(knowing, beside):
-    """80 ms before they sound nothing is expected of them: without that the gain falls by more than a half."""
+    """For the 80 ms before they sound, nothing is expected of them. Otherwise the gain would fall by more than a half."""
     in_time, _ = tune(knowing, 0.0, beside)
     early, silent = tune(knowing, 0.08, beside)
     assert silent > 100 and early == pytest.approx(in_time, abs=0.25)
@@ -96,7 +99,7 @@ def learn(plan, state, age, slope, error, seconds):
 
 @pytest.mark.parametrize("lag_s", [0.0, 0.01, 0.09])
 def test_it_is_a_ridge_regression_as_the_twin_has_it(rng, lag_s):
-    """Levels of a gain of 2, a deviation of -0.4 and a lag, which is held to its range."""
+    """Levels with a gain of 2, a deviation of -0.4 and a lag, which is limited to its range."""
     _, state = kernel_memory()
     plan, twin = kernel_memory()[0], Model()
     for n in range(1500):
@@ -110,7 +113,7 @@ def test_it_is_a_ridge_regression_as_the_twin_has_it(rng, lag_s):
     np.testing.assert_allclose(found, [twin.gain, twin.decay_deviation, twin.lag_s], atol=2e-3)
     assert state.lag_s[0] == (FLOAT(levels.MOST_LAG_S) if lag_s > levels.MOST_LAG_S else pytest.approx(lag_s, abs=2e-3))
     if lag_s < levels.MOST_LAG_S:
-        assert found[0] == pytest.approx(2, abs=0.2) and -0.4 < found[1] < -0.1, "the deviation is drawn to 0 by its prior"
+        assert found[0] == pytest.approx(2, abs=0.2) and -0.4 < found[1] < -0.1, "the prior draws the deviation to 0"
     assert state.known_s[0] == pytest.approx(twin.known_s, rel=1e-3)
     assert state.lag_seen[0] == pytest.approx(twin.lag_seen, rel=1e-3)
 

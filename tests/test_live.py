@@ -1,4 +1,4 @@
-"""The loop of live playing and the recorder, with a pretended device."""
+"""The live loop and the recorder, with a pretended device."""
 
 import json
 import os
@@ -45,7 +45,7 @@ def test_a_session_from_first_to_last_block(tmp_path, rng):
     assert files["input"].shape == (2, 29000 - 256)
     assert np.array_equal(files["input"], sound[:, 1000 : 30000 - 256])
     assert np.abs(files["low"] + files["high"] + files["residual"] - files["input"]).max() < 1e-5
-    assert files["high"].any(), "what was muted is recorded all the same"
+    assert files["high"].any(), "muted stems are recorded, too"
     score = read_midi(tmp_path / "take" / "session.mid")
     events = score.events(RATE)
     assert events["sample"][events["status"] == 0x90].tolist() == [1000 * max(number - 1, 0) for number in range(30)]
@@ -61,7 +61,7 @@ def test_gaps_of_a_recording_are_silence_and_counted(tmp_path, rng):
         arrays = player.lanes._arrays
         size = arrays["sound"].shape[1]
         call(player.lanes, sound[:, :1000])
-        arrays["tap_headers"][0, 0] += size  # as if nobody had read for ten seconds
+        arrays["tap_headers"][0, 0] += size  # as if the recorder had not read for ten seconds
         call(player.lanes, sound[:, 1000:3000])
         arrays["tap_headers"][0, 0] -= size
         call(player.lanes, sound[:, 3000:4000])
@@ -70,7 +70,7 @@ def test_gaps_of_a_recording_are_silence_and_counted(tmp_path, rng):
     heard = soundfile.read(tmp_path / "take" / "input.wav", always_2d=True)[0].T
     report = json.loads((tmp_path / "take" / "report.json").read_text())
     assert report["gaps"] == 1 and heard.shape[1] == 4000 - 256
-    begin = 1000 - 256  # The stems of what comes then would have come with what is lost.
+    begin = 1000 - 256  # The stems for the next sound would be in the lost part.
     assert np.array_equal(heard[:, :begin], sound[:, :begin]) and not heard[:, begin:3000].any()
     assert np.array_equal(heard[:, 3000:], sound[:, 3000 : 4000 - 256])
 
@@ -115,9 +115,9 @@ def test_a_lost_device_is_opened_again_by_the_loop(tmp_path, rng):
 
 
 def test_a_lost_device_leaves_no_levels_and_only_keys_that_are_down(tmp_path, rng):
-    """A key that was let go meanwhile is not held by an engine that nobody calls."""
+    """A key that is released meanwhile must not stay down in the engine, which is not called then."""
     card = Card()
-    card.has_midi = False  # The keys are not the device's, so they stay down.
+    card.has_midi = False  # The keys do not belong to the lost device, so they stay down.
 
     def play(player):
         player.receive(0, 0, (0x90, 60, 90))
@@ -161,7 +161,7 @@ def test_without_midi_every_template_is_open_and_it_is_said(tmp_path, monkeypatc
     assert "plays without notes" in face.statuses[-1].message
 
 
-@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_before_anything_is_played_ends_at_once_and_in_order(tmp_path, number):
     class Slow(Card):
@@ -182,8 +182,8 @@ def test_a_measured_latency_is_shown_as_such(tmp_path):
         7.5, "measured through the cable")
 
 
-def test_only_what_looks_on_ends_the_session_when_it_is_gone(tmp_path):
-    """A disk that fails while a key does something is told; a terminal that is gone ends all in order."""
+def test_a_terminal_that_is_gone_ends_the_session_and_a_failing_disk_does_not(tmp_path):
+    """If a disk fails while a key does something, it is told. If the terminal is gone, the session ends in order."""
     def fail():
         raise OSError(28, "No space left on device")
 
@@ -199,8 +199,8 @@ def test_only_what_looks_on_ends_the_session_when_it_is_gone(tmp_path):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is full")
-def test_lines_that_nobody_can_read_end_it_in_order(tmp_path):
+def test_a_full_output_ends_it_in_order(tmp_path):
     reports = []
-    with pytest.raises(OSError, match="No space"), open("/dev/full", "w") as full:  # The file itself fails when it is closed.
+    with pytest.raises(OSError, match="No space"), open("/dev/full", "w") as full:  # Closing the file fails, too.
         reports.append(live(job(tmp_path), lambda rescan: Card(), LineFace(False, Console(file=full))))
     assert [report["takes"] for report in reports] == [[]]

@@ -1,4 +1,4 @@
-"""`rtsep live --check` through JACK, in real time: what is off is found by its size, and told with what to do."""
+"""`rtsep live --check` through JACK, in real time: it measures what is wrong, and tells what to do."""
 
 import subprocess
 import sys
@@ -19,7 +19,7 @@ RATE, PITCHES = 48000, (60, 64, 67, 72, 65, 62, 69, 71, 60, 64, 67)
 
 
 def melody(cents=0.0, level=0.2):
-    """A tone with partials every half second, and the times of their beginnings."""
+    """A tone with partials every half second, and the times at which they begin."""
     sound, t = np.zeros(round((1 + len(PITCHES) / 2) * RATE)), np.arange(round(0.45 * RATE)) / RATE
     onsets = [0.5 + 0.5 * number for number in range(len(PITCHES))]
     for onset, pitch in zip(onsets, PITCHES, strict=True):
@@ -80,7 +80,7 @@ def test_what_is_off_is_told_with_what_to_do(jack_server, tmp_path):  # noqa: F8
 
 
 def test_tuning_is_told_in_cents_against_the_preset(tmp_path):
-    """The tones' partials are harmonic, a piano's are not: only the difference is known."""
+    """The partials of the tones are harmonic and those of a piano are not, so only the difference of two tunings is checked."""
     cents = []
     for given in (0, 30):
         write_song(tmp_path, 0, given, 0.2)

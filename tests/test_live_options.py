@@ -1,4 +1,4 @@
-"""Options of `rtsep live` that cannot be: told in one line, exit code 2, and before anything large is loaded."""
+"""Invalid options of `rtsep live`: one line, exit code 2, and nothing large is loaded before."""
 
 import fresh_python
 import pytest
@@ -37,8 +37,8 @@ REFUSED = [
 ]
 
 
-def test_what_cannot_be_is_one_line_without_large_imports():
-    """All in one Python in which NumPy, Numba and the sound libraries cannot be imported at all."""
+def test_invalid_options_are_one_line_without_large_imports():
+    """All run in one Python process in which NumPy, Numba and the sound libraries cannot be imported."""
     told = fresh_python.run("""
         import contextlib, io, sys
         for name in ("numpy", "numba", "rich", "sounddevice", "jack", "rtmidi"):
@@ -62,7 +62,7 @@ def test_what_cannot_be_is_one_line_without_large_imports():
     ("--jack", "--inputs", "4", "--midi", "x", "--channels", "1", "--by", "channel", "--pre-fader", "--measure-latency"),
     ("--route", "piano=3-4", "--pre-fader", "--midi", "x", "--by", "split", "--split", "C3", "--midi-offset-ms", "5"),
 ])
-def test_what_goes_together_passes(words):
+def test_valid_options_pass(words):
     from rtsep.cli import _build_parser
     from rtsep.commands.live_checks import check
 

@@ -1,4 +1,4 @@
-"""Minutes through the callback that a device calls: everything at random, nothing lost, nothing grown."""
+"""Minutes of random actions through a device's callback: nothing is lost, and memory does not grow."""
 
 import contextlib
 import gc
@@ -16,13 +16,13 @@ STATUS = Path("/proc/self/statm")
 
 
 def resident_mb():
-    """Memory of this process that is really there."""
+    """The resident memory of this process."""
     return int(STATUS.read_text().split()[1]) * 4096 / 1e6
 
 
 @contextlib.contextmanager
 def nothing_kept(heap):
-    """Whatever is in here keeps nothing of the C heap."""
+    """Check that the code in this block keeps no memory of the C heap."""
     before = heap()
     yield
     assert heap() - before < HEAP_SLACK, "compiled code allocated"
@@ -31,7 +31,7 @@ def nothing_kept(heap):
 @pytest.mark.skipif(not STATUS.exists(), reason="resident memory is read from /proc")
 @pytest.mark.parametrize("minutes", [2, pytest.param(10, marks=pytest.mark.long)])
 def test_minutes_at_random(preset, rng, heap, minutes):
-    """Two minutes; ten in `.ci/full long`."""
+    """For two minutes; `.ci/full long` plays ten."""
     presets = (preset, make_preset(seed=9))
     separator = prepared(preset, two_parts(), {**SMALL, "hop_samples": HOP, "iterations": 2}, 1, max_block=CAPACITY)
     lanes, sound = warmed(separator, [(MIX, 0), (0, 0)]), band(rng, 20 * RATE)

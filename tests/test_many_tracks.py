@@ -1,4 +1,4 @@
-"""Scores with more tracks or channels than stems are sensible: families, limits, and hints what to choose."""
+"""Scores with more tracks or channels than useful stems: families, limits, and hints what to choose."""
 
 import json
 
@@ -26,7 +26,7 @@ def read(tmp_path):
 
 
 def orchestra(count=40):
-    """Strings, brass and drums in turn, all but the drums on channel 1."""
+    """Strings, brass and drums in turn; all except the drums are on channel 1."""
     kinds = ((40, 0), (57, 0), (None, 9))
     return [staff(number, 36 + number, *kinds[number % 3]) for number in range(count)]
 
@@ -75,7 +75,7 @@ def test_many_parts_are_spread_over_the_engines_keyboards(read):
     after = table[events["part"], events["status"] & 15, events["data1"]]
     assert np.array_equal(before, after) and set(before.tolist()) == {0, 1, 2}
     assert np.array_equal(events["status"] & 0xF0, score.messages[:, 1] & 0xF0)
-    assert len({(event["part"], event["status"] & 15) for event in events}) == 40, "each keyboard for itself"
+    assert len({(event["part"], event["status"] & 15) for event in events}) == 40, "each keyboard stays separate"
 
 
 def test_few_parts_stay_as_they_are(read):
@@ -120,7 +120,7 @@ def test_an_mpe_zone_is_one_instrument(read):
 
 @pytest.fixture
 def folder(tmp_path):
-    """mix.wav, small.npz and many.mid with 40 tracks."""
+    """A folder with mix.wav, small.npz and many.mid, which has 40 tracks."""
     fill(tmp_path)
     (tmp_path / "many.mid").write_bytes(smf(*orchestra(40)))
     return tmp_path

@@ -1,4 +1,4 @@
-"""Stage masks: models of the stems and their shares of every bin, against the plain NumPy twin."""
+"""Stage masks: the models of the stems and their shares of each bin, compared with the plain NumPy twin."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def test_masks(rng, halves, stem_of):
     W, _ = some_templates(rng, 513)
     stems, count = 5, len(stem_of)
     rows = np.arange(20, dtype=np.int64)[::-1].copy()
-    stem = np.array(stem_of + [7] * 3, np.int64)  # more than `count`: must not be looked at
+    stem = np.array(stem_of + [7] * 3, np.int64)  # beyond `count`, so it must not be read
     h = rng.random(count + 4).astype(FLOAT)
     found, M, scratch = np.full((stems, 528), np.nan, FLOAT), np.full((stems, 528), np.nan, FLOAT), np.zeros(528, FLOAT)
     playing = np.array([*sorted({*stem_of} - {stems - 1}), stems - 1])
@@ -26,7 +26,7 @@ def test_masks(rng, halves, stem_of):
     np.testing.assert_allclose(found[playing, :513], models[playing], atol=1e-6)
     soft_masks(found, playing, 513, halves, scratch, M)
     np.testing.assert_allclose(M[playing, :513], reference.power_mask(models, halves / 2)[playing], atol=2e-6)
-    assert np.isnan(np.delete(M, playing, axis=0)).all(), "what does not play is left alone"
+    assert np.isnan(np.delete(M, playing, axis=0)).all(), "stems that do not play stay as they are"
 
 
 @pytest.mark.parametrize("halves", [1, 3, 4, 8])

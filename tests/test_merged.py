@@ -13,7 +13,7 @@ from rtsep.notes.routing import by_channel, by_track
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """bass.mid (a track without a name), lead.mid (`Lead` and one without a name), and a current folder."""
+    """bass.mid (a track without a name) and lead.mid (`Lead` and a track without a name), in the current folder."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bass.mid").write_bytes(smf(track((TICKS, on(40)), (0, control(64, 127)), (TICKS, off(40)), (TICKS, END[1]))))
     lead = track((0, meta(3, b"Lead")), (0, on(72)), (TICKS, off(72)), END)
@@ -24,7 +24,7 @@ def folder(tmp_path, monkeypatch):
 
 def test_all_files_count(folder):
     score = read_scores(["bass.mid", "lead.mid"])
-    assert spans(score) == [(72, 0, 0.5), (76, 0, 0.5), (40, 0.5, 1.5)], "a pedal holds its own file's notes only"
+    assert spans(score) == [(72, 0, 0.5), (76, 0, 0.5), (40, 0.5, 1.5)], "a pedal holds only the notes of its own file"
     assert score.track_names == ("bass", "Lead", "lead track_2")
     assert by_track(score).names == ("bass", "lead", "lead_track_2") and by_channel(score).names == ("channel_1", "channel_2")
     assert (score.note_count, score.channels, score.duration_s) == (3, (0, 1), 1.5)
@@ -75,7 +75,7 @@ def test_more_tracks_than_possible(folder):
 
 @pytest.fixture
 def mix(tmp_path):
-    """mix.wav, left.mid and right.mid, and notes.mid, which has both."""
+    """A folder with mix.wav, left.mid, right.mid, and notes.mid, which has the notes of both."""
     fill(tmp_path)
     write_tracks(tmp_path / "left.mid", {"Left": NOTES[:1]})
     write_tracks(tmp_path / "right.mid", {"Right": NOTES[1:]})

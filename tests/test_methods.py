@@ -1,4 +1,4 @@
-"""The contracts of estimators and masks, for all that there are and for two that are written here in ten lines."""
+"""The contracts of estimators and masks: for all existing ones, and for two that are written here in ten lines."""
 
 from types import SimpleNamespace
 
@@ -33,7 +33,7 @@ def floored_wiener(plan, models, stems, scratch, M):
 
 @kernel
 def one_step(plan, V, W, rows, notes, sparsity, first, expected_share, least_share, trust, estimate):
-    """One plain update from the start that is given."""
+    """One plain update from the given start."""
     count, flat = rows.shape[0], FLOAT(1) / FLOAT(plan.bins)
     fill(estimate.ratio, estimate.h[count] * flat)
     add_rows(W, rows, estimate.h, estimate.ratio)
@@ -84,7 +84,7 @@ def test_masks_keep_their_contract(rng, number, name):
 
 
 def estimated(rng, number, notes, expected_share=(), sparsity=1.0, trust=1.0, least_share=0.0):
-    """The memory of a frame of `notes` rows of notes and the background, of which an estimator has found the activations."""
+    """The memory of a frame with `notes` rows of notes and the background, after an estimator has found the activations."""
     plan, state = kernel_memory(params={"estimator": "encoder"})
     rows = rng.permutation(plan.rows)[:notes].tolist() + list(range(plan.rows, plan.rows + plan.background))
     count = len(rows)
@@ -112,7 +112,7 @@ def test_estimators_keep_their_contract(rng, number, name, notes):
     h, before = state.h[: count + 1], state.before[: count + 1]
     assert h.min() >= 0 and h.sum() == pytest.approx(1, abs=0.35)
     assert np.isfinite([*h, *before, *state.gradient[: count + 1]]).all() and not state.ratio[bins:].any()
-    if name != "encoder":  # whose notes' h is its product, for which nothing is divided
+    if name != "encoder":  # its activations are a product of the encoder, so nothing is divided
         model = before[:count] @ state.W[rows] + before[count] / bins
         np.testing.assert_allclose(state.ratio[:bins], (state.V / model)[:bins], rtol=2e-3)
         np.testing.assert_allclose(state.gradient[:count], state.W[rows] @ state.ratio, rtol=2e-3)
@@ -120,7 +120,7 @@ def test_estimators_keep_their_contract(rng, number, name, notes):
 
 @by_estimator
 def test_estimators_hold_groups_to_what_is_expected_and_leave_more_to_the_notes(rng, number, name):
-    """The sum of a group before it was held is told; one of which nothing is expected is left alone."""
+    """The sum of a group before holding is reported. A group without an expectation stays as it is."""
     seed = rng.bit_generator.state
     _, state, _ = estimated(rng, number, 4, (0.5, -1, 0.01, 0.2), trust=3.0)
     held, before = state.h[:4].copy(), state.group_h[:4].copy()
@@ -136,7 +136,7 @@ def test_estimators_hold_groups_to_what_is_expected_and_leave_more_to_the_notes(
     assert sparse.h[4 : len(rows)].sum() < 0.6 * plain.h[4 : len(rows)].sum(), name
 
 
-def test_names_are_chosen_from_the_tables():
+def test_the_tables_decide_which_names_can_be_chosen():
     assert PARAMS["estimator"].choices == tuple(ESTIMATORS) and PARAMS["mask"].choices == tuple(MASKS)
     assert PARAMS["estimator"].default in ESTIMATORS and PARAMS["mask"].default in MASKS
 

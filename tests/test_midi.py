@@ -1,4 +1,4 @@
-"""MIDI ports: found, polled, lost and found again; with pretended ports, and with real ones over a JACK server."""
+"""MIDI ports: found, polled, lost and found again, with pretended ports and with real ones on a JACK server."""
 
 import sys
 import textwrap
@@ -20,7 +20,7 @@ needs_rtmidi = pytest.mark.skipif(bool(MISSING), reason=MISSING)
 
 
 class System:
-    """A MIDI system: ports by name, each with the messages that wait in it. Stands for the module rtmidi."""
+    """A MIDI system: ports by name, each with the messages that wait in it. It replaces the module rtmidi."""
 
     API_UNIX_JACK = 4
 
@@ -40,7 +40,7 @@ class System:
 
 
 class Input:
-    """An input port of such a system; one that outlives its system sees nothing any more."""
+    """An input port of such a system. After its system has ended it receives nothing."""
 
     def __init__(self, system):
         self._system, self._names, self._open = system, system.waiting, None
@@ -64,12 +64,12 @@ class Input:
         return (messages.pop(0), 0.0) if messages else None
 
     def delete(self):
-        assert self._system.alive, "to delete the object of a dead system crashes"
+        assert self._system.alive, "deleting an object of a system that has ended crashes"
         self.deleted = True
 
 
 class Heard:
-    """What MidiPorts told, and a way to wait for it."""
+    """Collects what MidiPorts reports, and can wait for it."""
 
     def __init__(self):
         self.messages, self.lost, self.said = [], [], []
@@ -159,7 +159,7 @@ def test_messages_of_several_ports_come_with_their_part():
         heard.until(lambda: len(heard.messages) == 4)
     assert [message for part, message in heard.messages if part == 1] == [(0x90, 60, 90), (0xB0, 64, 127)]
     assert [message for part, message in heard.messages if part == 0] == [(0x99, 36, 100), (0x89, 36, 0)]
-    assert ports.ports == ["pads", "keys"] and system.made[0] == 2, "JACK only where nothing else answers"
+    assert ports.ports == ["pads", "keys"] and system.made[0] == 2, "JACK is used only if nothing else answers"
 
 
 def test_a_port_that_goes_and_comes_three_times():
@@ -197,7 +197,7 @@ def test_no_midi_system_and_no_rtmidi(monkeypatch):
     monkeypatch.setitem(sys.modules, "rtmidi", None)
     with pytest.raises(NoMidiError, match="python-rtmidi"):
         list_midi_ports()
-    assert list_midi_ports(System("keys", "rtsep:in 1")) == ["keys"], "our own ports are not listed"
+    assert list_midi_ports(System("keys", "rtsep:in 1")) == ["keys"], "rtsep's own ports are not listed"
 
 
 KEYBOARD = """
@@ -268,7 +268,7 @@ def test_a_server_killed_under_its_midi_ports_ends_nothing(tmp_path):
 
 
 def test_a_fake_is_like_the_real_thing():
-    """What the pretended system offers is what python-rtmidi offers."""
+    """The pretended system has the same functions as python-rtmidi."""
     if MISSING:
         assert "python-rtmidi" in MISSING
         return

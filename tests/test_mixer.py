@@ -1,4 +1,4 @@
-"""The mixer: stems at their gains, dry and wet, bypass, and changes without clicks."""
+"""The mixer: gains of stems, dry and wet, bypass, and changes without clicks."""
 
 import numpy as np
 import pytest
@@ -58,7 +58,7 @@ def test_half_wet(preset, rng):
     "name, value", [("gain_db.residual", -120), ("gain_db.residual", 24), ("wet", 0), ("bypass", 1)]
 )
 def test_no_click_when_the_mixer_moves(preset, name, value):
-    """A loud slow sine, nothing open: between neighbouring samples the mix moves little more than the sine itself."""
+    """With a loud slow sine and nothing open, the mix moves little more between two samples than the sine itself."""
     start = {"wet": {"gain_db.residual": -120}, "bypass": {"gain_db.residual": -120}}.get(name, {})
     separator = prepared(preset, one_stem(), {**SMALL, **start})
     sine = np.sin(2 * np.pi * 50 / RATE * np.arange(8000))[None].astype(np.float32)
@@ -82,7 +82,7 @@ def test_mixer_arrives_exactly(preset, rng):
     assert np.array_equal(mix[:, 5000:], stems[1][:, 5000:])
     separator.set("bypass", True)
     separator.reset()
-    assert part_of(separator, "mixer").mixer_values[1] == 1, "after a reset parameters hold at once"
+    assert part_of(separator, "mixer").mixer_values[1] == 1, "after a reset, parameters take effect at once"
 
 
 def test_set_refuses_what_is_not_there(preset):

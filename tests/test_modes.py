@@ -1,4 +1,4 @@
-"""Which mode is played live: what the computer carries, measured once, unless a mode is asked for."""
+"""Which mode is played live: the one that was asked for, or the best that the computer can play, measured once."""
 
 import json
 from dataclasses import replace
@@ -19,13 +19,13 @@ def separator():
 
 @pytest.fixture
 def own_cache(tmp_path, monkeypatch):
-    """A folder of its own for what is kept; the compiled code stays where it is."""
+    """A separate folder for stored measurements; the compiled code stays where it is."""
     monkeypatch.setattr(modes, "_file", lambda: tmp_path / "modes.json")
     return tmp_path / "modes.json"
 
 
 def measured(monkeypatch, share: float) -> list:
-    """Say that a block takes such a share of its time; gives the list of what was measured."""
+    """Pretend that a block takes this share of its time; returns the list of measurements."""
     asked = []
 
     def measure(engine, *size):
@@ -37,7 +37,7 @@ def measured(monkeypatch, share: float) -> list:
 
 
 @pytest.mark.parametrize("share, mode", [(0.2, "instant"), (0.5, "instant"), (0.6, "live"), (3.0, "live")])
-def test_instant_is_played_where_its_blocks_leave_time_over(separator, own_cache, monkeypatch, share, mode):
+def test_instant_is_played_if_its_blocks_leave_enough_time(separator, own_cache, monkeypatch, share, mode):
     asked = measured(monkeypatch, share)
     choice = modes.choose_mode(separator, "Card", 44100, 2, 128)
     assert choice.mode == mode and f"{100 * share:.0f} %" in choice.why and "128 samples" in choice.why
@@ -48,13 +48,13 @@ def test_what_was_measured_is_kept_for_this_code_device_and_size(separator, own_
     asked = measured(monkeypatch, 0.2)
     for device, block in (("Card", 64), ("Card", 64), ("Card", 32), ("Other", 64), ("Card", 0)):
         modes.choose_mode(separator, device, 44100, 1, block)
-    assert len(asked) == 3, "a device that does not tell its block is measured with 64 samples, as that one was"
+    assert len(asked) == 3, "a device that does not tell its block size counts as one with 64 samples"
     monkeypatch.setattr(store, "fingerprint", lambda: "other code")
     modes.choose_mode(separator, "Card", 44100, 1, 64)
     assert len(asked) == 4
 
 
-def test_a_damaged_file_is_measured_anew(separator, own_cache, monkeypatch):
+def test_after_a_damaged_file_it_is_measured_again(separator, own_cache, monkeypatch):
     asked = measured(monkeypatch, 0.2)
     own_cache.write_text("{half")
     assert modes.choose_mode(separator, "Card", 44100, 1, 64).mode == "instant"

@@ -1,4 +1,4 @@
-"""Mosaics: the constraints by their definitions, parts that make the whole, phases that fit, and the command."""
+"""Mosaics: constraints by their definitions, processing in parts, phases, and the command."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ NONE = Constraints(0, 0, 0)
 
 
 def constrained(H, energy, share, repetition, polyphony, continuity):
-    """The definitions, entry by entry."""
+    """The constraints by their definitions, entry by entry."""
     frames, rows = H.shape
     once = H.copy()
     for n in range(frames):
@@ -56,7 +56,7 @@ def test_no_constraints_and_updates_between(rng):
 
 
 def problem(rng, frames=150, rows=40, bins=30):
-    """V and W in float32, one source frame silent."""
+    """V and W in float32; one frame of the source is silent."""
     W = (rng.random((rows, bins)) ** 4).astype(np.float32)
     W /= W.sum(axis=1, keepdims=True)
     W[5] = 0
@@ -87,7 +87,7 @@ def test_limits_limit(rng):
 
 def test_counters(rng):
     H = np.zeros((8, 6))
-    H[0, 1] = H[1, 2] = H[2, 3] = 1  # a run of three
+    H[0, 1] = H[1, 2] = H[2, 3] = 1  # three frames in a row
     H[5, 0] = H[7, 0] = 1  # a repetition
     H[7, 5] = 0.5
     counters = Counters()
@@ -134,7 +134,7 @@ def test_frames_of_any_part_and_back(rng):
 
 
 def test_phases_are_made_to_fit(rng):
-    """Right magnitudes with wrong phases become nearly the spectra of a sound."""
+    """Spectra with right magnitudes and wrong phases become nearly the spectra of a sound."""
     sound = Sound(noisy(rng, channels=1), 1024, 256)
     A = np.abs(sound.spectra(0, sound.frames))
     X = (A * np.exp(2j * np.pi * rng.random(A.shape))).astype(np.complex64)
@@ -170,7 +170,7 @@ def tones(pitches, seconds=0.4):
 
 @pytest.fixture
 def folder(tmp_path):
-    """target.wav (mono), source.wav (stereo) with the same tones in another order, other.wav at another rate."""
+    """A folder with target.wav (mono), source.wav (stereo; the same tones in another order) and other.wav (another rate)."""
     soundfile.write(tmp_path / "target.wav", tones([64, 60, 67, 60, 64, 67]), RATE, "FLOAT")
     source = tones([60, 62, 64, 65, 67, 69])
     soundfile.write(tmp_path / "source.wav", np.stack([source, 0.5 * source], axis=1), RATE, "FLOAT")
@@ -227,7 +227,7 @@ def test_refused_with_one_line_and_nothing_written(folder, capsys, options, name
     assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 
-def test_results_are_not_replaced_unasked(folder, capsys):
+def test_results_are_replaced_only_with_overwrite(folder, capsys):
     (folder / "out.wav").write_bytes(b"mine")
     assert mosaic(folder) == 2
     assert (folder / "out.wav").read_bytes() == b"mine" and "--overwrite" in capsys.readouterr().err

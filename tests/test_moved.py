@@ -1,4 +1,4 @@
-"""Notes at other times: scaled, moved, and nothing that is over before the sound begins."""
+"""Notes at other times: scaled, moved, and left out if they end before the sound begins."""
 
 import numpy as np
 from instruments import write_tracks

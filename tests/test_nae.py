@@ -1,4 +1,4 @@
-"""Nonnegative autoencoders: their loss falls, zeros and gates hold, and encoders are what they are said to be."""
+"""Nonnegative autoencoders: the loss falls, zeros and gates stay, and encoders are as defined."""
 
 import numpy as np
 import pytest
@@ -68,7 +68,7 @@ def test_loudness_does_not_matter(rng, variant):
 
 
 def test_it_is_nmf_with_activations_that_are_linear_in_the_frame(rng):
-    """So with the same templates allowed it cannot fit better, and gets near."""
+    """So with the same free templates it cannot fit better than NMF, but nearly as well."""
     V, E, W, G = problem(rng)
     nmf = factorise(V, W, G.astype(float), divergence="euclid", max_iter=1000, tolerance=0).losses[-1]
     nae = autoencode(V, E, W, G, max_iter=1000, tolerance=0).losses[-1]
@@ -86,7 +86,7 @@ def test_some_frames_at_a_time(rng, monkeypatch):
 
 @pytest.mark.parametrize("dtype, near", [(np.float64, 1e-8), (np.float32, 1e-3)])
 def test_without_gates_the_squares_of_v_are_enough(rng, monkeypatch, dtype, near):
-    """A long recording whose V' V is kept, beside one whose frames are looked at in every update."""
+    """Compares a long recording of which only V' V is kept with one whose frames are read in each update."""
     V, E, W, _ = problem(rng, dtype, frames=400)
     assert pays(400, 5, 40, 100) and not pays(60, 5, 4000, 3)
     cached = autoencode(V, E, W, max_iter=100, tolerance=0)
@@ -99,7 +99,7 @@ def test_without_gates_the_squares_of_v_are_enough(rng, monkeypatch, dtype, near
 
 
 def test_a_loss_that_is_next_to_nothing_is_measured_exactly(rng):
-    """Where what is left of V is lost in the sums of its squares."""
+    """Also if the remainder of V is smaller than the rounding of the sum of V's squares."""
     W, E = np.eye(3, 12, dtype=np.float32), np.eye(3, 12, dtype=np.float32)
     V = (rng.random((500, 3)) @ W + 1e-6 * rng.random((500, 12))).astype(np.float32)
     got = autoencode(V, E, W, max_iter=30, tolerance=0)

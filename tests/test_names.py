@@ -1,4 +1,4 @@
-"""Names of tracks in any encoding and script: text, file names, and how they are called."""
+"""Names of tracks in any encoding and script: as text, as file names, and as arguments of options."""
 
 import unicodedata
 
@@ -81,7 +81,7 @@ def test_tracks_of_a_file_become_stems(tmp_path):
     assert by_track(score).names == ("左手", "右手", "flöte", "скрипка")
 
 
-def test_such_stems_are_files_and_can_be_called_by_name(tmp_path):
+def test_such_stems_are_files_and_options_can_name_them(tmp_path):
     fill(tmp_path)
     (tmp_path / "two.mid").write_bytes(smf(named("Виолончель".encode(), 60), named("Flöte".encode("latin-1"), 64)))
     assert render(tmp_path, "--preset", f"{tmp_path / 'small.npz'}@ВИОЛОНЧЕЛЬ", "--set", "gain_db.flöte=-6",

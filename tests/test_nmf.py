@@ -1,4 +1,4 @@
-"""Constrained NMF: what its updates keep and never do, and that they are the ones of the textbook."""
+"""Constrained NMF: its updates are those of the textbook, keep what they must keep, and never give NaN."""
 
 import tracemalloc
 
@@ -82,7 +82,7 @@ def test_converging_is_noticed_where_it_is_measured(rng):
 
 
 def test_memory_does_not_grow_with_the_recording():
-    """V is computed when it is asked for: what is kept is W, H and a few blocks, not V and no model of it."""
+    """V is computed when it is needed. Only W, H and a few blocks are kept, neither V nor a model of it."""
     rng = np.random.default_rng(0)
     some, (bins, rows) = rng.random((100, 513)).astype(np.float32), (513, 4)
 
@@ -104,7 +104,7 @@ def test_memory_does_not_grow_with_the_recording():
         return most
 
     short, long = peak(2000), peak(20000)
-    assert long - short < 18000 * rows * 4 * 5, "H, and the next one beside it; V would be 37 MB"
+    assert long - short < 18000 * rows * 4 * 5, "memory for H and the next H; V alone would be 37 MB"
     assert short < 20e6
 
 
@@ -116,7 +116,7 @@ def test_one_factor_stays_as_it_is(rng):
     assert np.array_equal(got.H, H) and not np.array_equal(got.W, W)
 
 
-def test_interrupting_gives_what_was_measured_last(rng):
+def test_interrupting_returns_the_last_measured_state(rng):
     def stop(update, loss):
         if update == 4:
             raise KeyboardInterrupt
@@ -144,8 +144,8 @@ def test_bad_input_is_refused(rng):
 @pytest.mark.parametrize("update", [("H", "W"), ("W", "H")])
 @pytest.mark.parametrize("reads", range(6, 24))
 def test_interrupting_in_the_middle_of_an_update_loses_nothing(rng, update, reads, monkeypatch):
-    """Ctrl-C may come between two blocks of frames: what is given back is still what the last loss was measured of."""
-    monkeypatch.setattr("rtsep.training.updates.BLOCK_VALUES", 0)  # blocks as short as they get
+    """Ctrl-C can come between two blocks of frames. The result is still the state for which the last loss was measured."""
+    monkeypatch.setattr("rtsep.training.updates.BLOCK_VALUES", 0)  # the shortest blocks
     V, W, H = problem(rng)
 
     class Interrupted:

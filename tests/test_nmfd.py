@@ -1,4 +1,4 @@
-"""NMF deconvolution: its updates are the plain formula's, never raise the divergence, and find what was put in."""
+"""NMF deconvolution: its updates are those of the plain formula, never raise the divergence, and find known sources."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def problem(rng, dtype=np.float64, frames=40, bins=30, rows=3):
 
 
 def textbook_update(V, W, H):
-    """One KL update of H, then of W, with loops over lags; the model is made anew between them."""
+    """One KL update of H, then of W, with loops over lags; the model is computed again between them."""
     frames = len(H)
     Q, above, below = V / model_of(W, H), np.zeros_like(H), np.zeros_like(H)
     for lag in range(W.shape[1]):
@@ -97,7 +97,7 @@ def test_never_a_nan_and_loudness_changes_nothing(rng, gain):
         np.testing.assert_allclose(got.W, nmfd(V, W, H, max_iter=30, tolerance=0).W, rtol=1e-3, atol=1e-6)
 
 
-def test_interrupting_gives_what_was_measured_last(rng):
+def test_interrupting_returns_the_last_measured_state(rng):
     def stop(update, loss):
         if update == 4:
             raise KeyboardInterrupt
@@ -109,7 +109,7 @@ def test_interrupting_gives_what_was_measured_last(rng):
 
 
 def test_starts_from_hits_and_onsets_find_the_drums(rng):
-    """Two drums with known courses, of which each was heard alone once: both are found in a mixture."""
+    """Two drums with known envelopes are found in a mixture, after each was heard alone once."""
     W = rng.random((2, LAGS, 60)) ** 6 * np.array([1, 0.6, 0.3, 0.1])[:, None]
     onsets = [np.array([2, 12, 30, 38]), np.array([7, 12, 33])]
     H = activations_at(onsets, 45) * (0.5 + rng.random((45, 2)))

@@ -1,4 +1,4 @@
-"""NMF deconvolution of drums against runs of the field's reference implementation on the same start (../shared/oracles)."""
+"""NMF deconvolution of drums, compared with runs of the field's reference implementation from the same start."""
 
 import json
 
@@ -12,8 +12,8 @@ from rtsep.training.nmfd import activations_at, approximation, nmfd, templates_a
 pytestmark = needs_oracles
 
 
-DRUM_STARTS = {  # the reference's W and H before the first update, and how often H alone is updated first
-    "audio_informed": ("W0_informed", "H0_uniform", 30),  # templates without onsets: activations must come into focus
+DRUM_STARTS = {  # the reference's first W and H, and the number of first updates of H alone
+    "audio_informed": ("W0_informed", "H0_uniform", 30),  # without onsets, activations must find their places first
     "score_informed": ("W0_random", "H0_score_decay09", 0),
     "both": ("W0_informed", "H0_score_decay09", 0),
 }
@@ -29,7 +29,7 @@ def drum_start(data, name):
 
 @pytest.mark.parametrize("name", DRUM_STARTS)
 def test_nmfd_descends_faster_than_the_reference(name):
-    """Its heuristic cannot be reproduced by a descent; from the same start ours is lower from the third update on."""
+    """No descent can reproduce the reference's heuristic. From the same start, our loss is lower from the third update on."""
     data = oracle("e_nmfd_drums")
     found = nmfd(*drum_start(data, name), max_iter=DRUM_UPDATES, tolerance=0)
     theirs = data[f"{name}_true_KL_of_normalised_V"]

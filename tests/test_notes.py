@@ -1,4 +1,4 @@
-"""MIDI files: what becomes a Score of them, and when everything in it sounds."""
+"""MIDI files: the Score that they give, and the times in it."""
 
 import random
 from functools import partial
@@ -138,7 +138,7 @@ def test_times_agree_with_an_independent_clock(tmp_path, seed):
 def test_events_are_rounded_to_samples(read):
     events = read(smf(track((1, on(60, 99, 3)), (TICKS, off(60, 3)), END))).events(44_100)
     assert events.dtype == EVENT and EVENT.itemsize == 16
-    assert events["sample"].tolist() == [46, 22096]  # 45.94 and 22095.94
+    assert events["sample"].tolist() == [46, 22096]  # exactly: 45.94 and 22095.94
     assert events[0].tolist()[1:5] == (0, 0x93, 60, 99)
 
 

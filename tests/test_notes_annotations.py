@@ -1,4 +1,4 @@
-"""Notes from JAMS and from layers of Sonic Visualiser."""
+"""Notes from JAMS files and from layers of Sonic Visualiser."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Notes from written music: MusicXML, MEI, ABC and kern; and without the package that reads them."""
+"""Notes from written music: MusicXML, MEI, ABC and kern; and the message if the package that reads them is missing."""
 
 import sys
 import zipfile
@@ -21,7 +21,7 @@ ENDINGS = ('<barline location="left"><ending number="1" type="start"/></barline>
 
 
 def of_part(score, name):
-    """(onset, offset, pitch, velocity) of a track's notes."""
+    """The notes of a track as (onset, offset, pitch, velocity)."""
     part = score.track_names.index(name)
     fields = ["onset_s", "offset_s", "pitch", "velocity"]
     return [note[fields].tolist() for note in score.notes() if note["part"] == part]
@@ -31,7 +31,7 @@ def of_part(score, name):
     ("a.musicxml", two_hands()), ("a.xml", two_hands()), ("a.mxl", mxl(two_hands())), ("b.mxl", mxl(two_hands(), False)),
     ("utf16.musicxml", two_hands().replace("UTF-8", "UTF-16").encode("utf-16"))])
 def test_musicxml(tmp_path, name, content):
-    """Repeats, hands, tempo, dynamics, transposition: at 60 and then 30 beats a minute, forte."""
+    """Repeats, hands, tempo, dynamics and transposition; at 60 and then 30 beats per minute, forte."""
     score = read_notes(written(tmp_path, name, content))
     assert score.track_names == ("right hand", "left hand", "Clarinet")
     assert of_part(score, "right hand") == [(0, 4, 72, 89), (4, 8, 72, 89), (8, 16, 76, 89)]
@@ -133,7 +133,7 @@ def test_a_repeat_that_only_opens_repeats_nothing(tmp_path):
 
 
 def test_measures_without_end_do_not_take_long(tmp_path):
-    """They would, if music21 looked for a meter that fits them."""
+    """They would take long if music21 searched for a fitting meter."""
     score = read_notes(written(tmp_path, "a.abc", f"X:1\nM:4/4\nL:1/4\nQ:1/4=60\nK:C\n|: C D | {'A' * 300} | C :|\n"))
     assert score.note_count == 606
 

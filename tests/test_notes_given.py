@@ -1,4 +1,4 @@
-"""Every kind of notes, wherever notes are asked for: render, train, calibrate."""
+"""Note files of all formats with all commands that take notes: render, train and calibrate."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""MIDI files: keys and pedals, and from when to when their notes last."""
+"""MIDI files: keys and pedals, and the times of their notes."""
 
 import random
 from functools import partial
@@ -57,7 +57,7 @@ def test_sostenuto_holds_only_the_keys_that_were_down(read):
     ("number", "ends"), [(120, (0.5, 0.5)), (121, (1.5, 0.5)), (123, (1, 1)), (124, (1, 1)), (127, (1, 1))]
 )
 def test_channel_mode_messages(read, number, ends):
-    """60 is held by the finger until 1.5 s, 62 by the pedal until 1 s; the message comes at 0.5 s."""
+    """The finger holds 60 until 1.5 s, and the pedal holds 62 until 1 s. The message comes at 0.5 s."""
     events = [(0, on(60)), (0, on(62)), (0, control(64, 127)), (9, off(62)), (TICKS - 9, control(number, 0))]
     score = read(smf(track(*events, (TICKS, control(64, 0)), (TICKS, off(60)), END)))
     assert [end for _, _, end in spans(score)] == list(ends)
@@ -113,7 +113,7 @@ def test_nothing_hangs_whatever_was_played(read, seed):
     assert len(notes) == score.note_count > 0
     assert np.all(notes["onset_s"] <= notes["offset_s"]) and np.all(notes["offset_s"] <= score.duration_s)
     assert np.all(np.diff(score.seconds) >= 0) and np.all(np.diff(notes["onset_s"]) >= 0)
-    for channel in range(3):  # one key, one string
+    for channel in range(3):  # a key has only one string
         for part in range(2):
             for pitch in range(60, 66):
                 same = notes[(notes["pitch"] == pitch) & (notes["part"] == part) & (notes["channel"] == channel)]

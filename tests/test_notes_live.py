@@ -46,7 +46,7 @@ def test_stray_data_and_half_messages_are_dropped():
     assert MidiParser().feed(b"\x3c\x40\x90\x3c\x80\x3c\x00") == [(0x80, 60, 0)]
 
 
-def test_pieces_may_be_cut_anywhere():
+def test_pieces_can_be_cut_anywhere():
     rng = random.Random(5)
     for _ in range(50):
         stream = bytes(

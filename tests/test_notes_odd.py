@@ -1,4 +1,4 @@
-"""MIDI files that are odd but fine, and those that are refused in one clear line."""
+"""MIDI files that are odd but valid, and files that are refused with one clear line."""
 
 import random
 import struct
@@ -46,7 +46,7 @@ def test_midi_in_a_riff_envelope(read):
 
 
 @pytest.mark.parametrize("key", [b"\x08\x00", b"\x00\x02", b"\xff\xff"])
-def test_an_impossible_key_signature_is_no_matter(read, key):
+def test_an_impossible_key_signature_does_no_harm(read, key):
     score = read(smf(track((0, meta(0x59, key)), (0, on(60)), (TICKS, off(60)), END)))
     assert spans(score) == [(60, 0, 0.5)]
 
@@ -81,7 +81,7 @@ def test_what_is_not_midi(refused, data):
 
 
 def test_a_cut_is_noticed_wherever_it_is(read, refused):
-    """Within a track it is refused; where whole tracks are missing, the others are read with a warning."""
+    """A cut within a track is refused. If whole tracks are missing, the others are read with a warning."""
     chunks = [track((0, tempo(500_000)), END), one_note(), one_note(70)]
     whole = smf(*chunks)
     ends = {14 + sum(map(len, chunks[:count])) for count in (1, 2)}
@@ -110,10 +110,10 @@ def test_more_than_a_day(read, refused):
     day = 24 * 7200 * TICKS
     assert read(smf(track((day, on(60)), (0, off(60)), END))).duration_s == 24 * 3600
     assert "allowed are 24" in refused(smf(track((day + 1, on(60)), (0, off(60)), END)))
-    assert "allowed are 24" in refused(smf(track((0, on(60)), (day + 1, END[1]))))  # it never ends before
+    assert "allowed are 24" in refused(smf(track((0, on(60)), (day + 1, END[1]))))  # a note that does not end before
 
 
-def test_a_late_end_mark_alone_is_no_matter(read):
+def test_a_late_end_mark_alone_does_no_harm(read):
     assert read(smf(track((0, on(60)), (TICKS, off(60)), (10**8, END[1])))).duration_s == 0.5
 
 

@@ -1,4 +1,4 @@
-"""MIDI files that players read although something in them is not right: the notes are right, and one warning counts it."""
+"""MIDI files with faults that players tolerate: the notes are right, and one warning counts the faults."""
 
 import struct
 from functools import partial
@@ -179,8 +179,8 @@ def test_a_long_delta_is_read(read):
 # --- training ---------------------------------------------------------------------------------------------------------
 
 
-def test_training_is_told_the_same(tmp_path):
-    """What train and calibrate read is what render reads, and so is the warning."""
+def test_training_gives_the_same_warning(tmp_path):
+    """train and calibrate read the same notes as render, and give the same warning."""
     soundfile.write(tmp_path / "take.wav", np.zeros(44100), 44100)
     (tmp_path / "take.mid").write_bytes(smf(track((0, meta(0x59, b"")), *TWO), count=2))
     given, = gather([tmp_path / "take.wav"], [tmp_path / "take.mid"], "recording", lambda *_: None)

@@ -13,7 +13,7 @@ models = guitarpro.models
 
 
 def add(measure, *strokes, tempo=None):
-    """A quarter for each stroke (string, fret) or "tie"."""
+    """Add a quarter note for each stroke (string, fret) or "tie"."""
     for number, stroke in enumerate(strokes):
         string, fret, kind = (2, 1, "tie") if stroke == "tie" else (*stroke, "normal")
         beat = models.Beat(measure.voices[0], status=models.BeatStatus.normal, duration=models.Duration(4))
@@ -24,7 +24,7 @@ def add(measure, *strokes, tempo=None):
 
 
 def tablature(version=(5, 1, 0), change=lambda song: None):
-    """A measure of C4 and a tied C4 that is repeated, then a slower one of E4; at 60 beats a minute."""
+    """A repeated measure of C4 and a tied C4, then a slower measure of E4, at 60 beats per minute."""
     song = models.Song(tempo=60)
     song.tracks[0].name = "Guitar"
     header = models.MeasureHeader(number=2, start=960 * 5)

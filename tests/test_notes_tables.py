@@ -1,4 +1,4 @@
-"""Tables of notes as people have them: each kind is understood, or refused with the line and what is expected."""
+"""Tables of notes in many forms: each is understood, or refused with the line and the expected form."""
 
 import note_files
 import numpy as np
@@ -15,12 +15,12 @@ def written(folder, name, content):
 
 
 def notes_of(score):
-    """(onset, offset, pitch) of all notes."""
+    """All notes as (onset, offset, pitch)."""
     return [(round(note["onset_s"], 4), round(note["offset_s"], 4), int(note["pitch"])) for note in score.notes()]
 
 
 def refusal(path, **options):
-    """The one line that refuses a file."""
+    """The one line with which a file is refused."""
     with pytest.raises(RtsepError) as caught:
         read_notes(path, **options)
     assert "\n" not in str(caught.value) and str(path) in str(caught.value)

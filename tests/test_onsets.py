@@ -1,4 +1,4 @@
-"""Stage onsets: strokes without triggers are found in the sound, in the frame that is separated, for every kind of block."""
+"""Stage onsets: strokes without triggers are found in the sound, in the same frame that is separated."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def test_it_agrees_with_the_plain_numpy_twin(staged, rng, params, channels):
     stems, _ = play(separator, sound, None, (700, 1, 63))
     assert np.abs(stems - expected.stems).max() < 2e-5 * np.abs(sound).max()
     hop = separator.framing.hop
-    play(separator, np.zeros((channels, -LONG % hop + hop), FLOAT))  # what the last frame teaches comes with the next
+    play(separator, np.zeros((channels, -LONG % hop + hop), FLOAT))  # the last lesson takes effect in the next frame
     error = np.abs(templates_of(separator) - expected.W)
     assert error.max() < 1e-3 and error.sum() <= 5e-3 * expected.W.sum()
 
@@ -54,7 +54,7 @@ def test_block_sizes_do_not_change_a_bit(staged, rng):
 
 
 def onsets_in(separator, sound):
-    """Samples of the onsets that are found, of each stem."""
+    """The samples of the found onsets, for each stem."""
     found = [set() for _ in separator.stem_names]
     for each in frame_by_frame(separator, sound):
         for stem, sample in enumerate(part_of(each, "onsets").found.tolist()):
@@ -91,7 +91,7 @@ def test_one_bad_sample_does_no_harm(staged, rng):
 
 
 def test_without_onsets_and_gates_templates_stay(staged, rng):
-    """Nothing tells whose sound it is; other instruments than drums never have onsets."""
+    """Nothing tells which drum sounds. Other instruments than drums never have onsets."""
     sound = bursts(rng, LONG)
     for preset, params in ((staged, {"onsets": False}), (make_preset(), {})):
         separator = prepared(preset, one_stem(), {**UNGATED, **params})
@@ -113,7 +113,7 @@ def test_nothing_is_allocated(staged, rng, heap):
 
 @pytest.fixture(scope="module")
 def drums():
-    """A preset of three drums, the true sounds of a groove and its onsets in s, by drum."""
+    """A preset of three drums, and the true sounds and onsets (in s) of a groove, by drum."""
     rng = np.random.default_rng(4)
     learnt = train_drums(hits_of(rng))
     kit = Preset("kit", "Kit", RATE, learnt.framing.window_size, learnt.framing.overlap, learnt.W, learnt.row_pitch,
@@ -124,7 +124,7 @@ def drums():
 
 
 def test_the_onsets_of_a_groove_are_found(drums):
-    """Measured: all, 2 ms late; of those found 46, 71 and 86 % are strokes of the drum, the others those of another one."""
+    """Measured: all are found, 2 ms late. Of the finds 46, 71 and 86 % are the drum's strokes, the others another drum's."""
     kit, truths, onsets_s = drums
     separator = Separator(kit, by_drum(), {"gate": False, "background": 0})
     separator.prepare(RATE, 1, 128)
@@ -144,4 +144,4 @@ def test_found_onsets_help_to_tell_drums_apart(drums):
         separator.prepare(RATE, 1, 4096)
         stems = play(separator, np.pad(mix, (0, separator.latency))[None], None, (4096,))[0][:, 0, separator.latency :]
         figures.append([sdr_db(stems[separator.stem_names.index(name)], truths[name]) for name in truths])
-    assert (np.subtract(*figures[::-1]) > 0).all(), figures  # measured: 0.10, 0.05 and 0.03 dB
+    assert (np.subtract(*figures[::-1]) > 0).all(), figures  # measured gains: 0.10, 0.05 and 0.03 dB

@@ -1,4 +1,4 @@
-"""Stage onsets: drums whose triggers come late are open as soon as something is struck, and the background learns nothing."""
+"""Stage onsets with late triggers: drums open as soon as something is struck, and the background does not learn then."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ from rtsep import reference
 
 LONG = 12_000
 FLOAT = np.float32
-STRUCK = 4 * 3528  # `bursts` has a loud one here
+STRUCK = 4 * 3528  # `bursts` has a loud stroke here
 
 
 @pytest.mark.parametrize(
@@ -48,12 +48,12 @@ def test_it_agrees_with_the_plain_numpy_twin(staged, rng, params, channels):
 
 
 def opened(separator, sound, events):
-    """How many rows are open in each frame."""
+    """The number of open rows in each frame."""
     return np.array([len(open_rows(each)) for each in frame_by_frame(separator, sound, events)])
 
 
 def test_a_drum_that_was_struck_before_is_open_from_the_next_stroke_for_15_ms(staged, rng):
-    """Told once, long ago; its rows are all but closed when it is struck again, and nobody tells."""
+    """The drum was told once, long ago. Its rows have closed when it is struck again without a trigger."""
     sound = bursts(rng, STRUCK + 6000)
     events = midi((100, ON, 60, 90), (200, 0x80, 60, 0))
     for onsets in (True, False):
@@ -76,8 +76,8 @@ def test_early_rows_keep_to_the_limit(staged, rng, limit):
     assert found.max() <= plan_of(separator).open_limit and found.any()
 
 
-def test_the_background_learns_nothing_where_a_drum_may_yet_be_told(staged, rng):
-    """Silence, and one frame after it that sounds."""
+def test_the_background_learns_nothing_while_a_trigger_can_still_come(staged, rng):
+    """The first frame that sounds after a silence."""
     sound = np.zeros((1, 4000), FLOAT)
     changed = []
     for onsets in (True, False):

@@ -1,4 +1,4 @@
-"""Constrained NMF against runs of the field's reference implementations on the same start (../shared/oracles)."""
+"""Constrained NMF, compared with runs of the field's reference implementations from the same start."""
 
 import json
 
@@ -21,7 +21,7 @@ def spectrogram(dtype=np.float64):
 
 
 def apart(found, expected):
-    """Relative Frobenius distance of `found` from the textbook's transposed orientation."""
+    """The relative Frobenius distance of `found` from the textbook's result, which is transposed."""
     return np.linalg.norm(found - expected.T) / np.linalg.norm(expected)
 
 
@@ -30,7 +30,7 @@ def started(data, dtype, W="W0", H="H0"):
 
 
 def cents(share):
-    """A band's half width of so much of its frequency."""
+    """The half width of a band, as a share of its frequency."""
     return 1200 * np.log2(1 + share)
 
 
@@ -130,7 +130,7 @@ def test_multiplicative_autoencoder_descends_for_a_thousand_updates(name, start)
 
 @pytest.mark.parametrize("start", ["random", "transpose"])
 def test_updating_both_factors_with_the_same_activations_does_not_descend(start):
-    """Why activations are computed anew between the factors: without, these updates are what the reference found too."""
+    """So activations are computed again between the factors. Without that, updates equal the reference's, which ascend, too."""
     data, V = oracle("d_nae_multiplicative"), spectrogram()
     expected = json.loads((ORACLES / "d_nae_summary.json").read_text())[f"harm_{start}_jacobi"]["loss"]
     E, W, G = data[f"WE0_{start}"].astype(float), data["WD0"].T, data["M_H"].T
@@ -140,7 +140,7 @@ def test_updating_both_factors_with_the_same_activations_does_not_descend(start)
         losses.append(((V - H @ W) ** 2).sum())
         E, W = (E * ((V @ W.T * G).T @ V) / ((H @ W @ W.T * G).T @ V + E32), W * (H.T @ V) / (H.T @ H @ W + E32))
     np.testing.assert_allclose([losses[i] for i in (0, 1, 10, 50, 100)], expected, rtol=1e-6)
-    assert (np.diff(losses) > 0).any(), "it rises"
+    assert (np.diff(losses) > 0).any(), "the loss rises"
     if start == "transpose":
         assert losses[50] > 100 * losses[1]
 

@@ -1,4 +1,4 @@
-"""Stage overlap-add: masked spectra become sound again, and nothing masked is the sound that came in."""
+"""Stage overlap-add: it turns masked spectra into sound. Masks of 1 give the input back."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def synthesise(plan, state, end):
 
 
 def synthesise_stem(plan, state, stem, end):
-    """As if `stem` alone played."""
+    """Set the state as if only `stem` played."""
     state.playing[0], state.playing_count[0] = stem, 2
     synthesise(plan, state, end)
 
@@ -43,7 +43,7 @@ def test_synthesise(rng, end):
     {"mode": "quality", "latency_samples": 0}, {"mode": "quality", "latency_samples": 0, "hop_samples": 512},
 ])
 def test_frames_with_nothing_masked_give_the_sound_back(rng, params):
-    """Perfect reconstruction, by the kernels themselves: analysis, mask 1, synthesis, overlap-add."""
+    """The kernels reconstruct perfectly: analysis, masks of 1, synthesis, overlap-add."""
     plan, state = kernel_memory(params=params)
     sound = band(rng, 6000)
     state.M[0] = 1
@@ -52,7 +52,7 @@ def test_frames_with_nothing_masked_give_the_sound_back(rng, params):
         fill_ring(state, sound, end)
         analyse(plan, state, end)
         synthesise_stem(plan, state, 0, end)
-        for at in range(end, min(end + plan.hop, 6000)):  # as the engine does: due one overlap later
+        for at in range(end, min(end + plan.hop, 6000)):  # as in the engine, it is due one overlap later
             found[at] = state.rings[0, 0, at % plan.overlap]
             state.rings[0, 0, at % plan.overlap] = 0
     np.testing.assert_allclose(found[plan.overlap :], sound[0, : 6000 - plan.overlap], atol=2e-6)

@@ -1,4 +1,4 @@
-"""What keys do: stems, the table's controls, the lists that open over the meters."""
+"""What the computer's keys do: stems, the controls of the table, and lists that open over the meters."""
 
 # ruff: noqa: F811
 
@@ -80,7 +80,7 @@ def test_presets_are_ordered_by_family_and_searched(player, monkeypatch):
     assert sorted(("drum-kit", "tuba", "violin", "organ", "gm-piano"), key=names.index) == [
         "gm-piano", "organ", "violin", "tuba", "drum-kit"]
     press(panel, player, *"viol", "down", "\n")
-    assert used == [("violin", "left")] and panel.listing is None, "viola comes first"
+    assert used == [("violin", "left")] and panel.listing is None, "the viola comes first"
 
 
 def test_presets_are_stepped_both_ways(player, monkeypatch):
@@ -107,7 +107,7 @@ def test_keys_are_listed(player):
     text = "\n".join(panel.listing.rows)
     for word in ("panic", "next_preset", "Esc", "quit", "+ = right", "record:"):
         assert word in text
-    assert "pause" not in text and "split:" not in text, "they do nothing here"
+    assert "pause" not in text and "split:" not in text, "the hands' keys do nothing here"
     player.playback, panel = object(), Panel()
     press(panel, player, "?")
     assert "pause" in "\n".join(panel.listing.rows)

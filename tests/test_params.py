@@ -1,4 +1,4 @@
-"""Every knob: what it takes, what it refuses, and how it says so."""
+"""All parameters: what they accept, what they refuse, and the messages."""
 
 import dataclasses
 import re
@@ -65,7 +65,7 @@ JSON = pytest.mark.parametrize("value", [None, [1], {}, 10**400], ids=["null", "
 @by_name(SWITCHES + CHOICES)
 @JSON
 def test_what_presets_may_hold_is_refused(param, value):
-    """Presets carry parameters as JSON, which has null, lists, tables and integers without end."""
+    """Presets contain parameters as JSON, which has null, lists, tables and integers without a limit."""
     refused(param, value)
 
 

@@ -17,7 +17,7 @@ from rtsep.files import pipes
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """mix.wav, notes.mid, small.npz, and what is rendered of them: `whole`."""
+    """A folder with mix.wav, notes.mid, small.npz, and what `render` makes of them in `whole`."""
     folder = tmp_path_factory.mktemp("pipes")
     fill(folder)
     assert render(folder, out="whole") == 0
@@ -25,7 +25,7 @@ def folder(tmp_path_factory):
 
 
 def run(folder, *options, mix="-", given=b"", **more):
-    """The command in a process of its own."""
+    """Run the command in its own process."""
     command = [sys.executable, "-m", "rtsep", "render", str(mix), "--midi", str(folder / "notes.mid"), "--preset",
                str(folder / "small.npz"), *map(str, options)]
     return subprocess.run(command, input=given, capture_output=True, check=False, timeout=300, **more)
@@ -36,7 +36,7 @@ def samples(data):
 
 
 def failed(done, *words):
-    """It ended with 2, one line with these words, and nothing on standard output."""
+    """Check that it ended with 2, one line with these words, and nothing on standard output."""
     told = done.stderr.decode().splitlines()
     assert done.returncode == 2 and done.stdout == b"" and len(told) == 1, (done.returncode, told)
     for word in words:
@@ -58,7 +58,7 @@ def test_standard_input(folder, tmp_path, kind, name):
 @pytest.mark.parametrize(("size", "cut", "said"), [
     (b"\xff\xff\xff\xff", 0, b""), (bytes(4), 4000, b"never finished"), (None, 4000, b"is truncated")])
 def test_a_wav_from_a_program_that_could_not_finish_its_header(folder, size, cut, said):
-    """Programs that write to a pipe do not know the length: 0xFFFFFFFF says so. Others write 0, or promise more than comes."""
+    """A program that writes to a pipe does not know the length. It writes 0xFFFFFFFF or 0, or promises too much."""
     data = bytearray((folder / "mix.wav").read_bytes())
     at = data.find(b"data") + 4
     data[at : at + 4] = size or data[at : at + 4]
@@ -84,7 +84,7 @@ def test_a_stem_to_standard_output_and_nothing_else(folder, tmp_path, options):
     assert done.returncode == 0 and done.stderr == b""
     wanted = sounds_of(folder, "whole")["left"]
     np.testing.assert_allclose(samples(done.stdout), wanted, atol=0.02 if "mp3" in options else 1e-6)
-    assert not list(tmp_path.iterdir())  # Nothing is left, not even in the folder for temporary files.
+    assert not list(tmp_path.iterdir())  # No file is left, not even in the temporary folder.
 
 
 def test_with_a_folder_all_is_written_too(folder, tmp_path):
@@ -94,7 +94,7 @@ def test_with_a_folder_all_is_written_too(folder, tmp_path):
 
 
 def test_a_pipe_of_two(folder):
-    """What one writes the next reads."""
+    """The second program reads what the first writes."""
     first = run(folder, "--stdout", "left", given=(folder / "mix.wav").read_bytes())
     second = run(folder, "--stdout", "residual", given=first.stdout)
     assert samples(second.stdout).shape == (1, round(1.5 * RATE))
@@ -102,7 +102,7 @@ def test_a_pipe_of_two(folder):
 
 @pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg is not installed")
 def test_m4a_through_a_pipe(folder, tmp_path):
-    """Its index may stand at its end, so it cannot be read without going back."""
+    """Its index can be at its end, so it cannot be read without seeking."""
     command = ["ffmpeg", "-v", "error", "-nostdin", "-i", str(folder / "mix.wav"), "-c:a", "alac", str(tmp_path / "x.m4a")]
     subprocess.run(command, check=True)
     done = run(folder, "--stdout", "left", given=(tmp_path / "x.m4a").read_bytes())
@@ -112,21 +112,21 @@ def test_m4a_through_a_pipe(folder, tmp_path):
 
 
 @pytest.mark.parametrize(("given", "words"), [(b"", "standard input is empty"), (b"text" * 99, "is not a sound file")])
-def test_what_comes_is_no_sound(folder, given, words):
+def test_input_that_is_no_sound(folder, given, words):
     failed(run(folder, "--stdout", "left", given=given), words)
 
 
-def test_there_is_no_such_stem(folder):
+def test_a_stem_that_does_not_exist(folder):
     failed(run(folder, "--stdout", "drums", given=(folder / "mix.wav").read_bytes()), "drums", "left, right, residual")
 
 
-def test_nobody_says_where_to_write(folder):
+def test_without_an_output(folder):
     failed(run(folder, mix=folder / "mix.wav"), "--out DIR")
 
 
 def test_a_reader_that_ends_too_early(folder):
     command = [sys.executable, "-m", "rtsep", "render", str(folder / "mix.wav"), "--stdout", "left", "--preset",
-               str(folder / "small.npz"), "--by", "split", "--name", "low=left"]  # Without notes.
+               str(folder / "small.npz"), "--by", "split", "--name", "low=left"]  # There are no notes.
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdout.close()
         told = process.stderr.read().decode()
@@ -167,7 +167,7 @@ print(pathlib.Path("/proc/self/status").read_text().partition("VmHWM:")[2].split
 
 @pytest.mark.skipif(not sys.platform.startswith("linux") or shutil.which("ffmpeg") is None, reason="needs Linux and ffmpeg")
 def test_memory_does_not_grow_with_the_sound(folder, tmp_path):
-    """Standard input, another rate, loudness and a range: all of it together, of half a minute and of six."""
+    """With standard input, another rate, loudness and a range, all together; for half a minute and for six minutes."""
     took_kb = []
     for minutes in (0.5, 6):
         sound = 0.1 * np.random.default_rng(0).standard_normal(round(minutes * 60 * 8000))
@@ -179,4 +179,4 @@ def test_memory_does_not_grow_with_the_sound(folder, tmp_path):
             done = subprocess.run(command, stdin=given, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         took_kb.append(int(done.stderr.split()[-1]))
-    assert took_kb[1] - took_kb[0] < 12_000  # One stem alone has 23,000 kB.
+    assert took_kb[1] - took_kb[0] < 12_000  # One stem of the long sound has 23,000 kB.

@@ -1,4 +1,4 @@
-"""Stage place: stems that lie apart between two channels, what is learnt of their places, and what it gives."""
+"""Stage place: stems at different places in a stereo sound, how their places are learnt, and what that gains."""
 
 import numpy as np
 import pytest
@@ -21,13 +21,13 @@ def find_places(plan, state):
 
 
 def panned(sound, level_db):
-    """sound [1, sample] between two channels, the first one louder by so much."""
+    """sound [1, sample] in two channels, with the first one louder by this much."""
     left = 10 ** (level_db / 20)
     return (np.array([[left], [1]]) * np.sqrt(2 / (1 + left**2)) * sound).astype(np.float32)
 
 
 def apart(rng, level_db=6.0, samples=LONG):
-    """A tone of pitch 60 at one place and a noise at the other: truths [stem, channel, sample] and the notes."""
+    """A tone of pitch 60 at one place and noise at another: the true stems [stem, channel, sample] and the notes."""
     time = np.arange(samples) / 44100
     tone = sum(np.sin(2 * np.pi * 261.63 * n * time + n) / n for n in range(1, 9))[None] / 4
     noise = 0.3 * np.cumsum(rng.standard_normal((1, samples)), axis=1)
@@ -65,8 +65,8 @@ def test_kernels_agree_with_the_plain_numpy_twin(seed):
 @pytest.mark.parametrize("mode, level_db, floor_db", [("live", 0, 12.4), ("live", 6, 25), ("instant", 0, 12.5),
                                                       ("instant", 6, 24)])
 def test_hands_that_lie_apart_come_out_better(mode, level_db, floor_db):
-    """The bundled clip, 8 s. Measured: live 13.0 dB at one place, 26.6 at 6 dB to either side; instant 13.1 and 25.2; with one
-    mask 13.1."""
+    """8 s of the bundled clip. Measured: live 13.0 dB at one place, 26.6 dB at 6 dB to either side; instant 13.1 and 25.2 dB;
+    with one mask 13.1 dB."""
     separator, rate, score = clip_separator({"mode": mode}, 2)
     hands = clip_hands(separator, 8 * rate)
     truths = [panned(hand, side) for hand, side in zip(hands, (level_db, -level_db), strict=True)]
@@ -112,7 +112,7 @@ def test_stems_add_up_and_block_sizes_do_not_matter(preset, rng, scale, params):
     stems, _ = play(separator, sound, events)
     assert np.abs(stems.sum(axis=0) - delayed(sound, separator.latency)).max() < 1e-5 * np.abs(sound).max()
     separator.reset()
-    assert np.array_equal(play(separator, sound, events, (1, 63, 1000, 64))[0], stems), "reset forgets, blocks do not count"
+    assert np.array_equal(play(separator, sound, events, (1, 63, 1000, 64))[0], stems), "after a reset, in any blocks"
 
 
 @in_both_modes

@@ -32,14 +32,14 @@ needs_stretch = pytest.mark.skipif(not STRETCH, reason="pylibrb is not installed
 
 @pytest.fixture
 def song(tmp_path, rng):
-    """A file of noise without zeros, [channel, sample], and its path."""
+    """Noise without zeros, [channel, sample], and the path of its file."""
     sound = rng.uniform(0.05, 0.3, (2, SECONDS * RATE)) * rng.choice([-1, 1], (2, SECONDS * RATE))
     soundfile.write(tmp_path / "song.wav", sound.T.astype(np.float32), RATE, subtype="FLOAT")
     return sound.astype(np.float32), tmp_path / "song.wav"
 
 
 class Deck:
-    """A playback and the callback that plays it, block by block, as fast as the file is read."""
+    """A playback and its callback, which plays block by block, as fast as the file is read."""
 
     def __init__(self, path, notes=None, bypass=True):
         separator = prepared(make_preset(), two_parts(), {**INSTANT, "bypass": bypass}, 2, max_block=CAPACITY)
@@ -57,7 +57,7 @@ class Deck:
         self.playback.close()
 
     def play(self, blocks=1, size=512):
-        """Blocks for which the reader has read enough; gives what they gave."""
+        """Play blocks for which the reader has read enough; returns their output."""
         for _ in range(blocks):
             for _ in range(WATCHDOG):
                 tail, head = self.lanes.file_span
@@ -68,7 +68,7 @@ class Deck:
         return np.concatenate(self.heard[-blocks:], axis=1)
 
     def until(self, condition):
-        """Play until `condition` holds."""
+        """Play until `condition` is true."""
         for _ in range(WATCHDOG):
             if condition():
                 return
@@ -78,19 +78,19 @@ class Deck:
 
 
 def playing(deck):
-    """From the first block that sounds in full."""
+    """Play from the first block that is not faded."""
     deck.until(lambda: deck.heard and np.abs(deck.heard[-1]).min() > 0.04)
     return deck
 
 
 def press(key, playback):
-    """What the key does on the screen."""
+    """Do what the key does on the screen."""
     [(control, step)] = [(each, 1 if key in each.more else -1) for each in CONTROLS if key in (*each.more, *each.less)]
     control.pressed(SimpleNamespace(playback=playback), "", step)
 
 
 def place_of(heard, sound):
-    """The sample of the file where `heard` is, exactly."""
+    """The sample of the file at which `heard` is found, exactly."""
     [at] = [at for at in range(sound.shape[1] - 63) if heard[0, 0] == sound[0, at]
             and np.array_equal(heard[:, :64], sound[:, at : at + 64])]
     return at
@@ -134,10 +134,10 @@ def test_a_loop_goes_round_and_the_end_is_told(song):
         assert deck.said == ["song.wav is at its end"] and "at its end" in deck.playback.told()
         heard = np.concatenate(deck.heard, axis=1)[:, : -round(AFTER_S * RATE) + 512]
         tail = heard[:, np.flatnonzero(heard[0])[-1] - 999 :][:, :1000]
-        assert np.array_equal(tail, sound[:, -1000:]), "up to the last sample"
+        assert np.array_equal(tail, sound[:, -1000:]), "it plays up to the last sample"
         deck.playback.pause()
         playing(deck)
-        assert deck.playback.seconds < 0.5, "it begins anew"
+        assert deck.playback.seconds < 0.5, "it begins again"
 
 
 def test_keys_that_come_fast_jump_on_from_each_other(song, monkeypatch):
@@ -173,9 +173,9 @@ def test_levels_of_recording_and_microphone(song):
 
 
 def test_its_notes_come_at_their_samples_and_jumps_press_what_is_held(song, tmp_path):
-    """Recorded as the engine is given them: at the samples of the sound."""
+    """The recorded notes show how the engine gets them: at the samples of the sound."""
     _sound, path = song
-    second = 960  # Ticks at 120 beats a minute.
+    second = 960  # Ticks at 120 beats per minute.
     notes = smf(track((second // 2, on(60)), (second, off(60)), (0, on(64)), (second, off(64)), (0, b"\xff\x2f\x00")))
     (tmp_path / "song.mid").write_bytes(notes)
     deck = Deck(path, tmp_path / "song.mid")
@@ -188,7 +188,7 @@ def test_its_notes_come_at_their_samples_and_jumps_press_what_is_held(song, tmp_
         assert strikes[64] - strikes[60] == RATE and events[-1][0] >= strikes[64] and start
         heard = np.concatenate(deck.heard, axis=1)
         first = np.flatnonzero(heard[0])[0]
-        assert abs(strikes[60] - first - RATE // 2) < 2, "the note lies where it lies in the file"
+        assert abs(strikes[60] - first - RATE // 2) < 2, "the note is at its place in the file"
         deck.playback.seek(1.0)
         deck.until(lambda: deck.playback.seconds < 1.2)
         deck.play(2)
@@ -200,7 +200,7 @@ def test_its_notes_come_at_their_samples_and_jumps_press_what_is_held(song, tmp_
 
 @needs_stretch
 @pytest.mark.parametrize("speed", [0.5, 0.8, 1.5])
-def test_another_speed_keeps_the_pitch_and_the_place(tmp_path, speed):
+def test_another_speed_keeps_the_pitch_and_the_position(tmp_path, speed):
     t = np.arange(4 * RATE) / RATE
     tone = (0.3 * np.sin(2 * np.pi * 440 * t) * (t % 1 < 0.5)).astype(np.float32)
     soundfile.write(tmp_path / "tone.wav", tone, RATE, subtype="FLOAT")
@@ -208,7 +208,7 @@ def test_another_speed_keeps_the_pitch_and_the_place(tmp_path, speed):
     source.begin(speed)
     places = [(at, min(at + 4096, len(tone))) for at in range(0, len(tone), 4096)]
     out = np.concatenate([source.read(begin, end, end == len(tone)) for begin, end in places], axis=1)
-    assert out.shape[1] >= 0.99 * len(tone) / speed, "what was late comes at the end"
+    assert out.shape[1] >= 0.99 * len(tone) / speed, "the delayed end of the sound comes at the end"
     loud = np.convolve(np.abs(out[0]), np.ones(441) / 441, "same") > 0.1
     for second in (1, 2, 3):
         before = round((second - 0.3) * RATE / speed)
@@ -237,7 +237,7 @@ def test_another_rate_and_other_channels(tmp_path, song):
 
 @needs_portaudio
 def test_the_program_plays_a_file_without_any_input(card, song, tmp_path):  # noqa: F811
-    """Through PortAudio, which asks faster than any file is read: what it lacked is silence, and all else is the file."""
+    """Through PortAudio, which asks faster than files can be read. Missing samples are silence, all others are the file's."""
     sound, path = song
     (tmp_path / "rc").write_text(f'pcm.rtplay {{ type file\n slave.pcm null\n file "{tmp_path}/out.raw"\n format raw }}\n')
     done = subprocess.run(

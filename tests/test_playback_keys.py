@@ -1,4 +1,4 @@
-"""A recording that plays is gated by a real MIDI keyboard, and driven by the keys of a real terminal, through JACK."""
+"""A recording plays through JACK: a real MIDI keyboard opens its stems, and keys in a real terminal control it."""
 
 import sys
 import threading
@@ -13,11 +13,11 @@ from tmux import Terminal, needs_tmux
 
 pytestmark = [needs_tmux, needs_jack]
 RATE, SECONDS, PITCH, WATCHDOG_S = 48000, 120, 60, 20
-LOUD, SILENT = 0.05, 1e-4  # Peaks of a stem that sounds, and of one that does not.
+LOUD, SILENT = 0.05, 1e-4  # The least peak of a stem that sounds, and the greatest of a stem that does not.
 
 
 class Ears:
-    """A JACK client that hears the stem piano and the mix: peaks of the last second, cycle by cycle."""
+    """A JACK client that hears the stem piano and the mix, and keeps the peaks of the cycles of the last second."""
 
     def __init__(self):
         import jack
@@ -45,7 +45,7 @@ class Ears:
         self.client.close()
 
     def until(self, piano, mix):
-        """Wait for half a second in which stem and mix, one after the other, are loud (True) or silent (False) throughout."""
+        """Wait for half a second in which the stem and the mix, in this order, are loud (True) or silent (False) throughout."""
         def fits():
             return all(len(peaks) == peaks.maxlen and (min(peaks) > LOUD if loud else max(peaks) < SILENT)
                        for peaks, loud in zip(self._peaks, (piano, mix), strict=True))
@@ -61,7 +61,7 @@ class Ears:
 
 @pytest.fixture
 def song(tmp_path):
-    """A steady tone of one pitch with partials; nobody tells its notes but the keyboard."""
+    """A steady tone of one pitch with partials. Only the keyboard gives notes for it."""
     t = np.arange(SECONDS * RATE) / RATE
     hz = 440 * 2 ** ((PITCH - 69) / 12)
     tone = sum(np.sin(2 * np.pi * m * hz * t) / m for m in range(1, 8))

@@ -1,4 +1,4 @@
-"""A player without a device: faders, presets, parameters, knobs, notes, and what is said of them."""
+"""A player without a device: faders, presets, parameters, knobs, notes, and its messages."""
 
 import time
 from dataclasses import replace
@@ -30,7 +30,7 @@ def player(preset, tmp_path):
 
 
 def gains(player):
-    """What the mixer goes to: each stem's factor."""
+    """The mixer's targets: the factor of each stem."""
     return np.round(player.separator.prepared.targets[2:], 3).tolist()
 
 
@@ -66,7 +66,7 @@ def test_music_minus_me_is_silent_where_i_play(player, rng):
     player.mute("residual", True)
     for _ in range(60):
         call(player.lanes, rng.standard_normal((1, 64)).astype(np.float32) * 0.1)
-    assert not call(player.lanes, rng.standard_normal((1, 64)).astype(np.float32)).any(), "no note: all is residual"
+    assert not call(player.lanes, rng.standard_normal((1, 64)).astype(np.float32)).any(), "without notes, all sound is residual"
 
 
 def test_notes_go_to_the_engine_and_panic_ends_them(player):
@@ -105,7 +105,7 @@ def test_parameters_change_at_once_or_with_a_fade(player):
         block(player)
         player.tick()
     block(player)
-    assert player.lanes.arrived and held(player) == (60,), "a key that is down is pressed again in the new state"
+    assert player.lanes.arrived and held(player) == (60,), "a key that is down is told to the new state"
 
 
 def test_what_cannot_be_changes_nothing(player):
@@ -178,7 +178,7 @@ def test_routes_that_cannot_be(route):
         route_outputs((route,), ("left", "residual"), 1, 2)
 
 
-def test_a_player_freezes_lets_go_and_keeps(player, tmp_path, monkeypatch):
+def test_a_player_freezes_unfreezes_and_saves(player, tmp_path, monkeypatch):
     monkeypatch.setattr("rtsep.hosts.keep.user_folder", lambda: tmp_path / "mine")
     assert not player.frozen
     player.freeze(True)
@@ -193,7 +193,7 @@ def test_a_player_freezes_lets_go_and_keeps(player, tmp_path, monkeypatch):
     assert "small-adapted-1.npz" in player.said.text
 
 
-def test_a_stem_that_bears_its_presets_name_changes_it(preset, tmp_path):
+def test_a_stem_that_is_named_after_its_preset_is_renamed(preset, tmp_path):
     separator = prepared(preset, everything("small"), SMALL, 1, max_block=CAPACITY)
     player = Player(separator, warmed(separator, [(MIX, 0)]), Controls(tmp_path / "controls.json"), NoteWatch(None, ()), 1)
     player.recorder = Recorder(player.lanes, tmp_path / "take", TakeForm(
@@ -226,7 +226,7 @@ def test_a_preset_with_other_filters_fades_in(preset, tmp_path):
 def test_counters_go_on_when_the_engine_is_another_one(player):
     for _ in range(20):
         block(player)
-    player.receive(0, 0, (0x90, 100, 90))  # No template plays it.
+    player.receive(0, 0, (0x90, 100, 90))  # The preset has no template for it.
     block(player)
     before = player.counters()
     assert before["unmatched_notes"] == 1 and before["frames"]

@@ -1,4 +1,4 @@
-"""A player without a device: MPE zones, and what is said of bends."""
+"""A player without a device: MPE zones, and messages about bends."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The core of the plug-in beside the engine that Python plays: modes, blocks, knobs, state, and what passes sound through."""
+"""The core of the plug-in, compared with the engine in Python: modes, blocks, knobs, state, and faults."""
 
 import os
 import subprocess
@@ -55,7 +55,7 @@ def test_it_plays_what_the_engine_plays(library, tmp_path, rng, options, pitches
 
 
 def test_knobs_are_parameters(library, tmp_path, rng):
-    """Each value is what a plan of its own would play."""
+    """Each value sounds as if the plan had been made with it."""
     form = bundle_of(tmp_path)
     sound, notes, core = band(rng, 20000, 2), notes_of(rng, 20000), Core(library, tmp_path)
     for name, value in (("mask_power", 1.5), ("suppression", 0.5), ("prediction", 0.0), ("background_learns", 0)):
@@ -78,7 +78,7 @@ def test_knobs_are_parameters(library, tmp_path, rng):
 
 
 def test_a_thousand_turns_keep_the_sum(library, tmp_path, rng):
-    """Whatever is turned while it plays: the stems add up to the delayed input, and nothing gets louder than it may."""
+    """Whatever knobs move while it plays, the stems add up to the delayed input, and no stem gets too loud."""
     bundle_of(tmp_path)
     sound, notes, core = band(rng, 64000, 2), notes_of(rng, 64000), Core(library, tmp_path)
     assert core.prepare()
@@ -113,7 +113,7 @@ def test_what_was_learnt_comes_back_with_the_project(library, tmp_path, rng):
     assert other.save() != data and again.save() == other.save()
     for damaged in (b"", b"rtsep-state 1", data[:40], b"x" + data):
         assert not again.load(damaged)
-    for damaged in (data[:-3], data[:-300] + bytes([255]) * 300):  # What was learnt is left out, where it is damaged.
+    for damaged in (data[:-3], data[:-300] + bytes([255]) * 300):  # Damaged data of what was learnt are ignored.
         assert again.load(damaged)
         again.reset()
         assert np.isfinite(again.play(sound[:, :4000], notes[:4])[0]).all()
@@ -147,7 +147,7 @@ def test_where_it_cannot_play_the_sound_passes_through(library, tmp_path, rng):
             ("cannot be read", None, text),
             ("other stems", plan, text.replace("stem low\n", "stem low\nstem mid\n")),
             ("a newer rtsep", plan, text.replace("bundle 1", "bundle 2")),
-            ("damaged in line", plan, text.replace("channels 2", "channels 9")), ("make the plug-in anew", plan, ""),
+            ("damaged in line", plan, text.replace("channels 2", "channels 9")), ("make the plug-in again", plan, ""),
             ("--rates 48000", plan, text))):
         folder = tmp_path / str(number)
         folder.mkdir()
@@ -163,7 +163,7 @@ def test_where_it_cannot_play_the_sound_passes_through(library, tmp_path, rng):
 
 @pytest.mark.parametrize("options", [{}, {"mode": "instant", "latency_samples": 0}])
 def test_no_damaged_plan_ends_the_host(library, tmp_path, options):
-    """A long run is in .ci/full."""
+    """`.ci/full plugin` has a long run."""
     bundle_of(tmp_path, **options)
     done = subprocess.run([sys.executable, Path(__file__).parent / "plugin_fuzz.py", library, tmp_path, "300", "1"],
                           capture_output=True, text=True, timeout=300, env={**os.environ, "MALLOC_CHECK_": "3"})
@@ -172,7 +172,7 @@ def test_no_damaged_plan_ends_the_host(library, tmp_path, options):
 
 
 def test_a_plan_keeps_templates_once_in_half_precision(preset):
-    """W, with which the state begins too, and E: two bytes for each bin, and little else."""
+    """W, with which the state begins as well, and E need two bytes for each bin; the rest is small."""
     plan = design(preset, by_split(), SMALL, RATE, 2)
     values, whole = plan.values, plan_bytes(plan, RATE)
     templates = values["W"].size + values["E"].size

@@ -1,4 +1,4 @@
-"""The CLAP plug-in in a host of our own: it plays what the separator plays, bit for bit, whatever the host does."""
+"""The CLAP plug-in in the tests' own host: it plays what the separator plays, bit for bit, whatever the host does."""
 
 import os
 import shutil
@@ -77,7 +77,7 @@ def test_mono(built, tmp_path, sound, events):
 
 @pytest.mark.parametrize("kind, controller", [("off", 123), ("choke", 120)])
 def test_all_keys_of_all_channels_are_released(host, sound, kind, controller):
-    pedal = ((0, ON, 60, 90), (0, ON | 3, 48, 90), (500, CONTROL, 64, 127))  # Released keys sound on, choked ones do not.
+    pedal = ((0, ON, 60, 90), (0, ON | 3, 48, 90), (500, CONTROL, 64, 127))  # Released keys sound on, but choked keys do not.
     keys = midi(*pedal, (9000, CONTROL, 7, 1))
     released = midi(*pedal, *((9000, CONTROL | channel, controller, 0) for channel in range(16)))
     outputs = host.play_one(sound, [*event_lines(keys), (9000, kind, -1, -1, 0)])[1]
@@ -119,7 +119,7 @@ def test_whatever_is_turned_the_stems_sum_to_the_input(host, sound, events, rng)
     told, outputs = host.play_one(sound, [*event_lines(events), *turns, *strange], block=0)
     assert_sums_to(outputs[1:], sound, 256)
     assert np.isfinite(outputs).all() and told["calls"] == 0
-    assert not same(outputs[1:], host.play_one(sound, event_lines(events))[1][1:]), "the suppression counts"
+    assert not same(outputs[1:], host.play_one(sound, event_lines(events))[1][1:]), "the suppression has an effect"
 
 
 def test_another_preset_asks_for_a_restart(host, sound):
@@ -153,7 +153,7 @@ def test_a_project_comes_back_as_it_was(host, sound, events, tmp_path):
     assert {name: param["value"] for name, param in told["params"].items()} == {
         name: param["value"] for name, param in first["params"].items()} and told["rescans"] == 1
     fresh = host.play_one(sound, [*event_lines(events), *turns])[1]
-    assert not same(loaded[1:], fresh[1:]), "what was learnt counts"
+    assert not same(loaded[1:], fresh[1:]), "what was learnt has an effect"
     while_active, same_again = host.play_one(sound, event_lines(events), reload=tmp_path / "one", again=tmp_path / "three")
     assert while_active["restarts"] == 1 and same(same_again, loaded)
     assert (tmp_path / "three").read_bytes() == (tmp_path / "one").read_bytes()
@@ -247,7 +247,7 @@ TROUBLE = {
 
 @pytest.fixture(scope="module")
 def sanitized(tmp_path_factory):
-    """Host and plug-in that end at a bad access, and at what C does not define."""
+    """A host and a plug-in with sanitizers, which end the process at bad accesses and at undefined behaviour of C."""
     folder = tmp_path_factory.mktemp("sanitized")
     tried = subprocess.run(["cc", *SANITIZED, "-xc", "-", "-o", folder / "tried"], input=b"int main(void) { return 0; }",
                            capture_output=True)
@@ -280,7 +280,7 @@ def test_sanitizers_find_nothing(built, sanitized, tmp_path, sound, events):
     host.play_one(sound, event_lines(events), reload=tmp_path / "one", again=tmp_path / "two", ports="pointers")
 
 
-def test_a_host_may_use_decimal_commas(built, tmp_path, sound, events):
+def test_a_host_can_use_decimal_commas(built, tmp_path, sound, events):
     made = shutil.which("localedef") and subprocess.run(
         ["localedef", "-i", "de_DE", "-f", "UTF-8", tmp_path / "de_DE.UTF-8"], capture_output=True).returncode == 0
     if not made:

@@ -26,7 +26,7 @@ WATCHDOG_S = 60
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
-    """The folder of plug-ins, in which lies one of keys.npz, split at C4."""
+    """A folder of plug-ins with one plug-in, made of keys.npz and split at C4."""
     folder = tmp_path_factory.mktemp("lv2") / "made"
     save_preset(make_preset(PITCHES, rows=1, rate=RATE), folder.parent / "keys.npz")
     options = [f"--set={name}={value}" for name, value in SMALL.items()]
@@ -36,13 +36,13 @@ def bundle(tmp_path_factory):
 
 
 def connected(client, begin, end):
-    """Whether the ports are connected; else it is tried: a client can be connected once it has become active."""
+    """Connect the ports if they are not connected; returns whether they are. Only active clients can be connected."""
     try:
         there = client.get_port_by_name(begin)
         client.get_port_by_name(end)
         if not any(port.name == end for port in client.get_all_connections(there)):
             client.connect(begin, end)
-    except Exception:  # JACK's own errors, whose class may be missing with the package.
+    except Exception:  # Errors of JACK; their class can be missing together with the package.
         threading.Event().wait(0.01)
         return False
     return True
@@ -83,7 +83,7 @@ def test_jalv_plays_what_the_engine_plays(jack_server, bundle, rng):  # noqa: F8
 
 @needs_headers
 @pytest.mark.skipif(not shutil.which("nm"), reason="binutils are not installed")
-def test_the_binary_exports_its_entry_alone(bundle):
+def test_the_binary_exports_only_its_entry(bundle):
     binary = bundle / "keys.lv2" / "rtsep.so"
     named = subprocess.run(["nm", "-D", binary], capture_output=True, text=True, check=True).stdout.splitlines()
     assert [line.split()[-1] for line in named if " T " in line] == ["lv2_lib_descriptor"]
@@ -107,8 +107,8 @@ def test_lilv_knows_its_ports(bundle):
 
 @needs_headers
 @pytest.mark.skipif(not shutil.which("sord_validate"), reason="sord_validate is not installed (apt install sordi)")
-def test_its_description_is_as_lv2_wants_it(tmp_path, monkeypatch):
-    """Also with several presets, and with a name that needs care."""
+def test_its_description_is_valid(tmp_path, monkeypatch):
+    """Also with several presets, and with a name that needs escapes."""
     monkeypatch.chdir(tmp_path)
     for name, seed in (("keys", 1), ("soft", 2)):
         save_preset(make_preset(PITCHES, rows=1, seed=seed), tmp_path / f"{name}.npz")

@@ -1,4 +1,4 @@
-"""Another preset of the plug-in while it plays: the core is asked, served by another thread, and fades over."""
+"""Another preset while the plug-in plays: the core asks, another thread serves it, and the core fades over."""
 
 import shutil
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from rtsep.plugin.bundle import write_data
 
 pytestmark = needs_compiler
 SERVED, SERVED_AT_START, SERVED_NOT = range(3)
-LENGTH, BLOCK, AT = 50000, 512, 40 * 512  # Samples; AT: those before the change, whole blocks.
+LENGTH, BLOCK, AT = 50000, 512, 40 * 512  # In samples. AT: the change, at the beginning of a block.
 FADE = 882  # 20 ms at 44.1 kHz, in samples.
 KEYS, SOFT, LOW, HIGH = (make_preset(pitches, rows=1, seed=seed)
                          for pitches, seed in ((PITCHES, 1), (PITCHES, 7), (PITCHES[:2], 1), (PITCHES[2:], 1)))
@@ -25,14 +25,14 @@ def library(tmp_path_factory):
 
 
 def wish(core, program, served=SERVED):
-    """Another program is wanted, and somebody serves the wish at once."""
+    """Ask for another program, and serve the wish at once."""
     core.set("program", program)
     assert core.asks() and not core.asks() and core.serve() == served and not core.asks()
 
 
 @dataclass
 class Bundle:
-    """Plays a bundle from a fresh start, with another program from sample AT on if one is given."""
+    """Plays a bundle from a new start; if `program` is given, it plays that program from sample AT on."""
 
     library: object
     folder: object
@@ -61,12 +61,12 @@ def made(library, folder, presets=None, **options):
 
 
 def memory_of(form):
-    """Samples that an engine hears before it is heard: a window, its latency, two hops."""
+    """The samples that an engine hears before it can be heard: a window, its latency and two hops."""
     return form.params["window_samples"] + form.params["latency_samples"] + 2 * form.params["hop_samples"]
 
 
 def from_here(sound):
-    """The sound that an engine hears which comes at sample AT."""
+    """The input of an engine that is added at sample AT: silence before."""
     return np.where(np.arange(sound.shape[1]) < AT, np.float32(0), sound)
 
 
@@ -75,8 +75,8 @@ def from_here(sound):
     {"adapt": True, "presets": {"keys": with_envelopes(KEYS), "soft": with_envelopes(SOFT, 5)}},
     {"routing": by_hands(), "split": None}])
 def test_another_preset_takes_over_without_a_gap(library, tmp_path, rng, options):
-    """Before: the old engine, bit for bit. After the fade: one that has heard nothing but these notes and, from the change on,
-    this sound, bit for bit too. The stems add up to the input, also in between."""
+    """Bit for bit, it plays the old engine before the fade, and after it an engine that has heard only these notes, and the
+    sound from the change on. The stems add up to the input all the time."""
     bundle, form = made(library, tmp_path, **options)
     sound, notes = band(rng, LENGTH, form.channels), notes_of(rng, LENGTH)
     stems, mix = bundle.play(sound, notes, change=1)
@@ -105,7 +105,7 @@ def test_the_windows_of_two_presets_may_differ(library, tmp_path, rng):
 
 
 def test_there_is_no_click(library, tmp_path):
-    """A steady tone goes from a stem to the residual. No step is larger than those of both engines and the fade's own."""
+    """A steady tone moves from a stem to the residual. No step is larger than the engines' own steps and that of the fade."""
     bundle, form = made(library, tmp_path, {"keys": KEYS, "high": HIGH})
     tone = 0.4 * np.sin(2 * np.pi * 130.8 * np.arange(LENGTH) / RATE)
     sound, notes = np.stack([tone, tone]).astype(np.float32), chord(*PITCHES)
@@ -117,11 +117,11 @@ def test_there_is_no_click(library, tmp_path):
     steps = [np.abs(np.diff(each[..., during])).max() for each in (stems, old, new[..., memory_of(form) :])]
     apart = np.abs(old - new)[..., faded].max()
     assert steps[0] <= max(steps[1:]) + apart / FADE + 1e-6
-    assert apart > 10 * max(steps[1:]), "without a fade it would be heard"
+    assert apart > 10 * max(steps[1:]), "without a fade there would be a click"
 
 
 def test_keys_that_are_down_are_told(library, tmp_path, rng):
-    """Also one that only the new preset plays: it begins with the change. Pedals count, too."""
+    """Also a key that only the new preset plays: its note begins with the change. Pedals are kept, too."""
     bundle, _ = made(library, tmp_path, {"low": LOW, "keys": KEYS})
     sound = band(rng, LENGTH, 2)
     held = [(0, ON, 72, 90), (0, ON, 48, 80), (900, 0xB0, 64, 127), (900, 0xB1, 66, 127), (1000, ON, 55, 70),
@@ -146,7 +146,7 @@ def test_a_preset_that_cannot_be_read_leaves_the_one_that_plays(library, tmp_pat
     wish(core, 1, SERVED_NOT)
     assert "cut off" in core.trouble
     write_data(form, tmp_path, lambda text: None)
-    wish(core, 0)  # It plays already.
+    wish(core, 0)  # This program plays already.
     wish(core, 1)
     core.reset()
     assert np.array_equal(core.play(sound, notes)[0], bundle.play(sound, notes, program=1)[0])
@@ -168,7 +168,7 @@ def test_another_latency_waits_for_the_next_start(library, tmp_path, rng):
 
 
 def test_what_a_project_brought_counts_for_its_preset(library, tmp_path, rng):
-    """What the other one learnt is dropped; what is saved belongs to the preset that plays."""
+    """What the other preset has learnt is dropped. What is saved belongs to the preset that plays."""
     bundle, _ = made(library, tmp_path, adapt=True)
     sound, notes = band(rng, LENGTH, 2), notes_of(rng, LENGTH)
     teacher = bundle.core(program=1)
@@ -192,7 +192,7 @@ def test_what_a_project_brought_counts_for_its_preset(library, tmp_path, rng):
 
 
 def test_a_project_that_is_restored_while_it_plays(library, tmp_path, rng):
-    """As LV2 hosts do: what it brought is saved until its preset plays, and then what that has learnt."""
+    """LV2 hosts do this. The project's own data are saved until its preset plays, and then what that preset has learnt."""
     bundle, _ = made(library, tmp_path)
     sound, notes, teacher, core = band(rng, LENGTH, 2), notes_of(rng, LENGTH), bundle.core(program=1), bundle.core()
     teacher.play(sound, notes)
@@ -211,16 +211,16 @@ def test_a_project_that_is_restored_while_it_plays(library, tmp_path, rng):
 
 
 def test_the_last_wish_wins(library, tmp_path, rng):
-    """Wishes come faster than they can be served: those that nobody has taken are withdrawn."""
+    """Wishes come faster than they can be served. Offers that the audio thread has not taken are withdrawn."""
     bundle, form = made(library, tmp_path, {"keys": KEYS, "soft": SOFT, "low": LOW})
     sound, notes, core = band(rng, LENGTH, 2), notes_of(rng, LENGTH), bundle.core()
-    (tmp_path / f"0-{RATE}.plan").unlink()  # It need not be read: it plays.
-    for program in (1, 2, 0):  # All before a block is played: nothing changes.
+    (tmp_path / f"0-{RATE}.plan").unlink()  # No plan is read, since this program plays.
+    for program in (1, 2, 0):  # All wishes come before one block, so nothing changes.
         wish(core, program)
     write_data(form, tmp_path, lambda text: None)
     assert np.array_equal(core.play(sound, notes)[0], bundle.play(sound, notes)[0])
     core.reset()
-    wishes = {AT: 1, AT + BLOCK: 0, AT + 2 * BLOCK: 2}  # The first is taken; the second is not, before the third comes.
+    wishes = {AT: 1, AT + BLOCK: 0, AT + 2 * BLOCK: 2}  # The third wish comes before the second's offer is taken.
 
     def turn(begin):
         if begin in wishes:
@@ -236,7 +236,7 @@ def test_the_last_wish_wins(library, tmp_path, rng):
 
 @pytest.mark.parametrize("seed", range(4))
 def test_changes_at_random(library, tmp_path, seed):
-    """Blocks of any size, wishes, service that comes late or twice, saving, resets and new starts, in any order."""
+    """Blocks of any size, wishes, late or double service, saving, resets and new starts, in random order."""
     rng = np.random.default_rng(seed)
     bundle, _ = made(library, tmp_path, {"keys": KEYS, "soft": SOFT, "low": LOW})
     sound, notes, core, begins = band(rng, 4 * LENGTH, 2), notes_of(rng, 4 * LENGTH), bundle.core(), [0]
@@ -261,7 +261,7 @@ def test_changes_at_random(library, tmp_path, seed):
             np.testing.assert_allclose(stems[..., begin + 256 : end].sum(0), sound[:, begin : end - 256], atol=2e-6)
     assert np.isfinite(mix).all() and len(begins) > 2
     last = int(core.get("program"))
-    for _ in range(3):  # The change that is under way, that to the last wish, and what has played is freed.
+    for _ in range(3):  # Finish the present change and the last wish, and free what has played.
         assert core.serve() == SERVED
         core.play(sound[:, :8000], notes[:0])
     core.reset()
@@ -285,7 +285,7 @@ def test_keys_stay_down_over_two_changes_and_over_no_reset(library, tmp_path, rn
 
 
 def test_blocks_without_sound(library, tmp_path, rng):
-    """Notes of an empty block belong to the next, also to the engine that comes with it."""
+    """The notes of an empty block belong to the next block, also for an engine that is added there."""
     bundle, _ = made(library, tmp_path)
     sound, notes, core = band(rng, LENGTH, 2), chord(*PITCHES, at=AT), bundle.core()
     stems = np.zeros((3, 2, LENGTH), np.float32)

@@ -1,4 +1,4 @@
-"""Another preset of the CLAP while it plays: in real time by the host's main thread, in a rendering at its very sample."""
+"""Another preset while the CLAP plays: in real time by the host's main thread, in a rendering at the exact sample."""
 
 import shutil
 import subprocess
@@ -14,14 +14,14 @@ from rtsep.notes.routing import by_split
 from rtsep.plugin.bundle import PluginForm, write_data
 from rtsep.plugin.plan_file import hash_of
 
-SAMPLES, AT = 40000, 15000  # Samples of the sound; AT: those before the change.
-LATENCY, MEMORY, FADE = 256, 1024 + 256 + 2 * 64, 882  # Samples: of SMALL; that a new engine hears first; of the fade.
+SAMPLES, AT = 40000, 15000  # In samples. AT: the change.
+LATENCY, MEMORY, FADE = 256, 1024 + 256 + 2 * 64, 882  # In samples. MEMORY: what a new engine hears first.
 AUTOMATABLE = 1 << 5
 TSAN = ("-g", "-fsanitize=thread")
 
 
 def write_presets(folder):
-    """Three programs: the usual one, another with other templates, and one without high notes."""
+    """Three programs: the usual one, one with other templates, and one without high notes."""
     presets = [replace(make_preset(pitches, seed=seed), defaults=SMALL)
                for pitches, seed in ((PITCHES, 1), (PITCHES, 7), (PITCHES[:2], 1))]
     write_data(PluginForm(NAME, by_split(None, 60), {f"P{number}": (each,) * 2 for number, each in enumerate(presets)}, {},
@@ -53,13 +53,13 @@ def events(rng):
 
 
 def fresh(host, sound, events, program):
-    """What a preset plays that comes at sample AT, with these notes."""
+    """What a preset that is chosen at sample AT plays, with these notes."""
     later = np.where(np.arange(SAMPLES) < AT, np.float32(0), sound)
     return host.play_one(later, [turn_line(0, "program", program), *event_lines(events)], offline=1)[1]
 
 
 def test_a_rendering_changes_at_the_sample(host, sound, events):
-    """Whatever the blocks, bit for bit: the old preset until a window after AT, the new one from the fade's end on."""
+    """With any blocks, bit for bit: the old preset until a window after AT, and the new one from the end of the fade on."""
     lines, outputs = [*event_lines(events), turn_line(AT, "program", 1)], []
     for block in (64, 441, 4096, 0):
         told, output = host.play_one(sound, lines, block=block, offline=1)
@@ -95,7 +95,7 @@ def test_a_project_has_the_preset_that_was_chosen_last(host, sound, events, tmp_
 
 @pytest.mark.parametrize("offline", [0, 1])
 def test_resets_activations_and_instances(host, sound, events, offline):
-    """Nothing of a change is left in the next rendering, nor in another instance."""
+    """A change leaves no trace in the next rendering or in another instance."""
     lines = [*event_lines(events), *(turn_line(at, "program", at // 3000 % 3) for at in range(0, SAMPLES, 3000))]
     for before in ("reset", "cycles"):
         told, outputs = host.play([sound, sound[:, ::-1].copy()], lines, block=0, before=before, offline=offline)
@@ -126,7 +126,7 @@ def test_a_damaged_preset_is_told_and_the_sound_goes_on(built, tmp_path, sound, 
 
 
 def change_all_the_time(host, rng, **options):
-    """Two instances, each with a main thread of its own that reads plans, frees and saves while the audio thread plays."""
+    """Two instances, each with its own main thread, which reads plans, frees and saves while the audio thread plays."""
     sound = band(rng, 4 * SAMPLES, channels=2)
     lines = [*event_lines(random_midi(rng, 400, 4 * SAMPLES, parts=1)),
              *(turn_line(int(at), "program", int(rng.integers(3))) for at in np.sort(rng.integers(0, 4 * SAMPLES, 200)))]

@@ -1,4 +1,4 @@
-"""Another preset of the LV2 while it plays, by the host's worker: in a small host that says when it works, and in jalv."""
+"""Another preset while the LV2 plays, by the host's worker: in a small host that decides when it works, and in jalv."""
 
 import subprocess
 import threading
@@ -18,8 +18,8 @@ from rtsep.notes.routing import by_split
 from rtsep.plugin.lv2 import description
 from rtsep.presets.preset import load_preset, save_preset
 
-LENGTH, BLOCK, AT = 30000, 256, 40 * 256  # Samples; AT: those before the change, whole blocks.
-MEMORY, FADE = 1024 + 256 + 2 * 64, 960  # Samples that a new engine hears first; of the fade, 20 ms.
+LENGTH, BLOCK, AT = 30000, 256, 40 * 256  # In samples. AT: the change, at the beginning of a block.
+MEMORY, FADE = 1024 + 256 + 2 * 64, 960  # In samples: what a new engine hears first; the fade of 20 ms.
 OUTPUTS = [f"{stem}_{side}" for stem in ("mix", "low", "high", "residual") for side in ("left", "right")]
 
 KEYS = make_preset(rows=1)
@@ -29,7 +29,7 @@ pytestmark = needs_headers
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
-    """The folder of plug-ins: one of two presets, the second of which has no high notes, and the preset files."""
+    """A folder of plug-ins with one of two presets, the second of which has no high notes; and the preset files."""
     folder = tmp_path_factory.mktemp("lv2") / "made"
     for name, pitches in (("keys", PITCHES), ("low", PITCHES[:2])):
         save_preset(make_preset(pitches, rows=1, rate=RATE), folder.parent / f"{name}.npz")
@@ -46,13 +46,13 @@ def engine_plays(bundle, name, sound, notes):
 
 
 class Played:
-    """A host with its worker, whose knob is moved to the second preset at sample AT."""
+    """A host with a worker, which moves the knob to the second preset at sample AT."""
 
     def __init__(self, bundle, worker):
         lines = (bundle / "keys.lv2" / "bundle.txt").read_text().splitlines()
         knobs = [line.split() for line in lines if line.startswith("knob ")]
         self.host = Lv2Host(bundle / "keys.lv2" / "rtsep.so", bundle / "keys.lv2", RATE, worker)
-        first = 2 + 1 + len(OUTPUTS) + 1  # Sound, MIDI, outputs, latency.
+        first = 2 + 1 + len(OUTPUTS) + 1  # The ports before: sound, MIDI, outputs, latency.
         self.latency = control(0)
         self.knobs = {first + at: control(1 if words[1] == "bypass" else float(words[6])) for at, words in enumerate(knobs)}
         self.program = self.knobs[first + len(knobs) - 1]
@@ -74,7 +74,7 @@ class Played:
 
 @pytest.mark.parametrize("worker, works_at", [("at once", None), ("later", AT + 10 * BLOCK)])
 def test_the_worker_reads_the_preset(bundle, rng, worker, works_at):
-    """Until a window after the worker has come the old one plays; after the fade the new one; both bit for bit."""
+    """The old preset plays until a window after the worker has worked, and the new one after the fade, both bit for bit."""
     sound, notes, played, taken = band(rng, LENGTH, 2, RATE), chord(*PITCHES), Played(bundle, worker), works_at or AT
     found, begin = played.play(sound, notes, works_at), taken + MEMORY
     old = engine_plays(bundle, "keys", sound, notes)
@@ -82,7 +82,7 @@ def test_the_worker_reads_the_preset(bundle, rng, worker, works_at):
     assert np.array_equal(found[:, : begin + 1], old[:, : begin + 1])
     assert np.array_equal(found[:, begin + FADE :], new[:, begin + FADE :])
     assert np.abs(old[4:6, begin:]).max() > 0.01 and not found[4:6, begin + FADE :].any()
-    assert played.host.scheduled == 2, "to read the new one, and to free the old one"
+    assert played.host.scheduled == 2, "it works to read the new plan, and to free the old engine"
     played.host.close()
 
 
@@ -90,7 +90,7 @@ def test_the_worker_reads_the_preset(bundle, rng, worker, works_at):
 def test_without_a_worker_the_next_activation_counts(bundle, rng, worker):
     sound, notes, played = band(rng, LENGTH, 2, RATE), chord(*PITCHES), Played(bundle, worker)
     assert np.array_equal(played.play(sound, notes), engine_plays(bundle, "keys", sound, notes))
-    assert played.host.scheduled == (0 if worker == "none" else len(range(AT, LENGTH, BLOCK))), "it is asked again"
+    assert played.host.scheduled == (0 if worker == "none" else len(range(AT, LENGTH, BLOCK))), "the worker is asked again"
     played.host.activate()
     assert np.array_equal(played.play(sound, notes), engine_plays(bundle, "low", sound, notes))
     played.host.close()
@@ -106,7 +106,7 @@ def test_a_preset_can_be_automated_if_all_are_late_by_the_same_time(tmp_path):
 
 
 class EndlessTape(Tape):
-    """Plays until nothing of the stem `high` has come back for a second, once it was there at sample AT; or to the end."""
+    """Plays to the end, or until the stem `high`, which sounded at sample AT, has been silent for a second."""
 
     def __init__(self, *words):
         super().__init__(*words)
@@ -126,7 +126,7 @@ class EndlessTape(Tape):
 @needs_jalv
 @needs_jack
 def test_jalv_changes_the_preset_while_it_plays(jack_server, bundle, rng):  # noqa: F811
-    """By its own worker, on a JACK server in freewheel: no gap, and from then on no high notes."""
+    """With jalv's own worker, on a JACK server in freewheel: there is no gap, and afterwards there are no high notes."""
     second = band(rng, RATE, 2, RATE)
     sound, notes = np.tile(second, 60), chord(*PITCHES)
     tape = EndlessTape(sound, notes, len(OUTPUTS))

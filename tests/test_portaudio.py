@@ -1,4 +1,4 @@
-"""PortAudio without a sound card: ALSA's `file` device plays a file in and writes what comes out, bit for bit."""
+"""PortAudio without a sound card: ALSA's `file` device reads its input from a file, and writes its output, bit for bit."""
 
 import signal
 import subprocess
@@ -19,13 +19,13 @@ try:
 except RtsepError as error:
     MISSING = str(error)
 needs_portaudio = pytest.mark.skipif(bool(MISSING) or not sys.platform.startswith("linux"),
-                                     reason=MISSING or "the virtual sound card is ALSA's")
-RATE, LEAD = 44100, 8192  # samples of silence before the sound: the fade-in is over then
+                                     reason=MISSING or "the virtual sound card needs ALSA")
+RATE, LEAD = 44100, 8192  # samples of silence before the sound, so that the fade-in is over
 
 
 @pytest.fixture
 def card(tmp_path):
-    """Environment with two ALSA devices: rtcap reads in.raw, rtplay writes out.raw (float32, two channels)."""
+    """An environment with two ALSA devices: rtcap reads in.raw, rtplay writes out.raw (float32, two channels)."""
     compile_all()
     np.zeros((RATE, 2), np.float32).tofile(tmp_path / "in.raw")
     return alsa_card.card(tmp_path)
@@ -35,7 +35,7 @@ def card(tmp_path):
 @pytest.mark.parametrize("block, mode, latency, rounding", [
     (64, "live", 256, 0), (128, "instant", 0, 1e-6), (256, "live", 256, 0)])  # filters add up from where their ring begins
 def test_what_the_device_plays_is_the_engine_bit_for_bit(card, tmp_path, rng, block, mode, latency, rounding):
-    """Both in one process."""
+    """The device and the engine run in one process."""
     sound = np.concatenate([np.zeros((2, LEAD), np.float32), band(rng, 30000, 2)], axis=1)
     np.ascontiguousarray(sound.T).tofile(tmp_path / "in.raw")
     run("""
@@ -67,13 +67,13 @@ def test_what_the_device_plays_is_the_engine_bit_for_bit(card, tmp_path, rng, bl
     assert np.abs(wanted).max() > 0.1
     found = [at for at in range(0, played.shape[1] - count, 64)
              if np.abs(played[:, at : at + count] - wanted).max() <= rounding]
-    assert found, "nowhere in what was played are the engine's samples"
+    assert found, "the device's output does not contain the engine's samples"
 
 
 @needs_portaudio
 @pytest.mark.parametrize("how, mode", [(signal.SIGINT, "live"), (signal.SIGTERM, "instant"), (signal.SIGHUP, "live")])
 def test_the_program_plays_records_and_ends_in_order(card, tmp_path, how, mode):
-    """`rtsep live` in a process of its own, ended by a signal: what was recorded is whole."""
+    """`rtsep live` in its own process is ended by a signal: the take is complete."""
     process = subprocess.Popen(
         [sys.executable, "-m", "rtsep", "live", "--input", "rtcap", "--output", "rtplay", "--json", "--mode", mode,
          "--set", "window_samples=1024", "--record", tmp_path / "session"],
@@ -101,7 +101,7 @@ def test_the_program_plays_records_and_ends_in_order(card, tmp_path, how, mode):
     (("--input", "rtcap", "--output", "rtplay", "--channels", "17"), "1 to 16"),
     (("--input", "rtcap", "--output", "rtplay", "--preset", "nothing"), "nothing"),
 ])
-def test_what_cannot_be_is_one_sentence(card, options, sentence):
+def test_invalid_devices_are_told_in_one_sentence(card, options, sentence):
     done = subprocess.run([sys.executable, "-m", "rtsep", "live", "--no-ui", "--seconds", "1", *options], env=card,
                           capture_output=True, text=True, timeout=120)
     assert done.returncode == 2 and sentence in done.stderr, done.stderr
@@ -116,7 +116,7 @@ def test_private_names_that_are_used_exist():
 
 
 def heard_through_a_cable(delay):
-    """What the card hears of a measurement, `delay` samples after it was played."""
+    """The measuring signal as the card hears it, `delay` samples after it was played."""
     pause = np.zeros(int(LONGEST_S * RATE), np.float32)
     sent = np.concatenate([part for number in range(REPETITIONS) for part in (sequence(number), pause)])
     return np.concatenate([np.zeros(delay, np.float32), sent])
@@ -128,10 +128,10 @@ def heard_through_a_cable(delay):
     (0.1 * np.random.default_rng(1).standard_normal(9 * RATE).astype(np.float32), 2, "input 1 hears another sound"),
 ])
 def test_a_measured_latency_is_told_or_refused(card, tmp_path, heard, code, told):
-    heard.tofile(tmp_path / "in.raw")  # measuring opens one channel
+    heard.tofile(tmp_path / "in.raw")  # for measuring, one channel is opened
     done = subprocess.run(
         [sys.executable, "-m", "rtsep", "live", "--input", "rtcap", "--output", "rtplay", "--no-ui", "--measure-latency",
          "--mode", "live", "--set", "window_samples=1024", "--seconds", "1"], env=card, capture_output=True, text=True,
         timeout=120)
     assert done.returncode == code and told in done.stderr, done.stderr
-    assert code or told in done.stdout, "on the screen, too"
+    assert code or told in done.stdout, "the screen shows it, too"

@@ -1,4 +1,4 @@
-"""Code that came compiled with rtsep: used where it fits, and only there; and code that is compiled for other computers."""
+"""Compiled code that comes with rtsep: it is used only if it fits; and code that is compiled for other computers."""
 
 import json
 import shutil
@@ -13,11 +13,11 @@ from rtsep.compiling.progress import listening
 from rtsep.compiling.units import OBJECTS
 from rtsep.errors import RtsepError
 
-ANYBODY = ("any-processor", "")  # Needs nothing that this computer might lack.
+ANYBODY = ("any-processor", "")  # Code that needs only this runs on any computer.
 
 
 def forget():
-    """What was found out about code that came compiled, which happens once in a program."""
+    """Forget what this process knows about code that came compiled, which it finds out only once."""
     prebuilt._manifest.cache_clear()
     prebuilt.usable.cache_clear()
 
@@ -31,7 +31,7 @@ def fft():
 
 @pytest.fixture
 def came(fft, tmp_path, monkeypatch, cache):
-    """A folder with that object, as an installed wheel has it, and an empty cache."""
+    """A folder with that object, as in an installed wheel, and an empty cache."""
     prebuilt.write(tmp_path / "prebuilt", {"fft": fft}, ANYBODY)
     monkeypatch.setattr(prebuilt, "FOLDER", tmp_path / "prebuilt")
     forget()
@@ -90,7 +90,7 @@ def test_code_for_a_processor_that_is_asked_for_is_compiled(came, monkeypatch):
     lambda whole: b"", lambda whole: whole[:1], lambda whole: whole[:100], lambda whole: whole[:-3],
     lambda whole: bytes(len(whole))], ids=["empty", "one byte", "its beginning", "all but its end", "zeros"])
 def test_what_is_damaged_is_not_used(came, name, damage):
-    """LLVM would end the process."""
+    """LLVM would end the process if it loaded damaged code."""
     (came / name).write_bytes(damage((came / name).read_bytes()))
     assert not prebuilt.usable() and machine.missing("fft") == ["fft"]
 
@@ -135,7 +135,7 @@ def test_this_computer_lacks_nothing_that_it_has():
 
 
 def test_portable_code_is_compiled_for_its_own_processor_and_kept(fft, cache, monkeypatch):
-    """For the least processor of this architecture here, so that the code surely differs from this computer's."""
+    """Here for the simplest processor of this architecture, so that the code differs from this computer's."""
     plain = ("x86-64" if target.baseline()[0] == "x86-64-v3" else "generic", "")
     monkeypatch.setattr(portable, "baseline", lambda system: plain)
     told = []
@@ -144,7 +144,7 @@ def test_portable_code_is_compiled_for_its_own_processor_and_kept(fft, cache, mo
     assert found == {"fft": store.code_folder(plain) / "fft.o"} and {one.target for one in told[:-1]} == {plain[0]}
     code = found["fft"].read_bytes()
     assert code != fft.read_bytes() and LoadedCode(code).address("forward")
-    assert machine.missing("fft") == ["fft"], "for this computer there is none"
+    assert machine.missing("fft") == ["fft"], "there is no code for this computer"
     monkeypatch.setattr(machine, "_build", None)
     assert portable.portable_objects("fft") == found
 
@@ -157,14 +157,14 @@ def test_portable_code_that_came_is_not_compiled(came, monkeypatch, cache):
     assert portable.portable_objects("fft") == {"fft": store.code_folder(("another", "")) / "fft.o"}
 
 
-@pytest.mark.parametrize("system, begins", [  # ELF for machine 183, COFF for AMD64, 64-bit Mach-O for ARM
+@pytest.mark.parametrize("system, begins", [  # the headers of ELF for machine 183, COFF for AMD64, 64-bit Mach-O for ARM
     ("linux-aarch64", b"\x7fELF\2\1\1" + bytes(9) + b"\1\0\xb7\0"), ("windows-x86_64", b"\x64\x86"),
     ("macos-aarch64", b"\xcf\xfa\xed\xfe\x0c\0\0\1")])
 def test_code_for_another_system(system, begins, cache):
     """`.ci/full plugin` plays such code in emulation."""
     code = portable.portable_objects("fft", system=system)["fft"].read_bytes()
     assert code.startswith(begins) and b"rtsep_forward" in code
-    assert machine.missing("fft") == ["fft"], "for this computer there is none"
+    assert machine.missing("fft") == ["fft"], "there is no code for this computer"
 
 
 def test_portable_code_needs_a_folder(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Preset files: what is written comes back, whatever lies in the folders, and is found by its name."""
+"""Preset files: reading gives back what was written, and presets are found by name, with any files in the folders."""
 
 import dataclasses
 import os
@@ -16,13 +16,13 @@ from rtsep.presets.preset import load_preset, save_preset
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """A sound preset file's bytes."""
+    """The bytes of a valid preset file."""
     return preset_bytes(tmp_path_factory.mktemp("whole"))
 
 
 @pytest.fixture
 def path(tmp_path):
-    """Where a file is written that may be refused."""
+    """The path for a file that can be refused."""
     return tmp_path / "suspect.npz"
 
 
@@ -116,7 +116,7 @@ def test_find_by_path_and_by_name(tmp_path, monkeypatch, whole):
         find_preset("my-cembalo")
 
 
-def test_users_preset_goes_before_a_bundled_one(tmp_path, monkeypatch, whole):
+def test_a_users_preset_goes_before_a_bundled_one(tmp_path, monkeypatch, whole):
     monkeypatch.setattr("rtsep.presets.library.user_folder", lambda: tmp_path)
     monkeypatch.setattr("rtsep.presets.library.bundled_presets", lambda: [tmp_path / "elsewhere" / "piano.npz"])
     assert find_preset("piano") == tmp_path / "elsewhere" / "piano.npz"
@@ -129,7 +129,7 @@ def test_no_user_folder_is_no_error(tmp_path, monkeypatch):
     assert user_presets() == []
 
 
-def test_bundled_presets_are_sound():
+def test_bundled_presets_are_valid():
     for path in bundled_presets():
         preset = load_preset(path)
         assert preset.notes == () and preset.title and len(preset.pitches) > 0
@@ -141,8 +141,8 @@ def test_saving_where_one_cannot(tmp_path):
         save_preset(make_preset(), tmp_path / "file" / "below.npz")
 
 
-def test_mixer_settings_are_the_players(path, whole):
-    """Levels, dry/wet and bypass belong to who listens, not to an instrument."""
+def test_mixer_settings_are_not_kept_in_presets(path, whole):
+    """Levels, dry/wet and bypass belong to the listener, not to an instrument."""
     for name, value in (("wet", 0.5), ("bypass", True), ("gain_db.left", -6)):
         write(path, with_meta(whole, defaults={name: value}))
         refusal(path, "mixer")

@@ -12,13 +12,13 @@ from rtsep.presets.preset import FORMAT_VERSION, ROWS_PER_PITCH, load_preset, sa
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """A sound preset file's bytes."""
+    """The bytes of a valid preset file."""
     return preset_bytes(tmp_path_factory.mktemp("whole"))
 
 
 @pytest.fixture
 def path(tmp_path):
-    """Where a file is written that may be refused."""
+    """The path for a file that can be refused."""
     return tmp_path / "suspect.npz"
 
 
@@ -55,7 +55,7 @@ def test_complex_array(path, whole, name):
 
 
 def changed(index, value, dtype=None):
-    """A change to an array: one element (or slice), or its dtype."""
+    """A function that changes one element (or slice) of an array, or its dtype."""
 
     def change(array):
         array = array.astype(dtype or array.dtype)
@@ -173,7 +173,7 @@ def test_endless_default(path, whole):
 
 
 def test_future_version_says_so_even_if_the_arrays_are_unknown(path, whole):
-    """What a later format means by W is not ours to judge."""
+    """This version cannot judge what W means in a later format."""
     contents = with_meta(whole, format_version=FORMAT_VERSION + 1)
     contents["W.npy"] = npy(np.zeros((3, 3, 3)))
     write(path, contents)
@@ -199,8 +199,8 @@ def test_long_texts_are_cut(path, whole):
     assert len(loaded.title) <= 200 and len(loaded.provenance["source"]) <= 2000
 
 
-def test_half_precision_loses_nothing_twice(rng):
-    """Rows that went through half precision stay as they are, and are no further off than its steps."""
+def test_half_precision_loses_only_once(rng):
+    """Rows that were in half precision once stay as they are. Their errors are at most one step of half precision."""
     rows = (rng.standard_normal((40, 300)) * 10.0 ** rng.integers(-9, 1, (40, 300)) * 10.0 ** rng.integers(-6, 6, (40, 1)))
     rows[3], rows[4, 5:] = 0, 0
     rows = rows.astype(np.float32)

@@ -1,4 +1,4 @@
-"""Files that are no presets, or are meant to do harm: refused in one line, never executed, never unpacked."""
+"""Files that are no presets, or harmful on purpose, are refused with one line, never executed and never unpacked."""
 
 import io
 import os
@@ -19,13 +19,13 @@ from rtsep.presets.preset import load_preset
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """A sound preset file's bytes."""
+    """The bytes of a valid preset file."""
     return preset_bytes(tmp_path_factory.mktemp("whole"))
 
 
 @pytest.fixture
 def path(tmp_path):
-    """Where a file is written that may be refused."""
+    """The path for a file that can be refused."""
     return tmp_path / "suspect.npz"
 
 
@@ -65,7 +65,7 @@ def test_bytes_in_front_or_behind_are_harmless_or_refused(path, whole):
 
 
 def test_flipped_bytes(path, whole):
-    """Whatever byte is damaged: refused in one line, or it was one that nobody reads."""
+    """If any byte is damaged, the file is refused with one line, or the byte is one that is never read."""
     rng = np.random.default_rng(3)
     unharmed = 0
     for _ in range(600):
@@ -83,7 +83,7 @@ def test_flipped_bytes(path, whole):
 
 @pytest.mark.parametrize("name", ARRAYS)
 def test_flipped_bytes_in_array_headers(path, whole, name):
-    """Damage that the checksum does not know of."""
+    """The damage comes before the checksum is computed, so the checksum is right."""
     rng = np.random.default_rng(4)
     parts = members(whole)
     for _ in range(150):
@@ -109,7 +109,7 @@ def test_header_that_does_not_end(path, whole):
 
 
 def test_encrypted_member(path, whole):
-    """The flag alone will do: it must not ask for a password."""
+    """The flag suffices: the reader must not ask for a password."""
     data = bytearray(whole)
     central = data.rindex(b"PK\x01\x02")
     local = data.rindex(b"PK\x03\x04")
@@ -142,7 +142,7 @@ class Touch:
 
 @pytest.fixture
 def trap(tmp_path):
-    """An object array as .npy whose loading creates the folder `sprung`; with proof that it would."""
+    """An object array as .npy that creates the folder `sprung` if it is unpickled; this is checked here."""
     proof, sprung = tmp_path / "proof", tmp_path / "sprung"
     for target in (proof, sprung):
         stream = io.BytesIO()
@@ -178,7 +178,7 @@ def test_names_of_members_reach_no_file(path, whole, tmp_path):
 
 
 def peak_bytes(path):
-    """What loading allocates at most while the file is refused."""
+    """The greatest memory that is allocated while the file is refused."""
     tracemalloc.start()
     try:
         refusal(path)
@@ -207,7 +207,7 @@ def test_many_small_bombs(path, whole):
 
 @pytest.mark.parametrize("claimed", [0xFFFFFFF0, 10, 0])
 def test_sizes_that_lie(path, claimed):
-    """The directory promises more or less than there is: no more than the promise is unpacked."""
+    """The archive's directory tells a wrong size: at most this size is unpacked."""
     write(path, {"W.npy": bytes(2**24)})
     data = bytearray(path.read_bytes())
     central = data.rindex(b"PK\x01\x02")
@@ -216,7 +216,7 @@ def test_sizes_that_lie(path, claimed):
     assert peak_bytes(path) < 2**21
 
 
-def test_header_that_promises_the_moon(path, whole):
+def test_header_that_promises_too_large_an_array(path, whole):
     write(path, {**members(whole), "W.npy": raw_npy("<f2", "(1000000000, 1000000000)", bytes(1000))})
     assert peak_bytes(path) < 2**20
 

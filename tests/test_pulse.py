@@ -1,4 +1,4 @@
-"""PulseAudio behind ALSA, with null sinks instead of a sound card: the blocks that it holds, a measured loop, its loss."""
+"""PulseAudio behind ALSA, with null sinks instead of a sound card: block sizes, a measured loop, and lost servers."""
 
 import os
 from pathlib import Path
@@ -31,7 +31,7 @@ SERVER = """
 
 @pytest.fixture
 def pulse(tmp_path):
-    """The environment of a server of this test's own; ALSA's devices pulse and default lead to it."""
+    """The environment of the test's own server; ALSA's devices pulse and default use it."""
     (tmp_path / "rc").write_text("pcm.pulse { type pulse }\npcm.!default { type pulse }\n")
     (tmp_path / "alsa.conf").write_text(f"</usr/share/alsa/alsa.conf>\n<{tmp_path}/rc>\n")
     folder = str(tmp_path)
@@ -45,8 +45,8 @@ def pulse(tmp_path):
 
 @needs_portaudio
 @needs_pulse
-def test_a_sound_server_gets_blocks_that_it_holds_and_after_an_early_loss_longer_buffers(pulse):
-    """Unless a block was asked for."""
+def test_a_sound_server_gets_blocks_that_it_can_play_and_longer_buffers_after_an_early_loss(pulse):
+    """Unless the user has set a block size."""
     run(SERVER + """
         from rtsep.hosts.devices import PULSE_BLOCK
         from rtsep.hosts.portaudio import SERVER_BUFFERS_S, Opener, Wanted
@@ -69,7 +69,7 @@ def test_a_sound_server_gets_blocks_that_it_holds_and_after_an_early_loss_longer
 @needs_portaudio
 @needs_pulse
 def test_a_device_that_is_lost_three_times_comes_back_three_times(pulse):
-    """A sound server is the device here: killed, and started again."""
+    """The device is a sound server, which is killed and started again."""
     told = run(SERVER + """
         from conftest import SMALL, make_preset, prepared, two_parts
         from rtsep.hosts.lanes import CAPACITY, Lanes

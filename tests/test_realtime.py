@@ -1,4 +1,4 @@
-"""What the audio thread may rely on: nothing allocates, compiles or moves, and denormals are flushed."""
+"""What the audio thread can rely on: nothing allocates, compiles or moves, and denormals are flushed."""
 
 import ctypes
 import platform
@@ -23,7 +23,7 @@ KNOWS_DENORMALS = platform.machine().lower() in ("x86_64", "amd64", "aarch64", "
 
 @pytest.fixture
 def busy(preset, rng):
-    """A separator in the middle of much: stereo, pedals, notes, voices taken, rows closed, bad samples."""
+    """A separator in a busy state: stereo, pedals, notes, stolen voices, closed rows and bad samples."""
     separator = prepared(preset, two_parts(), {**SMALL, "max_open_rows": 10}, 2)
     play(separator, band(rng, 2000, 2), random_midi(rng, 100, 2000))
     return separator
@@ -33,7 +33,7 @@ def busy(preset, rng):
 
 
 def test_the_heap_is_seen(heap):
-    """Otherwise the next tests would prove nothing."""
+    """Without this, the next tests would prove nothing."""
     before = heap()
     kept = np.ones(10_000)
     assert heap() - before >= kept.nbytes
@@ -58,7 +58,7 @@ def test_nothing_is_allocated_in_1_or_1000_blocks(busy, rng, heap, frames):
 @pytest.mark.parametrize("params, channels", [({"mode": "live"}, 1), ({"mode": "quality"}, 1),
                                               ({"gate": False, "latency_samples": 128}, 3), ({"mode": "instant"}, 2)])
 def test_nothing_is_allocated_in_other_modes(rng, heap, params, channels):
-    """From the first block after `prepare` on."""
+    """This holds from the first block after `prepare` on."""
     separator = prepared(make_preset(window=4096), one_stem(), params, channels)
     address = entry_call(separator, band(rng, 2048, channels), midi((0, ON, 60, 90)))
     for count in (1, 10):
@@ -69,7 +69,7 @@ def test_nothing_is_allocated_in_other_modes(rng, heap, params, channels):
 
 
 def test_arrays_are_never_replaced(busy, rng):
-    """Compiled code holds addresses: they stay those of the arrays whatever is played, set and reset."""
+    """Compiled code keeps the addresses of arrays, so the arrays must stay, whatever is played, set and reset."""
 
     def addresses():
         own = {name: array.ctypes.data for name, array in busy.prepared.state.items()}
@@ -108,7 +108,7 @@ def test_input_and_plan_are_left_alone(busy, rng):
 
 @pytest.mark.parametrize("params", [{}, {"gate": False}, {"mode": "instant"}, {"mode": "instant", "filter_taps": 101}])
 def test_nothing_is_written_beyond_the_arrays(rng, params):
-    """Room before and behind every array of state and output keeps its bytes."""
+    """The memory before and after each array of state and output keeps its bytes."""
     separator = prepared(make_preset(rows=3), two_parts(), {**SMALL, "max_open_rows": 7, **params}, 2)
     fence, guarded = 64, {}
 
@@ -147,7 +147,7 @@ def test_the_recorder_records():
 
 
 def test_nothing_compiles_while_playing(busy, rng, monkeypatch):
-    """Whatever the arrays: the compiled entry knows addresses, not types."""
+    """With arrays of any kind: the compiled entry gets addresses, not types."""
     sound = band(rng, 500, 2)
     frozen = sound.copy()
     frozen.flags.writeable = False
@@ -176,7 +176,7 @@ def test_entry_is_machine_code_with_one_signature(busy, preset):
 
 
 def test_same_machine_code_for_every_caller(busy, rng):
-    """A native host calling the entry by address gets the very bits that Separator.process gives."""
+    """A native host that calls the entry by its address gets the same bits as Separator.process."""
     sound, events = band(rng, 1000, 2), random_midi(rng, 40, 1000)
     busy.reset()
     expected = busy.process(sound, events).stems.copy()
@@ -186,7 +186,7 @@ def test_same_machine_code_for_every_caller(busy, rng):
 
 
 def test_no_fastmath_that_loses_nan():
-    """NaN in the input must be seen: flags that promise there is none would optimise the check away."""
+    """NaN in the input must be noticed. Compiler flags that promise "no NaN" would remove the check."""
     for options in (NUMERIC, INNER):
         assert not options["fastmath"] & {"nnan", "ninf", "fast"}
         assert options["error_model"] == "numpy" and options["nogil"]
@@ -199,7 +199,7 @@ TINY = np.float32(1e-40)
 
 
 def survives():
-    """Whether denormal numbers survive arithmetic on this thread."""
+    """Whether arithmetic on this thread keeps denormal numbers."""
     return bool((np.full(64, TINY) * np.float32(0.5)).any())
 
 
@@ -221,7 +221,7 @@ def test_flush_to_zero_and_back():
 
 @pytest.mark.skipif(not KNOWS_DENORMALS, reason="the processor's control word is unknown")
 def test_denormals_are_flushed_inside_and_not_outside(preset):
-    """The residual is input minus stems: with denormals on it would be the tiny input, delayed."""
+    """The residual is the input minus the stems. With denormals it would be the tiny input, delayed."""
     separator = prepared(preset, one_stem())
     assert survives()
     stems, _ = play(separator, np.full((1, 1000), TINY))

@@ -1,4 +1,4 @@
-"""What grows with a take on a disk that is full for a while or to the end, and what else may stand in it."""
+"""Files that grow during a take, on a disk that is full for a while or until the end, and odd contents in them."""
 
 import os
 import resource
@@ -15,7 +15,7 @@ ON, OFF = 0x90, 0x80
 
 @contextmanager
 def no_room_beyond(size):
-    """Files end there: a part of what is written fits."""
+    """Limits the size of files, so that only a part of what is written fits."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -26,7 +26,7 @@ def no_room_beyond(size):
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a limit for the size of files")
 def test_what_does_not_fit_is_written_once_there_is_room(tmp_path):
-    """Until then no part of a record stands in the file."""
+    """Before that, no part of a record is in the file."""
     journal = Journal(tmp_path / "notes", np.zeros((1, 16, 128), np.int8))
     journal.add([(10 * i, 0, (ON, 40 + i, 90)) for i in range(5)])
     with no_room_beyond(7 * NOTE.itemsize + 5):
@@ -51,7 +51,7 @@ def test_a_disk_that_stays_full_is_told_at_the_end(tmp_path):
     assert read_journal(tmp_path / "notes")["sample"].tolist() == [0]
 
 
-def test_a_journal_is_read_as_far_as_it_is_one(tmp_path):
+def test_a_journal_is_read_as_far_as_it_is_valid(tmp_path):
     rows = np.array([(i, 0, 0, ON, 60, 90) for i in range(4)], NOTE).tobytes()
     (tmp_path / "notes").write_bytes(rows + bytes(5) + rows)
     assert read_journal(tmp_path / "notes")["sample"].tolist() == [0, 1, 2, 3]
@@ -59,7 +59,7 @@ def test_a_journal_is_read_as_far_as_it_is_one(tmp_path):
 
 @pytest.mark.parametrize("there", [b"", bytes(42)])
 def test_a_flac_of_which_nothing_was_written_is_none(tmp_path, there):
-    """Where the disk was full from the start, the encoder's end alone may be there."""
+    """If the disk was full from the start, the file can contain only the end that the encoder writes."""
     paths = [tmp_path / "input.flac", tmp_path / "residual.flac"]
     file = GrowingFlac(paths[0], 44100, 2)
     file.write(np.zeros((2, 5000), np.float32))

@@ -1,4 +1,4 @@
-"""The reference behind the separator's interface: any blocks, the compiled engine's output, and methods of one's own."""
+"""The reference with the separator's interface: any blocks, the same output as the compiled engine, and your own methods."""
 
 import dataclasses
 import json
@@ -47,7 +47,7 @@ STAGES = ("analysis", "notes", "score_follower", "hands", "gate", "onsets", "exp
 
 
 def separator_of(presets, routing, params=None, channels=1, max_block=LONG, **methods):
-    """A ReferenceSeparator that is ready to play, in the small framing unless `params` say otherwise."""
+    """A ReferenceSeparator that is ready to play, with small windows unless `params` set others."""
     separator = ReferenceSeparator(presets, routing, {**SMALL, **(params or {})}, **methods)
     separator.prepare(RATE, channels, max_block)
     return separator
@@ -119,7 +119,7 @@ def test_refusals(preset):
 
 
 def drums():
-    """Strokes and decays, which choke each other."""
+    """A preset with strokes and decays, whose pitches choke each other."""
     preset, choke = make_preset(), np.zeros(128, np.int8)
     choke[[48, 60]] = 1
     ages = np.tile(np.float32([[0, 0.02], [0.01, 1e6]]), (len(preset.W) // 2, 1))
@@ -144,7 +144,7 @@ def test_compiled_engine_plays_the_same(rng, kind, params):
 
 
 def test_what_was_learnt_begins_again_in_the_same_frame(rng):
-    """Notes that are never heard: after a second the watchdog gives up what was learnt."""
+    """The notes never sound: after a second the watchdog resets what was learnt."""
     preset, samples = with_envelopes(make_preset((48, 50))), 60000
     time = np.arange(samples) / RATE
     sound = sum(np.sin(2 * np.pi * hz * time) for hz in (1111.0, 2345.0, 3456.0))[None].astype(np.float32) / 4
@@ -162,7 +162,7 @@ def test_what_was_learnt_begins_again_in_the_same_frame(rng):
 
 
 def binary(models, power):
-    """Every bin goes to the loudest of the stems that play."""
+    """A mask that gives each bin to the loudest stem that plays."""
     return np.float64(models.argmax(axis=0) == np.arange(len(models))[:, None])
 
 
@@ -209,7 +209,7 @@ def test_every_stage_has_its_module_under_the_same_name():
 
 
 def test_tuned_numbers_are_the_stages_own():
-    """No fraction but a half stands in the code: it is read from the stage, or has a name at the head of the module."""
+    """The code contains no fraction except a half: all others are read from the stage, or named at the top of the module."""
     for path in Path(reference.__file__).parent.glob("*.py"):
         code = re.sub(r'""".*?"""|#[^\n]*|^[A-Z_, ]+ = .*?$', "", path.read_text(encoding="utf-8"), flags=re.S | re.M)
         assert set(re.findall(r"(?<![\w.])\d+(?:\.\d+|e-\d+)", code)) <= {"0.0", "0.5", "1.0"}, path.name
@@ -232,7 +232,7 @@ def test_public_names_exist():
 
 
 def rendered(out, *options):
-    """`rtsep render` of a second of the clip in a Python of its own: what it gives, and whether Numba was loaded."""
+    """Run `rtsep render` on a second of the clip in a new Python process; returns its results and whether Numba was loaded."""
     code = "import sys, rtsep.cli; code = rtsep.cli.main(); print('numba' in sys.modules); sys.exit(code)"
     words = ["render", str(out.parent / "second.wav"), "--midi", str(clip_folder() / "demo.mid"), "--out", str(out), *options]
     environment = os.environ | {"RTSEP_CACHE_DIR": str(out.parent / "nothing compiled")}

@@ -1,4 +1,4 @@
-"""Pages of reference and explanation: nothing is left out, what they show runs, and notebooks hold no results."""
+"""The pages of reference and explanation are complete, their code runs, and notebooks contain no results."""
 
 import doctest
 import json
@@ -22,13 +22,13 @@ NOTEBOOKS = sorted((DOCS / "notebooks").glob("*.ipynb"))
 
 
 def sessions():
-    """Pages that show sessions in Python."""
+    """The pages that show Python sessions."""
     return [path for path in sorted(DOCS.rglob("*.md")) if "```pycon" in path.read_text()]
 
 
 @pytest.mark.parametrize("path", sessions(), ids=lambda path: str(path.relative_to(DOCS)))
 def test_what_a_page_shows_is_what_python_says(path):
-    """The sessions of a page are one session."""
+    """All sessions on a page run as one session."""
     text = "\n".join(SHOWN.findall(path.read_text()))
     test = doctest.DocTestParser().get_doctest(text, {}, path.name, str(path), 0)
     told = []
@@ -51,7 +51,7 @@ def test_every_public_name_is_described():
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_holds_no_results(path):
-    """The site's build runs it."""
+    """The build of the site runs notebooks."""
     cells = json.loads(path.read_text())["cells"]
     code = [cell for cell in cells if cell["cell_type"] == "code"]
     assert len(code) >= 10 and not any(cell["outputs"] or cell["execution_count"] for cell in code)

@@ -1,4 +1,4 @@
-"""`rtsep render` from files to files: what it writes and what it says; the lists of presets and parameters."""
+"""`rtsep render` from files to files: its results and messages; and the lists of presets and parameters."""
 
 import dataclasses
 import os
@@ -20,7 +20,7 @@ from rtsep.presets.preset import save_preset
 
 @pytest.fixture
 def folder(tmp_path):
-    """mix.wav, notes.mid with the tracks `Left` and `Right`, and small.npz."""
+    """A folder with mix.wav, notes.mid with the tracks `Left` and `Right`, and small.npz."""
     fill(tmp_path)
     return tmp_path
 
@@ -85,7 +85,7 @@ def test_picture_flac_and_bits(folder):
 
 
 def test_every_mode_into_a_folder_of_its_own(folder, capsys):
-    """What --mode all writes is what each mode writes alone, and a picture and a report of all."""
+    """--mode all writes what each mode writes alone, and a picture and a report of all modes."""
     assert render(folder, "--mode", "all") == 0
     report = report_of(folder)
     assert list(report["modes"]) == ["live", "quality", "instant"]
@@ -185,7 +185,7 @@ def test_a_picture_of_the_shortest_sound_and_of_odd_names(folder):
 
 
 def test_doubled_notes_are_over_when_the_score_is(folder):
-    """on, on, off: the second off is missing, but nothing hangs beyond the last message."""
+    """on, on, off: the second note-off is missing, but no note lasts beyond the last message."""
     file = mido.MidiFile()
     note = [mido.Message(kind, note=60, velocity=64, time=100) for kind in ("note_on", "note_on", "note_off")]
     file.tracks.append(mido.MidiTrack(note))
@@ -198,7 +198,7 @@ def test_doubled_notes_are_over_when_the_score_is(folder):
     assert not sounds["track_1"][0, 2 * RATE :].any()
 
 
-def test_text_of_a_preset_is_no_markup(folder, capsys):
+def test_text_of_a_preset_is_not_read_as_markup(folder, capsys):
     preset = make_preset(window=2048, rate=RATE)
     save_preset(dataclasses.replace(preset, title="My piano [/close] \x1b[31m"), folder / "odd.npz")
     assert main(["presets", "show", str(folder / "odd.npz")]) == 0

@@ -20,18 +20,18 @@ SAMPLES = round(1.5 * RATE)
 
 @pytest.fixture
 def folder(tmp_path):
-    """mix.wav, notes.mid with the tracks `Left` and `Right`, and small.npz."""
+    """A folder with mix.wav, notes.mid with the tracks `Left` and `Right`, and small.npz."""
     fill(tmp_path)
     return tmp_path
 
 
 def error_db(found, wanted):
-    """How far apart two sounds are, in dB below the second."""
+    """The difference of two sounds, in dB relative to the second."""
     return 10 * np.log10(np.sum((found - wanted) ** 2) / np.sum(wanted**2) + 1e-12)
 
 
 def sine(folder, peak, seconds=4.0, rate=48_000, hz=997.0, silent_s=0.0):
-    """mix.wav: a sine tone in two channels, after silence."""
+    """Write mix.wav: a sine tone in two channels, after silence."""
     t = np.arange(round(seconds * rate)) / rate
     tone = peak * np.sin(2 * np.pi * hz * t) * (t >= silent_s)
     soundfile.write(folder / "mix.wav", np.stack([tone, tone], axis=1), rate, "FLOAT")
@@ -52,7 +52,7 @@ def test_stems_of_every_format_are_as_long_as_the_mix_and_aligned_with_it(folder
         if name != "residual":
             assert error_db(found, wanted) < off_db
             lags = [np.sum(found[:, 50 + lag : SAMPLES - 50 + lag] * wanted[:, 50 : SAMPLES - 50]) for lag in range(-50, 51)]
-            assert int(np.argmax(lags)) == 50  # The coding has not shifted it.
+            assert int(np.argmax(lags)) == 50  # The codec has not shifted the sound.
 
 
 def test_the_command_line_knows_every_format():
@@ -158,13 +158,13 @@ def test_the_mixdown_is_as_loud_as_asked(folder, peak_db, target, options):
     middle = sounds["mixdown"][:, 50_000:-50_000]
     assert 20 * np.log10(np.abs(middle).max()) == pytest.approx(target, abs=0.1)
     stems = sum(sound for name, sound in sounds.items() if name != "mixdown")
-    assert 20 * np.log10(np.abs(stems[:, 50_000:-50_000]).max()) == pytest.approx(peak_db, abs=0.05)  # They stay as they are.
+    assert 20 * np.log10(np.abs(stems[:, 50_000:-50_000]).max()) == pytest.approx(peak_db, abs=0.05)  # Stems stay as they are.
     assert sounds["mixdown"].shape == stems.shape
 
 
 @needs_ffmpeg
 def test_pauses_do_not_count(folder):
-    """The measure leaves out what is 10 LU below the rest (BS.1770): half a file of silence lowers nothing."""
+    """The measure ignores what is 10 LU below the rest (BS.1770): so half a file of silence changes nothing."""
     sine(folder, 10 ** (-23 / 20), seconds=20, silent_s=10)
     assert render(folder, "--loudness", "-14", midi=None) == 0
     assert report_of(folder)["loudness"]["measured_lufs"] == pytest.approx(-23, abs=0.15)
@@ -183,7 +183,7 @@ def test_silence_has_no_loudness(folder, capsys):
 def test_a_mixdown_that_becomes_too_loud_is_said(folder, capsys):
     sine(folder, 0.1)
     assert render(folder, "--loudness", "0", "--bits", "16", midi=None) == 0
-    sine(folder, 0.1, hz=60)  # Low tones count less, so it must be louder than full scale.
+    sine(folder, 0.1, hz=60)  # Low tones count less, so the tone must be louder than full scale.
     assert render(folder, "--loudness", "0", "--bits", "16", "--overwrite", midi=None) == 0
     assert report_of(folder)["clipped_samples"] > 1000 and "were clipped" in capsys.readouterr().err
 
@@ -217,7 +217,7 @@ def test_json_is_all_of_standard_output(folder, capsys):
     assert json.loads(capsys.readouterr().out) == report_of(folder)
     assert render(folder, "--json", "--mode", "all", out="modes") == 0
     assert list(json.loads(capsys.readouterr().out)["modes"]) == ["live", "quality", "instant"]
-    assert render(folder, "--json") == 2  # They are there already.
+    assert render(folder, "--json") == 2  # The results are there already.
     assert capsys.readouterr().out == ""
 
 

@@ -1,4 +1,4 @@
-"""`rtsep render --start --end`: the range is what the whole has there, its notes are known from their beginning."""
+"""`rtsep render --start --end`: a range equals that part of the whole, and its notes are known from their beginning."""
 
 import json
 import struct
@@ -16,14 +16,14 @@ from rtsep.hosts.asked import parse_time
 from rtsep.hosts.ranges import GRID, LEAD_S, Excerpt, choose_range
 from rtsep.notes.score import read_midi
 
-STILL = ("--set", "adapt=off", "--background", "0")  # Nothing is learnt, so what is heard before leaves no trace.
-LONG_S = 12  # Seconds that the long sound lasts.
+STILL = ("--set", "adapt=off", "--background", "0")  # Nothing is learnt, so that earlier sound leaves no trace.
+LONG_S = 12  # The long sound lasts this many seconds.
 LONG_NOTES = ((0.5, 1.5, 60), (5.0, 8.9, 64), (5.5, 6.4, 67), (8.0, 9.0, 60))
 
 
 @pytest.fixture
 def folder(tmp_path):
-    """What `fill` makes, and long.wav with long.mid."""
+    """A folder with the files of `fill`, and with long.wav and long.mid."""
     fill(tmp_path)
     sound = np.zeros(LONG_S * RATE)
     for on, off, pitch in LONG_NOTES:
@@ -42,8 +42,8 @@ def test_times(text, seconds):
 
 @pytest.mark.parametrize(("options", "begin", "end"), [
     (("--start", "0.5"), 0.5, 1.5), (("--end", "0:01"), 0, 1), (("--start", "0.2", "--end", "0.8s"), 0.2, 0.8)])
-def test_the_range_is_what_the_whole_has_there(folder, options, begin, end):
-    """Within LEAD_S of the beginning all of the sound is heard, and the bits are the same."""
+def test_the_range_equals_that_part_of_the_whole(folder, options, begin, end):
+    """If the range starts within LEAD_S, the engine hears the sound from its beginning: all bits are the same."""
     assert render(folder, out="whole") == 0 and render(folder, *options) == 0
     first, last = round(begin * RATE), round(end * RATE)
     for name, sound in sounds_of(folder, "whole").items():
@@ -72,7 +72,7 @@ def test_hearing_begins_before_the_oldest_note(folder):
             part = choose_range(sound, start_s, None, score, False)
             wanted = max(round((oldest_s - LEAD_S) * RATE), 0)
             assert part.first <= wanted < part.first + GRID and part.first % GRID == 0
-        assert choose_range(sound, 6.0, None, score, True).first == 0  # The background learns from the first seconds.
+        assert choose_range(sound, 6.0, None, score, True).first == 0  # The background learns in the first seconds.
         assert choose_range(sound, 6.0, None, None, False).first == round(4.0 * RATE) // GRID * GRID
 
 
@@ -86,7 +86,7 @@ def test_pedals_stand_as_they_stood(folder):
 
 
 def chunk(path, name):
-    """The content of a WAV's chunk."""
+    """The content of a chunk of a WAV file."""
     data, at = path.read_bytes(), 12
     assert int.from_bytes(data[4:8], "little") == len(data) - 8
     while at < len(data):

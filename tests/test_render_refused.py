@@ -1,4 +1,4 @@
-"""`rtsep render`: what it refuses in one line, and that it leaves nothing behind then."""
+"""`rtsep render`: what it refuses with one line, without leaving files behind."""
 
 import os
 import resource
@@ -57,7 +57,7 @@ REFUSED_OPTIONS = [
 
 @pytest.fixture
 def folder(tmp_path):
-    """mix.wav, notes.mid with the tracks `Left` and `Right`, and small.npz."""
+    """A folder with mix.wav, notes.mid with the tracks `Left` and `Right`, and small.npz."""
     fill(tmp_path)
     return tmp_path
 
@@ -66,7 +66,7 @@ def folder(tmp_path):
 def test_unknown_values_are_refused_with_the_allowed_ones(folder, capsys, options, words):
     try:
         code = render(folder, *options)
-    except SystemExit as end:  # argparse
+    except SystemExit as end:  # refused by argparse
         code = end.code
     refused(capsys, folder, code, *words)
 

@@ -39,7 +39,7 @@ def consume(address, count):
 
 @pytest.mark.parametrize("size, count", [(1024, 200_000), (65536, 9_800_000)])
 def test_ten_million_messages_between_two_threads(size, count):
-    """In a small ring, where each thread often waits for the other, and in a large one."""
+    """In a small ring, in which each thread often waits for the other, and in a large ring."""
     header, messages, wrong = np.zeros(shared.HEADER, np.int64), np.zeros(size, shared.MESSAGE), []
     live = shared.LIVE.new({"header": header, "messages": messages, "messages_size": len(messages)})
     produce(live.ctypes.data, 0)

@@ -1,4 +1,4 @@
-"""The round trip through a cable: found to the sample, and nothing else is taken for it."""
+"""The round trip through a cable: measured to the sample; other sound is not taken for it."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ RATE = 48000
 
 
 def cable(rng, delay, factor, others=lambda samples: 0):
-    """Plays and records through a cable, with faint noise and `others`' sound."""
+    """Plays and records through a cable, with faint noise and the sound `others`."""
     def play(sent):
         heard = 0.001 * rng.standard_normal(len(sent))
         heard[delay:] += factor * sent[: len(sent) - delay]
@@ -27,7 +27,7 @@ def music(samples):
 
 
 def clap(samples):
-    """One burst of noise that dies away, as loud as can be."""
+    """One burst of noise that fades, at full scale."""
     burst = np.random.default_rng(3).standard_normal(samples) * np.exp(-np.arange(samples) / 400)
     return np.roll(np.clip(burst, -1, 1), 15936)
 
@@ -77,6 +77,6 @@ def test_a_device_that_drops_samples_is_refused(rng):
 def test_two_devices_whose_clocks_differ_a_little_are_measured(rng):
     def drifting(sent):
         heard = cable(rng, 480, 1)(sent)
-        return heard[np.minimum(np.arange(len(sent)) * (1 + 1e-4), len(sent) - 1).astype(int)]  # 100 ppm
+        return heard[np.minimum(np.arange(len(sent)) * (1 + 1e-4), len(sent) - 1).astype(int)]  # the clocks differ by 100 ppm
 
     assert measure_ms(drifting, RATE) == pytest.approx(10, abs=0.5)

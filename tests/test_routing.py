@@ -1,4 +1,4 @@
-"""Notes to stems, tracks' names to file names, and note names to pitches."""
+"""Which stem each note goes to, names of tracks as file names, and note names as pitches."""
 
 import random
 
@@ -37,7 +37,7 @@ def test_one_stem_per_channel():
 
 
 def drum_score(*notes):
-    """Notes (channel, pitch), each struck for a second."""
+    """A score of notes (channel, pitch), each one second long."""
     messages = [row for channel, pitch in notes for row in ((0, 0x90 | channel, pitch, 90), (0, 0x80 | channel, pitch, 0))]
     return Score(("drums",), np.arange(len(messages), dtype=float), np.array(messages, np.uint8).reshape(-1, 4),
                  tuple(sorted({channel for channel, _ in notes})), len(notes), float(len(messages)), 0)
@@ -47,7 +47,7 @@ def test_one_stem_per_group_of_drums_that_is_played():
     routing = by_drum(drum_score((9, 36), (9, 42), (9, 46), (9, 49), (9, 35)))
     assert routing.names == ("kick", "hihat", "cymbals")
     assert routing.table[0, 9, [35, 36, 42, 46, 49]].tolist() == [0, 0, 1, 1, 2]
-    assert np.all(routing.table[0, 9, [38, 44, 57]] == -1), "what is not played has no stem"
+    assert np.all(routing.table[0, 9, [38, 44, 57]] == -1), "drums that are not played have no stem"
 
 
 def test_drums_are_on_channel_10_where_it_plays():
@@ -71,7 +71,7 @@ def test_the_split_key_belongs_to_high(split):
     hands = np.delete(routing.table, 9, axis=1)
     assert np.all(hands[:, :, :split] == 0) and np.all(hands[:, :, split:] == 1)
     assert np.all(routing.table[:, 9] == -1), "drums belong to no hand"
-    assert np.all(by_split(None, split, (10,)).table[:, 9] >= 0), "but who asks for channel 10 alone plays a keyboard there"
+    assert np.all(by_split(None, split, (10,)).table[:, 9] >= 0), "if only channel 10 is asked for, a keyboard plays there"
 
 
 def test_the_usual_split_is_middle_c():

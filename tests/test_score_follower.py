@@ -1,4 +1,4 @@
-"""Stage score_follower: played notes take the part of the note in the score that they match."""
+"""Stage score_follower: a played note takes the part of the matching note in the score."""
 
 import numpy as np
 import pytest
@@ -18,37 +18,37 @@ from rtsep.stages import score_follower
 from rtsep.stages.records import STATE
 from rtsep.stages.score_follower import LOST
 
-FLOOR = 0.99  # This share of the notes takes the right part at least.
+FLOOR = 0.99  # At least this share of the notes takes the right part.
 SCORES = {"hands": (two_hands, hands_routing), "parts": (four_parts, parts_routing)}
 
 
 @pytest.fixture(scope="module")
 def keys():
-    """An instrument with all keys of a piano."""
+    """A preset with all keys of a piano."""
     return make_preset(range(21, 109), rows=1)
 
 
 @on_records
 def step(plan, state, sample, pitch):
-    """The stage's step: the part of a note."""
+    """Run the stage on a note; returns its part."""
     return score_follower.step(plan.score_follower, state.score_follower, sample, pitch)
 
 
 class Follower:
-    """The compiled stage alone, on a score."""
+    """The compiled stage alone, with a score."""
 
     def __init__(self, score: FollowedScore, preset) -> None:
         values = design(preset, parts_routing(score), SMALL, RATE, 1).values
         self.plan, self.state = Memory(**values), Memory(**STATE.arrays(values))
 
     def play(self, performance: Performance) -> list[int]:
-        """The parts of all notes, LOST where no score tells them."""
+        """The parts of all notes; LOST if the score does not tell them."""
         return [step(self.plan, self.state, round(second * RATE), int(pitch))
                 for second, pitch in zip(performance.seconds, performance.pitch, strict=True)]
 
 
 def played(*notes) -> Performance:
-    """A performance of (second, pitch)."""
+    """The events of a performance of (second, pitch)."""
     rows = np.array(notes, np.float64).reshape(-1, 2)
     nobody = np.zeros(len(rows), np.int64)
     return Performance(rows[:, 0], rows[:, 1].astype(np.int64), nobody, nobody)
@@ -86,7 +86,7 @@ def test_chords_come_in_any_order(keys, rng):
 
 
 def test_a_key_that_both_hands_play_in_turn(keys):
-    """Only the place in the score tells whose it is."""
+    """Only the position in the score tells which hand plays the key."""
     score = score_of([note for beat in range(20) for note in ((0.5 * beat, 60, beat % 2), (0.5 * beat + 0.25, 62 + beat, 1))])
     performance = perform(score, HUMAN, np.random.default_rng(0))
     assert performance.share(Follower(score, keys).play(performance)) == 1
@@ -97,7 +97,7 @@ def test_a_unison_of_both_hands_is_shared(keys):
     assert sorted(Follower(score, keys).play(played((0, 60), (0.01, 60)))) == [0, 1]
 
 
-def test_who_plays_something_else_is_lost_and_found_again(keys):
+def test_a_player_who_leaves_the_score_is_lost_and_found_again(keys):
     score, other = two_hands(), two_hands(20, seed=9)
     there, away = (perform(each, HUMAN, np.random.default_rng(0)) for each in (score, other))
     follower, end = Follower(score, keys), 0.0
@@ -182,7 +182,7 @@ def test_a_devices_callback_is_the_engine(keys, rng, kind):
     assert separator.counters.followed_notes == len(events)
 
 
-def test_a_reset_begins_anew_and_another_preset_does_not(keys, rng):
+def test_a_reset_begins_again_and_another_preset_does_not(keys, rng):
     score = two_hands(5)
     separator = prepared(keys, hands_routing(score), SMALL)
     events = midi(*((10 * note, ON, int(pitch), 90, 0) for note, pitch in enumerate(score.pitch[:40])))
@@ -214,7 +214,7 @@ def test_drums_and_notes_with_a_stem_of_their_own_are_not_looked_for(keys):
 
 
 def odd_scores(rng):
-    """Scores with one note, one chord, one pitch, no time, and at random."""
+    """Scores with one note, one chord, one pitch or no duration, and random scores."""
     yield score_of([(0.0, 60, 0)])
     yield score_of([(0.0, pitch, pitch % 2) for pitch in range(128)])
     yield score_of([(float(beat), 60, beat % 2) for beat in range(30)])

@@ -1,4 +1,4 @@
-"""Scores that a player plays from: their parts and hands as stems, with `rtsep render` and in set-ups of `rtsep live`."""
+"""Scores that a player plays from: parts and hands become stems, in `rtsep render` and in set-ups of `rtsep live`."""
 
 import numpy as np
 import pytest
@@ -52,7 +52,7 @@ def test_every_part_is_a_stem_of_its_name(tmp_path):
     assert routing.told_while_played == (0, 1, 2, 3)
     assert notes_of(routing.score) == [(0, 67, 0), (0, 48, 3), (1, 65, 1), (1, 55, 2), (2, 72, 0), (2, 52, 3)]
     np.testing.assert_allclose(routing.score.onset_s, [0, 0.2, 0.5], atol=1e-3)
-    assert (routing.table[:, 0] == 0).all() and (routing.table[:, 9] == -1).all(), "drums belong to none"
+    assert (routing.table[:, 0] == 0).all() and (routing.table[:, 9] == -1).all(), "drums belong to no part"
 
 
 def test_channels_of_one_track_are_parts(tmp_path):
@@ -72,7 +72,7 @@ def test_chords_are_what_begins_together(tmp_path):
 
 
 def test_two_staves_of_musicxml_are_hands(tmp_path):
-    """Also beside another instrument, which makes three parts; repeats are played out."""
+    """Also with another instrument, which makes three parts. Repeats are played."""
     pytest.importorskip("music21", reason="needs pip install 'rtsep[score]'")
     (tmp_path / "three.musicxml").write_text(two_hands(), encoding="utf-8")
     routing = by_score(tmp_path / "three.musicxml", "track")
@@ -84,7 +84,7 @@ def test_two_staves_of_musicxml_are_hands(tmp_path):
 
 @pytest.mark.parametrize("upper, lower", [(["C5", "D5", "E5"], ["C3", "G2", "C3"]), (["C3", "D3"], ["C5", "D5"])])
 def test_staves_that_music21_wrote(tmp_path, upper, lower):
-    """The upper staff is the right hand, even where the hands cross."""
+    """The upper staff is the right hand, also while the hands cross."""
     music21 = pytest.importorskip("music21", reason="needs pip install 'rtsep[score]'")
     staves = []
     for names in (upper, lower):
@@ -115,7 +115,7 @@ def test_what_is_no_score_is_refused(tmp_path, content, told):
 
 @pytest.fixture
 def folder(tmp_path):
-    """What is to be separated; its notes on one keyboard, played.mid; scores with the same notes in two and three parts."""
+    """A sound, its notes on one keyboard (played.mid), and scores with the same notes in two and three parts."""
     fill(tmp_path)
     notes = ((0.1, 0.5, 60), (0.2, 0.8, 67), (0.5, 0.9, 64))
     write_tracks(tmp_path / "played.mid", {"Keyboard": notes})
@@ -137,7 +137,7 @@ def test_render_by_a_score(folder, options, stems):
 
 
 def test_a_score_gives_what_tracks_give(folder):
-    """Sample by sample: the parts of a score, and the same notes in two tracks."""
+    """The parts of a score give the same samples as the same notes in two tracks."""
     from render_files import sounds_of
 
     assert render(folder, "--score", str(folder / "score.mid"), midi="played.mid", out="one") == 0

@@ -1,4 +1,4 @@
-"""The picture of live playing at every size: what matters stays, and nothing is wider or longer than the terminal."""
+"""The screen of live playing at every size: the important parts stay, and nothing is larger than the terminal."""
 
 import dataclasses
 import io
@@ -51,7 +51,7 @@ def test_no_size_is_broken(width, height):
 
 
 @pytest.mark.parametrize("width, height", SIZES)
-def test_the_chosen_of_many_stems_is_among_those_that_are_seen(width, height):
+def test_the_selected_of_many_stems_is_visible(width, height):
     for chosen in range(32):
         text = text_of(dataclasses.replace(STATUS, stems=MANY), chosen, width, height)
         assert f"› stem_{chosen} " in text
@@ -121,7 +121,7 @@ HANDS = dataclasses.replace(STATUS, held=(36, 48, 60, 72, 76, 84), left=(48, 60,
 
 @pytest.mark.parametrize("width, height", SIZES)
 def test_held_keys_show_their_hands_and_what_is_uncertain(width, height):
-    """Without colours, too; a pedal may hold a key for both hands, and others play beside them."""
+    """Also without colours. A pedal can hold a key for both hands, and other stems play, too."""
     text = text_of(HANDS, 0, width, height, no_color=True)
     if width >= 88:
         (strip,) = (line for line in text.splitlines() if "▌" in line)
@@ -139,7 +139,7 @@ def test_a_hand_that_holds_nothing_is_not_named():
 def test_peaks_are_held_and_clips_stay_until_they_are_cleared():
     holds = Holds()
     assert holds.note(0, "in", -20) == Hold(-20, False) and holds.note(1, "in", -40) == Hold(-20, False)
-    assert holds.note(HOLD_S, "in", -30) == Hold(-30, False), "held from the peak on"
+    assert holds.note(HOLD_S, "in", -30) == Hold(-30, False), "a peak is held from its time on"
     assert holds.note(HOLD_S + 1, "in", 0) == Hold(0, True) and holds.note(99, "in", -50) == Hold(-50, True)
     assert holds.note(99, "out", -50) == Hold(-50, False)
     holds.clear()

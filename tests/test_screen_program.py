@@ -20,7 +20,7 @@ def terminal(card, tmp_path):  # noqa: F811
         yield found
 
 
-def test_another_size_leaves_no_debris(terminal):
+def test_another_size_leaves_no_old_text(terminal):
     terminal.type(ON_CARD, "Enter")
     terminal.until(lambda text: "q: quit" in text and "in 1" in text and "high" in text)
     terminal.type("r", "f")
@@ -39,11 +39,11 @@ def test_another_size_leaves_no_debris(terminal):
     terminal.until(lambda text: "RECORDING" not in text and "recorded: take holds" in text)
     terminal.type("q")
     left = terminal.until("rtsep: played")
-    assert "load" not in left and "rtsep live" in left, "the terminal is as it was"
+    assert "load" not in left and "rtsep live" in left, "the terminal is as it was before"
 
 
 def test_a_session_by_keys_with_its_log(terminal, tmp_path):
-    """What is said goes after a while and can be read back; lists are searched; Esc ends nothing."""
+    """Messages go after a while and can be read again; lists can be searched; Esc does not end the program."""
     terminal.type(f"{LIVE} --input rtcap --output rtplay --log live.log", "Enter")
     terminal.until(lambda text: "q: quit" in text and "› piano" in text)
     terminal.type("p")

@@ -1,4 +1,4 @@
-"""A set-up starts the program with one word, on real devices; scenes are stepped without a gap; what is set is written."""
+"""A set-up starts the program on real devices by its name; scenes change without a gap; present settings can be saved."""
 
 import importlib
 import subprocess
@@ -62,7 +62,7 @@ def test_one_word_starts_what_was_saved(card, tmp_path):  # noqa: F811
     again = program(home, "gig", "--seconds", 1, "--no-ui", "--save-setup", "gig", "--set", "gain_db.high=-3")
     assert again.returncode == 0 and "low -120 high -120 residual" in again.stdout, again.stderr
     assert toml.loads(saved.read_text())["gains"] == {"low": -6.0, "high": -3.0}
-    assert toml.loads(saved.with_name("gig.toml~").read_text())["gains"] == {"low": -6.0}, "what was loaded is kept"
+    assert toml.loads(saved.with_name("gig.toml~").read_text())["gains"] == {"low": -6.0}, "the loaded file is kept"
 
 
 @needs_portaudio
@@ -81,7 +81,7 @@ def test_what_is_missing_is_told_with_the_line(card, tmp_path, line, sentence): 
 
 
 def show(tmp_path, text=SHOW, **options):
-    """The job of SHOW, as the command makes it."""
+    """The job that the command makes of SHOW."""
     from rtsep.commands.live_setup import scenes_of
 
     (tmp_path / "show.toml").write_text(text)
@@ -91,8 +91,8 @@ def show(tmp_path, text=SHOW, **options):
     return job(tmp_path, setup=setup, scenes=scenes, start=first, presets=first.presets, params=first.params, **options)
 
 
-def test_scenes_are_whole_and_refused_whole(tmp_path, rng):
-    """Stepped by hand, by program change and by a learnt foot switch."""
+def test_scenes_take_effect_or_are_refused_as_a_whole(tmp_path, rng):
+    """Scenes change by a key, by program change and by a learnt foot switch."""
     sound, told = band(rng, 4000, 2), []
 
     def play(player):
@@ -130,7 +130,7 @@ def test_scenes_are_whole_and_refused_whole(tmp_path, rng):
 
 
 def test_a_scene_after_a_preset_that_was_chosen_by_hand(tmp_path):
-    """Read again, the scene's own preset is another object of the same content."""
+    """The scene's own preset is read again: it is another object with the same content."""
     def step(player):
         player.use_preset("gm-piano")
         player.setlist.step(player, 1)
@@ -160,7 +160,7 @@ def test_what_is_set_now_is_written_into_its_scene(tmp_path):
 
 
 def test_what_keys_have_moved_is_saved_and_starts_again(tmp_path):
-    """The split point, and a stem that is called as the preset that it has now."""
+    """The split point, and a stem that has the name of its present preset."""
     def through(saved, *keys, **options):
         panel, face = Panel(), Face()
         face.steps = [lambda player, key=key: panel.press(key, player) for key in keys]
@@ -185,7 +185,7 @@ def test_a_stem_that_does_not_exist_is_an_error_unless_options_renamed_the_stems
 
 
 class Listener:
-    """A JACK client that plays noise to in_1, and keeps what it sent and what mix_1 gave, cycle by cycle."""
+    """A JACK client that plays noise to in_1, and keeps the sound that it sends and the sound of mix_1, cycle by cycle."""
 
     def __init__(self, rng):
         import jack
@@ -214,7 +214,7 @@ class Listener:
 
 @needs_jack
 def test_a_program_change_steps_scenes_without_a_gap(jack_server, tmp_path, rng):  # noqa: F811
-    """The stems add up to the input, sample for sample, from before the first step until after the last."""
+    """From before the first change until after the last, the stems add up to the input, sample by sample."""
     (tmp_path / "show.toml").write_text(SHOW)
     with (playing(jack_server.environment, str(tmp_path / "show.toml"), "--inputs", "1") as program, Keyboard() as keys,
           Listener(rng) as listener):

@@ -36,7 +36,7 @@ preset = ["piano@piano"]
 
 
 def play(job, *steps):
-    """Live playing in which the keys, or functions, come tick by tick; gives the face."""
+    """Play live; at each tick comes the next key or function. Returns the face."""
     panel, face = Panel(), Face()
     face.steps = [step if callable(step) else lambda player, key=step: panel.press(key, player) for step in steps]
     live(job, lambda rescan: Card(), face)
@@ -44,7 +44,7 @@ def play(job, *steps):
 
 
 def again(tmp_path, name="show.toml"):
-    """The set-up as it was written, played from all its scenes."""
+    """Read the set-up that was written, and check that all its scenes can be played."""
     setup = read_setup(str(tmp_path / name))
     told = []
 
@@ -60,10 +60,10 @@ def again(tmp_path, name="show.toml"):
 def test_a_key_adds_what_is_set_as_a_scene_and_keeps_the_file_s_comments(tmp_path):
     face = play(show(tmp_path, NAMED, by="all"), "}", "-", "-", "A", "{", "}", "}")
     text = (tmp_path / "show.toml").read_text()
-    assert text.startswith(NAMED.rstrip()), "comments and all"
+    assert text.startswith(NAMED.rstrip()), "the comments stay, too"
     assert (tmp_path / "show.toml~").read_text() == NAMED
     assert any(each.text.endswith("show.toml: scene 3 of 3: 3") for each in face.statuses[-1].messages)
-    assert face.statuses[-1].scene == "scene 3 of 3: 3", "it can be stepped to at once"
+    assert face.statuses[-1].scene == "scene 3 of 3: 3", "the new scene can be chosen at once"
     setup, told = again(tmp_path)
     assert [scene.name for scene in setup.scenes] == ["Intro", "2", "3"]
     assert told == [("scene 1 of 3: Intro", ("piano",), {}, {"residual"}),
@@ -91,7 +91,7 @@ def test_scenes_that_stand_in_one_line_are_written_below_each_other(tmp_path):
 
 
 def test_a_saved_preset_renames_its_stem_in_all_scenes_routes_and_knobs(tmp_path):
-    """The first scene's preset names the stem: what the others say of it must name it so, too."""
+    """The first scene's preset gives the stem its name, so the other scenes must use this name, too."""
     def stem(player):
         return player.shown_names[0]
 

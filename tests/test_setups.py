@@ -1,4 +1,4 @@
-"""Set-ups as files: what may be in them, mistakes with their lines, names, options that overrule, and writing."""
+"""Set-up files: their content, mistakes and their lines, names, options that override them, and writing."""
 
 import importlib
 import json
@@ -48,7 +48,7 @@ solo = ["low"]
 
 @pytest.fixture
 def written(tmp_path):
-    """A function that writes a set-up, and gives its name as typed."""
+    """A function that writes a set-up, and returns its name as a user types it."""
     def write(text):
         (tmp_path / "show.toml").write_text(text, encoding="utf-8")
         return str(tmp_path / "show.toml")
@@ -122,7 +122,7 @@ def options(words, setup):
     return with_setup(live, given, setup)
 
 
-def test_options_overrule_a_set_up(written):
+def test_options_override_a_set_up(written):
     setup = read_setup(written(FULL))
     told = options(["show"], setup)
     assert (told.input, told.rate, told.midi, told.by, told.split, told.channels, told.route) == (
@@ -136,7 +136,7 @@ def test_options_overrule_a_set_up(written):
     told = options(["show", "--no-jack"], read_setup(written("jack = true\npre_fader = true")))
     assert (told.jack, told.pre_fader) == (False, True)
     played = read_setup(written('midi = "roland"\nscore = "fugue.mid"\ntake = "tonight"\n'))
-    assert options(["show", "--by", "split"], played).score is not None  # which is refused
+    assert options(["show", "--by", "split"], played).score is not None  # it is refused
     told = options(["show", "--by", "split", "--score", "", "--take", ""], played)
     assert (told.by, told.score, told.take) == ("split", None, None) and renames_stems(told, played)
     scenes = scenes_of(setup, ["violin"], {"mask_power": "1.5", "gain_db.low": "-9"})
@@ -154,7 +154,7 @@ def test_what_an_option_says_wrongly_is_told_with_the_file_s_line(written):
         raise RtsepError("--output x: not in the file")
 
 
-def test_what_is_written_reads_back_as_the_same():
+def test_reading_gives_back_what_was_written():
     table = {"text": 'a "b" \\ \n \t é 🎹 \x7f \x01', "number": -0.1, "whole": 3, "yes": True, "list": ["a", "b"], "empty": [],
              "odd key.é": 1, "inner": {"gain.db": -120.0, "deeper": {"x": 1}},
              "scene": [{"name": "1", "gains": {"a b": 1e-7}}, {"name": "2"}]}

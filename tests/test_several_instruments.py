@@ -1,4 +1,4 @@
-"""An instrument for each stem: templates, times and defaults of their own."""
+"""An instrument for each stem, with its own templates, times and defaults."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""A minute of `rtsep live` with every fault: short runs of `tests/soak.py` and `soak_jack.py`, and what their checks notice."""
+"""Short runs of `tests/soak.py` and `soak_jack.py` with every fault, and tests of what their checks notice."""
 
 import subprocess
 import sys

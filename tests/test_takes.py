@@ -1,4 +1,4 @@
-"""Takes: their names, full disks, kills at any moment, and what mends them."""
+"""Takes: their names, full disks, kills at any moment, and repair."""
 
 import json
 import os
@@ -34,13 +34,13 @@ def form(kind="wav"):
 
 
 def planes_of(number):
-    """A block that nothing else looks like, in whole steps of 24 bits."""
+    """A block that is unlike all others, in whole steps of 24 bits."""
     rng = np.random.default_rng(number)
     return (rng.integers(-(2**22), 2**22, (8, BLOCK)) / 2**23).astype(np.float32)
 
 
 def sounds(folder, kind="wav"):
-    """Every file of a take: name, sound [channel, sample]."""
+    """All files of a take, by name: sound [channel, sample]."""
     return {name: soundfile.read(folder / f"{name}.{kind}", dtype="float32", always_2d=True)[0].T for name in ("input", *STEMS)}
 
 
@@ -60,7 +60,7 @@ def small_disk(tmp_path):
 
 
 def test_a_name_is_taken_at_once_however_many_want_it(tmp_path):
-    """Twelve recorders at the same time, beside a folder and a file of such names."""
+    """Twelve recorders start at the same time, and a folder and a file with such names exist."""
     (tmp_path / "take").mkdir()
     (tmp_path / "take" / "precious").write_text("x")
     (tmp_path / "take-3").write_text("y")
@@ -86,7 +86,7 @@ def test_a_name_is_taken_at_once_however_many_want_it(tmp_path):
 
 def test_nothing_recorded_leaves_nothing(tmp_path):
     take = Take(tmp_path / "take", form())
-    take.add([(0, 0, (0x90, 60, 90)), (0, 0, (0x80, 60, 0))], played=False)  # A key that was down all the while.
+    take.add([(0, 0, (0x90, 60, 90)), (0, 0, (0x80, 60, 0))], played=False)  # A key that is down all the time.
     take.finish()
     assert not list(tmp_path.iterdir())
 
@@ -105,7 +105,7 @@ def test_where_nothing_can_be_written_it_is_said_before(tmp_path):
 
 @pytest.mark.parametrize("kind", ["wav", "flac"])
 def test_a_full_disk_ends_the_take_whole_and_not_the_music(small_disk, tmp_path, rng, kind):
-    """In `rtsep live`: played on until the disk is full, and then a while."""
+    """`rtsep live` plays until the disk is full, and then a while longer."""
     card, face, after = Card(), Face(), []
 
     def step(player):
@@ -119,7 +119,7 @@ def test_a_full_disk_ends_the_take_whole_and_not_the_music(small_disk, tmp_path,
     face.steps.append(step)
     report = live(job(tmp_path, record=small_disk / "take", record_format=kind), lambda rescan: card, face)
     told = [status.recording for status in face.statuses]
-    assert any("room for" in text and " s" in text for text in told), "shown from the start"
+    assert any("room for" in text and " s" in text for text in told), "the room is shown from the start"
     assert told[-1] == "ended: the disk is full" and len(after) == 5
     messages = {status.message for status in face.statuses}
     assert any("the disk is nearly full: there is room for" in text for text in messages)
@@ -139,7 +139,7 @@ def test_a_full_disk_ends_the_take_whole_and_not_the_music(small_disk, tmp_path,
 
 
 def test_notes_have_room_on_a_full_disk(small_disk):
-    """However many: their room grows with them."""
+    """Any number of notes: the reserved room grows with them."""
     take, full = Take(small_disk / "take", form()), False
     take.write(planes_of(0))
     take.add([(number, 0, (0x90, number % 128, 1 + number % 99)) for number in range(30_000)])
@@ -159,7 +159,7 @@ def test_notes_have_room_on_a_full_disk(small_disk):
 
 
 def test_what_a_full_disk_takes_of_a_block_counts(small_disk):
-    """So that keys are released where the sound ends."""
+    """It counts so that keys are released where the sound ends."""
     file = GrowingWav(small_disk / "a.wav", RATE, 2)
     with pytest.raises(OSError):
         file.write(np.zeros((2, 1_000_000), np.float32))
@@ -178,11 +178,11 @@ def test_a_disk_that_is_full_from_the_start_is_refused(small_disk):
         assert [path.name for path in small_disk.iterdir()] == ["other"]
 
 
-def test_a_take_that_could_not_be_finished_is_told_and_mended_later(small_disk):
+def test_a_take_that_could_not_be_finished_is_told_and_repaired_later(small_disk):
     take = Take(small_disk / "take", form())
     take.write(planes_of(0))
     take.add([(5, 0, (0x90, 60, 90))])
-    take._room = 0  # As if another program took what was kept for the end.
+    take._room = 0  # As if another program used the space that was reserved for the end.
     take._mark(0)
     with open(small_disk / "other", "wb", buffering=0) as other, pytest.raises(OSError):
         while other.write(bytes(4096)):
@@ -198,7 +198,7 @@ def test_a_take_that_could_not_be_finished_is_told_and_mended_later(small_disk):
 
 
 def recorded_until_killed(base, kind, blocks):
-    """A process that records is killed after it has written so many blocks; gives the folder of its take."""
+    """Start a process that records, kill it after it has written so many blocks, and return the folder of its take."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -221,7 +221,7 @@ def recorded_until_killed(base, kind, blocks):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a process that can be killed")
 @pytest.mark.parametrize("blocks", [1, 5, 20, 33, 50, 64])
 @pytest.mark.parametrize("kind, lost", [("wav", 0), ("flac", 3 * 4096)])
-def test_a_take_that_was_killed_at_any_moment_is_mended(tmp_path, kind, lost, blocks):
+def test_a_take_that_was_killed_at_any_moment_is_repaired(tmp_path, kind, lost, blocks):
     folder = recorded_until_killed(tmp_path / "take", kind, blocks)
     if kind == "wav":
         assert {sound.shape[1] >= (blocks - 1) // 7 * 7 * BLOCK for sound in sounds(folder).values()} == {True}
@@ -282,7 +282,7 @@ def test_beyond_four_gigabytes_it_is_rf64(tmp_path):
     assert (found.format, found.frames, found.channels) == ("RF64", frames, 4)
 
 
-def test_the_command_lists_and_mends(tmp_path):
+def test_the_command_lists_and_repairs(tmp_path):
     recorded_until_killed(tmp_path / "song", "wav", 8)
     recorded_until_killed(tmp_path / "empty", "wav", 0)
     asked = SimpleNamespace(args=[sys.executable, "-m", "rtsep", "takes"])

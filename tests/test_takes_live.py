@@ -1,4 +1,4 @@
-"""Takes that begin and end while it plays: by keys, by buttons of a MIDI controller, one after the other without a gap."""
+"""Takes that begin and end while it plays, by keys or by buttons of a MIDI controller, also without a gap between them."""
 
 import json
 import time
@@ -23,12 +23,12 @@ STEMS = ("low", "high", "residual")
 
 
 def heard(folder, kind="wav"):
-    """Its files as float32 [channel, sample]."""
+    """The files of a take, float32 [channel, sample]."""
     return {name: soundfile.read(folder / f"{name}.{kind}", dtype="float32", always_2d=True)[0].T for name in ("input", *STEMS)}
 
 
 def tracks(folder):
-    """Of session.mid: the name, and (kind, key or controller, sample) of each message."""
+    """The messages in session.mid: {name of the track: [(kind, key or controller, sample)]}."""
     file, found = mido.MidiFile(folder / "session.mid"), {}
     for track in file.tracks:
         now, found[track.name] = 0, []
@@ -42,14 +42,14 @@ def tracks(folder):
 
 
 def session(tmp_path, *steps, **options):
-    """Play the steps, each with the card's samples so far; gives the face and the report."""
+    """Play the steps on a pretended card; returns the face and the report."""
     card, face = Card(), Face(*steps)
     return face, live(job(tmp_path, **{"record": None, **options}), lambda rescan: card, face)
 
 
 @pytest.mark.parametrize("way", ["keys", "buttons"])
 def test_one_take_after_the_other_without_a_gap(tmp_path, rng, monkeypatch, way):
-    """Nothing is recorded, then two takes in a row, nothing again, and a third."""
+    """First nothing is recorded, then two takes in a row, then nothing, and then a third take."""
     monkeypatch.chdir(tmp_path)
     sound, panel, at = band(rng, 30_000, 2), Panel(), [0]
     buttons = {"record": (0xB0, 20, 127), "next_take": (0xB0, 21, 127)}
@@ -67,7 +67,7 @@ def test_one_take_after_the_other_without_a_gap(tmp_path, rng, monkeypatch, way)
                 assert panel.press({"record": "r", "next_take": "n"}[what], player)
             else:
                 player.receive(0, 0, buttons[what])
-                player.receive(0, 0, (*buttons[what][:2], 0))  # Letting go does nothing.
+                player.receive(0, 0, (*buttons[what][:2], 0))  # Releasing the button does nothing.
                 player.tick()
         return step
 
@@ -107,7 +107,7 @@ def test_one_take_after_the_other_without_a_gap(tmp_path, rng, monkeypatch, way)
 
 
 def test_a_note_that_comes_while_the_rings_are_emptied_is_in_its_take(tmp_path, rng, monkeypatch):
-    """Its block is the last that the recorder reads before the next take."""
+    """The note's block is the last that the recorder reads before the next take."""
     sound, armed = band(rng, 1000, 2), []
 
     def new_take(*form):
@@ -137,8 +137,8 @@ def test_a_note_that_comes_while_the_rings_are_emptied_is_in_its_take(tmp_path, 
     assert ("on", 50, 1000) in tracks(tmp_path / "take")["low"]
 
 
-def test_a_block_of_the_take_before_is_in_no_other(tmp_path, rng, monkeypatch):
-    """It was begun before the stop, and its thread had to wait: it comes when the recorder has emptied the rings."""
+def test_a_late_block_of_a_take_is_in_no_other_take(tmp_path, rng, monkeypatch):
+    """The block began before the stop, but its thread had to wait: it comes after the recorder has emptied the rings."""
     sound, old = band(rng, 4000, 2), []
 
     def play(begin, end):
@@ -151,7 +151,7 @@ def test_a_block_of_the_take_before_is_in_no_other(tmp_path, rng, monkeypatch):
             time.sleep(0.001)
 
     def late(player):
-        """The callback has read the old word."""
+        """The callback has read the word before the stop."""
         read = player.lanes.record_start
 
         def record_start(seconds):
@@ -191,7 +191,7 @@ def test_what_is_recorded_is_shown_and_its_latency_stays(tmp_path, rng, monkeypa
 
 
 def test_room_is_shown_and_said_twice(tmp_path, rng, monkeypatch):
-    """Below ten minutes and below one, each once, however it goes on; the next session says it again."""
+    """Below ten minutes and below one minute, each once, whatever happens next. The next session says it again."""
     per_minute = 60 * RATE * 2 * 4 * 4
     left = iter([12.2, 12, 9.4, 8.9, 11, 0.9, 0.5, 2])
     minutes = [99.0]
@@ -216,7 +216,7 @@ def test_room_is_shown_and_said_twice(tmp_path, rng, monkeypatch):
 
 
 def test_flac_of_24_bits(tmp_path, rng):
-    """The same sound up to half a step; what lies beyond full scale is clipped and counted."""
+    """The sound is the same up to half a step. Samples beyond full scale are clipped and counted."""
     sound = band(rng, 9000, 2)
     sound *= 0.9 / np.abs(sound).max()
     sound[:, 5000] = 1.5

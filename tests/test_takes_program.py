@@ -1,4 +1,4 @@
-"""Takes of the program itself, on real devices: terminals that close, kills, full disks, two programs at once."""
+"""Takes of the whole program on real devices: closed terminals, kills, full disks, and two programs at once."""
 
 import json
 import os
@@ -26,7 +26,7 @@ ON_CARD = [*LIVE, "--input", "rtcap", "--output", "rtplay"]
 
 
 class Program:
-    """`rtsep live` in a process of its own; a watchdog kills one that hangs."""
+    """`rtsep live` in its own process; a watchdog kills it if it hangs."""
 
     def __init__(self, command, environment, **options):
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
@@ -43,7 +43,7 @@ class Program:
         self.process.communicate()
 
     def until(self, pattern):
-        """Read lines until one fits; gives it."""
+        """Read lines until one matches, and return it."""
         line = ""
         while not re.search(pattern, line):
             line = self.process.stdout.readline()
@@ -51,13 +51,13 @@ class Program:
         return line
 
     def end(self, how):
-        """Send a signal; gives what it told at its end."""
+        """Send a signal; returns what the program printed at its end."""
         self.process.send_signal(how)
         return self.process.communicate()[1]
 
 
 def whole(folder, kind="wav"):
-    """The report of a take that is whole; its sounds have one length."""
+    """The report of a take, after a check that it is complete and that its sounds have the same length."""
     report = json.loads((folder / "report.json").read_text())
     assert not [path.name for path in folder.iterdir() if path.name.startswith(".")]
     lengths = {soundfile.info(folder / stem["file"]).frames for stem in report["stems"]}
@@ -81,8 +81,8 @@ def test_two_programs_record_under_one_name(jack_server, tmp_path):  # noqa: F81
 
 @needs_jack
 @pytest.mark.skipif(not shutil.which("setsid"), reason="setsid is not installed")
-def test_a_terminal_that_is_closed_ends_in_order(jack_server, tmp_path):  # noqa: F811
-    """With the screen, whose terminal goes away while the program writes to it."""
+def test_closing_the_terminal_ends_the_session_in_order(jack_server, tmp_path):  # noqa: F811
+    """With the screen: the terminal is closed while the program writes to it."""
     import pty
 
     ours, theirs = pty.openpty()
@@ -100,7 +100,7 @@ def test_a_terminal_that_is_closed_ends_in_order(jack_server, tmp_path):  # noqa
 @needs_portaudio
 @pytest.mark.parametrize("kind", ["wav", "flac"])
 def test_a_disk_that_fills_up_under_the_program(card, small_disk, tmp_path, rng, kind):  # noqa: F811
-    (0.1 * rng.standard_normal((20 * 44100, 2))).astype(np.float32).tofile(tmp_path / "in.raw")  # FLAC hardly grows in silence.
+    (0.1 * rng.standard_normal((20 * 44100, 2))).astype(np.float32).tofile(tmp_path / "in.raw")  # FLAC of silence hardly grows.
     with Program([*ON_CARD, "--no-ui", "--record", small_disk / "take", "--record-format", kind], card) as program:
         program.until("the disk is nearly full: there is room for . s of recording")
         program.until("recording ended: the disk is full; .*playing goes on")
@@ -130,7 +130,7 @@ class Keyboard:
 
 @needs_jack
 @pytest.mark.parametrize("kind", ["wav", "flac"])
-def test_killed_while_notes_are_played_and_mended_at_the_next_start(jack_server, tmp_path, kind):  # noqa: F811
+def test_killed_while_notes_are_played_and_repaired_at_the_next_start(jack_server, tmp_path, kind):  # noqa: F811
     command = [*ON_JACK, "--no-ui", "--by", "split", "--record", tmp_path / "take", "--record-format", kind]
     keyboard = Keyboard()
     with keyboard.client, Program(command, os.environ) as program:
@@ -140,7 +140,7 @@ def test_killed_while_notes_are_played_and_mended_at_the_next_start(jack_server,
         program.process.send_signal(signal.SIGKILL)
         program.process.communicate()
     if kind == "wav":
-        assert soundfile.info(tmp_path / "take" / "low.wav").duration > 0.9, "readable as it is"
+        assert soundfile.info(tmp_path / "take" / "low.wav").duration > 0.9, "it can be read even before it is repaired"
     with Program(command, os.environ) as program:
         told = program.until("take was cut off and has been mended")
         program.until("recording take-1")
@@ -181,7 +181,7 @@ def playing(environment):
 
 @needs_jack
 def test_a_server_that_was_away_is_silence_of_its_length(tmp_path):
-    """In sound, in notes and in the report: not shorter than it was certainly gone, nor longer than it may have been."""
+    """In sound, in notes and in the report, the silence lies between the least and the greatest possible length."""
     server = JackServer(tmp_path / "jackd.log").start()
     try:
         with Program([*ON_JACK, "--no-ui", "--record", tmp_path / "take"], server.environment) as program:
@@ -194,7 +194,7 @@ def test_a_server_that_was_away_is_silence_of_its_length(tmp_path):
                 shortest = -time.monotonic()
             program.until("trying to open it again")
             for _ in range(3):
-                program.until("late")  # A line a second.
+                program.until("late")  # One line per second.
             shortest += time.monotonic()
             server.start()
             program.until("is back")
@@ -207,13 +207,13 @@ def test_a_server_that_was_away_is_silence_of_its_length(tmp_path):
     finally:
         server.stop()
     report = whole(tmp_path / "take")
-    xruns = int((re.search(r"(\d+) xrun", told) or ["", 0])[1])  # On a busy computer JACK skips more; it counts that.
+    xruns = int((re.search(r"(\d+) xrun", told) or ["", 0])[1])  # On a busy computer JACK skips more samples, and counts them.
     assert 1 <= report["gaps"] <= 1 + xruns and "silence in" in told, (report, told)
     assert shortest < report["gap_s"] and (xruns or report["gap_s"] < longest), (report, told)
     heard = soundfile.read(tmp_path / "take" / "input.wav", always_2d=True)[0][:, 0]
     sounding = np.flatnonzero(heard)
     silence = int(np.diff(sounding).max()) / report["sample_rate"]
-    assert shortest - 0.1 < silence < longest + 0.1  # The server may catch up with some periods when it is back.
+    assert shortest - 0.1 < silence < longest + 0.1  # The server can play some periods faster when it is back.
     (track,) = mido.MidiFile(tmp_path / "take" / "session.mid").tracks
     ticks = mido.MidiFile(tmp_path / "take" / "session.mid").ticks_per_beat
     rest = max(message.time for message in track[2:-1]) * 0.5 / ticks
@@ -223,7 +223,7 @@ def test_a_server_that_was_away_is_silence_of_its_length(tmp_path):
 @needs_jack
 @pytest.mark.skipif(not shutil.which("setsid"), reason="setsid is not installed")
 def test_takes_by_keys(jack_server, tmp_path):  # noqa: F811
-    """On the screen: r begins, n goes on to the next, r ends, r begins again."""
+    """On the screen: r begins a take, n continues with the next, r ends it, and r begins again."""
     import pty
 
     ours, theirs = pty.openpty()

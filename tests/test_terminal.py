@@ -1,4 +1,4 @@
-"""A terminal as a player has it: Ctrl-Z and fg, Ctrl-C at any moment, and libraries that write on the screen."""
+"""The program in a terminal: Ctrl-Z and fg, Ctrl-C at any moment, and libraries that write on the screen."""
 
 import os
 import pty
@@ -15,11 +15,11 @@ import pytest
 from test_portaudio import card, needs_portaudio  # noqa: F401
 
 WATCHDOG_S = 60
-posix = pytest.mark.skipif(os.name != "posix", reason="job control is POSIX's")
+posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX job control")
 
 
 class Shell:
-    """bash with job control on a terminal of its own."""
+    """bash with job control on its own terminal."""
 
     START = "import fcntl, os, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); " \
             "os.execvp('bash', ['bash', '--norc', '--noprofile', '-i'])"
@@ -35,7 +35,7 @@ class Shell:
         os.write(self._terminal, text.encode())
 
     def until(self, pattern):
-        """Read until `pattern` is there; gives what came before, and forgets it."""
+        """Read until `pattern` comes; returns what was read, and forgets it."""
         ends = time.monotonic() + WATCHDOG_S
         while not (found := re.search(pattern, self.seen, re.DOTALL)):
             assert time.monotonic() < ends and self.process.poll() is None, self.seen[-2000:]
@@ -57,8 +57,8 @@ class Shell:
 @posix
 @needs_portaudio
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
-def test_keys_live_again_after_ctrl_z_and_fg(card):  # noqa: F811
-    """Without Enter; meanwhile the shell has the terminal as it was."""
+def test_keys_work_again_after_ctrl_z_and_fg(card):  # noqa: F811
+    """Keys work without Enter afterwards. While the program is stopped, the shell has its usual terminal."""
     with Shell(card) as shell:
         shell.type(f"{sys.executable} -m rtsep live --input rtcap --output rtplay --mode live --set window_samples=1024\n")
         shell.until("space: panic")
@@ -140,7 +140,7 @@ complain()
 
 @pytest.mark.parametrize("real", [False, True])
 def test_libraries_are_silent_on_the_screen_and_python_is_not(real):
-    """Also while a driver hangs, which wanted silence; afterwards all are heard again."""
+    """Also while a driver hangs in a silenced call. Afterwards the messages of libraries are shown again."""
     if real and not shutil.which("alsactl") and not os.path.exists("/usr/share/alsa/alsa.conf"):
         pytest.skip("ALSA is not installed")
     process = fresh_python.start(LOUD, *(["alsa"] if real else []))
@@ -149,4 +149,4 @@ def test_libraries_are_silent_on_the_screen_and_python_is_not(real):
     kinds = ["alsa" if line.startswith("ALSA lib") else line for line in told.splitlines()]
     assert [kind for at, kind in enumerate(kinds) if kind != "alsa" or kinds[at - 1 : at] != ["alsa"]] == [
         "alsa", "heard before", "Python is heard", "still heard", "alsa"], told
-    assert kinds.count("alsa") == 3 * kinds.index("heard before"), "none in between"
+    assert kinds.count("alsa") == 3 * kinds.index("heard before"), "no message comes in between"

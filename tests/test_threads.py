@@ -1,4 +1,4 @@
-"""Other threads: they run during a block, and two of them may play at once."""
+"""Other threads run during a block, and two threads can play at once."""
 
 import threading
 
@@ -8,7 +8,7 @@ from engine_state import part_of
 
 
 def test_other_threads_run_during_a_block(rng):
-    """Another thread sees the position move inside one call: Python ran while the block was being processed."""
+    """Another thread sees the position move during one call: so Python runs while the block is processed."""
     samples = 200_000
     separator = prepared(make_preset(), one_stem(), SMALL, max_block=samples)
     sound, events = band(rng, samples), midi(*((0, ON, pitch, 90) for pitch in PITCHES))
@@ -22,7 +22,7 @@ def test_other_threads_run_during_a_block(rng):
             if at >= samples:
                 break
 
-    for _ in range(10):  # a busy computer may not have let the watcher in
+    for _ in range(10):  # on a busy computer the watching thread did not run
         separator.reset()
         ready.clear()
         watcher = threading.Thread(target=watch)
@@ -32,11 +32,11 @@ def test_other_threads_run_during_a_block(rng):
         watcher.join()
         if seen - {0, samples}:
             break
-    assert seen - {0, samples}, "the call kept the interpreter's lock from its beginning to its end"
+    assert seen - {0, samples}, "the call held the interpreter's lock all the time"
 
 
 def test_blocks_on_two_threads_at_once(preset, rng):
-    """Two separators, two threads: each gets what it would have got alone."""
+    """Two separators on two threads: each gives the same output as alone."""
     sound, events = band(rng, 30_000), random_midi(rng, 300, 30_000)
     expected, _ = play(prepared(preset, two_parts()), sound, events, (1000,))
     found = {}

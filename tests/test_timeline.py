@@ -1,4 +1,4 @@
-"""The time of a take's files: latency, samples that were lost, and devices that were away."""
+"""The times in the files of a take: latency, lost samples, and devices that were away."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ LATENCY = 50
 
 
 def engine(length):
-    """Input [1, length] that never repeats, and one stem that is its input, later."""
+    """An input [1, length] that never repeats, and one stem, which is the input, delayed."""
     sound = np.arange(1, length + 1, dtype=np.float32)
     return np.stack([sound, np.concatenate([np.zeros(LATENCY, np.float32), sound[:-LATENCY]])])
 
@@ -34,7 +34,7 @@ def away(samples):
 @pytest.mark.parametrize("at", [0, 500, 510, 560, 1499])
 @pytest.mark.parametrize("samples", [1, 300, 2 * LONGEST_SILENCE + 1])
 def test_a_device_that_was_away_leaves_silence_of_its_length_between_the_same_samples(size, at, samples):
-    """The stems' last samples before come after it; in the files they come before it."""
+    """The stems' last samples come after the absence; in the files they stand before it."""
     planes = engine(1500)
     pieces = [(begin, planes[:, begin : min(begin + size, end)]) for first, end in ((0, at), (at, 1500))
               for begin in range(first, end, size)]
@@ -43,7 +43,7 @@ def test_a_device_that_was_away_leaves_silence_of_its_length_between_the_same_sa
     timeline = Timeline(1, LATENCY)
     heard = put(timeline, [(start + 1000, piece) for start, piece in pieces])
     sound = np.arange(1, 1501 - LATENCY, dtype=np.float32)
-    if at == 0:  # Before the first sample there is nothing to be away from.
+    if at == 0:  # Before the first sample the device cannot be away.
         samples = 0
     expected = sound if at > len(sound) else np.concatenate([sound[:at], np.zeros(samples), sound[at:]])
     assert np.array_equal(heard, np.stack([expected, expected])) and timeline.at == len(expected)
@@ -54,7 +54,7 @@ def test_a_device_that_was_away_leaves_silence_of_its_length_between_the_same_sa
 @pytest.mark.parametrize("size", [7, 64, 500])
 @pytest.mark.parametrize("lost", [[(400, 600)], [(400, 410)], [(30, 90)], [(400, 410), (430, 440)], [(400, 600), (700, 1490)]])
 def test_lost_pieces_are_silence_in_their_place_and_the_latency_before(size, lost):
-    """Of the input the latency before, too: its stems would have come with what is lost. Everywhere all stems add up to it."""
+    """The input is also silent for the latency before, whose stems were lost, too. Everywhere the stems add up to the input."""
     planes, timeline, there = engine(1500), Timeline(1, LATENCY), np.ones(1500, bool)
     for begin, end in lost:
         there[begin:end] = False
@@ -72,7 +72,7 @@ def test_lost_pieces_are_silence_in_their_place_and_the_latency_before(size, los
 
 @pytest.mark.parametrize("noticed", [True, False])
 def test_the_callback_tells_how_long_the_device_was_away(tmp_path, rng, noticed):
-    """6 s, in sound and notes; the time of the last block is set back instead of waiting. Once nobody noticed."""
+    """6 s, in sound and notes. The test sets the last block's time back instead of waiting. Once the loss is not noticed."""
     sound, card = band(rng, 8000, 2), Card()
 
     def play(player):

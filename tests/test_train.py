@@ -1,4 +1,4 @@
-"""`rtsep train` and what it learns: templates that tell notes apart, filled pitches, all or nothing on disk."""
+"""`rtsep train` and what it learns: templates that tell notes apart, filled pitches, and complete files or none."""
 
 import json
 from dataclasses import replace
@@ -18,7 +18,7 @@ PITCHES = (55, 60, 62, 67)
 
 
 def notes_of(notes, **timbre):
-    """Isolated notes as training takes them."""
+    """Single notes, in the form for training."""
     return Notes(sound_of(notes, notes["offset_s"].max() + 0.5, **timbre), float(RATE), notes["onset_s"], notes["offset_s"],
                  notes["pitch"].astype(np.int64), notes["velocity"].astype(np.int64))
 
@@ -45,11 +45,11 @@ def test_templates_are_harmonic(learnt):
         assert abs(int(np.argmax(row)) - partial_bin(learnt, pitch)) <= 1
     noise = [row[partial_bin(learnt, pitch, 1) + 5 : partial_bin(learnt, pitch, 2) - 5].sum()
              for row, pitch in zip(learnt.W, learnt.row_pitch, strict=True)]
-    assert sum(noise[::2]) > 1.3 * sum(noise[1::2]), "between the partials, an attack is the noisier stage"
+    assert sum(noise[::2]) > 1.3 * sum(noise[1::2]), "an attack has more noise between the partials"
 
 
 def test_times_are_measured(learnt):
-    """12 of 60 dB within 0.15 s is 30 ms; -60 dB after 2 s."""
+    """A release of 60 dB in 0.15 s needs 30 ms for 12 dB; the decay reaches -60 dB after 2 s."""
     np.testing.assert_allclose(learnt.release_s[list(PITCHES)], 0.03, atol=0.02)
     np.testing.assert_allclose(learnt.decay_s[list(PITCHES)], 2.0, rtol=0.25)
     assert not learnt.release_s[[54, 61]].any()
@@ -57,14 +57,14 @@ def test_times_are_measured(learnt):
 
 @pytest.mark.parametrize("templates, levels, rows", [(1, 1, 1), (3, 1, 3), (2, 2, 4), (1, 5, 2)])
 def test_templates_per_pitch_and_level(templates, levels, rows):
-    """Two velocities make at most two levels."""
+    """Two velocities give at most two levels."""
     got = train(notes_of(scale((60, 64))), Settings(templates, levels))
     assert np.bincount(got.row_pitch)[[60, 64]].tolist() == [rows, rows]
 
 
 @pytest.mark.parametrize("method", ["nae", "nae-gradient", "nae-signed"])
 def test_autoencoders(learnt, method):
-    """Single pitches cannot teach an encoder to tell them apart, so it is not kept."""
+    """Single notes cannot teach an encoder to tell pitches apart, so the encoder is not kept."""
     got = train(notes_of(scale(PITCHES)), Settings(method=method, iterations=10))
     assert np.all(np.diff(got.losses) <= 0) and got.encoder is None
     cosine = (got.W * learnt.W).sum(axis=1) / np.sqrt((got.W**2).sum(axis=1) * (learnt.W**2).sum(axis=1))
@@ -100,7 +100,7 @@ def test_shifted_templates_lie_where_the_note_would(learnt):
 
 
 def comb(pitch, bins=2049, bin_hz=44100 / 4096):
-    """Ten narrow partials, 1 / m; nothing between them."""
+    """Ten narrow partials with strengths 1 / m, and zeros between them."""
     row, m = np.zeros(bins), np.arange(1, 11)
     row[np.round(m * pitch_hz(pitch) / bin_hz).astype(int)] = 1 / m
     return (row / row.sum()).astype(np.float32)
@@ -109,7 +109,7 @@ def comb(pitch, bins=2049, bin_hz=44100 / 4096):
 def test_moved_partials_lie_where_the_note_would_and_stay_as_narrow():
     for to in (57, 69, 76, 81):
         moved = move_partials(comb(69), 69, to, 44100 / 4096)
-        assert np.isclose(moved.sum(), 1) and (moved > 0).sum() <= 20, "a partial that falls between bins is in both"
+        assert np.isclose(moved.sum(), 1) and (moved > 0).sum() <= 20, "a partial between two bins is in both"
         near = np.convolve(comb(to), np.ones(3), "same") > 0
         assert moved[near].sum() > 0.99
 
@@ -143,7 +143,7 @@ def test_gaps_and_neighbours_are_filled(learnt):
 def test_ranges():
     played = np.array([60])
     assert fill_range(played, 60, 62).tolist() == [61, 62]
-    assert fill_range(played, 0, 127).tolist() == [*range(36, 60), *range(61, 85)], "not farther than two octaves"
+    assert fill_range(played, 0, 127).tolist() == [*range(36, 60), *range(61, 85)], "at most two octaves away"
     assert fill_range(np.array([1, 126]))[[0, -1]].tolist() == [0, 127]
 
 
@@ -178,7 +178,7 @@ def test_filled_pitches_are_marked(learnt, tmp_path, capsys):
 
 
 def make(folder, capsys, *options, status=0, pitches=PITCHES):
-    """Train p.npz in `folder` on isolated notes, without a picture; gives what was printed."""
+    """Train p.npz in `folder` on single notes, without a picture; returns what was printed."""
     notes = scale(pitches)
     sound = write_sound(folder / "a.wav", sound_of(notes, notes["offset_s"].max() + 0.5))
     table = write_csv(folder / "a.csv", notes)
@@ -187,7 +187,7 @@ def make(folder, capsys, *options, status=0, pitches=PITCHES):
 
 
 def left(folder):
-    """What lies in the folder besides the inputs."""
+    """The files in the folder, without the inputs."""
     return sorted(path.name for path in folder.iterdir() if path.name not in ("a.wav", "a.csv"))
 
 
@@ -206,7 +206,7 @@ def test_train_writes_a_preset_and_a_report(tmp_path, capsys):
     assert left(tmp_path) == ["p.json", "p.npz"]
 
 
-def test_nothing_is_replaced_unless_told(tmp_path, capsys):
+def test_nothing_is_replaced_without_overwrite(tmp_path, capsys):
     make(tmp_path, capsys)
     before = (tmp_path / "p.npz").read_bytes()
     assert "there already" in make(tmp_path, capsys, status=2).err
@@ -255,7 +255,7 @@ def test_a_name_goes_into_the_users_folder(tmp_path, capsys, monkeypatch):
 
 @pytest.mark.parametrize("options, status", [([], 130), (["--keep-partial"], 0)])
 def test_interrupted(tmp_path, capsys, monkeypatch, options, status):
-    """Nothing is written, or what was reached, whole."""
+    """Either nothing is written, or a complete file with what was learnt so far."""
     from rtsep.training import isolated
 
     real, calls = isolated.decompose, []

@@ -1,4 +1,4 @@
-"""Envelopes of notes as training measures them: by age and velocity, and of several instruments at one level."""
+"""Envelopes of notes, as training measures them: by age and velocity, and for several instruments at the same level."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Training: frames of long recordings that are worked out when they are needed."""
+"""Training: frames of long recordings are computed when they are needed."""
 
 import numpy as np
 from instruments import RATE, write_sound

@@ -1,4 +1,4 @@
-"""What training takes: tables and MIDI files, folders of notes, SFZ instruments, recorded sessions; and what it refuses."""
+"""Inputs of training: tables and MIDI files, folders of notes, SFZ instruments, recorded takes; and refused inputs."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from rtsep.training.sfz import sfz_samples
 
 
 def refused(function, *arguments, words):
-    """The one line of an RtsepError, which holds all `words`."""
+    """Check that an RtsepError has one line, which contains all `words`."""
     with pytest.raises(RtsepError) as caught:
         function(*arguments)
     text = str(caught.value)
@@ -71,7 +71,7 @@ def test_isolated_notes_are_told_from_music():
     legato["offset_s"][:-1] = notes["onset_s"][1:]
     assert not is_isolated(legato)
     covered = notes.copy()
-    covered["offset_s"][0] = 10  # one long note below all others
+    covered["offset_s"][0] = 10  # one long note under all others
     assert not is_isolated(covered)
 
 
@@ -160,7 +160,7 @@ def test_broken_sfz(tmp_path, text, words):
 
 
 def recording(folder, name, notes, seconds=None):
-    """A WAV of the notes and their table."""
+    """A WAV of the notes, and their table."""
     seconds = seconds or notes["offset_s"].max() + 0.5
     return write_sound(folder / f"{name}.wav", sound_of(notes, seconds)), write_csv(folder / f"{name}.csv", notes)
 

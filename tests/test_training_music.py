@@ -1,4 +1,4 @@
-"""Learning from music: templates of notes that overlap, scores that do not fit, memory, times, sessions; the demo clip."""
+"""Training on music: notes that overlap, scores that do not fit, memory, times, takes, and the demo clip."""
 
 import json
 from pathlib import Path
@@ -75,13 +75,13 @@ def test_templates_are_those_of_the_notes(music):
 
 
 def test_times_are_measured_in_music(music):
-    """-60 dB in 2 s; 12 of 60 dB in 0.15 s is 30 ms, which other notes hide in part."""
+    """The decay takes 2 s to -60 dB. A release of 60 dB in 0.15 s needs 30 ms for 12 dB; other notes hide a part of it."""
     assert 1.2 < np.median(music.templates.decay_s[list(PITCHES)]) < 3.5
     assert np.median(music.templates.release_s[list(PITCHES)]) < 0.12
     assert not music.templates.decay_s[[0, 61, 127]].any()
 
 
-def test_what_does_not_fit_into_memory_is_worked_out_anew(take, music, monkeypatch):
+def test_what_does_not_fit_into_memory_is_computed_again(take, music, monkeypatch):
     monkeypatch.setattr("rtsep.training.music.MOST_BYTES", 0)
     assert MOST_BYTES > 0
     again = train_music([take], Settings())
@@ -109,7 +109,7 @@ def test_stages_and_levels(take, templates, levels, roles):
 
 @pytest.mark.parametrize("method", METHODS[1:])
 def test_autoencoders(take, music, method):
-    """Same rows, losses that fall, an encoder whose activations are those that were found."""
+    """The same rows as NMF, falling losses, and an encoder that gives the found activations."""
     learnt = train_music([take], Settings(iterations=10, method=method))
     templates = learnt.templates
     assert templates.row_pitch.tolist() == music.templates.row_pitch.tolist()
@@ -124,7 +124,7 @@ def test_autoencoders(take, music, method):
 
 
 def test_what_an_autoencoder_learnt_separates(take, music):
-    """Its templates are as near to those of NMF as makes no difference."""
+    """Its templates are nearly those of NMF."""
     learnt = train_music([take], Settings(method="nae")).templates
     ours, theirs = learnt.W[1::2], music.templates.W[1::2]
     cosine = (ours * theirs).sum(axis=1) / np.sqrt((ours**2).sum(axis=1) * (theirs**2).sum(axis=1))
@@ -172,7 +172,7 @@ def test_command(take, tmp_path, capsys):
 
 
 def test_command_trains_an_autoencoder(take, tmp_path, capsys):
-    """Rows that were filled have no encoder, in the file neither."""
+    """Filled rows have no encoder, also in the file."""
     score = write_midi(tmp_path / "a.mid", take.notes)
     assert main(["train", str(take.path), "--score", str(score), "-o", str(tmp_path / "p.npz"), "--method", "nae",
                  "--iterations", "5", "--no-picture"]) == 0
@@ -185,7 +185,7 @@ def test_command_trains_an_autoencoder(take, tmp_path, capsys):
     assert "encoder" in capsys.readouterr().out
 
 
-def test_command_refuses_what_does_not_fit_unless_told(take, tmp_path, capsys):
+def test_command_refuses_what_does_not_fit_unless_an_option_allows_it(take, tmp_path, capsys):
     late = shifted(take, onset_s=lambda t: t + 0.4, offset_s=lambda t: t + 0.4)
     score = write_csv(tmp_path / "a.csv", late.notes)
     command = ["train", str(take.path), "--score", str(score), "-o", str(tmp_path / "p.npz"), "--no-picture"]
@@ -208,7 +208,7 @@ def test_a_session_is_trained_on_as_it_is(take, tmp_path, capsys):
 
 
 def interrupted_at(update):
-    """Progress during which somebody presses Ctrl-C."""
+    """Progress that presses Ctrl-C after some steps."""
     def progress(_what, done, _total, _loss):
         if done == update:
             raise KeyboardInterrupt
@@ -234,7 +234,7 @@ def test_sync_without_the_extra(take, tmp_path, capsys, monkeypatch):
 
 
 def test_trained_on_the_demo_clip(tmp_path, capsys):
-    """The mix is at -0.2 / 0.2 dB; this preset was measured at 11.7 / 12.4, and without mended gaps at 8.1 / 12.4."""
+    """The mix itself has -0.2 / 0.2 dB. Measured with this preset: 11.7 / 12.4 dB, and 8.1 / 12.4 dB without filled gaps."""
     from rtsep.files.sound import read_sound
     from rtsep.measure import sdr_db
 
@@ -252,7 +252,7 @@ def test_trained_on_the_demo_clip(tmp_path, capsys):
 # --- scores that were not played together with the recording ----------------------------------------------------------
 
 
-@pytest.mark.filterwarnings("default")  # of what synctoolbox imports
+@pytest.mark.filterwarnings("default")  # warnings of packages that synctoolbox imports
 def test_a_bent_score_is_brought_into_line(tmp_path):
     pytest.importorskip("synctoolbox", reason="needs pip install 'rtsep[sync]'")
     from rtsep.training.sync import synchronised

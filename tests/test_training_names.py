@@ -1,4 +1,4 @@
-"""Folders with a sound file per note: what the names and the sounds tell, and what is said when they differ."""
+"""Folders with one sound file per note: what names and sounds tell, and the messages if they differ."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ def named(steps, pitch, octave=-1, between=""):
 
 
 def learnt(folder, **naming):
-    """{name: (pitch, velocity)} of a folder, and what is said."""
+    """{name: (pitch, velocity)} of a folder, and the messages."""
     found = folder_samples(folder, Naming(**naming), quiet)
     return {each.path.relative_to(folder).as_posix(): (each.pitch, each.velocity) for each in found.samples}, found.warnings
 
@@ -58,7 +58,7 @@ WAYS = {
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("pitched", [True, False])
 def test_ways_of_naming(tmp_path, way, pitched):
-    """With the sound and without it."""
+    """With and without the sound."""
     folder_of(tmp_path, {WAYS[way](pitch) + ".wav": pitch for pitch in PITCHES})
     if not pitched and way == "pitch last of three":
         return  # Only the sound tells.
@@ -74,7 +74,7 @@ def test_ways_of_naming(tmp_path, way, pitched):
     ("Fl-ord-A#3-mf-N-T12u", 58, 80), ("Grand_C3_127_RR2", 48, 127), ("065_F4_p", 65, 49),
 ])
 def test_single_names(tmp_path, name, pitch, velocity):
-    """Names are enough where the sound tells nothing."""
+    """If the sound tells nothing, names suffice."""
     write_sound(tmp_path / f"{name}.wav", np.ones(100))
     assert learnt(tmp_path)[0] == {f"{name}.wav": (pitch, velocity)}
 
@@ -89,7 +89,7 @@ def test_german_names_have_an_h(tmp_path):
 # --- octaves and numbers that count -----------------------------------------------------------------------------------
 
 
-def test_a_folder_named_an_octave_off_is_set_right_and_said(tmp_path, capsys):
+def test_a_folder_named_an_octave_off_is_corrected_and_told(tmp_path, capsys):
     folder_of(tmp_path / "y", {f"Piano_{named(ENGLISH, pitch, -2)}.wav": pitch for pitch in PITCHES})
     found, said = learnt(tmp_path / "y")
     assert sorted(pitch for pitch, _ in found.values()) == [*PITCHES]
@@ -207,7 +207,7 @@ def test_patterns_choose_articulations(tmp_path):
     assert [*learnt(tmp_path, pattern="stac/{note}")[0]] == sorted(f"stac/{named(ENGLISH, pitch)}.wav" for pitch in PITCHES)
 
 
-def test_what_is_there_alone_is_learnt(tmp_path):
+def test_an_articulation_without_others_is_learnt(tmp_path):
     folder_of(tmp_path, {"pizz_C4.wav": 60, "pizz_E4.wav": 64})
     assert len(learnt(tmp_path)[0]) == 2
     folder_of(tmp_path, {"trem_C4.wav": 60})

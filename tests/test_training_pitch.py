@@ -1,4 +1,4 @@
-"""The measured pitch of single notes: synthetic tones of all kinds, and recorded instruments where they are there."""
+"""The measured pitch of single notes: synthetic tones of all kinds, and recorded instruments if they are there."""
 
 import csv
 from pathlib import Path
@@ -61,7 +61,7 @@ def test_what_has_no_pitch():
     ("piano_notes/upright_kw", 0.06),
 ])
 def test_recorded_notes(name, most):
-    """At most this share of the notes, of every fourth one, is taken for another pitch."""
+    """Of every fourth note, at most this share gets a wrong pitch."""
     sound, rate = soundfile.read(NOTES / f"{name}.flac", dtype="float32", always_2d=True)
     rows = list(csv.DictReader((NOTES / f"{name}.csv").read_text().splitlines()))[::4]
     wrong = 0

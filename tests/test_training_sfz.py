@@ -1,4 +1,4 @@
-"""SFZ instruments as people have them: which sample is which pitch, what is left out, and what is said."""
+"""SFZ instruments: the pitch of each sample, samples that are left out, and messages."""
 
 import pytest
 from instruments import tone, write_sound
@@ -17,7 +17,7 @@ def folder(tmp_path):
 
 
 def learnt(folder, text):
-    """[(file, pitch, velocity)] of an instrument with this text, and what is said."""
+    """[(file, pitch, velocity)] of an instrument with this text, and the messages."""
     path = folder / "a.sfz"
     path.write_text(text)
     found = sfz_samples(path)
@@ -69,7 +69,7 @@ def test_the_later_opcode_counts(folder):
 
 @pytest.mark.parametrize("root, keys, want", [(63, "lokey=58 hikey=62", 63), (None, "lokey=58 hikey=69", 64)])
 def test_the_file_says_its_centre(folder, root, keys, want):
-    """By its chunk, else by its sound."""
+    """By its chunk, or else by its sound."""
     if root:
         add_chunk(folder / "S" / "n64.wav", b"smpl", smpl(root))
     assert pitches(folder, f"<region> sample=S/n64.wav {keys} pitch_keycenter=sample") == {64: want}
@@ -94,7 +94,7 @@ def test_includes_that_cannot_be_followed(folder):
     refused(folder, '#include "none.sfz"', "a.sfz", "none.sfz", "missing")
 
 
-def test_paths_in_other_letters(folder):
+def test_paths_in_upper_and_lower_case(folder):
     assert pitches(folder, "<control> default_path=s\\N\n<region> sample=60.WAV key=60") == {60: 60}
     write_sound(folder / "S" / "n60 piano f.wav", tone(60, 0.3))
     assert pitches(folder, "<region> key=60 sample=S/n60 Piano F.wav\nlovel=3") == {60: 60}

@@ -1,4 +1,4 @@
-"""SoundFonts: what they hold, which instrument is learnt, and what is said where nothing can be."""
+"""SoundFonts: their content, the instrument that is learnt, and messages if nothing can be learnt."""
 
 import json
 import shutil
@@ -27,7 +27,7 @@ def refused(path, choice, *words):
 
 @pytest.fixture
 def few_notes(monkeypatch):
-    """Few and short notes."""
+    """Let training play only few short notes."""
     monkeypatch.setattr(soundfonts, "PITCHES", range(60, 67, 3))
     monkeypatch.setattr(soundfonts, "DRUMS", range(36, 38))
     monkeypatch.setattr(soundfonts, "HELD_S", 0.5)

@@ -1,4 +1,4 @@
-"""An instrument that is tuned otherwise than its preset: templates that move along frequency, and what that is worth."""
+"""An instrument with another tuning than its preset: templates move along frequency, and what that gains."""
 
 import sys
 from dataclasses import replace
@@ -23,12 +23,12 @@ WINDOW = 4096
 
 
 def heard(cents):
-    """Mean spectra [pitch, bin] of tones with 20 partials, `cents` higher than equal temperament; rows sum to 1."""
+    """Mean spectra [pitch, bin] of tones with 20 partials, `cents` above equal temperament; each row sums to 1."""
     window, _synthesis = window_pair(choose_framing("live", RATE, WINDOW))
     rng, time, rows = np.random.default_rng(3), np.arange(WINDOW) / RATE, []
     for pitch in (28, 45, 60, 71, 88):
         f0, spectra = 440 * 2 ** ((pitch - 69) / 12 + cents / 1200), []
-        for _ in range(8):  # of other phases
+        for _ in range(8):  # tones with other phases
             partials = [np.sin(2 * np.pi * m * f0 * time + rng.uniform(0, 7)) / m for m in range(1, 21) if m * f0 < 20000]
             spectra.append(np.abs(np.fft.rfft(window * np.sum(partials, axis=0))))
         rows.append(np.mean(spectra, axis=0))
@@ -90,7 +90,7 @@ def test_tuned_templates_serve_every_rate(rate):
 
 
 def test_a_piano_that_is_tuned_higher_is_separated_as_well_as_before():
-    """Sound and notes of the clip 40 cents higher, and faster by as much: 11.9 dB without the parameter, 12.7 with it."""
+    """The clip's sound and notes are 40 cents higher, and faster by as much: 11.9 dB without the parameter, 12.7 dB with it."""
     piece, ratio = excerpt(load_piece(DEMO, "demo"), 8), 2 ** (40 / 1200)
     truths = {stem: soxr.resample(sound.T, ratio, 1.0).T for stem, sound in piece.truths.items()}
     higher = replace(piece, truths=truths, score=replace(piece.score, seconds=piece.score.seconds / ratio))

@@ -1,4 +1,4 @@
-"""Notes as voices: those that no template plays, more of them than there are voices, and events of any bytes."""
+"""Notes and voices: notes without templates, more notes than voices, and events of any bytes."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def test_note_outside_the_preset_is_counted(preset, rng):
 
 
 def test_more_notes_than_voices(preset, rng):
-    """300 keys of 50 channels and parts: 44 voices are taken from the oldest; the sum holds and all keys come up."""
+    """300 keys in 50 channels and parts: the 44 oldest lose their voices. The stems still add up, and all keys come up."""
     separator = prepared(preset, one_stem(), {**SMALL, "max_open_rows": 12})
     keys = [(part, channel, pitch) for part in range(4) for channel in range(16) for pitch in PITCHES][:300]
     sound = band(rng, 6000)
@@ -50,7 +50,7 @@ def test_more_notes_than_voices(preset, rng):
 
 
 def test_voices_are_taken_from_released_notes_first():
-    """256 keys: one is released, 255 are held; the 257th takes the released one's voice."""
+    """Of 256 keys, one is released and 255 are held. The 257th key takes the voice of the released one."""
     wide = make_preset(pitches=range(48, 57), rows=1)
     separator = prepared(wide, one_stem())
     keys = [(part, c, p) for part in range(2) for c in range(16) for p in range(48, 56)]
@@ -73,7 +73,7 @@ def everything_off():
 
 @pytest.mark.parametrize("seed", range(4))
 def test_any_bytes_at_all(preset, seed):
-    """Garbage events of every status never break what must hold; afterwards `all sound off` closes everything."""
+    """Random events of every status break no rule; afterwards `all sound off` closes all gates."""
     rng = np.random.default_rng(seed)
     limit = int(rng.integers(4, 30))
     separator = prepared(preset, two_parts(), {**SMALL, "max_open_rows": limit}, 2)

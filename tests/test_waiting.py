@@ -1,4 +1,4 @@
-"""What a person sees while the engine is compiled, and that nothing is compiled for what cannot be done."""
+"""What the user sees while the engine is compiled. Nothing is compiled for commands that must fail."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ def told(shown: CompilingShown, *steps: Progress) -> None:
         shown(step)
 
 
-def test_where_nobody_looks_two_lines_say_what_for_and_how_long(capsys):
+def test_without_a_terminal_two_lines_say_why_and_how_long(capsys):
     told(CompilingShown(), Progress(0.0, 14.6), Progress(0.5, 7.0), Progress(1.0, 0.0))
     first, last = capsys.readouterr().err.splitlines()
     assert first == "rtsep: compiling the engine for this computer's processor, once; about 15 s ..."
@@ -47,7 +47,7 @@ def test_it_says_once_that_another_program_compiles(capsys):
     assert capsys.readouterr().err.count("another rtsep is compiling") == 1
 
 
-def test_a_second_compilation_is_told_anew(capsys):
+def test_a_second_compilation_is_told_again(capsys):
     shown = CompilingShown()
     for _ in range(2):
         told(shown, Progress(0.0, 3.0), Progress(1.0, 0.0))
@@ -64,7 +64,7 @@ def test_a_terminal_gets_a_bar_that_goes_away(monkeypatch, capsys):
     assert "compiled in" in capsys.readouterr().err
 
 
-def test_who_listens_hears_it_and_who_no_longer_does_hears_nothing():
+def test_only_present_listeners_are_told():
     heard = []
     with listening(heard.append):
         progress.tell(Progress(0.5, 1.0))
@@ -91,7 +91,7 @@ def test_typing_errors_are_told_before_anything_is_compiled(words, monkeypatch, 
 
 
 def test_a_typing_error_loads_no_numerics():
-    """So it is answered at once: numpy alone takes as long as all the rest."""
+    """So the error comes at once: NumPy alone takes as long to load as all the rest."""
     code = ("import sys\nfrom rtsep.cli import main\nmain(['live', '--split', 'H9'])\n"
             "print([name for name in ('numpy', 'llvmlite', 'numba', 'rich', 'matplotlib') if name in sys.modules])")
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -116,12 +116,12 @@ def test_compile_says_what_it_compiled_and_where(capsys, monkeypatch):
 
 
 def test_an_estimate_becomes_better_as_it_goes(monkeypatch):
-    """The usual time at first; by its own pace later."""
+    """At first it is the usual time; later the pace of this compilation counts."""
     monkeypatch.setattr(machine, "_processors", lambda: 1)
     work = machine._Work({"fft": 2.0}, kept=True, began=time.monotonic() - 10)
     work.done["fft"] = 0.1
-    assert work.progress().left_s == 1.0, "it has taken longer than usual: about to be ready, as far as anybody knows"
+    assert work.progress().left_s == 1.0, "after the usual time, it is estimated to be almost ready"
     work.done["fft"] = 0.5
     assert work.progress().left_s == pytest.approx(10, abs=0.5)
     work.done["fft"] = 1.0
-    assert work.progress().done < 1, "until all is written"
+    assert work.progress().done < 1, "it ends when all is written"

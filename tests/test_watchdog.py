@@ -1,4 +1,4 @@
-"""Stage watchdog: notes that go unheard and pauses after them, when what was learnt must be wrong."""
+"""Stage watchdog: if notes are not heard, or a pause follows such notes, what was learnt must be wrong."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from rtsep import reference
 
 
 def wrong_notes(rng, pitch, told, pause):
-    """A tone for 3 s while notes of another pitch are told every half second; then `pause` samples of silence."""
+    """A tone of 3 s with notes of another pitch every half second, then `pause` samples of silence."""
     sound = np.concatenate([tone(rng, pitch, 132_000), np.zeros((1, pause), np.float32)], axis=1)
     beats = range(20_000, 110_000, 22_000)
     return sound, midi(*(message for at in beats for message in ((at, ON, told, 90), (at + 15_000, OFF, told, 0))))
@@ -28,7 +28,7 @@ def test_the_background_begins_again_like_the_twin(preset, rng):
 
 @pytest.mark.parametrize("told, forgets", [(48, True), (72, False)])
 def test_a_pause_after_lost_notes_lets_the_background_begin_again(preset, rng, told, forgets):
-    """It has learnt an instrument whose notes were told wrong; where they were told right, it keeps what it knows."""
+    """The background has learnt an instrument whose notes were wrong. After right notes it keeps what it has learnt."""
     separator = prepared(preset, one_stem(), {**SMALL, "hop_samples": 128})
     start = background_of(separator).copy()
     sound, events = wrong_notes(rng, 72 if not forgets else 66, told, 60_000)

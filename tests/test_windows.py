@@ -1,4 +1,4 @@
-"""Window sizes, latencies and hops; the windows; templates on other bins."""
+"""Window sizes, latencies and hops; the window functions; templates on other bins."""
 
 import numpy as np
 import pytest
@@ -54,7 +54,7 @@ def test_pair_is_the_formula(framing):
 
 
 def test_symmetric_pair_is_sine_windows():
-    """With overlap = window both are sine windows, but for the factor of the hop."""
+    """With overlap = window, both are sine windows, up to a factor from the hop."""
     analysis, synthesis = window_pair(Framing(2048, 2048, 128))
     sine = np.sin(np.pi * (np.arange(2048) + 0.5) / 2048)
     np.testing.assert_allclose(analysis, sine, atol=1e-12)
@@ -96,7 +96,7 @@ def test_latencies_of_the_live_mode(latency, hop):
 
 @pytest.mark.parametrize("rate", RATES)
 def test_every_listed_latency_works(rate):
-    """The message names what is allowed, and all of that is."""
+    """The error message lists the allowed latencies, and all of them work."""
     with pytest.raises(RtsepError) as caught:
         choose_framing("live", rate, 0, 100)
     listed = [int(word) for word in str(caught.value).rpartition("are ")[2].split(", ")]
@@ -149,11 +149,11 @@ def test_rows_sum_to_one_and_nothing_is_negative(W, rate, window):
 
 @pytest.mark.parametrize("window", [1024, 2048])
 def test_mass_stays_where_it_is_on_coarser_bins(W, window):
-    """Between common edges of the old and the new bins every row keeps its mass."""
+    """Each row keeps its mass between edges that old and new bins share."""
     mapped = map_templates(W, 44100, 4096, 44100, window)
     ratio = 4096 // window
     for first, last in ((3, 10), (20, 21), (100, 300)):
-        # new bin n reaches from (n - 1/2) * ratio to (n + 1/2) * ratio old bins: half old bins at the ends
+        # new bin n covers old bins (n - 1/2) * ratio to (n + 1/2) * ratio, with half old bins at the ends
         old = np.arange(2049)
         left, right = (first - 0.5) * ratio, (last - 0.5) * ratio
         share = np.clip(np.minimum(old + 0.5, right) - np.maximum(old - 0.5, left), 0, 1)
@@ -163,7 +163,7 @@ def test_mass_stays_where_it_is_on_coarser_bins(W, window):
 def test_mass_stays_where_it_is_at_another_rate(W):
     mapped = map_templates(W, 44100, 4096, 48000, 4096)
     centres = np.arange(2049) * 44100 / 4096, np.arange(2049) * 48000 / 4096
-    np.testing.assert_allclose(mapped @ centres[1], W @ centres[0], rtol=1e-4)  # centre of gravity in Hz
+    np.testing.assert_allclose(mapped @ centres[1], W @ centres[0], rtol=1e-4)  # the centre of gravity in Hz
 
 
 def test_finer_bins_share_what_the_coarse_one_has():
@@ -204,7 +204,7 @@ def test_exactly_twice_is_allowed_at_odd_rates():
 def test_rows_above_the_new_nyquist_are_dropped_and_all_of_them_refused():
     W = np.zeros((2, 2049), np.float32)
     W[0, 100:110] = 0.1
-    W[1, 1500:1510] = 0.1  # 16 kHz
+    W[1, 1500:1510] = 0.1  # its Nyquist frequency is 16 kHz
     mapped = map_templates(W, 44100, 4096, 22050, 2048)
     np.testing.assert_allclose(mapped.sum(axis=1), [1, 0], atol=1e-6)
     with pytest.raises(RtsepError, match="11025 Hz"):

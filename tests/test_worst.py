@@ -1,4 +1,4 @@
-"""The worst of a figure."""
+"""The worst value of a figure over some time."""
 
 from rtsep.hosts.worst import RECENT_S, Worst
 

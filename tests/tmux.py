@@ -1,4 +1,4 @@
-"""A terminal of any size for the program itself: tmux, which also shows what a player would see."""
+"""A terminal of any size for the program: tmux, which also shows what a player sees."""
 
 import shutil
 import subprocess
@@ -15,7 +15,7 @@ LIVE = f"{sys.executable} -m rtsep live --mode live --set window_samples=1024"
 
 
 class Terminal:
-    """A shell in tmux, on a server of its own, in the folder `home`."""
+    """A shell in tmux, on its own server, in the folder `home`."""
 
     def __init__(self, home, environment, columns=80, lines=24):
         self._tmux = ["tmux", "-S", str(home / "tmux"), "-f", "/dev/null"]
@@ -38,15 +38,15 @@ class Terminal:
         self._call("send-keys", *keys)
 
     def resize(self, columns, lines):
-        """Make the terminal this large."""
+        """Resize the terminal."""
         self._call("resize-window", "-x", str(columns), "-y", str(lines))
 
     def text(self):
-        """What is on the terminal."""
+        """The text on the terminal."""
         return self._call("capture-pane", "-p")
 
     def until(self, fits):
-        """Wait until what is on the terminal fits, a function or a text; gives it."""
+        """Wait until the terminal's text contains a text, or fulfils a function; returns the terminal's text."""
         ends = time.monotonic() + WATCHDOG_S
         wanted = fits if callable(fits) else lambda text: fits in text
         while not wanted(text := self.text()):

@@ -1,6 +1,6 @@
 """The wheel that carries compiled code, in an empty environment with an empty cache: `python -m pytest tests/wheel.py`.
 
-It builds the wheel, installs it with all that it needs from the package index, and takes about a minute.
+It builds the wheel and installs it, with its dependencies from the package index. This takes about a minute.
 """
 
 import ctypes
@@ -22,8 +22,7 @@ TOOL = Path(__file__).parents[1] / "tools" / "build_wheel.py"
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """Call it with a program of the environment that the wheel was installed into, and its arguments; the answer is what it
-    printed, and complained of."""
+    """A function that runs a program of the wheel's environment with arguments, and returns its output and error output."""
     base = tmp_path_factory.mktemp("installed")
     subprocess.run([sys.executable, TOOL, "--out", base], check=True)
     wheel, = base.glob("*.whl")
@@ -38,7 +37,7 @@ def installed(tmp_path_factory):
         return done.stdout, done.stderr
 
     yield base, run
-    assert not list(base.glob("cache/*")), "nothing was compiled, and no folder was made for it"
+    assert not list(base.glob("cache/*")), "nothing is compiled, and no folder is made for it"
 
 
 def test_the_demo_starts_without_compiling_and_is_as_good_as_here(installed):
@@ -55,7 +54,7 @@ def test_compile_says_that_all_came(installed):
 
 
 def test_a_plugin_is_made_without_a_compiler(installed):
-    """And a host without Python plays it."""
+    """A host without Python plays it."""
     base, run = installed
     _, told = run("rtsep", "plugin", "-o", "plugins", "--rates", "44100", path="")
     assert "compiling" not in told and "Traceback" not in told

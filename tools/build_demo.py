@@ -27,7 +27,7 @@ STEMS = ("left_hand", "right_hand")
 PEDAL_LAG = 45  # ticks from the beat until the pedal goes down
 LEGATO, LIFT = 20, -30  # ticks by which a note overlaps the next one, or (negative) ends before a rest
 REPEAT_GAP = 35  # ticks between the end of a note and the next onset of its key
-ACCENT = {"Left hand": (3, -2, -1, -2, -1, -2), "Right hand": (4, -1, 1, -2, 0, -1)}  # by position in the bar
+ACCENT = {"Left hand": (3, -2, -1, -2, -1, -2), "Right hand": (4, -1, 1, -2, 0, -1)}  # accents by position in the bar
 MIDDLE = {"Left hand": 52, "Right hand": 72}  # notes above these pitches are played a little louder
 
 

@@ -18,7 +18,7 @@ ABOUT = {
 
 
 def page() -> str:
-    """The page as it should be."""
+    """The text of the page."""
     parts = ["""# Records
 
 Python and compiled code share records: rows of 8-byte words. The word of a number is the number itself (`float32` as a 64-bit

@@ -33,7 +33,7 @@ Floats = np.ndarray
 
 
 def engine(preset: str, params: dict) -> Callable[[Floats, int, Score], Floats]:
-    """Gives a function that separates both hands with the engine, aligned with the mix: [hand, sample]."""
+    """A function that separates both hands with the engine, aligned with the mix: [hand, sample]."""
     def separate(mix: Floats, rate: int, score: Score) -> Floats:
         separator = Separator(load_preset(find_preset(preset)), by_track(score), params)
         separator.prepare(rate, 1, len(mix) + 8192)
@@ -44,7 +44,7 @@ def engine(preset: str, params: dict) -> Callable[[Floats, int, Score], Floats]:
 
 
 def textbook(mix: Floats, rate: int, score: Score) -> Floats:
-    """Separates both hands by a score-informed factorisation of the clip itself, offline (Ewert & Müller, ICASSP 2012)."""
+    """Both hands, separated offline by a score-informed factorisation of the clip itself (Ewert & Müller, ICASSP 2012)."""
     notes = score.notes()
     return separate_groups(mix[None], rate, notes, [notes["part"] == 0, notes["part"] == 1])[:2, 0]
 

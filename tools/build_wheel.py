@@ -30,7 +30,7 @@ ROOT = Path(rtsep.__file__).parents[1]  # The compiled sources are also those th
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "rtsep", "presets")
 # The oldest glibc with all functions that the code calls (HARMLESS in tests/test_compiled_code.py): `clock_gettime` came into
 # libc itself with 2.17, and all others are older. Object files name functions without versions, so every later glibc works.
-GLIBC = "2_17"  # As in rtsep/plugin/link.py.
+GLIBC = "2_17"  # rtsep/plugin/link.py asks for the same version.
 
 
 def platform_tag() -> str:

@@ -3,7 +3,7 @@
 import os
 import sys
 
-# set before NumPy is imported, so that sums have one order, whatever else runs
+# set before NumPy is imported, so that sums always have the same order
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from laboratory.command import main

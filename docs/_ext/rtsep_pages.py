@@ -1,6 +1,6 @@
-"""Directives of the reference: what the program says of itself becomes pages when the site is built, so they cannot go stale.
+"""Directives for the reference pages, which are made from the program's own texts when the site is built: always up to date.
 
-| directive | |
+| directive | what it shows |
 | --- | --- |
 | command NAME | usage, description and options of `rtsep NAME`, from its parser |
 | parameters | `rtsep.params` |
@@ -20,7 +20,7 @@ from typing import Any
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-WIDTH = 90  # letters of a line of usage
+WIDTH = 90  # a line of usage has at most this many letters
 
 
 class Generated(SphinxDirective):
@@ -31,7 +31,7 @@ class Generated(SphinxDirective):
         return self.parse_text_to_nodes(self.text())
 
     def text(self) -> str:
-        """What stands in its place."""
+        """The text in Markdown that replaces the directive."""
         raise NotImplementedError
 
 
@@ -64,7 +64,7 @@ def parser_of(command: str) -> argparse.ArgumentParser:
 
 
 def literal(text: str) -> nodes.Element:
-    """Text as it stands."""
+    """A block of text that is shown unchanged."""
     return nodes.literal_block(text, text, language="text")
 
 
@@ -82,7 +82,7 @@ class Parameters(Generated):
     """All parameters, as a list of definitions."""
 
     def text(self) -> str:
-        """A definition for each."""
+        """A definition for each parameter."""
         from rtsep.params import PARAMS
 
         def shown(value: object) -> str:
@@ -96,7 +96,7 @@ class PresetList(Generated):
     """The presets that ship."""
 
     def text(self) -> str:
-        """A line of a table for each."""
+        """A table with a line for each preset."""
         from rtsep.hosts.words import note_name
         from rtsep.presets.library import bundled_presets
         from rtsep.presets.preset import load_preset
@@ -132,7 +132,7 @@ class Api(Generated):
 
 
 def described(name: str, thing: Any, ticks: int) -> list[str]:
-    """The lines of a name's directive. Members stand within that of their class, without a line in the table of contents."""
+    """The lines of a name's directive. Those of members stand inside that of their class, without a line in the contents."""
     member, fence, inner = "." not in name, "`" * ticks, list[str]()
     kind, signature = ("method" if member else "function"), ""
     if isinstance(thing, property):
@@ -147,19 +147,19 @@ def described(name: str, thing: Any, ticks: int) -> list[str]:
 
 
 def is_told(name: str, member: object) -> bool:
-    """Is it a method or a property that others may use?"""
+    """Whether this member is a public method or property."""
     return not name.startswith("_") and (inspect.isfunction(member) or isinstance(member, property))
 
 
 def signature_of(thing: Any) -> str:
-    """Names and defaults: types stand in the text where they matter."""
+    """The signature with names and defaults. Types are left out: the text tells them if they matter."""
     found = inspect.signature(thing)
     kept = [each.replace(annotation=inspect.Parameter.empty) for each in found.parameters.values() if each.name != "self"]
     return str(found.replace(parameters=kept, return_annotation=inspect.Signature.empty))
 
 
 def setup(app: Any) -> dict[str, Any]:
-    """Sphinx calls this."""
+    """Register the extension; Sphinx calls this."""
     for name, directive in (("command", Command), ("parameters", Parameters), ("preset-list", PresetList),
                             ("described", Described), ("api", Api)):
         app.add_directive(name, directive)

@@ -1,4 +1,4 @@
-"""The directive `listen`: players of the sounds that tools/build_sounds.py makes when the site is built, with their SDR."""
+"""The directive `listen`: players for the sounds that tools/build_sounds.py makes when the site is built, with their SDR."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ HEAD = "<thead><tr><th></th><th>left hand</th><th>right hand</th></tr></thead>"
 
 
 def folder(app: Any) -> Path:
-    """Where a build keeps the sounds."""
+    """The folder in which a build keeps the sounds."""
     return Path(app.doctreedir) / "sounds"
 
 
 class Listen(SphinxDirective):
-    """The table of sounds; builders of other things than pages show nothing."""
+    """The table of sounds. Only HTML pages show it."""
 
     def run(self) -> list[nodes.Node]:
-        """Raw HTML."""
+        """The table as raw HTML."""
         app = self.env.app
         if app.builder.format != "html":
             return []
@@ -46,13 +46,13 @@ def cell(sound: dict[str, Any]) -> str:
 
 
 def make(app: Any) -> None:
-    """Make the sounds, unless this build has them."""
+    """Make the sounds, unless this build has made them already."""
     if app.builder.format == "html" and not (folder(app) / "figures.json").exists():
         subprocess.run([sys.executable, str(TOOL), "--out", str(folder(app))], check=True)
 
 
 def copy(app: Any, error: Exception | None) -> None:
-    """Put them beside the pages."""
+    """Copy the sounds to the pages."""
     if app.builder.format == "html" and error is None:
         target = Path(app.outdir) / "_static" / "sounds"
         shutil.rmtree(target, ignore_errors=True)
@@ -60,7 +60,7 @@ def copy(app: Any, error: Exception | None) -> None:
 
 
 def setup(app: Any) -> dict[str, Any]:
-    """Sphinx calls this."""
+    """Register the extension; Sphinx calls this."""
     app.add_directive("listen", Listen)
     app.connect("builder-inited", make)
     app.connect("build-finished", copy)

@@ -1,8 +1,13 @@
-"""The engine as a plug-in for DAWs, without Python: bundles of one binary and of plans as files.
+"""The engine as a plug-in for DAWs that needs no Python: each plug-in is a bundle of one binary and of plan files.
 
-`layout` tells C what the engine's records look like, `plan_file` writes what `design` made, `knobs` says what hosts can turn,
-`bundle` writes the data of a plug-in, `lv2` describes it to LV2 hosts, `link` makes the binary from the compiled engine and the
-C sources in `native`, `make` puts everything in its place, and `folders` knows where hosts look.
+* `layout` describes the engine's records to C;
+* `plan_file` writes a plan, which `design` has made, to a file;
+* `knobs` lists the parameters that a host can change ("knobs");
+* `bundle` writes a plug-in's data;
+* `lv2` describes the plug-in to LV2 hosts;
+* `link` makes the binary from the compiled engine and the C sources in `native`;
+* `make` makes the whole plug-in and puts it into the hosts' folders;
+* `folders` knows these folders.
 
 Enters: presets, a routing, parameters. Leaves: folders that hosts load. May import: compiling, engine, errors, files, kernels,
 methods, notes, params, presets, stages.

@@ -1,4 +1,4 @@
-"""A plug-in's files: what it is (bundle.txt), a plan for every preset and sample rate, and the binary that plays them."""
+"""A plug-in's data: its description (bundle.txt), and one plan file for each preset and sample rate."""
 
 from __future__ import annotations
 
@@ -19,17 +19,21 @@ from rtsep.presets.preset import Preset
 
 TEXT, VERSION = "bundle.txt", 1
 MOST_NAME = 63  # Names in a bundle have at most this many bytes of UTF-8.
-MOST_STEMS, MOST_PROGRAMS, MOST_RATES = 33, 64, 16  # As in native/plugin.h.
+MOST_STEMS, MOST_PROGRAMS, MOST_RATES = 33, 64, 16  # The same numbers stand in native/plugin.h.
 
 
 def slug_of(name: str) -> str:
-    """A name in small letters, digits and hyphens."""
+    """The name in lower-case letters, digits and hyphens."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "rtsep"
 
 
 @dataclass(frozen=True)
 class PluginForm:
-    """What a plug-in is made of. programs: name and the preset of each stem. split: the pitch of a split that can be moved."""
+    """What a plug-in is made of.
+
+    programs: the presets that its user can choose, by name; each has one preset for each stem.
+    split: the first pitch of the upper stem, if the host can move the split.
+    """
 
     name: str
     routing: Routing
@@ -45,29 +49,29 @@ class PluginForm:
         for what, count, most in (("stems", len(self.stems), MOST_STEMS), ("presets", len(self.programs), MOST_PROGRAMS),
                                   ("sample rates", len(self.rates), MOST_RATES)):
             if not 0 < count <= most:
-                raise RtsepError(f"a plug-in with {count} {what}: allowed are 1 to {most}")
+                raise RtsepError(f"the plug-in would have {count} {what}: allowed are 1 to {most}")
         for text in (self.name, *self.stems, *self.programs):
             if not text.strip() or len(text.encode()) > MOST_NAME or not text.isprintable():
-                raise RtsepError(f"{text!r} is no name for a host: give 1 to {MOST_NAME} letters, on one line")
+                raise RtsepError(f"{text!r} is no name for a host: give 1 to {MOST_NAME} printable characters on one line")
 
     @property
     def slug(self) -> str:
-        """Its short name: projects find the plug-in by it."""
+        """The plug-in's short name, which its files and its identifier contain."""
         return slug_of(self.name)
 
     @property
     def uri(self) -> str:
-        """Its identifier, the same in every version."""
+        """The identifier by which hosts and their projects find the plug-in, the same in every version."""
         return f"urn:rtsep:{self.slug}"
 
     def value(self, name: str) -> Value:
-        """The value of a parameter at the start."""
+        """The value that a parameter has when the plug-in starts."""
         first = next(iter(self.programs.values()))
         return self.params.get(name, preset_defaults(first).get(name, param_of(name).default))
 
     @property
     def knobs(self) -> list[HostKnob]:
-        """What a host can turn."""
+        """What a host can change."""
         return host_knobs(self.stems, self.value, self.split, list(self.programs), not self._has_one_latency)
 
     @property
@@ -77,7 +81,10 @@ class PluginForm:
 
 
 def write_data(form: PluginForm, folder: Path, told: Callable[[str], None]) -> None:
-    """Write bundle.txt and all plans into `folder`. RtsepError if presets, parameters and rates do not fit together."""
+    """Write bundle.txt and all plans into `folder`; `told` is called with each step.
+
+    Raises RtsepError if presets, parameters and sample rates do not fit together.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for number, (program, presets) in enumerate(form.programs.items()):
         for rate in form.rates:
@@ -94,12 +101,13 @@ def _plan(form: PluginForm, presets: Sequence[Preset], rate: int) -> bytes:
     def again(changed: Mapping[str, Value]) -> Plan:
         return design(presets, form.routing, {**form.params, **changed}, rate, form.channels)
 
-    plan = again({"adapt": True})  # Templates that begin to adapt later weigh as much as if they did from the start.
+    # The weights of templates are those with `adapt`, so that a host can turn `adapt` on later.
+    plan = again({"adapt": True})
     return plan_bytes(plan, rate, plan_knobs(plan, again))
 
 
 def replace_folder(made: Path, wanted: Path) -> None:
-    """Put the finished folder or file `made` in the place of `wanted`, of which nothing stays. OSError if it cannot be."""
+    """Move the finished folder or file `made` to `wanted`, and remove what was there. Raises OSError if that fails."""
     aside = wanted.with_name(f".{wanted.name}.old")
     shutil.rmtree(aside, ignore_errors=True)
     if wanted.exists():

@@ -1,4 +1,4 @@
-"""Where hosts look for plug-ins, and the plug-ins of rtsep that are there."""
+"""The folders in which hosts look for plug-ins, and the plug-ins of rtsep in them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rtsep.plugin.bundle import TEXT
 
 
 def host_folder(format: str) -> Path:
-    """The folder of this user in which hosts look for plug-ins of a format: LV2's filesystem conventions, CLAP's entry.h."""
+    """This user's folder for plug-ins of a format, as LV2's file system conventions and CLAP's entry.h define it."""
     home = Path.home()
     if sys.platform == "darwin":
         return home / "Library/Audio/Plug-Ins" / format.upper()
@@ -26,7 +26,7 @@ def host_folder(format: str) -> Path:
 
 
 def files_of(folder: Path, slug: str) -> Iterator[Path]:
-    """What a plug-in of rtsep with this short name may consist of in `folder`, where it is there."""
+    """The files and folders in `folder` that belong to rtsep's plug-in with this short name."""
     for name, marks in ((f"{slug}.lv2", [f"{slug}.lv2"]), (f"{slug}.rtsep", [f"{slug}.rtsep"]),
                         (f"{slug}.clap", [f"{slug}.rtsep", f"{slug}.clap/Contents/Resources"])):
         if (folder / name).exists() and any((folder / mark / TEXT).exists() for mark in marks):
@@ -34,14 +34,18 @@ def files_of(folder: Path, slug: str) -> Iterator[Path]:
 
 
 def remove(slug: str, folders: list[Path]) -> list[Path]:
-    """Remove the plug-in from `folders`; gives what was removed. RtsepError if none is there, or it cannot be removed."""
+    """Remove the plug-in from `folders`, and return what was removed.
+
+    Raises RtsepError if the plug-in is in none of them, or cannot be removed.
+    """
     found = [path for folder in folders for path in files_of(folder, slug)]
     if not found:
         known = sorted({path.stem for folder in folders if folder.is_dir() for path in folder.iterdir()
                         if (path / TEXT).exists()})
-        there = f"there are: {', '.join(known)}" if known else "none of rtsep's is there"
+        there = f"there are: {', '.join(known)}" if known else "there is none at all"
         raise RtsepError(f"no plug-in of rtsep is called {slug!r} in {' or '.join(map(str, folders))}; {there}")
-    for path in sorted(found, key=lambda path: path.suffix != ".clap"):  # Its folder of data tells whose it is: last.
+    # A .clap file is removed before its folder of data: only that folder shows that the file is rtsep's.
+    for path in sorted(found, key=lambda path: path.suffix != ".clap"):
         try:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         except OSError as error:

@@ -1,4 +1,4 @@
-"""What a host can turn and automate, and how the plan follows it."""
+"""Knobs: the parameters that a host can change and automate, and how the plan follows them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from rtsep.params import PARAMS, Value
 from rtsep.plugin.plan_file import Knob
 from rtsep.stages.records import PLAN
 
-# Parameter, and how many equally spaced values of it are worked out; between two, the plan's number is interpolated.
+# For each parameter, the plan's number is computed at so many equally spaced values, and interpolated between them.
 WORKED_OUT = {"mask_power": 8, "suppression": 2, "prediction": 2, "background_learns": 2, "adapt": 2}
 
 
 @dataclass(frozen=True)
 class HostKnob:
-    """A parameter as hosts see it. `kind` and `stem`: what native/engine.c does with it. `restart`: some of its values
-    count from the next start of the plug-in on."""
+    """A parameter as hosts see it.
+
+    kind, stem: what native/engine.c does with the value.
+    restart: some values take effect only when the host starts the plug-in again.
+    """
 
     symbol: str
     name: str
@@ -30,10 +33,10 @@ class HostKnob:
     whole: bool = False
     stem: int = 0
     restart: bool = False
-    points: tuple[str, ...] = ()  # Names of the values 0, 1, 2 ...
+    points: tuple[str, ...] = ()  # The names of the values 0, 1, 2 ...
 
     def line(self) -> str:
-        """Its line in bundle.txt."""
+        """The knob's line in bundle.txt."""
         return (f"knob {self.symbol} {self.kind} {self.stem} {self.least:.9g} {self.most:.9g} {self.start:.9g} "
                 f"{int(self.whole)} {int(self.restart)} {self.name}")
 
@@ -41,7 +44,10 @@ class HostKnob:
 def host_knobs(
     stems: Sequence[str], value: Callable[[str], Value], split: int | None, programs: Sequence[str], restart: bool = False
 ) -> list[HostKnob]:
-    """All knobs of a plug-in with these stems, whose parameters start at `value(name)`. restart: programs differ in latency."""
+    """All knobs of a plug-in with these stems; `value(name)` is the value with which a parameter starts.
+
+    restart: the programs differ in latency, so some of them need a new start of the plug-in.
+    """
     found = [HostKnob("bypass", "Bypass", "bypass", 0, 1, float(value("bypass")), whole=True),
              HostKnob("wet", "Wet", "wet", 0, 1, float(value("wet")))]
     gain = PARAMS["gain_db"]
@@ -64,14 +70,14 @@ def _of_plan(name: str, start: float) -> HostKnob:
 
 
 def plan_knobs(plan: Plan, design: Callable[[Mapping[str, Value]], Plan]) -> list[Knob]:
-    """How numbers of `plan` follow the parameters; `design` makes the plan with some of them changed."""
+    """How numbers of `plan` follow the parameters; `design` makes the plan with changed parameters."""
     found = []
     for name, count in WORKED_OUT.items():
         param = PARAMS[name]
         ends = (0.0, 1.0) if param.kind == "switch" else (param.low, param.high)
         values = np.linspace(*ends, count)
         plans = [design({"estimator": "kl", name: bool(value) if param.kind == "switch" else float(value)}).values
-                 for value in values]  # An encoder would take most of the time.
+                 for value in values]  # "kl" saves time: designs with an encoder are slow.
         differing = [word for word in PLAN.fields if word in plan.values
                      and any(not np.array_equal(plans[0][word], other[word]) for other in plans[1:])]
         if len(differing) == 1 and PLAN.fields[differing[0]].shape is None:

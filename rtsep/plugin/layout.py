@@ -1,7 +1,7 @@
 """The records PLAN and STATE as tables in C, with the limits within which a plan is safe to play.
 
-A plan file comes from a stranger. So every number that compiled code uses as a size or an index is checked when it is loaded
-(native/plan.c), against the limits that stand here.
+A plan file can come from anybody. So native/plan.c checks every number that compiled code uses as a size or an index, when it
+loads the file. The limits for these numbers stand here.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from rtsep.stages.call import CALL
 from rtsep.stages.colour import BANDS
 from rtsep.stages.records import PLAN, STATE
 
-WORD = 8  # Bytes of a record's word.
-WINDOWS = [1 << power for power in range(8, 16)]  # Windows of 256 to 32768 samples can be loaded.
-LONG = 1 << 40  # Times in samples are limited to this number, so that sums of them cannot overflow.
+WORD = 8  # A word of a record has this many bytes.
+WINDOWS = [1 << power for power in range(8, 16)]  # Plans can have windows of 256 to 32768 samples.
+LONG = 1 << 40  # Times have at most this many samples, so that sums of times cannot overflow.
 
-# Least and greatest value of all whole numbers, and of the elements of arrays of them: numbers, or sums of sizes.
+# The least and the greatest value of each whole number, and of each element of an array of whole numbers. A limit is a number
+# or a sum of sizes.
 LIMITS: dict[str, tuple[str, str]] = {
     "window_size": ("256", "32768"), "hop": ("16", "window_size"), "slot": ("4", "hop"), "bins": ("1", "window_size"),
     "stride": ("bins", "window_size"), "ring_size": ("window_size", "65536"), "channels": ("1", "2"), "stems": ("1", "33"),
@@ -42,12 +43,12 @@ LIMITS: dict[str, tuple[str, str]] = {
     "last_bin": ("0", "bins"), "comb": ("0", "1"), "combed": ("0", "1"), "background_learns": ("0", "1"), "panning": ("0", "1"),
     "overlap": ("0", "window_size"), "taps": ("0", "window_size"), "paths": ("1", "4"),
 }
-# What is learnt while playing: a host saves it with the project.
+# The arrays of STATE that are learnt while playing, which a host saves with the project.
 LEARNT = ("W", "weight", "gain", "decay_deviation", "lag_s", "lag_seen", "known_s")
 
 
 def fingerprint() -> str:
-    """32 hexadecimal digits: the layout of all records that compiled code and plan files share."""
+    """A hash of 32 hexadecimal digits: it identifies the layout of all records that compiled code and plan files share."""
     digest = hashlib.sha256(repr(EVENT.descr).encode())
     for record in (PLAN, STATE, CALL):
         for one in record.fields.values():

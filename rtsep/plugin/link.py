@@ -1,4 +1,4 @@
-"""The plug-in's binary: the compiled engine and the sources in `native`, linked by a C compiler, or as it came with rtsep."""
+"""The plug-in's binary: a C compiler links it from the compiled engine and `native`'s sources, or rtsep's wheel brings it."""
 
 from __future__ import annotations
 
@@ -21,15 +21,18 @@ from rtsep.plugin.layout import header
 NATIVE = Path(__file__).parent / "native"
 ENGINE = ("engine", "estimate", "fft", "notes")  # The compiled objects that the plug-in calls.
 SHARED = ("bundle.c", "engine.c", "learnt.c", "plan.c", "plugin.c", "programs.c")
-FORMATS = {"lv2": (("lv2.c",), "lv2_lib_descriptor"),  # A format's sources, and what hosts call.
+FORMATS = {"lv2": (("lv2.c",), "lv2_lib_descriptor"),  # The sources of each format, and the name that hosts look up.
            "clap": (("clap.c", "clap_params.c", "clap_ports.c", "clap_process.c", "clap_state.c"), "clap_entry")}
-MANIFEST = "plugin.json"  # In the folder of what came compiled: the hash of the sources, and of every binary.
-# The systems in zig's words; 2.17 is the least glibc that binaries ask for: that of the oldest Linux in use in 2024.
+MANIFEST = "plugin.json"  # It lies beside the binaries that rtsep's wheel brings, with hashes of them and of their sources.
+# zig's names of the systems. Binaries for Linux need glibc 2.17 or newer, which every Linux in use since 2024 has.
 ZIG = {"linux": "linux-gnu.2.17", "windows": "windows-gnu", "macos": "macos"}
 
 
 def binary(format: str, target: Path, system: str = "") -> None:
-    """Put the binary of a format at `target`, for this system or another one. RtsepError: no compiler, or it fails."""
+    """Put the binary of a format at `target`, for this system or another one.
+
+    Raises RtsepError if there is no compiler, or if it fails.
+    """
     came = None if system else _came(format)
     if came is not None:
         shutil.copyfile(came, target)
@@ -38,23 +41,23 @@ def binary(format: str, target: Path, system: str = "") -> None:
 
 
 def check_compiler(formats: Sequence[str], system: str = "") -> None:
-    """RtsepError if a binary has to be linked, and there is no compiler."""
+    """Raise RtsepError if a binary has to be linked, but there is no compiler."""
     if system or any(_came(format) is None for format in formats):
         compiler_for(system)
 
 
 def compiler_for(system: str) -> list[str]:
-    """The command of a compiler for this system, or for another one. RtsepError: there is none."""
+    """The command of a compiler for this system, or for another one. Raises RtsepError if there is none."""
     if not system:
         return system_compiler()
     if find_spec("ziglang") is None:
-        raise RtsepError(f"a plug-in for {system} is linked by ziglang: pip install 'rtsep[plugin]'")
+        raise RtsepError(f"making a plug-in for {system} needs ziglang: pip install 'rtsep[plugin]'")
     name, _, machine = system.partition("-")
     return [sys.executable, "-m", "ziglang", "cc", "-target", f"{machine}-{ZIG[name]}"]
 
 
 def system_compiler() -> list[str]:
-    """The command of a C compiler: the system's, or ziglang of PyPI. RtsepError: there is none."""
+    """The command of a C compiler: the system's, or PyPI's ziglang. Raises RtsepError if there is none."""
     for name in ("cc", "gcc", "clang"):
         if (found := shutil.which(name)) is not None:
             return [found]
@@ -64,22 +67,25 @@ def system_compiler() -> list[str]:
 
 
 def portable_compiler() -> list[str]:
-    """ziglang's, for computers that are older than this one; the system's where it is not installed, or not for Linux."""
+    """The command of a compiler whose binaries run on computers older than this one.
+
+    On Linux this is ziglang, if it is installed; otherwise it is the system's compiler.
+    """
     return compiler_for(own_system() if find_spec("ziglang") is not None and sys.platform == "linux" else "")
 
 
 def link(objects: Mapping[str, Path], format: str, target: Path, compiler: Sequence[str], system: str) -> None:
-    """Link `objects` and the C sources into the shared library `target` for a system. RtsepError if that fails."""
+    """Link `objects` and the C sources into the shared library `target` for a system. Raises RtsepError if that fails."""
     sources, entry = FORMATS[format]
     with tempfile.TemporaryDirectory(prefix="rtsep-") as folder:
         work = Path(folder)
         (work / "layout.h").write_text(header())
         (work / "exports").write_text(f"{{ global: {entry}; local: *; }};\n")
-        if system.startswith("linux"):  # The engine's own names are hidden; others hide them by themselves, or export them.
+        if system.startswith("linux"):  # Hide the engine's names. Other linkers hide them by default, or always export them.
             more = ["-fPIC", f"-Wl,--version-script={work}/exports", "-lm"]
         else:
             more = [] if system.startswith("windows") else ["-fPIC", "-lm"]
-        headers = Path("/usr/include/lv2")  # Alone: others there are not for every compiler.
+        headers = Path("/usr/include/lv2")  # Only these: other headers in /usr/include do not fit every compiler.
         if headers.is_dir():
             (work / "system").mkdir()
             (work / "system" / "lv2").symlink_to(headers)
@@ -95,7 +101,7 @@ def link(objects: Mapping[str, Path], format: str, target: Path, compiler: Seque
 
 
 def write_binaries(folder: Path, objects: Mapping[str, Path]) -> None:
-    """Put the binaries of all formats into `folder`, for who has no compiler."""
+    """Put the binaries of all formats into `folder`, for users without a compiler."""
     for format in FORMATS:
         link(objects, format, folder / f"plugin-{format}.so", portable_compiler(), own_system())
     digests = {format: prebuilt.digest(folder / f"plugin-{format}.so") for format in FORMATS}
@@ -103,7 +109,7 @@ def write_binaries(folder: Path, objects: Mapping[str, Path]) -> None:
 
 
 def _came(format: str) -> Path | None:
-    """The binary that came with rtsep, if it is of these sources, and as it was written."""
+    """The binary that rtsep's wheel brought, if it was made from these sources and is undamaged."""
     try:
         told = json.loads((prebuilt.FOLDER / MANIFEST).read_text())
         path = prebuilt.FOLDER / f"plugin-{format}.so"
@@ -114,7 +120,7 @@ def _came(format: str) -> Path | None:
 
 
 def _sources() -> str:
-    """A hash of the C sources and of the records' layout."""
+    """A hash of the C sources and of the layout of the records."""
     digest = hashlib.sha256(header().encode())
     for path in sorted(NATIVE.iterdir()):
         digest.update(path.name.encode() + path.read_bytes())

@@ -1,4 +1,4 @@
-"""What LV2 hosts read before they load a plug-in: its ports and presets, in Turtle (LV2 1.18, W3C Turtle)."""
+"""The files that LV2 hosts read before they load a plug-in: its ports and presets, in Turtle (LV2 1.18, W3C Turtle)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SIDES = {1: ("",), 2: ("_left", "_right")}
 
 
 def manifest(form: PluginForm, binary: str) -> str:
-    """manifest.ttl. `binary`: the name of its file."""
+    """The text of manifest.ttl. binary: the name of the binary's file."""
     presets = "".join(f"\n<{form.uri}#preset-{number}> a pset:Preset ; lv2:appliesTo <{form.uri}> ;\n"
                       f"    rdfs:seeAlso <presets.ttl> .\n" for number in range(_preset_count(form)))
     return (f"{PREFIXES}\n<{form.uri}> a lv2:Plugin ; lv2:binary <{binary}> ; rdfs:seeAlso <plugin.ttl> .\n{presets}")
@@ -39,7 +39,7 @@ def _preset_count(form: PluginForm) -> int:
 
 
 def presets(form: PluginForm) -> str:
-    """presets.ttl: one for each program."""
+    """The text of presets.ttl: one LV2 preset for each program."""
     return PREFIXES + "".join(
         f"\n<{form.uri}#preset-{number}> a pset:Preset ; lv2:appliesTo <{form.uri}> ; rdfs:label {_text(name)} ;\n"
         f'    lv2:port [ lv2:symbol "program" ; pset:value {number} ] .\n'
@@ -47,7 +47,7 @@ def presets(form: PluginForm) -> str:
 
 
 def description(form: PluginForm) -> str:
-    """plugin.ttl."""
+    """The text of plugin.ttl."""
     minor, micro = _versions(version("rtsep"))
     kind = {1: "MonoGroup", 2: "StereoGroup"}[form.channels]
     parts = [f"<{form.uri}#group_{_symbol(name)}> a pg:{kind}, pg:OutputGroup ;\n"
@@ -75,13 +75,13 @@ def description(form: PluginForm) -> str:
 
 
 def _versions(release: str) -> tuple[int, int]:
-    """LV2's minor and micro version, by which hosts find the newest of two; what is not released is odd."""
+    """LV2's minor and micro version. Hosts find the newer of two plug-ins by them; an odd number means "not released"."""
     major, minor, micro = (int(number) for number in re.findall(r"\d+", release)[:3])
     return 100 * major + minor, 2 * micro + int(re.fullmatch(r"[\d.]+", release) is None)
 
 
 def _ports(form: PluginForm) -> Iterator[list[str]]:
-    """In the order in which native/lv2.c knows them."""
+    """All ports, in the order in which native/lv2.c counts them."""
     for side in SIDES[form.channels]:
         yield ["a lv2:InputPort, lv2:AudioPort", f'lv2:symbol "in{side}"', f"lv2:name {_text('In' + side.replace('_', ' '))}"]
     yield ["a lv2:InputPort, atom:AtomPort", "atom:bufferType atom:Sequence", "atom:supports midi:MidiEvent",
@@ -101,7 +101,7 @@ def _ports(form: PluginForm) -> Iterator[list[str]]:
 
 def _control(knob: HostKnob) -> list[str]:
     port = ["a lv2:InputPort, lv2:ControlPort"]
-    if knob.kind == "bypass":  # LV2 has the opposite: whether the plug-in is on.
+    if knob.kind == "bypass":  # LV2 has the opposite switch: "enabled".
         return [*port, 'lv2:symbol "enabled"', 'lv2:name "Enabled"', "lv2:designation lv2:enabled",
                 "lv2:portProperty lv2:toggled", "lv2:minimum 0", "lv2:maximum 1", f"lv2:default {1 - int(knob.start)}"]
     port += [f"lv2:symbol {_text(_symbol(knob.symbol))}", f"lv2:name {_text(knob.name)}", f"lv2:minimum {knob.least:.9g}",
@@ -120,7 +120,7 @@ def _control(knob: HostKnob) -> list[str]:
 
 
 def _symbol(name: str) -> str:
-    """A name that LV2 allows as a symbol."""
+    """The name as a symbol that LV2 allows."""
     return re.sub(r"[^A-Za-z0-9_]", "_", name if name[:1].isalpha() else f"_{name}")
 
 

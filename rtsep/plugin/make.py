@@ -1,4 +1,4 @@
-"""Makes a plug-in: data and binary aside, then everything in its place at once."""
+"""Makes a plug-in: data and binary are made in a folder aside, and then moved to their places."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from rtsep.plugin.bundle import PluginForm, replace_folder, write_data
 from rtsep.plugin.folders import files_of
 from rtsep.plugin.link import binary, check_compiler
 
-ENDINGS = {"linux": "so", "windows": "dll", "macos": "dylib", "": "so"}  # Of shared libraries.
+ENDINGS = {"linux": "so", "windows": "dll", "macos": "dylib", "": "so"}  # The endings of shared libraries on each system.
 
 
 def make(
     form: PluginForm, places: Mapping[str, Path], overwrite: bool, told: Callable[[str], None], system: str = ""
 ) -> list[Path]:
-    """Make the plug-in in the folder of each format in `places`, for this system or another one; gives what was made.
+    """Make the plug-in in the folder of each format in `places`, for this system or another one, and return what was made.
 
-    RtsepError, and nothing has changed, if one is there already (unless `overwrite`) or it cannot be made.
+    Raises RtsepError if the plug-in is there already (unless `overwrite`), or cannot be made. Then nothing has changed.
     """
     for folder in dict.fromkeys(places.values()):
         there = list(files_of(folder, form.slug))
         wanted = [folder / f"{form.slug}.{ending}" for ending in ("lv2", "clap", "rtsep")]
         foreign = [path for path in wanted if path.exists() and path not in there]
         if foreign:
-            raise RtsepError(f"{foreign[0]} is there already, and no plug-in of rtsep: choose another --name")
+            raise RtsepError(f"{foreign[0]} is there already, and is no plug-in of rtsep: choose another --name")
         if there and not overwrite:
             raise RtsepError(f"{there[0]} is there already: give --overwrite to replace it, or another --name")
     check_compiler(list(places), system)
@@ -74,7 +74,7 @@ def _make(form: PluginForm, places: Mapping[str, Path], told: Callable[[str], No
 
 
 def _application(own: Path, data: Path, linked: Path, form: PluginForm) -> Path:
-    """A CLAP as macOS has it: a folder with the binary, the data and a description."""
+    """A CLAP in the form of macOS: a folder with the binary, the data and a description."""
     contents = own / "application" / "Contents"
     (contents / "MacOS").mkdir(parents=True)
     linked.replace(contents / "MacOS" / form.slug)

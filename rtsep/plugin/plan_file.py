@@ -1,16 +1,16 @@
-"""Plan files: what `design` made, with places in the file instead of addresses, so that a plug-in loads it and plays.
+"""Plan files: a plan from `design`, in which places in the file replace addresses. A plug-in loads the file and plays.
 
 | part | content |
 | --- | --- |
-| header | HEADER: what it is, its size, a checksum of all that follows, and where the other parts lie |
-| plan | a word for each field of PLAN: numbers as they are, arrays as their place in the file |
-| starts | (number of STATE's field, place, bytes): what arrays hold after a reset; all others are zero |
-| knobs | (hash of its name, number of PLAN's field, first and last value, values, ...): what the field is under each value |
+| header | HEADER: the kind of file, its size, a checksum of all that follows, and the places of the other parts |
+| plan | one word for each field of PLAN: the number, or the array's place in the file |
+| starts | (number of STATE's field, place, bytes): the content of arrays after a reset; all other arrays are zero |
+| knobs | (hash of its name, number of PLAN's field, first and last value, values, ...): the field at each value of the knob |
 | rows | (rows, columns, place of their magnitudes, place of their halves): templates in half precision |
-| arrays | at multiples of 64 bytes, each content once |
+| arrays | at multiples of 64 bytes; equal arrays are stored once |
 
-Templates are unpacked when the file is loaded, one after the other, into a memory whose places count from UNPACKED on.
-All is little-endian. C checks it (native/plan.c); `LIMITS` in layout.py says against what.
+When a plug-in loads the file, it unpacks all templates into one memory; places from UNPACKED on lie in this memory.
+All numbers are little-endian. native/plan.c checks them against `LIMITS` in layout.py.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from rtsep.presets.halves import half_rows, whole_rows
 from rtsep.stages.records import PLAN, STATE
 
 MAGIC, VERSION = b"RTSEPLAN", 2
-UNPACKED = 1 << 30  # Places from here on lie in the memory of unpacked templates; no file has so many bytes.
+UNPACKED = 1 << 30  # Places from this number on lie in the memory of unpacked templates; every file has fewer bytes.
 HEADER = np.dtype([
     ("magic", "S8"), ("version", "<i8"), ("layout", "u1", 16), ("bytes", "<i8"), ("checksum", "<i8"), ("sample_rate", "<f8"),
     ("plan_words", "<i8"), ("state_words", "<i8"), ("plan_at", "<i8"), ("starts_at", "<i8"), ("starts", "<i8"),
@@ -39,7 +39,10 @@ HEADER = np.dtype([
 
 @dataclass(frozen=True)
 class Knob:
-    """How a word of the plan follows a parameter: `values` [n] at n equally spaced values of it, from `first` to `last`."""
+    """How a word of the plan follows a parameter.
+
+    values [n]: the word at n equally spaced values of the parameter, from `first` to `last`.
+    """
 
     name: str
     word: str
@@ -49,7 +52,7 @@ class Knob:
 
 
 def hash_of(name: str) -> int:
-    """FNV-1a of 32 bits (Fowler, Noll, Vo): the number by which hosts and files know the parameter `name`."""
+    """The number by which hosts and files know the parameter `name`: FNV-1a of 32 bits (Fowler, Noll, Vo)."""
     found = 0x811C9DC5
     for octet in name.encode():
         found = (found ^ octet) * 0x01000193 % (1 << 32)
@@ -57,14 +60,14 @@ def hash_of(name: str) -> int:
 
 
 class _Body:
-    """What follows the header; equal arrays are kept once."""
+    """What follows the header; equal arrays are stored once."""
 
     def __init__(self) -> None:
         self.data, self.rows = bytearray(), list[tuple[int, ...]]()
         self._unpacked, self._places = UNPACKED, dict[bytes, int]()
 
     def place(self, content: bytes) -> int:
-        """Where in the file `content` stands."""
+        """The place of `content` in the file, where it is stored if it is new."""
         if content not in self._places:
             self.data += bytes(-(HEADER.itemsize + len(self.data)) % ALIGNMENT)
             self._places[content] = HEADER.itemsize + len(self.data)
@@ -72,7 +75,7 @@ class _Body:
         return self._places[content]
 
     def array(self, array: npt.NDArray[Any]) -> int:
-        """Where `array` stands: unpacked, if half precision keeps its rows without loss."""
+        """The place of `array`: among the unpacked templates if half precision stores its rows without loss."""
         content = array.tobytes()
         if content in self._places or array.ndim != 2 or array.dtype != np.float32 or array.size == 0:
             return self.place(content)
@@ -86,7 +89,7 @@ class _Body:
 
 
 def plan_bytes(plan: Plan, sample_rate: float, knobs: Iterable[Knob] = ()) -> bytes:
-    """A plan file."""
+    """The content of a plan file."""
     body, words = _Body(), np.zeros(1, PLAN.dtype)
     for name, value in plan.values.items():
         one = PLAN.fields[name]
@@ -106,7 +109,7 @@ def plan_bytes(plan: Plan, sample_rate: float, knobs: Iterable[Knob] = ()) -> by
 
 
 def _starts(values: Mapping[str, Any], body: _Body) -> npt.NDArray[np.int64]:
-    """[n, 3]: field, place and bytes of every array of STATE that does not start as zeros."""
+    """[n, 3]: the field, the place and the bytes of each array of STATE that does not start with zeros."""
     arrays, found = STATE.arrays(values), []
     STATE.start(arrays, values)
     for number, name in enumerate(STATE.fields):

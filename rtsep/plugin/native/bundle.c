@@ -5,7 +5,7 @@
 
 static const char *const KINDS[] = {"gain", "wet", "bypass", "plan", "split", "program"};
 
-/* The rest of a line after its first word, without what does not fit. */
+/* Copy the rest of a line, after its first word, as far as it fits. */
 static void take(char *to, const char *rest) { snprintf(to, MOST_NAME, "%s", rest); }
 
 const char *plugin_number(const char *text, double *number) {
@@ -40,7 +40,7 @@ static int read_knob(Bundle *bundle, const char *rest) {
     bundle->kinds[n] = -1;
     for (int i = 0; i < (int)(sizeof KINDS / sizeof *KINDS); i++)
         if (!strcmp(kind, KINDS[i])) bundle->kinds[n] = i;
-    if (bundle->kinds[n] < 0) return 1; /* A newer version's: it is left out. */
+    if (bundle->kinds[n] < 0) return 1; /* A newer version has made this knob: leave it out. */
     if (bundle->kinds[n] == KNOB_GAIN && (stem < 0 || stem >= bundle->stem_count)) return 0;
     if (bundle->kinds[n] == KNOB_SPLIT && (bundle->stem_count < 2 || least < 0 || most > 127)) return 0;
     if (bundle->kinds[n] == KNOB_PROGRAM && most > bundle->program_count - 1) return 0;
@@ -67,7 +67,7 @@ static int read_line(Bundle *bundle, const char *word, const char *rest) {
     } else if (!strcmp(word, "rate")) {
         return bundle->rate_count < MOST_RATES && sscanf(rest, "%d", &bundle->rates[bundle->rate_count++]) == 1;
     } else if (!strcmp(word, "knob")) return read_knob(bundle, rest);
-    return 1; /* A newer version may say more. */
+    return 1; /* A newer version can have more lines: skip them. */
 }
 
 int bundle_read(Bundle *bundle, const char *folder, char *trouble) {
@@ -88,10 +88,10 @@ int bundle_read(Bundle *bundle, const char *folder, char *trouble) {
     }
     if (file) fclose(file);
     if (file && well && version == 1 && bundle->stem_count && bundle->program_count) return 1;
-    if (!file) snprintf(trouble, MOST_TROUBLE, "%.180s cannot be read: make the plug-in anew", path);
+    if (!file) snprintf(trouble, MOST_TROUBLE, "%.180s cannot be read: make the plug-in again", path);
     else if (well && version > 1)
-        snprintf(trouble, MOST_TROUBLE, "%.160s: a newer rtsep has made it: make the plug-in anew", path);
-    else snprintf(trouble, MOST_TROUBLE, "%.160s is damaged in line %d: make the plug-in anew", path, number);
+        snprintf(trouble, MOST_TROUBLE, "%.160s: a newer rtsep has made it: make the plug-in again", path);
+    else snprintf(trouble, MOST_TROUBLE, "%.160s is damaged in line %d: make the plug-in again", path, number);
     memset(bundle->stems, 0, sizeof bundle->stems);
     bundle->stem_count = bundle->program_count = bundle->knob_count = 0;
     bundle->channels = 2;

@@ -1,4 +1,4 @@
-/* The text that says what is in a bundle, made by rtsep/plugin/bundle.py. */
+/* bundle.txt, the text that describes a bundle; rtsep/plugin/bundle.py writes it. */
 #pragma once
 #include "plugin.h"
 #include <stdatomic.h>
@@ -20,5 +20,6 @@ typedef struct {
     atomic_uint changes;
 } Values;
 
-/* Read it; 0: it cannot be read, `trouble` [MOST_TROUBLE] says why, and the bundle has stereo sound and no stem. */
+/* Read bundle.txt. Returns 0 if it cannot be read: then `trouble` [MOST_TROUBLE] says why, and the bundle is stereo and has
+ * no stems. */
 int bundle_read(Bundle *bundle, const char *folder, char *trouble);

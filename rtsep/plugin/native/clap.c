@@ -1,4 +1,4 @@
-/* The plug-in as CLAP: what a host asks, answered from plugin.h. */
+/* The plug-in for CLAP hosts: it answers their calls by means of plugin.h. */
 #include "clap_instance.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +34,7 @@ static bool render_is_hard(const ClapPlugin *face) {
     return false;
 }
 
-/* It plays the same in both modes; another program begins at its very sample in the second. */
+/* Both modes give the same sound, but a change of the program begins at its exact sample only in mode 1, offline. */
 static bool render_set(const ClapPlugin *face, int32_t mode) {
     if (mode != 0 && mode != 1) return false;
     atomic_store(&of(face)->offline, mode);
@@ -75,7 +75,7 @@ static bool activate(const ClapPlugin *face, double sample_rate, uint32_t least_
     if (host && one->latency != plugin_latency(one->plugin)) host->changed(one->host);
     one->latency = plugin_latency(one->plugin);
     one->active = 1;
-    return true; /* If there is trouble, the sound passes through. */
+    return true; /* Also if something is wrong: then the sound passes through. */
 }
 
 static void deactivate(const ClapPlugin *face) { of(face)->active = 0; }
@@ -100,10 +100,11 @@ static void on_main_thread(const ClapPlugin *face) {
 static const char *const FEATURES[] = {"audio-effect", "stereo", NULL}, *const MONO_FEATURES[] = {"audio-effect", "mono", NULL};
 static char folder[MOST_FOLDER], fallback_id[MOST_NAME + 16], fallback_name[MOST_NAME];
 static ClapDescriptor descriptor;
-static Plugin *described; /* what the descriptor's texts belong to */
+static Plugin *described; /* owns the descriptor's texts */
 static atomic_int users;
 
-/* PATH/NAME.clap -> PATH/NAME.rtsep; on macOS, where it is a folder itself, PATH/NAME.clap/Contents/Resources. */
+/* The data of PATH/NAME.clap lie in PATH/NAME.rtsep; on macOS, where NAME.clap is a folder, in
+ * PATH/NAME.clap/Contents/Resources. */
 static void find_folder(const char *path) {
     struct stat found;
     size_t length = strlen(path);
@@ -116,7 +117,7 @@ static void find_folder(const char *path) {
     snprintf(folder, sizeof folder, "%.*s.rtsep", (int)length, path);
 }
 
-/* A bundle that cannot be read has no name: then the file's counts. */
+/* Fill the descriptor. If the bundle cannot be read, it has no name: then the plug-in is called like its file. */
 static void describe(const char *path) {
     const char *slash = strrchr(path, '/'), *name = slash && slash[1] ? slash + 1 : path;
     const char *dot = strrchr(name, '.');
@@ -125,7 +126,7 @@ static void describe(const char *path) {
     descriptor = (ClapDescriptor){
         .version = VERSION, .id = plugin_id(described), .name = plugin_name(described), .vendor = "rtsep", .url = "",
         .manual_url = "", .support_url = "", .release = plugin_release(described),
-        .description = "Separates a recording by its notes into stems",
+        .description = "Separates sound into stems, by the notes of its MIDI",
         .features = plugin_channels(described) == 1 ? MONO_FEATURES : FEATURES};
     if (!descriptor.id[0]) descriptor.id = fallback_id;
     if (!descriptor.name[0]) descriptor.name = fallback_name;

@@ -1,4 +1,4 @@
-/* One instance of the CLAP, for the parts of its code. */
+/* One instance of the CLAP, as the files clap_*.c share it. */
 #pragma once
 #include "clap_interface.h"
 #include "plugin.h"
@@ -10,9 +10,9 @@ typedef struct {
     Plugin *plugin;
     uint32_t ids[MOST_KNOBS];
     int active;
-    int64_t latency;          /* as the host knows it */
-    atomic_int offline;       /* nothing has to be ready in time */
-    atomic_int wants_restart; /* another latency waits for the next activation */
+    int64_t latency;          /* that the host was told last */
+    atomic_int offline;       /* the host renders: no block has a deadline */
+    atomic_int wants_restart; /* another latency takes effect at the next activation */
 } Instance;
 
 extern const ClapAudioPorts AUDIO_PORTS;
@@ -23,9 +23,9 @@ extern const ClapState STATE;
 static inline Instance *of(const ClapPlugin *face) { return face->own; }
 
 void fill(char *to, const char *from); /* [CLAP_TEXT] */
-void serve(Instance *one);             /* have another program played; any thread */
+void serve(Instance *one);             /* change the program if its knob has moved; any thread */
 
-/* Change a knob, if the event does. */
+/* Change a knob, if the event says so. */
 int take_turn(Instance *one, const ClapEvent *event);
 int is_turn(const ClapEvent *event);
 int32_t process(const ClapPlugin *face, const ClapProcess *block);

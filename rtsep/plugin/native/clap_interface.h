@@ -1,5 +1,5 @@
-/* The parts of the CLAP interface, version 1, that the plug-in uses: layouts and numbers as its public documentation gives
- * them, in our own words. Threads: "main" is the host's main thread, "audio" the one that processes. */
+/* The parts of the CLAP interface, version 1, that the plug-in uses. Layouts and numbers are those of its public documentation;
+ * the names are our own. Threads: "main" is the host's main thread, "audio" is the thread that processes. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,9 +25,9 @@ typedef struct ClapHost {
     void *own;
     const char *name, *vendor, *url, *release;
     const void *(*get_extension)(const struct ClapHost *, const char *id);
-    void (*request_restart)(const struct ClapHost *);  /* deactivate and activate, please */
+    void (*request_restart)(const struct ClapHost *);  /* asks to be deactivated and activated */
     void (*request_process)(const struct ClapHost *);
-    void (*request_callback)(const struct ClapHost *); /* call on_main_thread, please */
+    void (*request_callback)(const struct ClapHost *); /* asks for a call of on_main_thread */
 } ClapHost;
 
 /* --- events --- */
@@ -36,7 +36,7 @@ enum { CLAP_CORE_EVENTS = 0 };
 enum { CLAP_NOTE_ON = 0, CLAP_NOTE_OFF = 1, CLAP_NOTE_CHOKE = 2, CLAP_PARAM_VALUE = 5, CLAP_MIDI = 10 };
 
 typedef struct {
-    uint32_t size, time; /* bytes of the whole event; samples from the block's begin */
+    uint32_t size, time; /* size of the whole event in bytes; time in samples from the block's begin */
     uint16_t space, type;
     uint32_t flags;
 } ClapEvent;
@@ -80,7 +80,7 @@ typedef struct {
     float **data32;
     double **data64;
     uint32_t channel_count, latency;
-    uint64_t constant_mask; /* channels that hold the same number all through */
+    uint64_t constant_mask; /* channels whose samples are all the same */
 } ClapBuffer;
 
 typedef struct {

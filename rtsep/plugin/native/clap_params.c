@@ -44,7 +44,7 @@ static bool params_value(const ClapPlugin *face, uint32_t id, double *value) {
     return k >= 0;
 }
 
-/* "dB" of "Gain left (dB)"; "" where the brackets hold more than a unit. */
+/* The unit of a knob, such as "dB" of "Gain left (dB)"; "" if the brackets hold something else. */
 static void unit_of(const Knob *knob, char *unit, size_t room) {
     const char *open = strrchr(knob->name, '('), *close = open ? strchr(open, ')') : NULL;
     unit[0] = 0;
@@ -52,7 +52,7 @@ static void unit_of(const Knob *knob, char *unit, size_t room) {
         snprintf(unit, room, " %.*s", (int)(close - open - 1), open + 1);
 }
 
-/* A point stands before the fraction, whatever language the host has chosen. */
+/* The decimal separator is always a point, whatever language the host has set. */
 static bool params_text(const ClapPlugin *face, uint32_t id, double value, char *text, uint32_t room) {
     static const char *const NOTES[] = {"C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"};
     const Instance *one = of(face);

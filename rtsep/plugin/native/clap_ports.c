@@ -6,7 +6,7 @@ static uint32_t audio_count(const ClapPlugin *face, bool inputs) {
     return inputs ? 1 : 1 + (uint32_t)plugin_stems(of(face)->plugin);
 }
 
-/* The main ports have the hash of no name, so that a stem may have any. */
+/* The main ports' identifiers are hashes of no possible name, so that a stem can have any name. */
 static bool audio_get(const ClapPlugin *face, uint32_t number, bool inputs, ClapAudioPort *port) {
     const Plugin *plugin = of(face)->plugin;
     const char *stem;
@@ -33,7 +33,7 @@ static bool note_get(const ClapPlugin *face, uint32_t number, bool inputs, ClapN
     port->id = plugin_hash("notes");
     fill(port->name, "notes");
     port->dialects = CLAP_DIALECT_CLAP | CLAP_DIALECT_MIDI;
-    port->preferred_dialect = CLAP_DIALECT_MIDI; /* It has pedals. */
+    port->preferred_dialect = CLAP_DIALECT_MIDI; /* MIDI has pedals, CLAP's own notes have none. */
     return true;
 }
 

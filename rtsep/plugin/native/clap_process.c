@@ -1,17 +1,17 @@
-/* What the CLAP plays: events and sound of a block. */
+/* How the CLAP plays a block: its events and its sound. */
 #include "clap_instance.h"
 #include <math.h>
 
 enum { STEP = 1024, CHANNELS = 16, KEYS = 128, ALL_SOUND_OFF = 120, ALL_NOTES_OFF = 123 };
 
-static const float SILENCE[STEP]; /* what an input that the host leaves out sounds like */
+static const float SILENCE[STEP]; /* the sound of an input that the host leaves out */
 
 static void send(Instance *one, int64_t sample, int kind, int channel, int data1, int data2) {
     uint8_t message[3] = {(uint8_t)(kind | channel), (uint8_t)data1, (uint8_t)data2};
     plugin_note(one->plugin, sample, message, 3);
 }
 
-/* -1 stands for all channels, and for all keys. MIDI can choke all keys, but not one, which is released. */
+/* In CLAP's notes, -1 stands for all channels or all keys. MIDI can choke all keys, but not a single one: that is released. */
 static void take_note(Instance *one, int64_t sample, const ClapNote *note) {
     int first = note->channel < 0 ? 0 : note->channel % CHANNELS, last = note->channel < 0 ? CHANNELS - 1 : first;
     double velocity = note->velocity > 0 ? note->velocity < 1 ? note->velocity : 1 : 0;
@@ -38,14 +38,14 @@ static float *channel_of(const ClapBuffer *buffer, int channel) {
     return (uint32_t)channel < buffer->channel_count ? buffer->data32[channel] : NULL;
 }
 
-/* From one change of a knob to the next. */
+/* Play from one change of a knob to the next. */
 static void play(Instance *one, const ClapProcess *block, uint32_t from, uint32_t to) {
     int channels = plugin_channels(one->plugin), stems = plugin_stems(one->plugin);
     const float *in[MIX_CHANNELS];
     float *mix[MIX_CHANNELS] = {NULL}, *out[MOST_STEMS * MIX_CHANNELS] = {NULL};
     for (int c = 0; c < channels; c++) {
         const float *sound = block->in_count ? channel_of(&block->in[0], c) : NULL;
-        if (!sound && block->in_count) sound = channel_of(&block->in[0], 0); /* mono into a stereo input */
+        if (!sound && block->in_count) sound = channel_of(&block->in[0], 0); /* mono sound goes to both sides */
         in[c] = sound ? sound + from : SILENCE;
     }
     for (int i = 0; i < channels * (1 + stems) && (uint32_t)(i / channels) < block->out_count; i++) {
@@ -55,7 +55,7 @@ static void play(Instance *one, const ClapProcess *block, uint32_t from, uint32_
         else out[i - channels] = sound + from;
     }
     if (plugin_asks(one->plugin)) {
-        if (atomic_load(&one->offline)) serve(one); /* So the change has its sample. */
+        if (atomic_load(&one->offline)) serve(one); /* So the program changes at the exact sample. */
         else one->host->request_callback(one->host);
     }
     plugin_process(one->plugin, to - from, in, mix, out);
@@ -78,7 +78,7 @@ int32_t process(const ClapPlugin *face, const ClapProcess *block) {
         }
         play(one, block, from, to);
     }
-    for (; next < count; next++) take(one, 0, block->events_in->get(block->events_in, next)); /* of a block without sound */
+    for (; next < count; next++) take(one, 0, block->events_in->get(block->events_in, next)); /* if the block has no sound */
     for (uint32_t i = 0; i < block->out_count; i++) block->out[i].constant_mask = 0;
     return CLAP_CONTINUE;
 }

@@ -1,4 +1,4 @@
-/* What a project keeps of the CLAP. */
+/* The CLAP's data in a host's project. */
 #include "clap_instance.h"
 #include <stdlib.h>
 
@@ -39,7 +39,7 @@ static bool state_load(const ClapPlugin *face, const ClapReader *stream) {
     bool taken = data && plugin_load(one->plugin, data, bytes);
     free(data);
     if (taken && host) host->rescan(one->host, CLAP_RESCAN_VALUES);
-    if (taken && one->active) one->host->request_restart(one->host); /* What was learnt counts from then on. */
+    if (taken && one->active) one->host->request_restart(one->host); /* The restart brings what was learnt into effect. */
     return taken;
 }
 

@@ -8,7 +8,7 @@ void rtsep_process(int64_t call); /* compiled by rtsep/compiling */
 
 static int64_t address_of(const void *memory) { return (int64_t)(intptr_t)memory; }
 
-/* Give every array of STATE its place. */
+/* Give each array of STATE its place in memory. */
 static int make_state(Engine *engine) {
     size_t at = 0;
     for (int pass = 0; pass < 2; pass++) {
@@ -16,7 +16,7 @@ static int make_state(Engine *engine) {
         for (int i = 0; i < STATE_WORDS; i++) {
             if (STATE_FIELDS[i].kind != ARRAY) continue;
             if (pass) engine->state_words[i] = address_of(engine->state + at);
-            at += ((size_t)array_bytes(engine->plan->words, i, 1) + 127) / 64 * 64; /* a free line between two */
+            at += ((size_t)array_bytes(engine->plan->words, i, 1) + 127) / 64 * 64; /* a free cache line between two arrays */
         }
         if (!pass && !(engine->state = aligned_memory(at))) return 0;
     }
@@ -55,7 +55,7 @@ Engine *engine_new(const char *path, const Bundle *bundle, char *trouble) {
     }
     if (engine && (engine->plan->words[PLAN_stems] != bundle->stem_count ||
                    engine->plan->words[PLAN_channels] != bundle->channels)) {
-        snprintf(trouble, MOST_TROUBLE, "%.160s: it has other stems than the plug-in: make the plug-in anew", path);
+        snprintf(trouble, MOST_TROUBLE, "%.160s: it has other stems than the plug-in: make the plug-in again", path);
         engine_free(engine);
         return NULL;
     }
@@ -68,7 +68,7 @@ Engine *engine_new(const char *path, const Bundle *bundle, char *trouble) {
     }
     if (!engine || !engine->input || !engine->stems || !engine->mix || !engine->route || !engine->reach ||
         !make_state(engine)) {
-        snprintf(trouble, MOST_TROUBLE, "there is too little memory for %.160s", path);
+        snprintf(trouble, MOST_TROUBLE, "there is not enough memory for %.160s", path);
         engine_free(engine);
         return NULL;
     }
@@ -91,7 +91,7 @@ void engine_free(Engine *engine) {
 
 int64_t engine_latency(const Engine *engine) { return engine->plan->words[PLAN_latency]; }
 
-/* Set a number of the plan to what it is under `value`, between the values that were worked out. */
+/* Set a number of the plan to its value for this position of the knob, interpolated between the stored values. */
 static void turn(Engine *engine, const char *symbol, double value) {
     PlanKnob knob;
     double place, below, above;
@@ -110,7 +110,7 @@ static void turn(Engine *engine, const char *symbol, double value) {
     memcpy(&engine->plan_words[knob.word], &below, 8);
 }
 
-/* Notes below `pitch` are the first stem's, all others the second's. */
+/* Give notes below `pitch` to the first stem, and all others to the second. */
 static void split_at(Engine *engine, int pitch) {
     for (int i = 0; i < PARTS * CHANNELS * PITCHES; i++)
         if (engine->route[i] >= 0) engine->route[i] = i % PITCHES >= pitch;
@@ -130,7 +130,7 @@ static void apply(Engine *engine, const Bundle *bundle, int knob, double value) 
     }
 }
 
-/* Take over the knobs that have moved. */
+/* Apply the knobs that have moved. */
 static void follow_knobs(Engine *engine, const Bundle *bundle, Values *values, int all) {
     unsigned changes = atomic_load_explicit(&values->changes, memory_order_acquire);
     if (changes == engine->known && !all) return;
@@ -157,7 +157,7 @@ void engine_reset(Engine *engine, const Bundle *bundle, Values *values) {
 
 void engine_note(Engine *engine, int64_t sample, const uint8_t *message, int bytes) {
     Event *event = &engine->waiting[engine->waiting_count];
-    if (message[0] < 0x80 || message[0] >= 0xF0) return; /* The engine has other uses for what MIDI leaves free. */
+    if (message[0] < 0x80 || message[0] >= 0xF0) return; /* The engine uses other status bytes internally. */
     if (engine->waiting_count == MOST_EVENTS) {
         engine->events_dropped++;
         return;
@@ -172,7 +172,7 @@ void engine_begin(Engine *engine, const Bundle *bundle, Values *values, int64_t 
     follow_knobs(engine, bundle, values, 0);
     engine->taken_count = 0;
     for (int i = 0; frames <= 0 && i < engine->waiting_count; i++) /* Some hosts send notes with an empty block: */
-        engine->waiting[i].sample = 0;                             /* they belong to the next. */
+        engine->waiting[i].sample = 0;                             /* they belong to the next block. */
 }
 
 /* Remember which keys are down. */
@@ -192,7 +192,7 @@ void engine_play(Engine *engine, int64_t done, int64_t count, int64_t frames, co
         Event next = engine->waiting[engine->taken_count];
         if (next.sample >= done + count && done + count < frames) break;
         next.sample -= done;
-        if (next.sample >= count) next.sample = count - 1; /* It lies after the block. */
+        if (next.sample >= count) next.sample = count - 1; /* The event is later than the block. */
         follow_key(engine, &next);
         engine->now[taken++] = next;
     }
@@ -218,7 +218,7 @@ void engine_warm(Engine *engine, const Bundle *bundle, Values *values) {
 
 int64_t engine_memory(const Engine *engine) {
     const int64_t *words = engine->plan->words;
-    return words[PLAN_window_size] + words[PLAN_latency] + 2 * words[PLAN_hop]; /* Filters are made a hop after their frame. */
+    return words[PLAN_window_size] + words[PLAN_latency] + 2 * words[PLAN_hop]; /* Filters follow their frame by a hop. */
 }
 
 void engine_follow(Engine *engine, const Engine *other) {

@@ -1,31 +1,32 @@
-/* The compiled engine with a plan and a state of its own. */
+/* One compiled engine, with its own plan and state. */
 #pragma once
 #include "bundle.h"
 
-enum { CAPACITY = 1024 }; /* samples that an engine plays at once, at most */
+enum { CAPACITY = 1024 }; /* most samples of one call of engine_play */
 
 typedef struct Engine Engine;
 
-/* Load a plan; NULL, and `trouble` [MOST_TROUBLE] says why, if it cannot be played in this bundle. */
+/* Load a plan. Returns NULL if it cannot be played in this bundle: then `trouble` [MOST_TROUBLE] says why. */
 Engine *engine_new(const char *path, const Bundle *bundle, char *trouble);
 void engine_free(Engine *engine);
 void engine_reset(Engine *engine, const Bundle *bundle, Values *values);
 int64_t engine_latency(const Engine *engine);
 void engine_note(Engine *engine, int64_t sample, const uint8_t *message, int bytes);
 
-/* A block of `frames` samples begins: the knobs are taken over. */
+/* Begin a block of `frames` samples: apply the knobs that have moved. */
 void engine_begin(Engine *engine, const Bundle *bundle, Values *values, int64_t frames);
-/* Play its next `count` samples, at most CAPACITY, of `in` [channel] from sample `done` on. */
+/* Play the block's next `count` samples, at most CAPACITY: those of `in` [channel] from sample `done` on. */
 void engine_play(Engine *engine, int64_t done, int64_t count, int64_t frames, const float *const *in);
-/* What these became: plane c is the mix's channel c, the stems' [stem * channels + channel] follow. */
+/* The output for these samples: first the planes of the mix [channel], then those of the stems [stem * channels + channel]. */
 const float *engine_output(const Engine *engine, int plane);
-void engine_warm(Engine *engine, const Bundle *bundle, Values *values); /* two hops, so that memory and code are there */
+/* Play two hops of silence, so that memory and code are loaded before the audio thread needs them. */
+void engine_warm(Engine *engine, const Bundle *bundle, Values *values);
 
-/* Go on, from silence, at the time of `other`, with the notes that it holds and those that wait. */
+/* Continue at the time of `other`, from silence, with the notes that it holds and the notes that wait for its next block. */
 void engine_follow(Engine *engine, const Engine *other);
-int64_t engine_memory(const Engine *engine); /* what comes out does not depend on what went in so many samples before */
+int64_t engine_memory(const Engine *engine); /* in samples: older input has no influence on the output */
 
-/* What was learnt, in memory to be freed; NULL: no memory. */
+/* What was learnt. The caller frees it. NULL if there is not enough memory. */
 unsigned char *engine_learnt(const Engine *engine, size_t *bytes);
-/* Take it over; nothing happens if it was learnt under another plan, or is damaged. */
+/* Restore what was learnt. Data of another plan, and damaged data, change nothing. */
 void engine_learn(Engine *engine, const unsigned char *data, size_t bytes);

@@ -1,4 +1,4 @@
-/* What an engine consists of: for engine.c and learnt.c alone. */
+/* The parts of an engine; only engine.c and learnt.c include this file. */
 #pragma once
 #include "engine.h"
 #include "layout.h"
@@ -18,11 +18,11 @@ struct Engine {
     unsigned char *state; /* all arrays of STATE */
     size_t state_bytes;
     float *input, *stems, *mix, targets[2 + MOST_STEMS];
-    signed char *route, *reach; /* own copies where a split can be moved */
+    signed char *route, *reach; /* copies of the plan's, since a split can be moved */
     Event waiting[MOST_EVENTS], now[MOST_EVENTS];
-    int waiting_count, taken_count, events_dropped; /* taken: of the waiting ones, in this block */
-    uint8_t pressed[CHANNELS][PITCHES];             /* the velocity of each key that is down, else 0 */
-    unsigned known; /* of the knobs' changes */
+    int waiting_count, taken_count, events_dropped; /* taken: how many of `waiting` this block has played */
+    uint8_t pressed[CHANNELS][PITCHES];             /* the velocity of each key that is down, or 0 */
+    unsigned known; /* the number of changes of knobs that are applied */
     double applied[MOST_KNOBS];
 };
 

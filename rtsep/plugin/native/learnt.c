@@ -1,4 +1,4 @@
-/* What was learnt, in bytes: the plan's checksum, then for each array its field and its rows that have changed. */
+/* What was learnt, as bytes: the plan's checksum, then each row that has changed, with the number of its field and its own. */
 #include "engine_parts.h"
 #include <math.h>
 #include <stdlib.h>

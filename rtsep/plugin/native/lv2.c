@@ -21,7 +21,7 @@ typedef struct {
     int channels, midi, mix, stems, latency, knobs;
     LV2_URID midi_event, chunk, data, error, warning;
     LV2_Log_Log *log;
-    LV2_Worker_Schedule *worker; /* NULL: another preset waits for the next activation */
+    LV2_Worker_Schedule *worker; /* NULL: another preset plays only from the next activation on */
 } Instance;
 
 static void tell_trouble(const Instance *own) {
@@ -68,7 +68,7 @@ static void connect_port(LV2_Handle handle, uint32_t port, void *data) {
 
 static int is_bypass(const Knob *knob) { return !strcmp(knob->symbol, "bypass"); }
 
-/* Take over the knobs of the host that have moved. */
+/* Pass on the host's knobs that have moved. */
 static void follow_knobs(Instance *own) {
     for (int k = 0; k < plugin_knobs(own->plugin); k++) {
         const float *port = own->ports[own->knobs + k];
@@ -80,7 +80,7 @@ static void follow_knobs(Instance *own) {
     }
 }
 
-/* Another preset has another plan, which is loaded here, where the host waits, unless the worker has done it. */
+/* Load the plan of another preset, unless the worker has done so: the host waits for this call. */
 static void activate(LV2_Handle handle) {
     Instance *own = handle;
     follow_knobs(own);
@@ -91,7 +91,7 @@ static void activate(LV2_Handle handle) {
     }
 }
 
-/* Where the host renders, it may call `work` at once: so before the block is played. */
+/* Called before the block is played, since a host that renders can call `work` at once. */
 static void change_preset(Instance *own) {
     static const char WORK[1]; /* Some hosts refuse an empty message. */
     if (!own->worker || !plugin_asks(own->plugin)) return;
@@ -105,12 +105,12 @@ static LV2_Worker_Status work(LV2_Handle handle, LV2_Worker_Respond_Function res
     (void)respond, (void)respond_handle, (void)bytes, (void)data;
     if (served == SERVED_NOT) tell_trouble(own);
     if (served == SERVED_AT_START && own->log)
-        own->log->printf(own->log->handle, own->warning, "rtsep: the chosen preset has another latency: it plays from the next "
-                         "start of the plug-in on\n");
+        own->log->printf(own->log->handle, own->warning, "rtsep: the chosen preset has another latency: it plays after the "
+                         "host has started the plug-in again\n");
     return LV2_WORKER_SUCCESS;
 }
 
-/* `work` needs no response: what it has made is taken at the next block. */
+/* `work` needs no response: the next block takes what it has made. */
 static LV2_Worker_Status work_response(LV2_Handle handle, uint32_t bytes, const void *data) {
     (void)handle, (void)bytes, (void)data;
     return LV2_WORKER_SUCCESS;
@@ -175,7 +175,7 @@ static const void *extension_data(const char *uri) {
     return strcmp(uri, LV2_STATE__interface) ? NULL : &STATE;
 }
 
-/* One binary serves every bundle: its folder says which plug-in it is. */
+/* All bundles have the same binary: the bundle's folder tells which plug-in it is. */
 typedef struct {
     LV2_Lib_Descriptor library;
     LV2_Descriptor plugin;

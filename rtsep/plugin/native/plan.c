@@ -1,4 +1,4 @@
-/* Plan files come from strangers: every size, place and index is checked before anything is played. */
+/* Plan files can come from anybody: every size, place and index is checked before anything is played. */
 #include "plan.h"
 #include "layout.h"
 #include "plugin.h"
@@ -33,7 +33,7 @@ void aligned_release(void *memory) {
     free(whole);
 }
 
-/* As in zlib: polynomial 0xEDB88320. */
+/* The same checksum as zlib's crc32: polynomial 0xEDB88320. */
 static uint32_t crc32_of(const unsigned char *data, int64_t bytes) {
     uint32_t table[256], found = 0xFFFFFFFFu;
     for (uint32_t i = 0; i < 256; i++) {
@@ -63,12 +63,12 @@ int64_t array_bytes(const int64_t *words, int number, int state) {
     return bytes;
 }
 
-/* Whether a part of the file begins at `at`, a multiple of `step`, and has so many bytes. */
+/* Whether `bytes` bytes from place `at`, a multiple of `step`, lie in the file. */
 static int lies_in_file(const PlanFile *plan, int64_t at, int64_t bytes, int64_t step) {
     return at >= (int64_t)sizeof(Header) && at % step == 0 && bytes >= 0 && at <= plan->bytes && bytes <= plan->bytes - at;
 }
 
-/* The same, or a part of the unpacked templates. */
+/* Whether they lie in the file or in the unpacked templates. */
 static int lies_within(const PlanFile *plan, int64_t at, int64_t bytes, int64_t step) {
     if (at < UNPACKED) return lies_in_file(plan, at, bytes, step);
     at -= UNPACKED;
@@ -79,7 +79,7 @@ const unsigned char *plan_at(const PlanFile *plan, int64_t at) {
     return at < UNPACKED ? plan->data + at : plan->unpacked + (at - UNPACKED);
 }
 
-/* IEEE 754's half precision: a sign, 5 bits of exponent, 10 of fraction. */
+/* IEEE 754's half precision: a bit for the sign, 5 bits for the exponent, 10 bits for the fraction. */
 static float from_half(uint16_t half) {
     int exponent = half >> 10 & 31, fraction = half & 1023;
     float found = (float)(exponent ? fraction + 1024 : fraction) * (float)(1 << (exponent ? exponent - 1 : 0)) * 0x1p-24f;
@@ -87,7 +87,7 @@ static float from_half(uint16_t half) {
     return half >> 15 ? -found : found;
 }
 
-/* Unpack all templates; 0: their sizes cannot be right, or there is too little memory. */
+/* Unpack all templates. Returns 0 if their sizes cannot be right, or if there is not enough memory. */
 static int unpack(PlanFile *plan, const int64_t *rows, int64_t count) {
     int64_t used = 0;
     for (int pass = 0; pass < 2; pass++) {
@@ -117,7 +117,7 @@ static int is_between(int64_t value, const int64_t *words, const Field *field) {
     return value >= sum_of(words, &field->least) && value <= sum_of(words, &field->most);
 }
 
-/* The whole numbers of PLAN that arrays are sized by lie within their limits, and fit together. */
+/* Check that PLAN's whole numbers, by which arrays are sized, lie within their limits and fit together. */
 static const char *check_sizes(const int64_t *words) {
     int64_t window = words[PLAN_window_size], hop = words[PLAN_hop], overlap = words[PLAN_overlap], taps = words[PLAN_taps];
     int known = 0;
@@ -213,7 +213,7 @@ static const char *check_starts(const PlanFile *plan) {
     return NULL;
 }
 
-/* A knob may move numbers that size nothing: its words stay within their limits. */
+/* Check that knobs move only numbers that are no sizes, and only within their limits. */
 static const char *check_knobs(const PlanFile *plan) {
     static const int MOVED[] = {PLAN_power_halves, PLAN_suppression, PLAN_prediction, PLAN_background_learns, PLAN_adapt_hold};
     int64_t at = 0;
@@ -265,23 +265,23 @@ static int read_file(PlanFile *plan, const char *path) {
     return whole;
 }
 
-/* NULL, or what is wrong; `text` [128] is room for it. */
+/* What is wrong, or NULL; `text` [128] is memory for the answer. */
 static const char *check(PlanFile *plan, char *text) {
     Header header;
     const char *wrong;
     if (plan->bytes < (int64_t)sizeof header) return "it is cut off";
     memcpy(&header, plan->data, sizeof header);
     if (memcmp(header.magic, "RTSEPLAN", 8)) return "it is no plan of rtsep";
-    if (header.version > VERSION) return "a newer rtsep has made it: make the plug-in anew";
+    if (header.version > VERSION) return "a newer rtsep has made it: make the plug-in again";
     if (header.version == VERSION && header.bytes != plan->bytes) return "it is cut off";
     if (header.version != VERSION || memcmp(header.layout, LAYOUT, 16) || header.plan_words != PLAN_WORDS ||
         header.state_words != STATE_WORDS)
-        return "another version of rtsep has made it than this plug-in: make the plug-in anew";
+        return "another version of rtsep has made it: make the plug-in again";
     plan->checksum = crc32_of(plan->data + sizeof header, plan->bytes - (int64_t)sizeof header);
     if (plan->checksum != header.checksum) return "it is damaged";
-    if (!(header.sample_rate > 0 && header.sample_rate < 1e6)) return "its sample rate is none";
+    if (!(header.sample_rate > 0 && header.sample_rate < 1e6)) return "it has no valid sample rate";
     plan->sample_rate = header.sample_rate;
-    wrong = "it is damaged: its parts lie outside";
+    wrong = "it is damaged: some of its parts lie outside the file";
     if (!lies_in_file(plan, header.plan_at, 8 * PLAN_WORDS, 8)) return wrong;
     if (header.starts < 0 || header.starts > STATE_WORDS || header.knob_words < 0 || header.knob_words > 1 << 20) return wrong;
     if (!lies_in_file(plan, header.starts_at, 24 * header.starts, 8)) return wrong;
@@ -298,13 +298,13 @@ static const char *check(PlanFile *plan, char *text) {
     if (!wrong) wrong = check_starts(plan);
     if (!wrong) wrong = check_knobs(plan);
     if (!wrong) return NULL;
-    snprintf(text, 128, "it is damaged: its %s cannot be right", wrong);
+    snprintf(text, 128, "it is damaged: its field %s cannot be right", wrong);
     return text;
 }
 
 PlanFile *plan_load(const char *path, char *trouble) {
     PlanFile *plan = calloc(1, sizeof *plan);
-    const char *wrong = "there is too little memory";
+    const char *wrong = "there is not enough memory";
     char text[128];
     if (plan) wrong = read_file(plan, path) ? check(plan, text) : "it cannot be read";
     if (!wrong) return plan;

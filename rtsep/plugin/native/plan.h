@@ -1,4 +1,4 @@
-/* Plan files: loaded, checked, and ready to be played by any number of instances. */
+/* Plan files: loaded, checked, and ready for any number of instances to play. */
 #pragma once
 #include <stdint.h>
 #include <stddef.h>
@@ -17,25 +17,25 @@ typedef struct {
     int64_t knob_words;
 } PlanFile;
 
-/* How a word of PLAN follows a parameter. */
+/* How a word of PLAN follows a parameter: by its `values` [count] at equally spaced values from `first` to `last`. */
 typedef struct {
     int64_t word, count;
     double first, last;
     const int64_t *values;
 } PlanKnob;
 
-/* Load and check a plan file; NULL, and `trouble` [MOST_TROUBLE] says why, if it cannot be played. */
+/* Load and check a plan file. Returns NULL if it cannot be played: then `trouble` [MOST_TROUBLE] says why. */
 PlanFile *plan_load(const char *path, char *trouble);
 void plan_free(PlanFile *plan);
 
-/* What stands at a place: in the file, or among the unpacked templates. */
+/* The data at a place, in the file or in the unpacked templates. */
 const unsigned char *plan_at(const PlanFile *plan, int64_t at);
 
-/* Bytes of array `number` of PLAN or of STATE (state != 0) under these words of PLAN; -1: too many. */
+/* Size in bytes of array `number` of PLAN or of STATE (state != 0), as these words of PLAN give it; -1: too large. */
 int64_t array_bytes(const int64_t *plan_words, int number, int state);
 
-/* The knob with this hash; 0: the plan does not know it. */
+/* Find the knob with this hash. Returns 0 if the plan does not have it. */
 int plan_knob(const PlanFile *plan, uint32_t hash, PlanKnob *knob);
 
-void *aligned_memory(size_t bytes); /* zeroed, at a multiple of 64; NULL: there is not enough */
+void *aligned_memory(size_t bytes); /* zeroed, at a multiple of 64; NULL: not enough memory */
 void aligned_release(void *memory);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a project brought. The audio thread may still read the one before, which so lives until it cannot. */
+/* What was learnt, as a project brought it. The audio thread can still read the one before, so that is freed only later. */
 typedef struct Learnt {
     struct Learnt *before;
     size_t bytes;
@@ -21,11 +21,11 @@ struct Plugin {
     Bundle bundle;
     Programs programs;
     double sample_rate;
-    int64_t latency; /* of every engine that plays until the next `plugin_prepare` */
+    int64_t latency; /* all engines that play until the next `plugin_prepare` have this one */
     char trouble[MOST_TROUBLE];
     Values values;
-    _Atomic(Learnt *) learnt; /* as a project brought it: counts after every reset */
-    atomic_int is_new;        /* no engine that plays has taken it over yet */
+    _Atomic(Learnt *) learnt; /* as a project brought it: every reset restores it */
+    atomic_int is_new;        /* the engine that plays has not restored it yet */
 };
 
 static void forget(Learnt *learnt) {
@@ -87,7 +87,7 @@ static int processor_suffices(void) {
     if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & FMA) || !(c & SAVED)) return 0;
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & AVX2) || !(b & BMI2)) return 0;
     __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    return (low & WIDE) == WIDE; /* The system keeps the wide registers. */
+    return (low & WIDE) == WIDE; /* The operating system saves the wide registers. */
 #else
     return 1;
 #endif
@@ -106,14 +106,14 @@ static int plays_at(Plugin *plugin, int rate) {
     return 0;
 }
 
-/* As the project brought it. */
+/* Reset an engine, and restore what the project brought. */
 static void begin(Plugin *plugin, Engine *engine) {
     const Learnt *learnt = atomic_load(&plugin->learnt);
     engine_reset(engine, &plugin->bundle, &plugin->values);
     if (learnt) engine_learn(engine, learnt->data, learnt->bytes);
 }
 
-/* An engine that is ready to play the program. */
+/* Make an engine that is ready to play the program. */
 static Engine *make_engine(Plugin *plugin, int program) {
     char path[MOST_PATH + 64];
     Engine *engine;
@@ -126,12 +126,12 @@ static Engine *make_engine(Plugin *plugin, int program) {
     return engine;
 }
 
-/* The engine of the program, or NULL: the sound passes through. */
+/* Make the engine of the program. Returns NULL if that cannot be: then the sound passes through. */
 static Engine *first_engine(Plugin *plugin, int program) {
-    if (!plugin->bundle.stem_count) return NULL; /* It could not be read. */
+    if (!plugin->bundle.stem_count) return NULL; /* The bundle could not be read. */
     plugin->trouble[0] = 0;
     if (!processor_suffices()) {
-        snprintf(plugin->trouble, MOST_TROUBLE, "this processor lacks AVX2, FMA or BMI2, which were new in 2013");
+        snprintf(plugin->trouble, MOST_TROUBLE, "this processor does not have AVX2, FMA and BMI2, which were new in 2013");
         return NULL;
     }
     if (!plays_at(plugin, (int)lround(plugin->sample_rate))) return NULL;
@@ -166,7 +166,7 @@ void plugin_reset(Plugin *plugin) {
 void plugin_ask_again(Plugin *plugin) { atomic_store(&plugin->programs.asked, 0); }
 int plugin_asks(Plugin *plugin) { return programs_ask(&plugin->programs, wanted_program(plugin)); }
 
-/* Another program's engine, if it can follow the one that plays. */
+/* Offer another program's engine, if it has the same latency as the one that plays. */
 static int offer(Plugin *plugin, int program) {
     Engine *engine;
     if (!plugin->programs.playing) return SERVED_AT_START;
@@ -194,7 +194,7 @@ int64_t plugin_latency(const Plugin *plugin) { return plugin->latency; }
 
 void plugin_set(Plugin *plugin, int knob, double value) {
     const Knob *one = &plugin->bundle.knobs[knob];
-    if (!(value >= one->least)) value = one->least; /* Also if it is no number. */
+    if (!(value >= one->least)) value = one->least; /* Also if `value` is not a number. */
     if (value > one->most) value = one->most;
     if (one->whole) value = floor(value + 0.5);
     atomic_store_explicit(&plugin->values.value[knob], value, memory_order_relaxed);
@@ -225,12 +225,12 @@ void plugin_process(Plugin *plugin, int64_t frames, const float *const *in, floa
     }
 }
 
-/* What the engine that plays has learnt, if a project did not bring anything newer. */
+/* What the engine that plays has learnt, unless a project has brought something newer. */
 static unsigned char *learnt_now(Plugin *plugin, size_t *bytes) {
     unsigned char *data = NULL;
     Engine *engine;
     programs_lock(&plugin->programs);
-    engine = plugin->programs.playing; /* It is freed by no other thread now. */
+    engine = plugin->programs.playing; /* No other thread can free it now. */
     if (engine && !plugin->is_new) data = engine_learnt(engine, bytes);
     programs_unlock(&plugin->programs);
     return data;
@@ -246,7 +246,7 @@ unsigned char *plugin_save(Plugin *plugin, size_t *bytes) {
     all = malloc(room + learnt);
     if (all) {
         size_t used = (size_t)snprintf((char *)all, room, "rtsep-state 1\n");
-        for (int k = 0; k < bundle->knob_count; k++) { /* All bits, in every language of the host. */
+        for (int k = 0; k < bundle->knob_count; k++) { /* As bits: exact, and independent of the host's language. */
             double value = plugin_get(plugin, k);
             unsigned long long bits;
             memcpy(&bits, &value, sizeof bits);
@@ -275,7 +275,7 @@ int plugin_load(Plugin *plugin, const unsigned char *data, size_t bytes) {
         text[end - at] = 0;
         at = end + 1;
         if (!text[0]) break;
-        if (!line || sscanf(text, "%63s %16llx", symbol, &bits) != 2) continue; /* A newer version may write more. */
+        if (!line || sscanf(text, "%63s %16llx", symbol, &bits) != 2) continue; /* of a newer version */
         memcpy(&value, &bits, sizeof value);
         for (int k = 0; k < plugin->bundle.knob_count; k++)
             if (!strcmp(symbol, plugin->bundle.knobs[k].symbol)) plugin_set(plugin, k, value);

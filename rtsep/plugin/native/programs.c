@@ -6,7 +6,7 @@
 #include <sched.h>
 #endif
 
-static const double FADE_S = 0.02; /* The sound goes over from one engine to the next in so many seconds. */
+static const double FADE_S = 0.02; /* The fade from one engine to the next takes this time, in seconds. */
 
 /* --- the audio thread ------------------------------------------------------------------------------------------------ */
 
@@ -21,11 +21,11 @@ void programs_note(Programs *own, int64_t sample, const uint8_t *message, int by
     if (own->coming) engine_note(own->coming, sample, message, bytes);
 }
 
-/* Let what is offered hear, if the last change is over. */
+/* Take the offered engine, which hears the input from now on, unless the last change is still going on. */
 static void take(Programs *own, const Engine *playing) {
     if (own->coming || !atomic_load(&own->offer) || atomic_load(&own->finished)) return;
     own->coming = atomic_exchange(&own->offer, NULL);
-    if (!own->coming) return; /* It was withdrawn. */
+    if (!own->coming) return; /* The offer was withdrawn. */
     engine_follow(own->coming, playing);
     own->heard = 0;
     own->deaf = engine_memory(own->coming);
@@ -37,7 +37,7 @@ static void give_place(Programs *own) {
     atomic_store(&own->finished, before);
 }
 
-/* Samples of a plane. Both engines' stems sum to the input, and so does what lies between them. */
+/* Write samples of a plane, with the fade. The stems of each engine sum to the input, so the faded stems do so, too. */
 static void write(const Programs *own, const Engine *playing, int plane, float *to, int64_t count) {
     const float *from = engine_output(playing, plane), *next;
     int64_t at = own->heard - own->deaf;
@@ -86,11 +86,11 @@ Engine *programs_settle(Programs *own) {
 
 int programs_try(Programs *own) {
     if (!atomic_flag_test_and_set(&own->busy)) return 1;
-    atomic_store(&own->asked, 0); /* It will be asked for again. */
+    atomic_store(&own->asked, 0); /* The audio thread will ask again. */
     return 0;
 }
 
-/* Nobody is at it for longer than it takes to read a plan. */
+/* Another thread holds the lock at most as long as it takes to read a plan. */
 void programs_lock(Programs *own) {
     while (atomic_flag_test_and_set(&own->busy)) {
 #if defined(_WIN32)
@@ -122,7 +122,7 @@ int programs_need(Programs *own, int wanted) {
     engine_free(atomic_exchange(&own->finished, NULL));
     if (atomic_exchange(&own->answered, wanted) == wanted) return 0;
     untaken = atomic_exchange(&own->offer, NULL);
-    if (!untaken) own->taken = own->offered; /* The audio thread has it. */
+    if (!untaken) own->taken = own->offered; /* The audio thread has taken it. */
     engine_free(untaken);
     atomic_store(&own->offered, own->taken);
     return wanted != own->taken;

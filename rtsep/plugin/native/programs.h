@@ -1,40 +1,41 @@
-/* The engine that plays, and how another program's takes its place while it does. The audio thread asks another thread, which
- * offers an engine; the audio thread lets it hear, fades over to it, and hands the old one back, to be freed. */
+/* The engine that plays, and how another program's engine replaces it without a gap. The audio thread asks another thread,
+ * which offers an engine. The audio thread gives this engine the input until its output can be heard, fades over to it, and
+ * hands the old engine back, to be freed. */
 #pragma once
 #include "engine.h"
 
 typedef struct {
     _Atomic(Engine *) playing;  /* NULL: the sound passes through */
-    _Atomic(Engine *) offer;    /* what shall play */
-    _Atomic(Engine *) finished; /* what has played */
-    Engine *coming;             /* the audio thread's: it hears, then it is faded in */
-    int64_t heard, deaf, fade;  /* samples that it has heard; that it hears before it is faded in; that the fade takes */
-    atomic_int answered;        /* the program that was wanted last, which is offered, unless it cannot be */
-    atomic_int asked;           /* another thread has been asked, and has not come yet */
-    atomic_int offered;         /* the program of the last engine that was offered, and not withdrawn */
-    int taken;                  /* that of the last one that the audio thread is known to have taken */
-    atomic_flag busy;           /* another thread is at it */
+    _Atomic(Engine *) offer;    /* the engine that shall play next */
+    _Atomic(Engine *) finished; /* the engine that has played, to be freed */
+    Engine *coming;             /* the audio thread's: it hears the input, then it is faded in */
+    int64_t heard, deaf, fade;  /* in samples: what `coming` has heard; what it must hear before the fade; the fade */
+    atomic_int answered;        /* the program that was wanted last: its engine is offered, unless it cannot play */
+    atomic_int asked;           /* another thread has been asked, but has not come yet */
+    atomic_int offered;         /* the program of the last engine that was offered and not withdrawn */
+    int taken;                  /* the program of the last engine that the audio thread is known to have taken */
+    atomic_flag busy;           /* another thread holds the lock */
 } Programs;
 
 /* --- the audio thread --- */
 
-/* Whether another thread should be asked now to change something; not again until it has come. */
+/* Whether another thread must be asked now for a change. Not again until it has come. */
 int programs_ask(Programs *own, int wanted);
 void programs_note(Programs *own, int64_t sample, const uint8_t *message, int bytes);
-/* A block, as `plugin_process` has it. Whether a change is over: another engine plays alone. */
+/* Play a block, as `plugin_process` does. Returns 1 if this block has ended a change, so that the new engine plays alone. */
 int programs_play(Programs *own, const Bundle *bundle, Values *values, int64_t frames, const float *const *in,
                   float *const *mix, float *const *stems);
-/* End a change at once; gives the engine that plays now, which may be NULL. */
+/* End a change at once. Returns the engine that plays now, which can be NULL. */
 Engine *programs_settle(Programs *own);
 
-/* --- other threads: between programs_lock, or programs_try where nobody may wait, and programs_unlock --- */
+/* --- other threads: between programs_lock (or programs_try, which does not wait) and programs_unlock --- */
 
 void programs_lock(Programs *own);
-int programs_try(Programs *own); /* 0: another thread is at it */
+int programs_try(Programs *own); /* 0: another thread holds the lock */
 void programs_unlock(Programs *own);
-/* Free all engines, and play `engine`, which may be NULL. Only while nothing is processed. */
+/* Free all engines, and play `engine`, which can be NULL. Only while no block is processed. */
 void programs_start(Programs *own, Engine *engine, int program, double sample_rate);
-/* Free what has played, and withdraw what another program offers. Whether an engine is needed that plays the program. */
+/* Free the engine that has played, and withdraw an offer of another program. Returns 1 if `wanted` needs a new engine. */
 int programs_need(Programs *own, int wanted);
 void programs_offer(Programs *own, Engine *engine, int program);
 int programs_newest(const Programs *own); /* the program that plays, or is going to */

@@ -1,4 +1,4 @@
-/* How layout.h describes the fields of the engine's records. */
+/* The types with which layout.h describes the fields of the engine's records. */
 #pragma once
 #include <stdint.h>
 
@@ -9,7 +9,7 @@ typedef struct {
     int sign, word;
 } Term;
 
-/* A constant and words of PLAN. */
+/* A sum of a constant and of words of PLAN. */
 typedef struct {
     int64_t constant;
     int terms;
