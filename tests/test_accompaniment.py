@@ -104,7 +104,7 @@ def test_where_combs_leave_no_room_nothing_is_seen(rng):
     assert found(separator) == (0, pytest.approx(UNSEEN, abs=0.01))
 
 
-def test_a_lead_in_is_somebody_elses(rng):
+def test_the_sound_of_a_lead_in_counts_as_others(rng):
     separator = listener(params={"learn_background_s": 2})
     play(separator, notes(rng, 1.5, 63))
     assert found(separator)[1] > 0.9

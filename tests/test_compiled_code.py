@@ -145,7 +145,7 @@ def test_another_numba_is_left_to_work_as_it_does(monkeypatch, owner, name):
 
 
 @pytest.mark.parametrize("version, known", [("0.60.1", False), ("0.61.0", True), ("0.68.3", True), ("0.69.0rc1", False)])
-def test_numbas_that_nobody_has_tried_do_not_collect(monkeypatch, version, known):
+def test_untried_versions_of_numba_do_not_collect(monkeypatch, version, known):
     monkeypatch.setattr(collect.numba, "__version__", version)
     assert collect.can_collect() == known
 

@@ -85,7 +85,7 @@ def test_the_fingerprint_is_of_what_the_code_depends_on(tmp_path, monkeypatch):
     assert len(set(found)) == len(found) and all(len(name) == 16 for name in found)
 
 
-def test_code_that_nobody_used_for_long_is_removed(cache):
+def test_code_that_was_not_used_for_long_is_removed(cache):
     folder, long_ago = store.code_folder(), time.time() - 40 * 86400
     for name in ("code-old", "kernels-old", "code-new", "music-old"):
         (cache / name).mkdir()
@@ -100,7 +100,7 @@ def test_code_that_nobody_used_for_long_is_removed(cache):
 
 
 @pytest.mark.parametrize("kept", ["", "{", "[1]", '{"notes": 3}', '{"notes": ["a", "b"]}'])
-def test_times_that_nobody_can_read_are_as_none(cache, kept):
+def test_unreadable_times_are_ignored(cache, kept):
     store.keep_times({"notes": 2.04, "fft": 3.0}, {"notes": 15})
     assert store.last_times() == {"notes": 2.0, "fft": 3.0} and store.last_functions() == {"notes": 15, "fft": 0}
     assert json.loads((cache / "compiled.json").read_text()) == {"notes": [2.0, 15], "fft": [3.0, 0]}

@@ -160,7 +160,7 @@ def test_what_cannot_be_saved_holds_until_the_end(player, tmp_path):
     assert player.muted == {"left"}
 
 
-def test_a_control_that_nobody_has_is_refused(player):
+def test_a_control_that_does_not_exist_is_refused(player):
     for wrong in ("gain_db", "wet.left", "mute.", "x"):
         with pytest.raises(RtsepError, match="no control is called"):
             find(wrong, player)

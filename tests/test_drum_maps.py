@@ -55,7 +55,7 @@ def test_keys_of_drums_only(tmp_path):
     assert drum_keys(pads, "track", None) == {} and drum_keys(pads, "drum", None) == {22: 42}
 
 
-# --- a map of one's own -----------------------------------------------------------------------------------------------
+# --- your own map -----------------------------------------------------------------------------------------------------
 
 
 def test_a_map(tmp_path):

@@ -186,7 +186,7 @@ def test_sound_is_altered_and_judged(clip, condition):
     assert all(stem["sdr_db"] > 5 for stem in conditions.measure(Given(), condition, [clip]))
 
 
-def test_what_nobody_plays_to_the_separator_is_the_residual(tmp_path):
+def test_stems_without_notes_are_the_residual(tmp_path):
     folder = tmp_path / "piece"
     folder.mkdir()
     for path in pieces.DEMO.iterdir():

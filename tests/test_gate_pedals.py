@@ -45,7 +45,7 @@ def test_lifting_a_pedal_leaves_pressed_keys(preset, pedal):
 
 @pytest.mark.parametrize("pedal", [SUSTAIN, SOSTENUTO])
 def test_pedal_belongs_to_its_part_and_channel(preset, pedal):
-    """Two keyboards may play on one channel, each with its own pedal."""
+    """Two keyboards can play on one channel, each with its own pedal."""
     events = midi((0, ON, 60, 90, 0), (0, ON, 64, 90, 1), (0, ON | 1, 67, 90, 0), (50, CONTROL, pedal, 127, 0),
                   (100, OFF, 60, 0, 0), (100, OFF, 64, 0, 1), (100, OFF | 1, 67, 0, 0),
                   (900, CONTROL, pedal, 0, 1), (950, CONTROL | 1, pedal, 0, 0), (1500, CONTROL, pedal, 0, 0))
@@ -70,7 +70,7 @@ def test_key_held_beyond_the_decay_closes_at_once_in_the_pedal(preset):
     assert closes(preset, messages) == last_frame(8000, 1)
 
 
-def test_struck_again_in_the_pedal_decays_anew(preset):
+def test_struck_again_in_the_pedal_decays_again(preset):
     messages = [(0, CONTROL, SUSTAIN, 127), (0, ON, 60, 90), (100, OFF, 60, 0), (2000, ON, 60, 90), (2100, OFF, 60, 0)]
     assert closes(preset, messages) == last_frame(2000, WINDOW + DECAY)
 

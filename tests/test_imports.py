@@ -120,7 +120,7 @@ by_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.r
 
 
 @by_module
-def test_who_imports_whom(path):
+def test_rooms_import_only_allowed_rooms(path):
     assert not list(breaches(place_of(path), imports_of(parsed(path))))
 
 

@@ -167,7 +167,7 @@ def test_no_score_is_for_both_roles_and_both_have_every_instrument():
     assert instruments[0] == instruments[1]
 
 
-def test_every_stem_has_a_maker_who_has_it_and_whom_no_preset_has_heard():
+def test_every_stem_has_a_maker_that_no_preset_was_trained_with():
     for song in songs.SONGS:
         assert len(set(song.stem_names())) == len(song.stems)
         for stem in song.stems:

@@ -75,7 +75,7 @@ def test_long_bursts_are_played_and_too_many_are_counted(separator):
     assert part_of(separator, "notes").voices["presses"][0] == shared.QUEUE, "presses"
 
 
-# --- what a device may do ---------------------------------------------------------------------------------------------
+# --- what a device can do ---------------------------------------------------------------------------------------------
 
 
 def test_the_first_block_of_a_thread_is_silent_and_warms_it(separator, rng):

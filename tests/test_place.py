@@ -127,7 +127,7 @@ def test_a_silent_channel_stays_silent(preset, rng, silent, params):
 
 
 @in_both_modes
-def test_places_are_forgotten_by_reset_and_learnt_anew_when_they_change(preset, rng, params):
+def test_places_are_forgotten_by_reset_and_learnt_again_when_they_change(preset, rng, params):
     truths, events = apart(rng, samples=3 * LONG)
     separator = prepared(preset, one_stem(), params, 2)
     play(separator, truths.sum(axis=0)[:, :LONG], events)

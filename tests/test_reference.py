@@ -158,7 +158,7 @@ def test_what_was_learnt_begins_again_in_the_same_frame(rng):
     assert np.abs(stems - compiled).max() < 5e-5
 
 
-# --- methods of one's own ---------------------------------------------------------------------------------------------
+# --- your own methods -------------------------------------------------------------------------------------------------
 
 
 def binary(models, power):
@@ -178,7 +178,7 @@ def euclidean(problem):
 
 @pytest.mark.parametrize("params", [{}, INSTANT, {"gate": False}, {"suppression": 3}])
 @pytest.mark.parametrize("methods", [{"mask": binary}, {"estimator": euclidean}, {"mask": binary, "estimator": euclidean}])
-def test_methods_of_ones_own(rng, methods, params):
+def test_your_own_methods(rng, methods, params):
     sound, events = band(rng, LONG, 2), random_midi(rng, 80, LONG)
     preset = with_envelopes(make_preset())
     told = None if params == {"gate": False} else events

@@ -130,7 +130,7 @@ def test_one_file_that_is_not_what_its_name_says(tmp_path):
     assert found["C4.wav"][0] == 60 and "1 of 7" in said[0] and "C4.wav: 60 by its name, 64.0 by its sound" in said[0]
 
 
-def test_numbers_that_nobody_understands_are_asked_about(tmp_path):
+def test_unclear_numbers_are_asked_about(tmp_path):
     folder_of(tmp_path, {"x4.wav": 60, "x9.wav": 52, "x2.wav": 57, "x31.wav": 48, "x25.wav": 63})
     refused(tmp_path, "which note", "--name-pattern")
 

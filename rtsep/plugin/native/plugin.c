@@ -131,7 +131,7 @@ static Engine *first_engine(Plugin *plugin, int program) {
     if (!plugin->bundle.stem_count) return NULL; /* The bundle could not be read. */
     plugin->trouble[0] = 0;
     if (!processor_suffices()) {
-        snprintf(plugin->trouble, MOST_TROUBLE, "this processor does not have AVX2, FMA and BMI2, which were new in 2013");
+        snprintf(plugin->trouble, MOST_TROUBLE, "this processor does not have all of AVX2, FMA and BMI2, new in 2013");
         return NULL;
     }
     if (!plays_at(plugin, (int)lround(plugin->sample_rate))) return NULL;
