@@ -21,6 +21,7 @@ PRE_FADER = 6  # Whether outputs of single stems play them before their faders.
 # A recording's playback: whether it plays; levels of it and of the microphone, in millionths; the sample of its ring before
 # which all is obsolete; whether its end was read.
 FILE_ON, FILE_GAIN, INPUT_GAIN, FILE_FROM, FILE_ENDED = range(7, 12)
+WATCHED = 12  # Whether somebody looks at the stems' sound, so that its last samples are kept.
 CONTROLS = 16  # Number of words, with room to spare.
 MILLIONTHS = 1e6  # A level of 1, as levels are in `control`.
 FILE_FADE_S = 0.01  # A level of playback moves from 0 to 1 in this many seconds.
@@ -74,6 +75,7 @@ LIVE = Record("Live", (Part("live", (
     size("part", "of the notes that come through the device"),
     size("ear_size", "last samples of the input that are kept; a power of two"),
     size("ear_events_size", "last events that are kept; a power of two"),
+    size("stem_ear_size", "last samples of the stems that are kept while somebody looks; a power of two"),
     size("ports_size", "words of `ports`"),
     number("sample_rate", "Hz", "float64"),
     array("control", "int64", f"{CONTROLS}", "what the control thread wants, one word at a time"),
@@ -100,6 +102,7 @@ LIVE = Record("Live", (Part("live", (
     array("file_events", EVENT, "file_events_size", "its notes, whose samples are those of the ring"),
     array("ear", "float32", "channels, ear_size",
           "the input's last seconds, with the recording; sample n stands at n modulo its size"),
+    array("stem_ear", "float32", "stems, stem_ear_size", "the stems' last samples, all channels in one, likewise"),
     array("ear_events", EVENT, "ear_events_size", "the last events that were played, at samples since the start"),
     array("ports", "int64", "ports_size", "addresses of JACK's ports, and room for one of its MIDI events"),
 )),))

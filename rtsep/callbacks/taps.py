@@ -1,6 +1,7 @@
 """Recording: inputs and stems are copied into rings, which another thread empties into files.
 
-The input's last seconds and the last events are always kept, for who looks at how playing goes: nobody empties those rings.
+The input's last seconds and the last events are always kept, and the stems' last samples while somebody looks at them: nobody
+empties those rings.
 """
 
 import numpy as np
@@ -147,6 +148,18 @@ def keep_last(live, count, frames):
         tap.sample, tap.part, tap.status = words[POSITION] + live.burst[i].sample, live.burst[i].part, live.burst[i].status
         tap.data1, tap.data2 = live.burst[i].data1, live.burst[i].data2
     store_release(words, KEPT_EVENTS, words[KEPT_EVENTS] + count)
+
+
+@kernel
+def keep_stems(live, stems, frames):
+    """Keep this piece of `stems` [stem, channel], all channels in one, over the oldest that is kept."""
+    ear, position, channels = live.stem_ear, live.words[POSITION], stems.shape[1]
+    for s in range(live.stems):
+        for i in range(frames):
+            total = np.float32(0)
+            for c in range(channels):
+                total += stems[s, c, i]
+            ear[s, (position + i) & (ear.shape[1] - 1)] = total / np.float32(channels)
 
 
 def read_piece(address, block_address, capacity, told_address):

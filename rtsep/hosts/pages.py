@@ -16,7 +16,7 @@ Row = tuple[str, str]  # What it stands for, and its text.
 NAMED = {" ": "space", "\t": "Tab", "\n": "Enter", "\r": "Enter"}  # Keys that have no letter of their own.
 OWN_KEYS = (("up down 1-9", "choose a stem"), ("o", "all controls: change them, and learn knobs and buttons for them"),
             ("/", "presets by family"), ("v", "the last messages"),
-            ("C", "a check of level, notes, tuning, blocks and disk"), ("l", "learn a knob for the stem's level"),
+            ("C", "a check of level, notes, tuning, blocks and disk"), ("l", "learn a knob for the stem's level"), ("i", "the link of the web page, with --remote"),
             ("?", "these keys"), ("Esc", "back; or learn nothing after all"), ("q", "quit"))
 
 
@@ -109,6 +109,11 @@ def messages_page(player: Player) -> Page:
     """The last messages, the newest first."""
     return Page("The last messages", "Esc back  a-z search",
                 lambda: [(str(each.number), f"{each.time} {each.text}") for each in reversed(player.said.last)])
+
+
+def link_page(lines: Sequence[str]) -> Page:
+    """The link of the web page as a QR code: lines of text, the last of which is the link itself."""
+    return Page("The page: " + lines[-1], "Esc back", lambda: [(line, line) for line in lines[:-1]])
 
 
 def check_page(checkup: Checkup, status: Callable[[], Status | None]) -> Page:
