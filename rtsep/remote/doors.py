@@ -10,35 +10,50 @@ MOST_CONNECTIONS = 48  # So many are open at once; of those without a key the ol
 
 
 class Doors:
-    """Makes the protocol of every connection by `make`, as asyncio's servers want it."""
+    """Makes the protocol of every connection by `make`, as asyncio's servers want it, and watches when each comes and goes."""
 
     def __init__(self, make: Callable[[], Any], most: int = MOST_CONNECTIONS) -> None:
         self._make, self._most = make, most
-        self._waiting: dict[Any, None] = {}  # Protocols of connections that have shown no key, oldest first.
-        self.admitted: set[Any] = set()  # Those that have.
+        self._waiting: dict[Any, asyncio.BaseTransport] = {}  # Connections that have shown no key, oldest first.
+        self._admitted: set[Any] = set()  # Protocols of those that have.
 
-    def __call__(self) -> asyncio.BaseProtocol:
+    def __call__(self) -> asyncio.Protocol:
         """A protocol for a new connection."""
-        if len(self._waiting) + len(self.admitted) >= self._most:
-            self._forget_closed()
-        while self._waiting and len(self._waiting) + len(self.admitted) >= self._most:
-            oldest = next(iter(self._waiting))
-            del self._waiting[oldest]
-            if oldest.transport is not None:
-                oldest.transport.abort()
-        protocol = self._make()
-        self._waiting[protocol] = None
-        return protocol  # type: ignore[no-any-return]
+        return Door(self._make(), self)
 
-    def _forget_closed(self) -> None:
-        self._waiting = {each: None for each in self._waiting if each.transport is not None}
-        self.admitted = {each for each in self.admitted if each.transport is not None}
+    def enter(self, protocol: Any, transport: asyncio.BaseTransport) -> None:
+        """A connection is open: if there are too many, the one that has waited longest without a key is closed."""
+        self._waiting[protocol] = transport
+        if len(self._waiting) + len(self._admitted) > self._most:
+            self._waiting.pop(next(iter(self._waiting))).abort()  # type: ignore[attr-defined]
 
     def admit(self, protocol: Any) -> None:
         """This connection has shown a key: it stays."""
-        self._waiting.pop(protocol, None)
-        self.admitted.add(protocol)
+        if self._waiting.pop(protocol, None) is not None:
+            self._admitted.add(protocol)
 
     def leave(self, protocol: Any) -> None:
-        """It is over."""
-        self.admitted.discard(protocol)
+        """It is closed."""
+        self._waiting.pop(protocol, None)
+        self._admitted.discard(protocol)
+
+
+class Door(asyncio.Protocol):
+    """Hands everything on to the protocol behind it."""
+
+    def __init__(self, inner: Any, doors: Doors) -> None:
+        self._inner, self._doors = inner, doors
+        self.data_received = inner.data_received  # type: ignore[method-assign]
+        self.eof_received = inner.eof_received  # type: ignore[method-assign]
+        self.pause_writing = inner.pause_writing  # type: ignore[method-assign]
+        self.resume_writing = inner.resume_writing  # type: ignore[method-assign]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It is open."""
+        self._inner.connection_made(transport)
+        self._doors.enter(self._inner, transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """It is closed."""
+        self._doors.leave(self._inner)
+        self._inner.connection_lost(error)

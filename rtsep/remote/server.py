@@ -24,7 +24,7 @@ from rtsep.remote.view import View
 
 ENDED_S = 3.0  # The thread ends within this many seconds.
 NICE = 5  # Linux: by how much less urgent the thread is than others of this program.
-BACKLOG = 16  # So many connections wait to be accepted.
+BACKLOG = 64  # So many connections wait to be accepted.
 LONGEST_LINE, LONGEST_FIELD = 1024, 4096  # Bytes of a request's first line, and of one of its headers, at most.
 
 _SILENT = logging.getLogger("rtsep.remote")
@@ -43,6 +43,8 @@ def bind(address: str, port: int, kind: socket.SocketKind, option: str) -> socke
         if kind == socket.SOCK_STREAM and os.name == "posix":
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(found[4])
+        if kind == socket.SOCK_STREAM:
+            bound.listen(BACKLOG)  # Who comes before the thread runs waits for it.
     except OSError as error:
         bound.close()
         raise RtsepError(f"{option} {port}: {address} cannot be used ({error.strerror}); another program may have it: "
@@ -56,12 +58,16 @@ class Server:
     def __init__(
         self, hub: Hub, page: socket.socket | None, osc: socket.socket | None, keys: Keys, links: Links
     ) -> None:
-        self._hub, self._page, self._osc_socket, self._keys, self._links = hub, page, osc, keys, links
+        self._hub, self._page, self._osc_socket = hub, page, osc
         self._thread = threading.Thread(target=self._run, name="rtsep-remote", daemon=True)
         self._loop = asyncio.new_event_loop()
         self._latest: View | None = None
         self._scheduled = False
         self._end = asyncio.Event()
+        self._audience = Audience(hub)
+        self._sockets = Sockets(hub, self._audience, keys, links)
+        self._osc = None if osc is None else Osc(hub)
+        self._listening: asyncio.Server | None = None
 
     def start(self) -> None:
         """Begin to serve."""
@@ -106,18 +112,16 @@ class Server:
             self._hub.player.said.log(f"(remote) {context.get('message')}: {context.get('exception')!r}")
 
     async def _serve(self) -> None:
-        self._audience = Audience(self._hub)
-        self._sockets = Sockets(self._hub, self._audience, self._keys, self._links)
-        self._osc: Osc | None = None
         runner = await self._open_page() if self._page is not None else None
-        if self._osc_socket is not None:
-            self._osc = Osc(self._hub)
-            await self._loop.create_datagram_endpoint(lambda: self._osc, sock=self._osc_socket)  # type: ignore[arg-type]
+        if self._osc is not None:
+            await self._loop.create_datagram_endpoint(lambda: self._osc, sock=self._osc_socket)  # type: ignore[arg-type,return-value]
         painter = asyncio.ensure_future(self._audience.paint())
         await self._end.wait()
         painter.cancel()
         if self._osc is not None:
             self._osc.close()
+        if self._listening is not None:
+            self._listening.close()
         await self._sockets.close_all()
         if runner is not None:
             await runner.cleanup()

@@ -55,8 +55,6 @@ class Sockets:
         finally:
             self._open.discard(ws)
             self._audience.watched.pop(outbox, None)
-            if self.doors is not None:
-                self.doors.leave(request.protocol)
         return ws
 
     def _settle(self, request: web.Request) -> None:

@@ -50,7 +50,7 @@ def told(view: View) -> dict[str, Any]:
     return {
         "state": status.state, "device": f"{status.device}, {status.sample_rate:g} Hz", "preset": status.preset,
         "latency": latency_texts(status)[-1], "latency_long": latency_texts(status)[0],
-        "losses": losses_texts(status)[-1], "losses_long": losses_texts(status)[0],
+        "losses": losses_texts(status)[-2], "losses_long": losses_texts(status)[0],
         "late": status.late_blocks + status.underflows + status.xruns, "midi": ", ".join(status.midi), "hint": status.hint,
         "recording": recording_text(status), "frozen": status.frozen, "bypass": status.bypass, "learning": status.learning,
         "playback": status.playback, "scene": view.scene, "scenes": list(view.scenes), "shown": list(view.shown),

@@ -36,7 +36,8 @@ def fulfil(player: Player, wish: Wish) -> None:
     elif wish.kind == "step":
         control.pressed(player, of, 1 if number(wish) > 0 else -1)
     elif wish.kind == "position" and control.kind == "number":
-        control.write(player, of, control.value_at(min(max(number(wish), 0.0), 1.0)))
+        value = control.value_at(min(max(number(wish), 0.0), 1.0))
+        control.write(player, of, round(value, 1) if control.unit == "dB" and isinstance(value, float) else value)
     else:
         control.write(player, of, _allowed(control, wish))
 

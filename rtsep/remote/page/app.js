@@ -88,7 +88,8 @@ function tell(status) {
   $("losses").title = now.losses_long;
   $("losses").classList.toggle("bad", now.late > 0);
   for (const [id, name] of Object.entries(SWITCHES)) light(id, now[name]);
-  $("record").textContent = now.recording ? "Stop recording" : "Record";
+  $("record").textContent = now.recording ? "Stop" : "Record";
+  $("record").setAttribute("aria-label", now.recording ? "Stop recording" : "Record");
   if ("shown" in status || "presets" in status) state.stems.forEach((stem, at) => stem.rename(now.shown[at], now.presets[at]));
   if ("scenes" in status || "scene" in status) tellScenes(now);
   $("playback").textContent = now.playback;
@@ -173,8 +174,7 @@ function watch() {
 $("source").addEventListener("change", watch);
 $("watch").addEventListener("click", () => {
   state.looks = !state.looks;
-  light("watch", state.looks);
-  $("watch").textContent = state.looks ? "Moving" : "Stopped";
+  $("watch").textContent = state.looks ? "Pause" : "Go on";
   watch();
 });
 document.addEventListener("visibilitychange", watch);
@@ -198,7 +198,8 @@ draw();
 
 function paint(theme) {
   document.documentElement.dataset.theme = theme;
-  $("theme").textContent = theme === "light" ? "Stage" : "Daylight";
+  $("theme").textContent = theme === "light" ? "Stage" : "Day";
+  $("theme").setAttribute("aria-label", theme === "light" ? "Dark colours for the stage" : "Bright colours for daylight");
   document.querySelector('meta[name="theme-color"]').content = theme === "light" ? "#f3f5f8" : "#0d1117";
   try { localStorage.setItem("rtsep-theme", theme); } catch { /* It is forgotten with the page. */ }
   state.stems.forEach((stem) => stem.colour());

@@ -33,7 +33,8 @@ export function drawKeyboard(canvas, notes, stems) {
   const { context, width, height } = fitted(canvas);
   const light = isLight(), whites = 52, wide = width / whites;
   const colours = new Map(notes.filter((note) => note.held).map((note) => [note.pitch, stemColour(note.stem, stems)]));
-  context.clearRect(0, 0, width, height);
+  context.fillStyle = light ? "#8a94a3" : "#10151c";
+  context.fillRect(0, 0, width, height);
   let at = 0;
   const blacks = [];
   for (let pitch = FIRST_KEY; pitch <= LAST_KEY; pitch += 1) {
@@ -81,23 +82,31 @@ export class Picture {
       const canvas = document.createElement("canvas");
       canvas.width = COLUMNS;
       canvas.height = bands;
-      return canvas;
+      return { canvas, bytes: new Uint8Array(COLUMNS * bands) };
     });
     this.column = new ImageData(1, bands);
     this.repaint();
   }
 
-  repaint() { this.table = palette(isLight()); this.light = isLight(); }
+  // Draw all columns that are kept in the colours of the theme.
+  repaint() {
+    this.light = isLight();
+    this.table = new Uint32Array(palette(this.light).buffer);
+    for (const kept of this.kept) for (let at = 0; at < Math.min(this.count, COLUMNS); at += 1) this.paint(kept, at);
+  }
+
+  paint({ canvas, bytes }, at) {
+    const pixels = new Uint32Array(this.column.data.buffer);
+    for (let band = 0; band < this.bands; band += 1) pixels[this.bands - 1 - band] = this.table[bytes[at * this.bands + band]];
+    canvas.getContext("2d").putImageData(this.column, at, 0);
+  }
 
   // Columns [source][band] of bytes, and the notes that are open now.
   add(bytes, notes) {
-    const found = bytes[1];
-    if (found !== this.sources) return;
-    if (this.light !== isLight()) this.repaint();
-    const pixels = new Uint32Array(this.column.data.buffer), table = new Uint32Array(this.table.buffer);
-    this.kept.forEach((canvas, source) => {
-      for (let band = 0; band < this.bands; band += 1) pixels[this.bands - 1 - band] = table[bytes[4 + source * this.bands + band]];
-      canvas.getContext("2d").putImageData(this.column, this.count % COLUMNS, 0);
+    if (bytes[1] !== this.sources) return; // It was on its way when something else was chosen.
+    this.kept.forEach((kept, source) => {
+      kept.bytes.set(bytes.subarray(4 + source * this.bands, 4 + (source + 1) * this.bands), this.count % COLUMNS * this.bands);
+      this.paint(kept, this.count % COLUMNS);
     });
     this.follow(notes);
     this.count += 1;
@@ -118,6 +127,7 @@ export class Picture {
 
   draw() {
     const { context, width, height } = fitted(this.canvas);
+    if (this.light !== isLight()) this.repaint();
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     const late = still || !this.arrived ? 0 : Math.min((performance.now() - this.arrived) / this.period, 1);
     const shown = Math.min(Math.ceil(width / COLUMN_PX) + 2, COLUMNS), tall = height / this.sources;
@@ -125,7 +135,7 @@ export class Picture {
     context.fillRect(0, 0, width, height);
     context.imageSmoothingEnabled = false;
     const left = (column) => width - (this.count - column + late - 1) * COLUMN_PX;
-    this.kept.forEach((canvas, source) => {
+    this.kept.forEach(({ canvas }, source) => {
       for (let at = Math.max(this.count - shown, 0); at < this.count;) {
         const from = at % COLUMNS, length = Math.min(COLUMNS - from, this.count - at);
         context.drawImage(canvas, from, 0, length, this.bands, left(at), source * tall, length * COLUMN_PX + 0.5, tall);

@@ -64,6 +64,7 @@ export class Stem {
     const element = button(text, () => this.link.set(target, element.getAttribute("aria-pressed") !== "true"));
     element.className = `toggle ${text.toLowerCase()}`;
     element.setAttribute("aria-label", `${text} ${this.name}`);
+    element.replaceChildren(text[0], make("span", "", text.slice(1))); // Small screens show the letter alone.
     return element;
   }
 
