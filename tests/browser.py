@@ -12,7 +12,7 @@ import time
 import pytest
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-needs_browser = pytest.mark.skipif(CHROMIUM is None or os.name != "posix", reason="Chromium is not installed (apt install chromium)")
+needs_browser = pytest.mark.skipif(CHROMIUM is None or os.name != "posix", reason="no Chromium (apt install chromium)")
 WATCHDOG_S = 60
 
 
@@ -82,7 +82,8 @@ class Page:
         return self._browser.call(method, self._session, **params)
 
     def resize(self, width, height, scale=1):
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=width < 1000)
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale,
+                  mobile=width < 1000)
 
     def run(self, code):
         """The value of an expression; promises are waited for."""

@@ -104,7 +104,7 @@ def test_questions_are_answered_and_what_is_wrong_is_told(served, pad):
         assert pad.hear() == (address, pytest.approx(values) if isinstance(values[0], float) else values)
     for address, given, words in (("/rtsep/nonsense", (1,), "nothing is called so"), ("/rtsep/wet", (1, 2), "give one number"),
                                   ("/rtsep/scene", ("x",), "give a whole number"),
-                                  ("/rtsep/subscribe", (0,), "give a port"), ("/rtsep/subscribe", (9000, 1000.0), "at most 50")):
+                                  ("/rtsep/subscribe", (0,), "give a port"), ("/rtsep/subscribe", (9000, 99.0), "up to 50")):
         pad.send(address, *given)
         told, (text,) = pad.hear()
         assert told == "/rtsep/error" and words in text
@@ -134,16 +134,16 @@ def test_subscribers_are_few(served, pad):
 
 
 @pytest.mark.parametrize("data", [
-    b"", b"\0", b"GET / HTTP/1.1\r\n\r\n", b"/rtsep/wet\0\0,f\0\0", b"/rtsep/wet\0\0,f\0\0\0", b"#bundle\0", b"#bundle\0" + 8 * b"\xff",
-    b"#bundle\0\0\0\0\0\0\0\0\1\x7f\xff\xff\xff/x", b"/rtsep/wet\0\0,[[[[\0\0\0", b"/\xff\xfe\xfd\0\0\0\0,f\0\0\x7f\xc0\0\0",
+    b"", b"\0", b"GET / HTTP/1.1\r\n\r\n", b"/rtsep/wet\0\0,f\0\0", b"/rtsep/wet\0\0,f\0\0\0", b"#bundle\0",
+    b"#bundle\0" + 8 * b"\xff", b"#bundle\0\0\0\0\0\0\0\0\1\x7f\xff\xff\xff/x", b"/rtsep/wet\0\0,[[[[\0\0\0",
+    b"/\xff\xfe\xfd\0\0\0\0,f\0\0\x7f\xc0\0\0",
     b"#bundle\0\0\0\0\0\0\0\0\1\0\0\0\x10" * 200, b"x" * 5000, build_msg("/rtsep/wet", [float("nan")]).dgram,
     build_msg("/rtsep/stem/" + "*" * 60 + "/mute", [1]).dgram, build_msg("/rtsep/subscribe", ["x"]).dgram])
 def test_what_is_no_osc_changes_nothing(served, pad, data):
-    before = dict(served.player.separator.params)
+    before = {name: value for name, value in served.player.separator.params.items() if "gain_db" not in name}
     pad.raw(data)
     pad.send("/rtsep/stem/left/gain", -7.0)
     until(lambda: served.player.value("gain_db.left") == -7)
-    del before["gain_db.left"]
     assert before.items() <= served.player.separator.params.items() and not served.player.muted - {"left", "right", "residual"}
 
 

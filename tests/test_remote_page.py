@@ -135,7 +135,7 @@ def test_messages(text, wish):
 
 
 @pytest.mark.parametrize("text", [
-    "", "{", "[]", "null", "7", '"x"', "{}", '{"set": "wet"}', '{"set": "wet", "value": 1, "step": 1}', '{"set": 5, "value": 1}',
+    "", "{", "[]", "null", "7", '"x"', "{}", '{"set": 1}', '{"set": "wet", "value": 1, "step": 1}', '{"set": 5, "value": 1}',
     '{"set": "wet", "value": null}', '{"set": "wet", "value": {}}', '{"set": "wet", "value": NaN}', '{"set": "", "value": 1}',
     '{"set": "wet", "value": Infinity}', '{"watch": "mix"}', '{"watch": [1]}', '{"watch": ["a", "b", "c"]}', "[" * 900,
     '{"press": "panic", "value": 1}', '{"set": "wet", "value": "' + 300 * "x" + '"}', '{"do": "panic"}'])

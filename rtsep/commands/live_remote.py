@@ -17,8 +17,8 @@ PORT, OSC_PORT = 8123, 9000  # Of the page, and of OSC, unless told otherwise.
 def add_remote(parser: argparse.ArgumentParser) -> None:
     """Declare them."""
     parser.add_argument("--remote", action=argparse.BooleanOptionalAction, default=False,
-                        help="serve a web page with faders, meters and all controls, for a phone or a tablet: its link is shown "
-                        "at the start, and by key i (needs pip install 'rtsep[remote]')")
+                        help="serve a web page with faders, meters and all controls, for a phone or a tablet; its link is "
+                        "shown at the start, and by key i (needs pip install 'rtsep[remote]')")
     parser.add_argument("--remote-bind", default=LOOPBACK, metavar="ADDRESS",
                         help="let other devices open the page: an IP address of this computer, or 0.0.0.0 for all of them "
                         "(default: this computer alone)")

@@ -50,7 +50,7 @@ def status_json(status: Status) -> str:
 
 
 class ScreenFace:
-    """The screen and its keys; `measure_cents` tells the tuning to a check, `invitation` is the link of the page. Thread: control."""
+    """The screen and its keys; `measure_cents` tells the tuning to a check, `invitation` the page's link. Thread: control."""
 
     def __init__(
         self, console: Console | None = None, measure_cents: Measure | None = None, invitation: Sequence[str] = ()

@@ -16,8 +16,9 @@ Row = tuple[str, str]  # What it stands for, and its text.
 NAMED = {" ": "space", "\t": "Tab", "\n": "Enter", "\r": "Enter"}  # Keys that have no letter of their own.
 OWN_KEYS = (("up down 1-9", "choose a stem"), ("o", "all controls: change them, and learn knobs and buttons for them"),
             ("/", "presets by family"), ("v", "the last messages"),
-            ("C", "a check of level, notes, tuning, blocks and disk"), ("l", "learn a knob for the stem's level"), ("i", "the link of the web page, with --remote"),
-            ("?", "these keys"), ("Esc", "back; or learn nothing after all"), ("q", "quit"))
+            ("C", "a check of level, notes, tuning, blocks and disk"), ("l", "learn a knob for the stem's level"),
+            ("i", "the link of the web page, with --remote"), ("?", "these keys"),
+            ("Esc", "back; or learn nothing after all"), ("q", "quit"))
 
 
 @dataclass

@@ -104,5 +104,5 @@ def is_own_host(host: str) -> bool:
 
 
 def is_own_origin(origin: str | None, host: str) -> bool:
-    """Whether a websocket comes from a page of this server. Programs that are no browsers name no origin, and need a key too."""
+    """Whether a websocket comes from a page of this server. Programs that are no browsers name no origin."""
     return origin is None or origin == f"http://{host}"

@@ -7,21 +7,15 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from rtsep.hosts.table import BY_NAME
 from rtsep.params import Value
 from rtsep.presets.families import by_family
 from rtsep.remote import frames, picture
 from rtsep.remote.hub import Hub
 from rtsep.remote.outbox import Outbox
 from rtsep.remote.picture import Spectrum
-from rtsep.remote.view import View, reading, told
+from rtsep.remote.view import View, control_of, reading, told
 
 PICTURE_S = 0.04  # Seconds between two columns of the picture: 25 a second.
-
-
-def control_of(target: str) -> Any:
-    """The control that a target names."""
-    return BY_NAME[target.partition(".")[0]]
 
 
 def described(view: View) -> dict[str, Any]:

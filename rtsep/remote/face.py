@@ -11,6 +11,7 @@ from rtsep.errors import RtsepError
 from rtsep.hosts.player import Player
 from rtsep.hosts.status import Status
 
+
 @dataclass(frozen=True)
 class Remote:
     """What was asked for: where the page is, and where OSC; None: nowhere."""
@@ -84,7 +85,7 @@ class RemoteFace:
     def act(self, player: Player) -> bool:
         """Do what keys, pages and OSC ask for; False to end, which pages cannot."""
         self._hub.follow(player)
-        goes_on = self._face.act(player)
+        goes_on = bool(self._face.act(player))
         if self._status is not None:
             self._hub.show(player, self._status)
         return goes_on

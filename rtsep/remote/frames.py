@@ -2,7 +2,8 @@
 
 | first byte | what follows |
 | --- | --- |
-| 1 | levels: numbers of inputs, outputs and stems, a byte each; load and worst load of 10 s in thousandths, then of every meter its peak, held peak (both in hundredths of a dB) and clip mark, all int16 |
+| 1 | levels: numbers of inputs, outputs and stems, a byte each; then int16: load and worst load of 10 s, in thousandths; of
+every meter its peak and held peak, in hundredths of a dB, and its clip mark |
 | 2 | notes: stem, MIDI pitch and whether it is held, a byte each, of every open note |
 | 3 | picture: the number of columns, the number of bands, a byte; then the columns, a byte for each band |
 """

@@ -1,4 +1,4 @@
-"""Messages of a page, JSON: {"set": TARGET, "value" or "position" or "step": ...}, {"press": TARGET}, {"watch": [SOURCE, ...]}."""
+"""Messages of a page, JSON: {"set": TARGET, "value" (or "position", "step"): ...}, {"press": TARGET}, {"watch": [SOURCE]}."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from rtsep.params import Value
 from rtsep.remote import tree
 from rtsep.remote.hub import Hub
 from rtsep.remote.messages import Allowance
-from rtsep.remote.view import View
+from rtsep.remote.view import View, control_of
 from rtsep.remote.wishes import Wish
 
 Peer = tuple[str, int]
@@ -134,7 +134,7 @@ class Osc(asyncio.DatagramProtocol):
         port = _whole(given[0] if given else None)
         rate = float(given[1]) if len(given) > 1 and isinstance(given[1], int | float) else USUAL_RATE
         if not 1 <= port <= 65535 or not 0 < rate <= MOST_RATE:
-            raise RtsepError(f"{tree.ROOT}/subscribe {port} {rate:g}: give a port, and a rate of at most {MOST_RATE:g} a second")
+            raise RtsepError(f"{tree.ROOT}/subscribe {port} {rate:g}: give a port, and a rate up to {MOST_RATE:g} a second")
         to = (str(peer[0]), port)
         self._unsubscribe(to)  # What was subscribed to is renewed, and all told anew.
         if len(self._subscribers) >= MOST_SUBSCRIBERS:
@@ -184,5 +184,5 @@ def _whole(given: Any) -> int:
 
 def _is_release(wish: Wish, view: View | None) -> bool:
     """Whether this is a button that is let go, which means nothing: only presses count."""
-    is_press = view is not None and tree.BY_NAME[wish.target.partition(".")[0]].kind == "press"
+    is_press = view is not None and control_of(wish.target).kind == "press"
     return (is_press or wish.kind == tree.STEP) and wish.value in (0, False)

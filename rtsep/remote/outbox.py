@@ -1,4 +1,4 @@
-"""What waits to be sent to one page. It never grows: newer values, levels and notes replace older ones, and pictures are dropped."""
+"""What waits to be sent to one page. It never grows: newer values and levels replace older ones, pictures are dropped."""
 
 from __future__ import annotations
 

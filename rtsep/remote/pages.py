@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from importlib.resources import files
 
 from aiohttp import web
 
 from rtsep.remote.access import is_own_host
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _TEXT = "charset=utf-8"
 FILES = {  # What each path is: a file of the folder `page`, and its type.
     "/": ("index.html", f"text/html; {_TEXT}"),
@@ -29,7 +31,7 @@ def headers(host: str) -> dict[str, str]:
 
 
 @web.middleware
-async def guarded(request: web.Request, handler: web.Handler) -> web.StreamResponse:
+async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse requests that take this server for another one; add the headers."""
     host = request.headers.get("Host", "")
     if not is_own_host(host):
@@ -49,8 +51,8 @@ def add_pages(app: web.Application) -> None:
         app.router.add_get(path, _answer((files("rtsep.remote") / "page" / name).read_bytes(), kind))
 
 
-def _answer(body: bytes, kind: str) -> web.Handler:
-    async def answer(_request: web.Request) -> web.Response:
+def _answer(body: bytes, kind: str) -> Handler:
+    async def answer(_request: web.Request) -> web.StreamResponse:
         return web.Response(body=body, headers={"Content-Type": kind})
 
     return answer

@@ -112,9 +112,10 @@ class Server:
             self._hub.player.said.log(f"(remote) {context.get('message')}: {context.get('exception')!r}")
 
     async def _serve(self) -> None:
-        runner = await self._open_page() if self._page is not None else None
+        runner = await self._open_page(self._page) if self._page is not None else None
         if self._osc is not None:
-            await self._loop.create_datagram_endpoint(lambda: self._osc, sock=self._osc_socket)  # type: ignore[arg-type,return-value]
+            osc = self._osc
+            await self._loop.create_datagram_endpoint(lambda: osc, sock=self._osc_socket)
         painter = asyncio.ensure_future(self._audience.paint())
         await self._end.wait()
         painter.cancel()
@@ -126,13 +127,14 @@ class Server:
         if runner is not None:
             await runner.cleanup()
 
-    async def _open_page(self) -> web.AppRunner:
+    async def _open_page(self, page: socket.socket) -> web.AppRunner:
         app = web.Application(middlewares=[guarded], client_max_size=1, logger=_SILENT)
         add_pages(app)
         app.router.add_get("/live", self._sockets.answer)
         runner = web.AppRunner(app, access_log=None, handle_signals=False, logger=_SILENT, keepalive_timeout=10,
                                max_line_size=LONGEST_LINE, max_field_size=LONGEST_FIELD, shutdown_timeout=0.5)
         await runner.setup()
-        doors = self._sockets.doors = Doors(runner.server)  # type: ignore[arg-type]
-        self._listening = await self._loop.create_server(doors, sock=self._page, backlog=BACKLOG)
+        assert runner.server is not None
+        doors = self._sockets.doors = Doors(runner.server)
+        self._listening = await self._loop.create_server(doors, sock=page, backlog=BACKLOG)
         return runner

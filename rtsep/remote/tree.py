@@ -14,11 +14,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
-from typing import Any
 
-from rtsep.hosts.table import BY_NAME, CONTROLS, Control
+from rtsep.hosts.table import CONTROLS, Control
 from rtsep.params import Value
-from rtsep.remote.view import View
+from rtsep.remote.view import View, control_of
 
 ROOT = "/rtsep"
 SHORT = {"gain_db": "gain"}  # Controls that are called otherwise in addresses.
@@ -71,7 +70,7 @@ def state(view: View, numbers: bool) -> dict[str, tuple[Value, ...]]:
     status = view.status
     found: dict[str, tuple[Value, ...]] = {}
     for target, value in view.values.items():
-        control, at = BY_NAME[target.partition(".")[0]], address(target, view.stems, numbers)
+        control, at = control_of(target), address(target, view.stems, numbers)
         if control.kind == "number":
             found[at] = (float(value),)
             found[f"{at}/{POSITION}"] = (round(control.position(value), 4),)
@@ -104,7 +103,7 @@ def listing() -> Iterator[tuple[str, str, str]]:
         yield f"{ROOT}/{kind}/level", "read", "level in dBFS"
     for name, text in READ.items():
         yield f"{ROOT}/{name}", "read", text
-    yield f"{ROOT}/subscribe", "PORT RATE", "send what changes to this port of the sender, at most RATE times a second, for 60 s"
+    yield f"{ROOT}/subscribe", "PORT RATE", "send what changes to this port of the sender, RATE times a second, for 60 s"
     yield f"{ROOT}/unsubscribe", "PORT", "end that"
     yield f"{ROOT}/list", "", "send all addresses back"
 
@@ -122,6 +121,6 @@ def takes(control: Control) -> str:
     return f"{control.low:g} to {control.high:g} {control.unit}".strip()
 
 
-def sendable(value: Any) -> Value:
+def sendable(value: Value) -> Value:
     """A value that OSC has a type for."""
-    return int(value) if isinstance(value, bool) else value  # type: ignore[no-any-return]
+    return int(value) if isinstance(value, bool) else value

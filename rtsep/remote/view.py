@@ -1,4 +1,4 @@
-"""What pages and OSC see of the engine that plays: read by the control thread, after keys, knobs and wishes have been followed."""
+"""What pages and OSC see of the engine that plays: read by the control thread, after keys, knobs and wishes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from rtsep.engine.separator import Separator
 from rtsep.hosts.player import Player
 from rtsep.hosts.status import Status
-from rtsep.hosts.table import Control, find, targets
+from rtsep.hosts.table import BY_NAME, Control, find, targets
 from rtsep.hosts.words import latency_texts, losses_texts, recording_text
 from rtsep.params import Value
 
@@ -35,6 +35,11 @@ def look(player: Player, status: Status) -> View:
     scenes = tuple(scene.name for scene in player.setlist.scenes)
     return View(status, values, player.stem_names, player.shown_names, presets, scenes,
                 player.setlist.at + 1 if scenes else 0)
+
+
+def control_of(target: str) -> Control:
+    """The control of a target that exists, such as gain_db.left."""
+    return BY_NAME[target.partition(".")[0]]
 
 
 def reading(control: Control, value: Value) -> dict[str, Any]:

@@ -16,7 +16,7 @@ KINDS = ("value", "position", "step", "press")
 
 @dataclass(frozen=True)
 class Wish:
-    """A control, such as gain_db.left, and what it shall do: take a value, stand at a position from 0 to 1, go steps, or act."""
+    """A control, such as gain_db.left, and what it shall do: take a value, stand at a position from 0 to 1, step, or act."""
 
     target: str
     kind: str  # One of KINDS.
