@@ -20,6 +20,7 @@
 | mosaic/, grains/ | one sound remade from the frames of another: offline, or while it is played (`Mosaic`) |
 | plugin/ | the engine as a plug-in for DAWs, without Python: plans as files, and a binary of C and compiled code |
 | hosts/ | callers of the engine: render, demo, bench; live: devices, MIDI ports, screen, recorder; reports and pictures |
+| remote/ | a web page and OSC beside the screen of `rtsep live` |
 """
 
 from importlib import import_module
