@@ -11,6 +11,8 @@
  * | ports | what is missing: stems, pointers, input, mono: its second channel; inplace: the mix is written over the
  *   input; empty: events come in blocks without sound |
  * | path | what the plug-in is told instead of its own file |
+ * | offline | 1: the host renders |
+ * | thread | 1: the main thread is one of its own; it also saves, now and then the audio thread waits for it |
  * | disturb | allocates where the plug-in must not, to show that it would be noticed |
  */
 #define _GNU_SOURCE
@@ -18,6 +20,7 @@
 #include <dlfcn.h>
 #include <locale.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -75,7 +78,9 @@ typedef union {
 typedef struct {
     const ClapPlugin *plugin;
     ClapHost host;
-    int number, active, wants_restart, wants_callback, restarts, rescans, latencies;
+    int number, active, wants_restart, restarts, rescans, latencies;
+    atomic_int wants_callback, ends;
+    sem_t called, served;
     float *in, *out;
     long samples;
     char log[MOST_LOG];
@@ -85,7 +90,7 @@ typedef struct {
 } Session;
 
 static const char *in_files[MOST_INSTANCES], *out_file = "", *save, *load, *reload, *again, *before = "", *ports = "", *told;
-static int instances, block_size = 512, seed = 1, channels = 2;
+static int instances, block_size = 512, seed = 1, channels = 2, offline, threaded;
 static double rate = 44100;
 static Any events[MOST_EVENTS];
 static int64_t times[MOST_EVENTS];
@@ -115,7 +120,10 @@ static void take_restart(const ClapHost *host) {
     ((Session *)host->own)->wants_restart = 1;
 }
 static void take_process(const ClapHost *host) { (void)host; }
-static void take_callback(const ClapHost *host) { ((Session *)host->own)->wants_callback = 1; }
+static void take_callback(const ClapHost *host) {
+    Session *session = host->own;
+    if (!atomic_exchange(&session->wants_callback, 1) && threaded) sem_post(&session->called);
+}
 static const void *host_extension(const ClapHost *host, const char *id) {
     static const ClapHostLog LOG = {take_log};
     static const ClapHostLatency LATENCY = {take_latency};
@@ -207,9 +215,35 @@ static void stop(Session *session) {
     session->active = 0;
 }
 
+static int64_t forget_state(const ClapWriter *stream, const void *from, uint64_t most) {
+    (void)stream;
+    return from ? (int64_t)most : -1;
+}
+
+/* The main thread. */
+static void *answer(void *own) {
+    Session *session = own;
+    const ClapState *extension = session->plugin->get_extension(session->plugin, CLAP_STATE);
+    ClapWriter nowhere = {session, forget_state};
+    while (!sem_wait(&session->called) && !atomic_load(&session->ends)) {
+        atomic_store(&session->wants_callback, 0);
+        session->plugin->on_main_thread(session->plugin);
+        if (!extension->save(session->plugin, &nowhere)) die("save");
+        sem_post(&session->served);
+    }
+    return NULL;
+}
+
 static void serve(Session *session) {
-    if (session->wants_callback) session->plugin->on_main_thread(session->plugin);
-    session->wants_callback = 0;
+    static _Thread_local int calls_now;
+    if (threaded) {
+        if (offline) sem_post(&session->called);
+        if (!atomic_load(&session->wants_callback) || ++calls_now % 4) return;
+        while (!sem_trywait(&session->served)) {}
+        if (atomic_load(&session->wants_callback)) sem_wait(&session->served);
+        return;
+    }
+    if (atomic_exchange(&session->wants_callback, 0)) session->plugin->on_main_thread(session->plugin);
     if (!session->wants_restart) return;
     session->wants_restart = 0;
     session->restarts++;
@@ -270,17 +304,21 @@ static void live_before(Session *session) {
 
 static void *run(void *own) {
     Session *session = own;
+    const ClapRender *render = session->plugin->get_extension(session->plugin, CLAP_RENDER);
+    pthread_t main_thread;
     uint32_t next = 0, random = (uint32_t)(seed + session->number);
     Any *mine = malloc(sizeof events);
     session->in = read_sound(in_files[session->number], &session->samples);
     session->out = calloc((size_t)(count_outputs(session) * (uint32_t)channels) * (size_t)session->samples + 1, sizeof(float));
     state(session, load, 0);
+    if (offline && !render->set(session->plugin, 1)) die("render");
     start(session);
     state(session, reload, 0);
     state(session, reload ? again : NULL, 1);
     serve(session);
     live_before(session);
     state(session, reload ? NULL : again, 1);
+    if (threaded) pthread_create(&main_thread, NULL, answer, session);
     for (long from = 0, frames; from < session->samples; from += frames) {
         random = random * 1664525u + 1013904223u;
         frames = block_size ? block_size : 1 + (long)(random >> 8) % MOST_BLOCK;
@@ -293,6 +331,11 @@ static void *run(void *own) {
         if (!strcmp(ports, "empty")) play(session, from, 0), session->event_count = 0;
         play(session, from, (uint32_t)frames);
         serve(session);
+    }
+    if (threaded) {
+        atomic_store(&session->ends, 1);
+        sem_post(&session->called);
+        pthread_join(main_thread, NULL);
     }
     state(session, save, 1);
     free(mine);
@@ -332,6 +375,8 @@ static void print(const Session *session) {
     print_text(plugin->descriptor->id);
     printf(", \"name\": ");
     print_text(plugin->descriptor->name);
+    printf(", \"release\": ");
+    print_text(plugin->descriptor->release);
     printf(", \"latency\": %u, \"restarts\": %d, \"rescans\": %d, \"latencies\": %d, \"notes\": %u, \"log\": ",
            latency->get(plugin), session->restarts, session->rescans, session->latencies, notes->count(plugin, true));
     print_text(session->log);
@@ -374,6 +419,8 @@ static void take_option(const char *option) {
     if (!memcmp(option, "channels=", 9)) channels = atoi(value);
     if (!memcmp(option, "block=", 6)) block_size = atoi(value);
     if (!memcmp(option, "seed=", 5)) seed = atoi(value);
+    if (!memcmp(option, "offline=", 8)) offline = atoi(value);
+    if (!memcmp(option, "thread=", 7)) threaded = atoi(value);
     if (!memcmp(option, "disturb=", 8)) disturbs = atoi(value);
 }
 
@@ -395,6 +442,8 @@ int main(int count, char **words) {
     for (int i = 0; i < instances; i++) {
         Session *session = &sessions[i];
         session->number = i;
+        sem_init(&session->called, 0, 0);
+        sem_init(&session->served, 0, 0);
         session->host = (ClapHost){{1, 2, 0}, session, "host", "", "", "1",
                                    host_extension, take_restart, take_process, take_callback};
         session->plugin = factory->create(factory, &session->host, factory->descriptor(factory, 0)->id);

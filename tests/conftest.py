@@ -41,6 +41,19 @@ def pytest_configure() -> None:
     redeem()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Two processes share the test files; whatever needs JACK is one process's, so that only one server runs at a time."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return "JACK" if "needs_jack" in (config.rootpath / file).read_text() else file
+
+    return ByFile(config, log)
+
+
 def harmonic_row(rng: np.random.Generator, pitch: int, rate: float, window: int) -> np.ndarray:
     """A template: partials of random strength at the multiples of the pitch's frequency, on a faint floor."""
     bins = np.arange(window // 2 + 1) * rate / window

@@ -7,6 +7,14 @@ import subprocess
 import sys
 import textwrap
 
+from rtsep.compiling import machine
+from rtsep.compiling.units import OBJECTS
+
+
+def compile_all():
+    """Compile what programs need, before a program starts that is given a minute."""
+    machine.compile_objects(*OBJECTS)
+
 
 def start(code, *arguments, **environment):
     """A process that runs `code`, its output readable line by line."""

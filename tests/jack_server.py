@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from fresh_python import compile_all
 
 from rtsep.errors import RtsepError
 from rtsep.hosts.jack import import_jack
@@ -37,6 +38,7 @@ class JackServer:
 
     def start(self) -> JackServer:
         """Start, and wait until it answers."""
+        compile_all()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                              env=self.environment, start_new_session=True)

@@ -17,7 +17,7 @@ from plugin_core import build
 
 from rtsep.notes.routing import by_split
 from rtsep.plugin.bundle import PluginForm, write_data
-from rtsep.plugin.link import NATIVE, SHARED
+from rtsep.plugin.link import FORMATS, NATIVE, SHARED
 from rtsep.plugin.plan_file import hash_of
 
 SANITIZED = ("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
@@ -39,11 +39,11 @@ def _compile(*words: object) -> None:
 
 
 def build_plugin(target: Path, *options: str) -> None:
-    """The CLAP: the core with its C source. Skips without a C compiler."""
+    """The CLAP: the core with its C sources. Skips without a C compiler."""
     if shutil.which("cc") is None:
         pytest.skip("needs a C compiler")
     target.parent.mkdir(parents=True, exist_ok=True)
-    build(target, "-O2", "-fvisibility=hidden", *options, sources=(*SHARED, "clap.c"))
+    build(target, "-O2", "-fvisibility=hidden", *options, sources=(*SHARED, *FORMATS["clap"][0]))
 
 
 def build_host(target: Path, *options: str) -> None:

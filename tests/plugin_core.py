@@ -64,7 +64,8 @@ class Core:
                 ("new", pointer, [ctypes.c_char_p]), ("free", None, [pointer]), ("trouble", ctypes.c_char_p, [pointer]),
                 ("channels", ctypes.c_int, [pointer]), ("stems", ctypes.c_int, [pointer]), ("knobs", ctypes.c_int, [pointer]),
                 ("knob", ctypes.c_char_p, [pointer, ctypes.c_int]), ("prepare", ctypes.c_int, [pointer, real]),
-                ("reset", None, [pointer]), ("latency", i64, [pointer]), ("set", None, [pointer, ctypes.c_int, real]),
+                ("reset", None, [pointer]), ("asks", ctypes.c_int, [pointer]),
+                ("serve", ctypes.c_int, [pointer]), ("latency", i64, [pointer]), ("set", None, [pointer, ctypes.c_int, real]),
                 ("get", real, [pointer, ctypes.c_int]), ("note", None, [pointer, i64, ctypes.c_char_p, ctypes.c_int]),
                 ("process", None, [pointer, i64, pointer, pointer, pointer]),
                 ("save", pointer, [pointer, ctypes.POINTER(ctypes.c_size_t)]),
@@ -88,6 +89,13 @@ class Core:
 
     def reset(self):
         self._lib.plugin_reset(self.own)
+
+    def asks(self):
+        return bool(self._lib.plugin_asks(self.own))
+
+    def serve(self):
+        """SERVED, SERVED_AT_START or SERVED_NOT."""
+        return self._lib.plugin_serve(self.own)
 
     def set(self, name, value):
         self._lib.plugin_set(self.own, self.knobs.index(name), value)

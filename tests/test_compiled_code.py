@@ -1,7 +1,9 @@
 """What compiled code is: it calls nothing that allocates, locks or waits, and both ways of compiling give the same."""
 
 import ctypes
+import gc
 import struct
+import weakref
 
 import llvmlite.binding as llvm
 import numpy as np
@@ -86,6 +88,15 @@ def test_both_ways_of_compiling_give_the_same(code, rng, tmp_path):
         assert np.abs(spectra - expected).max() < 1e-6 * np.abs(expected).max()
         np.testing.assert_allclose(back, sounds, atol=2e-6)
     assert np.abs(found[0][0] - found[1][0]).max() < 1e-6 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("exports", [(), CALLED["fft"]])
+def test_code_that_other_code_may_call_is_never_freed(code, exports):
+    loaded = LoadedCode(code["fft"], exports)
+    engine = weakref.ref(loaded._engine)
+    del loaded
+    gc.collect()
+    assert (engine() is not None) == bool(exports)
 
 
 def test_the_installed_numba_is_one_that_collects():

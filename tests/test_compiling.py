@@ -37,16 +37,16 @@ def compiled(tmp_path_factory):
         patch.setattr(machine, "_loaded", {})
         patch.setattr(machine, "_wanted", set())
         with listening(told.append):
-            machine.compile_objects("notes")
-        assert not machine.missing("notes")
-        machine.compile_objects("notes")
+            machine.compile_objects("fft")
+        assert not machine.missing("fft")
+        machine.compile_objects("fft")
     return base, told
 
 
 def test_code_is_kept_and_nothing_else(compiled):
     base, _ = compiled
     folder, = (base / "cache").glob("code-*")
-    assert leftovers(base) == ["notes.o"] and (folder / "notes.o").stat().st_size > 1000
+    assert leftovers(base) == ["fft.o"] and (folder / "fft.o").stat().st_size > 1000
 
 
 def test_progress_goes_from_nothing_to_all(compiled):
@@ -62,11 +62,11 @@ def test_the_next_time_is_estimated_by_the_last(compiled, monkeypatch):
     base, _ = compiled
     monkeypatch.setenv("RTSEP_CACHE_DIR", str(base / "cache"))
     monkeypatch.setattr(machine, "_loaded", {})
-    took = store.last_times()["notes"]
-    assert 0.2 < took < 120 and store.last_functions()["notes"] >= 10
-    assert machine.estimate_s("notes") == 0, "it is there"
+    took = store.last_times()["fft"]
+    assert 0.2 < took < 120 and store.last_functions()["fft"] >= 10
+    assert machine.estimate_s("fft") == 0, "it is there"
     monkeypatch.setattr(store, "code_folder", lambda: None)
-    assert machine.estimate_s("notes") == took
+    assert machine.estimate_s("fft") == took
 
 
 def test_a_cache_works_wherever_it_is_copied(compiled, cache):
@@ -74,7 +74,7 @@ def test_a_cache_works_wherever_it_is_copied(compiled, cache):
     base, _ = compiled
     shutil.copytree(base / "cache", cache)
     code = "import sys; from rtsep.compiling import machine\nmachine._build = None\n" \
-        "print(machine.address('notes', 'receive') != 0, machine.address('notes', 'nothing'), 'numba' in sys.modules)"
+        "print(machine.address('fft', 'forward') != 0, machine.address('fft', 'nothing'), 'numba' in sys.modules)"
     assert answer(start(code)) == "True 0 False\n"
 
 
@@ -88,12 +88,12 @@ def counted(*given):
     build(*given)
 machine._build = counted
 with listening(lambda progress: said.append(progress.waits)):
-    machine.compile_objects("notes")
-print(True in said, machine.missing("notes"))
+    machine.compile_objects("fft")
+print(True in said, machine.missing("fft"))
 """
     told = sorted(answer(process) for process in [start(code) for _ in range(2)])
     assert told == ["True []\n", "built\nFalse []\n"], "one waits for the other"
-    assert leftovers(cache) == ["notes.o"]
+    assert leftovers(cache) == ["fft.o"]
 
 
 def builders_of(folder):
@@ -114,7 +114,7 @@ def tell(progress):
     if progress.done > 0:
         print("compiling", flush=True)
 with listening(tell):
-    machine.compile_objects("notes")
+    machine.compile_objects("fft")
 """)
     assert process.stdout.readline() == "compiling\n" and builders_of(cache)
     process.send_signal(signal.SIGINT)
@@ -122,7 +122,7 @@ with listening(tell):
     _, complaints = process.communicate(timeout=30)
     assert process.returncode in (-signal.SIGINT, 1) and complaints.strip().endswith("KeyboardInterrupt")
     assert time.monotonic() - began < 5 and not builders_of(cache)
-    assert leftovers(cache) == [] and machine.missing("notes") == ["notes"]
+    assert leftovers(cache) == [] and machine.missing("fft") == ["fft"]
     with machine._alone(store.code_folder()):
         pass  # nor is it locked
 
@@ -130,14 +130,14 @@ with listening(tell):
 @posix
 @pytest.mark.parametrize("script, told", [
     ("echo a warning >&2; echo no space left on device >&2; exit 1", "compiling failed: no space left on device"),
-    ("echo notes optimise; kill -9 $$", "it was ended"), ("exit 3", "build . notes")])
+    ("echo fft optimise; kill -9 $$", "it was ended"), ("exit 3", "build . fft")])
 def test_a_builder_that_fails_is_told_by_its_last_words(cache, tmp_path, monkeypatch, script, told):
     (tmp_path / "python").write_text(f"#!/bin/sh\n{script}\n")
     (tmp_path / "python").chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     with pytest.raises(RtsepError, match=told):
-        machine.address("notes", "receive")
-    assert leftovers(cache) == [] and machine.missing("notes") == ["notes"] and not machine._loaded
+        machine.address("fft", "forward")
+    assert leftovers(cache) == [] and machine.missing("fft") == ["fft"] and not machine._loaded
     with machine._alone(store.code_folder()):
         pass
 
@@ -149,7 +149,7 @@ def test_another_checkout_where_the_program_works_is_not_compiled(tmp_path):
 import os
 from rtsep.compiling import machine
 os.chdir({str(tmp_path)!r})
-print(machine.address("notes", "receive") != 0)
+print(machine.address("fft", "forward") != 0)
 """
     assert answer(start(code, RTSEP_CACHE_DIR=str(tmp_path / "cache"))) == "True\n"
 
@@ -162,7 +162,7 @@ from rtsep.compiling import machine, store
 from rtsep.compiling.progress import listening
 told = []
 with listening(told.append):
-    print(store.code_folder(), machine.address("notes", "receive") != 0, machine.missing("notes"))
+    print(store.code_folder(), machine.address("fft", "forward") != 0, machine.missing("fft"))
 print({progress.kept for progress in told})
 """
     told = answer(start(code, RTSEP_CACHE_DIR=str(tmp_path / "file" / "cache"), TMPDIR=str(tmp_path)))

@@ -167,6 +167,6 @@ def test_a_control_that_nobody_has_is_refused(player):
 
 
 def test_the_page_about_controls_lists_them_all():
-    text = (Path(__file__).parent.parent / "docs" / "controls.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parent.parent / "docs" / "reference" / "controls.md").read_text(encoding="utf-8")
     listed = [line.split("`")[1] for line in text.splitlines() if line.startswith("| `")]
     assert listed == [control.name + f".{control.per.upper()}" * bool(control.per) for control in CONTROLS]

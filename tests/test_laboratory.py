@@ -28,7 +28,7 @@ def clip():
 def test_every_study_explains_itself_and_is_named_in_the_docs(capsys):
     assert command.main([]) == 0
     listed = capsys.readouterr().out
-    pages = (*(ROOT / "docs").glob("*.md"), ROOT / "README.md", ROOT / "presets" / "README.md")
+    pages = (*(ROOT / "docs").rglob("*.md"), ROOT / "README.md", ROOT / "presets" / "README.md")
     docs = "".join(path.read_text(encoding="utf-8") for path in pages)
     for name, study in STUDIES.items():
         assert study.about.endswith(".") and study.about in listed

@@ -176,13 +176,15 @@ def test_time_that_others_had_is_no_work(separator):
 # --- another plan -----------------------------------------------------------------------------------------------------
 
 
-def test_a_thousand_exchanges_and_changes_make_no_click(preset):
+@pytest.mark.parametrize("count", [200, pytest.param(1000, marks=pytest.mark.long)])
+def test_exchanges_and_changes_make_no_click(preset, count):
+    """Two hundred; a thousand in `.ci/full long`."""
     separator = prepared(preset, two_parts(), SMALL, 1, max_block=CAPACITY)
     lanes = warmed(separator, [(MIX, 0)])
-    other, sine = make_preset(seed=9), np.sin(2 * np.pi * 261.6 * np.arange(1001 * 64) / RATE).astype(np.float32)[None]
+    other, sine = make_preset(seed=9), np.sin(2 * np.pi * 261.6 * np.arange(count * 64) / RATE).astype(np.float32)[None]
     lanes.send(0, 0, (0x90, 60, 90))
     played = []
-    for i in range(1000):
+    for i in range(count):
         assert separator.exchange((other, preset)[i % 2], {"mask_power": 1 + i % 3})
         separator.set("gain_db.left", -3 * (i % 3))
         separator.set("wet", 1 - 0.1 * (i % 2))
@@ -191,7 +193,7 @@ def test_a_thousand_exchanges_and_changes_make_no_click(preset):
         assert lanes.arrived and len(lanes._kept) <= 3
     fastest = 2 * np.pi * 261.6 / RATE
     assert np.abs(np.diff(np.concatenate(played, axis=1)[0, 600:])).max() < 2 * fastest
-    assert lanes.counters()["samples"] == 64000
+    assert lanes.counters()["samples"] == 64 * count
 
 
 def test_another_latency_fades_out_and_in(preset):

@@ -1,15 +1,14 @@
 """PortAudio without a sound card: ALSA's `file` device plays a file in and writes what comes out, bit for bit."""
 
-import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
+import alsa_card
 import numpy as np
 import pytest
 from conftest import band
-from fresh_python import run
+from fresh_python import compile_all, run
 
 from rtsep.errors import RtsepError
 from rtsep.hosts.devices import import_sounddevice
@@ -27,12 +26,9 @@ RATE, LEAD = 44100, 8192  # samples of silence before the sound: the fade-in is 
 @pytest.fixture
 def card(tmp_path):
     """Environment with two ALSA devices: rtcap reads in.raw, rtplay writes out.raw (float32, two channels)."""
-    (tmp_path / "rc").write_text(
-        f'pcm.rtcap {{ type file\n slave.pcm null\n file /dev/null\n infile "{tmp_path}/in.raw"\n format raw }}\n'
-        f'pcm.rtplay {{ type file\n slave.pcm null\n file "{tmp_path}/out.raw"\n format raw }}\n')
-    (tmp_path / "alsa.conf").write_text(f"</usr/share/alsa/alsa.conf>\n<{tmp_path}/rc>\n")
+    compile_all()
     np.zeros((RATE, 2), np.float32).tofile(tmp_path / "in.raw")
-    return {**os.environ, "ALSA_CONFIG_PATH": str(tmp_path / "alsa.conf"), "PYTHONPATH": str(Path(__file__).parent)}
+    return alsa_card.card(tmp_path)
 
 
 @needs_portaudio

@@ -23,16 +23,16 @@ def forget():
 
 
 @pytest.fixture(scope="module")
-def notes():
+def fft():
     """The file of the smallest object, compiled for this computer."""
-    machine.compile_objects("notes")
-    return machine.object_file(store.code_folder(), "notes")
+    machine.compile_objects("fft")
+    return machine.object_file(store.code_folder(), "fft")
 
 
 @pytest.fixture
-def came(notes, tmp_path, monkeypatch, cache):
+def came(fft, tmp_path, monkeypatch, cache):
     """A folder with that object, as an installed wheel has it, and an empty cache."""
-    prebuilt.write(tmp_path / "prebuilt", {"notes": notes}, ANYBODY)
+    prebuilt.write(tmp_path / "prebuilt", {"fft": fft}, ANYBODY)
     monkeypatch.setattr(prebuilt, "FOLDER", tmp_path / "prebuilt")
     forget()
     yield tmp_path / "prebuilt"
@@ -53,7 +53,7 @@ def change(folder, key, value):
 def test_it_is_used_without_compiling_and_without_a_cache(came, cache):
     told = []
     with listening(told.append):
-        assert machine.missing("notes") == [] and machine.address("notes", "receive") != 0
+        assert machine.missing("fft") == [] and machine.address("fft", "forward") != 0
     assert not told and not cache.exists()
 
 
@@ -61,12 +61,12 @@ def test_it_is_used_where_nothing_can_be_written_and_without_numba(came, tmp_pat
     (tmp_path / "file").write_text("")
     code = "import sys; from pathlib import Path; from rtsep.compiling import machine, prebuilt\n" \
         "prebuilt.FOLDER, machine._build = Path(sys.argv[1]), None\n" \
-        "print(machine.address('notes', 'receive') != 0, 'numba' in sys.modules)"
+        "print(machine.address('fft', 'forward') != 0, 'numba' in sys.modules)"
     assert answer(start(code, came, RTSEP_CACHE_DIR=str(tmp_path / "file" / "cache"), TMPDIR=str(tmp_path))) == "True False\n"
 
 
 def test_what_did_not_come_is_compiled_in_the_cache(came, cache):
-    assert machine.missing("notes", "fft") == ["fft"] and list(cache.glob("code-*")) == [store.code_folder()]
+    assert machine.missing("fft", "notes") == ["notes"] and list(cache.glob("code-*")) == [store.code_folder()]
 
 
 @pytest.mark.parametrize("key, value, why", [
@@ -74,31 +74,31 @@ def test_what_did_not_come_is_compiled_in_the_cache(came, cache):
     ("features", "+many,+hands", "this processor lacks many, hands")])
 def test_what_does_not_fit_is_not_used(came, key, value, why):
     change(came, key, value)
-    assert prebuilt.unusable() == why and not prebuilt.usable() and machine.missing("notes") == ["notes"]
+    assert prebuilt.unusable() == why and not prebuilt.usable() and machine.missing("fft") == ["fft"]
 
 
 def test_code_for_a_processor_that_is_asked_for_is_compiled(came, monkeypatch):
     monkeypatch.setenv(target.NAME, ANYBODY[0])
-    assert machine.missing("notes") == []
+    assert machine.missing("fft") == []
     forget()
     monkeypatch.setenv(target.NAME, "another")
-    assert machine.missing("notes") == ["notes"] and prebuilt.unusable() == "NUMBA_CPU_NAME asks for another"
+    assert machine.missing("fft") == ["fft"] and prebuilt.unusable() == "NUMBA_CPU_NAME asks for another"
 
 
-@pytest.mark.parametrize("name", ["notes.o", prebuilt.MANIFEST])
+@pytest.mark.parametrize("name", ["fft.o", prebuilt.MANIFEST])
 @pytest.mark.parametrize("damage", [
     lambda whole: b"", lambda whole: whole[:1], lambda whole: whole[:100], lambda whole: whole[:-3],
     lambda whole: bytes(len(whole))], ids=["empty", "one byte", "its beginning", "all but its end", "zeros"])
 def test_what_is_damaged_is_not_used(came, name, damage):
     """LLVM would end the process."""
     (came / name).write_bytes(damage((came / name).read_bytes()))
-    assert not prebuilt.usable() and machine.missing("notes") == ["notes"]
+    assert not prebuilt.usable() and machine.missing("fft") == ["fft"]
 
 
-@pytest.mark.parametrize("name", ["notes.o", prebuilt.MANIFEST])
+@pytest.mark.parametrize("name", ["fft.o", prebuilt.MANIFEST])
 def test_what_is_gone_is_not_used(came, name):
     (came / name).unlink()
-    assert not prebuilt.usable() and machine.missing("notes") == ["notes"]
+    assert not prebuilt.usable() and machine.missing("fft") == ["fft"]
 
 
 @pytest.mark.parametrize("manifest", [[], {}, {"sources": 1}, {"objects": {}}, None])
@@ -134,27 +134,27 @@ def test_this_computer_lacks_nothing_that_it_has():
     assert target.lacking(",".join(had)) == [] and target.lacking("+many") == ["many"] and target.lacking("") == []
 
 
-def test_portable_code_is_compiled_for_its_own_processor_and_kept(notes, cache, monkeypatch):
+def test_portable_code_is_compiled_for_its_own_processor_and_kept(fft, cache, monkeypatch):
     """For the least processor of this architecture here, so that the code surely differs from this computer's."""
     plain = ("x86-64" if target.baseline()[0] == "x86-64-v3" else "generic", "")
     monkeypatch.setattr(portable, "baseline", lambda system: plain)
     told = []
     with listening(told.append):
-        found = portable.portable_objects("notes")
-    assert found == {"notes": store.code_folder(plain) / "notes.o"} and {one.target for one in told[:-1]} == {plain[0]}
-    code = found["notes"].read_bytes()
-    assert code != notes.read_bytes() and LoadedCode(code).address("receive")
-    assert machine.missing("notes") == ["notes"], "for this computer there is none"
+        found = portable.portable_objects("fft")
+    assert found == {"fft": store.code_folder(plain) / "fft.o"} and {one.target for one in told[:-1]} == {plain[0]}
+    code = found["fft"].read_bytes()
+    assert code != fft.read_bytes() and LoadedCode(code).address("forward")
+    assert machine.missing("fft") == ["fft"], "for this computer there is none"
     monkeypatch.setattr(machine, "_build", None)
-    assert portable.portable_objects("notes") == found
+    assert portable.portable_objects("fft") == found
 
 
 def test_portable_code_that_came_is_not_compiled(came, monkeypatch, cache):
     monkeypatch.setattr(portable, "baseline", lambda system: ANYBODY)
-    assert portable.portable_objects("notes") == {"notes": came / "notes.o"} and not cache.exists()
+    assert portable.portable_objects("fft") == {"fft": came / "fft.o"} and not cache.exists()
     monkeypatch.setattr(portable, "baseline", lambda system: ("another", ""))
-    monkeypatch.setattr(machine, "_build", lambda names, folder, processor: shutil.copy(came / "notes.o", folder))
-    assert portable.portable_objects("notes") == {"notes": store.code_folder(("another", "")) / "notes.o"}
+    monkeypatch.setattr(machine, "_build", lambda names, folder, processor: shutil.copy(came / "fft.o", folder))
+    assert portable.portable_objects("fft") == {"fft": store.code_folder(("another", "")) / "fft.o"}
 
 
 @pytest.mark.parametrize("system, begins", [  # ELF for machine 183, COFF for AMD64, 64-bit Mach-O for ARM
@@ -162,16 +162,16 @@ def test_portable_code_that_came_is_not_compiled(came, monkeypatch, cache):
     ("macos-aarch64", b"\xcf\xfa\xed\xfe\x0c\0\0\1")])
 def test_code_for_another_system(system, begins, cache):
     """`.ci/full plugin` plays such code in emulation."""
-    code = portable.portable_objects("notes", system=system)["notes"].read_bytes()
-    assert code.startswith(begins) and b"rtsep_receive" in code
-    assert machine.missing("notes") == ["notes"], "for this computer there is none"
+    code = portable.portable_objects("fft", system=system)["fft"].read_bytes()
+    assert code.startswith(begins) and b"rtsep_forward" in code
+    assert machine.missing("fft") == ["fft"], "for this computer there is none"
 
 
 def test_portable_code_needs_a_folder(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("RTSEP_CACHE_DIR", str(tmp_path / "file" / "cache"))
     with pytest.raises(RtsepError, match="RTSEP_CACHE_DIR"):
-        portable.portable_objects("notes")
+        portable.portable_objects("fft")
 
 
 def test_an_architecture_without_a_baseline_is_told(monkeypatch):

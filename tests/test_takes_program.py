@@ -217,7 +217,7 @@ def test_a_server_that_was_away_is_silence_of_its_length(tmp_path):
     (track,) = mido.MidiFile(tmp_path / "take" / "session.mid").tracks
     ticks = mido.MidiFile(tmp_path / "take" / "session.mid").ticks_per_beat
     rest = max(message.time for message in track[2:-1]) * 0.5 / ticks
-    assert report["gap_s"] - 0.1 < rest < longest and track.name == "piano"
+    assert (shortest if xruns else report["gap_s"]) - 0.1 < rest < longest and track.name == "piano"
 
 
 @needs_jack

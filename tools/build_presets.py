@@ -36,7 +36,10 @@ HITS = Settings(templates=3, stage_ends_s=(0.05, 0.3))
 STAGES_LEVELS = 1
 """Two kits of four stages each are as many rows as a pitch may have, so hits of all levels share them."""
 STAGES_PREDICTION = 0.03
-"""The weight of predicted levels is enough to hold the background off; more harms, for kits differ (docs/drums.md)."""
+"""The weight of predicted levels is enough to hold the background off; more harms, since kits differ.
+
+Figures: docs/measurements/drums.md.
+"""
 FADED_DB = 40.0
 """A hit is heard until it has fallen by so many dB."""
 

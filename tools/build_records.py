@@ -1,4 +1,4 @@
-"""Writes docs/records.md: every field of the records that Python, compiled code and other hosts share."""
+"""Writes docs/reference/records.md: every field of the records that Python, compiled code and other hosts share."""
 
 from laboratory.study import ROOT
 
@@ -7,7 +7,7 @@ from rtsep.grains.memory import GRAINS
 from rtsep.stages.call import CALL
 from rtsep.stages.records import PLAN, STATE
 
-PAGE = ROOT / "docs" / "records.md"
+PAGE = ROOT / "docs" / "reference" / "records.md"
 ABOUT = {
     CALL: "One block. Its address is all that the engine's entry is given.",
     PLAN: "What was designed before the first sample; nothing in it changes while playing.",

@@ -22,7 +22,7 @@ Makes a plug-in for a DAW (Ardour, Reaper, Bitwig, Qtractor ...): sound and the 
 stem come out. What it writes works on any computer of the same system and kind of processor, without Python and rtsep.
 
 Each --preset is one of the plug-in's presets. Gains, wet, bypass, split, mask power, suppression and more can be automated.
-With --install it is put where hosts look for plug-ins; --remove NAME takes it away again. See docs/plugin.md.
+With --install it is put where hosts look for plug-ins; --remove NAME takes it away again. See docs/reference/plugin.md.
 """
 
 

@@ -13,9 +13,11 @@ PREFIX = "rtsep_"  # Prefix of exported names.
 # Compiled code calls these functions of the C library, which the process has nearly always loaded; else they are searched.
 MATHEMATICS = ("exp", "expf", "log2f", "logf", "powf", "sincosf", "sqrtf")
 
+_called: list[Any] = []  # Code that other code may call is never freed: their calls lead to it for good.
+
 
 class LoadedCode:
-    """The functions of one object file, while this object lives. Objects loaded later may call its `exports`."""
+    """The functions of one object file, while this object lives. Objects loaded later may call its `exports`: these stay."""
 
     def __init__(self, code: bytes, exports: Iterable[str] = ()) -> None:
         llvm.initialize_native_target()
@@ -27,6 +29,7 @@ class LoadedCode:
         self._engine.finalize_object()
         for name in exports:
             llvm.add_symbol(PREFIX + name, self.address(name))
+            _called.append(self._engine)
 
     def address(self, name: str) -> int:
         """Address of the exported function `name`; 0: it is not exported."""

@@ -57,6 +57,20 @@ def preset_defaults(presets: Sequence[Preset]) -> dict[str, Value]:
     return wanted
 
 
+def _values(presets: Sequence[Preset], params: Mapping[str, Value]) -> dict[str, Value]:
+    return {**defaults(), **preset_defaults(presets), **params}
+
+
+def _framing(values: Mapping[str, Value], sample_rate: float) -> Framing:
+    return choose_framing(str(values["mode"]), sample_rate, int(values["window_samples"]), int(values["latency_samples"]),
+                          int(values["hop_samples"]), int(values["filter_taps"]))
+
+
+def latency_of(presets: Sequence[Preset], params: Mapping[str, Value], sample_rate: float) -> int:
+    """The latency, in samples, of the plan that `design` would make. RtsepError if the parameters do not fit together."""
+    return _framing(_values(presets, params), sample_rate).latency
+
+
 def design(
     presets: Preset | Sequence[Preset], routing: Routing, params: Mapping[str, Value], sample_rate: float, channels: int
 ) -> Plan:
@@ -66,10 +80,8 @@ def design(
     or a preset cannot serve this rate and window.
     """
     used = per_stem(presets, routing)
-    values = {**defaults(), **preset_defaults(used), **params}
-    framing = choose_framing(str(values["mode"]), sample_rate, int(values["window_samples"]),
-                             int(values["latency_samples"]), int(values["hop_samples"]),
-                             int(values["filter_taps"]))
+    values = _values(used, params)
+    framing = _framing(values, sample_rate)
     rows = Rows(used, float(values["tuning_cents"]), sample_rate, framing)
     request = Request(used[: len(routing.names)], used, routing, values, framing, rows, sample_rate, channels,
                       *window_pair(framing))

@@ -15,7 +15,7 @@ from rtsep.stages.notes import FREE, VOICES
 
 LEAST_SHARE = 1e-3  # A head fainter than this share of the loudest stops.
 FLOOR = 1e-3  # This share of the activations, spread over all bins, stands for what no row explains.
-MEAN_SHARE = 0.2  # In the search, the source's mean is this share of the model (docs/mosaic.md, "Live").
+MEAN_SHARE = 0.2  # In the search, the source's mean is this share of the model (docs/measurements/mosaic.md, "Live").
 
 
 @numeric

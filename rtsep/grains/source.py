@@ -16,7 +16,7 @@ from rtsep.windows import Framing, window_pair
 OVERLAPS = 4  # Every sample of the source is in this many frames.
 LONGEST_S = 600.0  # The source lasts at most this many seconds.
 FAINTEST = 3e-3  # A frame is silence below this share of the loudest one, 50 dB down: played louder it would be all noise.
-PER_OCTAVE = 24  # The coarse templates have this many bands per octave: quarter tones (docs/mosaic.md, "Live").
+PER_OCTAVE = 24  # The coarse templates have this many bands per octave: quarter tones (docs/measurements/mosaic.md, "Live").
 LOWEST_PITCH, HIGHEST_PITCH = 28, 103  # MIDI pitches among which that of a frame is looked for.
 PARTIALS, UPDATES = 12, 20  # Partials of the tones that a frame is compared with, and KL updates of their activations.
 PARTIAL_FALL = 0.8  # Each partial of these tones is this times as strong as the one below it.

@@ -19,7 +19,7 @@ from rtsep.hosts import computer
 from rtsep.hosts.bench_players import PRESET, SAMPLE_RATE, UPDATES, Floats, Floor, Player, Size, Step, load_piano, stereo_clip
 from rtsep.presets.preset import Preset
 
-# A block is safe below this share of its time: driver, system and other programs need the rest (docs/cost.md).
+# A block is safe below this share of its time: driver, system and other programs need the rest (docs/measurements/cost.md).
 SAFE_SHARE = 0.6
 SECONDS, QUICK_SECONDS = 45.0, 6.0  # Seconds of measuring, in full and with --quick.
 SHORTEST_S, LONGEST_S = 1.0, 600.0  # Seconds of measuring that --seconds allows.

@@ -26,8 +26,8 @@ PRESET = "grand-piano"
 SAMPLE_RATE = 44100  # All measuring is done at this rate, in Hz.
 RIGHT_GAIN, RIGHT_DELAY = 0.7, 300  # Gain of the right channel, and its delay in samples.
 UPDATES = 10  # The activation step alone is measured with this many updates.
-DROPPED = 100  # This many blocks at the start of each size are not counted (docs/cost.md).
-TURN_SAMPLES = 12800  # One size plays this many samples, 0.3 s, before the next has its turn (docs/cost.md).
+DROPPED = 100  # This many blocks at the start of each size are not counted (docs/measurements/cost.md).
+TURN_SAMPLES = 12800  # One size plays this many samples, 0.3 s, before the next has its turn (docs/measurements/cost.md).
 
 Floats = npt.NDArray[np.float32]
 

@@ -1,6 +1,6 @@
 """Knobs and buttons of a MIDI controller: bindings to controls are learnt by moving them, and kept in the user's configuration.
 
-A knob moves a value only once it has passed it, so that nothing jumps. docs/controls.md describes the file.
+A knob moves a value only once it has passed it, so that nothing jumps. docs/reference/controls.md describes the file.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ import numpy as np
 
 from rtsep.training.updates import Floats
 
-HEARD = 0.01  # A source frame is heard above this share of the frame's strongest activation (docs/mosaic.md).
-NEAR = 3  # A source frame that was heard within this many target frames before is a repetition (docs/mosaic.md).
+HEARD = 0.01  # A source frame is heard above this share of the frame's strongest activation (docs/measurements/mosaic.md).
+NEAR = 3  # A source frame that was heard within this many target frames before is a repetition (docs/measurements/mosaic.md).
 
 
 class Counters:

@@ -6,9 +6,10 @@ import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 
-from rtsep.engine.design import Plan, design, preset_defaults
+from rtsep.engine.design import Plan, design, latency_of, preset_defaults
 from rtsep.errors import RtsepError
 from rtsep.notes.routing import Routing
 from rtsep.params import Value, param_of
@@ -67,7 +68,12 @@ class PluginForm:
     @property
     def knobs(self) -> list[HostKnob]:
         """What a host can turn."""
-        return host_knobs(self.stems, self.value, self.split, list(self.programs))
+        return host_knobs(self.stems, self.value, self.split, list(self.programs), not self._has_one_latency)
+
+    @property
+    def _has_one_latency(self) -> bool:
+        return all(len({latency_of(presets, self.params, rate) for presets in self.programs.values()}) == 1
+                   for rate in self.rates)
 
 
 def write_data(form: PluginForm, folder: Path, told: Callable[[str], None]) -> None:
@@ -77,9 +83,10 @@ def write_data(form: PluginForm, folder: Path, told: Callable[[str], None]) -> N
         for rate in form.rates:
             told(f"{program}, {rate} Hz")
             (folder / f"{number}-{rate}.plan").write_bytes(_plan(form, presets, rate))
-    lines = [f"rtsep-bundle {VERSION}", f"name {form.name}", f"id {form.uri}", f"channels {form.channels}",
-             *(f"stem {stem}" for stem in form.stems), *(f"program {program}" for program in form.programs),
-             *(f"rate {rate}" for rate in form.rates), *(knob.line() for knob in form.knobs)]
+    lines = [f"rtsep-bundle {VERSION}", f"name {form.name}", f"id {form.uri}", f"release {version('rtsep')}",
+             f"channels {form.channels}", *(f"stem {stem}" for stem in form.stems),
+             *(f"program {program}" for program in form.programs), *(f"rate {rate}" for rate in form.rates),
+             *(knob.line() for knob in form.knobs)]
     (folder / TEXT).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

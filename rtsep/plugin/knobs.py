@@ -18,8 +18,8 @@ WORKED_OUT = {"mask_power": 8, "suppression": 2, "prediction": 2, "background_le
 
 @dataclass(frozen=True)
 class HostKnob:
-    """A parameter as hosts see it. `kind` and `stem`: what native/engine.c does with it. `restart`: it counts from the next
-    start of the plug-in on."""
+    """A parameter as hosts see it. `kind` and `stem`: what native/engine.c does with it. `restart`: some of its values
+    count from the next start of the plug-in on."""
 
     symbol: str
     name: str
@@ -39,9 +39,9 @@ class HostKnob:
 
 
 def host_knobs(
-    stems: Sequence[str], value: Callable[[str], Value], split: int | None, programs: Sequence[str]
+    stems: Sequence[str], value: Callable[[str], Value], split: int | None, programs: Sequence[str], restart: bool = False
 ) -> list[HostKnob]:
-    """All knobs of a plug-in with these stems, whose parameters start at `value(name)`."""
+    """All knobs of a plug-in with these stems, whose parameters start at `value(name)`. restart: programs differ in latency."""
     found = [HostKnob("bypass", "Bypass", "bypass", 0, 1, float(value("bypass")), whole=True),
              HostKnob("wet", "Wet", "wet", 0, 1, float(value("wet")))]
     gain = PARAMS["gain_db"]
@@ -51,7 +51,7 @@ def host_knobs(
     if split is not None:
         found.append(HostKnob("split", "Split (lowest note of high)", "split", 0, 127, split, whole=True))
     if len(programs) > 1:
-        found.append(HostKnob("program", "Preset", "program", 0, len(programs) - 1, 0, whole=True, restart=True,
+        found.append(HostKnob("program", "Preset", "program", 0, len(programs) - 1, 0, whole=True, restart=restart,
                               points=tuple(programs)))
     return found
 

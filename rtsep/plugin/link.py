@@ -20,8 +20,9 @@ from rtsep.plugin.layout import header
 
 NATIVE = Path(__file__).parent / "native"
 ENGINE = ("engine", "estimate", "fft", "notes")  # The compiled objects that the plug-in calls.
-SHARED = ("bundle.c", "engine.c", "plan.c", "plugin.c")
-FORMATS = {"lv2": ("lv2.c", "lv2_lib_descriptor"), "clap": ("clap.c", "clap_entry")}  # A format's source, and what hosts call.
+SHARED = ("bundle.c", "engine.c", "learnt.c", "plan.c", "plugin.c", "programs.c")
+FORMATS = {"lv2": (("lv2.c",), "lv2_lib_descriptor"),  # A format's sources, and what hosts call.
+           "clap": (("clap.c", "clap_params.c", "clap_ports.c", "clap_process.c", "clap_state.c"), "clap_entry")}
 MANIFEST = "plugin.json"  # In the folder of what came compiled: the hash of the sources, and of every binary.
 # The systems in zig's words; 2.17 is the least glibc that binaries ask for: that of the oldest Linux in use in 2024.
 ZIG = {"linux": "linux-gnu.2.17", "windows": "windows-gnu", "macos": "macos"}
@@ -69,7 +70,7 @@ def portable_compiler() -> list[str]:
 
 def link(objects: Mapping[str, Path], format: str, target: Path, compiler: Sequence[str], system: str) -> None:
     """Link `objects` and the C sources into the shared library `target` for a system. RtsepError if that fails."""
-    source, entry = FORMATS[format]
+    sources, entry = FORMATS[format]
     with tempfile.TemporaryDirectory(prefix="rtsep-") as folder:
         work = Path(folder)
         (work / "layout.h").write_text(header())
@@ -84,7 +85,7 @@ def link(objects: Mapping[str, Path], format: str, target: Path, compiler: Seque
             (work / "system" / "lv2").symlink_to(headers)
         command = [*compiler, "-std=c11", "-O2", "-s", "-shared", "-fvisibility=hidden", "-fno-math-errno",
                    f"-I{work}", f"-I{NATIVE}", "-isystem", f"{work}/system",
-                   *(str(NATIVE / each) for each in (*SHARED, source)), *(str(objects[name]) for name in ENGINE),
+                   *(str(NATIVE / each) for each in (*SHARED, *sources)), *(str(objects[name]) for name in ENGINE),
                    *more, "-o", str(target)]
         done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:

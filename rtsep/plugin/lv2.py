@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from importlib.metadata import version
 
 from rtsep.plugin.bundle import PluginForm
 from rtsep.plugin.knobs import HostKnob
@@ -11,6 +12,7 @@ from rtsep.plugin.knobs import HostKnob
 PREFIXES = """@prefix atom: <http://lv2plug.in/ns/ext/atom#> .
 @prefix bufs: <http://lv2plug.in/ns/ext/buf-size#> .
 @prefix doap: <http://usefulinc.com/ns/doap#> .
+@prefix foaf: <http://xmlns.com/foaf/0.1/> .
 @prefix lv2: <http://lv2plug.in/ns/lv2core#> .
 @prefix midi: <http://lv2plug.in/ns/ext/midi#> .
 @prefix pg: <http://lv2plug.in/ns/ext/port-groups#> .
@@ -20,6 +22,7 @@ PREFIXES = """@prefix atom: <http://lv2plug.in/ns/ext/atom#> .
 @prefix state: <http://lv2plug.in/ns/ext/state#> .
 @prefix units: <http://lv2plug.in/ns/extensions/units#> .
 @prefix urid: <http://lv2plug.in/ns/ext/urid#> .
+@prefix work: <http://lv2plug.in/ns/ext/worker#> .
 """
 SIDES = {1: ("",), 2: ("_left", "_right")}
 
@@ -45,6 +48,7 @@ def presets(form: PluginForm) -> str:
 
 def description(form: PluginForm) -> str:
     """plugin.ttl."""
+    minor, micro = _versions(version("rtsep"))
     kind = {1: "MonoGroup", 2: "StereoGroup"}[form.channels]
     parts = [f"<{form.uri}#group_{_symbol(name)}> a pg:{kind}, pg:OutputGroup ;\n"
              f"    lv2:symbol {_text('group_' + _symbol(name))} ; lv2:name {_text(name)} ." for name in ("mix", *form.stems)]
@@ -55,14 +59,21 @@ def description(form: PluginForm) -> str:
 <{form.uri}> a lv2:Plugin, lv2:UtilityPlugin ;
     doap:name {_text(form.name)} ;
     doap:license <http://opensource.org/licenses/mit> ;
-    lv2:minorVersion 0 ; lv2:microVersion 1 ;
+    doap:maintainer [ foaf:name "rtsep" ] ;
+    lv2:minorVersion {minor} ; lv2:microVersion {micro} ;
     lv2:requiredFeature urid:map ;
-    lv2:optionalFeature lv2:hardRTCapable, <http://lv2plug.in/ns/ext/log#log> ;
-    lv2:extensionData state:interface ;
+    lv2:optionalFeature lv2:hardRTCapable, <http://lv2plug.in/ns/ext/log#log>, work:schedule ;
+    lv2:extensionData state:interface, work:interface ;
     pg:mainOutput <{form.uri}#group_mix> ;
     lv2:port
 {ports} .
 """
+
+
+def _versions(release: str) -> tuple[int, int]:
+    """LV2's minor and micro version, by which hosts find the newest of two; what is not released is odd."""
+    major, minor, micro = (int(number) for number in re.findall(r"\d+", release)[:3])
+    return 100 * major + minor, 2 * micro + int(re.fullmatch(r"[\d.]+", release) is None)
 
 
 def _ports(form: PluginForm) -> Iterator[list[str]]:
@@ -93,7 +104,8 @@ def _control(knob: HostKnob) -> list[str]:
              f"lv2:maximum {knob.most:.9g}", f"lv2:default {knob.start:.9g}"]
     if knob.whole:
         kind = "lv2:toggled" if (knob.least, knob.most) == (0, 1) and not knob.points else "lv2:integer"
-        port.append(f"lv2:portProperty {kind}" + (", pprops:expensive" if knob.restart else ""))
+        port.append(f"lv2:portProperty {kind}" + (", pprops:expensive" if knob.points else "")
+                    + (", pprops:notAutomatic" if knob.restart else ""))
     if knob.points:
         points = ", ".join(f"[ rdfs:label {_text(name)} ; <http://www.w3.org/1999/02/22-rdf-syntax-ns#value> {number} ]"
                            for number, name in enumerate(knob.points))

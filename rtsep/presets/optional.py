@@ -5,8 +5,7 @@
 | filled | bool [128] | pitches that were never heard: their rows were made from other pitches' rows |
 | row_age_s | float32 [row, 2] | ages of its note, from and until, between which a row is open |
 | choke | int8 [128] | a note ends all notes of its stem with the same number, as for hi-hats; 0: none |
-| envelope_db | float16 [128, 2, 32] | level of a note of velocity 64 at ages from 0 to 8.6 s on a logarithmic axis, in dB over
-  an arbitrary level; and what one step of velocity adds. 0: unknown for this pitch |
+| envelope_db | float16 [128, 2, 32] | dB: levels of velocity 64 at 32 ages to 8.6 s, and what one velocity adds; 0: unknown |
 | background | float16 [row, bin] | start of the background rows, each divided by its largest value |
 | encoder | float16 [row, bin] | its product with a spectrum is the activation of the same row of W; rows of zeros have none |
 

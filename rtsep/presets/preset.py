@@ -9,7 +9,7 @@ A preset is an .npz archive (a zip of .npy arrays; no pickles) with `meta` (UTF-
 | row_role | uint8 [row] | index into meta["roles"] |
 | release_s, decay_s | float32 [128] | per pitch: sound after note-off; sound of a note held by the pedal |
 
-Further arrays are optional (optional.py). Arrays that this version does not know are ignored and reported. The format version
+Further arrays are optional. Arrays that this version does not know are ignored and reported. The format version
 rises only when a meaning changes.
 """
 

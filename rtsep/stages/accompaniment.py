@@ -5,7 +5,7 @@ notes is somebody else's. So the evidence is the energy there, over what would l
 as it was lately. It needs no templates: an instrument that its preset does not know is not taken for an accompaniment. Where
 combs leave no room between them nothing can be seen; for how long that was so, the more an accompaniment is thought possible.
 
-Figures: docs/unheard.md.
+Figures: docs/measurements/unheard.md.
 """
 
 from __future__ import annotations

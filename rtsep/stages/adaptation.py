@@ -6,7 +6,7 @@ are kept: both are enough to take the next frame in, at one multiplication per b
 it had been heard for `adapt_hold` seconds.
 
 A frame's evidence is noted when the frame is done, and learnt in the slots of the hop that follows.
-Figures: docs/experiments.md, "Background rows" and "Adaptation".
+Figures: docs/measurements/experiments.md, "Background rows" and "Adaptation".
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ gain of a band is what the instrument is given of the sound there, over what its
 
 A template takes its colour on when it is open, one in every slot. Where templates do not adapt, or nothing is told, they
 have no colour.
-Figures: docs/unheard.md.
+Figures: docs/measurements/unheard.md.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ fit are learnt while playing. Where a band plays, it can only add: what the expe
 the instrument is another (the misfit): the more it is, the less is left to the residual. A young note that is hardly heard at
 all has not begun: what is expected of it is forgotten until it has.
 
-Figures: docs/experiments.md, "The notes' own prediction".
+Figures: docs/measurements/experiments.md, "The notes' own prediction".
 """
 
 from __future__ import annotations

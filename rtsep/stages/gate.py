@@ -18,7 +18,7 @@ from rtsep.stages.common import listens_for_drums
 from rtsep.stages.notes import FREE, HELD, RELEASED, VOICES
 from rtsep.stages.request import Request
 
-EARLY_S = 0.015  # Drums may be ahead of their triggers by so many seconds (docs/drums.md).
+EARLY_S = 0.015  # Drums may be ahead of their triggers by so many seconds (docs/measurements/drums.md).
 NEVER = -(1 << 40)  # The onset, in samples, of a note that nobody told.
 
 PLAN = Part("gate", (

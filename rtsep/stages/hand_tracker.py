@@ -3,7 +3,7 @@
 It is asked when a note begins, and again when more has come. What it says of a note is part of what it hears of the next ones.
 `tools/train_hands.py` fits it to performances in which both hands are known.
 
-Figures: docs/hands.md.
+Figures: docs/measurements/hands.md.
 """
 
 from __future__ import annotations

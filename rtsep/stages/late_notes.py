@@ -6,7 +6,7 @@ a note begins soon after, they become again what they were. That ends where the 
 (stage `levels`), and is not done where the preset does not know how notes begin: beside a band, wrong notes or drums the
 background would learn too little.
 
-Figures: docs/experiments.md, "Taking back what was learnt".
+Figures: docs/measurements/experiments.md, "Taking back what was learnt".
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ that is played by a piano's envelopes; and the lag, how far its sound is ahead o
 give them (ridge regression), from what was heard of notes over what was expected, in natural logarithms. A note that has not
 begun to sound teaches nothing (stage `expectation`).
 
-Figures: docs/unheard.md and docs/experiments.md, "The notes' own prediction".
+Figures: docs/measurements/unheard.md and docs/measurements/experiments.md, "The notes' own prediction".
 """
 
 from __future__ import annotations

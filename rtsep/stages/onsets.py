@@ -3,7 +3,7 @@
 Without gates, a stem's onsets are found in how the sum of its activations rises: by more than THRESHOLD of the largest rise
 lately, over RISE_S. With gates, triggers come some ms late: where the spectrum jumps, something was struck. Half-wave rectified
 differences both, and a decaying maximum, as in Bello et al., "A tutorial on onset detection in music signals" (IEEE TSAP
-2005), the first with templates as the bands. Figures: docs/drums.md, "Without triggers".
+2005), the first with templates as the bands. Figures: docs/measurements/drums.md, "Without triggers".
 """
 
 import numpy as np

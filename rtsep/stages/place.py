@@ -6,7 +6,7 @@ separation using a full-rank spatial covariance model", IEEE TASLP 18(7), 2010),
 where all stems lie at one place, and takes them apart where they do not. R is real: levels, no delays.
 
 Places are learnt from bins that surely belong to one stem, by the masks of the spectra alone: what was learnt of places
-cannot confirm itself. Figures: docs/experiments.md, "Where stems lie between two channels".
+cannot confirm itself. Figures: docs/measurements/experiments.md, "Where stems lie between two channels".
 """
 
 from __future__ import annotations

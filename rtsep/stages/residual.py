@@ -8,7 +8,7 @@ is heard: the frame, what is expected of the residual, what is estimated of it, 
 It has no notion of pitch, level or instrument.
 `tools/train_residual_net.py` fits it to mixes whose parts are known.
 
-Figures: docs/experiments.md, "The residual beside others".
+Figures: docs/measurements/experiments.md, "The residual beside others".
 """
 
 from __future__ import annotations

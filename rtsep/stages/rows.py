@@ -13,7 +13,8 @@ from rtsep.presets.preset import Preset
 from rtsep.stages.encoders import FULL_UPDATES, START_UPDATES, encoder_of
 from rtsep.windows import Framing, map_templates, retune_templates
 
-USUAL_ENCODER = {"encoder": "signed", "encoder+kl": "nonnegative"}  # By estimator: what measured best (docs/benchmarks.md).
+# By estimator: what measured best (docs/measurements/benchmarks.md).
+USUAL_ENCODER = {"encoder": "signed", "encoder+kl": "nonnegative"}
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]

@@ -3,7 +3,7 @@
 `score_model` finds the player among all chords of the score. A note that the score does not explain takes the part of what lies
 near; and where most notes are such ones, or seem to jump, the score is not followed, until it explains them again.
 
-Figures: docs/benchmarks.md, "Following a score".
+Figures: docs/measurements/benchmarks.md, "Following a score".
 """
 
 from __future__ import annotations

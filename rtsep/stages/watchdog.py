@@ -4,7 +4,7 @@ The background learns an instrument while wrong notes are told of it, and then e
 that is much louder than the notes looks the same, so the patience doubles with every time, until there is a pause: who stops
 then mends what was wrong.
 
-Figures: docs/benchmarks.md, "Wrong MIDI".
+Figures: docs/measurements/benchmarks.md, "Wrong MIDI".
 """
 
 import numpy as np

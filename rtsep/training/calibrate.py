@@ -27,7 +27,8 @@ from rtsep.windows import choose_framing, map_templates, retune_templates, windo
 HOP = 1024  # Samples from frame to frame.
 LEAST_S, MOST_S = 5.0, 600.0  # Least and greatest length of all takes together, in seconds.
 BEFORE_S, AFTER_S = 0.02, 0.5  # A note may sound this long, in seconds, before its onset and after its end.
-# A row of the preset is worth this many seconds of mean loudness; 0.03 to 1 do as well (docs/benchmarks.md, "Calibration").
+# A row of the preset is worth this many seconds of mean loudness; 0.03 to 1 do as well (docs/measurements/benchmarks.md,
+# "Calibration").
 HOLD_S = 0.1
 # Updates of templates (4 to 30 do as well), and of activations before each and at first.
 PASSES, UPDATES, FIRST_UPDATES = 12, 3, 10
@@ -35,7 +36,8 @@ HELD_OUT = 0.25  # This last share of every take is held out, to measure what wa
 # Tunings tried, in cents, then others around the best one; on at most this many frames.
 COARSE_CENTS, FINE_CENTS, TUNING_FRAMES = range(-60, 61, 10), range(-8, 9, 2), 300
 BANDS_PER_OCTAVE, LEAST_BINS = 3, 8  # Bands of change per octave, and the least distance of their centres, in bins.
-NEAR = 5.0  # Semitones over which a change carries to other pitches; 2.5 to 10 do as well (docs/benchmarks.md, "Calibration").
+# Semitones over which a change carries to other pitches; 2.5 to 10 do as well (docs/measurements/benchmarks.md, "Calibration").
+NEAR = 5.0
 DOUBT = 0.02  # A band with far less evidence than this does not change.
 TINY = 1e-12  # Added to divisors, so that none is 0.
 

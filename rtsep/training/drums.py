@@ -19,12 +19,13 @@ from rtsep.training.isolated import Floats, Notes, Progress, Templates
 from rtsep.windows import choose_framing, magnitudes, window_pair
 
 STAGES = ("stroke", "attack", "body", "decay")
-# Ages, in seconds, at which stroke, attack and body end; the decay lasts as long as the hit (docs/drums.md).
+# Ages, in seconds, at which stroke, attack and body end; the decay lasts as long as the hit (docs/measurements/drums.md).
 STAGE_ENDS_S = (0.02, 0.06, 0.2)
-# A row is open this many seconds before and after its stage, for triggers are not exact (docs/drums.md).
+# A row is open this many seconds before and after its stage, for triggers are not exact (docs/measurements/drums.md).
 EARLIER_S, LATER_S = 0.015, 0.02
 LEVELS = 2  # Hits are split into this many groups by loudness, each with rows of its own, unless fewer are asked for.
-HIT_S = 0.6  # Seconds of a hit that are learnt and for which rows are open; 0.3 loses 0.8 dB of the kick (docs/drums.md).
+# Seconds of a hit that are learnt and for which rows are open; 0.3 loses 0.8 dB of the kick (docs/measurements/drums.md).
+HIT_S = 0.6
 HOP = 128  # Samples from frame to frame.
 
 

@@ -12,7 +12,7 @@ from rtsep.training.initial import pitch_hz
 from rtsep.training.isolated import Templates
 
 OUTWARD = 7  # Pitches are filled up to this many semitones beyond those played by default.
-# Semitones to a row's neighbours, and the least share of theirs it has in a bin (docs/experiments.md, "Gaps").
+# Semitones to a row's neighbours, and the least share of theirs it has in a bin (docs/measurements/experiments.md, "Gaps").
 NEAR, LEAST = 7, 0.1
 REACH = 24  # A template shifted by more than this many semitones no longer resembles the instrument.
 

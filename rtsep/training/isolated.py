@@ -21,7 +21,8 @@ Floats = npt.NDArray[np.float64]
 Sound = npt.NDArray[np.float32]
 STAGES = {1: ("sustain",), 2: ("attack", "sustain"), 3: ("attack", "sustain", "decay")}
 STAGE_ENDS_S = (0.08, 0.6)  # Ages, in seconds, at which attack ends, and sustain where decay has its own template.
-# Updates: few, to avoid overfitting these notes; 1 and 20 do as well (docs/benchmarks.md, "What training is worth").
+# Updates: few, to avoid overfitting these notes; 1 and 20 do as well (docs/measurements/benchmarks.md,
+# "What training is worth").
 ITERATIONS = 5
 RELEASE_DB = 12.0  # A released note is over once it has fallen this many decibels: later it would take other notes' sound.
 LEVEL_S = 0.01  # Levels are measured at steps of this many seconds.

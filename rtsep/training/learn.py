@@ -25,11 +25,12 @@ from rtsep.training.sync import check_installed, synchronised
 
 ROWS_AT_EASE = 4  # With more rows per pitch than this, the engine must open more rows than it does by default.
 NOTES_AT_ONCE = 16  # Room is made for the rows of this many notes at a time.
-# Value of `prediction` where levels were measured among other notes: 1 costs 0.3 dB alone (docs/experiments.md).
+# Value of `prediction` where levels were measured among other notes: 1 costs 0.3 dB alone (docs/measurements/experiments.md).
 MUSIC_TRUST = 0.2
-# Sparsity weight of the background: lower, it takes what templates of drums explain imperfectly (docs/drums.md).
+# Sparsity weight of the background: lower, it takes what templates of drums explain imperfectly (docs/measurements/drums.md).
 DRUMS_HANDICAP = 0.3
-# Value of `adapt_hold_s` for drums, which differ more than pianos while triggers tell which one is heard (docs/drums.md).
+# Value of `adapt_hold_s` for drums, which differ more than pianos while triggers tell which one is heard
+# (docs/measurements/drums.md).
 DRUMS_HOLD_S = 0.1
 
 SYNC = "; --sync may help if only the timing differs"

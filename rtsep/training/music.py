@@ -28,13 +28,14 @@ from rtsep.training.updates import Frames, parts
 from rtsep.windows import choose_framing, window_pair
 
 ITERATIONS = {"nmf": 20, "nae": 50, "nae-gradient": 200, "nae-signed": 20}  # Updates of each method by default.
-HOP = 1024  # Samples from frame to frame; 256 and 512 are within 0.1 dB (docs/benchmarks.md, "What training is worth").
+# Samples from frame to frame; 256 and 512 are within 0.1 dB (docs/measurements/benchmarks.md, "What training is worth").
+HOP = 1024
 # A note may sound this long, in seconds, before its onset and after its end; 0.05, and 0.1 to 0.25, do as well (the same).
 BEFORE_S, AFTER_S = 0.02, 0.15
 ATTACK_S = 0.1  # An attack template is open for this many seconds from its onset on.
-# Harmonic templates have this share of their peak between partials; 0 loses 0.4 dB (docs/benchmarks.md, the same).
+# Harmonic templates have this share of their peak between partials; 0 loses 0.4 dB (docs/measurements/benchmarks.md, the same).
 FLOOR = 0.02
-BACKGROUND_ROWS = 2  # Rows of the background; one to four are within 0.1 dB (docs/benchmarks.md, the same).
+BACKGROUND_ROWS = 2  # Rows of the background; one to four are within 0.1 dB (docs/measurements/benchmarks.md, the same).
 SCATTER = 0.5  # Background rows start at random, by up to this share above or below the mean spectrum.
 FAINT = 1e-4  # Background fainter than this share of V's mean is not used as a start.
 # Tunings tried, in cents; partials beyond this number are sharp and do not count.

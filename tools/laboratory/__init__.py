@@ -28,5 +28,6 @@ A study is pieces x settings x columns:
         rows = measure(given, pieces, given.chosen({"as it ships": "", "twice": "suppression=2"}), judge=judge)
         return [Table("suppression", pivot(rows, ["settings"], ["set"], ("sdr_db", "sir_db", "sar_db")), rows)]
 
-Its table then goes between the marks `<!-- begin suppression -->` and `<!-- end suppression -->` of docs/benchmarks.md.
+Its table then goes between the marks `<!-- begin suppression -->` and `<!-- end suppression -->` of
+docs/measurements/benchmarks.md.
 """

@@ -47,7 +47,8 @@ def _add(one: argparse.ArgumentParser, study: Study) -> None:
         one.add_argument(*flags, **arguments)
     one.add_argument("--shared", type=Path, default=Path(os.path.relpath(SHARED)), metavar="PATH",
                      help="where the recordings lie (default: %(default)s)")
-    one.add_argument("--write", action="store_true", help=f"put the tables into {study.page} and the rows into docs/benchmarks")
+    one.add_argument("--write", action="store_true",
+                     help=f"put the tables into {study.page} and the rows into docs/measurements/data")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -86,5 +87,5 @@ def run(study: Study, given: Given, write: bool) -> int:
     if given.missing:
         return 2
     if write:
-        publish(tables, ROOT / study.page, ROOT / "docs" / "benchmarks")
+        publish(tables, ROOT / study.page, ROOT / "docs" / "measurements" / "data")
     return max((table.status for table in tables), default=0)

@@ -64,8 +64,8 @@ class Given:
 class Table:
     """One result: its text is printed and, with `--write`, put between the marks NAME of the study's page.
 
-    `rows` go to docs/benchmarks/NAME.csv. `files` are written beside it: each is a name and what writes it. `status` is what
-    the command ends with.
+    `rows` go to docs/measurements/data/NAME.csv. `files` are written beside it: each is a name and what writes it. `status` is
+    what the command ends with.
     """
 
     name: str
@@ -81,7 +81,7 @@ class Study:
 
     name: str
     run: Callable[[Given], Sequence[Table]]
-    page: str = "docs/benchmarks.md"
+    page: str = "docs/measurements/benchmarks.md"
     seconds: float | None = None
     options: tuple[Option, ...] = ()
     takes: tuple[str, ...] = ("settings", "seconds", "pieces")

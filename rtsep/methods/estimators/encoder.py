@@ -7,7 +7,8 @@ from rtsep.kernels.marks import kernel
 from rtsep.methods.estimators.multiplicative import update
 from rtsep.methods.estimators.prior import hold
 
-PART = 0.3  # So much of the product is added to an equal share where updates follow (docs/benchmarks.md, "Estimators").
+# So much of the product is added to an equal share where updates follow (docs/measurements/benchmarks.md, "Estimators").
+PART = 0.3
 
 
 @kernel

@@ -55,6 +55,7 @@ static int read_knob(Bundle *bundle, const char *rest) {
 static int read_line(Bundle *bundle, const char *word, const char *rest) {
     if (!strcmp(word, "name")) take(bundle->name, rest);
     else if (!strcmp(word, "id")) take(bundle->id, rest);
+    else if (!strcmp(word, "release")) take(bundle->release, rest);
     else if (!strcmp(word, "channels"))
         return sscanf(rest, "%d", &bundle->channels) == 1 && bundle->channels >= 1 && bundle->channels <= MIX_CHANNELS;
     else if (!strcmp(word, "stem")) {

@@ -7,7 +7,7 @@ enum { MOST_PATH = 4096 };
 enum { KNOB_GAIN, KNOB_WET, KNOB_BYPASS, KNOB_PLAN, KNOB_SPLIT, KNOB_PROGRAM };
 
 typedef struct {
-    char folder[MOST_PATH], name[MOST_NAME], id[MOST_NAME];
+    char folder[MOST_PATH], name[MOST_NAME], id[MOST_NAME], release[MOST_NAME];
     int channels, stem_count, program_count, rate_count, knob_count;
     char stems[MOST_STEMS][MOST_NAME], programs[MOST_PROGRAMS][MOST_NAME];
     int rates[MOST_RATES];

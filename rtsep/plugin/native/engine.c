@@ -1,6 +1,4 @@
-#include "engine.h"
-#include "layout.h"
-#include "plan.h"
+#include "engine_parts.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,30 +6,7 @@
 
 void rtsep_process(int64_t call); /* compiled by rtsep/compiling */
 
-enum { CAPACITY = 1024, MOST_EVENTS = 4096, PARTS = 32, CHANNELS = 16, PITCHES = 128, WET = 0, BYPASS = 1, GAINS = 2 };
-
-typedef struct {
-    int64_t sample;
-    uint8_t part, status, data1, data2;
-    uint32_t stem;
-} Event;
-
-struct Engine {
-    PlanFile *plan;
-    int64_t plan_words[PLAN_WORDS], state_words[STATE_WORDS], call[CALL_WORDS];
-    unsigned char *state; /* all arrays of STATE */
-    size_t state_bytes;
-    float *input, *stems, *mix, targets[2 + MOST_STEMS];
-    signed char *route, *reach; /* own copies where a split can be moved */
-    Event waiting[MOST_EVENTS], now[MOST_EVENTS];
-    int waiting_count, events_dropped;
-    unsigned known; /* of the knobs' changes */
-    double applied[MOST_KNOBS];
-};
-
 static int64_t address_of(const void *memory) { return (int64_t)(intptr_t)memory; }
-
-static float *array_of(const Engine *engine, int number) { return (float *)(intptr_t)engine->state_words[number]; }
 
 /* Give every array of STATE its place. */
 static int make_state(Engine *engine) {
@@ -176,6 +151,7 @@ void engine_reset(Engine *engine, const Bundle *bundle, Values *values) {
     for (int i = 0; i < bundle->stem_count; i++) engine->targets[GAINS + i] = 1;
     follow_knobs(engine, bundle, values, 1);
     memcpy(array_of(engine, STATE_mixer_values), engine->targets, sizeof(float) * (size_t)(2 + bundle->stem_count));
+    memset(engine->pressed, 0, sizeof engine->pressed);
     engine->waiting_count = 0;
 }
 
@@ -192,107 +168,73 @@ void engine_note(Engine *engine, int64_t sample, const uint8_t *message, int byt
     engine->waiting_count++;
 }
 
-void engine_process(Engine *engine, const Bundle *bundle, Values *values, int64_t frames, const float *const *in,
-                    float *const *mix, float *const *stems) {
-    int channels = bundle->channels, event = 0;
+void engine_begin(Engine *engine, const Bundle *bundle, Values *values, int64_t frames) {
     follow_knobs(engine, bundle, values, 0);
-    if (frames <= 0) { /* Some hosts send notes with an empty block: they belong to the next. */
-        for (int i = 0; i < engine->waiting_count; i++) engine->waiting[i].sample = 0;
-        return;
+    engine->taken_count = 0;
+    for (int i = 0; frames <= 0 && i < engine->waiting_count; i++) /* Some hosts send notes with an empty block: */
+        engine->waiting[i].sample = 0;                             /* they belong to the next. */
+}
+
+/* Remember which keys are down. */
+static void follow_key(Engine *engine, const Event *event) {
+    uint8_t *keys = engine->pressed[event->status & 0x0F];
+    int kind = event->status & 0xF0;
+    if (kind == 0x90) keys[event->data1] = event->data2;
+    else if (kind == 0x80) keys[event->data1] = 0;
+    else if (kind == 0xB0 && (event->data1 == 120 || event->data1 >= 123)) memset(keys, 0, PITCHES);
+}
+
+void engine_play(Engine *engine, int64_t done, int64_t count, int64_t frames, const float *const *in) {
+    int taken = 0;
+    for (int c = 0; c < (int)engine->plan->words[PLAN_channels]; c++)
+        memcpy(engine->input + c * CAPACITY, in[c] + done, sizeof(float) * (size_t)count);
+    for (; engine->taken_count < engine->waiting_count; engine->taken_count++) {
+        Event next = engine->waiting[engine->taken_count];
+        if (next.sample >= done + count && done + count < frames) break;
+        next.sample -= done;
+        if (next.sample >= count) next.sample = count - 1; /* It lies after the block. */
+        follow_key(engine, &next);
+        engine->now[taken++] = next;
     }
-    for (int64_t done = 0, count; done < frames; done += count) {
-        size_t bytes;
-        int taken = 0;
-        count = frames - done < CAPACITY ? frames - done : CAPACITY;
-        bytes = sizeof(float) * (size_t)count;
-        for (int c = 0; c < channels; c++) memcpy(engine->input + c * CAPACITY, in[c] + done, bytes);
-        for (; event < engine->waiting_count; event++) {
-            Event next = engine->waiting[event];
-            if (next.sample >= done + count && done + count < frames) break;
-            next.sample -= done;
-            if (next.sample >= count) next.sample = count - 1; /* It lies after the block. */
-            engine->now[taken++] = next;
-        }
-        engine->call[CALL_frames] = count;
-        engine->call[CALL_event_count] = taken;
-        rtsep_process(address_of(engine->call));
-        for (int c = 0; c < channels; c++)
-            if (mix[c]) memcpy(mix[c] + done, engine->mix + c * CAPACITY, bytes);
-        for (int i = 0; i < bundle->stem_count * channels; i++)
-            if (stems[i]) memcpy(stems[i] + done, engine->stems + (size_t)i * CAPACITY, bytes);
-    }
-    engine->waiting_count = 0;
+    engine->call[CALL_frames] = count;
+    engine->call[CALL_event_count] = taken;
+    rtsep_process(address_of(engine->call));
+    if (done + count >= frames) engine->waiting_count = 0;
+}
+
+const float *engine_output(const Engine *engine, int plane) {
+    int channels = (int)engine->plan->words[PLAN_channels];
+    return plane < channels ? engine->mix + plane * CAPACITY : engine->stems + (plane - channels) * CAPACITY;
 }
 
 void engine_warm(Engine *engine, const Bundle *bundle, Values *values) {
     float none[CAPACITY] = {0};
     const float *in[MIX_CHANNELS] = {none, none};
-    float *out[MIX_CHANNELS] = {NULL, NULL}, *stems[MOST_STEMS * MIX_CHANNELS] = {NULL};
-    for (int64_t done = 0; done < 2 * engine->plan->words[PLAN_hop]; done += CAPACITY)
-        engine_process(engine, bundle, values, CAPACITY, in, out, stems);
-}
-
-/* --- what was learnt: the plan's checksum, then for each array its field and its rows that have changed --------------- */
-
-static int64_t row_bytes(const Engine *engine, int number) {
-    return STATE_FIELDS[number].dimensions < 2 ? array_bytes(engine->plan->words, number, 1)
-                                               : 4 * engine->plan->words[PLAN_stride];
-}
-
-static const unsigned char *start_of(const Engine *engine, int number) {
-    for (int64_t i = 0; i < engine->plan->start_count; i++)
-        if (engine->plan->starts[3 * i] == number) return plan_at(engine->plan, engine->plan->starts[3 * i + 1]);
-    return NULL;
-}
-
-unsigned char *engine_learnt(const Engine *engine, size_t *bytes) {
-    size_t room = sizeof(int64_t), used;
-    unsigned char *all;
-    int64_t checksum = engine->plan->checksum;
-    for (int i = 0; i < STATE_WORDS; i++)
-        if (STATE_FIELDS[i].learnt && row_bytes(engine, i)) {
-            int64_t whole = array_bytes(engine->plan->words, i, 1), row = row_bytes(engine, i);
-            room += (size_t)(whole / row * (row + 2 * (int64_t)sizeof(int64_t)));
-        }
-    all = malloc(room);
-    if (!all) return NULL;
-    memcpy(all, &checksum, sizeof checksum);
-    used = sizeof checksum;
-    for (int i = 0; i < STATE_WORDS; i++) {
-        int64_t row = STATE_FIELDS[i].learnt ? row_bytes(engine, i) : 0;
-        const unsigned char *now = (const unsigned char *)array_of(engine, i), *start = start_of(engine, i);
-        for (int64_t r = 0; row && r < array_bytes(engine->plan->words, i, 1) / row; r++) {
-            int64_t head[2] = {i, r};
-            if (start && !memcmp(now + r * row, start + r * row, (size_t)row)) continue;
-            memcpy(all + used, head, sizeof head);
-            memcpy(all + used + sizeof head, now + r * row, (size_t)row);
-            used += sizeof head + (size_t)row;
-        }
+    for (int64_t done = 0; done < 2 * engine->plan->words[PLAN_hop]; done += CAPACITY) {
+        engine_begin(engine, bundle, values, CAPACITY);
+        engine_play(engine, 0, CAPACITY, CAPACITY, in);
     }
-    *bytes = used;
-    return all;
 }
 
-void engine_learn(Engine *engine, const unsigned char *data, size_t bytes) {
-    int64_t checksum, head[2];
-    size_t at = sizeof checksum;
-    if (bytes < at) return;
-    memcpy(&checksum, data, sizeof checksum);
-    if (checksum != (int64_t)engine->plan->checksum) return;
-    while (bytes - at >= sizeof head) {
-        int64_t row;
-        memcpy(head, data + at, sizeof head);
-        at += sizeof head;
-        if (head[0] < 0 || head[0] >= STATE_WORDS || !STATE_FIELDS[head[0]].learnt) return;
-        row = row_bytes(engine, (int)head[0]);
-        if (row <= 0 || bytes - at < (size_t)row) return;
-        if (head[1] < 0 || head[1] >= array_bytes(engine->plan->words, (int)head[0], 1) / row) return;
-        for (int64_t i = 0; i < row; i += 4) {
-            float value;
-            memcpy(&value, data + at + i, 4);
-            if (!isfinite(value)) return;
-        }
-        memcpy((unsigned char *)array_of(engine, (int)head[0]) + head[1] * row, data + at, (size_t)row);
-        at += (size_t)row;
+int64_t engine_memory(const Engine *engine) {
+    const int64_t *words = engine->plan->words;
+    return words[PLAN_window_size] + words[PLAN_latency] + 2 * words[PLAN_hop]; /* Filters are made a hop after their frame. */
+}
+
+void engine_follow(Engine *engine, const Engine *other) {
+    static const int SHARED[] = {STATE_position, STATE_voices, STATE_sustain, STATE_sostenuto, STATE_pedal, STATE_recent_count,
+                                 STATE_recent};
+    const int64_t *rows = (const int64_t *)(intptr_t)other->plan_words[PLAN_row_count];
+    for (size_t i = 0; i < sizeof SHARED / sizeof *SHARED; i++)
+        memcpy(array_of(engine, SHARED[i]), array_of(other, SHARED[i]),
+               (size_t)array_bytes(engine->plan->words, SHARED[i], 1));
+    engine->waiting_count = 0;
+    for (int i = 0; i < CHANNELS * PITCHES; i++) {
+        uint8_t message[] = {(uint8_t)(0x90 | i / PITCHES), (uint8_t)(i % PITCHES), other->pressed[i / PITCHES][i % PITCHES]};
+        int stem = engine->route[i];
+        if (message[2] && stem >= 0 && !rows[stem * PITCHES + message[1]]) engine_note(engine, 0, message, 3);
     }
+    for (int i = 0; i < other->waiting_count && engine->waiting_count < MOST_EVENTS; i++)
+        engine->waiting[engine->waiting_count++] = other->waiting[i];
+    memcpy(engine->pressed, other->pressed, sizeof engine->pressed);
 }

@@ -8,6 +8,7 @@
 #include <lv2/midi/midi.h>
 #include <lv2/state/state.h>
 #include <lv2/urid/urid.h>
+#include <lv2/worker/worker.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,8 +19,9 @@ typedef struct {
     double sample_rate;
     void *ports[MOST_PORTS];
     int channels, midi, mix, stems, latency, knobs;
-    LV2_URID midi_event, chunk, data, error;
+    LV2_URID midi_event, chunk, data, error, warning;
     LV2_Log_Log *log;
+    LV2_Worker_Schedule *worker; /* NULL: another preset waits for the next activation */
 } Instance;
 
 static void tell_trouble(const Instance *own) {
@@ -36,6 +38,7 @@ static LV2_Handle instantiate(const LV2_Descriptor *descriptor, double rate, con
     for (int i = 0; features && features[i]; i++) {
         if (!strcmp(features[i]->URI, LV2_URID__map)) map = features[i]->data;
         if (!strcmp(features[i]->URI, LV2_LOG__log)) own->log = features[i]->data;
+        if (!strcmp(features[i]->URI, LV2_WORKER__schedule)) own->worker = features[i]->data;
     }
     own->plugin = map ? plugin_new(folder) : NULL;
     if (!own->plugin) {
@@ -46,6 +49,7 @@ static LV2_Handle instantiate(const LV2_Descriptor *descriptor, double rate, con
     own->chunk = map->map(map->handle, LV2_ATOM__Chunk);
     own->data = map->map(map->handle, "urn:rtsep:state");
     own->error = map->map(map->handle, LV2_LOG__Error);
+    own->warning = map->map(map->handle, LV2_LOG__Warning);
     own->sample_rate = rate;
     own->channels = plugin_channels(own->plugin);
     own->midi = own->channels;
@@ -76,7 +80,7 @@ static void follow_knobs(Instance *own) {
     }
 }
 
-/* Another preset has another plan, which is loaded here, where the host waits. */
+/* Another preset has another plan, which is loaded here, where the host waits, unless the worker has done it. */
 static void activate(LV2_Handle handle) {
     Instance *own = handle;
     follow_knobs(own);
@@ -85,6 +89,31 @@ static void activate(LV2_Handle handle) {
         plugin_prepare(own->plugin, own->sample_rate);
         tell_trouble(own);
     }
+}
+
+/* Where the host renders, it may call `work` at once: so before the block is played. */
+static void change_preset(Instance *own) {
+    static const char WORK[1]; /* Some hosts refuse an empty message. */
+    if (!own->worker || !plugin_asks(own->plugin)) return;
+    if (own->worker->schedule_work(own->worker->handle, sizeof WORK, WORK) != LV2_WORKER_SUCCESS) plugin_ask_again(own->plugin);
+}
+
+static LV2_Worker_Status work(LV2_Handle handle, LV2_Worker_Respond_Function respond, LV2_Worker_Respond_Handle respond_handle,
+                              uint32_t bytes, const void *data) {
+    Instance *own = handle;
+    int served = plugin_serve(own->plugin);
+    (void)respond, (void)respond_handle, (void)bytes, (void)data;
+    if (served == SERVED_NOT) tell_trouble(own);
+    if (served == SERVED_AT_START && own->log)
+        own->log->printf(own->log->handle, own->warning, "rtsep: the chosen preset has another latency: it plays from the next "
+                         "start of the plug-in on\n");
+    return LV2_WORKER_SUCCESS;
+}
+
+/* `work` needs no response: what it has made is taken at the next block. */
+static LV2_Worker_Status work_response(LV2_Handle handle, uint32_t bytes, const void *data) {
+    (void)handle, (void)bytes, (void)data;
+    return LV2_WORKER_SUCCESS;
 }
 
 static void run(LV2_Handle handle, uint32_t frames) {
@@ -105,6 +134,7 @@ static void run(LV2_Handle handle, uint32_t frames) {
         if (event->body.type == own->midi_event)
             plugin_note(own->plugin, event->time.frames, (const uint8_t *)(event + 1), (int)event->body.size);
     }
+    change_preset(own);
     plugin_process(own->plugin, frames, in, mix, stems);
 }
 
@@ -140,6 +170,8 @@ static LV2_State_Status restore(LV2_Handle handle, LV2_State_Retrieve_Function r
 
 static const void *extension_data(const char *uri) {
     static const LV2_State_Interface STATE = {save, restore};
+    static const LV2_Worker_Interface WORKER = {work, work_response, NULL};
+    if (!strcmp(uri, LV2_WORKER__interface)) return &WORKER;
     return strcmp(uri, LV2_STATE__interface) ? NULL : &STATE;
 }
 

@@ -1,7 +1,6 @@
 /* A plan, its state and its knobs: one instance of the plug-in. */
 #include "plugin.h"
-#include "bundle.h"
-#include "engine.h"
+#include "programs.h"
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
@@ -20,12 +19,13 @@ typedef struct Learnt {
 
 struct Plugin {
     Bundle bundle;
-    Engine *engine; /* NULL: the sound passes through */
+    Programs programs;
+    double sample_rate;
+    int64_t latency; /* of every engine that plays until the next `plugin_prepare` */
     char trouble[MOST_TROUBLE];
-    int program; /* the engine's */
     Values values;
     _Atomic(Learnt *) learnt; /* as a project brought it: counts after every reset */
-    atomic_int is_new;        /* no reset has taken it over yet */
+    atomic_int is_new;        /* no engine that plays has taken it over yet */
 };
 
 static void forget(Learnt *learnt) {
@@ -46,7 +46,7 @@ Plugin *plugin_new(const char *folder) {
 
 void plugin_free(Plugin *plugin) {
     if (!plugin) return;
-    engine_free(plugin->engine);
+    programs_start(&plugin->programs, NULL, 0, 0);
     forget(plugin->learnt);
     free(plugin);
 }
@@ -54,6 +54,7 @@ void plugin_free(Plugin *plugin) {
 const char *plugin_trouble(const Plugin *plugin) { return plugin->trouble; }
 const char *plugin_name(const Plugin *plugin) { return plugin->bundle.name; }
 const char *plugin_id(const Plugin *plugin) { return plugin->bundle.id; }
+const char *plugin_release(const Plugin *plugin) { return plugin->bundle.release; }
 int plugin_channels(const Plugin *plugin) { return plugin->bundle.channels; }
 int plugin_stems(const Plugin *plugin) { return plugin->bundle.stem_count; }
 const char *plugin_stem(const Plugin *plugin, int stem) { return plugin->bundle.stems[stem]; }
@@ -74,7 +75,9 @@ static int wanted_program(const Plugin *plugin) {
     return 0;
 }
 
-int plugin_is_current(const Plugin *plugin) { return plugin->engine && plugin->program == wanted_program(plugin); }
+int plugin_is_current(const Plugin *plugin) {
+    return plugin->programs.playing && programs_newest(&plugin->programs) == wanted_program(plugin);
+}
 
 /* The engine is compiled for x86-64-v3. */
 static int processor_suffices(void) {
@@ -90,51 +93,104 @@ static int processor_suffices(void) {
 #endif
 }
 
-int plugin_prepare(Plugin *plugin, double sample_rate) {
+static int plays_at(Plugin *plugin, int rate) {
     const Bundle *bundle = &plugin->bundle;
+    int used;
+    for (int i = 0; i < bundle->rate_count; i++)
+        if (bundle->rates[i] == rate) return 1;
+    used = snprintf(plugin->trouble, MOST_TROUBLE, "this plug-in does not play at %d Hz, only at", rate);
+    for (int i = 0; i < bundle->rate_count && used < MOST_TROUBLE; i++)
+        used += snprintf(plugin->trouble + used, MOST_TROUBLE - used, " %d", bundle->rates[i]);
+    if (used < MOST_TROUBLE)
+        snprintf(plugin->trouble + used, MOST_TROUBLE - used, ": make it with --rates %d", rate);
+    return 0;
+}
+
+/* As the project brought it. */
+static void begin(Plugin *plugin, Engine *engine) {
+    const Learnt *learnt = atomic_load(&plugin->learnt);
+    engine_reset(engine, &plugin->bundle, &plugin->values);
+    if (learnt) engine_learn(engine, learnt->data, learnt->bytes);
+}
+
+/* An engine that is ready to play the program. */
+static Engine *make_engine(Plugin *plugin, int program) {
     char path[MOST_PATH + 64];
-    int rate = (int)lround(sample_rate), known = 0;
-    engine_free(plugin->engine);
-    plugin->engine = NULL;
+    Engine *engine;
+    snprintf(path, sizeof path, "%s/%d-%d.plan", plugin->bundle.folder, program, (int)lround(plugin->sample_rate));
+    engine = engine_new(path, &plugin->bundle, plugin->trouble);
+    if (!engine) return NULL;
+    engine_reset(engine, &plugin->bundle, &plugin->values);
+    engine_warm(engine, &plugin->bundle, &plugin->values);
+    begin(plugin, engine);
+    return engine;
+}
+
+/* The engine of the program, or NULL: the sound passes through. */
+static Engine *first_engine(Plugin *plugin, int program) {
+    if (!plugin->bundle.stem_count) return NULL; /* It could not be read. */
+    plugin->trouble[0] = 0;
+    if (!processor_suffices()) {
+        snprintf(plugin->trouble, MOST_TROUBLE, "this processor lacks AVX2, FMA or BMI2, which were new in 2013");
+        return NULL;
+    }
+    if (!plays_at(plugin, (int)lround(plugin->sample_rate))) return NULL;
+    return make_engine(plugin, program);
+}
+
+int plugin_prepare(Plugin *plugin, double sample_rate) {
+    int program = wanted_program(plugin);
+    Engine *engine;
+    programs_lock(&plugin->programs);
+    programs_start(&plugin->programs, NULL, 0, 0);
     if (plugin->learnt) {
         forget(plugin->learnt->before);
         plugin->learnt->before = NULL;
     }
-    if (!bundle->stem_count) return 0; /* It could not be read. */
-    plugin->trouble[0] = 0;
-    if (!processor_suffices()) {
-        snprintf(plugin->trouble, MOST_TROUBLE, "this processor lacks AVX2, FMA or BMI2, which were new in 2013");
-        return 0;
-    }
-    plugin->program = wanted_program(plugin);
-    for (int i = 0; i < bundle->rate_count; i++) known |= bundle->rates[i] == rate;
-    if (!known) {
-        int used = snprintf(plugin->trouble, MOST_TROUBLE, "this plug-in does not play at %d Hz, only at", rate);
-        for (int i = 0; i < bundle->rate_count && used < MOST_TROUBLE; i++)
-            used += snprintf(plugin->trouble + used, MOST_TROUBLE - used, " %d", bundle->rates[i]);
-        if (used < MOST_TROUBLE)
-            snprintf(plugin->trouble + used, MOST_TROUBLE - used, ": make it with --rates %d", rate);
-        return 0;
-    }
-    snprintf(path, sizeof path, "%s/%d-%d.plan", bundle->folder, plugin->program, rate);
-    plugin->engine = engine_new(path, bundle, plugin->trouble);
-    if (!plugin->engine) return 0;
-    plugin_reset(plugin);
-    engine_warm(plugin->engine, bundle, &plugin->values);
-    plugin_reset(plugin);
-    return 1;
+    plugin->sample_rate = sample_rate;
+    engine = first_engine(plugin, program);
+    plugin->latency = engine ? engine_latency(engine) : 0;
+    programs_start(&plugin->programs, engine, program, sample_rate);
+    atomic_store(&plugin->is_new, 0);
+    programs_unlock(&plugin->programs);
+    return engine != NULL;
 }
 
 void plugin_reset(Plugin *plugin) {
-    const Learnt *learnt;
-    if (!plugin->engine) return;
-    atomic_store(&plugin->is_new, 0);
-    learnt = atomic_load(&plugin->learnt);
-    engine_reset(plugin->engine, &plugin->bundle, &plugin->values);
-    if (learnt) engine_learn(plugin->engine, learnt->data, learnt->bytes);
+    Engine *engine = programs_settle(&plugin->programs);
+    if (!engine) return;
+    begin(plugin, engine);
+    if (plugin_is_current(plugin)) atomic_store(&plugin->is_new, 0);
 }
 
-int64_t plugin_latency(const Plugin *plugin) { return plugin->engine ? engine_latency(plugin->engine) : 0; }
+void plugin_ask_again(Plugin *plugin) { atomic_store(&plugin->programs.asked, 0); }
+int plugin_asks(Plugin *plugin) { return programs_ask(&plugin->programs, wanted_program(plugin)); }
+
+/* Another program's engine, if it can follow the one that plays. */
+static int offer(Plugin *plugin, int program) {
+    Engine *engine;
+    if (!plugin->programs.playing) return SERVED_AT_START;
+    plugin->trouble[0] = 0;
+    engine = make_engine(plugin, program);
+    if (!engine) return SERVED_NOT;
+    if (engine_latency(engine) != plugin->latency) {
+        engine_free(engine);
+        return SERVED_AT_START;
+    }
+    programs_offer(&plugin->programs, engine, program);
+    return SERVED;
+}
+
+int plugin_serve(Plugin *plugin) {
+    int wanted, served = SERVED;
+    if (!programs_try(&plugin->programs)) return SERVED;
+    wanted = wanted_program(plugin);
+    if (programs_need(&plugin->programs, wanted)) served = offer(plugin, wanted);
+    programs_unlock(&plugin->programs);
+    return served;
+}
+
+int64_t plugin_latency(const Plugin *plugin) { return plugin->latency; }
 
 void plugin_set(Plugin *plugin, int knob, double value) {
     const Knob *one = &plugin->bundle.knobs[knob];
@@ -150,13 +206,14 @@ double plugin_get(const Plugin *plugin, int knob) {
 }
 
 void plugin_note(Plugin *plugin, int64_t sample, const uint8_t *message, int bytes) {
-    if (plugin->engine && bytes >= 2) engine_note(plugin->engine, sample, message, bytes);
+    if (bytes >= 2) programs_note(&plugin->programs, sample, message, bytes);
 }
 
 void plugin_process(Plugin *plugin, int64_t frames, const float *const *in, float *const *mix, float *const *stems) {
     int channels = plugin->bundle.channels, count = plugin->bundle.stem_count * channels;
-    if (plugin->engine) {
-        engine_process(plugin->engine, &plugin->bundle, &plugin->values, frames, in, mix, stems);
+    if (plugin->programs.playing) {
+        if (programs_play(&plugin->programs, &plugin->bundle, &plugin->values, frames, in, mix, stems))
+            atomic_store(&plugin->is_new, 0);
         return;
     }
     for (int c = 0; c < channels; c++)
@@ -168,10 +225,21 @@ void plugin_process(Plugin *plugin, int64_t frames, const float *const *in, floa
     }
 }
 
-unsigned char *plugin_save(const Plugin *plugin, size_t *bytes) {
+/* What the engine that plays has learnt, if a project did not bring anything newer. */
+static unsigned char *learnt_now(Plugin *plugin, size_t *bytes) {
+    unsigned char *data = NULL;
+    Engine *engine;
+    programs_lock(&plugin->programs);
+    engine = plugin->programs.playing; /* It is freed by no other thread now. */
+    if (engine && !plugin->is_new) data = engine_learnt(engine, bytes);
+    programs_unlock(&plugin->programs);
+    return data;
+}
+
+unsigned char *plugin_save(Plugin *plugin, size_t *bytes) {
     const Bundle *bundle = &plugin->bundle;
     size_t room = 64 + (MOST_NAME + 40) * (size_t)bundle->knob_count, learnt = 0;
-    unsigned char *own = plugin->engine && !plugin->is_new ? engine_learnt(plugin->engine, &learnt) : NULL, *all;
+    unsigned char *own = learnt_now(plugin, &learnt), *all;
     const Learnt *brought = plugin->learnt;
     const unsigned char *kept = own ? own : brought ? brought->data : NULL;
     if (!own && brought) learnt = brought->bytes;

@@ -1,7 +1,8 @@
 /* The plug-in behind every format: a bundle's folder becomes an instance that plays.
  *
- * `plugin_process`, `plugin_note`, `plugin_set`, `plugin_get` and `plugin_reset` allocate, lock and write nothing. All others
- * belong to the host's main thread; only `plugin_save` and `plugin_load` may be called while something is processed. */
+ * `plugin_process`, `plugin_note`, `plugin_set`, `plugin_get`, `plugin_asks`, `plugin_ask_again` and `plugin_reset` allocate,
+ * lock and write nothing. All others belong to the host's main thread, `plugin_serve` to any thread that need not be in time;
+ * only that, `plugin_save` and `plugin_load` may be called while something is processed. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -13,7 +14,7 @@ typedef struct {
     char symbol[MOST_NAME], name[MOST_NAME];
     double least, most, start;
     int whole;   /* only whole numbers: a switch if they are 0 and 1 */
-    int restart; /* takes effect when the host starts the plug-in again */
+    int restart; /* some values take effect when the host starts the plug-in again */
 } Knob;
 
 typedef struct Plugin Plugin;
@@ -27,6 +28,7 @@ const char *plugin_trouble(const Plugin *plugin);
 
 const char *plugin_name(const Plugin *plugin);
 const char *plugin_id(const Plugin *plugin);
+const char *plugin_release(const Plugin *plugin); /* of rtsep, which has made it */
 int plugin_channels(const Plugin *plugin); /* of the input, the mix and each stem: 1 or 2 */
 int plugin_stems(const Plugin *plugin);
 const char *plugin_stem(const Plugin *plugin, int stem);
@@ -42,9 +44,17 @@ const char *plugin_number(const char *text, double *number);
 
 /* Get ready to play at a sample rate, and reset; 0: it cannot, and `plugin_trouble` says why. */
 int plugin_prepare(Plugin *plugin, double sample_rate);
-int plugin_is_current(const Plugin *plugin); /* 0: a knob waits for `plugin_prepare` */
+int plugin_is_current(const Plugin *plugin); /* 0: another program waits for `plugin_prepare`, or for `plugin_serve` */
 void plugin_reset(Plugin *plugin);
 int64_t plugin_latency(const Plugin *plugin); /* in samples */
+
+/* Another program plays some time after its knob has moved: before each block ask `plugin_asks`; if it does not give 0, have
+ * `plugin_serve` called, by another thread if this one plays in real time. */
+int plugin_asks(Plugin *plugin);
+void plugin_ask_again(Plugin *plugin); /* `plugin_serve` could not be called */
+/* SERVED_AT_START: another latency needs `plugin_prepare`. SERVED_NOT: what played goes on; `plugin_trouble` says why. */
+enum { SERVED, SERVED_AT_START, SERVED_NOT };
+int plugin_serve(Plugin *plugin);
 
 void plugin_set(Plugin *plugin, int knob, double value);
 double plugin_get(const Plugin *plugin, int knob);
@@ -57,6 +67,6 @@ void plugin_note(Plugin *plugin, int64_t sample, const uint8_t *message, int byt
 void plugin_process(Plugin *plugin, int64_t frames, const float *const *in, float *const *mix, float *const *stems);
 
 /* Everything that belongs to a project, in memory to be freed: knobs, and what was learnt. NULL: no memory. */
-unsigned char *plugin_save(const Plugin *plugin, size_t *bytes);
+unsigned char *plugin_save(Plugin *plugin, size_t *bytes);
 /* Take it back; 0 if it is none. What was learnt counts after the next reset, if the same plan plays. */
 int plugin_load(Plugin *plugin, const unsigned char *data, size_t bytes);

@@ -100,7 +100,7 @@ def spread_line(turns: list[list[dict]]) -> list[str]:
 
 
 @study("cost", OTHER, TURNS, ONLY, option("--blocks", action="store_true", help="only blocks of other sizes than a hop"),
-       page="docs/cost.md", takes=())
+       page="docs/measurements/cost.md", takes=())
 def cost(given: Given) -> list[Table]:
     """What a hop costs in this version and in another one, taking turns, by the processor time of the thread.
 
@@ -126,7 +126,7 @@ def cost(given: Given) -> list[Table]:
     measures = ("p50 µs", "worst") if given["turns"] else ("p50 µs", "p99", "worst")
     head = ["size", *(f"{name} {measure}" for name in names for measure in measures), "ratio"]
     return [Table("cost-blocks" if given["blocks"] else "cost",
-                  table(head + ([] if given["turns"] else ["FFTs µs", "p50 / FFTs"]), lines), rows)]
+                  table(head + ([] if given["turns"] or given["blocks"] else ["FFTs µs", "p50 / FFTs"]), lines), rows)]
 
 
 # --- compiling and starting -------------------------------------------------------------------------------------------
@@ -153,7 +153,7 @@ def start_turn(python: str, codes: Mapping[str, str]) -> Iterator[tuple[str, flo
 
 
 @study("start", OTHER, TURNS, ONLY, option("--plain", action="store_true", help="also the engine by Numba's own way"),
-       page="docs/cost.md", takes=())
+       page="docs/measurements/cost.md", takes=())
 def start(given: Given) -> list[Table]:
     """What compiling and starting take, in processor seconds and on the clock: each in a process of its own.
 
@@ -179,8 +179,8 @@ def start(given: Given) -> list[Table]:
     return [Table("start", table(["version", "what is compiled", "processor s", "clock s"], lines, 2), rows)]
 
 
-@study("bench", page="docs/cost.md", takes=())
+@study("bench", page="docs/measurements/cost.md", takes=())
 def bench(given: Given) -> list[Table]:
-    """What `rtsep bench` prints for this computer; with --write it is kept in docs/benchmarks/cost.txt."""
+    """What `rtsep bench` prints for this computer; with --write it is kept in docs/measurements/data/cost.txt."""
     ended = subprocess.run([sys.executable, "-m", "rtsep", "bench"], stdout=subprocess.PIPE, text=True, check=True)
     return [Table("bench", ended.stdout.rstrip(), files={"cost.txt": lambda path: path.write_text(ended.stdout, "utf-8")})]

@@ -71,7 +71,7 @@ def of_kit(given: Given, pieces: list[Piece], name: str, preset: Preset, setting
     return measure(given, [replace(piece, preset=preset) for piece in pieces], lines)
 
 
-@study("kits", page="docs/drums.md")
+@study("kits", page="docs/measurements/drums.md")
 def kits(given: Given) -> list[Table]:
     """Drums by drum: kick, snare and hi-hat of the grooves with their own kit, another one and the shipped ones.
 
@@ -96,7 +96,7 @@ def kits(given: Given) -> list[Table]:
     return [Table("kits", pivot(rows, ["settings"], ["stem"], form=".1f"), rows)]
 
 
-@study("late-triggers", page="docs/drums.md")
+@study("late-triggers", page="docs/measurements/drums.md")
 def late_triggers(given: Given) -> list[Table]:
     """Triggers that come late: kick / snare / hi-hat with the shipped kits and the background, means over the grooves."""
     pieces, rows = grooves(given), []
@@ -185,7 +185,7 @@ def judged(piece: Piece, setting: str, models: np.ndarray) -> list[Row]:
 
 
 @study("nmfd", option("--python", type=Path, help="the interpreter of an environment with libnmfd, to be compared with"),
-       page="docs/drums.md", takes=("seconds", "pieces"))
+       page="docs/measurements/drums.md", takes=("seconds", "pieces"))
 def deconvolution(given: Given) -> list[Table]:
     """NMF deconvolution offline on the grooves, ours and libnmfd's from the same start, and the time of both.
 

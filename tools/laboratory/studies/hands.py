@@ -26,7 +26,7 @@ from laboratory.systems import LIVE, preset_named
 from rtsep.notes.routing import Routing, by_hands, by_split
 from rtsep.stages.hand_tracker import hand_net
 
-PAGE = "docs/hands.md"
+PAGE = "docs/measurements/hands.md"
 TOLD = ("at once", "after 50 ms", "at last")
 COLUMNS = ("split at C4", "best split", "two centres", *TOLD)
 HARDSHIPS: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {

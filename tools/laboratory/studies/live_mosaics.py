@@ -108,7 +108,7 @@ def cost_lines(given: Given) -> list[list[str]]:
 
 @study("grains", option("--sounds", type=Path, help="keep the mosaics of the default settings in this folder"),
        option("--rounds", type=int, default=ROUNDS, help="turns of each setting in the table of cost (default: %(default)s)"),
-       page="docs/mosaic.md", seconds=SECONDS, takes=("seconds",))
+       page="docs/measurements/mosaic.md", seconds=SECONDS, takes=("seconds",))
 def grains(given: Given) -> list[Table]:
     """Live mosaics: what they keep of target and source as parameters move, and what they cost.
 

@@ -123,7 +123,7 @@ def quantised(picture: Path) -> bytes:
 
 
 @study("mosaic", option("--sounds", type=Path, help="keep the mosaics of the default settings in this folder"),
-       page="docs/mosaic.md", seconds=SECONDS, takes=("seconds",))
+       page="docs/measurements/mosaic.md", seconds=SECONDS, takes=("seconds",))
 def mosaic(given: Given) -> list[Table]:
     """What mosaics keep of their target and of their source, as the constraints move.
 

@@ -46,7 +46,7 @@ PRESETS = ("grand-piano", "gm-piano")
 # --- hands alone ------------------------------------------------------------------------------------------------------
 
 
-@study("hands", page="README.md")
+@study("hands", page="docs/measurements/benchmarks.md")
 def hands(given: Given) -> list[Table]:
     """Left / right hand in every mode, with the preset that knows the piano and with others: SDR in dB over two_hands."""
     pieces = [piece for called, name in KNOWN.items() for piece in pianos(given, "two_hands", preset_named(name), called)]

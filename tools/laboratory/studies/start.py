@@ -92,7 +92,7 @@ def start(setup: Path, environment: dict) -> dict[str, float]:
 
 
 @study("start", option("--runs", type=int, default=5, metavar="N", help="so many starts of each set-up (default: %(default)s)"),
-       page="docs/live.md", takes=())
+       page="docs/measurements/start.md", takes=())
 def study_start(given: Given) -> list[Table]:
     """How long it takes from `rtsep live SETUP` to the first sound, warm: in seconds, and in processor time.
 

@@ -79,7 +79,7 @@ def line(size: int) -> list[str]:
     return [str(size), f"{there:.1e}", f"{back:.1e}", *(f"{min(best[i :: len(ways)]):.1f}" for i in range(len(ways)))]
 
 
-@study("fft", page="docs/cost.md", takes=())
+@study("fft", page="docs/measurements/cost.md", takes=())
 def fft(given: Given) -> list[Table]:
     """Our FFT beside rocket-fft's and scipy's: µs per transform and relative errors, taking turns.
 

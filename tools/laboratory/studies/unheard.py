@@ -17,7 +17,7 @@ from laboratory.songs import NAMES, REPORTING, SONGS, TUNING
 from laboratory.study import Given, Row, Table, option, study
 from laboratory.systems import LIVE, preset_named
 
-PAGE = "docs/unheard.md"
+PAGE = "docs/measurements/unheard.md"
 ROLE = option("--role", choices=(REPORTING, TUNING), default=REPORTING, help="of which pieces (default: %(default)s)")
 SEEDS = option("--seeds", type=int, default=1, metavar="N", help="so many performances of each piece (default: %(default)s)")
 WAYS = {"rtsep": LIVE, "oracle mask": f"oracle,{LIVE}"}

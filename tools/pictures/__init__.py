@@ -1,0 +1,1 @@
+"""Pictures of the documentation, each one function that draws into a figure (see `style.picture`)."""
