@@ -30,7 +30,7 @@ def status_of(player):
 
 
 class Served:
-    """`player`, followed every 5 ms; leaving `with` ends it."""
+    """`player`, followed every 5 ms, and when `turn` is set; leaving `with` ends it."""
 
     def __init__(self, player):
         self.player, self.hub = player, Hub()
@@ -38,11 +38,13 @@ class Served:
         self.host = f"127.0.0.1:{page.getsockname()[1]}"
         self.osc_port = osc.getsockname()[1]
         self._server = Server(self.hub, page, osc, KEYS, links("127.0.0.1", page.getsockname()[1], KEYS))
-        self._end = threading.Event()
+        self._end, self.turn = threading.Event(), threading.Event()
         self._control = threading.Thread(target=self._follow)
 
     def _follow(self):
-        while not self._end.wait(0.005):
+        while not self._end.is_set():
+            self.turn.wait(0.005)
+            self.turn.clear()
             self.hub.follow(self.player)
             self.hub.show(self.player, status_of(self.player))
 
