@@ -1,4 +1,4 @@
-"""What page and OSC cost the engine: `python tests/remote_load.py` plays `rtsep live` on a JACK server, with and without a crowd.
+"""What page and OSC cost the engine: `python tests/remote_load.py` plays `rtsep live` on a JACK server, with a crowd and without.
 
 The crowd: three pages that look at the picture and move faders, OSC at 30 messages a second with a subscriber, and a page that
 reads nothing. Phases with and without it take turns. `--memory` plays an hour of views, as fast as it goes, without a device.
@@ -162,8 +162,8 @@ def side_by_side(seconds, rounds, period):
             program.process.wait()
             server.stop()
     ms = sorted(1000 * delay for delay in delays)
-    print(f"{len(ms)} changes were told after {statistics.median(ms):.0f} ms (median), {ms[int(0.95 * len(ms))]:.0f} ms (95 %), "
-          f"{ms[-1]:.0f} ms (all)")
+    print(f"{len(ms)} changes were told after {statistics.median(ms):.0f} ms (median), {ms[int(0.95 * len(ms))]:.0f} ms "
+          f"(95 %), {ms[-1]:.0f} ms (all)")
     return late
 
 
@@ -184,7 +184,8 @@ def memory(minutes):
 
     preset = make_preset()
     separator = prepared(preset, two_parts(), SMALL, 1, max_block=CAPACITY)
-    player = Player(separator, warmed(separator, [(MIX, 0)]), Controls(Path("nowhere.json"), {}), NoteWatch(None, preset.pitches), 2)
+    controls, watch = Controls(Path("nowhere.json"), {}), NoteWatch(None, preset.pitches)
+    player = Player(separator, warmed(separator, [(MIX, 0)]), controls, watch, 2)
     ticks, found = round(minutes * 60 * 20), []
 
     async def look(session, served, end):

@@ -136,7 +136,8 @@ def test_who_imports_whom(path):
     ("training", "import rtsep.engine.separator"), ("files/results.py", "import rtsep.engine.separator"),
     ("presets/preset.py", "def f():\n    import soundfile"), ("cli", "import sounddevice"),
     ("notes/routing.py", "from concurrent.futures import ThreadPoolExecutor"), ("windows", "from rtsep import __version__"),
-    ("hosts", "import rtsep.remote.server"), ("hosts", "import aiohttp"), ("engine", "import rtsep.hosts.render"), ("engine", "import rtsep.hosts.report"), ("kernels", "import rtsep.engine.design"),
+    ("hosts", "import rtsep.remote.server"), ("hosts", "import aiohttp"),
+    ("engine", "import rtsep.hosts.render"), ("engine", "import rtsep.hosts.report"), ("kernels", "import rtsep.engine.design"),
 ])
 def test_the_rule_notices(place, code):
     assert list(breaches(place, imports_of(ast.parse(code))))

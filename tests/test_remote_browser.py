@@ -31,7 +31,8 @@ CONTRASTS = """(() => {
     return [255, 255, 255]; };
   const found = [];
   for (const e of document.querySelectorAll('body *')) {
-    if (e.closest('.fader, canvas, dialog, [hidden]') || ![...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim())) continue;
+    const isText = [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
+    if (!isText || e.closest('.fader, canvas, dialog, [hidden]')) continue;
     const [a, b] = [light(parse(getComputedStyle(e).color)), light(behind(e))];
     const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
     if (ratio < 4.5) found.push([e.id || e.className, e.textContent.slice(0, 20), ratio]);
