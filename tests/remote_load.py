@@ -1,4 +1,4 @@
-"""What page and OSC cost the engine: `python tests/remote_load.py` plays `rtsep live` on a JACK server, with a crowd and without.
+"""What page and OSC cost the engine: `python tests/remote_load.py` plays `rtsep live` on JACK, with a crowd and without.
 
 The crowd: three pages that look at the picture and move faders, OSC at 30 messages a second with a subscriber, and a page that
 reads nothing. Phases with and without it take turns. `--memory` plays an hour of views, as fast as it goes, without a device.

@@ -91,12 +91,16 @@ def playing(environment, port, folder):
         assert all(link.startswith("http") for link in links), links
         while json.loads(process.stdout.readline())["state"] != "playing":
             pass
-        for pipe in (process.stdout, process.stderr):
-            threading.Thread(target=pipe.read, daemon=True).start()
+        readers = [threading.Thread(target=pipe.read) for pipe in (process.stdout, process.stderr)]
+        for reader in readers:
+            reader.start()
         yield process, *links
-    finally:
         process.kill()
-        process.wait()
+        for reader in readers:
+            reader.join()
+    finally:
+        with process:
+            process.kill()
 
 
 def free_port():
@@ -117,6 +121,9 @@ def test_a_player_with_a_phone(jack_server, tmp_path, rng):  # noqa: F811
                 Listener() as listener:
             phone, tablet = (connected(browser.page(link, *size)) for size in SIZES[:2])
             guest = connected(browser.page(guests))
+            stranger = browser.page(link[:-1])
+            stranger.until("document.querySelector('#gone').textContent.includes('not valid any more')")
+            assert stranger.run("document.querySelectorAll('.stem').length") == 0
 
             listener.until(lambda db: db > -30)  # A fader moves the sound, and the other page.
             loud = listener.level()

@@ -51,12 +51,14 @@ def load_keys(path: Path, renew: bool) -> Keys:
         except (OSError, ValueError, TypeError, KeyError):
             pass  # There is none yet, or it was damaged: new keys harm nobody.
     keys = Keys(secrets.token_urlsafe(KEY_BYTES), secrets.token_urlsafe(KEY_BYTES))
+    before = os.umask(0o077)  # Nobody else reads it.
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(path, (json.dumps({"full": keys.full, "guest": keys.guest}) + "\n").encode())
-        os.chmod(path, 0o600)
     except OSError as error:
         raise RtsepError(f"{path} cannot be written ({error.strerror}): it keeps the keys of the page's links") from error
+    finally:
+        os.umask(before)
     return keys
 
 

@@ -61,10 +61,6 @@ class Audience:
             outbox.put_changes(values, changed)
             outbox.put_frame(levels)
 
-    def forget(self) -> None:
-        """Nobody looks any more: what is sent next begins anew."""
-        self.view, self._told, self._notes = None, {}, b""
-
     def notes_frame(self) -> bytes:
         """The open notes, as they were seen last."""
         return frames.notes(self._notes)

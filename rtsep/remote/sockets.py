@@ -34,14 +34,12 @@ class Sockets:
         self._hub, self._audience, self._keys, self._links = hub, audience, keys, links
         self.seen = asyncio.Event()  # Set by every view.
         self.doors: Doors | None = None
-        self.refused = 0  # Requests with a foreign origin, or without a key.
         self._open: set[web.WebSocketResponse] = set()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Serve a page until it goes."""
         role = self._keys.admits(request.query.get("key", ""))
         if not role or not is_own_origin(request.headers.get("Origin"), request.headers.get("Host", "")):
-            self.refused += 1
             raise web.HTTPForbidden
         if len(self._open) >= MOST_PAGES:
             raise web.HTTPServiceUnavailable

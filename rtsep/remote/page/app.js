@@ -93,8 +93,11 @@ function tell(status) {
   if ("shown" in status || "presets" in status) state.stems.forEach((stem, at) => stem.rename(now.shown[at], now.presets[at]));
   if ("scenes" in status || "scene" in status) tellScenes(now);
   $("playback").textContent = now.playback;
-  if ("messages" in status) fillMessages($("messages"), now.messages);
   const last = now.messages.at(-1);
+  if ("messages" in status) {
+    fillMessages($("messages"), now.messages);
+    $("spoken").textContent = last ? last[2] : "";
+  }
   const texts = [now.learning && `Learning ${now.learning}: move its knob.`, now.recording, now.hint, last && last[2]];
   $("said").textContent = now.refused ?? texts.filter(Boolean).join(" · ");
   if (now.refused) setTimeout(() => { delete now.refused; tell({}); }, 4000);
@@ -115,12 +118,14 @@ function levels(data) {
 function columns(data) { picture.add(new Uint8Array(data), state.notes); }
 
 function linked(how) {
-  const words = { open: "connected", starting: "rtsep is starting", lost: "not connected", refused: "link not valid" };
+  const words = { open: "connected", starting: "rtsep is starting", lost: "not connected", refused: "link not valid",
+    full: "no room" };
   $("link").textContent = words[how];
   document.body.classList.toggle("away", how !== "open");
   $("main").inert = how !== "open";
   const gone = { lost: "rtsep is not connected: what you see is old. Trying again …",
-    refused: "This link is not valid any more. Scan the code in rtsep's terminal again (key i)." }[how] ?? "";
+    refused: "This link is not valid any more. Scan the code in rtsep's terminal again (key i).",
+    full: "Twelve pages look already. Close one of them." }[how] ?? "";
   $("gone").hidden = !gone;
   $("gone").textContent = gone;
   if (how === "open") return;

@@ -15,13 +15,14 @@ function key() {
 }
 
 export class Link {
-  // `on` has the functions hello, changes, levels, notes, picture and state, which is called with "open", "starting", "lost"
-  // or "refused".
+  // `on` has the functions hello, changes, levels, notes, picture and state, which is called with "open", "starting", "lost",
+  // "refused" or "full".
   constructor(on) {
     this.on = on;
     this.guest = true;
     this.waiting = new Map(); // Of each control that moves, what is sent next.
     this.failures = 0;
+    this.why = "lost";
     this.connect();
     setInterval(() => this.look(), 250);
   }
@@ -31,7 +32,7 @@ export class Link {
     const scheme = location.protocol === "https:" ? "wss" : "ws";
     const socket = new WebSocket(`${scheme}://${location.host}/live?key=${encodeURIComponent(key())}`);
     socket.binaryType = "arraybuffer";
-    socket.onopen = () => { this.failures = 0; this.on.state("starting"); };
+    socket.onopen = () => { this.failures = 0; this.why = "lost"; this.on.state("starting"); };
     socket.onmessage = (event) => this.hear(event.data);
     socket.onclose = () => this.lose(socket);
     this.socket = socket;
@@ -51,8 +52,10 @@ export class Link {
   }
 
   look() {
-    if (this.heard && performance.now() - this.heard > SILENT_MS && !document.hidden) this.socket.close();
-    if (this.heard && performance.now() - this.heard > SILENT_MS) this.lose(this.socket);
+    if (!this.heard || performance.now() - this.heard <= SILENT_MS) return;
+    const socket = this.socket;
+    this.lose(socket);
+    socket.close();
   }
 
   lose(socket) {
@@ -61,15 +64,14 @@ export class Link {
     this.heard = 0;
     this.failures += 1;
     this.waiting.clear();
-    this.on.state("lost");
+    this.on.state(this.why);
     setTimeout(() => this.again(), Math.min(250 * this.failures, 2000));
   }
 
-  async again() {
-    if (this.failures > 2) { // If the page is answered and the websocket is not, the key is wrong.
-      const answer = await fetch("/icon.svg", { cache: "no-store" }).catch(() => null);
-      if (answer && answer.ok) this.on.state("refused");
-    }
+  async again() { // A websocket does not tell why it is refused; an ordinary request does.
+    const answer = await fetch(`/live?key=${encodeURIComponent(key())}`, { cache: "no-store" }).catch(() => null);
+    this.why = { 403: "refused", 503: "full" }[answer?.status] ?? "lost";
+    if (this.why !== "lost") this.on.state(this.why);
     this.connect();
   }
 

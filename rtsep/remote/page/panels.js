@@ -136,7 +136,7 @@ export function fillPresets(list, families, query, playing, play) {
 }
 
 export function fillMessages(list, messages) {
-  list.replaceChildren(...messages.toReversed().map(([, time, text]) => {
+  list.replaceChildren(...[...messages].reverse().map(([, time, text]) => {
     const row = make("li", "");
     row.append(make("time", "", time), ` ${text}`);
     return row;
