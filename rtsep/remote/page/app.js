@@ -173,7 +173,8 @@ $("preset-query").addEventListener("input", showPresets);
 function watch() {
   if (!state.hello) return;
   const wanted = $("source").value || "mix", sources = ["mix", "input"].includes(wanted) ? [wanted] : ["mix", wanted];
-  picture.reset(sources.length, state.hello.bands, state.hello.lowest, state.hello.picture_s, state.hello.stems.length);
+  const only = sources.map((name) => (state.hello.stems.includes(name) ? state.hello.stems.indexOf(name) : null));
+  picture.reset(only, state.hello.bands, state.hello.lowest, state.hello.picture_s, state.hello.stems.length);
   link.watch(state.looks && !document.hidden ? sources : []);
 }
 $("source").addEventListener("change", watch);

@@ -73,12 +73,13 @@ function palette(light) {
 export class Picture {
   constructor(canvas) {
     this.canvas = canvas;
-    this.reset(1, 1, 21, 0.04, 1);
+    this.reset([null], 1, 21, 0.04, 1);
   }
 
-  reset(sources, bands, lowest, period, stems) {
-    Object.assign(this, { sources, bands, lowest, period: 1000 * period, stems, count: 0, runs: [], open: new Map() });
-    this.kept = Array.from({ length: sources }, () => {
+  // `only`: of each source the stem whose notes are drawn; null: those of all.
+  reset(only, bands, lowest, period, stems) {
+    Object.assign(this, { only, sources: only.length, bands, lowest, period: 1000 * period, stems, count: 0, runs: [], open: new Map() });
+    this.kept = Array.from({ length: only.length }, () => {
       const canvas = document.createElement("canvas");
       canvas.width = COLUMNS;
       canvas.height = bands;
@@ -141,7 +142,9 @@ export class Picture {
         context.drawImage(canvas, from, 0, length, this.bands, left(at), source * tall, length * COLUMN_PX + 0.5, tall);
         at += length;
       }
-      for (const run of this.runs) this.drawRun(context, run, left, source * tall, tall);
+      for (const run of this.runs) {
+        if (this.only[source] === null || this.only[source] === run.stem) this.drawRun(context, run, left, source * tall, tall);
+      }
     });
     context.fillStyle = this.light ? "#8a94a3" : "#3a4554";
     for (let source = 1; source < this.sources; source += 1) context.fillRect(0, source * tall - 1, width, 2);
