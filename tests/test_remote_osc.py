@@ -89,12 +89,13 @@ def test_the_messages_of_a_bundle_are_followed_together_and_the_last_one_counts(
     bundle = OscBundleBuilder(IMMEDIATELY)
     for at, db in (("/rtsep/stem/left/gain", -1.0), ("/rtsep/stem/right/gain", -2.0), ("/rtsep/stem/left/gain", -3.0)):
         bundle.add_content(OscMessage(build_msg(at, [db]).dgram))
+    bundle.add_content(OscMessage(build_msg("/rtsep/stem/right/gain/step", [1]).dgram))
     inner = OscBundleBuilder(IMMEDIATELY)
     inner.add_content(OscMessage(build_msg("/rtsep/wet", [0.25]).dgram))
     bundle.add_content(inner.build())
     pad.raw(bundle.build().dgram)
     until(lambda: served.player.value("wet") == 0.25)
-    assert [served.player.value(f"gain_db.{stem}") for stem in ("left", "right")] == [-3, -2]
+    assert [served.player.value(f"gain_db.{stem}") for stem in ("left", "right")] == [-3, -1]
 
 
 def test_questions_are_answered_and_what_is_wrong_is_told(served, pad):

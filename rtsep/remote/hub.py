@@ -40,9 +40,9 @@ class Hub:
         """Fulfil what was asked for. What is not possible is said as a message. Of wishes for one value the last counts."""
         self.player = player
         waiting = [wish for _ in range(self._wishes.qsize()) for wish in self._wishes.get_nowait()]
-        last = {wish.target: at for at, wish in enumerate(waiting)}
+        last = {wish.target: at for at, wish in enumerate(waiting) if wish.kind in ("value", "position")}
         for at, wish in enumerate(waiting):
-            if at == last[wish.target] or wish.kind in ("step", "press"):
+            if wish.kind in ("step", "press") or at == last[wish.target]:
                 player.attempt(partial(fulfil, player, wish))
 
     def show(self, player: Player, status: Status) -> None:

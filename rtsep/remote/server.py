@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import socket
+import sys
 import threading
 from contextlib import suppress
 from typing import Any
@@ -100,8 +101,9 @@ class Server:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        with suppress(OSError, AttributeError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+        if sys.platform == "linux":  # Elsewhere threads have no priority of their own there.
+            with suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
         self._loop.set_exception_handler(self._failed)
         self._loop.run_until_complete(self._serve())
         self._loop.close()

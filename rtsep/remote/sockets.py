@@ -44,10 +44,10 @@ class Sockets:
         if len(self._open) >= MOST_PAGES:
             raise web.HTTPServiceUnavailable
         ws = web.WebSocketResponse(max_msg_size=messages.LONGEST, heartbeat=HEARTBEAT_S, compress=False)
-        await ws.prepare(request)
         self._open.add(ws)
         outbox = Outbox()
         try:
+            await ws.prepare(request)
             self._settle(request)
             await self._serve(ws, request, outbox, role == "guest")
         finally:
@@ -127,7 +127,7 @@ class Sockets:
     async def close_all(self) -> None:
         """Say good-bye to every page."""
         for ws in list(self._open):
-            with suppress(asyncio.TimeoutError, ConnectionError):
+            with suppress(asyncio.TimeoutError, ConnectionError, RuntimeError):  # It may not be open yet.
                 await asyncio.wait_for(ws.close(code=WSCloseCode.GOING_AWAY, message=b"rtsep has ended"), 0.5)
 
 
