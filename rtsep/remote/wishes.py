@@ -11,15 +11,13 @@ from rtsep.hosts.table import Control, find
 from rtsep.params import Value
 from rtsep.presets.families import by_family
 
-KINDS = ("value", "position", "step", "press")
-
 
 @dataclass(frozen=True)
 class Wish:
     """A control, such as gain_db.left, and what it shall do: take a value, stand at a position from 0 to 1, step, or act."""
 
     target: str
-    kind: str  # One of KINDS.
+    kind: str  # "value", "position", "step" or "press"
     value: Value = True
 
 
