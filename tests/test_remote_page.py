@@ -10,12 +10,17 @@ import struct
 import numpy as np
 import pytest
 from conftest import band, chord
-from native_callback import call
+from mosaics import melody, mosaic_of
+from native_callback import call, warmed
 from test_player import player  # noqa: F401
 
 pytest.importorskip("aiohttp", reason="pip install 'rtsep[remote]'")
 from remote_served import KEYS, Served, frame, talk, told, until
 
+from rtsep.hosts.controls import Controls
+from rtsep.hosts.lanes import CAPACITY, MIX
+from rtsep.hosts.notewatch import NoteWatch
+from rtsep.hosts.player import Player
 from rtsep.remote import frames, outbox
 from rtsep.remote.messages import Allowance, BadMessageError, Watch, parse
 from rtsep.remote.picture import BANDS, FRAME, LOWEST, Spectrum
@@ -124,6 +129,25 @@ def test_open_notes_are_those_whose_templates_are_open(player):
     now = player.separator.prepared
     player.separator.process(np.zeros((1, 64), np.float32), chord(60, 64, part=1))
     assert open_notes(now) == [(1, 60, True), (1, 64, True)]
+
+
+def test_a_mosaic_is_shown_as_well(rng, tmp_path):
+    mosaic = mosaic_of(melody(rng), max_block=CAPACITY)
+    watch = NoteWatch(None, frozenset(mosaic.row_pitch.tolist()))
+    player = Player(mosaic, warmed(mosaic, [(MIX, 0)]), Controls(tmp_path / "controls.json"), watch, 1)
+
+    async def conversation(session):
+        async with session.ws_connect(served.url()) as ws:
+            hello = await told(ws, lambda found: "hello" in found)
+            assert hello["stems"] == list(mosaic.stem_names) and hello["status"]["presets"] == []
+            player.lanes.send(0, 0, (0x90, 60, 90))
+            call(player.lanes, np.zeros((1, 512), np.float32))
+            assert (await frame(ws, frames.NOTES, lambda data: len(data) > 1))[2] == 60
+            await ws.send_json({"watch": ["mix", mosaic.stem_names[0]]})
+            await frame(ws, frames.PICTURE)
+
+    with Served(player) as served:
+        talk(conversation)
 
 
 @pytest.mark.parametrize("text, wish", [
