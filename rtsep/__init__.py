@@ -13,12 +13,13 @@
 | stages/ | **the engine**: what happens to a frame of sound, one module per stage; begin with `stages/frame.py` |
 | methods/ | interchangeable estimators and masks, each one function |
 | reference/ | the same stages in plain NumPy: what the engine is tested against, and where new methods are tried |
-| kernels/ | the basis of compiled code: records, FFT, products, marks of compiled functions |
-| callbacks/ | audio callbacks: notes in, blocks through the engine, recording |
+| kernels/ | the basis of compiled code: records, FFT, matrix products, marks of compiled functions |
+| callbacks/ | audio callbacks: they take notes in, pass blocks through the engine, and record |
 | compiling/ | kernels -> object files, once per computer -> addresses |
 | training/ | recordings and notes -> templates: NMF and NMF deconvolution with constraints; note groups offline |
-| mosaic/, grains/ | one sound remade from the frames of another: offline, or while it is played (`Mosaic`) |
+| mosaic/, grains/ | one sound remade from the frames of another: offline, or during play (`Mosaic`) |
 | plugin/ | the engine as a plug-in for DAWs, without Python: plans as files, and a binary of C and compiled code |
+| batch/ | many recordings: items, what is done, workers (joblib, Dask, Ray); the passes of a training over them |
 | hosts/ | callers of the engine: render, demo, bench; live: devices, MIDI ports, screen, recorder; reports and pictures |
 | remote/ | a web page and OSC beside the screen of `rtsep live` |
 """
@@ -44,7 +45,7 @@ __all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:
-    """Public names are imported when they are first used: `import rtsep` costs nothing."""
+    """Import a public name when it is first used, so that `import rtsep` takes no time."""
     if name == "__version__":
         return import_module("importlib.metadata").version("rtsep")
     if name not in _HOMES:

@@ -1,4 +1,4 @@
-"""python -m rtsep, and the command rtsep"""
+"""The entry of `python -m rtsep` and of the command `rtsep`."""
 
 import sys
 
@@ -6,7 +6,7 @@ INTERRUPTED = 130  # Exit code after Ctrl-C.
 
 
 def main() -> int:
-    """Run the command line. Ctrl-C ends it in one line, also while modules are still being loaded."""
+    """Run the command line. After Ctrl-C it prints one line and ends, even while modules are still loading."""
     try:
         from rtsep.cli import main as run
 

@@ -1,4 +1,4 @@
-"""The command line: parses, runs one command, and turns every error into one line and an exit code."""
+"""The command line: it parses arguments, runs one command, and turns every error into one line and an exit code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,22 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from rtsep.commands import bench, calibrate, compile, demo, devices, hands, live, mosaic, plugin, presets, render, takes, train
+from rtsep.commands import (
+    batch,
+    bench,
+    calibrate,
+    compile,
+    demo,
+    devices,
+    hands,
+    live,
+    mosaic,
+    plugin,
+    presets,
+    render,
+    takes,
+    train,
+)
 from rtsep.commands.common import CompilingShown
 from rtsep.compiling.progress import listening
 from rtsep.errors import RtsepError
@@ -17,29 +32,30 @@ ENDED_BADLY, INTERRUPTED = 2, 130  # Exit codes after an error, and after Ctrl-C
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse, but an error is one line."""
+    """argparse, but with errors of one line."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(ENDED_BADLY, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
 
 
 def _build_parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="rtsep", description="Separates the sound of instruments into stems while it is played: "
-                     "MIDI says which notes sound, a preset says what they sound like.")
-    parser.add_argument("--version", action="store_true", help="print the version and end")
+    parser = _Parser(prog="rtsep", description="Separates the sound of instruments into stems while you play. "
+                     "MIDI tells rtsep which notes sound; a preset tells it what they sound like.")
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
-    for command in (demo, render, live, takes, hands, devices, mosaic, presets, train, calibrate, plugin, bench, compile):
+    for command in (demo, render, batch, live, takes, hands, devices, mosaic, presets, train, calibrate, plugin, bench,
+                    compile):
         command.add(commands)
     return parser
 
 
 def _no_advice(given: argparse.Namespace, unknown: list[str]) -> str:
-    """What to say of arguments that a command does not know."""
+    """The error for arguments that a command does not know."""
     return f"unrecognized arguments: {' '.join(unknown)}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; gives the exit code: 0, 2 after an error, which is printed in one line, or 130 when interrupted."""
+    """Run a command, and return the exit code: 0, or 2 after an error (printed in one line), or 130 after Ctrl-C."""
     parser = _build_parser()
     words = sys.argv[1:] if arguments is None else arguments
     given, unknown = parser.parse_known_args(words, argparse.Namespace(words=list(words)))
@@ -55,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # A letter that the terminal lacks must not end the run.
+            stream.reconfigure(errors="replace")  # A character that the terminal cannot show must not end the run.
     shown = CompilingShown()
     try:
         with listening(shown):
@@ -71,6 +87,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"rtsep: error: {error}", file=sys.stderr)
         return ENDED_BADLY
     except KeyboardInterrupt:
-        print("rtsep: interrupted; no file was left half-written", file=sys.stderr)
+        print("rtsep: interrupted; no file is left half-written", file=sys.stderr)
         return INTERRUPTED
     return 0

@@ -8,5 +8,5 @@ class RtsepError(Exception):
     """
 
     def __init__(self, message: str) -> None:
-        # A path may contain a line break, and the message must stay one line.
+        # A path can contain a line break, and the message must stay one line.
         super().__init__(" ".join(message.splitlines()))

@@ -11,9 +11,9 @@ Floats = npt.NDArray[np.floating]
 
 
 def sdr_db(estimate: Floats, truth: Floats) -> float:
-    """Plain signal-to-distortion ratio in dB: energy of `truth` over energy of the error; no scaling is forgiven.
+    """Plain signal-to-distortion ratio in dB: energy of `truth` over energy of the error. The estimate is not rescaled.
 
-    Both [..., sample]. Silence as truth gives -inf, a perfect estimate +inf.
+    Both [..., sample]. A silent truth gives -inf, a perfect estimate +inf.
     """
     reference = float(np.sum(np.square(truth, dtype=np.float64)))
     error = float(np.sum(np.square(estimate.astype(np.float64) - truth)))
@@ -24,8 +24,8 @@ def sdr_db(estimate: Floats, truth: Floats) -> float:
 def si_sdr_db(estimate: Floats, truth: Floats) -> float:
     """Scale-invariant SDR in dB: energy of the part of `estimate` along `truth` over the residual energy.
 
-    Both [..., sample]; one scale for all channels, means are not removed. A silent truth or estimate gives -inf, a scaled
-    copy +inf (or nearly: rounding is left).
+    Both [..., sample]. All channels have one scale; means are not removed. A silent truth or estimate gives -inf. A scaled
+    copy gives +inf, or nearly so because of rounding.
     Le Roux et al., "SDR - half-baked or well done?", ICASSP 2019, equation 3.
     """
     reference, heard = truth.astype(np.float64), estimate.astype(np.float64)
@@ -37,9 +37,9 @@ def si_sdr_db(estimate: Floats, truth: Floats) -> float:
 
 
 def oracle_stems(truths: Floats, framing: Framing) -> npt.NDArray[np.float64]:
-    """The stems that ratio masks from the true stems give with the engine's own windows, without latency.
+    """Stems by ratio masks that are made from the true stems, with the engine's own windows, aligned with the input.
 
-    truths [stem, sample]; masks |S|^2 / sum |S|^2 on the spectra of their sum. Returns [stem, sample].
+    truths [stem, sample]. The masks |S|^2 / sum |S|^2 are applied to the spectra of the sum. Returns [stem, sample].
     """
     analysis, synthesis = window_pair(framing)
     size, overlap, hop = framing.window_size, framing.overlap, framing.hop

@@ -1,4 +1,4 @@
-"""All parameters, each declared once: the command line, presets and control surfaces read this table."""
+"""All parameters, each declared once. The command line, presets and control surfaces read this table."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Value = float | int | bool | str
 class Param:
     """One parameter.
 
-    `kind` is "choice", "switch", "int" or "float". `low` and `high` bound numbers (in `unit`), which must be multiples of
-    `step` (0: any). `live` parameters change while playing, without clicks; `prepare` reads all others.
+    `kind` is "choice", "switch", "int" or "float". A number lies between `low` and `high`, in `unit`, and is a multiple of
+    `step` (0: any number). A `live` parameter changes during play without clicks; `prepare` reads all others.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Param:
         return f"{self.low:g} to {self.high:g}{' ' + self.unit if self.unit else ''}{grid}"
 
     def parse(self, given: Value) -> Value:
-        """`given` (a string from the command line, or a value) as a checked value of this parameter."""
+        """`given` (text from the command line, or a value) as a checked value of this parameter. RtsepError: not allowed."""
         if self.kind == "choice":
             return self._choice(given)
         if self.kind == "switch":
@@ -83,97 +83,103 @@ class Param:
 PARAMS: dict[str, Param] = {
     param.name: param
     for param in (
-        Param("mode", "choice", "live", "latency mode: instant = causal filters, no latency; live = short overlap-add; "
-              "quality = symmetric windows, the best. Unless told otherwise, rtsep live takes instant if the computer is fast "
-              "enough, else live, and rtsep render takes quality", choices=("live", "quality", "instant")),
-        Param("latency_samples", "int", 0, "samples from input to output; 0 = the mode's default "
+        Param("mode", "choice", "live", "latency mode: instant = causal filters, no latency; live = short overlap-add, low "
+              "latency; quality = symmetric windows, the best sound. If you do not set it, rtsep live takes instant if the "
+              "computer is fast enough, else live; rtsep render takes quality", choices=("live", "quality", "instant")),
+        Param("latency_samples", "int", 0, "latency from input to output; 0 = the default of the mode "
               "(instant: none, live: 512 at 44.1/48 kHz, quality: the window)", "samples", 0, 16384),
-        Param("window_samples", "int", 0, "analysis window; 0 = the power of two nearest 93 ms", "samples", 0, 16384),
-        Param("hop_samples", "int", 0, "step from frame to frame; 0 = 128 or less (a power of two)",
-              "samples", 0, 2048),
-        Param("estimator", "choice", "encoder+kl", "how each open template's level is found: kl = Kullback-Leibler updates, "
-              "encoder = one product (and one update of the background), encoder+kl = updates that start from this product",
-              choices=tuple(ESTIMATORS)),
+        Param("window_samples", "int", 0, "length of the analysis window; 0 = the power of two nearest to 93 ms",
+              "samples", 0, 16384),
+        Param("hop_samples", "int", 0, "step from one frame to the next, a power of two; 0 = 128, or less where the latency "
+              "allows only less", "samples", 0, 2048),
+        Param("estimator", "choice", "encoder+kl", "how the activations of the open templates are found: kl = "
+              "Kullback-Leibler updates; encoder = one matrix product (and one update of the background); encoder+kl = "
+              "updates that start from this product", choices=tuple(ESTIMATORS)),
         Param("encoder", "choice", "auto", "the matrix of this product: auto = the preset's own encoder if it has one, else "
-              "nonnegative before updates and signed without them; signed = the templates' regularised pseudo-inverse; "
-              "nonnegative = the best one without negative numbers", choices=("auto", "signed", "nonnegative")),
-        Param("iterations", "int", 5, "Kullback-Leibler updates of the activations per frame", "", 1, 50),
-        Param("relaxation", "float", 1.8, "exponent of these updates, except a frame's last: above 1, fewer updates suffice "
-              "(six with 1.8 go about as far as ten with 1)", "", 1, 2),
-        Param("mask_power", "float", 2.0, "exponent of the models in the soft masks: higher separates harder",
-              "", 0.5, 4, step=0.5),
-        Param("mask", "choice", "power", "how stems share each bin: power = by their models to the power mask_power",
-              choices=tuple(MASKS)),
-        Param("suppression", "float", 1.0, "weight of what leaks into a stem against what is lost of it: above 1 = cleaner "
-              "stems that lose more, below 1 = fuller stems that leak more", "", 0.1, 10),
+              "nonnegative with updates and signed without them; signed = the regularised pseudo-inverse of the templates; "
+              "nonnegative = the best matrix without negative numbers", choices=("auto", "signed", "nonnegative")),
+        Param("iterations", "int", 5, "number of Kullback-Leibler updates of the activations in each frame", "", 1, 50),
+        Param("relaxation", "float", 1.8, "exponent of these updates, except the last one in a frame: above 1, fewer updates "
+              "are enough (six with 1.8 reach about as much as ten with 1)", "", 1, 2),
+        Param("mask_power", "float", 2.0, "exponent of the stems' models in the soft masks: a higher one gives more of each "
+              "bin to the loudest stem", "", 0.5, 4, step=0.5),
+        Param("mask", "choice", "power", "how the stems share each bin: power = in proportion to their models, raised to "
+              "mask_power", choices=tuple(MASKS)),
+        Param("suppression", "float", 1.0, "weight of leakage into a stem against loss from it: above 1 = cleaner stems that "
+              "lose more of their own sound; below 1 = fuller stems with more leakage", "", 0.1, 10),
         Param("filter_taps", "int", 0, "instant mode: length of the causal filters, at most half the window; 0 = half the "
               "window", "samples", 0, 8192),
-        Param("filter_floor_db", "float", -50.0, "instant mode: level, against a frame's loudest bin, down to which filters "
-              "distinguish levels", "dB", -100, 0),
-        Param("onset_boost", "float", 4.0, "instant and live mode: largest factor by which a note that has just begun is "
-              "raised, since the window holds only a part of it; 1 = not at all", "", 1, 20),
-        Param("gate", "switch", True, "open only the templates of sounding notes; off = all templates, always"),
-        Param("onsets", "switch", True, "find strokes of drums in the sound: without gates, new strokes count more (by half "
-              "of onset_boost, in dB) and templates learn only at their age; with gates, drums open up to 15 ms before their "
-              "triggers, which may be late"),
-        Param("max_open_rows", "int", 64, "templates open at once; beyond that, the quietest old notes close first",
-              "rows", 4, 1024),
-        Param("release_min_ms", "float", 0.0, "shortest time that a gate outlasts note-off (beyond the window)",
+        Param("filter_floor_db", "float", -50.0, "instant mode: the lowest level that the filters resolve, relative to the "
+              "loudest bin of a frame", "dB", -100, 0),
+        Param("onset_boost", "float", 4.0, "instant and live mode: the largest factor that raises a note which has just "
+              "begun, since it fills only a part of the window; 1 = no raise", "", 1, 20),
+        Param("gate", "switch", True, "open only the templates of the notes that sound; off = all templates are always open"),
+        Param("onsets", "switch", True, "find drum strokes in the sound. With gates: drums open up to 15 ms before their "
+              "triggers, since triggers can be late. Without gates: new strokes count more (by half of onset_boost, in dB), "
+              "and each template learns only at its own time after a stroke"),
+        Param("max_open_rows", "int", 64, "largest number of templates that are open at the same time; beyond it, the "
+              "quietest old notes close first", "rows", 4, 1024),
+        Param("release_min_ms", "float", 0.0, "shortest time that a gate stays open after note-off (beyond the window)",
               "ms", 0, 5000),
-        Param("release_max_ms", "float", 1000.0, "longest time that a gate outlasts note-off (beyond the window)",
+        Param("release_max_ms", "float", 1000.0, "longest time that a gate stays open after note-off (beyond the window)",
               "ms", 0, 5000),
         Param("decay_max_s", "float", 20.0, "longest time that the pedal alone keeps a gate open", "s", 0.1, 60),
         Param("tuning_cents", "float", 0.0, "how much higher the instrument is tuned than its preset: 7.85 for A4 at 442 Hz "
               "with a preset at 440 Hz", "cents", -100, 100),
-        Param("background", "int", 32, "templates that are always open and learn, while playing, what no open note explains: "
-              "the residual; 0 = one flat row instead", "rows", 0, 256),
-        Param("background_handicap", "float", 0.05, "sparsity weight: how much better than the open notes the background must "
-              "explain a sound, where it is evident that somebody plays whose notes nobody tells; elsewhere it is 1", "", 0, 1),
+        Param("background", "int", 32, "number of background templates: they are always open, learn during play what no open "
+              "note explains, and make the residual; 0 = one flat row instead", "rows", 0, 256),
+        Param("background_handicap", "float", 0.05, "sparsity weight of the background: how much better than the open notes "
+              "it must explain a sound while an accompaniment plays, whose notes rtsep does not get; without accompaniment "
+              "the weight is 1", "", 0, 1),
         Param("background_memory_s", "float", 3.0, "how long the background remembers", "s", 0.1, 60),
-        Param("background_learns", "switch", True, "off = the background does not change, except during learn_background_s"),
-        Param("learn_background_s", "float", 0.0, "length of a lead-in with room or band alone, from which the background "
-              "learns while all gates stay closed", "s", 0, 600),
-        Param("adapt", "switch", True, "open templates adapt to what is heard, held by the preset; off = they do not change"),
-        Param("adapt_hold_s", "float", 0.3, "how much sound outweighs a preset's template: low for another instrument, high "
-              "for the preset's own", "s", 0.01, 100),
+        Param("background_learns", "switch", True, "the background learns during play; off = it changes only during "
+              "learn_background_s"),
+        Param("learn_background_s", "float", 0.0, "length of a lead-in in which only the room or the band sounds: the "
+              "background learns from it, and all gates stay closed", "s", 0, 600),
+        Param("adapt", "switch", True, "open templates adapt to the sound, and the preset holds them near itself; off = they "
+              "do not change"),
+        Param("adapt_hold_s", "float", 0.3, "how many seconds of sound count as much as the preset's template: few for "
+              "another instrument, many for the preset's own", "s", 0.01, 100),
         Param("adapt_memory_s", "float", 12.0, "how long a template remembers what it heard before it returns to the preset",
               "s", 0.1, 600),
-        Param("prediction", "float", 1.0, "weight of the levels predicted from velocity and age of the notes against what is "
-              "heard, with presets that know the envelopes of their notes; 0 = none", "", 0, 10),
-        Param("velocity_curve", "float", 1.0, "how much a note's velocity affects its predicted level: 1 = as on the preset's "
-              "instrument, 0 = not at all, for a keyboard without velocity", "", 0, 2),
-        Param("late_midi", "switch", False, "notes arrive 10 ms or more after their sound (wireless keyboards, a loaded "
-              "computer): the background takes back what it learnt of them until then; it recovers worse from wrong notes"),
-        Param("panning", "switch", True, "stereo: learn where every stem lies between left and right, "
-              "and use that to separate stems; off = one mask for both channels"),
-        Param("mosaic_polyphony", "int", 10, "mosaic: frames of the source that sound at a time", "", 1, 32),
-        Param("mosaic_continuity", "float", 1.5, "mosaic: weight of frames that continue what just sounded, in the source's "
-              "own order; 0 = none", "", 0, 20),
-        Param("mosaic_repetition_ms", "float", 70.0, "mosaic: time after a frame of the source was heard in which it does not "
-              "begin again", "ms", 0, 10000),
-        Param("mosaic_candidates", "int", 32, "mosaic: new frames that are tried in every hop", "", 1, 128),
-        Param("mosaic_iterations", "int", 10, "mosaic: Kullback-Leibler updates of the frames' activations", "", 1, 50),
-        Param("gain_db", "float", 0.0, "level of a stem in the mixdown; -120 is silence; one value for each stem: "
+        Param("prediction", "float", 1.0, "weight of the expected levels (by velocity and age of the notes) against the "
+              "sound; only for presets that hold the envelopes of their notes; 0 = none", "", 0, 10),
+        Param("velocity_curve", "float", 1.0, "how much a note's velocity changes its expected level: 1 = as on the preset's "
+              "instrument; 0 = not at all, for a keyboard without velocity", "", 0, 2),
+        Param("late_midi", "switch", False, "for notes that arrive 10 ms or more after their sound (wireless keyboard, busy "
+              "computer): the background takes back what it learnt of such a note before; rtsep then recovers less well from "
+              "wrong notes"),
+        Param("panning", "switch", True, "stereo: learn where each stem lies between left and right, "
+              "and use it for the separation; off = one mask for both channels"),
+        Param("mosaic_polyphony", "int", 10, "mosaic: number of source frames that sound at the same time", "", 1, 32),
+        Param("mosaic_continuity", "float", 1.5, "mosaic: weight of frames that follow, in the source, on those that have "
+              "just sounded; 0 = none", "", 0, 20),
+        Param("mosaic_repetition_ms", "float", 70.0, "mosaic: after a source frame was heard, it does not begin again for "
+              "this time", "ms", 0, 10000),
+        Param("mosaic_candidates", "int", 32, "mosaic: number of new source frames that each hop tries", "", 1, 128),
+        Param("mosaic_iterations", "int", 10, "mosaic: number of Kullback-Leibler updates of the activations",
+              "", 1, 50),
+        Param("gain_db", "float", 0.0, "level of a stem in the mixdown; -120 is silence. Each stem has its own: "
               "gain_db.STEM", "dB", -120, 24, live=True),
         Param("wet", "float", 1.0, "mixdown: 0 = the input, 1 = the sum of the stems at their gains", "", 0, 1,
               live=True),
-        Param("bypass", "switch", False, "mixdown: the input, delayed by the latency, instead of the stems",
+        Param("bypass", "switch", False, "mixdown: play the input, delayed by the latency, instead of the stems",
               live=True),
     )
 }
 
 
 def param_of(name: str) -> Param:
-    """The parameter called `name`; `gain_db.left_hand` is stem `left_hand`'s `gain_db`."""
+    """The parameter called `name`; `gain_db.left_hand` is the `gain_db` of stem `left_hand`."""
     base, dot, stem = name.partition(".")
     if base not in PARAMS or bool(dot and stem) != (base == "gain_db"):
         names = ", ".join("gain_db.STEM" if known == "gain_db" else known for known in PARAMS)
-        raise RtsepError(f"no parameter is called {name!r}; there are: {names}")
+        raise RtsepError(f"no parameter is called {name!r}; the parameters are: {names}")
     return PARAMS[base]
 
 
 def parse_params(given: Mapping[str, Value]) -> dict[str, Value]:
-    """Check `given` names and values; parameters that are not given get no entry."""
+    """Check the names and values in `given`. Parameters that are not given get no entry."""
     return {name: param_of(name).parse(value) for name, value in given.items()}
 
 

@@ -1,4 +1,4 @@
-"""Window sizes, latencies and hops of each mode, windows, magnitudes, and templates on other bins or in another tuning."""
+"""Window sizes, latencies and hops of each mode; windows; magnitudes; templates for other bins or for another tuning."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ import numpy.typing as npt
 from rtsep.errors import RtsepError
 
 FRAME_S = 4096 / 44100  # Length, in seconds, of the window that suits music: 4096 samples at 44.1 kHz.
-SMALLEST_WINDOW, LARGEST_WINDOW = 1024, 8192  # Windows, in samples, that may be asked for.
-LOWEST_RATE, HIGHEST_RATE = 8000, 192000  # Sample rates, in Hz, that may be asked for.
-FAINTEST = 1e-7  # Interpolation on a logarithmic scale takes templates as at least this share of their peak.
-LEAST_KEPT = 0.1  # A template of which less than this share lies below the new Nyquist frequency becomes silent.
-BLOCK_FRAMES = 64  # Spectra of this many frames are computed at a time.
-SHORT_FALL = 128  # An analysis window without synthesis ends with a fall of one part in this many of its length.
+SMALLEST_WINDOW, LARGEST_WINDOW = 1024, 8192  # The smallest and the largest allowed window, in samples.
+LOWEST_RATE, HIGHEST_RATE = 8000, 192000  # The lowest and the highest allowed sample rate, in Hz.
+FAINTEST = 1e-7  # On a logarithmic scale, smaller values of a template count as this share of its peak.
+LEAST_KEPT = 0.1  # A template becomes silent if less than this share of it lies below the new Nyquist frequency.
+BLOCK_FRAMES = 64  # Spectra are computed for this many frames at a time.
+SHORT_FALL = 128  # Without a synthesis window, the analysis window falls over one part in this many of its length.
 
 
 @dataclass(frozen=True)
 class Framing:
-    """The layout of frames, in samples: window, synthesis window and hop. With `overlap` 0 there is no synthesis window, but
-    causal filters of `taps` samples, which are `delay` late."""
+    """The layout of frames, in samples: window, synthesis window (`overlap`) and hop.
+
+    `overlap` 0 means: no synthesis window, but causal filters of `taps` samples, whose output is `delay` samples late.
+    """
 
     window_size: int
     overlap: int
@@ -37,8 +39,11 @@ class Framing:
 
     @property
     def lead(self) -> int:
-        """Samples from the end of a frame to the middle of the sound that its filters are for: filters are designed during one
-        hop and used for the next, and the output is `delay` old. 0 with overlap-add, which plays the frame itself."""
+        """Samples from the end of a frame to the middle of the sound that its filters are used for.
+
+        Filters are designed during one hop and used in the next one, and the output is `delay` old. With overlap-add the
+        lead is 0, since the frame itself is played.
+        """
         return max(self.hop - self.delay, 0) if self.taps else 0
 
 
@@ -108,7 +113,7 @@ def _choose_hop(largest: int, asked: int) -> int:
 def choose_framing(
     mode: str, sample_rate: float, window: int = 0, latency: int = 0, hop: int = 0, taps: int = 0
 ) -> Framing:
-    """The framing of `mode` at `sample_rate` Hz; 0 means the usual size. RtsepError lists what is allowed."""
+    """The framing of `mode` at `sample_rate` Hz; 0 means the default size. RtsepError: a size that is not allowed."""
     if not LOWEST_RATE <= sample_rate <= HIGHEST_RATE:
         raise RtsepError(f"a sample rate of {sample_rate:g} Hz: allowed is {LOWEST_RATE} to {HIGHEST_RATE} Hz; "
                          "resample the sound first")
@@ -130,11 +135,11 @@ def _rise_and_fall(size: int, fall: int) -> npt.NDArray[np.float64]:
 
 
 def window_pair(framing: Framing) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Analysis window [window_size] and synthesis window [overlap], which reconstruct exactly at the framing's hop.
+    """Analysis window [window_size] and synthesis window [overlap]; together they reconstruct exactly at the framing's hop.
 
-    Their product is a Hann window of `overlap` samples at the end of the frame, so overlap-add costs `overlap` samples
-    of latency whatever the window's size; with overlap = window_size both are sine windows. Causal filters need no
-    synthesis window, and the newest samples for their analysis.
+    Their product is a Hann window of `overlap` samples at the end of the frame. So overlap-add costs `overlap` samples of
+    latency, whatever the size of the window. With overlap = window_size both are sine windows. Causal filters need no
+    synthesis window, and their analysis needs the newest samples.
     Mauler & Martin, "A low delay, variable resolution, perfect reconstruction spectral analysis-synthesis system for
     speech enhancement", EUSIPCO 2007.
     """
@@ -149,7 +154,7 @@ def window_pair(framing: Framing) -> tuple[npt.NDArray[np.float64], npt.NDArray[
 def magnitudes(
     sound: npt.NDArray[np.float32], ends: npt.NDArray[np.int64], window: npt.NDArray[np.floating]
 ) -> npt.NDArray[np.float32]:
-    """V [frame, bin]: magnitudes of the frames that end before the samples `ends`, as root mean square over channels."""
+    """V [frame, bin]: magnitudes of the frames that end before the samples `ends`, the root mean square over channels."""
     size, window32 = len(window), window.astype(np.float32)
     padded = np.pad(np.atleast_2d(sound), ((0, 0), (size, 0)))
     frames = np.lib.stride_tricks.sliding_window_view(padded, size, axis=1)
@@ -170,10 +175,10 @@ def _covered(edges: npt.NDArray[np.float64], table: npt.NDArray[np.float64], ste
 def map_templates(
     W: npt.NDArray[np.float32], from_rate: float, from_window: int, to_rate: float, to_window: int
 ) -> npt.NDArray[np.float32]:
-    """Templates W [row, bin] for the bins of another rate and window, by overlap of bands; float32 [row, new bin].
+    """Templates W [row, bin] for the bins of another rate and window, by how the bins overlap; float32 [row, new bin].
 
-    Rows sum to 1 again; a row mostly above the new Nyquist frequency is all zero. RtsepError if W is coarser than
-    twice what is needed (it cannot be sharpened), or if nothing of it lies below the new Nyquist frequency.
+    Rows sum to 1 again; a row that lies mostly above the new Nyquist frequency becomes zero. RtsepError: the bins of W are
+    more than twice as wide as the new ones (a template cannot be sharpened), or no row lies below the new Nyquist frequency.
     """
     if from_rate == to_rate and from_window == to_window:
         return W
@@ -193,10 +198,10 @@ def map_templates(
 
 
 def retune_templates(W: npt.NDArray[np.float32], cents: float) -> npt.NDArray[np.float32]:
-    """Templates W [row, bin] with every partial `cents` higher: bin k gets what was at k / 2^(cents / 1200).
+    """Templates W [row, bin] with every partial `cents` higher: bin k gets the value from k / 2^(cents / 1200).
 
-    Interpolated by cubics (Catmull-Rom) through the logarithms, which follow a window's main lobe: lines blur it twice as
-    much. Rows sum to 1 again; a row of zeros stays one, and so does one that moves beyond the last bin.
+    Cubics (Catmull-Rom) interpolate the logarithms, and so follow the main lobe of a window; linear interpolation blurs it
+    twice as much. Rows sum to 1 again. A row of zeros stays zero, and a row that moves beyond the last bin becomes zero.
     """
     if cents == 0:
         return W

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from rtsep.notes.routing import Routing
+from rtsep.presets.halves import half_rows, whole_rows
 from rtsep.presets.preset import Preset
 
 RATE, WINDOW = 44100.0, 1024
@@ -64,6 +65,11 @@ def harmonic_row(rng: np.random.Generator, pitch: int, rate: float, window: int)
     return row
 
 
+def as_kept(W: np.ndarray) -> np.ndarray:
+    """W [row, bin] with rows that sum to 1, rounded to half precision, so that plans keep it exactly."""
+    return whole_rows(*half_rows((W / W.sum(axis=1, keepdims=True)).astype(np.float32)))
+
+
 def make_preset(
     pitches: Iterable[int] = PITCHES, rows: int = 2, window: int = WINDOW, rate: float = RATE, seed: int = 1,
     release_s: float = 0.01, decay_s: float = 5.0,
@@ -73,8 +79,8 @@ def make_preset(
     row_pitch = np.repeat(np.array(list(pitches), np.int16), rows)
     W = np.stack([harmonic_row(rng, int(pitch), rate, window) for pitch in row_pitch])
     return Preset(
-        "small", "A small instrument", rate, window, window // 2, (W / W.sum(axis=1, keepdims=True)).astype(np.float32),
-        row_pitch, tuple(f"role_{i % rows}" for i in range(len(row_pitch))), np.full(128, release_s, np.float32),
+        "small", "A small instrument", rate, window, window // 2, as_kept(W), row_pitch,
+        tuple(f"role_{i % rows}" for i in range(len(row_pitch))), np.full(128, release_s, np.float32),
         np.full(128, decay_s, np.float32), PROVENANCE,
     )
 

@@ -11,6 +11,7 @@ from conftest import (
     RATE,
     SMALL,
     WINDOW,
+    as_kept,
     band,
     make_preset,
     midi,
@@ -180,7 +181,7 @@ def test_drums_that_play_alone_learn_more_from_a_frame_as_the_twin_says(rng):
 
 def with_background(preset, rows, seed=3):
     W = np.random.default_rng(seed).random((rows, preset.W.shape[1]))
-    return dataclasses.replace(preset, background=(W / W.sum(axis=1, keepdims=True)).astype(np.float32))
+    return dataclasses.replace(preset, background=as_kept(W))
 
 
 def test_it_starts_from_the_presets_rows_then_from_noise(preset):
@@ -188,13 +189,13 @@ def test_it_starts_from_the_presets_rows_then_from_noise(preset):
     for rows in (0, 2, 4, 6):
         W = design(mine, one_stem(), {**SMALL, "background": rows}, RATE, 1).values["W"][12:, :513]
         assert len(W) == rows and np.array_equal(W[:4], mine.background[:rows])
-        np.testing.assert_allclose(W.sum(axis=1), 1, atol=1e-5)
+        np.testing.assert_allclose(W.sum(axis=1), 1, atol=1e-4)
 
 
 def test_it_is_mapped_to_other_rates(preset):
     mine = with_background(preset, 4)
     W = design(mine, one_stem(), {"window_samples": 1024, "background": 4}, 22050, 1).values["W"][-4:]
-    np.testing.assert_allclose(W.sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(W.sum(axis=1), 1, atol=1e-4)
 
 
 def test_it_is_saved_and_loaded(preset, tmp_path):

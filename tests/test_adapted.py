@@ -47,7 +47,7 @@ def test_rows_that_were_heard_are_as_they_are_now_and_the_others_as_they_were(pr
     np.testing.assert_allclose(kept.W[heard], now[heard], rtol=1e-4, atol=1e-9)
     assert np.array_equal(kept.W[~heard], preset.W[~heard])
     assert divergence(kept.W, preset.W)[heard].min() > 0.01
-    np.testing.assert_allclose(kept.W.sum(axis=1, dtype=float), 1, atol=1e-5)
+    np.testing.assert_allclose(kept.W.sum(axis=1, dtype=float), 1, atol=2e-4)  # half precision
 
 
 def test_a_saved_preset_goes_on_where_the_session_ended(preset, tmp_path):

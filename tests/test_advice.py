@@ -28,8 +28,8 @@ WRONG = {
     "blocks of 64 samples are too small here, give --block 128": [{"underflows": at} for at in range(8)],
     "too small here, give --block 128": [{"late_blocks": 2 * at} for at in range(8)],
     "4 dropouts": [{"xruns": at} for at in range(7)][:1] + [{"xruns": 4}] * 8,
-    "takes 90 % of the time: --mode live": [{"load": 0.9, "mode": "instant"}] * 8,
-    "takes 80 % of the time: --set iterations=3": [{"load": 0.8, "mode": "live", "late_blocks": at} for at in range(8)],
+    "which is too much: use --mode live": [{"load": 0.9, "mode": "instant"}] * 8,
+    "too much: use --set iterations=3": [{"load": 0.8, "mode": "live", "late_blocks": at} for at in range(8)],
     "notes come, but the input is silent: is it the right one (--input)": [
         {"input_db": (-120.0, -90.0), "notes": 2 * at} for at in range(8)],
     "no sound for the notes of low: does the input hear": [{"stems": stems(2 * at, 0, at)} for at in range(11)],

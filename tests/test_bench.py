@@ -139,8 +139,8 @@ def test_table_is_for_people(report, capsys):
         assert f" {row['p50_us']:.0f} " in told
 
 
-@pytest.mark.parametrize(("share", "said"), [(0.99, "1 % of the time went to other programs: the computer was free"),
-                                             (0.5, "50 % of the time went to other programs: close other programs")])
+@pytest.mark.parametrize(("share", "said"), [(0.99, "programs took 1 % of the time: the computer was free"),
+                                             (0.5, "programs took 50 % of the time: close other programs")])
 def test_a_busy_computer_is_told(report, capsys, share, said):
     show_bench({**report, "processor_share": share})
     assert said in capsys.readouterr().out

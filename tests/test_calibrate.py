@@ -126,7 +126,7 @@ def test_what_cannot_be_learnt_from_is_told(small, clip, tmp_path):
     soundfile.write(tmp_path / "silence.wav", np.zeros(10 * 44100, np.float32), 44100)
     silent = replace(clip, path=tmp_path / "silence.wav", samples=10 * 44100)
     for take, words in ((replace(clip, samples=44100), "5 to 600 s"), (silent, "silent"),
-                        (replace(clip, notes=clip.notes[:0]), "none of the notes")):
+                        (replace(clip, notes=clip.notes[:0]), "no templates for any of these notes")):
         with pytest.raises(RtsepError, match=words):
             calibrate(small, [take], lambda *_: None)
     ages = np.tile(np.float32([0, 1e6]), (len(small.W), 1))
@@ -148,7 +148,7 @@ def test_the_command_writes_a_preset_and_a_report(clip, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("words, told", [
-    (["{take}"], "give its notes as well"), ([], "--midi PORT to play now"),
+    (["{take}"], "its notes are missing"), ([], "--midi PORT to play now"),
     (["{take}", "{midi}", "--midi", "x"], "playing now"),
     (["--midi", "x", "--seconds", "2"], "allowed is 5 to 600"),
     (["{take}", "{midi}", "--preset", "nobody"], "no preset is called"),

@@ -76,7 +76,7 @@ def test_changes_by_keys_while_it_plays(tmp_path, keys, changed, fades):
     assert np.abs(np.diff(stage.sound[60 * 256 :])).max() < 1.5 * fastest
     blocks = np.abs(after).reshape(-1, 256).max(axis=1)
     assert (blocks < QUIET).any() == fades and blocks[-1] > 0.2, "it comes back"
-    assert any("begins anew" in text for text in stage.said) == fades
+    assert any("starts to learn again" in text for text in stage.said) == fades
 
 
 def test_a_split_moves_under_held_keys(tmp_path):

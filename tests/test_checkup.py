@@ -87,7 +87,7 @@ def test_what_is_off_is_told_and_one_key_sets_the_delay(player):
     assert not rows(checkup)["notes"].known, "earlier notes do not count any more"
     play(player, sound, onsets, 50)
     assert rows(checkup)["notes"].text.startswith("ok    notes"), "with the delay they fit"
-    with pytest.raises(RtsepError, match="or they come in time"):
+    with pytest.raises(RtsepError, match="the notes come in time, or"):
         checkup.accept()
 
 

@@ -11,6 +11,7 @@ from conftest import (
     RATE,
     SMALL,
     WINDOW,
+    as_kept,
     band,
     frame_by_frame,
     make_preset,
@@ -65,7 +66,7 @@ def spectrum(sound):
 def instrument(gain, pitches=TONES):
     """A preset of one template for each pitch, just as these notes sound."""
     preset = make_preset(pitches, rows=1)
-    return dataclasses.replace(preset, W=np.stack([spectrum(tone(pitch, gain)) for pitch in pitches]))
+    return dataclasses.replace(preset, W=as_kept(np.stack([spectrum(tone(pitch, gain)) for pitch in pitches])))
 
 
 @pytest.fixture(scope="module")

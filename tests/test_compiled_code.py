@@ -2,7 +2,9 @@
 
 import ctypes
 import gc
+import platform
 import struct
+import sys
 import weakref
 
 import llvmlite.binding as llvm
@@ -43,6 +45,37 @@ def symbols(code):
         if kind >> 4:  # not local
             (defined if section else undefined).add(text)
     return undefined, defined
+
+
+# Eight gigabytes are mapped below everything, all holes above them are filled, and one hole of 32 KB is left in their middle:
+# small sections fit into it, large ones only below.
+HOLES = """
+import contextlib, ctypes, sys
+from rtsep.compiling import loader, machine
+code = machine._code("fft"), machine._code("estimate")
+libc = ctypes.CDLL(None)
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+ANONYMOUS = 0x4022
+at = libc.mmap(None, 8 << 30, 0, ANONYMOUS, -1, 0)
+for piece in (1 << 20, 1 << 16, 1 << 12):
+    while libc.mmap(None, piece, 0, ANONYMOUS, -1, 0) > at:
+        pass
+libc.munmap(at + (8 << 30) - (1 << 22), 8 << 12)
+if sys.argv[1] == "as llvm does":
+    loader._without_holes = contextlib.nullcontext
+kept = [loader.LoadedCode(code[0], ("forward", "backward")), loader.LoadedCode(code[1])]
+print("loaded")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux" or platform.machine() != "x86_64", reason="other systems place memory otherwise")
+def test_code_is_loaded_where_gigabytes_with_small_holes_are_mapped(code):
+    """As in Ray's workers. LLVM by itself ends the program there, for the sections of an object come too far apart."""
+    ended = start(HOLES, "as llvm does")
+    assert "isInt<32>" in ended.communicate(timeout=120)[1] and ended.returncode < 0
+    assert answer(start(HOLES, "with us")) == "loaded\n"
 
 
 @pytest.mark.parametrize("name", OBJECTS)

@@ -4,12 +4,27 @@ import dataclasses
 
 import numpy as np
 import pytest
-from conftest import RATE, SMALL, WINDOW, band, chord, harmonic_row, make_preset, one_stem, open_rows, play, prepared, two_parts
+from conftest import (
+    RATE,
+    SMALL,
+    WINDOW,
+    as_kept,
+    band,
+    chord,
+    harmonic_row,
+    make_preset,
+    one_stem,
+    open_rows,
+    play,
+    prepared,
+    two_parts,
+)
 from engine_state import kernel_memory
 
 from rtsep.engine.design import design
 from rtsep.engine.separator import Separator
 from rtsep.errors import RtsepError
+from rtsep.presets.halves import half_rows, whole_rows
 from rtsep.windows import map_templates
 
 # --- the plan ---------------------------------------------------------------------------------------------------------
@@ -21,7 +36,7 @@ def preset_with_a_whistle():
     hertz = np.arange(WINDOW // 2 + 1) * RATE / WINDOW
     W = preset.W.copy()
     W[2:4] = (hertz > 12000) & (hertz < 20000)
-    return dataclasses.replace(preset, W=(W / W.sum(axis=1, keepdims=True)).astype(np.float32))
+    return dataclasses.replace(preset, W=as_kept(W))
 
 
 def test_rows_are_found_again_when_another_rate_drops_some(rng):
@@ -31,7 +46,7 @@ def test_rows_are_found_again_when_another_rate_drops_some(rng):
     for pitch, first, count in ((49, 0, 0), (50, 0, 2), (60, 2, 0), (70, 2, 2), (71, 4, 0)):
         assert plan["row_count"][0, pitch] == count
         assert plan["first_row"][0, pitch] == first or count == 0
-    mapped = map_templates(preset.W, RATE, WINDOW, 22050, 1024)
+    mapped = whole_rows(*half_rows(map_templates(preset.W, RATE, WINDOW, 22050, 1024)))
     assert np.array_equal(plan["W"][:4, :513], mapped[[0, 1, 4, 5]]) and not plan["W"][:, 513:].any()
     separator = prepared(preset, one_stem(), {"window_samples": 1024}, 1, 22050)
     stems, _ = play(separator, band(rng, 3000, rate=22050), chord(60))

@@ -42,7 +42,7 @@ def test_devices_by_number_name_or_part(wanted, side, number):
 
 @pytest.mark.parametrize("wanted, side, told", [
     ("scarlett", "input", "several input devices"), ("mic", "output", "no output device has this name"),
-    ("9", "input", "there are 0:"), ("system", "input", "no input device"),
+    ("9", "input", "the input devices are 0:"), ("system", "input", "no input device"),
 ])
 def test_devices_that_cannot_be_meant(wanted, side, told):
     with pytest.raises(RtsepError, match=told):

@@ -123,7 +123,7 @@ def test_file(preset, rng, tmp_path, capsys):
     loaded = load_preset(tmp_path / "p.npz")
     np.testing.assert_allclose(loaded.encoder, own, rtol=1e-3)
     assert not loaded.notes and main(["presets", "show", str(tmp_path / "p.npz")]) == 0
-    assert "of 12 templates" in capsys.readouterr().out
+    assert "for 12 templates" in capsys.readouterr().out
     save_preset(replace(preset, encoder=np.zeros_like(own)), tmp_path / "q.npz")
     assert load_preset(tmp_path / "q.npz").encoder is None
 

@@ -128,7 +128,7 @@ def test_an_empty_file(refused):
     "data", [b"this is a text, not a sound", bytes(4000), b"RIFF\x24\0\0\0WAVEfmt ", b"MThd\0\0\0\6"]
 )
 def test_what_is_not_sound(refused, data, name):
-    assert "no sound file" in refused(data, name)
+    assert "not a sound file" in refused(data, name)
 
 
 @pytest.mark.parametrize("ending", ["wav", "w64", "aiff"])
@@ -142,7 +142,7 @@ def test_a_sound_of_no_length(tmp_path, refused, ending):
 def test_a_cut_is_refused_when_opening(refused, encoded, ending, kept):
     data = encoded[ending]
     length = len(data) - 1 if isinstance(kept, str) else int(kept * len(data))
-    assert any(word in refused(data[:length], f"x.{ending}") for word in ("truncated", "no sound file"))
+    assert any(word in refused(data[:length], f"x.{ending}") for word in ("truncated", "not a sound file"))
 
 
 def test_a_cut_wav_with_an_odd_chunk(refused, encoded):
@@ -192,9 +192,9 @@ def test_streams_that_do_not_tell_their_length_need_ffmpeg(refused, encoded, mon
     flac = bytearray(encoded["flac"])
     flac[21] &= 0xF0
     flac[22:26] = bytes(4)  # total samples: unknown
-    assert "does not tell its length" in refused(bytes(flac))
+    assert "does not state its length" in refused(bytes(flac))
     mp3 = encoded["mp3"]
-    assert "does not tell its length" in refused(mp3[mp3.find(mp3[:2], 100) :])
+    assert "does not state its length" in refused(mp3[mp3.find(mp3[:2], 100) :])
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_a_flac_that_does_not_tell_its_length_is_read_whole(tmp_path, coded):
 def test_what_even_ffmpeg_does_not_read(tmp_path, content):
     write_wav(tmp_path / "tone.wav", tone())
     (tmp_path / "x.m4a").write_bytes(content)
-    with pytest.raises(RtsepError, match="is no sound file that can be read here, even by ffmpeg") as caught, \
+    with pytest.raises(RtsepError, match="is not a sound file that can be read here, even by ffmpeg") as caught, \
             open_sound(tmp_path / "x.m4a"):
         pass
     assert "\n" not in str(caught.value)
@@ -90,7 +90,7 @@ def test_what_even_ffmpeg_does_not_read(tmp_path, content):
 @needs_ffmpeg
 def test_a_video_without_sound(tmp_path):
     ffmpeg("-f", "lavfi", "-i", "color=size=32x32:duration=1", tmp_path / "silent.mp4")
-    with pytest.raises(RtsepError, match="no sound file"):
+    with pytest.raises(RtsepError, match="not a sound file"):
         read_sound(tmp_path / "silent.mp4")
 
 

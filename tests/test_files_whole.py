@@ -151,8 +151,8 @@ def test_a_folder_that_takes_no_files(format):
         ({"format": "au"}, "allowed are wav, flac, ogg and mp3"),
         ({"bits": "32"}, "allowed are 16, 24, float"),
         ({"format": "flac", "bits": "float"}, "flac has no float"),
-        ({"format": "flac", "channels": 9}, "flac holds 8 channels, not 9"),
-        ({"format": "mp3", "channels": 3}, "mp3 holds 2 channels, not 3"),
+        ({"format": "flac", "channels": 9}, "flac holds at most 8 channels, not 9"),
+        ({"format": "mp3", "channels": 3}, "mp3 holds at most 2 channels, not 3"),
         ({"format": "ogg", "bits": "16"}, "ogg has no bits to choose"),
     ],
 )

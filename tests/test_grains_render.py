@@ -40,7 +40,7 @@ def test_render_writes_a_mosaic(files, capsys):
     target = soundfile.read(files / "target.wav")[0]
     assert np.array_equal(dry, target) and remade.shape == target.shape and np.abs(remade).max() > 0.01
     assert np.allclose(mix, 0.5 * (remade + dry), atol=1e-6)
-    assert "Made of violin" in capsys.readouterr().out
+    assert "Made from violin" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("options, told", [

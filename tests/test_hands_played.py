@@ -52,7 +52,7 @@ def keyboard(tmp_path):
 
 def test_render_is_the_engine_whatever_the_blocks(keyboard, capsys):
     assert render(keyboard, "--by", "hands", "--mode", "live") == 0
-    assert "Hands: 16 notes, of which " in capsys.readouterr().out
+    assert "Hands: 16 notes; " in capsys.readouterr().out
     assert render(keyboard, "--by", "hands", "--mode", "live", "--block", "37", out="again") == 0
     mine, again = sounds_of(keyboard), sounds_of(keyboard, "again")
     assert list(mine) == ["left_hand", "right_hand", "residual"]
@@ -149,7 +149,7 @@ def test_a_setup_starts_the_program_with_hands(jack_server, tmp_path):  # noqa: 
         keys.play(0x90, 84, 90)
         status = live.until(lambda status: status["held"] == [48, 84] and status["counters"]["hand_notes"] == 2)
         assert [stem["name"] for stem in status["stems"]] == ["left_hand", "right_hand", "residual"]
-        assert "rtsep: gave 2 notes to the hands: 0 went to the other hand" in live.end()
+        assert "rtsep: gave 2 notes to the hands: 0 changed hands" in live.end()
 
 
 def test_controls_correct_the_hands_while_a_take_is_recorded(tmp_path, rng):

@@ -23,7 +23,7 @@ MODULES = sorted(ROOT.rglob("*.py"))
 LONGEST = 250
 
 # Which rooms or modules alone may import these, wherever in the file.
-HOSTS_ONLY, THREADS = ("hosts",), ("hosts", "remote", "compiling/machine.py")
+HOSTS_ONLY, THREADS = ("hosts",), ("hosts", "remote", "compiling/machine.py", "batch/on_joblib.py")
 COMPILED = ("kernels", "methods", "stages", "callbacks", "grains/kernels.py", "grains/block.py")
 ONLY_IN = {
     "sounddevice": HOSTS_ONLY, "_sounddevice": HOSTS_ONLY, "rtmidi": HOSTS_ONLY, "jack": HOSTS_ONLY,
@@ -55,11 +55,12 @@ ALLOWED = {
     "training": {"errors", "files", "fit", "kernels", "notes", "params", "presets", "windows"},
     "mosaic": {"errors", "files", "kernels", "training", "windows"},
     "plugin": {"compiling", "engine", "errors", "files", "kernels", "methods", "notes", "params", "presets", "stages"},
+    "batch": {"__init__", "compiling", "errors", "files", "hosts", "notes", "params", "presets", "training"},
     "hosts": {"__init__", "callbacks", "compiling", "engine", "errors", "files", "fit", "grains", "kernels", "measure",
               "notes", "params", "presets", "reference", "stages", "windows"},
     "remote": {"engine", "errors", "files", "hosts", "params", "presets"},
-    "commands": {"__init__", "compiling", "engine", "errors", "files", "fit", "grains", "hosts", "measure", "mosaic", "notes",
-                 "params", "plugin", "presets", "remote", "training", "windows"},
+    "commands": {"__init__", "batch", "compiling", "engine", "errors", "files", "fit", "grains", "hosts", "measure", "mosaic",
+                 "notes", "params", "plugin", "presets", "remote", "training", "windows"},
     "cli": {"__init__", "commands", "compiling", "errors"},
     "__main__": {"cli"},
     "__init__": set(),

@@ -231,7 +231,7 @@ def test_render_tells_each_stems_preset(presets, tmp_path, capsys):
     assert [(stem["name"], stem.get("preset")) for stem in report["stems"]] == [
         ("piano", "piano"), ("solo", "cello"), ("residual", None)]
     assert report["preset"] == "piano, cello" and report["warnings"] == []
-    assert "piano on piano, solo on cello" in capsys.readouterr().out
+    assert "piano with piano, solo with cello" in capsys.readouterr().out
     report = render(tmp_path, "--preset", "strings", "--preset", "kit@solo")
     assert [stem.get("preset") for stem in report["stems"]] == ["strings", "kit", None]
     (presets / "cello.npz").unlink()

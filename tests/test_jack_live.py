@@ -155,7 +155,7 @@ def test_a_knob_is_learnt_and_works(player):
 @needs_jack
 def test_the_list_of_devices_tells_of_the_server(jack_server, capsys):  # noqa: F811
     assert main(["devices"]) == 0
-    assert f"a JACK server runs at {RATE} Hz in blocks of {PERIOD} samples" in capsys.readouterr().out
+    assert f"a JACK server is running at {RATE} Hz, in blocks of {PERIOD} samples" in capsys.readouterr().out
     assert main(["devices", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["jack"] == {"running": True, "sample_rate": RATE, "block": PERIOD}
     jack_server.stop()
@@ -201,7 +201,7 @@ def test_a_cable_is_measured_to_the_sample(bare_server):
 @needs_jack
 @pytest.mark.parametrize("heard, told", [
     (lambda samples: 0 * samples, "silent"),
-    (lambda samples: np.random.default_rng().standard_normal(len(samples)).astype(np.float32), "something else"),
+    (lambda samples: np.random.default_rng().standard_normal(len(samples)).astype(np.float32), "another sound"),
 ])
 def test_what_is_no_cable_is_refused(bare_server, heard, told):
     from rtsep.hosts.jack import JackClient

@@ -46,7 +46,7 @@ def test_a_signal_loses_nothing_that_was_written(card, tmp_path, rng, name, prog
         watchdog.cancel()
     assert "adapted to what was heard" in load_preset(kept).provenance["source"]
     if name != "SIGKILL":
-        assert process.returncode == 0 and f"saved what was learnt in {kept}" in told, told
+        assert process.returncode == 0 and f"saved the adapted preset in {kept}" in told, told
         assert os.listdir(kept.parent) == ["mine.npz"]
 
 
@@ -78,7 +78,7 @@ def test_what_cannot_be_written_now_is_told_and_tried_again(separator, tmp_path,
         keeper.keep_now_and_then(separator)
         keeper._wait()
     keeper._next_s = 0
-    with pytest.raises(RtsepError, match=r"what was learnt could not be saved: cannot write mine\.npz: No space left"):
+    with pytest.raises(RtsepError, match=r"the adapted preset could not be saved: cannot write mine\.npz: No space left"):
         keeper.keep_now_and_then(separator)
     keeper._wait()
     assert (tmp_path / "mine.npz").exists()

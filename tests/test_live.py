@@ -158,7 +158,7 @@ def test_without_midi_every_template_is_open_and_it_is_said(tmp_path, monkeypatc
     card.has_midi = False
     face = Face(lambda player: call(player.lanes, band(rng, 100, 2)), lambda player: None)
     live(job(tmp_path, midi=("keys",)), lambda rescan: card, face)
-    assert "playing without notes" in face.statuses[-1].message
+    assert "plays without notes" in face.statuses[-1].message
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")

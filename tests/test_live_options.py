@@ -17,7 +17,7 @@ REFUSED = [
     (("--pre-fader",), "--pre-fader needs outputs of single stems"),
     (("--midi", "x", "--channels", "17"), "1 to 16"),
     (("--by", "channel"), "--by channel needs notes"),
-    (("--jack", "--by", "channel"), "which channels?"),
+    (("--jack", "--by", "channel"), "needs the channels"),
     (("--route", "piano"), "give STEM=OUTPUTS"),
     (("--inputs", "-1"), "--inputs -1"),
     (("--rate", "-1"), "--rate -1"),

@@ -118,8 +118,8 @@ def test_ports_are_found_by_number_name_or_part(wanted, found):
 
 
 @pytest.mark.parametrize("names, wanted, told", [
-    (PORTS, "MIDI 1", "several MIDI ports"), (PORTS, "7", "no MIDI port has this number; there are 0: Midi Through"),
-    ([], "0", "none at all"),
+    (PORTS, "MIDI 1", "several MIDI ports"), (PORTS, "7", "has this number; the ports now: 0: Midi Through"),
+    ([], "0", "the ports now: none"),
 ])
 def test_what_is_not_there_is_told_with_what_is(names, wanted, told):
     with pytest.raises(RtsepError, match=told):
@@ -129,7 +129,7 @@ def test_what_is_not_there_is_told_with_what_is(names, wanted, told):
 def test_a_keyboard_that_is_off_at_the_start_is_waited_for():
     system = System("pads 21:0")
     ports, heard = opened(system, "pads", "Roland")
-    assert heard.said == ["MIDI port Roland is not there: it is waited for; there are 0: pads 21:0"]
+    assert heard.said == ["MIDI port Roland is not there: rtsep waits for it; the ports now: 0: pads 21:0"]
     with ports:
         heard.until(lambda: len(heard.said) == 2)
         assert ports.ports == ["pads", "Roland (waited for)"]
@@ -147,7 +147,7 @@ def test_a_keyboard_is_waited_for_where_there_is_no_port_at_all():
     with ports:
         system.waiting["keys"] = [[0x90, 60, 90]]
         heard.until(lambda: heard.messages == [(0, (0x90, 60, 90))])
-    assert "there are none at all" in heard.said[0]
+    assert "the ports now: none" in heard.said[0]
 
 
 def test_messages_of_several_ports_come_with_their_part():
@@ -182,7 +182,7 @@ def test_a_midi_system_that_dies_and_returns():
     with ports:
         old = system.waiting
         system.alive = False
-        heard.until(lambda: heard.said[-1:] == ["MIDI port keys is gone: its notes are off"])
+        heard.until(lambda: heard.said[-1:] == ["MIDI port keys is gone: its notes are released"])
         system.waiting = {"keys": [[0x90, 64, 1]]}
         system.alive = True
         heard.until(lambda: heard.messages == [(0, (0x90, 64, 1))])

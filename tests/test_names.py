@@ -67,7 +67,7 @@ def test_names_are_found_however_they_are_typed(name):
     names = stem_names(["first", name])
     for typed in (name, name.upper(), unicodedata.normalize("NFD", name), names[1]):
         assert find_stem(typed, names) == 1
-    with pytest.raises(RtsepError, match="there are: 1 first, 2 "):
+    with pytest.raises(RtsepError, match="the names are: 1 first, 2 "):
         find_stem("oboe", names)
 
 

@@ -72,7 +72,7 @@ def test_tracks_of_a_wrong_length_end_at_their_end_mark(read, length, last):
     wrong = with_length(whole, len(whole) - 8 + length if length in (-1, 3) else length)
     score = read(smf(one_note(72), wrong) if last else smf(wrong, one_note(72)))
     assert spans(score) == [(72, 0, 0.5), *NOTES]
-    assert score.warnings == ("the MIDI file is not quite valid (tracks of a wrong length: 1); it was read as players read it",)
+    assert score.warnings == ("the MIDI file is not quite valid (tracks of a wrong length: 1); rtsep reads it as players do",)
 
 
 def test_a_track_that_claims_the_whole_file(read):

@@ -119,8 +119,9 @@ def test_too_many_tracks(tmp_path):
 
 
 @pytest.mark.parametrize("data, words", [
-    (b"", ["empty"]), (b"\x00\x01\x02", ["no text", "MIDI"]), (b"\xff\xfe\x00", ["no text"]), (b"<html></html>", ["<html>"]),
-    (b"<sv", ["broken XML"]), (b"{", ["JAMS"]), (b"PK\x03\x04 nothing", ["archive"]), (b"BCFZ....", ["Guitar Pro 6"]),
+    (b"", ["empty"]), (b"\x00\x01\x02", ["not a file of notes", "MIDI"]), (b"\xff\xfe\x00", ["not a file of notes"]),
+    (b"<html></html>", ["<html>"]), (b"<sv", ["broken XML"]), (b"{", ["JAMS"]), (b"PK\x03\x04 nothing", ["archive"]),
+    (b"BCFZ....", ["Guitar Pro 6"]),
 ])
 def test_other_files_are_refused(tmp_path, data, words):
     message = refusal(written(tmp_path, "a.csv", data))

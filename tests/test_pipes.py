@@ -111,7 +111,7 @@ def test_m4a_through_a_pipe(folder, tmp_path):
     np.testing.assert_allclose(samples(done.stdout)[:, : wanted.shape[1]], wanted, atol=1e-3)
 
 
-@pytest.mark.parametrize(("given", "words"), [(b"", "standard input is empty"), (b"text" * 99, "standard input is no sound")])
+@pytest.mark.parametrize(("given", "words"), [(b"", "standard input is empty"), (b"text" * 99, "is not a sound file")])
 def test_what_comes_is_no_sound(folder, given, words):
     failed(run(folder, "--stdout", "left", given=given), words)
 

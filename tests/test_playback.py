@@ -255,7 +255,7 @@ def test_the_program_plays_a_file_without_any_input(card, song, tmp_path):  # no
     (("--play", "gone.wav"), "--play gone.wav: there is no such file"), (("--speed", "0.5"), "--speed needs a recording"),
     (("--play", __file__, "--speed", "9"), "--speed 9: allowed is 0.25 to 2"),
     (("--play", __file__, "--loop", "0:10"), "--loop"), (("--play", __file__, "--loop", "9-4"), "give the beginning first"),
-    (("--play-midi", __file__), "--play-midi needs a recording"), (("--play", __file__), "no sound file"),
+    (("--play-midi", __file__), "--play-midi needs a recording"), (("--play", __file__), "not a sound file"),
 ])
 def test_what_cannot_be_played_is_one_line(words, sentence):
     done = subprocess.run([sys.executable, "-m", "rtsep", "live", "--no-ui", *words], capture_output=True, text=True,

@@ -137,7 +137,7 @@ def test_hints():
     assert watch.hint(now) == ""
     assert "no note for 11 s" in watch.hint(now + 11 * 10**9)
     watch.receive(0, now, (0x91, 60, 90))
-    assert "channel 2, but only 1" in watch.hint(now)
+    assert "channel 2, but rtsep listens only to 1" in watch.hint(now)
     watch.receive(0, now, (0x90, 60, 90))
     assert watch.hint(now + 60 * 10**9) == "" and watch.held() == (60,), "a held note is a note"
     watch.receive(0, now, (0x80, 60, 0))
@@ -162,7 +162,7 @@ def test_stems_of_a_keyboard(options, names):
 def test_channels_that_are_not_listened_to():
     table = route_live(LiveJob(midi=("a",), channels=(2,)), "small", True).table
     assert (table[:, 1] == 0).all() and (np.delete(table, 1, axis=1) == -1).all()
-    with pytest.raises(RtsepError, match="which channels"):
+    with pytest.raises(RtsepError, match="needs the channels"):
         route_live(LiveJob(by="channel"), "small", True)
 
 

@@ -141,9 +141,9 @@ def test_it_is_installed_replaced_and_removed(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("words, told", [
-    ((), "where to? give -o DIR, or --install"), (("-o", "x", "--rates", "fast"), "--rates fast: give whole numbers"),
+    ((), "a place to write to: give -o DIR"), (("-o", "x", "--rates", "fast"), "--rates fast: give whole numbers"),
     (("-o", "x", "--format", "vst3"), "--format vst3: allowed are lv2 and clap"),
-    (("-o", "x", "--by", "channel"), "--by channel: which channels?"),
+    (("-o", "x", "--by", "channel"), "--by channel needs the channels"),
     (("-o", "x", "--by", "hands", "--split", "C3"), "--split and --by hands do not go together"),
     (("-o", "x", "--preset", "piano", "--preset", "piano"), "give each preset once"),
     (("-o", "x", "--preset", "pinao"), "pinao"), (("-o", "x", "--name", "a" * 70), "is no name for a host"),

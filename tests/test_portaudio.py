@@ -95,7 +95,7 @@ def test_the_program_plays_records_and_ends_in_order(card, tmp_path, how, mode):
 @pytest.mark.parametrize("options, sentence", [
     (("--input", "nonsense"), "no input device has this name"),
     (("--input", "rtcap", "--output", "rtplay", "--inputs", "999"), "has 128 input channels"),
-    (("--input", "rtcap", "--output", "rtplay", "--midi-offset-ms", "-5"), "cannot be played before they come"),
+    (("--input", "rtcap", "--output", "rtplay", "--midi-offset-ms", "-5"), "cannot play notes before they come"),
     (("--input", "rtcap", "--output", "rtplay", "--by", "channel"), "needs notes"),
     (("--input", "rtcap", "--output", "rtplay", "--route", "nobody=1"), "no stem is called 'nobody'"),
     (("--input", "rtcap", "--output", "rtplay", "--channels", "17"), "1 to 16"),
@@ -125,7 +125,7 @@ def heard_through_a_cable(delay):
 @needs_portaudio
 @pytest.mark.parametrize("heard, code, told", [
     (heard_through_a_cable(6000), 0, "measured latency of the device"), (np.zeros(RATE, np.float32), 2, "input 1 is silent"),
-    (0.1 * np.random.default_rng(1).standard_normal(9 * RATE).astype(np.float32), 2, "input 1 hears something else"),
+    (0.1 * np.random.default_rng(1).standard_normal(9 * RATE).astype(np.float32), 2, "input 1 hears another sound"),
 ])
 def test_a_measured_latency_is_told_or_refused(card, tmp_path, heard, code, told):
     heard.tofile(tmp_path / "in.raw")  # measuring opens one channel

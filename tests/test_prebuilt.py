@@ -110,7 +110,7 @@ def test_a_manifest_of_something_else_is_none(came, manifest):
 def test_compile_says_that_all_came_compiled(came, cache, monkeypatch, capsys):
     monkeypatch.setattr(prebuilt, "usable", lambda: dict.fromkeys(OBJECTS, came))
     assert main(["compile"]) == 0
-    assert capsys.readouterr().out == f"All is compiled: it came with rtsep ({came})\n" and not cache.exists()
+    assert capsys.readouterr().out == f"All code is compiled: it came with rtsep ({came})\n" and not cache.exists()
 
 
 def test_compile_says_why_it_compiles_what_came_compiled(came, monkeypatch, capsys):
@@ -119,7 +119,7 @@ def test_compile_says_why_it_compiles_what_came_compiled(came, monkeypatch, caps
     assert main(["compile"]) == 0
     first, last = capsys.readouterr().out.splitlines()
     assert first == "The compiled code that came with rtsep is not used: this processor lacks many"
-    assert last.startswith("All is compiled (")
+    assert last.startswith("All code is compiled (")
 
 
 # --- for other computers ----------------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ REFUSED_OPTIONS = [
     (("--name", "left=../x"), ("left=../x", "name")),
     (("--name", "left=.x"), ("name",)),
     (("--name", "left="), ("name",)),
-    (("--name", "left=Right"), ("right", "of its own")),
+    (("--name", "left=Right"), ("right", "its own name")),
     (("--stdout", "nobody"), ("nobody", "left, right, residual")),
     (("--stdout", "left", "--json"), ("--stdout", "--json", "standard output")),
     (("--stdout", "left", "--one-file"), ("--one-file",)),

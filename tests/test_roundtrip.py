@@ -46,7 +46,7 @@ def test_a_cable_is_measured_to_the_sample(rng, delay, factor, others):
 
 @pytest.mark.parametrize("others", [music, clap, hum, lambda samples: np.random.default_rng(5).standard_normal(samples)])
 def test_other_sound_is_refused(rng, others):
-    with pytest.raises(RtsepError, match=r"hears something else.*by a cable"):
+    with pytest.raises(RtsepError, match=r"hears another sound.*by a cable"):
         measure_ms(cable(rng, 0, 0, others), RATE)
 
 

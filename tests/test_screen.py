@@ -92,7 +92,7 @@ def test_trouble_is_told_and_counted_in_english():
     assert "lost Scarlett" in text_of(lost) and "lost Scarlett" in text_of(lost, 0, 40, 12)
     told = losses_texts(lost)[0]
     assert told.endswith("3 late blocks (3 waited for other programs), 1 xrun, 2 notes dropped")
-    assert "worst 25 % in 10 s, 50 % in all" in told
+    assert "worst 25 % in 10 s, 50 % since the start" in told
     for own, end in ((3, "3 late blocks,"), (2, "3 late blocks (1 waited for other programs),"), (None, "3 late blocks,")):
         assert end in losses_texts(dataclasses.replace(lost, late_by_work=own))[0]
     one = dataclasses.replace(STATUS, late_blocks=1, late_by_work=1, underflows=1, dropped_notes=1, clipped_samples=1)
@@ -102,7 +102,7 @@ def test_trouble_is_told_and_counted_in_english():
 def test_latency_says_how_it_is_known():
     assert latency_texts(STATUS)[1] == "mode live, latency 11.6 ms (512 samples) + 5.8 ms (reported by the driver) = 17.4 ms"
     assert all("unknown" in text for text in latency_texts(dataclasses.replace(STATUS, device_latency_ms=None)))
-    assert "mode live since instant takes 70 %" in latency_texts(STATUS)[0]
+    assert "mode live because instant takes 70 %" in latency_texts(STATUS)[0]
 
 
 @pytest.mark.parametrize("db, filled", [(-120, 0), (-60, 0), (-30, 5), (0, 10), (6, 10)])

@@ -82,7 +82,7 @@ def test_mode_latency_and_split_change_while_it_plays(terminal):
     terminal.type(">")
     terminal.until("split at C#4")
     terminal.type("M")
-    terminal.until("mode quality, latency 1024 samples: what was learnt begins anew")
+    terminal.until("mode quality, latency 1024 samples: the engine starts to learn again")
     terminal.type("M")
     terminal.until(lambda text: "mode instant, latency 0 samples" in text and "mode instant, latency 17" in text)
     terminal.type("r")

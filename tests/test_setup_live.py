@@ -54,7 +54,7 @@ def test_one_word_starts_what_was_saved(card, tmp_path):  # noqa: F811
     words = ("--input", "rtcap", "--output", "rtplay", "--by", "split", "--split", "D4", "--mode", "live", "--set",
              "window_samples=1024", "--set", "gain_db.low=-6", "--seconds", 1, "--no-ui", "--save-setup", "gig")
     done = program(home, *words)
-    assert done.returncode == 0 and f"saved what was set in {saved}" in done.stderr, done.stderr
+    assert done.returncode == 0 and f"saved the set-up in {saved}" in done.stderr, done.stderr
     assert toml.loads(saved.read_text()) == {
         "input": "rtcap (ALSA)", "output": "rtplay (ALSA)", "by": "split", "split": "62", "take": str(tmp_path.cwd() / "take"),
         "preset": "piano", "gains": {"low": -6.0}, "parameters": {"window_samples": 1024, "mode": "live"}}
@@ -69,7 +69,7 @@ def test_one_word_starts_what_was_saved(card, tmp_path):  # noqa: F811
 @pytest.mark.parametrize("line, sentence", [
     ('input = "rtcop"', "line 1: --input rtcop: no input device has this name (did you mean 'rtcap'?)"),
     ('route = "nobody=1"', "line 1: --route nobody=1: no stem is called 'nobody'"),
-    ("gains = {nobody = -3}", "line 1: gain_db.nobody: nothing is called nobody; there are: 1 piano"),
+    ("gains = {nobody = -3}", "line 1: gain_db.nobody: nothing is called nobody; the names are: 1 piano"),
     ('midi = "keys"\nchannels = 17', "line 2: --channels 17"),
 ])
 def test_what_is_missing_is_told_with_the_line(card, tmp_path, line, sentence):  # noqa: F811
@@ -177,7 +177,7 @@ def test_what_keys_have_moved_is_saved_and_starts_again(tmp_path):
 
 def test_a_stem_that_does_not_exist_is_an_error_unless_options_renamed_the_stems(tmp_path):
     renamed = SHOW.replace("gm-piano@low", "piano").replace(', "piano@high"', "")
-    with pytest.raises(RtsepError, match=r"gain_db\.low: nothing is called low; there are: 1 piano"):
+    with pytest.raises(RtsepError, match=r"gain_db\.low: nothing is called low; the names are: 1 piano"):
         live(show(tmp_path, renamed, by="all"), lambda rescan: Card(), Face())
     face = Face(*[lambda player: None] * 12)
     live(show(tmp_path, renamed, by="all", other_stems=True), lambda rescan: Card(), face)

@@ -98,7 +98,7 @@ def test_a_mistake_is_told_with_its_line(written, line, sentence):
 def test_what_is_no_text_is_told(written, tmp_path):
     name = written("")
     (tmp_path / "show.toml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(RtsepError, match=r"show.toml is no set-up that can be read"):
+    with pytest.raises(RtsepError, match=r"show.toml cannot be read as a set-up"):
         read_setup(name)
 
 

@@ -292,4 +292,4 @@ def test_the_command_lists_and_mends(tmp_path):
     listed = json.loads(subprocess.run([*asked.args, tmp_path, "--json"], capture_output=True, text=True, timeout=60).stdout)
     assert listed["mended"] == [] and {take["name"]: take["state"] for take in listed["takes"]}["song"].startswith("it was cut")
     done = subprocess.run([*asked.args, tmp_path / "nowhere"], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2 and "is no folder" in done.stderr and len(done.stderr.splitlines()) == 1
+    assert done.returncode == 2 and "is not a folder" in done.stderr and len(done.stderr.splitlines()) == 1

@@ -236,6 +236,6 @@ def test_flac_of_24_bits(tmp_path, rng):
 def test_a_format_that_cannot_hold_it_is_refused_before(tmp_path):
     card = Card()
     card.inputs = 9
-    with pytest.raises(RtsepError, match="flac holds 8 channels"):
+    with pytest.raises(RtsepError, match="flac holds at most 8 channels"):
         live(job(tmp_path, record=tmp_path / "take", record_format="flac"), lambda rescan: card, Face())
     assert not (tmp_path / "take").exists()

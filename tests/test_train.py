@@ -171,7 +171,7 @@ def test_filled_pitches_are_marked(learnt, tmp_path, capsys):
     save_preset(preset, tmp_path / "again.npz")
     assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "p.npz").read_bytes()
     assert main(["presets", "show", str(tmp_path / "p.npz")]) == 0
-    assert "23 pitches that were never heard" in capsys.readouterr().out.replace("\n", " ")
+    assert "23 pitches without a recording" in capsys.readouterr().out.replace("\n", " ")
 
 
 # --- the command ------------------------------------------------------------------------------------------------------

@@ -61,7 +61,7 @@ def test_broken_tables(tmp_path, text, words):
 def test_tables_that_are_none(tmp_path):
     refused(training_notes, tmp_path / "none.csv", RATE, words=["none.csv", "No such file"])
     (tmp_path / "a.csv").write_bytes(b"\xff\xfe\x00")
-    refused(training_notes, tmp_path / "a.csv", RATE, words=["a.csv", "no text"])
+    refused(training_notes, tmp_path / "a.csv", RATE, words=["a.csv", "not a file of notes"])
 
 
 def test_isolated_notes_are_told_from_music():
@@ -147,8 +147,8 @@ def test_sfz(tmp_path):
 
 
 @pytest.mark.parametrize("text, words", [
-    ("", ["no <region>"]), ("<region> key=60", ["no <region>"]), ("<region> sample=none.wav key=60", ["none.wav", "not there"]),
-    ("#include \"x.sfz\"", ["x.sfz", "not there"]), ("<region> sample=a.wav key=middle", ["a.wav", "broken"]),
+    ("", ["no <region>"]), ("<region> key=60", ["no <region>"]), ("<region> sample=none.wav key=60", ["none.wav", "missing"]),
+    ("#include \"x.sfz\"", ["x.sfz", "missing"]), ("<region> sample=a.wav key=middle", ["a.wav", "broken"]),
 ])
 def test_broken_sfz(tmp_path, text, words):
     path = tmp_path / "a.sfz"

@@ -17,7 +17,8 @@ from rtsep.training.decompose import METHODS
 from rtsep.training.frames import open_spectrogram
 from rtsep.training.inputs import Take
 from rtsep.training.isolated import Settings
-from rtsep.training.music import HOP, MOST_BYTES, estimate_tuning, train_music
+from rtsep.training.music import HOP, MOST_BYTES, train_music
+from rtsep.training.start import estimate_tuning
 from rtsep.windows import magnitudes, window_pair
 
 DEMO = Path(__file__).parent.parent / "presets" / "demo"

@@ -91,7 +91,7 @@ def test_include_and_define(folder):
 
 def test_includes_that_cannot_be_followed(folder):
     refused(folder, '#include "a.sfz"', "without end", "#include")
-    refused(folder, '#include "none.sfz"', "a.sfz", "none.sfz", "not there")
+    refused(folder, '#include "none.sfz"', "a.sfz", "none.sfz", "missing")
 
 
 def test_paths_in_other_letters(folder):
@@ -107,7 +107,7 @@ def test_missing_samples_are_left_out_and_said(folder):
     assert len(found) == 3 and "S/n70.wav" in said[0] and "left out" in said[0]
     many = "".join(f"<region> sample=none{key}.wav key={key}\n" for key in range(5))
     assert "none0.wav, none1.wav, none2.wav and 2 more" in learnt(folder, keyed(60, 64, 67) + many)[1][0]
-    refused(folder, many, "none0.wav", "not there", "whole instrument")
+    refused(folder, many, "none0.wav", "missing", "complete instrument")
 
 
 # --- what is no note as usually played --------------------------------------------------------------------------------

@@ -80,7 +80,7 @@ def test_a_synthesiser_that_fails(tmp_path, monkeypatch, few_notes):
 
 
 def test_what_is_no_soundfont(tmp_path):
-    for content, words in ((b"RIFF", "no SoundFont"), (b"", "no SoundFont"),
+    for content, words in ((b"RIFF", "not a SoundFont"), (b"", "not a SoundFont"),
                            (soundfont(tmp_path / "a.sf2", PRESETS).read_bytes()[:-900], "SoundFont")):
         (tmp_path / "b.sf3").write_bytes(content)
         refused(tmp_path / "b.sf3", Choice(), "b.sf3", words)

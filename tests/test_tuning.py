@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soxr
-from conftest import RATE, SMALL, make_preset, one_stem, prepared
+from conftest import RATE, SMALL, as_kept, make_preset, one_stem, prepared
 
 from rtsep.errors import RtsepError
 from rtsep.windows import choose_framing, retune_templates, window_pair
@@ -70,8 +70,8 @@ def test_no_cents_no_change_and_zeros_stay():
 def test_the_parameter_moves_what_the_engine_plays(preset):
     plain, tuned = (prepared(preset, one_stem(), {**SMALL, "tuning_cents": cents}).prepared.plan for cents in (0, -30))
     rows, bins = plain.values["rows"], plain.values["bins"]
-    expected = retune_templates(plain.values["W"][:rows, :bins], -30)
-    np.testing.assert_allclose(tuned.values["W"][:rows, :bins], expected, atol=1e-7)
+    expected = as_kept(retune_templates(plain.values["W"][:rows, :bins], -30))
+    np.testing.assert_allclose(tuned.values["W"][:rows, :bins], expected, rtol=1e-3, atol=1e-7)  # a step of half precision
     assert np.array_equal(tuned.values["W"][rows:], plain.values["W"][rows:]), "the background has no tuning"
 
 
@@ -86,7 +86,7 @@ def test_the_tuning_can_change_while_playing(preset):
 def test_tuned_templates_serve_every_rate(rate):
     preset = make_preset(window=WINDOW)
     plan = prepared(preset, one_stem(), {"tuning_cents": 50}, rate=rate).prepared.plan.values
-    np.testing.assert_allclose(plan["W"][: plan["rows"]].sum(axis=1, dtype=float), 1, atol=1e-4)
+    np.testing.assert_allclose(plan["W"][: plan["rows"]].sum(axis=1, dtype=float), 1, atol=2e-4)
 
 
 def test_a_piano_that_is_tuned_higher_is_separated_as_well_as_before():

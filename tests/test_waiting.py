@@ -112,7 +112,7 @@ def test_compile_says_what_it_compiled_and_where(capsys, monkeypatch):
     assert capsys.readouterr().out == f"Compiled: fft ({store.code_folder()})\n"
     monkeypatch.setattr(machine, "missing", lambda *names: [])
     assert main(["compile"]) == 0
-    assert "All is compiled" in capsys.readouterr().out
+    assert "All code is compiled" in capsys.readouterr().out
 
 
 def test_an_estimate_becomes_better_as_it_goes(monkeypatch):

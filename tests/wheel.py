@@ -51,7 +51,7 @@ def test_the_demo_starts_without_compiling_and_is_as_good_as_here(installed):
 def test_compile_says_that_all_came(installed):
     base, run = installed
     told, complaints = run("rtsep", "compile")
-    assert told.startswith(f"All is compiled: it came with rtsep ({base}") and complaints == ""
+    assert told.startswith(f"All code is compiled: it came with rtsep ({base}") and complaints == ""
 
 
 def test_a_plugin_is_made_without_a_compiler(installed):

@@ -2,8 +2,8 @@
 
     python tools/build_demo.py --out presets/demo
 
-The notes are those of the score, given below; tempo, loudness and pedal are this project's. Each hand is played by
-itself with the Salamander samples, so the stems are exact: left_hand + right_hand = mix, sample for sample.
+The notes are those of the score below; this project chose tempo, loudness and pedal. Each hand is played separately
+with the Salamander samples, so the stems are exact: left_hand + right_hand = mix, sample for sample.
 """
 
 import argparse
@@ -21,18 +21,18 @@ from laboratory.study import ROOT, run_tool
 SAMPLE_RATE = 44100
 PEAK = 10 ** (-3 / 20)
 TICKS_PER_QUARTER = 960
-SLOT = TICKS_PER_QUARTER // 4  # ticks of a sixteenth; at this tempo a tick is nearly a millisecond
+SLOT = TICKS_PER_QUARTER // 4  # ticks of a sixteenth note; at this tempo a tick is nearly a millisecond
 HANDS = ("Left hand", "Right hand")
 STEMS = ("left_hand", "right_hand")
-PEDAL_LAG = 45  # ticks from the beat to the pedal
-LEGATO, LIFT = 20, -30  # ticks by which a note reaches into the next, or ends before a rest
-REPEAT_GAP = 35  # ticks between a key's end and its next onset
+PEDAL_LAG = 45  # ticks from the beat until the pedal goes down
+LEGATO, LIFT = 20, -30  # ticks by which a note overlaps the next one, or (negative) ends before a rest
+REPEAT_GAP = 35  # ticks between the end of a note and the next onset of its key
 ACCENT = {"Left hand": (3, -2, -1, -2, -1, -2), "Right hand": (4, -1, 1, -2, 0, -1)}  # by position in the bar
-MIDDLE = {"Left hand": 52, "Right hand": 72}  # higher notes are played a little louder
+MIDDLE = {"Left hand": 52, "Right hand": 72}  # notes above these pitches are played a little louder
 
 
 class Bar(NamedTuple):
-    """A bar of 3/8: a token per sixteenth, that is a note, "-" (held on) or "." (silent), and how to play it."""
+    """A bar of 3/8: a token for each sixteenth (a note, "-" for held, or "." for silent), and how to play it."""
 
     tempo: int  # quavers per minute at its start
     right_level: int  # velocities, before accents
@@ -76,24 +76,24 @@ def bar_starts():
 
 
 def along(values):
-    """A value per bar, led in a straight line from bar to bar: float [slots]."""
+    """A value per bar, interpolated in straight lines from bar to bar: float [slots]."""
     starts = bar_starts()
     return np.interp(np.arange(starts[-1]), starts[:-1], values)
 
 
 def tempo_map():
-    """Microseconds per quarter of every slot: int [slots]."""
+    """Microseconds per quarter note in every slot: int [slots]."""
     return np.round(60e6 / (along([bar.tempo for bar in BARS]) / 2)).astype(int)
 
 
 def seconds_at(ticks):
-    """Time of a tick under the tempo map."""
+    """Time of a tick in seconds, by the tempo map."""
     edges = np.concatenate([[0.0], np.cumsum(tempo_map() * 1e-6 / 4)])
     return np.interp(ticks, np.arange(len(edges)) * SLOT, edges)
 
 
 def tokens(hand):
-    """The hand's line, a token per slot."""
+    """The line of a hand, a token per slot."""
     return [token for bar in BARS for token in (bar.left if hand == "Left hand" else bar.right).split()]
 
 
@@ -107,7 +107,7 @@ def written_notes(hand):
 
 
 def played_notes(hand, rng):
-    """Notes as played: (onset tick, offset tick, pitch, velocity), a little uneven as hands are."""
+    """Notes as played: (onset tick, offset tick, pitch, velocity), a little uneven, like human playing."""
     line = [*tokens(hand), "."]
     level = along([bar.left_level if hand == "Left hand" else bar.right_level for bar in BARS])
     for slot, slots, pitch in written_notes(hand):
@@ -119,7 +119,7 @@ def played_notes(hand, rng):
 
 
 def play():
-    """Both hands' notes, {hand: int [notes, 4]}; a key is let go before either hand strikes it again."""
+    """The notes of both hands, {hand: int [notes, 4]}; a key goes up before either hand strikes it again."""
     rng = np.random.default_rng(59)
     hands = {hand: np.array(list(played_notes(hand, rng))) for hand in HANDS}
     everything = np.concatenate(list(hands.values()))
@@ -138,7 +138,7 @@ def pedal_spans():
 
 
 def midi_file(hands):
-    """The performance as a MIDI file: a tempo track and one per hand, these on channel 1, the pedal with the left."""
+    """The performance as a MIDI file: a tempo track and a track per hand, both on channel 1; the left hand has the pedal."""
     messages = [(slot * SLOT, mido.MetaMessage("set_tempo", tempo=us)) for slot, us in enumerate(tempo_map().tolist())]
     messages += [(0, mido.MetaMessage("time_signature", numerator=2, denominator=8)),
                  (int(bar_starts()[1]) * SLOT, mido.MetaMessage("time_signature", numerator=3, denominator=8))]
@@ -159,7 +159,7 @@ def pedal_messages():
 
 
 def track(name, messages):
-    """A MIDI track of messages at absolute ticks, what ends before what begins."""
+    """A MIDI track of messages at absolute ticks; at one tick note-offs come before note-ons."""
     messages = sorted(messages, key=lambda timed: (timed[0], timed[1].type == "note_on"))
     result, now = mido.MidiTrack([mido.MetaMessage("track_name", name=name)]), 0
     for tick, message in messages:
@@ -169,7 +169,7 @@ def track(name, messages):
 
 
 def sounding_notes(hands):
-    """{hand: NOTE array} with the pedal applied; on one piano, a string belongs to the hand that struck it last."""
+    """{hand: NOTE array} with the pedal applied; both hands play one piano, so the last hand on a key takes its string."""
     everything = np.concatenate(list(hands.values()))
     notes = np.zeros(len(everything), NOTE)
     notes["onset_s"], notes["offset_s"] = seconds_at(everything[:, 0]), seconds_at(everything[:, 1])
@@ -179,7 +179,7 @@ def sounding_notes(hands):
 
 
 def stems(hands):
-    """The hands' sound as 16-bit integers [2, n]; their sum peaks at PEAK."""
+    """The sound of both hands as 16-bit integers [2, n]; the peak of their sum is PEAK."""
     sounds = [render(notes, SAMPLE_RATE) for notes in sounding_notes(hands).values()]
     longest = max(map(len, sounds))
     sounds = np.stack([fit(sound, longest) for sound in sounds])

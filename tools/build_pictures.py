@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Makes the pictures of the pages that explain the engine, from the bundled clip: docs/explanation/pictures/NAME.svg or .png.
 
-    python tools/build_pictures.py                # all of them: a minute
-    python tools/build_pictures.py masks gate     # these alone
+        python tools/build_pictures.py                # all of them: takes a minute
+        python tools/build_pictures.py masks gate     # only these
 """
 
 import argparse
@@ -13,13 +13,13 @@ from pictures import learning, players, sound, spectra
 from pictures.style import drawn, made
 
 __all__ = ["learning", "players", "sound", "spectra"]
-"""Rooms of pictures: importing them is what makes their functions known."""
+"""The modules of pictures: importing them makes their functions known."""
 
 
 def main():
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"these pictures alone: {', '.join(sorted(made()))}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these pictures: {', '.join(sorted(made()))}")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "explanation" / "pictures", help="folder of the pictures")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,9 @@
-"""Builds the shipped presets from isolated notes; tools/laboratory/shipped.py says which, and from what.
+"""Builds the shipped presets from isolated notes; tools/laboratory/shipped.py lists them and their sources.
 
     python tools/build_presets.py [--only NAME ...] [--without COLLECTION] [--out presets] [--notes]
 
-The same sources give the same bytes. Notes are rendered when they are first needed, and kept in build/notes; --notes renders
-them and builds nothing.
+The same sources give the same bytes. Notes are rendered when they are first needed, and kept in build/notes; --notes only
+renders them.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
 
-os.environ["OPENBLAS_NUM_THREADS"] = "1"  # sums in one order; the processes share the cores
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # sums have one order, and the processes share the cores
 
 import numpy as np
 from laboratory.blended import WAYS
@@ -30,18 +30,18 @@ from rtsep.training.isolated import Notes, Settings, Templates, train
 from rtsep.training.learn import DRUMS_HANDICAP, DRUMS_HOLD_S, NOTES_AT_ONCE, ROWS_AT_EASE
 
 PROCESSES = 2
-"""So many sounds are learnt from at a time."""
+"""This many sounds are processed at a time."""
 HITS = Settings(templates=3, stage_ends_s=(0.05, 0.3))
 """Drums change faster than strings."""
 STAGES_LEVELS = 1
-"""Two kits of four stages each are as many rows as a pitch may have, so hits of all levels share them."""
+"""Two kits with four stages each give as many rows as a pitch can have, so hits of all levels share them."""
 STAGES_PREDICTION = 0.03
-"""The weight of predicted levels is enough to hold the background off; more harms, since kits differ.
+"""This weight of expected levels is enough to hold off the background; more harms, since kits differ.
 
 Figures: docs/measurements/drums.md.
 """
 FADED_DB = 40.0
-"""A hit is heard until it has fallen by so many dB."""
+"""A hit counts as audible until it has fallen by this many dB."""
 
 
 def learn(sound: Sound) -> Templates:
@@ -58,7 +58,7 @@ def learn(sound: Sound) -> Templates:
 
 
 def ringing_s(audio: np.ndarray, rate: int, onset_s: np.ndarray, longest_s: float) -> np.ndarray:
-    """How long each hit is heard, in s: until it has fallen FADED_DB below its loudest 10 ms for good."""
+    """How long each hit is audible, in s: until it finally stays FADED_DB below its loudest 10 ms."""
     step, steps = rate // 100, round(100 * longest_s)
     starts = np.round(onset_s * rate).astype(int)
     levels = np.stack([(audio[start : start + steps * step].reshape(steps, step) ** 2).mean(axis=1) for start in starts])
@@ -67,18 +67,18 @@ def ringing_s(audio: np.ndarray, rate: int, onset_s: np.ndarray, longest_s: floa
 
 
 def let_ring(learnt: Templates, notes: np.ndarray) -> Templates:
-    """A drum's note-off says nothing: each sounds as long after it as its longest hit did, stages no shorter than they are."""
+    """The preset with releases as long as the longest hit of each drum, since note-offs have no meaning for drums."""
     release = np.zeros(PITCHES, np.float32) if learnt.row_age_s is None else learnt.release_s.copy()
     np.maximum.at(release, notes["pitch"], (notes["offset_s"] - notes["onset_s"]).astype(np.float32))
     return replace(learnt, release_s=release)
 
 
 def learn_all(sounds: set[Sound]) -> dict[Sound, Templates]:
-    """Templates of every sound, by several processes; tells what is done."""
+    """Templates of every sound, made by several processes; prints what is done."""
     started, learnt = time.perf_counter(), {}
     for sound in sounds:
         if sound.drums:
-            isolated_notes(sound)  # rendered before the processes begin: two presets are made of the same hits
+            isolated_notes(sound)  # rendered before the processes begin, since two presets use the same hits
     with ProcessPoolExecutor(PROCESSES) as pool:
         jobs = {pool.submit(learn, sound): sound for sound in sorted(sounds, key=lambda sound: (sound.name, sound.stages))}
         for job in as_completed(jobs):
@@ -88,7 +88,7 @@ def learn_all(sounds: set[Sound]) -> dict[Sound, Templates]:
 
 
 def build(instrument: Instrument, learnt: Mapping[Sound, Templates]) -> Preset:
-    """One preset with the rows of all sounds; pitches in its range that the collections left silent are filled."""
+    """One preset with the rows of all sounds; pitches in its range that the collections do not have are filled."""
     makers, kin = ([learnt[sound] for sound in sounds] for sounds in (instrument.sounds, instrument.kin))
     played = np.unique(np.concatenate([each.row_pitch for each in makers or kin]))
     missing = fill_range(played, min(instrument.pitches), max(instrument.pitches))
@@ -108,7 +108,7 @@ def build(instrument: Instrument, learnt: Mapping[Sound, Templates]) -> Preset:
 
 
 def with_stages(preset: Preset, row_age_s: np.ndarray) -> Preset:
-    """Ages at which the rows are open, hi-hats that choke each other, and the parameters that suit them."""
+    """The preset with ages at which its rows are open, hi-hats that choke each other, and suitable parameters."""
     own = {"window_samples": preset.window_size, "background_handicap": DRUMS_HANDICAP, "adapt_hold_s": DRUMS_HOLD_S,
            "prediction": STAGES_PREDICTION}
     return replace(preset, row_age_s=row_age_s, choke=choke_groups(), defaults={**preset.defaults, **own})
@@ -119,12 +119,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     names = [instrument.name for instrument in INSTRUMENTS]
     parser.add_argument("--only", action="append", choices=names, metavar="NAME",
-                        help="build this preset alone; can be given several times: " + ", ".join(names))
+                        help="build only this preset; can be given several times: " + ", ".join(names))
     parser.add_argument("--without", choices=WITHOUT, metavar="COLLECTION",
-                        help="leave out the sounds of one of these, to measure on them; presets that have none are not built: "
+                        help="leave out the sounds of one of these, to measure with them; builds only presets with them: "
                              + ", ".join(WITHOUT))
     parser.add_argument("--out", type=Path, help="where to write (default: presets; with --without a folder in build)")
-    parser.add_argument("--notes", action="store_true", help="render the isolated notes and build nothing")
+    parser.add_argument("--notes", action="store_true", help="render the isolated notes, and build no preset")
     arguments = parser.parse_args()
     chosen = [instrument for instrument in INSTRUMENTS if instrument.name in (arguments.only or names)]
     folder = arguments.out or (presets_without(arguments.without) if arguments.without else ROOT / "presets")

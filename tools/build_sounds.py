@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Makes the listening examples of the site from the bundled clip: eight seconds of it as MP3, and their SDR in figures.json.
+"""Makes the listening examples of the site, eight seconds of the bundled clip as MP3, and writes their SDR to figures.json.
 
-    python tools/build_sounds.py --out FOLDER       # some ten seconds; the site's build calls it
+        python tools/build_sounds.py --out FOLDER       # takes about ten seconds; the site's build calls it
 """
 
 import argparse
@@ -22,18 +22,18 @@ from rtsep.training.groups import separate_groups
 from rtsep.windows import choose_framing
 
 BEGIN_S, END_S = 8.0, 16.0
-"""The excerpt, in seconds of the clip."""
+"""Where the excerpt begins and ends, in seconds of the clip."""
 FADE_S = 0.02
-"""It is faded in and out over so many seconds."""
+"""The excerpt is faded in and out over this many seconds."""
 SPLIT_HZ, WIDTH_OCTAVES = 261.6, 0.1
-"""The split filter parts the sound at C4, over so many octaves."""
+"""The split filter divides the sound at C4, with a transition of this many octaves."""
 MP3 = {"format": "MP3", "subtype": "MPEG_LAYER_III", "bitrate_mode": "VARIABLE", "compression_level": 0.6}
-"""How sounds are encoded."""
+"""Settings for writing the sounds, as soundfile takes them."""
 Floats = np.ndarray
 
 
 def engine(preset: str, params: dict) -> Callable[[Floats, int, Score], Floats]:
-    """Both hands by the engine, aligned with the mix: [hand, sample]."""
+    """Gives a function that separates both hands with the engine, aligned with the mix: [hand, sample]."""
     def separate(mix: Floats, rate: int, score: Score) -> Floats:
         separator = Separator(load_preset(find_preset(preset)), by_track(score), params)
         separator.prepare(rate, 1, len(mix) + 8192)
@@ -44,13 +44,13 @@ def engine(preset: str, params: dict) -> Callable[[Floats, int, Score], Floats]:
 
 
 def textbook(mix: Floats, rate: int, score: Score) -> Floats:
-    """Both hands by a score-informed factorisation of the clip itself, offline (Ewert & Müller, ICASSP 2012)."""
+    """Separates both hands by a score-informed factorisation of the clip itself, offline (Ewert & Müller, ICASSP 2012)."""
     notes = score.notes()
     return separate_groups(mix[None], rate, notes, [notes["part"] == 0, notes["part"] == 1])[:2, 0]
 
 
 def split_filter(mix: Floats, rate: int, score: Score) -> Floats:
-    """What lies below C4, and what lies above."""
+    """The sound below C4, and the sound above it: [hand, sample]."""
     hz = np.maximum(np.fft.rfftfreq(len(mix), 1 / rate), 1)
     above = 1 / (1 + np.exp(-np.log2(hz / SPLIT_HZ) / WIDTH_OCTAVES * 4))
     X = np.fft.rfft(mix)
@@ -67,18 +67,18 @@ WAYS = (
     ("quality", "rtsep, <code>quality</code>: 92.9 ms, as <code>rtsep render</code>, <code>piano</code>",
      engine("piano", {"mode": "quality"})),
 )
-"""Short name, what the page says, and how both hands come about."""
+"""Each: a short name, the text on the page, and the function that separates both hands."""
 
 
 def excerpt(sound: Floats, rate: int) -> Floats:
-    """The excerpt of a sound [sample], faded."""
+    """The excerpt of a sound [sample], faded in and out."""
     part = sound[int(BEGIN_S * rate) : int(END_S * rate)].astype(np.float64)
     fade = np.minimum(np.arange(1, len(part) + 1) / (FADE_S * rate), 1)
     return part * fade * fade[::-1]
 
 
 def make(folder: Path) -> list[dict]:
-    """Write the sounds; gives the rows of the page's table."""
+    """Write the sounds; returns the rows of the page's table."""
     clip = clip_folder()
     (mix,), rate = read_sound(clip / "mix.flac")
     truths = np.stack([read_sound(clip / f"{hand}.flac")[0][0] for hand in ("left_hand", "right_hand")])

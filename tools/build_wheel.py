@@ -1,11 +1,11 @@
-"""Builds a wheel for this platform that carries all compiled code, so that rtsep starts from it without compiling.
+"""Builds a wheel for this platform that contains all compiled code, so that rtsep starts without compiling.
 
     python tools/build_wheel.py --out dist
 
-It also carries the binaries of `rtsep plugin`, so that making a plug-in needs no C compiler. ziglang links them for older
-systems, too (pip install 'rtsep[plugin]'); without it the wheel is for systems like this one.
-The code is for the baseline processor (`rtsep/compiling/target.py`). Only a copy of the sources gets it; the checkout stays as
-it is. pip builds the wheel, and prints what it does.
+It also contains the binaries of `rtsep plugin`, so that making a plug-in needs no C compiler. With ziglang (pip install
+'rtsep[plugin]') they are linked for older systems, too; without it the wheel is for systems like this one. The code is for the
+baseline processor (`rtsep/compiling/target.py`). It goes into a copy of the sources; the checkout does not change. pip builds
+the wheel, and prints what it does.
 """
 
 import argparse
@@ -26,22 +26,22 @@ from rtsep.compiling.progress import listening
 from rtsep.compiling.units import OBJECTS
 from rtsep.plugin.link import write_binaries
 
-ROOT = Path(rtsep.__file__).parents[1]  # The sources whose code is compiled are those that go into the wheel.
+ROOT = Path(rtsep.__file__).parents[1]  # The compiled sources are also those that go into the wheel.
 SOURCES = ("pyproject.toml", "README.md", "LICENSE", "rtsep", "presets")
-# The least glibc that has all that the code calls, which tests/test_compiled_code.py lists (HARMLESS): `clock_gettime` came
-# into libc itself with 2.17, all else is older. Object files name functions without versions, so any later glibc will do.
+# The oldest glibc with all functions that the code calls (HARMLESS in tests/test_compiled_code.py): `clock_gettime` came into
+# libc itself with 2.17, and all others are older. Object files name functions without versions, so every later glibc works.
 GLIBC = "2_17"  # As in rtsep/plugin/link.py.
 
 
 def platform_tag() -> str:
-    """The platform in the wheel's name; without ziglang, only computers like this one can play its plug-ins."""
+    """The platform in the wheel's name; without ziglang, its plug-ins work only on computers like this one."""
     if target.platform().endswith("linux-gnu") and find_spec("ziglang") is not None:
         return f"manylinux_{GLIBC}_{platform.machine()}"
     return sysconfig.get_platform().replace("-", "_").replace(".", "_")
 
 
 def copy_sources(folder: Path) -> None:
-    """Copy into the new `folder` what the wheel is made of, but for compiled code."""
+    """Copy the contents of the wheel, except compiled code, into the new `folder`."""
     folder.mkdir()
     for name in SOURCES:
         if (ROOT / name).is_dir():
@@ -67,9 +67,9 @@ def build(out: Path) -> Path:
 
 
 def main() -> None:
-    """Build it, and print where it is."""
+    """Build the wheel, and print where it is."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("dist"), metavar="FOLDER", help="where the wheel goes (dist)")
+    parser.add_argument("--out", type=Path, default=Path("dist"), metavar="FOLDER", help="folder for the wheel (dist)")
     wheel = build(parser.parse_args().out)
     print(f"{wheel} ({wheel.stat().st_size / 1e6:.1f} MB)")
 

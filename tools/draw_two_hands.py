@@ -1,4 +1,4 @@
-"""Draws docs/pictures/two-hands.png: one recording of a piano, and the two hands that rtsep takes out of it.
+"""Draws docs/pictures/two-hands.png: one recording of a piano, and the two hands that rtsep separates from it.
 
     python tools/draw_two_hands.py
 """
@@ -25,7 +25,7 @@ CLIP = ROOT / "presets" / "demo" / "mix.flac"
 SECONDS = (0.0, 9.0)  # The part of the clip that is drawn, in s.
 LOWEST_HZ, HIGHEST_HZ = 75.0, 2600.0  # The part of the spectrum that is drawn, in Hz.
 RANGE_DB = 52.0  # Levels that are this many dB below the loudest one are white.
-BINS, WINDOW, HOP = 150, 8192, 512  # Rows of the picture; samples of a frame, and from frame to frame.
+BINS, WINDOW, HOP = 150, 8192, 512  # Rows of the picture; samples of a frame; samples from frame to frame.
 ROWS = (("One recording", "#20262c"), ("Left hand", "#0b62a8"), ("Right hand", "#c24a06"))
 
 

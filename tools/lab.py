@@ -3,7 +3,8 @@
 import os
 import sys
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before NumPy is imported: sums in one order, whatever else runs
+# set before NumPy is imported, so that sums have one order, whatever else runs
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from laboratory.command import main
 

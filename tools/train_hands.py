@@ -1,9 +1,9 @@
-"""Trains the network that tells whose note it is, and writes rtsep/stages/hand_net.npz.
+"""Trains the network that tells which hand plays a note, and writes rtsep/stages/hand_net.npz.
 
-    python tools/train_hands.py             # learns from all pieces that it may
-    python tools/train_hands.py --choose    # leaves out CHOSEN_BY and tells how well it finds their hands; writes nothing
+    python tools/train_hands.py             # learns from all pieces for training
+    python tools/train_hands.py --choose    # leaves out CHOSEN_BY, and prints how well it finds their hands; writes nothing
 
-The pieces are those of tools/laboratory/hand_pieces.py; some 20 minutes on two cores.
+The pieces are those of tools/laboratory/hand_pieces.py; it takes about 20 minutes on two cores.
 """
 
 import argparse
@@ -23,9 +23,9 @@ NET = Path(hand_tracker.__file__).with_name("hand_net.npz")
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Train, and write the weights unless settings are being chosen."""
+    """Train, and write the weights; with --choose, only print figures."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--choose", action="store_true", help="leave out some composers and tell how well it does there")
+    parser.add_argument("--choose", action="store_true", help="leave out some composers; print how well it finds their hands")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
                         help=f"a setting: {', '.join(field.name for field in fields(Settings))}")
     parser.add_argument("--seed", type=int, default=0)

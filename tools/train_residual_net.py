@@ -1,8 +1,8 @@
-"""Trains the network that weighs the residual where others play, and writes rtsep/stages/residual_net.npy.
+"""Trains the network that weighs the residual while others play, and writes rtsep/stages/residual_net.npy.
 
     python tools/train_residual_net.py
 
-It is fitted to the mixes of tools/laboratory/mixes.py. It needs fluidsynth with its soundfont; some 15 minutes.
+It is trained with the mixes of tools/laboratory/mixes.py. It needs fluidsynth with its soundfont, and takes about 15 minutes.
 """
 
 import argparse
@@ -34,20 +34,23 @@ from rtsep.stages.residual import (
 )
 
 LEARNING_S = 1.5
-"""Nothing is taken from the first seconds of a mix, while the engine learns."""
+"""This many first seconds of a mix are left out, while the engine learns."""
 SAMPLES, STEP = 8, 2
-"""So many bins of a frame are kept, and of so many frames one."""
+"""Number of bins that are kept of a frame; one frame in this many is used."""
 STEPS = 500
-"""The most steps of the optimiser."""
+"""The largest number of steps of the optimiser."""
 UNREACHED = 0.01
-"""The part of the piano's energy that no mask gives."""
+"""The share of the piano's energy that no mask reaches."""
 SMALL = 1e-5
-"""What the squares of the weights cost."""
+"""The cost of the squared weights."""
 
 
 class Bins(NamedTuple):
-    """Bins of a mix: inputs [n, INPUTS]; then [n]: log odds of the notes' mask, how sure others play, the best mask, and
-    what its square error costs as a part of the piano's energy."""
+    """Bins of a mix.
+
+    inputs: [n, INPUTS]. The others are [n]. odds: log odds of the notes' mask. others: certainty that others play. best: the
+    best mask. weight: the cost of its squared error, as a share of the piano's energy.
+    """
 
     inputs: np.ndarray
     odds: np.ndarray
@@ -65,7 +68,7 @@ def around(x: np.ndarray, bins: np.ndarray) -> np.ndarray:
 
 
 def inputs_of(separator: Separator, bins: np.ndarray) -> np.ndarray:
-    """What the network sees of the last frame, [n, INPUTS], by the engine's own models."""
+    """The network's inputs for the last frame, [n, INPUTS], from the engine's models."""
     state, count = separator.prepared.state, separator.prepared.plan.values["bins"]
     V, M, estimated, P = (state[name][..., :count] for name in ("V", "M", "estimated", "expected_models"))
     level = np.sqrt((around(V, bins) ** 2).mean(axis=1, keepdims=True)) + 1e-12
@@ -74,7 +77,7 @@ def inputs_of(separator: Separator, bins: np.ndarray) -> np.ndarray:
 
 
 def collect(piano: np.ndarray, other: np.ndarray, piece: Piece, preset: str, rng: np.random.Generator) -> Bins:
-    """Play a mix and keep some bins of its frames, louder ones more often."""
+    """Play a mix, and keep some bins of its frames; louder bins are kept more often."""
     separator = Separator(preset_named(preset), everything("piano"))
     separator.prepare(RATE, 1, RATE)
     plan, state, hop = separator.prepared.plan.values, separator.prepared.state, separator.framing.hop
@@ -105,15 +108,15 @@ def collect(piano: np.ndarray, other: np.ndarray, piece: Piece, preset: str, rng
 
 
 def spread(mixes: Sequence[Bins]) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation of every input."""
+    """The mean and the standard deviation of every input."""
     inputs = np.concatenate([bins.inputs for bins in mixes])
     return inputs.mean(axis=0), inputs.std(axis=0) + np.float32(1e-2)
 
 
 def error_of(net: np.ndarray, bins: Bins) -> tuple[float, np.ndarray]:
-    """The network's square error in a mix as a part of the piano's energy, and its slopes [INPUTS + 3, UNITS].
+    """The network's squared error in a mix, as a share of the piano's energy, and its gradient [INPUTS + 3, UNITS].
 
-    The residual's mask counts exp(output) times, so that the output is taken from the log odds of the notes' mask.
+    The residual's mask is multiplied by exp(output), so the output is subtracted from the log odds of the notes' mask.
     """
     heard = bins.inputs @ net[:INPUTS] + net[BIAS]
     let_through = np.where(heard > 0, np.float32(1), np.float32(LEAK))
@@ -130,12 +133,12 @@ def error_of(net: np.ndarray, bins: Bins) -> tuple[float, np.ndarray]:
 
 
 def sdr_db(net: np.ndarray, mixes: Sequence[Bins]) -> float:
-    """Mean over the mixes, of the bins that were kept, if a mask could reach everything."""
+    """The mean SDR over the mixes, for the kept bins, if a mask could reach everything."""
     return float(np.mean([-10 * np.log10(error_of(net, bins)[0]) for bins in mixes]))
 
 
 def train(mixes: Sequence[Bins], steps: int = STEPS) -> np.ndarray:
-    """The network of the best mean SDR: L-BFGS over all bins at once."""
+    """The network with the best mean SDR, by L-BFGS over all bins at once."""
     mean, deviation = spread(mixes)
     scaled = [bins._replace(inputs=(bins.inputs - mean) / deviation) for bins in mixes]
 
@@ -158,7 +161,7 @@ def train(mixes: Sequence[Bins], steps: int = STEPS) -> np.ndarray:
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    residual_net()[:] = 0  # the engine's masks as they are without it
+    residual_net()[:] = 0  # so the engine's masks are those without the network
     found = []
     for name, piano, other, piece, preset in mixes():
         bins = collect(piano, other, piece, preset, np.random.default_rng(zlib.crc32(name.encode()) + 1))

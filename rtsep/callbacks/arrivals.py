@@ -1,4 +1,4 @@
-"""Notes that have arrived wait here until the sample at which they are to be played."""
+"""Notes that have arrived wait here until the sample at which they are played."""
 
 import numpy as np
 
@@ -10,9 +10,10 @@ from rtsep.kernels.marks import kernel
 
 @kernel
 def enqueue(live, due, part, status, data1, data2):
-    """Queue a note to be played at sample `due` since the start, sorted by `due`; a full queue drops and counts it.
+    """Queue a note for the sample `due` since the start; the queue is sorted by `due`. A full queue drops and counts the note.
 
-    It never overtakes an earlier message of its part, even if the delay has become shorter: its end would come before it.
+    A message never overtakes an earlier one of its part, even if the delay has become shorter: otherwise a note-off could come
+    before its note-on.
     """
     words, queue, dues = live.words, live.queue, live.due
     count = words[PENDING]
@@ -33,7 +34,7 @@ def enqueue(live, due, part, status, data1, data2):
 
 @kernel
 def take_messages(live, time_ns):
-    """Move messages from the ring into the queue; they are due now, or when their delay is over."""
+    """Move messages from the ring into the queue. They are due now, or when their delay is over."""
     header, messages = live.header, live.messages
     delay_ns = load_acquire(live.control, DELAY_NS)
     for _ in range(waiting(header)):
@@ -46,7 +47,7 @@ def take_messages(live, time_ns):
 
 @kernel
 def take_due(live, frames):
-    """Move the notes due before sample POSITION + frames into `burst`, as events of this piece; gives how many."""
+    """Move the notes that are due before sample POSITION + frames into `burst`, as events of this piece; gives their number."""
     words, queue, dues, burst = live.words, live.queue, live.due, live.burst
     count, pending = np.int64(0), words[PENDING]
     while count < min(pending, BURST) and dues[count] < words[POSITION] + frames:

@@ -1,6 +1,6 @@
-"""JACK's process callback: one period of every port's samples, and the notes that came in it, each at its own sample.
+"""JACK's process callback: it takes one period of samples of every port, and plays each note at its own sample.
 
-libjack must be loaded into the process first: its functions are found by name.
+libjack must be loaded into the process first, since its functions are found by name.
 """
 
 import numpy as np
@@ -24,27 +24,27 @@ jack_midi_event_get = types.ExternalFunction(
 
 jack_last_frame_time = types.ExternalFunction("jack_last_frame_time", types.uint32(types.voidptr))
 
-# ports [word] holds the addresses of jack_client_t and jack_port_t, then room for a jack_midi_event_t: time (uint32), size and
-# address.
+# ports [word] holds the addresses of jack_client_t and of each jack_port_t, and then room for a jack_midi_event_t: its time
+# (uint32), size and address.
 CLIENT, MIDI_IN, FIRST_PORT = 0, 1, 2  # Places in `ports` of the client, of the MIDI input and of the first audio port.
-MOST_SKIPPED = 1 << 31  # More samples than this are none: JACK's clock, which has 32 bits, was set back.
-EVENT_TIME, EVENT_SIZE, EVENT_DATA = 0, 1, 2  # Words of the event: its time in samples, its size, and its data's address.
-SYSTEM = 0xF0  # The first of MIDI's statuses that are of no channel.
-EVENT_WORDS = 3  # The event's room has this many words.
+MOST_SKIPPED = 1 << 31  # A step of more samples than this means that JACK's clock (of 32 bits) was set back.
+EVENT_TIME, EVENT_SIZE, EVENT_DATA = 0, 1, 2  # Words of the event: its time in samples, its size, the address of its data.
+SYSTEM = 0xF0  # The first of MIDI's status bytes that belong to no channel.
+EVENT_WORDS = 3  # The room for the event has this many words.
 
 
 @kernel
 def buffer_of(port, frames):
-    """Where the samples of an audio port are in this period."""
+    """The address of the samples of an audio port in this period."""
     return address_of(jack_port_get_buffer(pointer(port), np.uint32(frames)))
 
 
 @kernel
 def skipped_frames(live, ports, frames):
-    """The samples between the last block and this one that JACK's clock counts and nobody has handed over: an xrun.
+    """The samples between the last block and this one that JACK's clock counts, but that no block had: an xrun.
 
-    JACK's clock counts the last block as long as this one, or as long as it was. After a delay JACK may call twice in one
-    cycle: the recording is ahead of the clock then, and its next gap is shorter by that.
+    JACK's clock counts the last block with its own length, or with the length of this one. After a delay, JACK can call twice
+    in one cycle: then the recording is ahead of the clock, and its next gap is shorter by this much.
     """
     words, frame = live.words, np.int64(jack_last_frame_time(pointer(ports[CLIENT])))
     step = (frame - words[LAST_FRAME]) & 0xFFFFFFFF
@@ -62,7 +62,7 @@ def skipped_frames(live, ports, frames):
 
 @kernel
 def take_midi(live, ports, frames):
-    """Queue this period's notes at the samples where they came, plus the notes' delay, and pass them to the control thread."""
+    """Queue the notes of this period at their samples plus the delay of notes, and pass them to the control thread."""
     event = ports[ports.shape[0] - EVENT_WORDS :]
     room = pointer(event.ctypes.data)
     midi = jack_port_get_buffer(pointer(ports[MIDI_IN]), np.uint32(frames))
@@ -72,7 +72,7 @@ def take_midi(live, ports, frames):
             continue
         data = octets_at(event[EVENT_DATA], (event[EVENT_SIZE],))
         status, number = np.int64(data[0]), np.int64(data[1])
-        if status >= SYSTEM:  # of no channel; and corrections come from the control thread alone
+        if status >= SYSTEM:  # It belongs to no channel. Corrections come only from the control thread.
             continue
         value = np.int64(data[2]) if event[EVENT_SIZE] == 3 else np.int64(0)
         due = live.words[POSITION] + (event[EVENT_TIME] & 0xFFFFFFFF) + delay
@@ -83,7 +83,7 @@ def take_midi(live, ports, frames):
 
 @kernel
 def play_ports(live, ports, frames):
-    """Play all samples of a period, piece by piece: as many as the ports have buffers for."""
+    """Play all samples of a period, piece by piece."""
     block, output = live.input, live.output
     done = np.int64(0)
     while done < frames:

@@ -1,7 +1,6 @@
 """One block of a device: take notes from the ring, call the engine, route stems to outputs, update meters.
 
-Runs in the audio callback, which is given the record LIVE (shared.py) and nothing else. Nothing here allocates, locks, raises
-or waits.
+It runs in the audio callback, which gets only the record LIVE (shared.py). Nothing here allocates, locks, raises or waits.
 """
 
 import numpy as np
@@ -48,16 +47,16 @@ from rtsep.kernels.marks import kernel
 from rtsep.kernels.memory import GAINS
 from rtsep.stages.mixer import smooth
 
-FADE_S = 0.02  # Length, in seconds, of the fade out of one state and of the fade into the next.
-METER_S = 0.3  # Time constant, in seconds, with which the meters fall.
-AWAY_NS = 2_000_000_000  # A device that asks for a block this many nanoseconds too late was away, even if nobody noticed.
-CREDIBLE = 2  # A device is believed to have skipped this many times the samples that its block is late by.
+FADE_S = 0.02  # The fade-out of one state, and the fade-in of the next, last this many seconds.
+METER_S = 0.3  # The meters fall with this time constant, in seconds.
+AWAY_NS = 2_000_000_000  # A device that asks for a block this many nanoseconds too late was away, even without a report.
+CREDIBLE = 2  # A report of skipped samples is credible up to this many times the samples that the block is late by.
 LOAD_SHARE = 0.05  # The newest block has this share in the smoothed load.
 
 
 @kernel
 def warm_up(live):
-    """Run the engine on a separate plan and state that nobody hears, so that code and memory are in this thread's caches."""
+    """Run the engine on a separate plan and state, which are not heard, so that code and memory are in this thread's caches."""
     call, left = live.warm, 2 * live.warm.plan.hop  # The first frame's filters are designed in the second hop.
     call.frames = min(call.capacity, call.plan.hop)
     while left > 0:
@@ -82,7 +81,7 @@ def choose_plan(live):
 
 @kernel
 def next_fade(words, fade, step, leaving):
-    """The output's level one sample later: towards 0 while another state is wanted, else towards 1."""
+    """The level of the output one sample later: it moves to 0 while another state is wanted, else to 1."""
     if words[HOLD] > 0:
         words[HOLD] -= 1
         return np.float32(0)
@@ -104,7 +103,7 @@ def peak_of(samples, count):
 def write_outputs(live, call, frames):
     """Fill output [output, sample] with mix and stems, apply the fade, and count clipped samples.
 
-    Stems come after their faders, unless PRE_FADER says otherwise.
+    Stems are taken after their faders, or before them with PRE_FADER.
     """
     words, control, meters, output, sources, levels = (
         live.words, live.control, live.meters, live.output, live.sources, live.levels)
@@ -148,11 +147,11 @@ def measure(live, call, frames):
 
 @kernel
 def record(live, call, session, count, frames):
-    """Copy this piece and its events for the recording of this number."""
+    """Copy this piece and its events for the recording with the number `session`."""
     headers, words, burst, events = live.tap_headers, live.words, live.burst, live.events
     if words[AWAY] > 0 and tap_absence(headers[1], live.pieces, session, words[RECORDED], words[AWAY]):
         words[AWAY] = 0
-    for i in range(count):  # First, so that who reads a piece finds its events.
+    for i in range(count):  # Events come first, so that a reader of a piece finds its events.
         kept = tap_event(headers[2], events, words[RECORDED] + burst[i].sample, burst[i])
         words[LOST_EVENTS] += np.int64(not kept)
     words[LOST_EVENTS] += tap_stems(headers[2], events, words[RECORDED], call, frames, is_corrected(burst, count))
@@ -166,8 +165,8 @@ def record(live, call, session, count, frames):
 def notice_absence(live, frames, skipped):
     """Count how long the device was away before this block, for the recording.
 
-    It knows of `skipped` samples itself, which is believed unless it is far more than the block is late by: some versions of
-    JACK count microseconds there, after an xrun of their driver.
+    The device itself reports `skipped` samples. This is used unless it is much more than the block is late by: after an xrun of
+    the driver, some versions of JACK count microseconds there.
     """
     words = live.words
     late_ns = words[STARTED_NS] - words[DUE_NS]
@@ -175,22 +174,22 @@ def notice_absence(live, frames, skipped):
     if words[DUE_NS] > 0 and late_ns > (0 if words[BACK] != 0 else AWAY_NS):
         words[AWAY] += late
     elif words[DUE_NS] > 0 and words[BACK] == 0:
-        credible = skipped <= CREDIBLE * (late + 4 * frames)  # The block before may have been late, too.
+        credible = skipped <= CREDIBLE * (late + 4 * frames)  # Perhaps the block before was late, too.
         words[AWAY] += skipped if credible else max(late, 0)
     words[BACK], words[DUE_NS] = 0, words[STARTED_NS] + np.int64(1e9 * frames / live.sample_rate)
 
 
 @kernel
 def begin(live, frames, skipped):
-    """Begin a call of the device; False if there is nothing to play yet, so that its block stays silent.
+    """Begin a call of the device. False: there is nothing to play yet, and the block stays silent.
 
-    The device has left out `skipped` samples before it, as far as it knows.
+    `skipped`: the samples before the block that the device says it has left out.
     """
     words = live.words
     words[FRAMES] = frames
     warm = words[WARMED] != 0
     if not warm:
-        warm_up(live)  # Before the clock starts: it is no load, and no late block.
+        warm_up(live)  # Before the clock starts, so that it counts neither as load nor as a late block.
     words[STARTED_NS], words[STARTED_WORK_NS] = now_ns(), thread_ns()
     if not warm:
         words[BACK] = 1
@@ -228,10 +227,10 @@ def advance(live, frames):
 
 @kernel
 def finish(live, frames):
-    """End a call of the device: note its load, and whether it was late, by its own work or by waiting for a processor."""
+    """End a call of the device: note its load, and whether it was late, in all or by its own work."""
     words, meters = live.words, live.meters
     block_ns = 1e9 * max(frames, 1) / live.sample_rate
-    work = np.float32((thread_ns() - words[STARTED_WORK_NS]) / block_ns)  # First, so that it is no more than the share.
+    work = np.float32((thread_ns() - words[STARTED_WORK_NS]) / block_ns)  # Read first, so that it never exceeds the share.
     share = np.float32((now_ns() - words[STARTED_NS]) / block_ns)
     epoch = load_acquire(live.control, EPOCH)
     new = epoch != words[SEEN_EPOCH]

@@ -1,4 +1,4 @@
-"""A recording that plays instead of a microphone, or beside it: another thread reads the file ahead into a ring."""
+"""A recording that plays instead of a microphone, or with it. Another thread reads the file ahead into a ring."""
 
 import numpy as np
 from numba import types
@@ -29,13 +29,13 @@ from rtsep.kernels.views import events_at, floats_at
 
 @kernel
 def towards(level, target, step):
-    """`level`, by at most `step` nearer to `target`."""
+    """`level`, moved to `target` by at most `step`."""
     return min(level + step, target) if level < target else max(level - step, target)
 
 
 @kernel
 def skip_obsolete(live):
-    """Leave out what was read before the last jump in the file."""
+    """Skip the sound that was read before the last jump in the file."""
     header, first = live.file_headers[0], load_acquire(live.control, FILE_FROM)
     if header[TAIL] < first:
         store_release(header, TAIL, first)
@@ -43,7 +43,7 @@ def skip_obsolete(live):
 
 @kernel
 def queue_notes(live, begin, end):
-    """Queue the recording's notes of the ring's samples from `begin` to `end`; older ones are obsolete."""
+    """Queue the notes of the recording at the ring's samples from `begin` to `end`; older ones are dropped."""
     header, events = live.file_headers[1], live.file_events
     first = load_acquire(live.control, FILE_FROM)
     for _ in range(waiting(header)):
@@ -58,7 +58,7 @@ def queue_notes(live, begin, end):
 
 @kernel
 def mix_file(live, frames):
-    """Add the recording to `input` [channel, :frames], each at its level; while it does not play, nothing is taken of it."""
+    """Mix the recording with `input` [channel, :frames], each at its level. While it does not play, the ring stays as it is."""
     control, words, meters, block, sound = live.control, live.words, live.meters, live.input, live.file
     size = sound.shape[1]
     if size <= 1:
@@ -86,15 +86,15 @@ def mix_file(live, frames):
 
 
 def file_room(address):
-    """The samples that `put_file` can append now. Thread: the one writer."""
+    """How many samples `put_file` can append now. Thread: the one writer."""
     live = live_at(address)
     return room(live.file_headers[0], live.file.shape[1])
 
 
 def put_file(address, sound_address, frames, events_address, count):
-    """Append float32 [channel, frames] of the recording, and its EVENT [count], whose samples are the ring's.
+    """Append float32 [channel, frames] of the recording, and its EVENT [count], at samples of the ring.
 
-    Gives how many of the events fitted. Thread: the one writer, after `file_room`.
+    Returns how many of the events fitted. Thread: the one writer, after `file_room`.
     """
     live = live_at(address)
     header, sound, size = live.file_headers[0], live.file, live.file.shape[1]

@@ -1,4 +1,4 @@
-"""PortAudio's stream callback: one block of interleaved samples from the device, and one to it."""
+"""PortAudio's stream callback: it takes one block of interleaved samples from the device, and gives one back."""
 
 import numpy as np
 from numba import types
@@ -11,8 +11,8 @@ from rtsep.kernels.marks import kernel
 from rtsep.kernels.native import flush_to_zero, restore_denormals
 from rtsep.kernels.views import floats_at
 
-CONTINUE = 0  # The stream goes on: paContinue of portaudio.h.
-# These bits are portaudio.h's PaStreamCallbackFlags.
+CONTINUE = 0  # The stream goes on: paContinue in portaudio.h.
+# Bits of PaStreamCallbackFlags in portaudio.h.
 INPUT_UNDERFLOW, INPUT_OVERFLOW, OUTPUT_UNDERFLOW, OUTPUT_OVERFLOW = 1, 2, 4, 8
 
 
@@ -25,7 +25,7 @@ def count_flags(live, flags):
 
 @kernel
 def play_interleaved(live, source, target, frames):
-    """Play a block. `source` [frame, channel] and `target` [frame, output] are addresses; 0: the device has no such side."""
+    """Play a block. `source` [frame, channel] and `target` [frame, output] are addresses; 0: the device lacks this side."""
     block, output = live.input, live.output
     done = np.int64(0)
     while done < frames:
@@ -51,7 +51,7 @@ def portaudio_callback(source, target, frames, _times, flags, user):
     """A PaStreamCallback whose user data is the address of a LIVE record."""
     live = live_at(address_of(user))
     word = flush_to_zero()
-    count = np.int64(frames & np.uint64(0xFFFFFFFF))  # `unsigned long`: Windows gives only the lower half.
+    count = np.int64(frames & np.uint64(0xFFFFFFFF))  # It is an `unsigned long`: on Windows only the lower half is given.
     if address_of(target) != 0:
         samples = floats_at(address_of(target), (count * live.outputs,))
         for i in range(count * live.outputs):

@@ -1,6 +1,6 @@
 """Messages travel between threads in rings of fixed size: one writer, one reader, no lock.
 
-One ring takes notes from the MIDI thread to the audio thread. The other takes what the device's own MIDI port heard from the
+One ring takes notes from the MIDI thread to the audio thread. The other takes messages from the device's own MIDI port from the
 audio thread to the control thread, for knobs and for the keys on the screen.
 """
 
@@ -16,19 +16,19 @@ from rtsep.kernels.views import integers_at
 
 @kernel
 def room(header, size):
-    """The number of records that the writer may write now."""
+    """The number of records that the writer can write now."""
     return size - (header[HEAD] - load_acquire(header, TAIL))
 
 
 @kernel
 def waiting(header):
-    """The number of records that the reader may read now."""
+    """The number of records that the reader can read now."""
     return load_acquire(header, HEAD) - header[TAIL]
 
 
 @kernel
 def append(header, messages, time_ns, part, status, data1, data2):
-    """Append a message; False if the ring is full."""
+    """Append a message. False: the ring is full."""
     if room(header, messages.shape[0]) <= 0:
         return False
     message = messages[header[HEAD] & (messages.shape[0] - 1)]
@@ -39,15 +39,15 @@ def append(header, messages, time_ns, part, status, data1, data2):
 
 
 def push(address, time_ns, part, status, data1, data2):
-    """Append a message to the ring of the LIVE record at `address`; 0 if it is full. Thread: the one writer."""
+    """Append a message to the ring of the LIVE record at `address`. Returns 0 if it is full, else 1. Thread: the one writer."""
     live = live_at(address)
     return np.int64(append(live.header, live.messages, time_ns, part, status, data1, data2))
 
 
 def read_heard(address, found_address, most):
-    """Move what the device's MIDI port heard into int64 [most, 5]: time in ns, part, and three bytes.
+    """Move the messages from the device's MIDI port into int64 [most, 5]: time in ns, part, and three bytes.
 
-    Gives how many. Thread: the one reader.
+    Returns their number. Thread: the one reader.
     """
     live = live_at(address)
     header, heard = live.heard_header, live.heard

@@ -1,7 +1,7 @@
-"""Recording: inputs and stems are copied into rings, which another thread empties into files.
+"""Recording: inputs and stems are copied into rings, and another thread moves them from there into files.
 
-The input's last seconds and the last events are always kept, and the stems' last samples while somebody looks at them: nobody
-empties those rings.
+The last seconds of the input and the last events are always kept, for checks during play, and the last samples of the stems
+while somebody watches them; those rings are never emptied.
 """
 
 import numpy as np
@@ -17,16 +17,16 @@ from rtsep.kernels.views import events_at, floats_at, integers_at
 from rtsep.stages import hands
 from rtsep.stages.notes import FREE, VOICES
 
-# Columns of a piece: its first sample since the first `record_start`, and its length in samples; a negative length is the time
-# that the device was away, without sound; and the number of the recording that it belongs to.
+# Columns of a piece: its first sample since the first `record_start`; its length in samples, or, below 0, the length of a time
+# without sound in which the device was away; the number of the recording that it belongs to.
 START, LENGTH, SESSION = range(3)
 
 
 @kernel
 def tap_sound(header, sound, pieces_header, pieces, session, position, block, stems, frames):
-    """Append block [channel] and stems [stem, channel] to the planes of `sound` [plane, size]; False if it is full.
+    """Append block [channel] and stems [stem, channel] to the planes of `sound` [plane, size]. False: it is full.
 
-    A piece that does not fit is left out entirely; the START of the next one shows how much is missing.
+    A piece that does not fit is left out as a whole. The START of the next piece shows how much is missing.
     """
     size = sound.shape[1]
     if room(header, size) < frames or room(pieces_header, pieces.shape[0]) <= 0:
@@ -50,7 +50,7 @@ def tap_sound(header, sound, pieces_header, pieces, session, position, block, st
 
 @kernel
 def tap_absence(pieces_header, pieces, session, position, samples):
-    """Append that the device was away for the time of `samples` before `position`; False if the ring is full."""
+    """Append a piece without sound: the device was away for `samples` samples before `position`. False: the ring is full."""
     if room(pieces_header, pieces.shape[0]) <= 0:
         return False
     piece = pieces[pieces_header[HEAD] & (pieces.shape[0] - 1)]
@@ -61,7 +61,7 @@ def tap_absence(pieces_header, pieces, session, position, samples):
 
 @kernel
 def tap_event(header, events, position, event):
-    """Append an event that was played at the absolute sample `position`; False if the ring is full."""
+    """Append an event that was played at the absolute sample `position`. False: the ring is full."""
     if room(header, events.shape[0]) <= 0:
         return False
     copy = events[header[HEAD] & (events.shape[0] - 1)]
@@ -73,7 +73,7 @@ def tap_event(header, events, position, event):
 
 @kernel
 def tap_stem(header, events, position, note, stem):
-    """Append that a note, which began at the absolute sample `position`, belongs to this stem; False if the ring is full."""
+    """Append the stem of a note that began at the absolute sample `position`. False: the ring is full."""
     if room(header, events.shape[0]) <= 0:
         return False
     tap = events[header[HEAD] & (events.shape[0] - 1)]
@@ -85,8 +85,10 @@ def tap_stem(header, events, position, note, stem):
 
 @kernel
 def tap_parts(header, events, position, voices, begin):
-    """Append the parts of the score's notes that began from the engine's sample `begin` on, which is the absolute one
-    `position`; gives how many did not fit."""
+    """Append the parts of the score's notes that began at the engine's sample `begin` or later. Returns how many did not fit.
+
+    `position`: the absolute sample that is the engine's sample `begin`.
+    """
     lost = np.int64(0)
     for v in range(VOICES):
         if voices[v].status != FREE and voices[v].onset >= begin:
@@ -96,9 +98,9 @@ def tap_parts(header, events, position, voices, begin):
 
 @kernel
 def tap_hands(header, events, position, plan, state, begin, corrected):
-    """The same for hands: also of notes that can go over no more since this block, and after a correction of all that sound.
+    """The same for hands. Also for notes that can no longer change hands since this block; after a correction, for all notes.
 
-    Of what changed less than REVISE_S before the recording ends, only the beginning is told.
+    If a note changes hands less than REVISE_S before the end of the recording, only its first hand is recorded.
     """
     own, end, lost = state.hands, state.sound.position, np.int64(0)
     settling = np.int64(np.float32(hands.REVISE_S) / plan.sample_s) + 2
@@ -114,9 +116,9 @@ def tap_hands(header, events, position, plan, state, begin, corrected):
 
 @kernel
 def tap_stems(header, events, position, call, frames, corrected):
-    """Append the stems of the notes of a block that begins at the absolute sample `position`, where only playing tells them.
+    """Append the stems of the notes of a block that begins at the absolute sample `position`, if they are found during play.
 
-    Gives how many did not fit.
+    Returns how many did not fit.
     """
     plan, state = call.plan, call.state
     begin = state.sound.position - frames
@@ -129,7 +131,7 @@ def tap_stems(header, events, position, call, frames, corrected):
 
 @kernel
 def is_corrected(burst, count):
-    """Whether the player corrected the hands by one of these events."""
+    """Whether one of these events is a correction of the hands by the player."""
     found = False
     for i in range(count):
         found = found or burst[i].status == CORRECTION
@@ -138,7 +140,7 @@ def is_corrected(burst, count):
 
 @kernel
 def keep_last(live, count, frames):
-    """Keep this piece of the input and its `count` events over the oldest that are kept."""
+    """Keep this piece of the input and its `count` events; they replace the oldest ones."""
     words, ear, events = live.words, live.ear, live.ear_events
     for c in range(live.channels):
         for i in range(frames):
@@ -165,8 +167,8 @@ def keep_stems(live, stems, frames):
 def read_piece(address, block_address, capacity, told_address):
     """Move the oldest piece of the LIVE record at `address` into float32 [plane, capacity].
 
-    Its first sample and the number of its recording go to int64 [2]. Gives its length, 0 if there is none, or minus the samples
-    that the device was away. Thread: the one reader.
+    Its first sample and the number of its recording go to int64 [2]. Returns its length; 0 if there is no piece; or minus the
+    number of samples for which the device was away. Thread: the one reader.
     """
     live = live_at(address)
     header, pieces_header, sound, pieces = live.tap_headers[0], live.tap_headers[1], live.sound, live.pieces
@@ -190,7 +192,7 @@ def read_piece(address, block_address, capacity, told_address):
 
 
 def read_events(address, found_address, most):
-    """Move the waiting events of the LIVE record at `address` into EVENT [most]; gives how many. Thread: the one reader."""
+    """Move the waiting events of the LIVE record at `address` into EVENT [most]; gives their number. Thread: the one reader."""
     live = live_at(address)
     header, events = live.tap_headers[2], live.events
     found = events_at(found_address, (most,))

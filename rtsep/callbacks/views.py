@@ -1,4 +1,4 @@
-"""Views, for compiled code, of the records that a callback works on, made from their addresses."""
+"""Views of the records that a callback works on, for compiled code; they are made from addresses."""
 
 from rtsep.callbacks.shared import LIVE
 from rtsep.kernels.views import viewer

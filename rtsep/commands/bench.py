@@ -13,10 +13,11 @@ def add(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser(
         "bench", help="measure the cost of separating on this computer",
-        description="Measures the engine on the bundled sound: which block sizes this computer can play, and the cost of "
-        "window, hop, open templates, stems and channels. Close other programs first. Takes about a minute.")
-    parser.add_argument("--quick", action="store_true", help="rougher figures in a few seconds")
-    parser.add_argument("--seconds", type=float, metavar="S", help="how long to measure, 1 to 600 (default: 45; quick: 6)")
+        description="Measures the engine on the bundled sound: which block sizes this computer can play, and what window, hop, "
+        "open templates, stems and channels cost. Close other programs first. It takes about a minute.")
+    parser.add_argument("--quick", action="store_true", help="measure for a few seconds; the figures are less exact")
+    parser.add_argument("--seconds", type=float, metavar="S",
+                        help="how long to measure, 1 to 600 s (default: 45, with --quick 6)")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.set_defaults(run=run)
 

@@ -1,4 +1,4 @@
-"""`rtsep calibrate`: a preset for this instrument, room and microphone, from a short take of it playing alone."""
+"""`rtsep calibrate`: makes a preset for one instrument, room and microphone, from a short take of the instrument alone."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ from rtsep.errors import RtsepError
 
 SILENT = -120.0  # A gain of this many decibels means silence.
 ABOUT = """\
-Fits a preset to your instrument, room and microphone: the player plays alone for 20 to 60 s, over as much of the keyboard as
-the music will use. The take gives tuning, templates and the levels of notes; pitches that were not played follow their
-neighbours. The last quarter of the take is first used to measure the gain; then all of it is used for learning.
+Fits a preset to your instrument, room and microphone. You play alone for 20 to
+60 s, over as much of the keyboard as your music uses. From this take rtsep
+learns the tuning, the templates and the levels of the notes. Pitches that you
+did not play follow their neighbours. First, rtsep leaves out the last quarter
+of the take, to measure the gain; then it learns from the whole take.
 
 examples:
   rtsep calibrate take.wav take.mid --preset piano -o my-piano
-  rtsep calibrate session-folder --preset piano -o my-piano          what rtsep live --record wrote
-  rtsep calibrate --midi PORT --seconds 40 --preset piano -o my-piano     play now
+  rtsep calibrate session-folder -o my-piano     (from rtsep live --record)
+  rtsep calibrate --midi PORT --seconds 40 -o my-piano           (play now)
   rtsep live --midi PORT --preset my-piano
 """
 
@@ -35,27 +37,29 @@ def add(commands: Any) -> None:
     parser = commands.add_parser("calibrate", help="fit a preset to your instrument, room and microphone", description=ABOUT,
                                  formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recording", nargs="?", type=Path, metavar="RECORDING",
-                        help="sound file of the instrument alone, or a folder of rtsep live --record; without it: play now")
+                        help="sound file of the instrument alone, or a folder that rtsep live --record wrote; without it, you "
+                        "play now")
     parser.add_argument("score", nargs="?", type=Path, metavar="SCORE",
-                        help="its notes: MIDI file, table or score (rtsep render --help)")
-    parser.add_argument("--preset", default="piano", metavar="NAME", help="what to begin from (default: %(default)s)")
+                        help="notes of RECORDING: a MIDI file, table or score (see rtsep render --help)")
+    parser.add_argument("--preset", default="piano", metavar="NAME", help="preset to start from (default: %(default)s)")
     parser.add_argument("-o", "--out", required=True, metavar="PRESET",
-                        help="a name, which --preset then finds, or the path of a file; a report (.json) is written beside it")
+                        help="name of the new preset, for --preset, or path of its file; a report (.json) is written beside it")
     parser.add_argument("--overwrite", action="store_true", help="replace a preset that is there already")
     parser.add_argument("--no-check", action="store_true", help="go on even if the notes do not seem to fit the recording")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     add_timing(parser)
     group = parser.add_argument_group("playing now")
-    group.add_argument("--input", metavar="DEV", help="device to listen to (default: the usual one)")
-    group.add_argument("--output", metavar="DEV", help="device to play on, silent (default: the usual one)")
+    group.add_argument("--input", metavar="DEV", help="input device (default: the default of the system)")
+    group.add_argument("--output", metavar="DEV", help="output device, which stays silent (default: the default of the system)")
     group.add_argument("--rate", type=float, default=0.0, metavar="HZ", help="sample rate (default: the device's)")
-    group.add_argument("--midi", action="append", default=[], metavar="PORT", help="MIDI port of the notes")
-    group.add_argument("--seconds", type=float, default=40.0, metavar="S", help="how long, 5 to 600 (default: %(default)g)")
+    group.add_argument("--midi", action="append", default=[], metavar="PORT", help="MIDI port that the notes come from")
+    group.add_argument("--seconds", type=float, default=40.0, metavar="S",
+                       help="how long you play, 5 to 600 s (default: %(default)g)")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Calibrate, and print what it gained."""
+    """Calibrate, and print the gain."""
     from rtsep.files.results import Results
     from rtsep.presets.library import find_preset, new_preset
     from rtsep.presets.preset import load_preset, save_preset
@@ -82,7 +86,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _take(arguments: argparse.Namespace, stack: ExitStack) -> tuple[Any, list[str]]:
-    """The given take, or one played now, and its warnings. RtsepError: the notes do not fit the sound."""
+    """The take that was given, or one that is played now; and its warnings. RtsepError: the notes do not fit the sound."""
     from rtsep.files.sound import open_sound
     from rtsep.fit.check import check_fit
     from rtsep.training.inputs import Take, gather
@@ -91,9 +95,10 @@ def _take(arguments: argparse.Namespace, stack: ExitStack) -> tuple[Any, list[st
     if recording is None:
         recording = _play(arguments, Path(stack.enter_context(tempfile.TemporaryDirectory())) / "take")
     elif arguments.midi:
-        raise RtsepError("--midi is for playing now: give the notes of a recording as a file after it, or leave it out")
+        raise RtsepError("--midi is for playing now, and a recording was given: leave out --midi, and give the notes as a "
+                         "file after the recording")
     if not recording.is_dir() and score is None:
-        raise RtsepError(f"{recording}: give its notes as well, such as take.mid")
+        raise RtsepError(f"{recording}: its notes are missing; give them as a file after it, such as take.mid")
     [given] = gather([recording], [] if score is None else [score], "recording", lambda *_: None, timing)
     take, warnings = given.source, [*given.warnings]
     assert isinstance(take, Take)  # A recording is a Take.
@@ -102,13 +107,13 @@ def _take(arguments: argparse.Namespace, stack: ExitStack) -> tuple[Any, list[st
             fit = check_fit(sound, take.notes)
         fault = fit.fault(timing)
         if fault and not arguments.no_check:
-            raise RtsepError(f"{given.name}: {fault} (--no-check goes on all the same)")
+            raise RtsepError(f"{given.name}: {fault} (--no-check goes on anyway)")
         warnings += [f"{given.name}: {text}" for text in (fault, fit.doubt()) if text]
     return take, warnings
 
 
 def _play(arguments: argparse.Namespace, folder: Path) -> Path:
-    """Record the player with a silent output; gives the folder."""
+    """Record the player, with a silent output. Returns the folder."""
     from rich.console import Console
 
     from rtsep.hosts.display import LineFace
@@ -125,7 +130,7 @@ def _play(arguments: argparse.Namespace, folder: Path) -> Path:
     job = LiveJob(tuple(arguments.midi), (arguments.preset,), "all", record=folder, seconds=arguments.seconds,
                   params={"mode": "live"} | {f"gain_db.{stem}": SILENT
                                              for stem in (find_preset(arguments.preset).stem, "residual")})
-    print(f"rtsep: play alone, over the whole keyboard, for {arguments.seconds:g} s", file=sys.stderr, flush=True)
+    print(f"rtsep: play now, alone, over the whole keyboard, for {arguments.seconds:g} s", file=sys.stderr, flush=True)
     with LineFace(False, Console(stderr=True, soft_wrap=True)) as face:
         live(job, lambda rescan: PortAudio(wanted, rescan), face)
     return folder
@@ -135,14 +140,15 @@ def _doubts(report: dict[str, Any]) -> list[str]:
     losses = report["divergence"]
     if losses["calibrated"] < losses["preset"]:
         return []
-    return ["the end of the take is explained no better than before: is it the instrument alone, with its notes?"]
+    return ["the new preset explains the end of the take no better than the old one: does the instrument play alone, and are "
+            "these its notes?"]
 
 
 def _told(report: dict[str, Any], target: Path, name: str) -> str:
     losses = report["divergence"]
     gain = 100 * (1 - losses["calibrated"] / losses["preset"])
-    return (f"{target}: {report['preset']} fitted to {report['seconds']:.0f} s of play\n"
+    return (f"{target}: {report['preset']} fitted to {report['seconds']:.0f} s of playing\n"
             f"Tuning {report['tuning_cents']:+.1f} cents; {len(report['pitches_learnt'])} pitches learnt, "
-            f"{len(report['pitches_corrected'])} corrected after them.\n"
-            f"Not explained of the quarter held out: {losses['preset']:.3f} of it before, {losses['calibrated']:.3f} after "
-            f"({gain:.0f} % less).\nUse it: --preset {name}")
+            f"{len(report['pitches_corrected'])} corrected like their neighbours.\n"
+            f"Share of the last quarter that stays unexplained: {losses['preset']:.3f} before, {losses['calibrated']:.3f} "
+            f"after ({gain:.0f} % less).\nUse it with --preset {name}")

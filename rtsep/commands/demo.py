@@ -1,4 +1,4 @@
-"""`rtsep demo`: separates a bundled clip, without devices or files."""
+"""`rtsep demo`: separates a bundled clip; it needs no device and no file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def add(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Separate, measure, and show."""
+    """Separate the clip, measure the stems, and show the result."""
     from rtsep.commands.tables import show_demo
     from rtsep.hosts.demo import demo
 

@@ -13,14 +13,14 @@ from rtsep.errors import RtsepError
 def add(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser("devices", help="list sound devices and MIDI ports for rtsep live",
-                                 description="Lists sound devices and MIDI ports with the names and numbers that rtsep live "
-                                 "takes, and says whether a JACK server runs.")
+                                 description="Lists the sound devices and MIDI ports, with the names and numbers for rtsep "
+                                 "live, and says whether a JACK server is running.")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
     parser.set_defaults(run=run)
 
 
 def _jack(look: Any) -> dict[str, Any]:
-    """What is known of the JACK server."""
+    """What is known about the JACK server."""
     try:
         rate, block = look()
         return {"running": True, "sample_rate": rate, "block": block}
@@ -37,7 +37,7 @@ def _found(look: Any) -> tuple[list[Any], str]:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """List devices and ports, or say why that is not possible."""
+    """List devices and ports, or say why this is not possible."""
     from rtsep.commands.tables import show_devices
     from rtsep.hosts.devices import import_sounddevice, list_devices
     from rtsep.hosts.jack import running_server

@@ -32,94 +32,97 @@ from rtsep.notes.pitch import parse_pitch
 def add(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser(
-        "live", help="separate what a microphone hears while it is played",
-        description="Separates what comes into a sound device while it is played, with the notes of MIDI keyboards, and plays "
-        "the mix of the stems: mute a hand, solo the piano, turn down everything else. rtsep devices lists the names; key ? "
-        "lists the keys, and o all that may change while it plays and can be learnt by a MIDI knob or button.")
+        "live", help="separate the sound of a microphone while you play",
+        description="Separates the sound of an input device while you play, with the notes of MIDI keyboards, and plays the "
+        "mix of the stems: mute a hand, solo the piano, turn down everything else. rtsep devices lists devices and ports. "
+        "While it plays, key ? lists the keys, and key o lists all controls and lets a MIDI knob or button learn them.")
     _declare(parser)
     parser.set_defaults(run=lambda arguments: run(parser, arguments))
 
 
 def _declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("setup", nargs="?", metavar="SETUP",
-                        help="a set-up, a file in TOML that says all that the options say, and more: a name, or the path of a "
-                        "file; options overrule it")
+                        help="set-up to start from: a TOML file that sets these options and more. Give its name, or the path "
+                        "of the file; options on the command line overrule it")
     parser.add_argument("--save-setup", metavar="NAME",
-                        help="at the end, and whenever you press S, write what is set then as a set-up: a name, or the path of "
-                        "a file")
-    parser.add_argument("--input", metavar="DEV", help="device to listen to: number, name, part of it (default: the usual one)")
-    parser.add_argument("--output", metavar="DEV", help="device to play on (default: the usual one)")
-    parser.add_argument("--inputs", type=int, default=0, metavar="N", help="input channels (default: all, at most 2)")
+                        help="at the end, and whenever you press S, save the present settings as a set-up: give its name, or "
+                        "the path of the file")
+    parser.add_argument("--input", metavar="DEV",
+                        help="input device: its number, its name or a part of the name (default: the default of the system)")
+    parser.add_argument("--output", metavar="DEV", help="output device (default: the default of the system)")
+    parser.add_argument("--inputs", type=int, default=0, metavar="N", help="number of input channels (default: all, at most 2)")
     parser.add_argument("--outputs", type=int, default=0, metavar="N",
-                        help="output channels (default: all, at most 2)")
+                        help="number of output channels (default: all, at most 2)")
     parser.add_argument("--rate", type=float, default=0.0, metavar="HZ", help="sample rate (default: the device's)")
     parser.add_argument("--block", type=int, default=0, metavar="SAMPLES",
-                        help="samples that the device hands over at a time (default: what it prefers; 1024 on PulseAudio)")
+                        help="samples in a block of the device (default: what it prefers; 1024 on PulseAudio)")
     parser.add_argument("--midi", action="append", default=[], metavar="PORT",
-                        help="MIDI port to take notes from: number, name or part of it, which is waited for if it is not "
-                        "there yet; can be given several times. Without it every template is open (in rtsep render --midi is "
-                        "a file)")
+                        help="MIDI port that the notes come from: its number, its name or a part of the name. rtsep waits for "
+                        "a port that is not there yet. Can be given several times. Without it every template is open (in rtsep "
+                        "render, --midi is a file)")
     parser.add_argument("--channels", default="", metavar="LIST", help="MIDI channels to listen to, such as 1,3 (default: all)")
     parser.add_argument("--by", choices=BY, default="port",
-                        help="what makes a stem: a MIDI port, a channel of --channels, a side of --split (without "
-                        "channel 10), a hand of the player (without channel 10; told by the notes so far), a group of drums "
-                        "(kick, snare, hihat, toms, cymbals, percussion), or all notes together (default: %(default)s)")
+                        help="what makes a stem: port = a MIDI port; channel = a channel of --channels; split = the keys on "
+                        "one side of --split (without channel 10); hands = a hand of the player, found from the notes so far "
+                        "(without channel 10); drum = a group of drums (kick, snare, hihat, toms, cymbals, percussion); all = "
+                        "all notes together (default: %(default)s)")
     add_score(parser)
     add_drum_map(parser)
     parser.add_argument("--split", metavar="NOTE", help="lowest note of the stem `high` with --by split (default: C4)")
     parser.add_argument("--midi-offset-ms", type=float, default=0.0, metavar="MS",
-                        help="delay the notes by this much if the sound comes later than they do (0 to 1000)")
+                        help="delay of the notes, 0 to 1000 ms, for sound that comes later than its notes")
     add_preset(parser)
     add_params(parser)
     add_mosaic(parser)
     parser.add_argument("--play", type=file_or_none, metavar="FILE",
-                        help="play a recording instead of a microphone, or, with --input, beside it; keys on the screen pause, "
-                        "seek, loop, and change speed and levels")
+                        help="play this recording instead of the sound of an input; with --input, play both. Keys on the "
+                        "screen pause, seek, loop, and change speed and levels")
     parser.add_argument("--play-midi", type=file_or_none, metavar="FILE",
-                        help="the recording's notes (MIDI or any file that rtsep render --midi takes); each of its tracks is a "
-                        "stem, unless --by or --midi says otherwise")
+                        help="notes of the recording (MIDI, or any file that rtsep render --midi takes). Each of its tracks is "
+                        "a stem, unless you give --by or --midi")
     parser.add_argument("--speed", type=float, default=1.0, metavar="FACTOR",
-                        help="play the recording slower (0.5) or faster (up to 2) at the same pitch; needs pip install "
-                        "'rtsep[speed]'")
-    parser.add_argument("--loop", metavar="FROM-TO", help="play this part of the recording again and again, such as 0:42-0:50")
+                        help="speed of the recording at the same pitch, 0.25 to 2; needs pip install 'rtsep[speed]'")
+    parser.add_argument("--loop", metavar="FROM-TO", help="repeat this part of the recording, such as 0:42-0:50")
     parser.add_argument("--route", action="append", default=[], metavar="STEM=OUTPUTS",
-                        help="play a stem, or mix, on separate outputs, such as residual=3-4 (default: mix=1-2)")
+                        help="play a stem, or mix, on these outputs, such as residual=3-4; can be given several times "
+                        "(default: mix=1-2)")
     parser.add_argument("--pre-fader", action=argparse.BooleanOptionalAction, default=False,
-                        help="outputs of single stems (--route, --jack) play them as they are: gain, mute and solo change the "
-                        "mix alone")
+                        help="gain, mute and solo change the mix only, not the outputs of single stems (--route, --jack)")
     parser.add_argument("--record", type=file_or_none, metavar="NAME",
-                        help="record from the start: input, stems and notes, into a folder of this name, or NAME-1, NAME-2 ... "
-                        "if there is one already")
+                        help="record input, stems and notes from the start, into a folder with this name, or NAME-1, NAME-2 "
+                        "... if there is one already")
     parser.add_argument("--take", type=file_or_none, metavar="NAME",
-                        help="what r records into while you play: folders NAME, NAME-1 ... (default: as --record, or "
-                        "take)")
+                        help="name for the takes that key r records: folders NAME, NAME-1 ... (default: the name of --record, "
+                        "else take)")
     parser.add_argument("--record-format", choices=FORMATS, default="wav",
-                        help="what is recorded: wav, float without a limit, or flac, 24 bits in half the room (default: "
-                        "%(default)s)")
+                        help="format of recordings: wav = 32-bit float, which never clips; flac = 24 bits, half the size "
+                        "(default: %(default)s)")
     add_keeping(parser, "at the end, every minute, and whenever you press k")
-    parser.add_argument("--overwrite", action="store_true", help="replace a preset that is there already; a recording never is")
+    parser.add_argument("--overwrite", action="store_true",
+                        help="replace a preset or set-up that is there already; a recording is never replaced")
     parser.add_argument("--jack", action=argparse.BooleanOptionalAction, default=False,
-                        help="be a JACK client: a port per stem, notes, knobs and buttons by JACK MIDI (needs pip install "
-                        "'rtsep[jack]'); options of devices (--input, --rate, --block, --route ...) do not go with it")
+                        help="be a JACK client: each stem has a port, and notes, knobs and buttons come by JACK MIDI (needs "
+                        "pip install 'rtsep[jack]'). The options of devices (--input, --rate, --block, --route ...) do not go "
+                        "with it")
     parser.add_argument("--allow-feedback", action=argparse.BooleanOptionalAction, default=False,
-                        help="use microphone and loudspeaker of the same computer: with headphones only")
+                        help="allow the microphone and the loudspeaker of one computer together: only with headphones")
     parser.add_argument("--measure-latency", action="store_true",
-                        help="play noise for some seconds, hear it back through a cable from output 1 to input 1, and say how "
-                        "late it is; whatever else is heard is refused")
+                        help="measure the latency of the device first: connect output 1 to input 1 by a cable, and rtsep plays "
+                        "noise for some seconds. It refuses to measure any other sound")
     parser.add_argument("--check", action="store_true",
-                        help="play for some seconds (--seconds, default: 10), and see in a short table whether level, time of "
-                        "the notes, tuning, blocks and disk are well, and what to do if not; exit code 0 if all is well, "
-                        "else 1")
+                        help="check instead of a session: play for 10 s (or --seconds), and read in a short table whether "
+                        "level, timing of the notes, tuning, blocks and disk are right, and what to do if not; exit code 0 if "
+                        "all is right, else 1")
     add_remote(parser)
-    parser.add_argument("--no-ui", action="store_true", help="no screen: one status line a second")
-    parser.add_argument("--json", action="store_true", help="no screen: one JSON object a second")
-    parser.add_argument("--log", type=Path, metavar="FILE", help="write every message, and what ALSA and JACK "
-                        "complain of, to this file, with date and time")
+    parser.add_argument("--no-ui", action="store_true", help="no screen: print one status line per second")
+    parser.add_argument("--json", action="store_true", help="no screen: print one JSON object per second")
+    parser.add_argument("--log", type=Path, metavar="FILE", help="write all messages, also those of ALSA and JACK, to this "
+                        "file, with date and time")
     parser.add_argument("--seconds", type=float, metavar="S", help="end after this time (default: when you press q)")
 
 
 def run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
-    """Play until q, Ctrl-C, or the end of --seconds; print what was recorded."""
+    """Play until q, Ctrl-C, or the end of --seconds; then print what was recorded."""
     setup = None if arguments.setup is None else read_setup(arguments.setup)
     if setup is None:
         _play(arguments, None)
@@ -168,7 +171,7 @@ def _play(arguments: argparse.Namespace, setup: Setup | None) -> None:
 
 
 def _recording(arguments: argparse.Namespace) -> Any:
-    """The recording to be played; None if there is none."""
+    """The recording that --play names; None without --play."""
     if arguments.play is None:
         return None
     from rtsep.hosts.recording import import_stretch, open_recording
@@ -187,7 +190,7 @@ def _portaudio(arguments: argparse.Namespace, recording: Any) -> Any:
 
 
 def _listens(arguments: argparse.Namespace) -> bool:
-    """Whether a microphone is heard: beside a recording only if one is asked for."""
+    """Whether an input is heard: beside a recording only if the options ask for one."""
     return arguments.play is None or bool(arguments.input or arguments.inputs)
 
 
@@ -221,21 +224,21 @@ def _tell(report: dict[str, Any]) -> None:
     counters = report["counters"]
     played = counters["samples"] / report["sample_rate"]
     waited = counters["late_blocks"] - counters["late_by_work"] if report["knows_work"] else 0
-    told = f" ({waited} of which had to wait for other programs)" if waited > 0 else ""
+    told = f" ({waited} of them had to wait for other programs)" if waited > 0 else ""
     xruns = f", {counted(counters['xruns'], 'xrun')}" if counters["xruns"] else ""
     print(f"rtsep: played {played:.1f} s, {counters['late_blocks']} of {counters['blocks']} blocks late{told}{xruns}",
           file=sys.stderr)
     if counters["hand_notes"]:
-        print(f"rtsep: gave {counted(counters['hand_notes'], 'note')} to the hands: {counters['revised_notes']} went to the "
-              f"other hand within 50 ms, {counters['uncertain_notes']} are uncertain", file=sys.stderr)
+        print(f"rtsep: gave {counted(counters['hand_notes'], 'note')} to the hands: {counters['revised_notes']} changed hands "
+              f"within 50 ms, {counters['uncertain_notes']} are uncertain", file=sys.stderr)
     if report["measured_ms"] is not None:
         print(f"rtsep: measured latency of the device: {report['measured_ms']:.1f} ms", file=sys.stderr)
     if report["saved_setup"] is not None:
-        print(f"rtsep: saved what was set in {report['saved_setup']}", file=sys.stderr)
+        print(f"rtsep: saved the set-up in {report['saved_setup']}", file=sys.stderr)
     for path in report["saved_presets"]:
-        print(f"rtsep: saved what was learnt in {path}", file=sys.stderr)
+        print(f"rtsep: saved the adapted preset in {path}", file=sys.stderr)
     for take in report["takes"]:
         gaps = f", of which {take['gap_s']:.1f} s are silence in {counted(take['gaps'], 'gap')}" if take["gaps"] else ""
         print(f"rtsep: recorded {take['seconds']:.1f} s into {take['folder']}{gaps}", file=sys.stderr)
-        clipped = [f"samples that were clipped: {take['clipped_samples']}; --record-format wav has no limit"]
+        clipped = [f"{counted(take['clipped_samples'], 'sample')} clipped in the recording; --record-format wav never clips"]
         say_warnings(take["warnings"] + (clipped if take["clipped_samples"] else []))

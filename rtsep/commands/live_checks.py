@@ -12,15 +12,15 @@ from rtsep.presets.wish import parse_wish
 MOST_DELAY_MS, MOST_BLOCK = 1000, 16384  # Greatest values of --midi-offset-ms, in ms, and of --block, in samples.
 PATCHBAY = "connect the ports with a patchbay, such as qjackctl, or with jack_connect"
 SERVER = "the JACK server decides it (jackd -r and -p, or qjackctl's settings)"
-NOT_WITH_JACK = {  # Options that mean nothing to a JACK client, and what to do instead.
+NOT_WITH_JACK = {  # Options that a JACK client cannot use, and what to do instead.
     "input": PATCHBAY, "output": PATCHBAY, "allow_feedback": PATCHBAY, "rate": SERVER, "block": SERVER,
-    "outputs": "mix and stems have as many ports each as --inputs says",
-    "route": f"mix and stems have ports of their own; {PATCHBAY}",
+    "outputs": "the mix and each stem have as many ports as --inputs says",
+    "route": f"the mix and each stem have their own ports; {PATCHBAY}",
 }
 
 
 def check(arguments: argparse.Namespace) -> None:
-    """RtsepError for what the options alone tell to be wrong."""
+    """RtsepError for mistakes that the options alone show."""
     _check_numbers(arguments)
     parse_channels(arguments.channels)
     parse_loop(arguments.loop)
@@ -47,7 +47,7 @@ def parse_channels(text: str) -> tuple[int, ...]:
 
 
 def parse_loop(text: str | None) -> tuple[float, ...]:
-    """The value of --loop: begin and end in seconds; none if it is not given."""
+    """The value of --loop: begin and end in seconds; empty without --loop."""
     if not text:
         return ()
     first, _, last = text.partition("-")
@@ -68,7 +68,7 @@ def _has_notes(arguments: argparse.Namespace) -> bool:
 def _check_numbers(arguments: argparse.Namespace) -> None:
     delay_ms = arguments.midi_offset_ms
     if not 0 <= delay_ms <= MOST_DELAY_MS:
-        why = ("notes cannot be played before they come; raise the latency, or delay the sound" if delay_ms < 0
+        why = ("rtsep cannot play notes before they come; raise the latency, or delay the sound" if delay_ms < 0
                else f"allowed is 0 to {MOST_DELAY_MS} ms")
         raise RtsepError(f"--midi-offset-ms {delay_ms:g}: {why}")
     if arguments.seconds is not None and not arguments.seconds > 0:
@@ -81,7 +81,7 @@ def _check_numbers(arguments: argparse.Namespace) -> None:
 
 
 def _check_ignored(arguments: argparse.Namespace) -> None:
-    """RtsepError for an option that would change nothing here."""
+    """RtsepError for an option that would have no effect here."""
     for name, instead in NOT_WITH_JACK.items() if arguments.jack else ():
         if getattr(arguments, name):
             raise RtsepError(f"{_option(name)} does not go with --jack: {instead}")
@@ -102,8 +102,8 @@ def _check_files(arguments: argparse.Namespace) -> None:
     wish = parse_wish(arguments.presets)
     for name in filter(None, (wish.plain, *wish.by_stem.values())):
         if not find_preset(name).is_file():
-            raise RtsepError(f"--preset {name}: there is no such file")
+            raise RtsepError(f"--preset {name}: there is no such file; rtsep presets lists the presets")
     for option in ("mosaic", "drum_map", "score", "play", "play_midi"):
         path = getattr(arguments, option)
         if path is not None and not path.is_file():
-            raise RtsepError(f"{_option(option)} {path}: there is no such file")
+            raise RtsepError(f"{_option(option)} {path}: there is no such file; check the path")

@@ -1,4 +1,4 @@
-"""`rtsep live --check`: some seconds of play tell whether level, notes, tuning, blocks and disk are as they should be."""
+"""`rtsep live --check`: from some seconds of play it tells whether level, notes, tuning, blocks and disk are right."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import numpy as np
 from rtsep.errors import RtsepError
 from rtsep.hosts.checks import Row, cents_row, computer_row, disk_row, level_row, offset_row
 
-SECONDS = 10.0  # Without --seconds, it listens for this many seconds.
-LEAST_S = 3.0  # A tuning is told by at least this many seconds in which notes sound.
-FRAMES = 120  # At most so many frames, spread over what was played, tell the tuning.
+SECONDS = 10.0  # Without --seconds, the check listens for this many seconds.
+LEAST_S = 3.0  # The tuning is measured only if notes sound for at least this many seconds.
+FRAMES = 120  # The tuning is measured on at most this many frames, spread over the take.
 
 
 class _Listener:
@@ -34,17 +34,17 @@ class _Listener:
 
 
 def check_up(job: Any, open_device: Callable[[bool], Any]) -> bool:
-    """Listen, and print the table; gives whether all is well."""
+    """Listen, and print the table. Returns whether all is right."""
     from rtsep.hosts.live import live
 
     seconds = job.seconds or SECONDS
-    print(f"rtsep: play for {seconds:g} s, as loud as you will", file=sys.stderr, flush=True)
+    print(f"rtsep: play for {seconds:g} s, as loud as you will play later", file=sys.stderr, flush=True)
     home, face = (job.take or Path("take")).absolute().parent, _Listener()
     with tempfile.TemporaryDirectory() as folder:
         heard = replace(job, record=Path(folder) / "take", record_format="wav", seconds=seconds)
         report = live(heard, open_device, face)
         if face.last is None or not report["takes"]:
-            raise RtsepError("--check: the device gave no sound")
+            raise RtsepError("--check: no sound came from the device; choose another one (rtsep devices lists them)")
         rows = [*_sound(Path(report["takes"][0]["folder"]), job), *_computer(face.last, report, home)]
     for row in rows:
         print(row.text)
@@ -60,16 +60,16 @@ def _sound(folder: Path, job: Any) -> Iterator[Row]:
     yield level_row(sound)
     notes = read_notes(folder / "session.mid", rate).notes()
     if not len(notes):
-        yield Row("notes", "none came", "is the keyboard on, and the right port (--midi)?" if job.midi else "")
+        yield Row("notes", "none came", "is the keyboard on, and is this the right port (--midi)?" if job.midi else "")
         return
     offset = note_offset_ms(sound.mean(axis=0), rate, zip(notes["onset_s"].tolist(), notes["pitch"].tolist(), strict=True))
     yield offset_row(offset, job.midi_offset_ms, "give --midi-offset-ms {:.0f}") if offset is not None else Row(
-        "notes", f"{len(notes)} came, too few with a clear beginning of their sound", "play some notes one after the other")
+        "notes", f"{len(notes)} came, too few with a clear onset in the sound", "play some notes one after the other")
     yield tuning_row(sound, rate, notes, job)
 
 
 def tuning_row(sound: Any, rate: int, notes: Any, job: Any) -> Row:
-    """How far what was played is tuned from the preset."""
+    """The tuning of the instrument against the preset."""
     from rtsep.presets.library import find_preset
     from rtsep.presets.preset import load_preset
     from rtsep.presets.wish import DEFAULT, parse_wish
@@ -84,9 +84,9 @@ def tuning_row(sound: Any, rate: int, notes: Any, job: Any) -> Row:
 
 
 def measure_cents(sound: Any, rate: int, notes: Any, preset: Any) -> float:
-    """Cents by which an instrument in `sound` [channel, sample] sounds higher than `preset`; `notes` are NOTE [n].
+    """How many cents higher than `preset` the instrument in `sound` [channel, sample] sounds; `notes` are NOTE [n].
 
-    RtsepError if that cannot be told.
+    RtsepError if this cannot be measured.
     """
     from rtsep.training.calibrate import AFTER_S, BEFORE_S, HOP, Heard, at_rate, estimate_cents
     from rtsep.training.gates import note_gates
@@ -98,7 +98,7 @@ def measure_cents(sound: Any, rate: int, notes: Any, preset: Any) -> float:
     gates = note_gates(notes, fitted.row_pitch, ends / rate, BEFORE_S, AFTER_S)
     some = np.flatnonzero(gates.any(axis=1))
     if len(some) * HOP < LEAST_S * rate:
-        raise RtsepError(f"too little was played: {LEAST_S:g} s are needed")
+        raise RtsepError(f"too little was played: at least {LEAST_S:g} s are needed")
     some = some[np.linspace(0, len(some) - 1, min(len(some), FRAMES)).astype(int)]
     rows = gates[some].any(axis=0)
     spectra = magnitudes(np.nan_to_num(sound), ends[some], window)

@@ -1,4 +1,4 @@
-"""How a set-up and the options of `rtsep live` go together: an option overrules the file's entry of its name."""
+"""How a set-up and the options of `rtsep live` go together: an option overrules the entry of the same name in the file."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from rtsep.commands.live_checks import NOT_WITH_JACK
 from rtsep.hosts.setups import Settings, Setup
 from rtsep.params import Value, param_of
 
-LISTS = ("midi", "route")  # Options that can be given several times: once given, they stand instead of the file's.
-# Entries that go with another one's value, and are left out if an option changes it.
+LISTS = ("midi", "route")  # Options that can be given several times. If they are given, they replace those of the file.
+# Entries that belong to the value of another entry; they are left out if an option changes that value.
 FOLLOWERS: Mapping[str, Sequence[str]] = {"by": ("split", "drum_map"), "jack": tuple(NOT_WITH_JACK),
                                              "play": ("play_midi", "speed", "loop")}
 
 
 def with_setup(parser: argparse.ArgumentParser, given: argparse.Namespace, setup: Setup) -> argparse.Namespace:
-    """The options as the command line says, else as the set-up does."""
+    """The options of the command line; those that it does not give come from the set-up."""
     told = _parse(parser, given.words, setup.options)
     left_out = {follower for name, followers in FOLLOWERS.items() for follower in followers
                 if getattr(told, name) != setup.options.get(name, parser.get_default(name))}
@@ -26,7 +26,7 @@ def with_setup(parser: argparse.ArgumentParser, given: argparse.Namespace, setup
 
 
 def _parse(parser: argparse.ArgumentParser, words: list[str], options: Mapping[str, Any]) -> argparse.Namespace:
-    """The words of a command line, with `options` for what they do not say."""
+    """The words of a command line, with `options` for what they leave out."""
     usual = {name: parser.get_default(name) for name in options}
     parser.set_defaults(**{name: value for name, value in options.items() if name not in LISTS})
     told = parser.parse_args(words[words.index("live") + 1 :], argparse.Namespace(words=words))
@@ -37,7 +37,7 @@ def _parse(parser: argparse.ArgumentParser, words: list[str], options: Mapping[s
 
 
 def scenes_of(setup: Setup | None, presets: Sequence[str], params: Mapping[str, str]) -> tuple[Settings, ...]:
-    """All scenes, with `presets` and `params` of the command line; without a set list it is one."""
+    """All scenes, with `presets` and `params` of the command line; without a set list there is one scene."""
     given = {name: param_of(name).parse(value) for name, value in params.items()}
     base = Settings() if setup is None else setup.base
     scenes = [base] if setup is None else [scene.over(base) for scene in setup.scenes] or [base]
@@ -51,7 +51,7 @@ def _overruled(scene: Settings, presets: tuple[str, ...], given: Mapping[str, Va
 
 
 def renames_stems(arguments: argparse.Namespace, setup: Setup | None) -> bool:
-    """Whether the command line names the stems otherwise than the set-up does."""
+    """Whether the stems have other names by the command line than by the set-up."""
     if setup is None:
         return False
     file = {"by": "port", "midi": (), "channels": "", "score": None, **setup.options}

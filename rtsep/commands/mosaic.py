@@ -13,30 +13,34 @@ def add(commands: Any) -> None:
     """Declare the command."""
     parser = commands.add_parser(
         "mosaic", help="remake a sound from the sounds of another",
-        description="Finds at every moment the frames of SOUND that together resemble TARGET, and writes their sound: TARGET's "
-        "notes and rhythm in SOUND's timbre. Half a minute of each takes some ten seconds, longer sounds more. Both must "
-        "have the same sample rate; a SOUND of many pitches and levels works best.")
+        description="Remakes TARGET from frames of SOUND: at every moment it finds the frames that together resemble TARGET. "
+        "The result has the notes and the rhythm of TARGET, and the timbre of SOUND. Half a minute of each takes about ten "
+        "seconds; longer sounds take more. Both must have the same sample rate. A SOUND with many pitches and levels works "
+        "best.")
     parser.add_argument("target", type=Path, metavar="TARGET", help="sound file to follow")
-    parser.add_argument("--source", type=Path, required=True, metavar="SOUND", help="sound file whose frames are heard")
+    parser.add_argument("--source", type=Path, required=True, metavar="SOUND", help="sound file that the frames come from")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE",
-                        help="where to write: NAME.wav, .flac, .ogg or .mp3, as long as TARGET, with the channels of SOUND")
+                        help="file to write: NAME.wav, .flac, .ogg or .mp3; it is as long as TARGET and has the channels of "
+                             "SOUND")
     parser.add_argument("--repetition", type=int, default=3, metavar="FRAMES",
-                        help="no source frame is heard again within this many frames; 0: no limit (default: %(default)s)")
+                        help="a source frame is not heard again within this many frames; 0: no limit (default: %(default)s)")
     parser.add_argument("--polyphony", type=int, default=10, metavar="COUNT",
-                        help="source frames at a time, before continuity adds neighbours; 0: no limit (default: %(default)s)")
+                        help="number of source frames at a time, before --continuity adds neighbours; 0: no limit (default: "
+                        "%(default)s)")
     parser.add_argument("--continuity", type=int, default=3, metavar="FRAMES",
-                        help="favour frames with this many neighbours on either side in the source's order; 0: do not "
-                        "(default: %(default)s)")
+                        help="prefer frames that come with this many neighbours on either side, in the source's order; 0: no "
+                        "preference (default: %(default)s)")
     parser.add_argument("--iterations", type=int, default=20, metavar="COUNT",
-                        help="updates, over which the limits are introduced (default: %(default)s)")
+                        help="number of updates; they bring in the limits step by step (default: %(default)s)")
     parser.add_argument("--window", type=int, default=0, metavar="SAMPLES",
-                        help="length of a frame, a power of two; they begin at every quarter of it (default: 4096 at 44.1 kHz)")
+                        help="length of a frame, a power of two; a frame begins at every quarter of it (default: 4096 at 44.1 "
+                        "kHz)")
     parser.add_argument("--phase-iterations", type=int, default=32, metavar="COUNT",
-                        help="iterations that make phases consistent (default: %(default)s)")
+                        help="number of iterations that make the phases consistent (default: %(default)s)")
     parser.add_argument("--bits", choices=("16", "24", "float"), help="bits per sample (default: float, in FLAC 24)")
     parser.add_argument("--picture", type=Path, metavar="FILE",
-                        help="also draw both sounds and the parts of the source that are heard: NAME.png")
-    parser.add_argument("--overwrite", action="store_true", help="replace what is there already")
+                        help="also draw both sounds, and which parts of the source are heard: NAME.png")
+    parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
     parser.set_defaults(run=run)
 
 

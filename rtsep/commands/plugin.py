@@ -1,4 +1,4 @@
-"""`rtsep plugin`: makes a plug-in for DAWs, which plays presets without Python."""
+"""`rtsep plugin`: makes a plug-in for DAWs; it plays presets without Python."""
 
 from __future__ import annotations
 
@@ -18,11 +18,15 @@ SYSTEMS = ("linux-x86_64", "linux-aarch64", "windows-x86_64", "macos-x86_64", "m
 RATES = "44100,48000,88200,96000"
 LEAST_RATE, MOST_RATE = 8000, 192000  # Values of --rates, in Hz.
 ABOUT = """\
-Makes a plug-in for a DAW (Ardour, Reaper, Bitwig, Qtractor ...): sound and the notes of a MIDI track go in, the mix and every
-stem come out. What it writes works on any computer of the same system and kind of processor, without Python and rtsep.
+Makes a plug-in for a DAW (Ardour, Reaper, Bitwig, Qtractor ...). The sound and
+the notes of a MIDI track go in; the mix and every stem come out. The plug-in
+works on any computer with the same system and kind of processor, without
+Python and rtsep.
 
-Each --preset is one of the plug-in's presets. Gains, wet, bypass, split, mask power, suppression and more can be automated.
-With --install it is put where hosts look for plug-ins; --remove NAME takes it away again. See docs/reference/plugin.md.
+Each --preset is one preset of the plug-in. The DAW can automate gains, wet,
+bypass, split, mask power, suppression and more. --install puts the plug-in
+where hosts look for plug-ins; --remove NAME removes it. See
+docs/reference/plugin.md.
 """
 
 
@@ -34,30 +38,32 @@ def add(commands: Any) -> None:
     place.add_argument("-o", "--out", type=Path, metavar="DIR", help="folder to write the plug-in into")
     place.add_argument("--install", action="store_true", help="write it where hosts look for plug-ins, and say where")
     place.add_argument("--remove", metavar="NAME", help="remove the installed plug-in of this name, and nothing else")
-    parser.add_argument("--name", help="name in the host (default: the preset and what makes a stem, such as Piano Split)")
+    parser.add_argument("--name", help="name in the DAW (default: preset and --by, such as Piano Split)")
     parser.add_argument("--preset", action="append", default=[], metavar="NAME[@STEM]", dest="presets",
-                        help="preset name or path of a preset file; each one that is given is a preset of the plug-in. Commas "
-                        "join presets for several stems, such as piano@low,strings@high (default: piano)")
+                        help="name of a preset or path of a preset file; can be given several times, and each one is a preset "
+                        "of the plug-in. Commas join presets for several stems, such as piano@low,strings@high (default: "
+                        "piano)")
     parser.add_argument("--by", choices=BY, default="split",
-                        help="what makes a stem: a side of --split, a hand of the player, a channel of --channels, a group of "
-                        "drums, or all notes together (default: %(default)s)")
+                        help="what makes a stem: split = the keys on one side of --split; hands = a hand of the player; "
+                        "channel = a channel of --channels; drum = a group of drums; all = all notes together (default: "
+                        "%(default)s)")
     parser.add_argument("--split", metavar="NOTE", help="lowest note of the stem `high` with --by split (default: C4)")
     parser.add_argument("--channels", default="", metavar="LIST", help="MIDI channels to listen to, such as 1,3 (default: all)")
     add_drum_map(parser)
     add_params(parser)
     parser.add_argument("--rates", default=RATES, metavar="LIST",
-                        help="sample rates in Hz at which it plays; each needs some megabytes (default: %(default)s)")
+                        help="sample rates in Hz that the plug-in can play; each takes some megabytes (default: %(default)s)")
     parser.add_argument("--mono", action="store_true", help="one channel instead of two")
     parser.add_argument("--format", default="lv2,clap", metavar="LIST", dest="formats",
                         help="lv2, clap or both (default: %(default)s)")
     parser.add_argument("--system", choices=SYSTEMS, metavar="SYSTEM",
-                        help=f"for another system than this one: {', '.join(SYSTEMS)}; needs pip install 'rtsep[plugin]'")
+                        help=f"make it for another system: {', '.join(SYSTEMS)}; needs pip install 'rtsep[plugin]'")
     parser.add_argument("--overwrite", action="store_true", help="replace a plug-in of the same name")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Make, or remove."""
+    """Make the plug-in, or remove it."""
     from rtsep.plugin.folders import host_folder, remove
 
     formats = _formats(arguments.formats)
@@ -68,9 +74,10 @@ def run(arguments: argparse.Namespace) -> None:
             print(f"removed: {path}")
         return
     if arguments.out is None and not arguments.install:
-        raise RtsepError("where to? give -o DIR, or --install to put it where hosts look for plug-ins")
+        raise RtsepError("plugin needs a place to write to: give -o DIR, or --install to put it where hosts look for plug-ins")
     if arguments.install and arguments.system:
-        raise RtsepError(f"--install and --system {arguments.system}: give -o DIR, and carry what is made to that computer")
+        raise RtsepError(f"--install and --system {arguments.system} do not go together: give -o DIR, and copy the plug-in to "
+                         "the other computer")
     form = _form(arguments)
     from rtsep.plugin.make import make
 
@@ -82,7 +89,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _form(arguments: argparse.Namespace) -> Any:
-    """What is to be made. RtsepError for options that do not fit together."""
+    """The plug-in that the options ask for. RtsepError: options that do not go together."""
     channels, split = parse_channels(arguments.channels), parse_pitch(arguments.split or "C4")
     rates, params = _rates(arguments.rates), checked_params(arguments)
     if arguments.split is not None and arguments.by != "split":
@@ -105,10 +112,10 @@ def _form(arguments: argparse.Namespace) -> Any:
 
 
 def _program_name(text: str, known: Mapping[str, object]) -> str:
-    """The name of a plug-in's preset: that of the file, and of no other."""
+    """The name of a preset of the plug-in: the name of its file. RtsepError: another one has this name."""
     name = ", ".join(Path(part.partition("@")[0]).stem for part in text.split(","))
     if name in known:
-        raise RtsepError(f"--preset {text}: {name} is there already; give each preset once")
+        raise RtsepError(f"--preset {text}: {name} was given already; give each preset once")
     return name
 
 

@@ -54,4 +54,4 @@ def check_file(arguments: argparse.Namespace) -> None:
 
     preset = load_preset(arguments.file)
     say_warnings([*preset.notes])
-    print(f"{arguments.file}: a sound preset with {len(preset.W)} templates")
+    print(f"{arguments.file}: a valid preset with {len(preset.W)} templates")

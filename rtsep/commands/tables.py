@@ -28,12 +28,12 @@ def _table(*columns: str) -> Table:
 
 
 def _print(*things: Table | str) -> None:
-    console = Console(highlight=False, markup=False)  # Text from files is no markup.
+    console = Console(highlight=False, markup=False)  # Text from files is not markup.
     for thing in things:
         if isinstance(thing, Table):
             console.print(thing)
         else:
-            print(thing)  # Without wrapping, so that paths can be copied.
+            print(thing)  # It is not wrapped, so that users can copy paths.
 
 
 def show_takes(takes: Sequence[FoundTake], folder: Path) -> None:
@@ -75,7 +75,7 @@ def _spans(numbers: Any) -> str:
 
 
 def _preset_row(path: Path) -> tuple[str, str, str, str, str]:
-    """Name, title, General MIDI programs, range and rows; a file that cannot be read does not hide other files."""
+    """Name, title, General MIDI programs, range and rows. A file that cannot be read gets a row that says so."""
     try:
         preset = load_preset(path)
     except RtsepError:
@@ -91,7 +91,7 @@ def show_presets() -> None:
         table.add_row(*_preset_row(path), "bundled")
     for path in user_presets():
         table.add_row(*_preset_row(path), "yours")
-    _print(table, f"\nYour own presets belong in {user_folder()}; rtsep presets check FILE says what is wrong with one")
+    _print(table, f"\nYour own presets belong in {user_folder()}. rtsep presets check FILE checks a preset file")
 
 
 def show_preset(preset: Preset) -> None:
@@ -100,13 +100,13 @@ def show_preset(preset: Preset) -> None:
     table = _table("", "")
     table.add_row("title", preset.title)
     table.add_row("notes", f"{pitches[0]} to {pitches[-1]} ({len(pitches)} pitches)")
-    table.add_row("programs", describe(preset.programs) or "none: it plays what --preset gives it")
+    table.add_row("programs", describe(preset.programs) or "none: it is used only with --preset")
     if preset.filled.any():
         names = _spans(np.flatnonzero(preset.filled))
-        table.add_row("filled", f"{preset.filled.sum()} pitches that were never heard, made from their neighbours: {names}")
+        table.add_row("filled", f"{preset.filled.sum()} pitches without a recording, made from their neighbours: {names}")
     table.add_row("templates", f"{len(preset.W)}: {', '.join(sorted(set(preset.row_role)))}")
     if preset.encoder is not None:
-        table.add_row("encoder", f"of {preset.encoder.any(axis=1).sum()} templates")
+        table.add_row("encoder", f"for {preset.encoder.any(axis=1).sum()} templates")
     table.add_row("made for", f"{preset.sample_rate:g} Hz, window of {preset.window_size} samples")
     table.add_row("release", f"{1000 * np.median(preset.release_s[pitches]):.0f} ms (median over the notes)")
     table.add_row("decay", f"{np.median(preset.decay_s[pitches]):.1f} s (median over the notes)")
@@ -123,33 +123,33 @@ def _show_cost(report: dict[str, Any]) -> str:
     hop = report["hop_us"]
     budget = 1e6 * report["hop_samples"] / report["sample_rate"]
     return (f"Latency {report['latency_samples']} samples = {report['latency_ms']:.1f} ms ({report['mode']} mode); "
-            f"{report['realtime_factor']:.1f} times real time; a hop takes {hop['p50']:.0f} µs, 99 % under "
-            f"{hop['p99']:.0f} µs, of {budget:.0f} µs.")
+            f"{report['realtime_factor']:.1f} times real time. A hop lasts {budget:.0f} µs and takes {hop['p50']:.0f} µs of "
+            f"work; 99 % of them take at most {hop['p99']:.0f} µs.")
 
 
 def _show_grains(report: dict[str, Any]) -> str:
-    """The result of a mosaic as a sentence, or ""."""
+    """A sentence about a mosaic, or ""."""
     if "mosaic" not in report:
         return ""
     made = report["mosaic"]
-    return (f"Made of {made['source']} ({made['source_seconds']:.1f} s): {made['polyphony']:g} of its frames at a time, "
+    return (f"Made from {made['source']} ({made['source_seconds']:.1f} s): {made['polyphony']:g} of its frames at a time, "
             f"{made['run_ms']:.0f} ms in its own order, {100 * made['repetitions']:.0f} % repeated soon.")
 
 
 def show_render(report: dict[str, Any], out: Path) -> None:
     """Print what `render` wrote."""
     names = ", ".join(dict.fromkeys(stem["file"] for stem in report["stems"]))
-    played = ", ".join(f"{stem['name']} on {stem['preset']}" for stem in report["stems"] if "preset" in stem)
-    _print(f"{out}: {names}, report.json", _show_grains(report) or f"Instruments: {played or report['preset']}.",
+    played = ", ".join(f"{stem['name']} with {stem['preset']}" for stem in report["stems"] if "preset" in stem)
+    _print(f"{out}: {names}, report.json", _show_grains(report) or f"Presets: {played or report['preset']}.",
            *_show_hands(report), _show_cost(report))
 
 
 def _show_hands(report: dict[str, Any]) -> list[str]:
-    """How sure it is whose notes these are, where they were given to hands."""
+    """If notes were given to hands: how many, and how many of them are uncertain."""
     if "hands" not in report:
         return []
     notes, revised, uncertain = (report["hands"][name] for name in ("notes", "revised", "uncertain"))
-    return [f"Hands: {notes} notes, of which {revised} went to the other hand within 50 ms, and {uncertain} are uncertain."]
+    return [f"Hands: {notes} notes; {revised} changed hands within 50 ms, {uncertain} are uncertain."]
 
 
 def show_demo(report: dict[str, Any], out: Path) -> None:
@@ -160,14 +160,14 @@ def show_demo(report: dict[str, Any], out: Path) -> None:
     for system, row in systems.items():
         table.add_row(system, *(f"{row[stem]:.1f}" for stem in stems))
     names = ", ".join(stem["file"] for stem in report["stems"])
-    _print("Beethoven, Für Elise: both hands in one recording, separated by the notes that MIDI tells.\n", table, "",
-           _show_cost(report), f"Listen to {out}: {names}; look at picture.png; figures are in report.json.")
+    _print("Beethoven, Für Elise: both hands in one recording, separated with the notes of a MIDI file.\n", table, "",
+           _show_cost(report), f"Listen to the files in {out}: {names}. picture.png shows them; report.json has the figures.")
 
 
 def show_devices(
     devices: Sequence[Any], no_sound: str, ports: Sequence[str], no_midi: str, jack: Mapping[str, Any]
 ) -> None:
-    """Print sound devices and MIDI ports with the numbers that `rtsep live` takes, and the JACK server, or why not."""
+    """Print sound devices and MIDI ports, with the numbers for `rtsep live`, and the JACK server; or why there are none."""
     table = _table("number", "sound device", "inputs", "outputs", "Hz", "latency in/out ms")
     for device in devices:
         table.add_row(str(device.number), device.label, str(device.inputs), str(device.outputs), f"{device.sample_rate:g}",
@@ -177,16 +177,17 @@ def show_devices(
         midi.add_row(str(number), port)
     _print(table if devices else f"no sound device: {no_sound or 'none is connected'}", "",
            midi if ports else f"no MIDI port: {no_midi or 'none is connected'}", "",
-           f"a JACK server runs at {jack['sample_rate']:g} Hz in blocks of {jack['block']} samples: rtsep live --jack"
+           f"a JACK server is running at {jack['sample_rate']:g} Hz, in blocks of {jack['block']} samples: use rtsep live "
+           "--jack"
            if jack["running"] else str(jack["why"]))
 
 
 def _fit(each: dict[str, Any]) -> str:
-    """How well a recording's score fits, in words."""
+    """How well the score of a recording fits, as text."""
     fit = each.get("alignment")
     if not fit:
         return ""
-    return f"; score fits with a strength of {fit['strength']:.1f}, off by {1000 * fit['offset_s']:.0f} ms"
+    return f"; the score fits with a strength of {fit['strength']:.1f}, and is off by {1000 * fit['offset_s']:.0f} ms"
 
 
 def show_training(report: dict[str, Any], target: Path, name: str) -> None:

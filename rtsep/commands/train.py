@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,27 +11,36 @@ from pathlib import Path
 from typing import Any
 
 from rtsep.commands.common import add_timing, say_warnings, timing_of
+from rtsep.commands.train_about import about_of, add_about, between
+from rtsep.commands.train_many import add_manifest, check_manifest, learn_manifest
 from rtsep.errors import RtsepError
 
 ABOUT = """\
-Learns what the notes of an instrument sound like, and writes a preset for rtsep render and rtsep live. INPUT is one of
+Learns what the notes of an instrument sound like, and writes a preset for
+rtsep render and rtsep live. INPUT is one of these; rtsep detects which:
 
-  a recording of one instrument, with --score FILE: its notes as MIDI file, as table (onset,offset,pitch,velocity, seconds), or
-  any other file of notes that rtsep render --help names
-  a long recording of single notes with pauses, with --score FILE: the best material there is
+  a recording of one instrument, with --score FILE: its notes in a MIDI file, a
+    table (onset,offset,pitch,velocity in seconds), or any other format that
+    rtsep render --help names
+  a long recording of single notes with pauses, with --score FILE: this is the
+    best material
   a folder that rtsep live --record wrote
-  a folder with a sound file per note, the note in its name: Piano_C#4_v80.wav, A0v12.flac, 60.wav; also folders in it, one
-    per layer; the sound decides which part of the names is the note and whether C4 is 60
+  a folder with one sound file per note, and the note in its name, such as
+    Piano_C#4_v80.wav, A0v12.flac, 60.wav; it can have one folder per layer. The
+    sound decides which part of a name is the note, and whether C4 is 60
   an SFZ instrument (.sfz), or a SoundFont (.sf2, .sf3; needs fluidsynth)
+  a manifest (.csv, .jsonl, .parquet; columns mix and midi, as rtsep batch has it) of many recordings of music by one
+    instrument: they are learnt from at once by several processes or a cluster, with a checkpoint after every update
 
-Several inputs make one preset: several takes of one instrument are learnt together; with --stack each input is a separate
-instrument, and the preset contains all of them. With several recordings, give a --score for each, in the same order.
-The kind of each input is detected.
+Several inputs make one preset: they are takes of one instrument or, with
+--stack, separate instruments. Give one --score for each recording, in order.
 
 examples:
   rtsep train take.wav --score take.mid -o my-piano
   rtsep train take1.wav take2.wav --score take1.mid --score take2.mid -o my-piano
-  rtsep train session-folder -o my-piano && rtsep live --preset my-piano --midi PORT
+  rtsep train recordings.csv -o my-piano --engine dask --address tcp://10.0.0.1:8786
+  rtsep train session-folder -o my-piano
+  rtsep live --preset my-piano --midi PORT
 """
 
 
@@ -42,12 +50,12 @@ def add(commands: Any) -> None:
                                  formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("inputs", nargs="+", type=Path, metavar="INPUT", help="what to learn from, see above")
     parser.add_argument("--score", action="append", default=[], type=Path, metavar="FILE", dest="scores",
-                        help="the notes of a recording: MIDI file, table or score; once for each recording, in their order")
+                        help="notes of a recording: a MIDI file, table or score; one for each recording, in the same order")
     parser.add_argument("-o", "--out", required=True, metavar="PRESET",
-                        help="a name, which --preset then finds (the file lies in your own folder, see rtsep presets), or the "
-                        "path of a file; a report (.json) and a picture (.png) are written beside it")
+                        help="name of the new preset, for --preset (the file is in your own folder, see rtsep presets), or "
+                        "path of its file; a report (.json) and a picture (.png) are written beside it")
     parser.add_argument("--as", choices=("auto", "notes", "recording"), default="auto", dest="kind",
-                        help="what recordings are: single notes with pauses between them, or music (default: detected)")
+                        help="what recordings are: notes = single notes with pauses, recording = music (default: detected)")
     parser.add_argument("--stack", action="store_true", help="each input is a separate instrument")
     group = parser.add_argument_group("scores that were not played together with the recording")
     add_timing(group)
@@ -56,7 +64,8 @@ def add(commands: Any) -> None:
     group.add_argument("--no-check", action="store_true", help="train even if a score does not seem to fit its recording")
     _add_samples(parser)
     _add_training(parser)
-    _add_about(parser)
+    add_about(parser)
+    add_manifest(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace a preset that is there already")
     parser.add_argument("--keep-partial", action="store_true",
                         help="when interrupted (Ctrl-C), write the result so far without asking")
@@ -68,49 +77,37 @@ def add(commands: Any) -> None:
 def _add_samples(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("folders with a sound file per note")
     group.add_argument("--octave", type=int, metavar="N",
-                       help="the octave of middle C (pitch 60) in names of notes, 2 to 6: 4 in most libraries, 3 in those of "
-                       "Yamaha, Ableton, Logic (default: 4, or what the sound says)")
+                       help="octave of middle C (pitch 60) in the names of notes, 2 to 6: 4 in most libraries, 3 in those of "
+                       "Yamaha, Ableton, Logic (default: 4, or what the sound shows)")
     group.add_argument("--name-pattern", metavar="PATTERN", dest="pattern",
-                       help="where names have the note, and which files to take: {note} is a note or a number, {velocity} and "
-                       "{layer} may follow, * is anything: 'Harp_*_{note}_v{layer}' (without the ending; with / it includes "
-                       "folders; default: found out)")
+                       help="where the note is in a file name, and which files to take: {note} is a note or a number, "
+                       "{velocity} and {layer} are optional, * is anything: 'Harp_*_{note}_v{layer}' (without the ending; with "
+                       "/ it includes folders; default: detected)")
 
 
 def _add_training(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("how it learns (the defaults measured best)")
+    group = parser.add_argument_group("how it learns (the defaults gave the best results)")
     group.add_argument("--method", choices=("nmf", "nae", "nae-gradient", "nae-signed"), default="nmf",
-                       help="nmf = constrained NMF; nae = nonnegative autoencoder, whose encoder the preset of a recording of "
-                       "music keeps; nae-gradient = the same by gradient steps; nae-signed = its encoder may be negative "
+                       help="nmf = constrained NMF; nae = nonnegative autoencoder (if the recording is music, the preset keeps "
+                       "its encoder); nae-gradient = the same by gradient steps; nae-signed = its encoder can be negative "
                        "(default: %(default)s)")
     group.add_argument("--templates", type=int, choices=(1, 2, 3), default=2, metavar="N",
-                       help="per pitch: 1 = sustain, 2 = attack and sustain, 3 = and decay (default: %(default)s)")
+                       help="per pitch: 1 = sustain; 2 = attack, sustain; 3 = attack, sustain, decay (default: %(default)s)")
     group.add_argument("--levels", type=int, default=1, metavar="N",
                        help="dynamic levels, from soft to loud, with separate templates (default: %(default)s)")
     group.add_argument("--divergence", choices=("kl", "euclid", "is"),
-                       help="what is minimised: Kullback-Leibler, squared error, Itakura-Saito (default: kl; autoencoders have "
-                       "only euclid)")
+                       help="what is minimised: kl = Kullback-Leibler, euclid = squared error, is = Itakura-Saito (default: "
+                       "kl; autoencoders have only euclid)")
     group.add_argument("--iterations", type=int, metavar="N",
-                       help="updates, 1 to 1000; more fit these recordings better and the instrument worse "
+                       help="number of updates, 1 to 1000: more of them fit these recordings better, and the instrument worse "
                        "(default: 5 for isolated notes; for music 20 of nmf, 50 of nae, 200 of nae-gradient, 20 of nae-signed)")
     group.add_argument("--range", metavar="LOW-HIGH", dest="reach",
-                       help="also give templates to pitches in this range that were not played, such as A0-C8: shifted from "
+                       help="also make templates for pitches in this range that were not played, such as A0-C8: shifted from "
                        "the nearest played pitch (default: between the played pitches, and 7 semitones beyond)")
     group.add_argument("--drums", action="store_true",
-                       help="the inputs are single hits of drums on General MIDI keys (36 kick, 38 snare, 42 hi-hat ...), soft "
-                       "and loud: every drum gets templates of its stroke, attack, body and decay, each open at its time")
-    group.add_argument("--no-fill", action="store_true", help="only pitches that were played")
-
-
-def _add_about(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("what the preset says about itself")
-    group.add_argument("--program", action="append", default=[], type=int, metavar="N", dest="programs",
-                       help="General MIDI program that it plays by itself, from 0 (grand piano) to 127, 128 = drum kits; can "
-                       "be given several times (default: none, it plays what --preset gives it); the first one also says which "
-                       "instrument of a SoundFont is learnt")
-    group.add_argument("--title", metavar="TEXT", help="a title for people (default: its name)")
-    group.add_argument("--source", metavar="TEXT", help="instrument and recording (default: the names of the inputs)")
-    group.add_argument("--licence", default="unknown", metavar="TEXT", help="such as 'CC BY 4.0' (default: %(default)s)")
-    group.add_argument("--attribution", default="unknown", metavar="TEXT", help="whom to credit (default: %(default)s)")
+                       help="the inputs are single drum hits on General MIDI keys (36 kick, 38 snare, 42 hi-hat ...), soft and "
+                       "loud: every drum gets templates for its stroke, attack, body and decay, each open at its own time")
+    group.add_argument("--no-fill", action="store_true", help="make templates only for pitches that were played")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -122,17 +119,21 @@ def run(arguments: argparse.Namespace) -> None:
     from rtsep.training.inputs import gather
     from rtsep.training.learn import check_job, learn
 
+    manifest = check_manifest(arguments)
     job, target, hints = _job(arguments), new_preset(arguments.out), _hints(arguments)
-    about = _about(arguments, target.stem)
+    about = about_of(arguments, target.stem)
     check_job(job)
     endings = (".npz", ".json") if arguments.no_picture else (".npz", ".json", ".png")
     names = [target.stem + ending for ending in endings]
     results = Results(target.parent, names, arguments.overwrite, (*arguments.inputs, *arguments.scores))
     try:
         with training_bar() as progress:
-            given = gather(arguments.inputs, arguments.scores, arguments.kind, progress, job.timing, hints)
-            results.protect([file for each in given for file in each.files])
-            learnt = learn(given, job, about, progress)
+            if manifest:
+                learnt = learn_manifest(arguments, job, about, target, progress)
+            else:
+                given = gather(arguments.inputs, arguments.scores, arguments.kind, progress, job.timing, hints)
+                results.protect([file for each in given for file in each.files])
+                learnt = learn(given, job, about, progress)
         say_warnings(learnt.report["warnings"])
         if learnt.interrupted and not (arguments.keep_partial or _wants_it(learnt.report)):
             raise KeyboardInterrupt
@@ -151,12 +152,6 @@ def run(arguments: argparse.Namespace) -> None:
         show_training(learnt.report, target, arguments.out)
 
 
-def _between(option: str, number: int, low: int, high: int) -> int:
-    if not low <= number <= high:
-        raise RtsepError(f"{option} {number}: allowed are {low} to {high}")
-    return number
-
-
 def _job(arguments: argparse.Namespace) -> Any:
     """The job that the options ask for."""
     from rtsep.notes.moved import AS_WRITTEN
@@ -164,14 +159,14 @@ def _job(arguments: argparse.Namespace) -> Any:
     from rtsep.training.learn import Job
 
     if arguments.iterations is not None:
-        _between("--iterations", arguments.iterations, 1, 1000)
+        between("--iterations", arguments.iterations, 1, 1000)
     timing = timing_of(arguments)
     if arguments.sync and timing != AS_WRITTEN:
         raise RtsepError("--sync finds the times itself: leave out --offset and --stretch")
     if arguments.method != "nmf" and (arguments.drums or arguments.divergence in ("kl", "is")):
         raise RtsepError(f"--method {arguments.method}: autoencoders minimise the squared error (--divergence euclid), and "
-                         "drums have a method of their own: leave out --drums, or --method")
-    settings = Settings(arguments.templates, _between("--levels", arguments.levels, 1, 8), arguments.iterations,
+                         "drums have their own method: leave out --divergence and --drums, or leave out --method")
+    settings = Settings(arguments.templates, between("--levels", arguments.levels, 1, 8), arguments.iterations,
                         arguments.divergence or "kl", drums=arguments.drums, method=arguments.method)
     filled = not (arguments.no_fill or arguments.drums)
     return Job(settings, arguments.stack, filled, *_range(arguments), arguments.sync, not arguments.no_check,
@@ -185,8 +180,8 @@ def _hints(arguments: argparse.Namespace) -> Any:
     from rtsep.training.soundfonts import Choice
 
     if arguments.octave is not None:
-        _between("--octave", arguments.octave, 2, 6)
-    program = _between("--program", arguments.programs[0], 0, 128) if arguments.programs else None
+        between("--octave", arguments.octave, 2, 6)
+    program = between("--program", arguments.programs[0], 0, 128) if arguments.programs else None
     return Hints(Naming(arguments.octave, arguments.pattern, not arguments.drums), Choice(program, arguments.drums))
 
 
@@ -199,35 +194,22 @@ def _range(arguments: argparse.Namespace) -> tuple[int | None, int | None]:
     low, dash, high = arguments.reach.partition("-")
     if arguments.no_fill or not dash:
         raise RtsepError(f"--range {arguments.reach}: give the lowest and highest pitch, such as A0-C8 or 21-108, "
-                         "and no --no-fill")
+                         "and leave out --no-fill")
     return parse_pitch(low), parse_pitch(high)
 
 
-def _about(arguments: argparse.Namespace, name: str) -> Any:
-    """The preset's description of itself."""
-    from rtsep.notes.programs import DRUMS
-    from rtsep.training.learn import About
-
-    named = ", ".join(path.name for path in arguments.inputs)
-    provenance = {"source": arguments.source or named, "licence": arguments.licence, "attribution": arguments.attribution,
-                  "made_by": shlex.join(["rtsep", *arguments.words])}
-    programs = tuple(_between("--program", program, 0, 128) for program in arguments.programs)
-    programs = programs or ((DRUMS,) if arguments.drums else ())
-    return About(name, arguments.title or name, provenance, programs)
-
-
 def _wants_it(report: dict[str, Any]) -> bool:
-    """Ask at the terminal whether to write an unfinished preset; without a terminal the answer is no."""
+    """Ask on the terminal whether to write an unfinished preset; without a terminal the answer is no."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
-    print(f"rtsep: interrupted after {report['updates']} updates, {len(report['pitches_trained'])} pitches are trained. "
+    print(f"rtsep: interrupted after {report['updates']} updates; {len(report['pitches_trained'])} pitches are trained. "
           "Write this preset? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 @contextmanager
 def training_bar() -> Iterator[Any]:
-    """A progress bar on stderr with the loss and the time left: a function (what, done, total, loss or None)."""
+    """Show a progress bar on stderr, with loss and time left; gives a function (what, done, total, loss or None)."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -1,9 +1,9 @@
-"""Numba functions -> one module of LLVM code -> one object file. The only module that uses Numba's internal names.
+"""Numba functions -> one module of LLVM code -> one object file. Only this module uses Numba's internal names.
 
-Numba optimises and compiles every function separately, each together with all functions that it calls, so the whole engine
-would pass through the optimiser some six times. `collected` prevents that: Numba only translates functions to LLVM code, which
-is then linked, optimised and compiled once. That needs names that Numba does not promise to keep. If one is missing, Numba
-works as usual (`plain`), which takes two to three times as long.
+Numba optimises and compiles every function separately, each together with all functions that it calls. So the whole engine
+would go through the optimiser about six times. `collected` avoids that: Numba only translates functions to LLVM code, which is
+then linked, optimised and compiled once. That needs names that Numba does not promise to keep. If one of them is missing, Numba
+works in its usual way (`plain`), which takes two to three times as long.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from rtsep.compiling.loader import PREFIX
 from rtsep.compiling.target import processor, triple
 from rtsep.compiling.units import CALLED, JACK
 
-TESTED = ((0, 61), (0, 68))  # The oldest and the newest version of Numba that `collected` is known to work with.
+TESTED = ((0, 61), (0, 68))  # The oldest and the newest version of Numba with which `collected` is known to work.
 
 Told = Callable[[str], None]
 Exports = Mapping[str, tuple[Callable[..., Any], Any]]  # Name -> function and Numba signature.
@@ -42,13 +42,13 @@ def can_collect() -> bool:
 
 
 def _library_class(told: Told) -> type:
-    """Numba's library of one function's code, without optimising it and without machine code."""
+    """Numba's library with the code of one function, without optimisation and without machine code."""
 
     class Raw(codegen.JITCodeLibrary):  # type: ignore[misc]
         def add_ir_module(self, module: Any) -> None:
             self._raise_if_finalized()
             text = cgutils.normalize_ir_text(str(module))
-            if "cfunc." in text:  # Else LLVM cannot see that no kernel fails, and keeps the code for errors.
+            if "cfunc." in text:  # Otherwise LLVM does not see that no kernel fails, and keeps the code for errors.
                 text = text.replace(" noinline", "")
             code = llvm.parse_assembly(text)
             code.data_layout = self._codegen._data_layout
@@ -60,7 +60,7 @@ def _library_class(told: Told) -> type:
             told(self.name)
 
         def get_pointer_to_function(self, name: str) -> int:
-            return 1  # Numba wants an address, which is never called.
+            return 1  # Numba asks for an address, but never calls it.
 
     return Raw
 
@@ -71,7 +71,7 @@ def _collecting(told: Told) -> Iterator[None]:
     engine = cpu_target.target_context._internal_codegen
     engine._library_class, engine.set_env = _library_class(told), lambda name, environment: None
     gc.collect()
-    gc.disable()  # Half of the time would go into searching objects that are all needed.
+    gc.disable()  # Half of the time would be spent on searching objects that are all needed.
     try:
         yield
     finally:
@@ -80,13 +80,13 @@ def _collecting(told: Told) -> Iterator[None]:
 
 
 def _without_wrappers(**options: Any) -> None:
-    """Compile all kernels without wrappers for Python and without Numba's cache, and with further `options`."""
+    """Let all kernels be compiled without wrappers for Python, without Numba's cache, and with additional `options`."""
     for name, module in list(sys.modules.items()):
         if name.startswith("rtsep."):
             for value in vars(module).values():
                 if isinstance(value, numba.core.dispatcher.Dispatcher):
                     value.targetoptions.update(no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)
-                    value._cache = numba.core.dispatcher.NullCache()  # Regardless of NUMBA_CACHE_DIR.
+                    value._cache = numba.core.dispatcher.NullCache()  # Whatever NUMBA_CACHE_DIR says.
 
 
 def _linked(libraries: list[Any]) -> Any:
@@ -103,7 +103,7 @@ def _linked(libraries: list[Any]) -> Any:
 
 
 def target_machine(**how: Any) -> Any:
-    """A target for the `processor` with position-independent code, which can be loaded, and linked into a library."""
+    """A target for the `processor` with position-independent code, which can be loaded, or linked into a library."""
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
     target, (cpu, features) = llvm.Target.from_triple(triple()), processor()
@@ -111,7 +111,7 @@ def target_machine(**how: Any) -> Any:
 
 
 def _only(module: Any, names: Mapping[str, str]) -> None:
-    """Hide all functions except `names` (name in the module -> exported name)."""
+    """Hide all functions except `names` (name in the module -> name to export)."""
     for function in module.functions:
         if not function.is_declaration:
             function.linkage = llvm.Linkage.external if function.name in names else llvm.Linkage.internal
@@ -123,12 +123,14 @@ def _only(module: Any, names: Mapping[str, str]) -> None:
 
 
 def _optimise(module: Any, machine: Any) -> None:
-    """Inline small functions first, then run all of LLVM's optimisations for speed. By then it is known that no kernel fails,
-    so the last passes remove the code that would report failures to Python."""
+    """Inline small functions first, and then run all of LLVM's optimisations for speed.
+
+    After these LLVM knows that no kernel fails. So the last passes remove the code that would report failures to Python.
+    """
     for level in (0, 3):
         _run(module, machine, level)
     last = llvm.create_new_module_pass_manager()
-    if not hasattr(last, "add_ipsccp_pass"):  # llvmlite before 0.45 has no single passes; all of them take 1.5 s more.
+    if not hasattr(last, "add_ipsccp_pass"):  # llvmlite before 0.45 has no single passes; running all of them takes 1.5 s more.
         _run(module, machine, 1)
         return
     last.add_ipsccp_pass()
@@ -139,7 +141,7 @@ def _optimise(module: Any, machine: Any) -> None:
 
 
 def _run(module: Any, machine: Any, level: int) -> None:
-    """Run LLVM's usual passes of an optimisation level."""
+    """Run LLVM's usual passes for an optimisation level."""
     options = llvm.create_pipeline_tuning_options(speed_level=level)
     options.loop_vectorization = options.loop_unrolling = options.slp_vectorization = level == 3
     builder = llvm.create_pass_builder(machine, options)
@@ -152,7 +154,7 @@ def _run(module: Any, machine: Any, level: int) -> None:
 
 
 def collected(exports: Exports, told: Told) -> bytes:
-    """An object file of `exports`, optimised once. `told` is called for every function and step."""
+    """An object file with `exports`, optimised once. `told` is called for every function and step."""
     _without_wrappers(inline="never")
     with _collecting(told):
         compiled = {name: numba.cfunc(signature, error_model="numpy")(function)
@@ -167,10 +169,11 @@ def collected(exports: Exports, told: Told) -> bytes:
 
 
 def plain(exports: Exports, told: Told) -> bytes:
-    """The same in Numba's usual way: every function is optimised separately, then all together once more."""
+    """An object file with `exports` in Numba's usual way: every function is optimised separately, and then all together."""
     _without_wrappers()
     for outside in (*JACK, *(PREFIX + name for names in CALLED.values() for name in names)):
-        if not llvm.address_of_symbol(outside):  # Numba looks for called functions, though it calls none here.
+        # Numba searches for the functions that are called, although it calls none here.
+        if not llvm.address_of_symbol(outside):
             llvm.add_symbol(outside, 1)
     machine, module = target_machine(), None
     names = {}
@@ -178,7 +181,8 @@ def plain(exports: Exports, told: Told) -> bytes:
         compiled = numba.cfunc(signature, error_model="numpy")(function)
         told(name)
         names[compiled.native_name] = name
-        text = re.sub(r"(attributes #\d+ = \{[^}]*)\bnoinline\b", r'\1"inline"', compiled.inspect_llvm())  # No empty group.
+        # The group must not become empty.
+        text = re.sub(r"(attributes #\d+ = \{[^}]*)\bnoinline\b", r'\1"inline"', compiled.inspect_llvm())
         code = llvm.parse_assembly(text)
         if module is None:
             module = code

@@ -1,4 +1,4 @@
-"""The machine code of kernels by name: it is loaded, and compiled first if it does not exist yet."""
+"""Gives the machine code of kernels by name: loads it, and compiles it first if it does not exist yet."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from rtsep.compiling.target import FEATURES, NAME, TRIPLE, Processor, processor
 from rtsep.compiling.units import CALLED, USUAL_S, with_needs
 from rtsep.errors import RtsepError
 
-JOBS = 2  # Processes at a time: the engine's two large objects take about as long as all others together.
-TELLING_SHARE = 0.2  # Once this share is done, the time left follows from the time so far.
-# Shares of an object's time after which its functions are translated, and its code is optimised.
+JOBS = 2  # Number of processes at a time: the engine's two large objects take about as long as all others together.
+TELLING_SHARE = 0.2  # Once this share is done, the remaining time is estimated from the time so far.
+# Shares of an object's time after which its functions are translated, and after which its code is optimised.
 TRANSLATED, OPTIMISED = 0.62, 0.88
 
 
 _loaded: dict[str, LoadedCode] = {}
 _wanted: set[str] = set()
-_aside: dict[str, bytes] = {}  # Code that could not be stored in a file.
+_aside: dict[str, bytes] = {}  # Code that cannot be stored in a file.
 
 
 def address(name: str, function: str) -> int:
-    """Address of the compiled `function` of object `name`; the first time on this computer it is compiled.
+    """Address of the compiled `function` of object `name`. The first call on a computer compiles it.
 
-    RtsepError if that fails. Any thread but the audio thread.
+    RtsepError if that fails. Call it from any thread except the audio thread.
     """
     if name not in _loaded:
         compile_objects(name)
@@ -49,12 +49,12 @@ def address(name: str, function: str) -> int:
 
 
 def load_library(path: str) -> None:
-    """Make the functions of a shared library available to compiled code by name. RuntimeError if it cannot be loaded."""
+    """Make the functions of a shared library available to compiled code, by name. RuntimeError if it cannot be loaded."""
     llvm.load_library_permanently(path)
 
 
 def missing(*names: str) -> list[str]:
-    """Those of these objects, and of the ones that they call, that are not compiled yet."""
+    """The objects that are not compiled yet, among these and those that they call."""
     others = [name for name in with_needs(*names)
               if name not in _loaded and name not in _aside and name not in prebuilt.usable()]
     folder = store.code_folder() if others else None
@@ -62,17 +62,17 @@ def missing(*names: str) -> list[str]:
 
 
 def estimate_s(*names: str) -> float:
-    """Estimated seconds for compiling these: as last time on this computer, else the usual time."""
+    """Estimated seconds for compiling these objects: as last time on this computer, else the usual time."""
     return _estimate_s(missing(*names))
 
 
 def want(*names: str) -> None:
-    """Announce that this program will need these objects too: they are compiled together with the next ones."""
+    """Announce that this program will also need these objects: they are compiled together with the next ones."""
     _wanted.update(names)
 
 
 def compile_objects(*names: str) -> None:
-    """Compile those of these objects that do not exist yet. RtsepError if that fails."""
+    """Compile the missing ones of these objects. RtsepError if that fails."""
     if not missing(*names):
         return
     names = (*names, *_wanted)
@@ -86,7 +86,7 @@ def compile_objects(*names: str) -> None:
 
 
 def compile_into(folder: Path, names: Sequence[str], target: Processor | None = None) -> None:
-    """Compile those of these objects that `folder` lacks, for the processor `target` (None: for this process's)."""
+    """Compile the objects that `folder` lacks, for the processor `target` (None: that of this process)."""
     with _alone(folder, names):
         wanted = _lacking(folder, names)
         if wanted:
@@ -110,14 +110,14 @@ def _code(name: str) -> bytes:
         return prebuilt.usable()[name].read_bytes()
     folder = store.code_folder()
     if folder is None:
-        raise RtsepError("the folder that the compiled code is kept in is gone (RTSEP_CACHE_DIR=FOLDER names another one)")
+        raise RtsepError("the folder of the compiled code is gone; start again, or set RTSEP_CACHE_DIR to another folder")
     store.touch(folder)
     return object_file(folder, name).read_bytes()
 
 
 @contextmanager
 def _alone(folder: Path, names: Sequence[str] = ()) -> Iterator[None]:
-    """Waits until no other process compiles into `folder`, and keeps others out."""
+    """Wait until no other process compiles into `folder`, and keep others out."""
     lock = FileLock(folder / "lock", mode=0o600)
     while True:
         try:
@@ -145,7 +145,7 @@ def _processors() -> int:
 
 
 def _shared_out(names: Sequence[str], seconds: dict[str, float]) -> list[list[str]]:
-    """The objects in one list for each process, so that the lists take about equal times."""
+    """The objects, in one list for each process, so that the lists take about equal times."""
     jobs: list[list[str]] = [[] for _ in range(min(JOBS, _processors(), len(names)))]
     for name in sorted(names, key=lambda name: -seconds[name]):
         min(jobs, key=lambda job: sum(seconds[one] for one in job)).append(name)
@@ -154,7 +154,7 @@ def _shared_out(names: Sequence[str], seconds: dict[str, float]) -> list[list[st
 
 @dataclass
 class _Work:
-    """The progress of every object, as its process reports it. One thread per process writes."""
+    """The progress of every object, as its process reports it. One thread for each process writes it."""
 
     seconds: dict[str, float]
     kept: bool
@@ -166,7 +166,7 @@ class _Work:
     took: dict[str, float] = field(default_factory=dict)
 
     def note(self, line: str, functions: dict[str, int], job_began: float) -> None:
-        """Take a builder's line: an object's name, and the step that is done."""
+        """Take in a builder's line: the name of an object, and the step that is done."""
         name, _, step = line.strip().partition(" ")
         if step in ("optimise", "emit", "done"):
             self.done[name] = {"optimise": TRANSLATED, "emit": OPTIMISED, "done": 1.0}[step]
@@ -186,7 +186,7 @@ class _Work:
 
 
 def _build(names: Sequence[str], folder: Path, target: Processor | None = None) -> None:
-    """Build the objects into `folder` in separate processes, which Ctrl-C ends without leaving anything half done."""
+    """Build the objects into `folder` in separate processes; Ctrl-C ends these, and leaves no incomplete file."""
     kept = store.code_folder(target)
     work = _Work({name: _seconds()[name] for name in names}, kept is not None, store.is_temporary(kept),
                  target[0] if target else "")
@@ -217,7 +217,7 @@ def _build(names: Sequence[str], folder: Path, target: Processor | None = None) 
 
 
 def _builder(job: Sequence[str], folder: Path, complaints: IO[str], target: Processor) -> subprocess.Popen[str]:
-    # It works in `folder`: Python looks first where it works, and that may be another checkout.
+    # The builder's working folder is `folder`: Python searches the working folder first, and that can be another checkout.
     here = str(Path(__file__).parents[2])
     path = os.pathsep.join(os.path.abspath(entry or here) for entry in sys.path)
     name, features, *triple = target

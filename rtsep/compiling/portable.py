@@ -1,4 +1,4 @@
-"""Object files for other computers: compiled for the baseline processor of this architecture."""
+"""Object files for other computers, compiled for the baseline processor of an architecture."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from rtsep.errors import RtsepError
 
 
 def portable_objects(*names: str, system: str = "") -> dict[str, Path]:
-    """The files of these objects and of those that they call, for every computer with the baseline processor: of this system,
-    or of another one of the SYSTEMS.
+    """The files of these objects, and of those that they call, for every computer with the baseline processor.
 
-    They came with rtsep, or are compiled the first time and kept in a folder of their own. RtsepError if that fails.
+    system: one of the SYSTEMS; "": this system. The files came with rtsep, or the first call compiles them into a separate
+    folder. RtsepError if that fails.
     """
     target, wanted = baseline(system), with_needs(*names)
     came = prebuilt.whole(target)

@@ -1,8 +1,9 @@
-"""Object files that come compiled within an installed wheel: the folder `rtsep/prebuilt`, which `tools/build_wheel.py` makes.
+"""Compiled object files in an installed wheel: the folder `rtsep/prebuilt`, which `tools/build_wheel.py` makes.
 
-They are used where they are of exactly these sources, and this computer can run them. Versions of numba, llvmlite and numpy do
-not matter: the code is finished, calls only the C library, and works on records whose layout is part of the sources. llvmlite
-still loads it; it knows every relocation that such code has had since long before 0.44, the oldest that goes with our Numba.
+rtsep uses them if they were made from exactly these sources, and if this computer can run them. The versions of numba, llvmlite
+and numpy do not matter: the code is finished, calls only the C library, and works on records whose layout is part of the
+sources. llvmlite loads it. All versions from 0.44 on, the oldest one for the supported versions of Numba, know all relocations
+in such code.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ MANIFEST = "prebuilt.json"
 
 
 def write(folder: Path, objects: Mapping[str, Path], processor: target.Processor) -> None:
-    """Put object files for `processor` into the new `folder`, with what they depend on."""
+    """Put object files for `processor` into the new `folder`, with a manifest of what they depend on."""
     folder.mkdir()
     for name, path in objects.items():
         shutil.copyfile(path, folder / f"{name}.o")
@@ -34,7 +35,7 @@ def write(folder: Path, objects: Mapping[str, Path], processor: target.Processor
 
 
 def whole(processor: target.Processor) -> dict[str, Path]:
-    """The object files that came for `processor`, whether or not this computer has it."""
+    """The object files in the wheel for `processor`, whether or not this computer has that processor."""
     came = _manifest()
     return {} if _of_something_else(came) or (came.get("processor"), came.get("features")) != processor else _files(came)
 
@@ -46,7 +47,7 @@ def usable() -> dict[str, Path]:
 
 
 def unusable() -> str:
-    """Why nothing of what came compiled is used; "": it is, or nothing came."""
+    """Why the compiled files of the wheel are not used; "" if they are used, or if there are none."""
     came = _manifest()
     if not came or _of_something_else(came):
         return _of_something_else(came)
@@ -65,7 +66,7 @@ def _of_something_else(came: Mapping[str, Any]) -> str:
 
 @cache
 def _manifest() -> dict[str, Any]:
-    """What came, and what it depends on; empty if nothing did, or nobody can read it."""
+    """The manifest; empty if there is none, or if it cannot be read."""
     try:
         found = json.loads((FOLDER / MANIFEST).read_text())
         texts = {key: str(found[key]) for key in ("sources", "platform", "processor", "features")}
@@ -75,13 +76,13 @@ def _manifest() -> dict[str, Any]:
 
 
 def _files(came: Mapping[str, Any]) -> dict[str, Path]:
-    """The object files that are as they were written: LLVM ends the process if it is given others."""
+    """The object files that are unchanged: LLVM ends the process if it loads damaged ones."""
     found = {name: FOLDER / f"{name}.o" for name in came.get("objects", ())}
     return {name: path for name, path in found.items() if digest(path) == came["objects"][name]}
 
 
 def digest(path: Path) -> str:
-    """A hash of the file; "" if it cannot be read."""
+    """A hash of the file; "" if the file cannot be read."""
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:

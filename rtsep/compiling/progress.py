@@ -1,4 +1,4 @@
-"""Reports the progress of compiling to listeners. Loads nothing, so a program that has its code starts fast."""
+"""Reports the progress of compiling to listeners. It loads nothing, so a program whose code exists starts fast."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Progress:
-    """The progress of compiling. done: 0 to 1; left_s: seconds left; waits: for another program that compiles the same; kept:
-    whether the code is stored for the next time; temporary: in a folder that may be emptied; target: the name of the processor
-    that it is for, if not this computer's."""
+    """The progress of compiling.
+
+    done: 0 to 1. left_s: remaining seconds. waits: whether it waits for another program that compiles the same code. kept:
+    whether the code is stored for the next time. temporary: whether the system can empty its folder. target: the name of the
+    processor, if it is not this computer's.
+    """
 
     done: float
     left_s: float
@@ -27,7 +30,7 @@ _listeners: list[Told] = []
 
 @contextmanager
 def listening(told: Told) -> Iterator[None]:
-    """Within this context `told` receives the progress of any compiling."""
+    """Within this context, `told` receives the progress of all compiling."""
     _listeners.append(told)
     try:
         yield

@@ -1,7 +1,7 @@
-"""Where compiled code is stored: a folder for exactly these kernels, this compiler and this processor.
+"""Stores compiled code: in a folder for exactly these kernels, this compiler and this processor.
 
-The folder's name contains everything that the code depends on. So a copied or moved environment finds the code again, and an
-edited kernel never runs old code.
+The folder's name is a hash of everything on which the code depends. So a copied or moved environment finds the code again, and
+an edited kernel never runs old code.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from rtsep.compiling.target import Processor, processor
 T = TypeVar("T")
 
 _SOURCES = Path(__file__).parents[1]
-COMPILED = ("kernels", "methods", "stages", "callbacks", "grains")  # The rooms with kernels.
-BUILDERS = ("build.py", "collect.py", "loader.py", "units.py")  # Code also depends on these.
-UNUSED_S = 30 * 86400  # Code not loaded for this many seconds, 30 days, is removed when new code comes.
+COMPILED = ("kernels", "methods", "stages", "callbacks", "grains")  # The folders that contain kernels.
+BUILDERS = ("build.py", "collect.py", "loader.py", "units.py")  # Compiled code also depends on these files.
+UNUSED_S = 30 * 86400  # Code that was not loaded for this many seconds, 30 days, is removed when new code is stored.
 
 
 @cache
 def sources() -> str:
-    """A hash of all sources that code depends on: kernels, records, and what compiles and loads them."""
+    """A hash of all sources on which compiled code depends: kernels, records, and the modules that compile and load them."""
     digest = hashlib.sha256()
     compiled = [source for room in COMPILED for source in (_SOURCES / room).rglob("*.py")]
     for source in sorted([*compiled, *(_SOURCES / "compiling" / name for name in BUILDERS)]):
@@ -44,7 +44,7 @@ def sources() -> str:
 
 @cache
 def fingerprint(target: Processor | None = None) -> str:
-    """A hash of the sources, of the compiler, and of the processor `target` (None: the one that this process compiles for)."""
+    """A hash of the sources, of the compiler, and of the processor `target` (None: that for which this process compiles)."""
     digest = hashlib.sha256(sources().encode())
     for package in ("numba", "llvmlite", "numpy"):
         digest.update(version(package).encode())
@@ -54,7 +54,7 @@ def fingerprint(target: Processor | None = None) -> str:
 
 
 def _usable(folder: Path) -> bool:
-    """Whether `folder` exists or can be made, belongs to us alone (it holds executable code), and takes files."""
+    """Whether `folder` exists or can be made, belongs to this user (it contains executable code), and can be written."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
@@ -82,13 +82,15 @@ def _bases() -> list[Path]:
 
 
 def cache_base() -> Path | None:
-    """The folder of everything stored: RTSEP_CACHE_DIR if set, else the user's cache, or the temporary folder; None if none
-    can be written (then everything is compiled anew at each start)."""
+    """The folder for everything stored: RTSEP_CACHE_DIR if it is set, else the user's cache, or the temporary folder.
+
+    None if none of them can be written: then everything is compiled anew at each start.
+    """
     return next((base for base in _bases() if _usable(base)), None)
 
 
 def code_folder(target: Processor | None = None) -> Path | None:
-    """The folder for these kernels' code for the processor `target`; None as with `cache_base`."""
+    """The folder for the code of these kernels and the processor `target`; None as in `cache_base`."""
     base = cache_base()
     if base is None:
         return None
@@ -97,7 +99,7 @@ def code_folder(target: Processor | None = None) -> Path | None:
 
 
 def is_temporary(folder: Path | None) -> bool:
-    """Whether `folder` is temporary and may be emptied."""
+    """Whether `folder` is temporary, so that the system can empty it."""
     return folder is None or folder.parent == Path(tempfile.gettempdir()) / _own_name()
 
 
@@ -108,7 +110,7 @@ def touch(folder: Path) -> None:
 
 
 def remove_unused(folder: Path) -> None:
-    """Remove code beside `folder` that was not used for long: of other versions, and of 0.1 (`kernels-*`)."""
+    """Remove code beside `folder` that was not used for a long time: of other versions, and of 0.1 (`kernels-*`)."""
     for other in folder.parent.glob("*-*"):
         old = other.name.startswith(("code-", "kernels-")) and other != folder
         with contextlib.suppress(OSError):
@@ -117,7 +119,7 @@ def remove_unused(folder: Path) -> None:
 
 
 def kept_file(name: str) -> Path | None:
-    """The file for figures of this name; None if it cannot be stored."""
+    """The file for stored figures of this name; None if nothing can be stored."""
     base = cache_base()
     return None if base is None else base / name
 
@@ -132,7 +134,7 @@ def read_kept(path: Path | None, value: Callable[[Any], T]) -> dict[str, T]:
 
 
 def write_kept(path: Path | None, values: Mapping[str, Any]) -> None:
-    """Store `values` at `path` if possible."""
+    """Store `values` at `path`, if possible."""
     if path is not None:
         part = path.with_name(f"{path.stem}.{os.getpid()}.part")
         with contextlib.suppress(OSError):
@@ -145,7 +147,7 @@ def _kept() -> dict[str, tuple[float, int]]:
 
 
 def last_times() -> dict[str, float]:
-    """Seconds that each object took to compile here last time."""
+    """Seconds that compiling each object took last time on this computer."""
     return {name: seconds for name, (seconds, _) in _kept().items()}
 
 
@@ -155,6 +157,6 @@ def last_functions() -> dict[str, int]:
 
 
 def keep_times(seconds: Mapping[str, float], functions: Mapping[str, int]) -> None:
-    """Store both for next time."""
+    """Store the seconds and the numbers of functions for the next time."""
     now = {name: (round(took, 1), functions.get(name, 0)) for name, took in seconds.items()}
     write_kept(kept_file("compiled.json"), {**_kept(), **now})

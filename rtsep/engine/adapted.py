@@ -1,8 +1,8 @@
-"""A new preset from what was learnt while playing: the adapted templates, and the background if it is wanted.
+"""Makes a new preset from what was learnt while playing: the adapted templates, and the background if you want it.
 
-Adaptation multiplies templates bin by bin, so that factor is what is saved. At the preset's own rate and window it is exact; at
-other ones it is interpolated between the session's bins, so the preset's partials stay as sharp as they are. Rows that no note
-opened are the preset's, bit for bit.
+Adaptation multiplies templates bin by bin, and this factor is saved. It is exact at the preset's own rate and window. At other
+ones it is interpolated between the bins that were played with, so the preset's partials stay as sharp as they are. Rows that no
+note opened stay those of the preset, bit for bit.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from rtsep.errors import RtsepError
 from rtsep.presets.preset import Preset
 from rtsep.windows import map_templates, retune_templates
 
-READS = 100  # Rows that change are read again at most this many times.
-PAUSE_S = 0.0005  # Seconds between two reads, longer than writing a row takes.
-TINY = 1e-30  # Divisors are at least this, so that none is 0.
+READS = 100  # A row that changes is read again at most this many times.
+PAUSE_S = 0.0005  # Time between two reads, in seconds: longer than writing a row takes.
+TINY = 1e-30  # A divisor is at least this, so that none is 0.
 
 Floats = npt.NDArray[np.float32]
 
 
 def steady_rows(W: Floats, rows: Sequence[int]) -> Floats:
-    """A copy of `rows` of W [row, bin] while the audio thread writes: each row is read until a pause leaves it unchanged.
+    """A copy of `rows` of W [row, bin] while the audio thread writes: each row is read until it stays the same over a pause.
 
-    The audio thread writes a row once per hop, within microseconds; rows do not depend on each other.
+    The audio thread writes a row once per hop, within microseconds. Rows do not depend on each other.
     """
     of = np.asarray(rows, np.int64)
     copy, changing = W[of], np.arange(len(of))
@@ -44,10 +44,10 @@ def steady_rows(W: Floats, rows: Sequence[int]) -> Floats:
 
 
 def adapted_preset(separator: Separator, stem: int = 0, *, background: bool = False, made_by: str = "") -> Preset:
-    """The preset of `stem` with its rows as adapted so far, and with the present background if that is wanted.
+    """The preset of `stem` with its rows as adapted so far, and, if `background`, with the present background.
 
-    Its templates are in the tuning that was played (`tuning_cents`). Thread: control; the sound may go on meanwhile.
-    RtsepError: there is no background, or it does not fit the preset.
+    Its templates have the tuning that was played (`tuning_cents`). Call it from the control thread; the sound can go on
+    meanwhile. RtsepError: there is no background, or it does not fit the preset.
     """
     preset, plan = separator.presets[stem], separator.prepared.plan
     number = next(i for i, each in enumerate(separator.instruments) if each is preset)
@@ -64,12 +64,13 @@ def adapted_preset(separator: Separator, stem: int = 0, *, background: bool = Fa
     provenance = {**preset.provenance, "source": f"{preset.provenance['source']}; adapted to what was heard",
                   "made_by": made_by or preset.provenance["made_by"]}
     defaults = {name: value for name, value in preset.defaults.items() if name != "tuning_cents"}
-    return replace(preset, W=W, filled=filled, provenance=provenance, defaults=defaults, encoder=None,  # Of other templates.
+    # An encoder belongs to its templates.
+    return replace(preset, W=W, filled=filled, provenance=provenance, defaults=defaults, encoder=None,
                    background=_background(separator, preset) if background else preset.background)
 
 
 def _multiplied(W: Floats, own_hz: float, start: Floats, now: Floats, bin_hz: float) -> Floats:
-    """W [row, bin], bins `own_hz` apart, times now / start [row, bin], bins `bin_hz` apart; 1 beyond those. Rows sum to 1."""
+    """W [row, bin], bins `own_hz` apart, times now / start [row, bin], bins `bin_hz` apart, or 1 beyond them; rows sum to 1."""
     factor = np.where(start > 0, now / np.maximum(start, TINY), 1)
     if W.shape[1] != start.shape[1] or own_hz != bin_hz:
         hz, own = np.arange(start.shape[1]) * bin_hz, np.arange(W.shape[1]) * own_hz
@@ -80,7 +81,7 @@ def _multiplied(W: Floats, own_hz: float, start: Floats, now: Floats, bin_hz: fl
 
 
 def _background(separator: Separator, preset: Preset) -> Floats:
-    """The background rows as they are now, on the preset's bins."""
+    """The present background rows, on the preset's bins."""
     plan = separator.prepared.plan
     first, count = plan.values["rows"], plan.values["background"]
     if count == 0:

@@ -1,6 +1,6 @@
-"""The design of a Plan from presets, a routing and parameters: everything that can be computed before the first sample.
+"""Designs a Plan from presets, a routing and parameters: everything that can be computed before the first sample.
 
-Every stage designs its own part (`rtsep.stages`); this module joins them.
+Every stage designs its own part (`rtsep.stages`); this module joins the parts.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ Integers = npt.NDArray[np.int64]
 class Plan:
     """The result of `design`, as arrays and as the record that compiled code reads. Immutable once made.
 
-    row_pitch: int64 [row], MIDI pitch of each row. row_source: int64 [row, 2], the preset of each row (its
-    number in `each_once`), and the row's number there.
+    row_pitch: int64 [row], MIDI pitch of each row. row_source: int64 [row, 2], the preset of each row (its index in
+    `each_once`), and the row's index in that preset.
     """
 
     def __init__(self, framing: Framing, row_pitch: Integers, row_source: Integers, values: Mapping[str, Any]):
@@ -39,7 +39,7 @@ class Plan:
 
 
 def per_stem(presets: Preset | Sequence[Preset], routing: Routing) -> tuple[Preset, ...]:
-    """The preset of each stem of `routing`, in its order; at least one, even where there is no stem."""
+    """The preset of each stem of `routing`, in its order; at least one, even if there is no stem."""
     found = (presets,) * max(len(routing.names), 1) if isinstance(presets, Preset) else tuple(presets)
     if len(found) != max(len(routing.names), 1):
         raise ValueError(f"{len(found)} presets for {len(routing.names)} stems: one for each, or one for all, is needed")
@@ -47,9 +47,9 @@ def per_stem(presets: Preset | Sequence[Preset], routing: Routing) -> tuple[Pres
 
 
 def preset_defaults(presets: Sequence[Preset]) -> dict[str, Value]:
-    """The presets' own parameter defaults; where they differ, the first stem's count.
+    """The presets' own defaults of parameters; if they differ, those of the first stem count.
 
-    A window counts only if all presets ask for it: short ones suit drums, but no piano.
+    A window counts only if all presets ask for it: a short window suits drums, but not a piano.
     """
     wanted = {name: value for preset in reversed(presets) for name, value in preset.defaults.items()}
     if len({preset.defaults.get("window_samples", 0) for preset in presets}) > 1:
@@ -74,10 +74,10 @@ def latency_of(presets: Sequence[Preset], params: Mapping[str, Value], sample_ra
 def design(
     presets: Preset | Sequence[Preset], routing: Routing, params: Mapping[str, Value], sample_rate: float, channels: int
 ) -> Plan:
-    """Compute everything that can be known before the first sample. Allocates; control thread only.
+    """Compute everything that can be known before the first sample. It allocates: call it from the control thread only.
 
-    `presets`: one for all stems, or one for each in the routing's order. RtsepError if the parameters do not fit together
-    or a preset cannot serve this rate and window.
+    presets: one for all stems, or one for each stem in the routing's order. RtsepError if the parameters do not fit together,
+    or if a preset does not support this rate and window.
     """
     used = per_stem(presets, routing)
     values = _values(used, params)

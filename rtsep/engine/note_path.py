@@ -1,7 +1,7 @@
-"""The engine's note path alone: how it gives the notes of a score to the hands, without any sound.
+"""The engine's note path alone, without sound: it divides the notes of a score between the hands.
 
-The compiled stage `hands` is handed every message at its sample, and voices end as frames end them, so it decides as in
-playing. All keys have templates here; how long notes ring is the piano's.
+The compiled stage `hands` receives every message at its sample, and voices end when frames would end them. So the decisions are
+those of playing. All keys have templates here, and notes ring as long as those of the piano.
 """
 
 from __future__ import annotations
@@ -27,16 +27,17 @@ from rtsep.presets.preset import Preset, load_preset
 from rtsep.stages.hands import MOST_ASKED, REVISE_S
 from rtsep.stages.notes import FREE, HELD, RELEASED
 
-SAMPLE_RATE = 44100.0  # Notes without sound come at this many samples a second.
-BINS = 2049  # The templates have this many bins, as the piano's.
+SAMPLE_RATE = 44100.0  # The sample rate of the note path, in Hz.
+BINS = 2049  # The templates have this many bins, like those of the piano.
 
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """The note-ons of a score, in its order.
+    """The note-ons of a score, in its order, with their hands.
 
-    stem: int64, of each; -1: of none. right: float64, how likely the right hand plays it; NaN: it is no hand's. at_last: the
-    same when many notes have followed, which is too late to play. revised: how many went over to the other hand.
+    stem: int64, the stem of each note; -1: none. right: float64, the probability that the right hand plays it; NaN: it belongs
+    to no hand. at_last: that probability after many later notes, which is too late for playing. revised: the number of notes
+    that changed their hand.
     """
 
     stem: npt.NDArray[np.int64]
@@ -46,13 +47,13 @@ class Given:
 
 
 def receiver(now: Prepared) -> Callable[[int, int, int, int, int, int], None]:
-    """What hands a message to the note path of `now`: sample, part, status, both data bytes, and EVENT's field `stem`."""
+    """A function that gives a message to the note path of `now`: sample, part, status, two data bytes, EVENT's field `stem`."""
     receive = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 8)(machine.address("notes", "receive"))
     return partial(receive, now.plan.record.ctypes.data, now.state_record.ctypes.data)
 
 
 def give_to_hands(score: Score, routing: Routing) -> Given:
-    """What the engine decides about the notes of `score` with a routing to hands, once each can change no more."""
+    """The engine's final decisions about the notes of `score` with a routing to hands."""
     events, table = fold(score.events(SAMPLE_RATE), routing.table, keyboards(score))
     plan = design(_keyboard(), replace(routing, table=table), {}, SAMPLE_RATE, 1)
     now = Prepared(plan, 1)
@@ -68,7 +69,7 @@ def give_to_hands(score: Score, routing: Routing) -> Given:
         if status & 0xF0 != NOTE_ON or not data2:
             continue
         number += 1
-        if hand_notes[0] == len(asked):  # It is no hand's.
+        if hand_notes[0] == len(asked):  # It belongs to no hand.
             continue
         asked.append(number)
         young = asked[-1 - MOST_ASKED :]
@@ -82,7 +83,7 @@ def give_to_hands(score: Score, routing: Routing) -> Given:
 
 
 def _close_voices(now: Prepared, end: int) -> None:
-    """Free the voices that the frame ending before sample `end` cannot hear any more, as the stage `gate` does."""
+    """Free the voices that the frame ending before sample `end` can no longer contain, as stage `gate` does."""
     plan, voices = now.plan.values, now.state["voices"]
     if end <= plan["lead_in"]:
         return
@@ -94,7 +95,7 @@ def _close_voices(now: Prepared, end: int) -> None:
 
 
 def _keyboard() -> Preset:
-    """The piano, with a template that says nothing for every key."""
+    """The piano with a flat template for every key."""
     piano = load_preset(find_preset("piano"))
     return Preset("keys", "Keys", SAMPLE_RATE, 2 * (BINS - 1), BINS - 1, np.full((PITCHES, BINS), 1 / BINS, np.float32),
                   np.arange(PITCHES, dtype=np.int16), ("key",) * PITCHES, piano.release_s, piano.decay_s, piano.provenance)

@@ -1,4 +1,4 @@
-"""A plan that is ready to play: with its state and the buffers of a block."""
+"""A plan that is ready to play, with its state and the buffers of a block."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from rtsep.stages.records import STATE
 
 
 class Recorded(Protocol):
-    """Memory with a record that compiled code is given."""
+    """Memory with a record for compiled code."""
 
     record: Any
 
 
 class Prepared:
-    """A plan, its state and the buffers of one block; the entry is called with the address of `call`.
+    """A plan, its state and the buffers of one block; the address of `call` is the argument of the entry.
 
-    `earlier` has the same framing, stems and channels: its sound, notes, buffers and what it learnt go on under the new plan.
-    `grains`: the further memory of a mosaic.
+    earlier: with the same framing, stems and channels; its sound, notes, buffers and learnt values go on under the new plan.
+    grains: the additional memory of a mosaic.
     """
 
     def __init__(self, plan: Plan, max_block: int, earlier: Prepared | None = None, grains: Recorded | None = None):
@@ -48,13 +48,13 @@ class Prepared:
         })
 
     def _take_over(self, earlier: Prepared) -> None:
-        """Keep sound and notes, and everything learnt that still has a place in the new plan."""
+        """Keep sound and notes, and everything learnt that has a place in the new plan."""
         old, new = earlier.plan.values, self.plan.values
         same = all(np.array_equal(old[name], new[name]) for name in ("W", "rows", "open_limit"))
         for name, array in earlier.state.items():
             if same or not STATE.fields[name].bound:
                 self.state[name] = array
-        if same and old["adapt_hold"] == 0:  # Rows that begin to learn only now weigh their hold, as at the start.
+        if same and old["adapt_hold"] == 0:  # Rows that begin to learn only now get the weight of their hold, as at the start.
             weight = self.state["weight"][: new["rows"]]
             weight[weight == 0] = new["adapt_hold"]
         if not same:
@@ -63,6 +63,6 @@ class Prepared:
                 self.state[name][new["rows"] :][:kept] = earlier.state[name][old["rows"] :][:kept]
 
     def reset(self) -> None:
-        """Forget all sound, all notes and what was learnt."""
+        """Forget all sound, all notes and everything learnt."""
         STATE.start(self.state, self.plan.values)
         self.state["mixer_values"][:] = self.targets

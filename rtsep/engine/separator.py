@@ -1,6 +1,6 @@
-"""The engine: presets, a routing and parameters become a Plan; blocks of sound and notes become stems.
+"""The engine: it makes a Plan from presets, a routing and parameters, and stems from blocks of sound and notes.
 
-Offline rendering, live playing and every benchmark run this same engine and machine code.
+Offline rendering, live playing and all benchmarks run this engine, with the same machine code.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ Floats = npt.NDArray[np.float32]
 
 
 class Separator:
-    """The separator for a host: call `prepare`, then `process` block by block; `reset` starts anew.
+    """The separator for a host: call `prepare`, then `process` for each block; `reset` starts again.
 
-    `presets`: the instrument of all stems, or one for each stem of `routing` in its order (`presets[stem]`).
-    `prepare`, `exchange` and `set` belong to the control thread; `process` and `reset` to the thread that hands over sound
-    (a native callback gets `prepared.call` instead).
+    presets: one preset for all stems, or one for each stem of `routing` in its order (`presets[stem]`). Call `prepare`,
+    `exchange` and `set` from the control thread, and `process` and `reset` from the thread that delivers sound (a native
+    callback uses `prepared.call` instead).
     """
 
     def __init__(
@@ -65,9 +65,9 @@ class Separator:
             raise RtsepError(f"{name}: no stem is called {stem!r}; there are: {', '.join(self.stem_names)}")
 
     def prepare(self, sample_rate: float, channels: int, max_block: int) -> None:
-        """Design for `sample_rate` Hz, `channels` and blocks of up to `max_block` samples, and reset. Allocates.
+        """Design for `sample_rate` Hz, `channels` and blocks of up to `max_block` samples, and reset. It allocates.
 
-        The first time on a computer it compiles the engine, after everything else has been checked.
+        On a computer's first call it compiles the engine, after it has checked everything else.
         """
         if min(channels, max_block) < 1:
             raise ValueError(f"{channels} channels and blocks of {max_block} samples: 1 or more of each are needed")
@@ -84,11 +84,11 @@ class Separator:
         self, presets: Preset | Sequence[Preset] | None = None, params: Mapping[str, Value] | None = None,
         routing: Routing | None = None,
     ) -> bool:
-        """Go on under a new plan: with another preset for all stems or for each, with `params` changed, or with notes routed
-        to the same stems in another way. Sound and notes go on without a gap.
+        """Continue under a new plan, without a gap in sound and notes.
 
-        False, and nothing has changed, if window, latency, hop, filters or a score would differ: that needs `prepare`.
-        RtsepError if presets or parameters do not fit. Allocates.
+        The new plan can have other presets (one for all stems, or one for each), changed `params`, or another routing to the
+        same stems. False, and nothing is changed, if window, latency, hop, filters or a score would differ: that needs
+        `prepare`. RtsepError if presets or parameters do not fit. It allocates.
         """
         now = self.prepared
         wanted = {**self._params, **parse_params(params or {})}
@@ -105,12 +105,12 @@ class Separator:
         return True
 
     def rehearsal(self) -> Prepared:
-        """A separate state with one note: a thread that calls the entry with it for two hops has code and memory in its
-        caches."""
+        """A separate state with one note: two hops of it with the entry load code and memory into the caches of a thread."""
         now = self.prepared
         warm = Prepared(now.plan, now.input.shape[1])
         warm.input[:] = 1
-        playable = now.plan.values["row_count"][self.routing.table, np.arange(PITCHES)] > 0  # -1 is the residual, which has 0.
+        # -1 means the residual, which has no rows.
+        playable = now.plan.values["row_count"][self.routing.table, np.arange(PITCHES)] > 0
         for part, channel, pitch in np.argwhere(playable)[:1]:
             warm.events["part"], warm.events["status"] = part, 0x90 | channel
             warm.events["data1"], warm.events["data2"] = pitch, 64
@@ -118,11 +118,11 @@ class Separator:
         return warm
 
     def reset(self) -> None:
-        """Forget all sound, all notes and all that was learnt; parameters stay and take effect at once."""
+        """Forget all sound, all notes and everything learnt; parameters stay, and mixer values apply at once."""
         self.prepared.reset()
 
     def set(self, name: str, value: Value) -> None:
-        """Change a parameter while playing. Only mixer parameters can; `prepare` reads all others."""
+        """Change a parameter while playing. Only mixer parameters can change; `prepare` reads the others."""
         param = param_of(name)
         self._check_stem(name)
         if not param.live:
@@ -132,14 +132,14 @@ class Separator:
             self._set_targets()
 
     def value(self, name: str) -> Value:
-        """The value of parameter `name`: as given, else the presets' default, else its own."""
+        """The value of parameter `name`: the given one, else the presets' default, else the parameter's own default."""
         return self._params.get(name, preset_defaults(self.presets).get(name, param_of(name).default))
 
     def _set_targets(self) -> None:
         set_targets(self.prepared, self.value, self.stem_names)
 
     def again(self, params: Mapping[str, Value], presets: Sequence[Preset] | None = None) -> Separator:
-        """A separator of the same routing and presets, or of others, with `params` changed; not prepared."""
+        """A new separator with the same routing, with `params` changed, and with the same or other presets; not prepared."""
         return Separator(self.presets if presets is None else presets, self.routing, {**self._params, **params})
 
     @property
@@ -169,12 +169,12 @@ class Separator:
 
     @property
     def sample_rate(self) -> float:
-        """The sample rate in Hz that `prepare` was given."""
+        """The sample rate given to `prepare`, in Hz."""
         return self._sample_rate
 
     @property
     def framing(self) -> Framing:
-        """How frames lie in time, in samples."""
+        """Sizes of frames, in samples."""
         return self.prepared.plan.framing
 
     @property
@@ -194,7 +194,7 @@ class Separator:
 
         | argument | shape, dtype | |
         | --- | --- | --- |
-        | block | float32 [channel, n], n <= max_block | samples; NaN, infinity and |x| > 1e6 count as bad and become 0 |
+        | block | float32 [channel, n], n <= max_block | samples; NaN, infinity and |x| > 1e6 are counted as bad and become 0 |
         | events | EVENT [m] | MIDI messages; `sample`: offset from the block's start, 0 <= sample < n, ascending |
 
         stems + residual = input delayed by `latency`. ValueError for other shapes or offsets.
@@ -221,7 +221,7 @@ class Separator:
     def masks(self) -> Floats:
         """The last frame's masks, float32 [stem, bin]. A view.
 
-        They sum to 1, also with `suppression`; with a suppression below 1 the residual's may be negative.
+        They sum to 1, also with `suppression`. With a suppression below 1 the residual's mask can be negative.
         """
         M: Floats = self.prepared.state["M"][:, : self.framing.window_size // 2 + 1]
         return M
@@ -233,16 +233,16 @@ class Separator:
 
     @property
     def hand_pitches(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Those of the left and of the right hand, where notes are given to hands; else none."""
+        """Held pitches of the left hand and of the right hand, if notes are divided between hands; else none."""
         left, right = (held_pitches(self.prepared, stem) for stem in self.routing.hands or (-1, -1))
         return left, right
 
     @property
     def uncertain_pitches(self) -> tuple[int, ...]:
-        """Those of the held ones that the other hand may play, where notes are given to hands."""
+        """Held pitches whose hand is uncertain, if notes are divided between hands."""
         return uncertain_pitches(self.prepared)
 
     @property
     def open_count(self) -> int:
-        """The number of rows that the last frame had open."""
+        """The number of rows that were open in the last frame."""
         return int(self.prepared.state["open_count"][0])

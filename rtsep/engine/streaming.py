@@ -1,4 +1,4 @@
-"""The interface that hosts play, shared by separator and mosaic, and the block processing that is the same in both."""
+"""The interface that hosts use, the same for separator and mosaic, and the block processing that both share."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from rtsep.params import Value
 from rtsep.stages.notes import FREE, HELD, KEY_DOWN
 from rtsep.windows import Framing
 
-SILENT_DB = -120.0  # A gain of this many decibels means silence.
+SILENT_DB = -120.0  # A gain of this many decibels or less means silence.
 
 Floats = npt.NDArray[np.float32]
-Entry = Callable[[int], None]  # Compiled; its argument is the address of a Call record.
+Entry = Callable[[int], None]  # A compiled function; its argument is the address of a Call record.
 
 
 @dataclass(frozen=True)
 class Counters:
-    """Problems counted since the last reset, frames processed, and notes given to hands or looked for in a score."""
+    """Counts since the last reset: problems, frames, and notes that were given to hands or sought in a score."""
 
     bad_samples: int
     unmatched_notes: int
@@ -41,7 +41,7 @@ class Counters:
 
 @dataclass(frozen=True)
 class Output:
-    """One processed block: views that are valid until the next call.
+    """One processed block, as views that are valid until the next call.
 
     stems: float32 [stem, channel, sample], the residual last; mix: float32 [channel, sample].
     """
@@ -51,14 +51,14 @@ class Output:
 
 
 class Engine(Protocol):
-    """What a host may ask of a `Separator` or a `Mosaic`, whose own docstrings say more."""
+    """What a host can use of a `Separator` or a `Mosaic`; the docstrings of these say more."""
 
     routing: Routing
     stem_names: tuple[str, ...]
 
     @property
     def plays(self) -> tuple[str, ...]:
-        """The name of what each stem plays, at least one."""
+        """The name of what each stem plays; at least one name."""
         ...
 
     @property
@@ -68,7 +68,7 @@ class Engine(Protocol):
 
     @property
     def framing(self) -> Framing:
-        """How frames lie in time, in samples."""
+        """Sizes of frames, in samples."""
         ...
 
     @property
@@ -93,34 +93,34 @@ class Engine(Protocol):
 
     @property
     def row_pitch(self) -> npt.NDArray[np.int64]:
-        """Pitches that it can play."""
+        """The pitches that the engine can play."""
         ...
 
     @property
     def held_pitches(self) -> tuple[int, ...]:
-        """MIDI pitches of the notes that are held."""
+        """MIDI pitches of the held notes."""
         ...
 
     @property
     def details(self) -> dict[str, Any]:
-        """Further fields of report.json beside those of every run."""
+        """Additional fields of report.json."""
         ...
 
 
     def prepare(self, sample_rate: float, channels: int, max_block: int) -> None:
-        """Design and reset. Allocates."""
+        """Design and reset. It allocates."""
         ...
 
     def again(self, params: Mapping[str, Value]) -> Engine:
-        """The same with `params` changed; not prepared."""
+        """A new engine of the same kind with `params` changed; not prepared."""
         ...
 
     def exchange(self, *, params: Mapping[str, Value]) -> bool:
-        """Go on with `params` changed; False if that needs `prepare`."""
+        """Continue with `params` changed; False if that needs `prepare`."""
         ...
 
     def rehearsal(self) -> Prepared:
-        """A separate state to warm caches with."""
+        """A separate state for warming up caches."""
         ...
 
     def reset(self) -> None:
@@ -128,7 +128,7 @@ class Engine(Protocol):
         ...
 
     def set(self, name: str, value: Value) -> None:
-        """Change a parameter of the mixer while playing."""
+        """Change a mixer parameter while playing."""
         ...
 
     def value(self, name: str) -> Value:
@@ -147,7 +147,7 @@ def entry_at(address: int) -> Entry:
 
 
 def play_block(now: Prepared, entry: Entry, block: Floats, events: npt.NDArray[np.void]) -> Output:
-    """Process one block [channel, sample] and its EVENTs by `entry`. ValueError for shapes or offsets that do not fit."""
+    """Process one block [channel, sample] and its EVENTs with `entry`. ValueError for shapes or offsets that do not fit."""
     frames = block.shape[1]
     if block.shape[0] != now.input.shape[0] or frames > now.input.shape[1]:
         raise ValueError(f"block {block.shape}: expected {now.input.shape[0]} channels and at most "
@@ -199,7 +199,7 @@ def open_notes(now: Prepared) -> list[tuple[int, int, bool]]:
 
 
 def uncertain_pitches(now: Prepared) -> tuple[int, ...]:
-    """MIDI pitches of the held notes that the other hand may play, ascending; see `rtsep.stages.hands`."""
+    """MIDI pitches of the held notes whose hand is uncertain, ascending; see `rtsep.stages.hands`."""
     recent = now.state["recent"][: int(now.state["recent_count"][0])].copy()
     voices = now.state["voices"][recent["voice"]]
     same = (voices["onset"] == recent["sample"]) & (voices["pitch"] == recent["pitch"])

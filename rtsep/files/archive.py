@@ -1,4 +1,4 @@
-"""Archives of arrays (.npz: a zip of .npy files) that are safe to open even from unknown sources."""
+"""Archives of arrays (.npz: a zip of .npy files) that are safe to open, even from unknown sources."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from rtsep.files.sound import atomic_write
 
-MOST_BYTES = 64 * 2**20  # At most this many bytes for a file, and for its arrays unpacked.
+MOST_BYTES = 64 * 2**20  # A file has at most this many bytes, and so have its unpacked arrays together.
 MOST_MEMBERS = 64  # An archive has at most this many members.
 
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -42,12 +42,12 @@ def write_archive(path: Path, arrays: Arrays) -> None:
 
 
 def read_archive(path: Path, wanted: Container[str] | None = None) -> dict[str, npt.NDArray[Any]]:
-    """The arrays of the archive, or the `wanted` ones; nothing larger than MOST_BYTES is unpacked, nothing is executed.
+    """The arrays of the archive, or the `wanted` ones. Nothing larger than MOST_BYTES is unpacked, and nothing is executed.
 
-    FileNotFoundError, DamagedError, or any other error that a damaged or malicious file causes.
+    It raises FileNotFoundError, DamagedError, or any other error that a damaged or malicious file causes.
     """
     if not path.is_file():
-        path.stat()  # Raises an error if nothing is there.
+        path.stat()  # This raises an error if there is nothing.
         raise DamagedError("not a file")
     need(path.stat().st_size <= MOST_BYTES, f"larger than {MOST_BYTES >> 20} MB")
     with zipfile.ZipFile(path) as archive:
@@ -58,7 +58,7 @@ def read_archive(path: Path, wanted: Container[str] | None = None) -> dict[str, 
         for member in members:
             name = member.filename.removesuffix(".npy")
             if name != member.filename and (wanted is None or name in wanted):
-                with archive.open(member) as unpacked:  # Never reads more than it claims to hold.
+                with archive.open(member) as unpacked:  # Only as many bytes are read as the archive says.
                     arrays[name] = _read_array(unpacked.read(member.file_size))
         return arrays
 
@@ -69,7 +69,7 @@ def _read_array(data: bytes) -> npt.NDArray[Any]:
     version = np.lib.format.read_magic(stream)
     need(version == (1, 0), f"array format {version}")
     shape, _fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-    need(not dtype.hasobject, "it holds pickled objects, which are never loaded")
+    need(not dtype.hasobject, "it holds pickled objects, which rtsep never loads")
     need(math.prod(shape) * dtype.itemsize == len(data) - stream.tell(), "an array is cut off")
     stream.seek(0)
     array: npt.NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)

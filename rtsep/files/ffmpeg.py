@@ -1,6 +1,6 @@
-"""What ffmpeg can do that the decoder cannot: M4A, AAC, video, streams without a length; and loudness.
+"""Reads with ffmpeg what the decoder cannot read: M4A, AAC, video, streams without a length. ffmpeg also measures loudness.
 
-ffmpeg is a program of its own, which is used where it is installed. Samples come through a pipe, so memory is bounded.
+ffmpeg is a separate program; it is used if it is installed. Samples come through a pipe, so memory is bounded.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from numpy.typing import NDArray
 from rtsep.errors import RtsepError
 
 COUNT_BYTES = 2**20  # The length of a sound is counted in portions of this many bytes.
-MOST_TOLD = 200  # At most this many characters of what ffmpeg says are passed on.
-ONLY_FFMPEG = {  # First bytes, from the given offset, of what the decoder cannot read and ffmpeg can.
+MOST_TOLD = 200  # A message of ffmpeg is cut to this many characters.
+ONLY_FFMPEG = {  # The first bytes, from the given offset, of files that only ffmpeg can read.
     (4, b"ftyp"): "M4A or MP4", (0, b"\x1aE\xdf\xa3"): "Matroska or WebM", (0, b"0&\xb2u"): "Windows Media",
     (8, b"AVI "): "AVI", (0, b"FLV"): "Flash video", (0, b"ADIF"): "AAC", (0, b"#!AMR"): "AMR", (0, b"MAC "): "Monkey's Audio",
     (0, b"wvpk"): "WavPack", (0, b"\x00\x00\x01\xba"): "MPEG video",
 }  # fmt: skip
-READ = (  # Formats, by ffmpeg's names, that are read: none that refers to other files, as playlists do.
+READ = (  # Formats that are read, by ffmpeg's names. Formats that refer to other files, such as playlists, are left out.
     "mov,matroska,asf,avi,flv,mpeg,mpegts,ogg,rm,mp3,aac,loas,ac3,eac3,dts,truehd,amr,ape,wv,tta,tak,mpc,mpc8,shn,"
     "flac,wav,w64,aiff,au,caf,mxf,nut,dsf,voc,gsm,g722,oma"
 )
-SILENT_LUFS = -70.0  # Sound at this loudness, in LUFS, or below counts as silence (BS.1770).
+SILENT_LUFS = -70.0  # Sound at or below this loudness, in LUFS, counts as silence (BS.1770).
 
 
 def has_ffmpeg() -> bool:
@@ -38,7 +38,7 @@ def has_ffmpeg() -> bool:
 
 
 def kind_of(path: str | os.PathLike[str]) -> str:
-    """What a file is that only ffmpeg can read, or ""."""
+    """The format of a file that only ffmpeg can read, or ""."""
     with open(path, "rb") as file:
         head = file.read(16)
     if len(head) > 1 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0:
@@ -47,10 +47,10 @@ def kind_of(path: str | os.PathLike[str]) -> str:
 
 
 class FfmpegSound:
-    """The first sound of a file as ffmpeg decodes it, with what `SoundReader` uses of `soundfile.SoundFile`.
+    """The first sound of a file, decoded by ffmpeg, with the part of `soundfile.SoundFile` that `SoundReader` uses.
 
-    It is decoded once to count its samples, which costs a small part of separating it. `note` is what ffmpeg complained of.
-    RtsepError if ffmpeg cannot read it or it has no sound. Thread: control.
+    It is decoded once more to count its samples; this takes little time beside the separation. `note`: the first complaint of
+    ffmpeg. RtsepError if ffmpeg cannot read the file, or it has no sound. Thread: control.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -74,7 +74,7 @@ class FfmpegSound:
         self.close()
 
     def seek(self, frame: int) -> int:
-        """Go to this sample; going back decodes from the start."""
+        """Go to this sample. To go back, it decodes from the start."""
         if frame < self._position or self._process is None:
             self._start()
         while self._position < frame:
@@ -83,7 +83,7 @@ class FfmpegSound:
         return self._position
 
     def read(self, frames: int, **_format: Any) -> NDArray[np.float32]:
-        """The next samples, float32 [frame, channel], fewer at the end."""
+        """The next samples, float32 [frame, channel]; fewer at the end."""
         data = self._pipe().read(frames * 4 * self.channels)
         data = data[: len(data) // (4 * self.channels) * 4 * self.channels]
         self._position += len(data) // (4 * self.channels)
@@ -95,7 +95,7 @@ class FfmpegSound:
         self._errors.close()
 
     def _start(self) -> tuple[int, int]:
-        """Decode from the start; gives sample rate and channels, which an AU header tells."""
+        """Decode from the start. Returns sample rate and channels, from an AU header."""
         self._end()
         self._errors.seek(0)
         self._errors.truncate()
@@ -106,7 +106,7 @@ class FfmpegSound:
         head = self._pipe().read(24)
         if len(head) < 24:
             self._end()
-            raise RtsepError(f"{self._path} is no sound file that can be read here, even by ffmpeg, which says: "
+            raise RtsepError(f"{self._path} is not a sound file that can be read here, even by ffmpeg, which says: "
                              f"{self._said() or 'no sound'}; give a recording")
         offset, _size, _encoding, rate, channels = struct.unpack(">4x5I", head)
         self._pipe().read(offset - 24)
@@ -119,7 +119,7 @@ class FfmpegSound:
         code = self._end()
         if code or not total:
             said = self._said() or "nothing more"
-            raise RtsepError(f"{self._path} is truncated or broken, ffmpeg says: {said}; copy or export it again")
+            raise RtsepError(f"{self._path} is truncated or broken; ffmpeg says: {said}; copy or export it again")
         return total // (4 * self.channels)
 
     def _pipe(self) -> IO[bytes]:
@@ -127,7 +127,7 @@ class FfmpegSound:
         return self._process.stdout
 
     def _end(self) -> int:
-        """End the process; gives its exit code."""
+        """End the process. Returns its exit code; 0 if it had not finished."""
         process, self._process = self._process, None
         if process is None:
             return 0
@@ -139,7 +139,7 @@ class FfmpegSound:
         return process.wait() if at_end else 0 * process.wait()
 
     def _said(self) -> str:
-        """The first thing that ffmpeg complained of, in one line."""
+        """The first complaint of ffmpeg, in one line."""
         self._errors.seek(0)
         lines = self._errors.read(64 * MOST_TOLD).decode(errors="replace").splitlines()
         name = f"file:{os.fspath(self._path)}: "
@@ -147,7 +147,7 @@ class FfmpegSound:
 
 
 def measure_loudness(samples: IO[bytes], sample_rate: int, channels: int) -> float:
-    """Integrated loudness in LUFS (ITU-R BS.1770-4, EBU R 128) of interleaved float32 samples; -inf for silence."""
+    """The integrated loudness in LUFS (ITU-R BS.1770-4, EBU R 128) of interleaved float32 samples; -inf for silence."""
     samples.flush()
     os.lseek(samples.fileno(), 0, os.SEEK_SET)
     form = ("-f", "f32le", "-ar", str(sample_rate), "-ac", str(channels), "-i", "pipe:0")
@@ -156,13 +156,13 @@ def measure_loudness(samples: IO[bytes], sample_rate: int, channels: int) -> flo
         process = _spawn((*form, "-af", meter, "-f", "null", os.devnull), samples, errors)
         assert process.stdout is not None
         last = b""
-        for line in process.stdout:  # One line for every tenth of a second: what counts is the last.
+        for line in process.stdout:  # There is a line for every tenth of a second, and the last one counts.
             last = line if b"lavfi.r128.I=" in line else last
         process.stdout.close()
         if process.wait():
             errors.seek(0)
             said = errors.readline(MOST_TOLD).decode(errors="replace").strip()
-            raise RtsepError(f"ffmpeg cannot measure the loudness and says: {said or 'nothing'}; leave --loudness out")
+            raise RtsepError(f"ffmpeg cannot measure the loudness and says: {said or 'nothing'}; leave out --loudness")
     loudness = float(last.partition(b"=")[2] or "-inf")
     return loudness if loudness > SILENT_LUFS else -math.inf
 

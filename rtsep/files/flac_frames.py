@@ -1,4 +1,4 @@
-"""The frames of a growing FLAC (RFC 9639): where they begin, and how a file that was cut off becomes whole at one of them."""
+"""The frames of a growing FLAC (RFC 9639): where they begin, and how a file that was cut off is made whole at one of them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 
 from rtsep.errors import RtsepError
 
-SIZES = struct.Struct(">HH")  # At byte 8 of a FLAC: the least and the largest number of samples of a frame.
-SIZES_AT, LENGTH_AT = 8, 18  # The 8 bytes from 18 end with the length in samples, in 36 bits.
-LENGTH_BITS = 36
-TAIL_BYTES = 2**24  # The end of a FLAC is looked for in this many bytes, which hold several seconds of any sound.
+SIZES = struct.Struct(">HH")  # The smallest and the largest number of samples in a frame.
+SIZES_AT, LENGTH_AT = 8, 18  # Bytes of a FLAC at which SIZES begin, and the 8 bytes that end with the length in samples.
+LENGTH_BITS = 36  # The length has this many bits.
+TAIL_BYTES = 2**24  # Frames are searched in this many bytes at the end of a FLAC; they hold several seconds of any sound.
 
 
 def flac_block(path: Path) -> int:
@@ -20,22 +20,22 @@ def flac_block(path: Path) -> int:
     with open(path, "rb") as file:
         head = file.read(LENGTH_AT + 8)
     if len(head) < LENGTH_AT + 8 or head[:4] != b"fLaC":
-        raise RtsepError(f"{path} is no FLAC of a take: its header is missing")
+        raise RtsepError(f"{path} is not a FLAC of a take: its header is missing")
     least, most = SIZES.unpack_from(head, SIZES_AT)
     if not least == most > 0:
-        raise RtsepError(f"{path} is no FLAC of a take: its frames differ in length")
+        raise RtsepError(f"{path} is not a FLAC of a take: its frames differ in length")
     return int(most)
 
 
 def _length(path: Path) -> int:
-    """The length that the header tells; 0: unknown."""
+    """The length in samples by the header; 0: unknown."""
     with open(path, "rb") as file:
         file.seek(LENGTH_AT)
         return int.from_bytes(file.read(8), "big") % (1 << LENGTH_BITS)
 
 
 def flac_frames(path: Path) -> int:
-    """The samples that are there for certain: those that the header tells, if the last frame is whole, else those before it."""
+    """How many samples are certainly there: the length in the header if the last frame is whole, else all before this frame."""
     starts, block, told = _starts(path), flac_block(path), _length(path)
     last = max(starts, default=0)
     if told and (told - 1) // block == last and last in starts:
@@ -47,7 +47,7 @@ def flac_frames(path: Path) -> int:
 
 
 def _starts(path: Path) -> dict[int, int]:
-    """Numbers of frames at the end of the file, and the bytes at which they begin."""
+    """The numbers of the frames at the end of the file, and the bytes at which they begin."""
     size = path.stat().st_size
     begin = max(size - TAIL_BYTES, 0)
     with open(path, "rb") as file:
@@ -58,12 +58,12 @@ def _starts(path: Path) -> dict[int, int]:
         number = _frame_number(tail[match.start() : match.start() + 16])
         if number is not None:
             found[number] = begin + match.start()
-    return {number: at for number, at in found.items() if number == 0  # Others only look like frames.
+    return {number: at for number, at in found.items() if number == 0  # All others only look like frames.
             or found.get(number - 1, size) < at or found.get(number + 1, 0) > at}
 
 
 def _frame_number(head: bytes) -> int | None:
-    """The number of the FLAC frame that begins with `head`, or None if none begins there."""
+    """The number of the FLAC frame that begins with `head`, or None if no frame begins there."""
     if len(head) < 16:
         return None
     ones = 8 - (head[4] ^ 0xFF).bit_length()  # As in UTF-8.
@@ -88,7 +88,7 @@ def _crc8(data: bytes) -> int:
 
 
 def _crc16(data: bytes) -> int:
-    """The checksum of a whole frame, 0 with its last two bytes: the polynomial x^16 + x^15 + x^2 + 1."""
+    """The checksum of a whole frame (0 if its last two bytes are included): the polynomial x^16 + x^15 + x^2 + 1."""
     value = 0
     for byte in data:
         value ^= byte << 8
@@ -98,7 +98,7 @@ def _crc16(data: bytes) -> int:
 
 
 def cut_flac(path: Path, frames: int) -> None:
-    """Cut at the frame that begins with sample `frames`, and write that length into the header."""
+    """Cut the file at the frame that begins with sample `frames`, and write this length into the header."""
     if frames == _length(path):
         return
     starts, block = _starts(path), flac_block(path)

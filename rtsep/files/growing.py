@@ -1,7 +1,7 @@
-"""Sound files that grow and survive a crash: what has been written can be read at any moment, or after `mend_sounds`.
+"""Sound files that grow and survive a crash: the written sound can be read at any moment, or after `mend_sounds`.
 
-A WAV has a header of one length, which is written anew every second, and counts beyond 4 GB as RF64 (EBU Tech 3306). A FLAC is
-a row of frames: one that was cut off ends before its last frame then, and its header tells the length.
+The header of a WAV always has the same length and is written again every second; beyond 4 GB the file is RF64 (EBU Tech 3306).
+A FLAC is a sequence of frames: a file that was cut off is made to end before its last frame, and its header gets this length.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from rtsep.files.encode import Form, SoundSink, choose_bits
 from rtsep.files.flac_frames import cut_flac, flac_block, flac_frames
 from rtsep.files.results import sync
 
-SAMPLE_BYTES = {"wav": 4, "flac": 3}  # A sample has this many bytes: float in WAV, 24 bits in FLAC before it is packed.
+SAMPLE_BYTES = {"wav": 4, "flac": 3}  # A sample has this many bytes: float in WAV, 24 bits in FLAC (before packing).
 WAV_HEADER = struct.Struct("<4sI4s4sIQQQI4sIHHIIHHH4sII4sI")  # RIFF, JUNK or ds64, fmt, fact, data.
-FLOAT_TAG = 3  # Number of the coding "float" in WAV.
+FLOAT_TAG = 3  # WAV's number for the coding "float".
 MOST_32 = 2**32 - 1  # The largest number that WAV's sizes can hold.
 
 
 def check_format(format: str, channels: int, sample_rate: int) -> None:
-    """RtsepError if sound of this shape cannot grow in files of this format."""
+    """RtsepError if this format cannot hold sound with so many channels and this rate."""
     if format not in SAMPLE_BYTES:
         raise RtsepError(f"recording as {format!r}: allowed are {' and '.join(SAMPLE_BYTES)}")
     choose_bits(format, None, channels, sample_rate)
 
 
 def wav_header(sample_rate: int, channels: int, frames: int) -> bytes:
-    """The header of a float WAV that holds `frames` samples per channel: always of the same length."""
+    """The header of a float WAV with `frames` samples per channel. It always has the same length."""
     data = 4 * channels * frames
     whole = WAV_HEADER.size - 8 + data
     large = whole > MOST_32
@@ -46,7 +46,7 @@ def wav_header(sample_rate: int, channels: int, frames: int) -> bytes:
 
 
 class GrowingWav:
-    """A float WAV that is readable at any moment, up to the last `update`. OSError if the disk is full. Thread: one."""
+    """A float WAV that can be read at any moment, up to the last `update`. OSError if the disk is full. Thread: one."""
 
     def __init__(self, path: Path, sample_rate: int, channels: int) -> None:
         self._rate, self._channels, self.frames = sample_rate, channels, 0
@@ -61,11 +61,11 @@ class GrowingWav:
         """Append float32 [channels, n]."""
         try:
             write_all(self._file, np.ascontiguousarray(block.T, "<f4").tobytes())
-        finally:  # A full disk takes a part of the block.
+        finally:  # A full disk perhaps takes only a part of the block.
             self.frames = (self._file.tell() - WAV_HEADER.size) // (4 * self._channels)
 
     def update(self) -> None:
-        """Write the length into the header, and all of it to the disk."""
+        """Write the length into the header, and force everything to the disk."""
         self._file.seek(0)
         write_all(self._file, wav_header(self._rate, self._channels, self.frames))
         self._file.seek(0, os.SEEK_END)
@@ -80,7 +80,7 @@ class GrowingWav:
 
 
 class GrowingFlac:
-    """A FLAC of 24 bits; what lies beyond full scale is clipped. OSError if the disk is full. Thread: one."""
+    """A FLAC of 24 bits. Samples beyond full scale are clipped. OSError if the disk is full. Thread: one."""
 
     def __init__(self, path: Path, sample_rate: int, channels: int) -> None:
         self._path, self.frames = path, 0
@@ -92,7 +92,7 @@ class GrowingFlac:
         self.frames += block.shape[1]
 
     def update(self) -> None:
-        """Write what is there to the disk."""
+        """Force everything so far to the disk."""
         sync(self._path)
 
     def close(self) -> None:
@@ -101,15 +101,15 @@ class GrowingFlac:
 
 
 def growing(path: Path, sample_rate: int, channels: int) -> GrowingWav | GrowingFlac:
-    """A new growing file of the kind that its ending says. OSError if it exists or cannot be written."""
+    """A new growing file; its ending decides the format. OSError if it exists or cannot be written."""
     return (GrowingFlac if path.suffix == ".flac" else GrowingWav)(path, sample_rate, channels)
 
 
 def mend_sounds(paths: Sequence[Path], most_cut: int) -> list[int]:
-    """Make files whole that grew together, and cut them to one length if that takes at most `most_cut` samples from any.
+    """Make files whole that grew together, and cut them to one length if no file loses more than `most_cut` samples.
 
-    Gives their lengths in samples. Needs no room on the disk. OSError if one cannot be read or written, RtsepError if it is no
-    growing file.
+    Returns their lengths in samples. It needs no room on the disk. OSError if a file cannot be read or written, RtsepError if
+    it is not a growing file.
     """
     held = [_frames(path) for path in paths]
     common = min(held, default=0)
@@ -121,15 +121,15 @@ def mend_sounds(paths: Sequence[Path], most_cut: int) -> list[int]:
 
 
 def _frames(path: Path) -> int:
-    """The samples per channel that are there, whatever the header says."""
+    """The samples per channel that are really there; the header does not count."""
     with open(path, "rb") as file:
-        if not any(file.read(4)):  # Empty; or the disk was full, but for what an encoder writes at its end.
+        if not any(file.read(4)):  # It is empty; or the disk was full, and only the encoder's last bytes were written.
             return 0
     return flac_frames(path) if path.suffix == ".flac" else _wav_frames(path)
 
 
 def _cut(path: Path, frames: int) -> int:
-    """Make the file end after `frames` samples, of which its header tells; gives them."""
+    """Make the file end after `frames` samples, and write this length into the header. Returns it."""
     if frames and path.suffix == ".flac":
         cut_flac(path, frames)
     elif path.suffix != ".flac" and path.stat().st_size:
@@ -138,7 +138,7 @@ def _cut(path: Path, frames: int) -> int:
 
 
 def write_all(file: io.FileIO, data: bytes) -> None:
-    """Write all of `data`: a raw file may take a part of it, and says only at the next part that the disk is full."""
+    """Write all of `data`: a raw file can take a part of it, and reports a full disk only at the next part."""
     left = memoryview(data)
     while len(left):
         left = left[file.write(left) :]
@@ -149,16 +149,16 @@ def _wav_shape(path: Path) -> tuple[int, int]:
     with open(path, "rb") as file:
         head = file.read(WAV_HEADER.size)
     if len(head) < WAV_HEADER.size or head[:4] not in (b"RIFF", b"RF64"):
-        raise RtsepError(f"{path} is no WAV of a take: its header is missing")
+        raise RtsepError(f"{path} is not a WAV of a take: its header is missing")
     fields = WAV_HEADER.unpack(head)
     coding, channels, rate = fields[11:14]
     if coding != FLOAT_TAG or not channels:
-        raise RtsepError(f"{path} is no WAV of a take: its header is of another kind")
+        raise RtsepError(f"{path} is not a WAV of a take: its header is of another kind")
     return int(rate), int(channels)
 
 
 def _wav_frames(path: Path) -> int:
-    """The whole samples that are there, whatever the header says."""
+    """The whole samples that are really there; the header does not count."""
     _rate, channels = _wav_shape(path)
     return max(path.stat().st_size - WAV_HEADER.size, 0) // (4 * channels)
 

@@ -1,4 +1,4 @@
-"""Sound through pipes: standard input becomes a file that can be read twice, a finished file goes to standard output."""
+"""Sound through pipes: standard input becomes a file that can be read twice; a finished file goes to standard output."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from rtsep.errors import RtsepError
 
 STANDARD_INPUT = Path("-")
 COPY_BYTES = 2**20  # Pipes are copied in portions of this many bytes.
-_ROOMY = Path("/var/tmp")  # Temporary files lie on a disk here, while /tmp may be memory.
+_ROOMY = Path("/var/tmp")  # Temporary files here are on a disk, while /tmp can be memory.
 
 
 @contextmanager
 def seekable(path: Path) -> Iterator[Path]:
-    """The file to read: `path`, or what comes through the pipe that it is, "-" being standard input.
+    """The file to read: `path`, or, if it is a pipe, a copy of what comes through it. "-" is standard input.
 
-    A pipe is copied to a temporary file, so it may be of any length and format. RtsepError: it is a terminal, or empty.
+    A pipe is copied to a temporary file, so it can have any length and format. RtsepError: it is a terminal, or empty.
     """
     if path != STANDARD_INPUT and not _is_pipe(path):
         yield path
@@ -42,11 +42,11 @@ def seekable(path: Path) -> Iterator[Path]:
 def check_standard_output() -> None:
     """RtsepError if standard output is a terminal, which cannot take sound."""
     if sys.stdout.isatty():
-        raise RtsepError("standard output is a terminal: send it to a file or a program, as in rtsep ... > piano.wav")
+        raise RtsepError("standard output is a terminal: send it to a file or a program, such as rtsep ... > piano.wav")
 
 
 def to_standard_output(path: Path) -> None:
-    """Copy a finished file to standard output. RtsepError if whoever reads it ends too early."""
+    """Copy a finished file to standard output. RtsepError if the program that reads it ends too early."""
     sys.stdout.flush()
     try:
         with open(path, "rb") as file, open(os.dup(sys.stdout.fileno()), "wb", buffering=0) as out:
@@ -70,7 +70,7 @@ def _fill(copy: Path, path: Path, told: str) -> None:
     try:
         with open(sys.stdin.fileno() if path == STANDARD_INPUT else path, "rb", closefd=path != STANDARD_INPUT) as pipe:
             if os.isatty(pipe.fileno()):
-                raise RtsepError(f"{told} is a terminal: send a sound file into it, as in rtsep render - ... < mix.wav")
+                raise RtsepError(f"{told} is a terminal: send a sound file into it, such as rtsep render - ... < mix.wav")
             with open(copy, "wb") as file:
                 shutil.copyfileobj(pipe, file, COPY_BYTES)
     except OSError as error:
@@ -79,5 +79,5 @@ def _fill(copy: Path, path: Path, told: str) -> None:
 
 
 def roomy_folder() -> Path | None:
-    """Where temporary files of any size may lie; None: where the system says."""
+    """A folder for temporary files of any size; None: the default of the system."""
     return _ROOMY if "TMPDIR" not in os.environ and os.access(_ROOMY, os.W_OK) else None

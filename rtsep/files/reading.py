@@ -1,4 +1,4 @@
-"""Sound files to arrays [channel, sample], block by block."""
+"""Reads sound files as arrays [channel, sample], block by block."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from rtsep.files.headers import Found, check_file
 from rtsep.files.results import Given
 from rtsep.files.view import View
 
-LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000  # Sample rates, in Hz, that are read.
-MOST_CHANNELS = 64  # At most this many channels are read.
+LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000  # The lowest and the highest allowed sample rate, in Hz.
+MOST_CHANNELS = 64  # A file has at most this many channels.
 READ_FRAMES = 65_536  # Files are read in portions of this many samples per channel.
-INEXACT = ("MP3", "OGG")  # After seeking in these formats, samples may differ from what reading on would give.
-UNKNOWN_FRAMES = 2**62  # Streams of unknown length have more: their decoder reports about 2**63.
+INEXACT = ("MP3", "OGG")  # In these formats, samples after a seek can differ from those of continuous reading.
+UNKNOWN_FRAMES = 2**62  # A stream with more samples than this has an unknown length: its decoder reports about 2**63.
 
 
 class SoundReader:
     """An open sound file. Thread: control.
 
-    sample_rate in Hz, channels, frames (samples per channel), format_name such as "WAV", notes: what a user should know of
-    it, in sentences.
+    sample_rate in Hz, channels, frames (samples per channel), format_name such as "WAV", notes: sentences for the user about
+    the file.
     """
 
     def __init__(self, path: Given, sound: Any, note: str = "") -> None:
@@ -39,9 +39,9 @@ class SoundReader:
         self.notes = [f"{os.path.basename(path)}: {note}"] if note else []
 
     def blocks(self, size: int, begin: int = 0, end: int | None = None) -> Iterator[NDArray[np.float32]]:
-        """The sound from `begin` to `end` (or all) as new arrays float32 [channels, size], of which the last may be shorter.
+        """The sound from `begin` to `end` (or all) as new arrays float32 [channels, size]; the last one can be shorter.
 
-        Full scale is 1. RtsepError if the file ends or breaks before.
+        Full scale is 1. RtsepError if the file ends before, or is broken.
         """
         left = (self.frames if end is None else end) - begin
         self._seek(begin, exactly=True)
@@ -56,11 +56,11 @@ class SoundReader:
         return self._read(end - begin)
 
     def check_end(self) -> None:
-        """Read the last frame, which shows truncation in formats that only state their length. RtsepError as `blocks`."""
+        """Read the last frame: this shows truncation in formats that only state their length. RtsepError as `blocks`."""
         self.read(self.frames - 1, self.frames)
 
     def _seek(self, frame: int, exactly: bool = False) -> None:
-        """Go to a sample; in formats that cannot be sought in, or not `exactly`, by reading on."""
+        """Go to a sample. If the format cannot seek, or cannot seek `exactly`, read on to it."""
         seekable = getattr(self._sound, "seekable", lambda: True)()
         on = not seekable or (exactly and self.format_name in INEXACT)
         with _decoding(self._path):
@@ -83,20 +83,20 @@ class SoundReader:
 
 @contextmanager
 def _decoding(path: Given) -> Iterator[None]:
-    """Turns errors of the decoder into RtsepError."""
+    """Turn errors of the decoder into RtsepError."""
     try:
         yield
-    except (soundfile.SoundFileError, ValueError) as error:  # ValueError: soundfile counts below 0 where a header lies.
+    except (soundfile.SoundFileError, ValueError) as error:  # ValueError: if a header is wrong, soundfile counts below 0.
         raise RtsepError(f"{path} is truncated or broken: it ends too early; copy or export it again") from error
 
 
 @contextmanager
 def open_sound(path: Given, cut: bool = False, alone: bool = False) -> Iterator[SoundReader]:
-    """Open a sound file; its blocks are read when needed, and some damage shows only then.
+    """Open a sound file. Its blocks are read when they are needed, and some damage shows only then.
 
-    What the decoder does not know, ffmpeg reads if it is installed, unless the decoder is to be `alone`. With `cut`,
-    uncompressed sound that ends before its header says is read as far as it goes; `notes` then says so.
-    RtsepError: missing, a folder, empty, not sound, truncated, of no length, a rate outside 8 to 192 kHz, over 64 channels.
+    If the decoder cannot read the file, ffmpeg does, if it is installed; with `alone`, ffmpeg is not used. With `cut`,
+    uncompressed sound that ends before its header says is read up to its end; `notes` then says so. RtsepError: the file is
+    missing, a folder, empty, not sound, truncated, without samples, has a rate outside 8 to 192 kHz or over 64 channels.
     """
     found = check_file(path, cut)
     reason = found.undecodable or _undecodable(path, found)
@@ -110,7 +110,7 @@ def open_sound(path: Given, cut: bool = False, alone: bool = False) -> Iterator[
         reader = SoundReader(path, sound)
         _check_shape(path, reader)
         reader.check_end()
-    with _decoder(path, found) as sound:  # Open it again: after seeking, a lossy decoder may differ in the last bits.
+    with _decoder(path, found) as sound:  # It is opened again: after a seek, a lossy decoder can differ in the last bits.
         yield SoundReader(path, sound, found.note)
 
 
@@ -121,19 +121,19 @@ def read_sound(path: Given, cut: bool = False) -> tuple[NDArray[np.float32], int
 
 
 def decoder_name(path: Given) -> str | bytes:
-    """The path for the decoder, with any bytes."""
+    """The path in the form that the decoder takes; it can have any bytes."""
     return os.fspath(path) if os.name == "nt" else os.fsencode(path)
 
 
 def _undecodable(path: Given, found: Found) -> str:
-    """Why the decoder cannot read the file and ffmpeg has to, or ""."""
+    """Why the decoder cannot read the file, and ffmpeg must, or ""."""
     try:
         with _decoder(path, found) as sound:
-            return "it does not tell its length" if sound.frames > UNKNOWN_FRAMES else ""
+            return "it does not state its length" if sound.frames > UNKNOWN_FRAMES else ""
     except RtsepError:
         kind = kind_of(path)
         if kind or has_ffmpeg():
-            return f"it is {kind}" if kind else "it is no sound file"
+            return f"it is {kind}" if kind else "it is not a sound file"
         raise
 
 
@@ -151,8 +151,8 @@ def _decoder(path: Given, found: Found) -> Iterator[Any]:
     except (soundfile.SoundFileError, TypeError) as error:  # TypeError: the name ends in .raw.
         if raw is not None:
             raw.close()
-        raise RtsepError(f"{path} is no sound file that can be read here: give WAV, FLAC, AIFF, Ogg or MP3, or install ffmpeg, "
-                         "which reads M4A and video too") from error
+        raise RtsepError(f"{path} is not a sound file that can be read here: give WAV, FLAC, AIFF, Ogg or MP3, or install "
+                         "ffmpeg, which also reads M4A and video") from error
     with sound:
         yield sound
     if raw is not None:

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: they grow under hidden names and get their names at the very end."""
+"""Files that appear whole or not at all: they grow under hidden names, and get their real names at the very end."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ from rtsep.errors import RtsepError
 Given = str | os.PathLike[str]
 
 
-def write_error(path: Given, error: OSError) -> RtsepError:
+class UnwritableError(RtsepError):
+    """A result could not be written: the disk is full or has failed, or it may not be written."""
+
+
+def write_error(path: Given, error: OSError) -> UnwritableError:
     """The error for a `path` that could not be written."""
-    return RtsepError(f"cannot write {path}: {error.strerror or error}; free some space or choose another place")
+    return UnwritableError(f"cannot write {path}: {error.strerror or error}; free some space or choose another place")
 
 
 def atomic_write(path: Given, data: bytes) -> None:
-    """Write `data` to `path`, replacing an old file; if that fails, the old file stays and nothing is left behind.
+    """Write `data` to `path`, and replace an old file. If this fails, the old file stays, and nothing else is left behind.
 
     RtsepError if it cannot be written.
     """
@@ -35,7 +39,7 @@ def atomic_write(path: Given, data: bytes) -> None:
 
 
 def sync(path: Given) -> None:
-    """Wait until the file is on the disk; a full disk may show only then. OSError if that fails."""
+    """Wait until the file is on the disk; sometimes a full disk shows only then. OSError if it fails."""
     with open(path, "r+b") as file:
         os.fsync(file.fileno())
 
@@ -54,9 +58,9 @@ def _hidden(path: Path) -> Path:
 class Results:
     """Files that appear in a folder all at once.
 
-    `names` are the files to come. `protect` are input files, which are never replaced. RtsepError if the folder cannot be
-    made, or if a file is in the way: a protected one, a folder, or any file unless `overwrite`.
-    Thread: control.
+    `names`: the files that will come. `protect`: input files, which are never replaced. RtsepError if the folder cannot be
+    made, or if there is something with such a name: a protected file, a folder, or, without `overwrite`, any file. Thread:
+    control.
     """
 
     def __init__(self, folder: Given, names: Sequence[str], overwrite: bool, protect: Sequence[Given]) -> None:
@@ -73,11 +77,11 @@ class Results:
             raise write_error(folder, error) from error
 
     def protect(self, paths: Sequence[Given]) -> None:
-        """Protect further inputs."""
+        """Protect more inputs."""
         self._protect += tuple(paths)
 
     def new(self, name: str) -> Path:
-        """The hidden file to fill, which will become `name`."""
+        """The hidden file to fill; `commit` gives it the name `name`."""
         target = self.folder / name
         self._check(target)
         return self._hidden.setdefault(target, _hidden(target))
@@ -91,12 +95,12 @@ class Results:
             raise write_error(self.folder / name, error) from error
 
     def commit(self) -> None:
-        """Give all files their names, in the order of `new`. If one fails, RtsepError, and none remains."""
+        """Give all files their names, in the order of `new`. RtsepError if one fails; then no file is left."""
         placed: list[Path] = []
         target = self.folder
         try:
             for target in self._hidden:
-                self._check(target)  # It may have been created meanwhile.
+                self._check(target)  # Perhaps it was created meanwhile.
             for target, hidden in self._hidden.items():
                 os.replace(hidden, target)
                 placed.append(target)
@@ -107,7 +111,7 @@ class Results:
         self._hidden, self._made = {}, []
 
     def abort(self) -> None:
-        """Remove the hidden files, and the folders made for them. Does nothing after `commit`."""
+        """Remove the hidden files, and the folders that were made for them. After `commit` it does nothing."""
         for hidden in self._hidden.values():
             with suppress(OSError):
                 hidden.unlink()
@@ -126,7 +130,7 @@ class Results:
 
 
 def _make(folder: Path) -> list[Path]:
-    """Make `folder` and its parents; gives the new ones, innermost first."""
+    """Make `folder` and its parents. Returns the new ones, innermost first."""
     new = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -137,7 +141,7 @@ def _make(folder: Path) -> list[Path]:
 
 
 def _remove(folders: Sequence[Path]) -> None:
-    """Remove those of the folders that are empty."""
+    """Remove the folders that are empty."""
     for folder in folders:
         with suppress(OSError):
             folder.rmdir()

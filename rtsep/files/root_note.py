@@ -1,4 +1,4 @@
-"""The pitch that a sampler's file says of itself: chunks of WAV and AIFF, blocks and tags of FLAC."""
+"""The pitch that a sampler's file states: in chunks of WAV and AIFF, in blocks and tags of FLAC."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import BinaryIO
 Given = str | os.PathLike[str]
 MOST_BYTES = 65_536  # At most this many bytes of a chunk are read.
 MOST_CHUNKS = 1000  # The search gives up after this many chunks.
-HIGHEST = 127  # This is the highest MIDI pitch.
-# The value of these tags, in small letters and without signs, is the pitch.
+HIGHEST = 127  # The highest MIDI pitch.
+# The values of these tags (in small letters, without signs) are the pitch.
 TAGS = ("rootnote", "rootkey", "midirootnote", "midiunitynote", "unitynote", "midinote", "basenote", "pitchkeycenter")
 
 
 def root_note(path: Given) -> int | None:
-    """The MIDI pitch, 0 to 127, in a chunk `smpl`, `inst` or `INST`, or in the blocks and tags of a FLAC; None without one."""
+    """The MIDI pitch, 0 to 127, in a chunk `smpl`, `inst` or `INST`, or in the blocks and tags of a FLAC; None: no pitch."""
     try:
         with open(path, "rb") as file:
             magic = file.read(12)
@@ -27,12 +27,12 @@ def root_note(path: Given) -> int | None:
             if magic[:4] == b"fLaC":
                 return _of_flac(file)
     except (OSError, struct.error):
-        return None  # Whoever reads the sound says what is wrong with the file.
+        return None  # The reader of the sound reports what is wrong with the file.
     return None
 
 
 def _chunks(file: BinaryIO, at: int, order: str) -> Iterator[tuple[bytes, bytes]]:
-    """Names and beginnings of the chunks from byte `at` on."""
+    """The name and the first bytes of each chunk from byte `at` on."""
     for _ in range(MOST_CHUNKS):
         file.seek(at)
         head = file.read(8)
@@ -54,7 +54,7 @@ def _of_wav(chunks: Iterator[tuple[bytes, bytes]], order: str) -> int | None:
 
 
 def _of_flac(file: BinaryIO) -> int | None:
-    """What the blocks before the sound say: a WAV's chunk that was kept (`riff`, `aiff`), or a tag."""
+    """The pitch in the blocks before the sound: in a chunk that was kept from WAV or AIFF (`riff`, `aiff`), or in a tag."""
     at, last, tag = 4, False, None
     while not last:
         file.seek(at)
@@ -80,7 +80,7 @@ def _kept_chunk(body: bytes) -> int | None:
 
 
 def _of_tags(body: bytes) -> int | None:
-    """The pitch in a block of Vorbis comments: NAME=VALUE, each after its length."""
+    """The pitch in a block of Vorbis comments: each comment is its length and NAME=VALUE."""
     at = 4 + int.from_bytes(body[:4], "little")
     count, at = int.from_bytes(body[at : at + 4], "little"), at + 4
     for _ in range(min(count, MOST_CHUNKS)):

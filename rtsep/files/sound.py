@@ -1,4 +1,4 @@
-"""Folders of sound files that appear whole or not at all; what is read and written of sound is found here."""
+"""Folders of sound files that appear whole or not at all. Other rooms import reading and writing of sound from here."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ __all__ = ["SoundReader", "StemWriter", "atomic_write", "open_sound", "read_soun
 
 
 class StemWriter:
-    """Sound files of one rate and length, written block by block into a folder where they appear all at once.
+    """Sound files of one rate and length, written block by block into a folder in which they appear all at once.
 
-    folder: made if missing. names: one per file, without ending. channels: of all files, or of each. format: wav, flac, ogg or
-    mp3. bits: 16, 24 or float, the default of wav; flac has no float, its default is 24. overwrite: replace files of the same
-    names. protect: inputs that no result may replace. extras: names of files that `add_file` will write, checked at once.
-    frames: the expected length; beyond 4 GB, wav becomes RF64. start: the sample of the mix at which the files begin, which is
-    written into them. Leaving `with` without `commit` leaves nothing behind. Thread: control.
-    files: the file names, in the order of `names`. clipped_samples: the number that did not fit into integers, or went beyond
-    full scale in a lossy format.
+    folder: is made if it is missing. names: one per file, without ending. channels: of all files, or of each. format: wav,
+    flac, ogg or mp3. bits: 16, 24 or float; the default is float for wav, and 24 for flac, which has no float. overwrite:
+    replace files of the same names. protect: inputs that no result can replace. extras: names of files that `add_file` will
+    write; they are checked at once. frames: the expected length; beyond 4 GB, wav becomes RF64. start: the sample of the mix at
+    which the files begin; it is written into them. The end of `with` without `commit` leaves nothing behind. Thread: control.
+    files: the file names, in the order of `names`. clipped_samples: the number of samples that did not fit into integers, or
+    went beyond full scale in a lossy format.
 
-    RtsepError: unknown or impossible format, too many channels or a rate that it has not, the folder cannot be written or is a
-    file, results exist already, a result would replace an input; later: the disk is full, wav passes 4 GB unexpectedly.
+    RtsepError: the format is unknown or impossible, has fewer channels or not this rate; the folder cannot be written or is a
+    file; results exist already; a result would replace an input; later: the disk is full, wav unexpectedly exceeds 4 GB.
     """
 
     def __init__(
@@ -53,12 +53,12 @@ class StemWriter:
         self.abort()
 
     def write(self, stem: int, block: NDArray[np.float32]) -> None:
-        """Append float32 [channels, n] to the file of this index; full scale is 1, integers are clipped to it."""
+        """Append float32 [channels, n] to the file with this index. Full scale is 1; integers are clipped to it."""
         if self._bits != "float":
             self.clipped_samples += int(np.count_nonzero(np.abs(block) > 1))
         if self._bits in ("16", "24"):
             steps = 2 ** (int(self._bits) - 1)
-            block = np.rint(block * steps) / steps  # The encoder clips too, but rounds only for FLAC.
+            block = np.rint(block * steps) / steps  # The encoder also clips, but it rounds only for FLAC.
         with self._failing():
             self._sinks[stem].write(block)
 
@@ -67,7 +67,7 @@ class StemWriter:
         self._results.add(name, content)
 
     def commit(self) -> None:
-        """Finish all files and give them their names."""
+        """Finish all files, and give them their names."""
         with self._failing():
             for sink in self._sinks:
                 sink.close()

@@ -1,4 +1,4 @@
-"""A file as the decoder should have found it: without what is in front, and with its header in order."""
+"""A view of a file for the decoder: without the tag at its beginning, and with a correct header."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rtsep.files.headers import Found
 
 
 class View(io.RawIOBase):
-    """An open file without its first bytes and with others replaced, as `found` says. Nothing is copied. Thread: control."""
+    """An open file without its first bytes, and with other bytes replaced, by `found`. Nothing is copied. Thread: control."""
 
     def __init__(self, file: BinaryIO, found: Found) -> None:
         super().__init__()
@@ -19,23 +19,23 @@ class View(io.RawIOBase):
         self._file.seek(found.skip)
 
     def readable(self) -> bool:
-        """It can be read."""
+        """True: it can be read."""
         return True
 
     def seekable(self) -> bool:
-        """It can be read from anywhere."""
+        """True: it can be read from any place."""
         return True
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to `offset`; gives the new position."""
+        """Go to `offset`. Returns the new position."""
         return self._file.seek(offset + (self._found.skip if whence == os.SEEK_SET else 0), whence) - self._found.skip
 
     def tell(self) -> int:
-        """The position."""
+        """The present position."""
         return self._file.tell() - self._found.skip
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Fill `buffer`; gives the number of bytes."""
+        """Fill `buffer`. Returns the number of bytes."""
         begin = self.tell()
         count = self._file.readinto(buffer)  # type: ignore[attr-defined]
         first, last = max(begin, self._at), min(begin + count, self._at + len(self._found.patch))

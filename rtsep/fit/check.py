@@ -1,4 +1,4 @@
-"""Whether notes fit a sound, and in words what to do if they do not. Nothing is changed here."""
+"""Checks whether notes fit a sound, and says what to do if they do not. It changes nothing."""
 
 from __future__ import annotations
 
@@ -11,29 +11,32 @@ from rtsep.notes.programs import DRUM_CHANNEL
 from rtsep.presets.preset import Preset
 
 LEAST_ONSETS = 8  # Fewer notes than this cannot be checked.
-# Notes are elsewhere if the best time, tempo or key is this many times as strong as theirs: right ones were always strongest.
+# Notes do not fit if the best time, tempo or key is more than this many times as strong as theirs: right notes were always
+# strongest.
 ELSEWHERE = 1.3
-# It is surely there with at least these strengths (of notes: right ones on the tuning pieces, 8 s each, had 11.0 or more, wrong
-# ones mostly less than 10; of drums) ...
+# A match is clear if it has at least these strengths (for notes, for drums; right notes on the tuning pieces, 8 s each, had
+# 11.0 or more, and wrong notes mostly less than 10), ...
 CLEAR, CLEAR_DRUMS = 10.0, 3.5
-CLEARLY = 1.25  # ... and so many times as strong as any rival: right ones were 1.5 times as strong or more, ...
-MOST_PARTS_AGREE = 0.7  # ... and if this share of the parts agrees: 0.8 of right ones or more, 0.6 of strong wrong ones.
-# Notes with at least these strengths (of notes, of drums) are not said to fit nowhere: wrong ones had at most 5.3 and 3.2.
+CLEARLY = 1.25  # ... if it is this many times as strong as any rival (right notes were at least 1.5 times as strong), ...
+# ... and if at least this share of the parts agrees (0.8 or more for right notes, 0.6 for strong wrong ones).
+MOST_PARTS_AGREE = 0.7
+# Notes with at least these strengths (for notes, for drums) get no warning that they fit nowhere: wrong ones had at most 5.3
+# and 3.2.
 WEAK, WEAK_DRUMS = 6.0, 3.3
-LEAST_OFFSET_S = 0.06  # Offsets below this many seconds are not worth telling.
-LEAST_CHANGE = 0.001  # Nor are tempi that differ by less than this share.
-SLOW_CHANGE = 0.04  # Differences of tempo of up to this share are told as a drift.
-MOST_DRIFT_S = 0.1  # Parts of the sound whose offsets differ by more than this many seconds are worth telling.
+LEAST_OFFSET_S = 0.06  # Offsets below this many seconds are not reported.
+LEAST_CHANGE = 0.001  # Tempi that differ by less than this share are not reported.
+SLOW_CHANGE = 0.04  # Differences of tempo of up to this share are reported as a drift.
+MOST_DRIFT_S = 0.1  # If the offsets of parts of the sound differ by more than this many seconds, that is reported.
 
 
 @dataclass(frozen=True)
 class Fit:
     """How well notes fit a sound.
 
-    strength: by how many standard deviations notes as they are exceed all other times and keys. fits: they do. clear: if not,
-    the rest says what they would need. offset_s, stretch: the sound of a note at t s is at stretch * t + offset_s. transposed:
-    semitones by which the sound is higher. drift_s: range of the offsets of three quarters of the parts of 4 s. onsets: the
-    number of onsets compared.
+    strength: by how many standard deviations the notes, unchanged, exceed all other times and keys. fits: whether they fit.
+    clear: if they do not fit, whether the other fields say what they need. offset_s, stretch: the sound of a note at t s is at
+    stretch * t + offset_s. transposed: semitones by which the sound is higher. drift_s: range of the offsets of three quarters
+    of the parts of 4 s. onsets: the number of compared onsets.
     """
 
     strength: float
@@ -46,7 +49,7 @@ class Fit:
     onsets: int
 
     def fault(self, before: Timing = AS_WRITTEN) -> str:
-        """Why the notes do not fit, and what to do; empty if they do. `before`: how they had been moved."""
+        """Why the notes do not fit, and what to do; empty if they fit. `before`: how they were moved already."""
         if self.fits:
             return ""
         if not self.clear:
@@ -55,7 +58,7 @@ class Fit:
         return "; ".join(found)
 
     def doubt(self) -> str:
-        """What may make results worse; empty if nothing."""
+        """What can make results worse; empty if nothing can."""
         if self.onsets < LEAST_ONSETS:
             return f"only {self.onsets} notes: whether they fit the sound could not be checked"
         if self.uneven and (self.fits or self.clear):
@@ -64,7 +67,7 @@ class Fit:
 
     @property
     def uneven(self) -> bool:
-        """Whether only moving notes one by one could help."""
+        """Whether it would only help to move single notes."""
         return self.onsets >= LEAST_ONSETS and (self.drift_s > MOST_DRIFT_S if self.fits or self.clear else True)
 
     def _key(self) -> str:
@@ -92,7 +95,7 @@ class Fit:
 
 
 def check_fit(sound: Sound, notes: NoteArray, kit: Preset | None = None) -> Fit:
-    """How well NOTE [n] fit the sound. kit: they all play this preset of drums; else channel 10 does not count."""
+    """How well NOTE [n] fit the sound. kit: the drums that all of them play; without it, channel 10 does not count."""
     if kit is None:
         notes = notes[notes["channel"] != DRUM_CHANNEL]
     if len(notes) < LEAST_ONSETS:

@@ -1,7 +1,7 @@
-"""What begins to sound when, heard without knowing the notes: activations of the spectra of all pitches, and their rises.
+"""Finds what begins to sound when, without the notes: activations of the spectra of all pitches, and their rises.
 
 V [step, bin] ~ H [step, row] @ W [row, bin] by Kullback-Leibler updates of H, with harmonic combs W (Smaragdis & Brown 2003).
-All rows are open, so an octave above or below explains less than the pitch itself, and others that play have rows as well.
+All rows are open. So an octave above or below explains less than the pitch itself, and other instruments have rows, too.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ import numpy.typing as npt
 from rtsep.presets.preset import Preset
 from rtsep.windows import choose_framing, magnitudes, map_templates
 
-STEP_S = 0.02  # Spectra lie this many seconds apart: half of it did no better, and costs twice as much.
-LOWEST, HIGHEST = 21, 108  # The MIDI pitches that are heard are those of a piano.
-PITCHES = HIGHEST - LOWEST + 1  # So many pitches are heard.
+STEP_S = 0.02  # Spectra lie this many seconds apart: half of it costs twice as much, and was no better.
+LOWEST, HIGHEST = 21, 108  # The lowest and the highest MIDI pitch that have rows: those of a piano.
+PITCHES = HIGHEST - LOWEST + 1  # Number of pitches that have rows.
 TOP_HZ = 5000.0  # Partials of combs lie below this frequency in Hz: the fundamentals of all pitches do.
 PARTIALS = 40  # A comb has at most this many partials; the m-th has a strength of 1 / m.
 # Half widths of a partial, in bins (a Hann window's main lobe) and as a share of its frequency (a fifth of a semitone).
 WIDTH_BINS, WIDTH_SHARE = 1.2, 0.012
 FLOOR = 1e-3  # Combs have at least this share of their peak everywhere, since no spectrum has zeros.
 UPDATES = 10  # Updates of the activations; 20 raised strengths by a seventh on piano_and_others, for twice the time.
-# Rises of combs and of drums are heard this many seconds after the onset: medians on the tuning pieces and on two grooves.
+# The rises of combs and of drums appear this many seconds after the onset: medians on the tuning pieces and on two grooves.
 LATE_S, LATE_STROKE_S = 0.014, -0.004
-COMPRESSION = 100.0  # Factor in log(1 + factor * activation), with activations relative to the loudest.
-RISE_STEPS = 2  # The rise of a level is taken over this many steps, less than the length of a window.
-TINY = 1e-12  # Added to divisors, so that none is 0.
+COMPRESSION = 100.0  # Factor in log(1 + factor * activation), with activations relative to the loudest one.
+RISE_STEPS = 2  # The rise of a level is measured over this many steps, which is less than a window.
+TINY = 1e-12  # This is added to divisors, so that none is 0.
 
 Floats = npt.NDArray[np.floating]
 
@@ -45,9 +45,9 @@ class Sound(Protocol):
 
 @dataclass(frozen=True)
 class Rows:
-    """Spectra: W float32 [row, bin], rows sum to 1, made with `window`; column [row], the pitch of each, from LOWEST.
+    """Spectra: W float32 [row, bin], rows sum to 1, made with `window`; column [row]: the pitch of each, counted from LOWEST.
 
-    late_s: their rises are heard so much after an onset. tonal: whether they can be transposed.
+    late_s: seconds by which their rises follow an onset. tonal: whether they can be transposed.
     """
 
     W: npt.NDArray[np.float32]
@@ -86,7 +86,7 @@ def _sum_to_1(W: Floats) -> npt.NDArray[np.float32]:
 
 
 def listen(sound: Sound, rows: Rows, begin_s: float, steps: int) -> Floats:
-    """Activations [step, pitch] of the rows at `begin_s` and each STEP_S after it; a frame lies around its step."""
+    """Activations [step, pitch] of the rows at `begin_s` and then every STEP_S; a step is the middle of its frame."""
     rate, half = sound.sample_rate, len(rows.window) // 2
     middles = np.rint((begin_s + STEP_S * np.arange(steps)) * rate).astype(np.int64)
     first, last = max(int(middles[0]) - half, 0), min(int(middles[-1]) + half, sound.frames)
@@ -99,7 +99,7 @@ def listen(sound: Sound, rows: Rows, begin_s: float, steps: int) -> Floats:
 
 
 def _activations(V: npt.NDArray[np.float32], W: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """H [step, row]. A flat row takes noise."""
+    """H [step, row]. An additional flat row takes noise."""
     W = np.concatenate([W, np.full((1, W.shape[1]), 1 / W.shape[1], np.float32)])
     H = np.repeat(V.sum(axis=1, keepdims=True) / len(W), len(W), axis=1)
     for _ in range(UPDATES):

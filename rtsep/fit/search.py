@@ -1,6 +1,6 @@
-"""Where notes fit: correlation of their onsets with onset strengths of the sound, over offsets, transpositions and tempi.
+"""Finds where notes fit: correlates their onsets with onset strengths of the sound, over offsets, transpositions and tempi.
 
-The sound is heard in parts. Each gives a correlation C [transposition, offset]; a tempo that differs moves the peaks of later
+The sound is analysed in parts. Each part gives a correlation C [transposition, offset]. Another tempo moves the peaks of later
 parts, so parts are added along lines. Strengths are standard deviations of C over all transpositions and offsets.
 """
 
@@ -15,28 +15,30 @@ from rtsep.fit.hearing import LOWEST, PITCHES, STEP_S, Floats, Rows, Sound, list
 from rtsep.notes.moved import NoteArray
 from rtsep.windows import power_above
 
-PART_S, MOST_PARTS = 4.0, 6  # The sound is heard in at most this many parts of at most this many seconds: it costs time.
+# The sound is analysed in parts of at most this many seconds, and in at most this many parts: more cost time.
+PART_S, MOST_PARTS = 4.0, 6
 MOST_OFFSET_S = 5.0  # Offsets of up to this many seconds are tried.
-LOCAL_S = 0.3  # A part may differ by this many seconds from what all parts give together.
-MOST = round((MOST_OFFSET_S + 2 * LOCAL_S) / STEP_S)  # Both together, in steps, and some more.
+LOCAL_S = 0.3  # A part can differ by this many seconds from the offset of all parts together.
+MOST = round((MOST_OFFSET_S + 2 * LOCAL_S) / STEP_S)  # The largest offset plus twice the local difference, in steps.
 SHIFTS = np.arange(-24, 25, dtype=np.int64)  # Transpositions that are tried, in semitones.
-# Changes of tempo that are tried by adding parts along lines: up to this share, at steps of so many seconds over all parts.
+# Changes of tempo that are tried along lines: up to this share, in steps of this many seconds over all parts.
 MOST_CHANGE, LINE_STEP_S = 0.04, 0.04
-# Tempi beyond it, tried on this many seconds, from one factor to the other, each this many times the last one.
+# Larger changes are tried on this many seconds of sound, with these factors of the tempo.
 TEMPO_S, TEMPI = 20.0, np.geomspace(0.4, 2.5, 184)
 TEMPO_STEPS = 2  # Tempi are tried at times of this many steps.
-BUMP = np.array([0.5, 1.0, 0.5])  # A note's onset counts in its step and half in the next ones, since people play like that.
-NEAR_S = 0.06  # An offset of at most this many seconds is none, since separation hardly suffers from it.
-RIVAL_S = 0.12  # Peaks further away than this many seconds are rivals of a peak.
-OUTSIDE = 0.125  # This share of the parts' offsets on either side does not count in their spread.
-AGREES = 0.9  # A part agrees with all parts if it is there at least this many times as strong as at its own best offset.
+# A note's onset counts fully in its step and half in the steps beside it, since players are not exact.
+BUMP = np.array([0.5, 1.0, 0.5])
+NEAR_S = 0.06  # An offset of at most this many seconds counts as none, since it hardly harms the separation.
+RIVAL_S = 0.12  # Peaks further away from a peak than this many seconds are its rivals.
+OUTSIDE = 0.125  # This share of the parts' offsets on each side does not count in their spread.
+AGREES = 0.9  # A part agrees with all parts if it is at least this many times as strong there as at its own best offset.
 
 
 @dataclass(frozen=True)
 class Match:
     """Notes and sound at one time, tempo and key. The sound of a note at t s is at stretch * t + offset_s.
 
-    strength: in standard deviations; rival: the strongest at another time or key; near: of the notes as they are.
+    strength: in standard deviations. rival: the strongest match at another time. near: the strength of the unchanged notes.
     agree: the share of the parts that are strongest there. spread_s: range of three quarters of their offsets around the line.
     """
 
@@ -52,7 +54,7 @@ class Match:
 
 @dataclass(frozen=True)
 class Heard:
-    """Onset strengths of the parts, [part][step, pitch], which begin at `begins_s`, each heard `late_s` after its onset.
+    """Onset strengths of the parts, [part][step, pitch], which begin at `begins_s`; rises appear `late_s` after onsets.
 
     shifts: transpositions to try.
     """
@@ -69,7 +71,7 @@ class Heard:
 
 
 def hear(sound: Sound, rows: Rows, notes: NoteArray) -> Heard:
-    """The sound around the notes, in parts that are evenly spread over them."""
+    """Analyse the sound around the notes, in parts that are evenly spread over them."""
     seconds = sound.frames / sound.sample_rate
     first = min(max(float(notes["onset_s"].min()) - MOST_OFFSET_S, 0.0), max(seconds - PART_S, 0.0))
     last = max(min(float(notes["onset_s"].max()) + MOST_OFFSET_S, seconds), min(first + PART_S, seconds))
@@ -107,7 +109,7 @@ def correlate(rise: Floats, marks: Floats, shifts: npt.NDArray[np.int64]) -> Flo
 
 
 def match(heard: Heard, notes: NoteArray, least_s: float = NEAR_S) -> Match:
-    """The best fit of the notes. A change of tempo that moves parts by less than `least_s` is none."""
+    """The best fit of the notes. A change of tempo that moves parts by less than `least_s` counts as none."""
     parts = np.stack([correlate(rise, onset_marks(notes, 1.0, begin - MOST * STEP_S, len(rise) + 2 * MOST), heard.shifts)
                       for rise, begin in zip(heard.rises, heard.begins_s, strict=True)])
     middles = heard.middles_s - heard.middles_s.mean()
@@ -160,7 +162,7 @@ def _along(parts: Floats, lags_s: Floats) -> Floats:
 
 
 def _line(parts: Floats, middles: Floats, drift: float, at: int, least_s: float) -> tuple[float, float, float, float]:
-    """Of parts [part, offset] near the line that was found: offset in the middle, change of tempo, and as in `Match`."""
+    """Of parts [part, offset] near the line that was found: offset in the middle, change of tempo, agree and spread_s."""
     width, times, lags, heard = round(LOCAL_S / STEP_S), [], [], 0
     for part, middle in zip(parts, middles, strict=True):
         first = max(MOST + at + round(middle * drift / STEP_S) - width, 0)
@@ -180,7 +182,7 @@ def _line(parts: Floats, middles: Floats, drift: float, at: int, least_s: float)
 
 
 def _peak(values: Floats) -> float:
-    """Index of the largest value, between steps by a parabola."""
+    """Index of the largest value, interpolated between steps with a parabola."""
     at = int(values.argmax())
     if not 0 < at < len(values) - 1:
         return float(at)

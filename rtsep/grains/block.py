@@ -1,7 +1,7 @@
-"""The compiled entry of a live mosaic: it remakes a block of input from the source's frames.
+"""The compiled entry of a live mosaic: it rebuilds a block of input from the source's frames.
 
-To a host it looks like rtsep/stages/block.py: it takes the record `Call`, and works at multiples of the hop's slots, counted
-from the first sample after reset, so blocks of any size give the same output.
+For a host it is like rtsep/stages/block.py: it takes the record `Call`, and works at multiples of the hop's slots, counted
+from the first sample after reset. So blocks of any size give the same output.
 """
 
 import numpy as np
@@ -19,12 +19,12 @@ from rtsep.stages.call import CALL
 from rtsep.stages.mixer import smooth
 
 call_at, grains_at = viewer(CALL), viewer(GRAINS)
-MOSAIC, DRY = range(2)  # Numbers of the stems.
+MOSAIC, DRY = range(2)  # Indices of the stems.
 
 
 @kernel
 def read_grains(plan, state, position, low, high, stems):
-    """Fill stems[stem, channel, low:high] with the mosaic, and with the input delayed by the same latency."""
+    """Fill stems[stem, channel, low:high] with the mosaic, and with the input, delayed by the same latency."""
     size = plan.overlap
     for c in range(plan.channels):
         for i in range(low, high):
@@ -60,7 +60,7 @@ def play_slot(plan, state, grains, end):
 
 @kernel
 def play_block(call, grains):
-    """Process the samples and events (offsets, in order) of a CALL into its stems and mix."""
+    """Process the samples and events (at offsets, in order) of a CALL; fill its stems and its mix."""
     plan, state, stems, events, count = call.plan, call.state, call.stems, call.events, call.frames
     done = e = 0
     while done < count:
@@ -77,7 +77,7 @@ def play_block(call, grains):
 
 
 def play(address):
-    """Process the block that the CALL record at `address` describes. Any thread; nothing allocates, locks or raises."""
+    """Process the block that the CALL record at `address` describes. For any thread: it never allocates, locks or raises."""
     call = call_at(address)
     word = flush_to_zero()
     play_block(call, grains_at(call.grains))

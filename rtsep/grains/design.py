@@ -1,4 +1,4 @@
-"""The design of a mosaic from source, routing and parameters: its Plan, and the source's templates and play heads."""
+"""Designs a mosaic from source, routing and parameters: its Plan, and the source's templates and play heads."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from rtsep.stages.request import SIMD
 from rtsep.windows import Framing, choose_framing, window_pair
 
 RELEASE_S = 0.05  # A note allows its rows for this many seconds after its end.
-NEAR_S = 0.07  # A run that begins where the source was heard within this many seconds counts as a repetition.
+NEAR_S = 0.07  # A run counts as a repetition if the source was heard at its beginning less than this many seconds before.
 
 Floats = npt.NDArray[np.float32]
 
 
 class Heard:
-    """A source analysed for one framing and number of channels; this takes time, so it is kept from plan to plan.
+    """A source, analysed for one framing and number of channels. This takes time, so it is kept from plan to plan.
 
     arrays: by the names of the record GRAINS (grains/memory.py); serves: see `rtsep.grains.source.served`.
     """
@@ -41,8 +41,10 @@ class Heard:
 
 
 class Grains:
-    """Memory of compiled code beside plan and state, with its record. `earlier` has the same source and framing: its play
-    heads go on."""
+    """Memory of compiled code besides plan and state, with its record.
+
+    earlier: with the same source and framing; its play heads go on.
+    """
 
     def __init__(
         self, heard: Heard, plan: Plan, sample_rate: float, values: Mapping[str, Value], earlier: Grains | None = None
@@ -63,7 +65,7 @@ class Grains:
             self.reset()
 
     def reset(self) -> None:
-        """Stop all play heads and forget what was heard."""
+        """Stop all play heads, and forget what was heard."""
         GRAINS.start(self.state, {})
 
 
@@ -78,7 +80,7 @@ def _widened(rows: Floats, stride: int) -> Floats:
 
 
 def _arrays(found: Templates, source: Source, framing: Framing, channels: int) -> dict[str, Any]:
-    """Templates and sound in the layout of compiled code; a sound of more channels than are played is mixed to one."""
+    """Templates and sound in the layout of compiled code; a sound with more channels than the output is mixed to one."""
     sound = source.samples if len(source.samples) <= channels else source.samples.mean(axis=0, keepdims=True)
     late = len(found.W) * found.spacing - sound.shape[1]
     heard = found.loudness > 0
@@ -93,7 +95,7 @@ def _arrays(found: Templates, source: Source, framing: Framing, channels: int) -
 
 
 def mosaic_framing(params: Mapping[str, Value], sample_rate: float) -> Framing:
-    """The framing that `params` ask for; RtsepError in instant mode, which has no frames to play."""
+    """The framing for `params`; RtsepError in instant mode, which has no frames to add up."""
     values = {**defaults(), **params}
     if values["mode"] == "instant":
         raise RtsepError("mode = instant: a mosaic adds frames up; give --mode live or --mode quality")
@@ -102,7 +104,7 @@ def mosaic_framing(params: Mapping[str, Value], sample_rate: float) -> Framing:
 
 
 def mosaic_plan(heard: Heard, routing: Routing, values: Mapping[str, Value], sample_rate: float) -> Plan:
-    """The Plan of a mosaic: a separator's without rows; its two stems are the mosaic and the input."""
+    """The Plan of a mosaic: that of a separator without rows, with two stems: the mosaic and the input."""
     framing = heard.framing
     bins = framing.window_size // 2 + 1
     analysis, synthesis = window_pair(framing)

@@ -1,4 +1,4 @@
-"""A live mosaic: blocks of sound and notes become the same sound, remade from the frames of a source."""
+"""A live mosaic: rebuilds blocks of sound from the frames of a source; notes can choose its pitches."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Floats = npt.NDArray[np.float32]
 
 
 def refuse_with_mosaic(options: Mapping[str, object]) -> None:
-    """RtsepError if one of these was given: options of the command line for stems, which a mosaic does not make."""
+    """Raise RtsepError if one of these options was given: they are for stems, which a mosaic does not make."""
     given = [name for name, value in options.items() if value]
     if given:
         raise RtsepError(f"{given[0]} does not go with --mosaic: a mosaic takes the sound as a whole; leave one of them out")
@@ -35,8 +35,8 @@ def refuse_with_mosaic(options: Mapping[str, object]) -> None:
 class Mosaic:
     """A mosaic of `source` for a host to play, with the same threads as `Separator`.
 
-    Two stems: `mosaic`, and `dry`, the input delayed by the mosaic's latency; `wet` fades from one to the other. With the
-    parameter `gate` on, notes say which pitches of the source may sound; `routing` says which notes count.
+    It has two stems: `mosaic`, and `dry`, the input delayed by the mosaic's latency; `wet` fades between them. With the
+    parameter `gate` on, notes tell which pitches of the source can sound; `routing` tells which notes count.
     """
 
     def __init__(self, source: Source, params: Mapping[str, Value] | None = None, routing: Routing | None = None) -> None:
@@ -58,7 +58,7 @@ class Mosaic:
     def prepare(self, sample_rate: float, channels: int, max_block: int) -> None:
         """Analyse the source at `sample_rate` Hz, for `channels` and blocks of up to `max_block` samples, and reset.
 
-        Allocates. RtsepError if the source has another rate, or parameters do not fit.
+        It allocates. RtsepError if the source has another rate, or parameters do not fit.
         """
         if sample_rate != self.source.sample_rate:
             raise RtsepError(f"the source {self.source.name} has {self.source.sample_rate:g} Hz and the input {sample_rate:g} "
@@ -73,7 +73,7 @@ class Mosaic:
         rehearse(self.rehearsal(), self._entry)
 
     def _ready(self, max_block: int, earlier: Prepared | None = None) -> Prepared:
-        """A new plan on new memory, or on the memory of `earlier`, whose sound goes on."""
+        """A new plan with new memory, or with the memory of `earlier`, whose sound goes on."""
         heard, rate = cast(Heard, self._heard), self.source.sample_rate
         values = {**defaults(), **self._params}
         plan = mosaic_plan(heard, self.routing, values, rate)
@@ -81,14 +81,17 @@ class Mosaic:
         return Prepared(plan, max_block, earlier, grains)
 
     def again(self, params: Mapping[str, Value]) -> Mosaic:
-        """A mosaic of the same source with `params` changed; not prepared."""
+        """A new mosaic of the same source with `params` changed; not prepared."""
         new = Mosaic(self.source, {**self._params, **params}, self.routing)
         new._heard = self._heard
         return new
 
     def exchange(self, *, params: Mapping[str, Value]) -> bool:
-        """Change `params` while the sound goes on. False, and nothing has changed, if that needs `prepare`: for another
-        window, latency or hop. RtsepError for values that are not allowed. Allocates."""
+        """Change `params` while the sound goes on.
+
+        False, and nothing is changed, if that needs `prepare`: for another window, latency or hop. RtsepError for values that
+        are not allowed. It allocates.
+        """
         now, wanted = self.prepared, {**self._params, **parse_params(params)}
         for name in wanted:
             self._check_stem(name)
@@ -100,13 +103,13 @@ class Mosaic:
         return True
 
     def rehearsal(self) -> Prepared:
-        """As `Separator.rehearsal`, on a separate state."""
+        """A separate state, as `Separator.rehearsal` gives it."""
         warm = self._ready(self.prepared.input.shape[1])
         warm.input[:] = 1
         return warm
 
     def reset(self) -> None:
-        """Forget all sound and all notes; parameters stay and take effect at once."""
+        """Forget all sound and all notes; parameters stay, and mixer values apply at once."""
         self.prepared.reset()
         self._grains.reset()
 
@@ -115,7 +118,7 @@ class Mosaic:
         return cast(Grains, self.prepared.grains)
 
     def set(self, name: str, value: Value) -> None:
-        """Change a parameter of the mixer while playing. All others change by `exchange`."""
+        """Change a mixer parameter while playing. `exchange` changes the others."""
         param = param_of(name)
         self._check_stem(name)
         if not param.live:
@@ -125,19 +128,19 @@ class Mosaic:
             set_targets(self._prepared, self.value, STEMS)
 
     def value(self, name: str) -> Value:
-        """The value of parameter `name`: as given, else its default."""
+        """The value of parameter `name`: the given one, else its default."""
         return self._params.get(name, param_of(name).default)
 
     def process(self, block: Floats, events: npt.NDArray[np.void] | None = None) -> Output:
-        """Remake one block, float32 [channel, n <= max_block], with its EVENTs; as `Separator.process`.
+        """Rebuild one block, float32 [channel, n <= max_block], with its EVENTs, as in `Separator.process`.
 
-        `dry` is the input delayed by `latency`, to the bit.
+        `dry` is the input delayed by `latency`, bit for bit.
         """
         return play_block(self.prepared, self._entry, block, self._no_events if events is None else events)
 
     @property
     def plays(self) -> tuple[str, ...]:
-        """The name of the source, which is what is heard."""
+        """The name of the source."""
         return (self.source.name,)
 
     @property
@@ -147,7 +150,7 @@ class Mosaic:
 
     @property
     def framing(self) -> Framing:
-        """How frames lie in time, in samples."""
+        """Sizes of frames, in samples."""
         return self.prepared.plan.framing
 
     @property
@@ -174,7 +177,7 @@ class Mosaic:
 
     @property
     def row_pitch(self) -> npt.NDArray[np.int64]:
-        """Pitches of the notes that allow anything of the source to sound."""
+        """Pitches of the notes that allow some frames of the source to sound."""
         return self.prepared.plan.row_pitch
 
     @property
@@ -184,15 +187,18 @@ class Mosaic:
 
     @property
     def playing(self) -> list[tuple[float, float]]:
-        """What the last frame played of the source: its second and its share of the loudness, head by head."""
+        """For each head: the second of the source that the last frame played, and its share of the loudness."""
         state, count = self._grains.state, int(self._grains.state["counts"][memory.HEADS])
         return [(int(place) / self.source.sample_rate, float(share))
                 for place, share in zip(state["place"][:count], state["share"][:count], strict=True)]
 
     @property
     def details(self) -> dict[str, Any]:
-        """The source, and the effect of the constraints since the last reset: source frames at a time; how long the source is
-        heard in its own order, in ms; share of the runs that begin where it was heard within NEAR_S before."""
+        """The source, and the effect of the constraints since the last reset.
+
+        polyphony: source frames at a time. run_ms: how long the source is heard in its own order, in ms. repetitions: share of
+        the runs that begin where the source was heard less than NEAR_S before.
+        """
         counts, m = self._grains.state["counts"], memory
         hop_ms = 1000 * self.framing.hop / self.source.sample_rate
         runs = max(int(counts[m.RUNS]), 1)

@@ -1,8 +1,8 @@
-"""One frame of a mosaic: choose the source frames that sound and their levels, and add their grains to the output.
+"""One frame of a mosaic: chooses the source frames that sound and their levels, and adds their grains to the output.
 
-Play heads run through the source, so the sound continues in the source's own order; rows that explain what the heads do not are
-tried as new heads. Activations come from KL updates under the constraints of Driedger, Prätzlich & Müller, "Let it Bee: towards
-NMF-inspired audio mosaicing" (ISMIR 2015, section 3), limited to past frames.
+Play heads run through the source, so the sound continues in the source's own order. Rows that explain what the heads do not
+explain are tried as new heads. Activations come from KL updates under the constraints of Driedger, Prätzlich & Müller, "Let it
+Bee: towards NMF-inspired audio mosaicing" (ISMIR 2015, section 3), limited to past frames.
 """
 
 import numpy as np
@@ -13,20 +13,20 @@ from rtsep.kernels.marks import kernel, numeric
 from rtsep.stages.gate import close_voices
 from rtsep.stages.notes import FREE, VOICES
 
-LEAST_SHARE = 1e-3  # A head fainter than this share of the loudest stops.
-FLOOR = 1e-3  # This share of the activations, spread over all bins, stands for what no row explains.
-MEAN_SHARE = 0.2  # In the search, the source's mean is this share of the model (docs/measurements/mosaic.md, "Live").
+LEAST_SHARE = 1e-3  # A head that is fainter than this share of the loudest one stops.
+FLOOR = 1e-3  # This share of the activations, spread over all bins, stands for sound that no row explains.
+MEAN_SHARE = 0.2  # In the search, the source's mean has this share in the model (docs/measurements/mosaic.md, "Live").
 
 
 @numeric
 def row_at(grains, place):
-    """The row nearest to what a head at `place` plays."""
+    """The row that is nearest to the sound of a head at `place`."""
     return min((place + grains.spacing // 2) // grains.spacing, grains.rows) - 1
 
 
 @kernel
 def allow(plan, state, grains):
-    """Set which pitches may sound: those of sounding notes, and rows without a pitch with any note; all if not gated."""
+    """Set which pitches can sound: those of sounding notes, and rows without a pitch with any note; all without gates."""
     fill(grains.allowed, 1 - plan.gated)
     if plan.gated:
         for v in range(VOICES):
@@ -38,7 +38,7 @@ def allow(plan, state, grains):
 
 @numeric
 def begin_heads(grains):
-    """Begin a head at every row found in the last frame, as if it had played there without being heard."""
+    """Begin a head at every row found in the last frame, as if it had played there inaudibly."""
     for f in range(grains.counts[FOUND]):
         i = grains.counts[HEADS] + f
         grains.place[i], grains.share[i] = (grains.found[f] + 1) * grains.spacing, 0
@@ -48,7 +48,7 @@ def begin_heads(grains):
 
 @kernel
 def move_heads(plan, grains):
-    """Move each head on by a hop; remove those at the end, in silence, or at a pitch that is not allowed."""
+    """Move each head on by a hop; remove heads at the end, in silence, or at a pitch that is not allowed."""
     kept = 0
     for i in range(grains.counts[HEADS]):
         place = grains.place[i] + plan.hop
@@ -62,7 +62,7 @@ def move_heads(plan, grains):
 
 @numeric
 def limit_polyphony(h, most, share, order):
-    """Multiply all but the `most` largest of h by `share`; `order` is scratch."""
+    """Multiply all values of h except the `most` largest by `share`; `order` is scratch."""
     if h.shape[0] <= most:
         return
     fill(order[:most], np.float32(0))
@@ -81,7 +81,7 @@ def limit_polyphony(h, most, share, order):
 
 @kernel
 def weigh(plan, state, grains):
-    """Fill h [head] such that V ~ h W[row], favouring heads that just sounded and leaving only a few."""
+    """Fill h [head] such that V ~ h W[row]; heads that sounded in the last frame are favoured, and only a few remain."""
     count, Q = grains.counts[HEADS], grains.ratio
     rows, h = grains.row[:count], grains.h[:count]
     fill(h, np.float32(1) / np.float32(count))
@@ -104,7 +104,7 @@ def weigh(plan, state, grains):
 
 @numeric
 def keep_heads(grains, end):
-    """Keep the heads that are loud enough, remove all others, and count runs and repetitions."""
+    """Keep the heads that are loud enough, remove the others, and count runs and repetitions."""
     kept, least = 0, np.float32(0)
     for i in range(grains.counts[HEADS]):
         least = max(least, np.float32(LEAST_SHARE) * grains.h[i])
@@ -124,7 +124,7 @@ def keep_heads(grains, end):
 
 @numeric
 def gain_at(grains, place):
-    """1 over the magnitude of the louder of the two rows around `place`, so that attacks are not amplified."""
+    """1 over the magnitude of the louder one of the two rows around `place`, so that attacks are not amplified."""
     row, beyond = place // grains.spacing - 1, place % grains.spacing
     if beyond == 0 or row + 1 >= grains.rows:
         return grains.level[row]
@@ -165,7 +165,7 @@ def play_frame(plan, state, grains, total, end):
 
 @kernel
 def begin_search(plan, state, grains):
-    """Fill `wanted` [band] with the input over the model of the heads, MEAN_SHARE of it by the source's mean."""
+    """Fill `wanted` [band] with the input over the model of the heads, in which the source's mean has the share MEAN_SHARE."""
     heads, wanted, total = grains.counts[HEADS], grains.wanted, np.float32(0)
     fill(wanted, np.float32(0))
     for i in range(heads):
@@ -194,7 +194,7 @@ def score_rows(grains, part, low, high):
 
 @numeric
 def rule_out(grains, part, size, end):
-    """Give the score -1 to rows of the part that must not begin: silent, not allowed, heard recently or near a head."""
+    """Give the score -1 to rows of the part that must not begin: silent, not allowed, heard recently, or near a head."""
     for i in range(size):
         row = part + i * grains.parts
         late = end - grains.heard[row] < grains.repetition
@@ -209,7 +209,7 @@ def rule_out(grains, part, size, end):
 
 @numeric
 def take_best(grains, part, size):
-    """Fill `found` with the best rows of the part, one of each group of neighbours: else all would be of one note."""
+    """Fill `found` with the best rows of the part, one of each group of neighbours: otherwise all could belong to one note."""
     score, count = grains.score, 0
     for i in range(size):
         s = score[i]
@@ -229,7 +229,7 @@ def take_best(grains, part, size):
 
 @kernel
 def search(plan, state, grains, end, slot):
-    """Do one slot's share of the search for rows that the next frame tries; `slot` is 1 to 3."""
+    """Do one slot's share of the search for rows that the next frame will try; `slot` is 1 to 3."""
     part = (end // plan.hop) % grains.parts
     size = (grains.rows - part + grains.parts - 1) // grains.parts
     if slot == 1:

@@ -1,4 +1,4 @@
-"""The source of a mosaic: its frames as templates, and the pitch of each."""
+"""The source of a mosaic: its frames as templates, and the pitch of each frame."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from rtsep.windows import Framing, window_pair
 
 OVERLAPS = 4  # Every sample of the source is in this many frames.
 LONGEST_S = 600.0  # The source lasts at most this many seconds.
-FAINTEST = 3e-3  # A frame is silence below this share of the loudest one, 50 dB down: played louder it would be all noise.
+FAINTEST = 3e-3  # A frame below this share of the loudest one, 50 dB down, counts as silence: played louder, it would be noise.
 PER_OCTAVE = 24  # The coarse templates have this many bands per octave: quarter tones (docs/measurements/mosaic.md, "Live").
-LOWEST_PITCH, HIGHEST_PITCH = 28, 103  # MIDI pitches among which that of a frame is looked for.
-PARTIALS, UPDATES = 12, 20  # Partials of the tones that a frame is compared with, and KL updates of their activations.
-PARTIAL_FALL = 0.8  # Each partial of these tones is this times as strong as the one below it.
-SPREAD = ((-1, 0.5), (0, 1.0), (1, 0.5))  # Shares of a partial in the bands around it: for the main lobe and other tunings.
-BETWEEN_PARTIALS = 1e-5  # A band without partials has this value.
+LOWEST_PITCH, HIGHEST_PITCH = 28, 103  # The pitch of a frame is sought between these MIDI pitches.
+# Number of partials of the tones that a frame is compared with, and of KL updates of their activations.
+PARTIALS, UPDATES = 12, 20
+PARTIAL_FALL = 0.8  # Each partial of these tones is this many times as strong as the one below it.
+# Shares of a partial in its band and in the bands beside it, for the main lobe and for other tunings.
+SPREAD = ((-1, 0.5), (0, 1.0), (1, 0.5))
+BETWEEN_PARTIALS = 1e-5  # A band without partials has this value, relative to the first partial.
 CLEAR = 0.3  # A frame has a pitch if its strongest one explains at least this share of it.
 FRAMES_AT_ONCE = 256  # Spectra of this many frames are computed at a time, to bound memory.
 
@@ -31,7 +33,7 @@ Integers = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Source:
-    """samples: float32 [channel, sample]; name: what to call it."""
+    """A sound with a name. samples: float32 [channel, sample]. sample_rate: in Hz."""
 
     name: str
     samples: Floats
@@ -40,10 +42,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Templates:
-    """Frames of a source. W: float32 [row, bin], rows sum to 1, or are 0 where the source is silent; loudness: float32 [row],
-    sums of magnitudes; C: float32 [row, band], W summed over bands; first_bin: int64 [band + 1].
+    """Frames of a source.
 
-    Row r ends before sample (r + 1) `spacing`; its window is that of the framing's analysis.
+    W: float32 [row, bin]; rows sum to 1, or are 0 if the source is silent. loudness: float32 [row], sums of magnitudes.
+    C: float32 [row, band], W summed over bands. first_bin: int64 [band + 1]. Row r ends before sample (r + 1) `spacing`; its
+    window is the analysis window of the framing.
     """
 
     W: Floats
@@ -66,7 +69,7 @@ def load_source(path: Path) -> Source:
 
 
 def bands(bins: int) -> Integers:
-    """First bins of bands of a quarter tone, but at least one bin, then the number of bins: int64 [band + 1]."""
+    """First bins of bands of a quarter tone, but at least one bin, and then the number of bins: int64 [band + 1]."""
     edges = [0, 1]
     while edges[-1] < bins:
         edges.append(max(edges[-1] + 1, round(edges[-1] * 2 ** (1 / PER_OCTAVE))))
@@ -75,7 +78,7 @@ def bands(bins: int) -> Integers:
 
 
 def templates(source: Source, framing: Framing) -> Templates:
-    """The frames of `source` under `framing`; memory is bounded but for the result."""
+    """The frames of `source` for `framing`; except for the result, memory is bounded."""
     size, spacing = framing.window_size, framing.window_size // OVERLAPS
     rows = -(-source.samples.shape[1] // spacing) + 1
     padded = np.pad(source.samples, ((0, 0), (size - spacing, rows * spacing - source.samples.shape[1])))
@@ -106,7 +109,7 @@ def _combs(found: Templates, bin_hz: float) -> Floats:
 
 
 def pitches(found: Templates, bin_hz: float) -> Integers:
-    """The MIDI pitch of every row, int64 [row], by KL updates of harmonic tones; PITCHES where none explains enough of it."""
+    """The MIDI pitch of every row, int64 [row], by KL updates of harmonic tones; PITCHES if no tone explains enough of it."""
     combs = _combs(found, bin_hz)
     H = np.full((len(found.C), len(combs)), 1 / len(combs), np.float32)
     for _ in range(UPDATES):
@@ -116,8 +119,11 @@ def pitches(found: Templates, bin_hz: float) -> Integers:
 
 
 def served(row_pitch: Integers) -> Integers:
-    """The pitch of the rows that a note of each pitch allows, int64 [pitch]: its own, else the nearest octave in the source;
-    -1 where there is none. Rows without a pitch serve every note, so a source of only such rows serves all notes."""
+    """The pitch of the rows that a note of each pitch allows, int64 [pitch]; -1: none.
+
+    It is the note's own pitch, else the nearest octave in the source. Rows without a pitch serve every note, so a source with
+    only such rows serves all notes.
+    """
     present = np.unique(row_pitch[row_pitch < PITCHES])
     if not len(present):
         return np.full(PITCHES, PITCHES, np.int64)

@@ -1,4 +1,4 @@
-"""What options of `rtsep live` say. This module loads nothing, so that typing errors are reported at once."""
+"""Checks of the options of `rtsep live`. This module loads nothing, so that typing errors are reported at once."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from rtsep.errors import RtsepError
 
 BY = ("port", "channel", "split", "hands", "drum", "all")  # Values of --by: what makes a stem.
 _TIME = re.compile(r"(?:(?:(\d{1,4}):)?(\d{1,5}):)?(\d{1,9}(?:\.\d*)?|\.\d+)s?")
-SLOWEST, FASTEST = 0.25, 2.0  # Speeds of a recording that can be asked for, as factors.
-LIKE = 0.5  # A name is offered instead of another if they have at least this much in common, from 0 to 1.
+SLOWEST, FASTEST = 0.25, 2.0  # The lowest and the highest speed of a recording, as factors.
+LIKE = 0.5  # A known name is offered for a wrong one if they have at least this much in common, from 0 to 1.
 FORMATS = ("wav", "flac")  # Values of --record-format.
 
 
@@ -20,7 +20,7 @@ def check_by_channel(gated: bool, channels: Collection[object]) -> None:
     if not gated:
         raise RtsepError("--by channel needs notes: give --midi PORT, or use --by split")
     if not channels:
-        raise RtsepError("--by channel: which channels? give --channels 1,2")
+        raise RtsepError("--by channel needs the channels: give --channels LIST, such as --channels 1,2")
 
 
 def check_by_hands(gated: bool) -> None:
@@ -30,16 +30,16 @@ def check_by_hands(gated: bool) -> None:
 
 
 def check_score(gated: bool, by: str) -> None:
-    """RtsepError if --score lacks notes, or something else makes the stems."""
+    """RtsepError if --score lacks notes, or if --by makes other stems."""
     if not gated:
-        raise RtsepError("--score needs the notes that are played: give --midi PORT, or leave it out")
+        raise RtsepError("--score needs the notes that are played: give --midi PORT, or leave out --score")
     if by not in ("port", "hands"):
         raise RtsepError(f"--score and --by {by} do not go together: leave out --by, give --by hands, or leave out the "
                          "score (--score \"\" where a set-up gives one)")
 
 
 def parse_route(route: str) -> tuple[str, int, int]:
-    """A value of --route, STEM=OUTPUT or STEM=FIRST-LAST: the stem's name, its first and its last output."""
+    """A value of --route, STEM=OUTPUT or STEM=FIRST-LAST: name of the stem, first output, last output."""
     name, equals, places = route.partition("=")
     first, _, last = places.partition("-")
     if not equals or not first.isdecimal() or (last and not last.isdecimal()):
@@ -48,7 +48,7 @@ def parse_route(route: str) -> tuple[str, int, int]:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A sentence's end that offers the nearest of the `known` names, or ""."""
+    """The end of a sentence, which offers the nearest of the `known` names; or ""."""
     names = {each.lower(): each for each in known}
     close = get_close_matches(name.lower(), names, 1, LIKE)
     return f" (did you mean {names[close[0]]!r}?)" if close else ""
@@ -58,7 +58,7 @@ def parse_time(text: str, option: str) -> float:
     """Seconds of "12.5", "12.5s", "1:05.2" or "1:02:03". RtsepError for anything else."""
     match = _TIME.fullmatch(text.strip())
     if match is None:
-        raise RtsepError(f"{option} {text}: give seconds, as 72.5, or minutes and seconds, as 1:12.5")
+        raise RtsepError(f"{option} {text}: give seconds, such as 72.5, or minutes and seconds, such as 1:12.5")
     hours, minutes, seconds = (float(part or 0) for part in match.groups())
     return 3600 * hours + 60 * minutes + seconds
 

@@ -1,4 +1,4 @@
-"""Offline: which stem each note of a score belongs to, and what plays it."""
+"""Offline: which stem each note of a score belongs to, and which instrument plays the stem."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 def route(job: Job, score: Score | None, name: str) -> Routing:
     """The routing of notes to stems; without MIDI all templates are one stem called `name`, or two at the split."""
     if score is not None and job.by != "track" and any(score.stems):
-        raise RtsepError(f"--midi FILE@STEM already says what makes a stem: leave out --by {job.by}, or the @STEM")
+        raise RtsepError(f"--midi FILE@STEM says already what makes a stem: leave out --by {job.by}, or leave out @STEM")
     if job.score is not None:
         return _by_score(job, score)
     if job.by == "split":
@@ -74,12 +74,12 @@ class Played:
     routing: Routing
     events: npt.NDArray[np.void]
     programs: list[int]
-    drum_keys: Mapping[int, int] = field(default_factory=dict)  # Keys of drums, and those that sound like them.
+    drum_keys: Mapping[int, int] = field(default_factory=dict)  # Keys of drums, and the keys that stand in for them.
     hints: tuple[str, ...] = ()
 
 
 def assign(job: Job, score: Score | None, name: str, sample_rate: float) -> Played:
-    """Assign every note to a stem. A single stem without its own name is called `name`."""
+    """Assign every note to a stem. A single stem without its own name gets the name `name`."""
     routing = route(job, score, name)
     if score is None:
         return Played(routing, np.zeros(0, EVENT), programs_by_name(routing))
@@ -87,7 +87,7 @@ def assign(job: Job, score: Score | None, name: str, sample_rate: float) -> Play
     events = score.events(sample_rate)
     events["stem"] = grouped.own
     programs = stem_programs(grouped.routing, score, grouped.own)
-    if job.by == "drum":  # Pads may play on any channel.
+    if job.by == "drum":  # Pads can play on any channel.
         programs[: len(routing.names)] = programs_by_name(routing)
     events, table = fold(events, grouped.routing.table, keyboards(score))
     hints = (*score.warnings, *routing_hints(score, "hands" if job.score is not None else job.by))

@@ -1,6 +1,6 @@
 """`rtsep bench`: the cost of the engine on this computer, for the sizes that a player can choose.
 
-All sizes are measured in turns within one run, so that a busy moment of the computer affects them alike.
+All sizes take turns within one run, so that a busy moment of the computer affects all of them.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from rtsep.presets.preset import Preset
 # A block is safe below this share of its time: driver, system and other programs need the rest (docs/measurements/cost.md).
 SAFE_SHARE = 0.6
 SECONDS, QUICK_SECONDS = 45.0, 6.0  # Seconds of measuring, in full and with --quick.
-SHORTEST_S, LONGEST_S = 1.0, 600.0  # Seconds of measuring that --seconds allows.
+SHORTEST_S, LONGEST_S = 1.0, 600.0  # The smallest and the largest value of --seconds.
 HOP_SHARE, BLOCK_SHARE, STEP_SHARE = 0.45, 0.4, 0.15  # Shares of the measuring time for hops, blocks and activation steps.
 
-BLOCKS = (32, 64, 128, 256, 512, 1024)  # Block sizes, in samples, that are measured.
+BLOCKS = (32, 64, 128, 256, 512, 1024)  # The measured block sizes, in samples.
 BLOCK_ROWS = (10, 40)  # Open rows in ordinary playing, and with the pedal down.
-STEPS = ((513, 20), (1025, 88), (1025, 176), (2049, 352))  # Bins and rows of the activation steps that are measured.
+STEPS = ((513, 20), (1025, 88), (1025, 176), (2049, 352))  # Bins and rows of the measured activation steps.
 
 Progress = Callable[[str, int, int], None]
 
@@ -45,13 +45,13 @@ VARIED: dict[str, tuple[Any, ...]] = {
 
 
 def sizes() -> list[Size]:
-    """The default size, then all sizes that differ from it in one thing."""
+    """The default size, then all sizes that differ from it in one value."""
     others = [replace(DEFAULT, **{name: value}) for name, values in VARIED.items() for value in values]
     return [DEFAULT, *(size for size in others if size != DEFAULT)]
 
 
 def _measure(players: Sequence[Player | Floor | Step], seconds: float, progress: Callable[[int, int], None]) -> float:
-    """Give every player its turn, over and over, for about `seconds`; gives the share of it in which this thread ran."""
+    """Give every player its turns for about `seconds`. Returns the share of this time in which this thread ran."""
     started, worked = time.perf_counter(), time.thread_time()
     while True:
         for player in players:
@@ -63,7 +63,7 @@ def _measure(players: Sequence[Player | Floor | Step], seconds: float, progress:
 
 
 def _spread(player: Player, budget_us: float) -> dict[str, Any]:
-    """Median, 99th percentile and worst time of a call, also in per cent of its budget; and the worst work."""
+    """Median, 99th percentile and worst time of a call, also in per cent of its budget; and the last two for its work."""
     spread = dict(zip(("p50", "p99", "max"), np.percentile(player.times_us, (50, 99, 100)), strict=True))
     works = np.percentile(player.work_us, (99, 100)) if computer.knows_work() else (None, None)
     work_p99, work_max = (None if us is None else round(float(100 * us / budget_us), 2) for us in works)
@@ -83,8 +83,11 @@ def _hop_row(player: Player, floor: Floor) -> dict[str, Any]:
 
 
 def verdict(spread: dict[str, Any]) -> str:
-    """Whether a block size can be played: `safe` if the worst block left time to spare, `too small` if one in a hundred did
-    not, else `risky`. The engine's own work counts if it is known: an audio driver's thread takes precedence."""
+    """Whether a block size can be played.
+
+    `safe`: the worst block left time to spare. `risky`: 99 of 100 blocks did. `too small`: not even these. The engine's own
+    work counts if it is known, since the thread of an audio driver has priority.
+    """
     known = spread["work_max_percent"] is not None
     worst, p99 = (spread[f"work_{name}_percent" if known else f"{name}_percent"] for name in ("max", "p99"))
     if worst < 100 * SAFE_SHARE:
@@ -113,9 +116,9 @@ def _check_seconds(seconds: float) -> None:
 
 
 def bench(seconds: float, progress: Progress) -> dict[str, Any]:
-    """Measure for about `seconds`, after a few for preparation; gives everything that the tables show.
+    """Measure for about `seconds`, after a few seconds of preparation. Returns everything that the tables show.
 
-    Times are those of the compiled entry, called as a native callback would call it. RtsepError for bad `seconds`.
+    Times are those of the compiled entry, called in the way of a native callback. RtsepError: `seconds` is not allowed.
     """
     _check_seconds(seconds)
     machine.want("bench")
@@ -134,14 +137,14 @@ def bench(seconds: float, progress: Progress) -> dict[str, Any]:
 
 
 def _hops(preset: Preset, clip: Floats, seconds: float, progress: Progress) -> tuple[list[dict[str, Any]], float]:
-    """Measure hops at every size, in turns with the FFTs alone."""
+    """Measure hops at every size; the FFTs alone take turns with them."""
     pairs = [(player, Floor(player)) for player in (Player(preset, size, clip) for size in sizes())]
     share = _measure([one for pair in pairs for one in pair], seconds, lambda done, total: progress("hops", done, total))
     return [_hop_row(player, floor) for player, floor in pairs], share
 
 
 def _blocks(preset: Preset, clip: Floats, seconds: float, progress: Progress) -> tuple[list[dict[str, Any]], float]:
-    """Measure the default size in blocks of every size, in both live modes."""
+    """Measure the default size with all block sizes, in both live modes."""
     players = [Player(preset, replace(DEFAULT, block=block, open_rows=rows, mode=mode), clip)
                for mode in VARIED["mode"] for rows in BLOCK_ROWS for block in BLOCKS]
     share = _measure(players, seconds, lambda done, total: progress("blocks", done, total))

@@ -23,11 +23,11 @@ from rtsep.presets.library import bundled_presets
 from rtsep.presets.preset import Preset, load_preset
 
 PRESET = "grand-piano"
-SAMPLE_RATE = 44100  # All measuring is done at this rate, in Hz.
+SAMPLE_RATE = 44100  # All measurements are at this rate, in Hz.
 RIGHT_GAIN, RIGHT_DELAY = 0.7, 300  # Gain of the right channel, and its delay in samples.
 UPDATES = 10  # The activation step alone is measured with this many updates.
-DROPPED = 100  # This many blocks at the start of each size are not counted (docs/measurements/cost.md).
-TURN_SAMPLES = 12800  # One size plays this many samples, 0.3 s, before the next has its turn (docs/measurements/cost.md).
+DROPPED = 100  # This many blocks at the start of each size do not count (docs/measurements/cost.md).
+TURN_SAMPLES = 12800  # A turn of one size lasts this many samples, 0.3 s (docs/measurements/cost.md).
 
 Floats = npt.NDArray[np.float32]
 
@@ -54,19 +54,19 @@ def stereo_clip() -> Floats:
 
 
 def load_piano() -> Preset:
-    """The bundled preset for measuring, even if the user has one of the same name."""
+    """The bundled preset for measuring, even if the user has a preset of the same name."""
     return load_preset(next(path for path in bundled_presets() if path.stem == PRESET))
 
 
 def _routing(stems: int) -> Routing:
-    """A routing of part 0 to the first stem, part 1 to the second, and so on."""
+    """A routing of part 0 to the first stem, of part 1 to the second, and so on."""
     table = np.full((32, 16, 128), -1, np.int8)
     table[:stems] = np.arange(stems)[:, None, None]
     return Routing(tuple(f"stem_{i}" for i in range(stems)), table)
 
 
 def _notes(preset: Preset, rows: int, stems: int) -> npt.NDArray[np.void]:
-    """Notes over the whole keyboard that open this many rows, shared out among the stems."""
+    """Notes over the whole keyboard that open `rows` rows, divided among the stems."""
     each = len(preset.W) // len(preset.pitches)
     chosen = np.linspace(0, len(preset.pitches) - 1, rows // each).round().astype(int)
     events = np.zeros(len(chosen), EVENT)
@@ -108,12 +108,15 @@ class Player:
             raise RuntimeError(f"{self._separator.open_count} rows are open instead of {size.open_rows}")
 
     def rehearsal(self) -> Prepared:
-        """The same plan with a state that nobody hears."""
+        """The same plan with another state, which is not heard."""
         return self._separator.rehearsal()
 
     def _run(self, blocks: int) -> tuple[list[float], list[float]]:
-        """Microseconds of the compiled entry, called as by a native callback: by the clock, and those in which this thread had
-        a processor (an audio driver's thread takes precedence, so it waits less)."""
+        """Microseconds of the compiled entry, called in the way of a native callback, for each block.
+
+        The first list is by the clock. The second counts only the time in which this thread had a processor: the thread of an
+        audio driver has priority, so it waits less.
+        """
         address, given = self._separator.prepared.call.ctypes.data, self._separator.prepared.input
         times, work, clock, worked, entry = [], [], time.perf_counter_ns, time.thread_time_ns, self._entry
         for _ in range(blocks):
@@ -129,7 +132,7 @@ class Player:
         return times, work
 
     def take_turn(self) -> None:
-        """Play for a while; the first frames, which fetch this size's data back into the cache, do not count."""
+        """Play for a while. The first frames do not count: they bring the data of this size back into the cache."""
         self._run(4 * max(self.size.hop_samples, self.block) // self.block)
         times, work = self._run(TURN_SAMPLES // self.block)
         self.times_us += times
@@ -137,9 +140,9 @@ class Player:
 
 
 class Floor:
-    """The FFTs of one player's frames and nothing else."""
+    """The FFTs of one player's frames, and nothing else."""
 
-    TIMES = 8  # FFTs per measurement, so that the call itself hardly counts.
+    TIMES = 8  # FFTs per measurement: with this many, the call itself hardly counts.
 
     def __init__(self, player: Player) -> None:
         size, self._prepared = player.size, player.rehearsal()

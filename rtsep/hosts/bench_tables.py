@@ -17,7 +17,7 @@ Row = dict[str, Any]
 
 
 def _table(rows: Sequence[Sequence[str]], *columns: str) -> Table:
-    """A table whose columns are numbers, except the first and those called verdict."""
+    """A table of numbers, except in the first column and in those called verdict."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for i, column in enumerate(columns):
         table.add_column(column, justify="left" if i == 0 or "verdict" in column else "right")
@@ -31,7 +31,7 @@ def _percent(percent: float | None, format_: str = "{:.0f} %") -> str:
 
 
 def _block_table(blocks: Sequence[Row]) -> Table:
-    """One line per block size: first with fewer open templates, then with more."""
+    """One line for each block size: first with few open templates, then with many."""
     few, many = sorted({row["open_rows"] for row in blocks})
     pedal = {row["block_samples"]: row for row in blocks if row["open_rows"] == many}
     rows = []
@@ -47,7 +47,7 @@ def _block_table(blocks: Sequence[Row]) -> Table:
 
 
 def _hop_table(hops: Sequence[Row]) -> Table:
-    """Hops grouped by what varies; the default size is in every group."""
+    """Hops, grouped by the value that varies; the default size is in every group."""
     rows = []
     for name, values in VARIED.items():
         for value in values:
@@ -77,12 +77,12 @@ def _advice(share: float) -> str:
 def _console() -> Console:
     console = Console(highlight=False)
     if not console.is_terminal:
-        console.width = 120  # Files have no width, and columns must not be cut.
+        console.width = 120  # A file has no width, and columns must not be cut.
     return console
 
 
 def show_bench(report: Row) -> None:
-    """The verdict on block sizes first, then where the time goes."""
+    """Print the verdict on block sizes first, then where the time goes."""
     about, memory, startup = report["computer"], report["memory"], report["startup"]
     threads = "?" if about["numpy_threads"] is None else about["numpy_threads"]
     console = _console()
@@ -90,19 +90,19 @@ def show_bench(report: Row) -> None:
     for mode in VARIED["mode"]:
         console.print(f"Mode {mode}:", _block_table([row for row in report["blocks"] if row["mode"] == mode]), sep="\n")
     console.print(
-        "\nTimes in per cent of the block's own. work: the worst without waiting for other programs. It decides the verdict\n"
-        "where it is known, since an audio driver's thread has priority. safe: the worst block took less than 60 %;\n"
-        "risky: 99 of 100 did; too small: not even these.\n"
-        f"Here {100 * (1 - report['processor_share']):.0f} % of the time went to other programs: "
+        "\nAll times are in per cent of the duration of a block. work: the worst time without waiting for other programs.\n"
+        "It decides the verdict where it is known, since the thread of an audio driver has priority. safe: the worst block\n"
+        "took less than 60 %; risky: 99 of 100 did; too small: not even these.\n"
+        f"Other programs took {100 * (1 - report['processor_share']):.0f} % of the time: "
         f"{_advice(report['processor_share'])}.\n\n"
-        f"Cost of a hop: one thing varied at a time around window {DEFAULT.window_samples}, hop {DEFAULT.hop_samples}, "
+        f"Cost of a hop: one value varies at a time, around window {DEFAULT.window_samples}, hop {DEFAULT.hop_samples}, "
         f"{DEFAULT.open_rows} open templates,\n"
         f"{DEFAULT.stems} stems + residual, {DEFAULT.channels} channels, mode {DEFAULT.mode} "
         f"({report['sample_rate']} Hz, {DEFAULT.iterations} updates)")
     console.print(_hop_table(report["hops"]))
     console.print(f"\nThe activation step alone, {report['updates']} updates, beside NumPy in float64 "
-                  f"(its threads: {threads})")
+                  f"(threads of NumPy: {threads})")
     console.print(_step_table(report["activations"]))
-    console.print(f"\nMemory: process {_megabytes(memory['process_bytes'])}, of it the plan "
+    console.print(f"\nMemory: process {_megabytes(memory['process_bytes'])}, including the plan "
                   f"{_megabytes(memory['plan_bytes'])} and the state {_megabytes(memory['state_bytes'])}.\n"
                   f"Start: rtsep --help {startup['help_s']:.2f} s; ready to play {startup['ready_s']:.2f} s.")

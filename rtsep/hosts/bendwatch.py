@@ -1,4 +1,4 @@
-"""Live: MPE zones, whose masters' pedals and bends count for their members, and a word, once, about notes that are bent."""
+"""Live: MPE zones (pedals and bends of a master channel count for its members), and one message about notes that are bent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rtsep.notes.zones import MASTERS, Zones
 
 
 class _Port:
-    """One port: its zones, bends, and how many keys are down on each channel."""
+    """One port: its zones, its bends, and the keys that are down on each channel."""
 
     def __init__(self) -> None:
         self.zones = Zones()
@@ -30,13 +30,13 @@ class _Port:
             self.masters.update({member: master for master in MASTERS for member in self.zones.members(master)})
 
     def cents(self, channel: int) -> float:
-        """By how many cents a note on `channel` is bent."""
+        """How many cents a note on `channel` is bent by."""
         master = self.masters.get(channel)
         return self.bending.channel(channel).cents + (0.0 if master is None else self.bending.channel(master).cents)
 
 
 class BendWatch:
-    """Zones and bends of all parts. Thread: the MIDI thread writes, the control thread calls `news`."""
+    """Zones and bends of all parts. Threads: the MIDI thread writes, the control thread calls `news`."""
 
     def __init__(self) -> None:
         self._ports = dict[int, _Port]()
@@ -44,7 +44,7 @@ class BendWatch:
         self._told = False
 
     def receive(self, part: int, message: Message) -> list[Message]:
-        """Take a message; gives it, and what it means for the members of the zone whose master it was sent to."""
+        """Take a message. Returns it, and if it came to the master of a zone, the same for the members of the zone."""
         port = self._ports.setdefault(part, _Port())
         port.receive(message)
         status, number, value = message
@@ -61,9 +61,9 @@ class BendWatch:
             if port.down.get(channel) and abs(cents) > BENT_CENTS and not self._told:
                 self._told = True
                 self._news = (f"notes on channel {channel + 1} are bent by {cents:+.0f} cents: templates stay at the written "
-                              "pitch, so they separate less well")
+                              "pitch, so these notes separate less well")
 
     def news(self) -> str:
-        """What the player should know and has not been told yet, or ""."""
+        """A message that the player has not seen yet, or ""."""
         told, self._news = self._news, ""
         return told

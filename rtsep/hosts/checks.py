@@ -1,4 +1,4 @@
-"""What a check of live playing looks at: each row tells what was found, and what to do about it if it is not well."""
+"""The rows of a check of live playing: each says what was found, and what to do about it if it is not right."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-FAINT_DB, SILENT_DB = -36.0, -70.0  # An input below these levels, in dBFS, is faint, or silent.
-CLIPS = 0.999  # Samples of at least this magnitude are clipped.
-OFF_MS, OFF_CENTS = 12.0, 10.0  # Notes and tuning may be off by so many ms and cents.
-LEAST_ROOM_MIN = 10.0  # Less room than for this many minutes of recording is little.
+FAINT_DB, SILENT_DB = -36.0, -70.0  # An input below the first level, in dBFS, is faint; below the second it is silent.
+CLIPS = 0.999  # Samples of at least this magnitude count as clipped.
+OFF_MS, OFF_CENTS = 12.0, 10.0  # Notes that are off by up to this many ms, and tuning by this many cents, are right.
+LEAST_ROOM_MIN = 10.0  # Room for less than this many minutes of recording is too little.
 
 
 class Row(NamedTuple):
-    """What was looked at, what was found, and what to do about it, or "". `known`: whether enough was played to tell."""
+    """What was checked, what was found, and what to do about it, or "". `known`: whether enough was played to know it."""
 
     what: str
     found: str
@@ -40,7 +40,7 @@ def level_row(sound: npt.NDArray[np.float32]) -> Row:
 
 
 def offset_row(offset_ms: float, delay_ms: float, offer: str) -> Row:
-    """How far notes are off that are delayed by `delay_ms` already. `offer` has a place for the delay that would mend it."""
+    """How far the notes are off; rtsep delays them by `delay_ms` already. `offer` has a place for the delay that is right."""
     told = f"{abs(offset_ms):.0f} ms {'ahead of' if offset_ms > 0 else 'behind'} their sound"
     if abs(offset_ms) <= OFF_MS:
         return Row("notes", told, "")
@@ -49,12 +49,12 @@ def offset_row(offset_ms: float, delay_ms: float, offer: str) -> Row:
 
 
 def cents_row(cents: float, preset: str, now: float, offer: str) -> Row:
-    """How far the instrument is tuned from its preset, which plays at `now` cents. `offer` has a place for the tuning."""
+    """The tuning of the instrument against its preset, which plays at `now` cents. `offer` has a place for the tuning."""
     return Row("tuning", f"{cents:+.0f} cents against {preset}", "" if abs(cents - now) <= OFF_CENTS else offer.format(cents))
 
 
 def computer_row(mode: str, block: int, worst_load: float, lost: int) -> Row:
-    """Whether the computer carries this."""
+    """Whether the computer is fast enough for this."""
     found = f"mode {mode}, blocks of {block}, worst load {100 * worst_load:.0f} %, {lost} dropouts"
     return Row("computer", found, "give larger blocks (--block), or --mode live" if lost else "")
 

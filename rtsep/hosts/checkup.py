@@ -1,6 +1,6 @@
-"""The check of `rtsep live --check` while it plays: what is known so far, and what has yet to be played.
+"""The check on the screen of `rtsep live`: what is known so far, and what you still have to play.
 
-Notes and tuning are measured by a thread of their own, from what the engine was given in the last seconds.
+A separate thread measures notes and tuning, from the sound and the notes that the engine got in the last seconds.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from rtsep.hosts.player import Player
 from rtsep.hosts.status import Status
 from rtsep.presets.preset import Preset
 
-EVERY_S, TUNING_EVERY_S = 1.0, 8.0  # Notes are measured at intervals of so many seconds, and the tuning at such ones.
-NOTES = 16  # The offset is that of so many notes, the last ones.
+EVERY_S, TUNING_EVERY_S = 1.0, 8.0  # Seconds between two measurements of the notes, and of the tuning.
+NOTES = 16  # The offset is the median of the last notes, this many.
 
 Measure = Callable[[npt.NDArray[np.float32], int, npt.NDArray[np.void], Preset], float]  # Cents; RtsepError: unknown.
 
 
 class Checkup:
-    """The rows of the check. `measure_cents` tells the tuning. Thread: control; measuring has its own."""
+    """The rows of the check. `measure_cents` measures the tuning. Thread: control; measuring has its own thread."""
 
     def __init__(self, player: Player, measure_cents: Measure) -> None:
         self._player, self._measure_cents = player, measure_cents
@@ -38,7 +38,7 @@ class Checkup:
         self._next_s = self._next_tuning_s = 0.0
         self._thread: threading.Thread | None = None
         self._level = level_row(np.zeros((1, 0), np.float32))
-        self._offsets = dict[tuple[int, int], float | None]()  # Of notes, by sample and pitch.
+        self._offsets = dict[tuple[int, int], float | None]()  # Offsets of notes, by sample and pitch.
         self._tuning = Row("tuning", "play for some seconds", "", known=False)
 
     def rows(self, status: Status) -> list[Row]:
@@ -52,18 +52,19 @@ class Checkup:
                 computer_row(status.mode, status.block_samples, status.worst_load, lost), *self._disk()]
 
     def accept(self) -> None:
-        """Delay the notes as the check offers. RtsepError if it offers nothing."""
+        """Delay the notes by the time that the check offers. RtsepError if it offers none."""
         offset_ms = self._offset_ms()
         if offset_ms is None or not offset_row(offset_ms, self._player.lanes.delay_ms, "offered").advice == "offered":
-            raise RtsepError("there is no delay to be set: play some notes one after the other, or they come in time")
+            raise RtsepError("there is no delay to set: the notes come in time, or you must play some notes, one after the "
+                             "other")
         if self._brings_notes:
-            raise RtsepError("the recording brings its own notes, which no delay moves")
+            raise RtsepError("the notes come from the recording, and no delay moves them")
         self._player.lanes.delay_notes(round(self._player.lanes.delay_ms + offset_ms))
         self._offsets, self._since = {}, self._player.lanes.word(POSITION)
         self._player.say(f"notes are delayed by {self._player.lanes.delay_ms:g} ms")
 
     def wait(self) -> None:
-        """Wait until what is being measured is known."""
+        """Wait until the present measurement is done."""
         if self._thread is not None:
             self._thread.join()
 
@@ -76,7 +77,7 @@ class Checkup:
         offset_ms, found = self._offset_ms(), sum(each is not None for each in self._offsets.values())
         if offset_ms is None:
             return Row("notes", f"{found} of {LEAST} heard: play some, one after the other", "", known=False)
-        offer = "the recording's own notes do not fit it" if self._brings_notes else "Enter delays them by {:.0f} ms"
+        offer = "the notes of the recording do not fit it" if self._brings_notes else "Enter delays them by {:.0f} ms"
         return offset_row(offset_ms, self._player.lanes.delay_ms, offer)
 
     def _offset_ms(self) -> float | None:

@@ -20,24 +20,25 @@ from rtsep.notes.merged import read_scores
 from rtsep.notes.moved import moved_score
 from rtsep.params import PARAMS
 
-BEFORE_S, AFTER_S = 0.02, 0.13  # What is compared lies from this long before an onset to this long after it, in seconds.
-QUIET_S = 0.5  # The onset after the longest pause is shown; longer pauses than this, in seconds, count as this.
+BEFORE_S, AFTER_S = 0.02, 0.13  # The picture shows this many seconds before an onset, and this many after it.
+QUIET_S = 0.5  # The picture shows the onset after the longest pause; longer pauses than this, in seconds, count as this.
 Progress = Callable[[str, int, int], None]
 
 
 def render_modes(job: Job, progress: Progress = lambda what, done, total: None) -> dict[str, Any]:
-    """Render `job` in every mode, each into its own folder; gives the report of all, which is written beside them.
+    """Render `job` in every mode, each into its own folder. Returns the report of all modes, which is written beside them.
 
-    With MIDI there is also a picture, onset.png. `progress(mode, samples done, samples in all)`. RtsepError for what the
-    user can correct; folders that are finished by then stay.
+    With MIDI there is also a picture, onset.png. `progress(mode, samples done, samples in all)`. RtsepError: anything that
+    the user can correct; folders that are finished by then stay.
     """
     if {"mode", "latency_samples"} & job.params.keys():
-        raise RtsepError("--mode all has each mode's own latency: leave --latency out, or choose one mode")
+        raise RtsepError("--mode all uses the latency of each mode: leave out --latency, or choose one mode")
     if job.mosaic is not None:
         raise RtsepError("--mode all does not go with --mosaic: choose live or quality")
     wish = job.delivery
     if wish.stdout is not None or wish.one_file or wish.rate is not None:
-        raise RtsepError("--mode all writes one file per stem as the mix is: leave --stdout, --one-file and --rate out")
+        raise RtsepError("--mode all writes one file for each stem, at the rate of MIX: leave out --stdout, --one-file and "
+                         "--rate")
     with seekable(job.mix) as mix:
         return _render_modes(replace(job, mix=mix), progress)
 
@@ -60,9 +61,9 @@ def _render_modes(job: Job, progress: Progress) -> dict[str, Any]:
 
 
 def lonely_onset(job: Job, seconds: float, rate: float) -> float:
-    """Time in s of the note-on after the longest pause, the first of equals, in the range rendered and far from its end.
+    """Time in s of the note-on after the longest pause (the first one if several are equal).
 
-    `seconds` is the length of the range.
+    It lies in the rendered range, which is `seconds` long, and not too near to its end.
     """
     start_s = job.delivery.start_s or 0.0
     score = moved_score(read_scores(job.midi, rate), job.timing)
@@ -98,7 +99,7 @@ def _picture(job: Job, reports: Mapping[str, Any]) -> bytes:
         panel.axvline(0, color="k", linewidth=0.5)
         panel.set_title(f"{mode}: heard {report['latency_ms']:.1f} ms later", fontsize=9)
     panels[0].legend(fontsize=7, loc="upper right")
-    panels[-1].set_xlabel(f"time after the note-on at {onset:.2f} s, in ms, latency taken out")
+    panels[-1].set_xlabel(f"time after the note-on at {onset:.2f} s, in ms, without the latency")
     image = io.BytesIO()
     figure.savefig(image, format="png")
     return image.getvalue()

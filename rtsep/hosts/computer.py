@@ -1,4 +1,4 @@
-"""What `rtsep bench` reports of this computer: its kind, and rtsep's memory and start-up time on it."""
+"""What `rtsep bench` reports about this computer: its kind, and memory and start-up time of rtsep on it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import numpy as np
 
 _ROOT = Path(__file__).parents[2]
 _THREAD_COUNTERS = ("scipy_openblas_get_num_threads64_", "openblas_get_num_threads64_", "openblas_get_num_threads")
-_STARTS = 2  # Programs are started this many times, and the shortest time counts.
+_STARTS = 2  # A program is started this many times, and the shortest time counts.
 
 
 def _processor() -> str:
@@ -30,7 +30,7 @@ def _processor() -> str:
 
 
 def numpy_threads() -> int | None:
-    """Threads of NumPy's matrix products, from its bundled OpenBLAS; None where it uses another library."""
+    """Threads of NumPy's matrix products, from its bundled OpenBLAS; None if it uses another library."""
     folder = Path(np.__file__).parents[1] / "numpy.libs"
     for path in [*folder.glob("*openblas*"), *(Path(np.__file__).parent / ".dylibs").glob("*openblas*")]:
         library = ctypes.CDLL(str(path))  # It is loaded already.
@@ -41,14 +41,14 @@ def numpy_threads() -> int | None:
 
 
 def describe() -> dict[str, Any]:
-    """The computer and the versions that were measured."""
+    """The computer, and the versions of Python and packages."""
     packages = {name.replace("-", "_"): version(name) for name in ("numpy", "numba", "llvmlite")}
     return {"processor": _processor(), "cores": os.cpu_count(), "system": platform.platform(),
             "python": platform.python_version(), **packages, "numpy_threads": numpy_threads()}
 
 
 def resident_bytes() -> int | None:
-    """Memory that this process occupies, or its maximum so far where only that is known."""
+    """Memory of this process in bytes, or its maximum so far if only this is known; None: unknown."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, AttributeError):
@@ -62,7 +62,7 @@ def resident_bytes() -> int | None:
 
 
 def knows_work() -> bool:
-    """Whether the system's clock of a thread's work is fine enough for single blocks (on Windows it is not)."""
+    """Whether the system's clock for the work of a thread is fine enough for single blocks (on Windows it is not)."""
     return time.get_clock_info("thread_time").resolution < 1e-6
 
 
@@ -78,7 +78,7 @@ def start() -> None:
 
 
 def _run(*arguments: str) -> tuple[float, str]:
-    """Seconds that a fresh Python takes, and its output; the shortest of several, since the others only waited longer."""
+    """Seconds that a fresh Python takes, and its output. The shortest of several runs counts: the others only waited longer."""
     paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     seconds, answer = [], ""
@@ -93,7 +93,7 @@ def _run(*arguments: str) -> tuple[float, str]:
 def measure_start() -> tuple[dict[str, float], dict[str, int | None]]:
     """Start-up times in seconds, and the memory of the second process in bytes.
 
-    help_s: rtsep --help. ready_s: Python, imports, preset and `prepare`, with code compiled before.
+    help_s: rtsep --help. ready_s: Python, imports, preset and `prepare`, with code that is compiled already.
     """
     help_s, _ = _run("-m", "rtsep", "--help")
     ready_s, answer = _run("-c", "from rtsep.hosts.computer import start; start()")

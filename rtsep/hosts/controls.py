@@ -1,6 +1,6 @@
-"""Knobs and buttons of a MIDI controller: bindings to controls are learnt by moving them, and kept in the user's configuration.
+"""Knobs and buttons of a MIDI controller. They are bound to controls by moving them; the user's settings keep the bindings.
 
-A knob moves a value only once it has passed it, so that nothing jumps. docs/reference/controls.md describes the file.
+A knob changes a value only after it has passed it, so that nothing jumps. docs/reference/controls.md describes the file.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rtsep.hosts.player import Player
 
 PEDALS = CONTROLLERS | {67}  # These controllers belong to the notes.
-NEAR = 1 / 127  # A knob that is so near to a value, of its way from 0 to 1, has it: a step of MIDI.
+NEAR = 1 / 127  # A knob that is as near to a value as one step of MIDI, on its way from 0 to 1, stands on the value.
 
 Place = tuple[int, int]  # Channel, 0 to 15, and controller.
 
@@ -36,8 +36,8 @@ def controls_path() -> Path:
 class Controls:
     """Bindings of knobs and buttons to controls (`rtsep.hosts.table`).
 
-    A file that cannot be read is reported in `notes` and set aside when bindings are saved. `bindings` of a set-up
-    stand instead of the file, which is then neither read nor written. Thread: control.
+    A file that cannot be read is reported in `notes`, and renamed when bindings are saved. `bindings` of a set-up replace the
+    file, which is then neither read nor written. Thread: control.
     """
 
     def __init__(self, path: Path | None = None, bindings: Mapping[tuple[int, int], str] | None = None) -> None:
@@ -47,9 +47,9 @@ class Controls:
         self.learning = ""  # The control that waits for its knob, or "".
         self._has_file = bindings is None
         self._broken = False
-        self._seen: dict[Place, float] = {}  # Where each knob was last seen.
-        self._left: dict[Place, Value] = {}  # The value that each knob has set last.
-        self._waiting: set[Place] = set()  # Knobs that have not passed their value yet, of which it was said.
+        self._seen: dict[Place, float] = {}  # The last position of each knob.
+        self._left: dict[Place, Value] = {}  # The last value that each knob has set.
+        self._waiting: set[Place] = set()  # Knobs that have not passed their value yet, and for which a message said so.
         if self._has_file:
             self._load()
 
@@ -62,20 +62,20 @@ class Controls:
             return
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             self.bindings, self._broken = {}, True
-            self.notes.append(f"{self.path} is no list of controls ({error}): knobs do nothing until they are learnt again; "
-                              "the file will be kept beside the new one")
+            self.notes.append(f"{self.path} is not a list of controls ({error}): knobs do nothing until you learn them again; "
+                              "rtsep will keep this file beside the new one")
 
     def learn(self, target: str) -> None:
-        """Bind the next knob or button that moves to `target`; "": to nothing after all."""
+        """Bind the next knob or button that moves to `target`; "": stop learning."""
         self.learning = target
 
     def forget(self, target: str) -> None:
-        """Remove the binding of `target`. RtsepError if that cannot be saved."""
+        """Remove the binding of `target`. RtsepError if this cannot be saved."""
         self.bindings = {place: each for place, each in self.bindings.items() if each != target}
         self._save()
 
     def turn(self, player: Player, messages: Sequence[Message]) -> None:
-        """Do what controller messages ask for; where several come from one knob, numbers follow the last one."""
+        """Do what controller messages ask for. If several come from one knob, a number follows the last one."""
         last = {(message[0] & 0x0F, message[1]): at for at, message in enumerate(messages)}
         for at, (status, controller, value) in enumerate(messages):
             place = (status & 0x0F, controller)
@@ -110,7 +110,7 @@ class Controls:
         self._save()
 
     def _move(self, player: Player, place: Place, position: float, control: Control, of: str) -> None:
-        """Move a number, if the knob has it or passes it now."""
+        """Change a number, if the knob stands on it or passes it now."""
         value = control.read(player, of)
         before, self._seen[place] = self._seen.get(place, position), position
         low, high = sorted((before, position))
@@ -134,10 +134,10 @@ class Controls:
                 self._broken = False
             atomic_write(self.path, (json.dumps({"controls": listing}, indent=2) + "\n").encode())
         except OSError as error:
-            raise RtsepError(f"{self.path} cannot be written ({error.strerror}): what was learnt holds for now") from error
+            raise RtsepError(f"{self.path} cannot be written ({error.strerror}): what was learnt is lost at the end") from error
 
     def bound(self, target: str) -> str:
-        """The knob or button of `target`, for people, or ""."""
+        """The knob or button of `target` as text, or ""."""
         return next((_told(place) for place, each in self.bindings.items() if each == target), "")
 
 

@@ -1,4 +1,4 @@
-"""`rtsep demo`: separate the bundled piano clip by its notes, and compare the result with its true stems."""
+"""`rtsep demo`: separate the bundled piano clip with its notes, and compare the result with the true stems."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rtsep.notes.score import read_midi
 from rtsep.windows import choose_framing
 
 PRESETS = {"piano": "knows this instrument", "gm-piano": "has never heard it"}
-MODES = {"quality": "from a file", "instant": "as live, no latency"}  # The written mode, and that of live playing.
+MODES = {"quality": "from a file", "instant": "as live, no latency"}  # The mode of the written files, and of live playing.
 Floats = npt.NDArray[np.float32]
 
 
@@ -45,8 +45,10 @@ def _score(folder: Path, report: dict[str, Any], truths: dict[str, Floats]) -> d
 
 
 def demo(out: Path, overwrite: bool, progress: Callable[[str, int, int], None]) -> dict[str, Any]:
-    """Render the clip into `out` with the first preset in the first mode; gives the report, with `sdr_db` of this and of all
-    other presets and modes, which are rendered elsewhere."""
+    """Render the clip into `out` with the first preset in the first mode.
+
+    Returns the report, with `sdr_db` of this and of all other presets and modes, which are rendered into temporary folders.
+    """
     clip = clip_folder()
     truths = _truths(clip)
     mix, rate = read_sound(clip / "mix.flac")
@@ -54,7 +56,7 @@ def demo(out: Path, overwrite: bool, progress: Callable[[str, int, int], None]) 
     ways = [(preset, mode) for preset in PRESETS for mode in MODES]
     results = {"mix (nothing done)": {name: sdr_db(mix[0], truth) for name, truth in truths.items()}}
     results |= {_told(*way): {} for way in ways}
-    for preset, mode in [*ways[1:], ways[0]]:  # The one that stays comes last, so an interrupt leaves nothing half done.
+    for preset, mode in [*ways[1:], ways[0]]:  # The result that stays comes last, so an interrupt leaves nothing half done.
         what, kept = f"{preset}, {mode}", (preset, mode) == ways[0]
         with tempfile.TemporaryDirectory() as aside:
             one = dataclasses.replace(job, presets=(preset,), params={"mode": mode}, out=out if kept else Path(aside) / "stems",

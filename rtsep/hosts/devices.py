@@ -1,4 +1,4 @@
-"""Sound devices: listing them, finding the one that is meant, and messages for errors."""
+"""Sound devices: list them, find the one that an option means, and explain errors."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from rtsep.errors import RtsepError
 from rtsep.hosts.asked import nearest
 from rtsep.hosts.driver import import_library
 
-AVOIDED = "JACK Audio Connection Kit"  # Of PortAudio: it hangs when JACK's server dies. --jack does not use it.
+AVOIDED = "JACK Audio Connection Kit"  # PortAudio's own view of JACK: it hangs when the server dies. --jack does not use it.
 BUILT_IN = re.compile(r"built.?in|internal|macbook|imac|hda intel|pch|realtek|conexant|cirrus logic|sof-|laptop", re.I)
-PULSE = "pulse"  # What ALSA calls its way to PulseAudio.
-PULSE_BLOCK = 1024  # Smallest block, in samples, that this way holds for long.
-RATE, CHANNELS, UNAVAILABLE, DEVICE = -9997, -9998, -9985, -9996  # These errors are portaudio.h's PaErrorCode.
+PULSE = "pulse"  # ALSA's name for its plugin to PulseAudio.
+PULSE_BLOCK = 1024  # The smallest block, in samples, with which this plugin plays for long.
+RATE, CHANNELS, UNAVAILABLE, DEVICE = -9997, -9998, -9985, -9996  # Errors of PaErrorCode in portaudio.h.
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ class Device:
 
 
 def import_sounddevice() -> Any:
-    """The module. RtsepError that says what to install if PortAudio is missing."""
-    return import_library("sounddevice", "live sound needs PortAudio, which is missing here ({}); on Debian and Ubuntu: "
+    """The module. RtsepError, which says what to install, if PortAudio is missing."""
+    return import_library("sounddevice", "live sound needs PortAudio, which is missing here ({}). On Debian and Ubuntu: "
                           "sudo apt install libportaudio2. rtsep render works without it")
 
 
 def list_devices(sounddevice: Any) -> list[Device]:
-    """All sound devices but PortAudio's own view of JACK."""
+    """All sound devices, except PortAudio's own view of JACK."""
     apis = [api["name"] for api in sounddevice.query_hostapis()]
     return [
         Device(number, found["name"], apis[found["hostapi"]], found["max_input_channels"], found["max_output_channels"],
@@ -73,13 +73,13 @@ def find_device(devices: Sequence[Device], wanted: str | None, side: str, defaul
     if found:
         raise RtsepError(f"--{side} {wanted}: several {side} devices have this name: {listing}; give a number")
     near = nearest(wanted, [name for device in able for name in (device.name, device.label)])
-    raise RtsepError(f"--{side} {wanted}: no {side} device has this name{near}; there are {listing}")
+    raise RtsepError(f"--{side} {wanted}: no {side} device has this name{near}; the {side} devices are {listing}")
 
 
 def holding_block(device: Device, devices: Sequence[Device]) -> int:
-    """The block size, in samples, that `device` needs lest it is lost again and again; 0: any.
+    """The block size, in samples, that `device` needs; with smaller blocks it is lost again and again. 0: any size.
 
-    PulseAudio's plugin for ALSA needs it. ALSA's `default` is that plugin if it has as many channels.
+    ALSA's plugin to PulseAudio needs it. ALSA's `default` is this plugin if it has the same number of channels.
     """
     channels = {(each.inputs, each.outputs) for each in devices if each.name == PULSE and each.api == "ALSA"}
     behind = device.name == PULSE or (device.name == "default" and (device.inputs, device.outputs) in channels)
@@ -98,7 +98,7 @@ def device_error(error: Exception, source: Device | None, target: Device | None,
     rates = ", ".join(f"{device.sample_rate:g}" for device in (source, target) if device is not None)
     sentences: Mapping[int, str] = {
         RATE: f"{names} cannot run at {rate:g} Hz; its usual rate is {rates} Hz: give --rate",
-        CHANNELS: f"{names} does not have as many channels as asked for: see rtsep devices, and --inputs and --outputs",
+        CHANNELS: f"{names} has fewer channels than you asked for: see rtsep devices, and give --inputs and --outputs",
         UNAVAILABLE: f"{names} is busy: another program uses it; close that program, or choose another device",
         DEVICE: f"{names} is gone; plug it in, and see rtsep devices",
     }

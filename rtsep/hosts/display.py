@@ -1,7 +1,7 @@
 """The display of live playing: a screen, one line per second, or JSON for other programs.
 
-The screen uses rich, which the tables need anyway: unlike textual it has no event loop that would take over the program, and
-nothing more is installed. Every picture fills the alternate screen, so nothing of an earlier one, or of another size, is left.
+The screen uses rich, which the tables need in any case. Unlike textual, it has no event loop that takes over the program, and
+it adds no package. Every picture fills the alternate screen, so nothing is left of an earlier picture or of another size.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from rtsep.hosts.player import Player
 from rtsep.hosts.screen import screen
 from rtsep.hosts.status import Status
 
-FRAME_S, LINE_S = 0.1, 1.0  # Seconds between two pictures on a terminal, and between two lines elsewhere.
+FRAME_S, LINE_S = 0.1, 1.0  # Seconds between two pictures on the screen, and between two lines of text.
 
 
 def status_line(status: Status) -> str:
@@ -50,7 +50,7 @@ def status_json(status: Status) -> str:
 
 
 class ScreenFace:
-    """The screen and its keys; `measure_cents` tells the tuning to a check, `invitation` the page's link. Thread: control."""
+    """The screen and its keys. A check measures the tuning by `measure_cents`; `invitation`: the page's link. Thread: control."""
 
     def __init__(
         self, console: Console | None = None, measure_cents: Measure | None = None, invitation: Sequence[str] = ()
@@ -66,18 +66,18 @@ class ScreenFace:
         return self
 
     def __exit__(self, *error: Any) -> None:
-        with suppress(OSError):  # The terminal may be gone.
+        with suppress(OSError):  # Perhaps the terminal is gone.
             self._leave()
         self._keys.__exit__(*error)
 
     def _enter(self) -> None:
-        """Take the alternate screen."""
+        """Switch to the alternate screen."""
         self._console.set_alt_screen(True)
         self._console.show_cursor(False)
         self._size = (0, 0)
 
     def _leave(self) -> None:
-        """Give the screen back as it was."""
+        """Switch back to the screen as it was."""
         self._console.set_alt_screen(False)
         self._console.show_cursor(True)
 
@@ -91,7 +91,7 @@ class ScreenFace:
     def _draw(self, status: Status) -> None:
         self._panel.status = status
         width, height = self._present_size()
-        if (width, height) != self._size:  # The terminal may have moved what was on it.
+        if (width, height) != self._size:  # The terminal has perhaps moved its text.
             self._size = (width, height)
             self._console.clear()
         picture = screen(status, self._panel.selected, width, height, self._panel.listing)
@@ -99,7 +99,7 @@ class ScreenFace:
         self._console.print(Screen(picture), end="")
 
     def _present_size(self) -> tuple[int, int]:
-        """Columns and lines of the terminal as it is now, whatever the environment says."""
+        """Columns and lines of the terminal now; the environment does not count."""
         with suppress(OSError, ValueError):
             columns, lines = os.get_terminal_size(self._console.file.fileno())
             if columns and lines:
@@ -107,7 +107,7 @@ class ScreenFace:
         return self._console.size
 
     def act(self, player: Player) -> bool:
-        """Do what the pressed keys ask for; False to quit."""
+        """Do what the pressed keys ask for. Returns False to quit."""
         with telling_gone():
             keys = self._keys.read()
         return all([self._panel.press(key, player) for key in keys])
@@ -128,7 +128,7 @@ class LineFace:
         return None
 
     def show(self, status: Status) -> None:
-        """Print when it is time, or when something was said."""
+        """Print new messages, and the status if it is time."""
         for message in status.messages:
             if message.number > self._said:
                 self._said = message.number

@@ -1,4 +1,4 @@
-"""Common to all drivers: they may be missing, print, stop calling, or hang when they are closed."""
+"""What all drivers share: a driver can be missing, print text, stop calling, or hang when it is closed."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ class Opened(Protocol):
     sample_rate: float
     inputs: int
     outputs: int
-    warning: str  # What the user should know, or "".
+    warning: str  # A message for the user, or "".
     has_midi: bool  # Whether notes come in through the device itself.
-    block: int  # Samples that it hands over at a time; 0: unknown.
-    words: Words  # How its settings are called.
-    objects: tuple[str, ...]  # Compiled objects that it needs beside the engine's and "live".
+    block: int  # Samples in a block; 0: unknown.
+    words: Words  # The names of its settings.
+    objects: tuple[str, ...]  # Compiled objects that it needs besides those of the engine and "live".
 
     def settings(self) -> Mapping[str, Any]:
-        """Entries of a set-up that open it again."""
+        """Entries of a set-up that open this device again."""
         ...
 
     def start(self, lanes: Lanes) -> None:
@@ -44,34 +44,34 @@ class Opened(Protocol):
         ...
 
     def measure_latency_ms(self) -> float:
-        """Measure the round trip through a cable, before `start`. RtsepError if that is not possible."""
+        """Measure the round trip through a cable, before `start`. RtsepError if this is not possible."""
         ...
 
     def latency_ms(self) -> float | None:
-        """Input and output latency of the device together; None: unknown."""
+        """Input plus output latency of the device in ms; None: unknown."""
         ...
 
     def sources(self, stems: Sequence[str]) -> list[tuple[int, int]] | None:
-        """What each of its outputs plays, (stem, channel), if the device decides that."""
+        """The (stem, channel) that each output plays; None if the device does not decide this."""
         ...
 
     def midi_ports(self) -> tuple[str, ...]:
-        """Names of what sends notes through the device itself; none without `has_midi`."""
+        """Names of the ports that send notes through the device itself; empty without `has_midi`."""
         ...
 
     def midi_parted(self) -> bool:
-        """Whether something that sent notes through the device was disconnected since the last call."""
+        """Whether a port that sends notes through the device was disconnected since the last call."""
         ...
 
     def close(self) -> bool:
-        """Stop within two seconds; gives whether it did."""
+        """Stop within two seconds. Returns whether it did."""
         ...
 
 
 class _Silence:
-    """File descriptor 2, pointed at nothing while anybody wants silence. Several threads may want it at the same time.
+    """Points file descriptor 2 to nothing while a thread wants silence. Several threads can want it at the same time.
 
-    `listener`: a file descriptor that takes what is written then, instead of nothing; -1: there is none.
+    `listener`: a file descriptor that takes the text instead; -1: there is none.
     """
 
     def __init__(self) -> None:
@@ -85,7 +85,7 @@ class _Silence:
                 self._point()
 
     def send_to(self, listener: int) -> None:
-        """From now on to this file descriptor; -1: to nothing."""
+        """From now on, send the text to this file descriptor; -1: to nothing."""
         with self._lock:
             self._listener = listener
             if self._kept >= 0:
@@ -97,7 +97,7 @@ class _Silence:
         os.close(nowhere)
 
     def end(self, at_once: bool = False) -> None:
-        """`at_once`: even if others want silence still, such as a driver that hangs while it is closed."""
+        """End the silence. `at_once`: even if another thread still wants it, such as a driver that hangs while it closes."""
         with self._lock:
             self._wanted -= 1
             if self._kept >= 0 and (at_once or not self._wanted):
@@ -111,7 +111,7 @@ _silence = _Silence()
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Silence file descriptor 2, to which ALSA, JACK and PortAudio write; real problems reach the user as errors."""
+    """Silence file descriptor 2: ALSA, JACK and PortAudio write there. Real problems reach the user as errors."""
     sys.stderr.flush()
     _silence.begin()
     try:
@@ -122,9 +122,9 @@ def quiet_libraries() -> Iterator[None]:
 
 @contextmanager
 def libraries_told(say: Callable[[str], None]) -> Iterator[None]:
-    """What libraries write while they are silenced goes to `say`, line by line, on a thread of its own. They never wait."""
+    """Send the text of silenced libraries to `say`, line by line, on a separate thread. The libraries never wait."""
     source, sink = os.pipe()
-    os.set_blocking(sink, False)  # A library that writes more than the pipe holds loses it.
+    os.set_blocking(sink, False)  # If a library writes more than the pipe holds, the rest is lost.
 
     def read() -> None:
         with open(source, encoding="utf-8", errors="replace") as lines:
@@ -144,7 +144,7 @@ def libraries_told(say: Callable[[str], None]) -> Iterator[None]:
 
 @contextmanager
 def quiet_session() -> Iterator[None]:
-    """The same for as long as a screen is up, whatever thread a library writes from; Python's own messages still appear."""
+    """Silence libraries while a screen is shown, whichever thread they write from. Messages of Python still appear."""
     ours = sys.stderr
     ours.flush()
     kept = open(os.dup(2), "w", buffering=1, encoding=ours.encoding, errors=ours.errors)  # noqa: SIM115
@@ -155,7 +155,7 @@ def quiet_session() -> Iterator[None]:
         yield
     finally:
         sys.stderr = ours
-        with suppress(OSError):  # Its terminal may have gone.
+        with suppress(OSError):  # Perhaps its terminal is gone.
             kept.close()
         _silence.end(at_once=True)
         forget_gone_terminals()
@@ -169,7 +169,10 @@ def _writes_to_2(stream: Any) -> bool:
 
 
 def import_library(name: str, missing: str, kind: type[RtsepError] = RtsepError) -> Any:
-    """The module `name`. If it or its system library is missing: an error of `kind`, `missing` with the reason for {}."""
+    """The module `name`. If it or its system library is missing: an error of `kind`, with the text `missing`.
+
+    The reason is put in the place of {} in this text.
+    """
     try:
         with quiet_libraries():
             return import_module(name)
@@ -178,7 +181,7 @@ def import_library(name: str, missing: str, kind: type[RtsepError] = RtsepError)
 
 
 class Heartbeat:
-    """Tells whether a device still asks for blocks: within `starting_s` for the first one, then within `patience_s`."""
+    """Tells whether a device still asks for blocks: for the first one within `starting_s`, for others within `patience_s`."""
 
     def __init__(self, lanes: Lanes, patience_s: float, starting_s: float) -> None:
         self._lanes, self._patience_s = lanes, patience_s
@@ -186,7 +189,10 @@ class Heartbeat:
         self._asked_s = time.monotonic()
 
     def stopped(self) -> bool:
-        """Whether the device has asked for no block for too long. Call it often: if not, the program itself had stopped."""
+        """Whether the device has asked for no block for too long.
+
+        Call it often: after a long pause between two calls it assumes that the program itself was stopped.
+        """
         beats, now_s = self._lanes.heartbeat, time.monotonic()
         if now_s > self._asked_s + self._patience_s / 2:
             self._until_s = max(self._until_s, now_s + self._patience_s)
@@ -197,7 +203,7 @@ class Heartbeat:
 
 
 def closed_in_time(close: Callable[[], None]) -> bool:
-    """Call `close`; gives whether it returned within two seconds. One that hangs is left alone."""
+    """Call `close`. Returns whether it ended within two seconds; if it hangs, it is left alone."""
     closing = threading.Thread(target=close, daemon=True)
     closing.start()
     closing.join(CLOSING_S)

@@ -1,6 +1,6 @@
-"""What the engine was given last: the input's last seconds and the notes in them, kept by the callback all the while.
+"""The last seconds of the input, and the notes in them. The callback always keeps them, in two rings.
 
-Nobody empties these rings. Who reads them copies them, and leaves out what the callback may have written over meanwhile.
+The rings are never emptied. A reader copies them, and leaves out what the callback has perhaps written over meanwhile.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from rtsep.notes.score import EVENT, NOTE
 from rtsep.windows import power_above
 
 EAR_S = 15.0  # At least this many seconds of the input are kept.
-LEAST, MOST = 1 << 13, 1 << 22  # At least and at most so many samples, whatever the rate is.
-EVENTS = 4096  # So many events are kept, a power of two.
-MARGIN = 4096  # The callback may be writing at most so many samples and events over the oldest ones.
+LEAST, MOST = 1 << 13, 1 << 22  # At least and at most this many samples are kept, at any rate.
+EVENTS = 4096  # This many events are kept, a power of two.
+MARGIN = 4096  # While a reader copies, the callback writes over at most this many of the oldest samples and events.
 
 Floats = npt.NDArray[np.float32]
 
@@ -39,7 +39,7 @@ class Ear:
     def __init__(self, channels: int, sample_rate: float, word: Callable[[int], int]) -> None:
         size = power_above(min(max(EAR_S * sample_rate, LEAST), MOST))
         self._rate, self._word = sample_rate, word
-        self._sound = np.full((channels, size), 0, np.float32)  # All its memory is there.
+        self._sound = np.full((channels, size), 0, np.float32)  # `full` writes to all its memory, so that it is really there.
         self._events = np.zeros(EVENTS, EVENT)
 
     @property
@@ -49,11 +49,11 @@ class Ear:
 
     @property
     def sizes(self) -> Mapping[str, int]:
-        """Their sizes, likewise."""
+        """Their sizes, by the names of the record's fields."""
         return {"ear_size": self._sound.shape[1], "ear_events_size": EVENTS}
 
     def heard(self, since: int = 0) -> Heard:
-        """The last seconds from the sample `since` on."""
+        """The last seconds, from the sample `since` on."""
         size, last = self._sound.shape[1], self._word(shared.POSITION)
         copy = self._sound.copy()
         first = max(since, self._word(shared.POSITION) + MARGIN - size, 0)

@@ -1,4 +1,4 @@
-"""Ending in order, whoever asks for it: Ctrl-C, a signal of the system, or the terminal when it is closed."""
+"""An orderly end, after Ctrl-C, after a signal of the system, or when the terminal is closed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if h
 
 
 class GoneError(Exception):
-    """Who looks on is gone: the terminal was closed, or nobody reads what is printed."""
+    """The terminal was closed, or no program reads the output any more."""
 
 
 @contextmanager
 def telling_gone() -> Iterator[None]:
-    """GoneError instead of an OSError of the terminal, or of standard output; nothing else may be done within."""
+    """Turn an OSError of the terminal or of standard output into GoneError. Do nothing else within it."""
     try:
         yield
     except OSError as error:
@@ -28,7 +28,7 @@ def telling_gone() -> Iterator[None]:
 
 @contextmanager
 def stop_signals(playing: threading.Event) -> Iterator[threading.Event]:
-    """An event that SIGINT, SIGTERM and SIGHUP set, so that all ends properly; before `playing` they interrupt at once."""
+    """An event that SIGINT, SIGTERM and SIGHUP set, for an orderly end. Before `playing` is set, they interrupt at once."""
     stop = threading.Event()
 
     def ask(*_: object) -> None:
@@ -47,10 +47,10 @@ def stop_signals(playing: threading.Event) -> Iterator[threading.Event]:
 
 
 def forget_gone_terminals() -> None:
-    """Let text go nowhere that was meant for a terminal which is gone: writing to it would fail."""
+    """Send text for a terminal that is gone to nowhere, since writing to it would fail."""
     numbers = {1, 2}
     with suppress(OSError, AttributeError, ValueError):
-        numbers.add(sys.stderr.fileno())  # While libraries are silenced, it is another one.
+        numbers.add(sys.stderr.fileno())  # While libraries are silenced, it has another number.
     with suppress(OSError):
         for number in filter(_is_gone, numbers):
             nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -59,7 +59,7 @@ def forget_gone_terminals() -> None:
 
 
 def _is_gone(number: int) -> bool:
-    """Whether this is a terminal that was closed; a file or a pipe is none."""
+    """Whether this is a terminal that was closed. Files and pipes are not terminals."""
     if os.name != "posix":
         return False
     import termios

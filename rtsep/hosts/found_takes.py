@@ -1,4 +1,4 @@
-"""Takes that lie in a folder: what is in them, and those that were cut off, which are mended."""
+"""The takes in a folder: what is in them; and mending those that were cut off."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class FoundTake:
 
 
 def mend_all(folder: Path) -> list[str]:
-    """Make every take whole that was cut off in `folder`; gives a sentence about each. Thread: control."""
+    """Mend every take in `folder` that was cut off. Returns a sentence about each. Thread: control."""
     said = []
     for path in _folders(folder):
         try:
@@ -38,12 +38,12 @@ def mend_all(folder: Path) -> list[str]:
 
 
 def find_takes(folder: Path) -> list[FoundTake]:
-    """The takes in `folder`, and the folder itself if it is one, by name."""
+    """The takes in `folder` by name, and the folder itself if it is a take."""
     return [found for path in _folders(folder) if (found := _found(path)) is not None]
 
 
 def _folders(folder: Path) -> list[Path]:
-    """The folder and the folders in it; none if it cannot be read."""
+    """The folder and the folders in it; an empty list if it cannot be read."""
     try:
         return [folder.resolve(), *sorted(path for path in folder.iterdir() if os.path.isdir(path))]
     except OSError:

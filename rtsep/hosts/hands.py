@@ -1,4 +1,4 @@
-"""What a player says about the hands, with --by hands: it goes to the engine between the notes, as a message of its own."""
+"""Corrections by the player about the hands, with --by hands. They go to the engine between the notes, as messages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Correction:
-    """A control that tells the engine `what`; `key` is the terminal's key for it."""
+    """A control that sends the correction `what` to the engine; `key` is its key on the terminal."""
 
     name: str
     help: str
@@ -22,15 +22,15 @@ class Correction:
     key: str
 
     def do(self, player: Player, of: str = "") -> None:
-        """Tell it."""
+        """Send it, and say so."""
         player.lanes.send(time.monotonic_ns(), 0, (CORRECTION, self.what, 0))
         player.say(self.help)
 
 
 CORRECTIONS = (
     Correction("swap_hands", "left and right hand change places", SWAP_HANDS, "x"),
-    Correction("claim_left", "the keys that are down are the left hand's", CLAIM_LEFT, "L"),
-    Correction("claim_right", "the keys that are down are the right hand's", CLAIM_RIGHT, "R"),
+    Correction("claim_left", "the keys that are down belong to the left hand", CLAIM_LEFT, "L"),
+    Correction("claim_right", "the keys that are down belong to the right hand", CLAIM_RIGHT, "R"),
 )
 
 

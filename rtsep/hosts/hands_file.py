@@ -1,4 +1,4 @@
-"""The notes of a file, divided between the hands that play them, as a MIDI file with a track for each hand."""
+"""Divides the notes of a file between the hands that play them, and writes a MIDI file with a track for each hand."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class Job:
 
 
 def divide(job: Job) -> dict[str, Any]:
-    """Divide the notes of `job.source`, write the file if one is asked for, and give the report.
+    """Divide the notes of `job.source`, and write the file if `job` asks for one. Returns the report.
 
-    RtsepError for anything that the user can correct; then nothing is left behind.
+    RtsepError: anything that the user can correct; then no file is left behind.
     """
     _check(job)
     score = read_notes(job.source)
     if not score.note_count:
-        raise RtsepError(f"{job.source} has no notes: give a file in which some are played")
+        raise RtsepError(f"{job.source} has no notes: give a file with notes")
     routing = by_hands(score) if job.score is None else by_score(job.score, "hands", score)
     given = give_to_hands(score, routing)
     given = _looking_ahead(given, routing) if job.offline else given
@@ -62,7 +62,7 @@ def _check(job: Job) -> None:
     if out.suffix.lower() not in ENDINGS:
         raise RtsepError(f"--out {out}: give a name that ends in {' or '.join(ENDINGS)}")
     if not out.parent.is_dir():
-        raise RtsepError(f"--out {out}: there is no folder {out.parent}")
+        raise RtsepError(f"--out {out}: there is no folder {out.parent}; make it, or choose another one")
     if out.exists() and job.source.exists() and out.samefile(job.source):
         raise RtsepError(f"{out} is the input: choose another name")
     if out.is_dir():
@@ -78,7 +78,7 @@ def _strikes(score: Score) -> npt.NDArray[np.uint8]:
 
 
 def _looking_ahead(given: Given, routing: Routing) -> Given:
-    """The same of who knows what follows."""
+    """The same, decided with the notes that follow."""
     right = given.at_last
     stem = np.where(np.isnan(right), -1, np.array(routing.hands)[(right >= 0.5).astype(int)])
     return Given(stem, right, right, 0)
@@ -99,7 +99,7 @@ def _report(job: Job, score: Score, given: Given, players: npt.NDArray[np.int64]
 
 
 def _agreement(score: Score, players: npt.NDArray[np.int64]) -> dict[str, Any] | None:
-    """How the hands agree with the two tracks that the notes came in; None: they came in another number of tracks."""
+    """How well the hands agree with the two tracks of the file; None: the file does not have two tracks with notes."""
     of_track = _strikes(score)[:, 0]
     parts: Sequence[int] = np.unique(of_track[players != DRUMS]).tolist()
     if len(parts) != 2:

@@ -1,4 +1,4 @@
-"""What each stem plays: which stems share a preset, and how they are called that bear its name."""
+"""The preset of each stem: which stems share a preset, and which stems have its name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rtsep.presets.preset import Preset
 
 
 class Instruments:
-    """The presets of the stems of `engine`, as at the start and now."""
+    """The presets of the stems of `engine`, at the start and now."""
 
     def __init__(self, engine: Engine) -> None:
         self._stems = engine.stem_names
@@ -19,19 +19,19 @@ class Instruments:
                        if isinstance(engine, Separator) and stem == stem_names([name])[0]}
 
     def index(self, stem: str) -> int:
-        """The place of the preset of a stem; that of the first one for the residual, and for ""."""
+        """The number of a stem's preset; the residual and "" have the number of the first one."""
         return self._stems.index(stem) % len(self._first) if stem else 0
 
     def with_preset(self, now: tuple[Preset, ...], preset: Preset, stem: str | None) -> list[Preset]:
-        """The presets `now`, but `preset` for `stem` and those that shared its preset from the start, or for all."""
+        """The presets `now`, with `preset` for `stem` and the stems that shared its preset at the start; None: for all."""
         wanted = None if stem is None else self._first[self.index(stem)]
         return [preset if wanted in (None, first) else old for first, old in zip(self._first, now, strict=True)]
 
     def shown_names(self, engine: Engine) -> tuple[str, ...]:
-        """How the stems are called now: one that was called as its preset bears the present one's name."""
+        """The names of the stems now. A stem that had the name of its preset at the start gets the name of its present one."""
         return tuple(self._fresh(at, stem_names([engine.plays[at]])[0]) if at in self._named else stem
                      for at, stem in enumerate(self._stems))
 
     def _fresh(self, at: int, name: str) -> str:
-        """`name`, unless another stem is called so."""
+        """`name`, unless another stem has this name."""
         return self._stems[at] if name in self._stems[:at] + self._stems[at + 1 :] else name

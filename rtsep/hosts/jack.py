@@ -1,4 +1,4 @@
-"""The JACK backend: a client with a port for every stem, and notes from a MIDI port in the same callback.
+"""The JACK backend: a client with a port for every stem. Notes come from a MIDI port, in the same callback.
 
 Only this file uses JACK-Client's private names (`_ffi`, `_lib`, `_ptr`, `_libname`).
 """
@@ -24,28 +24,28 @@ from rtsep.hosts.jack_latency import CAPTURE, PLAYBACK, Latencies
 from rtsep.hosts.lanes import MIX, Lanes
 from rtsep.hosts.roundtrip import Floats, measure_ms
 
-SLOW_S = 10.0  # Measuring may take this many seconds longer than its sound lasts.
+SLOW_S = 10.0  # A measurement takes at most this many seconds longer than its sound.
 STALLED_S = 2.0  # JACK counts as dead after this many seconds without a block.
 
 
 def import_jack() -> Any:
-    """The module. RtsepError that says what to install if it is missing."""
+    """The module. RtsepError, which says what to install, if it is missing."""
     return import_library("jack", "--jack needs JACK-Client and JACK itself, and one of them is missing here ({}): "
                           "pip install 'rtsep[jack]', and on Debian and Ubuntu: sudo apt install jackd2")
 
 
 def running_server() -> tuple[float, int]:
-    """Sample rate and block of the JACK server that runs. RtsepError: none does, or JACK is missing."""
+    """Sample rate in Hz and block in samples of the running JACK server. RtsepError: no server runs, or JACK is missing."""
     client = JackClient(0)
     client.close()
     return client.sample_rate, client.block
 
 
 class JackClient:
-    """The client `rtsep`: in_1 ..., mix_1 ..., a port per stem and channel, and midi_in. Thread: control.
+    """The client `rtsep`, with ports in_1 ..., mix_1 ..., one per stem and channel, and midi_in. Thread: control.
 
-    `connect`: whether to connect inputs and mix to the sound card's ports; `listens`: the inputs, too. `connections` are those
-    of the client before it, which are made again instead.
+    `connect`: whether to connect the mix and the inputs to the ports of the sound card; with `listens` False, only the mix. If
+    there was a client before, its `connections` are made again instead.
     """
 
     has_midi = True
@@ -61,7 +61,7 @@ class JackClient:
         self._client = self._open()
         self.name = f"JACK ({self._client.name})"
         self.sample_rate = float(self._client.samplerate)
-        self.inputs, self.outputs = inputs, 0  # The outputs follow from the stems.
+        self.inputs, self.outputs = inputs, 0  # The stems decide the outputs.
         self.block = int(self._client.blocksize)
         self._connect, self._listens, self._connections = connect, listens, connections or Connections()
         self._names: list[str] = []
@@ -81,11 +81,11 @@ class JackClient:
             raise RtsepError("no JACK server answers: start one (qjackctl, or jackd -d alsa), or leave out --jack") from error
 
     def settings(self) -> dict[str, Any]:
-        """Entries of a set-up that open it again."""
+        """Entries of a set-up that open this client again."""
         return {"jack": True, "inputs": self.inputs}
 
     def sources(self, stems: Sequence[str]) -> list[tuple[int, int]]:
-        """The mix, then every stem, each with all channels."""
+        """The mix, then every stem; each of them with all channels."""
         channels = range(self.inputs)
         self._names = [f"mix_{c + 1}" for c in channels]
         self._names += [f"{stem}_{c + 1}" if self.inputs > 1 else stem for stem in stems for c in channels]
@@ -121,12 +121,12 @@ class JackClient:
             raise RtsepError(f"JACK refuses: {error}") from error
 
     def _callback(self) -> int:
-        """The compiled process callback; it calls libjack by name, so that library must be loaded."""
+        """The address of the compiled process callback. It calls libjack by name, so libjack must be loaded."""
         machine.load_library(self._jack._libname)
         return machine.address("jack", "process_callback")
 
     def _address(self, each: Any) -> int:
-        """Of a client or port."""
+        """The address of a client or a port."""
         return int(self._jack._ffi.cast("intptr_t", each._ptr))
 
     def _count_xrun(self) -> None:
@@ -134,7 +134,7 @@ class JackClient:
             self._lanes.xruns += 1
 
     def _note_connection(self, a: Any, b: Any, connected: bool) -> None:
-        """Remember that something left our MIDI port. The port of a client that has gone may be unknown, which is None."""
+        """Note that a port was disconnected from our MIDI port. A port of a client that is gone can be unknown (None)."""
         self._connections.note()
         midi = self._midi
         if not connected and midi is not None and any(port is not None and port == midi for port in (a, b)):
@@ -146,22 +146,22 @@ class JackClient:
             return ()
         try:
             return tuple(port.name for port in self._midi.connections)
-        except self._jack.JackError:  # One of them goes just now.
+        except self._jack.JackError:  # One of them is going away now.
             return ()
 
     def midi_parted(self) -> bool:
-        """Whether something was disconnected from midi_in since the last call."""
+        """Whether a port was disconnected from midi_in since the last call."""
         parted = self._parted.is_set()
         self._parted.clear()
         return parted
 
     def _cards(self, client: Any) -> tuple[list[Any], list[Any]]:
-        """The sound card's ports to hear with, and to play on."""
+        """The ports of the sound card: its inputs and its outputs."""
         return (client.get_ports(is_audio=True, is_output=True, is_physical=True),
                 client.get_ports(is_audio=True, is_input=True, is_physical=True))
 
     def _connect_to_card(self) -> None:
-        """Connect as many ports as possible; the rest is left to the user's patchbay."""
+        """Connect as many ports as possible; the user connects the rest with a patchbay."""
         captures, playbacks = self._cards(self._client)
         mixes = [*self._out[: self.inputs]] * (2 if self.inputs == 1 else 1)
         with suppress(self._jack.JackError):
@@ -170,7 +170,7 @@ class JackClient:
                 self._client.connect(source, target)
 
     def trouble(self) -> str:
-        """Why nothing is played, or "". While it plays, this looks after connections and latencies, too."""
+        """Why nothing plays, or "". During play, this call also looks after connections and latencies."""
         if self._gone.is_set():
             return "the JACK server has gone"
         if self._heart is None:
@@ -183,14 +183,14 @@ class JackClient:
         return ""
 
     def measure_latency_ms(self) -> float:
-        """Measure from the card's first output through a cable to its first input. RtsepError if nothing clear is heard."""
+        """Measure from the first output of the card through a cable to its first input. RtsepError if no clear signal comes."""
         try:
             return measure_ms(self._play_and_record, self.sample_rate)
         except self._jack.JackError as error:
             raise RtsepError(f"--measure-latency: JACK refuses: {error}") from error
 
     def _play_and_record(self, sent: Floats) -> Floats:
-        """By a client of its own, since ours has no Python in its process thread."""
+        """Play and record with a separate client, since ours runs no Python in its process thread."""
         client, done = self._jack.Client("rtsep-latency", no_start_server=True), threading.Event()
         sound_in, out = client.inports.register("in"), client.outports.register("out")
         heard, position = np.zeros_like(sent), 0
@@ -218,7 +218,7 @@ class JackClient:
         return heard
 
     def latency_ms(self) -> float | None:
-        """What JACK tells of our ports: from the card to in_1 and from mix_1 to the card; None if neither is connected."""
+        """The latency of our ports by JACK, in ms: card to inputs plus mix to card; None if neither is connected."""
         if self._gone.is_set() or not self._out or self._latencies is None:
             return None
         sides = ((self._sound_in, CAPTURE), (self._out[: self.inputs], PLAYBACK))
@@ -226,7 +226,7 @@ class JackClient:
         return 1000 * samples / self.sample_rate if samples else None
 
     def close(self) -> bool:
-        """Leave the server; False if it still hangs after two seconds, and is left alone."""
+        """Leave the server. False: it still hangs after two seconds, and is left alone."""
         self._midi, self._sound_in, self._out = None, [], []  # Their memory goes with the client.
         return closed_in_time(self._close)
 

@@ -1,4 +1,4 @@
-"""What a JACK client's ports are connected to, remembered beyond the server's end."""
+"""The connections of a JACK client's ports, remembered even after the end of the server."""
 
 from __future__ import annotations
 
@@ -10,26 +10,27 @@ from typing import Any
 
 from rtsep.hosts.driver import quiet_libraries
 
-CUT_S = 0.5  # What is cut for so many seconds, with both ports there, was cut on purpose: a client that leaves is gone by then.
+# A connection that is cut for this many seconds while both ports exist was cut on purpose: a client that leaves goes sooner.
+CUT_S = 0.5
 
 
 class Connections:
-    """Connections of our ports, whoever made them: after the server's end they are made again, once the other ports exist.
+    """All connections of our ports. After the end of the server they are made again, as soon as the other ports exist.
 
-    What is cut while both ports are there is forgotten. Thread: control, except `note`, which any thread may call.
+    A connection that is cut while both ports exist is forgotten. Thread: control, except `note`, which any thread can call.
     """
 
     def __init__(self) -> None:
         self._known: set[tuple[str, str]] = set()  # Our port's short name, and the other port's name.
-        self._missing: set[tuple[str, str]] = set()  # What is still to be made again.
-        self._cut: dict[tuple[str, str], float] = {}  # What is cut now, and when that was noticed.
+        self._missing: set[tuple[str, str]] = set()  # Connections that have yet to be made again.
+        self._cut: dict[tuple[str, str], float] = {}  # Connections that are cut now, and when this was noticed.
         self._changed = threading.Event()
         self._error: type[Exception] = Exception
         self._client: Any = None
         self._ports: dict[str, Any] = {}
 
     def begin(self, client: Any, ports: Iterable[Any], error: type[Exception]) -> bool:
-        """Go on with a new client, which is active; gives whether it is the first. `error`: what its methods raise."""
+        """Go on with a new client, which is active. Returns whether it is the first one. `error`: what its methods raise."""
         first = self._client is None
         self._client, self._error = client, error
         self._ports = {port.shortname: port for port in ports}
@@ -38,12 +39,12 @@ class Connections:
         return first
 
     def note(self) -> None:
-        """Something was connected or cut."""
+        """Note that a connection was made or cut."""
         self._changed.set()
 
     def attend(self) -> None:
-        """Look at what has changed, and make again what is missing. Call it often, while the server is there."""
-        with suppress(self._error):  # The server goes just now.
+        """Look for changes, and make missing connections again. Call it often, while the server runs."""
+        with suppress(self._error):  # Perhaps the server is going away now.
             if self._changed.is_set():
                 self._changed.clear()
                 now = self._now()
@@ -66,7 +67,7 @@ class Connections:
         return False
 
     def _make(self, ours: str, other: str) -> None:
-        """Connect; it fails while the other client is not active, or if somebody was faster."""
+        """Connect two ports. This fails while the other client is not active, or if the connection exists already."""
         port = self._ports[ours]
         with suppress(self._error), quiet_libraries():
             self._client.connect(*((port.name, other) if port.is_output else (other, port.name)))

@@ -1,7 +1,7 @@
-"""The latency of JACK's ports: what they tell, and what ours tell to others.
+"""The latency of JACK's ports: rtsep reads it from other ports, and sets it for its own ports.
 
-JACK asks every client in turn, along the sound's way (CAPTURE) and against it (PLAYBACK). A port tells how long ago its sound
-was at the card, or in how long it will be heard there, as a range, since several ways may lead there.
+JACK asks every client in turn, with the flow of the sound (CAPTURE) and against it (PLAYBACK). A port says how long ago its
+sound was at the input of the card, or how long it takes to the output. It gives a range, since there can be several paths.
 """
 
 from __future__ import annotations
@@ -9,20 +9,20 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Sequence
 
-CAPTURE, PLAYBACK = 0, 1  # jack/types.h's JackLatencyCallbackMode.
+CAPTURE, PLAYBACK = 0, 1  # JackLatencyCallbackMode in jack/types.h.
 _Callback = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p)
 
 
 class _Range(ctypes.Structure):
-    """jack/types.h's jack_latency_range_t, in samples."""
+    """jack_latency_range_t in jack/types.h, in samples."""
 
     _fields_ = (("least", ctypes.c_uint32), ("most", ctypes.c_uint32))
 
 
 class Latencies:
-    """Latencies of a client's ports, which are addresses. `engine` tells the samples from input to output.
+    """Latencies of a client's ports, which are given as addresses. `engine` gives the samples from input to output.
 
-    Thread: control; JACK's thread of notifications calls back.
+    Thread: control; JACK calls back on its notification thread.
     """
 
     def __init__(
@@ -32,14 +32,14 @@ class Latencies:
         self._library, self._client, self._engine = library, ctypes.c_void_p(client), engine
         self._ways = {CAPTURE: (inputs, outputs), PLAYBACK: (outputs, [notes, *inputs])}  # From which ports to which.
         self._told = engine()
-        self._callback = _Callback(self._tell)  # Kept as long as JACK may call it.
+        self._callback = _Callback(self._tell)  # It is kept as long as JACK can call it.
 
     def register(self) -> None:
-        """Answer when JACK asks. Call it before the client is active."""
+        """Answer JACK's questions from now on. Call it before the client is active."""
         self._library.jack_set_latency_callback(self._client, self._callback, None)
 
     def attend(self) -> None:
-        """Tell everybody if the engine's latency has changed. Call it often, while the server is there."""
+        """If the latency of the engine has changed, tell all clients. Call it often, while the server runs."""
         now = self._engine()
         if now != self._told:
             self._told = now

@@ -1,4 +1,4 @@
-"""Saving adapted presets: --save-preset, and a key of `rtsep live`."""
+"""Saves adapted presets: for --save-preset, and for a key of `rtsep live`."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from rtsep.presets.library import new_preset, user_folder
 from rtsep.presets.preset import Preset, load_preset, save_preset
 from rtsep.presets.wish import parse_wish
 
-EVERY_S = 60.0  # While playing, presets of --save-preset are written at intervals of this many seconds.
-WRITING_S = 60.0  # A preset that is younger than this many seconds may still be being written.
+EVERY_S = 60.0  # During play, the presets of --save-preset are written at intervals of this many seconds.
+WRITING_S = 60.0  # If a file is younger than this many seconds, perhaps a program is still writing it.
 
 
 class Keeper:
     """Writes adapted presets, each whole or not at all.
 
-    `texts` are the values of --save-preset: FILE, or FILE@STEM where stems play different presets. A keeper replaces files that
-    it wrote itself; any other file stays unless `overwrite`. RtsepError, before anything is played: a file that exists, a stem
-    that does not, several presets without @. Thread: control.
+    `texts` are the values of --save-preset: FILE, or FILE@STEM if stems have different presets. A keeper replaces files that it
+    has written itself; any other file stays, unless `overwrite`. RtsepError, before any sound: a file exists, a stem does not
+    exist, or there are several presets and no @. Thread: control.
     """
 
     def __init__(self, engine: Engine, texts: Sequence[str], overwrite: bool, background: bool, made_by: str) -> None:
@@ -45,16 +45,16 @@ class Keeper:
         return Results(path.parent, [path.name], self._overwrite or path in self._written, ())
 
     def keep(self, engine: Engine, stem: int, background: bool = False) -> Path:
-        """Write the present preset of `stem` to the file of --save-preset, else to the user's presets; gives the file."""
+        """Write the adapted preset of `stem` to the file of --save-preset, else to the user's presets. Returns the file."""
         self._wait()
         return self._write(*self._adapted(engine, stem, background))
 
     def _adapted(self, engine: Engine, stem: int, background: bool) -> tuple[Path, Preset]:
-        """The present preset of `stem`, and its file."""
+        """The file for the preset of `stem`, and the adapted preset."""
         separator = _learner(engine)
         path = self.targets.get(stem) or self._shared(separator, stem) or _unused(separator.presets[stem].name)
         if path.exists() and not (self._overwrite or path in self._written):
-            path = _free(path)  # Another program has taken the name meanwhile.
+            path = _free(path)  # Another program has made this file meanwhile.
         return path, adapted_preset(separator, stem, background=background or self._background, made_by=self._made_by)
 
     def _write(self, path: Path, preset: Preset) -> Path:
@@ -62,7 +62,7 @@ class Keeper:
         try:
             hidden = results.new(path.name)
             save_preset(preset, hidden)
-            with suppress(OSError):  # Not every folder can be told to write now.
+            with suppress(OSError):  # Not every file system can write to the disk at once.
                 sync(hidden)
             results.commit()
         finally:
@@ -71,18 +71,18 @@ class Keeper:
         return path
 
     def _shared(self, separator: Separator, stem: int) -> Path | None:
-        """The file of the preset if it was given for another stem that plays it too."""
+        """The file of the preset, if it was given for another stem that has the same preset."""
         same = (path for other, path in self.targets.items() if separator.presets[other] is separator.presets[stem])
         return next(same, None)
 
     def keep_all(self, engine: Engine) -> list[Path]:
-        """Write all presets that --save-preset asked for."""
+        """Write all presets that --save-preset asks for."""
         return [self.keep(engine, stem) for stem in self.targets]
 
     def keep_now_and_then(self, engine: Engine) -> None:
-        """Write them if it is time again, so that a kill or a loss of power takes only what was learnt since.
+        """Write them if it is time again, so that a kill or a loss of power loses only the last minute of learning.
 
-        A thread writes the files. RtsepError if they cannot be written, or could not be the last time.
+        A thread writes the files. RtsepError if the last writing failed.
         """
         if not self.targets or time.monotonic() < self._next_s or (self._thread is not None and self._thread.is_alive()):
             return
@@ -99,19 +99,19 @@ class Keeper:
             for path, preset in adapted:
                 self._write(path, preset)
         except (RtsepError, OSError) as error:
-            self._trouble = f"what was learnt could not be saved: {error}"
+            self._trouble = f"the adapted preset could not be saved: {error}"
 
     def _wait(self) -> None:
         if self._thread is not None:
             self._thread.join()
 
     def leftovers(self) -> list[str]:
-        """Find presets that were written and had no name yet when a crash came; gives a sentence about each.
+        """Find presets that had no name yet when a crash came. Returns a sentence about each.
 
-        One so young that a program may still be writing it is left alone.
+        A file that is so young that a program is perhaps still writing it is left alone.
         """
         folders, said = {path.parent for path in self.targets.values()}, []
-        with suppress(RuntimeError):  # The user may have no home.
+        with suppress(RuntimeError):  # Perhaps the user has no home folder.
             folders.add(user_folder())
         for hidden in sorted(path for folder in folders for path in folder.glob(".*.npz.*.part")):
             with suppress(OSError):
@@ -137,11 +137,11 @@ def _targets(separator: Separator, texts: Sequence[str]) -> dict[int, Path]:
     if wish.plain is not None:
         if len(separator.instruments) > 1:
             names = ", ".join(dict.fromkeys(preset.name for preset in separator.presets))
-            raise RtsepError(f"--save-preset {wish.plain}: the stems play {names}; say which to save, such as "
+            raise RtsepError(f"--save-preset {wish.plain}: the stems have the presets {names}; say which one to save, such as "
                              f"--save-preset {wish.plain}@{stems[0]}")
         targets[0] = new_preset(wish.plain)
     if len(set(targets.values())) < len(targets):
-        raise RtsepError("--save-preset: two stems would be written into one file; give each its own")
+        raise RtsepError("--save-preset: two stems have the same file; give each stem its own file")
     return targets
 
 
@@ -157,13 +157,13 @@ def _free(path: Path) -> Path:
 
 
 def _named(hidden: Path) -> str:
-    """Give its name to a preset that a crash left without one, or remove it if it is not whole; gives a sentence about it."""
+    """Give a preset that a crash left without a name its name, or remove it if it is not whole. Returns a sentence about it."""
     target = _free(hidden.with_name(hidden.name[1:].rpartition(".npz.")[0] + ".npz"))
     try:
         load_preset(hidden)
     except RtsepError:
         hidden.unlink()
-        return f"the preset {target.stem} was not written whole when a crash came, and is lost"
+        return f"the preset {target.stem} was not written completely when a crash came, and is lost"
     os.link(hidden, target)  # Fails if the name exists by now.
     hidden.unlink()
-    return f"the preset {target.stem} had no name yet when a crash came: now it is {target}"
+    return f"the preset {target.stem} was not saved under its name when a crash came: now it is {target}"

@@ -17,9 +17,10 @@ DELETE = "\x1b[3~"
 
 
 class Keys:
-    """The keys pressed since the last `read`; none if standard input is no terminal, or another program has it.
+    """The keys pressed since the last `read`; none if standard input is not a terminal, or if another program has the terminal.
 
-    Leaving `with` always restores the terminal. So does Ctrl-Z, after `stopped`; `fg` takes it again, before `resumed`.
+    The end of `with` always restores the terminal. Ctrl-Z restores it too, after `stopped`. `fg` takes it again, before
+    `resumed`.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class Keys:
             self._restore()
 
     def _take(self) -> None:
-        """Have single keys from now on, without Enter."""
+        """Get single keys from now on, without Enter."""
         import tty
 
         tty.setcbreak(self._descriptor)
@@ -56,22 +57,22 @@ class Keys:
     def _restore(self) -> None:
         import termios
 
-        with suppress(termios.error):  # The terminal may be gone.
+        with suppress(termios.error):  # Perhaps the terminal is gone.
             termios.tcsetattr(self._descriptor, termios.TCSADRAIN, self._before)
 
     def _is_ours(self) -> bool:
-        """Whether this program is in the terminal's foreground: reading and setting it would stop any other."""
+        """Whether this program is in the foreground of the terminal. In the background, reading it would stop the program."""
         try:
             return os.name != "posix" or os.tcgetpgrp(self._descriptor) == os.getpgrp()
         except OSError as error:
-            return error.errno == errno.ENOTTY  # No shell controls this terminal; else it has gone.
+            return error.errno == errno.ENOTTY  # No shell controls this terminal. With any other error, the terminal is gone.
 
     def _stop(self, *_signal: object) -> None:
-        """Ctrl-Z: leave the terminal as it was, and stop as any program does."""
+        """Ctrl-Z: restore the terminal, and stop as any program does."""
         self._stopped()
         self._restore()
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGTSTP)  # It returns once the program goes on.
+        os.kill(os.getpid(), signal.SIGTSTP)  # This returns when the program goes on.
 
     def _resume(self, *_signal: object) -> None:
         """fg: take the terminal again."""
@@ -81,7 +82,7 @@ class Keys:
             self._resumed()
 
     def read(self) -> list[str]:
-        """The keys: letters as typed, arrows as up, down, left, right."""
+        """The pressed keys: letters as typed, arrows as up, down, left, right."""
         if self._descriptor < 0 or not self._is_ours():
             return []
         return split_keys(self._typed())
@@ -103,7 +104,7 @@ class Keys:
 
 
 def split_keys(typed: str) -> list[str]:
-    """What was typed, key by key, without escape sequences other than arrows and Del."""
+    """The typed text, key by key, without escape sequences other than arrows and Del."""
     found, at = [], 0
     while at < len(typed):
         if typed[at : at + 3] in ARROWS:
@@ -112,7 +113,7 @@ def split_keys(typed: str) -> list[str]:
         elif typed.startswith(DELETE, at):
             found.append("delete")
             at += len(DELETE)
-        elif typed[at] == "\x1b" and typed[at + 1 : at + 2] in ("[", "O"):  # An escape sequence; else Esc was pressed itself.
+        elif typed[at] == "\x1b" and typed[at + 1 : at + 2] in ("[", "O"):  # An escape sequence; otherwise it is the Esc key.
             at += 2
             while at < len(typed) and not (typed[at].isalpha() or typed[at] == "~"):
                 at += 1

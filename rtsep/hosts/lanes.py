@@ -1,7 +1,7 @@
-"""The memory that a device's callback and Python share, from Python's side.
+"""The memory that the callback of a device and Python share, seen from Python.
 
-Lanes into the callback: notes (in a ring; if it is full they are dropped and counted), the plan (one pointer), a few control
-words. Lanes out of it: counters, meters, and the rings of a recording. Neither side ever waits for the other.
+Lanes into the callback: notes (in a ring; if it is full, notes are dropped and counted), the plan (one pointer), some control
+words. Lanes out of the callback: counters, meters, and the rings of a recording. Neither side ever waits for the other.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ from rtsep.windows import power_above
 
 CAPACITY = 4096  # The callback handles at most this many samples at once; longer blocks are cut.
 MESSAGES = 4096  # The ring of notes holds this many messages, a power of two.
-EVENTS, PIECES = 16384, 16384  # The recording's rings hold this many events and pieces, powers of two.
-FILE_S = 2.0  # A recording that plays is read ahead by this many seconds.
-FILE_EVENTS = 4096  # At most this many of its notes wait, a power of two.
-PORTS = 512  # Room, in words, for the addresses of JACK's ports.
+EVENTS, PIECES = 16384, 16384  # The rings for recording hold this many events and pieces, powers of two.
+FILE_S = 2.0  # The file of a recording that plays is read ahead by this many seconds.
+FILE_EVENTS = 4096  # The ring for its notes holds this many, a power of two.
+PORTS = 512  # There is room for this many addresses of JACK's ports.
 MIX, SILENCE = shared.MIX, shared.SILENCE
 
 Floats = npt.NDArray[np.float32]
 
 
 class Meters(NamedTuple):
-    """The callback's measurements; peaks are magnitudes, loads are shares of a block's time.
+    """Measurements of the callback. Peaks are magnitudes; loads are shares of the duration of a block.
 
-    worst_work: the largest share without waiting for a processor; 0 if unknown.
+    worst_work: the largest share, without the time that it waited for a processor; 0 if unknown.
     """
 
     inputs: list[float]
@@ -51,11 +51,11 @@ class Meters(NamedTuple):
 
 
 class Lanes:
-    """All memory of the callback, which is given `address`.
+    """All memory of the callback, which gets `address`.
 
-    `engine` is prepared for blocks of CAPACITY samples. `sources` says what each output of the device plays: (stem, channel),
-    where the stem may be MIX for the mixdown, or SILENCE. `part` is the part of notes that come through the device. Thread:
-    control, except `send`, which any thread may call.
+    `engine` is prepared for blocks of CAPACITY samples. `sources` says what each output of the device plays: (stem, channel);
+    the stem can also be MIX for the mixdown, or SILENCE. `part` is the part of notes that come through the device. Thread:
+    control, except `send`, which any thread can call.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Lanes:
         self.sample_rate, self.channels, self.outputs, self.stems, self.part = sample_rate, channels, outputs, stems, part
         self.xruns = 0  # Counted by backends whose driver reports them.
         self._kept: list[Prepared] = []
-        self._piece: Floats | None = None  # Room for a piece of the recording, once one has begun.
+        self._piece: Floats | None = None  # Room for a piece of a recording; None before the first recording.
         self._session = 0  # Number of the last `record_start`.
         self._lock = threading.Lock()
         f, i = np.float32, np.int64
@@ -107,7 +107,7 @@ class Lanes:
 
     @property
     def address(self) -> int:
-        """Address of the LIVE record: the callback's user data."""
+        """The address of the LIVE record, the user data of the callback."""
         return int(self.record.ctypes.data)
 
     @property
@@ -116,7 +116,7 @@ class Lanes:
         return self.word(shared.HEARTBEAT)
 
     def word(self, index: int) -> int:
-        """A word that the callback writes (callbacks/shared.py)."""
+        """The value of a word that the callback writes (callbacks/shared.py)."""
         return int(self._arrays["words"][index])
 
     def set_control(self, index: int, value: int) -> None:
@@ -125,40 +125,40 @@ class Lanes:
 
     @property
     def file_span(self) -> tuple[int, int]:
-        """Samples of a recording that were played so far, and that were put."""
+        """How many samples of a recording were played so far, and how many were put into the ring."""
         return tuple(self._arrays["file_headers"][0, [shared.TAIL, shared.HEAD]].tolist())
 
     def file_room(self) -> int:
-        """The samples that `put_file` takes now."""
+        """How many samples `put_file` takes now."""
         return int(self._file_room(self.address))
 
     def put_file(self, sound: Floats, events: npt.NDArray[np.void]) -> int:
-        """Append [channel, sample] of a recording that plays, and EVENTs; gives how many fitted. Thread: its reader."""
+        """Append [channel, sample] of a recording that plays, and EVENTs; gives how many events fitted. Thread: its reader."""
         sound, events = np.ascontiguousarray(sound, np.float32), np.ascontiguousarray(events, EVENT)
         return int(self._put_file(self.address, sound.ctypes.data, sound.shape[1], events.ctypes.data, len(events)))
 
     def play(self, prepared: Prepared, fade: bool) -> None:
-        """Play `prepared` from the next block on: at once if the plan given last has the same state, else with `fade`."""
+        """Play `prepared` from the next block on: at once if the last plan has the same state, else with `fade`."""
         if prepared.plan.stems != self.stems or prepared.plan.channels != self.channels:
             raise ValueError("stems and channels cannot change while a device plays")
         playing = self.word(shared.PLAYING)
         self._kept = [kept for kept in self._kept if kept.call.ctypes.data == playing] + self._kept[-1:] + [prepared]
-        if self.arrived or fade:  # Else that plan may still wait for its fade, which is this one's then.
+        if self.arrived or fade:  # Otherwise the last plan perhaps still waits for its fade, and this plan takes the fade over.
             self._arrays["control"][shared.FADING] = int(fade)
         self._arrays["control"][shared.WANTED] = prepared.call.ctypes.data
 
     @property
     def arrived(self) -> bool:
-        """Whether the callback has switched to the plan last given to `play`."""
+        """Whether the callback has switched to the last plan that was given to `play`."""
         return self.word(shared.PLAYING) == int(self._arrays["control"][shared.WANTED])
 
     def new_thread(self) -> None:
-        """A device is about to call from a new thread: its first block warms up that thread, in silence."""
+        """Call this before a device calls from a new thread: its first block then warms up the thread, in silence."""
         self._arrays["words"][shared.WARMED] = 0
         self._arrays["meters"][shared.FADE] = 0
 
     def send(self, time_ns: int, part: int, message: Message) -> bool:
-        """Send a message of `part` that came at `time_ns` (time.monotonic_ns); False, and counted, if the ring is full."""
+        """Send a message of `part` that came at `time_ns` (time.monotonic_ns). False: the ring is full; this is counted."""
         with self._lock:
             sent = bool(self._push(self.address, time_ns, part, *message))
             if not sent:
@@ -166,13 +166,13 @@ class Lanes:
             return sent
 
     def heard(self) -> list[tuple[int, int, Message]]:
-        """What came through the device's own MIDI port since the last call, and is played already: time, part, message."""
+        """Time, part and message of what came through the device's own MIDI port since the last call; it is played already."""
         count = self._read_heard(self.address, self._heard.ctypes.data, MESSAGES)
         return [(time_ns, part, (status, data1, data2))
                 for time_ns, part, status, data1, data2 in self._heard[:count].tolist()]
 
     def pre_fader(self, on: bool) -> None:
-        """Whether outputs of single stems play them before their faders, so that mute and solo change the mix alone."""
+        """If `on`, outputs of single stems play them before their faders, so mute and solo change only the mix."""
         self._arrays["control"][shared.PRE_FADER] = int(on)
 
     def delay_notes(self, delay_ms: float) -> None:
@@ -181,13 +181,13 @@ class Lanes:
 
     @property
     def delay_ms(self) -> float:
-        """By how many milliseconds notes are delayed."""
+        """The delay of the notes in milliseconds."""
         return int(self._arrays["control"][shared.DELAY_NS]) / 1e6
 
     def meters(self) -> Meters:
-        """Present levels and load; the worst load is that since the last call."""
+        """Present levels and load; the worst load is the worst since the last call."""
         peaks, values = self._arrays["peaks"].tolist(), self._arrays["meters"]
-        known = self.word(shared.SEEN_EPOCH) == int(self._arrays["control"][shared.EPOCH])  # Else no block came since.
+        known = self.word(shared.SEEN_EPOCH) == int(self._arrays["control"][shared.EPOCH])  # If not, no block came since then.
         worst, work = (float(values[at]) if known else 0.0 for at in (shared.WORST_LOAD, shared.WORST_WORK))
         self._arrays["control"][shared.EPOCH] += 1
         a, b = self.channels, self.channels + self.outputs
@@ -204,11 +204,11 @@ class Lanes:
         return {name: self.word(at) for name, at in names.items()} | own
 
     def set_ports(self, addresses: Sequence[int]) -> None:
-        """Set the ports of a backend with one port per channel: notes, inputs, outputs. Call it before the device starts."""
+        """Set the addresses of the ports of JACK: notes, inputs, outputs. Call it before the device starts."""
         self._arrays["ports"][: len(addresses)] = addresses
 
     def record_start(self, seconds: float) -> None:
-        """Record inputs and stems from the next block on, into a ring that holds at least `seconds`, as at the first time."""
+        """Record inputs and stems from the next block on, into a ring for at least `seconds`. Later calls use the same ring."""
         if self._piece is None:
             self._make_ring(seconds)
         self._session += 1
@@ -216,7 +216,7 @@ class Lanes:
 
     def _make_ring(self, seconds: float) -> None:
         size = power_above(max(seconds * self.sample_rate, 2 * CAPACITY))
-        self._arrays["sound"] = np.full((self.channels * (1 + self.stems), size), 0, np.float32)  # All its memory is there.
+        self._arrays["sound"] = np.full((self.channels * (1 + self.stems), size), 0, np.float32)  # `full` writes to all of it.
         self.record["sound"], self.record["sound_size"] = self._arrays["sound"].ctypes.data, size
         self._piece = np.zeros((self._arrays["sound"].shape[0], CAPACITY), np.float32)
 
@@ -225,10 +225,11 @@ class Lanes:
         self._arrays["control"][shared.RECORDING] = 0
 
     def read_record(self) -> tuple[int, Floats] | None:
-        """The oldest piece: its first sample since the first `record_start`, and [plane, sample]: inputs, then stems' channels.
+        """A copy of the oldest piece: its first sample since the first `record_start`, and [plane, sample].
 
-        A copy; None if there is none, besides what an earlier recording left. If a piece begins later than the last one ended,
-        samples were dropped. One without planes, [0, n], says that the device was away for n samples, which do not count.
+        Planes are inputs, then channels of stems. None: there is no piece of this recording. If a piece begins later than the
+        last one ended, samples were dropped. A piece without planes, [0, n], says that the device was away for n samples; the
+        samples of the engine do not count these.
         """
         if self._piece is None:
             return None

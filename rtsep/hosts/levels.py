@@ -1,4 +1,4 @@
-"""Peak hold and clip marks of everything that has a meter."""
+"""Peak hold and clip marks of all meters."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class Holds:
     """The held peak and the clip mark of every meter, by its name. Clip marks stay until they are cleared. Thread: control."""
 
     def __init__(self) -> None:
-        self._held: dict[str, tuple[float, float]] = {}  # Name: level in dBFS, time at which it ends.
+        self._held: dict[str, tuple[float, float]] = {}  # Name: level in dBFS, and the time until which it is held.
         self._clipped: set[str] = set()
 
     def note(self, now_s: float, name: str, peak_db: float) -> Hold:
-        """Take the present peak in dBFS; gives what is held."""
+        """Take the present peak in dBFS. Returns the held peak and the clip mark."""
         held_db, until_s = self._held.get(name, (SILENT_DB, 0.0))
         if peak_db >= held_db or now_s >= until_s:
             held_db, until_s = self._held[name] = peak_db, now_s + HOLD_S

@@ -1,7 +1,7 @@
-"""Live playing: options become a device, a separator, MIDI ports, a recorder and a face, and a loop attends to them.
+"""Live playing: options become a device, a separator, MIDI ports, a recorder and a face, and a loop looks after them.
 
-The loop runs some twenty times a second in the main thread. Sound is made in the device's native callback, and notes come in on
-the MIDI thread, so nothing here can delay them.
+The loop runs about twenty times per second in the main thread. The native callback of the device makes the sound, and the MIDI
+thread takes the notes, so nothing here can delay them.
 """
 
 from __future__ import annotations
@@ -41,26 +41,26 @@ from rtsep.hosts.status import Status
 from rtsep.hosts.takes import TakeForm, check_base
 from rtsep.hosts.watch import WatchedDevice
 
-TAKE = "take"  # Takes are called so, in the present folder, unless --record says otherwise.
+TAKE = "take"  # The name of takes, in the current folder, if neither --record nor --take gives another one.
 TICK_S = 0.05  # The control thread looks after everything at intervals of this many seconds.
 
 
 class Face(Protocol):
-    """The display and the keys of a player. GoneError if nobody is there any more to see it: that ends the session in order."""
+    """The display and the keys of a player. GoneError: its terminal or reader is gone; then the session ends in order."""
 
     def show(self, status: Status) -> None:
         """Show the status; called every tick."""
 
     def act(self, player: Player) -> bool:
-        """Do what the pressed keys ask for; False to end."""
+        """Do what the pressed keys ask for. Returns False to end."""
         ...
 
 
 def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dict[str, Any]:
-    """Play until the face, a signal or `job.seconds` ends it; gives counters and what was recorded.
+    """Play until the face, a signal or `job.seconds` ends it. Returns the report: counters, takes, saved presets and set-up.
 
-    `open_device(rescan)` opens the device; with `rescan`, after a loss, it first lists all devices anew. RtsepError, before any
-    sound, for what the user can correct.
+    `open_device(rescan)` opens the device; with `rescan`, after a loss, it first lists all devices again. RtsepError, before
+    any sound: anything that the user can correct.
     """
     said, playing = list[str](), threading.Event()
     with ExitStack() as stack:
@@ -91,7 +91,7 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         said += [*mend_all(base.parent), *keeper.leftovers()]
         machine.want("live", *opened.objects)
         separator, chosen = in_best_mode(separator, opened, channels)
-        separator.prepare(opened.sample_rate, channels, CAPACITY)  # Compiles the first time.
+        separator.prepare(opened.sample_rate, channels, CAPACITY)  # The first time, this compiles.
         measured_ms = opened.measure_latency_ms() if job.measure_latency else None
         if measured_ms is not None:
             said.append(f"measured latency of the device: {measured_ms:.1f} ms, through the cable")
@@ -106,7 +106,7 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
             set_mixer(player, start)
         player.playback = _playback(job, lanes, len(job.midi) + opened.has_midi, said, stack)
         player.setlist = set_list_of(job, separator, said)
-        playing.set()  # Until here there is nothing to save.
+        playing.set()  # Before this line there is nothing to save.
         player.recorder = recorder = Recorder(lanes, base, TakeForm(
             separator.stem_names, opened.sample_rate, lanes.channels, separator.routing.table, job.record_format,
             {"mode": chosen.mode, "mode_chosen": chosen.why}), said.append)
@@ -122,7 +122,7 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
             stack.enter_context(ports)
         scene = Scene(player, device, ports, recorder, time.monotonic(), measured_ms, chosen, Adviser(opened.words))
         player.save_setup = lambda: player.say(f"saved the set-up in {saver.save(scene)}")
-        player.add_scene = lambda: player.say(f"wrote into {saver.add_scene(scene)}: {player.setlist.told}")
+        player.add_scene = lambda: player.say(f"saved in {saver.add_scene(scene)}: {player.setlist.told}")
         _loop(job, scene, said, stop, face)
         report = _report(scene) | {"saved_presets": [str(path) for path in keeper.keep_all(player.separator)],
                                   "saved_setup": None if job.save_setup is None else str(saver.save(scene))}
@@ -132,18 +132,18 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
 def _ports(
     job: LiveJob, said: list[str], receive: Callable[..., None], lost: Callable[[int], None]
 ) -> MidiPorts | None:
-    """The MIDI ports; None, with a message, if there is no MIDI: then every template is open."""
+    """The MIDI ports. Without MIDI there is a message, and the result is None: then every template is open."""
     if not job.midi:
         return None
     try:
         return MidiPorts(job.midi, receive, lost, said.append)
     except NoMidiError as error:
-        said.append(f"{error}; playing without notes: every template is open")
+        said.append(f"{error}; rtsep plays without notes: every template is open")
         return None
 
 
 def _playback(job: LiveJob, lanes: Lanes, part: int, said: list[str], stack: ExitStack) -> Playback | None:
-    """The recording to be played, if there is one; its notes are those of `part`, or of its tracks."""
+    """The recording that plays, or None. Its notes belong to `part`, or each track of them is a part."""
     if job.recording is None:
         return None
     tracks = has_tracks(job)
@@ -174,7 +174,7 @@ def _loop(job: LiveJob, scene: Scene, said: list[str], stop: threading.Event, fa
 
 
 def _watch(scene: Scene) -> None:
-    """Look after the device. Notes that came through it end with it, or with the connection that they came through."""
+    """Look after the device. Notes that came through it end when it is lost, or when their connection is cut."""
     player, device = scene.player, scene.device
     lost = device.watch(player.lanes)
     if not device.opened.has_midi:

@@ -1,4 +1,4 @@
-"""What `rtsep live` is asked for, and the engine, not prepared yet, that plays it."""
+"""The options of `rtsep live`, and the engine for them, which is not prepared yet."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class LiveJob:
     midi_offset_ms: float = 0.0
     record: Path | None = None  # Record from the start, into a folder of this name.
     overwrite: bool = False  # Replace saved presets.
-    seconds: float | None = None  # How long to play; None: until stopped.
+    seconds: float | None = None  # How long to play; None: until the player stops it.
     controls: Path | None = None
     measure_latency: bool = False
     mosaic: Path | None = None  # Remake the sound from this file's frames instead of separating it.
@@ -56,14 +56,14 @@ class LiveJob:
     keep_background: bool = False
     made_by: str = ""
     drum_map: Path | None = None  # Groups of drums by key, see `rtsep.notes.drum_maps`.
-    score: Path | None = None  # What is played: its parts, or its hands, are the stems.
-    record_format: str = "wav"  # Or flac.
+    score: Path | None = None  # The score that is played: its parts, or its hands, are the stems.
+    record_format: str = "wav"  # wav or flac
     pre_fader: bool = False  # Outputs of single stems play them before their faders.
-    take: Path | None = None  # Takes that a key begins are folders of this name; None: `TAKE`.
+    take: Path | None = None  # The name for takes that a key begins; None: `record`, else `TAKE`.
     setup: Setup | None = None  # The set-up that was read, if there is one; the options overrule it.
     start: Settings = field(default_factory=Settings)  # Gains, mutes and solos at the start.
-    scenes: tuple[Settings, ...] = ()  # A set list, whose first scene is what the other fields say.
-    other_stems: bool = False  # The options name stems otherwise than the set-up does, whose stems need not exist.
+    scenes: tuple[Settings, ...] = ()  # A set list; the other fields hold its first scene.
+    other_stems: bool = False  # By the options, stems have other names than in the set-up, so its stems need not exist.
     recording: Recording | None = None  # Play it instead of a microphone, or beside it.
     loop: tuple[float, ...] = ()  # Its loop, in seconds.
     speed: float = 1.0
@@ -73,7 +73,7 @@ class LiveJob:
 
 
 def route_live(job: LiveJob, name: str, gated: bool) -> Routing:
-    """The routing of notes from keyboards; without notes all templates are one stem, or two.
+    """The routing of notes from keyboards. Without notes (`gated` False) all templates make one stem, or those of --by.
 
     A single stem is called `name`.
     """
@@ -102,13 +102,13 @@ def route_live(job: LiveJob, name: str, gated: bool) -> Routing:
 
 
 def engine_of(job: LiveJob, gated: bool, said: list[str]) -> Engine:
-    """The engine to be played, not prepared yet."""
+    """The engine for `job`, not prepared yet."""
     params = dict(job.params) if gated else {**job.params, "gate": False}
     return _separator(job, gated, params, said) if job.mosaic is None else mosaic_engine(job, job.mosaic, params)
 
 
 def mosaic_engine(job: LiveJob, path: Path, params: Mapping[str, Value]) -> Engine:
-    """The mosaic of the source at `path`. RtsepError for options that do not go with it."""
+    """The mosaic of the source at `path`. RtsepError: an option that does not go with a mosaic."""
     from rtsep.grains.engine import Mosaic, refuse_with_mosaic  # Imported only for mosaics.
     from rtsep.grains.source import load_source
 
@@ -126,7 +126,7 @@ def _separator(job: LiveJob, gated: bool, params: Mapping[str, Value], said: lis
 
 
 def has_notes(job: LiveJob) -> bool:
-    """Whether the recording brings its own notes."""
+    """Whether the recording has its own notes."""
     return job.recording is not None and job.recording.score is not None
 
 
@@ -136,7 +136,7 @@ def has_tracks(job: LiveJob) -> bool:
 
 
 def _by_tracks(job: LiveJob, gated: bool) -> Routing | None:
-    """The tracks of the recording's notes as stems; None if something else makes the stems."""
+    """The tracks of the recording's notes as stems; None if the stems are made in another way."""
     if not has_tracks(job) or job.recording is None or job.recording.score is None or not gated:
         return None
     routing = by_track(job.recording.score)
@@ -150,12 +150,12 @@ def _drum_keys(job: LiveJob, gated: bool) -> Mapping[int, int]:
 
 
 def start_of(job: LiveJob, engine: Engine, said: list[str]) -> Settings:
-    """Gains, mutes and solos at the start, of stems that exist. RtsepError: one does not."""
+    """Gains, mutes and solos at the start, for stems that exist. RtsepError: a stem does not exist."""
     return with_stems(job.start, engine.stem_names, _missing(job, said))
 
 
 def set_list_of(job: LiveJob, engine: Engine, said: list[str]) -> SetList:
-    """The set list, perhaps of no scenes, with all its presets loaded. RtsepError for scenes that cannot be played."""
+    """The set list, which can be empty, with all its presets loaded. RtsepError: a scene that cannot be played."""
     known: dict[tuple[str, ...], Sequence[Preset] | None] = {}
     if isinstance(engine, Separator):
         known[job.presets] = engine.presets
@@ -164,14 +164,14 @@ def set_list_of(job: LiveJob, engine: Engine, said: list[str]) -> SetList:
             if texts not in known:
                 known[texts] = choose(parse_wish(texts), engine.routing, programs_by_name(engine.routing), keys).presets
     elif any(scene.presets for scene in job.scenes):
-        raise RtsepError("preset: a mosaic plays its source, and no preset: leave out preset in the scenes")
+        raise RtsepError("preset: a mosaic plays its source and uses no preset: leave out preset in the scenes")
     scenes = [with_stems(scene, engine.stem_names, _missing(job, said)) for scene in job.scenes]
     fallback = {name: value for name, value in engine.params.items() if name not in job.params}
     return SetList(scenes, [known.get(scene.presets) for scene in job.scenes], fallback)
 
 
 def _missing(job: LiveJob, said: list[str]) -> Callable[[str], None]:
-    """What to do with a set-up's stem that does not exist: told if the options have renamed the stems, else an error."""
+    """What to do if a stem of the set-up does not exist: say it if the options have renamed the stems, else an error."""
     def missing(text: str) -> None:
         if not job.other_stems:
             raise RtsepError(text)

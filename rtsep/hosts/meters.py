@@ -10,11 +10,11 @@ from rtsep.engine.separator import SILENT_DB
 from rtsep.hosts.status import Hold, StemStatus
 from rtsep.hosts.words import note_name
 
-YELLOW_DB, RED_DB = -12.0, -3.0  # A meter is yellow and red above these levels, in dBFS.
-LOWEST_DB = -60.0  # Level, in dB, at which a meter is empty.
+YELLOW_DB, RED_DB = -12.0, -3.0  # A meter is yellow above the first level, in dBFS, and red above the second.
+LOWEST_DB = -60.0  # A meter is empty at this level, in dBFS.
 FIRST_KEY, LAST_KEY = 21, 108  # MIDI pitches of a piano's lowest and highest key.
 BLACK = frozenset((1, 3, 6, 8, 10))  # Pitch classes of the black keys.
-WIDE = 72  # From this many columns on, the held peak is written, too.
+WIDE = 72  # From this many columns on, the held peak is also written as a number.
 
 
 def _filled(db: float, width: int) -> int:
@@ -39,7 +39,7 @@ def meter(db: float, width: int, held_db: float = SILENT_DB) -> Text:
 def level_row(
     name: str, peak_db: float, hold: Hold, width: int, names: int, stem: StemStatus | None = None, chosen: bool = False
 ) -> Text:
-    """A line of `width` columns: name, meter, level, and of a stem its gain, S and M; the clip mark comes last."""
+    """A line of `width` columns: name, meter, level, for a stem its gain, S and M, and the clip mark."""
     wide = width >= WIDE
     level = f"{peak_db:4.0f}" if peak_db > SILENT_DB else "   –"
     tail = Text(f" {level}{' dB' if wide else ''}")
@@ -56,7 +56,7 @@ def level_row(
 
 @dataclass(frozen=True)
 class HeldKeys:
-    """Pitches that are held; of these, what each hand plays, and what the other one may play."""
+    """Held pitches: those of each hand, and those that are uncertain between the hands."""
 
     held: tuple[int, ...] = ()
     left: tuple[int, ...] = ()
@@ -64,7 +64,7 @@ class HeldKeys:
     uncertain: tuple[int, ...] = ()
 
     def mark(self, pitch: int) -> tuple[str, str]:
-        """How a held key is drawn, and its colour: a hand's fills its own half of the column, or a thin line if uncertain."""
+        """The mark of a held key and its colour. A hand fills its half of the column, or draws a thin line if uncertain."""
         hands = (pitch in self.left, pitch in self.right)
         marks = {(True, False): ("▌▏", "cyan"), (False, True): ("▐▕", "magenta")}
         if hands not in marks:
@@ -73,7 +73,7 @@ class HeldKeys:
         return (shapes[1], colour) if pitch in self.uncertain else (shapes[0], f"bold {colour}")
 
     def names(self) -> str:
-        """The keys by name, each hand's behind L or R; a question mark follows those that the other hand may play."""
+        """The names of the keys, those of a hand after L or R. Uncertain keys have a question mark."""
         others = [pitch for pitch in self.held if pitch not in (*self.left, *self.right)]
         told = [(letter, [note_name(pitch) + "?" * (pitch in self.uncertain) for pitch in keys])
                 for letter, keys in (("", others), ("L ", self.left), ("R ", self.right))]

@@ -1,6 +1,6 @@
-"""MIDI ports: they are found by name, polled by their own thread, and reconnected when they return after a loss.
+"""MIDI ports: they are found by name, polled by a separate thread, and reconnected when they return after a loss.
 
-python-rtmidi's callbacks are not used: with JACK they would run in its process thread and stall the whole graph.
+The callbacks of python-rtmidi are not used: with JACK they would run in its process thread and stop the whole graph.
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ class NoMidiError(RtsepError):
 
 def import_rtmidi() -> Any:
     """The module. NoMidiError if it is missing."""
-    return import_library("rtmidi", "live MIDI needs python-rtmidi, missing here ({}); pip install 'rtsep[midi]'", NoMidiError)
+    return import_library("rtmidi", "live MIDI needs python-rtmidi, which is missing here ({}): pip install 'rtsep[midi]'",
+                          NoMidiError)
 
 
 def plain_name(name: str) -> str:
-    """A port's name without ALSA's client and port numbers, which change when it is plugged in again."""
+    """The name of a port without ALSA's client and port numbers: these change when the port is plugged in again."""
     return re.sub(r"\s+\d+:\d+$", "", name)
 
 
@@ -43,13 +44,13 @@ def _new_input(rtmidi: Any) -> Any:
         try:
             with quiet_libraries():
                 return rtmidi.MidiIn(api, name=CLIENT_NAME)
-        except OSError:  # rtmidi.SystemError is one
+        except OSError:  # rtmidi.SystemError is an OSError.
             continue
     raise NoMidiError("no MIDI system answers on this computer (on Linux: ALSA's sequencer, or a JACK server)")
 
 
 def list_midi_ports(rtmidi: Any = None) -> list[str]:
-    """The names of all ports that notes can come from. NoMidiError if there is no MIDI here."""
+    """The names of all ports that notes can come from. NoMidiError: this computer has no MIDI."""
     found = _new_input(rtmidi or import_rtmidi())
     names = _names(found)
     found.delete()
@@ -62,13 +63,13 @@ def _names(midi_in: Any) -> list[str]:
 
 
 def _listing(names: Sequence[str]) -> str:
-    return ", ".join(f"{number}: {name}" for number, name in enumerate(names)) or "none at all"
+    return ", ".join(f"{number}: {name}" for number, name in enumerate(names)) or "none"
 
 
 def choose_port(names: Sequence[str], wanted: str) -> str | None:
     """The port with this number, name, or part of a name; None: no port has this name yet.
 
-    RtsepError lists the ports: several have the name, or none has the number.
+    RtsepError, with a list of the ports: several have the name, or none has the number.
     """
     if wanted.isdecimal() and int(wanted) < len(names):
         return plain_name(names[int(wanted)])
@@ -78,20 +79,23 @@ def choose_port(names: Sequence[str], wanted: str) -> str | None:
     if len(found) == 1:
         return found[0]
     if found:
-        raise RtsepError(f"--midi {wanted}: several MIDI ports have this name: {', '.join(found)}")
+        raise RtsepError(f"--midi {wanted}: several MIDI ports have this name: {', '.join(found)}; give more of the name")
     if wanted.isdecimal():
-        raise RtsepError(f"--midi {wanted}: no MIDI port has this number; there are {_listing(names)}. One that is not "
-                         "there yet is waited for by its name")
+        raise RtsepError(f"--midi {wanted}: no MIDI port has this number; the ports now: {_listing(names)}. To wait for a port "
+                         "that is not there yet, give its name")
     return None
 
 
 def _leak(midi_in: Any) -> None:
-    """Keep an object of a dead MIDI system for ever: deleting it would crash (RtMidi 5 with JACK)."""
+    """Keep an object of a dead MIDI system for ever: RtMidi 5 with JACK crashes if it is deleted."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(midi_in))
 
 
 class _Port:
-    """One input of ours, connected to a keyboard's port while that exists. `name`: that of the port, or what is known of it."""
+    """One input of ours, connected to the port of a keyboard while that port exists.
+
+    `name`: the name of the port, or the part of it that is `known` so far.
+    """
 
     def __init__(self, part: int, name: str, known: bool, midi_in: Any) -> None:
         self.part, self.name, self.known = part, name, known
@@ -105,12 +109,12 @@ class _Port:
         self._parser = MidiParser(self.part)
 
     def look(self, names: Sequence[str]) -> bool:
-        """Connect if the port exists, disconnect if not; gives whether it was lost just now."""
+        """Connect if the port exists, disconnect if it does not. Returns whether it was lost in this call."""
         if not self.known:
             self._recognise(names)
         there = [number for number, name in enumerate(names) if plain_name(name) == self.name]
         if self.open and not there:
-            self.open = False  # Closing waits: if the MIDI system died, it would hang.
+            self.open = False  # It is closed later: if the MIDI system has died, closing now would hang.
             return True
         if there and not self.open:
             self.midi_in.close_port()
@@ -120,7 +124,7 @@ class _Port:
         return False
 
     def _recognise(self, names: Sequence[str]) -> None:
-        """Take the name of the port that has been waited for, if it is there now and only one has this name."""
+        """Take the full name of the port that rtsep waits for, if it exists now and is the only one with this name."""
         try:
             found = choose_port(names, self.name)
         except RtsepError:
@@ -139,8 +143,8 @@ class _Port:
 class MidiPorts:
     """Several ports, each with its own part: `receive(part, time_ns, message)` for every message, `lost(part)` for a lost port.
 
-    Both, and `say`, are called from the thread that `with` starts. `names`: numbers, names or parts of names. NoMidiError
-    if there is no MIDI here, RtsepError if a name fits several ports. A port that does not exist now is waited for.
+    The thread that `with` starts calls both, and `say`. `names`: numbers, names or parts of names. A port that does not exist
+    yet is connected when it appears. NoMidiError: this computer has no MIDI. RtsepError: a name fits several ports.
     """
 
     def __init__(
@@ -156,7 +160,7 @@ class MidiPorts:
                        for part, (wanted, found) in enumerate(zip(names, chosen, strict=True))]
         for wanted in (wanted for wanted, found in zip(names, chosen, strict=True) if found is None):
             near = nearest(wanted, map(plain_name, there))
-            say(f"MIDI port {wanted} is not there{near}: it is waited for; there are {_listing(there)}")
+            say(f"MIDI port {wanted} is not there{near}: rtsep waits for it; the ports now: {_listing(there)}")
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="midi", daemon=True)
         self._look_again_s = 0.0
@@ -164,16 +168,16 @@ class MidiPorts:
 
     @property
     def ports(self) -> list[str]:
-        """The ports' names, with a mark at those that are not there."""
+        """The names of the ports, with a mark at those that are not there."""
         return [port.name if port.open else f"{port.name} ({'gone' if port.known else 'waited for'})" for port in self._ports]
 
     @property
     def names(self) -> list[str]:
-        """The ports' names alone."""
+        """The names of the ports, without marks."""
         return [port.name for port in self._ports]
 
     def system_died(self) -> None:
-        """Report that the JACK server has died, whose ports remain listed. Any thread."""
+        """Report that the JACK server has died: its ports remain in the list. Any thread can call it."""
         self._system_died.set()
 
     def __enter__(self) -> MidiPorts:
@@ -209,16 +213,19 @@ class MidiPorts:
             was_open = port.open
             try:
                 gone = port.look(names)
-            except (OSError, RuntimeError):  # It vanished after it was listed.
+            except (OSError, RuntimeError):  # The port was removed after it was listed.
                 continue
             if gone:
                 self._lost(port.part)
-                self._say(f"MIDI port {port.name} is gone: its notes are off")
+                self._say(f"MIDI port {port.name} is gone: its notes are released")
             elif port.open and not was_open:
                 self._say(f"MIDI port {port.name} is connected")
 
     def _names_of_new_system(self) -> list[str]:
-        """Without any port, the MIDI system may have died and restarted, which needs new objects; gives their ports."""
+        """If no port exists, the MIDI system has perhaps died and started again, and new objects are needed.
+
+        Returns the names of the ports that new objects find.
+        """
         for port in self._ports:
             if port.open:
                 return []  # First report it as lost.

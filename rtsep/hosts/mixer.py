@@ -1,4 +1,4 @@
-"""The mixer of live playing: faders, mutes and solos of the stems, and the levels that follow from them."""
+"""The mixer of live playing: faders, mutes and solos of the stems, and the levels that they give."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rtsep.params import Value, param_of
 
 
 class Mixer:
-    """The stems of the engine that `engine` gives, and how loud each is. Thread: control."""
+    """The stems of the engine that `engine` returns, and the level of each. Thread: control."""
 
     def __init__(self, engine: Callable[[], Engine]) -> None:
         self._engine, self._stems = engine, engine().stem_names
@@ -19,27 +19,27 @@ class Mixer:
         self.gains = {stem: float(engine().value(f"gain_db.{stem}")) for stem in self._stems}
 
     def gain(self, stem: str, db: float) -> None:
-        """Move a stem's fader, limited to its range."""
+        """Move the fader of a stem, within its range."""
         param = param_of(f"gain_db.{stem}")
         self.fade(stem, min(max(db, param.low), param.high))
 
     def mute(self, stem: str, on: bool) -> None:
-        """Silence a stem, or play it again at its gain."""
+        """Silence a stem, or play it at its gain again."""
         (self.muted.add if on else self.muted.discard)(stem)
         self._set_levels()
 
     def solo(self, stem: str, on: bool) -> None:
-        """While any stem is soloed, only soloed ones are heard."""
+        """Solo a stem, or end its solo: while any stem is soloed, only soloed stems are heard."""
         (self.soloed.add if on else self.soloed.discard)(stem)
         self._set_levels()
 
     def faders(self, names: Sequence[str]) -> list[tuple[str, float, bool, bool]]:
-        """Each stem: its name of `names`, gain in dB, whether it is muted, whether it is soloed."""
+        """For each stem: its name in `names`, its gain in dB, whether it is muted, whether it is soloed."""
         return [(name, self.gains[stem], stem in self.muted, stem in self.soloed)
                 for name, stem in zip(names, self._stems, strict=True)]
 
     def fade(self, stem: str, db: Value) -> None:
-        """Set a stem's gain. RtsepError if it is out of range."""
+        """Set the gain of a stem. RtsepError if it is out of range."""
         self.gains[stem] = float(param_of(f"gain_db.{stem}").parse(db))
         self._set_levels()
 

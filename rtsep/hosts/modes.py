@@ -1,4 +1,4 @@
-"""The best mode that this computer can play at a device's block size: found once by a short measurement, and kept.
+"""The best mode that this computer can play at the block size of a device. A short measurement finds it once, and it is kept.
 
 Mode `instant` adds no latency and costs more than `live`. It is chosen if its worst block leaves enough time to spare.
 """
@@ -18,12 +18,12 @@ from rtsep.hosts.computer import knows_work
 from rtsep.hosts.driver import Opened
 from rtsep.stages.common import plays_drums
 
-MODES = ("instant", "live")  # The better one comes first.
-CARRIED = 0.5  # The worst block's own work may take this share of its time: driver and system need the rest.
-MEASURED_S = 1.0  # Seconds of sound that are measured, which take a fifth of a second of work.
-WARM_S = 0.1  # Seconds of sound played before measuring begins.
+MODES = ("instant", "live")  # The better mode comes first.
+CARRIED = 0.5  # The worst block can take this share of its duration for its own work: driver and system need the rest.
+MEASURED_S = 1.0  # This many seconds of sound are measured; they take about 0.2 s of work.
+WARM_S = 0.1  # This many seconds of sound are played before the measurement.
 LOUDNESS = 0.1  # Standard deviation of the noise that is played.
-UNKNOWN_BLOCK = 64  # Block size, in samples, to measure if the device's own is unknown.
+UNKNOWN_BLOCK = 64  # This block size, in samples, is measured if that of the device is unknown.
 KEPT_MOST = 200  # At most this many measurements are kept.
 
 
@@ -36,7 +36,7 @@ class Choice:
 
 
 def measure(separator: Separator, sample_rate: float, channels: int, block: int) -> float:
-    """The worst block's own work as a share of its time, for noise and a held note. `separator` cannot be used afterwards."""
+    """The work of the worst block as a share of its duration, for noise and a held note. Do not use `separator` afterwards."""
     separator.prepare(sample_rate, channels, block)
     prepared = separator.rehearsal()
     entry, call = entry_at(separator.entry_address), prepared.call
@@ -52,15 +52,15 @@ def measure(separator: Separator, sample_rate: float, channels: int, block: int)
         if i >= 0:
             took[i] = clock() - began
         call["event_count"] = 0  # The note is held from here on.
-    # The fastest of the slowest hundredth: rarer outliers are not the engine's.
+    # The 99th percentile: the engine does not cause rarer outliers.
     return float(np.percentile(took, 99)) * 1e-9 * sample_rate / block
 
 
 def choose_mode(separator: Separator, device: str, sample_rate: float, channels: int, block: int) -> Choice:
     """The best mode that this computer can play on `device` in blocks of `block` samples (0: unknown).
 
-    It is measured once for each code, device and size. Drums are played in mode `live`: causal filters respond to strokes too
-    late, which costs some 10 dB.
+    It is measured once for each version of the code, device and size. Drums are played in mode `live`: causal filters respond
+    too late to strokes, which costs about 10 dB.
     """
     if any(plays_drums(preset) for preset in separator.presets):
         return Choice(MODES[1], "it separates drums better than instant does")
@@ -76,9 +76,9 @@ def choose_mode(separator: Separator, device: str, sample_rate: float, channels:
 
 
 def in_best_mode(engine: Engine, device: Opened, channels: int) -> tuple[Engine, Choice]:
-    """The engine, not prepared yet, in the mode or with the latency asked for, else in the best mode on this device.
+    """The engine, not prepared yet, in the mode or with the latency that its parameters give, else in the best mode here.
 
-    channels: of the sound that it is going to hear.
+    channels: number of channels of the sound that the engine is going to hear.
     """
     if not isinstance(engine, Separator) or {"mode", "latency_samples"} & engine.params.keys():
         return engine, Choice(str(engine.value("mode")))

@@ -1,4 +1,4 @@
-"""How much later the sound of notes begins than the notes say, as the engine hears both."""
+"""How much later the sound of notes begins than the notes, as the engine hears both."""
 
 from __future__ import annotations
 
@@ -7,27 +7,30 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-BEFORE_S, AFTER_S = 0.15, 0.25  # The beginning of a note's sound is looked for so many seconds around the note.
-WINDOW_S, STEP_S = 0.012, 0.001  # Levels of partials are taken over so many seconds, at so many seconds.
-RISE_S = 0.01  # The rise of a level is taken over this many seconds.
-PARTIALS = 3  # The level of a note is that of so many partials.
-FLOOR = 1e-4  # Levels below this magnitude are none.
-LEAST = 4  # Fewer notes than this tell nothing.
+BEFORE_S, AFTER_S = 0.15, 0.25  # The onset of the sound is searched from this many seconds before the note to this many after.
+WINDOW_S, STEP_S = 0.012, 0.001  # Levels of partials are means over a window of this many seconds, in steps of this many.
+RISE_S = 0.01  # The rise of a level is its difference over this many seconds.
+PARTIALS = 3  # The level of a note is the sum of this many partials.
+FLOOR = 1e-4  # Levels below this magnitude count as silence.
+LEAST = 4  # Fewer notes than this give no result.
 
 
 def note_offset_ms(sound: npt.NDArray[np.float32], rate: float, notes: Iterable[tuple[float, int]]) -> float | None:
-    """The median over `notes` (onset in seconds, pitch) in `sound` [sample], in ms; positive: notes first. None: too few."""
+    """The median offset of `notes` (onset in seconds, pitch) in `sound` [sample], in ms; positive: notes come first.
+
+    None: too few notes.
+    """
     return median_ms(offset_s(sound, rate, onset_s, pitch) for onset_s, pitch in notes)
 
 
 def median_ms(offsets_s: Iterable[float | None]) -> float | None:
-    """The median of single notes' offsets in ms; None if there are too few."""
+    """The median of the offsets of single notes, in ms; None if there are too few."""
     found = [each for each in offsets_s if each is not None]
     return 1000 * float(np.median(found)) if len(found) >= LEAST else None
 
 
 def offset_s(sound: npt.NDArray[np.float32], rate: float, onset_s: float, pitch: int) -> float | None:
-    """The offset of one note in seconds; None if nothing begins around it."""
+    """The offset of one note in seconds; None if no sound begins near it."""
     first, last = round((onset_s - BEFORE_S) * rate), round((onset_s + AFTER_S) * rate)
     if first < 0 or last > len(sound):
         return None

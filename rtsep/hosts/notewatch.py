@@ -1,4 +1,4 @@
-"""For the display: the keys that are held, and hints if no notes arrive. The sound does not depend on it."""
+"""For the display: the held keys, and hints if no notes arrive. The sound does not depend on this module."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Collection
 
 from rtsep.notes.messages import NOTE_ON, Keyboard, Message
 
-OUTSIDE_NOTES = 3  # Consecutive notes outside the preset after which the player gets a hint.
-HINT_AFTER_S = 10.0  # Seconds without notes after which the player gets a hint.
+OUTSIDE_NOTES = 3  # After this many consecutive notes outside the preset, the player gets a hint.
+HINT_AFTER_S = 10.0  # After this many seconds without notes, the player gets a hint.
 
 
 class NoteWatch:
     """Keys and pedals of every part and channel.
 
-    `channels`: the channels that count, 1 to 16, or None for all. `playable`: the preset's pitches. The MIDI thread writes, the
-    control thread reads.
+    `channels`: the channels that count, 1 to 16, or None for all. `playable`: the pitches of the preset. Threads: the MIDI
+    thread writes, the control thread reads.
     """
 
     def __init__(self, channels: frozenset[int] | None, playable: Collection[int]) -> None:
@@ -23,7 +23,7 @@ class NoteWatch:
         self._keyboards: dict[tuple[int, int], Keyboard] = {}
         self._last_ns = time.monotonic_ns()  # Time of the last note that counts.
         self.notes = 0  # Notes that have come and count.
-        self._elsewhere = 0  # Channel of the last note on an ignored channel, since the last that counts.
+        self._elsewhere = 0  # Channel of the last note on an ignored channel since the last note that counts; 0: none.
         self._outside = 0  # Consecutive notes outside the preset.
 
     def receive(self, part: int, time_ns: int, message: Message) -> None:
@@ -56,10 +56,10 @@ class NoteWatch:
         return [(*place, *key) for place, keyboard in list(self._keyboards.items()) for key in keyboard.pressed]
 
     def hint(self, now_ns: int) -> str:
-        """What the player might check, or ""."""
+        """A hint what to check, or ""."""
         if self._elsewhere and self._channels is not None:
             wanted = ", ".join(map(str, sorted(self._channels)))
-            return (f"notes come on channel {self._elsewhere}, but only {wanted} is listened to: "
+            return (f"notes come on channel {self._elsewhere}, but rtsep listens only to {wanted}: "
                     f"give --channels {self._elsewhere}")
         if self._outside >= OUTSIDE_NOTES:
             return (f"the last {self._outside} notes lie outside the preset "

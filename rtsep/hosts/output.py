@@ -1,4 +1,4 @@
-"""What becomes of separated sound: which files there are, their names, their rate, and the loudness of the mixdown."""
+"""The files of separated sound: their layout, their names, their rate, and the loudness of the mixdown."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from rtsep.files.reading import HIGHEST_RATE, LOWEST_RATE, MOST_CHANNELS, READ_F
 from rtsep.files.results import write_error
 from rtsep.files.sound import StemWriter
 
-MIXDOWN, TOGETHER = "mixdown", "stems"  # Names of the files of the mixdown, and of all stems in one.
-LOWEST_LUFS, HIGHEST_LUFS = -60.0, 0.0  # Loudness, in LUFS, that can be asked for.
-MOST_MEASURED = 2  # The loudness of at most this many channels is measured.
-LONGEST_NAME = 200  # A name has at most this many bytes; file systems allow 255 with an ending.
-FORBIDDEN = '/\\:*?"<>|'  # Characters that not every file system has in names.
+MIXDOWN, TOGETHER = "mixdown", "stems"  # Name of the file of the mixdown, and of the file with all stems.
+LOWEST_LUFS, HIGHEST_LUFS = -60.0, 0.0  # The lowest and the highest allowed loudness, in LUFS.
+MOST_MEASURED = 2  # The loudness of at most this many channels can be measured.
+LONGEST_NAME = 200  # A name has at most this many bytes; file systems allow 255, with the ending.
+FORBIDDEN = '/\\:*?"<>|'  # Some file systems do not allow these characters in names.
 
 Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """How the stems are handed over: the options of `rtsep render` about files."""
+    """How the stems are delivered: the options of `rtsep render` about files."""
 
     start_s: float | None = None
     end_s: float | None = None
     names: tuple[str, ...] = ()  # STEM=NAME
-    rate: int | None = None  # Hz; None: as the mix.
+    rate: int | None = None  # Hz; None: the rate of the mix.
     one_file: bool = False
-    loudness_lufs: float | None = None  # Of the mixdown.
+    loudness_lufs: float | None = None  # Loudness of the mixdown; None: no mixdown at a loudness.
     stdout: str | None = None  # The stem that goes to standard output.
 
 
@@ -43,8 +43,8 @@ class Delivery:
 class Layout:
     """Which file each stem is in.
 
-    stems: as the engine names them, the mixdown last if there is one. names: as the user does. channels: of each stem. files:
-    names without ending. together: how many stems share the first file; 0: each has its own.
+    stems: names by the engine, with the mixdown last if there is one. names: names by the user. channels: channels of each
+    stem. files: names without ending. together: how many stems share the first file; 0: each stem has its own file.
     """
 
     stems: tuple[str, ...]
@@ -60,7 +60,7 @@ class Layout:
 
 
 def check_delivery(wish: Delivery) -> None:
-    """RtsepError for values that are not allowed, and for helpers that are not installed."""
+    """RtsepError: a value is not allowed, or a program or library for it is not installed."""
     if wish.rate is not None and not LOWEST_RATE <= wish.rate <= HIGHEST_RATE:
         raise RtsepError(f"--rate {wish.rate}: allowed is {LOWEST_RATE} to {HIGHEST_RATE} Hz")
     if wish.rate is not None:
@@ -74,11 +74,11 @@ def check_delivery(wish: Delivery) -> None:
 
 
 def choose_layout(wish: Delivery, stems: Sequence[str], mixdown: bool, channels: int) -> Layout:
-    """The files to write for the `stems`. RtsepError for a stem that is not there, and for names that cannot be."""
+    """The files to write for the `stems`. RtsepError: a stem does not exist, or a name is not allowed."""
     every = (*stems, *([MIXDOWN] if mixdown else []))
     if wish.loudness_lufs is not None and channels > MOST_MEASURED:
-        raise RtsepError(f"--loudness is for {MOST_MEASURED} channels at most, not {channels}: which of them lie behind the "
-                         "listener, where they count more, no file says; leave it out")
+        raise RtsepError(f"--loudness is for at most {MOST_MEASURED} channels, and MIX has {channels}: channels behind the "
+                         "listener count more, and no file says which ones these are; leave out --loudness")
     given = _given_names(wish.names, every)
     names = tuple(given.get(stem, stem) for stem in every)
     if wish.stdout is not None and wish.stdout not in {*every, *names}:
@@ -101,13 +101,13 @@ def _given_names(settings: Sequence[str], stems: Sequence[str]) -> dict[str, str
         if stem not in stems:
             raise RtsepError(f"--name {setting}: there is no stem {stem!r}; the stems are {', '.join(stems)}")
         if not _can_be_name(name):
-            raise RtsepError(f"--name {setting}: give a name of up to {LONGEST_NAME} bytes without {FORBIDDEN}, "
-                             "which begins with no dot and ends with no dot or space")
+            raise RtsepError(f"--name {setting}: give a name of at most {LONGEST_NAME} bytes, without {FORBIDDEN}, that does "
+                             "not begin with a dot, or end with a dot or a space")
         given[stem] = name
     final = [given.get(stem, stem) for stem in stems]
     for i, name in enumerate(final):
         if name.casefold() in {other.casefold() for other in final[:i]}:
-            raise RtsepError(f"--name: two stems would be named {name!r}; give each a name of its own")
+            raise RtsepError(f"--name: two stems have the name {name!r}; give each stem its own name")
     return given
 
 
@@ -117,9 +117,9 @@ def _can_be_name(name: str) -> bool:
 
 
 class Outlet:
-    """Takes separated sound and fills the files of a StemWriter: together or apart, at another rate, at a loudness.
+    """Takes separated sound and fills the files of a StemWriter: one file or several, at another rate, at a loudness.
 
-    Lengths stay those of the mix, at the new rate rounded to a sample. Within `with`, call `finish` at the end.
+    Every file is as long as the mix; at another rate this is rounded to a sample. Within `with`, call `finish` at the end.
     Thread: control.
     """
 
@@ -149,7 +149,7 @@ class Outlet:
             self._writer.write(index, sound)
 
     def finish(self) -> dict[str, Any]:
-        """Write what is still to come; gives what the report says of it."""
+        """Write the rest. Returns the entries for the report."""
         self.write([np.zeros((self._layout.channels, 0), np.float32)] * len(self._layout.stems), True)
         rate = {"output_sample_rate": self.rate}
         if self._spool is None or self._target is None:
@@ -174,14 +174,14 @@ class Outlet:
 
 
 class _Way:
-    """A file's way from the engine's rate to its own."""
+    """Changes the sound of one file from the engine's rate to the file's rate."""
 
     def __init__(self, given: int, wanted: int, channels: int, frames: int) -> None:
         self._left = round(frames * wanted / given)
         self._stream = None if given == wanted else _soxr().ResampleStream(given, wanted, channels, "float32", "VHQ")
 
     def turn(self, sound: Floats, last: bool) -> Floats:
-        """The sound at the new rate; all of it together is as long as it must be."""
+        """The sound at the new rate. All pieces together have the exact length."""
         if self._stream is None:
             return sound
         turned = self._stream.resample_chunk(np.ascontiguousarray(sound.T), last=last).T[:, : self._left]
@@ -201,7 +201,7 @@ def _soxr() -> Any:
 
 
 def describe_stems(layout: Layout, files: Sequence[str], presets: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
-    """What the report says of each stem: its name, file and preset; in a common file also its channels, from 1."""
+    """The entries of the report for each stem: its name, file and preset; in a common file also its channels, from 1."""
     described = []
     for i, (stem, name) in enumerate(zip(layout.stems, layout.names, strict=True)):
         one: dict[str, Any] = {"name": name, "file": files[max(i - layout.together + 1, 0) if layout.together else i]}

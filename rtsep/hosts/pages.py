@@ -1,4 +1,4 @@
-"""The lists that the terminal's keys open over the meters: controls, presets, messages, keys. Typing searches them."""
+"""The lists that keys open over the meters: controls, presets, messages, keys. Typing searches in them."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from rtsep.hosts.status import Status
 from rtsep.hosts.table import CONTROLS, find, shown, targets
 from rtsep.presets.families import by_family
 
-Row = tuple[str, str]  # What it stands for, and its text.
-NAMED = {" ": "space", "\t": "Tab", "\n": "Enter", "\r": "Enter"}  # Keys that have no letter of their own.
+Row = tuple[str, str]  # The thing that the row stands for, and its text.
+NAMED = {" ": "space", "\t": "Tab", "\n": "Enter", "\r": "Enter"}  # Names of keys without a visible character.
 OWN_KEYS = (("up down 1-9", "choose a stem"), ("o", "all controls: change them, and learn knobs and buttons for them"),
             ("/", "presets by family"), ("v", "the last messages"),
             ("C", "a check of level, notes, tuning, blocks and disk"), ("l", "learn a knob for the stem's level"),
             ("i", "the link of the web page, with --remote"), ("?", "these keys"),
-            ("Esc", "back; or learn nothing after all"), ("q", "quit"))
+            ("Esc", "back, or stop learning a knob"), ("q", "quit"))
 
 
 @dataclass
 class Page:
-    """An open list; `act` is told of keys that neither move nor search, and of the chosen row; True closes it."""
+    """An open list. `act` gets the keys that neither move nor search, and the chosen row; if it gives True, the list closes."""
 
     title: str
     keys: str
@@ -34,11 +34,11 @@ class Page:
     chosen: int = 0
 
     def found(self) -> list[Row]:
-        """The rows that hold what was typed."""
+        """The rows that contain the typed text."""
         return [row for row in self.rows() if self.query.lower() in row[1].lower()]
 
     def press(self, key: str) -> bool:
-        """Take a key; True if the list is to be closed."""
+        """Take a key. Returns True to close the list."""
         rows = self.found()
         self.chosen = min(max(self.chosen, 0), max(len(rows) - 1, 0))
         if key in ("up", "down"):
@@ -52,11 +52,11 @@ class Page:
         return False
 
     def listing(self) -> Listing:
-        """What of it is shown."""
+        """The part that is shown."""
         rows = self.found()
         chosen = min(self.chosen, len(rows) - 1)
         search = f", search: {self.query}" if self.query else ""
-        note = self.note(rows[chosen][0]) if rows else "nothing is called so" if self.query else "nothing yet"
+        note = self.note(rows[chosen][0]) if rows else "nothing has this name" if self.query else "nothing yet"
         return Listing(self.title + search, [text for _of, text in rows], chosen, note, self.keys)
 
 
@@ -88,7 +88,7 @@ def controls_page(player: Player) -> Page:
 
 
 def presets_page(player: Player, stem: str) -> Page:
-    """The presets by family, of which `stem` is to play one."""
+    """The presets by family, to choose one for `stem`."""
     presets = by_family()
     width = max(len(name) for _family, name in presets) + 1
 
@@ -107,7 +107,7 @@ def presets_page(player: Player, stem: str) -> Page:
 
 
 def messages_page(player: Player) -> Page:
-    """The last messages, the newest first."""
+    """The last messages, newest first."""
     return Page("The last messages", "Esc back  a-z search",
                 lambda: [(str(each.number), f"{each.time} {each.text}") for each in reversed(player.said.last)])
 
@@ -118,7 +118,7 @@ def link_page(lines: Sequence[str]) -> Page:
 
 
 def check_page(checkup: Checkup, status: Callable[[], Status | None]) -> Page:
-    """What a check has found so far; Enter accepts the delay of the notes that it offers."""
+    """The results of a check so far. Enter sets the delay of the notes that it offers."""
     def rows() -> list[Row]:
         now = status()
         return [] if now is None else [(row.what, row.text) for row in checkup.rows(now)]
@@ -129,11 +129,11 @@ def check_page(checkup: Checkup, status: Callable[[], Status | None]) -> Page:
         return False
 
     return Page("Check", "Esc back  Enter accept the delay", rows, act,
-                lambda _what: "of the last seconds; what shows … has yet to be played")
+                lambda _what: "from the last seconds; for a row with … play a little more")
 
 
 def keys_page(player: Player) -> Page:
-    """What each key does, as far as it does something here."""
+    """What each key does; keys that do nothing in this session are left out."""
     table = [(" ".join(dict.fromkeys(NAMED.get(key, key) for key in (*control.more, *control.less))),
               f"{control.name}: {control.help}") for control in CONTROLS if control.more and control.wanted(player)]
     return Page("Keys", "Esc back  a-z search", lambda: [(keys, f"{keys:<18} {text}") for keys, text in (*OWN_KEYS, *table)])

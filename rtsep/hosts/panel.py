@@ -1,4 +1,4 @@
-"""What each key of the terminal does: it chooses a stem, opens a list, or moves a control of the table."""
+"""What each key of the terminal does: it chooses a stem, opens a list, or changes a control of the table."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from rtsep.hosts.status import Status
 from rtsep.hosts.table import CONTROLS
 
 STEPS = {key: (control, step) for control in CONTROLS for keys, step in ((control.more, 1), (control.less, -1)) for key in keys}
-PANIC = (" ", "!")  # Keys that release all notes, whatever is open.
+PANIC = (" ", "!")  # Keys that release all notes, even if a list is open.
 
 
 class Panel:
-    """The chosen stem, the list that is open, and what keys do. `measure_cents` tells the tuning to a check, `invitation` is
-    the link of the web page, as lines of text."""
+    """The chosen stem, the open list, and what keys do. A check measures the tuning by `measure_cents`.
+
+    `invitation` is the link of the web page, as lines of text.
+    """
 
     def __init__(self, measure_cents: Measure | None = None, invitation: Sequence[str] = ()) -> None:
         self.selected = 0
-        self.status: Status | None = None  # What was shown last.
+        self.status: Status | None = None  # The status that was shown last.
         self._measure_cents, self._invitation = measure_cents, invitation
         self._page: Page | None = None
 
@@ -31,7 +33,7 @@ class Panel:
         return self._page.listing() if self._page is not None else None
 
     def press(self, key: str, player: Player) -> bool:
-        """Do what `key` asks for; False to quit, which Esc never does."""
+        """Do what `key` asks for. Returns False to quit; Esc never quits."""
         stems = player.stem_names
         stem = stems[self.selected % len(stems)]
         if key == "escape":
@@ -49,7 +51,7 @@ class Panel:
         return True
 
     def _back(self, player: Player) -> None:
-        """Learn nothing after all, or else close the list."""
+        """Stop learning a knob; if none is being learnt, close the list."""
         if player.controls.learning:
             player.controls.learn("")
             player.say("nothing was learnt")

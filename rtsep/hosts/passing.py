@@ -1,4 +1,4 @@
-"""The sound goes through the engine block by block, and what comes out is collected for files."""
+"""Passes the sound through the engine block by block, and collects the output for files."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from rtsep.hosts.ranges import Excerpt
 from rtsep.hosts.report import Clock
 
 LARGEST_BLOCK = 65536  # Largest block, in samples, that --block allows.
-WRITE_SAMPLES = 32768  # Files are written in portions of this many samples per channel.
+WRITE_SAMPLES = 32768  # Files are written in portions of at least this many samples per channel.
 
 
 def outputs(
     sound: Excerpt, engine: Engine, events: npt.NDArray[np.void], block: int, clock: Clock
 ) -> Iterator[Output]:
-    """Process the sound, and the `latency` samples after it, block by block; `events` count from where it is heard."""
+    """Process the sound, and the `latency` samples after it, block by block. Samples of `events` count from the first one."""
     starts = events["sample"].tolist()
     position = used = 0
     for piece in _pieces(sound, engine.latency, block):
@@ -36,7 +36,7 @@ def outputs(
 
 
 class Collected:
-    """Collects output for files: joins small blocks into large writes, and drops the first `skip` samples, as the latency."""
+    """Collects output for files: joins small blocks into large writes, and drops the first `skip` samples (the latency)."""
 
     def __init__(self, outlet: Outlet, skip: int, mixdown: bool) -> None:
         self.written = 0
@@ -46,10 +46,10 @@ class Collected:
         self._stems: list[npt.NDArray[np.float32]] = []
         self._mix: list[npt.NDArray[np.float32]] = []
         self._pending = 0
-        self.energies: npt.NDArray[np.float64] = np.zeros(0)  # Of every stem, the sum of squares.
+        self.energies: npt.NDArray[np.float64] = np.zeros(0)  # The sum of squares of every stem.
 
     def add(self, output: Output) -> bool:
-        """Keep a block of output; gives whether it was time to write."""
+        """Keep a block of output. Returns whether files were written."""
         skip = min(self._skip, output.mix.shape[1])
         self._skip -= skip
         self._stems.append(output.stems[:, :, skip:].copy())
@@ -74,7 +74,7 @@ class Collected:
 
 
 def _pieces(sound: Excerpt, latency: int, block: int) -> Iterator[npt.NDArray[np.float32]]:
-    """The sound and the `latency` samples after it, `block` samples at a time, only the last one shorter."""
+    """The sound and the `latency` samples after it, `block` samples at a time; only the last piece is shorter."""
     ahead = max(LARGEST_BLOCK // block, 1) * block
     pending = np.zeros((sound.channels, 0), np.float32)
     for chunk in sound.blocks(ahead, latency):

@@ -15,8 +15,8 @@ from rtsep.engine.separator import Output, Separator
 from rtsep.notes.score import Score
 from rtsep.reference.separator import ReferenceSeparator
 
-COLUMNS = 1200  # Spectrograms have at most this many columns, more than a screen shows.
-RANGE_DB = 60.0  # Levels this many decibels below the loudest, and lower ones, are black.
+COLUMNS = 1200  # Spectrograms have at most this many columns.
+RANGE_DB = 60.0  # Levels that are at least this many decibels below the loudest one are black.
 LOWEST_PITCH, HIGHEST_PITCH = 21, 120  # MIDI pitches at the two ends of the vertical axis.
 COLOURS = ("#4fc3f7", "#ffb74d", "#81c784", "#f06292", "#ba68c8", "#fff176", "#a1887f", "#90a4ae")
 
@@ -26,8 +26,8 @@ Floats = npt.NDArray[np.float32]
 class Trace:
     """Collects data for the picture during a run: spectra of mix and stems, activations by pitch.
 
-    Memory is bounded by COLUMNS columns for any length. The first `lead` samples that come are not shown; the first that is
-    shown is number `begin` of the sound.
+    It keeps at most COLUMNS columns, so memory is bounded for any length. The first `lead` samples that come are not shown. The
+    first sample that is shown is number `begin` of the sound.
     """
 
     def __init__(
@@ -50,13 +50,13 @@ class Trace:
         self._due = 0.0
 
     def add(self, output: Output) -> None:
-        """Take the next block of output, at most a hop, and a column if one is due."""
+        """Take the next block of output (at most a hop long), and a column if one is due."""
         latency = self._separator.latency
         self._frames.append((self._position + output.mix.shape[1] + latency - latency // 2, self._by_pitch()))
         self._advance(output.stems.mean(axis=1))
 
     def finish(self) -> None:
-        """At the end of the sound, take the columns whose windows reach beyond it."""
+        """At the end of the sound, take the columns whose windows extend beyond it."""
         hop = self._separator.framing.hop
         for _ in range(self._size // 2 // hop + 1):
             self._advance(np.zeros((len(self.stem_names), hop), np.float32))
@@ -76,14 +76,14 @@ class Trace:
         self._activations.append(self._frames[0][1])
 
     def _by_pitch(self) -> Floats:
-        """The last frame's activations [stem, pitch]."""
+        """The activations [stem, pitch] of the last frame."""
         by_pitch = np.zeros((len(self.stem_names), 128), np.float32)
         for stem, row in enumerate(self._separator.activations):
             by_pitch[stem] = np.bincount(self._row_pitch, row, 128)
         return by_pitch
 
     def spectrogram_db(self, index: int) -> npt.NDArray[np.float64]:
-        """Levels [pitch, column] of the mix (0) or a stem (1 ...) on a scale of semitones, in dB below the mix's peak."""
+        """Levels [pitch, column] of the mix (0) or a stem (1 ...), in bands of half a semitone, in dB below the mix's peak."""
         V = np.stack(self._columns).astype(np.float64)
         peak = V[:, 0].max() + 1e-12
         edges = pitch_hz(np.arange(LOWEST_PITCH, HIGHEST_PITCH + 1, 0.5) - 0.25)
@@ -93,17 +93,17 @@ class Trace:
         return levels
 
     def activations(self) -> Floats:
-        """Activations [column, stem, pitch] of the frame at each column's time."""
+        """Activations [column, stem, pitch] of the frame at the time of each column."""
         return np.stack(self._activations)
 
 
 def pitch_hz(pitch: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """Frequency of MIDI pitches, A4 = 440 Hz."""
+    """Frequency of MIDI pitches in Hz, with A4 = 440 Hz."""
     return np.asarray(440 * 2 ** ((pitch - 69) / 12), np.float64)
 
 
 def draw(trace: Trace, score: Score | None, title: str) -> bytes:
-    """The picture as PNG. Needs no display."""
+    """The picture as PNG. It needs no display."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -123,7 +123,7 @@ def draw(trace: Trace, score: Score | None, title: str) -> bytes:
     axes[-1].set_xlabel("time in s")
     image = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # The font may lack a letter of the file's name.
+        warnings.simplefilter("ignore")  # The font can lack a character of the file name.
         figure.savefig(image, format="png")
     return image.getvalue()
 
@@ -138,7 +138,7 @@ def _draw_spectrogram(axis: Any, trace: Trace, index: int) -> None:
 
 
 def _draw_roll(axis: Any, trace: Trace, levels: Floats, colour: str, gates: bool) -> None:
-    """Draw one stem's notes [column, pitch] in its colour: faint where a gate is open, stronger by activation."""
+    """Draw the notes [column, pitch] of one stem in its colour: with `gates` all equally, else stronger by activation."""
     from matplotlib.colors import to_rgb
 
     shown = levels[:, LOWEST_PITCH : HIGHEST_PITCH + 1].T

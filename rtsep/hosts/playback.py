@@ -1,4 +1,4 @@
-"""Playing a recording into the engine: pause, jumps, a loop, other speeds, its own notes. A thread reads ahead into a ring."""
+"""Plays a recording into the engine: pause, jumps, a loop, other speeds, its own notes. A thread reads ahead into a ring."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ from rtsep.kernels.memory import EVENT
 
 CHUNK = 4096  # The file is read in portions of this many samples.
 LOOK_S = 0.005  # The reader looks for room in the ring at intervals of this many seconds.
-AHEAD_S = 0.1  # Playing begins when this many seconds were read.
-SKIP_S = 5.0  # A press of a key jumps by so many seconds.
-QUIET_S = 0.2  # A fade before a jump is waited for at most this many seconds: no device may be there.
-AFTER_S = 0.3  # After its end, so many seconds of silence are played, so that the engine's latency is over.
-LOUDEST_DB, SILENCE_DB = 12.0, -60.0  # Levels of recording and microphone, in dB; the lowest is silence.
+AHEAD_S = 0.1  # Playing begins when this many seconds have been read.
+SKIP_S = 5.0  # A press of a key jumps by this many seconds.
+QUIET_S = 0.2  # A jump waits at most this many seconds for the fade before it: perhaps no device is there.
+AFTER_S = 0.3  # After the end, this many seconds of silence are played, so that the engine's latency is over.
+LOUDEST_DB, SILENCE_DB = 12.0, -60.0  # The highest and the lowest level, in dB; the lowest is silence.
 
 
 class Playback:
-    """A recording that plays. Its methods are the control thread's; a thread of its own reads the file.
+    """A recording that plays. The control thread calls its methods; a separate thread reads the file.
 
-    `events` are its notes, EVENT [n], at the file's samples.
+    `events` are its notes, EVENT [n], at samples of the file.
     """
 
     def __init__(self, recording: Recording, lanes: Lanes, events: npt.NDArray[np.void], say: Callable[[str], None]) -> None:
@@ -49,12 +49,13 @@ class Playback:
         self.paused, self.finished = False, False
         self.speed, self.loop = 1.0, list[float]()  # Begin and end of the loop in seconds.
         self.levels_db = {"recording": 0.0, "microphone": 0.0}
-        self._next, self._starting = 0, False  # The file's sample that is read next; whether it has yet to sound.
+        self._next, self._starting = 0, False  # The file's sample that is read next; whether it does not sound yet.
         self._ended = False
         self._resume = 0  # The file's sample where it goes on after a pause.
-        self._aim, self._asked, self._jumps, self._landing = 0.0, 0, 0, 0  # Of the last jump: its time, its place in the ring.
+        # The time of the last jump in s; jumps asked for, and done; the place of the last one in the ring.
+        self._aim, self._asked, self._jumps, self._landing = 0.0, 0, 0, 0
         self._late = np.zeros(0, EVENT)  # Notes for which the ring had no room.
-        self._places: deque[tuple[int, int, float]] = deque([(0, 0, 1.0)], 64)  # Ring's sample, file's sample, ratio.
+        self._places: deque[tuple[int, int, float]] = deque([(0, 0, 1.0)], 64)  # Sample of the ring, of the file; ratio.
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recording", daemon=True)
 
@@ -74,29 +75,29 @@ class Playback:
 
     @property
     def seconds(self) -> float:
-        """Where it is heard, in the file's time."""
+        """The time in the file that is heard now."""
         tail = self._lanes.file_span[0]
         ring, frame, ratio = next((place for place in reversed(self._places) if place[0] <= tail), self._places[0])
         return min(frame + (tail - ring) / ratio, self.recording.frames) / self.recording.sample_rate
 
     def pause(self) -> None:
-        """Pause, or go on; after the end, play from the beginning."""
+        """Pause, or go on. After the end, play from the beginning."""
         self.paused = not self.paused
         self._orders.put(self._pause if self.paused else self._go_on)
 
     def seek(self, seconds: float) -> None:
-        """Jump to a time of the file."""
+        """Jump to a time in the file."""
         frame = round(min(max(seconds * self.recording.sample_rate, 0), self.recording.frames - 1))
         self._aim, self._asked = frame / self.recording.sample_rate, self._asked + 1
         self._orders.put(lambda: self._seek(frame))
 
     def skip(self, steps: int) -> None:
-        """Jump on, or back, by steps of some seconds; from where a jump leads that is not heard yet."""
+        """Jump forward, or back, by steps of some seconds. If a jump is not heard yet, start from where it leads."""
         on_its_way = self._jumps < self._asked or self._lanes.file_span[0] < self._landing
         self.seek((self._aim if on_its_way else self.seconds) + steps * SKIP_S)
 
     def set_loop(self) -> None:
-        """Set the loop's beginning here, then its end, then none."""
+        """Set the beginning of the loop here; at the next call its end; at the third call remove the loop."""
         now = self.seconds
         if len(self.loop) == 1 and now > self.loop[0] + 2 * AHEAD_S:
             self.loop = [self.loop[0], now]
@@ -120,7 +121,7 @@ class Playback:
         self._lanes.set_control(index, 0 if db <= SILENCE_DB else round(shared.MILLIONTHS * 10 ** (db / 20)))
 
     def told(self) -> str:
-        """What plays, for people."""
+        """What plays, as text."""
         loop = f", loop from {clock(self.loop[0])}" + (f" to {clock(self.loop[1])}" if len(self.loop) > 1 else "") \
             if self.loop else ""
         speed = f", {100 * self.speed:.0f} % speed" if self.speed != 1 else ""
@@ -159,14 +160,14 @@ class Playback:
         self._landing, self._jumps = self._places[-1][0], self._jumps + 1
 
     def _quiet(self) -> None:
-        """Let the sound fade out, and stand."""
+        """Let the sound fade out and stop."""
         self._lanes.set_control(shared.FILE_ON, 0)
         until = time.monotonic() + QUIET_S
         while not self._lanes.word(shared.FILE_QUIET) and time.monotonic() < until:
             time.sleep(LOOK_S / 5)
 
     def _jump(self, frame: int) -> None:
-        """Play from the file's sample `frame`, now, or, while paused, later."""
+        """Play from the file's sample `frame`: now, or, if it is paused, after the pause."""
         self._quiet()
         self._resume = frame
         self._lanes.set_control(shared.FILE_ENDED, 0)
@@ -175,7 +176,7 @@ class Playback:
         self._begin(frame)
 
     def _begin(self, frame: int) -> None:
-        """Read on from `frame`: all notes end there, and those that sound there begin."""
+        """Read from `frame` on: all notes end there, and the notes that sound there begin."""
         head = self._lanes.file_span[1]
         self._source.begin(self.speed)
         self._places.append((head, frame, self._source.ratio))
@@ -183,10 +184,10 @@ class Playback:
         self._late = as_events(head, [*releases(self._events), *pressed_before(self._events, frame)])
 
     def _fill(self) -> bool:
-        """Read a portion if there is room; gives whether there was."""
+        """Read a portion if there is room. Returns whether there was room."""
         if self._ended or self._lanes.file_room() < CHUNK * (1 + self._source.ratio) + AFTER_S * self._lanes.sample_rate:
             return False
-        loop = self.loop  # The control thread may replace it meanwhile.
+        loop = self.loop  # The control thread can replace it meanwhile.
         begin, stop = self._next, self._stop_of(loop)
         end = min(begin + CHUNK, stop)
         looped, last = end == stop < self.recording.frames, end == stop
@@ -207,12 +208,12 @@ class Playback:
         return True
 
     def _stop_of(self, loop: list[float]) -> int:
-        """The file's sample up to which is read now: the end of the loop, or of the file."""
+        """The file's sample at which reading stops: the end of the loop, or of the file."""
         loop_end = round(loop[1] * self.recording.sample_rate) if len(loop) == 2 else self.recording.frames
         return loop_end if self._next < loop_end else self.recording.frames
 
     def _notes(self, begin: int, end: int) -> npt.NDArray[np.void]:
-        """The notes of the file's samples from `begin` to `end`, at the ring's."""
+        """The notes at the file's samples from `begin` to `end`, at samples of the ring."""
         ring, frame, ratio = self._places[-1]
         at = self._events["sample"]
         found = self._events[(at >= begin) & (at < end)].copy()

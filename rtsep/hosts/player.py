@@ -1,7 +1,7 @@
-"""A separator being played: actions of player, keyboard and knobs become notes, levels and plans for the callback.
+"""A separator during play: actions of player, keyboard and knobs become notes, levels and plans for the callback.
 
-The MIDI thread calls `receive` and `midi_lost`. Everything else belongs to the control thread, which calls `tick` some twenty
-times a second. The audio callback calls nothing here: it reads the lanes.
+The MIDI thread calls `receive` and `midi_lost`. Everything else belongs to the control thread, which calls `tick` about twenty
+times per second. The audio callback calls nothing here: it reads the lanes.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from rtsep.presets.preset import Preset, load_preset
 
 
 class Player:
-    """One separator, or mosaic, on one device.
+    """One separator or mosaic on one device.
 
     `parts` is the number of MIDI ports. If `set`, `use_preset` or a similar call is not possible, it raises RtsepError and
     changes nothing.
@@ -61,7 +61,7 @@ class Player:
         self._instruments = Instruments(separator)
         self.said = said or Said()
         self.holds: Holds = Holds()
-        self._learns = {name: bool(separator.value(name)) for name in ("adapt", "background_learns")}  # Unless frozen.
+        self._learns = {name: bool(separator.value(name)) for name in ("adapt", "background_learns")}  # When not frozen.
         self._keeper = keeper or Keeper(separator, (), False, False, "")
         self.recorder: Recorder | None = None
         self.split: Split | None = None
@@ -71,8 +71,8 @@ class Player:
         self._bends = BendWatch()
         self.setlist: SetList = SetList((), (), {})
         self.playback: Playback | None = None
-        self.save_setup: Callable[[], object] = lambda: None  # Writes what is set now.
-        self.add_scene: Callable[[], object] = lambda: None  # Writes it as another scene.
+        self.save_setup: Callable[[], object] = lambda: None  # Writes the present settings.
+        self.add_scene: Callable[[], object] = lambda: None  # Writes them as another scene.
 
     @property
     def separator(self) -> Engine:
@@ -82,9 +82,9 @@ class Player:
     # --- the MIDI thread ---
 
     def receive(self, part: int, time_ns: int, message: Message, played: bool = False) -> None:
-        """Take a message of `part` that came at `time_ns`: notes and pedals go to the callback at once, knobs to `tick`.
+        """Take a message of `part` that came at `time_ns`. Notes and pedals go to the callback at once, knobs to `tick`.
 
-        `played`: the callback has it already, since it came through the device.
+        `played`: the callback has the message already, since it came through the device.
         """
         for each in self._bends.receive(part, message):
             self.watch.receive(part, time_ns, each)
@@ -101,7 +101,7 @@ class Player:
 
     def _silence(self, part: int, how: int) -> None:
         for channel in range(CHANNELS):
-            for controller in (RESET, how):  # Pedals come first, or they would hold released keys.
+            for controller in (RESET, how):  # Pedals come first; otherwise they would hold released keys.
                 self.lanes.send(time.monotonic_ns(), part, (CONTROL | channel, controller, 0))
 
     # --- the control thread ---
@@ -111,7 +111,7 @@ class Player:
         self.said.say(text)
 
     def tick(self) -> None:
-        """Apply the knobs' changes since the last tick; after a change of state press held keys again."""
+        """Apply the changes by knobs since the last tick. After a change of state, press held keys again."""
         for time_ns, part, message in self.lanes.heard():
             self.receive(part, time_ns, message, played=True)
         if told := self._bends.news():
@@ -124,28 +124,28 @@ class Player:
                 self.lanes.send(time.monotonic_ns(), part, (NOTE_ON | channel, pitch, velocity))
 
     def _turn(self, messages: Sequence[Message]) -> None:
-        """Do what program changes ask for, then what controllers do: keyboards send them in this order."""
+        """Do what program changes ask for, then what controllers ask for: keyboards send them in this order."""
         for status, program, _ in messages:
             if status & 0xF0 == PROGRAM:
                 self.attempt(partial(self.setlist.program, self, program + 1))
         self.controls.turn(self, [message for message in messages if message[0] & 0xF0 == CONTROL])
 
     def attempt(self, act: Callable[[], object]) -> None:
-        """Call `act`; show as a message why it failed, while the music goes on."""
+        """Call `act`. If it fails, show the reason as a message; the music goes on."""
         try:
             act()
         except (RtsepError, OSError) as error:
             self.say(str(error))
 
     def value(self, name: str) -> Value:
-        """The value of parameter `name`; a muted stem still has its fader's gain."""
+        """The value of parameter `name`. A muted stem still has the gain of its fader."""
         base, _, stem = name.partition(".")
         if base == "gain_db" and stem in self._mixer.gains:
             return self._mixer.gains[stem]
         return self.separator.value(name)
 
     def set(self, name: str, value: Value) -> None:
-        """Change any parameter: the mixer's glide, all others apply from the next frame; another latency fades out and in."""
+        """Change any parameter. Those of the mixer glide; others apply from the next frame; a new latency fades out and in."""
         base, _, stem = name.partition(".")
         if base == "gain_db" and stem in self._mixer.gains:
             self._mixer.fade(stem, value)
@@ -156,56 +156,57 @@ class Player:
 
     @property
     def frozen(self) -> bool:
-        """Whether background and templates stay as they are."""
+        """Whether background and templates are kept from learning."""
         return isinstance(self.separator, Separator) and not any(self.value(name) for name in self._learns)
 
     def freeze(self, on: bool) -> None:
-        """Freeze background and templates, or let them go on learning, without an audible change."""
+        """Stop background and templates from learning, or let them learn again, without an audible change."""
         wanted = self._learns if any(self._learns.values()) else dict.fromkeys(self._learns, True)
         self._exchange({name: learns and not on for name, learns in wanted.items()})
 
     def keep_preset(self, stem: str, background: bool) -> None:
-        """Save the adapted preset of `stem` (of the first stem for the residual), with or without the background."""
+        """Save the adapted preset of `stem` (for the residual, that of the first stem), with or without the background."""
         path = self._keeper.keep(self.separator, self._instruments.index(stem), background)
-        self.say(f"saved what {self.preset_of(stem)} has learnt in {path}")
+        self.say(f"saved the adapted preset {self.preset_of(stem)} in {path}")
 
     def record(self) -> None:
-        """Begin a take, or end the one that is recorded."""
+        """Begin a take, or end the take that is being recorded."""
         if self.recorder is not None and self.recorder.recording:
             self.recorder.stop()
         else:
             self.next_take()
 
     def next_take(self) -> None:
-        """Begin a take; if one is recorded, it ends there, and no sample is lost between them."""
+        """Begin a take. If one is being recorded, it ends there, and no sample is lost between them."""
         if self.recorder is None:
             raise RtsepError("nothing can be recorded here")
         self.recorder.start(self.separator.latency)
 
     def panic(self) -> None:
-        """Release all notes on all channels, also those held by pedals."""
+        """Release all notes on all channels, including those held by pedals."""
         for part in range(self._parts):
             self._silence(part, SOUND_OFF)
         self.say("panic: all notes off")
 
     @property
     def preset_name(self) -> str:
-        """Names of the presets in use, or of a mosaic's source."""
+        """Names of the presets in use, or of the source of a mosaic."""
         return ", ".join(dict.fromkeys(self.separator.plays))
 
     def preset_of(self, stem: str) -> str:
-        """Name of a stem's preset; for the residual, and for "", it is the first one."""
+        """Name of the preset of a stem; for the residual and for "", the first preset."""
         return self.separator.plays[self._instruments.index(stem)]
 
     @property
     def shown_names(self) -> tuple[str, ...]:
-        """How the stems are called now: one that bears the name of its preset changes it with the preset."""
+        """The names of the stems now: a stem that has the name of its preset changes its name with the preset."""
         return self._instruments.shown_names(self.separator)
 
     def use_preset(self, name: str, stem: str | None = None) -> None:
         """Switch presets, without a gap if windows fit: for all stems, or for `stem` and those that shared its preset."""
         if not isinstance(self.separator, Separator):
-            raise RtsepError(f"a mosaic plays its source, {self.preset_name}, and no preset; start again with another --mosaic")
+            raise RtsepError(f"a mosaic plays its source, {self.preset_name}, and uses no preset; start again with another "
+                             "--mosaic")
         self._exchange({}, self._instruments.with_preset(self.separator.presets, load_preset(find_preset(name)), stem))
         self.say(f"preset {self.preset_name}")
 
@@ -214,7 +215,7 @@ class Player:
         self.use_preset(neighbour(self.preset_of(stem), step), stem)
 
     def move_split(self, pitch: int) -> None:
-        """Let the stem `high` begin at `pitch`; keys that are held stay where they are."""
+        """Let the stem `high` begin at `pitch`. Held keys stay in their stem."""
         if self.split is None:
             raise RtsepError("the stems are not split by pitch; start again with --by split")
         self._exchange({}, routing=self.split.route(pitch))
@@ -222,7 +223,7 @@ class Player:
         self.say(f"split at {note_name(pitch)}")
 
     def change(self, params: Mapping[str, Value], presets: Sequence[Preset] | None) -> None:
-        """Go on with other parameters, and with other presets unless None, all at once; nothing if they are what is played."""
+        """Change to other parameters, and to other presets unless None, all at once; if all are played already, do nothing."""
         params, presets = self._plans.differing(params, presets)
         if params or presets is not None:
             self._exchange(params, presets)
@@ -230,17 +231,17 @@ class Player:
     def _exchange(
         self, params: Mapping[str, Value], presets: Sequence[Preset] | None = None, routing: Routing | None = None
     ) -> None:
-        """Go on under another plan: at once where windows and latency stay, else the sound fades out and in."""
+        """Change to another plan: at once if windows and latency stay, else the sound fades out and in."""
         recording = self.recorder is not None and self.recorder.recording
         if self._plans.change(params, presets, routing, recording):
             self._press_again = True
             latency = counted(self.separator.latency, "sample")
-            self.say(f"mode {self.value('mode')}, latency {latency}: what was learnt begins anew")
+            self.say(f"mode {self.value('mode')}, latency {latency}: the engine starts to learn again")
         if self.recorder is not None:
             self.recorder.change_form(self.shown_names, self.separator.routing.table, str(self.value("mode")))
 
     def faders(self) -> list[tuple[str, float, bool, bool]]:
-        """Each stem: its name now, gain in dB, whether it is muted, whether it is soloed."""
+        """For each stem: its name now, its gain in dB, whether it is muted, whether it is soloed."""
         return self._mixer.faders(self.shown_names)
 
     def counters(self) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""The PortAudio backend: a stream with a native callback of ours, so that no sample waits for the interpreter.
+"""The PortAudio backend: a stream with our own native callback, so that no sample waits for the interpreter.
 
 Only this file uses sounddevice's private names (`_StreamBase`, `_ffi`, `_libname`, `_initialize`, `_terminate`,
 `_exit_handler`); `_StreamBase` takes a C callback and is meant for libraries.
@@ -33,12 +33,12 @@ from rtsep.hosts.driver import Heartbeat, closed_in_time, quiet_libraries
 from rtsep.hosts.lanes import Lanes
 from rtsep.hosts.roundtrip import Floats, measure_ms
 
-SERVER_BUFFERS_S = (0.0, 0.1, 0.2, 0.4)  # A sound server that is lost early gets the next of these buffers, in seconds.
-EARLY_S = 30.0  # A loss within this many seconds of opening is early.
+SERVER_BUFFERS_S = (0.0, 0.1, 0.2, 0.4)  # After an early loss, a sound server gets the next of these buffers, in seconds.
+EARLY_S = 30.0  # A loss is early within this many seconds after opening.
 STALLED_S = 1.0  # A device counts as dead after this many seconds without a block, whatever it reports.
-SERVER_STALLED_S = 2.0  # A sound server, which takes a second to recover from a dropout, has this many.
+SERVER_STALLED_S = 2.0  # A sound server has this many seconds, since it takes a second to recover from a dropout.
 STARTING_S = 5.0  # A device has this many seconds until its first block.
-WORST_LATENCY_S = 5.0  # A driver's latency above this many seconds is not believed.
+WORST_LATENCY_S = 5.0  # A reported latency above this many seconds counts as unknown.
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,15 @@ class Wanted:
     sample_rate: float = 0.0  # 0: the device's usual rate.
     block: int = 0  # Samples; 0: what the device prefers.
     allow_feedback: bool = False
-    listens: bool = True  # Whether there is an input at all.
-    buffer_s: float = 0.0  # Seconds of each direction's buffer; 0: as short as the driver thinks right.
+    listens: bool = True  # Whether to open an input.
+    buffer_s: float = 0.0  # Length of each direction's buffer in seconds; 0: the driver's own short one.
 
 
 class PortAudio:
-    """A duplex stream. Thread: control; the callback runs on PortAudio's.
+    """A duplex stream. Thread: control; the callback runs on PortAudio's thread.
 
-    `server`: whether a sound server is behind the device, which needs large blocks.
-    `rescan`: list the devices anew first. It must not be used while a stream of this process hangs, or it would hang too.
+    `server`: whether a sound server is behind the device; it needs large blocks. `rescan`: list the devices again first. Do not
+    use it while a stream of this process hangs: it would hang, too.
     """
 
     has_midi = False
@@ -79,7 +79,7 @@ class PortAudio:
         self._heart: Heartbeat | None = None
 
     def _rescan(self) -> None:
-        """Renew PortAudio's list of devices, which otherwise lacks devices that have come back."""
+        """Renew PortAudio's list of devices; without it, devices that have come back are missing."""
         with quiet_libraries():
             self._module._terminate()
             self._module._initialize()
@@ -91,14 +91,15 @@ class PortAudio:
         self._target = find_device(devices, wanted.output, "output", default_out)
         if self._source is not None and feedback_risk(self._source, self._target) and not wanted.allow_feedback:
             raise RtsepError(f"microphone ({self._source.name}) and loudspeaker ({self._target.name}) are built into the same "
-                             "computer, which feeds back. Put on headphones and give --allow-feedback, or choose other devices")
+                             "computer: this causes feedback. Use headphones and give --allow-feedback, or choose other "
+                             "devices")
         self.inputs = 0 if self._source is None else _channels(wanted.inputs, self._source, self._source.inputs, "input")
         self.outputs = _channels(wanted.outputs, self._target, self._target.outputs, "output")
         self.sample_rate = wanted.sample_rate or (self._source or self._target).sample_rate
         least = max(holding_block(device, devices) for device in self._devices)
         self.server, self.block, self._buffer = least > 0, wanted.block or least, wanted.buffer_s or "low"
         if self.block != wanted.block:
-            self.warning = (f"a sound server plays, so blocks have {self.block} samples"
+            self.warning = (f"the device is a sound server, so blocks have {self.block} samples"
                             + (f" and buffers {wanted.buffer_s:g} s" if wanted.buffer_s else "")
                             + "; a sound card itself (--input, --output) has less latency")
         same = len({device.name for device in self._devices}) == 1
@@ -106,18 +107,18 @@ class PortAudio:
 
     @property
     def _devices(self) -> list[Device]:
-        """What is heard, if anything, and what is played on."""
+        """The input device, if there is one, and the output device."""
         return [device for device in (self._source, self._target) if device is not None]
 
     def settings(self) -> dict[str, Any]:
-        """Entries of a set-up that open it again: the devices by name, and what was asked for."""
+        """Entries of a set-up that open this stream again: the devices by name, and the options that were given."""
         asked = {"inputs": self._wanted.inputs, "outputs": self._wanted.outputs, "rate": self._wanted.sample_rate,
                  "block": self._wanted.block, "allow_feedback": self._wanted.allow_feedback}
         names = {} if self._source is None else {"input": self._source.label}
         return names | {"output": self._target.label} | {k: v for k, v in asked.items() if v}
 
     def sources(self, stems: Sequence[str]) -> None:
-        """None: the routes decide what the outputs play."""
+        """None: the routes, not the device, decide what the outputs play."""
 
     def start(self, lanes: Lanes) -> None:
         """Open and start the stream. RtsepError if the device refuses."""
@@ -141,13 +142,13 @@ class PortAudio:
         self._heart = Heartbeat(lanes, SERVER_STALLED_S if self.server else STALLED_S, STARTING_S)
 
     def _ask_for_real_time(self) -> None:
-        """Ask ALSA for a real-time callback thread, which it does not use by default."""
+        """Ask ALSA for a real-time callback thread; by default it does not use one."""
         if not sys.platform.startswith("linux") or self._target.api != "ALSA":
             return
         library = ctypes.CDLL(self._module._libname)
         pointer = int(self._module._ffi.cast("intptr_t", self._stream._ptr))
         if library.PaAlsa_EnableRealtimeScheduling(ctypes.c_void_p(pointer), 1) != 0:
-            self.warning = "no real-time scheduling: dropouts are likelier (see ulimit -r and the group `audio`)"
+            self.warning = "no real-time scheduling: dropouts are more likely (see ulimit -r and the group `audio`)"
 
     def measure_latency_ms(self) -> float:
         """Measure from output 1 through a cable to input 1, before `start`. RtsepError if nothing is heard."""
@@ -165,11 +166,11 @@ class PortAudio:
         return np.asarray(heard)[:, 0]
 
     def midi_ports(self) -> tuple[str, ...]:
-        """None: PortAudio carries no notes."""
+        """Empty: PortAudio carries no notes."""
         return ()
 
     def midi_parted(self) -> bool:
-        """No: it has no notes."""
+        """False: PortAudio carries no notes."""
         return False
 
     def trouble(self) -> str:
@@ -183,7 +184,7 @@ class PortAudio:
         return "it stopped asking for sound" if self._heart.stopped() else ""
 
     def latency_ms(self) -> float | None:
-        """Input and output latency together as the driver reports them; None if they are not credible."""
+        """Input plus output latency in ms, as the driver reports them; None if the value is not credible."""
         if self._stream is None:
             return None
         latency = self._stream.latency
@@ -191,12 +192,12 @@ class PortAudio:
         return 1000 * seconds if 0 < seconds < WORST_LATENCY_S else None
 
     def close(self) -> bool:
-        """Stop and close; False if the driver still hangs after two seconds, and is left alone."""
+        """Stop and close. False: the driver still hangs after two seconds, and is left alone."""
         stream, self._stream = self._stream, None
         if stream is None:
             return True
         closed = closed_in_time(lambda: self._close(stream))
-        if not closed:  # Terminating PortAudio would wait for this stream.
+        if not closed:  # At the exit, PortAudio would wait for this stream.
             atexit.unregister(self._module._exit_handler)
         return closed
 
@@ -207,9 +208,9 @@ class PortAudio:
 
 
 class Opener:
-    """Opens the device `wanted`, anew after a loss. One behind a sound server that is lost early gets a longer buffer then.
+    """Opens the device `wanted`, again after each loss. After an early loss, a sound server gets a longer buffer.
 
-    Unless a block size was asked for: then nothing is chosen. Thread: control.
+    If a block size was given, it changes nothing. Thread: control.
     """
 
     def __init__(self, wanted: Wanted) -> None:
@@ -221,7 +222,7 @@ class Opener:
         now_s = time.monotonic()
         if self._server and now_s < self._since_s + EARLY_S and len(self._buffers) > 1:
             self._buffers.pop(0)
-            self._server = False  # One step for one loss, however long the device is away.
+            self._server = False  # One loss is one step, even if the device is away for long.
         device = PortAudio(replace(self._wanted, buffer_s=self._buffers[0]), rescan)
         self._server, self._since_s = device.server and not self._wanted.block, now_s
         return device

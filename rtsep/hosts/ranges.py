@@ -1,7 +1,7 @@
-"""A range of time of a sound: what of it is written, and from where on it is heard.
+"""A range of time in a sound: which part is written, and from where on the engine hears it.
 
-Notes that sound where the range begins have begun before it. The engine hears the sound from their beginning, so it knows
-their age and level; what it makes of the time before the range is not written.
+Notes that sound where the range begins have begun before it. The engine hears the sound from their onset, so it knows their
+age and level; its output from before the range is not written.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from rtsep.files.sound import SoundReader
 from rtsep.notes.messages import NOTE_OFF, NOTE_ON
 from rtsep.notes.score import Score
 
-LEAD_S = 2.0  # The sound is heard from at least this many seconds before the range, where there are as many.
-GRID = 4096  # Hearing begins at a multiple of this many samples, so frames lie as if the whole sound were heard.
+LEAD_S = 2.0  # The engine hears at least this many seconds before the range, if the sound has as many.
+GRID = 4096  # The engine starts at a multiple of this many samples, so frames lie as in a run over the whole sound.
 
 
 @dataclass(frozen=True)
 class Excerpt:
-    """A range of a sound, as far as rendering needs it. Thread: control.
+    """A range of a sound, for rendering. Thread: control.
 
-    begin, end: the samples of the whole that are written. first: the sample from which it is heard.
+    begin, end: the samples of the whole that are written. first: the sample from which the engine hears it.
     """
 
     whole: SoundReader
@@ -35,12 +35,12 @@ class Excerpt:
 
     @property
     def sample_rate(self) -> int:
-        """In Hz."""
+        """The sample rate in Hz."""
         return self.whole.sample_rate
 
     @property
     def channels(self) -> int:
-        """Of the sound."""
+        """The number of channels."""
         return self.whole.channels
 
     @property
@@ -54,13 +54,13 @@ class Excerpt:
         return self.begin - self.first
 
     def blocks(self, size: int, after: int) -> Iterator[npt.NDArray[np.float32]]:
-        """What is heard, as `SoundReader.blocks`, and `after` samples more: those that follow, at the sound's end zeros."""
+        """The heard samples in blocks, as `SoundReader.blocks`, and `after` more: those that follow, or zeros at the end."""
         last = min(self.end + after, self.whole.frames)
         yield from self.whole.blocks(size, self.first, last)
         yield np.zeros((self.channels, self.end + after - last), np.float32)
 
     def events(self, events: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
-        """The EVENTs of the whole as heard: from the first sample on, and before it pedals and controllers as they stood."""
+        """The EVENTs from the first heard sample on; before them, pedals and controllers with their values at that sample."""
         before, heard = events[events["sample"] < self.first], events[events["sample"] >= self.first].copy()
         heard["sample"] -= self.first
         kind = before["status"] & 0xF0
@@ -74,9 +74,9 @@ class Excerpt:
 def choose_range(
     sound: SoundReader, start_s: float | None, end_s: float | None, score: Score | None, from_start: bool
 ) -> Excerpt:
-    """The range from `start_s` to `end_s`, None being the sound's own; `from_start`: hear all that comes before.
+    """The range from `start_s` to `end_s`; None: the start or the end of the sound. `from_start`: hear all that comes before.
 
-    RtsepError if it lies outside the sound or is empty.
+    RtsepError if the range lies outside the sound, or is empty.
     """
     seconds = sound.frames / sound.sample_rate
     begin = round((start_s or 0.0) * sound.sample_rate)
@@ -91,7 +91,7 @@ def choose_range(
 
 
 def _first(begin: int, rate: int, score: Score | None) -> int:
-    """The sample from which to hear the sound, so that all notes that sound at `begin` are heard from their onset."""
+    """The sample from which to hear the sound: all notes that sound at `begin` are then heard from their onset."""
     earliest_s = begin / rate
     if score is not None and begin:
         notes = score.notes()

@@ -1,6 +1,6 @@
-"""The notes of a take: a journal that grows while it is recorded, and the MIDI file that it becomes.
+"""The notes of a take: a journal that grows during the recording, and the MIDI file that is made from it.
 
-The journal is a row of records of one size, so it can be read up to the last whole one after any crash.
+The journal is a sequence of records of equal size, so after any crash it can be read up to the last whole record.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from rtsep.kernels.memory import STEM_TOLD
 from rtsep.notes.messages import CONTROL, NOTE_OFF, NOTE_ON, NOTES_OFF, RESET, SOUND_OFF, Message
 
 TICKS, TEMPO_US = 32767, 500_000  # Ticks and microseconds per quarter note: a tick is 15 us, less than a sample at 48 kHz.
-NOBODY = -1  # Stands for notes that belong to no stem.
-TOLD = 0xF0  # With a channel, the status of what tells a note's stem: its key, and the stem. MIDI's own there are not recorded.
+NOBODY = -1  # The stem of notes that belong to no stem.
+TOLD = 0xF0  # Plus the channel: status of a record that tells the stem of a key. MIDI's own messages of this kind are left out.
 NOTE = np.dtype([("sample", "<i8"), ("stem", "i1"), ("part", "u1"), ("status", "u1"), ("data1", "u1"), ("data2", "u1")])
 
 
 def as_recorded(events: npt.NDArray[np.void]) -> list[tuple[int, int, Message]]:
-    """Sample, part and message of EVENT [n], as the callback gives them. Corrections of hands are no MIDI."""
+    """Sample, part and message of EVENT [n] from the callback. Corrections of hands are left out: they are not MIDI."""
     found = list[tuple[int, int, Message]]()
     for sample, part, status, data1, data2, stem in events.tolist():
         if status == STEM_TOLD:
@@ -41,7 +41,7 @@ class Sounding:
 
     def __init__(self) -> None:
         self._down: dict[tuple[int, int, int], int] = {}  # (part, status of the press, key or controller): velocity or value.
-        self._told: dict[tuple[int, int, int], Message] = {}  # What told the stems of keys, by the same.
+        self._told: dict[tuple[int, int, int], Message] = {}  # The messages that told the stems of keys, with the same keys.
 
     def receive(self, part: int, message: Message) -> None:
         """Follow a message."""
@@ -60,18 +60,18 @@ class Sounding:
             self._down.pop((part, status, data1), None)
 
     def presses(self) -> list[tuple[int, Message]]:
-        """Messages that press all of them, and tell their stems, as the next take begins with."""
+        """Messages that press all of them and tell their stems. The next take begins with them."""
         return [(part, message) for (part, status, data1), data2 in self._down.items()
                 for message in ((status, data1, data2), self._told.get((part, status, data1))) if message is not None]
 
     def releases(self) -> list[tuple[int, Message]]:
-        """Messages that release all of them, as a take ends with."""
+        """Messages that release all of them. A take ends with them."""
         return [(part, (NOTE_OFF | status & 0x0F if status & 0xF0 == NOTE_ON else status, data1, 0))
                 for part, status, data1 in self._down]
 
 
 class Journal:
-    """The growing file of notes. `table` tells the stem of a note by part, channel and pitch. Thread: one."""
+    """The growing file of notes. `table` has the stem of a note by part, channel and pitch. Thread: one."""
 
     def __init__(self, path: Path, table: npt.NDArray[np.int8]) -> None:
         self._table, self._file = table, io.FileIO(path, "x")
@@ -80,9 +80,9 @@ class Journal:
         self.last = 0  # The sample of the latest message.
 
     def add(self, notes: Iterable[tuple[int, int, Message]], played: bool = True) -> None:
-        """Append messages (sample, part, message); one for a channel is kept for each of its stems.
+        """Append messages (sample, part, message). A message for a whole channel is written for each of its stems.
 
-        Only those that were `played` are counted. What a full disk does not take is kept for the next time.
+        `events` counts them only if they were `played`. What a full disk does not take is kept for the next call.
         """
         notes = list(notes)
         rows = [(max(sample, 0), stem, part, *message) for sample, part, message in notes
@@ -95,7 +95,7 @@ class Journal:
             self.events += sum(message[0] < TOLD for _, _, message in notes) if played else 0
 
     def _write(self) -> None:
-        """Append whole records, or nothing: what comes later must not begin within one. OSError: disk full."""
+        """Append whole records, or nothing, so that later records never begin within one. OSError: disk full."""
         try:
             write_all(self._file, self._unwritten)
         except OSError:
@@ -116,11 +116,11 @@ class Journal:
         return np.unique(of_channel[of_channel >= 0]).tolist() or (NOBODY,)
 
     def update(self) -> None:
-        """Write what is there to the disk."""
+        """Make sure that the records are on the disk."""
         os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        """Let go of the file, with everything in it. OSError: disk full."""
+        """Write the rest, and close the file. OSError: disk full."""
         try:
             self._write()
         finally:
@@ -131,12 +131,12 @@ def read_journal(path: Path) -> npt.NDArray[np.void]:
     """NOTE [n]: the whole records of a journal, with the stems that were told last."""
     data = path.read_bytes()
     rows = np.frombuffer(data[: len(data) // NOTE.itemsize * NOTE.itemsize], NOTE)
-    broken = rows["status"] < NOTE_OFF  # no status: what follows is no record
+    broken = rows["status"] < NOTE_OFF  # This is not a status, so from here on there are no records.
     return _in_told_stems(rows[: np.argmax(broken)] if broken.any() else rows)
 
 
 def _in_told_stems(rows: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
-    """The messages alone; a note whose stem was told is there with both its ends."""
+    """Only the messages. Where a stem was told, both ends of the note belong to it."""
     is_message = rows["status"] < TOLD
     if is_message.all():
         return rows
@@ -166,7 +166,7 @@ def _in_told_stems(rows: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
 
 
 def midi_bytes(notes: npt.NDArray[np.void], stems: Sequence[str], sample_rate: float) -> bytes:
-    """A MIDI file of NOTE [n], exact to a sample at 48 kHz: a track for each stem and port, named as the stem."""
+    """A MIDI file of NOTE [n], exact to a sample at 48 kHz: a track for each stem and port, with the name of the stem."""
     file = mido.MidiFile(type=1, ticks_per_beat=TICKS)
     places = sorted(set(zip(notes["stem"].tolist(), notes["part"].tolist(), strict=True))) or [(0, 0)]
     for stem, part in places:

@@ -1,4 +1,4 @@
-"""Recording a session: a thread writes the content of the callback's rings to takes, which begin and end while it plays."""
+"""Records a session: a thread writes the content of the callback's rings to takes. Takes begin and end during play."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from rtsep.hosts.words import counted
 from rtsep.notes.messages import Message
 
 LOOK_S = 0.05  # The rings are emptied at intervals of this many seconds.
-UPDATE_S = 1.0  # What was written is brought to the disk at intervals of this many seconds.
+UPDATE_S = 1.0  # Files are forced to the disk at intervals of this many seconds.
 RING_S = 10.0  # The ring holds this many seconds of sound, for times when the disk is busy.
-BEGIN_S = 5.0  # Who begins a take waits for its first block at most this many seconds: longer only if the disk is busy.
-NEARLY_FULL_MIN = (10, 1)  # It is said once when fewer than so many minutes of recording fit on the disk.
+BEGIN_S = 5.0  # `start` waits at most this many seconds until the take has begun; only a busy disk takes longer.
+NEARLY_FULL_MIN = (10, 1)  # There is one message when less than each of these times, in minutes, can still be recorded.
 
 Floats = npt.NDArray[np.float32]
 
@@ -38,8 +38,8 @@ Floats = npt.NDArray[np.float32]
 class Recorder:
     """Records takes called `base`, `base`-1, `base`-2 ... A full disk ends the take, while the music goes on.
 
-    `say` is told what the player should know, and `reports` holds the report of every take that has ended. Thread: control; a
-    separate thread writes the files, and calls `say`.
+    `say` gets messages for the player, and `reports` holds the report of every take that has ended. Thread: control; a separate
+    thread writes the files, and calls `say`.
     """
 
     def __init__(self, lanes: Lanes, base: Path, form: TakeForm, say: Callable[[str], None]) -> None:
@@ -51,12 +51,12 @@ class Recorder:
         self._orders: queue.SimpleQueue[tuple[Take, int] | str] = queue.SimpleQueue()
         self._begun = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
-        # From here on the thread's own.
+        # Only the recorder's thread uses these.
         self._take: Take | None = None
         self._time: Timeline | None = None
-        self._began = 0  # The timeline's sample at which the take begins.
+        self._began = 0  # The sample of the timeline at which the take begins.
         self._gaps_before = (0, 0)  # Gaps, and samples of silence, in the takes before it.
-        self._waiting: list[tuple[int, int, Message]] = []  # Notes whose sound is not written yet, by the engine's samples.
+        self._waiting: list[tuple[int, int, Message]] = []  # Notes whose sound is not written yet, at samples of the engine.
         self._sounding = Sounding()
         self._minutes, self._warned_min = 0.0, float("inf")
         self._update_at_s = 0.0
@@ -65,9 +65,9 @@ class Recorder:
     # --- the control thread ---
 
     def start(self, latency: int) -> None:
-        """Begin a take with the next block, or, while one is recorded, the next take without a gap. `latency`: the engine's.
+        """Begin a take with the next block; if a take is being recorded, the next one follows without a gap.
 
-        RtsepError if it cannot be begun, or while the engine's latency is changing.
+        `latency`: of the engine, in samples. RtsepError if the take cannot begin, or while the latency is changing.
         """
         if not self.recording and self._lanes.heartbeat and not self._lanes.arrived:
             raise RtsepError("the latency is changing: press again in a moment")
@@ -82,18 +82,18 @@ class Recorder:
         self._begun.wait(BEGIN_S)
 
     def change_form(self, stem_names: tuple[str, ...], table: npt.NDArray[np.int8], mode: str) -> None:
-        """From the next take on, stems are called so, their notes are found by `table`, and the report tells this mode."""
+        """From the next take on, use these names of stems, this `table` from notes to stems, and this mode in the report."""
         changed = {} if self._form.about.get("mode") == mode else {"mode": mode, "mode_chosen": "changed while playing"}
         self._form = replace(self._form, stem_names=stem_names, table=table, about={**self._form.about, **changed})
 
     def stop(self) -> None:
-        """End the take; nothing if there is none."""
+        """End the take, if there is one."""
         self.recording = False
         self._lanes.record_stop()
         self._orders.put("stop")
 
     def close(self) -> list[dict[str, Any]]:
-        """End the recording, and give the reports of all takes; again at later calls."""
+        """End the recording. Returns the reports of all takes; so do later calls."""
         self._lanes.record_stop()
         if self._thread.ident is not None:
             self._orders.put("end")
@@ -102,7 +102,7 @@ class Recorder:
         return self.reports
 
     def told(self) -> str:
-        """The state of the recording in a few words, or ""."""
+        """The state of the recording as a short text, or ""."""
         take, time_line = self._take, self._time
         if take is None or time_line is None:
             return f"ended: {self._trouble}" if self._trouble else ""
@@ -124,14 +124,14 @@ class Recorder:
                 self._end()
 
     def _work(self, act: Callable[[], None]) -> None:
-        """Do what writes files; if it fails, the take ends there."""
+        """Call `act`, which writes files. If it fails, the take ends there."""
         try:
             act()
         except OSError as error:
             self._end(self._reason(error))
 
     def _reason(self, error: OSError) -> str:
-        """Why nothing can be written; encoders do not tell."""
+        """Why nothing can be written. Errors of encoders do not say it."""
         with suppress(OSError):
             if error.errno == errno.ENOSPC or shutil.disk_usage(self.base.parent).free < self._bytes_per_s:
                 return "the disk is full"
@@ -162,7 +162,7 @@ class Recorder:
         self._time, self._waiting = None, []
 
     def _finish(self, take: Take, trouble: str = "") -> None:
-        """End `take`; whatever happens to it, nothing is raised."""
+        """End `take`. It never raises, whatever happens to the take."""
         take.add([(take.end, *release) for release in self._sounding.releases()], played=False)
         try:
             self._count_gaps(take)
@@ -170,7 +170,7 @@ class Recorder:
             trouble = trouble or self._reason(error)
         try:
             report = take.finish(trouble)
-        except Exception as error:  # The recorder goes on, whatever it is.
+        except Exception as error:  # After any error, the recorder goes on.
             self._trouble = f"{error}; {take.folder} keeps what was recorded, and rtsep takes mends it"
             self.reports.append(take.told(self._trouble))
             self._say(self._trouble)
@@ -184,14 +184,14 @@ class Recorder:
         try:
             self._drain_sound()
         finally:
-            self._drain_notes()  # After the sound, so that none is missing that it holds.
+            self._drain_notes()  # After the sound, so that all notes of this sound are there.
         if self._take is not None and time.monotonic() >= self._update_at_s:
             self._update_at_s = time.monotonic() + UPDATE_S
             self._update(self._take)
 
     def _drain_sound(self) -> None:
         blocks: list[Floats] = []
-        until = self._lanes.word(RECORDED)  # A device that is faster than the disk would never let this end.
+        until = self._lanes.word(RECORDED)  # Otherwise the loop would never end with a device that is faster than the disk.
         while (piece := self._lanes.read_record()) is not None:
             for block in () if self._time is None else self._time.add(*piece):
                 blocks.append(block)
@@ -206,7 +206,7 @@ class Recorder:
         if self._take is None or self._time is None:
             return
         self._waiting += as_recorded(events)
-        at = [self._time.sample(each[0]) for each in self._waiting]  # Below 0: of an earlier recording.
+        at = [self._time.sample(each[0]) for each in self._waiting]  # Below 0: from an earlier recording.
         done = [each for each, sample in zip(self._waiting, at, strict=True) if 0 <= sample < self._time.at]
         self._waiting = [each for each, sample in zip(self._waiting, at, strict=True) if sample >= self._time.at]
         self._note(self._take, done)
@@ -233,7 +233,7 @@ class Recorder:
         self._look_for_room(take.folder, self._warned_min)
 
     def _look_for_room(self, folder: Path, warned_min: float) -> None:
-        """See how much can still be recorded, and say so if it has become little since it was said that it is `warned_min`."""
+        """See how long the disk can still record, and warn if this has fallen below a limit since the warning `warned_min`."""
         self._minutes, self._warned_min = shutil.disk_usage(folder).free / self._bytes_per_s / 60, warned_min
         passed = [limit for limit in NEARLY_FULL_MIN if self._minutes < limit < warned_min]
         if passed:
@@ -242,7 +242,7 @@ class Recorder:
 
 
 def _minutes(minutes: float) -> str:
-    """A time that is left, in words."""
+    """The time that is left, as text."""
     if minutes < 1:
         return f"{60 * minutes:.0f} s"
     return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.0f} h"

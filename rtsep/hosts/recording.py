@@ -1,4 +1,4 @@
-"""A recording that can be played instead of a microphone: its sound, read in any order and at any speed, and its notes."""
+"""A recording that plays instead of a microphone: its sound, which can be read in any order and at any speed, and its notes."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from rtsep.notes.messages import CONTROL, NOTES_OFF, RESET, Message
 from rtsep.notes.read import read_notes
 from rtsep.notes.score import Score
 
-LONGEST = 65536  # Portions that the speed is changed of have at most this many samples.
-FADE_S = 0.005  # The sound fades for this many seconds before and after a jump of a loop.
+LONGEST = 65536  # The speed is changed for portions of at most this many samples.
+FADE_S = 0.005  # Before and after the jump of a loop, the sound fades for this many seconds.
 
 Floats = npt.NDArray[np.float32]
 
@@ -39,7 +39,7 @@ class Recording:
     notes: Path | None = None  # The file of the notes.
 
     def events(self, first_part: int, tracks: bool) -> npt.NDArray[np.void]:
-        """Its notes as EVENT [n], at the file's samples; parts count from `first_part`, one for each track or one."""
+        """Its notes as EVENT [n], at samples of the file. Parts count from `first_part`: with `tracks` one for each track."""
         if self.score is None:
             return np.zeros(0, EVENT)
         events = self.score.events(self.sample_rate)
@@ -53,35 +53,35 @@ def open_recording(path: Path, notes: Path | None) -> Recording:
     with open_sound(path, cut=True) as sound:
         score = None if notes is None else read_notes(notes, sound.sample_rate)
         if score is not None and not score.note_count:
-            raise RtsepError(f"--play-midi {notes}: it has no notes")
+            raise RtsepError(f"--play-midi {notes}: it has no notes; give a file with notes")
         return Recording(path, sound.sample_rate, sound.channels, sound.frames, score, notes)
 
 
 class Source:
     """The sound of a recording at another rate, with other channels and at another speed, from any place. Thread: one.
 
-    RtsepError if a package for that is missing.
+    RtsepError if a package for this is missing.
     """
 
     def __init__(self, recording: Recording, sample_rate: float, channels: int) -> None:
         self._recording, self._rate, self._channels = recording, sample_rate, channels
         self._soxr = None if sample_rate == recording.sample_rate else import_library(
-            "soxr", f"{recording.path.name} has {recording.sample_rate} Hz and the device {sample_rate:g} Hz, which needs "
-            "soxr, missing here ({}); pip install 'rtsep[rate]'")
+            "soxr", f"{recording.path.name} has {recording.sample_rate} Hz and the device {sample_rate:g} Hz: this needs "
+            "soxr, which is missing here ({}): pip install 'rtsep[rate]'")
         self._stack = ExitStack()
         self._sound: Any = None
         self._steps: list[Any] = []
-        self.ratio = 1.0  # Samples that come out for each of the file.
+        self.ratio = 1.0  # Output samples for each sample of the file.
 
     def begin(self, speed: float) -> None:
-        """Begin anew at `speed`, wherever is read next."""
+        """Start again at `speed`, from any place that is read next."""
         self._steps = [] if self._soxr is None else [_resampler(self._soxr, self._recording, self._rate, self._channels)]
         if speed != 1:
             self._steps.append(_stretcher(self._channels, self._rate, speed))
         self.ratio = self._rate / self._recording.sample_rate / speed
 
     def read(self, begin: int, end: int, last: bool) -> Floats:
-        """What comes out for the file's samples from `begin` to `end`; `last`: nothing follows."""
+        """The output for the file's samples from `begin` to `end`; `last`: nothing follows."""
         block = self._fitting(self._read(begin, end))
         for step in self._steps:
             block = step(block, last)
@@ -91,7 +91,7 @@ class Source:
         try:
             if self._sound is not None:
                 return self._sound.read(begin, end)  # type: ignore[no-any-return]
-        except RtsepError:  # Some files can only be read from their beginning.
+        except RtsepError:  # Some files can be read only from their beginning.
             self._stack.close()
         self._sound = self._stack.enter_context(open_sound(self._recording.path, cut=True))
         return self._sound.read(begin, end)  # type: ignore[no-any-return]
@@ -103,7 +103,7 @@ class Source:
             else block[np.arange(self._channels) % len(block)]
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._stack.close()
 
 
@@ -132,19 +132,19 @@ def _stretcher(channels: int, sample_rate: float, speed: float) -> Any:
 
 
 def import_stretch() -> Any:
-    """The module that changes the speed and not the pitch. RtsepError that says what to install if it is missing."""
-    return import_library("pylibrb", "another speed without another pitch needs pylibrb, missing here ({}); "
+    """The module that changes the speed but not the pitch. RtsepError, which says what to install, if it is missing."""
+    return import_library("pylibrb", "another speed at the same pitch needs pylibrb, which is missing here ({}): "
                           "pip install 'rtsep[speed]'")
 
 
 def releases(events: npt.NDArray[np.void]) -> list[tuple[int, Message]]:
-    """Part and message of what ends all notes and pedals of `events`."""
+    """Part and message of messages that end all notes and pedals of `events`."""
     places = sorted({(int(part), int(status) & 0x0F) for part, status in zip(events["part"], events["status"], strict=True)})
     return [(part, (CONTROL | channel, controller, 0)) for part, channel in places for controller in (RESET, NOTES_OFF)]
 
 
 def pressed_before(events: npt.NDArray[np.void], frame: int) -> list[tuple[int, Message]]:
-    """Part and message of what is down at the file's sample `frame`."""
+    """Part and message of messages that press all keys and pedals that are down at the file's sample `frame`."""
     sounding = Sounding()
     for event in events[events["sample"] < frame].tolist():
         named = dict(zip(EVENT.names or (), event, strict=True))
@@ -153,7 +153,7 @@ def pressed_before(events: npt.NDArray[np.void], frame: int) -> list[tuple[int, 
 
 
 def as_events(at: int, messages: Sequence[tuple[int, Message]]) -> npt.NDArray[np.void]:
-    """EVENT [n]: messages of parts, all at the sample `at`."""
+    """EVENT [n]: the messages with their parts, all at the sample `at`."""
     events = np.zeros(len(messages), EVENT)
     events["sample"] = at
     for number, (part, message) in enumerate(messages):
@@ -163,7 +163,7 @@ def as_events(at: int, messages: Sequence[tuple[int, Message]]) -> npt.NDArray[n
 
 
 def faded(block: Floats, sample_rate: float, begins: bool, ends: bool) -> Floats:
-    """The block with a short fade at its beginning or its end."""
+    """The block, with a short fade-in if it `begins`, and a fade-out if it `ends`."""
     length = min(round(FADE_S * sample_rate), block.shape[1])
     ramp = np.linspace(0, 1, length, dtype=np.float32)
     if begins:

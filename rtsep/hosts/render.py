@@ -1,6 +1,6 @@
 """Offline rendering: the streaming engine separates a sound file with its MIDI, block by block, into stems.
 
-Memory is bounded for any length of sound; the engine's latency is removed from the files.
+Memory is bounded for any length of sound. The latency of the engine is removed from the files.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from rtsep.hosts.output import Delivery, Outlet, check_delivery, choose_layout, 
 from rtsep.hosts.passing import LARGEST_BLOCK, Collected, outputs
 from rtsep.hosts.picture import Trace, draw
 from rtsep.hosts.ranges import choose_range
-from rtsep.hosts.report import Clock, collect_warnings, make_report, silent_warnings
+from rtsep.hosts.report import Clock, add_levels, collect_warnings, make_report, silent_warnings
 from rtsep.notes.folded import fold
 from rtsep.notes.merged import read_scores, split_stem
 from rtsep.notes.moved import AS_WRITTEN, Timing, moved_score
@@ -46,12 +46,12 @@ class Job:
     mix: Path
     out: Path
     midi: tuple[str, ...] = ()  # FILE or FILE@STEM
-    presets: tuple[str, ...] = ()  # NAME or NAME@STEM; other stems get one by General MIDI program.
+    presets: tuple[str, ...] = ()  # NAME or NAME@STEM; other stems get a preset by their General MIDI program.
     groups: tuple[str, ...] = ()  # NAME=SELECTION
     by: str = "track"
     split_pitch: int = 60
     params: Mapping[str, Value] = field(default_factory=dict)
-    block: int | None = None  # None: one hop
+    block: int | None = None  # Samples; None: one hop.
     format: str = "wav"
     bits: str | None = None
     overwrite: bool = False
@@ -60,21 +60,21 @@ class Job:
     keep: tuple[str, ...] = ()  # FILE or FILE@STEM: presets to write
     keep_background: bool = False
     made_by: str = ""
-    reference: bool = False  # by rtsep.reference: slow, and without a compiler
+    reference: bool = False  # Use rtsep.reference: slow, but without a compiler.
     drum_map: Path | None = None  # Groups of drums by key, see `rtsep.notes.drum_maps`.
     delivery: Delivery = field(default_factory=Delivery)
-    timing: Timing = AS_WRITTEN  # When the notes sound.
-    score: Path | None = None  # What is played: its parts are the stems of the notes.
+    timing: Timing = AS_WRITTEN  # How the times of the notes are moved.
+    score: Path | None = None  # The score that is played: its parts, or its hands, are the stems.
 
 
 def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: None) -> dict[str, Any]:
-    """Render `job`; gives its report, which is also written as report.json. `progress(samples done, samples in all)`.
+    """Render `job`. Returns its report, which is also written as report.json. `progress(samples done, samples in all)`.
 
-    RtsepError for anything that the user can correct; then nothing is left behind.
+    RtsepError: anything that the user can correct; then no file is left behind.
     """
     params = parse_params(job.params)
     if job.mosaic is None and "latency_samples" not in params:
-        params.setdefault("mode", "quality")  # The latency is removed, so use the best mode.
+        params.setdefault("mode", "quality")  # The latency is removed, so the best mode costs none.
     if job.block is not None and not 1 <= job.block <= LARGEST_BLOCK:
         raise RtsepError(f"--block {job.block}: allowed is 1 to {LARGEST_BLOCK} samples")
     check_delivery(job.delivery)
@@ -96,7 +96,7 @@ Chosen = tuple[Engine, npt.NDArray[np.void], tuple[str, ...]]  # An engine with 
 def _separator(job: Job, sound: SoundReader, score: Score | None, params: Mapping[str, Value]) -> Chosen:
     wish = parse_wish(job.presets)
     if job.groups and not params.get("gate", True):
-        raise RtsepError("--group needs to know which notes sound: give --midi FILE, and not --set gate=off")
+        raise RtsepError("--group needs to know which notes sound: give --midi FILE, and leave out --set gate=off")
     played = assign(job, score, wish.name, sound.sample_rate)
     instruments = choose(wish, played.routing, played.programs, played.drum_keys)
     kind = ReferenceSeparator if job.reference else Separator
@@ -131,7 +131,7 @@ def _render(
     keeper = Keeper(engine, job.keep, job.overwrite, job.keep_background, job.made_by)
     with StemWriter(job.out, layout.files, rate, layout.file_channels, job.format, job.bits, job.overwrite, inputs, extras,
                     part.frames * rate // sound.sample_rate + 1, part.begin * rate // sound.sample_rate) as writer:
-        engine.prepare(sound.sample_rate, sound.channels, LARGEST_BLOCK)  # Compiles the first time.
+        engine.prepare(sound.sample_rate, sound.channels, LARGEST_BLOCK)  # The first time, this compiles.
         clock = Clock(engine.framing.hop)
         shown = engine if job.picture and isinstance(engine, Separator | ReferenceSeparator) else None
         trace = None if shown is None else Trace(shown, sound.sample_rate, part.frames, part.lead, part.begin)
@@ -139,7 +139,7 @@ def _render(
         with Outlet(writer, job.out, wish, layout, sound.sample_rate, part.frames) as outlet:
             collected = Collected(outlet, engine.latency + part.lead, mixdown)
             hop = engine.framing.hop
-            block = min(job.block or hop, hop) if trace is not None else job.block or hop  # Pictures need all.
+            block = min(job.block or hop, hop) if trace is not None else job.block or hop  # Pictures need every hop.
             for output in outputs(part, engine, part.events(events), block, clock):
                 if trace is not None:
                     trace.add(output)
@@ -149,6 +149,7 @@ def _render(
             told = outlet.finish()
         clock.total_s = time.perf_counter() - started
         report = make_report(engine, part, clock, partial(describe_stems, layout, writer.files)) | told
+        add_levels(report, collected.energies, part.frames * part.channels)
         report["clipped_samples"] = writer.clipped_samples
         report["warnings"] = [*warnings, *collect_warnings(report, engine, sound, score, job.timing),
                               *silent_warnings(engine, part.events(events), collected.energies)]

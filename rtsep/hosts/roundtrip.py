@@ -1,7 +1,7 @@
-"""The measured latency of a device: pseudo-random sequences go out, through a cable back in, and are found by matched filters.
+"""The measured latency of a device: pseudo-random sequences go out and come back through a cable; matched filters find them.
 
-No clap, music or noise is mistaken for them: whatever does not hold a sequence is nearly orthogonal to it. Each repetition has
-a sequence of its own, so that an echo of the one before is not found either, and all of them must agree.
+No clap, music or noise is mistaken for them: a sound without the sequence is nearly orthogonal to it. Each repetition has its
+own sequence, so that an echo of the one before is not found either. All repetitions must agree.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import numpy.typing as npt
 
 from rtsep.errors import RtsepError
 
-REPETITIONS = 4  # So many sequences are sent, one after the other.
+REPETITIONS = 4  # This many sequences are sent, one after the other.
 SEQUENCE_SAMPLES = 1 << 14  # Length, in samples, of a sequence of random signs.
-LEVEL = 0.1  # Magnitude of its samples.
-LONGEST_S = 0.75  # Longest latency, in seconds, that is found: the pause after each sequence.
+LEVEL = 0.1  # Magnitude of the samples of a sequence.
+LONGEST_S = 0.75  # The longest latency, in seconds, that can be found: the pause after each sequence.
 SILENT = 1e-4  # A peak below this magnitude is silence.
-LIKE = 0.1  # Least cosine between a sequence and what was heard in its place; without it, sound stays below 0.04.
-AGREE_S = 0.001  # The repetitions' delays may differ by this many seconds: two devices have two clocks.
+LIKE = 0.1  # A sequence is found if its cosine with the heard sound is above this; other sound stays below 0.04.
+AGREE_S = 0.001  # The delays of the repetitions can differ by this many seconds: two devices have two clocks.
 
 Floats = npt.NDArray[np.float32]
-ADVICE = "connect output 1 with input 1 by a cable, and turn the input up"
+ADVICE = "connect output 1 to input 1 by a cable, and turn the input up"
 
 
 def sequence(number: int) -> Floats:
@@ -32,7 +32,7 @@ def sequence(number: int) -> Floats:
 
 
 def find_delay(sent: Floats, heard: Floats) -> tuple[int, float]:
-    """Where `sent` [n] is in `heard` [m] most likely, in samples, and the cosine between the two there, 0 to 1."""
+    """The most likely place of `sent` [n] in `heard` [m], in samples, and the cosine between the two there, 0 to 1."""
     places = len(heard) - len(sent) + 1
     size = len(sent) + len(heard)
     match = np.abs(np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(sent, size)), size)[:places])
@@ -42,9 +42,9 @@ def find_delay(sent: Floats, heard: Floats) -> tuple[int, float]:
 
 
 def measure_ms(play_and_record: Callable[[Floats], Floats], sample_rate: float) -> float:
-    """Milliseconds from output 1 to input 1 through the cable. RtsepError with the reason if that cannot be told.
+    """Milliseconds from output 1 to input 1 through the cable. RtsepError, with the reason, if they cannot be measured.
 
-    `play_and_record` plays samples on output 1, and gives as many that input 1 heard meanwhile.
+    `play_and_record` plays samples on output 1, and returns the same number of samples from input 1 in this time.
     """
     pause = np.zeros(int(LONGEST_S * sample_rate), np.float32)
     parts = [np.concatenate([sequence(number), pause]) for number in range(REPETITIONS)]
@@ -56,15 +56,15 @@ def measure_ms(play_and_record: Callable[[Floats], Floats], sample_rate: float) 
 
 
 def _refuse(heard: list[Floats], delays: list[int], sample_rate: float) -> None:
-    """RtsepError if the delays of the sequences that were found are no measurement."""
+    """RtsepError if the found delays are not a valid measurement."""
     if not np.abs(heard).max() > SILENT:
         raise RtsepError(f"--measure-latency: input 1 is silent: {ADVICE}")
     if not delays:
-        raise RtsepError("--measure-latency: input 1 hears something else than what output 1 plays (a microphone, music, "
-                         f"noise?): {ADVICE}")
+        raise RtsepError("--measure-latency: input 1 hears another sound than output 1 plays (a microphone, music, noise?): "
+                         f"{ADVICE}")
     if len(delays) < len(heard):
         raise RtsepError(f"--measure-latency: only {len(delays)} of {len(heard)} sequences came back: the cable is loose, "
-                         "other sound drowns them, or the device drops samples")
+                         "other sound is too loud, or the device drops samples")
     if max(delays) - min(delays) > AGREE_S * sample_rate:
         told = ", ".join(f"{1000 * delay / sample_rate:.1f}" for delay in delays)
         raise RtsepError(f"--measure-latency: the repetitions do not agree ({told} ms): the device drops samples, or its "

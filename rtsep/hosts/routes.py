@@ -1,4 +1,4 @@
-"""Which output of a device plays what: the mix, or what the option --route says."""
+"""What each output of a device plays: the mix, or the stems of the option --route."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rtsep.hosts.lanes import MIX, SILENCE
 
 
 def outputs_of_mix(channels: int, outputs: int) -> list[tuple[int, int]]:
-    """The mix on the first outputs; one channel goes to two."""
+    """The mix on the first outputs; a mix of one channel goes to two outputs."""
     return [(MIX, 0 if channels == 1 else o) if o < max(channels, 2) else (SILENCE, 0) for o in range(outputs)]
 
 
@@ -20,7 +20,7 @@ def route_outputs(routes: tuple[str, ...], stems: tuple[str, ...], channels: int
     for route in routes:
         name, first, last = parse_route(route)
         if name != "mix" and name not in stems:
-            raise RtsepError(f"--route {route}: no stem is called {name!r}; there are: mix, {', '.join(stems)}")
+            raise RtsepError(f"--route {route}: no stem is called {name!r}; the stems are: mix, {', '.join(stems)}")
         places_of = range(first, last + 1)
         if not places_of or places_of[0] < 1 or places_of[-1] > outputs:
             raise RtsepError(f"--route {route}: the device has outputs 1 to {outputs} (--outputs asks for more)")

@@ -1,4 +1,4 @@
-"""Messages to the player: shown for some seconds, kept to be read back, and written to a file if one is given."""
+"""Messages to the player: shown for some seconds, kept for later reading, and written to a file if one is given."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pathlib import Path
 from rtsep.errors import RtsepError
 
 SHOWN_S = 8.0  # A message is shown for this many seconds.
-KEPT = 20  # The last messages, so many, can be read back.
+KEPT = 20  # The last messages, this many, can be read again.
 
 
 @dataclass(frozen=True)
 class Message:
-    """What was said: its number from 1, the time of day, and seconds on time.monotonic's clock."""
+    """A message: its number from 1, the time of day, its text, and its time in seconds of time.monotonic."""
 
     number: int
     time: str
@@ -36,15 +36,15 @@ class Said:
         try:
             self._log = log.open("a", encoding="utf-8") if log is not None else None
         except OSError as error:
-            raise RtsepError(f"--log {log}: it cannot be written ({error.strerror}); give another file") from error
+            raise RtsepError(f"--log {log}: the file cannot be written ({error.strerror}); give another file") from error
 
     @property
     def text(self) -> str:
-        """What was said last, or ""."""
+        """The text of the last message, or ""."""
         return self.last[-1].text if self.last else ""
 
     def say(self, text: str) -> None:
-        """Say `text` now."""
+        """Show `text` now."""
         now = time.localtime()
         self._count += 1
         self.last.append(Message(self._count, time.strftime("%H:%M:%S", now), text, time.monotonic()))
@@ -52,11 +52,11 @@ class Said:
             self._write(text, now)
         except OSError as error:
             self._log = None
-            self.say(f"--log ended: it cannot be written any more ({error.strerror})")
+            self.say(f"--log ended: the file cannot be written any more ({error.strerror})")
 
     def log(self, text: str) -> None:
-        """Write `text` to the file alone. Any thread may call it."""
-        with suppress(OSError, ValueError):  # `say` finds that it cannot be written; it may be closed.
+        """Write `text` only to the file. Any thread can call it."""
+        with suppress(OSError, ValueError):  # `say` reports a file that cannot be written. Perhaps it is closed already.
             self._write(text, time.localtime())
 
     def _write(self, text: str, now: time.struct_time) -> None:
@@ -67,10 +67,10 @@ class Said:
                 log.flush()
 
     def shown(self, now_s: float) -> list[Message]:
-        """Those to be shown at `now_s` (time.monotonic), oldest first."""
+        """The messages to show at `now_s` (time.monotonic), oldest first."""
         return [each for each in self.last if now_s - each.at_s < SHOWN_S]
 
     def close(self) -> None:
-        """End the file."""
+        """Close the file."""
         if self._log is not None:
             self._log.close()

@@ -1,7 +1,7 @@
-"""The picture of live playing, for a terminal of any size: what matters most stays, and a small one shows less of the rest.
+"""The picture of live playing, for a terminal of any size: a small one shows the most important things, and less of others.
 
-Every picture has at most as many lines and columns as the terminal. Latency, load, late blocks, states and messages come first;
-meters get the lines that are left, and stems that do not fit scroll with the chosen one.
+Every picture has at most as many lines and columns as the terminal. Latency, load, late blocks, states and messages come first.
+Meters get the lines that are left; stems that do not fit scroll with the chosen stem.
 """
 
 from __future__ import annotations
@@ -17,18 +17,20 @@ from rtsep.hosts.meters import HeldKeys, keyboard, level_row
 from rtsep.hosts.status import Hold, Status
 from rtsep.hosts.words import latency_texts, losses_texts, recording_text
 
-NARROW = 60  # A terminal with fewer columns gets short texts.
-LOW = 20  # A terminal with fewer lines gets fewer of them for each thing.
-LEAST_LIST = 6  # A list with fewer lines has no note.
-KEYBOARD = 88  # A piano has this many keys, and its picture as many columns.
+NARROW = 60  # A terminal with fewer columns than this gets short texts.
+LOW = 20  # A terminal with fewer lines than this gets fewer lines for its head and its messages.
+LEAST_LIST = 6  # A list has a note if it has more lines than this.
+KEYBOARD = 88  # A piano has this many keys, and its picture has as many columns.
 HELP = ("?: keys   q: quit   up/down: stem   +/-: gain   m: mute   s: solo   r: record   space: panic",
         "?: keys  q: quit  r: record  space: panic", "? keys  q quit  r record")
 
 
 @dataclass(frozen=True)
 class Listing:
-    """A list that covers the meters while it is open. `chosen` is the row of the cursor; `note` tells of it, and `keys`
-    what can be done."""
+    """A list that covers the meters while it is open.
+
+    `chosen` is the row of the cursor, `note` a text about this row, `keys` a text about the keys.
+    """
 
     title: str
     rows: Sequence[str]
@@ -38,7 +40,7 @@ class Listing:
 
 
 def fitting(width: int, *texts: str) -> str:
-    """The first of the texts, longest first, that fits."""
+    """The first text that fits; the texts come longest first."""
     return next((text for text in texts if len(text) <= width), texts[-1])
 
 
@@ -71,7 +73,7 @@ def _head(status: Status, width: int, low: bool) -> list[Text]:
 
 
 def states(status: Status) -> list[Text]:
-    """What holds until it is changed: scene, recording, learning a knob, frozen, bypass, muted, soloed."""
+    """The states that stay until they are changed: scene, recording, learning a knob, frozen, bypass, muted, soloed."""
     bypass = "BYPASS: the input as it is" if status.bypass else ""
     wet = f"{100 * status.wet:.0f} % separated" if status.wet < 1 else ""
     muted, soloed = (", ".join(stem.name for stem in status.stems if getattr(stem, kind)) for kind in ("muted", "soloed"))
@@ -85,7 +87,7 @@ def states(status: Status) -> list[Text]:
 
 
 def _flow(texts: Sequence[Text], width: int) -> list[Text]:
-    """The texts on as few lines as they need; one line even if there are none, so that the rest stays where it is."""
+    """The texts on as few lines as they need. There is at least one line, so that the lines below stay in place."""
     lines = [Text()]
     for text in texts:
         if lines[-1] and len(lines[-1]) + 2 + len(text) > width:
@@ -95,7 +97,7 @@ def _flow(texts: Sequence[Text], width: int) -> list[Text]:
 
 
 def _said(status: Status, width: int, most: int) -> list[Text]:
-    """Advice and the messages that have not expired, the newest last, on `most` lines; the newest has at least one."""
+    """Advice, and the messages that have not expired, newest last, on `most` lines. The newest gets at least one line."""
     said = status.messages[len(status.messages) - status.shown :]
     hint = textwrap.wrap(status.hint, width)[: most - bool(said)]
     lines: list[str] = []
@@ -112,7 +114,7 @@ def _said(status: Status, width: int, most: int) -> list[Text]:
 
 
 def _body(status: Status, selected: int, width: int, room: int) -> list[Text]:
-    """Meters of inputs, outputs and stems, and the keys that are held."""
+    """Meters of inputs, outputs and stems, and the held keys."""
     held = HeldKeys(status.held, status.left, status.right, status.uncertain)
     keys = [keyboard(held) if width >= KEYBOARD else Text(held.names())] if room > 2 else []
     room -= len(keys)
@@ -124,8 +126,8 @@ def _body(status: Status, selected: int, width: int, room: int) -> list[Text]:
 
 
 def _ends(status: Status, width: int, names: int, spare: int) -> list[Text]:
-    """Inputs and outputs: a line each if there are `spare` lines for all, else a line for all inputs and one for all outputs,
-    else one line."""
+    """Inputs and outputs: one line for each if `spare` lines are enough; else one line for all inputs and one for all outputs;
+    else one line for all."""
     ends = [(name, peak, hold) for name, peaks, holds in (
         ("in", status.input_db, status.input_holds), ("out", status.output_db, status.output_holds))
         for peak, hold in zip(peaks, holds, strict=True)]
@@ -144,13 +146,13 @@ def _ends(status: Status, width: int, names: int, spare: int) -> list[Text]:
 
 
 def _around(rows: Sequence[Text], chosen: int, room: int) -> list[Text]:
-    """As many rows as there is room for, with the chosen one among them."""
+    """As many rows as fit into `room` lines, with the chosen row among them."""
     first = min(max(chosen - room // 2, 0), max(len(rows) - room, 0))
     return list(rows[first : first + room])
 
 
 def _listed(listing: Listing, width: int, room: int) -> list[Text]:
-    """The list under its title, with a mark on the chosen row, and the note below; rows take as many lines as they need."""
+    """The list under its title, with a mark on the chosen row, and its note below. Rows take as many lines as they need."""
     note = textwrap.wrap(listing.note, width)[:2] if room > LEAST_LIST else []
     lines, cursor = list[Text](), 0
     for at, row in enumerate(listing.rows):

@@ -1,4 +1,4 @@
-"""A set list: scenes of a set-up, stepped through while playing. Where plans fit, the sound goes on without a gap."""
+"""A set list: the scenes of a set-up, to step through during play. If windows and latency stay, there is no gap."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from rtsep.presets.preset import Preset
 
 
 class Played(Protocol):
-    """What a scene sets on a player."""
+    """The part of a player that scenes change."""
 
     stem_names: tuple[str, ...]
     muted: set[str]
     soloed: set[str]
 
     def change(self, params: Mapping[str, Value], presets: Sequence[Preset] | None) -> None:
-        """Go on with parameters and presets, all at once."""
+        """Change to these parameters and presets, all at once."""
 
     def set(self, name: str, value: Value) -> None:
         """Change a parameter of the mixer."""
 
     def mute(self, stem: str, on: bool, /) -> None:
-        """Silence a stem."""
+        """Silence a stem, or play it again."""
 
     def solo(self, stem: str, on: bool, /) -> None:
-        """Silence all other stems."""
+        """Solo a stem, or end its solo."""
 
     def say(self, text: str) -> None:
-        """Tell the player."""
+        """Show a message."""
 
 
 def with_stems(settings: Settings, stems: Sequence[str], missing: Callable[[str], None]) -> Settings:
-    """The settings with the names of stems instead of their numbers; for what is no stem `missing` is called."""
+    """The settings, with names of stems instead of numbers. `missing` is called for a stem that does not exist."""
     def found(text: str, entry: str) -> list[str]:
         if text in stems:
             return [text]
@@ -55,7 +55,7 @@ def with_stems(settings: Settings, stems: Sequence[str], missing: Callable[[str]
 
 
 def set_mixer(player: Played, settings: Settings) -> None:
-    """Set gains, mutes and solos; stems that are not named are at 0 dB, and heard."""
+    """Set gains, mutes and solos. Stems that `settings` does not name get 0 dB, and are neither muted nor soloed."""
     for stem in player.stem_names:
         player.set(f"gain_db.{stem}", settings.gains.get(stem, 0.0))
         player.mute(stem, stem in settings.muted)
@@ -63,10 +63,10 @@ def set_mixer(player: Played, settings: Settings) -> None:
 
 
 class SetList:
-    """The scenes, of which one is `at`, if there are any. Thread: control.
+    """The scenes, and the number `at` of the present one. There can be no scene at all. Thread: control.
 
-    `presets`: of every scene, for each stem; None for a mosaic, which has none. `fallback`: values of parameters that other
-    scenes set, and a scene does not.
+    `presets`: for every scene, the preset of each stem; None for a mosaic, which has none. `fallback`: values for parameters
+    that other scenes set, if a scene does not set them.
     """
 
     def __init__(
@@ -78,16 +78,16 @@ class SetList:
 
     @property
     def told(self) -> str:
-        """Where it stands, for people, or ""."""
+        """The present scene as text, or ""."""
         return f"scene {self.at + 1} of {len(self.scenes)}: {self.scenes[self.at].name}" if self.scenes else ""
 
     def put(self, number: int, scene: Settings, presets: Sequence[Preset] | None) -> None:
-        """Have another scene in a place, or behind the last one."""
+        """Put a scene in the place of another one, or after the last one."""
         self.scenes[number : number + 1], self._presets[number : number + 1] = [scene], [presets]
         self._names = sorted({*self._names, *scene.params})
 
     def step(self, player: Played, by: int) -> None:
-        """Go to the next scene (1) or to the one before (-1); the first and the last are the ends."""
+        """Go to the next scene (1) or to the previous one (-1); it stops at the first and at the last scene."""
         if not self.scenes:
             raise RtsepError("there are no scenes: start with a set-up that has some (rtsep live SETUP)")
         number = min(max(self.at + by, 0), len(self.scenes) - 1)
@@ -97,7 +97,7 @@ class SetList:
             self.go(player, number)
 
     def program(self, player: Played, program: int) -> None:
-        """Go to the scene of a MIDI program, from 1; others are for other instruments."""
+        """Go to the scene of a MIDI program, from 1. Programs without a scene do nothing: they are for other instruments."""
         numbers = {scene.program or number: number - 1 for number, scene in enumerate(self.scenes, 1)}
         if program in numbers:
             self.go(player, numbers[program])
@@ -109,7 +109,7 @@ class SetList:
         self.go(player, int(number) - 1)
 
     def go(self, player: Played, number: int) -> None:
-        """Go to a scene, from 0. RtsepError, and nothing has changed, if it cannot be played now."""
+        """Go to a scene, from 0. RtsepError if it cannot be played now; then nothing has changed."""
         scene, presets = self.scenes[number], self._presets[number]
         params = {name: self._value(name, scene, presets or ()) for name in self._names}
         player.change({name: value for name, value in params.items() if not param_of(name).live}, presets)

@@ -1,4 +1,4 @@
-"""A set-up's file, read and checked entry by entry. An entry is called as its option is.
+"""Reads the file of a set-up, and checks it entry by entry. An entry has the name of its option.
 
 No engine is loaded here, so mistakes are reported at once, with their lines.
 """
@@ -19,17 +19,17 @@ from rtsep.params import param_of
 from rtsep.presets.library import find_preset, is_path
 from rtsep.presets.wish import parse_wish
 
-PROGRAMS = 128  # Program changes have numbers from 1 to this one, as keyboards show them.
+PROGRAMS = 128  # Program changes have numbers from 1 to this one, in the way that keyboards show them.
 
 
 def read_setup(name: str) -> Setup:
-    """The set-up called `name`. RtsepError, with the line, for everything in it that cannot be."""
+    """The set-up called `name`. RtsepError, with the line: an entry that is not allowed."""
     path = find_setup(name)
     try:
         text = path.read_text(encoding="utf-8")
         table = from_toml(text)
     except (OSError, ValueError) as error:  # A TOMLDecodeError is a ValueError, and tells the line.
-        raise RtsepError(f"{path} is no set-up that can be read: {error}") from error
+        raise RtsepError(f"{path} cannot be read as a set-up: {error}") from error
     return _Reader(path, text).setup(table)
 
 
@@ -72,7 +72,7 @@ def _program(value: Any) -> int:
     return int(value)
 
 
-# Entries that are files or folders, counted from the set-up's folder.
+# Entries that are files or folders; their paths start from the folder of the set-up.
 PATHS = ("drum_map", "mosaic", "play", "play_midi", "record", "score", "take")
 OPTIONS: Mapping[str, Convert] = {
     "input": _text, "output": _text, "inputs": _whole, "outputs": _whole, "rate": _number, "block": _whole, "midi": _texts,
@@ -120,7 +120,7 @@ class _Reader:
         wish = parse_wish(texts)
         for name in filter(None, (wish.plain, *wish.by_stem.values())):
             if not find_preset(name).is_file():
-                raise RtsepError(f"there is no file {name}")
+                raise RtsepError(f"there is no file {name}; rtsep presets lists the presets")
         return texts
 
     def _knobs(self, table: Mapping[str, Any]) -> dict[tuple[int, int], str]:
@@ -148,7 +148,7 @@ class _Reader:
     def _check_names(self, table: Mapping[str, Any], place: Place, known: tuple[str, ...]) -> None:
         for name in table:
             if name not in known:
-                raise self._error((*place, name), f"no entry is called {name!r}{nearest(name, known)}; there are: "
+                raise self._error((*place, name), f"no entry is called {name!r}{nearest(name, known)}; the entries are: "
                                   f"{', '.join(known)}")
 
     def _error(self, place: Place, text: str) -> RtsepError:

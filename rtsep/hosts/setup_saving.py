@@ -1,4 +1,4 @@
-"""Writing a set-up from what is set now: --save-setup, and a key of `rtsep live`."""
+"""Saves the present settings as a set-up: for --save-setup, and for a key of `rtsep live`."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ from rtsep.presets.library import find_preset, is_path
 from rtsep.presets.preset import Preset
 from rtsep.presets.wish import parse_wish
 
-HEAD = "# A set-up of rtsep live; its entries are options, described by rtsep live --help.\n\n"
-USUAL = "setup"  # Without a name, set-ups are called so, and setup-1, setup-2 ...
+HEAD = "# A set-up of rtsep live. Its entries are options; rtsep live --help describes them.\n\n"
+USUAL = "setup"  # A set-up that gets no name is called this, or setup-1, setup-2 ...
 
 
 class SetupSaver:
-    """Writes what is set in `scene` to `path`, else to the set-up that was `loaded`, else under a new name. Thread: control.
+    """Saves the present settings: as --save-setup says, else in the set-up that was loaded, else under a new name.
 
-    RtsepError, before anything is played, if `path` exists: it stays unless `overwrite`. What was loaded may be replaced, and
-    is kept beside the new file, with ~ after its name.
+    RtsepError, before any sound, if the file of --save-setup exists: it stays, unless `overwrite`. The set-up that was loaded
+    can be replaced; its old content is kept beside the new file, with ~ after the name. Thread: control.
     """
 
     def __init__(self, job: LiveJob) -> None:
         self._job, self._loaded = job, job.setup
         self._path = None if job.save_setup is None else setup_path(job.save_setup)
         self._written = False
-        self._base = Settings() if job.setup is None else job.setup.base  # What the file says, but for what is written anew.
+        self._base = Settings() if job.setup is None else job.setup.base  # Settings of the file, as it was read or saved.
         self._scenes = [] if job.setup is None else list(job.setup.scenes)
-        self._names = dict[str, str]()  # How the file calls stems that a saved preset has renamed.
+        self._names = dict[str, str]()  # The names in the file of stems that a saved preset has renamed.
         if self._path is not None and self._path.exists() and not job.overwrite and not self._is_loaded(self._path):
-            raise RtsepError(f"--save-setup {job.save_setup}: {self._path} exists already; choose another name, or give "
+            raise RtsepError(f"--save-setup {job.save_setup}: {self._path} is there already; choose another name, or give "
                              "--overwrite")
 
     def _is_loaded(self, path: Path) -> bool:
         return self._loaded is not None and path.exists() and path.samefile(self._loaded.path)
 
     def save(self, scene: Scene) -> Path:
-        """Write it; gives the file."""
+        """Save the present settings. Returns the file."""
         setlist = scene.player.setlist
         self._rename(scene, first=not setlist.at)
         now = _settings(self._job, scene, self._names)
@@ -62,7 +62,7 @@ class SetupSaver:
         return self._write_all(scene, setlist.at)
 
     def add_scene(self, scene: Scene) -> Path:
-        """Write what is set now as a new scene, the last one, and stand there; gives the file. It keeps what it has else."""
+        """Save the present settings as a new scene, the last one, and go to it. Returns the file; the rest of it stays."""
         path = self._place()
         if not (self._written or self._is_loaded(path)):
             self.save(scene)
@@ -89,7 +89,10 @@ class SetupSaver:
         return self._path
 
     def _rename(self, scene: Scene, first: bool) -> bool:
-        """With the preset of the `first` scene, stems that bear its name are called otherwise: in all scenes, and at once."""
+        """Rename stems that have the name of their preset, in all scenes, if the preset of the `first` scene has changed.
+
+        Returns whether a name changed.
+        """
         stems = scene.player.stem_names
         before = {stem: self._names.get(stem, stem) for stem in stems}
         if first:
@@ -101,9 +104,9 @@ class SetupSaver:
         return bool(changed)
 
     def _write_all(self, scene: Scene, now: int) -> Path:
-        """Write all, of which scene `now` is what is set."""
+        """Write the whole file; scene `now` has the present settings."""
         base, scenes = self._base, self._scenes
-        if scenes:  # A scene cannot say that nothing is muted: so each says itself what is.
+        if scenes:  # A scene cannot say that nothing is muted, so each scene lists its own muted stems.
             scenes = [each if at == now else replace(each, muted=each.muted or base.muted, soloed=each.soloed or base.soloed)
                       for at, each in enumerate(scenes)]
             base = replace(base, muted=(), soloed=())
@@ -132,18 +135,18 @@ def _unused() -> Path:
 
 
 def _standing_on(base: Settings, now: Settings, player: Player) -> Settings:
-    """`now` as a scene on `base`: it says what `base` sets otherwise, too."""
+    """`now` as a scene on `base`: it also has a value for everything that `base` sets."""
     return replace(now, gains={**dict.fromkeys(base.gains, 0.0), **now.gains},
                    params={**{name: player.value(name) for name in base.params}, **now.params})
 
 
 def _misses(base: Settings, now: Settings) -> bool:
-    """Whether a scene `now` could not say that something is heard which `base` mutes."""
+    """Whether `base` mutes or solos stems and `now` does not: a scene cannot express this."""
     return bool((base.muted and not now.muted) or (base.soloed and not now.soloed))
 
 
 def _holds(text: str, scenes: int) -> bool:
-    """Whether this is a set-up of so many scenes: scenes that are written in one line cannot be followed by others."""
+    """Whether this text is a set-up with so many scenes: no scene can follow scenes that are written in one line."""
     try:
         return len(from_toml(text).get("scene", ())) == scenes
     except ValueError:
@@ -156,7 +159,7 @@ def _loaded_presets(scene: Scene) -> Sequence[Preset] | None:
 
 
 def _renamed(settings: Settings, names: Mapping[str, str]) -> Settings:
-    """The settings with other names of stems."""
+    """The settings with other names for stems."""
     def called(stem: str) -> str:
         return names.get(stem, stem)
 
@@ -167,7 +170,7 @@ def _renamed(settings: Settings, names: Mapping[str, str]) -> Settings:
 
 
 def _called(target: str, names: Mapping[str, str]) -> str:
-    """A control with its stem as the file calls it."""
+    """A control, with the name of its stem in the file."""
     name, dot, stem = target.partition(".")
     return name + dot + names.get(stem, stem)
 
@@ -188,7 +191,7 @@ def _options(job: LiveJob, scene: Scene, names: Mapping[str, str]) -> dict[str, 
 
 
 def _of_recording(playback: Playback | None) -> dict[str, Any]:
-    """What --play and its like would say now."""
+    """The present values of --play and the options that belong to it."""
     if playback is None:
         return {}
     loop = "-".join(f"{second:.3f}" for second in playback.loop) if len(playback.loop) == 2 else ""
@@ -197,7 +200,7 @@ def _of_recording(playback: Playback | None) -> dict[str, Any]:
 
 
 def _settings(job: LiveJob, scene: Scene, names: Mapping[str, str]) -> Settings:
-    """What is set now, with stems called as `names` say, else as they were at the start."""
+    """The present settings. Stems have the names in `names`, else their names at the start."""
     player = scene.player
     engine = player.separator
     unasked = {name for name, value in (("mode", scene.chosen.mode), ("gate", False))
@@ -212,7 +215,7 @@ def _settings(job: LiveJob, scene: Scene, names: Mapping[str, str]) -> Settings:
 
 
 def _presets(job: LiveJob, scene: Scene, stems: Sequence[str]) -> tuple[str, ...]:
-    """The presets of the stems, by name, or by the file that they were given as."""
+    """The presets of the stems: by name, or by path if they were given by path."""
     engine, files = scene.player.separator, dict[str, str]()
     for texts in (job.presets, *(each.presets for each in job.scenes)):
         wish = parse_wish(texts)

@@ -1,4 +1,4 @@
-"""Set-ups of `rtsep live`: files in TOML that say everything that is set, so that one word starts it; and where they are."""
+"""Set-ups of `rtsep live`: TOML files that hold all settings, so that one word starts a session; and the places of set-ups."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ ENDING = ".toml"
 
 @dataclass(frozen=True)
 class Settings:
-    """What is set while playing: all of a set-up without scenes, or one scene of a set list. `name` "": it is no scene.
+    """Settings that can change during play: those of a set-up without scenes, or of one scene. `name` "": it is not a scene.
 
-    `presets`: as --preset. `gains`: of stems, in dB. `program`: the MIDI program, 1 to 128, that calls the scene.
+    `presets`: values of --preset. `gains`: of stems, in dB. `program`: the MIDI program, 1 to 128, that calls the scene.
     """
 
     name: str = ""
@@ -36,16 +36,16 @@ class Settings:
     soloed: tuple[str, ...] = ()
 
     def over(self, base: Settings) -> Settings:
-        """The same, with what it does not say as in `base`."""
+        """The same; entries that it does not have come from `base`."""
         return replace(self, presets=self.presets or base.presets, params={**base.params, **self.params},
                        gains={**base.gains, **self.gains}, muted=self.muted or base.muted, soloed=self.soloed or base.soloed)
 
 
 @dataclass(frozen=True)
 class Setup:
-    """A set-up that was read. `options`: values of options, by their names with "_". `knobs`: what was learnt, if it says so.
+    """A set-up that was read. `options`: values of options, by their names with "_". `knobs`: bindings; None: it has none.
 
-    `scenes` stand on `base`: what a scene does not say is as in the file's first part.
+    An entry that a scene in `scenes` does not have comes from `base`, the first part of the file.
     """
 
     path: Path
@@ -57,7 +57,7 @@ class Setup:
 
     @contextmanager
     def telling_where(self) -> Iterator[None]:
-        """An RtsepError that begins with an option, a parameter or a stem's gain of this file tells the file and the line."""
+        """Add file and line to an RtsepError that begins with an option, a parameter or a gain in this file."""
         try:
             yield
         except RtsepError as error:
@@ -69,7 +69,7 @@ class Setup:
             raise RtsepError(f"{self.path}, line {line}: {error}") from error
 
     def _places(self, entry: str, stem: str | None) -> Iterator[Place]:
-        """Where an error about `entry`, or about its `stem`, may come from."""
+        """The places where an error about `entry`, or about its `stem`, can come from."""
         tables: list[Place] = [(), *(("scene", number) for number, _ in enumerate(self.scenes))]
         for table in tables:
             yield from ((*table, "gains", stem), (*table, "gains")) if stem else ()
@@ -77,21 +77,21 @@ class Setup:
 
 
 def setups_folder() -> Path:
-    """The folder of the user's own set-ups (it need not exist)."""
+    """The folder of the user's own set-ups; perhaps it does not exist."""
     return user_data_path("rtsep", appauthor=False) / "setups"
 
 
 def setup_path(name: str) -> Path:
-    """The file for a new set-up: the path `name`, or a file in the user's own folder, where it is found by its name."""
+    """The file for a new set-up: the path `name`, or a file in the user's own folder, where `find_setup` finds it by name."""
     if name.endswith(ENDING) or os.sep in name or "/" in name:
         return Path(name if name.endswith(ENDING) else name + ENDING)
     if not name.strip() or name.startswith("."):
-        raise RtsepError(f"a set-up called {name!r}: give a name such as concert, or the path of a file")
+        raise RtsepError(f"a set-up cannot be called {name!r}: give a name such as concert, or the path of a file")
     return setups_folder() / f"{name}{ENDING}"
 
 
 def find_setup(name: str) -> Path:
-    """The file of set-up `name`: a path, one of the user's own, or one in the present folder. RtsepError offers names."""
+    """The file of set-up `name`: a path, or a file in the user's own folder or in the current one. RtsepError offers names."""
     places = list(dict.fromkeys((setup_path(name), Path(f"{name.removesuffix(ENDING)}{ENDING}"))))
     found = next((path for path in places if path.is_file()), None)
     if found is None:

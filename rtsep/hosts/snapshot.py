@@ -1,4 +1,4 @@
-"""The status for a display or another program, read at one moment."""
+"""Reads the status of live playing at one moment, for a display or another program."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Scene:
     device: WatchedDevice
     ports: MidiPorts | None
     recorder: Recorder
-    started_s: float  # time.monotonic
-    measured_ms: float | None = None  # Round trip through the device and a cable.
+    started_s: float  # Time of the start in seconds of time.monotonic.
+    measured_ms: float | None = None  # The measured round trip through the device and a cable.
     chosen: Choice = field(default_factory=Choice)  # The mode at the start, and why.
     adviser: Adviser | None = None
     load: Worst = field(default_factory=Worst)
@@ -45,7 +45,7 @@ class Scene:
 
 
 def decibels(peak: float) -> float:
-    """dBFS of a magnitude; -120 is silence."""
+    """The level of a magnitude in dBFS; -120 is silence."""
     return max(20 * math.log10(peak), SILENT_DB) if 0 < peak < math.inf else SILENT_DB
 
 
@@ -57,7 +57,7 @@ def _latency(scene: Scene) -> tuple[float | None, str]:
 
 
 def _meters(scene: Scene) -> Meters:
-    """What the callback measures; no sound and no load while no device calls it."""
+    """The measurements of the callback. While no device calls it, levels and load are 0."""
     meters = scene.player.lanes.meters()
     if scene.device.state == "playing":
         return meters
@@ -66,14 +66,14 @@ def _meters(scene: Scene) -> Meters:
 
 
 def _held(scene: Scene) -> tuple[int, ...]:
-    """Pitches held by keys or pedals; those of the engine too, unless no device calls it."""
+    """Pitches held by keys or pedals, ascending; also those that the engine holds, if a device calls it."""
     player = scene.player
     engine = player.separator.held_pitches if scene.device.state == "playing" else ()
     return tuple(sorted({*player.watch.held(), *engine}))
 
 
 def _hands(scene: Scene) -> dict[str, tuple[int, ...]]:
-    """The fields of the status that tell what each hand holds."""
+    """The fields of the status about the keys of each hand."""
     separator = scene.player.separator
     if not isinstance(separator, Separator) or scene.device.state != "playing":
         return {}
@@ -82,7 +82,7 @@ def _hands(scene: Scene) -> dict[str, tuple[int, ...]]:
 
 
 def _midi(scene: Scene) -> tuple[str, ...]:
-    """Where notes come from: ports of our own, and what is connected to the device's."""
+    """The ports that notes come from: our own, and those that are connected to the device's port."""
     return (*(scene.ports.ports if scene.ports is not None else ()), *scene.device.opened.midi_ports())
 
 

@@ -1,4 +1,4 @@
-"""Whether the notes that are told sound in the input at all, stem by stem, whatever the engine made of them."""
+"""Whether the notes of each stem sound in the input at all. This does not depend on what the engine does with them."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from rtsep.engine.separator import Separator
 from rtsep.fit.hearing import HIGHEST, LOWEST, Rows, combs, listen
 from rtsep.hosts.player import Player
 
-LOOK_S = 1.0  # Notes are looked at in intervals of this many seconds of sound.
-MOST = 4  # So many notes of a stem are looked at in each interval, the first ones: a few milliseconds each.
-AFTER_S, STEPS = 0.06, 5  # The sound of a note is looked for so many seconds after its beginning, at so many places.
-AGE_S = 0.4  # A note is looked at once it is this many seconds old.
-SOUNDS = 0.03  # A note sounds if its pitch has at least this share of the loudest pitch's activation.
+LOOK_S = 1.0  # Notes are checked at intervals of this many seconds of sound.
+MOST = 4  # In each interval, the first notes of a stem, this many, are checked; each takes a few milliseconds.
+AFTER_S, STEPS = 0.06, 5  # The sound of a note is searched from this many seconds after its onset, at this many places.
+AGE_S = 0.4  # A note is checked when it is this many seconds old.
+SOUNDS = 0.03  # A note sounds if the activation of its pitch is more than this share of the loudest pitch's.
 
 
 class _Piece:
-    """Sound [channel, sample], as a file that is open."""
+    """Sound [channel, sample], with the interface of an open file."""
 
     def __init__(self, sound: npt.NDArray[np.float32], rate: int) -> None:
         self._sound, self.sample_rate, self.frames = sound, rate, sound.shape[1]
 
     def read(self, begin: int, end: int) -> npt.NDArray[np.float32]:
-        """Some of it."""
+        """The samples from `begin` to `end`."""
         return self._sound[:, begin:end]
 
 
 class SoundingNotes:
-    """For each stem, the notes that were looked at so far, and how many of them sound. Thread: control."""
+    """For each stem, how many notes were checked so far, and how many of them sound. Thread: control."""
 
     def __init__(self) -> None:
         self.told, self.sounding = list[int](), list[int]()
-        self._looked = 0  # Notes before this sample were looked at.
+        self._looked = 0  # Notes before this sample were checked.
         self._rows: Rows | None = None
 
     def look(self, player: Player) -> None:
-        """Look at the notes that have become old enough, if it is time again. Drums and mosaics have no pitches to look for."""
+        """Check the notes that are old enough now, if it is time again. Drums and mosaics have no pitches to search for."""
         lanes, engine = player.lanes, player.separator
         until = lanes.word(POSITION) - round(AGE_S * lanes.sample_rate)
         stems = len(engine.stem_names)

@@ -26,31 +26,31 @@ class StemStatus:
     gain_db: float
     muted: bool
     soloed: bool
-    notes: int = 0  # Of its notes, so many were looked for in the input,
-    sounding: int = 0  # and so many were found to sound.
+    notes: int = 0  # How many of its notes were searched in the input.
+    sounding: int = 0  # How many of them sound there.
 
 
 @dataclass(frozen=True)
 class Status:
     """The whole status at one moment. Levels are peaks in dBFS; -120 is silence."""
 
-    seconds: float  # Since the start.
+    seconds: float  # Time since the start.
     state: str  # "playing", or a sentence such as "lost Scarlett 2i2: trying to open it again"
     device: str
     sample_rate: float
-    block_samples: int  # Of the last block.
+    block_samples: int  # Length of the last block.
     mode: str
-    mode_chosen: str  # Why it was chosen, or "".
+    mode_chosen: str  # Why this mode was chosen, or "".
     latency_samples: int  # The engine's latency.
     device_latency_ms: float | None  # Input + output of the device; None: unknown.
     device_latency_source: str  # "reported by the driver", "measured through the cable", "unknown"
-    load: float  # The callback's share of a block's time, smoothed.
+    load: float  # The share of a block's duration that the callback takes, smoothed.
     peak_load: float  # The worst load of the last ten seconds.
-    peak_work: float  # The same without waiting for a processor; 0 if unknown.
+    peak_work: float  # The same, without waiting for a processor; 0 if unknown.
     worst_load: float  # The worst load since the start.
-    losses: int  # Times that the device was lost.
+    losses: int  # How many times the device was lost.
     late_blocks: int
-    late_by_work: int | None  # Those late by their own work alone; None if unknown.
+    late_by_work: int | None  # Late blocks that were late by their own work; None if unknown.
     underflows: int
     overflows: int
     xruns: int  # Dropouts that JACK reports.
@@ -73,11 +73,11 @@ class Status:
     frozen: bool  # Whether templates and background are kept from learning.
     learning: str  # The control that waits for its knob or button, or "".
     message: str  # The last message, or "" once it has expired.
-    messages: tuple[Message, ...]  # The last ones, oldest first.
-    shown: int  # So many of these, from the end, have not expired.
+    messages: tuple[Message, ...]  # The last messages, oldest first.
+    shown: int  # This many of them, from the end, have not expired.
     counters: Mapping[str, int]  # All counters.
-    left: tuple[int, ...] = ()  # Those of `held` that the left hand plays, where notes are given to hands,
-    right: tuple[int, ...] = ()  # and the right one,
-    uncertain: tuple[int, ...] = ()  # and those of both that the other hand may play.
-    scene: str = ""  # Where a set list stands, or "".
-    playback: str = ""  # What recording plays, and where, or "".
+    left: tuple[int, ...] = ()  # Pitches in `held` of the left hand, if notes are given to hands.
+    right: tuple[int, ...] = ()  # Pitches in `held` of the right hand.
+    uncertain: tuple[int, ...] = ()  # Pitches of both for which the hand is uncertain.
+    scene: str = ""  # The present scene of a set list, or "".
+    playback: str = ""  # Which recording plays, and where, or "".

@@ -1,7 +1,8 @@
-"""A take: the folder of one recording, taken at its start under a name of its own, and whole after any end.
+"""A take: the folder of one recording. It gets its own name at its start, and is whole after any end.
 
-While it is recorded it holds a hidden marker, which says what is in it and keeps room for its end on a full disk, a hidden
-journal of notes, and a lock. A marker without a program that holds the lock is a take that was cut off: `mend` makes it whole.
+During the recording, the folder holds a hidden journal of notes, a lock, and a hidden marker. The marker says what is in the
+take, and keeps room for its end on a full disk. If there is a marker and no program holds the lock, the take was cut off:
+`mend` makes it whole.
 """
 
 from __future__ import annotations
@@ -29,17 +30,17 @@ from rtsep.notes.messages import Message
 
 MARKER, JOURNAL, LOCK = ".recording", ".notes", ".lock"
 NOTES, REPORT = "session.mid", "report.json"
-ROOM_BYTES = 65_536  # The marker has at least this many bytes: they are room for report and notes when the disk is full.
-MOST_CUT_S = 10.0  # Files of a take that was cut off are cut to one length if that takes at most so many seconds.
+ROOM_BYTES = 65_536  # The marker has at least this many bytes, as room for report and notes when the disk is full.
+MOST_CUT_S = 10.0  # Files of a take that was cut off are cut to one length if they lose at most this many seconds.
 
 Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class TakeForm:
-    """What every take of a session holds. `table` tells the stem of a note by part, channel and pitch."""
+    """What every take of a session holds. `table` has the stem of a note by part, channel and pitch."""
 
-    stem_names: tuple[str, ...]  # With the residual.
+    stem_names: tuple[str, ...]  # The residual is one of them.
     sample_rate: float
     channels: int
     table: npt.NDArray[np.int8]
@@ -53,7 +54,7 @@ class TakeForm:
 
 
 class Take:
-    """A take that is being recorded. RtsepError if it cannot be begun. Thread: one at a time."""
+    """A take that is being recorded. RtsepError if it cannot begin. Thread: one at a time."""
 
     def __init__(self, base: Path, form: TakeForm) -> None:
         self._form = form
@@ -70,7 +71,7 @@ class Take:
         self._sounds: list[GrowingWav | GrowingFlac] = []
         self._open: list[io.FileIO | Journal | GrowingWav | GrowingFlac] = []
         try:
-            with suppress(OSError, NotImplementedError):  # Some network folders know no locks.
+            with suppress(OSError, NotImplementedError):  # Some network folders have no locks.
                 self._lock.acquire(timeout=0)
             self._marker, self._room = io.FileIO(self.folder / MARKER, "x+"), ROOM_BYTES
             self._open.append(self._marker)
@@ -85,17 +86,17 @@ class Take:
             raise write_error(self.folder, error) from error
 
     def told(self, trouble: str) -> dict[str, Any]:
-        """Its report so far, if it could not be finished."""
+        """The report so far, for a take that could not be finished."""
         return self._report | {"seconds": round(self.seconds, 3), "folder": str(self.folder), "warnings": [trouble]}
 
     @property
     def seconds(self) -> float:
-        """The length so far."""
+        """The length so far, in seconds."""
         return min(sound.frames for sound in self._sounds) / self._form.sample_rate
 
     @property
     def end(self) -> int:
-        """The sample at which it ends so far: no sound or note comes later."""
+        """The sample at which it ends so far: no sound and no note comes after it."""
         return max(min(sound.frames for sound in self._sounds), self._journal.last)
 
     def write(self, planes: Floats) -> None:
@@ -106,17 +107,17 @@ class Take:
             sound.write(block)
 
     def add(self, notes: Iterable[tuple[int, int, Message]], played: bool = True) -> None:
-        """Append messages (sample, part, message) that were `played`, or that begin or end the take."""
+        """Append messages (sample, part, message). `played` False: they only begin or end the take."""
         self._journal.add(notes, played)
 
     def count_gaps(self, gaps: int, samples: int) -> None:
-        """Say how many gaps there are, and how many samples of silence they became. OSError if the disk is full."""
+        """Set the number of gaps, and of the samples of silence in them. OSError if the disk is full."""
         if gaps != self._report["gaps"]:
             self._report |= {"gaps": gaps, "gap_s": round(samples / self._form.sample_rate, 3)}
             self._mark(self._room)
 
     def update(self) -> None:
-        """Write everything to the disk, so that even a loss of power leaves it. OSError if the disk is full."""
+        """Force everything to the disk, so that it survives a loss of power. OSError if the disk is full."""
         if self._journal.bytes > self._room - ROOM_BYTES:  # The MIDI file is smaller than its journal.
             self._room += ROOM_BYTES
             self._mark(self._room)
@@ -124,16 +125,16 @@ class Take:
             each.update()
 
     def finish(self, trouble: str = "") -> dict[str, Any]:
-        """End it, and give its report; `trouble` says why it ended early. A take in which nothing was recorded vanishes.
+        """End the take, and return its report; `trouble` says why it ended early. An empty take is removed.
 
-        RtsepError if that fails; `mend` can go on from there.
+        RtsepError if this fails; `mend` can then make it whole.
         """
         closing = [sound.close for sound in self._sounds]
         try:
             for act in (*closing, lambda: self._mark(0), self._journal.close):  # The marker's room is for the notes.
                 try:
                     act()
-                except OSError:  # What a full disk has left is in order after `complete`.
+                except OSError:  # After a full disk, `complete` puts the files in order.
                     trouble = trouble or "the disk is full or failed"
             self._report["warnings"] = [trouble] if trouble else []
             frames = None if trouble else self._sounds[0].frames
@@ -156,7 +157,7 @@ class Take:
         os.fsync(self._marker.fileno())
 
     def _discard(self) -> None:
-        """Remove what could not be begun."""
+        """Remove the files of a take that could not begin."""
         for each in self._open:
             with suppress(OSError):
                 each.close()
@@ -165,7 +166,7 @@ class Take:
 
 
 def check_base(base: Path) -> None:
-    """Before anything is played: RtsepError if no take can be recorded under this name."""
+    """RtsepError, before any sound, if no take can be recorded under this name."""
     there = next(path for path in (base.parent, *base.parents) if path.exists())
     if not there.is_dir():
         raise RtsepError(f"{there} is a file: give a folder for the takes")
@@ -174,7 +175,7 @@ def check_base(base: Path) -> None:
 
 
 def _new_folder(base: Path) -> Path:
-    """Make a folder that is nobody else's: NAME, or NAME-1, NAME-2 ... if that exists."""
+    """Make a new folder: NAME, or NAME-1, NAME-2 ... if that exists."""
     base.parent.mkdir(parents=True, exist_ok=True)
     for number in count():
         folder = base.with_name(f"{base.name}-{number}") if number else base
@@ -187,9 +188,9 @@ def _new_folder(base: Path) -> Path:
 def complete(
     folder: Path, report: dict[str, Any], events: int | None = None, frames: int | None = None
 ) -> dict[str, Any]:
-    """Make a take whole whose files are closed: one length, notes as MIDI, the report; gives it. OSError, RtsepError.
+    """Make a take whole: files of one length, notes as MIDI, the report. Its files must be closed. Returns the report.
 
-    `frames`: the length, if all files are whole.
+    `frames`: the length in samples, if all files are whole. It raises OSError or RtsepError.
     """
     stems, rate = report["stems"], float(report["sample_rate"])
     if frames is None:
@@ -210,7 +211,7 @@ def complete(
 
 
 def _vanish(folder: Path, stems: Iterable[Mapping[str, str]]) -> None:
-    """Remove the files of a take in which nothing was recorded."""
+    """Remove the files and the folder of an empty take."""
     for name in (*(stem["file"] for stem in stems), JOURNAL, LOCK, MARKER):
         with suppress(OSError):
             (folder / name).unlink()
@@ -219,11 +220,11 @@ def _vanish(folder: Path, stems: Iterable[Mapping[str, str]]) -> None:
 
 
 def mend(folder: Path) -> dict[str, Any] | None:
-    """Make a take whole that was cut off; gives its report, or None if a program is recording it. RtsepError: it cannot be."""
+    """Make a take whole that was cut off. Returns its report; None: a program is recording it. RtsepError if it fails."""
     lock = FileLock(folder / LOCK, thread_local=False)
     try:
         lock.acquire(timeout=0)
-    except (Timeout, OSError, NotImplementedError):  # Without a lock nobody knows whether it is being recorded.
+    except (Timeout, OSError, NotImplementedError):  # Without a lock, perhaps the take is being recorded.
         return None
     try:
         report = json.loads((folder / MARKER).read_text(encoding="utf-8"))

@@ -1,8 +1,9 @@
-"""What the callback hands over becomes sound in the time of the files.
+"""Turns pieces from the callback into sound in the time of the files.
 
-Files are aligned: the engine's latency is removed from the stems, so that input = sum of all stems, sample by sample. Samples
-that the rings could not hold, and the time in which the device was away, become silence of the same length in every file, and
-are counted. Where samples were lost, the silence begins the latency earlier: the stems of the input before them are lost, too.
+Files are aligned: the latency of the engine is removed from the stems, so that input = sum of all stems, sample by sample.
+Samples that did not fit into the rings, and the time in which the device was away, become silence of the same length in every
+file, and are counted. Where samples were lost, the silence begins earlier, by the latency: the stems of the input before them
+are lost, too.
 """
 
 from __future__ import annotations
@@ -18,25 +19,25 @@ Floats = npt.NDArray[np.float32]
 
 
 class Timeline:
-    """Pieces of the recording's ring, in turn, become blocks [plane, sample] of input and stems.
+    """Turns pieces of the recording's ring, in order, into blocks [plane, sample] of input and stems.
 
-    channels: of the input and of every stem. latency: the stems come this many samples after their input. `at` is the sample of
-    the files that comes next; the engine's own samples are fewer, since it stands still while the device is away.
+    channels: of the input and of every stem. latency: the stems come this many samples after their input. `at` is the next
+    sample of the files; the engine counts fewer samples, since it stops while the device is away.
     """
 
     def __init__(self, channels: int, latency: int) -> None:
         self._channels, self._latency, self._skip = channels, latency, latency
         self._input = np.zeros((channels, 0), np.float32)  # Input that still waits for its stems.
         self._begin: int | None = None  # The engine's sample at which the files begin.
-        self._expected, self._next = 0, 0  # Of the engine: where the next piece should begin, and the next block begins.
-        self._heard, self._mute = 0, 0  # Samples since the last ones that were lost; stems' samples whose input was lost.
-        self._away: list[tuple[int, int]] = []  # The engine's samples before which the device was away, and for how long.
-        self._told = 0  # How many of these are in the files.
+        self._expected, self._next = 0, 0  # Samples of the engine: the next piece should begin here; the next block begins.
+        self._heard, self._mute = 0, 0  # Samples since the last loss; samples of stems whose input was lost.
+        self._away: list[tuple[int, int]] = []  # Samples of the engine before which the device was away, and for how long.
+        self._told = 0  # How many of these absences are in the files.
         self.at = 0
         self.gaps, self.gap_samples = 0, 0
 
     def add(self, start: int, planes: Floats) -> Iterator[Floats]:
-        """The blocks that a piece completes. One without planes says that the device was away."""
+        """The blocks that a piece completes. A piece without planes says that the device was away."""
         if planes.shape[0] == 0:
             if self._begin is not None:
                 self._away.append((start, planes.shape[1]))
@@ -52,7 +53,7 @@ class Timeline:
         yield from self._feed(self._muted(planes))
 
     def _lose(self, planes: int, samples: int) -> Iterator[Floats]:
-        """Silence where samples were lost. The stems that waiting input needs, and the input of later stems, are lost, too."""
+        """Silence where samples were lost. The stems of waiting input, and the input of later stems, are lost, too."""
         self._count(samples + min(self._input.shape[1], self._heard))
         self._heard, self._mute = 0, self._latency
         self._input[:] = 0
@@ -60,7 +61,7 @@ class Timeline:
             yield from self._feed(silence)
 
     def _muted(self, planes: Floats) -> Floats:
-        """A piece without the stems of input that was lost."""
+        """A piece, with silence in the stems whose input was lost."""
         count = min(self._mute, planes.shape[1])
         self._mute -= count
         muted = planes.copy()
@@ -77,7 +78,7 @@ class Timeline:
         self.gap_samples += samples
 
     def _feed(self, planes: Floats) -> Iterator[Floats]:
-        """Stems without their first `latency` samples, and the input up to the stems' end."""
+        """Blocks of stems without their first `latency` samples, with the input that belongs to them."""
         skip = min(self._skip, planes.shape[1])
         self._skip -= skip
         self._input = np.concatenate([self._input, planes[: self._channels]], axis=1)

@@ -1,4 +1,4 @@
-"""Tables as TOML text that reads back as the same values, and the line of a text where an entry is."""
+"""Writes tables as TOML text that gives the same values when it is read, and finds the line of an entry."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ENTRY = re.compile(rf"\s*({_KEY})\s*[.=]")
 
 
 def from_toml(text: str) -> dict[str, Any]:
-    """The table that a TOML text is. ValueError, with the line, if it is none."""
+    """The table of a TOML text. ValueError, with the line, if the text is not TOML."""
     return dict(import_module("tomllib" if sys.version_info >= (3, 11) else "tomli").loads(text))
 
 
@@ -78,7 +78,7 @@ def _places(text: str) -> Iterator[tuple[Place, int]]:
 
 
 def _opened(names: Sequence[str], counts: dict[Place, int], array: bool) -> Place:
-    """The place of the table of a header; `counts` has the number of tables of every array so far."""
+    """The place of the table that a header opens; `counts` has the number of tables in every array so far."""
     table: Place = ()
     for at, name in enumerate(names, 1):
         table = (*table, name)

@@ -1,4 +1,4 @@
-"""Watching the device that plays: its loss is noticed, and it is opened again when it returns."""
+"""Watches the device that plays: it notices a loss, and opens the device again when it returns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rtsep.hosts.driver import Opened
 from rtsep.hosts.lanes import Lanes
 
 FIRST_RETRY_S, LONGEST_RETRY_S = 0.1, 1.0  # Seconds between attempts to reopen a device, at first and at most.
-RETRY_GROWTH = 1.5  # Each of these intervals is this times as long as the one before.
+RETRY_GROWTH = 1.5  # Each of these intervals is this many times as long as the one before.
 
 
 class WatchedDevice:
@@ -23,10 +23,10 @@ class WatchedDevice:
         self.opened = open_device(False)
         self._open, self._say = open_device, say
         self._retry_at, self._delay_s = 0.0, FIRST_RETRY_S
-        self._closed = True  # Whether all streams are closed: rescanning with a hanging one would hang.
+        self._closed = True  # Whether all streams are closed: a rescan would hang if one of them hangs.
 
     def watch(self, lanes: Lanes) -> bool:
-        """Notice a lost device and try to reopen it, at growing intervals; gives whether it was lost just now."""
+        """Notice a lost device, and try to reopen it at growing intervals. Returns whether it was lost in this call."""
         lost = False
         if self.state == "playing":
             reason = self.opened.trouble()

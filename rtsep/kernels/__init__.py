@@ -1,11 +1,11 @@
-"""The basis of all compiled code: records, FFT, products, elementary functions, and what Numba lacks.
+"""The basis of all compiled code: records, FFT, products, elementary functions, and intrinsics that Numba lacks.
 
-`fields` declares records, and `views` reads them in compiled code. `marks` marks functions to be compiled, at no cost until
-they are. `arrays`, `elementary` and `fft` are loops over bins. `linked` calls functions of other object files. `native` and
+`fields` declares records, and `views` reads them in compiled code. `marks` marks functions for compiling, and costs nothing
+before that. `arrays`, `elementary` and `fft` have loops over bins. `linked` calls functions of other object files. `native` and
 `atomic` are compiler intrinsics. `factorise` belongs to training.
 
-Enters: arrays and addresses. Leaves: given arrays, filled. May import: numpy, numba, llvmlite, compiling (which
-keeps the code), errors.
+Enters: arrays and addresses. Leaves: the given arrays, filled. May import: numpy, numba, llvmlite, compiling (which
+stores the code), errors.
 """
 
 from importlib import import_module
@@ -13,7 +13,7 @@ from types import ModuleType
 
 
 def load(name: str) -> ModuleType:
-    """The kernel module `name`, whose functions Python calls; its compiled code is kept in our own cache folder."""
+    """The kernel module `name`, whose functions Python calls; rtsep's cache folder keeps its compiled code."""
     import numba
 
     from rtsep.compiling.store import code_folder

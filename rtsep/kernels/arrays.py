@@ -4,8 +4,8 @@ import numpy as np
 
 from rtsep.kernels.marks import numeric
 
-# Loops run from 0 over slices: an index that the compiler cannot prove to be positive prevents SIMD code.
-# They also replace slice assignments, into each of which Numba compiles a message about unequal shapes.
+# Loops run from 0 over slices: if the compiler cannot prove that an index is positive, it makes no SIMD code.
+# The loops also replace slice assignments, since Numba compiles a message about unequal shapes into each of those.
 
 
 @numeric
@@ -54,7 +54,7 @@ def product_sum(a, b):
 
 @numeric
 def add_rows(W, rows, h, model):
-    """model[:] += h @ W[rows], four rows at a time; `model` [n] may be shorter than the rows of W."""
+    """model[:] += h @ W[rows], four rows at a time; `model` [n] can be shorter than the rows of W."""
     n, count = model.shape[0], rows.shape[0]
     i = 0
     while i + 4 <= count:

@@ -1,7 +1,7 @@
-"""Intrinsics for threads and clocks: acquire and release, a call by address, the time.
+"""Intrinsics for threads and clocks: acquire and release, a call by address, and the time.
 
-Numba has no atomics for the CPU. Without them the compiler moves the read of another thread's word out of a waiting loop,
-which then waits for ever.
+Numba has no atomic operations for the CPU. Without them the compiler moves the read of another thread's word out of a waiting
+loop, and the loop waits for ever.
 """
 
 import platform
@@ -15,7 +15,7 @@ from numba.extending import intrinsic
 from rtsep.kernels.marks import numeric
 
 _WINDOWS = platform.system() == "Windows"
-# The clock behind time.monotonic (CLOCK_UPTIME_RAW, CLOCK_MONOTONIC), and the processor time of a thread.
+# The numbers of two clocks: that of time.monotonic (CLOCK_UPTIME_RAW, CLOCK_MONOTONIC), and that of a thread's processor time.
 _CLOCK, _THREAD_CLOCK = (8, 16) if platform.system() == "Darwin" else (1, 3)
 
 
@@ -27,7 +27,7 @@ def _element(context, builder, signature, arguments):
 
 @intrinsic
 def load_acquire(typing_context, array, index):
-    """array[index] (1-D, int64); everything that its writer wrote before `store_release` is visible afterwards."""
+    """array[index] (1-D, int64); afterwards everything is visible that its writer wrote before `store_release`."""
 
     def codegen(context, builder, signature, arguments):
         return builder.load_atomic(_element(context, builder, signature, arguments), "acquire", 8)
@@ -37,7 +37,7 @@ def load_acquire(typing_context, array, index):
 
 @intrinsic
 def store_release(typing_context, array, index, value):
-    """array[index] = value (1-D, int64), after everything that was written before."""
+    """array[index] = value (1-D, int64), after everything that was written before it."""
 
     def codegen(context, builder, signature, arguments):
         word = context.cast(builder, arguments[2], signature.args[2], signature.args[0].dtype)
@@ -59,7 +59,7 @@ def address_of(typing_context, pointer):
 
 @intrinsic
 def call_address(typing_context, function, argument):
-    """Call the machine code void (*)(void*) at the address `function` with the address `argument`."""
+    """Call the machine code at the address `function`, void (*)(void*), with the address `argument`."""
 
     def codegen(context, builder, signature, arguments):
         byte_pointer = ir.IntType(8).as_pointer()
@@ -100,7 +100,7 @@ _now, _worked = _clock(_CLOCK), _clock(_THREAD_CLOCK)
 
 @numeric
 def now_ns():
-    """Nanoseconds of a clock that never goes back; on Linux and macOS the one of `time.monotonic_ns`."""
+    """Nanoseconds of a clock that never goes back; on Linux and macOS it is the clock of `time.monotonic_ns`."""
     first, second = _now()
     if _WINDOWS:
         return first // second * 1_000_000_000 + first % second * 1_000_000_000 // max(second, np.int64(1))
@@ -109,7 +109,7 @@ def now_ns():
 
 @numeric
 def thread_ns():
-    """Nanoseconds of processor time that this thread has had; 0 on Windows, whose clock has steps of 16 ms."""
+    """Nanoseconds of processor time that this thread has used; 0 on Windows, whose clock has steps of 16 ms."""
     if _WINDOWS:
         return np.int64(0)
     first, second = _worked()

@@ -1,8 +1,8 @@
 """Exponential, logarithm, sine and cosine of float32 as short sums, so that loops over bins become SIMD code.
 
-The C library's functions take some 5 ns per call, one call per bin. These are about as exact: errors are below 2e-7, relative
-to the result, or to 1 where that is less. They reduce the argument to a range near 0 and sum a Taylor series: Muller,
-"Elementary Functions", 3rd edition, 2016, chapters 3 and 11.
+The functions of the C library take about 5 ns per call, with one call per bin. These functions are about as exact: errors are
+below 2e-7, relative to the result, or to 1 if the result is less than 1. They reduce the argument to a range near 0 and sum a
+Taylor series: Muller, "Elementary Functions", 3rd edition, 2016, chapters 3 and 11.
 """
 
 import numpy as np
@@ -11,9 +11,9 @@ from rtsep.kernels.marks import kernel, later, ordered
 
 F = np.float32
 LN_2, LOG2_E = F(np.log(2)), F(1 / np.log(2))  # Natural logarithm of 2, and its inverse.
-LN_2_HIGH = F(0.693359375)  # High part of ln 2, exact in few bits, so that multiples of it are exact.
+LN_2_HIGH = F(0.693359375)  # High part of ln 2 with few bits, so that multiples of it are exact.
 LN_2_LOW = F(np.log(2) - 0.693359375)  # The rest of ln 2.
-HALF_PI_HIGH = F(1.5703125)  # High part of pi / 2, exact in few bits.
+HALF_PI_HIGH = F(1.5703125)  # High part of pi / 2 with few bits, so that multiples of it are exact.
 HALF_PI_LOW = F(np.pi / 2 - 1.5703125)  # The rest of pi / 2.
 TWO_OVER_PI = F(2 / np.pi)  # Quarter turns per radian.
 ONE = 0x3F800000  # Bits of the float32 1.
@@ -29,7 +29,7 @@ _bits, _float = (later("rtsep.kernels.native", name) for name in ("bits_of", "fl
 
 @ordered
 def _less(x, n, high, low):
-    """x - n (high + low); in any other order the precision that `low` adds would be lost."""
+    """x - n (high + low); in any other order the precision of `low` would be lost."""
     return (x - n * high) - n * low
 
 
@@ -55,7 +55,7 @@ def log(x):
 
 @kernel
 def sine_and_cosine(x):
-    """Sine and cosine of an angle of up to some hundred turns."""
+    """Sine and cosine of an angle of up to some hundred turns, in radians."""
     n = np.floor(x * TWO_OVER_PI + F(0.5))
     r = _less(x, n, HALF_PI_HIGH, HALF_PI_LOW)
     z = r * r

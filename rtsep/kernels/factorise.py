@@ -1,9 +1,8 @@
-"""Offline factorisation V ~ H W: all parts of the updates but the matrix products.
+"""Offline factorisation V ~ H W: all parts of the updates except the matrix products.
 
-Arrays are [frame, bin], [frame, row] or [row, bin].
-
-All arrays of a call are C-contiguous and of one type, float32 or float64, and so are the scalars; sums are float64.
-Any thread. No errors. `gain` scales V, `added` is added to denominators, `floor` is their least value.
+Arrays are [frame, bin], [frame, row] or [row, bin]. All arrays of a call are C-contiguous, and all arrays and scalars have one
+type, float32 or float64. Sums are float64. `gain` scales V, `added` is added to denominators, and `floor` is their least value.
+Any thread can call these functions; they raise no errors.
 """
 
 import numpy as np
@@ -24,7 +23,7 @@ def multiply(F, numerator, denominator, added, floor, tiny, out):
 
 @numeric
 def multiply_root(F, numerator, denominator, added, floor, tiny, out):
-    """As `multiply`, with the square root of the fraction: with this exponent the loss of beta = 0 never rises."""
+    """As `multiply`, with the square root of the fraction: with this exponent the loss for beta = 0 never rises."""
     zero = F.dtype.type(0)
     for i in range(F.shape[0]):
         f, n, d, o = F[i], numerator[i], denominator[i], out[i]
@@ -44,7 +43,7 @@ def kl_ratio(V, gain, added, floor, model):
 
 @numeric
 def kl_ratio_measured(V, gain, added, floor, tiny, model, ratio):
-    """As `kl_ratio`; ratio = the new model, but at least `tiny`. Gives the sum of (denominator - gain * V)."""
+    """As `kl_ratio`; ratio = the new model, and at least `tiny`. It gives the sum of (denominator - gain * V)."""
     total = 0.0
     for i in range(V.shape[0]):
         v, m, r = V[i], model[i], ratio[i]
@@ -62,7 +61,7 @@ def kl_ratio_measured(V, gain, added, floor, tiny, model, ratio):
 def is_ratios(V, gain, quiet, added, floor, model, ratio, weighted):
     """With v = max(gain * V, quiet), m = max(model + added, floor): model = 1 / m, ratio = v / m, weighted = v / m^2.
 
-    Gives the sum of v / m.
+    It gives the sum of v / m.
     """
     one, total = V.dtype.type(1), 0.0
     for i in range(V.shape[0]):

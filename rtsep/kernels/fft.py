@@ -1,13 +1,15 @@
-"""Real FFTs in float32, of 32, 64, 128 ... 16384 samples; errors are below 2e-7 of the whole.
+"""Real FFTs in float32 of 32, 64, 128 ... 16384 samples; errors are below 2e-7 of the whole spectrum.
 
-The signal counts as 8 interleaved signals, one for each lane of a SIMD register. Each is transformed as M = n / 16 complex
-points: its even samples are the real parts, its odd ones the imaginary parts. The signal already lies in memory as blocks of 8
-real and 8 imaginary parts, so the FFTs of all lanes (`lanes_fft`: Stockham's, radix 4) need no shuffles. `untangle` makes the
-lanes' spectra, M + 1 bins each, and `combine` joins them into one spectrum (radix 8). `spread` and `tangle` are the inverses.
+The signal is treated as 8 interleaved signals, one for each lane of a SIMD register. Each is transformed as M = n / 16 complex
+points: its even samples are the real parts, and its odd samples the imaginary parts. In memory the signal is already in blocks
+of 8 real and 8 imaginary parts, so the FFTs of all lanes (`lanes_fft`: Stockham's, radix 4) need no shuffles. `untangle` makes
+the lanes' spectra, M + 1 bins each, and `combine` joins them into one spectrum (radix 8). `spread` and `tangle` are the
+inverses.
 
-LLVM turns all of it into SIMD code: indices are unsigned (so no check for negative ones), the arrays of a DISTINCT function do
-not overlap, and loops over 8 lanes become single instructions. Sources: Stockham's autosort as in Van Loan,
-"Computational Frameworks for the Fast Fourier Transform", SIAM 1992, sections 1.7 and 2.4; real from complex: section 4.3.
+LLVM turns all of this into SIMD code: indices are unsigned (so they need no check for negative values), the arrays of a
+`distinct` function do not overlap, and loops over 8 lanes become single instructions. Sources: Stockham's autosort as in Van
+Loan, "Computational Frameworks for the Fast Fourier Transform", SIAM 1992, sections 1.7 and 2.4; real from complex: section
+4.3.
 """
 
 import numpy as np
@@ -16,11 +18,11 @@ from numba import types
 from rtsep.kernels.marks import distinct, inlined, numeric
 from rtsep.kernels.views import floats_at
 
-# Python's own integers are signed and would make the indices signed.
+# Python's integers are signed, and would make the indices signed.
 U = np.uint64
 U0, U1, U2, U3, U4, U5, U6, U7, U8, U14, U16, U24 = map(U, (0, 1, 2, 3, 4, 5, 6, 7, 8, 14, 16, 24))
-BOUND = U(0x1FFFFF)  # No row is longer than this.
-HALF = np.float32(0.5)  # Constants are float32, so that products are too.
+BOUND = U(0x1FFFFF)  # No row has more elements than this.
+HALF = np.float32(0.5)  # Constants are float32, so that products stay float32.
 ROOT = np.float32(np.sqrt(0.5))
 
 
@@ -52,7 +54,7 @@ def product(ar, ai, br, bi):
 
 @distinct
 def radix2(x, y, half):
-    """The first pass if M is no power of 4: FFTs of 2 points."""
+    """The first pass if M is not a power of 4: FFTs of 2 points."""
     for i in range(half):
         y[i], y[half + i] = x[i] + x[half + i], x[i] - x[half + i]
 
@@ -61,7 +63,7 @@ def radix2(x, y, half):
 def radix4(x, y, w, M, L):
     """Join every four FFTs of L points into one FFT of 4 L points."""
     step = U4 * M // L
-    row = max(U16, (U4 * M) & BOUND)  # The bounds tell LLVM that rows of y do not overlap.
+    row = max(U16, (U4 * M) & BOUND)  # These bounds tell LLVM that rows of y do not overlap.
     for k in range(L):
         h = U6 * k
         ur, ui, vr, vi, wr, wi = w[h], w[h + U1], w[h + U2], w[h + U3], w[h + U4], w[h + U5]
@@ -104,7 +106,7 @@ def lanes_fft(x, y, scratch, twiddles, M):
 @distinct
 def untangle(z, low_r, low_i, high_r, high_i, w, M, lanes):
     """The spectra of 8 real signals [bin, lane], from FFTs z of their even samples + i times their odd ones."""
-    lanes &= U24  # A multiple of 8; if LLVM knew that it is 8, it would unroll instead of making SIMD code.
+    lanes &= U24  # A multiple of 8; if LLVM knew that it is 8, it would unroll the loop instead of making SIMD code.
     for i in range(lanes):
         low_r[i], low_i[i] = z[i] + z[U8 + i], 0
         high_r[U8 * M + i], high_i[U8 * M + i] = z[i] - z[U8 + i], 0
@@ -121,7 +123,7 @@ def untangle(z, low_r, low_i, high_r, high_i, w, M, lanes):
 
 @distinct
 def tangle(x_r, x_i, low, high, w, M, scale, lanes):
-    """The inverse of `untangle`, times 2 * scale and in reversed order, which turns the FFTs that follow into inverse FFTs."""
+    """The inverse of `untangle`, times 2 * scale, in reversed order: this turns the FFTs that follow into inverse FFTs."""
     lanes &= U24
     for i in range(lanes):
         ar, br = x_r[i] * scale, x_r[U8 * M + i] * scale
@@ -193,7 +195,8 @@ def spread(z, yr, yi, w, M):
 def forward(frame, spectrum, size, twiddles, scratch):
     """Fill complex64 [size / 2 + 1] at the address `spectrum` with the FFT of float32 [size] at `frame`.
 
-    twiddles, scratch: addresses of what twiddles.py makes for this size. None of the four may overlap. No errors.
+    twiddles, scratch: addresses of the arrays that twiddles.py makes for this size. The four must not overlap. It raises no
+    errors.
     """
     M = U(size) // U16
     x, X = floats_at(frame, (size,)), floats_at(spectrum, (size + 2,))
@@ -209,7 +212,7 @@ def forward(frame, spectrum, size, twiddles, scratch):
 def backward(spectrum, frame, size, twiddles, scratch):
     """Fill float32 [size] at the address `frame` with the inverse FFT of complex64 [size / 2 + 1] at `spectrum`.
 
-    The imaginary parts of the first and the last bin count as 0. Otherwise as `forward`.
+    The imaginary parts of the first and the last bin count as 0. All else is as in `forward`.
     """
     M = U(size) // U16
     X, x = floats_at(spectrum, (size + 2,)), floats_at(frame, (size,))

@@ -1,8 +1,9 @@
-"""The fields that Python and compiled code share, each declared once: layout, allocation, views and tables follow from it.
+"""The fields that Python and compiled code share. Each is declared once; layout, allocation, views and tables follow from that.
 
-A `Record` is a row of 8-byte words: numbers directly, arrays and other records by address. Python allocates the arrays and
-writes the words (`Record.arrays`, `Record.new`). Compiled code gets only the record's address and reads each field where it is
-used (views.py). So one compiled entry serves every size, and a host that is not Python can call it.
+A `Record` is a row of 8-byte words: numbers stand in their words; of arrays and other records the words hold the address.
+Python allocates the arrays and writes the words (`Record.arrays`, `Record.new`). Compiled code gets only the record's address,
+and reads each field where it uses it (views.py). So one compiled entry works for all sizes, and hosts without Python can call
+it.
 """
 
 import re
@@ -12,20 +13,21 @@ from typing import Any
 
 import numpy as np
 
-ALIGNMENT = 64  # Bytes in a cache line: SIMD loads that cross one take twice as long.
-# How numbers lie in a record: a float32 takes 8 bytes, and is read as 4.
+# Arrays begin at multiples of this many bytes, a cache line: SIMD loads that cross two lines take twice as long.
+ALIGNMENT = 64
+# The dtype of a number's word in a record: a float32 is stored as 8 bytes, and read as 4.
 NUMBERS = {"int64": "<i8", "float32": "<f8", "float64": "<f8"}
 
 
 @dataclass(frozen=True)
 class Field:
-    """One field.
+    """One field of a record.
 
-    kind: a dtype, or the `Record` whose address the field holds. shape: of an array; each dimension is a sum of numbers and
-    of sizes of this record or of those it links to; None: a number. cell: an array of one element, which compiled code reads
-    and writes as a number. varies: the value may change within a call. For arrays of a state: `start` computes their content
-    after a reset from the plan's values (None: zeros); `bound` arrays mean nothing under another plan, all others are carried
-    over.
+    kind: a dtype, or the `Record` whose address the field holds. shape: of an array; each dimension is a sum of numbers and of
+    sizes in this record or in records that it links to; None: a number. cell: an array of one element, which compiled code
+    reads and writes as a number. varies: the value can change within a call. For arrays of a state: `start` computes the
+    content after a reset from the plan's values (None: zeros); `bound` arrays have no meaning under another plan, and all
+    others are carried over.
     """
 
     name: str
@@ -57,14 +59,14 @@ def array(
     name: str, kind: Any, shape: str, meaning: str, *, varies: bool = False, bound: bool = False,
     start: Callable[[Mapping[str, Any]], Any] | None = None,
 ) -> Field:
-    """An array; dimensions with commas between them: "stems, open_limit + background"."""
+    """An array; commas separate its dimensions: "stems, open_limit + background"."""
     return Field(name, kind, meaning, tuple(part.strip() for part in shape.split(",")), varies, start, bound)
 
 
 def cell(
     name: str, kind: str, meaning: str, *, bound: bool = False, start: Callable[[Mapping[str, Any]], Any] | None = None
 ) -> Field:
-    """A number that compiled code changes: for Python an array of one element."""
+    """A number that compiled code changes; Python sees an array of one element."""
     return Field(name, kind, meaning, ("1",), False, start, bound, True)
 
 
@@ -79,13 +81,13 @@ def terms(dimension: str) -> list[tuple[int, str]]:
 
 
 def dimensions(shape: tuple[str, ...], sizes: Mapping[str, Any]) -> tuple[int, ...]:
-    """The dimensions in numbers."""
+    """The dimensions as numbers."""
     return tuple(sum(sign * (int(word) if word.isdigit() else int(sizes[word])) for sign, word in terms(dimension))
                  for dimension in shape)
 
 
 def zeros(shape: tuple[int, ...], kind: Any) -> np.ndarray:
-    """Zeros that begin at a multiple of ALIGNMENT bytes."""
+    """An array of zeros that begins at a multiple of ALIGNMENT bytes."""
     dtype = np.dtype(kind)
     count = int(np.prod(shape)) * dtype.itemsize
     room = np.zeros(count + ALIGNMENT, np.uint8)
@@ -95,8 +97,7 @@ def zeros(shape: tuple[int, ...], kind: Any) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Part:
-    """One stage's fields of a record. Compiled code that is given the part sees only these fields and those of the parts
-    named by `sees`."""
+    """One stage's fields of a record. Compiled code that receives the part sees only them and the fields of parts in `sees`."""
 
     name: str
     fields: tuple[Field, ...]
@@ -125,17 +126,17 @@ class Record:
         return {part.name: part for part in self.parts}[name]
 
     def seen_by(self, name: str) -> frozenset[str]:
-        """Names of the fields that code sees if it is given the part `name`."""
+        """Names of the fields that code sees if it receives the part `name`."""
         own = self.part(name)
         return frozenset(one.name for each in (own, *map(self.part, own.sees)) for one in each.fields)
 
     def arrays(self, sizes: Mapping[str, Any], part: Part | None = None) -> dict[str, np.ndarray]:
-        """Zeroed arrays by name, for all array fields or for those of a part."""
+        """Arrays of zeros by name, for all array fields, or for those of a part."""
         fields = self.fields.values() if part is None else part.fields
         return {one.name: zeros(dimensions(one.shape, sizes), one.kind) for one in fields if one.shape is not None}
 
     def start(self, arrays: Mapping[str, np.ndarray], values: Mapping[str, Any]) -> None:
-        """Fill `arrays`, by name, with their content after a reset under a plan of these values."""
+        """Fill `arrays`, by name, with their content after a reset under a plan with these values."""
         for name, one in arrays.items():
             start = self.fields[name].start
             one[:] = 0 if start is None else start(values)
@@ -143,7 +144,7 @@ class Record:
     def new(self, values: Mapping[str, Any]) -> np.ndarray:
         """One record: numbers directly, arrays and other records by address. Fields that are not given are 0.
 
-        The caller keeps the arrays alive for as long as the record is used.
+        The caller must keep the arrays alive while the record is used.
         """
         result = np.zeros(1, self.dtype)
         for name, value in values.items():
@@ -151,7 +152,7 @@ class Record:
         return result
 
     def table(self) -> str:
-        """The fields as a table in Markdown."""
+        """The fields as a Markdown table."""
         rows = [f"| {part.name} | `{one.name}` | {_described(one)} | {one.meaning} |"
                 for part in self.parts for one in part.fields]
         return "\n".join(["| part | field | what | meaning |", "| --- | --- | --- | --- |", *rows])

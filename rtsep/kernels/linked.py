@@ -1,4 +1,4 @@
-"""Kernels that are compiled separately and called by name: several compile at the same time, and each only once."""
+"""Kernels that are compiled separately and called by name: they compile at the same time, and each only once."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ data_of = later("rtsep.kernels.views", "data_of")
 
 
 def _outside(name, arguments, result="void"):
-    """The function of this name in another object file; it takes this many int64."""
+    """The function of this name in another object file; it takes `arguments` numbers of type int64."""
 
     def make():
         from numba import types
@@ -37,12 +37,12 @@ def backward(plan, own, spectrum, frame):
 
 @kernel
 def receive(plan, state, sample, message):
-    """Hand over a message, an EVENT, at `sample`: `hands.receive`."""
+    """Give a message, an EVENT, at `sample` to `hands.receive`."""
     _receive(address_of(plan), address_of(state), sample, np.int64(message.part), np.int64(message.status),
              np.int64(message.data1), np.int64(message.data2), np.int64(message.stem))
 
 
 @kernel
 def hear(plan, state, end):
-    """Run the first half of the frame that ends before sample `end`: `frame.hear`."""
+    """Call `frame.hear`: the first half of the frame that ends before sample `end`."""
     return _hear(address_of(plan), address_of(state), end) != 0

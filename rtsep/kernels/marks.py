@@ -1,7 +1,7 @@
-"""Marks for functions to be compiled. Marking is free: Numba is loaded, and marks are redeemed, only when compiling.
+"""Marks functions for compiling. A mark costs nothing: Numba is loaded only when the code is compiled.
 
-So the constants, declarations and designs of a stage can share a module with its kernels: reading them, as every start of the
-program does, need not wait for Numba. `redeem` replaces all marks by Numba's functions.
+So the constants, declarations and designs of a stage can share a module with its kernels. Every start of the program reads
+them, and does not wait for Numba. `redeem` replaces all marks by Numba's functions.
 """
 
 import sys
@@ -16,7 +16,7 @@ class Mark:
         self.__doc__ = getattr(function, "__doc__", None)
 
     def get(self):
-        """The function it stands for: the same object every time."""
+        """The function that the mark stands for; always the same object."""
         if self.made is None:
             made = self.make()
             self.made = made.get() if isinstance(made, Mark) else made
@@ -27,11 +27,11 @@ class Mark:
         return self.get()(*arguments)
 
 
-# Sums may be reordered, which SIMD code needs; NaN and infinity keep their meaning.
+# LLVM can reorder sums, which SIMD code needs; NaN and infinity keep their meaning.
 FAST = {"contract", "reassoc", "nsz", "arcp"}
-# `_nrt` is off: arrays have no owner here, so no references are counted and no run-time function of Numba is called.
+# `_nrt` is off: arrays have no owner here, so the code counts no references and calls no run-time function of Numba.
 NUMERIC = {"error_model": "numpy", "nogil": True, "fastmath": FAST, "_nrt": False}
-# For kernels that work on views: only other kernels call them, never Python, so no wrappers for Python's objects are made.
+# For kernels that work on views: only other kernels call them, so they need no wrappers for Python's objects.
 INNER = {**NUMERIC, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
@@ -51,22 +51,22 @@ def _marker(options, distinct=False):
     return mark
 
 
-numeric = _marker(NUMERIC)  # Takes numbers and arrays only, so Python may call it.
-kernel = _marker(INNER)  # Takes views as well.
-distinct = _marker(INNER, distinct=True)  # Takes arrays that must not overlap, too many for LLVM to check.
-trunk = _marker({**INNER, "inline": "always"})  # Inlined before its caller is optimised.
-inlined = _marker({**INNER, "forceinline": True})  # Small enough to be inlined into every caller.
+numeric = _marker(NUMERIC)  # Takes only numbers and arrays, so Python can call it.
+kernel = _marker(INNER)  # Takes views, too.
+distinct = _marker(INNER, distinct=True)  # Takes arrays that must not overlap; they are too many for LLVM to check.
+trunk = _marker({**INNER, "inline": "always"})  # Is inlined before its caller is optimised.
+inlined = _marker({**INNER, "forceinline": True})  # Is small, and inlined into every caller.
 exact = _marker({**INNER, "fastmath": {"contract"}}, distinct=True)  # Sums keep the order in which they are written.
 ordered = _marker({**INNER, "fastmath": False})  # Nothing is reordered or contracted.
 
 
 def later(module, name):
-    """The function `name` of `module`, which is loaded only when it is needed."""
+    """The function `name` of `module`; the module is loaded only when it is needed."""
     return Mark(lambda: getattr(import_module(module), name))
 
 
 def choice(kernels):
-    """A kernel whose first argument is the number, from 0, of the one of `kernels` to call; larger numbers call the last."""
+    """A kernel that calls one of `kernels`: its first argument is the index; larger numbers call the last one."""
     kernels = tuple(kernels)
 
     def make():
@@ -87,9 +87,9 @@ def choice(kernels):
 
 
 def redeem():
-    """Replace all marks in this package's modules by the functions they stand for."""
+    """Replace all marks in this package's modules by their functions."""
     found = True
-    while found:  # Redeeming a mark may load modules with more marks.
+    while found:  # Replacing a mark can load modules with more marks.
         found = False
         for names in [vars(module) for name, module in list(sys.modules.items()) if name.startswith("rtsep.")]:
             for name, value in list(names.items()):

@@ -1,4 +1,4 @@
-"""Intrinsics that Numba lacks: pointers, the bits of numbers, flushing denormals to zero."""
+"""Intrinsics that Numba lacks: pointers, the bits of numbers, and flushing denormal numbers to zero."""
 
 import os
 import platform
@@ -18,9 +18,10 @@ class NoAlias(Compiler):
         self.state.flags.noalias = True
 
 
-_MACHINE = (os.environ.get("RTSEP_TRIPLE") or platform.machine()).partition("-")[0].lower()  # Also of another system.
-_X86_FLUSH = 0x8040  # Bits of MXCSR: flush-to-zero and denormals-are-zero.
-_ARM_FLUSH = 1 << 24  # Bit of FPCR: flush-to-zero.
+# The triple can name another system.
+_MACHINE = (os.environ.get("RTSEP_TRIPLE") or platform.machine()).partition("-")[0].lower()
+_X86_FLUSH = 0x8040  # The bits flush-to-zero and denormals-are-zero of MXCSR.
+_ARM_FLUSH = 1 << 24  # The bit flush-to-zero of FPCR.
 
 
 @intrinsic
@@ -34,7 +35,7 @@ def pointer(typing_context, address):
 
 
 def bitcast(source, target, kind):
-    """A function for compiled code: the bits of a `source` as a `target`, whose LLVM type is `kind`."""
+    """A function for compiled code that reads the bits of a `source` as a `target`, whose LLVM type is `kind`."""
 
     @intrinsic
     def cast(typing_context, value):
@@ -51,7 +52,7 @@ float_of = bitcast(types.int32, types.float32, ir.FloatType())
 
 
 def _x86_control_word(builder):
-    """A stack slot for the x86 control word, and the functions that store it there and load it back."""
+    """A stack slot for the x86 control word, and the functions that store the word there and load it back."""
     slot = cgutils.alloca_once(builder, ir.IntType(32))
     byte_pointer = builder.bitcast(slot, ir.IntType(8).as_pointer())
     function = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer()])
@@ -70,7 +71,7 @@ def _arm_control_word(builder):
 
 @intrinsic
 def flush_to_zero(typing_context):
-    """Make denormal numbers zero on this thread from here on; gives the previous control word."""
+    """Let this thread treat denormal numbers as zero from now on; give the previous control word."""
     i64 = ir.IntType(64)
 
     def codegen(context, builder, signature, arguments):

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def roots(turns):
-    """exp(-2 pi i turns) as an array [..., real and imaginary part]."""
+    """exp(-2 pi i turns), as an array [..., real and imaginary part]."""
     w = np.exp(-2j * np.pi * turns)
     return np.stack([w.real, w.imag], -1)
 

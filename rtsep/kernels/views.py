@@ -1,7 +1,7 @@
-"""Records in compiled code: `view.name` reads this one field, where it is used.
+"""Records in compiled code: `view.name` reads one field, where the code uses it.
 
-A view is just the address of a record (fields.py). So a function receives everything in one register, whatever the record
-holds, and an array is made from its address and its sizes where it is used.
+A view is the address of a record (fields.py). So a function receives everything in one register, whatever the record
+holds. An array is made from its address and its sizes where the code uses it.
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ _I64, _BYTES = ir.IntType(64), ir.IntType(8).as_pointer()
 
 
 class View(types.Type):
-    """The type of the address of a `record`, of which code sees all or one part."""
+    """The type of a record's address; code sees all of the record, or one part."""
 
     def __init__(self, record, part=None):
         self.record, self.part = record, part
@@ -57,7 +57,7 @@ def _at(builder, record, base, name):
 
 
 def _load(builder, record, base, name):
-    """The word of a field. Unless it varies, the compiler may read it once and keep it, so that loops can hoist it."""
+    """The word of a field. If the field does not vary, the compiler can read it once before a loop and keep it."""
     field = record.fields[name]
     kind = ir.DoubleType() if field.word == "<f8" else _I64
     word = builder.load(builder.bitcast(_at(builder, record, base, name), kind.as_pointer()), align=8)
@@ -67,7 +67,7 @@ def _load(builder, record, base, name):
 
 
 def _size(builder, record, base, name):
-    """The size `name` of a record, or of one that it links to."""
+    """The size `name` of a record, or of a record that it links to."""
     field = record.fields.get(name)
     if field is not None and field.shape is None and field.kind == "int64":
         return _load(builder, record, base, name)
@@ -87,7 +87,7 @@ def _dimension(builder, record, base, text):
 
 
 def _array(context, builder, kind, address, shape):
-    """An array without an owner, so that no references are counted."""
+    """An array without an owner, so that the code counts no references."""
     array = context.make_array(kind)(context, builder)
     itemsize = context.get_abi_sizeof(context.get_data_type(kind.dtype))
     strides, step = [], ir.Constant(_I64, itemsize)
@@ -148,7 +148,7 @@ def data_of(typing_context, array):
 
 
 def viewer(record):
-    """A function for compiled code: int64 address -> view of the `record` there."""
+    """A function for compiled code: int64 address -> view of the `record` at the address."""
     view = View(record)
 
     @intrinsic
@@ -162,7 +162,7 @@ def viewer(record):
 
 
 def _maker(dtype):
-    """A function for compiled code: int64 address, and a tuple of int64 -> array of that shape there."""
+    """A function for compiled code: int64 address and a tuple of int64 -> array of that shape at the address."""
 
     @intrinsic
     def at(typing_context, address, shape):

@@ -1,5 +1,5 @@
-"""Methods that can be exchanged: estimators of activations, and masks. One function in one file each, chosen by name.
+"""Methods that can be exchanged: estimators of activations, and masks. Each is one function in one file, chosen by name.
 
-Enters: what the contract of its kind says, in the docstring of `estimators` and of `masks`. Leaves: what it says is filled. May
-import: kernels. `params` takes the names that a user may choose from the tables here.
+Enters: the arguments in the contract of its kind, in the docstrings of `estimators` and `masks`. Leaves: those arrays, filled.
+May import: kernels. `params` takes the names that a user can choose from the tables in these two packages.
 """

@@ -1,4 +1,4 @@
-"""Mosaics: one sound (the target) remade from the frames of another (the source).
+"""Mosaics: rebuild one sound (the target) from the frames of another sound (the source).
 
 `make` (files in, file out) -> `frames` (sounds to spectra and back), `activations` (source frames and their levels, under
 `constraints`), `counters` (the effect of the constraints), `picture`.

@@ -12,17 +12,17 @@ from rtsep.mosaic.constraints import Constraints
 from rtsep.training.updates import LEAST, LEAST_MODEL, TERMS, Floats, Scaled
 
 kernels = load("factorise")
-BLOCK_VALUES = 2**23  # About this many values of H, 32 MB, are worked on at a time, several times over.
+BLOCK_VALUES = 2**23  # About this many values of H, 32 MB, are processed at a time; several arrays of this size exist.
 Reader = Callable[[int, int], Floats]
 
 
 def activations(
     V: Floats, W: Floats, constraints: Constraints, loudest: float, H: Floats | None = None, divergence: str = "kl"
 ) -> Floats:
-    """H [target frame, source frame] of V [target frame, bin], started from H (None: all equal).
+    """H [target frame, source frame] of V [target frame, bin], from the start H (None: all equal).
 
-    W [source frame, bin]: rows sum to 1 or are 0. loudest: the largest value of the whole target, of which V may be a part.
-    Updates are those of `rtsep.training.nmf.factorise` with W fixed ("kl" or "euclid"), each after `constraints`.
+    W [source frame, bin]: rows sum to 1, or are 0. loudest: the largest value of the whole target; V can be a part of it.
+    Updates are those of `rtsep.training.nmf.factorise` with W fixed ("kl" or "euclid"); `constraints` are applied before each.
     """
     dtype = V.dtype
     H = np.full((len(V), len(W)), loudest / max(len(W), 1), dtype) if H is None else H
@@ -41,7 +41,7 @@ def activations(
 
 @dataclass(frozen=True)
 class Part:
-    """Frames begin to end of a whole, computed together with those around them, low to high."""
+    """The frames begin to end of a sound, computed together with the frames around them, low to high."""
 
     begin: int
     end: int
@@ -55,17 +55,17 @@ class Part:
 
 
 def parts(frames: int, size: int, margin: int) -> Iterator[Part]:
-    """Divide `frames` into parts of `size`, each with up to `margin` frames on either side."""
+    """Divide `frames` into parts of `size`, each with up to `margin` frames on each side."""
     for begin in range(0, frames, size):
         end = min(begin + size, frames)
         yield Part(begin, end, max(begin - margin, 0), min(end + margin, frames))
 
 
 def in_parts(read: Reader, frames: int, W: Floats, constraints: Constraints, loudest: float) -> Iterator[tuple[Part, Floats]]:
-    """As `activations` for any number of frames, part by part: the same result in bounded memory.
+    """`activations` for any number of frames, part by part: the same result in bounded memory.
 
-    read(begin, end) gives V of these frames. Constraints link neighbours, so each part is computed together with all frames
-    around it that can matter.
+    read(begin, end) gives V of these frames. Constraints link neighbouring frames, so each part is computed together with all
+    frames around it that can have an effect.
     """
     margin = constraints.reach
     size = max(BLOCK_VALUES // len(W) - 2 * margin, margin, 64)

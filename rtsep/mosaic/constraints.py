@@ -1,6 +1,6 @@
 """Constraints on a mosaic's activations H [target frame, source frame], so that it sounds like the source.
 
-Without them any sum of source frames that fits may be heard, which sounds like the target and not like the source.
+Without them the mosaic can be any sum of source frames that fits. It then sounds like the target, not like the source.
 Driedger, Prätzlich & Müller, "Let it Bee: towards NMF-inspired audio mosaicing", ISMIR 2015, section 3.
 """
 
@@ -18,9 +18,9 @@ from rtsep.training.updates import Floats
 class Constraints:
     """The strength of each constraint; 0 switches it off.
 
-    repetition: a source frame is not heard again within this many target frames, which would stutter. polyphony: source frames
-    at a time; more of them blur. continuity: a source frame is favoured if this many before and after it sound in the same
-    order. The constraints come in gradually over `iterations` updates, in every `every`th of them.
+    repetition: a source frame is not heard again within this many target frames, since that would stutter. polyphony: source
+    frames at a time; more of them blur the sound. continuity: a source frame is favoured if this many frames before and after
+    it sound in the same order. The constraints set in gradually over `iterations` updates, in every `every`th of them.
     """
 
     repetition: int = 3
@@ -37,15 +37,15 @@ class Constraints:
 
     @property
     def reach(self) -> int:
-        """The number of target frames on either side that a frame's activations depend on."""
+        """The number of target frames on each side on which a frame's activations depend."""
         times = -(-self.iterations // self.every)
         return times * (self.repetition + self.continuity)
 
     def apply(self, H: Floats, energy: Floats, update: int) -> Floats:
-        """H before the update number `update` (from 0), constrained; `energy` [source frame] weighs the polyphony."""
+        """H with the constraints, before update number `update` (from 0); `energy` [source frame] weighs the polyphony."""
         if update % self.every:
             return H
-        share = H.dtype.type(1 - (update + 1) / self.iterations)  # What is left of an activation that breaks a rule.
+        share = H.dtype.type(1 - (update + 1) / self.iterations)  # The share that is left of an activation that breaks a rule.
         if self.repetition:
             H = np.where(_loudest_near(H, self.repetition) > H, H * share, H)
         if 0 < self.polyphony < H.shape[1]:

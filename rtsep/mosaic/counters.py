@@ -1,4 +1,4 @@
-"""The effect of the constraints, counted frame by frame: polyphony, runs in the source's order, repetitions."""
+"""Counts the effect of the constraints, frame by frame: polyphony, runs in the source's order, and repetitions."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import numpy as np
 
 from rtsep.training.updates import Floats
 
-HEARD = 0.01  # A source frame is heard above this share of the frame's strongest activation (docs/measurements/mosaic.md).
-NEAR = 3  # A source frame that was heard within this many target frames before is a repetition (docs/measurements/mosaic.md).
+# A source frame is heard above this share of the strongest activation in the target frame (docs/measurements/mosaic.md).
+HEARD = 0.01
+# A source frame is a repetition if it was also heard in one of this many target frames before (docs/measurements/mosaic.md).
+NEAR = 3
 
 
 class Counters:
     """Counts over all blocks of H [target frame, source frame], in order.
 
-    polyphony: source frames heard at a time. run_length: frames of the source heard in a row. repetitions: share of
+    polyphony: source frames that are heard at a time. run_length: source frames that are heard in a row. repetitions: share of
     heard source frames that were also heard within the last NEAR target frames.
     """
 
@@ -22,13 +24,14 @@ class Counters:
         self._before = np.zeros((0, 0), bool)
 
     def add(self, H: Floats) -> None:
-        """The next block."""
+        """Count the next block."""
         strongest = H.max(axis=1, keepdims=True, initial=0)
         heard = (HEARD * strongest < H) & (strongest > 0)
         if not self._frames:
             self._before = np.zeros((NEAR, H.shape[1]), bool)
         known = np.concatenate([self._before, heard])
-        after = np.pad(known[NEAR - 1 : -1, :-1], ((0, 0), (1, 0)))  # Its predecessor was heard just before.
+        # The source frame before it was heard in the target frame before.
+        after = np.pad(known[NEAR - 1 : -1, :-1], ((0, 0), (1, 0)))
         again = np.any([known[NEAR - step : len(known) - step] for step in range(1, NEAR + 1)], axis=0)
         self._frames += int(heard.any(axis=1).sum())
         self._heard += int(heard.sum())

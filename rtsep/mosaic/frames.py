@@ -1,7 +1,7 @@
-"""Sound to frames of spectra and back, some frames at a time, with consistent phases (Griffin & Lim).
+"""Turns sound into frames of spectra and back, some frames at a time, with consistent phases (Griffin & Lim).
 
 Analysis and synthesis use the square root of a Hann window. Frame n ends before sample (n + 1) hop, and frames go on until the
-last sample has been in all of its frames. So any part of a sound can be computed from its own frames alone.
+last sample has been in all of its frames. So any part of a sound can be computed from the frames that contain it.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ class Sound:
 
     def spectra(self, begin: int, end: int) -> Spectra:
         """X of the frames begin to end."""
-        first = (begin + 1) * self.hop - self.size  # It may lie before the sound.
+        first = (begin + 1) * self.hop - self.size  # It can lie before the sound.
         last = end * self.hop
         heard = self.samples[:, max(first, 0) : max(last, 0)]
         padded = np.pad(heard, ((0, 0), (max(-first, 0), last - max(first, 0) - heard.shape[1])))
         return _analyse(padded, self._window, self.hop)
 
     def magnitudes(self, begin: int, end: int) -> Floats:
-        """V [frame, bin] of the frames begin to end: root of the mean square over the channels."""
+        """V [frame, bin] of the frames begin to end: root mean square over the channels."""
         power = np.square(np.abs(self.spectra(begin, end))).mean(axis=1)
         V: Floats = np.sqrt(power, out=power)
         return V
 
 
 def _analyse(samples: Floats, window: Floats, hop: int) -> Spectra:
-    """All whole frames of samples [channel, sample]."""
+    """Spectra of all whole frames of samples [channel, sample]."""
     frames = np.lib.stride_tricks.sliding_window_view(samples, len(window), axis=1)[:, ::hop] * window
     X: Spectra = np.fft.rfft(frames, axis=2).transpose(1, 0, 2).astype(np.complex64)
     return X
@@ -80,7 +80,8 @@ class Synthesis:
     def sound(self, blocks: Iterable[Spectra], frames: int) -> Iterator[Floats]:
         """The sound of `frames` frames that come in blocks, in blocks [channel, sample]; the first begins with the first frame.
 
-        Phases of a frame depend on iterations times overlaps frames around it, so each part is computed together with these.
+        The phases of a frame depend on iterations times overlaps frames around it, so each part is computed together with
+        these.
         """
         overlaps = self.size // self.hop - 1
         margin, source = (self.iterations + 1) * overlaps, iter(blocks)

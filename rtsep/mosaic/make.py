@@ -1,4 +1,4 @@
-"""A mosaic from files to a file. Memory holds both sounds, the source's magnitudes, and a part of everything else."""
+"""Makes a mosaic from files into a file. In memory are both sounds, the source's magnitudes, and a part of all else."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from rtsep.training.updates import Floats
 from rtsep.windows import choose_framing
 
 Progress = Callable[[int, int], None]
-FRAMES_AT_ONCE = 512  # This many frames are worked on at a time, to bound memory.
-FAINTEST = 1e-6  # A source frame is silence below this share of the loudest one: played louder it would be all noise.
+FRAMES_AT_ONCE = 512  # This many frames are processed at a time, to bound memory.
+FAINTEST = 1e-6  # A source frame below this share of the loudest one counts as silence: played louder, it would be noise.
 FORMATS = (".wav", ".flac", ".ogg", ".mp3")
 OVERLAPS = 4  # Every sample is in this many frames.
 
@@ -44,10 +44,10 @@ class Job:
 
 
 def make(job: Job, progress: Progress = lambda done, total: None) -> dict[str, Any]:
-    """Write the mosaic of `job`; gives its report. `progress(target frames done, target frames in all)`.
+    """Write the mosaic of `job`; give its report. `progress(target frames done, target frames in all)`.
 
-    The mosaic has the target's length and loudness and the source's channels. RtsepError for anything that the user can
-    correct; then nothing is left behind.
+    The mosaic has the length and loudness of the target, and the channels of the source. RtsepError for anything that the user
+    can correct; then no file is left behind.
     """
     _check(job)
     (heard, rate), (samples, source_rate) = read_sound(job.target), read_sound(job.source)
@@ -90,7 +90,7 @@ def _finite(sound: Floats) -> Floats:
 
 
 class _Run:
-    """Remakes the target's frames, part by part."""
+    """Rebuilds the target's frames, part by part."""
 
     def __init__(self, target: Sound, source: Sound, constraints: Constraints, progress: Progress) -> None:
         self.counters, self.trace = Counters(), Trace(target.frames, source.frames, target.hop)
@@ -116,7 +116,7 @@ class _Run:
             self._progress(part.end, self._target.frames)
 
     def _weighed(self, H: Floats) -> Spectra:
-        """H @ X; the source's spectra X are computed anew, since they would take more memory than everything else."""
+        """H @ X; the source's spectra X are computed anew, since they would need more memory than everything else."""
         bins = self._source.size // 2 + 1
         Y = np.zeros((len(H), self._source.channels * bins), np.complex64)
         for begin in range(0, self._source.frames, FRAMES_AT_ONCE):
@@ -126,6 +126,6 @@ class _Run:
 
 
 def _over_parts(sound: Sound, measure: Callable[[Floats], Floats]) -> Floats:
-    """`measure` of all frames of `sound`, part by part."""
+    """The result of `measure` for all frames of `sound`, part by part."""
     begins = range(0, sound.frames, FRAMES_AT_ONCE)
     return np.concatenate([measure(sound.magnitudes(n, min(n + FRAMES_AT_ONCE, sound.frames))) for n in begins])

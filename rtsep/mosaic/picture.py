@@ -1,4 +1,4 @@
-"""The picture of a mosaic: spectrograms of target and mosaic, and which part of the source is heard when."""
+"""Draws the picture of a mosaic: spectrograms of target and mosaic, and which part of the source is heard when."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import numpy.typing as npt
 from rtsep.training.updates import Floats
 
 COLUMNS, ROWS = 1000, 400  # Pictures have at most this many columns and rows, more than a screen shows.
-RANGE_DB = 60.0  # Levels this many decibels below the loudest, and lower ones, are white.
+RANGE_DB = 60.0  # Levels that lie this many decibels or more below the loudest one are white.
 
 
 class Trace:
-    """Collects data for the picture in bounded memory: a column shows the loudest of several frames."""
+    """Collects the data of the picture in bounded memory: a column shows the loudest of several frames."""
 
     def __init__(self, frames: int, source_frames: int, hop: int) -> None:
         self.frames, self.source_frames, self.hop = frames, source_frames, hop
@@ -27,7 +27,7 @@ class Trace:
         self._position = 0
 
     def add(self, H: Floats, target: Floats, mosaic: Floats) -> None:
-        """Take the next frames' activations [frame, source frame] and magnitudes [frame, bin]."""
+        """Take in the activations [frame, source frame] and magnitudes [frame, bin] of the next frames."""
         if not self.spectrograms:
             self.spectrograms = [np.zeros((len(self.activations), V.shape[1]), np.float32) for V in (target, mosaic)]
         column = (self._position + np.arange(len(H))) // self._step
@@ -38,7 +38,7 @@ class Trace:
 
 
 def draw(trace: Trace, sample_rate: float, title: str) -> bytes:
-    """The picture as PNG. Needs no display."""
+    """The picture as PNG; it needs no display."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -1,8 +1,8 @@
-"""Pitch bends and tunings: by how many cents each note sounds away from its written pitch, and what becomes of it.
+"""Pitch bends and tunings: how many cents each note sounds away from its written pitch, and which templates it gets.
 
-Read are pitch bend with its range (RPN 0), fine and coarse tuning (RPN 1 and 2), both of MPE zones' masters as well, and sysex
-of the MIDI Tuning Standard. A note that sounds whole semitones away all through is played with the templates of the pitch that
-sounds; other bent notes keep those of the written pitch, and a warning names them.
+It reads pitch bend with its range (RPN 0), fine and coarse tuning (RPN 1 and 2), also those of the masters of MPE zones, and
+sysex of the MIDI Tuning Standard. If a note sounds whole semitones away from start to end, it gets the templates of the pitch
+that sounds. Other bent notes keep the templates of their written pitch, and a warning counts them.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from rtsep.notes.tracks import Timed
 from rtsep.notes.tunings import read_tuning
 from rtsep.notes.zones import DATA, Parameters
 
-BENT_CENTS = 20.0  # Notes that sound further than this many cents from their pitch are said to be bent.
-USUAL_RANGE, MEMBER_RANGE = 2.0, 48.0  # Bends reach this many semitones at first, and those of members of MPE zones this many.
+BENT_CENTS = 20.0  # A note counts as bent if it sounds more than this many cents away from its pitch.
+USUAL_RANGE, MEMBER_RANGE = 2.0, 48.0  # The default range of a bend in semitones: of a channel, and of a member of an MPE zone.
 DATA_LOW = 38  # MIDI's number of the controller for the fine value of a parameter.
-CENTRE = 8192  # The value of a pitch bend that bends nothing; also how many steps the full bend has.
-RANGE, FINE, COARSE = (0, 0), (0, 1), (0, 2)  # The registered parameters, high and low number, of these.
+CENTRE = 8192  # The value of a pitch bend that bends nothing; a full bend has this many steps.
+RANGE, FINE, COARSE = (0, 0), (0, 1), (0, 2)  # High and low number of these registered parameters.
 
 Place = tuple[int, int, int]  # Port, channel, key; a key of -1 stands for all keys.
 Curve = tuple[list[float], list[float]]  # Seconds, ascending, and cents from then on.
@@ -35,12 +35,12 @@ class Channel:
     """Bend and tuning of one channel."""
 
     def __init__(self, reach: float) -> None:
-        self._reach, self._low = reach, 0.0  # Semitones, and cents beyond them.
+        self._reach, self._low = reach, 0.0  # The range of bends in semitones, and the cents beyond them.
         self._bend, self._fine, self._coarse = 0, CENTRE, 0
 
     @property
     def cents(self) -> float:
-        """By how many cents the channel is away from its written pitches."""
+        """How many cents the channel sounds away from its written pitches."""
         bent = self._bend / CENTRE * (100 * self._reach + self._low)
         return bent + 100 * self._coarse + 100 * (self._fine - CENTRE) / CENTRE
 
@@ -65,13 +65,13 @@ class Bending:
         self._masters, self._channels, self._parameters = masters, dict[int, Channel](), Parameters()
 
     def channel(self, number: int) -> Channel:
-        """The channel `number`, counted from 0."""
+        """The channel with this number, counted from 0."""
         if number not in self._channels:
             self._channels[number] = Channel(MEMBER_RANGE if number in self._masters else USUAL_RANGE)
         return self._channels[number]
 
     def receive(self, status: int, data1: int, data2: int) -> int | None:
-        """Take a message; gives its channel if it may have changed the channel's pitch."""
+        """Take a message. Returns its channel if it can have changed the pitch of the channel, else None."""
         kind, number = status & 0xF0, status & 0x0F
         if kind == BEND:
             self.channel(number).bend(data2 << 7 | data1)
@@ -88,7 +88,7 @@ class Bending:
         if data1 not in (DATA, DATA_LOW):
             return None
         for each in (number, *(self._masters if self._parameters.chosen(number) == RANGE and number in self._masters else ())):
-            if each == number or self._masters[each] == self._masters[number]:  # A zone's members share their range.
+            if each == number or self._masters[each] == self._masters[number]:  # The members of a zone share their range.
                 self.channel(each).set(self._parameters.chosen(number), data2, data1 == DATA_LOW)
         return number
 
@@ -97,7 +97,7 @@ def read_curves(
     heard: Iterable[Timed], sysex: Iterable[tuple[int, bytes]], masters: Mapping[int, Mapping[int, int]],
     at: Callable[[Iterable[int]], list[float]],
 ) -> Curves | None:
-    """How pitch changes at each place; None if it never does. `heard`: all messages by time; `at`: ticks to seconds."""
+    """How the pitch changes at each place; None if it never changes. `heard`: all messages by time; `at`: ticks to seconds."""
     ports, changes = dict[int, Bending](), dict[Place, list[tuple[int, float]]]()
     for tick, port, status, data1, data2 in heard:
         if status & 0xF0 not in (BEND, CONTROL):
@@ -124,7 +124,7 @@ def _places(port: int, channel: int, pitch: int) -> Iterable[Place]:
 
 
 def _reach(curves: Sequence[Curve], onset_s: float, offset_s: float) -> tuple[float, float]:
-    """The lowest and highest cents of a note."""
+    """The lowest and the highest deviation of a note, in cents."""
     times = {onset_s}
     for seconds, _ in curves:
         times.update(seconds[bisect_right(seconds, onset_s) : bisect_left(seconds, offset_s)])
@@ -136,7 +136,7 @@ def retune(
     messages: NDArray[np.uint8], seconds: NDArray[np.float64], notes: NDArray[np.void], ports: Sequence[int],
     programs: Mapping[tuple[int, int], int], curves: Curves,
 ) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
-    """The messages with the pitches that sound, where that is whole semitones away, and a warning about all bent notes.
+    """The messages, with the pitch that sounds if it is whole semitones away, and a warning about all bent notes.
 
     notes: NOTE [n]. Drums are never bent.
     """
@@ -162,7 +162,7 @@ def retune(
 def _moved(
     messages: NDArray[np.uint8], seconds: NDArray[np.float64], shifts: Mapping[tuple[int, int, int, float], int]
 ) -> NDArray[np.uint8]:
-    """The messages with each shifted note, and its end, at the pitch that sounds."""
+    """The messages, with each shifted note and its end at the pitch that sounds."""
     found, down = messages.copy(), dict[tuple[int, int, int], list[int]]()
     for at, (part, status, pitch, velocity) in enumerate(messages.tolist() if shifts else ()):
         key = (part, status & 0x0F, pitch)
@@ -181,6 +181,6 @@ def _told(bent: Sequence[tuple[Any, float]], moved: int) -> str:
     told = (f"{len(bent)} {many} bent or tuned by more than {BENT_CENTS:g} cents, up to "
             f"{max(cents for _, cents in bent):.0f}, from {first:.2f} s on, on channel {channels}")
     if moved == len(bent):
-        return f"{told}: by whole semitones, so the templates of the pitches that sound play them"
-    some = f"{moved} of them sound whole semitones away and have the templates of those pitches, " if moved else ""
+        return f"{told}: by whole semitones, so they get the templates of the pitches that sound"
+    some = f"{moved} of them sound whole semitones away and get the templates of those pitches; " if moved else ""
     return f"{told}: {some}{'the others' if moved else 'they'} keep the templates of their written pitch and separate less well"

@@ -1,4 +1,4 @@
-"""Notes from anything that is not MIDI become a Score: tables, annotations and written music share this."""
+"""Makes a Score of notes that are not MIDI: tables, annotations and written music share this module."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from rtsep.errors import RtsepError
 from rtsep.notes.messages import NOTE_OFF, NOTE_ON
 from rtsep.notes.score import MAX_DURATION_S, MAX_PARTS, Score
 
-USUAL_VELOCITY = 64  # MIDI's velocity of notes without one.
-USUAL_BPM = 120.0  # Tempo in beats per minute of written music without one, as in MIDI.
+USUAL_VELOCITY = 64  # The velocity of a note that has none, as in MIDI.
+USUAL_BPM = 120.0  # The tempo, in beats per minute, of written music without a tempo, as in MIDI.
 MOST_NOTES = 1_000_000  # A file of notes has at most this many notes.
-MOST_CHARACTERS = 60  # A message shows at most this many characters of what was given.
+MOST_CHARACTERS = 60  # A message shows at most this many characters of the user's text.
 A4_HZ, A4_PITCH = 440.0, 69  # Concert pitch in hertz, and its MIDI number.
 
 Path = str | os.PathLike[str]
 
 
 class Note(NamedTuple):
-    """A note in seconds; its part is the number of its track."""
+    """A note, with times in seconds; its part is the number of its track."""
 
     onset_s: float
     offset_s: float
@@ -56,7 +56,7 @@ def build_score(
 
 
 def _messages(notes: Sequence[Note], part_of: Mapping[int, int]) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
-    """Times and messages; at equal times keys are released before others are struck."""
+    """Times and messages. At equal times, keys are released before other keys are struck."""
     rows = [(note.onset_s, 1, part_of[note.part], NOTE_ON | note.channel, note.pitch, note.velocity) for note in notes]
     rows += [(note.offset_s, 0, part_of[note.part], NOTE_OFF | note.channel, note.pitch, 0) for note in notes]
     rows.sort(key=lambda row: row[:2])
@@ -68,14 +68,14 @@ def _shown(name: str) -> str:
 
 
 def pitch_of_hz(hz: float) -> int:
-    """The MIDI pitch nearest to a frequency above 0."""
+    """The MIDI pitch nearest to a frequency in Hz, which must be above 0."""
     return round(A4_PITCH + 12 * float(np.log2(hz / A4_HZ)))
 
 
 def seconds_of_beats(beats: Sequence[float], tempos: Sequence[tuple[float, float]]) -> NDArray[np.float64]:
-    """Times in seconds of `beats` (quarters) by changes of tempo (beat, beats per minute); at first `USUAL_BPM`."""
+    """Times in seconds of `beats` (quarters), by tempo changes (beat, beats per minute). The tempo starts at `USUAL_BPM`."""
     changes: dict[float, float] = {0.0: USUAL_BPM}
-    for beat, bpm in sorted(tempos, key=lambda change: change[0]):  # Stable: the last change at a beat counts.
+    for beat, bpm in sorted(tempos, key=lambda change: change[0]):  # The sort is stable: the last change at a beat counts.
         changes[max(beat, 0.0)] = bpm
     starts = np.array(list(changes), np.float64)
     beat_s = 60.0 / np.array(list(changes.values()), np.float64)

@@ -1,6 +1,6 @@
-"""Chunks of a MIDI file: header and tracks, also where lengths and counts are wrong, and within RIFF.
+"""Chunks of a MIDI file: header and tracks, even if lengths and counts are wrong, and also within RIFF.
 
-A track ends where its length says if a chunk or the end of the file is there; else at its end mark, or before the next track.
+A track ends where its length says, if a chunk begins or the file ends there; else at its end mark, or before the next track.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import BinaryIO
 from rtsep.errors import RtsepError
 from rtsep.notes.tracks import Track, read_track
 
-MAX_FILE_BYTES = 32_000_000  # A MIDI file has at most this many bytes, some ten million messages.
+MAX_FILE_BYTES = 32_000_000  # A MIDI file has at most this many bytes, which are about ten million messages.
 HEADER_BYTES = 14  # A MIDI file begins with a header of this many bytes.
 
 Name = str | os.PathLike[str]
@@ -22,7 +22,7 @@ Name = str | os.PathLike[str]
 
 @dataclass
 class Chunks:
-    """division: the header's time base. tracks: all of them. odd: what is wrong in the file, and how often."""
+    """division: the time base in the header. tracks: all tracks. odd: what is wrong in the file, and how often."""
 
     division: int
     tracks: list[Track] = field(default_factory=list)
@@ -30,7 +30,10 @@ class Chunks:
 
 
 def read_chunks(path: Name) -> Chunks:
-    """The tracks of the MIDI file `path`. RtsepError: missing, empty, not MIDI, format 2, truncated, or more odd than right."""
+    """The tracks of the MIDI file `path`.
+
+    RtsepError: missing, empty, not MIDI, format 2, truncated, or more odd events than right ones.
+    """
     data = _read_bytes(path)
     if len(data) < HEADER_BYTES:
         raise _truncated(path)
@@ -55,7 +58,7 @@ def _truncated(path: Name) -> RtsepError:
 
 
 def _refuse_garbage(found: Chunks, path: Name) -> None:
-    """Files with more odd events than right ones are no music."""
+    """RtsepError if there are more odd events than right ones."""
     odd = Counter[str]()
     for track in found.tracks:
         odd.update(track.odd)
@@ -78,7 +81,7 @@ def _read_tracks(found: Chunks, data: bytes, at: int, path: Name) -> None:
 
 
 def _read_one(found: Chunks, data: bytes, at: int, end: int, path: Name) -> int:
-    """Add the track at `at`, whose length says that it ends at `end`; gives where the next chunk begins."""
+    """Add the track at `at`; by its length it ends at `end`. Returns where the next chunk begins."""
     following = data.find(b"MTrk", at + 4)
     fits = _is_border(data, end)
     track, stop = read_track(data, at + 8, end if fits else following if following >= 0 else len(data))
@@ -93,7 +96,7 @@ def _read_one(found: Chunks, data: bytes, at: int, end: int, path: Name) -> int:
 
 
 def _is_border(data: bytes, at: int) -> bool:
-    """Whether a chunk may begin at `at`, or the file ends there."""
+    """Whether a chunk can begin at `at`, or the file ends there."""
     return at == len(data) or (at < len(data) and (data[at : at + 4] == b"MTrk" or _is_chunk(data, at)))
 
 
@@ -104,7 +107,7 @@ def _is_chunk(data: bytes, at: int) -> bool:
 
 
 def _read_bytes(path: Name) -> bytes:
-    """The MIDI in a file that begins as MIDI, or as RIFF with MIDI in it."""
+    """The MIDI data of a file that is MIDI, or RIFF with MIDI in it."""
     try:
         with open(path, "rb") as file:
             data = file.read(12)
@@ -124,7 +127,7 @@ def _read_bytes(path: Name) -> bytes:
 
 
 def _from_riff(file: BinaryIO, path: Name) -> bytes:
-    """The MIDI in the chunk `data` of a RIFF file, wherever it lies; other chunks, such as instruments, are skipped."""
+    """The MIDI data in the chunk `data` of a RIFF file, at any place. Other chunks, such as instruments, are skipped."""
     while len(header := file.read(8)) == 8:
         name, length = header[:4], int.from_bytes(header[4:], "little")
         begin = file.tell()

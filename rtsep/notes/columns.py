@@ -1,4 +1,4 @@
-"""Which column of a table of notes is what: by the names in its first line, or, without them, by its numbers."""
+"""The meaning of each column in a table of notes: by the names in its first line, or, without names, by its numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from rtsep.errors import RtsepError
 from rtsep.notes.pitch import parse_pitch
 
-# Names of columns, as lower case letters without units and signs; earlier ones are preferred.
+# Names of columns, in lower case letters without units and signs; earlier names are preferred.
 NAMES = {
     "onset": ("onset", "onsettime", "start", "starttime", "begin", "begintime", "timestart", "tstart", "noteon",
               "noteonset", "onsets", "from", "time", "t", "on"),
@@ -32,16 +32,16 @@ UNITS = {
     "beats": ("beat", "beats", "quarter", "quarters", "quarterlength", "ql"),
     "hz": ("hz", "freq", "frequency", "f0"),
 }
-ALONE = {"hz": "pitch", "samples": "onset"}  # What a column is whose name is a unit alone.
+ALONE = {"hz": "pitch", "samples": "onset"}  # The meaning of a column whose name is only a unit.
 NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d{1,3})?", re.ASCII)
-LOWEST, HIGHEST = 12, 120  # Pitches that a column without a name must mostly have to be taken for pitches.
-LOWEST_HZ, HIGHEST_HZ = 20.0, 8000.0  # Fundamentals in hertz that a column without a name must mostly have.
+LOWEST, HIGHEST = 12, 120  # A column without a name holds pitches if most of its numbers lie in this range.
+LOWEST_HZ, HIGHEST_HZ = 20.0, 8000.0  # It holds frequencies, in Hz, if most of its numbers lie in this range.
 USUAL = "onset,offset,pitch,velocity"
 MUSICNET = {"start_time", "end_time", "instrument", "note", "start_beat", "end_beat"}  # MusicNet's columns: times in samples.
 
 
 class Column(NamedTuple):
-    """A column: its place, its name in the file, and its unit, "" where nothing says it."""
+    """A column: its place, its name in the file, and its unit, or "" if it has none."""
 
     place: int
     name: str
@@ -50,7 +50,7 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """The columns of a table by what they hold (see `NAMES`), how many there are, and whether it is one of MusicNet's."""
+    """The columns of a table by their meaning (see `NAMES`), their number, and whether the table is from MusicNet."""
 
     columns: dict[str, Column]
     width: int
@@ -58,27 +58,27 @@ class Layout:
 
     @cached_property
     def needed(self) -> int:
-        """How many columns a line has at least."""
+        """The smallest number of columns that a line must have."""
         return 1 + max(column.place for field, column in self.columns.items() if field not in ("velocity", "track"))
 
     def text(self, field: str, row: Sequence[str]) -> str:
-        """The row's cell of this field; empty without one."""
+        """The cell of this field in a row; empty if there is none."""
         column = self.columns.get(field)
         return row[column.place].strip() if column is not None and column.place < len(row) else ""
 
     def line(self) -> str:
-        """How a line looks, for messages."""
+        """The columns of a line as text, for messages."""
         return ",".join(column.name for column in sorted(self.columns.values()))
 
 
 def number(text: str) -> float | None:
-    """The number that a cell holds, with point or comma; None if it is none."""
+    """The number in a cell, with point or comma; None if the cell holds no number."""
     word = text.strip()
     return float(word.replace(",", ".")) if NUMBER.fullmatch(word) else None
 
 
 def named(path: object, header: Sequence[str]) -> Layout:
-    """The layout that the names in a first line tell. RtsepError: a needed one is missing."""
+    """The layout by the names in the first line. RtsepError: a needed column is missing."""
     found: dict[str, list[Column]] = {}
     for field, _, column in sorted(entry for place, cell in enumerate(header) for entry in _fields(place, cell)):
         found.setdefault(field, []).append(column)
@@ -89,13 +89,13 @@ def named(path: object, header: Sequence[str]) -> Layout:
                     and not (name == "offset" and "duration" in columns)), None)
     if missing:
         given = ",".join(header)[:60]
-        raise RtsepError(f"{path} does not name the column {missing}: its first line is {given!r}, it must name its columns, "
+        raise RtsepError(f"{path} does not name the column {missing}: its first line is {given!r}, but must name its columns, "
                          f"such as {USUAL} or onset,duration,pitch")
     return Layout(columns, len(header), {cell.strip().lower() for cell in header} >= MUSICNET)
 
 
 def _fields(place: int, cell: str) -> list[tuple[str, int, Column]]:
-    """What a column may hold by its name, with its rank among the names for that."""
+    """The fields that a column can be by its name, each with the rank of this name."""
     words = re.findall(r"[a-z]+[0-9]?", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", cell).lower())
     unit = next((unit for unit, names in UNITS.items() for word in words if word in names), "")
     key = "".join(word for word in words if not any(word in names for names in UNITS.values()))
@@ -105,7 +105,7 @@ def _fields(place: int, cell: str) -> list[tuple[str, int, Column]]:
 
 
 def _times(found: dict[str, list[Column]]) -> dict[str, Column]:
-    """Onset and end in one unit, seconds if there are any: a column without a unit has that of its fellow."""
+    """Onset and end in one unit, seconds if possible. A column without a unit has the unit of the other one."""
     for unit in ("s", "ms", "samples", "beats"):
         for end in ("offset", "duration"):
             pairs = [(onset, other) for onset in found.get("onset", []) for other in found.get(end, [])
@@ -120,7 +120,7 @@ def _times(found: dict[str, list[Column]]) -> dict[str, Column]:
 def guessed(path: object, rows: Sequence[tuple[int, list[str]]]) -> Layout:
     """The layout of a table without names: onset, then offset or duration, then pitch; or onset, pitch, duration.
 
-    RtsepError: its numbers do not tell.
+    RtsepError: its numbers do not decide it.
     """
     cells = [(row + [""] * 5)[:5] for _, row in rows]
     first, second = ([number(row[place]) for row in cells] for place in (0, 1))
@@ -138,7 +138,7 @@ def guessed(path: object, rows: Sequence[tuple[int, list[str]]]) -> Layout:
 
 
 def _untold(path: object, first: tuple[int, list[str]]) -> RtsepError:
-    return RtsepError(f"{path}, line {first[0]}: {','.join(first[1])[:60]!r} does not tell what is onset, offset and pitch: "
+    return RtsepError(f"{path}, line {first[0]}: {','.join(first[1])[:60]!r} does not show what is onset, offset and pitch: "
                       f"name the columns in the first line, such as {USUAL}, and separate decimal commas by semicolons")
 
 

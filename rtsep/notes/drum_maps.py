@@ -1,7 +1,7 @@
 """Drums: which group each key belongs to, on General MIDI kits and on the electronic kits of Roland, Yamaha and Alesis.
 
-A file of `--drum-map` says it for any other kit: one key and one group a line, separated by a comma, such as `22,hihat` or
-`F#1,kick`. Empty lines, what follows a `#` at the start of a word, and a first line `note,group` are skipped.
+For any other kit, a file of `--drum-map` says it: each line has a key and a group with a comma between them, such as `22,hihat`
+or `F#1,kick`. Empty lines, text after a `#` at the start of a word, and a first line `note,group` are skipped.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ DRUM_GROUPS = {  # General MIDI's percussion keys.
     "cymbals": (49, 51, 52, 53, 55, 57, 59), "percussion": (54, 56, 58, *range(60, 82)),
 }
 GM_GROUPS = {pitch: group for group, pitches in DRUM_GROUPS.items() for pitch in pitches}
-# Keys of electronic kits that General MIDI's first level does not have, and the General MIDI keys that sound like them: edges
-# of the hi-hat (Roland), its half-open and splash strokes (Alesis), kick, snare and its rims and brushes (Yamaha).
+# Keys of electronic kits that are not in General MIDI level 1, and the General MIDI keys that sound like them: edges of the
+# hi-hat (Roland), its half-open and splash strokes (Alesis), kick, snare and its rims and brushes (Yamaha).
 STAND_INS = {21: 44, 22: 42, 23: 46, 26: 46, 25: 38, 27: 38, 28: 38, 29: 38, 31: 38, 33: 36, 34: 40}
-# Who plays one of the first keys has such a kit, whose other keys mean something else than in General MIDI: the rim of the
-# third tom (Roland, Alesis), edges and splash of the hi-hat (Yamaha).
+# If one of the first keys is played, it is such a kit, and the other keys differ from General MIDI: the rim of the third tom
+# (Roland, Alesis), edges and splash of the hi-hat (Yamaha).
 KITS: tuple[tuple[frozenset[int], Mapping[int, int]], ...] = (
     (frozenset((21, 22, 23, 26)), {58: 43}),
     (frozenset((31, 33, 34)), {78: 46, 79: 42, 83: 44}),
@@ -32,7 +32,7 @@ MAX_BYTES = 100_000  # A drum map has at most this many bytes.
 
 
 def stand_ins(played: Collection[int], own: Mapping[int, str] | None = None) -> dict[int, int]:
-    """For keys of electronic kits the General MIDI keys that sound like them; `played` tells the kit, `own` is a drum map."""
+    """The General MIDI keys that sound like keys of electronic kits. The `played` keys show the kit; `own` is a drum map."""
     found = dict(STAND_INS)
     for signs, keys in KITS:
         if signs & set(played):
@@ -49,7 +49,7 @@ def group_of(pitch: int, instead: Mapping[int, int]) -> str | None:
 
 
 def read_drum_map(path: Path | None) -> dict[int, str]:
-    """The group of each key in a file; none without a file. RtsepError, with the line, for what is no key or no group."""
+    """The group of each key in a file; empty without a file. RtsepError, with the line: a text that is not a key or a group."""
     if path is None:
         return {}
     try:
@@ -59,7 +59,7 @@ def read_drum_map(path: Path | None) -> dict[int, str]:
     except OSError as error:
         raise RtsepError(f"cannot read {path}: {error.strerror}; give a drum map with lines such as 22,hihat") from error
     except UnicodeDecodeError:
-        raise RtsepError(f"{path} is no text: give a drum map with lines such as 22,hihat") from None
+        raise RtsepError(f"{path} is not a text file: give a drum map with lines such as 22,hihat") from None
     found = dict[int, str]()
     for number, line in enumerate(lines, 1):
         words = [word.strip().strip('"') for word in re.split("[,;\t]", re.sub(r"(^|\s)#.*", "", line))]

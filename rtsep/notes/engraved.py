@@ -1,6 +1,7 @@
 """Notes from written music: MusicXML, MEI, ABC and Humdrum kern, read by music21 (an optional package).
 
-Repeats are played out, transposing instruments sound as they do, parts are tracks, and the two staves of a piano are hands.
+Repeats are played out. Transposing instruments get their sounding pitches. Parts are tracks; the two staves of a piano are
+hands.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from rtsep.notes.programs import DRUM_CHANNEL, DRUMS
 from rtsep.notes.score import Score
 from rtsep.notes.voices import split_voices
 
-HANDS = ("right hand", "left hand")  # Tracks of the upper and the lower staff.
+HANDS = ("right hand", "left hand")  # Names of the tracks of the upper and the lower staff.
 GRACE_BEATS = 0.125  # A grace note lasts this many quarters.
-MOST_REPEATS = 32  # A part goes back at most so often: music21 takes seconds for that, and four times as long for twice.
+MOST_REPEATS = 32  # The most repeats in a part: music21 takes seconds for them, and four times as long for twice as many.
 SAME_BEATS = 1e-3  # Tied notes that meet within this many quarters are one note.
-MEI = "{http://www.music-encoding.org/ns/mei}"  # The name space of MEI's elements.
-MISSING = "{} is {}: reading it needs another package; pip install 'rtsep[score]', or export it as MIDI"
+MEI = "{http://www.music-encoding.org/ns/mei}"  # The namespace of MEI's elements.
+MISSING = "{} is {}: the package that reads it is missing; pip install 'rtsep[score]', or export it as MIDI"
 
 Written = tuple[float, float, int, int, int]  # Onset and end in quarters, pitch, velocity, channel.
 
@@ -32,7 +33,7 @@ Written = tuple[float, float, int, int, int]  # Onset and end in quarters, pitch
 def read_engraved(path: Path, text: str, style: str) -> Score:
     """The notes of written music; `style` is musicxml, mei, abc or humdrum.
 
-    RtsepError: music21 is missing, broken music, repeats that do not fit, several pieces in one file.
+    RtsepError: music21 is missing, the music is broken, repeats do not fit together, or the file has several pieces.
     """
     try:
         import music21
@@ -50,7 +51,7 @@ def read_engraved(path: Path, text: str, style: str) -> Score:
             programs = [_program(music21, part) for part in parts]
     except RtsepError:
         raise
-    except Exception as error:  # music21 raises nearly any exception for broken music.
+    except Exception as error:  # For broken music, music21 raises almost any exception.
         reason = (str(error).splitlines() or [type(error).__name__])[0][:100]
         raise RtsepError(f"{path} cannot be read as {style} ({reason}): export it again, or as MIDI") from error
     notes = [note for number, part in enumerate(written) for note in _timed(part, tempos, number)]
@@ -61,14 +62,14 @@ def read_engraved(path: Path, text: str, style: str) -> Score:
 
 
 def _parsed(music21: Any, path: Path, text: str, style: str) -> list[Any]:
-    """The parts as music21 reads them, at sounding pitch."""
+    """The parts that music21 reads, at sounding pitch."""
     if style == "abc":
         return _voices(music21, path, text)
     found = music21.converter.parseData(text, format=style)
     if isinstance(found, music21.stream.Opus):
         scores = list(found.scores)
         if len(scores) != 1:
-            raise RtsepError(f"{path} holds {len(scores)} pieces: give a file with one of them")
+            raise RtsepError(f"{path} has {len(scores)} pieces: give a file with one of them")
         found = scores[0]
     if style == "mei":
         _mark(music21, found, text)
@@ -90,7 +91,7 @@ def _voices(music21: Any, path: Path, text: str) -> list[Any]:
 
 
 def _hands(parts: Sequence[Any]) -> dict[int, str]:
-    """The names of staves that belong to a player of several: hands where they are two."""
+    """The names of the staves of a player who has several; the names are hands if there are two."""
     players: dict[str, list[int]] = {}
     for number, part in enumerate(parts):
         whose, staff, _ = str(part.id).rpartition("-Staff")
@@ -108,13 +109,13 @@ def _hands(parts: Sequence[Any]) -> dict[int, str]:
 
 
 def _clef(part: Any) -> str:
-    """The sign of a part's first clef."""
+    """The sign of the first clef in a part."""
     first = part.recurse().getElementsByClass("Clef").first()
     return str(first.sign) if first is not None else "none"
 
 
 def _share_repeats(parts: Sequence[Any]) -> None:
-    """Give the repeats of one part to those that have none: signs such as D.C. often stand above the highest staff alone."""
+    """Copy the repeats of one part to parts without repeats: signs such as D.C. are often only above the highest staff."""
     measures = [list(part.getElementsByClass("Measure")) for part in parts]
     for kind in ("RepeatExpression", "Repeat"):
         marked = [any(_marks(measure, kind) for measure in part) for part in measures]
@@ -133,7 +134,7 @@ def _marks(measure: Any, kind: str) -> list[Any]:
 
 
 def _played_out(path: Path, part: Any, repeats: bool) -> Any:
-    """The part as it is played, its elements at their offsets from the start; `repeats`: it surely has some."""
+    """The part in the order of playing, with its elements at offsets from the start. `repeats`: it certainly has repeats."""
     back = sum(bar.direction == "end" for bar in part.recurse().getElementsByClass("Repeat"))
     if back > MOST_REPEATS:
         raise RtsepError(f"{path} has {back} repeats in a part, allowed are {MOST_REPEATS}: export the music as MIDI")
@@ -142,7 +143,7 @@ def _played_out(path: Path, part: Any, repeats: bool) -> Any:
     name = part.partName
     try:
         played = part.expandRepeats()
-    except Exception as error:  # music21 raises several kinds.
+    except Exception as error:  # music21 raises several kinds of exceptions.
         raise RtsepError(f"{path}: the repeats{' of ' + name if name else ''} do not fit together: correct them, "
                          "or export the music as MIDI") from error
     flat = played.flatten()
@@ -159,7 +160,7 @@ def _tempos(flat: Any) -> Iterator[tuple[float, float]]:
 
 
 def _dynamics(parts: Sequence[Any], staves: dict[int, str], number: int) -> list[tuple[float, int]]:
-    """Changes of dynamics as (quarter, velocity); a staff without any follows the other staves."""
+    """Changes of dynamics as (quarter, velocity). A staff without any takes those of the other staves."""
     def of(part: Any) -> list[tuple[float, int]]:
         return [(float(each.offset), min(max(round(127 * each.volumeScalar), 1), 127))
                 for each in part.getElementsByClass("Dynamic") if each.volumeScalar is not None]
@@ -168,7 +169,7 @@ def _dynamics(parts: Sequence[Any], staves: dict[int, str], number: int) -> list
 
 
 def _written(flat: Any, dynamics: list[tuple[float, int]]) -> Iterator[Written]:
-    """The notes of a part; tied ones are one."""
+    """The notes of a part; tied notes are one note."""
     open_notes: dict[int, Written] = {}
     for element in flat.notes:
         if "Harmony" in element.classes:
@@ -192,14 +193,14 @@ def _written(flat: Any, dynamics: list[tuple[float, int]]) -> Iterator[Written]:
 
 
 def _pitch(note: Any) -> tuple[int | None, int]:
-    """MIDI pitch and channel; a drum has the key of its instrument."""
+    """MIDI pitch and channel. The pitch of a drum is the key of its instrument."""
     if hasattr(note, "pitch"):
         return (int(note.pitch.midi) if 0 <= note.pitch.ps <= 127 else None), 0
     return getattr(note.storedInstrument or note.getInstrument(), "percMapPitch", None), DRUM_CHANNEL
 
 
 def _program(music21: Any, flat: Any) -> int:
-    """The General MIDI program of a part, or that of its name; 0 where neither tells one."""
+    """The General MIDI program of a part: its own, else the program that fits its name, else 0."""
     told = [each.midiProgram for each in flat.getElementsByClass("Instrument") if each.midiProgram is not None]
     with contextlib.suppress(music21.exceptions21.Music21Exception):
         return int(told[0] if told else music21.instrument.fromString(str(flat.partName or "")).midiProgram or 0)
@@ -215,7 +216,7 @@ def _timed(written: Sequence[Written], tempos: Sequence[tuple[float, float]], pa
 
 
 def _mark(music21: Any, score: Any, text: str) -> None:
-    """Put MEI's tempos and dynamics into music21's measures, which it does not read itself."""
+    """Put MEI's tempos and dynamics into music21's measures, since music21 does not read them."""
     root = ElementTree.fromstring(text)
     staves = [list(part.getElementsByClass("Measure")) for part in score.parts]
     measures = list(root.iter(f"{MEI}measure"))
@@ -235,7 +236,7 @@ def _mark(music21: Any, score: Any, text: str) -> None:
 
 
 def _bpm(element: ElementTree.Element) -> float:
-    """Quarters per minute of an MEI element; 0 without."""
+    """Quarters per minute of an MEI element; 0 if it has no tempo."""
     if element.get("midi.bpm"):
         return _float(element.get("midi.bpm"), 0.0)
     unit = _float(element.get("mm.unit"), 4.0)

@@ -1,6 +1,6 @@
-"""Scores with more tracks than the engine has parts: their keyboards are spread over its parts and channels.
+"""Scores with more tracks than the engine has parts: their keyboards are distributed over its parts and channels.
 
-A keyboard is a part and a channel that play notes; the engine only has to tell keyboards apart.
+A keyboard is a part and a channel with notes. The engine only has to keep keyboards apart.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from rtsep.errors import RtsepError
 from rtsep.notes.programs import CHANNELS
 
-ENGINE_PARTS = 32  # The engine tells this many parts apart, each with all channels.
+ENGINE_PARTS = 32  # The engine keeps this many parts apart, each with all channels.
 
 
 def fold(
     events: NDArray[np.void], table: NDArray[np.int8], keyboards: list[tuple[int, int]]
 ) -> tuple[NDArray[np.void], NDArray[np.int8]]:
-    """Events and a routing's table, of any number of parts, as the engine takes them; unchanged if it has enough parts.
+    """Events and the table of a routing, with any number of parts, for the engine; unchanged if the engine has enough parts.
 
-    keyboards: the (part, channel) pairs that play notes. RtsepError: more of them than the engine tells apart.
+    keyboards: the (part, channel) pairs that play notes. RtsepError: there are more of them than the engine keeps apart.
     """
     if len(table) <= ENGINE_PARTS:
         return events, table

@@ -26,13 +26,13 @@ class FollowedScore:
     part: NDArray[np.int64]
 
 
-NO_SCORE = FollowedScore(np.zeros(0), *np.zeros((3, 0), np.int64))  # Of who follows none.
+NO_SCORE = FollowedScore(np.zeros(0), *np.zeros((3, 0), np.int64))  # An empty score, if none is followed.
 
 
 def followed_score(score: Score, stem_of: NDArray[np.int8]) -> FollowedScore:
-    """The notes of `score`; `stem_of` [part, channel, pitch] says which stem each belongs to, -1: none.
+    """The notes of `score`; `stem_of` [part, channel, pitch] is the stem of each note, -1: no stem.
 
-    A pitch that a part has twice in one chord counts once.
+    If a part has a pitch twice in one chord, it counts once.
     """
     notes = score.notes()
     stems = stem_of[notes["part"], notes["channel"], notes["pitch"]].astype(np.int64)
@@ -43,7 +43,7 @@ def followed_score(score: Score, stem_of: NDArray[np.int8]) -> FollowedScore:
 
 
 def _chords(onset_s: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The chord of each note, by onset, and the onset of each chord."""
+    """The chord of each note (notes by onset), and the onset of each chord."""
     chord, firsts = np.zeros(len(onset_s), np.int64), list[float]()
     for number, onset in enumerate(onset_s.tolist()):
         if not firsts or onset > firsts[-1] + CHORD_S:

@@ -1,7 +1,7 @@
 """Groups of notes as separate stems: what `--group NAME=SELECTION` selects, and how it changes a routing.
 
-SELECTION is a list of terms separated by commas, all of which must hold for a note; several lists are joined by +. `TERMS` are
-the terms; `rtsep render --help` explains them.
+SELECTION is a list of terms with commas between them, and a note must match all of them. Several lists are joined by +. `TERMS`
+has the terms; `rtsep render --help` explains them.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from rtsep.notes.programs import CHANNELS
 from rtsep.notes.routing import IGNORED, Routing, struck
 from rtsep.notes.score import Score
 
-NEAR_S = 0.25  # A single note may begin this many seconds before or after the time that was said.
-MOST_STEMS = 64  # Groups and other stems are at most this many together.
+NEAR_S = 0.25  # A single note begins at most this many seconds before or after the given time.
+MOST_STEMS = 64  # There are at most this many groups and other stems together.
 PITCH = r"(?:[A-Ga-g][#♯b♭]?-?[0-9]{1,2}|[0-9]{1,3})"
 SECONDS = r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+"
 
@@ -66,14 +66,14 @@ def _velocity(strikes: Strikes, low: str, high: str | None) -> Flags:
 def _pitch(strikes: Strikes, low: str, high: str | None) -> Flags:
     first, last = parse_pitch(low), parse_pitch(high or low)
     if first > last:
-        raise RtsepError(f"pitches {low} to {high}: the lower one comes first")
+        raise RtsepError(f"pitches {low} to {high}: give the lower one first")
     return (strikes.pitch >= first) & (strikes.pitch <= last)
 
 
 def _time(strikes: Strikes, begin_s: str, end_s: str | None) -> Flags:
     end = float(end_s) if end_s else np.inf
     if end <= float(begin_s):
-        raise RtsepError(f"{begin_s} to {end_s} s: the earlier time comes first")
+        raise RtsepError(f"{begin_s} to {end_s} s: give the earlier time first")
     return (strikes.seconds >= float(begin_s)) & (strikes.seconds < end)
 
 
@@ -104,7 +104,7 @@ def _term(strikes: Strikes, text: str) -> Flags:
 
 
 def select(strikes: Strikes, selection: str) -> Flags:
-    """The note-ons that SELECTION means. RtsepError, without the group's name, if it is not valid."""
+    """The note-ons that SELECTION selects. RtsepError, without the name of the group, if it is not valid."""
     either = [np.logical_and.reduce([_term(strikes, term) for term in terms.split(",")]) for terms in selection.split("+")]
     chosen: Flags = np.logical_or.reduce(either)
     return chosen
@@ -112,16 +112,16 @@ def select(strikes: Strikes, selection: str) -> Flags:
 
 @dataclass(frozen=True)
 class Grouped:
-    """A routing with the groups' stems after all others, and `own`, uint32 [message], for EVENT's field `stem`."""
+    """A routing with the stems of the groups after all others, and `own`, uint32 [message], for EVENT's field `stem`."""
 
     routing: Routing
     own: NDArray[np.uint32]
 
 
 def with_groups(groups: Sequence[str], score: Score, routing: Routing) -> Grouped:
-    """`routing` with a stem for each of `groups`, NAME=SELECTION; stems that lose all of their notes to groups disappear.
+    """`routing` with a stem for each of `groups`, NAME=SELECTION. Stems that lose all of their notes to groups disappear.
 
-    RtsepError: no such notes, or a name that is invalid or taken.
+    RtsepError: there are no such notes, or a name is invalid or taken.
     """
     strikes = strikes_of(score)
     names, group_of = list[str](), np.full(len(strikes.pitch), IGNORED)
@@ -131,8 +131,8 @@ def with_groups(groups: Sequence[str], score: Score, routing: Routing) -> Groupe
         group_of[_selected(strikes, text, selection, group_of)] = len(names) - 1
     kept = _without_emptied(routing, strikes, group_of)
     if len(kept.names) + len(names) > MOST_STEMS:
-        raise RtsepError(f"{len(groups)} --group and {len(kept.names)} other stems are more than the {MOST_STEMS} that are "
-                         "possible: join selections with +, or use --by all")
+        raise RtsepError(f"{len(groups)} --group and {len(kept.names)} other stems, allowed are {MOST_STEMS} together: join "
+                         "selections with +, or use --by all")
     taken = set(names) & set(kept.names)
     if taken:
         raise RtsepError(f"--group {', '.join(sorted(taken))}: a stem with other notes has this name; choose another")
@@ -156,15 +156,15 @@ def _selected(strikes: Strikes, text: str, selection: str, group_of: NDArray[np.
     except RtsepError as error:
         raise RtsepError(f"--group {text}: {error}") from None
     if not chosen.any():
-        raise RtsepError(f"--group {text}: no note of the score is selected")
+        raise RtsepError(f"--group {text}: it selects no note of the score")
     free: Flags = chosen & (group_of == IGNORED)
     if not free.any():
-        raise RtsepError(f"--group {text}: all of these notes belong to earlier groups; put this one before them")
+        raise RtsepError(f"--group {text}: all of these notes belong to earlier groups; put this group before them")
     return free
 
 
 def _without_emptied(routing: Routing, strikes: Strikes, group_of: NDArray[np.int64]) -> Routing:
-    """The routing without stems whose notes have all gone to groups; what only playing tells stays."""
+    """The routing without stems that have lost all notes to groups. If stems are found during play, all of them stay."""
     if routing.told_while_played:
         return routing
     stems = routing.table[strikes.part, strikes.channel, strikes.pitch]

@@ -1,9 +1,9 @@
-"""A MIDI file with a track for each hand, made of the file whose notes were divided.
+"""Writes a MIDI file with a track for each hand, from the file whose notes were divided.
 
-The first track holds tempo, time signatures, marks, lyrics and sysex; then come `right hand`, `left hand` and, where there are
-some, `drums`. The right hand comes first: notation programs put the first track into the upper staff. Pedals, programs, bends
-and all other messages of a channel are in every track that has notes there: notation programs and DAWs give each track a staff
-or an instrument of its own, which would lack them otherwise. Channels and ports stay as they are.
+The first track holds tempo, time signatures, marks, lyrics and sysex. Then come `right hand`, `left hand` and, if there are
+any, `drums`. The right hand comes first because notation programs put the first track into the upper staff. Pedals, programs,
+bends and all other messages of a channel are in every track with notes on this channel: notation programs and DAWs give each
+track its own staff or instrument, and these messages would be missing there. Channels and ports do not change.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from rtsep.notes.names import decode_name
 from rtsep.notes.score import PORTS, Row, Score, is_strike
 from rtsep.notes.tracks import NAME, PORT, TEMPO, Track
 
-LEFT, RIGHT, DRUMS = range(3)  # Who plays a note.
-TRACKS = {RIGHT: "right hand", LEFT: "left hand", DRUMS: "drums"}  # Names of the tracks in their order.
-DIVISION, TEMPO_US = 960, 500_000  # Ticks, and microseconds, of a quarter note where the notes came from no MIDI file.
-OF_A_TRACK = frozenset((0x00, NAME, 0x04, 0x09, 0x20, PORT, 0x2F))  # MIDI's meta events that only make sense in their track.
+LEFT, RIGHT, DRUMS = range(3)  # The players of a note.
+TRACKS = {RIGHT: "right hand", LEFT: "left hand", DRUMS: "drums"}  # Names of the tracks, in their order.
+DIVISION, TEMPO_US = 960, 500_000  # Ticks, and microseconds, of a quarter note if the notes are not from a MIDI file.
+OF_A_TRACK = frozenset((0x00, NAME, 0x04, 0x09, 0x20, PORT, 0x2F))  # MIDI's meta events that make sense only in their track.
 
 Placed = tuple[int, "mido.Message | mido.MetaMessage"]  # Tick and message.
 
@@ -36,7 +36,7 @@ def is_midi(path: Path) -> bool:
 
 
 def hands_midi(path: Path, score: Score, players: Sequence[int]) -> bytes:
-    """The file whose notes are `score`, with every note-on, in their order there, in the track of its player."""
+    """The MIDI file from `path`, whose notes are `score`. `players` has the player of each note-on, in the order of `score`."""
     if is_midi(path):
         chunks = read_chunks(path)
         rows = sorted((row for each in enumerate(chunks.tracks) for row in _rows(*each)), key=lambda row: row[0])
@@ -56,13 +56,13 @@ def hands_midi(path: Path, score: Score, players: Sequence[int]) -> bytes:
 
 
 def _rows_of(score: Score) -> list[Row]:
-    """The messages of a score that is no MIDI file, at the tempo of a file of their own."""
+    """The messages of a score that is not from a MIDI file, at the tempo `TEMPO_US`."""
     ticks = [round(second * DIVISION * 1e6 / TEMPO_US) for second in score.seconds.tolist()]
     return [(tick, part * PORTS, *message) for tick, (part, *message) in zip(ticks, score.messages.tolist(), strict=True)]
 
 
 def _chunks_of(rows: list[Row]) -> Chunks:
-    """What such a file says beside its notes."""
+    """The rest of such a file, beside its notes."""
     return Chunks(DIVISION, [Track(metas=[(0, TEMPO, TEMPO_US.to_bytes(3, "big"))], end=rows[-1][0])])
 
 
@@ -72,13 +72,13 @@ def _rows(number: int, track: Track) -> Iterator[Row]:
 
 
 def _title(chunks: Chunks) -> str:
-    """The name of a first track without notes, which is that of the piece."""
+    """The name of the piece, which is the name of a first track without notes."""
     first = chunks.tracks[0]
     return "" if any(is_strike(row) for row in _rows(0, first)) else decode_name(first.name)
 
 
 def _marks(chunks: Chunks) -> Iterator[Placed]:
-    """Meta events that concern the whole piece, and sysex, of all tracks; each once."""
+    """Meta events for the whole piece, and sysex, from all tracks; each of them once."""
     metas = dict.fromkeys(each for track in chunks.tracks for each in track.metas if each[1] not in OF_A_TRACK)
     for tick, kind, data in metas:
         yield tick, mido.UnknownMetaMessage(kind, data=data)
@@ -88,9 +88,9 @@ def _marks(chunks: Chunks) -> Iterator[Placed]:
 
 
 def _placed(rows: list[Row], players: Sequence[int]) -> dict[int, list[tuple[int, Row]]]:
-    """The rows of each player's track with their ticks: note-offs follow their notes, and what acts on a channel is copied."""
+    """The rows of each player's track with their ticks. Note-offs go with their notes; messages for a channel are copied."""
     placed: dict[int, list[tuple[int, Row]]] = defaultdict(list)
-    down: dict[tuple[int, int, int], list[int]] = defaultdict(list)  # Who plays the presses of each key that is down.
+    down: dict[tuple[int, int, int], list[int]] = defaultdict(list)  # For each key that is down, the players of its presses.
     of_note, on_channel = iter(players), _players(rows, players)
     seen = set[tuple[int, int, Row]]()
     for row in rows:
@@ -105,7 +105,7 @@ def _placed(rows: list[Row], players: Sequence[int]) -> dict[int, list[tuple[int
         else:
             port = seat % PORTS
             for player in on_channel.get((port, status & 0x0F), (RIGHT, LEFT)):
-                copy = (tick, player, (tick, port, *row[2:]))  # Two tracks of one channel often say the same.
+                copy = (tick, player, (tick, port, *row[2:]))  # Two tracks of one channel often have the same message.
                 if copy not in seen:
                     seen.add(copy)
                     placed[player].append((tick, row))
@@ -113,7 +113,7 @@ def _placed(rows: list[Row], players: Sequence[int]) -> dict[int, list[tuple[int
 
 
 def _players(rows: list[Row], players: Sequence[int]) -> dict[tuple[int, int], list[int]]:
-    """Who plays notes on each port and channel."""
+    """The players of the notes on each port and channel."""
     found: dict[tuple[int, int], list[int]] = {}
     for row, player in zip(filter(is_strike, rows), players, strict=True):
         there = found.setdefault((row[1] % PORTS, row[2] & 0x0F), [])
@@ -123,7 +123,7 @@ def _players(rows: list[Row], players: Sequence[int]) -> dict[tuple[int, int], l
 
 
 def _with_ports(rows: list[tuple[int, Row]]) -> Iterator[Placed]:
-    """The messages, and the port wherever it changes: at first it is 0."""
+    """The messages, with a message for the port wherever it changes; it starts at 0."""
     port = 0
     for tick, (_, seat, *message) in rows:
         if seat % PORTS != port:

@@ -1,4 +1,4 @@
-"""What the user should know about how notes became stems."""
+"""Hints for the user about how notes became stems."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from rtsep.notes.score import Score
 
 
 def routing_hints(score: Score, by: str) -> tuple[str, ...]:
-    """Hints about the way `by` of `--by`: what may be separated further, what is left out, what was too much."""
+    """Hints about the value `by` of `--by`: what can be separated further, what is left out, which limit was reached."""
     played = keyboards(score)
     if by in ("track", "channel") and (stems := count_stems(score, by)) > MAX_STEMS:
-        return (f"{stems} {by}s have notes, but at most {MAX_STEMS} stems are possible: each General MIDI family is one "
-                "(--by family); --group NAME=track:NAME makes a stem of any of them",)
+        return (f"{stems} {by}s have notes, but at most {MAX_STEMS} stems are possible, so each General MIDI family is a stem "
+                "(--by family); --group NAME=track:NAME makes a stem of one track",)
     if by in ("split", "hands") and (drums := set(played) - set(hands(played, score.programs))):
         count = sum((part, status & 0x0F) in drums for part, status in score.messages[struck(score), :2].tolist())
         return (f"drums on channel 10 (notes: {count}) belong to no hand and are in the residual; "
@@ -23,12 +23,12 @@ def routing_hints(score: Score, by: str) -> tuple[str, ...]:
     if by == "track" and len(score.track_names) == 1 and len(score.channels) > 1 and not (_is_mpe(score) or any(score.stems)):
         told = ", ".join(str(channel + 1) for channel in score.channels)
         return (f"the only track with notes plays on {len(score.channels)} channels ({told}) and is one stem; "
-                "--by channel makes a stem of each",)
+                "--by channel makes a stem of each channel",)
     return ()
 
 
 def drum_keys(score: Score, by: str, drum_map: Path | None) -> dict[int, int]:
-    """The keys that drums play in `score`, and for each the key that sounds like it, if it is not one of General MIDI's."""
+    """The keys of drums in `score` that are not General MIDI's, each with the General MIDI key that sounds like it."""
     there = set(drum_keyboards(score))
     if by != "drum":
         there = {keyboard for keyboard in there if is_drums(keyboard, score.programs)}
@@ -38,5 +38,5 @@ def drum_keys(score: Score, by: str, drum_map: Path | None) -> dict[int, int]:
 
 
 def _is_mpe(score: Score) -> bool:
-    """Whether the channels are those of an MPE zone, which together play one instrument."""
+    """Whether all channels belong to an MPE zone, so that together they play one instrument."""
     return bool(score.zoned) and all(keyboard in score.zoned for keyboard in keyboards(score))

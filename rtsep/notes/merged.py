@@ -1,4 +1,4 @@
-"""Several files of notes as one score: `--midi` may be given once for each, as FILE or as FILE@STEM."""
+"""Several files of notes as one score: `--midi` can be given once for each file, as FILE or as FILE@STEM."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from rtsep.notes.score import MAX_PARTS, Score
 
 
 def split_stem(text: str) -> tuple[Path, str]:
-    """The file, and the stem that all of its notes shall form, empty if none is named. RtsepError: no usable name."""
+    """The file, and the name of the stem for all of its notes; empty if there is none. RtsepError: the name cannot be used."""
     name, at, stem = text.rpartition("@")
     if not at or Path(text).exists() or re.search(r"/|\.[A-Za-z0-9]{2,8}$", stem):  # The @ is part of the path.
         return Path(text), ""
     if not name or not stem_name(stem):
-        raise RtsepError(f"--midi {text}: give FILE or FILE@STEM, such as left.mid@left; a stem needs letters or digits and "
-                         "must not be called residual or like another result")
+        raise RtsepError(f"--midi {text}: give FILE or FILE@STEM, such as left.mid@left; the name of a stem needs letters or "
+                         "digits, and cannot be residual or the name of another result")
     return Path(name), stem_name(stem)
 
 
 def read_scores(given: Sequence[str], sample_rate: float = USUAL_HZ) -> Score:
-    """The notes of all files, each FILE or FILE@STEM, which begin together; times in samples count at `sample_rate`.
+    """The notes of all files, each given as FILE or FILE@STEM. The files begin together; `sample_rate` is for times in samples.
 
     RtsepError as for `read_notes`.
     """
@@ -39,7 +39,7 @@ def read_scores(given: Sequence[str], sample_rate: float = USUAL_HZ) -> Score:
 
 
 def _named(score: Score, path: Path, stem: str, several: bool) -> Score:
-    """The score of one file; where there are several, tracks without a name are called after it, and warnings tell it."""
+    """The score of one file. If there are several files, tracks without a name, and warnings, get the name of the file."""
     names, parts = score.track_names, len(score.track_names)
     if several:
         unnamed = [name == f"track_{part + 1}" for part, name in enumerate(names)]
@@ -51,7 +51,7 @@ def _named(score: Score, path: Path, stem: str, several: bool) -> Score:
 
 
 def _merged(scores: Sequence[Score], given: Sequence[str]) -> Score:
-    """All scores as one: their parts one after another, their messages by time."""
+    """All scores as one: parts one after another, messages by time."""
     parts = sum(len(score.track_names) for score in scores)
     if parts > MAX_PARTS:
         raise RtsepError(f"{', '.join(given)} have {parts} tracks with notes together, allowed are {MAX_PARTS}: leave some out")
@@ -59,7 +59,7 @@ def _merged(scores: Sequence[Score], given: Sequence[str]) -> Score:
     seconds = np.concatenate([score.seconds for score in scores])
     messages = np.concatenate([score.messages + np.array([first, 0, 0, 0], np.uint8)
                                for first, score in zip(firsts, scores, strict=True)])
-    order = np.argsort(seconds, kind="stable")  # Stable: files in their order at equal times.
+    order = np.argsort(seconds, kind="stable")  # The sort is stable: at equal times, files keep their order.
 
     def of_all(field: str) -> tuple[str, ...]:
         return tuple(each for score in scores for each in getattr(score, field))

@@ -1,7 +1,7 @@
-"""The part of MIDI that concerns notes: bytes to messages, and messages to sounding keys. No files, ports or threads.
+"""The part of MIDI about notes: from bytes to messages, and from messages to sounding keys. No files, ports or threads.
 
-A message is (status, data1, data2), with the channel in the status byte, as in MIDI. A note-on of velocity 0 means note off.
-Messages with one data byte have 0 as the second.
+A message is (status, data1, data2), with the channel in the status byte, as in MIDI. A note-on with velocity 0 is a note-off.
+Messages with one data byte have 0 as data2.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ def is_kept(status: int, data1: int) -> bool:
 
 
 class MidiParser:
-    """Bytes of one live stream to messages; pieces may be cut anywhere.
+    """Turns the bytes of one live stream into messages. The pieces can be cut at any place.
 
-    `part` is the part that the stream's events belong to. One parser per port: each remembers a running status.
+    `part` is the part that the events of the stream belong to. Use one parser for each port: it remembers the running status.
     Thread: the one that feeds it.
     """
 
@@ -38,9 +38,9 @@ class MidiParser:
         self._data: list[int] = []
 
     def feed(self, data: Iterable[int]) -> list[Message]:
-        """All channel messages that `data` completes, including programs and bends, from which controls are learnt.
+        """All channel messages that `data` completes, including controllers, programs and bends.
 
-        Real-time bytes may occur anywhere, even inside a message; sysex, system common and stray data are skipped.
+        Real-time bytes can occur at any place, even inside a message. Sysex, system common and stray data are skipped.
         """
         found: list[Message] = []
         for byte in data:
@@ -54,24 +54,24 @@ class MidiParser:
         return found
 
     def _complete(self, found: list[Message]) -> None:
-        """Move the message to `found` once its data bytes are there."""
-        wanted = 1 if self._status & 0xE0 == 0xC0 else 2  # Program and channel pressure have one.
+        """Move the message to `found` when its data bytes are complete."""
+        wanted = 1 if self._status & 0xE0 == 0xC0 else 2  # Program change and channel pressure have one data byte.
         if len(self._data) == wanted:
             found.append((self._status, self._data[0], self._data[1] if wanted == 2 else 0))
             self._data = []
 
 
 class Keyboard:
-    """The keys and pedals of one part and channel, and the notes that they made.
+    """The keys and pedals of one part and channel, and the notes that they play.
 
-    A repeated key ends its note and begins another. Presses are counted, so that two voices that share a key hold it until both
-    have released it (as in the engine's gate). A note-off of a silent key does nothing.
+    If a key is struck again, its note ends and another begins. Presses are counted: if two voices share a key, it is held until
+    both have released it (as in the engine's gate). A note-off of a silent key does nothing.
     """
 
     def __init__(self) -> None:
         self.ended: list[tuple[float, float, int, int]] = []  # Onset and offset in seconds, pitch, velocity.
         self._sounding: dict[int, tuple[float, int]] = {}  # Pitch: onset, velocity.
-        self._down: Counter[int] = Counter()  # Keys that are down, and how often they were pressed.
+        self._down: Counter[int] = Counter()  # Keys that are down, with the number of their presses.
         self._kept: set[int] = set()  # Keys held by the sostenuto pedal.
         self._pedal = self._sostenuto = False
 
@@ -86,7 +86,7 @@ class Keyboard:
         return tuple((pitch, velocity) for pitch, (_onset_s, velocity) in list(self._sounding.items()) if self._down[pitch])
 
     def play(self, at_s: float, message: Message) -> None:
-        """Play one message at the time `at_s` in seconds, not before the last one."""
+        """Play one message at the time `at_s` in seconds. Times never go back."""
         status, data1, data2 = message
         kind = status & 0xF0
         if kind == NOTE_ON and data2:
@@ -114,7 +114,7 @@ class Keyboard:
         if number == PEDAL:
             self._pedal = pressed
         elif number == SOSTENUTO:
-            if pressed != self._sostenuto:  # Only pressing it holds keys, not moving it further.
+            if pressed != self._sostenuto:  # Keys are held only when it is pressed, not when it moves further.
                 self._kept = set(self._down) if pressed else set()
             self._sostenuto = pressed
         elif number == RESET:

@@ -1,4 +1,4 @@
-"""Notes at other times: scaled by a factor, then moved."""
+"""Notes at other times: their times are multiplied by a factor, then moved."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NoteArray = npt.NDArray[np.void]  # NOTE [n] of score.py.
 
 @dataclass(frozen=True)
 class Timing:
-    """When notes sound: those at t s at stretch * t + offset_s."""
+    """When notes sound: a note at t seconds sounds at stretch * t + offset_s."""
 
     offset_s: float = 0.0
     stretch: float = 1.0
@@ -29,7 +29,7 @@ AS_WRITTEN = Timing()
 
 
 def moved_notes(notes: NoteArray, timing: Timing) -> NoteArray:
-    """The notes at other times, without those that end before 0; what began before 0 begins there."""
+    """The notes at other times. Notes that end before 0 are left out; notes that begin before 0 begin at 0."""
     moved = notes.copy()
     moved["onset_s"] = np.maximum(timing.at(notes["onset_s"]), 0)
     moved["offset_s"] = timing.at(notes["offset_s"])
@@ -38,7 +38,7 @@ def moved_notes(notes: NoteArray, timing: Timing) -> NoteArray:
 
 
 def moved_score(score: Score, timing: Timing) -> Score:
-    """The score at other times. Keys that are up again before 0 are left out; what else came before 0 comes there."""
+    """The score at other times. Presses that end before 0 are left out; all other messages from before 0 come at 0."""
     if timing == AS_WRITTEN:
         return score
     seconds = timing.at(score.seconds)
@@ -53,7 +53,7 @@ def moved_score(score: Score, timing: Timing) -> Score:
 
 
 def _ends_before_0(score: Score, seconds: npt.NDArray[np.float64], at: int) -> bool:
-    """Whether the message is a note-off, or a note-on of a key that is up or struck again before 0."""
+    """Whether the message is a note-off, or a note-on of a key that is released or struck again before 0."""
     part, status, key, _velocity = score.messages[at].tolist()
     if status & 0xF0 not in (NOTE_ON, NOTE_OFF):
         return False

@@ -1,4 +1,4 @@
-"""Names of tracks: from bytes of any usual encoding to text, and from text to file names that are safe and all different."""
+"""Names of tracks: from bytes in any usual encoding to text, and from text to safe file names that are all different."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from collections.abc import Iterable, Sequence
 from rtsep.errors import RtsepError
 
 LONGEST_NAME = 64  # Names of stems have at most this many letters.
-MOST_BYTES = 192  # Names of stems have at most this many bytes in UTF-8, for file systems allow 255 with the ending.
-# These names are used for other files, or mean devices on Windows whatever their ending.
+MOST_BYTES = 192  # Names of stems have at most this many bytes in UTF-8; file systems allow 255, with the ending.
+# These names belong to other files, or to devices on Windows (with any ending).
 RESERVED = frozenset(("residual", "mixdown", "report", "picture", "con", "prn", "aux", "nul")) | {
     f"{port}{number}" for port in ("com", "lpt") for number in range(10)
 }
-JAPANESE_LEADS = range(0x81, 0xA0)  # Shift-JIS's first bytes of kana and common kanji; in Latin-1 they are no letters.
-CYRILLIC_RUN = rb"[\xa8\xb8\xc0-\xff]{3}"  # Latin-1 hardly ever has three accented letters in a row, Windows' Cyrillic has.
+JAPANESE_LEADS = range(0x81, 0xA0)  # The first bytes of kana and common kanji in Shift-JIS; in Latin-1 these are not letters.
+CYRILLIC_RUN = rb"[\xa8\xb8\xc0-\xff]{3}"  # Three accented letters in a row: rare in Latin-1, usual in Windows' Cyrillic.
 
 
 def decode_name(raw: bytes) -> str:
-    """The text of a track's name: UTF-8, UTF-16 with its mark, Shift-JIS, Windows' Cyrillic, or else Latin-1."""
+    """The text of a track's name: UTF-8, UTF-16 with a byte order mark, Shift-JIS, Windows' Cyrillic, or else Latin-1."""
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return _tidy(raw.decode("utf-16", "replace"))
     try:
@@ -33,7 +33,7 @@ def _tidy(text: str) -> str:
 
 
 def _japanese(raw: bytes) -> str:
-    """The text, if it can be nothing but Shift-JIS; else empty."""
+    """The text, if it can only be Shift-JIS; else empty."""
     try:
         text = raw.decode("shift_jis")
     except UnicodeDecodeError:
@@ -51,9 +51,9 @@ def _western(raw: bytes) -> str:
 
 
 def stem_name(raw: str) -> str:
-    """A track's name as a file name: lower case, "_" for all but letters and digits of any script, at most 64 letters.
+    """The name of a track as a file name: lower case, at most 64 letters; "_" for all but letters and digits of any script.
 
-    Empty if nothing legible is left, or if the name is reserved.
+    Empty if no letter and no digit is left, or if the name is reserved.
     """
     text = unicodedata.normalize("NFC", unicodedata.normalize("NFKC", raw).lower())
     name = "".join(letter if _is_legible(letter) else "_" for letter in text)[:LONGEST_NAME]
@@ -63,12 +63,12 @@ def stem_name(raw: str) -> str:
 
 
 def _is_legible(letter: str) -> bool:
-    """Letters, digits, and the marks that some scripts write vowels with."""
+    """Whether this is a letter, a digit, or a mark with which some scripts write vowels."""
     return letter.isalnum() or unicodedata.category(letter) in ("Mn", "Mc")
 
 
 def stem_names(raw_names: Iterable[str]) -> tuple[str, ...]:
-    """A file name for each track, all different: "track_N" if its own is unusable, and _2, _3 ... for duplicates."""
+    """A file name for each track, all different: "track_N" if its own name cannot be used; duplicates get _2, _3 ..."""
     taken: list[str] = []
     for number, raw in enumerate(raw_names, 1):
         taken.append(free_name(stem_name(raw) or f"track_{number}", taken))
@@ -76,7 +76,7 @@ def stem_names(raw_names: Iterable[str]) -> tuple[str, ...]:
 
 
 def free_name(name: str, taken: Iterable[str]) -> str:
-    """`name`, or the first of name_2, name_3 ... that is not taken, whatever the case of its letters."""
+    """`name`, or the first of name_2, name_3 ... that is not taken; upper and lower case count as equal."""
     folded = {other.casefold() for other in taken}
     found, number = name, 1
     while found.casefold() in folded:
@@ -86,8 +86,10 @@ def free_name(name: str, taken: Iterable[str]) -> str:
 
 
 def find_stem(selector: str, names: Sequence[str]) -> int:
-    """The index in `names` (of stems or tracks) of `selector`: a name of track, port or file, or a number, which is that of
-    the channel if all of them are channels, else counts from 1. RtsepError lists the names."""
+    """The index in `names` (of stems or tracks) of `selector`: the name of a track, port or file, or a number.
+
+    If all names are channels, the number is that of the channel; else it counts from 1. RtsepError, with a list of the names.
+    """
     wanted = stem_name(selector)
     for name in (wanted, f"channel_{wanted}"):
         if name in names:
@@ -96,4 +98,4 @@ def find_stem(selector: str, names: Sequence[str]) -> int:
     if counted and selector.isdecimal() and 1 <= int(selector) <= len(names):
         return int(selector) - 1
     told = ", ".join(f"{number} {name}" if counted else name for number, name in enumerate(names, 1))
-    raise RtsepError(f"nothing is called {selector}; there are: {told or 'none, for there are no notes'}")
+    raise RtsepError(f"nothing is called {selector}; the names are: {told or 'none, since there are no notes'}")

@@ -12,7 +12,7 @@ _ACCIDENTALS = {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}
 
 
 def parse_pitch(text: str) -> int:
-    """The MIDI pitch, 0 to 127, of a note name or number: "C4" = "60", "F#3", "Bb2", "c-1". Else RtsepError."""
+    """The MIDI pitch, 0 to 127, of a note name or number: "C4" = "60", "F#3", "Bb2", "c-1". RtsepError: any other text."""
     word = text.strip()
     name = re.fullmatch(r"([A-Ga-g])([#♯b♭]?)(-?[0-9]{1,2})", word)
     if name:
@@ -21,5 +21,5 @@ def parse_pitch(text: str) -> int:
     else:
         pitch = int(word) if re.fullmatch("[0-9]{1,3}", word) else -1
     if not 0 <= pitch < PITCHES:
-        raise RtsepError(f"pitch {text!r}: give a note from C-1 to G9 such as C4, F#3 or Bb2, or a number 0 to 127")
+        raise RtsepError(f"pitch {text!r}: give a note from C-1 to G9, such as C4, F#3 or Bb2, or a number from 0 to 127")
     return pitch

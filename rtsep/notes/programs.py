@@ -1,6 +1,6 @@
 """General MIDI programs: the instruments that the parts of a MIDI file ask for.
 
-A program is a number from 0 (acoustic grand piano) to 127, as MIDI sends it; `DRUMS`, 128, stands for all percussion kits of
+A program is a number from 0 (acoustic grand piano) to 127, as in MIDI messages. `DRUMS`, 128, stands for all percussion kits of
 channel 10.
 """
 
@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-DRUMS = 128  # The number that stands for percussion kits, behind MIDI's programs 0 to 127.
-CHANNELS = 16  # MIDI's number of channels of a port.
+DRUMS = 128  # The number for percussion kits, after MIDI's programs 0 to 127.
+CHANNELS = 16  # A MIDI port has this many channels.
 DRUM_CHANNEL = 9  # General MIDI's channel of drums, counted from 0.
-FAMILY_SIZE = 8  # General MIDI groups its programs into families of this many.
+FAMILY_SIZE = 8  # A family of General MIDI has this many programs.
 FAMILIES = ("piano", "chromatic percussion", "organ", "guitar", "bass", "strings", "ensemble", "brass", "reed", "pipe",
             "synth lead", "synth pad", "synth effects", "ethnic", "percussive", "sound effects", "drums")
 
@@ -27,7 +27,7 @@ def family(program: int) -> str:
 
 
 def describe(programs: Iterable[int]) -> str:
-    """Programs as text: "40 (strings), 128 (drums)"; runs within a family as "0 to 3 (piano)"."""
+    """Programs as text: "40 (strings), 128 (drums)". A run within a family becomes "0 to 3 (piano)"."""
     runs: list[list[int]] = []
     for program in sorted(programs):
         if runs and program == runs[-1][-1] + 1 and family(program) == family(runs[-1][0]):
@@ -41,11 +41,11 @@ def describe(programs: Iterable[int]) -> str:
 def played_programs(
     strikes: Iterable[Strike], changes: Iterable[Change], masters: Mapping[int, int] | None = None
 ) -> dict[tuple[int, int], int]:
-    """The program that plays the most notes of each (track, channel); channels of the second port go on from 16.
+    """The program that plays the most notes of each (track, channel); channels of the second port count on from 16.
 
-    A change applies to its own track; tracks without changes on a channel follow the tracks that have no notes there. The
-    program is 0 until the first change, as in General MIDI. A member of an MPE zone follows its master (`masters`: member to
-    master) if nothing changes its own program, and is never drums.
+    A change applies to its own track. A track without changes on a channel follows tracks that have no notes there. The program
+    is 0 until the first change, as in General MIDI. A member of an MPE zone follows its master (`masters`: member to master) if
+    nothing changes its own program; it is never drums.
     """
     told, ticks, obeys = sorted(changes, key=lambda change: change[0]), dict[tuple[int, int], list[int]](), masters or {}
     for tick, track, channel in strikes:
@@ -61,7 +61,7 @@ def played_programs(
 
 
 def _most_played(struck: list[int], changes: list[Change]) -> int:
-    """The program under which most of the ticks `struck` lie."""
+    """The program in force at the largest number of the ticks `struck`."""
     programs = np.array([0, *(change[3] for change in changes)])
     at = np.searchsorted([change[0] for change in changes], struck, side="right")
     return int(np.bincount(programs[at]).argmax())

@@ -1,4 +1,4 @@
-"""Notes from any file that has them: MIDI, tables, annotations, written music. The content decides what it is."""
+"""Notes from any file that has them: MIDI, tables, annotations, written music. The content decides the format."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from rtsep.notes.tables import read_table
 
 KINDS = "MIDI, a table (.csv, .tsv, .txt), JAMS, .svl, MusicXML, MEI, ABC, kern or Guitar Pro"
 MIDI_ENDINGS = (".mid", ".midi", ".smf", ".kar", ".rmi")
-MOST_BYTES = 32_000_000  # A file of notes has at most this many bytes, and unpacked twice as many.
-USUAL_HZ = 44100.0  # Sample rate in hertz of tables that count in samples, where the recording's is not known.
-MAGIC_BYTES = 40  # So many bytes at the beginning tell files that are not text.
-ZIP, GUITAR_PRO, GUITAR_PRO_6 = b"PK\x03\x04", b"FICHIER GUITAR PRO", (b"BCFZ", b"BCFS")  # How such files begin.
-ROOTS = {"score-partwise": "musicxml", "mei": "mei"}  # Outermost elements of written music.
+MOST_BYTES = 32_000_000  # A file of notes has at most this many bytes, and twice as many when it is unpacked.
+USUAL_HZ = 44100.0  # Sample rate, in Hz, for tables that count in samples, if that of the recording is not known.
+MAGIC_BYTES = 40  # The first bytes, this many, show the format of files that are not text.
+ZIP, GUITAR_PRO, GUITAR_PRO_6 = b"PK\x03\x04", b"FICHIER GUITAR PRO", (b"BCFZ", b"BCFS")  # The first bytes of such files.
+ROOTS = {"score-partwise": "musicxml", "mei": "mei"}  # The outermost elements of written music.
 
 
 def read_notes(path: Path, sample_rate: float = USUAL_HZ) -> Score:
-    """The notes in the file `path`, whatever it is; times in samples count at `sample_rate`.
+    """The notes in the file `path`, in any format of `KINDS`; `sample_rate` (Hz) is for times in samples.
 
-    A file without notes gives a Score without parts. RtsepError: missing, empty, broken, or none of these.
+    A file without notes gives a Score without parts. RtsepError: the file is missing, empty, broken, or in another format.
     """
-    if not os.path.isfile(path):  # Missing, a folder, or a pipe, which can be read once only.
+    if not os.path.isfile(path):  # It is missing, a folder, or a pipe, which can be read only once.
         return read_midi(path)
     data = _content(path)
     if data[:4] in (b"MThd", b"RIFF"):
@@ -48,7 +48,7 @@ def read_notes(path: Path, sample_rate: float = USUAL_HZ) -> Score:
     if text is None or (is_midi and style == "table"):
         if is_midi:
             return read_midi(path)
-        raise RtsepError(f"{path} is no text, nor another file of notes that is known: give {KINDS}")
+        raise RtsepError(f"{path} is not a file of notes that rtsep can read: give {KINDS}")
     return _read(path, text, style, sample_rate)
 
 
@@ -74,7 +74,7 @@ def _content(path: Path) -> bytes:
 
 
 def _text(data: bytes) -> str | None:
-    """The text, in one of the usual encodings; None if it is none."""
+    """The text, in one of the usual encodings; None if the data are not text."""
     encodings = ("utf-16",) if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "cp1252", "latin-1")
     for encoding in encodings:
         try:
@@ -86,7 +86,7 @@ def _text(data: bytes) -> str | None:
 
 
 def _style(text: str) -> str:
-    """What kind of text it is: json, xml, abc, humdrum or table."""
+    """The kind of text: json, xml, abc, humdrum or table."""
     begin = text.lstrip()
     if begin[:1] == "{":
         return "json"
@@ -98,9 +98,9 @@ def _style(text: str) -> str:
 
 
 def _xml(path: Path, text: str) -> Score:
-    """Written music or a layer, as the outermost element says."""
+    """Written music or a layer: the outermost element decides."""
     if "<!ENTITY" in text:
-        raise RtsepError(f"{path} defines entities of its own, which are not read: export it again")
+        raise RtsepError(f"{path} defines its own XML entities, which rtsep does not read: export it again")
     try:
         root = ElementTree.fromstring(re.sub(r"^\s*<\?xml.*?\?>", "", text, count=1, flags=re.DOTALL))
     except (ElementTree.ParseError, ValueError) as error:
@@ -109,9 +109,9 @@ def _xml(path: Path, text: str) -> Score:
     if name == "sv":
         return read_layer(path, root)
     if name == "score-timewise":
-        raise RtsepError(f"{path} is timewise MusicXML, which is not read: export it as score-partwise, the usual kind")
+        raise RtsepError(f"{path} is timewise MusicXML, which rtsep does not read: export it as score-partwise, the usual kind")
     if name not in ROOTS:
-        raise RtsepError(f"{path} is XML with <{name[:30]}>, which holds no notes that are known: give {KINDS}")
+        raise RtsepError(f"{path} is XML with <{name[:30]}>, in which rtsep finds no notes: give {KINDS}")
     return read_engraved(path, text, ROOTS[name])
 
 
@@ -134,7 +134,7 @@ def _zipped(path: Path, data: bytes) -> Score:
 
 
 def _rootfile(archive: zipfile.ZipFile, names: list[str]) -> str | None:
-    """The music in an archive: what its container names, else the first file that looks like it."""
+    """The file with music in an archive: the one that its container names, else the first one that looks like music."""
     if "META-INF/container.xml" in names and archive.getinfo("META-INF/container.xml").file_size < 100_000:
         told = re.search(r'full-path\s*=\s*"([^"]+)"', archive.read("META-INF/container.xml").decode("utf-8", "replace"))
         if told and told[1] in names:

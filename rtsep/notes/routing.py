@@ -1,4 +1,4 @@
-"""Routings: to which stem each note belongs, and the names of the stems."""
+"""Routings: which stem each note belongs to, and the names of the stems."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from rtsep.notes.names import stem_names
 from rtsep.notes.programs import CHANNELS, DRUMS, FAMILIES, family
 from rtsep.notes.score import Score
 
-PITCHES = 128  # MIDI's number of pitches.
-IGNORED = -1  # Stands in a routing for notes that belong to no stem.
-MAX_STEMS = 32  # Notes make at most this many stems, each of which costs time and a file.
+PITCHES = 128  # MIDI has this many pitches.
+IGNORED = -1  # In a routing, the stem of notes that belong to no stem.
+MAX_STEMS = 32  # Notes make at most this many stems, since each stem costs time and a file.
 
 
 @dataclass(frozen=True, eq=False)
 class Routing:
     """Stems and the notes that belong to them.
 
-    names: file names of the stems without ending, the residual excluded. table: int8 [32 parts, 16 channels,
-    128 pitches], the index of the stem; -1 = the note is ignored. Scores with more parts make larger ones, see `folded`.
-    hands: the stems of the left and of the right hand, if a tracker divides the notes of both among them while they are played.
-    score: what is played, where notes that the table does not ignore take the stem that this score says.
+    names: file names of the stems without ending, and without the residual. table: int8 [32 parts, 16 channels, 128 pitches],
+    the index of the stem; -1 = the note is ignored. Scores with more parts have larger tables, see `folded`. hands: the stems
+    of the left and of the right hand, if a tracker divides the notes of both during play. score: the score that is played, if
+    there is one; then notes that the table does not ignore get their stem from this score.
     """
 
     names: tuple[str, ...]
@@ -40,7 +40,7 @@ class Routing:
 
     @property
     def told_while_played(self) -> tuple[int, ...]:
-        """The stems whose notes only playing tells: both hands, or the parts of a score."""
+        """The stems whose notes are found only during play: both hands, or the parts of a score."""
         return self.hands or tuple(np.unique(self.score.part).tolist())
 
 
@@ -62,12 +62,12 @@ def keyboards(score: Score) -> list[tuple[int, int]]:
 
 
 def count_stems(score: Score, by: str) -> int:
-    """How many stems tracks or channels would make."""
+    """How many stems there would be by track, or by channel."""
     return len(set(_tracks(score))) if by == "track" else len(_channels(score))
 
 
 def _tracks(score: Score) -> list[tuple[int, str]]:
-    """What makes the stem of each part: the name that the user gave to its file, else the part itself."""
+    """What the stem of each part is made by: the stem that the user gave to its file, else the part itself."""
     return [(0, name) if name else (1 + part, "") for part, name in enumerate(score.stems or [""] * len(score.track_names))]
 
 
@@ -79,7 +79,7 @@ def _channels(score: Score) -> list[tuple[int, int]]:
 
 
 def by_track(score: Score) -> Routing:
-    """One stem per note-carrying track, named after it; tracks of a file that the user named share its stem."""
+    """One stem per track with notes, named after the track. Tracks of a file given as FILE@STEM share this stem."""
     table, made = _nothing(score), _tracks(score)
     stems = list(dict.fromkeys(made))
     _refuse_many(len(stems))
@@ -90,7 +90,7 @@ def by_track(score: Score) -> Routing:
 
 def _refuse_many(stems: int) -> None:
     if stems > MAX_STEMS:
-        raise RtsepError(f"{stems} stems are more than the {MAX_STEMS} that are possible: use --by family")
+        raise RtsepError(f"{stems} stems, allowed are {MAX_STEMS}: use --by family")
 
 
 def by_channel(score: Score) -> Routing:
@@ -120,9 +120,9 @@ def by_family(score: Score) -> Routing:
 
 
 def by_split(score: Score | None = None, split_pitch: int = 60, channels: Iterable[int] = range(1, CHANNELS + 1)) -> Routing:
-    """Two stems: `low`, the keys below `split_pitch`, and `high`, that key and those above; drums belong to neither.
+    """Two stems: `low`, the keys below `split_pitch`, and `high`, this key and those above. Drums belong to neither.
 
-    They take the parts of `score`, or without one (live playing) all parts and these `channels`, 1 to 16.
+    They take the parts of `score`; without a score (live playing), all parts and these `channels`, 1 to 16.
     """
     table = _nothing(score)
     if score is None:
@@ -131,14 +131,14 @@ def by_split(score: Score | None = None, split_pitch: int = 60, channels: Iterab
         parts = range(len(score.track_names))
         playing, programs = [(part, channel) for part in parts for channel in range(CHANNELS)], dict(score.programs)
         if set(hands(keyboards(score), programs)) & {each for each in keyboards(score) if is_drums(each, programs)}:
-            programs = dict.fromkeys(playing, 0)  # Only drums' channel plays.
+            programs = dict.fromkeys(playing, 0)  # Only the channel of drums plays.
     for part, channel in hands(playing, programs):
         table[part, channel] = np.arange(PITCHES) >= split_pitch
     return Routing(("low", "high"), table)
 
 
 def by_hands(score: Score | None = None, channels: Iterable[int] = range(1, CHANNELS + 1)) -> Routing:
-    """Two stems, `left_hand` and `right_hand`, of what `by_split` routes: a tracker divides the notes while they are played."""
+    """Two stems, `left_hand` and `right_hand`, for the notes of `by_split`: a tracker divides them during play."""
     return Routing(("left_hand", "right_hand"), by_split(score, channels=channels).table, (0, 1))
 
 
@@ -148,7 +148,7 @@ def everything(name: str, score: Score | None = None) -> Routing:
 
 
 def drum_keyboards(score: Score) -> list[tuple[int, int]]:
-    """The (part, channel) pairs that play drums with --by drum: kits, or all if there is none (pads on other channels)."""
+    """The (part, channel) pairs of drums for --by drum: kits, or all if there is no kit (pads on other channels)."""
     played = keyboards(score)
     return [keyboard for keyboard in played if is_drums(keyboard, score.programs)] or played
 
@@ -156,8 +156,8 @@ def drum_keyboards(score: Score) -> list[tuple[int, int]]:
 def by_drum(score: Score | None = None, own: Mapping[int, str] | None = None) -> Routing:
     """One stem per group of drums that `score` plays: kick, snare, hihat, toms, cymbals, percussion.
 
-    If channel 10 plays, only that channel counts; else (pads on another channel, live) every channel does. `own`: the groups
-    of keys in a drum map, which come before those of General MIDI and of electronic kits.
+    If channel 10 plays, only this channel counts; else (pads on another channel, or live) every channel counts. `own`: the
+    groups of keys in a drum map; they come before those of General MIDI and of electronic kits.
     """
     table, names = _nothing(score), list[str]()
     playing = None if score is None else set(drum_keyboards(score))
@@ -175,7 +175,7 @@ def by_drum(score: Score | None = None, own: Mapping[int, str] | None = None) ->
 
 
 def by_port(names: Iterable[str]) -> Routing:
-    """One stem per MIDI port, each of which is a part, named after it."""
+    """One stem per MIDI port, named after the port. Each port is a part."""
     found, table = stem_names(names), _nothing()
     for part in range(len(found)):
         table[part] = part
@@ -191,7 +191,7 @@ def by_channels(channels: Iterable[int]) -> Routing:
 
 
 def only_channels(routing: Routing, channels: Iterable[int]) -> Routing:
-    """The same stems, ignoring notes on channels other than these, 1 to 16."""
+    """The same stems, without notes on channels other than these, 1 to 16."""
     table = routing.table.copy()
     table[:, [channel for channel in range(CHANNELS) if channel + 1 not in set(channels)]] = IGNORED
     return replace(routing, table=table)

@@ -1,6 +1,6 @@
 """Scores: MIDI files become events for the engine. No ports, no threads.
 
-A *part* is a track that carries notes, counted from 0 in file order, or a live port.
+A *part* is a track with notes, counted from 0 in the order of the file, or a live port.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ __all__ = ["EVENT", "NOTE", "Message", "MidiParser", "Score", "is_kept", "read_m
 # kernels.memory declares the same type: compiled code depends on the kernels' own sources, so they import nothing else.
 EVENT = np.dtype(
     [("sample", "<i8"), ("part", "u1"), ("status", "u1"), ("data1", "u1"), ("data2", "u1"), ("stem", "<u4")]
-)  # stem: 0, or 1 + the stem that a note-on belongs to regardless of its routing.
+)  # stem: 0: the routing decides; else 1 + the stem of this note-on.
 NOTE = np.dtype(
     [("onset_s", "<f8"), ("offset_s", "<f8"), ("pitch", "u1"), ("velocity", "u1"), ("part", "u1"), ("channel", "u1")]
 )
-MAX_PARTS = 255  # At most this many tracks may have notes; the engine's own limit is in `folded`.
+MAX_PARTS = 255  # At most this many tracks can have notes; the engine's own limit is in `folded`.
 MAX_DURATION_S = 24 * 3600.0  # A score lasts at most this many seconds.
-MAX_TICKS = 2**52  # A score has at most this many ticks, which float64 counts exactly.
+MAX_TICKS = 2**52  # A score has at most this many ticks, so that float64 counts them exactly.
 
-PORTS = 128  # MIDI's number of ports.
+PORTS = 128  # MIDI files have this many ports.
 
 Row = tuple[int, int, int, int, int]  # Tick, seat (number of the track times PORTS, and port), status, data1, data2.
 
@@ -45,22 +45,21 @@ class Score:
 
     | field | |
     | --- | --- |
-    | track_names | of the tracks with notes in file order, one per part; "track_N" (N = part + 1) for an empty one |
+    | track_names | names of the tracks with notes in file order, one per part; "track_N" (N = part + 1) for an empty name |
     | seconds | float64 [n], time of each message from the start of the file, ascending |
-    | messages | uint8 [n, 4]: part, status, data1, data2; at equal times in file order |
-    | channels | channels that play notes, 0 to 15, ascending |
-    | note_count | note-ons with a velocity above 0 |
-    | duration_s | time of the last message; 0 without any |
-    | tracks_without_notes | how many tracks carry no note |
-    | programs | General MIDI program of each (part, channel) that plays notes, see `programs` |
-    | ports | the port of each part, 0 to 127; all 0 if empty |
-    | stems | the stem that the user named for all notes of each part, empty for none; none at all if empty |
+    | messages | uint8 [n, 4]: part, status, data1, data2; in file order at equal times |
+    | channels | channels with notes, 0 to 15, ascending |
+    | note_count | number of note-ons with a velocity above 0 |
+    | duration_s | time of the last message; 0 without messages |
+    | tracks_without_notes | number of tracks without notes |
+    | programs | General MIDI program of each (part, channel) with notes, see `programs` |
+    | ports | the port of each part, 0 to 127; an empty tuple: all are 0 |
+    | stems | for each part, the stem that the user gave for all of its notes, or ""; an empty tuple: none was given |
     | zoned | the (part, channel) pairs that belong to MPE zones |
-    | warnings | what the user should know about the file, one sentence each |
+    | warnings | sentences for the user about the file |
 
-    At the end of the file all keys and pedals that are still down are released.
-    A channel is one of its port. A pedal acts on its channel, and the master of an MPE zone on its members: parts there without
-    such a controller of their own get a copy.
+    At the end of the file, all keys and pedals that are still down are released. A channel belongs to its port. A pedal acts on
+    its channel, and the pedal of an MPE zone's master on the members: parts there without their own controller get a copy.
     """
 
     track_names: tuple[str, ...]
@@ -77,7 +76,7 @@ class Score:
     warnings: tuple[str, ...] = ()
 
     def events(self, sample_rate: float, offset_s: float = 0.0) -> NDArray[np.void]:
-        """The messages as EVENT [n], `offset_s` seconds later; earlier ones than the first sample move to sample 0."""
+        """The messages as EVENT [n], `offset_s` seconds later. Messages before the first sample move to sample 0."""
         events = np.zeros(len(self.seconds), EVENT)
         events["sample"] = np.maximum(np.rint((self.seconds + offset_s) * sample_rate), 0)
         for column, name in enumerate(("part", "status", "data1", "data2")):
@@ -85,7 +84,7 @@ class Score:
         return events
 
     def notes(self) -> NDArray[np.void]:
-        """The notes as NOTE [n], by onset; offsets include both pedals (see `Keyboard` for keys struck twice)."""
+        """The notes as NOTE [n], by onset. Offsets include both pedals (see `Keyboard` for keys that are struck twice)."""
         found = []
         for (part, channel), keyboard in _played(self.seconds, self.messages).items():
             keyboard.finish(self.duration_s)
@@ -94,7 +93,7 @@ class Score:
 
 
 def _played(seconds: Iterable[float], messages: NDArray[np.uint8]) -> dict[tuple[int, int], Keyboard]:
-    """A keyboard for each part and channel, after all its messages."""
+    """The keyboard of each part and channel, after all its messages."""
     keyboards: dict[tuple[int, int], Keyboard] = {}
     for at_s, (part, status, data1, data2) in zip(seconds, messages.tolist(), strict=True):
         keyboards.setdefault((part, status & 0x0F), Keyboard()).play(float(at_s), (status, data1, data2))
@@ -102,7 +101,7 @@ def _played(seconds: Iterable[float], messages: NDArray[np.uint8]) -> dict[tuple
 
 
 def read_midi(path: str | os.PathLike[str]) -> Score:
-    """The notes of the MIDI file `path` (format 0 or 1, tempo map or SMPTE time), read as players read it.
+    """The notes of the MIDI file `path` (format 0 or 1, tempo map or SMPTE time), read in the way of MIDI players.
 
     A file without notes gives a Score without parts. RtsepError: missing, empty, truncated, not MIDI, broken, format 2,
     longer than 24 hours, more than 255 tracks with notes.
@@ -119,7 +118,7 @@ def read_midi(path: str | os.PathLike[str]) -> Score:
     heard = sorted((message for track in tracks for message in track.messages), key=lambda message: message[0])
     masters = zones_of((port, (status, data1, data2)) for _tick, port, status, data1, data2 in heard)
     programs = _programs(tracks, rows, masters)
-    rows = sorted(_assign(rows, playing, masters), key=lambda row: row[0])  # Stable: file order at equal times.
+    rows = sorted(_assign(rows, playing, masters), key=lambda row: row[0])  # The sort is stable: file order at equal times.
     seconds = clock.seconds(np.array([row[0] for row in rows] + [end], np.float64))
     score = _score(rows, seconds, tuple(_name(tracks[seat // PORTS], part) for part, seat in enumerate(playing)))
     score = replace(
@@ -135,7 +134,7 @@ def read_midi(path: str | os.PathLike[str]) -> Score:
 
 
 def _retuned(score: Score, curves: Curves | None) -> Score:
-    """The score with the pitches that sound, and a warning about what is bent."""
+    """The score with the pitches that sound, and a warning about bent notes."""
     if curves is None or not score.note_count:
         return score
     moved, warnings = retune(score.messages, score.seconds, score.notes(), score.ports, score.programs, curves)
@@ -143,7 +142,7 @@ def _retuned(score: Score, curves: Curves | None) -> Score:
 
 
 def _rows(number: int, track: Track) -> Iterator[Row]:
-    """All messages of a track that concern notes, in file order."""
+    """All messages of a track that start or end notes, in file order."""
     for tick, port, status, data1, data2 in track.messages:
         if is_kept(status, data1):
             yield tick, number * PORTS + port, status, data1, data2
@@ -169,7 +168,7 @@ def is_strike(row: Row | Timed) -> bool:
 
 
 def _assign(rows: list[Row], playing: list[int], masters: Mapping[int, Mapping[int, int]]) -> Iterator[Row]:
-    """The rows with parts for seats; a controller also goes to parts on its channel, or in its zone, that do not have it."""
+    """The rows with parts for seats. A controller also goes to parts on its channel, or in its zone, that do not have it."""
     part_of = {seat: part for part, seat in enumerate(playing)}
     own = {(part_of.get(row[1]), *row[2:4]) for row in rows}
     players = dict[tuple[int, int], list[tuple[int, int]]]()  # Port and channel of a controller: channel and part.
@@ -190,7 +189,7 @@ def _assign(rows: list[Row], playing: list[int], masters: Mapping[int, Mapping[i
 
 
 class _Clock:
-    """Ticks to seconds: at a fixed rate for SMPTE divisions, else by the tempo changes (at first 120 beats a minute)."""
+    """Ticks to seconds: at a fixed rate for SMPTE divisions, else by the tempo changes, starting at 120 beats per minute."""
 
     def __init__(self, division: int, tempos: list[tuple[int, int]]) -> None:
         if division & 0x8000:
@@ -199,7 +198,7 @@ class _Clock:
         else:
             told = [(0, 500_000), *(tempo for tempo in tempos if tempo[1])]
             changes = [(tick, tempo * 1e-6 / division) for tick, tempo in sorted(told, key=lambda change: change[0])]
-        self._starts = np.array([tick for tick, _ in changes], np.float64)  # Stable: the last change at a tick counts.
+        self._starts = np.array([tick for tick, _ in changes], np.float64)  # Of several changes at a tick, the last counts.
         self._tick_s = np.array([tick_s for _, tick_s in changes])
         self._start_s = np.concatenate(([0.0], np.cumsum(np.diff(self._starts) * self._tick_s[:-1])))
 
@@ -209,12 +208,12 @@ class _Clock:
         return np.asarray(self._start_s[last] + (ticks - self._starts[last]) * self._tick_s[last])
 
     def at(self, ticks: Iterable[int]) -> list[float]:
-        """The times of `ticks`, as numbers."""
+        """The times of `ticks`, as a list."""
         return list(map(float, self.seconds(np.array(list(ticks), np.float64))))
 
 
 def _score(rows: list[Row], seconds: NDArray[np.float64], names: tuple[str, ...]) -> Score:
-    """The Score of rows (tick, part, ...) at `seconds`, whose last entry is the end of the file."""
+    """The Score of rows (tick, part, ...) at `seconds`; the last of `seconds` is the end of the file."""
     messages = np.array([row[1:] for row in rows], np.uint8).reshape(-1, 4)
     keyboards = _played(seconds[:-1], messages).items()
     hanging = [(part, *message) for (part, channel), keys in keyboards for message in keys.hanging(channel)]
@@ -226,5 +225,5 @@ def _score(rows: list[Row], seconds: NDArray[np.float64], names: tuple[str, ...]
 
 
 def _name(track: Track, part: int) -> str:
-    """The track's name, or its number."""
+    """The name of the track, or its number."""
     return decode_name(track.name) or f"track_{part + 1}"

@@ -14,16 +14,16 @@ from rtsep.notes.engraved import MISSING
 from rtsep.notes.programs import DRUM_CHANNEL, DRUMS
 from rtsep.notes.score import Score
 
-TICKS = 960.0  # Guitar Pro's ticks per quarter.
-MOST_MEASURES = 100_000  # Repeats may play at most this many measures.
+TICKS = 960.0  # Guitar Pro has this many ticks per quarter.
+MOST_MEASURES = 100_000  # With repeats, at most this many measures are played.
 
 Written = tuple[float, float, int, int]  # Onset and end in quarters, pitch, velocity.
 
 
 def read_tablature(path: Path, data: bytes) -> Score:
-    """The notes of a Guitar Pro file: repeats and endings played out, a track for each of its own.
+    """The notes of a Guitar Pro file, with its tracks; repeats and endings are played out.
 
-    Jumps by signs (segno, coda) are not followed. RtsepError: PyGuitarPro is missing, a broken file.
+    Jumps by signs (segno, coda) are not followed. RtsepError: PyGuitarPro is missing, or the file is broken.
     """
     try:
         import guitarpro
@@ -46,7 +46,7 @@ def read_tablature(path: Path, data: bytes) -> Score:
             programs = [min(max(int(track.channel.instrument), 0), 127) for track in song.tracks]
     except RtsepError:
         raise
-    except Exception as error:  # PyGuitarPro raises nearly any exception for broken bytes.
+    except Exception as error:  # For broken bytes, PyGuitarPro raises almost any exception.
         reason = (str(error).splitlines() or [type(error).__name__])[0][:100]
         raise RtsepError(f"{path} is broken Guitar Pro ({reason}): save it again, or export it as MIDI") from error
     notes = [note for part, written in enumerate(tracks) for note in _timed(written, tempos, part, drums[part])]
@@ -55,7 +55,7 @@ def read_tablature(path: Path, data: bytes) -> Score:
 
 
 def _played(measures: Sequence[tuple[bool, int, int]]) -> list[int]:
-    """The measures in the order of playing. Each tells whether a repeat opens, how often it goes back, its endings as bits."""
+    """The measures in the order of playing. Each is given as: a repeat opens; how often it goes back; its endings as bits."""
     order: list[int] = []
     number = start = turn = 0
     while number < len(measures):
@@ -83,7 +83,7 @@ def _later_ending(measures: Sequence[tuple[bool, int, int]], turn: int) -> bool:
 
 
 def _beats(track: Any, order: Sequence[int], begins: Sequence[float]) -> Iterator[tuple[float, Any]]:
-    """All beats of a track as they are played, by voice and time: onset in quarters, beat."""
+    """All beats of a track in the order of playing, by voice and time: onset in quarters, beat."""
     voices = max((len(measure.voices) for measure in track.measures), default=0)
     for voice in range(voices):
         for number, begin in zip(order, begins, strict=True):
@@ -102,7 +102,7 @@ def _tempos(song: Any, order: Sequence[int], begins: Sequence[float]) -> Iterato
 
 
 def _written(track: Any, order: Sequence[int], begins: Sequence[float]) -> Iterator[Written]:
-    """The notes of a track; tied ones are one, muted strokes are none."""
+    """The notes of a track. Tied notes are one note; muted strokes are left out."""
     ringing: dict[int, Written] = {}
     for onset, beat in _beats(track, order, begins):
         end = onset + beat.duration.time / TICKS

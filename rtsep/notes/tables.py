@@ -1,4 +1,4 @@
-"""Notes from tables: text with a note per line, however its columns are named, ordered and separated."""
+"""Notes from tables: text with one note per line; names, order and separators of the columns can vary."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from rtsep.notes.columns import Layout, guessed, named, number
 from rtsep.notes.pitch import parse_pitch
 from rtsep.notes.score import MAX_DURATION_S, MAX_PARTS, Score
 
-SEPARATORS = ("\t", ";", "|", ",", None)  # What separates columns, the surest first; None: spaces.
-COMMENTS = ("#", "%", "//", "sep=")  # Lines that begin with one of these hold no notes; the last is a spreadsheet's.
-MUSICNET_HZ = 44100.0  # Sample rate in hertz in which MusicNet counts.
-LONGEST_S = 20.0  # Whole numbers without a unit that make most notes longer than this many seconds are no seconds.
-MOST_TEMPO = 1000.0  # Fastest tempo in beats per minute.
+SEPARATORS = ("\t", ";", "|", ",", None)  # Separators of columns, the clearest first; None: spaces.
+COMMENTS = ("#", "%", "//", "sep=")  # Lines that begin with one of these hold no notes; spreadsheets write the last one.
+MUSICNET_HZ = 44100.0  # MusicNet counts in samples at this rate, in Hz.
+LONGEST_S = 20.0  # Whole numbers without a unit are not seconds if they make most notes longer than this many seconds.
+MOST_TEMPO = 1000.0  # The fastest tempo, in beats per minute.
 
 Row = tuple[int, list[str]]  # Number of the line, and its cells.
 
 
 def read_table(path: Path, text: str, sample_rate: float) -> Score:
-    """The notes of a table; times in samples count at `sample_rate`, which is the recording's. Tracks by a column for them.
+    """The notes of a table. `sample_rate` is that of the recording, for times in samples. A column can name the tracks.
 
-    RtsepError: a line that is no note; it is shown, and what is expected.
+    RtsepError: a line is not a note; the message shows the line, and what it must be.
     """
     rows = list(_rows(path, text))
     if not rows:
@@ -49,7 +49,7 @@ def read_table(path: Path, text: str, sample_rate: float) -> Score:
 
 
 def _rows(path: Path, text: str) -> Iterator[Row]:
-    """The lines that hold something, in cells; no line has more separators than its table needs."""
+    """The lines that are not empty, divided into cells."""
     lines = [(line, words) for line, words in enumerate(text.splitlines(), 1)
              if words.strip(" \t,;|") and not words.lstrip().startswith(COMMENTS)]
     if len(lines) > MOST_NOTES:
@@ -59,11 +59,11 @@ def _rows(path: Path, text: str) -> Iterator[Row]:
         try:
             yield line, _cells(words, separator)
         except csv.Error as error:
-            raise RtsepError(f"{path}, line {line}: {words[:MOST_CHARACTERS]!r} is no line of a table ({error})") from None
+            raise RtsepError(f"{path}, line {line}: {words[:MOST_CHARACTERS]!r} is not a line of a table ({error})") from None
 
 
 def _separator(line: str) -> str | None:
-    """What separates the columns in this line; runs of tabs and decimal commas between spaces count as spaces."""
+    """The separator of the columns in this line. Runs of tabs, and decimal commas between spaces, count as spaces."""
     spaced = line.split()
     if len(spaced) > 2 and all(number(cell) is not None for cell in spaced):
         return None
@@ -105,7 +105,7 @@ class _Table:
         if any(row[1][self.layout.width :]):
             raise self._fault(row, f"has more columns than {self.layout.line()}: separate decimal commas by semicolons")
         if value is None or len(row[1]) < self.layout.needed:
-            raise self._fault(row, f"is no note; a line is {self.layout.line()}")
+            raise self._fault(row, f"is not a note; a line is {self.layout.line()}")
         return value
 
     def _seconds(self) -> tuple[list[float], list[float]]:
@@ -125,7 +125,7 @@ class _Table:
         return "samples" if self.layout.musicnet else unit
 
     def _from_beats(self, beats: list[float]) -> list[float]:
-        """By the column of tempos; each holds from the onset of its line on."""
+        """Seconds by the column of tempos; each tempo holds from the onset of its line on."""
         if not self.rows:
             return []
         if "tempo" not in self.layout.columns:
@@ -140,7 +140,7 @@ class _Table:
         return [float(second) for second in seconds_of_beats(beats, [(0.0, first[1]), *tempos])]
 
     def _check_unit(self, onsets: list[float], offsets: list[float]) -> None:
-        """Whole numbers that give absurdly long notes are milliseconds or samples."""
+        """RtsepError if whole numbers without a unit give absurdly long notes: then they are milliseconds or samples."""
         if self.layout.columns["onset"].unit or self.layout.musicnet or not self.rows:
             return
         whole = all(onset == round(onset) and offset == round(offset) for onset, offset in zip(onsets, offsets, strict=True))
@@ -149,14 +149,14 @@ class _Table:
                                             "such as onset_ms,offset_ms,pitch or onset_samples, or onset_s if it is seconds")
 
     def _pitch(self, row: Row, hertz: bool) -> int:
-        """A MIDI number, a note's name, or a frequency where the column holds those."""
+        """The pitch from a MIDI number, the name of a note, or a frequency if the column holds frequencies."""
         text, column = self.layout.text("pitch", row[1]), self.layout.columns["pitch"]
         value = number(text)
         if value is None:
             try:
                 return parse_pitch(text)
             except RtsepError:
-                raise self._fault(row, f"is no note; a line is {self.layout.line()}; a pitch is 0 to 127 or C-1 to "
+                raise self._fault(row, f"is not a note; a line is {self.layout.line()}; a pitch is 0 to 127 or C-1 to "
                                        "G9") from None
         if hertz and 1 < value < 20000:
             value = pitch_of_hz(value)
@@ -168,13 +168,13 @@ class _Table:
         return int(value)
 
     def _counts_hertz(self) -> bool:
-        """Whether pitches are frequencies: their column says so, or it is Sonic Visualiser's and passes MIDI's pitches."""
+        """Whether pitches are frequencies: the column says it, or it is Sonic Visualiser's and has a number above 127."""
         column = self.layout.columns["pitch"]
         values = [number(self.layout.text("pitch", row[1])) or 0.0 for row in self.rows]
         return column.unit == "hz" or (column.name.lower() == "value" and max(values, default=0.0) > 127)
 
     def _velocities(self) -> list[int]:
-        """MIDI velocities; a column whose largest is at most 1 reaches from 0 to 1."""
+        """MIDI velocities. If the largest number in the column is at most 1, the column has a scale from 0 to 1."""
         if "velocity" not in self.layout.columns:
             return [USUAL_VELOCITY] * len(self.rows)
         given = [number(self.layout.text("velocity", row[1]) or str(USUAL_VELOCITY)) for row in self.rows]
@@ -189,10 +189,10 @@ class _Table:
         return found
 
     def _tracks(self) -> tuple[list[int], list[str]]:
-        """The track of each row, and the tracks' names in order of appearance."""
+        """The track of each row, and the names of the tracks in order of appearance."""
         column = self.layout.columns.get("track")
         labels = [self.layout.text("track", row[1]) for row in self.rows]
-        free = column is not None and column.name.lower() == "label"  # A label may also be a remark.
+        free = column is not None and column.name.lower() == "label"  # A label can also be a remark.
         if column is None or (free and (len(set(labels)) > MAX_PARTS or any(_is_remark(label) for label in labels))):
             return [0] * len(self.rows), [""]
         numbers = {label: place for place, label in enumerate(dict.fromkeys(labels))}
@@ -200,7 +200,7 @@ class _Table:
         return [numbers[label] for label in labels], names
 
     def _programs(self, names: Sequence[str]) -> dict[tuple[int, int], int]:
-        """MusicNet's instruments are General MIDI programs counted from 1."""
+        """The programs of MusicNet's instruments, which are General MIDI programs counted from 1."""
         if not self.layout.musicnet:
             return {}
         programs = [number(name.rpartition(" ")[2]) for name in names]
@@ -208,7 +208,7 @@ class _Table:
 
 
 def _is_remark(label: str) -> bool:
-    """Whether a label is what Sonic Visualiser writes by itself, or names a pitch or number."""
+    """Whether a label is the default text of Sonic Visualiser, or a pitch or a number."""
     try:
         return number(label) is not None or label.lower() in ("", "new point") or parse_pitch(label) >= 0
     except RtsepError:

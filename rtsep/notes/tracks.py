@@ -1,6 +1,6 @@
-"""Events of one track of a MIDI file, read as players read them: what is odd is skipped, counted, and told in one sentence.
+"""Events of one track of a MIDI file, read in the way of MIDI players: odd events are skipped, and counted in one sentence.
 
-The status of the last channel message lasts: neither a meta event nor sysex ends it.
+The running status stays after meta events and sysex.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ Timed = tuple[int, int, int, int, int]  # Tick, port, status, data1, data2.
 
 SYSEX, ESCAPE, META = 0xF0, 0xF7, 0xFF  # MIDI's status bytes of these events in files.
 NAME, PORT, END, TEMPO, OFFSET = 0x03, 0x21, 0x2F, 0x51, 0x54  # MIDI's numbers of the meta events that are read here.
-NEEDED = {PORT: 1, TEMPO: 3, 0x00: 0, 0x20: 1, OFFSET: 5, 0x58: 4, 0x59: 2}  # Meta events have at least this many bytes.
+NEEDED = {PORT: 1, TEMPO: 3, 0x00: 0, 0x20: 1, OFFSET: 5, 0x58: 4, 0x59: 2}  # These meta events have at least this many bytes.
 SYSTEM_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1}  # System messages have this many data bytes; all others have none.
 
 
 @dataclass
 class Track:
-    """What a track says: channel messages in file order; sysex, tempo (microseconds per beat), meta events by tick; its name.
+    """A track: its name; channel messages in file order; sysex, tempo (microseconds per beat) and meta events by tick.
 
-    good: how many events were read; odd: what was not, and how often. ended: whether the end mark was there.
+    good: the number of valid events; odd: what was not valid, and how often. ended: whether there was an end mark.
     """
 
     name: bytes = b""
     messages: list[Timed] = field(default_factory=list)
     sysex: list[tuple[int, bytes]] = field(default_factory=list)
     tempos: list[tuple[int, int]] = field(default_factory=list)
-    metas: list[tuple[int, int, bytes]] = field(default_factory=list)  # Tick, MIDI's number, content: of all that are whole.
+    metas: list[tuple[int, int, bytes]] = field(default_factory=list)  # Tick, MIDI's number and content of all whole ones.
     end: int = 0  # Tick of the end mark, or of the last event.
     good: int = 0
     odd: Counter[str] = field(default_factory=Counter)
@@ -55,7 +55,7 @@ class _Reader:
         return self.data[self.at - 1]
 
     def number(self) -> int:
-        """A number of variable length."""
+        """Read a number of variable length."""
         value = 0
         while True:
             byte = self.byte()
@@ -83,7 +83,7 @@ class _Reader:
             self.track.odd["bytes that belong to no message"] += 1
 
     def _channel(self, data1: int) -> None:
-        """A channel message; keys and controllers above 127 do not exist, values above 127 mean 127."""
+        """Read a channel message. Keys and controllers above 127 do not exist; values above 127 count as 127."""
         data2 = 0 if self._status & 0xE0 == 0xC0 else self.byte()
         if data1 > 127 or data2 > 127:
             self.track.odd["messages with data bytes over 127"] += 1
@@ -109,7 +109,7 @@ class _Reader:
 
     def _sysex(self, first: int) -> None:
         start, length = self.at, self.number()
-        if self.at + length > self.limit:  # No length, or a wrong one: it goes on to its end mark.
+        if self.at + length > self.limit:  # The length is missing or wrong: the message goes on to its end mark.
             stop = self.data.find(b"\xf7", start, self.limit)
             if stop < 0:
                 raise _CutError
@@ -139,13 +139,13 @@ class _Reader:
 
 
 def read_track(data: bytes, at: int, limit: int) -> tuple[Track, int]:
-    """The track whose events begin at `at` and end at `limit` at the latest, and where its last event ends."""
+    """The track whose events begin at `at` and end at `limit` at the latest; and the place where its last event ends."""
     reader = _Reader(data, at, limit)
     reader.read()
     return reader.track, reader.at
 
 
 def tell_odd(odd: Mapping[str, int]) -> tuple[str, ...]:
-    """One sentence about all that was odd in a file; none if nothing was."""
+    """One sentence about everything odd in a file; empty if nothing was odd."""
     counted = ", ".join(f"{what}: {count}" for what, count in odd.items() if count)
-    return (f"the MIDI file is not quite valid ({counted}); it was read as players read it",) if counted else ()
+    return (f"the MIDI file is not quite valid ({counted}); rtsep reads it as players do",) if counted else ()

@@ -1,22 +1,22 @@
-"""Sysex that tunes: master tuning, and the MIDI Tuning Standard's messages for single keys, for all keys and for octaves."""
+"""Sysex for tuning: master tuning, and messages of the MIDI Tuning Standard for single keys, for all keys and for octaves."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-UNIVERSAL = (0x7E, 0x7F)  # Sysex for every maker's instruments begins with one of these bytes.
-DEVICE_CONTROL, TUNING = 0x04, 0x08  # The kinds of universal sysex that tune.
-FINE, COARSE = 0x03, 0x04  # Master tuning's two messages.
-DUMP, KEYS, KEYS_OF_BANK, OCTAVE, FINE_OCTAVE = 0x01, 0x02, 0x07, 0x08, 0x09  # The Tuning Standard's messages.
-NAME_BYTES = 16  # A tuning's name in a dump has this many bytes.
+UNIVERSAL = (0x7E, 0x7F)  # Sysex for instruments of all manufacturers begins with one of these bytes.
+DEVICE_CONTROL, TUNING = 0x04, 0x08  # The kinds of universal sysex for tuning.
+FINE, COARSE = 0x03, 0x04  # The two messages of master tuning.
+DUMP, KEYS, KEYS_OF_BANK, OCTAVE, FINE_OCTAVE = 0x01, 0x02, 0x07, 0x08, 0x09  # The messages of the Tuning Standard.
+NAME_BYTES = 16  # The name of a tuning in a dump has this many bytes.
 FRACTIONS = 16384  # Semitones are divided into this many parts.
-KEY, MASTER_FINE, MASTER_COARSE = range(3)  # What a change replaces: an earlier one of the same kind.
+KEY, MASTER_FINE, MASTER_COARSE = range(3)  # Kinds of changes: a change replaces an earlier one of the same kind.
 
 Change = tuple[int, int, int, float]  # Channel and key, -1 for all; one of the kinds above; cents.
 
 
 def read_tuning(data: bytes) -> Iterator[Change]:
-    """The changes that a sysex message makes; `data` without its first byte, F0. None if it is about other things."""
+    """The changes by a sysex message; there are none if it is not about tuning. `data`: without the first byte, F0."""
     if len(data) < 6 or data[0] not in UNIVERSAL:
         return
     kind, what, rest = data[2], data[3], data[4:].removesuffix(b"\xf7")
@@ -37,7 +37,7 @@ def read_tuning(data: bytes) -> Iterator[Change]:
 
 
 def _key(key: int, pitch: bytes) -> Iterator[Change]:
-    """A key's pitch: semitones, and a fraction in two bytes; three times 127 changes nothing."""
+    """The pitch of a key: semitones, and a fraction in two bytes. Three bytes of 127 change nothing."""
     if pitch != b"\x7f\x7f\x7f":
         yield -1, key, KEY, 100 * (pitch[0] - key + (pitch[1] << 7 | pitch[2]) / FRACTIONS)
 

@@ -59,7 +59,7 @@ def description(form: PluginForm) -> str:
 <{form.uri}> a lv2:Plugin, lv2:UtilityPlugin ;
     doap:name {_text(form.name)} ;
     doap:license <http://opensource.org/licenses/mit> ;
-    doap:maintainer [ foaf:name "rtsep" ] ;
+    lv2:project <urn:rtsep> ;
     lv2:minorVersion {minor} ; lv2:microVersion {micro} ;
     lv2:requiredFeature urid:map ;
     lv2:optionalFeature lv2:hardRTCapable, <http://lv2plug.in/ns/ext/log#log>, work:schedule ;
@@ -67,6 +67,10 @@ def description(form: PluginForm) -> str:
     pg:mainOutput <{form.uri}#group_mix> ;
     lv2:port
 {ports} .
+
+<urn:rtsep> a doap:Project ;
+    doap:name "rtsep" ;
+    doap:maintainer [ foaf:name "rtsep" ] .
 """
 
 

@@ -1,4 +1,4 @@
-"""Presets: the templates of an instrument, where their files are, and which stem uses which.
+"""Presets: the templates of an instrument, the places of their files, and the choice of a preset for each stem.
 
-Enters: preset files and the names that users give. Leaves: checked `Preset` objects. May import: notes, files, params, errors.
+Enters: preset files, and names from the user. Leaves: checked `Preset` objects. May import: notes, files, params, errors.
 """

@@ -1,4 +1,4 @@
-"""The preset of each stem: as given (NAME, NAME@STEM), else by its General MIDI program, else the default piano."""
+"""Chooses the preset of each stem: the given one (NAME, NAME@STEM), else by its General MIDI program, else the piano."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from rtsep.presets.wish import DEFAULT, Wish
 
 @dataclass(frozen=True)
 class Instruments:
-    """presets: one for each stem, in the routing's order, and at least one. warnings: what does not quite fit."""
+    """presets: one for each stem, in the routing's order; at least one. warnings: what does not fit exactly."""
 
     presets: tuple[Preset, ...]
     warnings: tuple[str, ...] = ()
@@ -33,7 +33,7 @@ class Instruments:
 def stem_programs(routing: Routing, score: Score, own: NDArray[np.uint32]) -> list[int]:
     """The General MIDI program that plays the most notes of each stem; 0, a piano, if none is given.
 
-    Stems whose notes only playing tells share one.
+    Stems whose notes are divided only while playing share one program.
 
     own: uint32 [message], EVENT's field `stem`.
     """
@@ -55,12 +55,12 @@ def covering(program: int, catalogue: Mapping[str, tuple[int, ...]]) -> str | No
     def distance(name: str) -> int:
         return min((abs(program - each) for each in catalogue[name] if family(each) == family(program)), default=FAMILY_SIZE)
 
-    best = min(catalogue, key=distance, default=None)  # The first of equals.
+    best = min(catalogue, key=distance, default=None)  # The first one among equals.
     return None if best is None or distance(best) == FAMILY_SIZE else best
 
 
 def read_catalogue() -> dict[str, tuple[int, ...]]:
-    """The programs of all presets that have any: the user's own first, and in each group the most specific first."""
+    """The programs of all presets that have some: first the user's presets; in each group the most specific first."""
     catalogue: dict[str, tuple[int, ...]] = {}
     for paths in (user_presets(), bundled_presets()):
         told = {path.stem: programs for path in paths if (programs := _programs_of(path))}
@@ -70,7 +70,7 @@ def read_catalogue() -> dict[str, tuple[int, ...]]:
 
 
 def _programs_of(path: Path) -> tuple[int, ...]:
-    """The programs of a file; none if it cannot be read, so that it does not hide other files."""
+    """The programs of a file; none if it cannot be read, so that a bad file does not hide the others."""
     try:
         return read_programs(path)
     except RtsepError:
@@ -82,7 +82,7 @@ def choose(
 ) -> Instruments:
     """The preset of each stem of `routing`, whose General MIDI programs are `programs`. RtsepError: unknown stems.
 
-    drum_keys: the keys that drums play, and those that sound like them, for presets that lack them.
+    drum_keys: keys that drums play -> keys that sound like them, for presets that lack the former.
     """
     try:
         told = {find_stem(selector, routing.names): name for selector, name in wish.by_stem.items()}
@@ -106,7 +106,7 @@ def choose(
 
 
 def _fixed_hands(routing: Routing, names: Sequence[str]) -> list[str]:
-    """What to know of two hands with a preset each."""
+    """A warning if two hands have different presets."""
     if routing.hands is None or len({names[stem] for stem in routing.hands}) < 2:
         return []
     told = " and ".join(f"{routing.names[stem]} plays {names[stem]}" for stem in routing.hands)

@@ -1,4 +1,4 @@
-"""The places of presets: the bundled ones, the user's own, or any file."""
+"""Finds presets: the bundled ones, the user's own ones, or any file."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 from rtsep.errors import RtsepError
+
+FOLDER = "RTSEP_PRESETS_DIR"  # This environment variable names another folder for the user's own presets.
 
 
 def bundled_presets() -> list[Path]:
@@ -26,19 +28,21 @@ def user_presets() -> list[Path]:
 
 
 def user_folder() -> Path:
-    """The folder of the user's own presets (it need not exist)."""
+    """The folder of the user's own presets (it need not exist): RTSEP_PRESETS_DIR if set, else one in the user's data."""
+    if os.environ.get(FOLDER):
+        return Path(os.environ[FOLDER])
     return user_data_path("rtsep", appauthor=False) / "presets"
 
 
 def is_path(name: str) -> bool:
-    """Whether a preset is given as the path of a file, rather than by its name."""
+    """Whether `name` is the path of a file, and not the name of a preset."""
     return name.endswith(".npz") or os.sep in name or "/" in name
 
 
 def new_preset(name: str) -> Path:
-    """The file for a new preset: the path `name`, or a file in the user's own folder, where it is found by its name.
+    """The file for a new preset: the path `name`, or a file in the user's own folder, in which rtsep finds it by its name.
 
-    RtsepError: no name, or that of a bundled preset.
+    RtsepError: there is no name, or it is that of a bundled preset.
     """
     if is_path(name):
         return Path(name) if name.endswith(".npz") else Path(name + ".npz")

@@ -1,15 +1,18 @@
-"""Optional arrays of a preset: how they are packed, and how they are checked.
+"""Packs and checks the optional arrays of a preset.
 
 | array | dtype, shape | |
 | --- | --- | --- |
-| filled | bool [128] | pitches that were never heard: their rows were made from other pitches' rows |
-| row_age_s | float32 [row, 2] | ages of its note, from and until, between which a row is open |
+| filled | bool [128] | pitches that were never heard: their rows were made from the rows of other pitches |
+| row_age_s | float32 [row, 2] | the ages of its note between which a row is open |
 | choke | int8 [128] | a note ends all notes of its stem with the same number, as for hi-hats; 0: none |
-| envelope_db | float16 [128, 2, 32] | dB: levels of velocity 64 at 32 ages to 8.6 s, and what one velocity adds; 0: unknown |
+| envelope_db | float16 [128, 2, 32] | level of a note of velocity 64, and its change for one step of velocity, both in dB |
 | background | float16 [row, bin] | start of the background rows, each divided by its largest value |
-| encoder | float16 [row, bin] | its product with a spectrum is the activation of the same row of W; rows of zeros have none |
+| encoder | float16 [row, bin] | its product with a spectrum gives the activation of the same row of W; zeros: no encoder |
 
-DamagedError says what is wrong with an array.
+The 32 levels of envelope_db are those at ages from 0 to 8.6 s on a logarithmic axis, above an arbitrary level; 0: unknown for
+this pitch.
+
+DamagedError tells what is wrong with an array.
 """
 
 from __future__ import annotations
@@ -23,19 +26,19 @@ from rtsep.files.archive import Arrays, need
 from rtsep.presets.halves import half_rows
 
 NAMES = frozenset(("filled", "row_age_s", "choke", "background", "encoder", "envelope_db"))
-PITCHES = 128  # MIDI's number of pitches.
+PITCHES = 128  # Number of MIDI pitches.
 MOST_BACKGROUND = 256  # A preset has at most this many background rows.
 ENVELOPE_POINTS, MOST_DB = 32, 400.0  # Points of an envelope, and the largest magnitude of their levels, in decibels.
-ANY_AGE_S = (0.0, 1e6)  # Ages, in seconds, of a row that is open as long as its note.
+ANY_AGE_S = (0.0, 1e6)  # The ages, in seconds, of a row that is open for the whole of its note.
 
 
 def any_age(rows: int) -> npt.NDArray[np.float32]:
-    """row_age_s of rows that are open throughout their note."""
+    """row_age_s of rows that are open for the whole of their note."""
     return np.tile(np.array(ANY_AGE_S, np.float32), (rows, 1))
 
 
 def later_ages(row_age_s: npt.NDArray[np.float32], later_s: float) -> npt.NDArray[np.float64]:
-    """row_age_s for frames that hear notes `later_s` later: half of the excess of their synthesis window over the preset's."""
+    """row_age_s for frames that contain notes `later_s` later: half the excess of their synthesis window over the preset's."""
     limited = (row_age_s > 0) & (row_age_s < ANY_AGE_S[1])
     moved: npt.NDArray[np.float64] = np.maximum(row_age_s.astype(np.float64) + np.where(limited, later_s, 0), 0)
     return moved

@@ -4,13 +4,13 @@ A preset is an .npz archive (a zip of .npy arrays; no pickles) with `meta` (UTF-
 
 | array | dtype, shape | |
 | --- | --- | --- |
-| W | float16 [row, bin] | templates, each divided by its largest value; rows sum to 1 once loaded |
-| row_pitch | int16 [row] | MIDI note of each row, ascending |
+| W | float16 [row, bin] | templates, each divided by its largest value; after loading, rows sum to 1 |
+| row_pitch | int16 [row] | MIDI pitch of each row, ascending |
 | row_role | uint8 [row] | index into meta["roles"] |
-| release_s, decay_s | float32 [128] | per pitch: sound after note-off; sound of a note held by the pedal |
+| release_s, decay_s | float32 [128] | per pitch, in s: sound after note-off; sound of a note held by the pedal |
 
-Further arrays are optional. Arrays that this version does not know are ignored and reported. The format version
-rises only when a meaning changes.
+Other arrays are optional. Arrays that this version does not know are ignored and reported. The format version
+rises only if a meaning changes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from rtsep.notes.programs import DRUMS
 from rtsep.params import Value, param_of, parse_params
 from rtsep.presets import optional
 
-FORMAT_VERSION = 1  # Presets are written in this version of the format, and read up to it.
+FORMAT_VERSION = 1  # Presets are written in this version of the format; this version and older ones are read.
 PITCHES = 128  # MIDI's number of pitches.
 MOST_ROWS, MOST_BINS = 4096, 8193  # A preset has at most this many rows and bins.
 ROWS_PER_PITCH = 8  # A pitch has at most this many rows.
@@ -42,17 +42,17 @@ PROVENANCE = ("source", "licence", "attribution", "made_by")
 
 @dataclass(frozen=True)
 class Preset:
-    """An instrument: its templates and what the engine needs to know about them.
+    """An instrument: its templates, and what the engine needs to know about them.
 
-    W: float32 [row, bin], rows sum to 1, made with an analysis window of `window_size` samples at `sample_rate` Hz whose
+    W: float32 [row, bin], rows sum to 1, made with an analysis window of `window_size` samples at `sample_rate` Hz, whose
     synthesis window has `overlap` samples. row_pitch: int16 [row], ascending. row_role: the role of each row.
-    release_s, decay_s: float32 [128], seconds. `defaults`: parameters that suit this preset. `notes`: what loading ignored.
-    filled: bool [128], the pitches whose rows were not learnt but made from those of other pitches. programs: the General
+    release_s, decay_s: float32 [128], seconds. defaults: parameters that suit this preset. notes: what loading ignored.
+    filled: bool [128], the pitches whose rows were not learnt, but made from those of other pitches. programs: the General
     MIDI programs that the preset is made for, 0 to 127, and 128 for the drum kits of channel 10. background: float32
-    [row, bin], rows sum to 1, the start of the background; None: noise. row_age_s: float32 [row, 2], the ages of its note, from
-    and until, between which a row is open (not given: any age). choke: int8 [128], groups of pitches that end each other; 0:
-    none. encoder: float32 [row, bin], whose product with a spectrum is the row's activation; rows of zeros, or all if None,
-    have none. envelope_db: float32 [128, 2, 32], levels of notes; None: unknown.
+    [row, bin], rows sum to 1, the start of the background; None: noise. row_age_s: float32 [row, 2], the ages of its note
+    between which a row is open (not given: any age). choke: int8 [128], groups of pitches that end each other; 0: none.
+    encoder: float32 [row, bin], whose product with a spectrum gives the row's activation; rows of zeros, or all rows if it is
+    None, have no encoder. envelope_db: float32 [128, 2, 32], levels of notes; None: unknown.
     """
 
     name: str
@@ -87,7 +87,7 @@ class Preset:
 
 
 def save_preset(preset: Preset, path: Path) -> None:
-    """Write `preset` to `path`, whole or not at all; the same preset gives the same bytes."""
+    """Write `preset` to `path`, completely or not at all; the same preset gives the same bytes."""
     roles = sorted(set(preset.row_role))
     meta = {
         "format_version": FORMAT_VERSION,
@@ -113,7 +113,7 @@ def save_preset(preset: Preset, path: Path) -> None:
 
 
 def load_preset(path: Path) -> Preset:
-    """The preset in file `path`. RtsepError if it is no preset, damaged, too large, or of a later version."""
+    """The preset in file `path`. RtsepError if it is no preset, or if it is damaged, too large, or of a later version."""
     with _as_damage(path):
         return _checked(path.stem, read_archive(path))
 
@@ -128,10 +128,10 @@ def read_programs(path: Path) -> tuple[int, ...]:
 
 @contextmanager
 def _as_damage(path: Path) -> Iterator[None]:
-    """Turns any error from a damaged or malicious file into an RtsepError of one line."""
+    """Turn any error from a damaged or malicious file into an RtsepError of one line."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # NumPy's warnings mean damage here.
+            warnings.simplefilter("error")  # NumPy's warnings mean that the file is damaged.
             yield
     except FileNotFoundError:
         raise RtsepError(f"{path}: there is no such preset file") from None
@@ -152,7 +152,7 @@ def _read_meta(array: npt.NDArray[Any]) -> dict[str, Any]:
 
 
 def _checked(name: str, arrays: dict[str, npt.NDArray[Any]]) -> Preset:
-    """A Preset from its arrays, every field checked."""
+    """A Preset from its arrays; every field is checked."""
     for needed in ("meta", "W", "row_pitch", "row_role", "release_s", "decay_s"):
         need(needed in arrays, f"no {needed}")
     meta = _read_meta(arrays["meta"])
@@ -189,7 +189,7 @@ def _checked(name: str, arrays: dict[str, npt.NDArray[Any]]) -> Preset:
 
 
 def _plain(text: object, longest: int) -> str:
-    """The text without control characters, which is safe to show."""
+    """The text without control characters, so that it is safe to show."""
     return "".join(letter for letter in str(text)[:longest] if letter.isprintable())
 
 

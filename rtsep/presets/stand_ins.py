@@ -1,4 +1,4 @@
-"""Drum kits that play keys which they have not learnt: with the templates of another key that sounds like it."""
+"""Lets drum kits play keys that they have not learnt, with the templates of another key that sounds similar."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rtsep.presets.preset import Preset
 
 
 def with_stand_ins(preset: Preset, instead: Mapping[int, int]) -> Preset:
-    """The preset with each key of `instead` (key: the key that sounds like it) that it lacks; the same if it lacks none."""
+    """The preset with the keys of `instead` (key -> similar key) that it lacks; the same preset if it lacks none."""
     has = set(preset.pitches.tolist())
     added = {key: like for key, like in instead.items() if key not in has and like in has}
     if not added:
@@ -30,7 +30,7 @@ def with_stand_ins(preset: Preset, instead: Mapping[int, int]) -> Preset:
 
 
 def _copied(values: Any, added: Mapping[int, int]) -> Any:
-    """The values of all pitches, with those of added keys."""
+    """The values of all pitches, with those of the added keys."""
     found = values.copy()
     for key, like in added.items():
         found[key] = values[like]

@@ -1,4 +1,4 @@
-"""The presets that the command line asks for. This module loads nothing, so that typing errors are reported at once."""
+"""The presets that the command line names. This module loads nothing, so that typing errors are reported at once."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ DEFAULT = "piano"
 
 @dataclass(frozen=True)
 class Wish:
-    """The presets of the command line: that for all stems, if any, and those of single stems by selector."""
+    """The presets of the command line: the one for all stems, if any, and those of single stems, by selector."""
 
     plain: str | None
     by_stem: Mapping[str, str]
 
     @property
     def name(self) -> str:
-        """The name of a stem without another name: that of the preset for all stems."""
+        """The name of the preset for all stems, for a stem without another name."""
         return find_preset(self.plain or DEFAULT).stem
 
 

@@ -1,25 +1,25 @@
-"""The reference: what the engine computes, in plain NumPy and float64, stage by stage. Slow, and without a compiler.
+"""The reference: the engine's computations in plain NumPy and float64, stage by stage. It is slow and needs no compiler.
 
-It has the stages of `rtsep.stages` under the same names, reads their constants, and computes every frame anew with equations
-as a paper has them. Read `frame` first. The compiled engine is tested against it; new methods are tried in it:
+It has the stages of `rtsep.stages` under the same names and with the same constants. It computes every frame with the equations
+as papers state them. Read `frame` first. Tests compare the compiled engine with it. You can try a new method in it:
 
     import numpy as np
     from rtsep.reference import ReferenceSeparator
 
     def binary(models, power):
-        '''Every bin goes to the loudest of the stems that play: models [stem, bin], the residual last -> masks [stem, bin].'''
+        '''Give every bin to the loudest stem: models [stem, bin] of the stems that play, residual last -> masks [stem, bin].'''
         return np.float64(models.argmax(axis=0) == np.arange(len(models))[:, None])
 
     separator = ReferenceSeparator(preset, routing, {"mode": "live"}, mask=binary)
     separator.prepare(44100, channels=1, max_block=4096)
     stems = separator.process(block, events).stems
 
-The contract of a mask stands in `masks`, that of an estimator in `estimator`. What is good here becomes compiled code in
+`masks` states the contract of a mask, `estimator` that of an estimator. To use a method live, write it as compiled code in
 `rtsep.methods`.
 
-Enters: presets, a routing and parameters; then blocks of samples and MIDI events. Leaves: the stems and their mix, and all that
-the stages passed on about the last frame (`ReferenceSeparator.last`). May import: engine, stages, methods, notes, params,
-presets, windows, errors, kernels (`memory` alone).
+Enters: presets, a routing and parameters; then blocks of samples and MIDI events. Leaves: the stems and their mix, and
+everything that the stages passed on about the last frame (`ReferenceSeparator.last`). May import: engine, stages, methods,
+notes, params, presets, windows, errors, kernels (only `memory`).
 """
 
 from importlib import import_module

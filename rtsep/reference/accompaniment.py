@@ -1,4 +1,4 @@
-"""Stage: does anybody play whose notes nobody tells? See `rtsep.stages.accompaniment`."""
+"""Stage: do others play, whose notes are not told? See `rtsep.stages.accompaniment`."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ from rtsep.stages.accompaniment import (
 
 @dataclass
 class Accompaniment:
-    """How surely others play, by what lies between the combs of what is told."""
+    """The certainty that others play, by the energy between the combs of told notes."""
 
     setup: Setup
-    seen: float = 0.0  # 0 to 1: by what was seen alone
+    seen: float = 0.0  # 0 to 1: that certainty from what was seen alone
     evidence_s: float = 0.0  # sum of evidence
-    sight_s: float = 0.0  # over so much sight
-    loudest: float = 0.0  # magnitude of the loudest frame lately
-    rings_until: dict[int, int] = field(default_factory=dict)  # of a pitch: a sample
-    strikes_until: int = 0  # the same of all notes that have no comb
-    spread: Floats = field(init=False)  # share of the energy in every bin where evidence is sought
-    others: float = field(init=False)  # 0 to 1: how surely others play
-    sees: bool = True  # does no note ring that has no comb?
+    sight_s: float = 0.0  # seconds in which evidence could be seen
+    loudest: float = 0.0  # magnitude of the loudest recent frame
+    rings_until: dict[int, int] = field(default_factory=dict)  # pitch -> sample until which its note rings
+    strikes_until: int = 0  # sample until which a note without comb rings
+    spread: Floats = field(init=False)  # recent share of the energy in every bin in which evidence is sought
+    others: float = field(init=False)  # 0 to 1: certainty that others play
+    sees: bool = True  # True if no note without comb rings
 
     def __post_init__(self) -> None:
         first, last = self.setup.sought
         self.spread, self.others = np.zeros(last - first), self.setup.unseen
 
     def step(self, frame: Frame, opened: Open) -> None:
-        """`others` follows a frame that holds something."""
+        """Update `others` from a frame that is not silent."""
         if not self.setup.gated:
             return
         free = self._free(opened, frame.end)
@@ -61,7 +61,7 @@ class Accompaniment:
             self._decide(evidence, weight * min(room / MUCH_ROOM, 1))
 
     def _free(self, opened: Open, end: int) -> npt.NDArray[np.bool_] | None:
-        """Where no told note may sound, bool [bin]; None: a note without comb rings, and may sound anywhere."""
+        """Bins in which no told note can sound, bool [bin]; None if a note without comb rings, since it can sound anywhere."""
         setup = self.setup
         until = end + int(RINGS_S * setup.sample_rate)
         for group in opened.groups:
@@ -77,7 +77,7 @@ class Accompaniment:
         return free
 
     def _follow(self, energy: Floats) -> Floats | None:
-        """The share of a frame's energy in every bin, which the spread follows while anything is seen; None: there is none."""
+        """The share of a frame's energy in every bin; None if it has none, or nothing can be seen. The spread is updated."""
         if not self.sees or energy.sum() <= 0:
             return None
         share: Floats = energy / energy.sum()
@@ -85,12 +85,12 @@ class Accompaniment:
         return share
 
     def _room(self, free: npt.NDArray[np.bool_]) -> float:
-        """The share of the smoothed spread that lies in bins that are `free`."""
+        """The share of the smoothed spread in the bins that are `free`."""
         around = np.convolve(self.spread, np.ones(2 * SMOOTH_BINS + 1))[SMOOTH_BINS:-SMOOTH_BINS]
         return float(around[free].sum() / around.sum())
 
     def _loudness(self, total: float) -> float:
-        """How much a frame of this magnitude counts, 0 to 1; what was seen in much fainter sound is forgotten."""
+        """The weight of a frame of this magnitude, 0 to 1. What was seen in much fainter sound loses its weight."""
         if total > self.loudest:
             fainter = self.loudest / total
             self.evidence_s, self.sight_s, self.seen = (fainter * each for each in (self.evidence_s, self.sight_s, self.seen))
@@ -99,7 +99,7 @@ class Accompaniment:
         return min(FAINT * total / self.loudest, 1)
 
     def _decide(self, evidence: float, sight_s: float) -> None:
-        """A mean of the evidence that forgets, with a prior of none; it says more than LITTLE, or is PLAIN."""
+        """Update `others` from a mean of the evidence that forgets and starts at 0; it rises from LITTLE to PLAIN."""
         keep = math.exp(-sight_s / EVIDENCE_S - self.setup.hop_s / BLIND_S)
         self.evidence_s = keep * (self.evidence_s + sight_s * evidence)
         self.sight_s = keep * (self.sight_s + sight_s)

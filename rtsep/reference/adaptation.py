@@ -1,4 +1,4 @@
-"""Stage: templates that follow what is heard: the background's, and those of open notes. See `rtsep.stages.adaptation`."""
+"""Stage: templates that follow the sound: the background's, and those of open notes. See `rtsep.stages.adaptation`."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ Learning = tuple[int, float, Floats, float | None]  # a row, its evidence, its r
 
 @dataclass
 class Background:
-    """Rows that learn what no open note explains: each is the mean of what it was given of every frame.
+    """Rows that learn what no open note explains: each is the mean of its parts of the frames.
 
-    rows [row, bin]; weight [row]: how many s of mean loudness each stands for.
+    rows [row, bin]; weight [row]: seconds of mean loudness that each row stands for.
     """
 
     rows: Floats
@@ -43,24 +43,24 @@ class Background:
     memory_s: float
     level: float = 0.0  # mean magnitude of the frames
     heard_s: float = 0.0
-    explained: float = 0.0  # share of the sound that open notes explain, where there are drums
+    explained: float = 0.0  # share of the sound that open notes explain, if there are drums
     kept: tuple[Floats, Floats] | None = None  # rows and weight before the last jump
 
     def seconds(self, total: float) -> float:
-        """What a frame of this magnitude counts for: its hop, longer when it is loud."""
+        """Weight of a frame of this magnitude, in seconds: its hop times its loudness relative to the mean."""
         self.heard_s = min(self.heard_s + self.hop_s, LEVEL_S)
         self.level += (total - self.level) * self.hop_s / self.heard_s
         return self.hop_s * min(total / self.level, LOUDEST_FRAME)
 
     def drum_rate(self, share: float, seconds: float) -> float:
-        """How many times more drums learn that play alone: where open notes explain most of the sound of a second."""
+        """The adaptation rate of drums, which is high if they play alone: open notes then explain most of the last second."""
         self.explained += (share - self.explained) * seconds / (seconds + EXPLAINED_S)
         return 1 + (ALONE_RATE - 1) * min(max((self.explained - BESIDE) / (ALONE - BESIDE), 0), 1)
 
     def learn(self, evidence: Floats, ratio: Floats, forget: bool) -> None:
-        """evidence [row]: for how many s each row counts in a frame that is ratio [bin] times what it was taken for.
+        """Learn from a frame that is ratio [bin] times its model; evidence [row]: the weight of each row in it, in s.
 
-        Online PLCA: Smaragdis & Raj 2007, Mysore & Smaragdis 2011.
+        Online PLCA: Smaragdis & Raj 2007; Mysore & Smaragdis 2011.
         """
         keep = math.exp(-self.hop_s / self.memory_s)
         past = np.maximum(self.weight * keep if forget else self.weight, LEAST_S)
@@ -69,7 +69,7 @@ class Background:
         self.rows = (past[:, None] * self.rows + parts) / self.weight[:, None]
 
     def follow(self, task: int, evidence: Floats, ratio: Floats, forget: bool) -> None:
-        """The same, unless late notes ask to keep the rows before, or to restore them instead (stage `late_notes`)."""
+        """Learn as `learn` does; first keep the rows, or restore them instead, if stage `late_notes` asks for it."""
         if task == RESTORE and self.kept:
             self.rows, self.weight = self.kept
             return
@@ -80,20 +80,20 @@ class Background:
 
 @dataclass
 class Adapted:
-    """Rows of the preset that follow what is heard of them, as if the preset had been heard for `hold_s` before.
+    """Rows of the preset that follow their sound, as if the preset had been heard for `hold_s` seconds before.
 
-    rows, home [row, bin]; weight [row]: s that each row stands for, the preset's share included.
+    rows, home [row, bin]; weight [row]: seconds that each row stands for, the preset's hold included.
     """
 
     rows: Floats
-    home: Floats  # what rows return to: the preset's, with their colour
+    home: Floats  # the rows to which they return: the preset's, with their colour
     weight: Floats
     hop_s: float
     memory_s: float
     hold_s: float
 
     def learn(self, row: int, evidence: float, ratio: Floats, gradient: float | None) -> None:
-        """One row takes in evidence * its row * ratio [bin], of which `gradient` was the sum; None: as it is now."""
+        """Add evidence * row * ratio [bin] to one row; `gradient`: the sum of row * ratio; None: it is computed now."""
         gradient = float(self.rows[row] @ ratio) if gradient is None else gradient
         keep = math.exp(-self.hop_s / self.memory_s)
         part = evidence * self.rows[row] * ratio
@@ -104,7 +104,7 @@ class Adapted:
 
 @dataclass
 class Adaptation:
-    """All templates as they are now."""
+    """All templates in their present state."""
 
     setup: Setup
     background: Background = field(init=False)
@@ -119,7 +119,7 @@ class Adaptation:
         return np.full(len(self.setup.background), START_S)
 
     def forget(self) -> None:
-        """The background becomes what it was at the start."""
+        """Reset the background to its start."""
         self.background.rows, self.background.weight = self.setup.background, self._start_weight()
         self.background.kept = None
 
@@ -128,9 +128,9 @@ class Adaptation:
         return np.vstack([self.own.rows[opened.row], self.background.rows])
 
     def step(self, passed: Passed, learns: bool, task: int, paint: Callable[[Floats, Floats], None]) -> None:
-        """All that a frame teaches, and in every slot of the hop after it one of the rows that `paint` colours.
+        """Learn from a frame, and call `paint` in every slot of the hop after it, which colours one row.
 
-        learns: whether the background does; task: what late notes ask of it.
+        learns: whether the background learns. task: the background's task (stage `late_notes`).
         """
         learnings: list[Learning] = []
         if passed.frame.heard:
@@ -148,14 +148,14 @@ class Adaptation:
             paint(self.own.rows, self.own.home)
 
     def _ratio(self, passed: Passed) -> Floats:
-        """What each stem is given of the frame over its model, [stem, bin]; where nothing is expected, that of all together."""
+        """Each stem's part of the frame over its model, [stem, bin]; without expectation, the frame over the whole model."""
         if passed.expected.expects:
             return passed.masks.part_ratio
         ratio = ratio_of(passed.frame.V, with_flat(passed.estimate.W), passed.estimate.before)
         return np.tile(ratio, (self.setup.stems, 1))
 
     def _from_notes(self, passed: Passed, evidence: Floats, ratio: Floats, seconds: float) -> list[Learning]:
-        """What the open notes' templates learn, at the age at which each sounds; drums more, where they play alone."""
+        """What the templates of open notes learn, each at the ages at which it sounds; drums that play alone learn more."""
         setup, opened, estimate, expects = self.setup, passed.opened, passed.estimate, passed.expected.expects
         share = estimate.known(opened.count)
         sure = 1.0 if expects else UNSURE_RATE * share**SURE_POWER

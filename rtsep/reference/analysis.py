@@ -1,4 +1,4 @@
-"""Stage: samples in, and every hop a frame of them as spectra. See `rtsep.stages.analysis`."""
+"""Stage: turns a frame of samples into spectra at every hop. See `rtsep.stages.analysis`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from rtsep.windows import SHORT_FALL
 def windows(size: int, overlap: int, hop: int) -> tuple[Floats, Floats]:
     """Analysis window [size] and synthesis window [overlap] (Mauler & Martin, EUSIPCO 2007).
 
-    The first is the square root of a Hann window with a long rise and a short fall; the second makes their product a Hann
-    window of `overlap` samples, scaled so that its copies at every `hop` add up to 1. With `overlap` 0 there is no synthesis.
+    The analysis window is the square root of a Hann window with a long rise and a short fall. The synthesis window makes the
+    product of both a Hann window of `overlap` samples, scaled so that its copies at every `hop` add up to 1. With `overlap` 0
+    there is none.
     """
     fall = overlap // 2 or size // SHORT_FALL
     rise = size - fall
@@ -33,18 +34,18 @@ def windows(size: int, overlap: int, hop: int) -> tuple[Floats, Floats]:
 
 
 def without_faults(sound: Floats) -> Floats:
-    """`sound` with 0 for NaN, infinity and whatever is too loud to be sound."""
+    """`sound` with 0 in place of NaN, infinity and samples that are too loud to be sound."""
     good = np.abs(sound) <= LOUDEST
     return np.where(good, sound, 0).astype(np.float64)
 
 
 def count_faults(sound: Floats) -> int:
-    """How many samples that are."""
+    """The number of samples that `without_faults` replaces."""
     return int((~(np.abs(sound) <= LOUDEST)).sum())
 
 
 def frame_before(sound: Floats, end: int, size: int) -> Floats:
-    """The `size` samples before sample `end` of sound [channel, sample]; silence before its beginning."""
+    """The `size` samples before sample `end` of sound [channel, sample]; silence before the sound begins."""
     frame = np.zeros((len(sound), size))
     part = sound[:, max(end - size, 0) : end]
     frame[:, size - part.shape[1] :] = part
@@ -57,7 +58,7 @@ def spectra(frame: Floats, window: Floats) -> Complexes:
 
 
 def magnitudes(X: Complexes) -> Floats:
-    """V [bin]: root of the mean square over the channels."""
+    """V [bin]: root mean square of |X| over the channels."""
     V: Floats = np.sqrt(np.mean(np.abs(X) ** 2, axis=0))
     return V
 

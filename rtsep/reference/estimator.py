@@ -1,23 +1,23 @@
 """Stage: activations of a frame's open templates, V ~ h W with W fixed. See `rtsep.stages.estimator`.
 
-**To try an estimator of your own**, write a function `estimator(problem)` that gives (before, h):
+**To try your own estimator**, write a function `estimator(problem)` that gives (before, h):
 
 | | shape | |
 | --- | --- | --- |
-| problem.V | [bin] | magnitudes, sum 1 |
-| problem.W | [row, bin] | the open templates, which sum to 1: first `problem.gated` of notes, then the background's |
-| problem.start | [row + 1] | activations to start from; the last is a flat template's, 1 / bins in every bin |
+| problem.V | [bin] | magnitudes, which sum to 1 |
+| problem.W | [row, bin] | the open templates; each sums to 1: first `problem.gated` rows of notes, then the background's rows |
+| problem.start | [row + 1] | activations to start from; the last one belongs to the flat template, 1 / bins in every bin |
 | problem.sparsity | | factor of the background's activations in every update: below 1 it leaves more to the notes |
-| problem.groups | | the templates of each stem's pitch, as lists of their numbers |
-| problem.expected | | of each group: the sum of h that is expected; None: nothing is |
-| problem.least | | of each group: while its sum is less than this, it is not drawn to what is expected |
-| problem.trust | | how much that counts: `hold` draws a group's sum to it |
-| problem.E | [gated, bin] | the encoder's rows of the notes' templates; no rows where there is none |
+| problem.groups | | the templates of each stem's pitch, as lists of row indices |
+| problem.expected | | of each group: the expected sum of h; None: nothing is expected |
+| problem.least | | of each group: while its sum is less than this, it is not moved towards what is expected |
+| problem.trust | | weight of what is expected: `hold` moves a group's sum towards it |
+| problem.E | [gated, bin] | the encoder's rows for the notes' templates; no rows if there is no encoder |
 | problem.iterations, relaxation | | the parameters of these names |
-| before | [row + 1] | *result*: activations before the last update, of which templates learn where nothing is expected |
-| h | [row + 1] | *result*: activations, nonnegative, sum about 1; held to what is expected afterwards |
+| before | [row + 1] | *result*: activations before the last update, from which templates learn if nothing is expected |
+| h | [row + 1] | *result*: activations, nonnegative, with a sum of about 1; `hold` binds them to what is expected afterwards |
 
-One without updates gives the same twice. The flat template keeps every bin of the model above 0.
+An estimator without updates gives the same array twice. The flat template keeps the model above 0 in every bin.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Held = tuple[Sequence[int], float, float]
 
 @dataclass
 class Problem:
-    """What an estimator is asked: see the head of this module."""
+    """The input of an estimator: see the head of this module."""
 
     V: Floats
     W: Floats
@@ -56,13 +56,13 @@ class Problem:
 
     @property
     def held(self) -> list[Held]:
-        """The groups of which something is expected, what, and what is the least."""
+        """(group, expected share, least sum) of the groups with an expectation."""
         each = zip(self.groups, self.expected, self.least, strict=True)
         return [(group, share, least) for group, share, least in each if share is not None]
 
     @property
     def favour(self) -> Floats:
-        """What every update multiplies the gradient by, [row + 1]: `sparsity` for the background, else 1."""
+        """Factor of the gradient in every update, [row + 1]: `sparsity` for the background, else 1."""
         background = len(self.W) - self.gated
         return np.concatenate([np.ones(self.gated), np.full(background, self.sparsity), [1]])
 
@@ -71,12 +71,12 @@ Method = Callable[[Problem], tuple[Floats, Floats]]
 
 
 def with_flat(W: Floats) -> Floats:
-    """The rows of W and the flat one."""
+    """The rows of W, and the flat row."""
     return np.vstack([W, np.full(W.shape[1], 1 / W.shape[1])])
 
 
 def ratio_of(V: Floats, rows: Floats, h: Floats) -> Floats:
-    """V over its model; the flat row, the last, counts for LEAST_FLAT at least."""
+    """V divided by its model; the activation of the flat row, the last one, counts as at least LEAST_FLAT."""
     ratio: Floats = V / (np.append(h[:-1], max(h[-1], LEAST_FLAT)) @ rows)
     return ratio
 
@@ -88,7 +88,7 @@ def divergence(V: Floats, model: Floats) -> float:
 
 
 def hold(h: Floats, held: Iterable[Held], trust: float) -> None:
-    """Draw the sum of each group's h, if it has begun to sound, to what is expected: a Gamma prior on the sum alone."""
+    """Move the sum of each group's h, if it has begun to sound, towards what is expected: a Gamma prior on the sum alone."""
     for group, share, least in held:
         total = h[group].sum()
         if total < least:
@@ -103,7 +103,7 @@ def activations(
     """h [row + 1] such that V ~ h [W; flat], both V and rows summing to 1: multiplicative Kullback-Leibler updates.
 
     Every update multiplies h by its factor, times `favour` [row + 1], to the power `relaxation`. `expected`: groups of rows,
-    the sum of h that is expected of each, and the least. Lee & Seung (NIPS 2000), equation 5, with W fixed; Salakhutdinov
+    the expected sum of h of each, and its least sum. Lee & Seung (NIPS 2000), equation 5, with W fixed; Salakhutdinov
     & Roweis (ICML 2003).
     """
     rows = with_flat(W)
@@ -115,7 +115,7 @@ def activations(
 
 
 def updated(problem: Problem, start: Floats) -> tuple[Floats, Floats]:
-    """Updates from `start`, over-relaxed but for the last one."""
+    """Updates from `start`: all are over-relaxed except the last one."""
     before = activations(problem.V, problem.W, problem.iterations - 1, start, problem.favour, problem.relaxation, problem.held,
                          problem.trust)
     return before, activations(problem.V, problem.W, 1, before, problem.favour)
@@ -127,7 +127,7 @@ def multiplicative(problem: Problem) -> tuple[Floats, Floats]:
 
 
 def encode(problem: Problem) -> tuple[Floats, Floats]:
-    """`encoder`: the notes' h = max(E V, 0), and one update of the background."""
+    """`encoder`: h = max(E V, 0) for the notes, and one update of the background."""
     encoded = np.maximum(problem.E @ problem.V, 0)
     before, h = updated(problem, np.concatenate([encoded, problem.start[problem.gated :]]))
     h[: problem.gated] = encoded
@@ -135,7 +135,7 @@ def encode(problem: Problem) -> tuple[Floats, Floats]:
 
 
 def encode_and_update(problem: Problem) -> tuple[Floats, Floats]:
-    """`encoder+kl`: updates that begin with an equal share and a part of max(E V, 0)."""
+    """`encoder+kl`: updates that start from an equal share plus a part of max(E V, 0)."""
     start = problem.start.copy()
     start[: problem.gated] += PART * np.maximum(problem.E @ problem.V, 0)
     return updated(problem, start)
@@ -145,8 +145,7 @@ METHODS: dict[str, Method] = {"kl": multiplicative, "encoder": encode, "encoder+
 
 
 def sparsity(log_weight: float, others: float) -> float:
-    """Factor of the background's activations: its sparsity weight is ALONE where nobody else plays, and as asked for where
-    somebody does (others: 0 to 1)."""
+    """Factor of the background's activations: its sparsity weight is ALONE if `others` is 0, and the parameter's if it is 1."""
     return 1 / (1 + math.exp(log_weight * others + math.log(ALONE) * (1 - others)))
 
 
@@ -155,7 +154,7 @@ class Estimator:
     """An estimator, and the background's activations in the last frame, from which the next one starts."""
 
     setup: Setup
-    method: Method | None = None  # None: the one that the parameters name
+    method: Method | None = None  # None: the estimator that the parameters name
     background_h: Floats = field(init=False)
 
     def __post_init__(self) -> None:
@@ -163,12 +162,12 @@ class Estimator:
         self.forget()
 
     def forget(self) -> None:
-        """The background's activations are as at the start."""
+        """Reset the background's activations."""
         extra = len(self.setup.background)
         self.background_h = np.full(extra, 1 / max(extra, 1))
 
     def step(self, frame: Frame, W: Floats, opened: Open, expected: Expected, others: float) -> Estimate:
-        """Activations of the templates W [open + background, bin], held to what is expected; others: how surely these play."""
+        """Activations of the templates W [open + background, bin], bound to what is expected; others: 0 to 1."""
         problem = self._problem(frame, W, opened, expected, others)
         assert self.method is not None
         before, h = self.method(problem)
@@ -179,7 +178,7 @@ class Estimator:
         return Estimate(W, before, h, group_h)
 
     def _problem(self, frame: Frame, W: Floats, opened: Open, expected: Expected, others: float) -> Problem:
-        """Notes' rows start from an equal share, the background from what it was."""
+        """Notes' rows start from an equal share, the background from its last activations."""
         setup, share = self.setup, 1 / (len(W) + 1)
         least = (LEAST_START + LEAST_START_BESIDE * others) * share
         start = np.concatenate([np.full(opened.count, share), np.maximum(self.background_h, least), [share]])
@@ -190,7 +189,7 @@ class Estimator:
 
 
 def activations_of_stems(setup: Setup, frame: Frame, opened: Open, estimate: Estimate) -> Floats:
-    """H [stem, row]: the activations in magnitudes; the rows that are not open are 0."""
+    """H [stem, row]: the activations in magnitudes; 0 for rows that are not open."""
     H = np.zeros((setup.stems, len(setup.W)))
     if frame.heard:
         H[opened.stem, opened.row] = estimate.h[: opened.count] * frame.total

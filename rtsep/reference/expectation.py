@@ -1,4 +1,4 @@
-"""Stage: what notes foretell before anything is heard: velocity and age tell a note's level. See `rtsep.stages.expectation`."""
+"""Stage: the level that each note should have, by its velocity and its age. See `rtsep.stages.expectation`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from rtsep.stages.levels import INAUDIBLE, KNOWN_S, STEP_S
 
 
 def boost(window: Floats, age: int, most: float) -> float:
-    """By how much a note that began `age` samples before the end of the frame is louder now than in the whole frame."""
+    """Factor by which a note that began `age` samples before the frame's end is louder now than in the whole frame."""
     return float(min(window.sum() / window[-age:].sum(), most)) if age < len(window) else 1.0
 
 
@@ -44,15 +44,15 @@ class Expectation:
 
     setup: Setup
     levels: Levels
-    misfit: float = 0.0  # share of what is expected that is not in the sound
+    misfit: float = 0.0  # share of what is expected that is missing in the sound
     misfit_heard_s: float = 0.0
 
     def forget(self) -> None:
-        """Nothing is known of how well the preset fits."""
+        """Forget how well the preset fits."""
         self.misfit = self.misfit_heard_s = 0.0
 
     def step(self, notes: list[Note], frame: Frame, opened: Open) -> Expected:
-        """The levels and shares that are expected of a frame's groups."""
+        """The levels and shares that are expected of the groups in a frame."""
         expected = Expected()
         for group in opened.groups:
             mine = [note for note in notes if (note.stem, note.pitch) == (group.stem, group.pitch)] if group.told else []
@@ -68,12 +68,12 @@ class Expectation:
 
     @staticmethod
     def find_silent(expected: Expected, estimate: Estimate) -> None:
-        """A young note that is hardly heard has not begun: nothing is expected of it."""
+        """Expect nothing of a young note that is hardly heard: it has not begun to sound."""
         expected.silent = [heard < least for heard, least in zip(estimate.group_h, expected.least, strict=True)]
         expected.share = [None if silent else share for silent, share in zip(expected.silent, expected.share, strict=True)]
 
     def loudest(self, notes: list[Note], end: int, lead: int = 0, later_s: float = 0.0) -> float | None:
-        """The level of the loudest of `notes`, `lead` or `later_s` later; None: its instrument tells nothing."""
+        """The level of the loudest of `notes`, `lead` samples and `later_s` seconds later; None if no envelope is known."""
         setup = self.setup
         if setup.prediction == 0 or not setup.gated:
             return None
@@ -81,9 +81,9 @@ class Expectation:
                     if note.onset < end < note.close and setup.envelope[note.stem, note.pitch].any()), default=None)
 
     def note_level(self, note: Note, seen: int, end: int, later_s: float = 0.0) -> float:
-        """Natural logarithm of what the frame before `end` holds of a note `later_s` later, by the keys before `seen`.
+        """Natural logarithm of a note's level in the frame before `end`, `later_s` later, by the keys until `seen`.
 
-        Envelopes stand at the ages ENVELOPE_S (2^(i / ENVELOPE_STEPS) - 1).
+        Point i of an envelope has the age ENVELOPE_S (2^(i / ENVELOPE_STEPS) - 1).
         """
         setup = self.setup
         base, more = setup.envelope[note.stem, note.pitch]
@@ -98,14 +98,14 @@ class Expectation:
         return max(level, INAUDIBLE + 1)
 
     def share(self, stem: int, level: float | None, total: float) -> float | None:
-        """What share of a frame of magnitude `total` a level is, once the gain is known."""
+        """The share that a level is of a frame of magnitude `total`; None until the gain is known."""
         model = self.levels.models[stem]
         if level is None or model.known_s <= KNOWN_S:
             return None
         return math.exp(min(level + model.gain - math.log(total), MOST_SHARE))
 
     def divide(self, opened: Open, expected: Expected, estimate: Estimate) -> None:
-        """What is expected of a group, divided as it is heard; else what is heard itself. Fills `expected.h`."""
+        """Fill `expected.h`: a group's expected share, divided in proportion to h; without expectation, h itself."""
         h = estimate.h
         expected.h = h[: opened.count].copy()
         for group, share in zip(opened.groups, expected.share, strict=True):
@@ -113,7 +113,7 @@ class Expectation:
                 expected.h[group.members] *= share / max(h[group.members].sum(), LEAST_GROUP)
 
     def subtract(self, V: Floats, opened: Open, expected: Expected, estimate: Estimate) -> None:
-        """What the expectation leaves of V [bin] to others, cautious where templates do not fit. Fills `expected.left`."""
+        """Fill `expected.left`: what the expected notes leave of V [bin]; it is less if the templates fit badly."""
         model = expected.h @ estimate.W[: opened.count]
         whole = float(model.sum())
         self.learn_misfit(whole, float(np.maximum(model - V, 0).sum()))
@@ -121,16 +121,16 @@ class Expectation:
         expected.left = np.maximum(V - caution * model, LEAST_LEFT * V) + LEAST_MODEL / len(V)
 
     def learn_misfit(self, whole: float, missing: float) -> None:
-        """The misfit follows a frame of which `whole` is expected and `missing` is not there."""
+        """Update the misfit from a frame: `whole` is the share that is expected, `missing` is what of it the frame lacks."""
         weight = min(whole, 1) * self.setup.hop_s
         self.misfit_heard_s = min(self.misfit_heard_s + weight, MISFIT_S)
         if whole > 0:
             self.misfit += (missing / whole - self.misfit) * weight / self.misfit_heard_s
 
     def look_ahead(self, opened: Open, expected: Expected, estimate: Estimate, end: int) -> None:
-        """The notes' activations, heard and expected, become what they are when the frame's masks or filters sound.
+        """Change the notes' activations, heard and expected, to those of the time when the frame's masks or filters are heard.
 
-        A note that began within the frame fills but a part of it; where notes foretell their levels, they rise or fall.
+        A note that began within the frame fills only a part of it. Notes with an expected level also rise or fall until then.
         """
         setup, window = self.setup, self.setup.windows[0]
         if len(estimate.h) == 0:

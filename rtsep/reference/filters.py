@@ -15,9 +15,9 @@ from rtsep.reference.setup import Setup
 
 
 def minimum_phase(power: Floats) -> Complexes:
-    """B [bin] with |B|**2 = power [bin], whose response to an impulse is causal, and that of its inverse too.
+    """B [bin] with |B|**2 = power [bin]; the impulse responses of B and of its inverse are causal.
 
-    By the causal half of the cepstrum (Oppenheim & Schafer, Discrete-Time Signal Processing).
+    It is made from the causal half of the cepstrum (Oppenheim & Schafer, Discrete-Time Signal Processing).
     """
     size = 2 * (len(power) - 1)
     cepstrum = np.fft.irfft(np.log(power))
@@ -28,16 +28,16 @@ def minimum_phase(power: Floats) -> Complexes:
 
 
 def expected_power(models: Floats, floor: float) -> Floats:
-    """Power [bin] of all that the models [stem, bin] expect, the loudest bin being 1, above a floor."""
+    """Power [bin] that the models [stem, bin] expect together, 1 in the loudest bin, plus a floor."""
     power = models.sum(axis=0) ** 2
     result: Floats = power / power.max() + floor
     return result
 
 
 def causal_filter(mask: Floats, power: Floats, delay: int, taps: int) -> Floats:
-    """The best filter [tap] that picks, `delay` samples late, what has the share mask [bin] of power [bin].
+    """The best filter [tap] that takes out, `delay` samples late, the share mask [bin] of power [bin].
 
-    Wiener-Hopf: [mask power z^-delay / B*]+ / B, where power = B B* and []+ keeps what is causal; power / B* = B.
+    Wiener-Hopf: [mask power z^-delay / B*]+ / B, where power = B B*, and []+ keeps the causal part; power / B* = B.
     """
     size = 2 * (len(power) - 1)
     B = minimum_phase(power)
@@ -47,14 +47,14 @@ def causal_filter(mask: Floats, power: Floats, delay: int, taps: int) -> Floats:
 
 
 def convolved(x: Floats, taps: Floats, count: int) -> Floats:
-    """The last `count` samples of x [sample] through taps [tap], each sample for itself."""
+    """The last `count` samples of x [sample], filtered by taps [tap]; each sample is one sum."""
     before = np.lib.stride_tricks.sliding_window_view(x[len(x) - count - len(taps) + 1 :], len(taps))
     y: Floats = (before * taps[::-1]).sum(axis=1)
     return y
 
 
 def through(samples: Floats, paths: Floats, count: int) -> Floats:
-    """The last `count` of samples [channel, sample] through paths [to channel, from channel, tap]: [to channel, count]."""
+    """The last `count` of samples [channel, sample], filtered by paths [to channel, from channel, tap]: [to channel, count]."""
     return np.array([sum((convolved(x, taps, count) for x, taps in zip(samples, row, strict=True) if taps.any()),
                          np.zeros(count)) for row in paths])
 
@@ -68,15 +68,15 @@ class Filters:
     position: int = 0
     newest: dict[int, Floats] = field(default_factory=dict)
     before: dict[int, Floats] = field(default_factory=dict)
-    since: dict[int, int] = field(default_factory=dict)  # the sample from which the newest is faded in
-    coming: dict[int, tuple[int, Floats]] = field(default_factory=dict)  # and the sample from which it counts
+    since: dict[int, int] = field(default_factory=dict)  # the sample at which the newest begins to fade in
+    coming: dict[int, tuple[int, Floats]] = field(default_factory=dict)  # the next filter, and the sample at which it begins
 
     def silent(self) -> Floats:
-        """A filter that lets nothing through."""
+        """A filter that passes nothing."""
         return np.zeros((self.channels, self.channels, 1))
 
     def step(self, frame: Frame, masks: Masks) -> None:
-        """New filters from a frame's masks, one slot of the hop after another; who does not play falls silent."""
+        """Make new filters from a frame's masks, for the slots of the hop; stems that do not play fall silent."""
         setup, power = self.setup, expected_power(masks.models, self.setup.filter_floor)
         for stem in range(setup.stems - 1):
             taps = self.silent()
@@ -91,7 +91,7 @@ class Filters:
         return causal_filter(share, power, self.setup.latency, self.setup.taps)
 
     def read(self, samples: Floats, count: int) -> Floats:
-        """The stems' next `count` samples, at most a slot: [stem, channel, count]; samples [channel, sample] end with them."""
+        """The stems' next `count` samples, at most a slot, [stem, channel, count]; samples: the last input."""
         found = np.zeros((self.setup.stems - 1, self.channels, count))
         for stem in range(self.setup.stems - 1):
             self._take_new(stem)

@@ -1,4 +1,4 @@
-"""A frame, stage by stage, as in `rtsep.stages.frame`: `Stages.process` and its parts are a list of this room's modules."""
+"""One frame, stage by stage, as in `rtsep.stages.frame`: `Stages.process` and its parts call the modules of this folder."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from rtsep.stages.analysis import SILENT
 
 
 class Stages:
-    """All stages, each with what it remembers. `method` and `mask` stand for the estimator's and the mask's own if given."""
+    """All stages, each with what it remembers. `method` and `mask`, if given, replace the estimator and the mask."""
 
     def __init__(self, setup: Setup, method: estimator.Method | None = None, mask: masks.Mask | None = None) -> None:
         self.setup = setup
@@ -44,7 +44,7 @@ class Stages:
         self.H = np.zeros((setup.stems, len(setup.W)))  # the last frame's activations
 
     def begin_again(self) -> None:
-        """What was learnt of this sound is forgotten."""
+        """Forget what was learnt from this sound."""
         for stage in (self.adaptation, self.estimator, self.levels, self.expectation, self.residual):
             stage.forget()
 
@@ -71,7 +71,7 @@ class Stages:
         return passed
 
     def _learn(self, passed: Passed, task: int, again: bool) -> None:
-        """What templates learn from a frame, and the colour that open ones take on, until the next one."""
+        """Let templates learn from a frame, and open templates take on their colour, until the next frame."""
         opened, end = passed.opened, passed.frame.end
         if passed.frame.heard and opened.count:
             self.colour.step(passed.frame, opened, passed.masks)
@@ -81,14 +81,14 @@ class Stages:
         self.adaptation.step(passed, learns, task, lambda *rows: self.colour.paint(opened, *rows) if heard else None)
 
     def _notice_pause(self, frame: Frame, opened: Open) -> None:
-        """Is there anything that can explain the frame? After a pause that the watchdog waited for, all begins again."""
+        """Set `frame.heard`: the frame is not silent, and something can explain it. After the watchdog's pause, begin again."""
         explained = opened.count + len(self.setup.background) > 0
         frame.heard = frame.total > SILENT and explained
         if explained and self.watchdog.paused(frame.total, self.adaptation.background.level) and self.setup.background_learns:
             self.begin_again()
 
     def _estimate_activations(self, frame: Frame, opened: Open, notes: list[Note]) -> tuple[Expected, Estimate]:
-        """From a frame, and what notes foretell of it, to the activations of the open templates."""
+        """From a frame, and what is expected of its notes, to the activations of the open templates."""
         if not frame.heard:
             return Expected(), Estimate()
         expected = self.expectation.step(notes, frame, opened)
@@ -114,7 +114,7 @@ class Stages:
         return made
 
     def _begin_again_if_unheard(self, frame: Frame, opened: Open, estimate: Estimate) -> bool:
-        """If new notes went unheard for too long, what was learnt is forgotten, and the background learns nothing now."""
+        """Forget what was learnt if new notes were unheard for too long; the background then learns nothing from this frame."""
         unheard = frame.heard and self.watchdog.unheard(opened, estimate, frame.end)
         if unheard:
             self.begin_again()

@@ -1,4 +1,4 @@
-"""Stage: notes open and close templates: which rows a frame hears. See `rtsep.stages.gate`."""
+"""Stage: notes open and close templates. See `rtsep.stages.gate`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ StemPitch = tuple[int, int]
 
 
 def open_pitches(notes: Iterable[Note], end: int) -> dict[StemPitch, int]:
-    """(stem, pitch) of the notes that the frame ending at `end` sees, and the latest onset of each."""
+    """(stem, pitch) of the notes that the frame ending at `end` contains, and the latest onset of each."""
     found: dict[StemPitch, int] = {}
     for note in notes:
         if note.onset < end < note.close:
@@ -27,7 +27,7 @@ def open_pitches(notes: Iterable[Note], end: int) -> dict[StemPitch, int]:
 
 
 def within_limit(found: dict[StemPitch, int], H: Floats, end: int, setup: Setup) -> list[StemPitch]:
-    """The (stem, pitch) that stay open: the quietest, then the oldest close first; young ones count as loud."""
+    """The (stem, pitch) that stay open: the quietest close first, and the oldest among equals; young ones count as loud."""
 
     def loudness(key: StemPitch) -> tuple[float, int]:
         young = end - found[key] < setup.size
@@ -42,8 +42,10 @@ def within_limit(found: dict[StemPitch, int], H: Floats, end: int, setup: Setup)
 def open_rows(
     found: dict[StemPitch, int], kept: list[StemPitch], early: set[StemPitch], end: int, setup: Setup
 ) -> list[tuple[int, int, int]]:
-    """(stem, row, onset) of the rows of `kept` that are open at the age of their note, and, as far as the limit goes, of the
-    first rows of the drums that may be struck but not told yet."""
+    """(stem, row, onset) of the open rows: those of `kept` for the age of their note, and first rows of drums in `early`.
+
+    Drums in `early` were perhaps struck and are not told yet; their rows open only up to the limit.
+    """
     room = setup.open_limit - sum(len(setup.rows[key]) for key in kept)
     opened = []
     for key in sorted({*kept, *early}):
@@ -57,7 +59,7 @@ def open_rows(
 
 
 def grouped(opened: list[tuple[int, int, int]], setup: Setup) -> Open:
-    """The open (stem, row, onset), and the groups of a stem's pitch; those that are open early are groups of their own."""
+    """The open (stem, row, onset), and the groups of each stem's pitch; rows that are open early form separate groups."""
     groups: dict[tuple[int, int, bool], Group] = {}
     for i, (stem, row, onset) in enumerate(opened):
         pitch, told = setup.pitch_of[row], onset != NEVER
@@ -71,14 +73,14 @@ class Gate:
     """Which templates are open, frame by frame."""
 
     setup: Setup
-    played: set[StemPitch] = field(default_factory=set)  # that were ever told
-    closed_rows: int = 0  # since too many were open
+    played: set[StemPitch] = field(default_factory=set)  # all that were told so far
+    closed_rows: int = 0  # rows closed because too many were open
 
     def step(self, notes: list[Note], H: Floats, struck: int, end: int) -> Open:
-        """The templates that the frame before `end` may hold.
+        """The templates that the frame before `end` may contain.
 
-        H [stem, row], the last frame's activations, tells which are quiet; `struck`: the sample at which something was struck
-        last.
+        H [stem, row] are the last frame's activations, which tell which notes are quiet. `struck` is the sample of the last
+        stroke.
         """
         setup = self.setup
         if end <= setup.lead_in:
@@ -94,7 +96,7 @@ class Gate:
         return grouped(open_rows(found, kept, early, end, setup), setup)
 
     def _count_closed(self, found: dict[StemPitch, int], kept: set[StemPitch], H: Floats, end: int) -> None:
-        """Each closing once: when it was open in the last frame, or would open now."""
+        """Count each closing once: if the pitch was open in the last frame, or would open now."""
         for key in found.keys() - kept:
             if end - found[key] <= self.setup.hop or H[key[0], self.setup.rows[key]].sum() > 0:
                 self.closed_rows += len(self.setup.rows[key])

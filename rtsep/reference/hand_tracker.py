@@ -1,4 +1,4 @@
-"""Stage: which hand plays a note, by the notes around it: what the network is told, and what it answers.
+"""Stage: which hand plays a note, by the notes around it: the inputs of the network, and its answer.
 
 See `rtsep.stages.hand_features` and `rtsep.stages.hand_tracker`.
 """
@@ -40,21 +40,21 @@ from rtsep.stages.hand_tracker import hand_net
 
 @dataclass(eq=False)
 class Struck:
-    """One of the last notes. right: how likely the right hand plays it, 0 to 1; fixed: the player, or a score, told."""
+    """One of the last notes. right: probability, 0 to 1, of the right hand; fixed: the player, or a score, named the hand."""
 
     sample: int
     pitch: int
     velocity: int
-    note: Note | None = None  # that sounds
+    note: Note | None = None  # the note that sounds
     hand: int = LEFT
     right: float = 0.0
     fixed: bool = False
     doubtful: bool = False
-    down: bool = True  # Is its key down?
+    down: bool = True  # is its key down?
 
 
 def place(interval: int) -> int:
-    """The place of the map for a note that is `interval` semitones higher."""
+    """The place in the map for a note that is `interval` semitones higher."""
     steps = [NEAR + STEP * step for step in range(1, STEPS)]
     if interval < -NEAR:
         return 2 * NEAR + 1 + int(np.searchsorted(steps, -interval))
@@ -62,7 +62,7 @@ def place(interval: int) -> int:
 
 
 def told_time(seconds: float) -> float:
-    """A time as an input."""
+    """A time as an input: 0 for 0.1 s, 1 for about 1.2 s."""
     return TIME_SLOPE * math.log(min(max(seconds, SHORTEST_S), LONGEST_S) / TIME_S)
 
 
@@ -71,7 +71,7 @@ def _hand_of(each: Struck) -> int:
 
 
 def _side(asked: Struck, others: Sequence[Struck], sample_rate: float) -> Floats:
-    """What lies on one side of the note, nearest first."""
+    """The inputs for the notes before the note, or for those after it; `others` begin with the nearest."""
     keys, nearest, hands = np.zeros((PLACES, 7)), np.zeros((NEAREST, 5)), np.zeros((2, 7))
     for number, each in enumerate(others):
         seconds, interval = abs(asked.sample - each.sample) / sample_rate, each.pitch - asked.pitch
@@ -95,7 +95,7 @@ def _side(asked: Struck, others: Sequence[Struck], sample_rate: float) -> Floats
 
 
 def inputs(recent: Sequence[Struck], asked: Struck, again: bool, pedal: bool, sample_rate: float) -> Floats:
-    """What the network is told of the one of the last notes that is `asked` about."""
+    """The network's inputs for `asked`, one of the last notes."""
     at = recent.index(asked)
     before, after = recent[:at][::-1], recent[at + 1 :]
     held = np.zeros((2, 4))
@@ -111,7 +111,7 @@ def inputs(recent: Sequence[Struck], asked: Struck, again: bool, pedal: bool, sa
 
 
 def probability(recent: Sequence[Struck], asked: Struck, again: bool, pedal: bool, sample_rate: float) -> float:
-    """How likely the right hand plays the one of the last notes that is `asked` about; again: it was asked about before."""
+    """The probability that the right hand plays `asked`, one of the last notes; again: whether it was asked about before."""
     first, second, output = hand_net()
     units = np.maximum(inputs(recent, asked, again, pedal, sample_rate) @ first[:-1] + first[-1], 0)
     odds = float(np.maximum(units @ second[:-1] + second[-1], 0) @ output[:-1] + output[-1])

@@ -1,4 +1,4 @@
-"""Stage: the two hands on one keyboard: which hand's stem each note goes to, and goes over to. See `rtsep.stages.hands`."""
+"""Stage: two hands on one keyboard: the hand's stem of each note, and later changes of it. See `rtsep.stages.hands`."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from rtsep.stages.score_follower import LOST
 
 @dataclass
 class Hands:
-    """Gives the notes of `piano` to the stems (left, right); None: they go where they are routed.
+    """Divides the notes of `piano` between the stems (left, right); None: they follow their routes.
 
-    `activations` gives those of the last frame, [stem, row], which go along with a note that goes over.
+    `activations` gives the last frame's activations, [stem, row], which move with a note that changes its stem.
     """
 
     piano: Piano
@@ -48,7 +48,7 @@ class Hands:
             self.piano.receive(event, sample)
 
     def _by_score(self, event: Events, sample: int) -> Events:
-        """The event; a note-on with the stem that the score tells."""
+        """The event; a routed note-on gets the stem that the score tells."""
         if not len(self.follower.score.pitch) or self._routed_stem(event) < 0:
             return event
         pitch, told = int(event["data1"]), event.copy()
@@ -57,7 +57,7 @@ class Hands:
         return told
 
     def _routed_stem(self, event: Events) -> int:
-        """The stem that the route gives to a note-on; -1: none, it says its own, or the message is no note-on."""
+        """The stem of a note-on by its route; -1 if there is none, if it names its stem, or if the message is no note-on."""
         part, status, pitch = int(event["part"]), int(event["status"]), int(event["data1"])
         if status & 0xF0 != NOTE_ON or not event["data2"] or event["stem"] or part >= PARTS or pitch >= PITCHES:
             return -1
@@ -85,7 +85,7 @@ class Hands:
         struck.note = self.piano.last[key]
         self.notes += 1
         self._count_doubt(struck)
-        self._look_at_keys()  # the newest may have taken one
+        self._look_at_keys()  # the newest note may have replaced one
         self._look_back(pedal)
         self._revise(stems, sample, pedal)
 
@@ -103,14 +103,14 @@ class Hands:
         return len(self.recent) - 1 - at <= MOST_ASKED and age <= REVISE_S
 
     def _look_back(self, pedal: bool) -> None:
-        """Think again about some notes that stay where they are."""
+        """Ask the tracker again about some older notes, which stay in their stems."""
         for back in LOOKS_BACK:
             at = len(self.recent) - 1 - back
             if at >= 0 and not self.recent[at].fixed and not self._is_young(at):
                 self.recent[at].right = probability(self.recent, self.recent[at], True, pedal, self.sample_rate)
 
     def _revise(self, stems: tuple[int, int], sample: int, pedal: bool) -> None:
-        """Ask again about the notes just before the newest that are young enough."""
+        """Ask the tracker again about the young notes just before the newest; move those whose answer has changed."""
         for at in range(max(len(self.recent) - 1 - MOST_ASKED, 0), len(self.recent) - 1):
             each = self.recent[at]
             if each.fixed or not self._is_young(at):
@@ -124,13 +124,13 @@ class Hands:
             self._count_doubt(each)
 
     def _sounds(self, note: Note | None) -> bool:
-        """Does it still sound: not struck again, nor taken over by another stem?"""
+        """Does the note still sound: it was not struck again, and no other stem took it over?"""
         if note is None or note not in self.piano.notes or self.piano.last.get(note.key) is not note:
             return False
         return note.close == math.inf or note.close >= note.end + self.piano.size
 
     def _move(self, note: Note, stem: int) -> bool:
-        """Let a note sound on in another stem; False: it cannot."""
+        """Move a note to another stem; False if that is not possible."""
         if not self._sounds(note):
             return False
         left, pitch = note.stem, note.pitch
@@ -143,7 +143,7 @@ class Hands:
         return True
 
     def _correct(self, stems: tuple[int, int], what: int) -> None:
-        """What a player says: the hands change places, or one of them plays all keys that are down."""
+        """Carry out a player's correction: exchange the hands, or give all keys that are down to one hand."""
         if what == SWAP_HANDS:
             self._swap(stems)
         else:

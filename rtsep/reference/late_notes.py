@@ -1,4 +1,4 @@
-"""Stage: notes that are told late: the background takes back what it learnt of them before. See `rtsep.stages.late_notes`."""
+"""Stage: the background takes back what it learnt from notes that are told late. See `rtsep.stages.late_notes`."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from rtsep.stages.passed import KEEP, LEARN, RESTORE
 
 
 def in_time(levels: Levels) -> bool:
-    """Is it known that no stem's notes are late?"""
+    """Is it certain that no stem's notes are late?"""
     models = levels.models
     return max(model.lag_seen for model in models) > ENOUGH and max(model.lag_s for model in models) < LATE_S
 
 
 @dataclass
 class LateNotes:
-    """What frames ask of the background's rows: LEARN, KEEP or RESTORE."""
+    """Finds the task of the background's rows after each frame: LEARN, KEEP or RESTORE."""
 
     setup: Setup
-    totals: list[float] = field(default_factory=list)  # magnitudes of the frames before
-    jump: int = 0  # end of the frame at which the rows were kept last; 0: not lately
+    totals: list[float] = field(default_factory=list)  # magnitudes of earlier frames
+    jump: int = 0  # end of the last frame at which rows were kept; 0: never, or restored since
 
     def step(self, frame: Frame, opened: Open, levels: Levels) -> int:
-        """What this frame asks."""
+        """The task after this frame."""
         setup, end = self.setup, frame.end
         possible = setup.rolls_back and end > setup.lead_in and not in_time(levels)
         age = end - max(opened.onset.tolist(), default=NEVER)
         return self.look_back(frame.total, end, age, possible)
 
     def look_back(self, total: float, end: int, age: int, possible: bool) -> int:
-        """The same, for a frame of magnitude `total` before `end`, whose youngest note is so old."""
+        """The task after a frame of magnitude `total` before `end`, whose youngest note has this age in samples."""
         setup = self.setup
         frames = min(max(int(BEFORE_S / setup.hop_s), 1), HISTORY - 1)
         loudest = max(self.totals[-frames:], default=0.0)

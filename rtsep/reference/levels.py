@@ -1,4 +1,4 @@
-"""Stage: one expectation of how loud notes are here: gain, decay deviation and lag. See `rtsep.stages.levels`."""
+"""Stage: how loud notes are in this recording: gain, decay deviation and lag. See `rtsep.stages.levels`."""
 
 from __future__ import annotations
 
@@ -35,28 +35,28 @@ PRIOR = np.diag([GAIN_PRIOR_S, DECAY_PRIOR_S, LAG_PRIOR])
 
 
 def log_age(age_s: float) -> float:
-    """Place of an age on a logarithmic axis, in doublings; 0 at 0.19 s."""
+    """Place of an age on a logarithmic axis, in doublings, 0 at 0.19 s."""
     return math.log2(1 + min(max(age_s, 0), OLDEST_S) / ENVELOPE_S) - MIDDLE
 
 
 @dataclass
 class Model:
-    """A stem's: its level is the expected one, plus gain + decay_deviation * log_age + lag_s * slope."""
+    """A stem's model: its level is the expected one plus gain + decay_deviation * log_age + lag_s * slope."""
 
-    products: Floats = field(default_factory=lambda: np.zeros((3, 3)))  # sums over (1, log age, slope), two and two, s
-    errors: Floats = field(default_factory=lambda: np.zeros(3))  # sums of the error times these
+    products: Floats = field(default_factory=lambda: np.zeros((3, 3)))  # sums of the products of (1, log age, slope), in s
+    errors: Floats = field(default_factory=lambda: np.zeros(3))  # sums of the error times each of these
     gain: float = 0.0
     decay_deviation: float = 0.0
     lag_s: float = 0.0
-    known_s: float = 0.0  # over how many s of notes these three were learnt
+    known_s: float = 0.0  # seconds of notes from which these three were learnt
 
     @property
     def lag_seen(self) -> float:
-        """How sure the lag is: sum of squared slopes times s."""
+        """How certain the lag is: sum of squared slopes times seconds."""
         return float(self.products[2, 2])
 
     def note(self, age: float, slope: float, error: float, weight_s: float) -> None:
-        """Take in that a note was heard `error` louder than the model has it."""
+        """Add a note to the sums: it was `error` louder than the model says."""
         if self.known_s > KNOWN_S:
             error = min(max(error, -MOST_ERROR), MOST_ERROR)
         x = np.array([1, age, slope])
@@ -66,7 +66,7 @@ class Model:
         self.errors = keep * (self.errors + weight_s * error * x)
 
     def solve(self) -> None:
-        """Ridge regression; where the lag would leave its range, the others are found beside its end."""
+        """Ridge regression; if the lag would leave its range, it takes the nearest limit, and the others are found for that."""
         A, self.known_s = self.products + PRIOR, float(self.products[0, 0])
         self.lag_s = min(max(float(np.linalg.solve(A, self.errors)[2]), 0), MOST_LAG_S)
         self.gain, self.decay_deviation = np.linalg.solve(A[:2, :2], self.errors[:2] - self.lag_s * A[:2, 2]).tolist()
@@ -74,7 +74,7 @@ class Model:
 
 @dataclass
 class Levels:
-    """What is known of how notes sound here."""
+    """The models of how notes sound in this recording."""
 
     setup: Setup
     models: list[Model] = field(init=False)  # of each stem
@@ -85,7 +85,7 @@ class Levels:
             model.lag_s, model.products[2, 2], model.errors[2] = lag_s, seen, lag_s * (seen + LAG_PRIOR)
 
     def forget(self) -> None:
-        """Nothing is known."""
+        """Forget all models."""
         self.models = [Model() for _ in range(self.setup.stems)]
 
     def lag_s(self, stem: int) -> float:
@@ -93,14 +93,14 @@ class Levels:
         return self.models[stem].lag_s
 
     def deviation(self, stem: int, age_s: float) -> float:
-        """What is to be added to the expected level of a stem's note."""
+        """The decay deviation's part in the expected level of a stem's note, a natural logarithm."""
         return self.models[stem].decay_deviation * log_age(age_s)
 
     def step(self, frame: Frame, opened: Open, expected: Expected, estimate: Estimate) -> None:
-        """The model of every stem follows a frame, by the notes that tell something."""
+        """Update the model of every stem from a frame."""
         for i, group in enumerate(opened.groups):
             level, share, heard = expected.level[i], expected.share[i], estimate.group_h[i]
-            first_stage = self.setup.row_age[opened.row[group.members[0]], 0] == 0  # it tells a drum's level
+            first_stage = self.setup.row_age[opened.row[group.members[0]], 0] == 0  # of a drum only the first stage counts
             if level is None or expected.silent[i] or not first_stage:
                 continue
             age_s, slope = self.heard_age_s(group, frame.end), self.rising_slope(group, expected, i, frame.end)
@@ -113,16 +113,16 @@ class Levels:
 
     @staticmethod
     def weight(share: float | None, heard: float) -> float:
-        """How much a note tells of which this share of the frame is expected, and this is heard."""
+        """The weight of a note, by its expected share and its heard share of the frame."""
         least = LEAST_FIRST_WEIGHT if share is None else LEAST_WEIGHT
         return max(min(SURE_SHARE * max(share or 0, heard), 1), least)
 
     def heard_age_s(self, group: Group, end: int) -> float:
-        """Age of a group's note in the frame before `end`, as the frames of the envelopes have it."""
+        """Age of a group's note in the frame before `end`, in seconds, on the time axis of the envelopes."""
         return (end - group.onset) / self.setup.sample_rate - self.setup.envelope_later_s
 
     def rising_slope(self, group: Group, expected: Expected, i: int, end: int) -> float:
-        """How fast a young note should rise, per second; 0 if it is old, hardly rises, or nothing is expected of it."""
+        """The slope that a young note should have, per second; 0 if it is old, hardly rises, or nothing is expected of it."""
         level, soon = expected.level[i], expected.level_soon[i]
         if expected.share[i] is None or level is None or soon is None:
             return 0.0

@@ -1,14 +1,14 @@
-"""Stage: models of the stems, and from them masks, which sum to 1 in every bin. See `rtsep.stages.masks`.
+"""Stage: the models of the stems, and from them soft masks that sum to one in every bin. See `rtsep.stages.masks`.
 
-**To try a mask of your own**, write a function `mask(models, power)` that gives M:
+**To try your own mask**, write a function `mask(models, power)` that gives M:
 
 | | shape | |
 | --- | --- | --- |
-| models | [stem, bin] | models of the stems that play, nonnegative; the residual, the last, is greater than 0 in every bin |
+| models | [stem, bin] | models of the stems that play, nonnegative; the last one, the residual's, is above 0 in every bin |
 | power | | the parameter `mask_power` |
 | M | [stem, bin] | *result*: each stem's share of every bin, 0 to 1; they sum to 1 |
 
-What comes after it (the residual beside an accompaniment, suppression, places in stereo) keeps the sum.
+The later steps (the residual beside an accompaniment, suppression, places in stereo) keep the sum.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ Mask = Callable[[Floats, float], Floats]
 
 
 def stem_models(W: Floats, stem_of: Integers, h: Floats, stems: int) -> Floats:
-    """Model spectra [stem, bin] of the open rows W [row, bin], whose stems are `stem_of` [row]; the last is the residual's.
+    """Models [stem, bin] of the open rows W [row, bin], whose stems are `stem_of` [row]; the last model is the residual's.
 
-    h [row + 1]: the flat row's activation is the last one, and counts for LEAST_RESIDUAL at least.
+    h [row + 1]: the last activation is the flat row's, and counts as at least LEAST_RESIDUAL.
     """
     models = np.zeros((stems, W.shape[1]))
     for i, stem in enumerate(stem_of):
@@ -37,37 +37,37 @@ def stem_models(W: Floats, stem_of: Integers, h: Floats, stems: int) -> Floats:
 
 
 def power_mask(models: Floats, power: float) -> Floats:
-    """M [stem, bin]: each stem's model to the power, divided by the sum over the stems."""
+    """M [stem, bin]: each stem's model raised to `power`, divided by the sum over the stems."""
     raised = (models / models.max(axis=0)) ** power
     M: Floats = raised / raised.sum(axis=0)
     return M
 
 
 def suppressed(M: Floats, suppression: float) -> Floats:
-    """M [stem, bin] where what leaks weighs more than what is lost; the residual, the last, gets what the others leave.
+    """M [stem, bin] with `suppression` as the weight of sound that leaks in; the residual gets what the others leave.
 
-    Spriet, Moonen & Wouters, Signal Processing 84(12), 2004, with one channel.
+    Spriet, Moonen & Wouters, Signal Processing 84(12), 2004, for one channel.
     """
     others = M[:-1] / (M[:-1] + suppression * (1 - M[:-1]))
     return np.vstack([others, 1 - others.sum(axis=0)])
 
 
 def weigh_residual(M: Floats, factor: Floats) -> Floats:
-    """M [stem, bin] where the residual's mask, the last, counts factor [bin] times as much."""
+    """M [stem, bin] with the residual's mask, the last, multiplied by factor [bin], and all masks scaled to sum to one."""
     weighed: Floats = np.vstack([M[:-1], M[-1] * factor])
     weighed /= weighed.sum(axis=0)
     return weighed
 
 
 def expected_models(setup: Setup, opened: Open, expected: Expected, estimate: Estimate) -> Floats:
-    """What every stem should sound like, [stem, bin]; the residual's model is what that leaves."""
+    """The expected models of all stems, [stem, bin]; the residual's is what the others leave."""
     models = np.array([(expected.h * (opened.stem == stem)) @ estimate.W[: opened.count] for stem in range(setup.stems)])
     models[-1] = expected.left
     return models
 
 
 def all_to_residual(setup: Setup) -> Masks:
-    """Nothing is heard of any note."""
+    """Masks for a frame in which no note is heard."""
     M = np.zeros((setup.stems, setup.bins))
     M[-1] = 1
     return Masks(M, np.zeros_like(M), M.copy(), np.zeros_like(M))
@@ -76,7 +76,7 @@ def all_to_residual(setup: Setup) -> Masks:
 def step(setup: Setup, mask: Mask, frame: Frame, opened: Open, expected: Expected, estimate: Estimate) -> tuple[Masks, Floats]:
     """The masks of a frame's stems from their models, and the expected models [stem, bin] (all 0 if nothing is expected).
 
-    A stem's model is the geometric mean of what is estimated and what is expected, or what is estimated alone.
+    A stem's model is the geometric mean of its estimated and its expected model, or its estimated model alone.
     """
     stem_of = np.concatenate([opened.stem, np.full(len(setup.background), setup.stems - 1)])
     estimated = stem_models(estimate.W, stem_of, estimate.h, setup.stems)

@@ -1,4 +1,4 @@
-"""Stage: the mixer: stems at their gains, dry/wet and bypass, smoothed sample by sample. See `rtsep.stages.mixer`."""
+"""Stage: the mixer applies gains, dry/wet and bypass, smoothed with every sample. See `rtsep.stages.mixer`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rtsep.stages.mixer import NEAR
 
 
 def smoothed(values: Floats, wanted: Floats, rate: float) -> Floats:
-    """values [value] a sample later: a share `rate` of the way nearer to what is wanted, or there if that is near."""
+    """values [value] one sample later: nearer to `wanted` by the share `rate` of the way, or equal to it once it is near."""
     return np.where(np.abs(wanted - values) < NEAR, wanted, values + rate * (wanted - values))
 
 
@@ -27,7 +27,7 @@ def mixed(stems: Floats, values: Floats) -> Floats:
 
 
 def smoothed_path(start: Floats, targets: Floats, rate: float) -> Floats:
-    """The values of every sample, [sample, value], after `start` on the way to targets [sample, value]."""
+    """The values of every sample, [sample, value], on the way from `start` to targets [sample, value]."""
     if (targets == start).all():
         return targets
     path, values = np.empty_like(targets), start
@@ -37,5 +37,5 @@ def smoothed_path(start: Floats, targets: Floats, rate: float) -> Floats:
 
 
 def mix(stems: Floats, targets: Floats, rate: float) -> Floats:
-    """Mixdown [channel, sample]; targets [sample, 2 + stems] hold wet, bypass and the gains that are wanted by then."""
+    """Mixdown [channel, sample]; targets [sample, 2 + stems] are the target values of wet, bypass and the gains."""
     return mixed(stems, smoothed_path(targets[0].copy(), targets, rate))

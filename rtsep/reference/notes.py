@@ -1,6 +1,6 @@
-"""Stage: notes and pedals. MIDI messages become notes, each with the time at which its gate closes. See `rtsep.stages.notes`.
+"""Stage: notes and pedals. It turns MIDI messages into notes, and finds when their gates close. See `rtsep.stages.notes`.
 
-Any number of notes may sound at once: here none is stolen.
+Any number of notes can sound at once: no voice is stolen here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ DOWN = 64  # A pedal is down from this value on.
 
 @dataclass(eq=False)
 class Note:
-    """One sounding note. Frames that end at t see it if onset < t < close (no close: it still sounds)."""
+    """One sounding note. Frames that end at t contain it if onset < t < close (infinite close: it still sounds)."""
 
     part: int
     channel: int
@@ -28,28 +28,28 @@ class Note:
     stem: int
     onset: int
     presses: int = 1
-    up: int | None = None  # when its key came up
-    end: float = math.inf  # when neither key nor pedal held it any more
+    up: int | None = None  # sample at which its key came up
+    end: float = math.inf  # sample from which neither key nor pedal holds it
     velocity: int = 64
     close: float = math.inf
 
     @property
     def key(self) -> Key:
-        """Where it is played."""
+        """Part, channel and pitch."""
         return self.part, self.channel, self.pitch
 
 
 @dataclass
 class Piano:
-    """Keys and pedals. `notes`: those that frames still see, unless `play` was asked for all."""
+    """Keys and pedals. `notes`: the notes that frames can still contain; after `play`, all notes."""
 
     size: int  # window
     hop: int
     route: Integers  # [part, channel, pitch] -> stem or -1
-    rows: dict[tuple[int, int], list[int]]  # of (stem, pitch), the residual too
+    rows: dict[tuple[int, int], list[int]]  # rows of each (stem, pitch), also of the residual
     release: Integers  # [stem, pitch], samples
     decay: Integers  # [stem, pitch], samples
-    choke: Integers  # [stem, pitch], notes of one stem and number end each other; 0: none
+    choke: Integers  # [stem, pitch]: notes of one stem with the same number end each other; 0: none
     notes: list[Note] = field(default_factory=list)
     unmatched: int = 0
     sounding: dict[Key, Note] = field(default_factory=dict)  # held by a key or a pedal
@@ -75,13 +75,13 @@ class Piano:
         self._let_go(sample)
 
     def seen_after(self, end: int) -> list[Note]:
-        """The notes that frames from the one that ends at `end` on may see; the others are forgotten."""
+        """The notes that frames from the one that ends at `end` on can contain; the others are forgotten."""
         self.forget_decayed(end)
         self.notes = [note for note in self.notes if note.close > end]
         return self.notes
 
     def forget_decayed(self, before: float) -> None:
-        """Close what a pedal holds longer than it sounds, at the first frame that ends late enough."""
+        """Close notes that a pedal holds for longer than they sound, at the first frame that ends late enough."""
         for note in list(self.sounding.values()):
             if note.presses or note.up is None:
                 continue
@@ -92,7 +92,7 @@ class Piano:
                 self._remove(note)
 
     def move(self, note: Note, stem: int) -> bool:
-        """Let a note sound on in another stem of its instrument; False: it cannot, and stays."""
+        """Move a note to another stem of its instrument; False if that is not possible: then it stays."""
         rows = self.rows[stem, note.pitch]
         if stem == note.stem or not rows or rows != self.rows[note.stem, note.pitch]:
             return False
@@ -121,7 +121,7 @@ class Piano:
                 note.presses = 0
 
     def _press(self, sample: int, key: Key, own: int, velocity: int) -> None:
-        """A key goes down: for the stem that it is routed to, or for `own` - 1 if that is not 0."""
+        """Press a key: in the stem of its route, or in stem `own` - 1 if `own` is not 0."""
         stem = own - 1 if own else int(self.route[key])
         if not 0 <= stem < max(self.rows)[0]:
             return
@@ -139,7 +139,7 @@ class Piano:
         self._choke_others(sample, note)
 
     def _choke_others(self, sample: int, struck: Note) -> None:
-        """What the note chokes is remembered by the window alone."""
+        """End the notes that the note chokes; they stay open only while the window contains them."""
         group = self.choke[struck.stem, struck.pitch]
         for key, note in list(self.last.items()):
             rival = note.stem == struck.stem and note.pitch != struck.pitch
@@ -150,7 +150,7 @@ class Piano:
                     self._remove(note)
 
     def take_over(self, sample: int, key: Key, stem: int) -> None:
-        """A string that is struck again, on the same instrument but for another stem, rings no more for the old one."""
+        """End notes of this pitch that only ring on in other stems of the instrument: the new note strikes the same string."""
         for other in self.notes:
             sounds = self.sounding.get(other.key) is other
             same_string = other.pitch == key[2] and self.rows[other.stem, other.pitch] == self.rows[stem, key[2]]
@@ -161,7 +161,7 @@ class Piano:
                 self._remove(other)
 
     def _hold_pressed(self, keyboard: Keyboard) -> None:
-        """Sostenuto keeps the notes whose keys are down when it is pressed."""
+        """Sostenuto holds the notes whose keys are down when the pedal is pressed."""
         if keyboard not in self.sostenuto:
             self.captured |= {key for key, note in self.sounding.items() if key[:2] == keyboard and note.presses}
         self.sostenuto.add(keyboard)
@@ -174,7 +174,7 @@ class Piano:
         return [note for key, note in self.sounding.items() if key[:2] == keyboard]
 
     def _end(self, note: Note, sample: int) -> None:
-        """Nothing holds the note from `sample` on: it rings on for its release, and the window remembers it."""
+        """Release the note at `sample`: it stays open for its release time and for the length of the window."""
         note.close = sample + self.size + int(self.release[note.stem, note.pitch])
         note.end = sample
         self._remove(note)
@@ -184,7 +184,7 @@ class Piano:
         self.captured.discard(note.key)
 
     def _let_go(self, sample: int) -> None:
-        """End the notes that neither key nor pedal holds."""
+        """Release the notes that neither key nor pedal holds."""
         for key, note in list(self.sounding.items()):
             if note.presses:
                 continue

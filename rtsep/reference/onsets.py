@@ -1,4 +1,4 @@
-"""Stage: strokes of drums that nobody tells, or too late. See `rtsep.stages.onsets`, and Bello et al., IEEE TSAP 2005."""
+"""Stage: strokes of drums whose MIDI is missing or late. See `rtsep.stages.onsets`, and Bello et al., IEEE TSAP 2005."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from rtsep.stages.onsets import DEAD_S, HISTORY, JUMP, PEAK_S, RISE_S, THRESHOLD
 
 @dataclass
 class Strokes:
-    """Onsets of the stems that play drums, from the sums of their activations; `found`: the last one of each.
+    """Onsets of the stems that play drums, from the sums of their activations; `found`: the last onset of each stem.
 
-    `struck`: the sample at which the spectrum jumped last.
+    `struck`: the sample of the spectrum's last jump.
     """
 
     rate: float
@@ -28,21 +28,21 @@ class Strokes:
     previous: Floats = field(default_factory=lambda: np.zeros(1))  # magnitudes [bin] of the frame before
 
     def notice_stroke(self, frame: Frame) -> None:
-        """Was something struck that this frame hears, and the one before it did not?"""
+        """Note a stroke if much of this frame was not in the frame before."""
         V = frame.magnitudes
         if np.maximum(V - self.previous, 0).sum() > JUMP * V.sum():
             self.struck = frame.end
         self.previous = V
 
     def find_onsets(self, opened: Open, drums: list[int], H: Floats, end: int) -> None:
-        """Look for onsets of the stems `drums` by their activations H [stem, row]; the open rows' become the last found."""
+        """Look for onsets of the stems `drums` in their activations H [stem, row]; set the onsets of their open rows."""
         levels = H.sum(axis=1)
         for stem in drums:
             self.hear(stem, levels[stem], end)
         opened.onset = np.array([self.found.get(stem, NEVER) for stem in opened.stem.tolist()], np.int64)
 
     def hear(self, stem: int, level: float, end: int) -> None:
-        """The level in the frame that ends before `end`, one frame after the other."""
+        """Take in a stem's level in the frame that ends before `end`; call it for every frame in order."""
         lag = min(max(int(RISE_S * self.rate / self.hop + 0.5), 1), HISTORY - 1)
         levels = self.levels.setdefault(stem, [0.0] * lag)
         rise = level - levels[-lag]

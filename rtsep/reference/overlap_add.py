@@ -1,4 +1,4 @@
-"""Stage: masked spectra back into sound, by a short synthesis window at the frame's end. See `rtsep.stages.overlap_add`."""
+"""Stage: turns masked spectra back into sound, with a short synthesis window. See `rtsep.stages.overlap_add`."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from rtsep.reference.setup import Setup
 
 
 def tail(Y: Complexes, size: int, synthesis: Floats) -> Floats:
-    """The windowed end of a masked frame, which is added to the output: [channel, overlap] from Y [channel, bin]."""
+    """The windowed end of a masked frame, to be added to the output: [channel, overlap] from Y [channel, bin]."""
     end: Floats = np.fft.irfft(Y, size, axis=1)[:, size - len(synthesis) :] * synthesis
     return end
 
 
 @dataclass
 class OverlapAdd:
-    """The sound of the stems, but the residual, that is being added up."""
+    """The output of all stems except the residual, while frames are added to it."""
 
     setup: Setup
     channels: int
@@ -29,13 +29,13 @@ class OverlapAdd:
         self.pending = np.zeros((self.setup.stems - 1, self.channels, self.setup.overlap))
 
     def step(self, frame: Frame, masks: Masks) -> None:
-        """Add the end of the masked frame of every stem that plays: what came in last is heard `overlap` later."""
+        """Add the end of the masked frame of every stem that plays: the newest sample is heard `overlap` samples later."""
         for stem, share in masks.shares.items():
             if stem < self.setup.stems - 1:
                 self.pending[stem] += tail(part_of(share, frame.X), self.setup.size, self.setup.windows[1])
 
     def read(self, samples: Floats, count: int) -> Floats:
-        """The next `count` finished samples of the stems, [stem, channel, count]. The input is not asked."""
+        """The next `count` finished samples of the stems, [stem, channel, count]. The input is not used."""
         finished = self.pending[:, :, :count].copy()
         self.pending = np.concatenate([self.pending[:, :, count:], np.zeros_like(finished)], axis=2)
         return finished

@@ -1,4 +1,4 @@
-"""What one stage hands to the next, as in `rtsep.stages.passed`: plain arrays, float64 unless said otherwise."""
+"""What stages hand to each other, as in `rtsep.stages.passed`: plain arrays, float64 unless stated otherwise."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Events = npt.NDArray[Any]  # EVENT
 
 
 def nothing() -> Floats:
-    """No numbers."""
+    """An empty array."""
     return np.zeros(0)
 
 
@@ -26,19 +26,19 @@ class Frame:
     end: int
     X: Complexes  # [channel, bin]
     magnitudes: Floats  # [bin]: root mean square of |X| over the channels
-    total: float  # their sum
-    V: Floats  # [bin]: the same, summing to 1; all 0 in silence
-    heard: bool = False  # is it more than silence, and is anything open that can explain it?
+    total: float  # sum of the magnitudes
+    V: Floats  # [bin]: magnitudes that sum to 1; all 0 in silence
+    heard: bool = False  # is it not silent, and is anything open that can explain it?
 
 
 @dataclass
 class Group:
-    """The open templates of a stem's pitch: `members` are their numbers among the open ones."""
+    """The open templates of a stem's pitch: `members` are their indices among the open templates."""
 
     stem: int
     pitch: int
-    onset: int  # of its youngest note, in samples
-    told: bool  # False: a drum's that is open since something was struck, before its trigger
+    onset: int  # onset of its youngest note, in samples
+    told: bool  # False: a drum that is open after a stroke, before its trigger
     members: list[int] = field(default_factory=list)
 
 
@@ -48,73 +48,73 @@ class Open:
 
     stem: Integers
     row: Integers
-    onset: Integers  # of the youngest note of each
+    onset: Integers  # onset of each template's youngest note
     groups: list[Group]
 
     @property
     def count(self) -> int:
-        """How many are open."""
+        """Number of open templates."""
         return len(self.row)
 
     @property
     def rows(self) -> list[tuple[int, int]]:
-        """(stem, row) of each."""
+        """(stem, row) of each open template."""
         return list(zip(self.stem.tolist(), self.row.tolist(), strict=True))
 
     @property
     def playing(self) -> list[int]:
-        """The stems that have any, ascending."""
+        """The stems with open templates, ascending."""
         return sorted(set(self.stem.tolist()))
 
 
 @dataclass
 class Expected:
-    """What notes foretell, one number for each group; None: nothing is known. Levels are natural logarithms, gain apart."""
+    """What is expected of each group; None: nothing is known. Levels are natural logarithms, without the gain."""
 
     level: list[float | None] = field(default_factory=list)
-    level_ahead: list[float | None] = field(default_factory=list)  # `lead` later
-    level_soon: list[float | None] = field(default_factory=list)  # a little later
-    share: list[float | None] = field(default_factory=list)  # of the frame
-    least: list[float] = field(default_factory=list)  # a young note that is heard with less has not begun to sound
-    silent: list[bool] = field(default_factory=list)  # it has not
-    h: Floats = field(default_factory=nothing)  # [open]: these shares, divided among the templates as they are heard
-    left: Floats = field(default_factory=nothing)  # [bin]: what all that leaves of V to the residual
+    level_ahead: list[float | None] = field(default_factory=list)  # the level `lead` later
+    level_soon: list[float | None] = field(default_factory=list)  # the level a little later
+    share: list[float | None] = field(default_factory=list)  # share of the frame
+    least: list[float] = field(default_factory=list)  # a young note that is heard with a smaller share has not begun to sound
+    silent: list[bool] = field(default_factory=list)  # whether it has not begun to sound
+    h: Floats = field(default_factory=nothing)  # [open]: these shares, divided among the templates in proportion to h
+    left: Floats = field(default_factory=nothing)  # [bin]: what these leave of V to the residual
 
     @property
     def expects(self) -> bool:
-        """Whether anything is expected of any note."""
+        """Whether a level is expected of any note."""
         return any(share is not None for share in self.share)
 
 
 @dataclass
 class Estimate:
-    """How loud the open templates are: the notes', then the background's, then the flat one. They sum to about 1."""
+    """Activations of the open templates: the notes', then the background's, then the flat one's. They sum to about 1."""
 
     W: Floats = field(default_factory=lambda: np.zeros((0, 0)))  # [open + background, bin]
     before: Floats = field(default_factory=nothing)  # [open + background + 1]: activations before the last update
-    h: Floats = field(default_factory=nothing)  # [open + background + 1]: activations, held to what is expected
-    group_h: list[float] = field(default_factory=list)  # of each group: sum of h before it was held
+    h: Floats = field(default_factory=nothing)  # [open + background + 1]: activations, bound to what is expected
+    group_h: list[float] = field(default_factory=list)  # of each group: sum of h before it was bound to what is expected
 
     def known(self, count: int) -> float:
-        """What the first `count` explain of the frame, the flat template's part included, by the activations `before`."""
+        """The share of the frame, the flat template's part included, that the first `count` of `before` explain."""
         return float(self.before[:count].sum() / self.before.sum())
 
 
 @dataclass
 class Masks:
-    """What the stems are in a frame, all [stem, bin], the residual last."""
+    """Masks and models of a frame's stems, all [stem, bin], the residual last."""
 
     M: Floats  # each stem's share of every bin; they sum to 1
-    estimated: Floats  # models of the stems, as their activations have them
-    models: Floats  # the same and what is expected of the stems, in one
-    part_ratio: Floats  # what each stem's mask gives it of V, over its estimated model
-    playing: list[int] = field(default_factory=list)  # stems that have a part in the frame, the residual apart
-    shares: dict[int, Floats] = field(default_factory=dict)  # of these stems: [bin, to channel, from channel] of X
+    estimated: Floats  # models of the stems from their activations alone
+    models: Floats  # models of the stems from activations and expectation together
+    part_ratio: Floats  # each stem's share of V by its mask, divided by its estimated model
+    playing: list[int] = field(default_factory=list)  # stems that the frame contains, without the residual
+    shares: dict[int, Floats] = field(default_factory=dict)  # of these stems: factors [bin, to channel, from channel] of X
 
 
 @dataclass
 class Passed:
-    """All that was passed on about one frame. H [stem, row]: the activations in magnitudes; 0 where nothing is open."""
+    """Everything that was passed on about one frame. H [stem, row]: activations in magnitudes; 0 for rows that are not open."""
 
     frame: Frame
     opened: Open

@@ -21,7 +21,7 @@ from rtsep.stages.place import (
     SPREAD,
 )
 
-OWN_POWER = 8  # Bins are surely a stem's by its mask to this power.
+OWN_POWER = 8  # A stem's mask to this power tells how certainly a bin belongs to it.
 
 
 def part_of(share: Floats, X: Complexes) -> Complexes:
@@ -32,18 +32,18 @@ def part_of(share: Floats, X: Complexes) -> Complexes:
 
 @dataclass
 class Places:
-    """Spatial covariances of the stems, real and the same in all bins, learnt from bins that are surely one stem's."""
+    """Spatial covariances of the stems, real and the same in all bins, learnt from bins that certainly belong to one stem."""
 
     hop_s: float
     stems: int
     sums: Floats = field(init=False)  # [stem, channel, channel]
-    heard_s: float = 0.0  # of the residual
+    heard_s: float = 0.0  # seconds of the residual
 
     def __post_init__(self) -> None:
         self.sums = np.zeros((self.stems, 2, 2))
 
     def step(self, panning: bool, X: Complexes, masks: Masks) -> None:
-        """Masks as places have them, and what share of X [channel, bin] is each stem's."""
+        """Change the masks by the places, and fill each stem's share of X [channel, bin]."""
         channels = len(X)
         masks.shares = {stem: masks.M[stem][:, None, None] * np.eye(channels) for stem in masks.playing}
         if panning and X.any():
@@ -51,23 +51,23 @@ class Places:
             masks.M, masks.shares = self.separate(X, masks.M, masks.playing) or (masks.M, masks.shares)
 
     def learn(self, X: Complexes, M: Floats, playing: list[int]) -> None:
-        """From spectra X [channel, bin], not all 0, and masks M [stem, bin] of a frame; these stems and the residual play."""
+        """Learn from the spectra X [channel, bin], not all 0, and masks M [stem, bin] of a frame in which these stems play."""
         keep = 1 - self.hop_s / PLACE_S
         for stem in [*playing, self.stems - 1]:
             self.sums[stem] = keep * self.sums[stem] + ((X * M[stem] ** OWN_POWER) @ X.conj().T).real
         self.heard_s = keep * self.heard_s + self.hop_s
 
     def covariances(self) -> Floats:
-        """R [stem, channel, channel]: of trace 2, held by that of all, and a little from everywhere."""
+        """R [stem, channel, channel] with trace 2, held by the covariance of all sound as a prior, plus a little spread."""
         R = self.sums + PRIOR_S / self.heard_s * self.sums.sum(axis=0)
         trace = np.trace(R, axis1=1, axis2=2)[:, None, None]
         scaled: Floats = np.divide(R, trace, out=np.zeros_like(R), where=trace > NO_POWER)
         return 2 * scaled + SPREAD * np.eye(2)
 
     def separate(self, X: Complexes, M: Floats, playing: list[int]) -> tuple[Floats, dict[int, Floats]] | None:
-        """Masks that doubt themselves, and the share [bin, to channel, from channel] of the mix that is each stem's.
+        """Masks after the exchange between stems, and each stem's share [bin, to channel, from channel] of the mix.
 
-        The multichannel Wiener filter  m[s] R[s] (sum of m R)^-1.  None where all stems lie at one place.
+        It is the multichannel Wiener filter  m[s] R[s] (sum of m R)^-1.  None if all stems lie at one place.
         """
         playing, R = [*playing, self.stems - 1], self.covariances()
         narrow = np.maximum(1 - np.linalg.det(R[playing]), 0)

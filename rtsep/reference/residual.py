@@ -1,4 +1,4 @@
-"""Stage: the residual beside an accompaniment, of which nobody tells the notes. See `rtsep.stages.residual`."""
+"""Stage: the residual beside an accompaniment, whose notes are not told. See `rtsep.stages.residual`."""
 
 from __future__ import annotations
 
@@ -29,33 +29,33 @@ from rtsep.stages.residual import (
 
 
 def neighbours(x: Floats) -> Floats:
-    """[bin - 2 SIDE, SEEN]: every bin of x [bin] that has SIDE neighbours to each side, and these."""
+    """[bin - 2 SIDE, SEEN]: every bin of x [bin] that has SIDE neighbours on each side, with these neighbours."""
     windows: Floats = np.lib.stride_tricks.sliding_window_view(x, SEEN)
     return windows
 
 
 @dataclass
 class Residual:
-    """The background's share, and what the network said last."""
+    """The background's share, and the network's last output."""
 
     setup: Setup
     background_share: float = 0.0  # the background's share in the sound
     said: Floats = field(default_factory=nothing)  # [bin - 2 SIDE]
 
     def forget(self) -> None:
-        """Nobody else plays, as far as is known."""
+        """Assume that nobody else plays."""
         self.background_share = 0.0
 
     def note_accompaniment(self, opened: Open, estimate: Estimate) -> None:
-        """The background's share in the sound follows a frame's activations."""
+        """Update the background's share in the sound from a frame's activations."""
         h = estimate.h
         part = 1 - h[: opened.count].sum() / max(h[:-1].sum(), LEAST_SUM)
         self.background_share += float(part - self.background_share) * self.setup.hop_s / ACCOMPANIMENT_S
 
     def factor(self, frame: Frame, masks: Masks, told: Floats) -> Floats | None:
-        """How many times the residual's mask counts, [bin]; None: once. told: the expected models [stem, bin].
+        """The factor of the residual's mask, [bin]; None: 1. told: the expected models [stem, bin].
 
-        A network of one hidden layer, the same for every bin; every frame hears every other CHUNK of bins anew.
+        A network with one hidden layer, the same for every bin, gives it. Every frame updates every other CHUNK of bins.
         """
         setup = self.setup
         surely = min(max((self.background_share - FEW) / (MANY - FEW), 0), 1) * min(setup.prediction, 1)
@@ -70,7 +70,7 @@ class Residual:
         return np.pad(np.exp(strength * np.clip(self.said, -MOST, MOST)), SIDE, constant_values=1)
 
     def _listen(self, inputs: Floats, frame: int) -> None:
-        """The network says the logarithm of the factor, from inputs [bin, INPUTS]."""
+        """Update the logarithm of the factor with the network, from inputs [bin, INPUTS]."""
         net = self.setup.residual_net
         heard = inputs @ net[:INPUTS] + net[BIAS]
         anew = np.arange(len(heard)) // CHUNK % TURNS == frame % TURNS

@@ -1,4 +1,4 @@
-"""Stage: the follower of a score, whose parts played notes take. See `rtsep.stages.score_follower`."""
+"""Stage: the score follower, which gives played notes the parts of a score. See `rtsep.stages.score_follower`."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ from rtsep.stages.score_model import (
 
 @dataclass
 class ScoreFollower:
-    """Where in the score the player is: p [chord], its probability. times: (the last note's, the present chord's) sample."""
+    """Finds the player's place in the score. p [chord]: the probability of each chord."""
 
     score: FollowedScore
     parts: int
     sample_rate: float
     p: Floats | None = None  # None before the first note
-    ahead: Floats = field(default_factory=lambda: np.zeros(0))  # p as it was foretold, before the last note was seen
+    ahead: Floats = field(default_factory=lambda: np.zeros(0))  # p before the last note was known
     position: int = 0
     confidence: float = 0.0
     match: float = 1.0
@@ -57,10 +57,11 @@ class ScoreFollower:
     unmatched: int = 0
     last_at: int = 0
     began_at: int = 0
-    taken: dict[int, int] = field(default_factory=dict)  # Of notes that were matched since the last step back: by which note.
+    # note of the score -> number of the played note that matched it, since the last step back
+    taken: dict[int, int] = field(default_factory=dict)
 
     def step(self, sample: int, pitch: int) -> int:
-        """The part of the note `pitch` that is struck at `sample`; LOST where no score tells it."""
+        """The part of the note `pitch` that is struck at `sample`; LOST if no score tells it."""
         if not len(self.score.onset_s):
             return LOST
         ahead = self.ahead = self._start() if self.p is None else self._predict(self.p, self._elapsed_s(self.last_at, sample))
@@ -85,7 +86,7 @@ class ScoreFollower:
         return int(np.argmax(parts)) if parts.sum() >= MATCHED else self.nearest_part(pitch)
 
     def nearest_part(self, pitch: int) -> int:
-        """The part of what lies near `pitch` in the present chord and AROUND others."""
+        """The part of the notes near `pitch`, at most AROUND chords from the present one."""
         score = self.score
         near = np.where(np.abs(score.chord - self.position) <= AROUND, np.exp(-np.abs(score.pitch - pitch) / NEARNESS), 0.0)
         return int(np.argmax(np.bincount(score.part, near * self._untaken() * self.ahead[score.chord], self.parts)))
@@ -99,7 +100,7 @@ class ScoreFollower:
         return ahead
 
     def _predict(self, p: Floats, passed_s: float) -> Floats:
-        """Where the player may be `passed_s` seconds after the last note."""
+        """Where the player can be `passed_s` seconds after the last note: a weight for each chord."""
         onset, leave = self.score.onset_s, 1 / np.bincount(self.score.chord, minlength=len(p))
         together = np.exp(-passed_s / SPREAD_S) / SPREAD_S
         ahead = JUMP / len(p) + p * ((1 - leave) * together + AGAIN)
@@ -112,19 +113,19 @@ class ScoreFollower:
         return np.asarray(ahead)
 
     def _likeness(self, pitch: int) -> Floats:
-        """How likely this key is struck for each note of the score, in its chord."""
+        """The likelihood that this key is struck for each note of the score, in its chord."""
         score, far = self.score, np.abs(self.score.pitch - pitch)
         like = np.where(far <= REACH, NEAR[np.minimum(far, REACH)], 0.0) / np.bincount(score.chord)[score.chord]
         return np.asarray(like * self._untaken())
 
     def _untaken(self) -> Floats:
-        """TAKEN for each note of the score that was matched lately, else 1."""
+        """TAKEN for each note of the score that was matched recently, else 1."""
         factor = np.ones(len(self.score.pitch))
         factor[[note for note, by in self.taken.items() if by > self.notes - TAKEN_NOTES]] = TAKEN
         return factor
 
     def _move(self, sample: int, chord: int) -> None:
-        """The player is at `chord` now: a step forward tells the tempo, and after a step back notes are free again."""
+        """Move the player to `chord`. A step forward updates the tempo; after a step back, notes can be matched again."""
         steps = chord - self.position
         if 0 < steps <= AHEAD:
             gap_s = float(self.score.onset_s[chord] - self.score.onset_s[self.position])

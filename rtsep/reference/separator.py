@@ -1,4 +1,4 @@
-"""The reference behind the interface of `rtsep.engine.separator.Separator`: for offline hosts, slow, without a compiler."""
+"""The reference with the interface of `rtsep.engine.separator.Separator`: for offline hosts; slow, without a compiler."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from rtsep.windows import Framing
 
 
 def refuse_with_reference(options: Mapping[str, object]) -> None:
-    """RtsepError if one of these was given: options of the command line that the reference cannot serve."""
+    """Raise RtsepError if one of these options was given: the reference does not support them."""
     given = [name for name, value in options.items() if value]
     if given:
         raise RtsepError(f"{given[0]} does not go with --reference, which only separates; leave one of them out")
@@ -35,7 +35,7 @@ def refuse_with_reference(options: Mapping[str, object]) -> None:
 
 @dataclass
 class _Prepared:
-    """What `prepare` made."""
+    """The result of `prepare`."""
 
     sample_rate: float
     plan: Plan
@@ -46,12 +46,12 @@ class _Prepared:
 
 
 class ReferenceSeparator:
-    """A `Separator` in plain NumPy and float64: `prepare`, then `process` block by block; `reset` starts anew.
+    """A `Separator` in plain NumPy and float64: `prepare`, then `process` for each block; `reset` starts again.
 
-    `presets`, `routing`, `params`: as there. `estimator`: a function as `rtsep.reference.estimator` describes it, `mask`: one
-    as `rtsep.reference.masks` does; they replace these steps. Output is the same for blocks of any size, and equals the
-    compiled engine's but for rounding. One thread. What hosts of compiled code need beside that (`prepared`, `entry_address`,
-    `rehearsal`) raises RtsepError.
+    `presets`, `routing`, `params`: as in `Separator`. `estimator`, `mask`: functions that replace these steps, as
+    `rtsep.reference.estimator` and `rtsep.reference.masks` describe them. The output is the same for blocks of any size, and
+    equals that of the compiled engine except for rounding. Use it from one thread. The members that only hosts of compiled code
+    need (`prepared`, `entry_address`, `rehearsal`) raise RtsepError.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class ReferenceSeparator:
         return Stream(setup, channels, self._estimator, self._mask)
 
     def reset(self) -> None:
-        """Forget all sound, all notes and all that was learnt; parameters stay and hold at once."""
+        """Forget all sound, all notes and everything learnt; parameters stay, and mixer values apply at once."""
         now = self._ready
         now.stream, now.mixer_values = self._stream(now.setup, now.plan.channels), self._targets()
 
@@ -94,7 +94,7 @@ class ReferenceSeparator:
         return Output(stems.astype(np.float32), mix.astype(np.float32))
 
     def hear(self, block: Floats, events: Events | None = None) -> tuple[Floats, Floats]:
-        """The same in float64: stems [stem, channel, n], which sum to the delayed input, and their mix [channel, n]."""
+        """As `process`, in float64: stems [stem, channel, n], which sum to the delayed input, and their mix [channel, n]."""
         now, due = self._ready, np.zeros(0, EVENT) if events is None else np.asarray(events, EVENT)
         if block.shape[0] != now.plan.channels or block.shape[1] > now.max_block:
             raise ValueError(f"block {block.shape}: expected {now.plan.channels} channels and at most {now.max_block} samples")
@@ -109,7 +109,7 @@ class ReferenceSeparator:
         return stems, mixed(stems, values)
 
     def _targets(self) -> Floats:
-        """What the mixer goes to: wet, bypass, and the factor of every stem."""
+        """Target values of the mixer: wet, bypass, and the factor of every stem."""
         levels_db = [float(self.value(f"gain_db.{stem}")) for stem in self.stem_names]
         targets = np.zeros(GAINS + len(levels_db))
         targets[:GAINS] = float(self.value("wet")), float(self.value("bypass"))
@@ -117,7 +117,7 @@ class ReferenceSeparator:
         return targets
 
     def set(self, name: str, value: Value) -> None:
-        """Change a parameter while playing. Only mixer parameters can; the others are read by `prepare`."""
+        """Change a parameter while playing. Only mixer parameters can change; `prepare` reads the others."""
         param = param_of(name)
         self._check_stem(name)
         if not param.live:
@@ -125,16 +125,16 @@ class ReferenceSeparator:
         self._params[name] = param.parse(value)
 
     def value(self, name: str) -> Value:
-        """What parameter `name` is now: as given, else the presets' default, else its own."""
+        """The present value of parameter `name`: the given one, else the presets' default, else the parameter's own default."""
         return self._params.get(name, preset_defaults(self.presets).get(name, param_of(name).default))
 
     def again(self, params: Mapping[str, Value]) -> ReferenceSeparator:
-        """One of the same presets, routing, estimator and mask, with `params` changed; not prepared."""
+        """A new separator with the same presets, routing, estimator and mask, and with `params` changed; not prepared."""
         return ReferenceSeparator(self.presets, self.routing, {**self._params, **params}, estimator=self._estimator,
                                   mask=self._mask)
 
     def exchange(self, presets: Preset | Sequence[Preset] | None = None, params: Mapping[str, Value] | None = None) -> bool:
-        """False, always: another plan needs `prepare`."""
+        """Always False: another plan needs `prepare`."""
         return False
 
     @property
@@ -145,12 +145,12 @@ class ReferenceSeparator:
 
     @property
     def setup(self) -> Setup:
-        """What `prepare` worked out."""
+        """The setup that `prepare` made."""
         return self._ready.setup
 
     @property
     def last(self) -> Passed | None:
-        """All that the stages passed on about the last frame; None before the first."""
+        """Everything that the stages passed on about the last frame; None before the first frame."""
         return self._ready.stream.last
 
     @property
@@ -165,7 +165,7 @@ class ReferenceSeparator:
 
     @property
     def details(self) -> dict[str, Any]:
-        """That it was the reference, for report.json."""
+        """A note for report.json that the reference was used."""
         return {"engine": "reference"}
 
     @property
@@ -175,12 +175,12 @@ class ReferenceSeparator:
 
     @property
     def sample_rate(self) -> float:
-        """Hz, as `prepare` was told; 0 before."""
+        """The rate given to `prepare`, in Hz; 0 before."""
         return self._now.sample_rate if self._now else 0.0
 
     @property
     def framing(self) -> Framing:
-        """How frames lie in time, in samples."""
+        """Sizes of frames, in samples."""
         return self._ready.plan.framing
 
     @property
@@ -190,7 +190,7 @@ class ReferenceSeparator:
 
     @property
     def counters(self) -> Counters:
-        """What was counted since the last reset; no voice is ever stolen here."""
+        """Counts since the last reset; the reference never steals a voice."""
         stream = self._ready.stream
         return Counters(stream.bad_samples, stream.piano.unmatched, stream.stages.gate.closed_rows, 0, stream.frames,
                         stream.hands.notes, stream.hands.revised, stream.hands.uncertain,
@@ -218,22 +218,22 @@ class ReferenceSeparator:
 
     @property
     def open_count(self) -> int:
-        """How many rows the last frame had open."""
+        """Number of rows that were open in the last frame."""
         return 0 if self.last is None else self.last.opened.count
 
     @property
     def prepared(self) -> NoReturn:
-        """RtsepError."""
+        """Raise RtsepError."""
         self._refuse()
 
     @property
     def entry_address(self) -> NoReturn:
-        """RtsepError."""
+        """Raise RtsepError."""
         self._refuse()
 
     def rehearsal(self) -> NoReturn:
-        """RtsepError."""
+        """Raise RtsepError."""
         self._refuse()
 
     def _refuse(self) -> NoReturn:
-        raise RtsepError("the reference is not compiled: it plays offline alone, and keeps no preset")
+        raise RtsepError("the reference is not compiled: it works only offline, and saves no preset")

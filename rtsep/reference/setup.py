@@ -1,4 +1,4 @@
-"""What a separation needs to know before the first sample: sizes, templates, routing, and the parameters in use."""
+"""What a separation needs before the first sample: sizes, templates, routing, and the parameters in use."""
 
 from __future__ import annotations
 
@@ -19,63 +19,64 @@ from rtsep.reference.passed import Floats, Integers
 
 @dataclass
 class Setup:
-    """As the plan has it, in float64. Times are in samples where nothing else is said; the residual is the last stem."""
+    """The values of a plan, in float64. Times are in samples unless stated otherwise; the residual is the last stem."""
 
     size: int  # window
     overlap: int  # of the synthesis window; 0: causal filters
     hop: int
     sample_rate: float
     latency: int
-    lead: int  # from a frame's end to what its filters are for
-    taps: int  # of causal filters
-    filter_floor: float  # power, the largest bin being 1
-    stems: int  # with the residual
-    W: Floats  # [row, bin]: the presets' templates, which sum to 1
-    background: Floats  # [row, bin]: what the residual's templates start from
-    rows: dict[tuple[int, int], list[int]]  # of (stem, pitch)
-    row_age: Integers  # [row, 2]: from (with) and until (without) which age of its note a row is open
+    lead: int  # from a frame's end to the middle of the sound that its filters make
+    taps: int  # length of the causal filters
+    filter_floor: float  # least power of a bin, where the loudest bin has 1
+    stems: int  # number of stems, including the residual
+    W: Floats  # [row, bin]: the presets' templates; each sums to 1
+    background: Floats  # [row, bin]: the background's templates at the start
+    rows: dict[tuple[int, int], list[int]]  # rows of each (stem, pitch)
+    row_age: Integers  # [row, 2]: a row is open from the first age of its note (included) until the second (excluded)
     route: Integers  # [part, channel, pitch] -> stem, or -1
-    hands: tuple[int, int] | None  # the stems of the left and right hand, whose notes are divided while they are played
-    score: FollowedScore  # whose parts the notes get; without notes: none
-    reach: Integers  # [stem, pitch]: can the stem play it at all?
-    release: Integers  # [stem, pitch]: a gate outlasts its note by so much
-    decay: Integers  # [stem, pitch]: the pedal alone keeps a gate open for so long
-    choke: Integers  # [stem, pitch]: notes of one stem and number end each other; 0: none
-    instrument: Integers  # [stem]: stems that play one preset share a number
-    drums: Integers  # [stem]: are strokes looked for where they are not told, or too late?
-    early: int  # so long after something was struck drums are open before they are told; 0: never
+    hands: tuple[int, int] | None  # the stems of the left and the right hand; None: notes are not divided
+    score: FollowedScore  # the score whose parts the notes get; it has no notes if none is followed
+    reach: Integers  # [stem, pitch]: can the stem play the pitch?
+    release: Integers  # [stem, pitch]: a gate stays open for this long after its note and the window
+    decay: Integers  # [stem, pitch]: a pedal alone keeps a gate open for this long after the onset and the window
+    choke: Integers  # [stem, pitch]: notes of one stem with the same number end each other; 0: none
+    instrument: Integers  # [stem]: stems with one preset share a number
+    drums: Integers  # [stem]: are strokes detected in the sound, since their MIDI is missing or late?
+    early: int  # for this long after a stroke drums are open before they are told; 0: never
     gated: bool
     open_limit: int
-    lead_in: int  # so many samples from the start are background alone
+    lead_in: int  # this many samples from the start count as background alone
     estimator: str
-    E: Floats  # [row, bin]: an encoder's product with a spectrum; no rows where there is none
+    E: Floats  # [row, bin]: the encoder, whose product with a spectrum gives activations; no rows if there is none
     iterations: int
     relaxation: float
-    log_weight: float  # natural logarithm of the background's sparsity weight where others play
-    envelope: Floats  # [stem, pitch, 2, point]: natural logarithms at ENVELOPE_VELOCITY, and per step of velocity
-    envelope_later_s: float  # by which frames hear a note later than those of the envelopes
-    prediction: float  # how much what is expected counts
-    most_boost: float  # the most that a new note may count more
-    unseen: float  # 0 to 1: how surely others play while nothing can be seen
-    sought: tuple[int, int]  # between which bins evidence of others is sought
-    comb: Integers  # [pitch, bin]: may a note of this pitch have a partial there?
-    combed: Integers  # [stem]: have its notes combs?
-    band: Integers  # [bin]: the lower of the two bands of colour that it lies between
-    band_part: Floats  # [bin]: how far it lies from that towards the next
+    log_weight: float  # natural logarithm of the background's sparsity weight while others play
+    # [stem, pitch, 2, point]: natural logarithm of the level at ENVELOPE_VELOCITY, and its slope per step of velocity
+    envelope: Floats
+    envelope_later_s: float  # by which these frames contain a note later than the frames of the envelopes
+    prediction: float  # weight of what is expected
+    most_boost: float  # largest factor on a new note's activation
+    unseen: float  # 0 to 1: certainty that others play while nothing can be seen
+    sought: tuple[int, int]  # first bin, and bin after the last, in which evidence of others is sought
+    comb: Integers  # [pitch, bin]: can a note of this pitch have a partial there?
+    combed: Integers  # [stem]: do its notes have combs?
+    band: Integers  # [bin]: the lower of the two bands of colour that the bin lies between
+    band_part: Floats  # [bin]: place of the bin between that band and the next, 0 to 1
     power: float  # of the masks
     suppression: float
     residual_net: Floats  # [INPUTS + 3, UNITS]
-    panning: bool  # do two channels tell stems apart?
-    rolls_back: bool  # does the background take back what it learnt of late notes?
+    panning: bool  # are the places of stems between two channels learnt?
+    rolls_back: bool  # does the background take back what it learnt from late notes?
     background_learns: bool
     background_memory_s: float
     adapt_hold_s: float
     adapt_memory_s: float
-    lag: Sequence[tuple[float, float]] = ()  # of each stem, before the first sample
+    lag: Sequence[tuple[float, float]] = ()  # of each stem before the first sample: lag in s, and how certain it is
 
     @property
     def bins(self) -> int:
-        """Of a spectrum."""
+        """Bins of a spectrum."""
         return self.size // 2 + 1
 
     @property
@@ -85,7 +86,7 @@ class Setup:
 
     @property
     def slot(self) -> int:
-        """Samples from one piece of work to the next."""
+        """Samples from one part of a hop's work to the next."""
         return self.hop // SLOTS
 
     @cached_property
@@ -104,7 +105,7 @@ def setup_of(
 ) -> Setup:
     """The setup of a plan (`rtsep.engine.design.design`); `value` gives the parameters, as `Separator.value` does.
 
-    lag: of each stem before the first sample, s that its sound is ahead of its MIDI, and how sure that is.
+    lag: of each stem before the first sample, the seconds by which its sound is ahead of its MIDI, and how certain that is.
     """
     values, bins = plan.values, plan.values["bins"]
     W = values["W"][:, :bins].astype(np.float64)

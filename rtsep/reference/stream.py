@@ -1,4 +1,4 @@
-"""Blocks of sound and notes into stems, whatever their size: events when they come, a frame at each hop boundary."""
+"""Turns blocks of sound and notes, of any size, into stems: events at their samples, and a frame at each hop boundary."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from rtsep.reference.setup import Setup
 
 
 class Stream:
-    """A separation under way. `last`: all that the last frame passed on; None before the first.
+    """A separation in progress. `last`: everything that the last frame passed on; None before the first frame.
 
-    `on_frame`, if it is given, is called with every one of them.
+    `on_frame`, if given, is called with this for every frame.
     """
 
     def __init__(self, setup: Setup, channels: int, method: estimator.Method | None = None, mask: masks.Mask | None = None,
@@ -55,7 +55,7 @@ class Stream:
         return stems
 
     def _finished(self, chunk: Floats) -> Floats:
-        """What of the stems can be heard once a chunk [channel, n] has come in; the residual is what they leave."""
+        """The finished samples of the stems after a chunk [channel, n] has come in; the residual is what the stems leave."""
         count = chunk.shape[1]
         self._heard = np.concatenate([self._heard[:, count:], chunk], axis=1)
         stems = self._sound.read(self._heard, count)

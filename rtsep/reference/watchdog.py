@@ -1,4 +1,4 @@
-"""Stage: a watchdog over what was learnt. Where it must be wrong, all begins again. See `rtsep.stages.watchdog`."""
+"""Stage: a watchdog over what was learnt. If that must be wrong, the background begins again. See `rtsep.stages.watchdog`."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from rtsep.stages.watchdog import FAINT, FIRST_PATIENCE_S, LAST_PATIENCE_S, NEW_
 
 @dataclass
 class Watchdog:
-    """How long notes have gone unheard, and how long that is borne."""
+    """How long new notes were unheard, and after how long the background begins again."""
 
     setup: Setup
     unheard_s: float = 0.0
-    patience_s: float = 0.0  # 0: as at first
+    patience_s: float = 0.0  # 0: FIRST_PATIENCE_S
     paused_s: float = 0.0
 
     def paused(self, total: float, mean_level: float) -> bool:
-        """Is there a pause after music whose notes were unheard? Then all begins again, and patience is as at first."""
+        """Is there a pause after music with unheard notes? Then the background begins again, with the first patience."""
         self.paused_s = self.paused_s + self.setup.hop_s if total < FAINT * mean_level else 0.0
         if self.paused_s < PAUSE_S or self.patience_s == 0:
             return False
@@ -27,7 +27,7 @@ class Watchdog:
         return True
 
     def unheard(self, opened: Open, estimate: Estimate, end: int) -> bool:
-        """Have new notes gone unheard for longer than patience lasts? Then all begins again."""
+        """Were new notes unheard for as long as the patience? Then the background begins again."""
         setup = self.setup
         if not (setup.background_learns and len(setup.background) and setup.lead_in == 0 and setup.gated):
             return False
@@ -35,7 +35,7 @@ class Watchdog:
         return new and self.loses_patience(estimate.known(opened.count))
 
     def loses_patience(self, share: float) -> bool:
-        """The same, for a frame of which notes, one of them new, explain this share. Patience doubles every time."""
+        """Is the patience over after a frame of which the notes, one of them new, explain this share? It doubles every time."""
         self.unheard_s = 0 if share > UNHEARD else self.unheard_s + self.setup.hop_s
         patience_s = max(self.patience_s, FIRST_PATIENCE_S)
         if self.unheard_s < patience_s:

@@ -1,4 +1,4 @@
-"""A whole sound at once, in float64, with what its frames found: what tests and studies compare with."""
+"""Separates a whole sound at once, in float64, and keeps what its frames found. Tests and studies compare with this."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from rtsep.reference.stream import Stream
 
 @dataclass
 class Separated:
-    """What came of a sound."""
+    """The result of separating a sound."""
 
     stems: Floats  # [stem, channel, sample], the residual last
     masks: list[Floats]  # of each frame, [stem, bin]
     H: list[Floats]  # of each frame: the activations, [stem, row]
     open_rows: list[list[tuple[int, int]]]  # of each frame: (stem, row)
-    unmatched: int  # notes that no template plays
-    background: Floats  # [row, bin], as it is in the end
-    W: Floats  # [row, bin], the notes' templates as they are in the end
+    unmatched: int  # notes for which the preset has no template
+    background: Floats  # [row, bin], at the end
+    W: Floats  # [row, bin]: the notes' templates at the end
 
 
 def separate(
     sound: Floats, events: Events | list[Events], setup: Setup, *, estimator: Method | None = None, mask: Mask | None = None
 ) -> Separated:
-    """Stems of sound [channel, sample], the residual last, delayed by the latency; EVENTs count from its start, in order."""
+    """Stems of sound [channel, sample], the residual last, delayed by the latency; EVENTs count from its start."""
     found: list[tuple[Floats, Floats, list[tuple[int, int]]]] = []
 
     def note(passed: Passed) -> None:

@@ -1,9 +1,10 @@
-"""Stage: does anybody play whose notes nobody tells? The background is used only as far as that is evident.
+"""Stage: do others play, whose notes are not told? The background is used only as far as there is evidence for them.
 
-A told note lies on the comb of its partials, whatever its instrument and its room. What lies between the combs of all told
-notes is somebody else's. So the evidence is the energy there, over what would lie there if the sound were spread over frequency
-as it was lately. It needs no templates: an instrument that its preset does not know is not taken for an accompaniment. Where
-combs leave no room between them nothing can be seen; for how long that was so, the more an accompaniment is thought possible.
+The energy of a told note lies on the comb of its partials, whatever its instrument and its room. Energy between the combs of
+all told notes belongs to others. So the evidence is the energy there, divided by the energy that would lie there if the sound
+were spread over frequency as it was recently. This needs no templates: an instrument that differs from its preset does not
+count as an accompaniment. If the combs leave no room between them, nothing can be seen. The longer that lasts, the more likely
+an accompaniment is assumed to be.
 
 Figures: docs/measurements/unheard.md.
 """
@@ -25,48 +26,52 @@ from rtsep.stages.request import Request
 from rtsep.stages.rows import each_once
 
 LOWEST_HZ, HIGHEST_HZ = 150.0, 4000.0  # Evidence is sought between these frequencies.
-SIDE_BINS, SIDE = 1.5, 0.008  # A partial reaches so many bins, and this part of its frequency, to each side.
-STRETCH = 4e-4  # The m-th partial of a string is higher than m times the first by at most half of this times m squared.
-MOST_PARTIALS = 25  # A note has so many partials at most that are heard beside others.
-RINGS_S = 0.5  # A note rings in its room for so many seconds after its gate has closed.
-EVIDENCE_S = 1.0  # Evidence is forgotten with this time constant, in seconds of sight.
-PRIOR_S = 0.8  # So many seconds of sight without evidence are assumed at the start.
-BLIND_S = 10.0  # What was seen is forgotten with this time constant, in seconds.
-STAYS_S = 20.0  # Who was seen is forgotten with this time constant, in seconds of sight.
-LITTLE, PLAIN = 0.06, 0.12  # Up to the first evidence nobody else plays; from the second on somebody surely does.
-UNSEEN = 0.7  # So surely somebody else is thought to play, from 0 to 1, while nothing can be seen.
-SPREAD_S = 1.2  # The sound's spread over frequency follows with this time constant, in seconds.
-SMOOTH_BINS = 20  # It is smoothed over so many bins to each side.
-LEAST_ENERGY = 1e-20  # An energy that is divided by is at least this.
-# Combs that leave a smaller share of room than the first show nothing; from the second on a frame counts in full.
+SIDE_BINS, SIDE = 1.5, 0.008  # A partial extends this many bins, and this share of its frequency, to each side.
+# The m-th partial of a string lies above m times the first one by at most this share: half of this number times m squared.
+STRETCH = 4e-4
+MOST_PARTIALS = 25  # At most this many partials of a note are counted: higher ones are not heard beside others.
+RINGS_S = 0.5  # A note rings on in its room for this many seconds after its gate has closed.
+EVIDENCE_S = 1.0  # Evidence is forgotten with this time constant, in seconds in which evidence can be seen.
+PRIOR_S = 0.8  # At the start, this many seconds without evidence are assumed.
+BLIND_S = 10.0  # What was seen is forgotten with this time constant, in seconds of any sound.
+STAYS_S = 20.0  # An accompaniment that was seen is forgotten with this time constant, in seconds in which evidence can be seen.
+# Up to the first value of the evidence nobody else plays; from the second value on others certainly play.
+LITTLE, PLAIN = 0.06, 0.12
+UNSEEN = 0.7  # The certainty that others play, from 0 to 1, while nothing can be seen.
+SPREAD_S = 1.2  # The sound's spread over frequency is averaged with this time constant, in seconds.
+SMOOTH_BINS = 20  # The spread is smoothed over this many bins to each side.
+LEAST_ENERGY = 1e-20  # An energy counts as at least this where it is a divisor.
+# If combs leave less than the first share of the spread free, nothing can be seen; from the second share on a frame counts in
+# full.
 LEAST_ROOM, MUCH_ROOM = 0.08, 0.2
 MOST_EVIDENCE = 1.5  # The evidence of a frame is at most this.
-HARMONIC = 0.7  # Notes have combs if half of their templates have this share of their energy there, or more.
-CLEAR = range(40, 91)  # That is asked of these pitches: combs of lower ones leave no room, higher ones lie too high.
-FAINT = 4.0  # A frame counts in full from one over this of the loudest frame lately on.
+HARMONIC = 0.7  # A preset's notes have combs if at least half of its templates have this share of their energy there, or more.
+# HARMONIC is tested for these MIDI pitches: combs of lower ones leave no room, and higher ones lie too high.
+CLEAR = range(40, 91)
+FAINT = 4.0  # A frame counts in full if it is at least one over this number as loud as the loudest recent frame.
 
 PLAN = Part("accompaniment", (
-    number("unseen", "how surely, from 0 to 1, somebody else plays while nothing can be seen"),
-    size("first_bin", "where evidence is sought"),
-    size("last_bin", "and until before which"),
-    array("comb", "int8", f"{PITCHES}, stride", "whether a note of this pitch may have a partial in the bin"),
-    array("combed", "int64", "stems", "whether the stem's notes have combs: drums sound anywhere"),
+    number("unseen", "certainty, 0 to 1, that others play while nothing can be seen"),
+    size("first_bin", "first bin in which evidence is sought"),
+    size("last_bin", "bin after the last one in which evidence is sought"),
+    array("comb", "int8", f"{PITCHES}, stride", "whether a note of this pitch can have a partial in the bin"),
+    array("combed", "int64", "stems", "whether the stem's notes have combs; drums have none"),
 ), sees=("common",))
 STATE = Part("accompaniment", (
-    cell("others", "float32", "0 to 1: how surely somebody else plays", start=lambda plan: plan["unseen"]),
-    cell("seen", "float32", "the same, of what was seen alone"),
+    cell("others", "float32", "certainty, 0 to 1, that others play", start=lambda plan: plan["unseen"]),
+    cell("seen", "float32", "that certainty from what was seen alone"),
     cell("evidence_s", "float32", "sum of evidence, s"),
-    cell("sight_s", "float32", "over so many s of sight"),
-    cell("loudest", "float32", "magnitude of the loudest frame lately"),
+    cell("sight_s", "float32", "seconds in which evidence could be seen"),
+    cell("loudest", "float32", "magnitude of the loudest recent frame"),
     cell("strikes_until", "int64", "sample until which a note without comb rings"),
     array("rings_until", "int64", f"{PITCHES}", "sample until which a note of this pitch rings"),
-    array("spread", "float32", "stride", "share of the energy in every bin lately"),
-    array("combs", "int8", "stride", "scratch: whether the bin lies on a comb of what is told"),
+    array("spread", "float32", "stride", "recent share of the energy in every bin"),
+    array("combs", "int8", "stride", "scratch: whether the bin lies on a comb of a told note"),
 ))
 
 
 def combs(sample_rate: float, window_size: int, tuning_cents: float, stride: int) -> npt.NDArray[np.int8]:
-    """Where notes may have partials, int8 [pitch, bin]; `tuning_cents`: how much higher than 440 Hz A4 is."""
+    """The bins in which notes can have partials, int8 [pitch, bin]; `tuning_cents`: how much higher than 440 Hz A4 is."""
     result = np.zeros((PITCHES, stride), np.int8)
     width = sample_rate / window_size
     for pitch in range(PITCHES):
@@ -80,7 +85,7 @@ def combs(sample_rate: float, window_size: int, tuning_cents: float, stride: int
 
 
 def has_combs(preset: Preset) -> bool:
-    """Do the preset's notes lie on the combs of their pitches? Drums do not, whatever their preset says they are."""
+    """Do the preset's notes lie on the combs of their pitches? Drums never do."""
     if plays_drums(preset):
         return False
     bins = preset.W.shape[1]
@@ -98,7 +103,7 @@ def design(request: Request) -> dict[str, Any]:
     known = {id(preset): has_combs(preset) for preset in each_once(request.presets)}
     combed = [known[id(preset)] for preset in request.presets]
     return {
-        # Without gates nothing is told, and drums sound anywhere: nothing is ever seen.
+        # Without gates no note is told, and drums sound at all frequencies: then nothing can be seen.
         "unseen": UNSEEN if request.asks("gate") and all(combed) else 1.0,
         "first_bin": min(round(LOWEST_HZ * size / rate), request.bins),
         "last_bin": min(round(HIGHEST_HZ * size / rate), request.bins),
@@ -109,7 +114,7 @@ def design(request: Request) -> dict[str, Any]:
 
 @kernel
 def find_combs(plan, own, opened, end):
-    """Fill `combs` [bin] with where told notes may sound before sample `end`; False if that is anywhere."""
+    """Fill `combs` [bin]: where told notes can sound before sample `end`; False if they can sound at all frequencies."""
     until = end + np.int64(np.float32(RINGS_S) / plan.sample_s)
     for stem in range(plan.stems - 1 if opened.open_count > 0 else 0):
         for pitch in range(PITCHES):
@@ -128,7 +133,7 @@ def find_combs(plan, own, opened, end):
 
 @kernel
 def energy_between(plan, own, V):
-    """The share of a frame's energy that lies between the combs; the spread follows the frame. Less than 0: it has none."""
+    """The share of a frame's energy between the combs; less than 0 if the frame has no energy. The spread is updated."""
     energy = between = np.float32(0)
     for k in range(plan.first_bin, plan.last_bin):
         energy += V[k] * V[k]
@@ -145,7 +150,7 @@ def energy_between(plan, own, V):
 
 @kernel
 def room_between(plan, own):
-    """The share of the spread, smoothed, that lies between the combs."""
+    """The share of the smoothed spread that lies between the combs."""
     first, last, spread = plan.first_bin, plan.last_bin, own.spread
     room = whole = around = np.float32(0)
     for k in range(first, min(first + SMOOTH_BINS, last)):
@@ -163,7 +168,7 @@ def room_between(plan, own):
 
 @kernel
 def note_loudness(plan, own, total):
-    """How much a frame of magnitude `total` counts, 0 to 1. What was seen in much fainter sound tells nothing any more."""
+    """The weight of a frame of magnitude `total`, 0 to 1. What was seen in much fainter sound loses its weight."""
     if total > own.loudest:
         fainter = own.loudest / total
         own.evidence_s *= fainter
@@ -176,7 +181,7 @@ def note_loudness(plan, own, total):
 
 @kernel
 def decide(plan, own, evidence, sight_s):
-    """`others` follows what a frame shows: `evidence`, seen as well as `sight_s` seconds of full sight."""
+    """Update `others` from a frame that shows `evidence` and counts like `sight_s` seconds of full sight."""
     keep = np.exp(-sight_s / np.float32(EVIDENCE_S) - plan.hop_s / np.float32(BLIND_S))
     own.evidence_s = keep * (own.evidence_s + sight_s * evidence)
     own.sight_s = keep * (own.sight_s + sight_s)
@@ -188,7 +193,7 @@ def decide(plan, own, evidence, sight_s):
 
 @kernel
 def step(plan, own, frame, opened, end):
-    """`others` follows the frame that ends before sample `end`, if it holds something."""
+    """Update `others` from the frame that ends before sample `end`, which is not silent."""
     if plan.gated == 0:
         return
     between = energy_between(plan, own, frame.V) if find_combs(plan, own, opened, end) else np.float32(-1)

@@ -1,11 +1,11 @@
-"""Stage: templates that follow what is heard: the background learns what no open note explains, notes drift to their sound.
+"""Stage: templates follow the sound. The background learns what no open note explains; notes' templates adapt to their sound.
 
 Online PLCA with forgetting (Smaragdis & Raj 2007; Mysore & Smaragdis, ICASSP 2011, for rows that learn beside fixed ones):
-a row is the mean of what it was given of each frame, h W (V / model), over about its memory. Only the mean W and its weight
-are kept: both are enough to take the next frame in, at one multiplication per bin. Rows of the preset are held by it as if
-it had been heard for `adapt_hold` seconds.
+a row is the mean of its part of each frame, h W (V / model), over about its memory. Only the mean W and its weight are kept.
+They are enough to add the next frame, with one multiplication per bin. The preset holds its rows as if it had been heard for
+`adapt_hold` seconds.
 
-A frame's evidence is noted when the frame is done, and learnt in the slots of the hop that follows.
+A frame's evidence is noted at the end of the frame, and learnt in the slots of the hop that follows.
 Figures: docs/measurements/experiments.md, "Background rows" and "Adaptation".
 """
 
@@ -26,49 +26,55 @@ from rtsep.stages.request import Request
 from rtsep.stages.residual import known_share
 from rtsep.windows import map_templates
 
-START_S = 0.005  # A background row's start is worth so many seconds: more learns late, less takes what a wrong preset leaves.
-LEAST_S = 0.0002  # The weight of a background row's past does not fall below so many seconds.
-LOUDEST_FRAME = 4.0  # A frame counts for so many of mean loudness at most.
-LEVEL_S = 5.0  # The mean loudness follows with this time constant, in seconds.
-EXPLAINED_S = 1.0  # What open notes explain of the sound is averaged over so many seconds of mean loudness.
-BESIDE, ALONE = 0.8, 0.9  # Below the first share of it something unknown surely plays; above the second drums play alone.
-ALONE_RATE = 10.0  # Drums that play alone adapt at this rate, where 1 is usual: triggers tell whose sound it is.
-UNSURE_RATE = 0.3  # Notes of which nothing is expected adapt at this rate.
-SURE_POWER = 4  # The share that the notes explain of the frame, to this power, counts in it: a band is not learnt as piano.
-MOST_HOLDS = 20.0  # What a row has heard outweighs its preset by this many times its hold at most.
+# A background row's start counts like this many seconds of sound. With more, it learns late; with less, it learns what a wrong
+# preset leaves.
+START_S = 0.005
+LEAST_S = 0.0002  # The weight of a background row's past does not fall below this many seconds.
+LOUDEST_FRAME = 4.0  # A frame counts at most like this many frames of mean loudness.
+LEVEL_S = 5.0  # The mean loudness is averaged with this time constant, in seconds.
+EXPLAINED_S = 1.0  # The share of the sound that open notes explain is averaged over this many seconds of mean loudness.
+# If open notes explain less than the first share, others certainly play; from the second share on drums play alone.
+BESIDE, ALONE = 0.8, 0.9
+ALONE_RATE = 10.0  # Drums that play alone adapt at this rate, where 1 is the usual rate: their triggers tell whose sound it is.
+UNSURE_RATE = 0.3  # Notes without an expected level adapt at this rate.
+# That rate is multiplied by this power of the frame's share that the notes explain: so a band is not learnt as piano.
+SURE_POWER = 4
+MOST_HOLDS = 20.0  # A row's past counts at most this many times as much as its preset's hold.
 
 PLAN = Part("adaptation", (
-    size("background_learns", "0: it stays as it is"),
-    number("background_keep", "what a hop leaves of the background's past"),
-    number("adapt_keep", "what a hop leaves of the past of the other templates"),
-    number("adapt_hold", "s of sound that the preset's templates are worth; 0: they stay as they are"),
-    array("W", "float32", "rows + background, stride", "templates, which sum to 1: what those of the state start from"),
+    size("background_learns", "whether the background learns; 0: it stays as it is"),
+    number("background_keep", "share of the background's past that remains after a hop"),
+    number("adapt_keep", "share of the other templates' past that remains after a hop"),
+    number("adapt_hold", "seconds of sound that the preset's templates count for; 0: they stay as they are"),
+    array("W", "float32", "rows + background, stride", "templates at the start; each sums to 1"),
 ), sees=("common", "instruments", "gate"))
 
 
 def _first_weights(plan: Any) -> Any:
-    """Seconds that templates stand for at first: the preset's are worth their hold, the background's their start."""
+    """First weights of the templates, in seconds: `adapt_hold` for the preset's, START_S for the background's."""
     return np.repeat(np.array([plan["adapt_hold"], START_S], np.float32), [plan["rows"], plan["background"]])
 
 
 STATE = Part("adaptation", (
     array("W", "float32", "rows + background, stride", "the templates as they are now", bound=True,
           start=lambda plan: plan["W"]),
-    array("W_return", "float32", "rows + background, stride", "what they return to: the preset's, with their colour",
+    array("W_return", "float32", "rows + background, stride",
+          "the templates to which they return: the preset's, with their colour",
           bound=True, start=lambda plan: plan["W"]),
-    array("weight", "float32", "rows + background", "seconds that each template stands for", bound=True, start=_first_weights),
-    array("evidence", "float32", "open_limit + background", "what each open template will learn from the last frame, in s",
+    array("weight", "float32", "rows + background",
+          "seconds of sound that each template stands for", bound=True, start=_first_weights),
+    array("evidence", "float32", "open_limit + background", "weight of the last frame for each open template, in s",
           bound=True),
-    cell("learn_first", "int64", "of the open templates, the first that learns from the last frame", bound=True),
-    cell("learn_end", "int64", "and the one behind the last", bound=True),
+    cell("learn_first", "int64", "index of the first open template that learns from the last frame", bound=True),
+    cell("learn_end", "int64", "index after the last open template that learns from it", bound=True),
     cell("mean_level", "float32", "mean magnitude of the frames"),
-    cell("level_heard_s", "float32", "over how many s"),
-    cell("explained", "float32", "share of the sound that open notes explain, where there are drums"),
+    cell("level_heard_s", "float32", "seconds over which the mean was taken"),
+    cell("explained", "float32", "share of the sound that open notes explain; kept only if there are drums"),
 ))
 
 
 def _background(presets: tuple[Preset, ...], rows: int, sample_rate: float, window_size: int) -> Any:
-    """What `rows` background rows start from, [row, bin]: those of the first preset that has some, then noise."""
+    """The start of `rows` background rows, [row, bin]: the rows of the first preset that has some, then noise."""
     noise = np.random.default_rng(0).random((rows, window_size // 2 + 1)) + 1e-3  # the same in every run
     start = (noise / noise.sum(axis=1, keepdims=True)).astype(np.float32)
     for preset in presets:
@@ -81,7 +87,7 @@ def _background(presets: tuple[Preset, ...], rows: int, sample_rate: float, wind
 
 
 def _told(request: Request) -> bool:
-    """Does anything say whose sound it is?"""
+    """Does anything tell whose sound it is: gates, or detected strokes of drums?"""
     staged = stages_of(request.rows.age, request.sample_rate)
     return request.asks("gate") or bool(listens_for_drums(request).any() and staged.any())
 
@@ -100,7 +106,7 @@ def design(request: Request) -> dict[str, Any]:
 
 @kernel
 def forget(plan, own):
-    """The background becomes what it was at the start."""
+    """Reset the background to its start."""
     for row in range(plan.rows, plan.rows + plan.background):
         copy(plan.W[row], own.W[row])
     fill(own.weight[plan.rows :], np.float32(START_S))
@@ -108,19 +114,19 @@ def forget(plan, own):
 
 @kernel
 def learn_nothing(own):
-    """No template learns, until evidence is noted."""
+    """Let no template learn until evidence is noted."""
     own.learn_first = own.learn_end = 0
 
 
 @kernel
 def spare_background(own, count):
-    """The background learns nothing from the last frame, of which the notes had `count` rows."""
+    """Let the background learn nothing from the last frame, in which the notes had `count` open rows."""
     own.learn_end = count
 
 
 @kernel
 def frame_seconds(plan, own, total):
-    """What a frame of magnitude `total` counts for, in s of mean loudness; the mean follows."""
+    """Weight of a frame of magnitude `total`, in seconds of mean loudness; the mean is updated."""
     own.level_heard_s = min(own.level_heard_s + plan.hop_s, np.float32(LEVEL_S))
     own.mean_level += (total - own.mean_level) * plan.hop_s / own.level_heard_s
     return plan.hop_s * min(total / own.mean_level, np.float32(LOUDEST_FRAME))
@@ -128,14 +134,14 @@ def frame_seconds(plan, own, total):
 
 @kernel
 def at_its_age(plan, opened, i, end):
-    """Is it known that the open row `i` sounds: by its age since an onset that was told or found?"""
+    """Is open row `i` known to sound, by its age since an onset that was told or found?"""
     age, row = end - opened.open_onset[i], opened.open_row[i]
     return plan.row_age[row, 0] <= age < plan.row_age[row, 1]
 
 
 @kernel
 def drum_rate(plan, own, before, count, seconds):
-    """The adaptation rate of drums, by how much the `count` notes' rows explain of a frame that counts for `seconds`."""
+    """The adaptation rate of drums, by how much of a frame of weight `seconds` the notes' `count` rows explain."""
     if plan.early == 0:
         return np.float32(1)
     known = known_share(before, count, count + plan.background + 1)
@@ -146,9 +152,9 @@ def drum_rate(plan, own, before, count, seconds):
 
 @kernel
 def note_evidence(plan, own, opened, expected, estimate, count, others, total, struck, end):
-    """Keep what the open rows, `count` of notes and the background, will learn from this frame.
+    """Note the evidence of this frame for the open rows: `count` rows of notes, and the background.
 
-    The background learns as far as `others` (0 to 1) play, whose notes nobody tells.
+    The background learns only if `others` (0 to 1), the certainty that others play, is above 0.
     """
     seconds = frame_seconds(plan, own, total)
     if expected.expects:
@@ -169,7 +175,7 @@ def note_evidence(plan, own, opened, expected, estimate, count, others, total, s
     for g in range(opened.groups if count > 0 else 0):
         if expected.silent[g]:
             fill(own.evidence[opened.group_first[g] : opened.group_first[g + 1]], np.float32(0))
-    # What was struck just now is a drum's that may yet be told, most likely: the background would keep it.
+    # A sound that was struck just now is most likely a drum whose message is still to come: the background must not learn it.
     learns = (plan.background_learns != 0 and struck != end and others > 0) or end <= plan.lead_in
     own.learn_first = 0 if plan.adapt_hold > 0 else count
     own.learn_end = count + plan.background if learns else count
@@ -188,8 +194,7 @@ def follow(w, start, ratio, kept, heard, back):
 
 @kernel
 def keep_or_restore(plan, own, kept, row):
-    """What the last frame asks of a background row before it learns (stage `late_notes`); True: it is restored, and learns
-    nothing."""
+    """Keep or restore a background row, as stage `late_notes` asks; True if it was restored: then it learns nothing."""
     at = row - plan.rows
     if kept.task == KEEP:
         copy(own.W[row], kept.kept_rows[at])
@@ -203,18 +208,18 @@ def keep_or_restore(plan, own, kept, row):
 
 @kernel
 def step(plan, own, kept, opened, estimate, expected, masks, end):
-    """The share that the slot beginning at sample `end` has in what the last frame has to teach.
+    """Learn from the last frame: the part of the slot that begins at sample `end`.
 
     W <- (m D W + e W r + (1 - m) hold W_return) / D',  D' = m D + e (W r) + (1 - m) hold,  where e is the evidence, r the ratio
-    of what the row was given to its model, D the weight (held between LEAST_S and MOST_HOLDS holds), and m what a hop leaves
-    of the past (of the background's 1 during the lead-in, with hold 0).
+    V / model, D the weight (the background's at least LEAST_S, the others' at most MOST_HOLDS holds), and m the share of the
+    past that remains after a hop (1 for the background during the lead-in; its hold is 0).
     """
     slot, frame = end % plan.hop // plan.slot, end - end % plan.hop
     first, count = own.learn_first, own.learn_end - own.learn_first
     for i in range(first + count * (slot - 1) // (SLOTS - 1), first + count * slot // (SLOTS - 1)):
         row = opened.open_row[i]
         if row < plan.rows:
-            if plan.adapt_hold <= 0:  # They were frozen since the frame.
+            if plan.adapt_hold <= 0:  # Adaptation was switched off after the frame.
                 continue
             past = plan.adapt_keep * min(own.weight[row], np.float32(MOST_HOLDS) * plan.adapt_hold)
             back = (np.float32(1) - plan.adapt_keep) * plan.adapt_hold

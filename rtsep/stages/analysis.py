@@ -1,6 +1,6 @@
-"""Stage: samples in, and every hop a frame of them as spectra.
+"""Stage: takes samples in, and turns a frame of them into spectra at every hop.
 
-The window is Mauler & Martin's (EUSIPCO 2007): a long rise, and a short fall at its end, where the synthesis window lies.
+The window is that of Mauler & Martin (EUSIPCO 2007): a long rise, and a short fall at the end, where the synthesis window lies.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from rtsep.kernels.linked import forward
 from rtsep.kernels.marks import kernel, numeric
 from rtsep.stages.request import Request
 
-LOUDEST = 1e6  # A sample above 120 dB over full scale is no sound but a fault.
-FAINTEST = 2**-126  # A fainter sample is a denormal number, which slows down whatever comes after us.
-SILENT = 1e-20  # A frame whose magnitudes sum to no more holds nothing to divide by.
+LOUDEST = 1e6  # A sample more than 120 dB above full scale is a fault, not sound.
+FAINTEST = 2**-126  # A fainter sample is a denormal number, which slows down all later arithmetic.
+SILENT = 1e-20  # A frame whose magnitudes have no larger sum than this counts as silent: nothing is divided by that sum.
 
 PLAN = Part("analysis", (
     array("analysis_window", "float32", "window_size", "what a frame is multiplied with"),
 ), sees=("common",))
 STATE = Part("analysis", (
-    cell("bad_samples", "int64", "samples since reset that were no numbers, or too loud to be sound"),
+    cell("bad_samples", "int64", "samples since reset that were not numbers, or too loud to be sound"),
     array("windowed", "float32", "window_size", "scratch: samples of a frame, windowed"),
     array("power", "float32", "stride", "scratch: power of the frame over the channels"),
 ))
@@ -36,7 +36,7 @@ def design(request: Request) -> dict[str, Any]:
 
 @kernel
 def write_input(plan, own, sound, block, low, high):
-    """Put block[channel, low:high] into the ring at `position`; what is no number becomes 0 and is counted."""
+    """Put block[channel, low:high] into the ring at `position`; a bad sample (NaN, or too loud) becomes 0 and is counted."""
     limit, faint = np.float32(LOUDEST), np.float32(FAINTEST)
     position = sound.position
     for c in range(block.shape[0]):
@@ -63,7 +63,7 @@ def window_frame(ring, ring_size, end, window, frame):
 def step(plan, own, fft_plan, fft, sound, frame, end):
     """Fill the frame that ends before sample `end`: X [channel, bin], V [bin] and total.
 
-    V is the root mean square of |X| over the channels, scaled to sum to 1 (all zero in silence).
+    V is the root mean square of |X| over the channels, scaled so that it sums to 1. In silence `total` is 0.
     """
     V, power = frame.V, own.power
     for k in range(plan.bins):

@@ -1,8 +1,7 @@
-"""A block of input and its MIDI events through the whole chain, whatever its size.
+"""Processes one block of input and its MIDI events, of any size, with all stages.
 
-Per block: events and samples go in, finished samples come out, and at each hop boundary one frame is processed (`frame`). All
-lies at multiples of the hop, or of its slots, counted from the first sample after reset, so blocks of any size give the same
-output.
+Events and samples go in, and finished samples come out. One frame is processed at each hop boundary (`frame`). All work is done
+at multiples of the hop, or of its slots, counted from the first sample after reset. So blocks of any size give the same output.
 """
 
 from rtsep.kernels.linked import receive
@@ -12,7 +11,10 @@ from rtsep.stages import analysis, filters, frame, mixer, overlap_add
 
 @kernel
 def receive_events(plan, state, events, first, low, high):
-    """The events from number `first` on at offsets below `high`; `low`: the offset of the next sample. The first one left."""
+    """Receive the events from number `first` on with offsets below `high`; give the number of the first event that is left.
+
+    `low` is the offset of the next sample.
+    """
     position = state.sound.position
     while first < events.shape[0] and events[first].sample < high:
         message = events[first]
@@ -23,7 +25,7 @@ def receive_events(plan, state, events, first, low, high):
 
 @trunk
 def process_block(call):
-    """The samples and events (offsets, in order) of a CALL in; its stems and mix out."""
+    """Take in the samples and events (at offsets, in order) of a CALL; fill its stems and its mix."""
     plan, state, stems, events, count = call.plan, call.state, call.stems, call.events, call.frames
     sound = state.sound
     done = e = 0

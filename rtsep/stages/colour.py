@@ -1,12 +1,13 @@
-"""Stage: the colour of each instrument: a smooth spectral gain that all its templates share.
+"""Stage: the colour of each instrument, a smooth spectral gain that all its templates share.
 
-Another maker's instrument, another microphone and another room differ from the preset mostly by such a gain. It has so few
-numbers that a band cannot be learnt as the instrument, and every note teaches it for all pitches. Expectation maximisation
-for the Kullback-Leibler divergence (Lee & Seung, NIPS 2000, equation 5, with templates that are a gain times fixed ones): the
-gain of a band is what the instrument is given of the sound there, over what its templates would say without colour.
+Another maker's instrument, another microphone or another room differs from the preset mostly by such a gain. The gain has so
+few numbers that a band cannot be learnt as the instrument. Every note helps to learn it for all pitches. The method is
+expectation maximisation for the Kullback-Leibler divergence (Lee & Seung, NIPS 2000, equation 5, with templates that are a gain
+times fixed ones). The gain of a band is the instrument's part of the sound there, divided by the model of its templates without
+colour.
 
-A template takes its colour on when it is open, one in every slot. Where templates do not adapt, or nothing is told, they
-have no colour.
+Open templates take on the colour, one template in every slot. Templates have no colour if they do not adapt, or without gates.
+
 Figures: docs/measurements/unheard.md.
 """
 
@@ -22,32 +23,32 @@ from rtsep.kernels.fields import Part, array, cell
 from rtsep.kernels.marks import kernel
 from rtsep.stages.request import Request
 
-LOWEST_HZ, HIGHEST_HZ = 80.0, 12000.0  # Bands lie between these frequencies, evenly on a logarithmic axis.
-BANDS = 24  # So many bands: some three in an octave.
-MEMORY_S = 20.0  # The colour forgets with this time constant, in seconds of the instrument's sound.
-PRIOR_S = 0.1  # So many seconds of the instrument's sound without colour hold all bands at a gain of 1.
-MOST = 3.0  # The gain of a band is at most this, a natural logarithm, and at least minus this.
-HEARS = 4  # One frame in so many teaches it: it changes slowly.
-MOVES = 16  # It moves once in so many frames.
-CHANGED = 0.1  # A template takes on a colour that differs by this natural logarithm in a band.
-LEAST_MODEL = 1e-12  # A model that is divided by is at least this share of the frame.
+LOWEST_HZ, HIGHEST_HZ = 80.0, 12000.0  # The bands lie between these frequencies, evenly on a logarithmic axis.
+BANDS = 24  # Number of bands: about three in an octave.
+MEMORY_S = 20.0  # The colour is forgotten with this time constant, in seconds of the instrument's sound.
+PRIOR_S = 0.1  # The gains are held at 1 as if this many seconds of the instrument's sound without colour had been heard.
+MOST = 3.0  # The gain of a band, a natural logarithm, lies between minus this and this.
+HEARS = 4  # The colour learns from one frame in this many: it changes slowly.
+MOVES = 16  # The gains are updated once in this many frames.
+CHANGED = 0.1  # A template takes on its instrument's colour if the two differ by this natural logarithm in a band.
+LEAST_MODEL = 1e-12  # A model counts as at least this share of the frame where it is a divisor.
 
 PLAN = Part("colour", (
     array("band", "int64", "stride", "the lower of the two bands that a bin lies between"),
-    array("band_part", "float32", "stride", "how far it lies from that towards the next, 0 to 1"),
+    array("band_part", "float32", "stride", "place of the bin between that band and the next, 0 to 1"),
 ), sees=("common", "instruments", "adaptation", "accompaniment"))
 STATE = Part("colour", (
-    cell("colour_frames", "int64", "frames in which notes were open"),
-    cell("next_open", "int64", "which open template is looked at next"),
+    cell("colour_frames", "int64", "number of frames in which notes were open"),
+    cell("next_open", "int64", "index of the open template that was looked at last"),
     cell("open_now", "int64", "open templates of the last frame under this plan", bound=True),
     array("band_gain", "float32", f"stems, {BANDS}", "of each instrument: natural logarithm of its gain in every band",
           bound=True),
-    array("given_s", "float32", f"stems, {BANDS}", "what the instrument was given there, s of sound", bound=True),
-    array("said_s", "float32", f"stems, {BANDS}", "and what its templates say without colour, s of sound",
+    array("given_s", "float32", f"stems, {BANDS}", "the instrument's part of the sound in the band, in s of sound", bound=True),
+    array("said_s", "float32", f"stems, {BANDS}", "the model of its templates without colour, in s of sound",
           bound=True),
     array("row_gain", "float32", f"rows, {BANDS}", "the gain that a template has taken on", bound=True),
-    array("all_models", "float32", "stride", "scratch: the frame over the models of all stems"),
-    array("bin_gain", "float32", "stride", "scratch: a gain in every bin"),
+    array("all_models", "float32", "stride", "scratch: the frame divided by the models of all stems"),
+    array("bin_gain", "float32", "stride", "scratch: a gain in every bin, or in every band"),
 ))
 
 
@@ -63,7 +64,7 @@ def design(request: Request) -> dict[str, Any]:
 
 @kernel
 def note_instrument(plan, own, instrument, model):
-    """Add what an instrument is given of the frame, and what the model [bin] says without colour."""
+    """Add an instrument's part of the frame, and its model [bin] without colour, to the sums of its bands."""
     given, said, gain = own.given_s[instrument], own.said_s[instrument], own.band_gain[instrument]
     whole, seconds = np.float32(0), np.float32(HEARS) * plan.hop_s
     for k in range(plan.bins):
@@ -73,7 +74,7 @@ def note_instrument(plan, own, instrument, model):
         given[b] *= keep
         said[b] *= keep
     for b in range(BANDS):
-        own.bin_gain[b] = np.exp(-gain[b]) * seconds  # of a band, not of a bin, here
+        own.bin_gain[b] = np.exp(-gain[b]) * seconds  # here: a value for each band, not for each bin
     for k in range(plan.bins):
         b, part = plan.band[k], plan.band_part[k]
         above, below = model[k] * part, model[k] * (np.float32(1) - part)
@@ -85,7 +86,7 @@ def note_instrument(plan, own, instrument, model):
 
 @kernel
 def move(given, said, gain):
-    """The gain of every band follows what was given and said there; how loud all of it is makes no difference."""
+    """Update the gain of every band from the sums `given` and `said`; the overall level does not matter."""
     all_given = all_said = np.float32(0)
     for b in range(BANDS):
         all_given += given[b]
@@ -100,7 +101,7 @@ def move(given, said, gain):
 
 @kernel
 def step(plan, own, V, opened, estimated):
-    """The colours of the instruments that play follow a frame V [bin], of which `estimated` [stem, bin] are the models."""
+    """Learn the colours of the instruments that play from a frame V [bin] and the models `estimated` [stem, bin]."""
     own.colour_frames += 1
     if plan.adapt_hold == 0 or plan.gated == 0 or own.colour_frames % HEARS != 0:
         return
@@ -109,7 +110,7 @@ def step(plan, own, V, opened, estimated):
     for k in range(plan.bins):
         ratio[k] = V[k] / max(ratio[k], np.float32(LEAST_MODEL))
     for i in range(playing.shape[0] - 1):
-        if plan.combed[playing[i]] != 0:  # what drums share is no colour
+        if plan.combed[playing[i]] != 0:  # the sounds of drums share no colour
             note_instrument(plan, own, plan.instrument[playing[i]], estimated[playing[i]])
     if own.colour_frames % MOVES == 0:
         for instrument in range(plan.stems - 1):
@@ -118,7 +119,7 @@ def step(plan, own, V, opened, estimated):
 
 @kernel
 def differs(gain, other):
-    """Do two gains [band] differ so much that it counts?"""
+    """Do two gains [band] differ by CHANGED or more in some band?"""
     most = np.float32(0)
     for b in range(BANDS):
         most = max(most, abs(gain[b] - other[b]))
@@ -127,7 +128,7 @@ def differs(gain, other):
 
 @kernel
 def multiply(w, gain, bins):
-    """w [bin] times gain [bin], whose sum is 1 again."""
+    """Multiply w [bin] by gain [bin], and scale it to sum to 1."""
     total = np.float32(0)
     for k in range(bins):
         w[k] *= gain[k]
@@ -140,7 +141,7 @@ def multiply(w, gain, bins):
 
 @kernel
 def paint(plan, own, opened, W, W_return):
-    """One open template, in W [row, bin] and in what it returns to, takes on its instrument's colour if it has another."""
+    """Let one open template, in W [row, bin] and in W_return, take on its instrument's colour if its own differs."""
     if own.open_now == 0 or plan.adapt_hold == 0:
         return
     own.next_open = (own.next_open + 1) % own.open_now

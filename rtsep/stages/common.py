@@ -1,4 +1,4 @@
-"""What every stage may know: the sizes of everything, and the instruments: which templates a note opens, and for how long."""
+"""What every stage may read: all sizes, and the instruments: which templates a note opens, and for how long."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from rtsep.stages.request import Request
 from rtsep.stages.rows import each_once, samples_of
 
 COMMON = Part("common", (
-    size("window_size", "samples that a frame hears"),
+    size("window_size", "samples in a frame"),
     size("hop", "samples from frame to frame"),
-    size("slot", "samples from one piece of work to the next; divides the hop"),
-    size("bins", "of a spectrum"),
-    size("stride", "bins rounded up for SIMD; what lies beyond `bins` is zero"),
+    size("slot", "samples from one part of a hop's work to the next; a divisor of the hop"),
+    size("bins", "bins of a spectrum"),
+    size("stride", "bins rounded up for SIMD; values beyond `bins` are zero"),
     size("ring_size", "samples of input that are kept; a power of two"),
-    size("channels", "of the sound"),
-    size("stems", "with the residual, which is the last"),
+    size("channels", "channels of the sound"),
+    size("stems", "stems, including the residual, which is the last"),
     size("rows", "templates of the presets"),
     size("background", "templates that are always open: the residual's"),
-    size("open_limit", "templates of notes that may be open at once"),
+    size("open_limit", "largest number of templates of notes that can be open at once"),
     size("latency", "samples from input to output"),
-    size("lead", "samples from the end of a frame to the sound that is made with it, in the middle; 0 with overlap-add"),
+    size("lead", "samples from the end of a frame to the middle of the sound that is made with it; 0 with overlap-add"),
     size("gated", "0: all templates are open, always"),
-    size("lead_in", "so many samples from the start are background alone, whatever is played"),
+    size("lead_in", "this many samples from the start count as background alone, whatever is played"),
     number("hop_s", "seconds from frame to frame"),
     number("sample_s", "seconds from sample to sample"),
 ))
@@ -40,15 +40,18 @@ INSTRUMENTS = Part("instruments", (
     array("reach", "int8", f"stems, {PITCHES}", "whether any key is routed there"),
     array("first_row", "int64", f"stems, {PITCHES}",
           "first template of the stem's pitch; stems of one instrument share templates"),
-    array("row_count", "int64", f"stems, {PITCHES}", "templates of the stem's pitch"),
+    array("row_count", "int64", f"stems, {PITCHES}", "number of templates of the stem's pitch"),
     array("row_age", "int64", "rows, 2",
-          "ages of its note in samples, from and until before, at which it is open; without gates: learns"),
-    array("release", "int64", f"stems, {PITCHES}", "samples that a gate outlasts its note and the window"),
+          "age of its note, in samples, from which the template is open, and age at which it no longer is; without gates: "
+          "it learns"),
+    array("release", "int64", f"stems, {PITCHES}",
+          "samples for which a gate stays open after its note and the window have ended"),
     array("decay", "int64", f"stems, {PITCHES}",
-          "samples after its onset, and a window, when a note that a pedal holds is over"),
-    array("choke", "int64", f"stems, {PITCHES}", "a note ends the others of its stem with the same number; 0: none"),
+          "samples after its onset and a window at which a note held by a pedal has ended"),
+    array("choke", "int64", f"stems, {PITCHES}", "a note ends the other notes of its stem that have the same number; 0: none"),
     array("instrument", "int64", "stems", "stems that play one preset share a number"),
-    array("drums", "int64", "stems", "whether its strokes are looked for where they are not told, or too late"),
+    array("drums", "int64", "stems",
+          "whether the stem's strokes are detected in the sound, since their MIDI is missing or late"),
 ))
 
 
@@ -58,7 +61,7 @@ def plays_drums(preset: Preset) -> bool:
 
 
 def listens_for_drums(request: Request) -> npt.NDArray[np.int64]:
-    """Whose strokes are looked for, int64 [stem]."""
+    """The stems whose strokes are detected in the sound: 1, else 0, int64 [stem]."""
     return np.array([*(request.asks("onsets") and plays_drums(preset) for preset in request.presets), False], np.int64)
 
 
@@ -70,7 +73,7 @@ def _reach(routing: Routing) -> npt.NDArray[np.int8]:
 
 
 def stages_of(age: npt.NDArray[np.int64], sample_rate: float) -> npt.NDArray[np.int64]:
-    """The ages at which rows may learn without gates, [row, 2]: none where a row is open at any age."""
+    """The ages at which rows may learn without gates, [row, 2]; none for a row that is open at any age."""
     staged = (age[:, :1] > 0) | (age[:, 1:] < ANY_AGE_S[1] * sample_rate)
     return np.where(staged, age, 0)
 
@@ -97,7 +100,7 @@ def design_instruments(request: Request) -> dict[str, Any]:
 
 
 def _open_limit(request: Request, row_count: npt.NDArray[np.int64], reach: npt.NDArray[np.int8]) -> int:
-    """With gates at least one note of every instrument; without them all that can be played is open."""
+    """With gates: room for at least one note of any instrument; without gates: all rows that can be played."""
     if request.asks("gate"):
         return max(int(request.number("max_open_rows")), int(row_count.max()))
     return int((reach * row_count).sum())

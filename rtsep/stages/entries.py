@@ -1,4 +1,4 @@
-"""The engine's entries: C functions of addresses, by the object that they are compiled into."""
+"""The engine's entries: C functions that take addresses, listed by the object file into which they are compiled."""
 
 import numpy as np
 from numba import types
@@ -26,7 +26,7 @@ def hear(plan_address, state_address, end):
 
 
 def process(address):
-    """Process the block that the CALL record at `address` describes. Any thread; nothing allocates, locks or raises."""
+    """Process the block that the CALL record at `address` describes. For any thread: it never allocates, locks or raises."""
     call = call_at(address)
     word = flush_to_zero()
     process_block(call)

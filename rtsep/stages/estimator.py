@@ -1,7 +1,7 @@
-"""Stage: activations of a frame's open rows: V ~ h W with W fixed. What finds them is chosen by name.
+"""Stage: the activations of a frame's open rows, V ~ h W with W fixed. An estimator, chosen by name, finds them.
 
 **To add an estimator**, write one function in a module of `methods/estimators/` and name it in the `__init__.py` there, which
-has the contract. This stage prepares its input and keeps what it found.
+states the contract. This stage prepares the estimator's input and keeps its result.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from rtsep.kernels.marks import choice, kernel
 from rtsep.methods.estimators import ESTIMATORS
 from rtsep.stages.request import Request
 
-ALONE = 1.0  # The background's sparsity weight where nobody else plays.
-# A background row begins with at least this part of an equal share: the second where somebody else surely plays, or what is
-# there at last could not grow within a frame's few updates.
+ALONE = 1.0  # The background's sparsity weight while nobody else plays.
+# A background row starts from at least the first part of an equal share. While others certainly play, the second part is added:
+# otherwise a new sound could not grow within the few updates of a frame.
 LEAST_START, LEAST_START_BESIDE = 1e-3, 0.05
 LEAST_SPARSITY = 1e-3  # A sparsity weight of 0 counts as this.
 
 PLAN = Part("estimator", (
-    size("method", "which of methods.estimators.ESTIMATORS, counted from 0"),
-    size("encoded", "templates of the encoder: all, or 0 where it is not used"),
-    size("iterations", "updates of the activations"),
-    number("relaxation", "exponent of all updates but a frame's last"),
-    number("log_weight", "natural logarithm of the background's sparsity weight where others play"),
-    array("E", "float32", "encoded, stride", "the encoder: its product with a spectrum is its activations"),
+    size("method", "index of the estimator in methods.estimators.ESTIMATORS"),
+    size("encoded", "templates of the encoder: all, or 0 if it is not used"),
+    size("iterations", "number of updates of the activations"),
+    number("relaxation", "exponent of all updates except a frame's last one"),
+    number("log_weight", "natural logarithm of the background's sparsity weight while others play"),
+    array("E", "float32", "encoded, stride", "the encoder: its product with a spectrum gives the activations"),
 ), sees=("common",))
 STATE = Part("estimator", (
     array("background_h", "float32", "background", "the background's activations in the last frame", bound=True,
@@ -54,17 +54,17 @@ def design(request: Request) -> dict[str, Any]:
 
 @kernel
 def forget(plan, own):
-    """The background's activations are as at the start."""
+    """Reset the background's activations."""
     for b in range(plan.background):
         own.background_h[b] = np.float32(1) / np.float32(plan.background)
 
 
 @kernel
 def start(plan, own, opened, others, h):
-    """Start the notes' rows and the flat one from an equal share, the background from what it was in the last frame.
+    """Start the notes' rows and the flat row from an equal share, and the background from its activations in the last frame.
 
-    Notes' rows that start from the last frame cost 0.1 to 0.5 dB at equal updates on pieces that were not trained on;
-    background rows that do gain 0.4 dB under an unknown band.
+    If notes' rows started from the last frame, that would cost 0.1 to 0.5 dB, with as many updates, on pieces that were not
+    trained on. For background rows it gains 0.4 dB under an unknown band.
     """
     count = opened.open_count
     share = np.float32(1) / np.float32(count + plan.background + 1)
@@ -79,9 +79,9 @@ def start(plan, own, opened, others, h):
 
 @kernel
 def sparsity(plan, others):
-    """Factor of the background's activations in every update, by how surely (0 to 1) others play.
+    """Factor of the background's activations in every update; `others`, 0 to 1, tells how certain it is that others play.
 
-    Its sparsity weight moves, on a logarithmic scale, from ALONE to what was asked for.
+    The sparsity weight moves on a logarithmic scale from ALONE to the parameter's value.
     """
     weight = np.exp(plan.log_weight * others + np.float32(np.log(ALONE)) * (np.float32(1) - others))
     return np.float32(1) / (np.float32(1) + weight)
@@ -89,9 +89,10 @@ def sparsity(plan, others):
 
 @kernel
 def step(plan, own, frame, W, opened, expected, prediction, others, estimated):
-    """Fill the part `estimate` but for H, held to what is expected, for a frame that holds something; W [row, bin].
+    """Fill the part `estimate` except H, bound to what is expected, for a frame that is not silent; W [row, bin].
 
-    `prediction`: how much what is expected counts; `others`, 0 to 1: how surely somebody plays whose notes nobody tells.
+    `prediction`: the weight of what is expected. `others`, 0 to 1: how certain it is that others play, whose notes are not
+    told.
     """
     count = opened.open_count
     start(plan, own, opened, others, estimated.h)
@@ -102,7 +103,7 @@ def step(plan, own, frame, W, opened, expected, prediction, others, estimated):
 
 @kernel
 def keep_activations(plan, opened, estimated, count, total):
-    """Write the activations of the first `count` open rows to H [stem, row] in magnitudes; the rows that are not open are 0."""
+    """Write the activations of the first `count` open rows to H [stem, row] in magnitudes; the other rows become 0."""
     for s in range(plan.stems):
         fill(estimated.H[s], np.float32(0))
     for i in range(count):

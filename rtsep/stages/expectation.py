@@ -1,9 +1,8 @@
-"""Stage: what notes foretell before anything is heard: velocity and age of a note tell its level.
+"""Stage: the level that each note should have, by its velocity and its age, before the frame is looked at.
 
-Envelopes of notes stand in the preset. How loud this recording is against them (stage `levels`) and how badly the templates
-fit are learnt while playing. Where a band plays, it can only add: what the expectation has and the sound has not tells how far
-the instrument is another (the misfit): the more it is, the less is left to the residual. A young note that is hardly heard at
-all has not begun: what is expected of it is forgotten until it has.
+The preset has the envelopes of notes. Stage `levels` learns how loud this recording is compared with them. A band can only add
+sound. So expected sound that is missing tells how much the instrument differs from the preset's: the misfit. The larger it is,
+the less is left to the residual. Nothing is expected of a young note that is hardly heard: it has not begun.
 
 Figures: docs/measurements/experiments.md, "The notes' own prediction".
 """
@@ -25,39 +24,41 @@ from rtsep.stages.notes import FREE, RELEASED, VOICES
 from rtsep.stages.request import Request
 from rtsep.windows import Framing, window_pair
 
-LEAST_VELOCITY, MOST_VELOCITY = 8, 127  # Envelopes tell levels between these velocities; beyond them they stay.
-RELEASED_BY = 1.38  # A release time stands for 12 dB, which is this in natural logarithms.
-SHORTEST_RELEASE_S = 1e-3  # A release is taken to last so many seconds at least.
+LEAST_VELOCITY, MOST_VELOCITY = 8, 127  # Envelopes tell levels between these velocities; beyond them levels stay the same.
+RELEASED_BY = 1.38  # The level falls by this natural logarithm, 12 dB, in one release time.
+SHORTEST_RELEASE_S = 1e-3  # A release counts as at least this many seconds.
 MOST_SHARE = 30.0  # Natural logarithm of the largest share of a frame that can be expected: float32 holds no e ** 89.
-LEAST_GROUP = 1e-12  # A group's sum of activations that is divided by is at least this share of the frame.
-# From the first age on, in seconds, a note that is not heard has not begun, until the second: before, what notes tell is ahead
-# of what is heard, which mode instant gains 0.6 dB by.
+LEAST_GROUP = 1e-12  # A group's sum of activations counts as at least this share of the frame where it is a divisor.
+# A note that is not heard between these two ages, in seconds, has not begun to sound. Before the first age, the expectation is
+# ahead of what is heard: this gains 0.6 dB in mode instant.
 DOUBTED_S, BEGINS_S = 0.02, 0.25
-BEGUN = 0.35  # It has not begun while it is heard with less than this part of what is expected: 9 dB less.
+BEGUN = 0.35  # A note has not begun while it is heard with less than this share of the expected level: 9 dB less.
 MISFIT_S = 1.2  # The misfit follows with this time constant, in seconds of expected sound.
-OWN_MISFIT = 0.12  # The preset's very instrument has about this misfit, a share of what is expected.
-CAUTION = 8.0  # The over-subtraction factor grows by so much per misfit above that.
+OWN_MISFIT = 0.12  # The instrument that the preset was trained on has about this misfit, a share of what is expected.
+CAUTION = 8.0  # The over-subtraction factor grows by this much per unit of misfit above OWN_MISFIT.
 MOST_CAUTION = 3.0  # The over-subtraction factor is at most this.
-MOST_RISE = 3.0  # A note becomes louder by this natural logarithm at most while the filters are made.
+MOST_RISE = 3.0  # A note's level rises by at most this natural logarithm until the frame's masks or filters are heard.
 LEAST_LEFT = 1e-3  # At least this share of every bin is left to the residual.
-LEAST_MODEL = 1e-9  # This much of the frame is spread over all bins besides: masks need one model greater than 0 in each.
+LEAST_MODEL = 1e-9  # The residual's model gets this share of the frame on top, spread over all bins, so that it is above 0.
 
 PLAN = Part("expectation", (
-    number("prediction", "how much what is expected counts against what is heard; 0: not at all"),
-    number("envelope_later_s", "seconds by which the frames hear a note later than those of the envelopes"),
-    array("envelope", "float32", f"stems, {PITCHES}, 2, {ENVELOPE_POINTS}", "natural logarithm of a note's level"),
-    array("has_envelope", "int64", f"stems, {PITCHES}", "whether it is known"),
-    array("boost", "float32", "window_size", "what a note that began n + 1 samples ago counts more"),
+    number("prediction", "weight of what is expected against what is heard; 0: it does not count"),
+    number("envelope_later_s",
+           "seconds by which these frames contain a note later than the frames that the envelopes were measured in"),
+    array("envelope", "float32", f"stems, {PITCHES}, 2, {ENVELOPE_POINTS}",
+          "of a note's envelope: natural logarithm of its level, and its slope over velocity"),
+    array("has_envelope", "int64", f"stems, {PITCHES}", "whether the envelope is known"),
+    array("boost", "float32", "window_size", "factor on the activation of a note that began n + 1 samples ago"),
 ), sees=("common", "instruments"))
 STATE = Part("expectation", (
-    cell("misfit", "float32", "share of what is expected that is not in the sound"),
-    cell("misfit_heard_s", "float32", "over how many s that was learnt"),
-    array("expected_sum", "float32", "stride", "scratch: what all notes together should sound like"),
+    cell("misfit", "float32", "share of what is expected that is missing in the sound"),
+    cell("misfit_heard_s", "float32", "seconds of expected sound from which the misfit was learnt"),
+    array("expected_sum", "float32", "stride", "scratch: the expected spectrum of all notes together"),
 ))
 
 
 def envelopes(presets: Sequence[Preset], curve: float) -> dict[str, Any]:
-    """What the notes of each stem's instrument are expected to do, in natural logarithms."""
+    """The envelopes of the notes of each stem's instrument, in natural logarithms."""
     envelope = np.zeros((len(presets) + 1, PITCHES, 2, ENVELOPE_POINTS), np.float32)
     known = np.zeros((len(presets) + 1, PITCHES), np.int64)
     for stem, preset in enumerate(presets):
@@ -69,13 +70,13 @@ def envelopes(presets: Sequence[Preset], curve: float) -> dict[str, Any]:
 
 
 def _memory_s(framing: Framing, sample_rate: float) -> float:
-    """How long ago, in the middle, the frames hear what they hear."""
+    """Age of the sound in a frame, in seconds: the mean, weighted by the window."""
     window, _ = window_pair(framing)
     return float(len(window) - (window * np.arange(len(window))).sum() / window.sum()) / sample_rate
 
 
 def _most_boost(request: Request) -> float:
-    """The most that a young note may count more; an onset that was found is less sure than one that was told: half, in dB."""
+    """Largest factor on a young note's activation; half of it, in dB, for onsets that are found: they are less certain."""
     if request.framing.overlap == request.framing.window_size:
         return 1.0
     most = request.number("onset_boost")
@@ -83,7 +84,7 @@ def _most_boost(request: Request) -> float:
 
 
 def design(request: Request) -> dict[str, Any]:
-    """The part `expectation`. A young note's boost: the whole window over the part that holds it, but no more than the most."""
+    """The part `expectation`. A young note's boost: the whole window over its part that contains the note, up to a limit."""
     trained = Framing(request.used[0].window_size, request.used[0].overlap, request.framing.hop)
     later_s = _memory_s(request.framing, request.sample_rate) - _memory_s(trained, request.used[0].sample_rate)
     boost = np.minimum(request.window.sum() / np.cumsum(request.window[::-1]), _most_boost(request))
@@ -97,13 +98,13 @@ def design(request: Request) -> dict[str, Any]:
 
 @kernel
 def forget(own):
-    """Nothing is known of how well the preset fits."""
+    """Forget how well the preset fits."""
     own.misfit = own.misfit_heard_s = np.float32(0)
 
 
 @numeric
 def level_at(envelope, age_s, velocity):
-    """Natural logarithm of the level of a note of `velocity` at an age, between the points of envelope [2, point]."""
+    """Natural logarithm of a note's level at this velocity and age, interpolated between the points of envelope [2, point]."""
     x = np.float32(ENVELOPE_STEPS) * np.log2(np.float32(1) + max(age_s, np.float32(0)) / np.float32(ENVELOPE_S))
     i = min(np.int64(x), ENVELOPE_POINTS - 2)
     part = min(x - np.float32(i), np.float32(1))
@@ -114,7 +115,7 @@ def level_at(envelope, age_s, velocity):
 
 @kernel
 def note_level(plan, learnt, voice, end, lag_s):
-    """Natural logarithm of what the frame before `end` should hold of a voice, if all stays as it is; gain apart.
+    """Natural logarithm of the level that a voice should have in the frame before `end`, without the gain.
 
     Its sound is `lag_s` ahead of its MIDI.
     """
@@ -130,7 +131,7 @@ def note_level(plan, learnt, voice, end, lag_s):
 
 @kernel
 def expect_levels(plan, learnt, voices, opened, expected, end):
-    """Fill the levels of all groups, now, `lead` later and a little later: that of the loudest voice of each."""
+    """Fill the level of each group's loudest voice: now, `lead` later, and a little later."""
     for values in (expected.expected_level, expected.level_ahead, expected.level_soon):
         fill(values[: opened.groups], np.float32(INAUDIBLE))
     for v in range(VOICES):
@@ -151,13 +152,13 @@ def expect_levels(plan, learnt, voices, opened, expected, end):
 
 @kernel
 def begins_soon(plan, opened, g, end):
-    """Is a group's note so young that it may not have begun to sound, and old enough to be heard if it has?"""
+    """Is a group's note so young that perhaps it has not begun to sound, but old enough to be heard if it has?"""
     return np.float32(DOUBTED_S) <= heard_age_s(plan, opened, g, end) < np.float32(BEGINS_S)
 
 
 @kernel
 def step(plan, learnt, voices, frame, opened, expected, end):
-    """Fill the levels and shares that are expected of the frame before `end`, whether there are any, and the least shares."""
+    """Fill the levels and shares that are expected in the frame before `end`, the least shares, and `expects`."""
     groups = opened.groups
     expected.expects = 0
     fill(expected.expected_share[:groups], np.float32(-1))
@@ -176,7 +177,7 @@ def step(plan, learnt, voices, frame, opened, expected, end):
 
 @kernel
 def find_silent(opened, expected, group_h):
-    """Of a note that has not begun to sound nothing is expected, and it teaches nothing: it was told early, or never sounds."""
+    """Expect nothing of a note that has not begun to sound: it was told early, or it will never sound. It teaches nothing."""
     expected.expects = 0
     for g in range(opened.groups):
         expected.silent[g] = 1 if group_h[g] < expected.least_share[g] else 0
@@ -188,7 +189,7 @@ def find_silent(opened, expected, group_h):
 
 @kernel
 def divide(opened, expected, h):
-    """Fill `expected_h`: what is expected of a group, among its rows as it is heard; else what is heard itself."""
+    """Fill `expected_h`: a group's expected share, divided among its rows in proportion to h; without expectation, h itself."""
     for g in range(opened.groups):
         first, last = opened.group_first[g], opened.group_first[g + 1]
         total = np.float32(0)
@@ -202,7 +203,7 @@ def divide(opened, expected, h):
 
 @kernel
 def learn_misfit(plan, own, whole, missing):
-    """The misfit follows a frame of which `whole` is expected and `missing` is not there."""
+    """Update the misfit from a frame: `whole` is the share that is expected, `missing` is what of it the frame lacks."""
     weight = min(whole, np.float32(1)) * plan.hop_s
     own.misfit_heard_s = min(own.misfit_heard_s + weight, np.float32(MISFIT_S))
     if weight > 0:
@@ -211,7 +212,7 @@ def learn_misfit(plan, own, whole, missing):
 
 @kernel
 def subtract_expected(plan, own, V, W, opened, expected):
-    """Fill the residual's expected model with what the expectation leaves of V; the misfit follows."""
+    """Fill the residual's expected model with what the expected notes leave of V; update the misfit."""
     model, left = own.expected_sum, expected.expected_models[plan.stems - 1]
     fill(model, np.float32(0))
     add_rows(W, opened.open_row[: opened.open_count], expected.expected_h, model)
@@ -229,10 +230,10 @@ def subtract_expected(plan, own, V, W, opened, expected):
 
 @kernel
 def look_ahead(plan, learnt, opened, expected, h, h_ahead, end):
-    """Fill `h_ahead` and `expected_ahead`: activations, heard and expected, when the frame's masks or filters sound.
+    """Fill `h_ahead` and `expected_ahead`: activations, heard and expected, when the frame's masks or filters are heard.
 
-    A note that began within the frame fills but a part of it: its share of the whole frame tells too little. And where notes
-    foretell their levels, they rise or fall until then.
+    A note that began within the frame fills only a part of it, so its share of the whole frame is too small. Notes with an
+    expected level also rise or fall until then.
     """
     copy(h, h_ahead)
     for g in range(opened.groups):

@@ -1,11 +1,11 @@
-"""Stage: causal Wiener filters: what the masks separate, separated in the time domain, without waiting for a frame's end.
+"""Stage: causal Wiener filters separate in the time domain what the masks describe, without waiting for a frame's end.
 
-The best linear filter that picks stem s, `latency` samples late, out of the mix is known by spectral factorisation: with
-S = B B*, B minimum phase, it is the causal part of (M[s] B z^-latency), divided by B (Wiener 1949; Kailath, Sayed and
-Hassibi, Linear Estimation, 2000, chapter 7). S [bin] is the power that the models expect, M [stem, bin] are the masks.
+Spectral factorisation gives the best linear filter that takes stem s, `latency` samples late, out of the mix: with
+S = B B*, B minimum phase, the filter is the causal part of (M[s] B z^-latency), divided by B (Wiener 1949; Kailath, Sayed and
+Hassibi, Linear Estimation, 2000, chapter 7). S [bin] is the power that the models expect; M [stem, bin] are the masks.
 
-Nothing has to be ready at once when a frame is: the rest of its hop is cut into slots, at each of which some stems get their
-filters. The filters of one frame are faded in over one slot.
+The work is spread over time: the rest of the frame's hop is cut into slots, and in each slot some stems get their filters. The
+filters of one frame are faded in over one slot.
 """
 
 from __future__ import annotations
@@ -23,27 +23,28 @@ from rtsep.kernels.memory import SLOTS
 from rtsep.stages.request import Request
 from rtsep.stages.stereo import share_of_path
 
-NOTHING, ALIKE, EACH = range(3)  # what a filter lets through: nothing, all channels alike, each channel to each
+NOTHING, ALIKE, EACH = range(3)  # what a filter passes: nothing, all channels alike, or each channel to each channel
 
 PLAN = Part("filters", (
-    size("taps", "of the causal filters; 0: overlap-add"),
-    size("paths", "filters of a stem: 4 where stems may lie apart, else 1"),
-    number("filter_floor", "least power of a bin, the loudest bin being 1"),
+    size("taps", "taps of the causal filters; 0: overlap-add"),
+    size("paths", "filters of a stem: 4 if stems can lie at different places, else 1"),
+    number("filter_floor", "least power of a bin, where the loudest bin has 1"),
 ), sees=("common",))
 STATE = Part("filters", (
-    array("S", "float32", "stride", "the models' power"),
-    array("inverse_power", "float32", "stride", "1 / |B|**2"),
-    array("B", "complex64", "bins", "minimum phase"),
+    array("S", "float32", "stride", "the power that the models expect"),
+    array("inverse_power", "float32", "stride", "1 over the squared magnitude of B"),
+    array("B", "complex64", "bins", "minimum-phase factor of the power"),
     array("share", "float32", "stride", "scratch: a stem's share of a path from channel to channel"),
-    array("filter_spectrum", "complex64", "bins", "scratch: a spectrum that is being made"),
-    array("filter_frame", "float32", "window_size", "scratch: its sound"),
+    array("filter_spectrum", "complex64", "bins", "scratch: a spectrum in the design of a filter"),
+    array("filter_frame", "float32", "window_size", "scratch: the time signal of that spectrum"),
     array("impulse", "float32", "window_size", "scratch: a filter before it is cut"),
     array("responses", "float32", "stems - 1, 2, paths, taps",
-          "two of every stem, last tap first; from each channel to each where stems lie apart, else the first is for all"),
-    array("fading", "float32", "slot", "scratch: output of a filter that is being faded out"),
-    array("newest", "int64", "stems", "which of the stem's two filters is newer"),
-    array("since", "int64", "stems", "the sample from which it is faded in"),
-    array("lets", "int64", "stems, 2", "what the one and the other let through"),
+          "two filters of every stem, last tap first; a path from each channel to each if stems lie apart, else the first "
+          "serves all"),
+    array("fading", "float32", "slot", "scratch: output of the filter that is faded out"),
+    array("newest", "int64", "stems", "index of the newer one of the stem's two filters"),
+    array("since", "int64", "stems", "the sample at which the newer filter begins to fade in"),
+    array("lets", "int64", "stems, 2", "what each of the two filters passes: NOTHING, ALIKE or EACH"),
 ))
 
 
@@ -57,7 +58,7 @@ def design(request: Request) -> dict[str, Any]:
 
 @numeric
 def any_sounds(sounds):
-    """Whether the last frame holds any stem."""
+    """Whether the last frame contains any stem."""
     heard = np.int64(0)
     for s in range(sounds.shape[0]):
         heard += sounds[s]
@@ -107,7 +108,7 @@ def factorise_power(plan, own, fft_plan, fft):
 
 @numeric
 def causal_part(sound, delay, result):
-    """Fill result [n] with what of the periodic sound [n], `delay` later, lies in the first half of the period."""
+    """Fill result [n] with the first half of the period of sound [n], which is periodic, delayed by `delay`; the rest is 0."""
     size, half = sound.shape[0], sound.shape[0] // 2
     copy(sound[size - delay :], result[:delay])
     copy(sound, result[delay:half])
@@ -116,7 +117,7 @@ def causal_part(sound, delay, result):
 
 @kernel
 def design_filter(plan, own, fft_plan, fft, mask, taps):
-    """Fill taps [n], last tap first, with the filter that picks what has the share mask [bin], by the factor B."""
+    """Fill taps [n], last tap first, with the filter that takes out the share mask [bin], by means of the factor B."""
     B, inverse, Y = own.B, own.inverse_power, own.filter_spectrum
     for k in range(plan.bins):
         Y[k] = mask[k] * B[k]
@@ -133,7 +134,7 @@ def design_filter(plan, own, fft_plan, fft, mask, taps):
 
 @kernel
 def design_stem(plan, own, fft_plan, fft, M, places, stem, filters):
-    """Fill filters [path, tap] of a stem: the first for all channels, or, where stems lie apart, from each to each."""
+    """Fill filters [path, tap] of a stem: the first for all channels, or, if stems lie apart, one from each channel to each."""
     if places.apart == 0:
         design_filter(plan, own, fft_plan, fft, M[stem], filters[0])
         return
@@ -144,9 +145,9 @@ def design_stem(plan, own, fft_plan, fft, M, places, stem, filters):
 
 @kernel
 def step(plan, own, fft_plan, fft, masks, places, end):
-    """The work of the slot that begins at sample `end`: new filters for its share of the stems that the last frame holds.
+    """Do the work of the slot that begins at sample `end`: new filters for its share of the stems in the last frame.
 
-    The others fall silent.
+    Stems that the last frame does not contain fall silent.
     """
     number = end % plan.hop // plan.slot
     if number == 1 and any_sounds(masks.sounds):
@@ -161,13 +162,13 @@ def step(plan, own, fft_plan, fft, masks, places, end):
             design_stem(plan, own, fft_plan, fft, masks.M, places, stem, own.responses[stem, newest])
 
 
-# Every sample is the sum over the taps in one order, whatever the block: sums that LLVM may reorder, as for SIMD along the
-# taps, would come out otherwise in blocks of another size.
+# Every sample is the sum over the taps in one fixed order, whatever the block size. If LLVM reordered the sums, as for SIMD
+# along the taps, blocks of another size would give other results.
 @exact
 def add_filtered(x, taps, y):
     """y[j] += sum of taps[t] x[j + t] over the taps [n], last tap first; x [n - 1 + samples of y, or more]
 
-    Eight taps at a time, in pairs, which need not wait for each other. Unsigned indices are not looked at for being negative.
+    Eight taps at a time, in pairs that do not wait for each other. Unsigned indices need no check for negative values.
     """
     count, samples, t = np.uint64(taps.shape[0]), np.uint64(y.shape[0]), np.uint64(0)
     one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
@@ -188,7 +189,7 @@ def add_filtered(x, taps, y):
 
 @exact
 def fade_over(y, older, age, length):
-    """y goes over from `older` to itself; `age`: of its first sample, of `length` samples that it takes."""
+    """Crossfade from `older` to y, in place; the fade takes `length` samples, and y begins at sample `age` of it."""
     for j in range(y.shape[0]):
         share = np.float32(age + j) / np.float32(length)
         y[j] = share * y[j] + (np.float32(1) - share) * older[j]
@@ -196,7 +197,7 @@ def fade_over(y, older, age, length):
 
 @kernel
 def add_stem(sound, filters, kind, channel, first, x, y):
-    """Add to y [n] what the filters [path, tap] make of the channel's samples x, or of both channels' from `first` on."""
+    """Add to y [n] the output of filters [path, tap] for the channel's samples x, or for both channels' from `first` on."""
     if kind == ALIKE:
         add_filtered(x, filters[0], y)
     elif kind == EACH:
@@ -206,7 +207,7 @@ def add_stem(sound, filters, kind, channel, first, x, y):
 
 @kernel
 def filter_stem(plan, own, sound, stem, channel, first, y):
-    """Fill y [n] with the stem's next samples, faded to the newest filter; the ring's samples from `first`."""
+    """Fill y [n] with the stem's next samples, crossfaded to the newest filter; `first`: index of the input in the ring."""
     filters, older = own.responses[stem], own.fading[: y.shape[0]]
     newest, age = own.newest[stem], sound.position + 1 - own.since[stem]
     before = np.int64(1) - newest
@@ -221,9 +222,9 @@ def filter_stem(plan, own, sound, stem, channel, first, y):
 
 @kernel
 def filter_stems(plan, own, sound, low, high, stems):
-    """Fill stems[stem, channel, low:high] when the samples from `position` have come in; residual = what is left.
+    """Fill stems[stem, channel, low:high] when the samples from `position` on have come in; the residual is what is left.
 
-    At most a slot, over the whole of which filters are faded, or not at all.
+    At most one slot: within it filters are either crossfaded throughout, or not at all.
     """
     count, position = high - low, sound.position
     first, delayed = (position + 1 - plan.taps) & (plan.ring_size - 1), (position - plan.latency) & (plan.ring_size - 1)

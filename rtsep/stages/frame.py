@@ -1,18 +1,18 @@
-"""A frame, stage by stage. This is the engine; every name below is a module of this room.
+"""What the engine does with one frame, stage by stage. Every name below is a module of this folder.
 
     analysis      samples            -> frame: spectra X, magnitudes V
-    gate          notes              -> open: which templates the frame may hold
-    expectation   velocity, age      -> expected: the level that every note should have
-    estimator     frame, open        -> estimate: how loud every open template is
+    gate          notes              -> open: the templates that the frame may contain
+    expectation   velocity, age      -> expected: the level that each note should have
+    estimator     frame, open        -> estimate: how loud each open template is
     levels        estimate, expected -> gain, lag and decay deviation, for the frames to come
     colour        models, frame      -> a smooth spectral gain of each instrument
-    accompaniment combs of the notes -> how surely somebody plays whose notes nobody tells
-    masks         estimate, expected -> models of the stems, and their masks
-    residual      accompaniment      -> how much more the residual's mask counts
-    place         spectra, masks     -> places of the stems between two channels
-    overlap_add   spectra, masks     -> sound; or `filters`, which sound without latency
+    accompaniment combs of the notes -> how certain it is that others play, whose notes have no MIDI
+    masks         estimate, expected -> models of the stems, and from them the masks
+    residual      accompaniment      -> the factor by which the residual's mask counts more
+    place         spectra, masks     -> the stems' places between two channels
+    overlap_add   spectra, masks     -> sound; or `filters`: sound without latency
     adaptation    masks, frame       -> templates that learn, between this frame and the next
-    (late_notes, watchdog and onsets mend what notes told late, wrongly or not at all)
+    (late_notes, watchdog and onsets repair what late, wrong or missing MIDI does)
 
 The two halves, `hear` and `process`, are compiled in parallel.
 """
@@ -43,7 +43,7 @@ from rtsep.stages import (
 
 @kernel
 def begin_again(plan, state):
-    """Background, levels, misfit and the background's share are as at the start; adapted notes, colours and places stay."""
+    """Reset background, levels, misfit and the background's share; adapted templates, colours and places stay."""
     adaptation.forget(plan.adaptation, state.adaptation)
     late_notes.forget(state.kept)
     estimator.forget(plan.estimator, state.estimator)
@@ -54,7 +54,7 @@ def begin_again(plan, state):
 
 @trunk
 def open_templates(plan, state, end):
-    """From sound and notes to a frame and the templates that it may hold; where what was learnt must be wrong, begin again."""
+    """From sound and notes to a frame and its open templates; if what was learnt must be wrong, begin again."""
     frame, opened = state.frame, state.open
     state.expected.expects = 0
     adaptation.learn_nothing(state.adaptation)
@@ -71,7 +71,7 @@ def open_templates(plan, state, end):
 
 @trunk
 def estimate_activations(plan, state, end):
-    """From a frame that holds something, and what notes foretell of it, to the activations of the open templates."""
+    """From a frame that is not silent, and what is expected of its notes, to the activations of the open templates."""
     frame, opened, expected, estimate, W = state.frame, state.open, state.expected, state.estimate, state.adaptation.W
     expectation.step(plan.expectation, state.learnt, state.notes.voices, frame, opened, expected, end)
     estimator.step(plan.estimator, state.estimator, frame, W, opened, expected, plan.expectation.prediction,
@@ -86,7 +86,7 @@ def estimate_activations(plan, state, end):
 
 @trunk
 def model_stems(plan, state, end):
-    """From activations to the models of the stems, as they will be when the frame's masks or filters sound."""
+    """From activations to the models of the stems, at the time when the frame's masks or filters are heard."""
     opened, expected, estimate, W = state.open, state.expected, state.estimate, state.adaptation.W
     expectation.look_ahead(plan.expectation, state.learnt, opened, expected, estimate.h, estimate.h_ahead, end)
     masks.stem_models(W, opened.open_row[: opened.open_count + plan.background], opened.open_stem, estimate.h_ahead,
@@ -99,7 +99,7 @@ def model_stems(plan, state, end):
 
 @kernel
 def note_evidence(plan, state, count, end):
-    """What templates will learn from the frame; if its notes went unheard for too long, the background begins again instead."""
+    """Note what templates will learn from the frame; if its notes were unheard for too long, the background begins again."""
     opened, estimate, total = state.open, state.estimate, state.frame.total
     adaptation.note_evidence(plan.adaptation, state.adaptation, opened, state.expected, estimate, count,
                              state.accompaniment.others, total, state.onsets.struck, end)
@@ -112,7 +112,7 @@ def note_evidence(plan, state, count, end):
 def hear(plan, state, end):
     """The first half of the frame that ends before sample `end`: up to the models of the stems.
 
-    False, and the residual's model alone is not 0, if no gate is open or nothing is heard.
+    False if no gate is open or nothing is heard: then only the residual's model is not 0.
     """
     open_templates(plan, state, end)
     opened, estimate, total = state.open, state.estimate, state.frame.total
@@ -135,7 +135,7 @@ def hear(plan, state, end):
 
 @trunk
 def make_masks(plan, state, end):
-    """From models to masks. What rows learn from is noted by the masks as they are; then the residual's is weighed."""
+    """From models to masks. Rows learn from the masks before the residual's mask is weighed."""
     opened, expected, M = state.open, state.expected, state.masks.M
     masks.step(plan.masks, state.mask_scratch, opened, state.masks)
     if expected.expects:
@@ -149,7 +149,7 @@ def make_masks(plan, state, end):
 
 @trunk
 def process(plan, state, end):
-    """The frame that ends before sample `end`, into the stems' sound or into what their filters are made of."""
+    """Turn the frame that ends before sample `end` into the stems' sound, or into what their filters are designed from."""
     frame, opened = state.frame, state.open
     heard = heard_models(plan, state, end)
     masks.note_sounding(opened, state.masks, heard)
@@ -165,7 +165,7 @@ def process(plan, state, end):
 
 @trunk
 def between(plan, state, end):
-    """A slot of the hop that follows a frame, from sample `end` on: its share of learning, and of new filters."""
+    """Do the work of one slot after a frame, from sample `end` on: its part of the learning and of the new filters."""
     adaptation.step(plan.adaptation, state.adaptation, state.kept, state.open, state.estimate, state.expected, state.masks, end)
     colour.paint(plan.colour, state.colour, state.open, state.adaptation.W, state.adaptation.W_return)
     if plan.taps > 0:

@@ -1,7 +1,8 @@
-"""Stage: voices open and close templates: which rows a frame hears.
+"""Stage: voices open and close templates. The open rows are those that a frame may contain.
 
-The rows of a voice stay open while its key is down, or a pedal holds it and it still sounds (its decay); then for the frame's
-memory (the window still contains the note) plus the release time of its pitch; and of these, those at whose age it is.
+The rows of a voice are open while its key is down, or while a pedal holds it and it still sounds (its decay). Then they stay
+open for the length of the window, which still contains the note, plus the release time of the pitch. Of these rows, only those
+for the note's present age are open.
 """
 
 from __future__ import annotations
@@ -18,17 +19,17 @@ from rtsep.stages.common import listens_for_drums
 from rtsep.stages.notes import FREE, HELD, RELEASED, VOICES
 from rtsep.stages.request import Request
 
-EARLY_S = 0.015  # Drums may be ahead of their triggers by so many seconds (docs/measurements/drums.md).
-NEVER = -(1 << 40)  # The onset, in samples, of a note that nobody told.
+EARLY_S = 0.015  # Drums can sound this many seconds before their triggers arrive (docs/measurements/drums.md).
+NEVER = -(1 << 40)  # The onset, in samples, of a note that was not told.
 
 PLAN = Part("gate", (
-    size("early", "samples for which drums are open after something was struck, before they are told; 0: never"),
+    size("early", "samples after a stroke for which drums are open before they are told; 0: never"),
 ), sees=("common", "instruments"))
 STATE = Part("gate", (
-    cell("closed_rows", "int64", "templates since reset that were closed since too many were open"),
+    cell("closed_rows", "int64", "templates that were closed since reset because too many were open"),
     array("marks", "int64", f"stems, {PITCHES}",
-          "1 + the end of the frame that opened it last; that end alone where it was closed again"),
-    array("youngest", "int64", f"stems, {PITCHES}", "onset of the youngest note there; 0: there was none yet"),
+          "1 + the end of the last frame that opened the pitch; without the 1 if that frame closed it again"),
+    array("youngest", "int64", f"stems, {PITCHES}", "onset of the youngest note of the pitch; 0: no note yet"),
 ))
 
 
@@ -40,7 +41,7 @@ def design(request: Request) -> dict[str, Any]:
 
 @kernel
 def close_voices(plan, voices, end):
-    """Free the voices that the frame ending before sample `end` cannot hear any more."""
+    """Free the voices that the frame ending before sample `end` can no longer contain."""
     for v in range(VOICES):
         voice = voices[v]
         stem, pitch = voice.stem, voice.pitch
@@ -61,7 +62,7 @@ def last_level(plan, H, stem, pitch):
 
 @kernel
 def quietest_voice(plan, own, voices, H, stamp, end):
-    """The marked voice to close first: the quietest of the last frame, among equals the oldest.
+    """The marked voice to close first: the quietest in the last frame, and the oldest among equals.
 
     A note that is younger than a window has no level yet and counts as loud.
     """
@@ -80,7 +81,7 @@ def quietest_voice(plan, own, voices, H, stamp, end):
 
 @kernel
 def open_pitches(plan, own, voices, H, stamp, end):
-    """Mark [stem, pitch] of every voice with `stamp`, keeping to `open_limit` rows; give the rows marked.
+    """Mark [stem, pitch] of every voice with `stamp`, for at most `open_limit` rows; give the number of marked rows.
 
     Beyond the limit the quietest pitches close first; each closing is counted once.
     """
@@ -101,14 +102,14 @@ def open_pitches(plan, own, voices, H, stamp, end):
         own.marks[stem, pitch] = stamp - 1
         opened -= plan.row_count[stem, pitch]
         struck_now = end - own.youngest[stem, pitch] <= plan.hop
-        if struck_now or last_level(plan, H, stem, pitch) > 0:  # it closes now: later frames count it no more
+        if struck_now or last_level(plan, H, stem, pitch) > 0:  # it closes now; later frames do not count it again
             own.closed_rows += plan.row_count[stem, pitch]
     return opened
 
 
 @kernel
 def add_told(plan, own, opened, stem, pitch, end, count):
-    """Open the rows of a stem's pitch that its youngest note's age asks for, without gates all; give the new count."""
+    """Open the rows of a stem's pitch for the age of its youngest note, or all rows without gates; give the new count."""
     onset, first = own.youngest[stem, pitch], plan.first_row[stem, pitch]
     for row in range(first, first + plan.row_count[stem, pitch]):
         if not plan.gated or plan.row_age[row, 0] <= end - onset < plan.row_age[row, 1]:
@@ -119,9 +120,9 @@ def add_told(plan, own, opened, stem, pitch, end, count):
 
 @kernel
 def add_early(plan, own, opened, struck, stem, pitch, end, count, room):
-    """Open the first rows of a drum that was struck before, if its trigger may be late; at most `room`. The new count.
+    """Open the first rows, at most `room`, of a drum that was played before, if its trigger may be late; give the new count.
 
-    Those that are open already, since the last stroke is young, are not opened twice.
+    A row that is already open, because the last stroke is young, is not opened twice.
     """
     if plan.drums[stem] == 0 or own.youngest[stem, pitch] == 0 or end - struck >= plan.early:
         return count
@@ -137,10 +138,10 @@ def add_early(plan, own, opened, struck, stem, pitch, end, count, room):
 
 @kernel
 def open_rows(plan, own, voices, H, struck, opened, end):
-    """Fill `open_row`, `open_stem`, `open_onset`, stem by stem, for the frame that ends before `end`, and their count.
+    """Fill `open_row`, `open_stem`, `open_onset` and their count, stem by stem, for the frame that ends before `end`.
 
-    The open rows of a stem's pitch are a group: `group_first`, `group_at`, and their number. Those that are open early, since
-    something was `struck`, are a group of their own, which no voice finds.
+    The open rows of a stem's pitch are a group; `group_first`, `group_at` and `groups` tell where it is. Rows that are open
+    early, since something was `struck`, form a separate group, which `group_at` does not name.
     """
     room = np.int64(0)
     if plan.gated:
@@ -167,7 +168,7 @@ def open_rows(plan, own, voices, H, struck, opened, end):
 
 @kernel
 def note_playing(plan, opened, M):
-    """The stems of the open rows play now, and the residual; the masks of those that no longer do become 0."""
+    """Note that the stems of the open rows and the residual play now; set the masks of stems that no longer play to 0."""
     before, stems = opened.playing_count, 0
     for i in range(before - 1):
         fill(M[opened.playing[i]], np.float32(0))
@@ -182,8 +183,8 @@ def note_playing(plan, opened, M):
 def step(plan, own, voices, H, struck, M, opened, end):
     """Fill the part `open` for the frame that ends before sample `end`.
 
-    voices [VOICES] are the notes; H [stem, row], the last frame's activations, tells which are quiet; `struck` is the sample at
-    which something was struck last; M [stem, bin] are the masks of the last frame.
+    voices [VOICES] are the notes. H [stem, row] are the last frame's activations, which tell which notes are quiet. `struck` is
+    the sample of the last stroke. M [stem, bin] are the masks of the last frame.
     """
     opened.groups = opened.open_count = 0
     if end > plan.lead_in:

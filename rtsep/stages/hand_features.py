@@ -1,8 +1,8 @@
-"""What the tracker of hands hears about a note: what lies around it, by distance in pitch and in time, and whose that was.
+"""The inputs of the hand tracker for a note: the notes around it, by distance in pitch and time, and the hands that play them.
 
-Before the note and after it, each in the same way: a map of the keyboard around the note, the nearest notes one by one, and for
-each hand where it is. Then the note itself, and what was thought of it before. Everything is relative to the note's pitch, so a
-piece in another key sounds alike; only the pitch itself tells where on the keyboard it is.
+The time before the note and the time after it are described in the same way: a map of the keyboard around the note, the nearest
+notes one by one, and the place of each hand. Then come the note itself and its earlier answer. All pitches are relative to the
+note's pitch, so a piece gives the same inputs in every key; one input, the pitch itself, tells the place on the keyboard.
 """
 
 import numpy as np
@@ -12,36 +12,38 @@ from rtsep.kernels.marks import numeric
 from rtsep.stages.notes import KEY_DOWN
 
 F = np.float32
-RECENT = 64  # The tracker sees so many notes.
-# One of the last notes. status: of its voice, FREE once that is over. fixed: whether the player or a score said whose it is.
-# doubtful: whether it counts as uncertain. right: how likely the right hand plays it, from 0 to 1.
+RECENT = 64  # The tracker sees this many notes.
+# One of the last notes. status: the status of its voice; FREE once the voice has ended. fixed: whether the player or a score
+# named its hand. doubtful: whether it counts as uncertain. right: the probability, 0 to 1, that the right hand plays it.
 NOTE = np.dtype([*((name, "<i8") for name in (
     "sample", "part", "channel", "pitch", "velocity", "voice", "status", "hand", "fixed", "doubtful")), ("right", "<f8")])
 LEFT, RIGHT = range(2)  # hands
 
-NEAR, STEP, STEPS = 12, 4, 6  # The map is by semitones up to an octave; beyond, so many semitones share one of so many steps.
-PLACES = 2 * (NEAR + STEPS) + 1  # The map has so many places.
-NOW_S, WHILE_S = 0.12, 1.5  # A note fades from the map with these time constants, in seconds: a chord's, and a phrase's.
-# Rows of the map: what was struck now or lately, or is held down, by each hand, and how much louder the note is.
+# The map has one place per semitone up to an octave, and beyond it STEPS places of STEP semitones on each side.
+NEAR, STEP, STEPS = 12, 4, 6
+PLACES = 2 * (NEAR + STEPS) + 1  # Number of places in the map.
+NOW_S, WHILE_S = 0.12, 1.5  # Notes fade from the map with these time constants, in seconds: one for a chord, one for a phrase.
+# Values of a place in the map: notes struck now, struck recently, and held down, by each hand; and how much louder the note is.
 LEFT_NOW, RIGHT_NOW, LEFT_LATELY, RIGHT_LATELY, LEFT_DOWN, RIGHT_DOWN, LOUDER = range(7)
 MAP = 7 * PLACES
-NEAREST, VALUES = 8, 5  # So many notes are told one by one, by so many values each.
-OF_HAND = 7  # So many values tell where a hand is.
-SIDE = MAP + NEAREST * VALUES + 2 * OF_HAND  # inputs of what lies on one side of the note
-OF_HELD = 4  # So many values tell what a hand holds.
+NEAREST, VALUES = 8, 5  # This many notes are described one by one, with this many values each.
+OF_HAND = 7  # This many values tell where a hand is.
+SIDE = MAP + NEAREST * VALUES + 2 * OF_HAND  # number of inputs for the time before the note, or for the time after it
+OF_HELD = 4  # This many values tell what a hand holds down.
 ITSELF = 4 + 2 * OF_HELD + 1
-INPUTS = 2 * SIDE + ITSELF  # So many numbers tell of a note.
-LEFT_REST, RIGHT_REST = 48, 72  # Pitches that hands rest at until they have played: C3 and C5.
-FOLLOWS = 0.13  # A hand's centre goes so much of the way to a note that it plays, a share.
-REST_WEIGHT = 0.3  # A hand's place of rest counts in its centre like this share of a note.
-SHORTEST_S, LONGEST_S = 0.002, 8.0  # Times are told between these, in seconds, by their logarithm.
-TIME_S, TIME_SLOPE, TIME_SHIFT = 0.1, 0.4, 0.8  # Times are told in this unit, in seconds: their logarithm times and plus these.
-LEAST = 0.001  # No hand is told to be less likely than this.
+INPUTS = 2 * SIDE + ITSELF  # Number of inputs for a note.
+LEFT_REST, RIGHT_REST = 48, 72  # MIDI pitches at which the hands are assumed to be until they have played: C3 and C5.
+FOLLOWS = 0.13  # A hand's centre moves by this share of the way to a note that it plays.
+REST_WEIGHT = 0.3  # The first place of a hand counts in its centre like this share of a note.
+SHORTEST_S, LONGEST_S = 0.002, 8.0  # Times are limited to these, in seconds, before their logarithm is taken.
+# A time becomes the logarithm of its ratio to this unit, in seconds, times this slope, plus this shift.
+TIME_S, TIME_SLOPE, TIME_SHIFT = 0.1, 0.4, 0.8
+LEAST = 0.001  # The probability of a hand counts as at least this.
 
 
 @numeric
 def place(interval):
-    """The place of the map for a note that is `interval` semitones higher."""
+    """The place in the map for a note that is `interval` semitones higher."""
     if abs(interval) <= NEAR:
         return interval + NEAR
     step = min((abs(interval) - NEAR - 1) // STEP, STEPS - 1)
@@ -50,26 +52,26 @@ def place(interval):
 
 @numeric
 def told_time(seconds):
-    """A time as an input: 0 for a tenth of a second, 1 for twelve times that."""
+    """A time as an input: 0 for 0.1 s, 1 for about 1.2 s."""
     return F(TIME_SLOPE) * log(min(max(seconds, F(SHORTEST_S)), F(LONGEST_S)) / F(TIME_S))
 
 
 @numeric
 def within(value, most):
-    """The value, at least -most and at most `most`."""
+    """The value, limited to the range from -most to `most`."""
     return min(max(value, -most), most)
 
 
 @numeric
 def belief(right):
-    """What is thought of a note as an input: a third of the logarithm of the odds that the right hand plays it."""
+    """A note's earlier answer as an input: a third of the logarithm of the odds that the right hand plays it."""
     likely = min(max(F(right), F(LEAST)), F(1 - LEAST))
     return log(likely / (F(1) - likely)) / F(3)
 
 
 @numeric
 def add_to_map(x, interval, seconds, louder, right, down):
-    """Add one note, `interval` higher and `seconds` away, to the map x [MAP]."""
+    """Add one note, `interval` semitones higher and `seconds` away, to the map x [MAP]."""
     first = 7 * place(interval)
     now, lately = exp(-seconds / F(NOW_S)), exp(-min(seconds, F(80)) / F(WHILE_S))
     x[first + LEFT_NOW] += now * (F(1) - right)
@@ -84,7 +86,7 @@ def add_to_map(x, interval, seconds, louder, right, down):
 
 @numeric
 def tell_side(x, recent, count, at, step, sample_s):
-    """Fill x [SIDE] with the notes before note `at` (step -1), or after it (step 1)."""
+    """Fill x [SIDE] from the notes before note `at` (step -1), or after it (step 1)."""
     asked = recent[at]
     weight, told = F(1), 0
     weights = F(REST_WEIGHT), F(REST_WEIGHT)
@@ -123,7 +125,7 @@ def tell_side(x, recent, count, at, step, sample_s):
 
 @numeric
 def tell_held(x, recent, count, at, hand):
-    """Fill x [OF_HELD] with what the hand holds down beside note `at`: how many keys, the lowest, the highest, the span."""
+    """Fill x [OF_HELD] with what the hand holds down besides note `at`: number of keys, lowest key, highest key, span."""
     keys, lowest, highest = 0, np.int64(0), np.int64(0)
     for i in range(count):
         note = recent[i]
@@ -139,10 +141,10 @@ def tell_held(x, recent, count, at, hand):
 
 @numeric
 def tell(x, recent, count, at, again, pedal, sample_s):
-    """Fill x, float32 [INPUTS], with what is known of note `at` of the first `count` of NOTE `recent`, in order of time.
+    """Fill x, float32 [INPUTS], with the inputs for note `at` of the first `count` of NOTE `recent`, in order of time.
 
-    again: whether the note was asked about before; then its `right` is what was thought. pedal: is the sustain pedal down?
-    sample_s: seconds of a sample, float32.
+    again: whether the tracker was asked about the note before; then its `right` is the earlier answer. pedal: is the sustain
+    pedal down? sample_s: seconds from sample to sample, float32.
     """
     for k in range(INPUTS):
         x[k] = F(0)

@@ -1,7 +1,7 @@
-"""Which hand plays a note, told by the notes around it (`hand_features`): a small network, two hidden layers.
+"""The hand tracker: a small network with two hidden layers tells which hand plays a note, by the notes around it.
 
-It is asked when a note begins, and again when more has come. What it says of a note is part of what it hears of the next ones.
-`tools/train_hands.py` fits it to performances in which both hands are known.
+`hand_features` makes its inputs. It is asked when a note begins, and again when later notes have come. Its answer for a note is
+an input for the notes that follow. `tools/train_hands.py` trains it with performances in which both hands are known.
 
 Figures: docs/measurements/hands.md.
 """
@@ -18,8 +18,8 @@ from rtsep.kernels.elementary import exp
 from rtsep.kernels.marks import kernel, numeric
 from rtsep.stages.hand_features import tell
 
-UNITS, SECOND_UNITS = 96, 32  # The network has so many hidden units in its two layers.
-MOST = 20.0  # The logarithm of the odds stays between minus this and this.
+UNITS, SECOND_UNITS = 96, 32  # The two hidden layers have these numbers of units.
+MOST = 20.0  # The logarithm of the odds is limited to values between minus this and this.
 
 Net = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.float32]]
 
@@ -33,12 +33,12 @@ def hand_net() -> Net:
 
 @numeric
 def pass_on(x, weights, units):
-    """Fill units with the next layer of x; of weights [input, unit] the row behind the inputs' is the bias."""
+    """Fill units with the layer that follows x; the last row of weights [input + 1, unit] is the bias."""
     inputs = weights.shape[0] - 1
     for u in range(units.shape[0]):
         units[u] = weights[inputs, u]
     for k in range(inputs):
-        if x[k] != 0:  # most are 0
+        if x[k] != 0:  # most inputs are 0
             value = x[k]
             for u in range(units.shape[0]):
                 units[u] += value * weights[k, u]
@@ -48,7 +48,7 @@ def pass_on(x, weights, units):
 
 @numeric
 def answer(x, first, second, output, units, second_units):
-    """How likely, from 0 to 1, the right hand plays a note of which x [INPUTS] tells; units are scratch."""
+    """The probability, 0 to 1, that the right hand plays the note described by x [INPUTS]; the units are scratch."""
     pass_on(x, first, units)
     pass_on(units, second, second_units)
     odds = output[SECOND_UNITS]
@@ -59,9 +59,10 @@ def answer(x, first, second, output, units, second_units):
 
 @kernel
 def decide(plan, own, at, again):
-    """How likely, from 0 to 1, the right hand plays note `at` of the first `recent_count` of NOTE `recent`.
+    """The probability, 0 to 1, that the right hand plays note `at` of the first `recent_count` of NOTE `recent`.
 
-    They are in the order of time. All others tell, also those that came after it. again: whether it was asked about before.
+    The notes are in order of time. All of them are looked at, also later ones. again: whether it was asked about this note
+    before.
     """
     tell(own.told, own.recent, own.recent_count, at, again, own.pedal, plan.sample_s)
     return answer(own.told, plan.hand_first, plan.hand_second, plan.hand_output, own.units, own.second_units)

@@ -1,11 +1,11 @@
-"""Stage: the two hands on one keyboard. Every note goes to a hand's stem as it begins, by the notes so far.
+"""Stage: two hands on one keyboard. Each note goes to the stem of a hand when it begins, by the notes so far.
 
-The tracker (`hand_tracker`) decides. While a chord comes in, its first notes are asked again: a note that is younger than
-REVISE_S and whose answer has changed sounds on in the other stem. Voices alone tell frames what is open where, so masks or
-filters change from frame to frame, as they always do. Some older notes are asked again, too: they stay where they are, but what
-is thought of them now helps with those to come. What a player corrects stays corrected.
+The tracker (`hand_tracker`) decides. While the notes of a chord arrive, it is asked about its first notes again. If the answer
+for a note younger than REVISE_S has changed, the note sounds on in the other stem. Frames learn only from voices what is open
+in which stem, so masks or filters change from frame to frame, as usual. The tracker is also asked again about some older notes:
+these stay in their stem, but their new answers help with later notes. What the player corrects stays corrected.
 
-Notes of both stems are the hands', from whatever keyboard; a note-on that says its own stem is not asked about.
+All notes routed to the two stems belong to the hands, from any keyboard. A note-on that names its own stem keeps that stem.
 """
 
 from __future__ import annotations
@@ -23,36 +23,38 @@ from rtsep.stages.hand_tracker import SECOND_UNITS, UNITS, decide, hand_net
 from rtsep.stages.notes import FREE, KEY_DOWN, VOICES
 from rtsep.stages.request import Request
 
-REVISE_S = 0.05  # So many seconds long a note may still change hands.
-MOST_ASKED = 9  # So many notes before the newest are asked about again at most: with it all fingers have one.
-LOOKS_BACK = (48, 24, 12, 6, 3)  # So many notes before the newest lie the older ones that are asked about again.
-SURE = 0.75  # The hand of a note is uncertain if it is less likely than this.
+REVISE_S = 0.05  # A note can change hands for this many seconds.
+# The tracker is asked again about at most this many notes before the newest one: together, one note for each of ten fingers.
+MOST_ASKED = 9
+# The tracker is asked again about the older notes that lie this many notes before the newest one.
+LOOKS_BACK = (48, 24, 12, 6, 3)
+SURE = 0.75  # The hand of a note is uncertain if its probability is less than this.
 
 PLAN = Part("hands", (
-    size("by_hands", "whether notes are given to two hands; 0: they go where they are routed"),
+    size("by_hands", "whether notes are divided between two hands; 0: they follow their routes"),
     size("left_stem", "the stem of the left hand"),
     size("right_stem", "the stem of the right hand"),
     array("hand_first", "float32", f"{INPUTS + 1}, {UNITS}", "weights of the network's first layer, and its biases"),
-    array("hand_second", "float32", f"{UNITS + 1}, {SECOND_UNITS}", "the same of the second one"),
-    array("hand_output", "float32", f"{SECOND_UNITS + 1}", "weights of the output, and its bias"),
+    array("hand_second", "float32", f"{UNITS + 1}, {SECOND_UNITS}", "weights of the second layer, and its biases"),
+    array("hand_output", "float32", f"{SECOND_UNITS + 1}", "weights of the output layer, and its bias"),
 ), sees=("common", "instruments", "score_follower"))
 STATE = Part("hands", (
-    cell("hand_notes", "int64", "notes since reset that were given to a hand"),
-    cell("revised_notes", "int64", "changes of hand since reset that later notes led to"),
+    cell("hand_notes", "int64", "notes since reset that went to a hand"),
+    cell("revised_notes", "int64", "changes of hand since reset because of later notes"),
     cell("uncertain_notes", "int64", "notes since reset whose hand is uncertain"),
     cell("pedal", "int64", "is the sustain pedal of the newest note down?"),
-    cell("recent_count", "int64", "of the last notes"),
+    cell("recent_count", "int64", "number of notes in `recent`"),
     array("recent", NOTE, f"{RECENT}", "the last notes, oldest first"),
-    array("told", "float32", f"{INPUTS}", "scratch: what the network hears of a note"),
-    array("units", "float32", f"{UNITS}", "scratch: its first layer"),
-    array("second_units", "float32", f"{SECOND_UNITS}", "scratch: its second layer"),
+    array("told", "float32", f"{INPUTS}", "scratch: the network's inputs for a note"),
+    array("units", "float32", f"{UNITS}", "scratch: the first hidden layer"),
+    array("second_units", "float32", f"{SECOND_UNITS}", "scratch: the second hidden layer"),
 ))
 
 
 def design(request: Request) -> dict[str, Any]:
     """The part `hands`."""
     if request.routing.hands is None:
-        return {"by_hands": 0, "left_stem": 0, "right_stem": 0}  # The network is loaded only where it is asked.
+        return {"by_hands": 0, "left_stem": 0, "right_stem": 0}  # The network is loaded only if it is used.
     (left, right), (first, second, output) = request.routing.hands, hand_net()
     return {"by_hands": 1, "left_stem": left, "right_stem": right,
             "hand_first": first, "hand_second": second, "hand_output": output}
@@ -66,7 +68,7 @@ def stem_of(plan, hand):
 
 @kernel
 def follow_voices(own, voices):
-    """Note which of the last notes keys or pedals hold, and which are over."""
+    """Note which of the last notes are held by keys or pedals, and which have ended."""
     for i in range(own.recent_count):
         note = own.recent[i]
         voice = voices[note.voice]
@@ -77,7 +79,7 @@ def follow_voices(own, voices):
 
 @kernel
 def count_doubt(own, note):
-    """Count the note as uncertain if the other hand may play it, or no longer."""
+    """Count the note as uncertain if its hand is not probable enough; otherwise stop counting it."""
     likely = note.right if note.hand == RIGHT else 1 - note.right
     doubtful = np.int64(likely < SURE)
     own.uncertain_notes += doubtful - note.doubtful
@@ -86,7 +88,7 @@ def count_doubt(own, note):
 
 @kernel
 def append(own, sample, part, channel, pitch, velocity):
-    """Put a note at the end of the last notes, whose key is down now; its voice and hand are not known yet."""
+    """Append a note, whose key is down now, to the last notes; its voice and its hand are not known yet."""
     recent, last = own.recent, min(own.recent_count, RECENT - 1)
     if own.recent_count == RECENT:
         for i in range(last):
@@ -99,7 +101,7 @@ def append(own, sample, part, channel, pitch, velocity):
 
 @kernel
 def is_young(plan, own, at):
-    """May note `at` still change hands?"""
+    """Can note `at` still change hands?"""
     last = own.recent_count - 1
     age_s = np.float32(own.recent[last].sample - own.recent[at].sample) * plan.sample_s
     return last - at <= MOST_ASKED and age_s <= np.float32(REVISE_S)
@@ -107,7 +109,7 @@ def is_young(plan, own, at):
 
 @kernel
 def look_back(plan, own):
-    """Think again about some notes that stay where they are."""
+    """Ask the tracker again about some older notes, which stay in their stems."""
     for back in LOOKS_BACK:
         at = own.recent_count - 1 - back
         if at >= 0 and own.recent[at].fixed == 0 and not is_young(plan, own, at):
@@ -116,8 +118,8 @@ def look_back(plan, own):
 
 @kernel
 def revise(plan, own, told, H):
-    """Ask again about the notes just before the newest that are young enough; if the answer changed, they go over."""
-    follow_voices(own, told.voices)  # the newest may have taken one
+    """Ask the tracker again about the young notes just before the newest; move those whose answer has changed."""
+    follow_voices(own, told.voices)  # the newest note may have replaced a voice
     look_back(plan, own)
     for i in range(max(own.recent_count - 1 - MOST_ASKED, 0), own.recent_count - 1):
         note = own.recent[i]
@@ -127,7 +129,7 @@ def revise(plan, own, told, H):
         hand = np.int64(note.right >= 0.5)
         sounds = note.status != FREE and hand != note.hand
         if sounds and notes.move_voice(plan, told, H, note.voice, stem_of(plan, hand)):
-            notes.take_over(plan, told.voices, stem_of(plan, hand), note.pitch, note.voice)  # as if it had begun there
+            notes.take_over(plan, told.voices, stem_of(plan, hand), note.pitch, note.voice)  # as if the note had begun there
             own.revised_notes += 1
             note.hand = hand
         count_doubt(own, note)
@@ -135,7 +137,7 @@ def revise(plan, own, told, H):
 
 @kernel
 def begin(plan, own, told, follower, H, sample, part, status, pitch, velocity):
-    """A note-on: its hand is decided, by a score where one tells it; it sounds there, and notes just before are asked again."""
+    """Take a note-on: find its hand, by the score if that tells it, start the note there, and revise the notes before it."""
     follow_voices(own, told.voices)
     append(own, sample, part, status & 0x0F, pitch, velocity)
     own.pedal = told.sustain[part, status & 0x0F]
@@ -161,7 +163,7 @@ def begin(plan, own, told, follower, H, sample, part, status, pitch, velocity):
 
 @kernel
 def swap(plan, own, told, H):
-    """What was taken for the left hand is the right one, and the other way round: all notes that sound, and the last ones."""
+    """Exchange the hands: of all notes that sound, and of the last notes."""
     for i in range(own.recent_count):
         note = own.recent[i]
         note.hand, note.right, note.fixed = LEFT + RIGHT - note.hand, 1 - note.right, 1
@@ -170,7 +172,7 @@ def swap(plan, own, told, H):
 
 @kernel
 def claim(plan, own, told, H, hand):
-    """One hand plays all keys of the hands that are down."""
+    """Give all keys of the two hands that are down to one hand."""
     follow_voices(own, told.voices)
     for i in range(own.recent_count):
         note = own.recent[i]
@@ -185,7 +187,7 @@ def claim(plan, own, told, H, hand):
 
 @kernel
 def correct(plan, own, told, H, what):
-    """Do what a player says about the hands."""
+    """Carry out a player's correction of the hands."""
     if what == SWAP_HANDS:
         swap(plan, own, told, H)
     else:
@@ -194,9 +196,9 @@ def correct(plan, own, told, H, what):
 
 @kernel
 def receive(plan, own, told, follower, H, sample, part, status, data1, data2, stem_wanted):
-    """One message at `sample`, as `notes.receive` takes it. `told`: the part `notes`; H [stem, row]: the last activations.
+    """Take one message at `sample`; the arguments are those of `notes.receive`.
 
-    follower: the part `score_follower`.
+    told: the part `notes`. follower: the part `score_follower`. H [stem, row]: the last frame's activations.
     """
     if plan.by_hands == 0:
         stem = score_follower.stem_of(plan, follower, sample, part, status, data1, data2, stem_wanted)

@@ -1,10 +1,10 @@
-"""Stage: notes that are told late (`late_midi`): the background takes back what it learnt of them before.
+"""Stage: notes that are told late (`late_midi`). The background takes back what it learnt from them before their message came.
 
-Until its message comes nothing explains a note but the background, which learns its start, and then explains it better than
-the note's own templates do. So at a jump that no note has to answer for, its rows are kept, each just before it learns on; if
-a note begins soon after, they become again what they were. That ends where the notes' levels tell that they are in time
-(stage `levels`), and is not done where the preset does not know how notes begin: beside a band, wrong notes or drums the
-background would learn too little.
+Until a note's message comes, only the background can explain the note. It learns the note's start, and then explains the note
+better than the note's own templates do. So if the sound jumps without a note that explains it, a copy of each background row is
+kept just before the row learns again. If a note begins soon afterwards, the rows are restored from these copies. This ends when
+the notes' levels show that the notes are in time (stage `levels`). It is not done if the preset does not know how notes begin:
+beside a band, wrong notes or drums the background would learn too little.
 
 Figures: docs/measurements/experiments.md, "Taking back what was learnt".
 """
@@ -23,19 +23,19 @@ from rtsep.stages.gate import NEVER
 from rtsep.stages.passed import KEEP, LEARN, RESTORE
 from rtsep.stages.request import Request
 
-LOUDER = 1.15  # A frame is a jump if it is so many times as loud as all frames before it.
-BEFORE_S = 0.02  # So many seconds of frames count as before.
-ANSWERS_S = 0.03  # A note that began within so many seconds before a jump is its cause.
-SOON_S = 0.06  # A note that begins within so many seconds after a jump is taken for its cause.
-LATE_S = 0.002  # Notes are in time if the lag is less than so many seconds: of notes in time less is found.
-ENOUGH = 2000.0  # So much must be seen of that (`lag_seen`), which a second or two of music show.
-HISTORY = 64  # The loudness of so many hops is kept.
+LOUDER = 1.15  # A frame is a jump if it is more than this many times as loud as each of the frames before it.
+BEFORE_S = 0.02  # The frames of this many seconds count as the frames before.
+ANSWERS_S = 0.03  # A note that began at most this many seconds before a jump is its cause.
+SOON_S = 0.06  # A note that begins less than this many seconds after a jump counts as its cause.
+LATE_S = 0.002  # Notes are in time if the lag is less than this many seconds: notes in time have a smaller one.
+ENOUGH = 2000.0  # The lag is trusted once `lag_seen` is greater than this, which takes a second or two of music.
+HISTORY = 64  # The loudness of this many hops is kept.
 
 PLAN = Part("late_notes", (
-    size("rolls_back", "whether the background takes back what it learnt of notes that are told late"),
+    size("rolls_back", "whether the background takes back what it learnt from notes that are told late"),
 ), sees=("common", "instruments"))
 STATE = Part("late_notes", (
-    cell("jump", "int64", "end of the frame at which rows were kept last; 0: never, or they were restored since"),
+    cell("jump", "int64", "end of the last frame at which rows were kept; 0: never, or restored since"),
     array("loudness", "float32", f"{HISTORY}", "magnitudes of frames, a ring of hops"),
 ))
 
@@ -49,13 +49,13 @@ def design(request: Request) -> dict[str, Any]:
 
 @kernel
 def forget(kept):
-    """No rows are kept."""
+    """Forget all kept rows."""
     fill(kept.kept_weight, np.float32(0))
 
 
 @kernel
 def youngest_onset(opened, count):
-    """Onset of the youngest note of the first `count` open rows."""
+    """Onset of the youngest note among the first `count` open rows."""
     youngest = np.int64(NEVER)
     for i in range(count):
         youngest = max(youngest, opened.open_onset[i])
@@ -64,7 +64,7 @@ def youngest_onset(opened, count):
 
 @kernel
 def louder(plan, own, total, end):
-    """Is the frame of magnitude `total` before `end` louder than all of BEFORE_S? From now on it is one of them."""
+    """Is the frame of magnitude `total` before `end` louder than all frames of BEFORE_S? It joins these frames."""
     history, now = own.loudness, end // plan.hop
     loudest = np.float32(0)
     for back in range(1, min(max(np.int64(np.float32(BEFORE_S) / plan.hop_s), 1), HISTORY - 1) + 1):
@@ -75,7 +75,7 @@ def louder(plan, own, total, end):
 
 @kernel
 def in_time(plan, learnt):
-    """Has one instrument been seen enough, and is no instrument's lag longer than of notes in time?"""
+    """Is the lag of some instrument known well enough, and is every instrument's lag that of notes in time?"""
     seen = latest_s = np.float32(0)
     for stem in range(plan.stems - 1):
         seen, latest_s = max(seen, learnt.lag_seen[stem]), max(latest_s, learnt.lag_s[stem])
@@ -84,7 +84,7 @@ def in_time(plan, learnt):
 
 @kernel
 def step(plan, own, learnt, opened, kept, total, end):
-    """Shall the background keep its rows, or take back what they learnt, by the frame before `end`? Sets `task`."""
+    """Set `task` by the frame before `end`: whether the background keeps copies of its rows, restores them, or only learns."""
     kept.task = LEARN
     jumps = louder(plan, own, total, end)
     if total == 0 or plan.rolls_back == 0 or end <= plan.lead_in or in_time(plan, learnt):

@@ -1,10 +1,12 @@
-"""Stage: one expectation of how loud notes are here: a linear model of their level over (1, log age, slope of the envelope).
+"""Stage: how loud notes are in this recording: a linear model of their level over (1, log age, slope of the envelope).
 
-Every stem has one: stems that play one preset may be different instruments. Its three numbers are the gain, how loud this
-recording is against the preset's; the decay deviation, how otherwise than the preset's its notes fade, as a bowed string does
-that is played by a piano's envelopes; and the lag, how far its sound is ahead of its MIDI. Sums that forget and a prior of 0
-give them (ridge regression), from what was heard of notes over what was expected, in natural logarithms. A note that has not
-begun to sound teaches nothing (stage `expectation`).
+Every stem has its own model, since stems with one preset can be different instruments. The model has three numbers:
+* the gain: how loud this recording is compared with the preset's;
+* the decay deviation: how much slower or faster its notes fade, as those of a bowed string do beside a piano's envelopes;
+* the lag: how far the sound is ahead of its MIDI.
+
+They are found by ridge regression, with sums that forget and a prior of 0, from the heard level over the expected level of
+notes, in natural logarithms. A note that has not begun to sound teaches nothing (stage `expectation`).
 
 Figures: docs/measurements/unheard.md and docs/measurements/experiments.md, "The notes' own prediction".
 """
@@ -18,36 +20,37 @@ from rtsep.kernels.fields import Part, array
 from rtsep.kernels.marks import kernel, numeric
 from rtsep.kernels.memory import ENVELOPE_S
 
-INAUDIBLE = -50.0  # Nobody hears this level, a natural logarithm: it is what is expected where no envelope is known.
-TINY = 1e-6  # A share of the frame that the logarithm is taken of is at least this.
-STEP_S = 0.005  # Slopes of envelopes are taken over so many seconds.
+INAUDIBLE = -50.0  # This level, a natural logarithm, is inaudible; it is expected where no envelope is known.
+TINY = 1e-6  # This share of the frame is added before a logarithm is taken.
+STEP_S = 0.005  # Slopes of envelopes are measured over this many seconds.
 MEMORY_S = 4.0  # The model forgets with this time constant, in seconds of notes.
 SETTLED_S, FADED_S = 0.02, 1.5  # A note tells the gain and the decay deviation between these ages, in seconds.
-YOUNG_S = 0.08  # A note tells the lag until this age, in seconds.
-LEAST_SLOPE = 10.0  # Its envelope must rise by so much (natural logarithm) per second for that.
-MOST_LAG_S = 0.05  # The lag is at most so many seconds.
-# So many seconds of notes without any error hold the gain and the decay deviation at 0: a recording may be of any loudness.
+YOUNG_S = 0.08  # A note tells the lag up to this age, in seconds.
+LEAST_SLOPE = 10.0  # A note tells the lag only if its envelope rises by this natural logarithm per second or more.
+MOST_LAG_S = 0.05  # The lag is at most this many seconds.
+# The priors of gain and decay deviation count like this many seconds of notes without error: a recording can have any loudness.
 GAIN_PRIOR_S, DECAY_PRIOR_S = 1e-5, 6.0
-LAG_PRIOR = 600.0  # A lag of 0 is worth so much (sum of squared slopes times seconds), as some 2 notes have.
-KNOWN_S = 0.3  # The model is trusted once so many seconds of notes were heard.
-MOST_ERROR = 2.0  # A larger error of a level (natural logarithm) counts as this, once the model is trusted.
-MIDDLE = 2.5  # Decay deviations count from this place of the axis, in doublings of ENVELOPE_S: an age of 0.19 s.
-OLDEST_S = 3.0  # From this age on, in seconds, the deviation stays.
-SURE_SHARE = 4.0  # A note that fills a quarter of the frame, one over this, tells as much as if it filled it all.
-# A note that is expected to be inaudible tells a thousandth of what a loud one tells; where nothing is expected yet, a fifth.
+LAG_PRIOR = 600.0  # The prior of the lag counts this much (sum of squared slopes times seconds), like about 2 notes.
+KNOWN_S = 0.3  # The model is trusted after this many seconds of notes.
+MOST_ERROR = 2.0  # A larger error of a level (natural logarithm) counts as this once the model is trusted.
+MIDDLE = 2.5  # Decay deviations count from this place on the axis of ages, in doublings of ENVELOPE_S: an age of 0.19 s.
+OLDEST_S = 3.0  # The deviation stays constant from this age on, in seconds.
+# A note that fills a quarter of the frame (one over this number) counts as much as a note that fills all of it.
+SURE_SHARE = 4.0
+# Least weight of a note, where a loud one has 1: a thousandth if its share is expected, a fifth if no share is expected yet.
 LEAST_WEIGHT, LEAST_FIRST_WEIGHT = 1e-3, 0.2
-ONE, AGE, SLOPE, AGE_AGE, AGE_SLOPE, SLOPE_SLOPE, ERROR, AGE_ERROR, SLOPE_ERROR = range(9)  # weighted sums of a stem's notes
+ONE, AGE, SLOPE, AGE_AGE, AGE_SLOPE, SLOPE_SLOPE, ERROR, AGE_ERROR, SLOPE_ERROR = range(9)  # indices of a stem's weighted sums
 
 PLAN = Part("levels", (), sees=("common", "instruments", "expectation"))
 STATE = Part("levels", (
-    array("level_sums", "float32", "stems, 9", "weighted sums over what was heard of notes, s: of 1, of the age's place, of "
+    array("level_sums", "float32", "stems, 9", "weighted sums over heard notes, in s: of 1, of the age's place, of "
           "the slope, of the products of these two, of the error, and of its products with both"),
 ))
 
 
 @kernel
 def forget(own, learnt):
-    """Nothing is known of how notes sound here."""
+    """Forget how notes sound in this recording."""
     for values in (learnt.gain, learnt.decay_deviation, learnt.lag_s, learnt.known_s, learnt.lag_seen):
         fill(values, np.float32(0))
     for stem in range(own.level_sums.shape[0]):
@@ -56,26 +59,26 @@ def forget(own, learnt):
 
 @numeric
 def log_age(age_s):
-    """Place of an age on a logarithmic axis, in doublings; 0 at 0.19 s."""
+    """Place of an age on a logarithmic axis, in doublings, 0 at 0.19 s."""
     age_s = min(max(age_s, np.float32(0)), np.float32(OLDEST_S))
     return np.log2(np.float32(1) + age_s / np.float32(ENVELOPE_S)) - np.float32(MIDDLE)
 
 
 @kernel
 def deviation(learnt, stem, age_s):
-    """What is to be added to the expected level of a stem's note."""
+    """The decay deviation's part in the expected level of a stem's note, a natural logarithm."""
     return learnt.decay_deviation[stem] * log_age(age_s)
 
 
 @kernel
 def heard_age_s(plan, opened, g, end):
-    """Age of a group's note in the frame before `end`, as the frames of the envelopes have it."""
+    """Age of a group's note in the frame before `end`, in seconds, on the time axis of the envelopes."""
     return np.float32(end - opened.open_onset[opened.group_first[g]]) * plan.sample_s - plan.envelope_later_s
 
 
 @kernel
 def rising_slope(plan, opened, expected, g, end):
-    """How fast a group's young note should rise, in natural logarithms per second; 0 if it is old, or hardly rises."""
+    """The slope that a group's young note should have, in natural logarithms per second; 0 if it is old or hardly rises."""
     slope = (expected.level_soon[g] - expected.expected_level[g]) / np.float32(STEP_S)
     young = np.float32(end - opened.open_onset[opened.group_first[g]]) * plan.sample_s < np.float32(YOUNG_S)
     return slope if young and slope > np.float32(LEAST_SLOPE) and expected.expected_share[g] >= 0 else np.float32(0)
@@ -83,9 +86,9 @@ def rising_slope(plan, opened, expected, g, end):
 
 @kernel
 def tells(plan, opened, expected, g):
-    """Does a group's level tell something? Its envelope must be known, and it has begun to sound.
+    """Does a group's level teach the model? Its envelope must be known, and it must have begun to sound.
 
-    A drum's is told by its first stage: what comes later is often another sound's.
+    Of a drum only the first stage counts: later sound often belongs to another drum.
     """
     first_stage = plan.row_age[opened.open_row[opened.group_first[g]], 0] == 0
     return expected.expected_level[g] > INAUDIBLE and expected.silent[g] == 0 and first_stage
@@ -93,7 +96,7 @@ def tells(plan, opened, expected, g):
 
 @kernel
 def note_error(own, learnt, stem, age, slope, error, weight_s):
-    """Take in that a stem's note, at this place of its age and slope, was heard `error` louder than the model has it."""
+    """Add a stem's note to its sums: at this place of its age and slope, it was `error` louder than the model says."""
     if learnt.known_s[stem] > np.float32(KNOWN_S):
         error = max(min(error, np.float32(MOST_ERROR)), np.float32(-MOST_ERROR))
     error += learnt.gain[stem] + learnt.decay_deviation[stem] * age + learnt.lag_s[stem] * slope
@@ -114,7 +117,7 @@ def note_error(own, learnt, stem, age, slope, error, weight_s):
 
 @kernel
 def solve(own, learnt, stem):
-    """Gain, decay deviation and lag of a stem by its sums: the lag by Cramer's rule, held to its range, then the others."""
+    """Find a stem's gain, decay deviation and lag from its sums: first the lag, by Cramer's rule and within its limits."""
     sums = own.level_sums[stem]
     a, b, c = sums[ONE] + np.float32(GAIN_PRIOR_S), sums[AGE], sums[SLOPE]
     d, e, f = sums[AGE_AGE] + np.float32(DECAY_PRIOR_S), sums[AGE_SLOPE], sums[SLOPE_SLOPE] + np.float32(LAG_PRIOR)
@@ -130,7 +133,7 @@ def solve(own, learnt, stem):
 
 @kernel
 def step(plan, own, learnt, frame, opened, expected, estimate, end):
-    """The model of every stem follows the frame that ends before `end`, by the notes that tell something."""
+    """Update the model of every stem from the frame that ends before `end`."""
     if plan.prediction == 0 or plan.gated == 0:
         return
     loudness = np.log(frame.total)

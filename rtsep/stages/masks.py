@@ -1,8 +1,8 @@
-"""Stage: models of the stems, and from them soft masks, which sum to one in every bin.
+"""Stage: the models of the stems, and from them soft masks that sum to one in every bin.
 
-What a stem's activations say and what is expected of it are two opinions of its sound; their geometric mean is its model.
+A stem's activations and its expectation give two estimates of its spectrum. The stem's model is their geometric mean.
 
-**To add a mask**, write one function in a module of `methods/masks/` and name it in the `__init__.py` there, which has the
+**To add a mask**, write one function in a module of `methods/masks/` and name it in the `__init__.py` there, which states the
 contract.
 """
 
@@ -18,13 +18,13 @@ from rtsep.kernels.marks import choice, kernel, numeric
 from rtsep.methods.masks import MASKS
 from rtsep.stages.request import Request
 
-LEAST_RESIDUAL = 1e-9  # This share of the frame is the residual's at least, so that one model is greater than 0 in every bin.
-LEAST_DIVISOR = 1e-12  # What is divided by is at least this share of the frame.
+LEAST_RESIDUAL = 1e-9  # The residual gets at least this share of the frame, so that one model is above 0 in every bin.
+LEAST_DIVISOR = 1e-12  # A divisor is at least this share of the frame.
 
 PLAN = Part("masks", (
-    size("mask", "which of methods.masks.MASKS, counted from 0"),
-    size("power_halves", "mask power in halves"),
-    number("suppression", "what the others' leaking weighs in the masks against what is lost of a stem"),
+    size("mask", "index of the mask in methods.masks.MASKS"),
+    size("power_halves", "mask power, in halves"),
+    number("suppression", "weight of sound that leaks into a stem, against 1 for sound that the stem loses"),
 ), sees=("common",))
 SCRATCH = Part("mask_scratch", (
     array("mask_sum", "float32", "stride", "scratch of masks"),
@@ -44,7 +44,7 @@ def design(request: Request) -> dict[str, Any]:
 
 @numeric
 def add_stem_models(W, rows, stem_of, h, bins, models):
-    """models [stem, bin] += h W, each row's to its stem. Rows of one stem are neighbours in `rows`."""
+    """models [stem, bin] += h W, each row in its stem. Rows of one stem are neighbours in `rows`."""
     first, count = 0, rows.shape[0]
     while first < count:
         last = first + 1
@@ -56,9 +56,9 @@ def add_stem_models(W, rows, stem_of, h, bins, models):
 
 @numeric
 def stem_models(W, rows, stem_of, h, stems, bins, models):
-    """Fill models [stem, bin] with h W of each of `stems`.
+    """Fill models [stem, bin] with h W for each of `stems`.
 
-    The residual, the last, has its rows and the flat one, h[count]: its model is greater than 0 in every bin.
+    The residual, the last stem, has the background's rows and the flat row, h[count]: its model is above 0 in every bin.
     """
     count, others = rows.shape[0], stems.shape[0] - 1
     for i in range(others):
@@ -69,7 +69,7 @@ def stem_models(W, rows, stem_of, h, stems, bins, models):
 
 @kernel
 def expect_stems(plan, W, opened, expected):
-    """Fill the expected models of the stems that play; the residual's is there (`expectation.subtract_expected`)."""
+    """Fill the expected models of the stems that play; `expectation.subtract_expected` has filled the residual's."""
     for i in range(opened.playing_count - 1):
         fill(expected.expected_models[opened.playing[i], : plan.bins], np.float32(0))
     add_stem_models(W, opened.open_row[: opened.open_count], opened.open_stem, expected.expected_ahead, plan.bins,
@@ -78,7 +78,7 @@ def expect_stems(plan, W, opened, expected):
 
 @kernel
 def combine(plan, opened, expected, masks):
-    """The models: the geometric mean of what is estimated and what is expected, or what is estimated alone."""
+    """Fill the models: the geometric mean of estimated and expected models, or the estimated models alone."""
     for i in range(opened.playing_count):
         stem = opened.playing[i]
         estimated, told, model = masks.estimated[stem], expected.expected_models[stem], masks.models[stem]
@@ -91,7 +91,7 @@ def combine(plan, opened, expected, masks):
 
 @kernel
 def all_to_residual(plan, opened, masks):
-    """Nothing is heard of any note: the residual's model and mask are 1, those of the stems that play 0."""
+    """No note is heard: set the residual's model and mask to 1, and those of the stems that play to 0."""
     for i in range(opened.playing_count - 1):
         fill(masks.models[opened.playing[i]], np.float32(0))
         fill(masks.M[opened.playing[i]], np.float32(0))
@@ -101,7 +101,7 @@ def all_to_residual(plan, opened, masks):
 
 @kernel
 def note_sounding(opened, masks, heard):
-    """Which stems have a part in this frame: those with an open row, if anything is heard."""
+    """Note which stems this frame contains: those with an open row, if anything is heard."""
     for s in range(masks.sounds.shape[0]):
         masks.sounds[s] = 0
     for i in range(opened.open_count if heard else 0):
@@ -110,7 +110,7 @@ def note_sounding(opened, masks, heard):
 
 @kernel
 def share_out(plan, V, opened, masks):
-    """Fill `part_ratio` [stem, bin], which rows learn from: what each stem's mask gives it of V, over its estimated model."""
+    """Fill `part_ratio` [stem, bin], which rows learn from: each stem's share of V by its mask, over its estimated model."""
     for i in range(opened.playing_count):
         stem = opened.playing[i]
         M, estimated, ratio = masks.M[stem], masks.estimated[stem], masks.part_ratio[stem]
@@ -120,7 +120,7 @@ def share_out(plan, V, opened, masks):
 
 @numeric
 def weigh_residual(M, stems, bins, weight):
-    """The mask of the residual, the last of `stems`, counts weight [bin] times as much; the masks sum to one again."""
+    """Multiply the mask of the residual, the last of `stems`, by weight [bin]; scale all masks so that they sum to one."""
     others = stems.shape[0] - 1
     rest = M[stems[others]]
     for i in range(others):
@@ -133,11 +133,11 @@ def weigh_residual(M, stems, bins, weight):
 
 @numeric
 def suppress(M, stems, bins, suppression):
-    """M[s] <- M[s] / (M[s] + suppression (1 - M[s])) for all but the residual, which gets what that leaves.
+    """M[s] <- M[s] / (M[s] + suppression (1 - M[s])) for all stems except the residual, which gets what is left.
 
-    Wiener's masks when the error that others cause weighs `suppression` times the error in the stem itself: Spriet, Moonen &
-    Wouters, "Spatially pre-processed speech distortion weighted multi-channel Wiener filtering for noise reduction", Signal
-    Processing 84(12), 2004; here with one channel.
+    These are Wiener masks if the error that other stems cause weighs `suppression` times the error in the stem itself: Spriet,
+    Moonen & Wouters, "Spatially pre-processed speech distortion weighted multi-channel Wiener filtering for noise reduction",
+    Signal Processing 84(12), 2004; here for one channel.
     """
     others = stems.shape[0] - 1
     rest = M[stems[others]]

@@ -1,4 +1,4 @@
-"""Compiled code that only `rtsep bench` runs: what a frame's FFTs cost alone, and the activation step alone."""
+"""Compiled code that only `rtsep bench` runs: the cost of a frame's FFTs alone, and of the activation step alone."""
 
 import numpy as np
 from numba import types
@@ -14,9 +14,9 @@ plan_at, state_at = viewer(PLAN), viewer(STATE)
 
 
 def transform_frames(plan_address, state_address, stems, times):
-    """`times` times the FFTs of one frame and nothing else: the floor under the cost of any separator of this kind.
+    """Compute only the FFTs of one frame, `times` times: the least cost of any separator of this kind.
 
-    A frame is analysed once per channel, and comes back once per channel and stem, on the buffers of a PLAN and a STATE.
+    A frame is transformed once per channel, and back once per channel and stem, in the buffers of a PLAN and a STATE.
     """
     plan, state = plan_at(plan_address), state_at(state_address)
     word = flush_to_zero()
@@ -30,9 +30,9 @@ def transform_frames(plan_address, state_address, stems, times):
 
 
 def estimate_frames(V_address, W_address, stride, count, bins, iterations, scratch_address, rows_address, times):
-    """`times` times plain updates of one frame's activations, each from an equal share.
+    """Run the plain updates of one frame's activations `times` times, each time from an equal share.
 
-    At the addresses: V float32 [stride], W float32 [count, stride], scratch float32 [3, stride + count + 1], rows int64
+    The addresses point to: V float32 [stride], W float32 [count, stride], scratch float32 [3, stride + count + 1], rows int64
     [count].
     """
     V, W = floats_at(V_address, (stride,)), floats_at(W_address, (count, stride))

@@ -1,4 +1,4 @@
-"""Stage: the mixer: stems at their gains, dry/wet and bypass, all aligned by the latency and smoothed sample by sample."""
+"""Stage: the mixer applies gains, dry/wet and bypass. All signals have one latency; values change smoothly, every sample."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from rtsep.kernels.marks import numeric
 from rtsep.kernels.memory import BYPASS, GAINS, WET
 from rtsep.stages.request import Request
 
-SMOOTHING_S = 0.005  # A change has this time constant, in seconds: it is heard whole after 20 ms, without a click.
-NEAR = 1e-5  # A value lands on its target once it is so near: 100 dB below full scale.
+SMOOTHING_S = 0.005  # A change has this time constant, in seconds: it is complete after 20 ms, without a click.
+NEAR = 1e-5  # A value reaches its target once it is this near: 100 dB below full scale.
 
 PLAN = Part("mixer", (
-    number("mixer_smoothing", "share of the way to its target that a value goes with every sample"),
+    number("mixer_smoothing", "share of the remaining way to its target that a value moves with every sample"),
 ))
 STATE = Part("mixer", (
     array("mixer_values", "float32", "stems + 2", "smoothed values: wet, bypass, a gain per stem"),
@@ -29,7 +29,7 @@ def design(request: Request) -> dict[str, Any]:
 
 @numeric
 def smooth(values, targets, rate):
-    """values += rate * (targets - values), landing exactly once it is inaudibly near."""
+    """values += rate * (targets - values); a value takes its target exactly once it is inaudibly near."""
     for i in range(values.shape[0]):
         step = targets[i] - values[i]
         values[i] = targets[i] if abs(step) < np.float32(NEAR) else values[i] + rate * step

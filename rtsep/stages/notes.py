@@ -1,6 +1,6 @@
-"""Stage: notes and pedals. MIDI messages become voices.
+"""Stage: notes and pedals. It turns MIDI messages into voices.
 
-A voice is one sounding note: it is held by its key or by a pedal, then it is released and rings on for a while.
+A voice is one sounding note. Its key or a pedal holds it; then it is released and rings on for a while.
 """
 
 import numpy as np
@@ -9,15 +9,15 @@ from rtsep.kernels.fields import Part, array, cell
 from rtsep.kernels.marks import kernel, numeric
 from rtsep.kernels.memory import CHANNELS, PARTS, PITCHES
 
-VOICES = 256  # So many notes can sound at once: ten fingers, a pedal, and a score that is played along.
+VOICES = 256  # This many notes can sound at once: enough for ten fingers with a pedal, and for a score that plays along.
 FREE, KEY_DOWN, HELD, RELEASED = range(4)  # status of a voice
 VOICE = np.dtype([(name, "<i8") for name in (
     "status", "part", "channel", "pitch", "stem", "presses", "onset", "off", "captured", "velocity")])
 
 PLAN = Part("notes", (), sees=("common", "instruments"))
 STATE = Part("notes", (
-    cell("unmatched_notes", "int64", "notes since reset that no template plays"),
-    cell("stolen_voices", "int64", "voices since reset that a new note took"),
+    cell("unmatched_notes", "int64", "notes since reset for which the preset has no template"),
+    cell("stolen_voices", "int64", "voices since reset that a new note replaced because all were taken"),
     array("voices", VOICE, f"{VOICES}", "notes that sound"),
     array("sustain", "int64", f"{PARTS}, {CHANNELS}", "is the pedal down?"),
     array("sostenuto", "int64", f"{PARTS}, {CHANNELS}", "is the pedal down?"),
@@ -36,7 +36,7 @@ def find_voice(voices, part, channel, pitch):
 
 @kernel
 def free_voice(own):
-    """A free voice; if all are taken, the one that is nearest its end (counted)."""
+    """A free voice; if all are taken, the one that is nearest to its end, which is counted."""
     voices, oldest, best = own.voices, np.int64(0), np.int64(-1)
     for v in range(VOICES):
         status = voices[v].status
@@ -52,15 +52,16 @@ def free_voice(own):
 
 @kernel
 def same_string(plan, stem, other, pitch):
-    """Do both stems play the pitch on one instrument, by the same templates?"""
+    """Do both stems play the pitch on one instrument, with the same templates?"""
     return plan.row_count[stem, pitch] > 0 and plan.first_row[stem, pitch] == plan.first_row[other, pitch]
 
 
 @kernel
 def take_over(plan, voices, stem, pitch, struck):
-    """What only rings of this pitch, in other stems of the same instrument, is over: the string is struck again.
+    """End notes of this pitch in other stems of the same instrument that only ring on: the new note strikes the same string.
 
-    Else the new note would be divided between both hands of a piano while the old one is remembered (up to 0.7 dB).
+    Otherwise the new note would be divided between both hands of a piano while the old note is still in the window. That costs
+    up to 0.7 dB.
     """
     for v in range(VOICES):
         voice = voices[v]
@@ -71,10 +72,10 @@ def take_over(plan, voices, stem, pitch, struck):
 
 @kernel
 def move_voice(plan, own, H, v, stem):
-    """Let voice `v` sound on in another stem of its instrument; False: it cannot, and stays.
+    """Move voice `v` to another stem of its instrument; False if that is not possible: then it stays.
 
-    Whatever else stages keep of a note is kept by template, or begins anew with every frame. H [stem, row], the last frame's
-    activations, goes along, unless a unison sounds on in the stem that the voice leaves.
+    All else that stages keep about a note is kept by template, or begins anew with every frame. The last frame's activations,
+    H [stem, row], move too, unless another note of the same pitch sounds on in the stem that the voice leaves.
     """
     voices, left, pitch = own.voices, own.voices[v].stem, own.voices[v].pitch
     if voices[v].status == FREE or stem == left or not same_string(plan, stem, left, pitch):
@@ -91,7 +92,7 @@ def move_voice(plan, own, H, v, stem):
 
 @kernel
 def exchange_voices(plan, own, H, stem, other):
-    """All notes of two stems of one instrument change places."""
+    """Exchange all notes of two stems of one instrument."""
     for pitch in range(PITCHES):
         if same_string(plan, stem, other, pitch):
             for row in range(plan.first_row[stem, pitch], plan.first_row[stem, pitch] + plan.row_count[stem, pitch]):
@@ -104,7 +105,7 @@ def exchange_voices(plan, own, H, stem, other):
 
 @kernel
 def choke_others(plan, voices, sample, struck):
-    """End the notes that the one `struck` chokes, as a closing hi-hat does: only the window remembers them."""
+    """End the notes that the note `struck` chokes, as a closing hi-hat does; only the window still contains them."""
     group = plan.choke[struck.stem]
     for v in range(VOICES):
         voice, pitch = voices[v], voices[v].pitch
@@ -116,7 +117,7 @@ def choke_others(plan, voices, sample, struck):
 
 @kernel
 def note_on(plan, own, sample, part, channel, pitch, velocity, stem_wanted):
-    """Open a voice, or press its key once more: for the stem that it is routed to, or for `stem_wanted` - 1 if not 0."""
+    """Open a voice, or press its key once more, in the stem of its route; if `stem_wanted` > 0, in stem `stem_wanted` - 1."""
     stem = np.int64(plan.route[part, channel, pitch]) if stem_wanted == 0 else stem_wanted - 1
     if stem < 0 or stem >= plan.stems - 1:
         return
@@ -138,7 +139,7 @@ def note_on(plan, own, sample, part, channel, pitch, velocity, stem_wanted):
 
 @numeric
 def lift(voice, sustain, sample):
-    """The keys of `voice` are up: it is held by a pedal, or it is released."""
+    """All keys of `voice` are up: a pedal holds it, or it is released."""
     voice.presses = 0
     if sustain[voice.part, voice.channel] or voice.captured:
         voice.status = HELD
@@ -148,7 +149,7 @@ def lift(voice, sustain, sample):
 
 @kernel
 def note_off(own, sample, part, channel, pitch):
-    """One key of the note is up; overlapping presses of one pitch count."""
+    """One key of the note goes up; presses of one pitch that overlap are counted."""
     v = find_voice(own.voices, part, channel, pitch)
     if v < 0 or own.voices[v].status != KEY_DOWN:
         return
@@ -159,7 +160,7 @@ def note_off(own, sample, part, channel, pitch):
 
 @kernel
 def release_held(own, sample, part, channel):
-    """Release what no pedal of this part and channel holds any more."""
+    """Release the notes that no pedal of this part and channel holds any longer."""
     for v in range(VOICES):
         voice = own.voices[v]
         if voice.status == HELD and voice.channel == channel and voice.part == part:
@@ -168,7 +169,7 @@ def release_held(own, sample, part, channel):
 
 @kernel
 def set_sustain(own, sample, part, channel, down):
-    """Sustain keeps every note whose key goes up."""
+    """The sustain pedal, while down, holds every note whose key goes up."""
     own.sustain[part, channel] = down
     if not down:
         release_held(own, sample, part, channel)
@@ -176,7 +177,7 @@ def set_sustain(own, sample, part, channel, down):
 
 @kernel
 def set_sostenuto(own, sample, part, channel, down):
-    """Sostenuto keeps the notes whose keys are down when it is pressed."""
+    """The sostenuto pedal holds the notes whose keys are down when it is pressed."""
     was_down = own.sostenuto[part, channel]
     own.sostenuto[part, channel] = down
     if down != was_down:
@@ -190,7 +191,7 @@ def set_sostenuto(own, sample, part, channel, down):
 
 @kernel
 def all_off(own, sample, part, channel, respect_pedals):
-    """Every key of this part and channel up (controller 123), or every sound off whatever the pedals (120)."""
+    """Lift every key of this part and channel (controller 123), or end every sound whatever the pedals do (controller 120)."""
     for v in range(VOICES):
         voice = own.voices[v]
         if voice.channel != channel or voice.part != part:
@@ -219,7 +220,7 @@ def control(own, sample, part, channel, number, value):
 
 @kernel
 def routed_stem(plan, part, status, pitch, velocity, stem_wanted):
-    """The stem that the route gives to a note-on; -1: none, it says its own, or the message is no note-on."""
+    """The stem of a note-on by its route; -1 if there is none, if it names its own stem, or if the message is no note-on."""
     if status & 0xF0 != 0x90 or velocity == 0 or stem_wanted != 0 or part >= plan.route.shape[0] or pitch >= PITCHES:
         return np.int64(-1)
     return np.int64(plan.route[part, status & 0x0F, pitch])
@@ -227,7 +228,7 @@ def routed_stem(plan, part, status, pitch, velocity, stem_wanted):
 
 @kernel
 def receive(plan, own, sample, part, status, data1, data2, stem_wanted):
-    """One MIDI message at `sample`; what is no note and no pedal is ignored. `stem_wanted`: EVENT's field `stem`."""
+    """Take one MIDI message at `sample`; all but notes and controllers are ignored. `stem_wanted`: EVENT's field `stem`."""
     kind, channel = status & 0xF0, status & 0x0F
     if part >= plan.route.shape[0] or data1 >= PITCHES:
         return

@@ -1,6 +1,6 @@
-"""Stage: masked spectra back into sound, by a short synthesis window at the frame's end, and the finished samples out.
+"""Stage: turns masked spectra back into sound, with a short synthesis window at the frame's end.
 
-The windows are Mauler & Martin's (EUSIPCO 2007).
+The windows are those of Mauler & Martin (EUSIPCO 2007).
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from rtsep.stages.stereo import stem_spectrum
 
 PLAN = Part("overlap_add", (
     size("overlap", "samples of the synthesis window; 0: causal filters"),
-    array("synthesis_window", "float32", "overlap", "what the end of a masked frame is multiplied with"),
+    array("synthesis_window", "float32", "overlap", "window that multiplies the end of a masked frame"),
 ), sees=("common",))
 STATE = Part("overlap_add", (
     array("rings", "float32", "stems - 1, channels, overlap", "rings of output that is being added up"),
-    array("sounds_until", "int64", "stems", "sample up to which something is left in the stem's rings"),
+    array("sounds_until", "int64", "stems", "sample up to which the stem's rings contain sound"),
     array("stem_spectrum", "complex64", "bins", "scratch: a masked spectrum"),
-    array("stem_frame", "float32", "window_size", "scratch: its sound"),
+    array("stem_frame", "float32", "window_size", "scratch: the frame of that spectrum"),
 ))
 
 
@@ -35,7 +35,7 @@ def design(request: Request) -> dict[str, Any]:
 
 @numeric
 def move_out(source, target, rest):
-    """The samples of `source` go to `target`, and are taken from `rest`; `source` is 0 then."""
+    """Move the samples of `source` to `target`, and subtract them from `rest`; `source` becomes 0."""
     for i in range(target.shape[0]):
         y = source[i]
         source[i] = 0
@@ -47,7 +47,7 @@ def move_out(source, target, rest):
 def read_stems(plan, own, sound, low, high, stems):
     """Fill stems[stem, channel, low:high] with the finished samples; residual = delayed input - the other stems.
 
-    At most a slot, which no ring breaks off.
+    At most one slot, which never crosses the end of a ring.
     """
     size, count, position = plan.overlap, high - low, sound.position
     slot, begin = position & (size - 1), (position - size) & (plan.ring_size - 1)
@@ -76,7 +76,7 @@ def add_tail(plan, own, fft_plan, fft, stem, channel, end):
 
 @kernel
 def step(plan, own, fft_plan, fft, frame, opened, M, places, end):
-    """Add the masked frame of every stem that plays to what will be heard."""
+    """Add the masked frame of every stem that plays to its output ring."""
     for i in range(opened.playing_count - 1):
         stem = opened.playing[i]
         for c in range(plan.channels):

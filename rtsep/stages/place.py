@@ -1,12 +1,12 @@
-"""Stage: where stems lie between two channels, learnt while playing, and what that tells of the sound in every bin.
+"""Stage: learns where stems lie between two channels, and uses these places to separate the sound in every bin.
 
-A stem at one place has one spatial covariance R [2, 2] in all bins: the levels of both channels and how alike they are. The
+A stem at one place has one spatial covariance R [2, 2] in all bins: the powers of both channels and their product. The
 multichannel Wiener filter  m[s] R[s] (sum of m R)^-1  (Duong, Vincent & Gribonval, "Under-determined reverberant audio source
 separation using a full-rank spatial covariance model", IEEE TASLP 18(7), 2010), with the masks m as powers, is the mask itself
-where all stems lie at one place, and takes them apart where they do not. R is real: levels, no delays.
+if all stems lie at one place, and separates them further if they do not. R is real: it describes levels, not delays.
 
-Places are learnt from bins that surely belong to one stem, by the masks of the spectra alone: what was learnt of places
-cannot confirm itself. Figures: docs/measurements/experiments.md, "Where stems lie between two channels".
+Places are learnt from bins that almost certainly belong to one stem, by masks that do not use the places: so an error cannot
+confirm itself. Figures: docs/measurements/experiments.md, "Where stems lie between two channels".
 """
 
 from __future__ import annotations
@@ -21,30 +21,32 @@ from rtsep.kernels.marks import kernel, numeric
 from rtsep.stages.request import Request
 
 PLACE_S = 5.0  # A stem's place follows with this time constant, in seconds in which it plays.
-PRIOR_S = 0.05  # The place of all sound is worth so many seconds, by which every stem's place is held at first.
-SPREAD = 1e-3  # This share of a stem's power comes from everywhere.
-NO_POWER = 1e-30  # A stem of no more power has no place.
-FARTHEST = 8.0  # Squared distance of left and right, by covariances of trace 2: what distances are told in.
-ONE_PLACE = 1e-5  # Stems lie at one place up to this squared distance; left and right are 1 apart.
-EXCHANGE = 0.1  # This share of a stem's mask is doubted between stems that lie apart: masks are often too sure.
-APART = 0.05  # From this squared distance on half of that share is doubted.
+PRIOR_S = 0.05  # The place of all sound counts in every stem's place like this many seconds of that sound.
+SPREAD = 1e-3  # This share of a stem's power is assumed to come from everywhere.
+NO_POWER = 1e-30  # A stem with no more power than this has no place.
+FARTHEST = 8.0  # Squared distance between left and right for covariances of trace 2: the unit of squared distances.
+ONE_PLACE = 1e-5  # Stems lie at one place up to this squared distance; 1 is the distance between left and right.
+EXCHANGE = 0.1  # At most this share of a stem's mask is exchanged between stems that lie apart: masks are often too confident.
+APART = 0.05  # Half of EXCHANGE is exchanged at this squared distance.
 
 PLAN = Part("place", (
-    size("panning", "whether it is learnt where stems lie between two channels"),
+    size("panning", "whether the places of stems between two channels are learnt"),
 ), sees=("common",))
 STATE = Part("place", (
-    array("heard_level", "float32", "stems, 2", "sum of what was surely heard of a stem in each channel, a power"),
-    array("heard_cross", "float32", "stems", "and of the product of both channels"),
-    array("heard_s", "float32", "stems", "over how many s"),
-    array("narrow", "float32", "stems", "1: a stem is at a point, its channels scaled copies; 0: it comes from everywhere"),
-    array("distance", "float32", "stems", "sum of a stem's squared distances from the others that play"),
+    array("heard_level", "float32", "stems, 2", "power of the sound that certainly belongs to the stem, in each channel"),
+    array("heard_cross", "float32", "stems", "product of both channels of that sound"),
+    array("heard_s", "float32", "stems", "seconds over which these were summed"),
+    array("narrow", "float32", "stems",
+          "1: the stem lies at a point, and its channels are scaled copies; 0: it comes from everywhere"),
+    array("distance", "float32", "stems", "sum of the stem's squared distances from the others that play"),
     array("channel_power", "float32", "2, stride", "scratch: powers of the frame"),
     array("channel_product", "float32", "stride", "scratch: product of its channels"),
     array("mean_power", "float32", "2, stride", "scratch: over the stems, mask times narrow times level"),
-    array("mean_cross", "float32", "stride", "scratch: the same of the channels' product"),
-    array("mean_square", "float32", "stride", "scratch: the same of the sum of the covariance's squares"),
+    array("mean_cross", "float32", "stride", "scratch: over the stems, mask times narrow times the product of both channels"),
+    array("mean_square", "float32", "stride",
+          "scratch: over the stems, mask times narrow times the sum of the covariance's squares"),
     array("mean_narrow", "float32", "stride", "scratch: over the stems, mask times narrow"),
-    array("positive", "float32", "stride", "scratch: a mask that is not negative"),
+    array("positive", "float32", "stride", "scratch: a mask without negative values"),
 ))
 
 
@@ -55,7 +57,7 @@ def design(request: Request) -> dict[str, Any]:
 
 @kernel
 def counts(plan, masks, stem):
-    """Has the stem a part in the last frame?"""
+    """Does the last frame contain the stem?"""
     return stem == plan.stems - 1 or masks.sounds[stem] != 0
 
 
@@ -71,7 +73,7 @@ def powers(X, left, right, cross):
 
 @numeric
 def surely(mask, power):
-    """Sum of `power` [bin] by how surely a bin is a stem's own: its mask to the 8th power."""
+    """Sum of `power` [bin], weighted by the 8th power of the stem's mask: how certainly the bin belongs to the stem."""
     total = np.float32(0)
     for k in range(mask.shape[0]):
         square = mask[k] * mask[k]
@@ -91,7 +93,7 @@ def is_zero(values):
 
 @kernel
 def learn_places(plan, own, X, masks):
-    """From the frame's spectra and masks; False in silence. A stem that does not play forgets nothing."""
+    """Learn from the frame's spectra and masks; False in silence. A stem that does not play forgets nothing."""
     left, right, cross = own.channel_power[0], own.channel_power[1], own.channel_product
     powers(X, left, right, cross)
     if is_zero(left[: plan.bins]) and is_zero(right[: plan.bins]):
@@ -109,7 +111,7 @@ def learn_places(plan, own, X, masks):
 
 @kernel
 def find_places(plan, own, places):
-    """Fill every stem's place, a covariance of trace 2 and a little more; what little is known of is where all sound is."""
+    """Fill every stem's place, a covariance of trace 2 and a little more. A stem that is new lies where all sound lies."""
     heard, heard_cross = own.heard_level, own.heard_cross
     left = right = cross = np.float32(0)
     for s in range(plan.stems):
@@ -126,7 +128,7 @@ def find_places(plan, own, places):
 
 @kernel
 def measure_distances(plan, own, masks, places):
-    """Fill every stem's distance; give the largest. Each counts as far as both stems are narrow."""
+    """Fill every stem's distance; give the largest. A distance counts as far as both stems are narrow."""
     most, level, cross = np.float32(0), places.place_level, places.place_cross
     for s in range(plan.stems):
         total = np.float32(0)
@@ -143,7 +145,7 @@ def measure_distances(plan, own, masks, places):
 
 @numeric
 def size_of(left, right, cross):
-    """Sum of the squares of a covariance."""
+    """Sum of the squares of a covariance's entries."""
     return left * left + right * right + np.float32(2) * cross * cross
 
 
@@ -156,7 +158,7 @@ def add_scaled(mask, scale, result):
 
 @kernel
 def add_mean(plan, own, masks, places):
-    """Fill the means: over the stems, mask times narrow, and that times covariance and the sum of its squares."""
+    """Fill the means over the stems: of mask times narrow, and of that times the covariance and the sum of its squares."""
     for values in (own.mean_power[0], own.mean_power[1], own.mean_cross, own.mean_square, own.mean_narrow):
         fill(values, np.float32(0))
     for s in range(plan.stems):
@@ -172,9 +174,10 @@ def add_mean(plan, own, masks, places):
 
 @kernel
 def exchange(plan, own, masks, places, rate):
-    """Stems exchange mask by their squared distances d, M[s] += rate sum of d[s, j] (M[j] - M[s]); they sum to one as before.
+    """Stems exchange mask by their squared distances d: M[s] += rate sum of d[s, j] (M[j] - M[s]). The sum stays one.
 
-    A sure mask leaves no room for what the channels tell. Those of stems at one place, which channels cannot tell apart, stay.
+    A mask near 0 or 1 leaves no room for what the channels tell. The masks of stems at one place stay: channels cannot tell
+    these apart.
     """
     left, right, cross = own.mean_power[0], own.mean_power[1], own.mean_cross
     squares, narrow = own.mean_square, own.mean_narrow
@@ -199,7 +202,7 @@ def whiten(plan, own, X, masks, places):
         if counts(plan, masks, s):
             mask = masks.M[s]
             for k in range(plan.bins):
-                positive[k] = max(mask[k], np.float32(0))  # with little suppression the residual's may be less
+                positive[k] = max(mask[k], np.float32(0))  # with little suppression the residual's mask can be negative
             add_scaled(positive, places.place_level[s, 0], left)
             add_scaled(positive, places.place_level[s, 1], right)
             add_scaled(positive, places.place_cross[s], cross)
@@ -213,9 +216,9 @@ def whiten(plan, own, X, masks, places):
 
 @kernel
 def step(plan, own, X, masks, places):
-    """Learn where the stems of the last frame lie; fill the part `places`, whose `apart` says whether they lie apart.
+    """Learn where the stems of the last frame lie; fill the part `places`. Its `apart` says whether they lie apart.
 
-    Where they do, stems exchange some of their masks M, which sum to one as before (`exchange`).
+    If they do, stems exchange some of their masks M, which still sum to one (`exchange`).
     """
     places.apart = 0
     if plan.panning == 0 or not learn_places(plan, own, X, masks):

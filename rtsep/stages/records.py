@@ -1,4 +1,4 @@
-"""The memory that a compiled block works on: PLAN (read only) and STATE (owned by the audio thread), part after part."""
+"""The memory that compiled code works on, part after part: PLAN (read only) and STATE (owned by the audio thread)."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ from rtsep.stages.common import COMMON, INSTRUMENTS
 from rtsep.stages.passed import PASSED
 from rtsep.stages.request import Request
 
-# About in the order in which `frame` calls them first.
+# Roughly in the order in which `frame` calls them.
 STAGES = (notes, score_follower, hands, analysis, onsets, gate, late_notes, watchdog, expectation, estimator, levels, masks,
           colour, accompaniment, adaptation, residual, place, overlap_add, filters, mixer)
 
 PLAN = Record("Plan", (COMMON, INSTRUMENTS, transform.PLAN, *(stage.PLAN for stage in STAGES)))
 STATE = Record("State", (
-    Part("sizes", (link("plan", PLAN, "whose sizes the arrays have"),)), *PASSED, transform.STATE, masks.SCRATCH,
+    Part("sizes", (link("plan", PLAN, "the plan that gives the arrays their sizes"),)), *PASSED, transform.STATE, masks.SCRATCH,
     *(stage.STATE for stage in STAGES if stage is not masks)))
 
 
 def design(request: Request) -> dict[str, Any]:
-    """The values of all fields of PLAN, from every stage that has something to work out."""
+    """The values of all fields of PLAN, from every stage that has a `design`."""
     values: dict[str, Any] = {}
     for stage in (common, transform, *STAGES):
         if hasattr(stage, "design"):

@@ -1,4 +1,4 @@
-"""What every stage's `design` is given: the presets in use, the parameters and the framing, already chosen and checked."""
+"""The argument of every stage's `design`: the presets in use, the parameters and the framing, already chosen and checked."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from rtsep.presets.preset import Preset
 from rtsep.stages.rows import Rows
 from rtsep.windows import Framing
 
-SIMD = 16  # Floats: rows of bins are rounded up to a multiple of what one AVX-512 register holds.
+SIMD = 16  # Rows of bins are rounded up to a multiple of this many floats: one AVX-512 register holds them.
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be designed.
+    """The input of a design.
 
-    presets: of each stem that has one; used: the same, but one at least. values: every parameter. window: float64
-    [window_size], what a frame is multiplied with; synthesis: float64 [overlap].
+    presets: the preset of each stem. used: the same, but at least one. values: every parameter.
+    window: float64 [window_size], the analysis window. synthesis: float64 [overlap], the synthesis window.
     """
 
     presets: tuple[Preset, ...]
@@ -48,12 +48,12 @@ class Request:
         return bool(self.values[name])
 
     def samples(self, seconds: float) -> int:
-        """A time in whole samples."""
+        """A time in seconds as a whole number of samples."""
         return round(seconds * self.sample_rate)
 
     @property
     def bins(self) -> int:
-        """Of a spectrum."""
+        """Bins of a spectrum."""
         return self.framing.window_size // 2 + 1
 
     @property
@@ -67,16 +67,16 @@ class Request:
         return self.framing.hop / self.sample_rate
 
     def keep(self, memory_s: float) -> float:
-        """What a hop leaves of what is forgotten with this time constant."""
+        """The share that remains after a hop of what is forgotten with this time constant."""
         return float(np.exp(-self.hop_s / memory_s))
 
     def padded(self, rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """[row, bin] as [row, stride], rounded to half precision, in which plan files keep it without any loss."""
+        """[row, bin] as [row, stride], rounded to half precision, so that plan files store it without loss."""
         result = np.zeros((rows.shape[0], self.stride), np.float32)
         result[:, : rows.shape[1]] = whole_rows(*half_rows(rows))
         return result
 
     @staticmethod
     def by_stem(stems: Sequence[npt.NDArray[Any]]) -> npt.NDArray[np.float64]:
-        """[stem, pitch] from each stem's [pitch]; the residual's are 0."""
+        """[stem, pitch] from each stem's [pitch]; 0 for the residual."""
         return np.array([*stems, np.zeros(PITCHES)], np.float64)

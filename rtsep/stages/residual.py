@@ -1,12 +1,11 @@
-"""Stage: the residual beside an accompaniment, of which nobody tells the notes.
+"""Stage: the residual beside an accompaniment, whose notes are not told.
 
-What the background explains and what the notes' expectation leaves are two opinions of the residual. Their geometric mean,
-from which rows learn, takes little where either is small: it keeps a foreign piano's misfit from being learnt as background.
-But where others do play, it takes too little. How much more the residual's mask has to count there is told by a small network,
-the same for every bin: one hidden layer. It sees six spectra in the bin and its neighbours, over which the window smears what
-is heard: the frame, what is expected of the residual, what is estimated of it, both of all the stems, and the residual's mask.
-It has no notion of pitch, level or instrument.
-`tools/train_residual_net.py` fits it to mixes whose parts are known.
+The background's model and what the notes' expectation leaves are two estimates of the residual. Rows learn from their geometric
+mean, which is small if either of them is small: so the misfit of another piano is not learnt as background. But while others
+play, the mean is too small. A small network with one hidden layer, the same for every bin, tells how much more the residual's
+mask has to count. It sees six spectra in the bin and in its neighbours, over which the window spreads the sound: the frame, the
+residual's expected and estimated models, the same two of all stems, and the residual's mask. It sees neither pitch nor level
+nor instrument. `tools/train_residual_net.py` trains it with mixes whose parts are known.
 
 Figures: docs/measurements/experiments.md, "The residual beside others".
 """
@@ -27,20 +26,21 @@ from rtsep.kernels.marks import distinct, kernel, numeric
 from rtsep.stages.masks import weigh_residual
 from rtsep.stages.request import Request
 
-ACCOMPANIMENT_S = 0.3  # The background's share in the sound follows with this time constant, in seconds.
-FEW, MANY = 0.03, 0.13  # Up to the first share of the background nobody else plays; from the second on somebody surely does.
-SEEN = 5  # The network sees so many bins for one: itself and its neighbours.
-SIDE = SEEN // 2  # So many of them lie to each side.
-UNITS = 16  # It has so many hidden units: 8 cost 0.2 dB, 32 gain nothing.
-CHUNK = 256  # It hears so many bins at a time.
-TURNS = 2  # Every bin is heard anew once in so many hops.
-LEAST_SUM = 1e-9  # A sum of activations that is divided by is at least this share of the frame.
-LEAST_LEVEL = 1e-12  # So is the level around a bin.
-LEAK = 0.1  # A unit passes on this part of what is below 0.
-MOST = 8.0  # What the network says stays between minus this and this: a natural logarithm, for masks of power 2.
-TRAINED_HALVES = 4.0  # The network was trained with masks of power 2, in halves.
-INPUTS = 6 * SEEN  # The network has so many inputs: six spectra, each in `SEEN` bins.
-BIAS, OUTPUT, OUTPUT_BIAS = INPUTS, INPUTS + 1, INPUTS + 2  # rows of the network after those of its inputs
+ACCOMPANIMENT_S = 0.3  # The background's share in the sound is averaged with this time constant, in seconds.
+# Up to the first share of the background nobody else plays; from the second share on others certainly play.
+FEW, MANY = 0.03, 0.13
+SEEN = 5  # For one bin the network sees this many bins: itself and its neighbours.
+SIDE = SEEN // 2  # This many neighbours lie on each side.
+UNITS = 16  # The network has this many hidden units: 8 cost 0.2 dB, and 32 gain nothing.
+CHUNK = 256  # The network processes this many bins at a time.
+TURNS = 2  # The network processes each bin once in this many hops.
+LEAST_SUM = 1e-9  # A sum of activations counts as at least this share of the frame where it is a divisor.
+LEAST_LEVEL = 1e-12  # This share of the frame is added to the level around a bin, which is a divisor.
+LEAK = 0.1  # A unit passes on this share of a value below 0.
+MOST = 8.0  # The network's output, a natural logarithm for masks of power 2, is limited to values between minus this and this.
+TRAINED_HALVES = 4.0  # The network was trained with masks of this power in halves: 2.
+INPUTS = 6 * SEEN  # The network has this many inputs: six spectra, each in SEEN bins.
+BIAS, OUTPUT, OUTPUT_BIAS = INPUTS, INPUTS + 1, INPUTS + 2  # the rows of the network after the rows of its inputs
 
 PLAN = Part("residual", (
     array("residual_net", "float32", f"{INPUTS + 3}, {UNITS}",
@@ -48,9 +48,9 @@ PLAN = Part("residual", (
 ), sees=("common", "masks", "expectation"))
 STATE = Part("residual", (
     cell("background_share", "float32", "the background's share in the sound"),
-    array("log_factor", "float32", "stride", "what the network said last, of every bin"),
-    array("factor", "float32", "stride", "scratch: how many times the residual's mask counts"),
-    array("hidden", "float32", f"{UNITS + SEEN}, {CHUNK}", "scratch: what the units hear, and one input at five bins"),
+    array("log_factor", "float32", "stride", "the network's last output for every bin"),
+    array("factor", "float32", "stride", "scratch: factor of the residual's mask"),
+    array("hidden", "float32", f"{UNITS + SEEN}, {CHUNK}", "scratch: sums of the hidden units, and one input in five bins"),
     array("others_estimated", "float32", "stride", "scratch: the stems' estimated models, summed"),
     array("others_expected", "float32", "stride", "scratch: the stems' expected models, summed"),
     array("local_level", "float32", "stride", "scratch: the frame's level around every bin"),
@@ -71,13 +71,13 @@ def design(request: Request) -> dict[str, Any]:
 
 @kernel
 def forget(own):
-    """Nobody else plays, as far as is known."""
+    """Assume that nobody else plays."""
     own.background_share = np.float32(0)
 
 
 @numeric
 def known_share(h, count, all_open):
-    """What the first `count` of h explain of the frame."""
+    """The share of the frame that the first `count` of h explain."""
     known = rest = np.float32(0)
     for i in range(count):
         known += h[i]
@@ -88,20 +88,20 @@ def known_share(h, count, all_open):
 
 @kernel
 def note_accompaniment(plan, own, h, count):
-    """The background's share in the sound follows the frame's activations h, of which the first `count` are the notes'."""
+    """Update the background's share in the sound from the frame's activations h; the first `count` belong to notes."""
     share = np.float32(1) - known_share(h, count, count + plan.background)
     own.background_share += (share - own.background_share) * plan.hop_s / np.float32(ACCOMPANIMENT_S)
 
 
 @numeric
 def accompanied(share):
-    """0 to 1: how sure it is that others play, by the background's share."""
+    """The certainty, 0 to 1, that others play, by the background's share."""
     return min(max((share - np.float32(FEW)) / np.float32(MANY - FEW), np.float32(0)), np.float32(1))
 
 
 @numeric
 def local_level(V, level):
-    """level [bin]: root of the mean square of V there and SIDE bins to each side, where all of them are."""
+    """Fill level [bin], except at the edges, with the root mean square of V in the bin and SIDE bins on each side."""
     for k in range(SIDE, V.shape[0] - SIDE):
         total = np.float32(0)
         for j in range(-SIDE, SIDE + 1):
@@ -111,7 +111,7 @@ def local_level(V, level):
 
 @distinct
 def hear_four(a, b, c, d, e, w, one, two, three, four):
-    """Four units [bin] += their weights w [neighbour, 4] times what is seen of the five neighbours."""
+    """Four units [bin] += their weights w [neighbour, 4] times the input in the five neighbours."""
     for k in range(one.shape[0]):
         x0, x1, x2, x3, x4 = a[k], b[k], c[k], d[k], e[k]
         one[k] += w[0, 0] * x0 + w[1, 0] * x1 + w[2, 0] * x2 + w[3, 0] * x3 + w[4, 0] * x4
@@ -122,15 +122,15 @@ def hear_four(a, b, c, d, e, w, one, two, three, four):
 
 @kernel
 def hear(a, b, c, d, e, weights, count, hidden):
-    """hidden [unit, bin] += weights [neighbour, unit] * what is seen of the five neighbours, for `count` bins."""
-    for u in range(0, UNITS, 4):  # four at a time: what is seen is read a quarter as often
+    """hidden [unit, bin] += weights [neighbour, unit] times the input in the five neighbours, for `count` bins."""
+    for u in range(0, UNITS, 4):  # four at a time: so the input is read a quarter as often
         hear_four(a, b, c, d, e, weights[:, u : u + 4], hidden[u, :count], hidden[u + 1, :count], hidden[u + 2, :count],
                   hidden[u + 3, :count])
 
 
 @numeric
 def hear_model(model, level, weights, first, count, hidden):
-    """The units hear the model [bin] over the level [bin], 0 to 1, of `count` bins from `first` on and their neighbours."""
+    """Add model / (model + level), 0 to 1, of `count` bins from `first` on and their neighbours to the hidden units."""
     here = level[first : first + count]
     for j in range(SEEN):
         x, near = hidden[UNITS + j], model[first + j - SIDE : first + j - SIDE + count]
@@ -141,13 +141,13 @@ def hear_model(model, level, weights, first, count, hidden):
 
 @numeric
 def hear_mask(mask, weights, first, count, hidden):
-    """The same for a mask, which lies between 0 and 1 as it is."""
+    """Add a mask, which lies between 0 and 1, to the hidden units in the same way."""
     hear(mask[first - 2 :], mask[first - 1 :], mask[first:], mask[first + 1 :], mask[first + 2 :], weights, count, hidden)
 
 
 @numeric
 def log_factor(net, hidden, count, result):
-    """result [bin]: the network's output for `count` bins, from what its units have heard."""
+    """Fill result [bin] with the network's output for `count` bins, from the sums of its hidden units."""
     for k in range(count):
         result[k] = net[OUTPUT_BIAS, 0]
     for u in range(UNITS):
@@ -159,10 +159,10 @@ def log_factor(net, hidden, count, result):
 
 @kernel
 def find_factor(plan, own, V, opened, expected, masks, others, turn):
-    """Fill factor [stride]: so many times the residual's mask counts, by the network, as far as others play (0 to 1).
+    """Fill factor [stride], by which the network multiplies the residual's mask, as far as others play (0 to 1).
 
-    At the edges, where neighbours are missing, it is 1. Every frame hears a part of the bins anew, whose `turn` it is; the
-    others keep what they were told a hop ago.
+    At the edges, where neighbours are missing, it is 1. In every frame the network processes one part of the bins, whose `turn`
+    it is; the other bins keep the output of the last hop.
     """
     net, hidden, residual, bins = plan.residual_net, own.hidden, plan.stems - 1, plan.bins
     estimated, predicted, level, factor = own.others_estimated, own.others_expected, own.local_level, own.factor
@@ -190,7 +190,7 @@ def find_factor(plan, own, V, opened, expected, masks, others, turn):
 
 @kernel
 def listen(plan, own, V, opened, expected, masks, end):
-    """True, and the factor is filled, if others play, as far as the expectation, which tells what is theirs, is trusted."""
+    """Fill the factor, and give True, if others play and the expectation, which tells what is theirs, is trusted."""
     others = accompanied(own.background_share) * min(plan.prediction, np.float32(1))
     if others > 0:
         find_factor(plan, own, V, opened, expected, masks, others, end // plan.hop % TURNS)
@@ -199,5 +199,5 @@ def listen(plan, own, V, opened, expected, masks, end):
 
 @kernel
 def weigh(plan, own, opened, masks):
-    """The residual's mask counts as often as the factor says."""
+    """Multiply the residual's mask by the factor."""
     weigh_residual(masks.M, opened.playing[: opened.playing_count], plan.bins, own.factor)

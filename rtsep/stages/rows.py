@@ -1,4 +1,4 @@
-"""The rows of the presets in use, one instrument after the other, mapped onto a framing's bins."""
+"""The rows of the presets in use, one instrument after the other, mapped onto the bins of a framing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rtsep.presets.preset import Preset
 from rtsep.stages.encoders import FULL_UPDATES, START_UPDATES, encoder_of
 from rtsep.windows import Framing, map_templates, retune_templates
 
-# By estimator: what measured best (docs/measurements/benchmarks.md).
+# By estimator: the kind of encoder that measured best (docs/measurements/benchmarks.md).
 USUAL_ENCODER = {"encoder": "signed", "encoder+kl": "nonnegative"}
 
 Floats = npt.NDArray[np.float32]
@@ -21,27 +21,27 @@ Integers = npt.NDArray[np.int64]
 
 
 def each_once(presets: Sequence[Preset]) -> list[Preset]:
-    """The different ones among the presets of the stems, in their order."""
+    """The presets of the stems in order, each once."""
     return list({id(preset): preset for preset in presets}.values())
 
 
 def samples_of(seconds: npt.NDArray[np.float64], sample_rate: float) -> Integers:
-    """Times in whole samples."""
+    """Times in seconds as whole numbers of samples."""
     return np.round(seconds * sample_rate).astype(np.int64)
 
 
 class Rows:
-    """W [row, bin] of several presets, one after the other, and where each finds its pitches."""
+    """W [row, bin] of several presets, one after the other, and the place of each preset's pitches in it."""
 
     def __init__(self, presets: Sequence[Preset], tuning_cents: float, sample_rate: float, framing: Framing) -> None:
         pieces, pitches, ages, sources, self.first, rows = [], [], [], [], dict[int, Integers](), 0
         self._own = list[Floats | None]()
-        for number, preset in enumerate(each_once(presets)):  # stems of one preset share its rows
+        for number, preset in enumerate(each_once(presets)):  # stems with one preset share its rows
             tuned = retune_templates(preset.W, tuning_cents)
             W = map_templates(tuned, preset.sample_rate, preset.window_size, sample_rate, framing.window_size)
             usable = W.any(axis=1)
             pieces.append(W[usable])
-            encoder = preset.encoder if W is preset.W else None  # it cannot be mapped onto other bins, nor tuned
+            encoder = preset.encoder if W is preset.W else None  # an encoder cannot be mapped onto other bins or tuned
             self._own.append(None if encoder is None else encoder[usable])
             own = np.flatnonzero(usable)
             sources.append(np.stack([np.full_like(own, number), own], axis=1))
@@ -63,7 +63,7 @@ class Rows:
         return np.diff(self.first[id(preset)])
 
     def encoder(self, kind: str, estimator: str) -> Floats:
-        """E [row, bin], of every instrument by itself; no rows where the estimator does not use it."""
+        """E [row, bin], made for every instrument separately; no rows if the estimator does not use an encoder."""
         if estimator not in USUAL_ENCODER:
             return self.W[:0]
         sign = USUAL_ENCODER[estimator] if kind == "auto" else kind

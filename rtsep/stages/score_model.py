@@ -1,14 +1,14 @@
-"""The model by which `score_follower` finds the player: how likely each chord of the score is, from note to note.
+"""The model by which `score_follower` finds the player: the probability of each chord of the score, from note to note.
 
 A hidden Markov model: its states are the score's chords, and its observations are the pitches and times of played notes. From
-note to note the player stays in a chord, goes on to the next, leaves some out, falls back a little (hands are not quite
-together), or jumps anywhere. Jumps cost one product for each chord, since all places are equally likely: so every chord of the
-score is a candidate at every note. After Nakamura, Nakamura, Saito, Ono and Sagayama, "Outer-product hidden Markov model and
-polyphonic MIDI score following", Journal of New Music Research 43(2), 2014; the times of notes are judged by the tempo, as in
-Nakamura, Cuvillier, Cont, Ono and Sagayama, "Autoregressive hidden semi-Markov model of symbolic music performance for score
-following", ISMIR 2015.
+note to note the player stays in a chord, goes on to the next one, leaves some out, falls back by one (since hands are not
+exactly together), or jumps anywhere. All targets of a jump are equally likely, so jumps cost only one product for each chord:
+every chord of the score is a candidate at every note. After Nakamura, Nakamura, Saito, Ono and Sagayama, "Outer-product hidden
+Markov model and polyphonic MIDI score following", Journal of New Music Research 43(2), 2014; the times of notes are compared
+with the tempo, as in Nakamura, Cuvillier, Cont, Ono and Sagayama, "Autoregressive hidden semi-Markov model of symbolic music
+performance for score following", ISMIR 2015.
 
-Kernels are given the parts `score_follower` of a plan and of a state.
+Kernels receive the part `score_follower` of a plan and that of a state.
 """
 
 import numpy as np
@@ -17,24 +17,26 @@ from rtsep.kernels.elementary import exp
 from rtsep.kernels.marks import distinct, kernel
 from rtsep.kernels.memory import PITCHES
 
-AHEAD = 4  # A player who goes on leaves out at most this many chords, less one.
-SKIP = 0.05  # Leaving out one chord more is this many times as likely.
-BEHIND = 0.05  # A note belongs to the chord before the last one with this probability, since hands are not quite together.
+AHEAD = 4  # A player who goes on moves by at most this many chords, and so leaves out one less.
+SKIP = 0.05  # Each further chord left out makes a step this many times as likely.
+BEHIND = 0.05  # A note belongs to the chord before the last one with this probability, since hands are not exactly together.
 SPREAD_S = 0.02  # Notes of a chord follow each other after this many seconds on average.
-AGAIN = 0.05  # A chord is struck again, or its notes are torn apart, with this density per second.
+AGAIN = 0.05  # A chord is struck again, or its notes are spread in time, with this density per second.
 LEAST_WIDTH_S, WIDTH = 0.03, 0.15  # A chord is this many seconds early or late, and this share of the time since the last one.
 JUMP = 0.003  # A player jumps with this density per second, to any chord.
-NEAR = np.array([1.0, 0.012, 0.008])  # A key this many semitones beside the right one is so many times as likely.
-ANYWHERE = 0.0003  # How likely a key is struck that has nothing to do with the chord.
-TAKEN, TAKEN_NOTES = 0.3, 24  # A note that was matched within so many notes is so many times as likely as before.
-BEGINNING = 0.5  # The first note is the score's first with this probability.
+# Likelihood of a key at 0, 1 and 2 semitones from the right one, relative to the right one.
+NEAR = np.array([1.0, 0.012, 0.008])
+ANYWHERE = 0.0003  # The likelihood of a key that does not belong to the chord.
+TAKEN, TAKEN_NOTES = 0.3, 24  # A note that was matched within the last 24 notes is 0.3 times as likely as before.
+BEGINNING = 0.5  # The first played note is the score's first with this probability.
 LEAST_EXPONENT = -80.0  # Exponentials are not computed beyond this exponent, near the smallest float32.
-REACH = 2  # Keys beside a note of the score that count as that note, struck wrong: NEAR has one entry for each distance.
+# Keys up to this many semitones from a note count as that note, struck wrongly: NEAR has one entry for each distance.
+REACH = 2
 
 
 @kernel
 def start(own):
-    """Before the first note: the beginning is as likely as all other places together."""
+    """Set the probabilities before the first note: BEGINNING for the first chord on top of an equal share of the rest."""
     ahead = own.chord_ahead
     for i in range(ahead.shape[0]):
         ahead[i] = (1 - BEGINNING) / ahead.shape[0]
@@ -44,7 +46,7 @@ def start(own):
 
 @distinct
 def stay(p, leave, together, ahead):
-    """ahead [chord] = what comes from the same chord, or from any other by a jump; `together`: density of notes of a chord."""
+    """ahead [chord] = probability from the same chord, or by a jump from any; `together`: time density of a chord's notes."""
     jump = JUMP / ahead.shape[0]
     for i in range(ahead.shape[0]):
         ahead[i] = jump + p[i] * ((1 - leave[i]) * together + AGAIN)
@@ -52,16 +54,16 @@ def stay(p, leave, together, ahead):
 
 @distinct
 def fall_back(p, weight, ahead):
-    """ahead [chord] += what comes from the chord that follows, p[chord + 1]."""
+    """ahead [chord] += probability from the chord that follows, p[chord + 1]."""
     for i in range(p.shape[0]):
         ahead[i] += weight * p[i]
 
 
 @distinct
 def go_on(p, leave, onset, later, tempo, passed_s, weight, ahead):
-    """ahead [chord] += what comes from some chords earlier: p, leave and onset are of these, `later` is the chord's own onset.
+    """ahead [chord] += probability from some chords earlier: p, leave and onset belong to these, `later` is the chord's onset.
 
-    A chord's time has the density of a Cauchy distribution, which forgives pauses.
+    A chord's time has the density of a Cauchy distribution, which tolerates pauses.
     """
     for i in range(ahead.shape[0]):
         gap_s = tempo * (later[i] - onset[i])
@@ -71,7 +73,7 @@ def go_on(p, leave, onset, later, tempo, passed_s, weight, ahead):
 
 @kernel
 def predict(plan, own, passed_s):
-    """Where the player may be `passed_s` seconds after the last note: `chord_ahead`, which need not sum to 1."""
+    """Fill `chord_ahead`: where the player can be `passed_s` seconds after the last note; it need not sum to 1."""
     ahead, p, leave, onset = own.chord_ahead, own.chord_p, plan.chord_leave, plan.chord_s
     count = ahead.shape[0]
     together = np.float64(exp(np.float32(max(-passed_s / SPREAD_S, LEAST_EXPONENT)))) / SPREAD_S
@@ -86,19 +88,19 @@ def predict(plan, own, passed_s):
 
 @kernel
 def taken_factor(own, note):
-    """TAKEN for a note of the score that was matched lately, else 1."""
+    """TAKEN for a note of the score that was matched recently, else 1."""
     return TAKEN if own.taken_by[note] > max(own.untaken_since, own.followed_notes - TAKEN_NOTES) else 1.0
 
 
 @kernel
 def likeness(plan, own, note, distance):
-    """How likely a key `distance` semitones beside a note of the score is struck for it, in its chord."""
+    """The likelihood that a key `distance` semitones from a note of the score is struck for that note, in its chord."""
     return NEAR[distance] * plan.chord_leave[plan.note_chord[note]] * taken_factor(own, note)
 
 
 @kernel
 def compare(plan, own, pitch):
-    """Compare the pitch with the score: fills `chord_seen` and `part_p`; gives the note that it matches best, or -1."""
+    """Compare the pitch with the score: fill `chord_seen` and `part_p`; give the note that matches best, or -1."""
     seen, parts, best, best_p = own.chord_seen, own.part_p, np.int64(-1), 0.0
     for i in range(seen.shape[0]):
         seen[i] = ANYWHERE
@@ -119,7 +121,7 @@ def compare(plan, own, pitch):
 
 @distinct
 def join(ahead, seen, p):
-    """p [chord] = ahead * seen, divided by its sum; gives the sum."""
+    """p [chord] = ahead * seen, divided by its sum; give the sum."""
     total = 0.0
     for i in range(p.shape[0]):
         p[i] = ahead[i] * seen[i]
@@ -132,7 +134,7 @@ def join(ahead, seen, p):
 
 @kernel
 def most_probable(p):
-    """Number of the greatest value, the first one of equals."""
+    """Index of the greatest value; the first one among equals."""
     best = np.int64(0)
     for i in range(p.shape[0]):
         if p[i] > p[best]:

@@ -1,4 +1,4 @@
-"""The FFT's constants and the room that it works in: one plan and one scratch for all stages that transform."""
+"""The FFT's constants and its working memory: one plan and one scratch for all stages that transform."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from rtsep.kernels.twiddles import make_twiddles, scratch_size
 from rtsep.stages.request import Request
 
 PLAN = Part("transform", (
-    size("twiddles_size", "numbers of the FFT's factors"),
-    size("scratch_size", "numbers that the FFT works on"),
+    size("twiddles_size", "number of values in the FFT's factors"),
+    size("scratch_size", "number of values in the FFT's working memory"),
     array("twiddles", "float32", "twiddles_size", "roots of unity for the FFT (kernels/fft.py)"),
 ), sees=("common",))
 STATE = Part("transform", (
-    array("transform_scratch", "float32", "scratch_size", "what the FFT works on"),
+    array("transform_scratch", "float32", "scratch_size", "working memory of the FFT"),
 ))
 
 

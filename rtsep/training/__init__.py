@@ -1,9 +1,9 @@
-"""Training: recordings and their notes become templates, offline, by constrained, score-informed factorisation.
+"""Training: makes templates from recordings and their notes, offline, by constrained, score-informed factorisation.
 
-`inputs` gathers what the user gives; `folders`, `sfz` and `soundfonts` read libraries of samples; `isolated`, `music` and
-`drums` learn from single notes, from pieces and from hits; `nmf`, `nmfd` and `nae` are the factorisations; `calibrate` fits a
-preset to an instrument; `learn` is the whole way to a preset.
+`inputs` gathers the user's files. `folders`, `sfz` and `soundfonts` read libraries of samples. `isolated`, `music` and
+`drums` learn from single notes, from pieces and from hits. `nmf`, `nmfd` and `nae` are the factorisations. `calibrate` fits a
+preset to an instrument. `learn` does everything from the inputs to the preset.
 
-Enters: sound, notes, settings. Leaves: a `Preset`. May import: fit, presets, notes, files, params, windows, errors, and
-kernels through `load`. Never the engine.
+Enters: sound, notes, settings. Leaves: a `Preset`. May import: fit, presets, notes, files, params, windows, errors, and kernels
+through `load`. It never imports the engine.
 """

@@ -1,4 +1,4 @@
-"""Which reading of the names agrees with the sound, and by how many semitones it has to be moved for that."""
+"""Finds which reading of the file names agrees with the sound, and by how many semitones it has to be moved."""
 
 from __future__ import annotations
 
@@ -8,22 +8,24 @@ from dataclasses import dataclass, replace
 
 from rtsep.training.names import HIGHEST, Reading
 
-NEAR = 0.6  # A sound agrees with a pitch if it lies within this many semitones.
-HIGH, NEAR_HIGH = 96, 1.2  # From this pitch on, where pianos are stretched, this many semitones are no matter to speak of.
+NEAR = 0.6  # A sound agrees with a pitch if it lies within this many semitones of it.
+# From this MIDI pitch on, where pianos are tuned sharp, differences of up to this many semitones are not reported.
+HIGH, NEAR_HIGH = 96, 1.2
 AGREED = 0.6  # A reading is right if at least this share of the sounds agree.
-AS_GOOD = 0.1  # Readings whose shares differ by less are as good as each other.
-FEWEST = 3  # At least this many different pitches have to be heard to move what is read.
+AS_GOOD = 0.1  # Readings whose shares differ by less than this are equally good.
+FEWEST = 3  # A reading is moved only if at least this many different pitches were heard.
 ASKING = 0.5  # Plain numbers have to agree if more than this share of the files has a clear pitch.
-RISING = 0.8  # Numbers count the notes if at least this share of the sounds rise with them.
-MOST_BY_CHANCE = 4  # Numbers that are moved have to agree for at least this many different pitches.
-STEPS = range(2, 13)  # Numbers may count notes that lie so many semitones apart.
+RISING = 0.8  # Numbers count the notes if at least this share of the sounds rises with them.
+MOST_BY_CHANCE = 4  # Moved numbers have to agree with the sound for at least this many different pitches.
+STEPS = range(2, 13)  # Numbers can count notes that lie this many semitones apart.
 OCTAVE = 12  # An octave has this many semitones.
-FEW = 0.2  # Up to this share of the sounds may be heard an octave off by mistake: nothing is said about them.
+# If at most this share of the sounds lies an octave off, that counts as a mistake of the measurement, and is not reported.
+FEW = 0.2
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """A reading, the pitch of each file (None: not known, left out), and what there is to say about it."""
+    """A reading, the pitch of each file (None: unknown, left out), and messages about it."""
 
     reading: Reading
     pitches: tuple[int | None, ...]
@@ -32,7 +34,7 @@ class Chosen:
 
 @dataclass(frozen=True)
 class _Fit:
-    """A reading moved by so many semitones: the share of sounds that agree."""
+    """A reading, moved by `moved` semitones, and the share of sounds that agree with it."""
 
     reading: Reading
     moved: int
@@ -41,9 +43,9 @@ class _Fit:
 
 def choose(readings: Sequence[Reading], heard: Sequence[float | None], names: Sequence[str],
            moved: int | None) -> Chosen | None:
-    """The reading to take, of `readings` in the order of how usual they are; None if that cannot be told.
+    """The reading to take, of `readings`, which begin with the most usual; None if that is not clear.
 
-    heard: the pitch of each file as it sounds, None where it has none. moved: semitones by which the user moves names of notes.
+    heard: the pitch of each file's sound; None if it has none. moved: semitones by which the user moves names of notes.
     """
     fits = [_fit(each, heard, moved) for each in (*readings, *_counted(readings))]
     known = [pitch for pitch in heard if pitch is not None]
@@ -62,13 +64,13 @@ def choose(readings: Sequence[Reading], heard: Sequence[float | None], names: Se
 
 
 def _counted(readings: Sequence[Reading]) -> list[Reading]:
-    """Plain numbers as counting notes that lie several semitones apart."""
+    """Readings of plain numbers that count notes several semitones apart."""
     return [replace(each, pitches=tuple(step * number for number in each.pitches)) for each in readings if _is_plain(each)
             for step in STEPS]
 
 
 def _usual(readings: Sequence[Reading]) -> Reading | None:
-    """The most usual reading, without regard to the sound; None if another one is as usual, or notes are beyond MIDI's."""
+    """The most usual reading, whatever the sound; None if another one is as usual, or if pitches lie beyond MIDI's range."""
     within = [each for each in readings if max(each.pitches) <= HIGHEST]
     if not within or (within[0].kind == "numbers" and any(each.kind == "notes" for each in readings)):
         return None
@@ -76,7 +78,7 @@ def _usual(readings: Sequence[Reading]) -> Reading | None:
 
 
 def _is_plain(reading: Reading) -> bool:
-    """Whether the pitches are numbers without a word that says so."""
+    """Whether the pitches are numbers without a word that marks them as pitches."""
     return reading.kind == "numbers" and bool(reading.rank) and reading.rank[2] > 0
 
 
@@ -85,7 +87,7 @@ def _told(reading: Reading, moved: int | None) -> int:
 
 
 def _fit(reading: Reading, heard: Sequence[float | None], moved: int | None) -> _Fit:
-    """How well a reading agrees: as it is, or by whole octaves, or, if numbers count, by any interval."""
+    """How well a reading agrees: unchanged, moved by whole octaves, or, for numbers, moved by any interval."""
     apart = [pitch - read for pitch, read in zip(heard, reading.pitches, strict=True) if pitch is not None]
     if not apart:
         return _Fit(reading, _told(reading, moved), 0.0)
@@ -109,7 +111,7 @@ def _share(apart: Sequence[float], moved: int) -> float:
 
 
 def _taken(fit: _Fit, heard: Sequence[float | None], names: Sequence[str], moved: int | None) -> Chosen:
-    """The pitches of the chosen reading, and what is said: that it was moved, and which files sound otherwise."""
+    """The pitches of the chosen reading, with messages: that it was moved, and which files sound different from their names."""
     pitches = tuple(read + fit.moved for read in fit.reading.pitches)
     said = [_about_moving(fit, names)] if fit.moved and fit.moved != _told(fit.reading, moved) else []
     apart = [(name, pitch, sound) for name, pitch, sound in zip(names, pitches, heard, strict=True)
@@ -127,20 +129,20 @@ def _taken(fit: _Fit, heard: Sequence[float | None], names: Sequence[str], moved
 def _about_moving(fit: _Fit, names: Sequence[str]) -> str:
     first, to = names[0], fit.reading.pitches[0] + fit.moved
     if fit.reading.kind == "numbers":
-        return f"the numbers in its names are not pitches, by their sound: {first} is {to}, and the others follow"
+        return f"the numbers in its names are not pitches: {first} is {to} by its sound, and the other files are moved alike"
     octaves = abs(fit.moved) // OCTAVE
     where = f"{octaves} octave{'s' if octaves > 1 else ''} {'higher' if fit.moved > 0 else 'lower'}"
     return f"it sounds {where} than its names say with C4 as 60: {first} is {to} (--octave 4 takes the names as they are)"
 
 
 def octaves_apart(pitches: Sequence[int], heard: Sequence[float | None]) -> int:
-    """By how many octaves most sounds lie above their pitches; 0 if they do not, or too few can be heard."""
+    """The number of octaves by which most sounds lie above their pitches; 0 if they do not, or if too few can be heard."""
     fit = _fit(Reading("root", tuple(pitches), ()), heard, None)
     return fit.moved // OCTAVE
 
 
 def _rising(readings: Sequence[Reading], heard: Sequence[float | None]) -> Chosen | None:
-    """Pitches as they sound, if they rise with the numbers in the names; files that do not are left out."""
+    """The pitches of the sounds, if they rise with the numbers in the names; files that do not fit are left out."""
     for reading in readings:
         numbers = reading.pitches
         files = sorted((i for i, pitch in enumerate(heard) if pitch is not None), key=lambda i: (numbers[i], heard[i] or 0))
@@ -149,14 +151,14 @@ def _rising(readings: Sequence[Reading], heard: Sequence[float | None]) -> Chose
             kept = {files[place] for place in rising}
             pitches = tuple(round(pitch) if pitch is not None and i in kept else None for i, pitch in enumerate(heard))
             lost = len(heard) - len(kept)
-            said = ("the numbers in its names count the notes: the pitches are those that are heard"
+            said = ("the numbers in its names count the notes: the pitches are taken from the sound"
                     + (f", and {lost} files of unclear pitch are left out" if lost else ""))
             return Chosen(reading, pitches, (said,))
     return None
 
 
 def _longest_rise(pitches: Sequence[int], numbers: Sequence[int]) -> list[int]:
-    """Places of a longest part in which pitches rise with numbers; files of one number have one pitch."""
+    """Indices of the longest part in which pitches rise with numbers; files with one number have one pitch."""
     best: list[list[int]] = []
     for place, (pitch, number) in enumerate(zip(pitches, numbers, strict=True)):
         before = [run for run in best if (pitches[run[-1]] == pitch) if numbers[run[-1]] == number]

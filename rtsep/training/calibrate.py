@@ -1,9 +1,9 @@
-"""A preset fitted to one instrument, room and microphone by a short take of it playing alone.
+"""Fits a preset to one instrument, room and microphone, with a short take of the instrument alone.
 
-First comes the tuning in which the preset explains the take best. Then the rows of every played pitch are learnt from the take,
-V [frame, bin] ~ H [frame, row] @ W [row, bin], with the preset as prior (maximum a posteriori updates of KL-NMF: a Dirichlet
-prior whose counts are the preset's row, worth HOLD_S seconds of sound; Smaragdis & Raj 2007). Pitches that were not played
-change like their neighbours, band by band. The envelopes come last (levels.py).
+First it finds the tuning in which the preset explains the take best. Then it learns the rows of every played pitch from the
+take, V [frame, bin] ~ H [frame, row] @ W [row, bin], with the preset as prior (maximum a posteriori updates of KL-NMF: a
+Dirichlet prior whose counts are the preset's row, worth HOLD_S seconds of sound; Smaragdis & Raj 2007). Pitches that were not
+played change like their neighbours, band by band. Last it corrects the envelopes (levels.py).
 """
 
 from __future__ import annotations
@@ -26,20 +26,22 @@ from rtsep.windows import choose_framing, map_templates, retune_templates, windo
 
 HOP = 1024  # Samples from frame to frame.
 LEAST_S, MOST_S = 5.0, 600.0  # Least and greatest length of all takes together, in seconds.
-BEFORE_S, AFTER_S = 0.02, 0.5  # A note may sound this long, in seconds, before its onset and after its end.
-# A row of the preset is worth this many seconds of mean loudness; 0.03 to 1 do as well (docs/measurements/benchmarks.md,
+BEFORE_S, AFTER_S = 0.02, 0.5  # A note can sound this long, in seconds, before its onset and after its end.
+# A row of the preset counts like this many seconds of mean loudness; 0.03 to 1 are as good (docs/measurements/benchmarks.md,
 # "Calibration").
 HOLD_S = 0.1
-# Updates of templates (4 to 30 do as well), and of activations before each and at first.
+# Numbers of updates: of templates (4 to 30 are as good), of activations between these, and of activations at first.
 PASSES, UPDATES, FIRST_UPDATES = 12, 3, 10
-HELD_OUT = 0.25  # This last share of every take is held out, to measure what was gained.
-# Tunings tried, in cents, then others around the best one; on at most this many frames.
+HELD_OUT = 0.25  # The last share of every take is held out, to measure the gain.
+# Tunings that are tried, in cents: first these, then others around the best one, on at most this many frames.
 COARSE_CENTS, FINE_CENTS, TUNING_FRAMES = range(-60, 61, 10), range(-8, 9, 2), 300
-BANDS_PER_OCTAVE, LEAST_BINS = 3, 8  # Bands of change per octave, and the least distance of their centres, in bins.
-# Semitones over which a change carries to other pitches; 2.5 to 10 do as well (docs/measurements/benchmarks.md, "Calibration").
+# Number of bands per octave in which pitches change, and the least distance of their centres, in bins.
+BANDS_PER_OCTAVE, LEAST_BINS = 3, 8
+# A change carries over this many semitones to other pitches; 2.5 to 10 are as good (docs/measurements/benchmarks.md,
+# "Calibration").
 NEAR = 5.0
-DOUBT = 0.02  # A band with far less evidence than this does not change.
-TINY = 1e-12  # Added to divisors, so that none is 0.
+DOUBT = 0.02  # A band with much less evidence than this, relative to its energy, does not change.
+TINY = 1e-12  # This is added to divisors, so that none is 0.
 
 Floats = npt.NDArray[np.float32]
 Gates = npt.NDArray[np.bool_]
@@ -47,13 +49,13 @@ Gates = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Heard:
-    """A take as frames, per_s a second. V [frame, bin]; G [frame, row]: which rows may sound; fresh [frame]: held out."""
+    """Takes as frames, `per_s` per second. V [frame, bin]; G [frame, row]: which rows can sound; fresh [frame]: held out."""
 
     V: Floats
     G: Gates
     fresh: Gates
     per_s: float
-    notes: npt.NDArray[np.void]  # SOUNDING (levels.py), by frames of the whole take.
+    notes: npt.NDArray[np.void]  # SOUNDING (levels.py); its frames count from the start of all takes.
 
     def part(self, which: npt.NDArray[Any]) -> Heard:
         """Some of the frames."""
@@ -61,7 +63,7 @@ class Heard:
 
 
 def at_rate(preset: Preset, sample_rate: float) -> Preset:
-    """The preset for the usual window at `sample_rate`. RtsepError: it is too coarse, or made for drums."""
+    """The preset for the usual window at `sample_rate`. RtsepError: it is too coarse, or a preset of drums."""
     if (preset.row_age_s != preset.row_age_s[0]).any():
         raise RtsepError(f"{preset.name} is a preset of drums: learn your own kit from single hits, rtsep train --drums")
     framing = choose_framing("live", sample_rate)
@@ -92,7 +94,7 @@ def hear(takes: Sequence[Take], row_pitch: npt.NDArray[np.int16]) -> Heard:
 
 
 def activations(heard: Heard, W: Floats, H: Floats | None = None, updates: int = FIRST_UPDATES) -> Floats:
-    """H [frame, row and a flat one] by Kullback-Leibler updates with fixed W. The flat row takes what no note explains."""
+    """H [frame, row, and a flat row] by Kullback-Leibler updates with fixed W. The flat row takes what no note explains."""
     V, all_W = heard.V, with_flat(W)
     if H is None:
         open_rows = np.concatenate([heard.G, np.ones((len(V), 1), bool)], axis=1)
@@ -104,7 +106,7 @@ def activations(heard: Heard, W: Floats, H: Floats | None = None, updates: int =
 
 
 def with_flat(W: Floats) -> Floats:
-    """W and one flat row."""
+    """W with one flat row appended."""
     flat = np.full((1, W.shape[1]), 1 / W.shape[1], np.float32)
     return np.concatenate([W, flat])
 
@@ -117,7 +119,7 @@ def divergence(heard: Heard, W: Floats) -> float:
 
 
 def estimate_cents(heard: Heard, W: Floats) -> float:
-    """Cents by which the instrument sounds higher than W, from -60 to 60 and a little beyond, to about half a cent."""
+    """Cents by which the instrument sounds higher than W, from about -60 to 60, exact to about half a cent."""
     some = np.linspace(0, len(heard.V) - 1, min(len(heard.V), TUNING_FRAMES)).astype(int)
     few = heard.part(some)
     costs: dict[float, float] = {}
@@ -134,7 +136,7 @@ def estimate_cents(heard: Heard, W: Floats) -> float:
 
 
 def learn_rows(heard: Heard, W: Floats) -> tuple[Floats, Floats]:
-    """W after PASSES of maximum a posteriori updates, and the share of each row that comes from the take, [row]."""
+    """W after PASSES maximum a posteriori updates, and the share of each row that comes from the take, [row]."""
     hold = np.float32(HOLD_S * heard.per_s * heard.V.sum(axis=1).mean())
     H, now, counts = activations(heard, W), W, np.zeros_like(W)
     for _ in range(PASSES):
@@ -156,9 +158,9 @@ def _bands(bins: int) -> Floats:
 
 
 def correct_others(preset: Preset, now: Floats, said: Floats) -> Floats:
-    """`now` [row, bin]; rows of which the take says nothing (`said` [row] is 0) change like their neighbours, band by band.
+    """`now` [row, bin]; rows that the take did not teach (`said` [row] is 0) change like their neighbours, band by band.
 
-    The change of a band is the mean of its logarithm over rows of the same role, weighted by nearness in pitch and by evidence.
+    The logarithm of a band's change is the mean over rows of the same role, weighted by nearness in pitch and by evidence.
     """
     bands, result = _bands(now.shape[1]), now.copy()
     before, after = preset.W @ bands.T + TINY, now @ bands.T + TINY
@@ -174,7 +176,7 @@ def correct_others(preset: Preset, now: Floats, said: Floats) -> Floats:
 
 
 def fitted(preset: Preset, heard: Heard) -> tuple[Preset, Gates]:
-    """The preset with rows learnt from the frames, and which rows were learnt."""
+    """The preset with rows learnt from the frames, and a mask of the learnt rows."""
     played = np.flatnonzero(heard.G.any(axis=0))
     W, said = preset.W.copy(), np.zeros(len(preset.W), np.float32)
     W[played], said[played] = learn_rows(replace(heard, G=heard.G[:, played]), preset.W[played])
@@ -186,7 +188,7 @@ def calibrate(preset: Preset, takes: Sequence[Take], progress: Progress) -> tupl
     began = at_rate(preset, takes[0].sample_rate)
     heard = hear(takes, began.row_pitch)
     if not heard.G.any():
-        raise RtsepError(f"none of the notes is one that {preset.name} knows: give another --preset")
+        raise RtsepError(f"{preset.name} has no templates for any of these notes: give another --preset")
     progress("tuning", 0, 3, None)
     open_rows = heard.G.any(axis=0)
     cents = estimate_cents(replace(heard, G=heard.G[:, open_rows]), began.W[open_rows])

@@ -1,4 +1,4 @@
-"""Templates of several instruments in one preset."""
+"""Stacks the templates of several instruments in one preset."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def _encoders(several: Sequence[Templates], order: npt.NDArray[np.int64]) -> npt
 
 
 def stack(several: Sequence[Templates]) -> Templates:
-    """The rows of all instruments, ordered by pitch; a note rings for the longest time of them.
+    """The rows of all instruments, ordered by pitch; a note rings for the longest of their times.
 
-    RtsepError: several sample rates, or more rows for a pitch than a preset may have.
+    RtsepError: several sample rates, or more rows for a pitch than a preset can have.
     """
     first = several[0]
     if any(each.framing != first.framing for each in several):

@@ -13,12 +13,12 @@ from rtsep.training.nmf import Factors, factorise
 from rtsep.training.updates import Floats, Frames, parts
 
 METHODS = ("nmf", "nae", "nae-gradient", "nae-signed")
-KNOWN_UPDATES = 20  # A signed encoder begins with the activations of a factorisation of this many updates.
+KNOWN_UPDATES = 20  # A signed encoder starts from the activations of a factorisation with this many updates.
 
 
 @dataclass(frozen=True)
 class Found:
-    """The factors, and the encoder [row, bin] that gives their activations if an autoencoder found them."""
+    """The factors; and, if an autoencoder found them, the encoder [row, bin] that gives their activations."""
 
     factors: Factors
     encoder: Floats | None = None
@@ -28,16 +28,16 @@ def decompose(
     V: Frames, W: Floats, H: Floats, gates: npt.NDArray[np.bool_] | None, *, method: str, divergence: str, updates: int,
     progress: Progress | None = None,
 ) -> Found:  # fmt: skip
-    """Templates started from W [row, bin], and activations that are 0 wherever H [frame, row] is, where `gates` are closed.
+    """Templates that start from W [row, bin], and activations that are 0 where H [frame, row] is 0 or `gates` are closed.
 
     | method | |
     | --- | --- |
-    | nmf | `factorise` with this divergence |
-    | nae | `autoencode` by factors, with the encoder started as W; like the methods below it minimises the sum of squares |
-    | nae-gradient | by projected gradient steps |
-    | nae-signed | by gradient steps; the encoder may be negative and starts as the closed form for an NMF's activations |
+    | nmf | `factorise` with `divergence` |
+    | nae | `autoencode` by multiplicative updates; the encoder starts as W. This and the next two minimise the sum of squares |
+    | nae-gradient | the same by projected gradient steps |
+    | nae-signed | by gradient steps; the encoder can be negative, and starts as the closed form for the activations of an NMF |
 
-    gates None: no gates. Errors and interrupts are those of these functions.
+    gates None: no gates. Errors and interruptions are those of these functions.
     """
     if method == "nmf":
         return Found(factorise(V, W, H, divergence=divergence, max_iter=updates, tolerance=0, progress=progress))

@@ -1,4 +1,4 @@
-"""The loop of every factorisation: it updates, measures, knows when to stop, and keeps the best result when interrupted."""
+"""The loop of every factorisation: it updates, measures, stops, and keeps the best result if it is interrupted."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from rtsep.errors import RtsepError
 
 Floats = npt.NDArray[Any]
 Progress = Callable[[int, float], None]
-STRIDE = 10  # The stop rule looks at this many updates together, since single ones may stall.
+STRIDE = 10  # The stop rule looks at this many updates together, since the loss sometimes stays the same for a few updates.
 
 
 class Run(Protocol):
-    """Two factors during a run. A step is prepared in separate memory and then accepted, so measured factors are kept."""
+    """Two factors during a run. A step is prepared in separate memory, and then accepted. So measured factors are kept."""
 
     @property
     def factors(self) -> tuple[Floats, Floats]:
@@ -27,7 +27,7 @@ class Run(Protocol):
         """The loss of the present factors."""
 
     def prepare(self, name: str, measured: bool) -> float:
-        """Prepare the next factor `name`; gives the loss of the present factors if `measured`."""
+        """Prepare the next factor `name`; give the loss of the present factors if `measured`."""
 
     def accept(self) -> None:
         """Accept the prepared factor."""
@@ -35,7 +35,7 @@ class Run(Protocol):
 
 @dataclass(frozen=True)
 class Schedule:
-    """The stop rule and how often to measure: `max_iter`, `tolerance`, `measure_every`, `progress` of `factorise`."""
+    """The stop rule, and how often to measure: `max_iter`, `tolerance`, `measure_every` and `progress` as in `factorise`."""
 
     max_iter: int
     tolerance: float
@@ -59,14 +59,18 @@ def check_order(update: Sequence[str], names: tuple[str, str]) -> None:
         raise RtsepError(f"update {tuple(update)}: allowed are {(a, b)}, {(b, a)}, {(a,)} and {(b,)}")
 
 
-def improve(run: Run, update: Sequence[str], schedule: Schedule, scale: float = 1.0) -> tuple[tuple[Floats, Floats], Course]:
+def improve(
+    run: Run, update: Sequence[str], schedule: Schedule, scale: float = 1.0, before: Sequence[float] = ()
+) -> tuple[tuple[Floats, Floats], Course]:
     """Update the factors in the order `update` until the schedule ends; losses are multiplied by `scale`.
 
-    Gives the factors measured last. RtsepError: a schedule that makes no sense.
+    before: the losses, so multiplied, of the updates that were made already, if a run goes on.
+
+    It gives the factors that were measured last. RtsepError: `max_iter` below 0, or `measure_every` below 1.
     """
     if schedule.max_iter < 0 or schedule.measure_every < 1:
         raise RtsepError(f"max_iter {schedule.max_iter}, measure_every {schedule.measure_every}: give at least 0 and 1")
-    losses, updates, reason, count, best = list[float](), list[int](), "", 0, run.factors
+    losses, updates, reason, count, best = [*before], [*range(len(before))], "", len(before), run.factors
     try:
         while not reason:
             last, measured = count == schedule.max_iter, count % schedule.measure_every == 0
@@ -90,7 +94,7 @@ def improve(run: Run, update: Sequence[str], schedule: Schedule, scale: float = 
 
 
 def _has_converged(losses: Sequence[float], updates: Sequence[int], tolerance: float) -> bool:
-    """Whether the loss fell by less than `tolerance` of itself per STRIDE updates, over the last STRIDE or just more."""
+    """Whether the loss fell by less than `tolerance` of itself per STRIDE updates, over the last STRIDE or a few more."""
     before = int(np.searchsorted(updates, updates[-1] - STRIDE, side="right")) - 1
     if tolerance <= 0 or before < 0:
         return False

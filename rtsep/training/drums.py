@@ -1,7 +1,7 @@
-"""Templates of drums from single hits: each stage of the sound has its own row, which is open at the ages of that stage.
+"""Learns templates of drums from single hits: each stage of the sound has its own row, which is open at the ages of that stage.
 
-A drum's spectrum changes faster than activations can follow. The trigger says how old the hit is, so only the rows of that age
-are open. A row is the mean spectrum of its stage: updates would fit these hits, not the drum.
+A drum's spectrum changes faster than activations can follow. The trigger tells the age of the hit, so only the rows for that
+age are open. A row is the mean spectrum of its stage: updates would fit it to these hits instead of to the drum.
 """
 
 from __future__ import annotations
@@ -21,19 +21,20 @@ from rtsep.windows import choose_framing, magnitudes, window_pair
 STAGES = ("stroke", "attack", "body", "decay")
 # Ages, in seconds, at which stroke, attack and body end; the decay lasts as long as the hit (docs/measurements/drums.md).
 STAGE_ENDS_S = (0.02, 0.06, 0.2)
-# A row is open this many seconds before and after its stage, for triggers are not exact (docs/measurements/drums.md).
+# A row is open this many seconds before and after its stage, since triggers are not exact (docs/measurements/drums.md).
 EARLIER_S, LATER_S = 0.015, 0.02
-LEVELS = 2  # Hits are split into this many groups by loudness, each with rows of its own, unless fewer are asked for.
-# Seconds of a hit that are learnt and for which rows are open; 0.3 loses 0.8 dB of the kick (docs/measurements/drums.md).
+LEVELS = 2  # Hits are split by loudness into this many groups, each with its own rows, by default.
+# This many seconds of a hit are learnt, and its rows are open for as long; 0.3 costs 0.8 dB for the kick
+# (docs/measurements/drums.md).
 HIT_S = 0.6
 HOP = 128  # Samples from frame to frame.
 
 
 def train_drums(hits: Notes, progress: Progress | None = None, levels: int = LEVELS) -> Templates:
-    """Templates of every pitch in `hits`, made with half the live mode's usual window, because drums are short.
+    """Templates of every pitch in `hits`, made with half the live mode's usual window, since drums are short.
 
-    Note-offs say nothing about drums: a hit lasts HIT_S, or to the next. levels: the number of groups of hits, from soft to
-    loud, that have their own rows. RtsepError: no hit can be heard.
+    Note-offs have no meaning for drums: a hit lasts HIT_S, or until the next hit. levels: the number of groups of hits, from
+    soft to loud, that have their own rows. RtsepError: no hit can be heard.
     """
     rate = hits.sample_rate
     framing = choose_framing("live", rate, choose_framing("live", rate).window_size // 2)
@@ -59,14 +60,14 @@ def train_drums(hits: Notes, progress: Progress | None = None, levels: int = LEV
 
 
 def choke_groups() -> npt.NDArray[np.int8]:
-    """Choke groups int8 [128], in which closed, pedal and open hi-hat end each other."""
+    """Choke groups, int8 [128]: closed, pedal and open hi-hat end each other."""
     groups = np.zeros(PITCHES, np.int8)
     groups[list(DRUM_GROUPS["hihat"])] = 1
     return groups
 
 
 def _levels(hits: Notes, which: npt.NDArray[np.int64], window: Floats, levels: int) -> Iterator[tuple[Floats, Floats]]:
-    """V [frame, bin] and the frames' ages in s, for `levels` groups of the hits `which`, from soft to loud."""
+    """V [frame, bin] and the ages of the frames in s, for `levels` groups of the hits `which`, from soft to loud."""
     velocity = hits.velocities()[which]
     steps = np.unique(velocity)
     for group in np.array_split(steps, min(levels, len(steps))):
@@ -86,7 +87,7 @@ def _ends(hits: Notes, i: int) -> npt.NDArray[np.int64]:
 
 
 def _stages(V: Floats, age_s: Floats) -> Iterator[tuple[str, Floats, tuple[float, float]]]:
-    """Every audible stage: its name, its mean spectrum [bin] with the sum 1, and the ages at which it is open."""
+    """Every audible stage: its name, its mean spectrum [bin], which sums to 1, and the ages at which its row is open."""
     edges = (0.0, *STAGE_ENDS_S, np.inf)
     for role, (begin, end) in zip(STAGES, pairwise(edges), strict=True):
         total = V[(age_s >= begin) & (age_s < end)].sum(axis=0)

@@ -1,4 +1,4 @@
-"""What file names say about dynamics: velocities, layers that are counted, and words such as pp and loud."""
+"""Reads dynamics from file names: velocities, numbered layers, and words such as pp and loud."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import re
 from collections.abc import Sequence
 
 WORDS = {"ppp": 16, "pp": 33, "p": 49, "mp": 64, "mf": 80, "f": 96, "ff": 112, "fff": 127, "soft": 49, "quiet": 49,
-         "medium": 80, "med": 80, "loud": 112, "hard": 112}  # Each word is this velocity.
-# Words in full are these velocities, where at least one that is not piano, the instrument, is among the names.
+         "medium": 80, "med": 80, "loud": 112, "hard": 112}  # These words stand for these velocities.
+# These full words stand for these velocities if the names have at least one besides piano, which can be the instrument.
 SPELT = {"pianissimo": 33, "piano": 49, "mezzopiano": 64, "mezzoforte": 80, "forte": 96, "fortissimo": 112}
 NUMBERED = re.compile(r"(?<![A-Za-z])(?:velocity|vel|vl|v|layer|lyr|lay|dynamic|dyn)[ _=-]?(\d{1,3})(?!\d)", re.IGNORECASE)
-MOST_LAYERS = 32  # Numbers up to this one count layers: no instrument's loudest velocity is as low.
-USUAL = 64  # A note whose name says nothing has this velocity.
-HIGHEST = 127  # This is the highest MIDI velocity.
+MOST_LAYERS = 32  # Numbers up to this one count layers: no instrument has such a low loudest velocity.
+USUAL = 64  # A note whose name tells no dynamics has this velocity.
+HIGHEST = 127  # The highest MIDI velocity.
 
 
 def velocities(names: Sequence[str], follows: Sequence[int] | None = None) -> list[int]:
-    """The velocity, 1 to 127, of each name, from which the note was taken out; folders before the name count too.
+    """The velocity, 1 to 127, of each name, from which the note was removed; folders before the name count, too.
 
-    follows: the number after each pitch, which is the velocity if it can be one.
+    follows: the number after each pitch, which is taken as the velocity if it can be one.
     """
     numbers = [[int(each) for each in NUMBERED.findall(name)] for name in names]
     if any(numbers):
@@ -31,7 +31,7 @@ def velocities(names: Sequence[str], follows: Sequence[int] | None = None) -> li
 
 
 def layered(numbers: Sequence[int]) -> list[int]:
-    """Velocities of layers that are counted from soft to loud, beginning with 0 or 1: each in the middle of its share."""
+    """Velocities of layers that are numbered from soft to loud, from 0 or 1 on: each is the middle of its layer."""
     first, last = min(0 if min(numbers) == 0 else 1, min(numbers)), max(numbers)
     count = last - first + 1
     return [max(round((number - first + 0.5) * HIGHEST / count), 1) for number in numbers]
@@ -49,5 +49,5 @@ def _spread(numbers: Sequence[int | None]) -> list[int]:
 
 
 def _words(name: str) -> list[str]:
-    """The words of a name in small letters; mezzo-forte is one."""
+    """The words of a name in lower case; mezzo-forte is one word."""
     return re.split(r"[^a-z]+", re.sub(r"mezzo[^a-z]*", "mezzo", name.lower()))

@@ -1,4 +1,4 @@
-"""Templates of pitches that were never played: those of the nearest played pitch, shifted on a logarithmic axis."""
+"""Makes templates for pitches that were never played, from those of the nearest played pitch, shifted on a logarithmic axis."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from rtsep.errors import RtsepError
 from rtsep.training.initial import pitch_hz
 from rtsep.training.isolated import Templates
 
-OUTWARD = 7  # Pitches are filled up to this many semitones beyond those played by default.
-# Semitones to a row's neighbours, and the least share of theirs it has in a bin (docs/measurements/experiments.md, "Gaps").
+OUTWARD = 7  # By default, pitches are filled up to this many semitones beyond the played ones.
+# Rows within this many semitones are neighbours; in every bin a row has at least this share of theirs
+# (docs/measurements/experiments.md, "Gaps").
 NEAR, LEAST = 7, 0.1
 REACH = 24  # A template shifted by more than this many semitones no longer resembles the instrument.
 
 
 def shift_templates(W: npt.NDArray[np.float32], semitones: float) -> npt.NDArray[np.float32]:
-    """W [row, bin] with every partial `semitones` higher: bin k takes what was at k / 2^(semitones / 12). Rows sum to 1."""
+    """W [row, bin] with every partial `semitones` higher: bin k gets the value at k / 2^(semitones / 12). Rows sum to 1."""
     bins = np.arange(W.shape[1])
     at = bins / 2 ** (semitones / 12)
     shifted = np.stack([np.interp(at, bins, row, right=0) for row in W])
@@ -27,7 +28,7 @@ def shift_templates(W: npt.NDArray[np.float32], semitones: float) -> npt.NDArray
 
 
 def move_partials(row: npt.NDArray[np.float32], pitch: int, to: int, bin_hz: float) -> npt.NDArray[np.float64]:
-    """`row` [bin] of `pitch` at the pitch `to`: partials move to their new places but keep their width. Sums to 1."""
+    """`row` [bin] of `pitch`, moved to the pitch `to`: partials move, and keep their width. The result sums to 1."""
     f0, f1 = pitch_hz([pitch, to]) / bin_hz
     bins = np.arange(len(row))
     partial = np.maximum(np.round(bins / f1), 1)
@@ -39,10 +40,10 @@ def move_partials(row: npt.NDArray[np.float32], pitch: int, to: int, bin_hz: flo
 def mend_gaps(
     W: npt.NDArray[np.float32], row_pitch: npt.NDArray[np.integer], row_role: npt.NDArray[np.str_], bin_hz: float
 ) -> npt.NDArray[np.float32]:
-    """W [row, bin] with no bin far below what the row's neighbours suggest; rows sum to 1.
+    """W [row, bin] in which no bin lies far below what the row's neighbours suggest; rows sum to 1.
 
-    Neighbours have the same role and are at most NEAR semitones away; nearer ones count more. If two notes nearly always sound
-    together, a factorisation may give a partial that they share to one of them alone. The other then lacks it when it sounds
+    Neighbours have the same role, and are at most NEAR semitones away; nearer ones count more. If two notes nearly always sound
+    together, a factorisation can give a partial that they share to only one of them. The other note lacks it when it sounds
     alone, and the background takes it. The neighbours of these notes share other partials.
     """
     result = W / np.maximum(W.sum(axis=1, keepdims=True), 1e-30)
@@ -58,9 +59,9 @@ def mend_gaps(
 
 
 def fill_range(played: npt.NDArray[np.integer], low: int | None = None, high: int | None = None) -> npt.NDArray[np.int64]:
-    """The pitches to fill, ascending: those from `low` to `high` that are not in `played`, but near enough to one that is.
+    """The pitches to fill, ascending: those from `low` to `high` that are not in `played`, but near enough to one of these.
 
-    Without limits: the gaps between played pitches, and OUTWARD beyond them.
+    Without limits these are the gaps between played pitches, and OUTWARD semitones beyond them.
     """
     low = max(int(played.min()) - OUTWARD, 0) if low is None else low
     high = min(int(played.max()) + OUTWARD, 127) if high is None else high
@@ -72,10 +73,9 @@ def fill_range(played: npt.NDArray[np.integer], low: int | None = None, high: in
 
 
 def fill(templates: Templates, pitches: npt.NDArray[np.int64]) -> Templates:
-    """`templates` with rows for `pitches` too, made from the nearest played pitch; times are interpolated,
-    levels are those of the nearest pitch.
+    """`templates` with additional rows for `pitches`, made from the nearest played pitch.
 
-    Encoders are not shifted: the new rows have zeros.
+    Times are interpolated; levels are those of the nearest pitch. Encoders are not shifted: their new rows are zeros.
     """
     played = np.unique(templates.row_pitch).astype(np.int64)
     envelope = None if templates.envelope_db is None else templates.envelope_db.copy()

@@ -1,4 +1,4 @@
-"""Spectrograms of recordings that need not fit into memory: frames are computed on request."""
+"""Spectrograms of recordings of any length: frames are computed on request, so they need not fit into memory."""
 
 from __future__ import annotations
 
@@ -14,17 +14,24 @@ from rtsep.training.isolated import Floats
 from rtsep.windows import magnitudes
 
 
+def memory_s(window: Floats, sample_rate: int, fall_db: float) -> float:
+    """Seconds after the end of a tone until its level in the frames has fallen by `fall_db`, as the window moves on."""
+    share = np.cumsum(window) / window.sum()
+    left = int(np.searchsorted(share, 10 ** (-fall_db / 20)))
+    return float((len(window) - left) / sample_rate)
+
+
 class Spectrogram:
     """V [frame, bin], float32, of several sounds in a row; V[begin:end] reads and analyses only these frames.
 
-    Frame n of a sound ends before its sample (n + 1) * hop; before the first sample is silence. shape: (frames, bins).
-    NaN and infinite samples count as silence.
+    Frame n of a sound ends before its sample (n + 1) * hop; before the first sample there is silence. shape: (frames, bins).
+    NaN and infinite samples count as silence. window: as given.
     """
 
     dtype = np.dtype(np.float32)
 
     def __init__(self, sounds: Sequence[SoundReader], window: Floats, hop: int) -> None:
-        self._sounds, self._window, self._hop = sounds, window, hop
+        self._sounds, self.window, self._hop = sounds, window, hop
         self._first = np.cumsum([0, *(sound.frames // hop for sound in sounds)])
         self.shape = int(self._first[-1]), len(window) // 2 + 1
 
@@ -36,22 +43,16 @@ class Spectrogram:
         return np.concatenate([np.empty((0, self.shape[1]), np.float32), *pieces])
 
     def _frames(self, number: int, begin: int, end: int) -> npt.NDArray[np.float32]:
-        """Frames of one sound, counted from the first frame of all sounds."""
+        """Frames of one sound; `begin` and `end` count from the first frame of all sounds."""
         ends = (np.arange(begin, end) - self._first[number] + 1) * self._hop
-        first = max(int(ends[0]) - len(self._window), 0)
+        first = max(int(ends[0]) - len(self.window), 0)
         samples = np.nan_to_num(self._sounds[number].read(first, int(ends[-1])), nan=0.0, posinf=0.0, neginf=0.0)
-        return magnitudes(samples, ends - first, self._window)
+        return magnitudes(samples, ends - first, self.window)
 
     def ends_s(self, number: int) -> Floats:
         """Ends of the frames of one sound, in seconds from its start."""
         sound = self._sounds[number]
         return (np.arange(sound.frames // self._hop) + 1) * self._hop / sound.sample_rate
-
-    def memory_s(self, fall_db: float) -> float:
-        """Seconds after the end of a tone until its level in the frames has fallen by `fall_db`, as the window moves on."""
-        share = np.cumsum(self._window) / self._window.sum()
-        left = int(np.searchsorted(share, 10 ** (-fall_db / 20)))
-        return float((len(self._window) - left) / self._sounds[0].sample_rate)
 
     def of(self, number: int) -> slice:
         """The frames of one sound, as a slice."""
@@ -60,6 +61,6 @@ class Spectrogram:
 
 @contextmanager
 def open_spectrogram(takes: Sequence[Take], window: Floats, hop: int) -> Iterator[Spectrogram]:
-    """The spectrogram of takes of one sample rate; their files stay open within `with`."""
+    """The spectrogram of takes with one sample rate; their files stay open within `with`."""
     with ExitStack() as files:
         yield Spectrogram([files.enter_context(open_sound(take.path, cut=True)) for take in takes], window, hop)

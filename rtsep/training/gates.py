@@ -1,4 +1,4 @@
-"""Gates [frame, row]: the activations that a score allows, for templates of whole notes, or of their onsets.
+"""Gates [frame, row]: the activations that a score allows, for templates of whole notes or of onsets.
 
 Zeros in the initial H stay zeros, so a score-informed factorisation starts from H = gates, or gates times levels.
 Ewert & Müller, "Using score-informed constraints for NMF-based source separation", ICASSP 2012.
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 Times = npt.NDArray[np.float64]
 Gates = npt.NDArray[np.bool_]
-Notes = npt.NDArray[Any]  # Has the fields onset_s, offset_s and pitch, such as `rtsep.notes.score.NOTE`.
+Notes = npt.NDArray[Any]  # An array with the fields onset_s, offset_s and pitch, such as `rtsep.notes.score.NOTE`.
 
 
 def note_gates(
@@ -25,8 +25,8 @@ def note_gates(
     | --- | --- |
     | notes | [note]: structured, with onset_s, offset_s and pitch |
     | row_pitch | [row]: a row opens for the notes of its pitch |
-    | times_s | [frame], ascending: the time that stands for each frame, its centre or its end |
-    | before_s, after_s | for scores that are not quite aligned, and for sound after the offset; be generous, since closed frames are never learnt |
+    | times_s | [frame], ascending: one time for each frame, its centre or its end |
+    | before_s, after_s | for scores that are not exactly aligned, and for sound after the offset; choose generous values, since closed frames are never learnt |
 
     A frame is open where begin < time <= end.
     """  # noqa: E501

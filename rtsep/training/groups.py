@@ -1,9 +1,9 @@
-"""Groups of notes separated offline: a score-informed factorisation, and a mask for each group and for the residual.
+"""Separates groups of notes offline: a score-informed factorisation, and a mask for each group and for the residual.
 
-No preset is needed: the templates are learnt from the recording itself. Frames are centred at multiples of the hop, under
+It needs no preset: the templates are learnt from the recording itself. Frames are centred at multiples of the hop, with
 periodic Hann windows.
 Ewert & Müller, "Using score-informed constraints for NMF-based source separation", ICASSP 2012; Müller, "Fundamentals of Music
-Processing", 8.3. Unlike there, masks sum to one over the groups and the residual, so the stems add up to the sound.
+Processing", 8.3. Unlike in the book, masks sum to one over the groups and the residual, so the stems add up to the sound.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from rtsep.training.nmf import factorise
 Floats = npt.NDArray[np.floating[Any]]
 Spectra = npt.NDArray[np.complexfloating[Any, Any]]
 BLOCK_FRAMES = 512  # Masks of this many frames are in memory at a time.
-LEAST = 1e-30  # Divisors are at least this, so that none is 0.
+LEAST = 1e-30  # A divisor is at least this, so that none is 0.
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of the factorisation. The defaults were the best of their neighbours on a piano played by two hands."""
+    """Settings of the factorisation. The defaults were better than neighbouring values on a piano played with two hands."""
 
     window: int = 4096
     hop: int = 1024
     before_s: float = 0.05  # Gates open this many seconds before an onset.
-    after_s: float = 0.2  # They close this long after the offset, or for onset templates after the onset.
-    iterations: int = 10  # More updates fit the recording better and separate worse.
+    after_s: float = 0.2  # Gates close this many seconds after the offset; for onset templates, after the onset.
+    iterations: int = 10  # More updates fit the recording better, and separate worse.
     power: float = 2.0
 
 
 def group_models(W: Floats, H: Floats, gates: npt.ArrayLike) -> Floats:
     """Models of the groups, then of the residual, float [group + 1, frame, bin]: (H * G) @ W.
 
-    W [row, bin], H [frame, row]; gates [group, frame, row], bool: the activations that belong to each group. An activation of
-    several groups counts in each; the residual has those of no group.
+    W [row, bin], H [frame, row]; gates [group, frame, row], bool: the activations that belong to each group. An activation that
+    belongs to several groups counts in each; the residual gets the activations of no group.
     """
     G = np.asarray(gates, bool)
     models: Floats = np.stack([(H * gate) @ W for gate in (*G, ~G.any(axis=0))])
@@ -49,7 +49,7 @@ def group_models(W: Floats, H: Floats, gates: npt.ArrayLike) -> Floats:
 
 
 def soft_masks(models: Floats, power: float = 1.0) -> Floats:
-    """Each model to the `power` over the sum of all, so masks sum to one in every bin. Where all are 0 the last mask is 1."""
+    """Each model raised to `power`, over the sum of all: masks sum to one in every bin. If all are 0, the last mask is 1."""
     raised = (models / np.maximum(models.max(axis=0), LEAST)) ** power
     raised[-1][raised.sum(axis=0) == 0] = 1
     masks: Floats = raised / raised.sum(axis=0)
@@ -57,14 +57,16 @@ def soft_masks(models: Floats, power: float = 1.0) -> Floats:
 
 
 def textbook_masks(models: Floats, W: Floats, H: Floats, epsilon: float = float(np.finfo(np.float32).eps)) -> Floats:
-    """Each model over that of the whole, H @ W + epsilon, as in the book: masks sum to less than one where nothing sounds, and
-    to more where groups share an activation."""
+    """Each model over the whole model, H @ W + epsilon, as in the book.
+
+    The masks sum to less than one where nothing sounds, and to more than one where groups share an activation.
+    """
     masks: Floats = models / (H @ W + epsilon)
     return masks
 
 
 def spectra(sound: Floats, size: int, hop: int) -> Spectra:
-    """X [..., frame, bin] of sound [..., sample]; beyond its ends there is silence."""
+    """X [..., frame, bin] of sound [..., sample], with silence beyond both ends."""
     padded = np.pad(sound, [(0, 0)] * (sound.ndim - 1) + [(size // 2, size // 2)])
     frames = np.lib.stride_tricks.sliding_window_view(padded, size, axis=-1)[..., ::hop, :]
     X: Spectra = np.fft.rfft(frames * _hann(size))
@@ -72,7 +74,7 @@ def spectra(sound: Floats, size: int, hop: int) -> Spectra:
 
 
 def resynthesise(X: Spectra, hop: int, samples: int) -> Floats:
-    """The sound [..., sample] whose `spectra` are nearest X [..., frame, bin] (Griffin & Lim 1984, equation 6)."""
+    """The sound [..., sample] whose `spectra` are nearest to X [..., frame, bin] (Griffin & Lim 1984, equation 6)."""
     size = 2 * (X.shape[-1] - 1)
     window, total = _hann(size), size + hop * (X.shape[-2] - 1)
     sound, weight = np.zeros((*X.shape[:-2], max(total, samples + size // 2))), np.zeros(max(total, samples + size // 2))

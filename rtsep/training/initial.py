@@ -1,6 +1,6 @@
-"""Starts of a factorisation: harmonic templates, onset templates, random numbers.
+"""Starts of a factorisation: harmonic templates, onset templates, or random numbers.
 
-Initial zeros stay zeros, so a harmonic template is also a constraint: nothing is learnt outside the bands of its partials.
+Zeros at the start stay zeros. So a harmonic template is also a constraint: nothing is learnt outside the bands of its partials.
 Müller, "Fundamentals of Music Processing", section 8.3; Ewert & Müller, ICASSP 2012.
 """
 
@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 QUARTER_TONE_CENTS = 50.0  # A quarter tone, in cents.
-MAIN_LOBE_BINS = 2.0  # Half of a Hann window's main lobe, in bins; a sine window's is narrower.
+MAIN_LOBE_BINS = 2.0  # Half the width of a Hann window's main lobe, in bins; that of a sine window is narrower.
 ONSET_LEVEL = 0.1  # Value of the flat onset templates.
 
 
 def pitch_hz(pitch: npt.ArrayLike, tuning_cents: float = 0.0) -> Floats:
-    """Fundamental frequencies of MIDI pitches, equally tempered; pitch 69 is at 440 Hz for a tuning of 0."""
+    """Fundamental frequencies in Hz of MIDI pitches in equal temperament; pitch 69 is at 440 Hz for a tuning of 0."""
     return np.asarray(440 * 2 ** ((np.asarray(pitch, float) - 69) / 12 + tuning_cents / 1200))
 
 
@@ -29,12 +29,12 @@ def harmonic_templates(
     | argument | |
     | --- | --- |
     | pitches | MIDI pitches [pitch]; one above the highest bin gets a row of zeros |
-    | bins, bin_hz | how many, and how far apart they are: sample rate / window size |
+    | bins, bin_hz | their number, and their distance: sample rate / window size |
     | inharmonicity | B of a stiff string, one number or [pitch]: partial m lies at f_m = m f_0 sqrt(1 + B m^2) |
-    | width_cents, width_bins | half the width of a band; the larger one counts, since a band narrower than the window's main lobe leaves a part of each partial to other templates |
+    | width_cents, width_bins | half the width of a band; the larger one counts: a band narrower than the window's main lobe would leave a part of each partial to other templates |
 
-    A band reaches as far below its partial as above it, in Hz. It takes all bins in it and the one below; where bands
-    of a row overlap, the higher partial counts.
+    A band extends as far below its partial as above it, in Hz. It includes all bins in this range and the bin below it. If
+    bands of a row overlap, the higher partial counts.
     """  # noqa: E501
     f0 = np.atleast_1d(pitch_hz(pitches, tuning_cents))
     W = np.zeros((len(f0), bins))
@@ -55,11 +55,11 @@ def _fill_bands(row: Floats, f0: float, B: float, share: float, least: float) ->
 
 
 def onset_templates(count: int, bins: int, level: float = ONSET_LEVEL) -> Floats:
-    """W [row, bin], `level` everywhere: the noise of a hammer or a bow may be anywhere. Gates keep these templates short."""
+    """W [row, bin], `level` in all bins: the noise of a hammer or a bow can be at any frequency. Gates keep it short."""
     return np.full((count, bins), level)
 
 
 def random_start(frames: int, bins: int, rows: int, seed: int = 0) -> tuple[Floats, Floats]:
-    """W [row, bin] and H [frame, row] with random numbers in (0, 1]: without zeros nothing is excluded."""
+    """W [row, bin] and H [frame, row] with random numbers in (0, 1]: there are no zeros, so nothing is excluded."""
     rng = np.random.default_rng(seed)
     return 1 - rng.random((rows, bins)), 1 - rng.random((frames, rows))

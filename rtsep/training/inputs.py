@@ -1,4 +1,4 @@
-"""The inputs of training and their kinds: recordings with their notes, or isolated notes in several forms."""
+"""The inputs of training: recordings with their notes, or isolated notes in several forms."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from rtsep.training.sfz import sfz_samples
 from rtsep.training.soundfonts import Choice, render_soundfont
 
 KINDS = ("auto", "notes", "recording")
-# Score and recording do not belong together if more than this share of the notes is beyond the end of the sound.
+# Score and recording do not belong together if more than this share of the notes lies beyond the end of the sound.
 MOST_LATE = 0.5
-INSTRUMENTS = (".sfz", ".sf2", ".sf3")  # Files that hold an instrument and need no score.
-SESSION = "session.mid"  # Written by rtsep live --record.
+INSTRUMENTS = (".sfz", ".sf2", ".sf3")  # Endings of files that contain an instrument, and need no score.
+SESSION = "session.mid"  # The file of notes that rtsep live --record writes.
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
 class Take:
-    """A recording on disk and the notes that sound in it, NOTE [n] by onset; none begins after its end.
+    """A recording on disk and the notes that sound in it, NOTE [n] by onset; no note begins after its end.
 
-    aligned: the notes were recorded together with the sound, so nothing has to be checked or synchronised.
+    aligned: the notes were recorded together with the sound, so they need no check and no synchronisation.
     """
 
     path: Path
@@ -47,7 +47,7 @@ class Take:
 
 @dataclass(frozen=True)
 class Given:
-    """One input: a take, or samples of single notes. No result may replace its `files`."""
+    """One input: a take, or samples of single notes. No result must replace its `files`."""
 
     name: str
     files: tuple[Path, ...]
@@ -57,7 +57,7 @@ class Given:
 
 @dataclass(frozen=True)
 class Hints:
-    """What the user says about libraries of samples: how names are read, and which instrument of a SoundFont is meant."""
+    """The user's hints about libraries of samples: how to read names, and which instrument of a SoundFont to take."""
 
     naming: Naming = field(default_factory=Naming)
     choice: Choice = field(default_factory=Choice)
@@ -67,11 +67,12 @@ def gather(
     inputs: Sequence[Path], scores: Sequence[Path], kind: str, progress: Progress, timing: Timing = AS_WRITTEN,
     hints: Hints | None = None,
 ) -> list[Given]:
-    """Read the inputs, each a sound file (with the next of `scores`), a folder of `rtsep live --record`, an .sfz, .sf2 or .sf3
-    file, or a folder with one sound file per note.
+    """Read the inputs.
 
-    kind: "notes" or "recording"; "auto" takes recordings whose notes are separated by pauses as isolated notes. timing: when
-    the notes of `scores` sound. RtsepError: something is missing, unknown, empty, or does not belong together.
+    Each is a sound file (with the next of `scores`), a folder of `rtsep live --record`, an .sfz, .sf2 or .sf3 file, or a folder
+    with one sound file per note. kind: "notes" or "recording"; "auto" takes recordings whose notes are separated by pauses as
+    isolated notes. timing: when the notes of `scores` sound. RtsepError: something is missing, unknown, empty, or does not
+    belong together.
     """
     hints = hints or Hints()
     sounds = [path for path in inputs if not _is_instrument(path)]
@@ -101,7 +102,7 @@ def _from_instrument(path: Path, kind: str, progress: Progress, hints: Hints) ->
         take, warnings = _take(found[0], path / SESSION)
         return _as_kind((replace(take, aligned=True), warnings), (found[0], path / SESSION), kind)
     if kind == "recording":
-        raise RtsepError(f"{path} holds single notes and no recording: leave out --as recording")
+        raise RtsepError(f"{path} has single notes, not a recording: leave out --as recording")
     if path.suffix.lower() in (".sf2", ".sf3") and not path.is_dir():
         notes, warnings = render_soundfont(path, hints.choice, progress)
         return Given(path.name, (path,), notes, warnings)
@@ -114,12 +115,12 @@ def _from_instrument(path: Path, kind: str, progress: Progress, hints: Hints) ->
 def _folder_or_sfz(folder: Path, naming: Naming, progress: Progress) -> Samples:
     instruments = sorted(path for path in folder.iterdir() if path.suffix.lower() == ".sfz" and not path.name.startswith("."))
     if len(instruments) > 1:
-        raise RtsepError(f"{folder} holds {len(instruments)} SFZ files: give one of them, such as {instruments[0]}")
+        raise RtsepError(f"{folder} has {len(instruments)} SFZ files: give one of them, such as {instruments[0]}")
     return sfz_samples(instruments[0]) if instruments else folder_samples(folder, naming, progress)
 
 
 def _take(path: Path, score: Path, timing: Timing = AS_WRITTEN) -> tuple[Take, tuple[str, ...]]:
-    """The recording with the notes that begin within it, and a warning about those left out. RtsepError: it is most of them."""
+    """The recording with the notes that begin within it, and a warning about the others. RtsepError: most notes are others."""
     with open_sound(path, cut=True) as sound:
         written, odd = training_notes(score, sound.sample_rate)
         odd = (*sound.notes, *odd)
@@ -148,7 +149,7 @@ def isolated(take: Take) -> Notes:
 
 
 def joined(several: Sequence[Notes]) -> Notes:
-    """All notes of one instrument in a row. RtsepError: several sample rates."""
+    """All notes of one instrument, in a row. RtsepError: several sample rates."""
     rates = sorted({notes.sample_rate for notes in several})
     if len(rates) > 1:
         raise RtsepError(f"the recordings have {', '.join(f'{rate:g}' for rate in rates)} Hz: convert them to one rate")

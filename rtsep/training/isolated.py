@@ -1,6 +1,6 @@
-"""Templates from isolated notes: a small NMF for each pitch, of all its notes, started from the stages of their sound.
+"""Learns templates from isolated notes: a small NMF for each pitch, over all its notes, started from the stages of their sound.
 
-V [frame, bin] ~ H [frame, template] @ W [template, bin], both factors updated (see `rtsep.training.nmf`).
+V [frame, bin] ~ H [frame, template] @ W [template, bin], with updates of both factors (see `rtsep.training.nmf`).
 """
 
 from __future__ import annotations
@@ -20,22 +20,24 @@ from rtsep.windows import Framing, choose_framing, magnitudes, window_pair
 Floats = npt.NDArray[np.float64]
 Sound = npt.NDArray[np.float32]
 STAGES = {1: ("sustain",), 2: ("attack", "sustain"), 3: ("attack", "sustain", "decay")}
-STAGE_ENDS_S = (0.08, 0.6)  # Ages, in seconds, at which attack ends, and sustain where decay has its own template.
-# Updates: few, to avoid overfitting these notes; 1 and 20 do as well (docs/measurements/benchmarks.md,
+# Ages, in seconds, at which the attack ends, and at which the sustain ends if the decay has its own template.
+STAGE_ENDS_S = (0.08, 0.6)
+# Number of updates: few, to avoid overfitting; 1 and 20 are as good (docs/measurements/benchmarks.md,
 # "What training is worth").
 ITERATIONS = 5
-RELEASE_DB = 12.0  # A released note is over once it has fallen this many decibels: later it would take other notes' sound.
-LEVEL_S = 0.01  # Levels are measured at steps of this many seconds.
+# A released note ends once it has fallen by this many decibels: later it would take the sound of other notes.
+RELEASE_DB = 12.0
+LEVEL_S = 0.01  # Levels are measured in steps of this many seconds.
 LONGEST_DECAY_S = 60.0  # A decay lasts at most this many seconds.
-DECAY_DB = 60.0  # A held note is over once it has fallen this many decibels below its peak.
-Progress = Callable[[str, int, int, float | None], None]  # What is done, how much, of how much, and the loss or None.
+DECAY_DB = 60.0  # A held note ends once it has fallen by this many decibels below its peak.
+Progress = Callable[[str, int, int, float | None], None]  # The work, how much of it is done, of how much, and the loss or None.
 
 
 @dataclass(frozen=True)
 class Notes:
     """Isolated notes of one instrument: sound float32 [sample] or [channel, sample] and, per note, times in s and MIDI pitch.
 
-    velocity: 1 to 127. release_s: known release times; nan means that they are measured. Both are optional.
+    velocity: 1 to 127. release_s: known release times; nan: the time is measured. Both are optional.
     """
 
     sound: Sound
@@ -47,22 +49,22 @@ class Notes:
     release_s: Floats | None = None
 
     def velocities(self) -> npt.NDArray[np.int64]:
-        """Velocities [note], all the same if they are not known."""
+        """Velocities [note]; all are 64 if they are not known."""
         return np.full(len(self.pitch), 64, np.int64) if self.velocity is None else self.velocity
 
     def releases_s(self) -> Floats:
-        """Release times [note], nan where they have to be measured."""
+        """Release times [note]; nan if they have to be measured."""
         return np.full(len(self.pitch), np.nan) if self.release_s is None else self.release_s
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How templates are learnt; every default is the best one measured.
+    """How templates are learnt; every default is the best value that was measured.
 
-    templates: per pitch 1 (sustain), 2 (attack and sustain) or 3 (and decay), for each of at most `levels` dynamic levels.
-    stage_ends_s: the ages at which frames of isolated notes are no longer attack, and no longer sustain.
-    method: one of `decompose.METHODS`; `divergence` is that of "nmf".
-    drums: the notes are single hits, learnt by `rtsep.training.drums`, which ignores all other settings.
+    templates: per pitch 1 (sustain), 2 (attack, sustain) or 3 (attack, sustain, decay), for each of at most `levels` dynamic
+    levels. stage_ends_s: the ages at which frames of isolated notes are no longer attack, and no longer sustain. method: one of
+    `decompose.METHODS`. divergence: of the method "nmf". drums: the notes are single hits, learnt by `rtsep.training.drums`,
+    which ignores all other settings.
     """
 
     templates: int = 2
@@ -79,9 +81,9 @@ class Settings:
 class Templates:
     """The result of training: W float32 [row, bin], rows sum to 1; pitch and role of each row; release and decay [128].
 
-    losses: the divergence before and after every update, of all pitches together. frames: the number learnt from.
+    losses: the divergence before and after every update, of all pitches together. frames: the number of frames learnt from.
     reason: why training stopped. row_age_s: float32 [row, 2], for rows that are open only at some ages of their note. encoder:
-    float32 [row, bin], of an autoencoder; rows of zeros have none. envelope_db: float32 [128, 2, 32], levels of the notes.
+    float32 [row, bin], of an autoencoder; a row without one is zeros. envelope_db: float32 [128, 2, 32], levels of the notes.
     """
 
     sample_rate: float
@@ -100,7 +102,7 @@ class Templates:
 
 
 def _frames_of(notes: Notes, which: npt.NDArray[np.int64], hop: int) -> tuple[npt.NDArray[np.int64], Floats]:
-    """Ends of the frames of the notes `which`, and for each the seconds from its note's onset to its end."""
+    """Ends of the frames of the notes `which`, and for each frame the seconds from its note's onset to its end."""
     rate = notes.sample_rate
     ends = [np.arange(round(notes.onset_s[i] * rate) + hop, round(notes.offset_s[i] * rate), hop) for i in which]
     ages = [(end - notes.onset_s[i] * rate) / rate for end, i in zip(ends, which, strict=True)]
@@ -127,7 +129,7 @@ def _level(sound: Sound, rate: float, begin_s: float, end_s: float) -> Floats:
 
 
 def release_and_decay(notes: Notes, i: int, next_onset_s: float) -> tuple[float, float]:
-    """Seconds from note `i`'s offset until it has fallen by RELEASE_DB, and from its onset until DECAY_DB if it were held.
+    """Seconds from note `i`'s offset until it has fallen by RELEASE_DB, and from its onset until DECAY_DB while held.
 
     The decay is extrapolated from the slope between the first and the last third of the held note.
     """
@@ -154,13 +156,13 @@ def _usable(notes: Notes, hop: int) -> npt.NDArray[np.int64]:
 
 
 def level_of(velocity: npt.NDArray[np.int64], levels: int) -> npt.NDArray[np.int64]:
-    """The dynamic level, 0 (soft) to at most `levels` - 1, of the notes of one pitch; notes of one velocity share a level."""
+    """The dynamic level, 0 (soft) to at most `levels` - 1, of the notes of one pitch; notes of equal velocity share one."""
     steps, step = np.unique(velocity, return_inverse=True)
     return step * min(levels, len(steps)) // len(steps)
 
 
 def _envelope_of_pitch(notes: Notes, which: npt.NDArray[np.int64], window: Floats, hop: int) -> Floats:
-    """Levels of one pitch, [2, point]."""
+    """The envelope of one pitch, [2, point]."""
     found = []
     for note in which:
         ends, age_s = _frames_of(notes, np.array([note]), hop)
@@ -169,7 +171,7 @@ def _envelope_of_pitch(notes: Notes, which: npt.NDArray[np.int64], window: Float
 
 
 def _rows_of_pitch(notes: Notes, which: npt.NDArray[np.int64], window: Floats, settings: Settings) -> list[Factors]:
-    """The factors of one pitch, a pair for each dynamic level."""
+    """The factors of one pitch, one pair for each dynamic level."""
     found = []
     level = level_of(notes.velocities()[which], settings.levels)
     for group in (which[level == number] for number in range(level.max() + 1)):
@@ -188,7 +190,7 @@ def _rows_of_pitch(notes: Notes, which: npt.NDArray[np.int64], window: Floats, s
 def train(notes: Notes, settings: Settings | None = None, progress: Progress | None = None) -> Templates:
     """Templates of every pitch in `notes`, made with the analysis window of the live mode.
 
-    KeyboardInterrupt ends it with the finished pitches, unless there is none yet. RtsepError: no note is audible.
+    KeyboardInterrupt ends it with the finished pitches; it is raised if there is none yet. RtsepError: no note is audible.
     """
     settings = settings or Settings()
     framing = choose_framing("live", notes.sample_rate)

@@ -1,4 +1,4 @@
-"""Which files of a sample library are notes as they are usually played: not noises, releases or other articulations."""
+"""Finds which files of a sample library are notes in the usual articulation, and which are noises, releases and others."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-# These words mark what sounds besides the note: releases, pedals, mechanics, resonance.
+# These words mark sounds other than the note: releases, pedals, mechanics, resonance.
 NOISE = frozenset(("release", "releases", "rel", "rels", "pedal", "pedals", "pedalu", "pedald", "noise", "noises", "keyoff",
                    "keyup", "noteoff", "hammer", "mechanical", "resonance", "sympathetic", "harml", "harms", "harmv", "breath",
                    "damper"))
-# Words that begin so tell ways to play that are not the usual one.
+# Words that begin like this name other articulations than the usual one.
 UNUSUAL = ("stac", "spic", "pizz", "trem", "trill", "mute", "harmonic", "flutter", "marc", "gliss", "legato", "slide", "bend",
            "fall", "slap", "ghost", "tapping", "collegno", "ponticello", "tasto", "cresc", "dim", "swell", "short", "phrase")
 
 
 def left_out(names: Sequence[str]) -> tuple[list[bool], list[str]]:
-    """Which of the names (with their folders) to leave out, and what to say about it; never all of them."""
+    """A mask of the names (with their folders) to leave out, never all of them, and messages about it."""
     words = [_words(name) for name in names]
     noise = [bool(NOISE & {*found}) for found in words]
     if all(noise):
@@ -33,7 +33,7 @@ def left_out(names: Sequence[str]) -> tuple[list[bool], list[str]]:
 
 
 def _words(name: str) -> list[str]:
-    """The words of a name in small letters: rel1 has rel, pedalU2 has pedalu, and SustainVib has both."""
+    """The words of a name in lower case: rel1 has rel, pedalU2 has pedalu, and SustainVib has both words."""
     parts = re.findall(r"[^\W\d_]+", name)
     split = [word for part in parts for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", part)]
     mixed = [part[:5] for part in parts if part.startswith("harm") and part[4:5] in ("L", "S", "V")]
@@ -41,5 +41,5 @@ def _words(name: str) -> list[str]:
 
 
 def _way(words: Sequence[str]) -> str:
-    """The unusual way to play that the words tell, or nothing."""
+    """The articulation that the words name, if it is not the usual one; else an empty string."""
     return next((word for word in words if word.startswith(UNUSUAL)), "")

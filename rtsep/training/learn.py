@@ -1,9 +1,9 @@
-"""From inputs to a preset: choose the kind of training, fill pitches that were not played, report what was done."""
+"""From inputs to a preset: chooses the kind of training, fills pitches that were not played, and reports what was done."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -23,13 +23,14 @@ from rtsep.training.isolated import Notes, Progress, Settings, Templates, train
 from rtsep.training.music import Music, train_music
 from rtsep.training.sync import check_installed, synchronised
 
-ROWS_AT_EASE = 4  # With more rows per pitch than this, the engine must open more rows than it does by default.
-NOTES_AT_ONCE = 16  # Room is made for the rows of this many notes at a time.
-# Value of `prediction` where levels were measured among other notes: 1 costs 0.3 dB alone (docs/measurements/experiments.md).
+ROWS_AT_EASE = 4  # With more rows per pitch than this, the engine needs more open rows than its default.
+NOTES_AT_ONCE = 16  # The preset's default of open rows has room for this many notes at a time.
+# Default of `prediction` if levels were measured in music: 1 costs 0.3 dB (docs/measurements/experiments.md).
 MUSIC_TRUST = 0.2
-# Sparsity weight of the background: lower, it takes what templates of drums explain imperfectly (docs/measurements/drums.md).
+# Default of the background's sparsity weight for drums: a lower one gives the background what templates explain imperfectly
+# (docs/measurements/drums.md).
 DRUMS_HANDICAP = 0.3
-# Value of `adapt_hold_s` for drums, which differ more than pianos while triggers tell which one is heard
+# Default of `adapt_hold_s` for drums, in s: drums differ more than pianos, and triggers tell which one sounds
 # (docs/measurements/drums.md).
 DRUMS_HOLD_S = 0.1
 
@@ -38,11 +39,11 @@ SYNC = "; --sync may help if only the timing differs"
 
 @dataclass(frozen=True)
 class Job:
-    """What to make of the inputs.
+    """What to do with the inputs.
 
-    stacked: each input is a separate instrument. fill_low, fill_high: pitches between them that were not played are filled;
-    None: those near played ones; `filled` False: none. sync: align the notes with the sound. check: refuse scores that do not
-    fit (False: only warn). timing: how the notes have been moved already, for what is told.
+    stacked: each input is a separate instrument. fill_low, fill_high: the range in which pitches that were not played are
+    filled; None: near played ones. filled: False fills none. sync: align the notes with the sound. check: refuse scores that do
+    not fit (False: only warn). timing: how the notes were moved already, for the messages.
     """
 
     settings: Settings
@@ -67,7 +68,7 @@ class About:
 
 @dataclass(frozen=True)
 class Learnt:
-    """A trained preset, its inputs, its report and warnings. `music`: one for each instrument learnt from music."""
+    """A trained preset, its takes and its report. music: one for each instrument that was learnt from music."""
 
     preset: Preset
     templates: Templates
@@ -82,7 +83,7 @@ class Learnt:
 
 
 def check_job(job: Job) -> None:
-    """RtsepError for errors that show before anything is read."""
+    """Raise RtsepError for errors that can be seen before anything is read."""
     if job.settings.templates * job.settings.levels > ROWS_PER_PITCH:
         raise RtsepError(f"{job.settings.templates} templates for each of {job.settings.levels} levels are more than "
                          f"{ROWS_PER_PITCH} per pitch: lower --templates or --levels")
@@ -90,26 +91,25 @@ def check_job(job: Job) -> None:
         check_installed()
 
 
-def learn(given: Sequence[Given], job: Job, about: About, progress: Progress) -> Learnt:
-    """Train on everything `given`.
+Trained = tuple[Templates, Music | None]
+Train = Callable[[Sequence[Take | Notes], Settings, Progress], Trained]
 
-    KeyboardInterrupt ends training with the result so far (`Learnt.interrupted`), or is raised if there is none.
+
+def learn(given: Sequence[Given], job: Job, about: About, progress: Progress, train_group: Train | None = None) -> Learnt:
+    """Train on everything in `given`; `train_group` trains one instrument (None: here).
+
+    KeyboardInterrupt ends training with the result so far (`Learnt.interrupted`); it is raised if there is none.
     RtsepError: inputs that cannot be trained on together, scores that do not fit.
     """
     began = time.monotonic()
     ready, fits, warnings = [], list[Fit | None](), list[str]()
     for each in given:
-        source, fit = (each.source, None) if isinstance(each.source, Notes) else _aligned(each.source, job, progress)
+        source, fit = (each.source, None) if isinstance(each.source, Notes) else aligned(each.source, job, progress)
         ready.append(source)
         fits.append(fit)
-        hint = SYNC if fit and fit.uneven else ""
-        warnings += [*each.warnings, *([f"{each.name}: {fit.doubt()}{hint}"] if fit and fit.doubt() else [])]
-        if fault := fit.fault(job.timing) if fit else "":
-            if job.check:
-                raise RtsepError(f"{each.name}: {fault}{hint} (--no-check trains all the same)")
-            warnings.append(f"{each.name}: {fault}")
+        warnings += [*each.warnings, *judged(each.name, fit, job)]
     groups = [[source] for source in ready] if job.stacked else [ready]
-    learnt = [_train(group, job.settings, progress) for group in groups]
+    learnt = [(train_group or _train)(group, job.settings, progress) for group in groups]
     templates = stack([templates for templates, _ in learnt])
     played = np.unique(templates.row_pitch).astype(np.int64)
     missing = fill_range(played, job.fill_low, job.fill_high) if job.filled else np.zeros(0, np.int64)
@@ -123,7 +123,18 @@ def learn(given: Sequence[Given], job: Job, about: About, progress: Progress) ->
                   tuple(source for source in ready if isinstance(source, Take)), report)
 
 
-def _aligned(take: Take, job: Job, progress: Progress) -> tuple[Take, Fit | None]:
+def judged(name: str, fit: Fit | None, job: Job) -> list[str]:
+    """Warnings about how the notes of an input fit it. RtsepError: they do not."""
+    hint = SYNC if fit and fit.uneven else ""
+    warnings = [f"{name}: {fit.doubt()}{hint}"] if fit and fit.doubt() else []
+    if fault := fit.fault(job.timing) if fit else "":
+        if job.check:
+            raise RtsepError(f"{name}: {fault}{hint} (--no-check trains in spite of this)")
+        warnings.append(f"{name}: {fault}")
+    return warnings
+
+
+def aligned(take: Take, job: Job, progress: Progress) -> tuple[Take, Fit | None]:
     """The take with aligned notes, and how well they fit; a recorded session needs no check."""
     if take.aligned:
         return take, None
@@ -136,7 +147,7 @@ def _aligned(take: Take, job: Job, progress: Progress) -> tuple[Take, Fit | None
     return take, fit
 
 
-def _train(sources: Sequence[Take | Notes], settings: Settings, progress: Progress) -> tuple[Templates, Music | None]:
+def _train(sources: Sequence[Take | Notes], settings: Settings, progress: Progress) -> Trained:
     """Train one instrument on music or on isolated notes."""
     takes = [source for source in sources if isinstance(source, Take)]
     notes = [source for source in sources if isinstance(source, Notes)]
@@ -144,8 +155,8 @@ def _train(sources: Sequence[Take | Notes], settings: Settings, progress: Progre
         raise RtsepError(f"{takes[0].path.name} is music and other inputs are isolated notes: train on one kind, or on "
                          "recordings with --as recording")
     if takes and settings.drums:
-        raise RtsepError(f"{takes[0].path.name} is taken for music, and drums are learnt from single hits: give --as notes if "
-                         "it holds these")
+        raise RtsepError(f"{takes[0].path.name} looks like music, but drums are learnt from single hits: give --as notes if it "
+                                 "has single hits")
     if not takes:
         return train_drums(joined(notes), progress) if settings.drums else train(joined(notes), settings, progress), None
     music = train_music(takes, settings, progress)

@@ -1,8 +1,8 @@
-"""A preset's envelopes, the levels of notes by velocity and age, corrected by a take of one instrument.
+"""Corrects a preset's envelopes, the levels of notes by velocity and age, with a take of one instrument.
 
-The level of a note in a frame over the level that its envelope predicts, in dB, is split into a gain, a steepness in velocity,
-and a residual. The residual is averaged over nearby pitches and ages, weighted by the note's share of the frame, and added to
-the envelopes.
+For each note in a frame, the level over the expected level, in dB, is split into a gain, a steepness in velocity, and a
+remainder. The remainder is averaged over nearby pitches and ages, weighted by the note's share of the frame, and added to the
+envelopes.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from rtsep.training.inputs import Take
 
 # A note that sounds in a frame.
 SOUNDING = np.dtype([("frame", "<i8"), ("pitch", "<i8"), ("velocity", "<i8"), ("point", "<f8")])
-# Reach of a correction over its neighbourhood, in semitones and in points of the envelope.
+# A correction extends over this many semitones, and over this many points of the envelope.
 NEAR_SEMITONES, NEAR_POINTS = 1.5, 1.5
 DOUBT = 4.0  # An unchanged envelope counts as this many frames of evidence.
-STEADY = 1e4  # The same for the steepness in velocity, in frames times the square of steps of velocity.
-MOST_DB = 15.0  # A level that is off by more than this many decibels counts as this.
-SURE_SHARE = 4.0  # A note that fills a quarter of a frame, one over this, counts as much as one that fills it all.
+STEADY = 1e4  # An unchanged steepness in velocity counts as this much evidence, in frames times squared steps of velocity.
+MOST_DB = 15.0  # A level that is off by more decibels than this counts as this.
+SURE_SHARE = 4.0  # A note that fills a quarter of a frame (one over this number) counts as much as a note that fills all of it.
 FAINTEST = 1e-4  # Notes with a smaller share of a frame are ignored.
 
 Floats = npt.NDArray[np.float64]
@@ -31,7 +31,7 @@ Floats = npt.NDArray[np.float64]
 def sounding(takes: Sequence[Take], ends_s: Sequence[Floats]) -> npt.NDArray[np.void]:
     """SOUNDING [n]: every frame in which a note is held, and the point of its envelope there.
 
-    Frames end at ends_s [take][frame], and are numbered through all takes. A repeated note ends the earlier one.
+    Frames end at ends_s [take][frame]; their numbers count through all takes. A repeated note ends the earlier one.
     """
     found, first = [np.zeros(0, SOUNDING)], 0
     for take, end_s in zip(takes, ends_s, strict=True):
@@ -51,7 +51,7 @@ def sounding(takes: Sequence[Take], ends_s: Sequence[Floats]) -> npt.NDArray[np.
 def correct_envelopes(
     envelope_db: npt.NDArray[np.float32], notes: npt.NDArray[np.void], H: npt.NDArray[np.float32], row_pitch: npt.ArrayLike
 ) -> npt.NDArray[np.float32]:
-    """envelope_db [128, 2, point] corrected by the take: `notes` SOUNDING [n], H [frame, row; then rows of no note]."""
+    """envelope_db [128, 2, point], corrected by the take: `notes` SOUNDING [n], H [frame, row; then rows of no note]."""
     of_pitch = np.zeros((H.shape[1], 128), np.float32)
     of_pitch[np.arange(len(np.asarray(row_pitch))), np.asarray(row_pitch)] = 1
     levels, totals = H @ of_pitch, H.sum(axis=1)

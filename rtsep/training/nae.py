@@ -1,9 +1,9 @@
 """Nonnegative autoencoders: V [frame, bin] ~ H W, where one product gives the activations, H = max(V E', 0) * G.
 
-E [row, bin] is the encoder, W [row, bin] the decoder: templates as in NMF, whose zeros stay. G [frame, row] are gates, such as
-a score's (structured dropout). This is NMF whose activations are a linear function of the frame, so its loss is at best that of
-NMF; in return, a new frame needs no iterations.
-Smaragdis & Venkataramani, ICASSP 2017; Ewert & Sandler, ICASSP 2017 (gates); Müller, "Audio Decomposition", ISMIR 2023.
+E [row, bin] is the encoder. W [row, bin] is the decoder: templates as in NMF, whose zeros stay zeros. G [frame, row] are gates,
+such as those of a score (structured dropout). This is NMF with activations that are a linear function of the frame. So its loss
+is at best that of NMF; in return, a new frame needs no iterations. Smaragdis & Venkataramani, ICASSP 2017; Ewert & Sandler,
+ICASSP 2017 (gates); Müller, "Audio Decomposition", ISMIR 2023.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Autoencoder:
 
 
 def encode(V: Floats, E: Floats, gates: npt.NDArray[np.bool_] | None = None) -> Floats:
-    """H [frame, row] = max(V E', 0), 0 where the gates are closed."""
+    """H [frame, row] = max(V E', 0), and 0 where the gates are closed."""
     H: Floats = V @ E.T
     np.maximum(H, 0, out=H)
     return H if gates is None else np.multiply(H, gates, out=H)
@@ -48,19 +48,19 @@ def autoencode(
     tolerance: float = 1e-4, measure_every: int = 1, epsilon: float | None = None, normalise: str | None = "sum",
     progress: Progress | None = None,
 ) -> Autoencoder:  # fmt: skip
-    """Improve encoder and templates by updates that never raise the sum of (V - H W)^2; the arrays given are not changed.
+    """Improve encoder and templates with updates that never raise the sum of (V - H W)^2; the given arrays are not changed.
 
     | argument | |
     | --- | --- |
-    | E, W | [row, bin]: the start. W >= 0, its zeros stay. E >= 0 unless signed; both E = W and random numbers are good starts |
-    | gates | [frame, row], bool: where a row may be active; None: everywhere |
-    | method | "multiplicative": both factors in turn; activations are computed anew between them, since with the old ones the loss may rise; zeros of E stay too. "gradient": projected steps of the largest safe length |
-    | signed | E may be negative, "gradient" only: start with `ridge_encoder` |
-    | rectified | the decoder is max(H W, 0) as in a network, which passes no gradient where it is 0, so a bin that is 0 in all templates stays empty. The model is the same; it is slower and a little worse |
+    | E, W | [row, bin]: the start. W >= 0, and its zeros stay. E >= 0 unless signed; E = W and random numbers are both good starts |
+    | gates | [frame, row], bool: where a row can be active; None: everywhere |
+    | method | "multiplicative": both factors in turn; activations are computed anew between them, since with the old ones the loss can rise; zeros of E stay, too. "gradient": projected steps of the largest safe length |
+    | signed | E can be negative, only for "gradient": start with `ridge_encoder` |
+    | rectified | the decoder is max(H W, 0), as in a network. It passes no gradient where it is 0, so a bin that is 0 in all templates stays empty. The model is the same; this is slower and a little worse |
     | update | ("E", "W"), ("W", "E"), ("E",) or ("W",) |
 
-    Without gates, nonnegative factors need only V' V [bin, bin], which is kept where that costs less than reading V every time.
-    All other arguments, V, memory and errors are as in `factorise`; E gets the scale for rows of W that sum to 1.
+    Without gates, nonnegative factors need only V' V [bin, bin], which is kept if that costs less than reading V every time.
+        All other arguments, V, memory and errors are as in `factorise`; E takes the scale, so that rows of W sum to 1.
     """  # noqa: E501
     _check(method, signed, update, normalise)
     scaled = scaled_for(V, epsilon)
@@ -89,8 +89,8 @@ def autoencode(
 def ridge_encoder(V: Frames, H: npt.ArrayLike, share: float = 1e-3) -> Floats:
     """The signed encoder E [row, bin] whose V E' is closest to V's activations H [frame, row] by NMF.
 
-    E = H'V (V'V + lambda I)^-1, float64; lambda is `share` of the mean eigenvalue of V'V. The larger it is, the
-    less E relies on fine differences between templates, which another instrument does not have.
+    E = H'V (V'V + lambda I)^-1, float64; lambda is `share` of the mean eigenvalue of V'V. The larger it is, the less E relies
+    on small differences between templates, which another instrument does not have.
     """
     scaled = scaled_for(V)
     activations = checked("H", H, np.dtype(np.float64))
@@ -123,7 +123,7 @@ def _check(method: str, signed: bool, update: Sequence[str], normalise: str | No
     if method not in METHODS:
         raise RtsepError(f"method {method!r}: allowed are {', '.join(METHODS)}")
     if signed and method != "gradient":
-        raise RtsepError("a signed encoder cannot be updated by factors: give method 'gradient'")
+        raise RtsepError("a signed encoder cannot have multiplicative updates: give method 'gradient'")
     if normalise is not None and normalise not in NORMS:
         raise RtsepError(f"normalise {normalise!r}: allowed are {', '.join(NORMS)} and None")
     check_order(update, ("E", "W"))
@@ -137,7 +137,7 @@ def _check_shapes(V: Frames, E: Floats, W: Floats, gates: npt.NDArray[np.bool_] 
 
 
 def _normalised(E: Floats, W: Floats, norm: str | None) -> tuple[Floats, Floats]:
-    """W with rows of "sum" or "max" 1, and E with their scale."""
+    """W with rows of "sum" or "max" 1, and E multiplied by their scale."""
     if norm is None:
         return E, W
     scale = NORMS[norm](W)
@@ -146,7 +146,7 @@ def _normalised(E: Floats, W: Floats, norm: str | None) -> tuple[Floats, Floats]
 
 
 class _Run:
-    """Encoder and templates during a run: see `descent.Run`. H is computed when needed and never kept."""
+    """Encoder and templates during a run: see `descent.Run`. H is computed when it is needed, and never kept."""
 
     def __init__(
         self, scaled: Scaled, terms: Euclid, step: Step, E: Floats, W: Floats, gates: npt.NDArray[np.bool_] | None,
@@ -171,12 +171,12 @@ class _Run:
         return sum(self._terms.loss(V, self._activations(V, part), W) for part, V in self._scaled.blocks())
 
     def prepare(self, name: str, measured: bool) -> float:
-        """Prepare the next E or W; gives the loss of the present ones if `measured`."""
+        """Prepare the next E or W; give the loss of the present ones if `measured`."""
         self._terms.begin(self.factors[1])
         return self._prepare_e(measured) if name == "E" else self._prepare_w(measured)
 
     def _prepare_e(self, measured: bool) -> float:
-        """Prepare E: the gradient in H, where H is active, times V."""
+        """Prepare E: its gradient is the gradient in H, where H is active, times V."""
         E, W = self.factors
         total, new = 0.0, np.empty_like(E)
         self._numerator.clear()

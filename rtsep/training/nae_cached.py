@@ -1,6 +1,6 @@
-"""An autoencoder without gates: with nonnegative factors every activation is E V', so updates need only V' V [bin, bin].
+"""An autoencoder without gates: with nonnegative factors all activations are E V', so updates need only V' V [bin, bin].
 
-One pass over V computes it; after that no update reads V, however many frames it has.
+One pass over V computes this product. After that no update reads V, however many frames it has.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from rtsep.training.updates import EXACT_SHARE, Euclid, Floats, Scaled
 
 
 def pays(frames: int, rows: int, bins: int, updates: int) -> bool:
-    """Whether V' V and two products with it per update cost less than six products with V."""
+    """Whether V' V, and two products with it per update, cost less than six products with V per update."""
     return frames * bins + 2 * updates * rows * bins < 6 * updates * rows * frames
 
 
@@ -31,7 +31,7 @@ class CachedRun:
         self._next_carried = self._carried
 
     def measure(self) -> float:
-        """The loss as V V' - 2 H W V' + H W W' H', while that is exact enough."""
+        """The loss as V V' - 2 H W V' + H W W' H', if that is exact enough."""
         E, W = self.factors
         fitted = np.vdot(self._carried, W)
         loss = self._energy - 2 * float(fitted) + float(np.vdot(self._carried @ E.T, W @ W.T))
@@ -43,7 +43,7 @@ class CachedRun:
         return sum(self._terms.loss(V, gain * (V @ E.T), W) for _, V in self._scaled.blocks())
 
     def prepare(self, name: str, measured: bool) -> float:
-        """Prepare the next E or W; gives the loss of the present ones if `measured`."""
+        """Prepare the next E or W; give the loss of the present ones if `measured`."""
         E, W = self.factors
         loss = self.measure() if measured else 0.0
         if name == "E":

@@ -1,7 +1,7 @@
-"""What the file names of a folder may say about pitches, read together: every reading that fits all of them.
+"""Reads pitches from the file names of a folder, all together: finds every reading that fits all names.
 
-Names hold notes (C4, C_4, Csharp4, Db4, German H and Es) or numbers, of which one is the pitch and others count takes, layers
-and velocities. Which reading is right is decided elsewhere, by the sound; here they are only ordered by how usual they are.
+Names contain notes (C4, C_4, Csharp4, Db4, German H and Es) or numbers: one number is the pitch, and others are takes, layers
+and velocities. This module orders the readings, the most usual first. `agreement` decides by the sound which one is right.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11, "h": 11}  # Ea
 NOTE = re.compile(r"(?:(?<![A-Za-z])|(?<=[a-z])(?=[A-H]))([A-Ha-h])"
                   r"([ _-]?(?:[Ss]harp|[Ff]lat|SHARP|FLAT)|[#♯♭bB]|[iI][sS]|[eE][sS]|[sS])?([ _]?)(-?)(\d)(?!\d)")
 NUMBER = re.compile(r"([A-Za-z]*)[ _=-]?(?<!\d)(\d{1,4})(?!\d)")
-# A number after one of these words is a pitch, or a velocity or layer.
+# A number after one of the first words is a pitch; after one of the second words it is a velocity or a layer.
 PITCH_WORDS = frozenset(("m", "midi", "note", "notes", "key", "pitch", "p", "n", "nn", "k", "root"))
 LAYER_WORDS = frozenset(("v", "vel", "velocity", "vl", "lay", "layer", "lyr", "dyn", "dynamic", "l"))
-# Numbers after these words count something else: takes, round robins, microphones, formats.
+# Numbers after these words mean something else: takes, round robins, microphones, formats.
 OTHER_WORDS = frozenset(("rr", "roundrobin", "robin", "take", "t", "seq", "s", "mic", "ch", "rep", "var", "alt", "bit", "khz",
                          "hz", "x", "version", "no", "nr", "bpm", "set", "bank", "part"))
-NSYNTH = re.compile(r"-(\d{3})-(\d{3})$")  # NSynth names notes so: instrument, pitch and velocity.
-USUAL = range(21, 109)  # A piano has these pitches: numbers among them are more likely pitches.
-FEW = 0.1  # At most this share of the names may be others than the rest.
-HIGHEST = 127  # This is the highest MIDI pitch.
+NSYNTH = re.compile(r"-(\d{3})-(\d{3})$")  # NSynth names notes like this: instrument, pitch and velocity.
+USUAL = range(21, 109)  # The MIDI pitches of a piano: numbers among them are more likely to be pitches.
+FEW = 0.1  # At most this share of the names can differ from the rest.
+HIGHEST = 127  # The highest MIDI pitch.
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One way to read all names: pitches [file], what is left of each name, and how the pitches are written.
+    """One way to read all names: pitches [file], the rest of each name, and how the pitches are written.
 
-    kind: "root", "notes", "numbers" or "pattern". follows: the number right after each pitch, if all names have one.
-    rank: how unusual it is; readings of one rank are as likely.
+    kind: "root", "notes" or "numbers". follows: the number right after each pitch, if all names have one.
+    rank: how unusual the reading is; readings of equal rank are equally likely.
     """
 
     kind: str
@@ -42,7 +42,7 @@ class Reading:
 
 
 def readings(stems: Sequence[str]) -> list[Reading]:
-    """All readings of the names (without endings), the most usual first; those that say the same about all are one."""
+    """All readings of the names (without endings), the most usual first; readings with equal pitches count as one."""
     found = [*_note_readings(stems), *_number_readings(stems)]
     distinct = {each.pitches: each for each in reversed(sorted(found, key=lambda each: each.rank))}
     varied = any(len(set(each.pitches)) > 1 for each in distinct.values())
@@ -54,7 +54,7 @@ def readings(stems: Sequence[str]) -> list[Reading]:
 
 
 def _note_readings(stems: Sequence[str]) -> Iterator[Reading]:
-    """Readings by names of notes: the first or the last in each name, in English or German, with a dash or negative octaves."""
+    """Readings by names of notes: the first or last in each name, in English or German, with dashes or negative octaves."""
     all_found = [list(NOTE.finditer(stem)) for stem in stems]
     if not all(all_found):
         return
@@ -64,21 +64,21 @@ def _note_readings(stems: Sequence[str]) -> Iterator[Reading]:
         for rank, german in enumerate(_languages(notes)):
             for dashed, is_dash in enumerate(_dashes(notes)):
                 pitches = [_pitch(note, german, is_dash) for note in notes]
-                if min(pitches) < 0:  # C-2 is the lowest pitch where C3 is 60.
+                if min(pitches) < 0:  # C-2 is the lowest pitch if C3 is 60.
                     pitches = [pitch + 12 for pitch in pitches]
                 if min(pitches) >= 0:
                     yield Reading("notes", tuple(pitches), rests, (0, rank, dashed), _following(stems, notes))
 
 
 def _following(stems: Sequence[str], notes: Sequence[re.Match[str]]) -> tuple[int, ...] | None:
-    """The number after each note that counts nothing else, if all names have one."""
+    """The first number after each note without another meaning, if all names have one."""
     after = [[each.value for each in _numbers(stem[note.end() :]) if each.word not in OTHER_WORDS]
              for stem, note in zip(stems, notes, strict=True)]
     return tuple(each[0] for each in after) if all(after) else None
 
 
 def strays(stems: Sequence[str]) -> list[int]:
-    """The places of the few names that have no note where nearly all have one, or no number where nearly all have one."""
+    """The indices of the few names without a note if nearly all have one, or without a number if nearly all have one."""
     for found in ([bool(NOTE.search(stem)) for stem in stems], [bool(_numbers(stem)) for stem in stems]):
         few = found.count(False)
         if few <= FEW * len(stems):
@@ -87,7 +87,7 @@ def strays(stems: Sequence[str]) -> list[int]:
 
 
 def _languages(notes: Sequence[re.Match[str]]) -> list[str]:
-    """ "english"; "german" if there is an H, an Es or an Is, where B is B flat; "dutch" is German with B as B."""
+    """ "english"; "german" if there is an H, an Es or an Is: then B is B flat; "dutch" is German with B as B."""
     signs = [(note[1].lower(), (note[2] or "").lower()) for note in notes]
     if any(step == "h" for step, _ in signs):
         return ["german"]
@@ -97,7 +97,7 @@ def _languages(notes: Sequence[re.Match[str]]) -> list[str]:
 
 
 def _dashes(notes: Sequence[re.Match[str]]) -> list[bool]:
-    """Whether a dash before the octave only separates it; both where both may be."""
+    """Whether a dash before the octave only separates it; both answers if both are possible."""
     octaves = [int(note[5]) for note in notes if note[4]]
     if not octaves:
         return [False]
@@ -133,13 +133,13 @@ class _Number:
 
 
 def _numbers(stem: str) -> list[_Number]:
-    """The numbers in a name, each with the word before it; those of velocities and layers are not among them."""
+    """The numbers in a name, each with the word before it, without velocities and layers."""
     found = [_Number(each[1].lower(), int(each[2]), each.start(2), each.end(2)) for each in NUMBER.finditer(stem)]
     return [each for each in found if each.word not in LAYER_WORDS]
 
 
 def _number_readings(stems: Sequence[str]) -> Iterator[Reading]:
-    """Readings by a number: the first, the second ..., counted from the beginning or the end, or the one after a word."""
+    """Readings by a number: the first, the second and so on, from the beginning or from the end, or the one after a word."""
     numbers = [_numbers(stem) for stem in stems]
     shortest = min(len(found) for found in numbers)
     columns = [[found[place] for found in numbers] for place in (*range(shortest), *range(-1, -shortest - 1, -1))]
@@ -152,7 +152,7 @@ def _number_readings(stems: Sequence[str]) -> Iterator[Reading]:
 
 
 def _without_notes(rest: str) -> str:
-    """What is left of a name without names of notes: the F of F4 is no dynamics."""
+    """A name without names of notes: the F of F4 does not mean forte."""
     return NOTE.sub(lambda note: note[0] if note[3] else "_", rest)
 
 

@@ -1,8 +1,8 @@
 """NMF deconvolution, with templates of several frames: V [frame, bin] ~ sum over lags H [frame - lag, row] @ W [row, lag, bin].
 
-It is computed as one product: a row of `_past` holds the activations of a frame and of the frames before it, and multiplies all
-lags of W at once. So the updates are those of plain NMF (`rtsep.training.nmf`), except that an activation's two sums run over
-the frames that it reaches. With templates of one lag it is plain NMF.
+It is computed as one product: a row of `_past` has the activations of a frame and of the frames before it, and multiplies all
+lags of W at once. So the updates are those of plain NMF (`rtsep.training.nmf`), except that the two sums of an activation run
+over the frames that it reaches. With templates of one lag it is plain NMF.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ def nmfd(
 ) -> Factors:  # fmt: skip
     """Improve W [row, lag, bin] and H [frame, row] by multiplicative updates, which never raise the divergence.
 
-    Arguments, losses, reasons, memory and errors as in `factorise`; sums over lags are taken before the quotient, and each
-    factor is updated with the newest of the other. `normalise` applies to a row's lags together. To start from templates
-    without onsets (H of ones), first update ("H",) some 30 times: templates would learn the blur of spread activations.
-    Smaragdis, "Non-negative matrix factor deconvolution", ICA 2004 (the model); Dittmar & Müller, "Reverse engineering the
-    Amen break", IEEE/ACM TASLP 24(9), 2016 (drums, started from one-shots and onsets).
+    Arguments, losses, reasons, memory and errors are as in `factorise`. Sums over lags are taken before the quotient, and each
+    factor is updated with the newest values of the other. `normalise` applies to all lags of a row together. To start from
+    templates without onsets (H of ones), first update ("H",) about 30 times: otherwise templates learn the blur of spread
+    activations. Smaragdis, "Non-negative matrix factor deconvolution", ICA 2004 (the model); Dittmar & Müller, "Reverse
+    engineering the Amen break", IEEE/ACM TASLP 24(9), 2016 (drums, started from one-shots and onsets).
     """
     check_names(divergence, normalise)
     check_order(update, ("H", "W"))
@@ -40,7 +40,7 @@ def nmfd(
 
 
 def approximation(W: Floats, H: Floats) -> Floats:
-    """The model of V [frame, bin] by W [row, lag, bin] and H [frame, row]; some rows of both give a part of it."""
+    """The model of V [frame, bin] by W [row, lag, bin] and H [frame, row]; some of the rows give a part of it."""
     rows, lags, _ = W.shape
     model: Floats = _past(_padded(H, lags), lags)[:] @ _by_age(W).reshape(lags * rows, -1)
     return model
@@ -49,7 +49,7 @@ def approximation(W: Floats, H: Floats) -> Floats:
 def templates_at(V: Floats, onsets: npt.ArrayLike, lags: int) -> Floats:
     """An initial W [lag, bin] of one row: the mean of V [frame, bin] from each of the frames `onsets` on.
 
-    V may hold isolated hits, or the mixture with the drum's onsets from a score. RtsepError: no onset lies inside V.
+    V can be isolated hits, or the mix with the drum's onsets from a score. RtsepError: no onset lies inside V.
     """
     at = np.asarray(onsets, np.int64)
     at = at[(at >= 0) & (at < len(V))]
@@ -64,8 +64,8 @@ def templates_at(V: Floats, onsets: npt.ArrayLike, lags: int) -> Floats:
 def activations_at(onsets: Sequence[npt.ArrayLike], frames: int, decay: float = 0.0) -> Floats:
     """An initial H [frame, row]: 1 at the frames `onsets` of each row, then falling by the factor `decay` per frame.
 
-    With 0 a row can sound only at its onsets, since zeros stay; otherwise it may sound from its first onset on. Onsets outside
-    are left out.
+    With `decay` 0 a row can sound only at its onsets, since zeros stay zeros; otherwise it can sound from its first onset on.
+    Onsets outside the frames are left out.
     """
     H = np.zeros((frames, len(onsets)))
     for row, at in enumerate(onsets):
@@ -77,7 +77,7 @@ def activations_at(onsets: Sequence[npt.ArrayLike], frames: int, decay: float = 
 
 
 class _LaggedRun:
-    """As `nmf._Run`, with W [lag * row, bin], the oldest lag first, and H after lags - 1 silent frames."""
+    """As `nmf.PlainRun`, with W [lag * row, bin], the oldest lag first, and H after lags - 1 silent frames."""
 
     def __init__(self, scaled: Scaled, terms: Terms, step: Step, W: Floats, H: Floats) -> None:
         self._shape = W.shape
@@ -97,7 +97,7 @@ class _LaggedRun:
         return sum(self._terms.loss(V, np.ascontiguousarray(past[part]), self._W) for part, V in self._scaled.blocks())
 
     def prepare(self, name: str, measured: bool) -> float:
-        """Prepare the next W or H; gives the loss of the present ones if `measured`."""
+        """Prepare the next W or H; give the loss of the present ones if `measured`."""
         self._terms.begin(self._W)
         return self._prepare_h(measured) if name == "H" else self._prepare_w(measured)
 

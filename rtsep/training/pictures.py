@@ -1,4 +1,4 @@
-"""The picture of a training: templates in the order of the keys, activations over the score, and the loss."""
+"""Draws the picture of a training: templates in the order of the keys, activations with the score, and the loss."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rtsep.training.isolated import Floats, Templates
 from rtsep.training.learn import Learnt
 from rtsep.training.music import Music
 
-RANGE_DB = 60.0  # Levels this many decibels below the loudest, and lower ones, are black.
+RANGE_DB = 60.0  # Levels that lie this many decibels or more below the loudest one are black.
 COLUMNS = 1600  # Pictures of activations have about this many columns, more than a screen shows.
 PER_SEMITONE = 4  # The frequency axis has this many steps per semitone.
 LOWEST_HZ = 27.5  # The frequency axis begins at A0, in Hz.
@@ -21,17 +21,18 @@ SCORE, FILLED = "#4fc3f7", "#ffb74d"
 
 
 def draw_training(learnt: Learnt) -> bytes:
-    """The picture as PNG. Needs no display. The activations are those of the first instrument that was learnt from music."""
+    """The picture as PNG. Needs no display. The activations are those of the first instrument that music taught here."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(14, 9 if learnt.music else 5), dpi=100, layout="constrained")
+    activations = bool(learnt.music) and len(learnt.music[0].H) > 0
+    figure = Figure(figsize=(14, 9 if activations else 5), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(f"{learnt.preset.title}: {len(learnt.preset.W)} templates", parse_math=False)
-    grid = figure.add_gridspec(2 if learnt.music else 1, 4)
+    grid = figure.add_gridspec(2 if activations else 1, 4)
     _draw_templates(figure.add_subplot(grid[0, :3]), learnt)
     _draw_cost(figure.add_subplot(grid[0, 3]), learnt.templates)
-    if learnt.music:
+    if activations:
         _draw_activations(figure.add_subplot(grid[1, :]), learnt.music[0], learnt)
     image = io.BytesIO()
     with warnings.catch_warnings():
@@ -41,7 +42,7 @@ def draw_training(learnt: Learnt) -> bytes:
 
 
 def log_frequency(templates: Templates) -> tuple[Floats, Floats]:
-    """Templates in dB below each one's peak [row, step], and the frequency of each step in Hz."""
+    """Templates in dB relative to the peak of each, [row, step], and the frequency of each step in Hz."""
     bin_hz = templates.sample_rate / templates.framing.window_size
     steps = int(PER_SEMITONE * 12 * np.log2(templates.sample_rate / 2 / LOWEST_HZ))
     hz = LOWEST_HZ * 2 ** (np.arange(steps) / (12 * PER_SEMITONE))
@@ -51,7 +52,7 @@ def log_frequency(templates: Templates) -> tuple[Floats, Floats]:
 
 
 def _draw_templates(axis: Any, learnt: Learnt) -> None:
-    """Draw W: a column for each template, from the lowest to the highest pitch, with marks below filled pitches."""
+    """Draw W: one column for each template, from the lowest to the highest pitch, with marks for filled pitches."""
     templates = learnt.templates
     levels, hz = log_frequency(templates)
     axis.imshow(levels.T, origin="lower", aspect="auto", vmin=-RANGE_DB, vmax=0, cmap="magma", interpolation="nearest",

@@ -1,8 +1,8 @@
-"""The pitch of a single note, measured: which fundamental explains the peaks of its spectrum.
+"""Measures the pitch of a single note: finds the fundamental that explains the peaks of its spectrum.
 
-A peak counts for a fundamental if it lies at one of its partials, which strings stretch upwards. Low fundamentals have partials
-everywhere: what they would explain by chance is taken off, and so are partials that should be there and are not. The first
-partial may be missing.
+A peak counts for a fundamental if it lies at one of its partials, which are stretched upwards on strings. Low fundamentals have
+partials everywhere. So the share that they would explain by chance is subtracted, and so are missing partials. The first
+partial can be missing.
 """
 
 from __future__ import annotations
@@ -15,26 +15,27 @@ import numpy.typing as npt
 from rtsep.windows import power_above
 
 Floats = npt.NDArray[np.float64]
-LOWEST, HIGHEST, STEP = 20, 109, 0.1  # Fundamentals are tried from and to these MIDI pitches, at this step.
-WINDOW_S, WINDOWS = 0.3, 3  # The spectrum is the mean of this many windows, of this many seconds each.
-SKIP_S = 0.04  # The attack, so many seconds, is passed over in notes that are long enough.
-SHORTEST_S = 0.05  # A note has to last this many seconds.
-LOWEST_HZ, HIGHEST_HZ = 18.0, 8000.0  # Peaks between these frequencies, in Hz, are looked for.
-BIN_HZ = 0.7  # The spectrum is taken at steps of at most this many Hz.
-DOWN_DB = 40.0  # Peaks count that are at most this many decibels below the highest.
-FLOOR_HZ, ABOVE_FLOOR = 120.0, 4.0  # Peaks are this many times the median of their surroundings, which are so many Hz wide.
-PEAKS = 40  # At most this many peaks, the highest, count.
+LOWEST, HIGHEST, STEP = 20, 109, 0.1  # Fundamentals are tried between these MIDI pitches, in steps of this many semitones.
+WINDOW_S, WINDOWS = 0.3, 3  # The spectrum is the mean over windows of this many seconds, and this is their number.
+SKIP_S = 0.04  # The attack, this many seconds, is skipped in notes that are long enough.
+SHORTEST_S = 0.05  # A note must last at least this many seconds.
+LOWEST_HZ, HIGHEST_HZ = 18.0, 8000.0  # Peaks are sought between these frequencies, in Hz.
+BIN_HZ = 0.7  # The bins of the spectrum are at most this many Hz apart.
+DOWN_DB = 40.0  # Peaks count if they are at most this many decibels below the highest one.
+# The surroundings of a peak are this many Hz wide; the peak must be this many times as high as their median.
+FLOOR_HZ, ABOVE_FLOOR = 120.0, 4.0
+PEAKS = 40  # At most this many peaks count: the highest ones.
 PARTIALS = 24  # At most this many partials of a fundamental count.
-LOUDNESS = 0.85  # A peak's weight is its magnitude to the power of this.
-TOLERANCE = 0.006  # A peak may lie this share of its frequency beside a partial.
-LOBE = 0.35  # It may lie at least this share of a main lobe beside it.
-CHANCE = 0.5  # This share of what a fundamental would explain by chance is taken off.
-THERE = 0.2  # A partial is there if it has this share of the weight of the strongest.
-MISSING = 0.35  # A fundamental without any of its partials would lose this much of its fit.
-# These multiples of a stretch of strings (B, no unit) are tried, which doubles with every octave away from this pitch.
+LOUDNESS = 0.85  # A peak's weight is its magnitude raised to this power.
+TOLERANCE = 0.006  # A peak can lie off a partial by this share of the partial's frequency.
+LOBE = 0.35  # A peak can always lie off a partial by this share of a main lobe.
+CHANCE = 0.5  # This share of what a fundamental would explain by chance is subtracted.
+THERE = 0.2  # A partial is present if it has this share of the weight of the strongest one.
+MISSING = 0.35  # A fundamental without any of its partials loses this much of its fit.
+# These multiples of this stretch of strings (B, no unit) are tried; it doubles with every octave away from this MIDI pitch.
 STRETCHES, STRETCH, STRETCH_PITCH = (0, 1, 2, 3), 2e-4, 45
 STRETCH_COST = 0.01  # Each of these steps of stretch costs this much of the fit.
-SURE = 0.25  # A pitch with at least this fit is taken for sure.
+SURE = 0.25  # A pitch with at least this fit counts as clear.
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Heard:
 
 
 def measure_pitch(sound: npt.NDArray[np.float32], rate: float) -> Heard | None:
-    """The pitch of the note with which `sound`, float32 [sample], begins; None if it is too short, silent or without peaks."""
+    """The pitch of the note at the beginning of `sound`, float32 [sample]; None if it is too short, silent or without peaks."""
     skip = round(SKIP_S * rate)
     note = sound[skip:] if len(sound) > 4 * skip else sound
     if len(note) < SHORTEST_S * rate or not np.abs(note).max() > 0:
@@ -81,7 +82,7 @@ def _spectrum(note: npt.NDArray[np.float32], length: int, rate: float) -> Floats
 
 
 def _peaks(magnitude: Floats, length: int, rate: float) -> tuple[Floats, Floats]:
-    """Frequencies in Hz and weights of the peaks that stand out, each the highest within its main lobe."""
+    """Frequencies in Hz, and weights, of the prominent peaks; each is the highest within its main lobe."""
     bin_hz = rate / _size(rate)
     inner = magnitude[1:-1]
     peaks = np.flatnonzero((inner > magnitude[:-2]) & (inner >= magnitude[2:])) + 1
@@ -95,7 +96,7 @@ def _peaks(magnitude: Floats, length: int, rate: float) -> tuple[Floats, Floats]
 
 
 def _floor(magnitude: Floats, bin_hz: float) -> Floats:
-    """The median [bin] of the surroundings."""
+    """The median of the surroundings of every bin, [bin]."""
     width = max(int(FLOOR_HZ / bin_hz), 8)
     medians = np.median(np.pad(magnitude, (0, -len(magnitude) % width), "edge").reshape(-1, width), axis=1)
     floor: Floats = np.interp(np.arange(len(magnitude)), (np.arange(len(medians)) + 0.5) * width, medians)
@@ -118,7 +119,7 @@ def _fits(pitches: Floats, hz: Floats, weight: Floats, resolution_hz: float, str
 
 
 def _missing(number: npt.NDArray[np.int64], explained: Floats) -> Floats:
-    """The share of each pitch's partials that are not there, [pitch], up to the mean partial of what it explains."""
+    """The share of each pitch's partials that are missing, [pitch], up to the mean number of the partials that it explains."""
     partials = np.zeros((len(number), PARTIALS))
     for peak in range(number.shape[1]):
         rows = np.flatnonzero(number[:, peak] <= PARTIALS)

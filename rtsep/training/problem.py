@@ -1,4 +1,4 @@
-"""Checks and scales V and the start of a factorisation, so that loudness does not matter."""
+"""Checks V and the start of a factorisation, and scales them so that loudness does not matter."""
 
 from __future__ import annotations
 
@@ -11,19 +11,25 @@ import numpy.typing as npt
 from rtsep.errors import RtsepError
 from rtsep.training.updates import LEAST, Floats, Frames, Scaled, parts
 
-FAINTEST = 1e-30  # A V that is nowhere louder than this counts as silence.
+FAINTEST = 1e-30  # A V without any larger value than this counts as silence.
 
 
 def scaled_for(
     V: Frames, epsilon: float | None = None, floor: float | None = None, usual_floor: float | None = None
 ) -> Scaled:
-    """V's type and the scalars of a run. Unless `epsilon` or `floor` is given, the gain brings V's largest value near 1.
+    """V, its type and the scalars of a run. Unless `epsilon` or `floor` is given, the gain brings V's largest value near 1.
 
     usual_floor: the least denominator then, relative to V's largest value. RtsepError: negative or non-finite values in V.
     """
+    return scaled_by(V, loudest_of(V), epsilon, floor, usual_floor)
+
+
+def scaled_by(
+    V: Frames, loudest: float, epsilon: float | None = None, floor: float | None = None, usual_floor: float | None = None
+) -> Scaled:
+    """As `scaled_for`, where the largest value of V, or of all that V is a part of, is known."""
     dtype = np.dtype(V.dtype if V.dtype in LEAST else np.float64)
     kind, (least, tiny), gain = dtype.type, LEAST[dtype], 1.0
-    loudest = loudest_of(V)
     if epsilon is None and floor is None:
         least = usual_floor or least
         gain = float(power_below(np.float64(loudest))) ** -1 if loudest > FAINTEST else 1.0
@@ -31,10 +37,10 @@ def scaled_for(
 
 
 class Problem:
-    """V, W and H of one type, scaled by powers of two, which needs no rounding, unless `epsilon` or `floor` is given.
+    """V, W and H of one type, scaled by powers of two (so without rounding), unless `epsilon` or `floor` is given.
 
-    W is [row, bin], or [row, lag, bin] with `axes` = 3. Rows of W are brought near 1 unless `balanced` is False: unlike
-    multiplicative steps, gradient steps depend on it.
+    W is [row, bin], or [row, lag, bin] with `axes` = 3. Rows of W are scaled to values near 1 unless `balanced` is False:
+    gradient steps depend on this scale, and multiplicative steps do not.
     """
 
     def __init__(
@@ -54,7 +60,7 @@ class Problem:
         self.H = self.given[1] * self.balance * self.scaled.gain
 
     def unscaled(self, W: Floats, H: Floats, update: Sequence[str]) -> tuple[Floats, Floats]:
-        """W and H for the given V; a factor that was not updated is as given."""
+        """W and H for the given V; a factor that was not updated is the given one."""
         return (W * beside(self.balance, W) if "W" in update else self.given[0],
                 H / self.balance / self.scaled.gain if "H" in update else self.given[1])
 

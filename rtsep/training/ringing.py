@@ -1,73 +1,104 @@
-"""How long notes ring, measured in music: for each note as the median over its strongest partials.
+"""Measures in music how long notes ring: for each note as the median over its strongest partials.
 
-Other notes disturb some partials of some notes: medians and quantiles exclude them, and pitches without usable notes take the
+Other notes disturb some partials of some notes; medians and quantiles exclude these. Pitches without usable notes take the
 times of their neighbours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from rtsep.training.frames import Spectrogram
+from rtsep.training.frames import Spectrogram, memory_s
 from rtsep.training.inputs import Take
 from rtsep.training.isolated import DECAY_DB, LONGEST_DECAY_S, RELEASE_DB, Floats
 from rtsep.training.updates import Frames
 
 PARTIALS = 6  # A note is measured at this many of its template's strongest bins.
-SETTLED_S = 0.12  # From this age on, in seconds, a note decays evenly and the window holds nothing from before it.
-AFTER_S = 1.0  # A release is looked for in this many seconds after the note's end.
-SHORTEST_S = 0.25  # A decay is measured on notes held for at least this many seconds.
+SETTLED_S = 0.12  # From this age on, in seconds, a note decays evenly, and the window has no sound from before the note.
+AFTER_S = 1.0  # A release is sought in this many seconds after the note's end.
+SHORTEST_S = 0.25  # A decay is measured on notes that are held for at least this many seconds.
 SLOWEST_DB_S = 1.0  # A fall of fewer decibels per second than this counts as this.
-NOTES_PER_PITCH = 12  # Of every pitch at most this many notes are measured, the longest ones.
-RELEASE_QUANTILE = 0.25  # Quantile of the measured releases: disturbances make them longer, so it is below the median.
-USUAL_RELEASE_S, USUAL_DECAY_S = 0.1, 10.0  # Release and decay, in seconds, where no note shows them.
+NOTES_PER_PITCH = 12  # At most this many notes of every pitch are measured: the longest ones.
+# This quantile of the measured releases is taken: disturbances make releases longer, so it is below the median.
+RELEASE_QUANTILE = 0.25
+USUAL_RELEASE_S, USUAL_DECAY_S = 0.1, 10.0  # Release and decay, in seconds, if no note shows them.
 
 
 @dataclass(frozen=True)
 class Ringing:
-    """Seconds per pitch, float32 [128]: sound after note-off, and of a note held by the pedal; 0 for other pitches."""
+    """Seconds per pitch, float32 [128]: of sound after note-off, and of a note held by the pedal; 0 for other pitches."""
 
     release_s: npt.NDArray[np.float32]
     decay_s: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Alone:
+    """A note to measure: of which take, the frames of its take, their ends in s from its onset on, and how long it is held."""
+
+    take: int
+    pitch: int
+    frames: slice
+    age_s: Floats
+    held_s: float
+
+
+Times = tuple[int, float, float]  # Pitch, and release and decay in s, nan where they cannot be measured.
 
 
 def measure_ringing(
     frames: Spectrogram, V: Frames, takes: Sequence[Take], W: Floats, row_pitch: npt.NDArray[np.int64]
 ) -> Ringing:
     """Measure V, the spectrogram `frames` or a copy in memory, by the notes of `takes` and the templates of their pitches."""
-    pitches = np.unique(row_pitch)
-    release, decay = np.full(len(pitches), np.nan), np.full(len(pitches), np.nan)
-    for i, pitch in enumerate(pitches):
-        bins = np.argsort(W[row_pitch == pitch][-1])[-PARTIALS:]
-        times = [_ring(V[part][:, bins], at_s - note["onset_s"], float(note["offset_s"] - note["onset_s"]))
-                 for part, at_s, note in _notes_alone(frames, takes, int(pitch))]
-        release[i] = _quantile((time for time, _ in times), RELEASE_QUANTILE)
-        decay[i] = _quantile((time for _, time in times), 0.5)
-    release = np.maximum(release - frames.memory_s(RELEASE_DB), 0)
-    return Ringing(_spread(pitches, release, USUAL_RELEASE_S), _spread(pitches, decay, USUAL_DECAY_S))
+    end_s = [frames.ends_s(number) for number in range(len(takes))]
+    alone = notes_alone(np.unique(row_pitch), [take.notes for take in takes], [take.seconds for take in takes], end_s)
+    times = [ring_of(V, note, W, row_pitch, frames.of(note.take).start) for note in alone]
+    return ringing_of(np.unique(row_pitch), times, memory_s(frames.window, takes[0].sample_rate, RELEASE_DB))
 
 
-def _notes_alone(frames: Spectrogram, takes: Sequence[Take], pitch: int) -> list[tuple[slice, Floats, np.void]]:
-    """The longest notes of a pitch, each until its key is struck again: frames, their ends in s, and the note."""
-    found = []
-    for number, take in enumerate(takes):
-        notes, end_s = take.notes[take.notes["pitch"] == pitch], frames.ends_s(number)
-        for note, until_s in zip(notes, [*notes["onset_s"][1:], take.seconds], strict=False):
-            begin, end = np.searchsorted(end_s, [note["onset_s"] + SETTLED_S, min(note["offset_s"] + AFTER_S, until_s)])
-            if end > begin + 1:
-                first = frames.of(number).start
-                found.append((slice(first + int(begin), first + int(end)), end_s[begin:end], note))
-    return sorted(found, key=lambda each: -float(each[2]["offset_s"] - each[2]["onset_s"]))[:NOTES_PER_PITCH]
+def notes_alone(
+    pitches: npt.NDArray[np.int64], notes: Sequence[npt.NDArray[np.void]], seconds: Sequence[float], end_s: Sequence[Floats]
+) -> list[Alone]:
+    """The longest notes of each pitch, each until its key is struck again; notes, length and ends of frames are each take's."""
+    chosen = list[Alone]()
+    for pitch in pitches.tolist():
+        found = [note for take in range(len(notes))
+                 for note in _of_take(take, pitch, notes[take][notes[take]["pitch"] == pitch], seconds[take], end_s[take])]
+        chosen += sorted(found, key=lambda note: -note.held_s)[:NOTES_PER_PITCH]
+    return chosen
+
+
+def _of_take(take: int, pitch: int, notes: npt.NDArray[np.void], seconds: float, end_s: Floats) -> Iterator[Alone]:
+    for note, until_s in zip(notes, [*notes["onset_s"][1:], seconds], strict=False):
+        begin, end = np.searchsorted(end_s, [note["onset_s"] + SETTLED_S, min(note["offset_s"] + AFTER_S, until_s)])
+        if end > begin + 1:
+            yield Alone(take, pitch, slice(int(begin), int(end)), end_s[begin:end] - note["onset_s"],
+                        float(note["offset_s"] - note["onset_s"]))
+
+
+def ring_of(V: Frames, note: Alone, W: npt.NDArray[np.floating], row_pitch: npt.NDArray[np.int64], first: int) -> Times:
+    """Measure one note in V, in which its take begins at the frame `first`."""
+    bins = np.argsort(W[row_pitch == note.pitch][-1])[-PARTIALS:]
+    levels = V[slice(first + note.frames.start, first + note.frames.stop)][:, bins]
+    return note.pitch, *_ring(levels, note.age_s, note.held_s)
+
+
+def ringing_of(pitches: npt.NDArray[np.int64], times: Sequence[Times], after_s: float) -> Ringing:
+    """From the times of single notes to those of pitches. after_s: how long the window hears a note that has ended."""
+    release = np.array([_quantile((of for each, of, _ in times if each == pitch), RELEASE_QUANTILE) for pitch in pitches])
+    decay = np.array([_quantile((of for each, _, of in times if each == pitch), 0.5) for pitch in pitches])
+    return Ringing(_spread(pitches, np.maximum(release - after_s, 0), USUAL_RELEASE_S),
+                   _spread(pitches, decay, USUAL_DECAY_S))
 
 
 def _ring(levels: Floats, age_s: Floats, held_s: float) -> tuple[float, float]:
     """Release and decay time in s of one note; nan: not measurable.
 
-    levels [frame, bin] at the ages `age_s` since the onset; the key is let go at `held_s`.
+    levels [frame, bin] at the ages `age_s` since the onset; the key goes up at `held_s`.
     """
     held = age_s <= held_s
     if not held.any():
@@ -89,7 +120,7 @@ def _quantile(times: Iterable[float], share: float) -> float:
 
 
 def _spread(pitches: npt.NDArray[np.int64], times: Floats, usual_s: float) -> npt.NDArray[np.float32]:
-    """Times [128], each the median of the five nearest known ones; `usual_s` if there is none."""
+    """Times [128]: for each pitch the median of the five nearest known ones; `usual_s` if none is known."""
     result, known = np.zeros(128, np.float32), np.flatnonzero(~np.isnan(times))
     for pitch in pitches:
         near = known[np.argsort(np.abs(pitches[known] - pitch), kind="stable")[:5]]

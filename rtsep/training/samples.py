@@ -1,6 +1,6 @@
-"""Sound files with one note each: what is known of them, their notes in a row, and the pitch that is heard.
+"""Sound files with one note each: their description, their notes in a row, and the pitch of their sound.
 
-Which files there are is found out in `folders` and `sfz`.
+`folders` and `sfz` find the files.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from rtsep.training.pitch import Heard, measure_pitch
 
 LONGEST_S = 4.0  # At most this many seconds of each note are learnt.
 READ_S = 30.0  # This many seconds of each file are read to find where its note begins.
-BEGIN_DB, END_DB = -40.0, -60.0  # A note begins and ends at these levels, in dB against its peak.
-LEAD_S = 0.005  # A note is taken from this many seconds before it is loud enough to be found.
+BEGIN_DB, END_DB = -40.0, -60.0  # A note begins and ends at these levels, in dB relative to its peak.
+LEAD_S = 0.005  # A note is taken from this many seconds before it reaches BEGIN_DB.
 GAP_S = 0.5  # Seconds between two notes, longer than any window.
-RELEASE_S = 0.1  # Release, in seconds, of a sample without its own.
-LEVEL_S = 0.01  # Levels are measured at steps of this many seconds.
+RELEASE_S = 0.1  # Release, in seconds, of a sample that names none.
+LEVEL_S = 0.01  # Levels are measured in steps of this many seconds.
 Progress = Callable[[str, int, int], None]
 
 
@@ -40,7 +40,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Samples:
-    """The samples of an instrument, and what there is to say about how they were read."""
+    """The samples of an instrument, and messages about how they were read."""
 
     samples: tuple[Sample, ...]
     warnings: tuple[str, ...] = ()
@@ -74,7 +74,7 @@ def _read_note(sample: Sample) -> tuple[npt.NDArray[np.float32], int]:
     step = round(LEVEL_S * rate)
     level = np.abs(whole[: len(whole) // step * step].reshape(-1, step)).max(axis=1, initial=0)
     if not (len(level) and 0 < level.max() < np.inf):
-        raise RtsepError(f"{sample.path} is silent: take it out")
+        raise RtsepError(f"{sample.path} is silent: remove it")
     first = int(np.argmax(level > level.max() * 10 ** (BEGIN_DB / 20)))
     quiet = np.flatnonzero(level > level.max() * 10 ** (END_DB / 20))[-1] + 1
     begin = max(first * step - round(LEAD_S * rate), 0)
@@ -82,10 +82,10 @@ def _read_note(sample: Sample) -> tuple[npt.NDArray[np.float32], int]:
 
 
 def hear(path: Path, skip: int = 0) -> Heard | None:
-    """The pitch of the note in a file, after `skip` samples; None if it has no clear pitch or cannot be read."""
+    """The pitch of the note in a file, after `skip` samples; None if there is no clear pitch, or the file cannot be read."""
     try:
         note, rate = _read_note(Sample(path, 0, 0, skip=skip))
     except (RtsepError, StopIteration):
-        return None  # Whoever reads the samples says what is wrong.
+        return None  # `read_samples` tells later what is wrong.
     heard = measure_pitch(note, rate)
     return heard if heard and heard.sure else None

@@ -1,4 +1,4 @@
-"""The notes of a recording, from any file of notes: NOTE [n] in seconds, by onset."""
+"""Reads the notes of a recording from any file of notes: NOTE [n] in seconds, by onset."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy.typing as npt
 from rtsep.errors import RtsepError
 from rtsep.notes.read import read_notes
 
-PAUSE_S = 0.25  # Seconds between isolated notes, in which one dies away alone.
+PAUSE_S = 0.25  # Between isolated notes there are at least this many seconds, in which a note dies away alone.
 
 NoteArray = npt.NDArray[np.void]
 
 
 def training_notes(path: Path, sample_rate: float) -> tuple[NoteArray, tuple[str, ...]]:
-    """The notes in `path`, a MIDI file (offsets include the pedals) or another file of notes (see `read_notes`), and what the
-    user should know of them: what is odd in the file, and which notes are bent.
+    """The notes in `path`, and warnings: what is odd in the file, and which notes are bent.
 
-    RtsepError: missing, empty, broken, without notes.
+    The file is a MIDI file (offsets include the pedals), or another file of notes (see `read_notes`). RtsepError: it is
+    missing, empty, broken, or without notes.
     """
     score = read_notes(path, sample_rate)
     notes = score.notes()
@@ -29,5 +29,5 @@ def training_notes(path: Path, sample_rate: float) -> tuple[NoteArray, tuple[str
 
 
 def is_isolated(notes: NoteArray) -> bool:
-    """Whether the notes sound one by one, each with a pause after it."""
+    """Whether the notes sound one by one, with a pause after each."""
     return bool((notes["onset_s"][1:] - np.maximum.accumulate(notes["offset_s"])[:-1] >= PAUSE_S - 1e-6).all())

@@ -1,4 +1,4 @@
-"""SFZ instruments: the recorded notes that sound when a key is struck, each on the key that plays it as it was recorded."""
+"""Reads SFZ instruments: the recorded notes that sound when a key is struck, each with the key that plays it as recorded."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from rtsep.training.samples import Sample, Samples, hear
 from rtsep.training.sfz_regions import CENTRE, KEYS, Region, read_region
 from rtsep.training.sfz_text import find_file, regions
 
-MOST_HEARD = 24  # About this many samples are heard to compare their pitches with the keys.
+MOST_HEARD = 24  # The pitches of about this many samples are measured and compared with the keys.
 MOST_NAMED = 3  # At most this many missing files are named in a warning.
 
 
 def sfz_samples(path: Path) -> Samples:
     """The recorded notes of an SFZ instrument: those that its regions play at their original pitch.
 
-    Understood: #include, #define; <control> default_path, note_offset, octave_offset, set_ccN; in <global>, <master>, <group>,
+    It reads #include, #define; <control> default_path, note_offset, octave_offset, set_ccN; in <global>, <master>, <group>,
     <region>: sample, key, lokey, hikey, pitch_keycenter, pitch_keytrack, transpose, tune, lovel, hivel, trigger, offset, end,
-    ampeg_release, loccN, hiccN, on_loccN, on_hiccN, sw_last, sw_lolast, sw_hilast, sw_default, sw_label, sw_down; everything
-    else is ignored. Left out are regions that sound when a key is released or a controller moves, other articulations than the
-    default one, and samples that are missing. RtsepError: unreadable, broken, nothing to learn from, all files are missing.
+    ampeg_release, loccN, hiccN, on_loccN, on_hiccN, sw_last, sw_lolast, sw_hilast, sw_default, sw_label, sw_down; all other
+    opcodes are ignored. It leaves out regions that sound when a key is released or a controller moves, other articulations than
+    the default one, and missing samples. RtsepError: unreadable, broken, nothing to learn from, all files are missing.
     """
     read = [read_region(path, opcodes) for opcodes in regions(path)]
     if not any(each.sample and not each.sample.startswith("*") for each in read):
@@ -34,9 +34,9 @@ def sfz_samples(path: Path) -> Samples:
     chosen, warnings = _default_articulation(path, struck)
     found, missing = _found(path, chosen)
     if missing and not found:
-        raise RtsepError(f"{path} names {_listed(missing)}, which is not there: get the whole instrument")
+        raise RtsepError(f"{path} names {_listed(missing)}, which is missing: get the complete instrument")
     if missing:
-        warnings.append(f"{path.name} names {_listed(missing)}, which is not there: left out")
+        warnings.append(f"{path.name} names {_listed(missing)}, which is missing: left out")
     if not found:
         raise RtsepError(f"{path} plays no sample as it was recorded on a key from 0 to 127: give another SFZ instrument")
     ordered = sorted(set(found), key=lambda sample: (sample.pitch, sample.velocity, str(sample.path)))
@@ -44,7 +44,7 @@ def sfz_samples(path: Path) -> Samples:
 
 
 def _doubt(path: Path, samples: Sequence[Sample]) -> list[str]:
-    """What to say if the samples sound octaves away from the keys that play them: the instrument may be meant so."""
+    """A message if the samples sound octaves away from the keys that play them; this can be intended."""
     some = samples[:: max(len(samples) // MOST_HEARD, 1)]
     heard = [hear(each.path, each.skip) for each in some]
     octaves = octaves_apart([each.pitch for each in some], [each.pitch if each else None for each in heard])
@@ -56,7 +56,7 @@ def _doubt(path: Path, samples: Sequence[Sample]) -> list[str]:
 
 
 def _found(path: Path, chosen: Iterable[Region]) -> tuple[list[Sample], list[str]]:
-    """The samples of the regions, and the names of the files that are not there."""
+    """The samples of the regions, and the names of missing files."""
     found, missing = list[Sample](), dict[str, None]()
     for each in chosen:
         name = (each.default_path + each.sample).replace("\\", "/")
@@ -74,7 +74,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _default_articulation(path: Path, struck: Sequence[Region]) -> tuple[list[Region], list[str]]:
-    """The regions that sound before a key-switch is pressed, and what to say about the others."""
+    """The regions that sound before a key-switch is pressed, and a message about the others."""
     switches = [each.switch[0] for each in struck if each.switch]
     if not switches:
         return [*struck], []
@@ -87,12 +87,12 @@ def _default_articulation(path: Path, struck: Sequence[Region]) -> tuple[list[Re
     named = f"{first} ({label})" if label else f"{first}"
     if len(chosen) == len(struck):
         return chosen, []
-    return chosen, [f"{path.name} has several articulations: the one of key-switch {named} is learnt, "
-                    f"{len(struck) - len(chosen)} regions of others are left out"]
+    return chosen, [f"{path.name} has several articulations: that of key-switch {named} is learnt, and "
+                        f"{len(struck) - len(chosen)} regions of others are left out"]
 
 
 def _samples(region: Region, file: Path) -> list[Sample]:
-    """Usually one sample; one per key if its pitch does not follow the keys (drums)."""
+    """One sample; or one per key if its pitch does not follow the keys (drums)."""
     centre = region.centre
     if centre is None:
         centre = root_note(file)

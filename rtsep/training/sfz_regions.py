@@ -1,4 +1,4 @@
-"""One region of an SFZ instrument: what its opcodes say, one after the other, so that the later one counts."""
+"""One region of an SFZ instrument, from its opcodes, which are read in order: the last one of a kind counts."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from rtsep.errors import RtsepError
 from rtsep.training.samples import RELEASE_S
 from rtsep.training.sfz_text import Opcode
 
-CENTRE = 60  # A region that says nothing plays its sample as recorded at this key.
-KEYS = 128  # MIDI has this many keys.
+CENTRE = 60  # A region without a pitch plays its sample as recorded at this key.
+KEYS = 128  # Number of MIDI keys.
 USUAL_CONTROLLERS = {7: 100, 10: 64, 11: 127}  # MIDI controllers have these values before they move; others have 0.
 STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}  # Each step lies this many semitones above C.
 SIGNS = {"#": 1, "s": 1, "♯": 1, "b": -1, "♭": -1, "": 0}  # A sign adds this many semitones.
@@ -20,20 +20,21 @@ NOTE_NAME = re.compile(r"([a-g])(#|b|s|♯|♭)?(-?\d+)", re.IGNORECASE)
 CONDITION = re.compile(r"(on_|start_)?(lo|hi)(?:hd)?cc(\d+)")
 ATTACKS = ("attack", "first")  # Regions with these triggers sound when a key is struck.
 FIELDS = {"lovel": "lovel", "hivel": "hivel", "pitch_keytrack": "keytrack", "transpose": "transpose", "tune": "tune",
-          "pitch": "tune", "ampeg_release": "release_s", "offset": "skip", "end": "end"}  # These opcodes are numbers.
-MOST = 1e9  # A number of an instrument is at most this, in its own unit; the largest are samples.
-LEAST_TRACK = 0.01  # A keytrack of fewer cents a key is none.
+          # Opcodes that are numbers, with their fields.
+          "pitch": "tune", "ampeg_release": "release_s", "offset": "skip", "end": "end"}
+MOST = 1e9  # A number in an instrument is at most this, in its own unit; the largest numbers are samples.
+LEAST_TRACK = 0.01  # A keytrack of fewer cents per key counts as none.
 
 
 @dataclass
 class Region:
-    """What a region says: keys, velocities, how its pitch follows the keys, and which key-switch it needs."""
+    """A region: keys, velocities, how its pitch follows the keys, and which key-switch it needs."""
 
     sample: str = ""
     default_path: str = ""
     low: int = 0
     high: int = KEYS - 1
-    centre: int | None = CENTRE  # None: the file says it.
+    centre: int | None = CENTRE  # None: the file has it.
     lovel: float = 1
     hivel: float = 127
     keytrack: float = 100  # Cents per key.
@@ -41,23 +42,23 @@ class Region:
     tune: float = 0  # Cents.
     release_s: float = RELEASE_S
     skip: float = 0  # Samples.
-    end: float = 0  # Samples; negative: it is silent.
+    end: float = 0  # Samples; negative: the region is silent.
     trigger: str = "attack"
-    moved: bool = False  # It sounds when a controller moves, or only while it does.
-    switch: tuple[int, int] | None = None  # The lowest and highest key-switch with which it sounds.
+    moved: bool = False  # The region sounds when a controller moves, or needs a moved controller.
+    switch: tuple[int, int] | None = None  # The lowest and the highest key-switch with which it sounds.
     switched_first: int | None = None  # The key-switch at the start.
     label: str = ""  # The articulation's name.
-    held_switch: bool = False  # It needs a key-switch that is held.
+    held_switch: bool = False  # The region needs a held key-switch.
     controllers: dict[int, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def is_struck(self) -> bool:
-        """Whether it sounds when a key is struck, with all controllers where they are at the start."""
+        """Whether it sounds when a key is struck, with all controllers at their first values."""
         return (bool(self.sample) and not self.sample.startswith("*") and self.trigger in ATTACKS and self.end >= 0
                 and 0 <= max(self.low, 0) <= self.high and self.high >= 0 and not self.moved and not self.held_switch)
 
     def original_key(self, centre: int) -> int:
-        """The key on which the sample plays as it was recorded; it need not be one of the region's own."""
+        """The key on which the sample plays as it was recorded; this need not be one of the region's keys."""
         track = self.keytrack if abs(self.keytrack) >= LEAST_TRACK else 100.0
         return round(centre - (self.transpose + self.tune / 100) * 100 / track)
 
@@ -130,7 +131,7 @@ def _obey_controller(region: Region, opcode: Opcode) -> None:
 
 
 def _at_start(number: int, control: dict[str, str]) -> float:
-    """The value of a controller before anybody moves it."""
+    """The value of a controller before it is moved."""
     try:
         if f"set_hdcc{number}" in control:
             return float(control[f"set_hdcc{number}"]) * 127
@@ -140,7 +141,7 @@ def _at_start(number: int, control: dict[str, str]) -> float:
 
 
 def _number(text: str) -> float:
-    """A number that an instrument can mean. ValueError: it is none, or absurdly large."""
+    """A plausible number. ValueError: it is no number, or absurdly large."""
     number = float(text)
     if not abs(number) <= MOST:
         raise ValueError(text)
@@ -148,7 +149,7 @@ def _number(text: str) -> float:
 
 
 def _key(opcode: Opcode) -> int:
-    """A key as SFZ writes it, 60, c4, c#4 or db4, moved by note_offset and octave_offset; -1 is none."""
+    """A key in SFZ's notation, 60, c4, c#4 or db4, moved by note_offset and octave_offset; -1 means none."""
     text = opcode.value
     if text == "-1":
         return -1

@@ -1,4 +1,4 @@
-"""The text of an SFZ instrument: comments, #include and #define, headers, and the opcodes of every region in their order."""
+"""Reads the text of an SFZ instrument: comments, #include and #define, headers, and the opcodes of every region in order."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from pathlib import Path
 
 from rtsep.errors import RtsepError
 
-LEVELS = ("global", "master", "group", "region")  # These headers hold for those after them.
+# Headers, from the outer to the inner one: opcodes of an outer header apply to all inner ones after it.
+LEVELS = ("global", "master", "group", "region")
 MOST_INCLUDES = 1000  # At most this many files are read for one instrument.
-DEEPEST = 20  # At most this many files include one another in a row.
+DEEPEST = 20  # Includes can be nested at most this deep.
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 DIRECTIVE = re.compile(r'#define[ \t]+\$(\w+)[ \t]+([^\s<]+)|#include[ \t]*"([^"\n]*)"')
 OPCODE = re.compile(r"(\w+)=(.*?)(?=\s+\w+=|\s*$)", re.MULTILINE)
@@ -20,7 +21,7 @@ OPCODE = re.compile(r"(\w+)=(.*?)(?=\s+\w+=|\s*$)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Opcode:
-    """One `name=value` of a region, and the <control> opcodes that hold where it is written."""
+    """One `name=value` of a region, and the <control> opcodes that apply at its place."""
 
     name: str
     value: str
@@ -28,9 +29,9 @@ class Opcode:
 
 
 def regions(path: Path) -> Iterator[list[Opcode]]:
-    """The opcodes of every region, those of the headers above it first, in the order in which they are written.
+    """The opcodes of every region in the order of the text; those of the headers above it come first.
 
-    RtsepError: the file or one that it includes cannot be read, or files include one another without end.
+    RtsepError: the file, or a file that it includes, cannot be read, or files include one another without end.
     """
     control = dict[str, str]()
     held: list[list[Opcode]] = [[] for _ in LEVELS]
@@ -47,7 +48,7 @@ def regions(path: Path) -> Iterator[list[Opcode]]:
 
 
 class _Reader:
-    """Reads an instrument with all that it includes; what is defined holds from there on, in every file."""
+    """Reads an instrument with all included files; a definition applies to all text after it, in every file."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -69,7 +70,7 @@ class _Reader:
         return "".join([*parts, self._filled(text[at:])])
 
     def _filled(self, text: str) -> str:
-        """The text with values for names; of names that begin alike the longest counts."""
+        """The text with names replaced by their values; the longest name that fits counts."""
         if "$" not in text or not self._defined:
             return text
         names = sorted(self._defined, key=len, reverse=True)
@@ -81,7 +82,7 @@ class _Reader:
             found = find_file(folder, name)
             if found:
                 return found
-        raise RtsepError(f"{by} includes {name}, which is not there: get the whole instrument")
+        raise RtsepError(f"{by} includes {name}, which is missing: get the complete instrument")
 
 
 def _text_of(path: Path) -> str:
@@ -96,7 +97,7 @@ def _text_of(path: Path) -> str:
 
 
 def find_file(folder: Path, name: str) -> Path | None:
-    """The file `name` (with / or \\) in `folder`, also if its letters' case is another one; None if it is not there."""
+    """The file `name` (with / or \\) in `folder`, also if upper and lower case differ; None if it is missing."""
     path = folder / name.replace("\\", "/")
     try:
         if path.is_file():

@@ -1,4 +1,4 @@
-"""Aligns scores to the timing of a recording, by synctoolbox (an extra)."""
+"""Aligns scores with the timing of a recording, by means of synctoolbox (an extra)."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from rtsep.training.inputs import Take
 from rtsep.training.isolated import Floats
 from rtsep.training.scores import NoteArray
 
-FEATURE_HZ = 50  # Features of sound and score per second.
-STEP_WEIGHTS = np.array([1.5, 1.5, 2.0])  # Weights of the steps of time warping are those of synctoolbox' own examples.
+FEATURE_HZ = 50  # Number of features of sound and score per second.
+STEP_WEIGHTS = np.array([1.5, 1.5, 2.0])  # Weights of the steps of time warping: those of synctoolbox's own examples.
 SHORTEST_S = 0.02  # A note lasts at least this many seconds after warping.
 
 
 def check_installed() -> None:
-    """RtsepError that says how to install synctoolbox, if it is missing."""
+    """Raise RtsepError, which says how to install synctoolbox, if it is missing."""
     if importlib.util.find_spec("synctoolbox") is None:
         raise RtsepError("--sync needs synctoolbox: pip install 'rtsep[sync]'")
 
 
 def synchronised(take: Take) -> NoteArray:
-    """The notes of `take` at the times when they sound, by a path of least cost between chroma and onset features of both.
+    """The notes of `take` at the times at which they sound, by a path of least cost between chroma and onset features of both.
 
     Müller, Özer, Krause, Prätzlich, Driedger, "Sync Toolbox", JOSS 6(64), 2021: memory-restricted multiscale dynamic time
     warping on chroma and decaying locally adaptive normalised chroma onsets (DLNCO), 50 frames a second.
@@ -67,14 +67,14 @@ def _sound_features(take: Take) -> tuple[Floats, Floats]:
 
 
 def _score_features(notes: NoteArray) -> tuple[Floats, Floats]:
-    """The same of the score, from its first note on."""
+    """Quantised chroma and DLNCO [12, step] of the score, from its first note on."""
     import pandas
     from synctoolbox.feature.chroma import pitch_to_chroma, quantize_chroma
     from synctoolbox.feature.csv_tools import df_to_pitch_features, df_to_pitch_onset_features
     from synctoolbox.feature.dlnco import pitch_onset_features_to_DLNCO
 
     begin_s = notes["onset_s"].min()
-    notes = notes[(notes["pitch"] >= 21) & (notes["pitch"] <= 108)]  # The range of synctoolbox.
+    notes = notes[(notes["pitch"] >= 21) & (notes["pitch"] <= 108)]  # The range that synctoolbox supports.
     table = pandas.DataFrame({
         "start": notes["onset_s"] - begin_s, "duration": notes["offset_s"] - notes["onset_s"],
         "pitch": notes["pitch"].astype(int), "velocity": notes["velocity"] / 127, "instrument": "piano"})

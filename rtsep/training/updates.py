@@ -1,7 +1,7 @@
-"""The two parts of each divergence's gradient, gathered in one pass over V, block by block of frames.
+"""Sums the two parts of each divergence's gradient in one pass over V, in blocks of frames.
 
 With V [frame, bin] ~ H [frame, row] @ W [row, bin], a gradient is `denominator - numerator`: multiplicative updates multiply by
-numerator / denominator, gradient descent subtracts the gradient. Nothing here is larger than a block of V, H or W.
+numerator / denominator, and gradient descent subtracts the gradient. No array here is larger than a block of V, H or W.
 Lee & Seung (NIPS 2000) for Euclid and KL; Févotte & Idier (Neural Computation 23(9), 2011), section 4, for Itakura-Saito.
 """
 
@@ -17,17 +17,17 @@ import numpy.typing as npt
 from rtsep.kernels import load
 
 kernels = load("factorise")
-Floats = npt.NDArray[Any]  # float32 or float64, one of them throughout a run
+Floats = npt.NDArray[Any]  # float32 or float64; one of them throughout a run
 Gathered = tuple[Floats, Floats, float]  # numerator, denominator, loss
-BLOCK_VALUES = 2**19  # About this many values of V are worked on at a time.
-LEAST = {np.dtype(np.float32): (1e-25, 1e-30), np.dtype(np.float64): (1e-100, 1e-200)}  # Of denominators; of W and H.
-LEAST_MODEL = {"kl": 1e-7, "is": 1e-12}  # Divergences are infinite where the model is 0; V peaks near 1.
+BLOCK_VALUES = 2**19  # About this many values of V are processed at a time.
+LEAST = {np.dtype(np.float32): (1e-25, 1e-30), np.dtype(np.float64): (1e-100, 1e-200)}  # Least denominators; least W, H.
+LEAST_MODEL = {"kl": 1e-7, "is": 1e-12}  # Least values of the model: divergences are infinite where it is 0. V peaks near 1.
 IS_QUIET = 1e-7  # Itakura-Saito takes V as at least this share of its largest value.
-EXACT_SHARE = {np.dtype(np.float32): 0.1, np.dtype(np.float64): 1e-7}  # Below it, differences of sums are inexact.
+EXACT_SHARE = {np.dtype(np.float32): 0.1, np.dtype(np.float64): 1e-7}  # Below it, losses as differences of sums are inexact.
 
 
 class Frames(Protocol):
-    """V [frame, bin]: an array, a memmap, or anything that computes frames on request."""
+    """V [frame, bin]: an array, a memmap, or an object that computes frames on request."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -42,7 +42,7 @@ class Frames(Protocol):
 
 
 def parts(V: Frames) -> Iterator[slice]:
-    """Blocks of frames of about BLOCK_VALUES each."""
+    """Blocks of frames with about BLOCK_VALUES values each."""
     frames, bins = V.shape
     size = max(16, BLOCK_VALUES // max(bins, 1))
     return (slice(begin, min(begin + size, frames)) for begin in range(0, frames, size))
@@ -50,7 +50,7 @@ def parts(V: Frames) -> Iterator[slice]:
 
 @dataclass(frozen=True)
 class Scaled:
-    """V in blocks, and the scalars of a run, all of V's type: see `rtsep.kernels.factorise`."""
+    """V in blocks, and the scalars of a run, all of one type: see `rtsep.kernels.factorise`."""
 
     V: Frames
     dtype: np.dtype[Any]
@@ -60,24 +60,24 @@ class Scaled:
     tiny: Any
 
     def blocks(self) -> Iterator[tuple[slice, Floats]]:
-        """Blocks of frames, C-contiguous, of the run's type."""
+        """Blocks of frames, C-contiguous, in the type of the run."""
         for part in parts(self.V):
             yield part, np.ascontiguousarray(self.V[part], self.dtype)
 
     def scratch(self) -> Floats:
-        """Room for one block."""
+        """Working memory for one block."""
         return np.empty((next(parts(self.V)).stop, self.V.shape[1]), self.dtype)
 
 
 class Sum:
-    """A sum of products in memory that is reused: allocating it anew would cost as much as a product."""
+    """A sum of products in memory that is reused: new memory would cost as much time as a product."""
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
         self.value = self._product = np.zeros((0, 0), dtype)
         self._empty = True
 
     def clear(self) -> None:
-        """Begin anew."""
+        """Start a new sum."""
         self._empty = True
 
     def add(self, A: Floats, B: Floats) -> None:
@@ -101,7 +101,7 @@ class Terms(Protocol):
         """Numerator and denominator [frame, row] of a block's H, and its loss."""
 
     def add_for_templates(self, V: Floats, H: Floats, W: Floats, measured: bool) -> float:
-        """Gather a block's part of W's numerator and denominator; its loss."""
+        """Add a block's part to W's numerator and denominator; give its loss."""
 
     def finish(self, W: Floats) -> tuple[Floats, Floats]:
         """W's numerator and denominator [row, bin] after the last block."""
@@ -111,7 +111,7 @@ class Terms(Protocol):
 
 
 class Euclid:
-    """Sum of (V - H W)^2. No product as large as V is made: `gram` [row, row] is W W', or H' H when W is updated."""
+    """Sum of (V - H W)^2. No product is as large as V: `gram` [row, row] is W W', or H' H when W is updated."""
 
     def __init__(self, scaled: Scaled) -> None:
         self._scaled, self._model, self._sum = scaled, scaled.scratch(), Sum(scaled.dtype)
@@ -130,7 +130,7 @@ class Euclid:
         self._sum.clear()
 
     def for_activations(self, V: Floats, H: Floats, W: Floats, measured: bool) -> Gathered:
-        """V W' and H (W W'); the loss as sum of V^2 - 2 H V W' + H H W W' while that is exact enough."""
+        """V W' and H (W W'); the loss as sum of V^2 - 2 H V W' + H H W W', if that is exact enough."""
         if not self.gram.size:
             self.gram = W @ W.T
         numerator, denominator, loss = V @ W.T, H @ self.gram, 0.0

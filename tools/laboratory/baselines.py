@@ -1,8 +1,8 @@
-"""Other ways to separate the same mixes, restated from their descriptions: what the engine is measured against.
+"""Other ways to separate the same mixes, written from their descriptions, to compare with the engine.
 
-* `flucoma_way`: fixed templates in real time as FluCoMa's nmffilter~ does it: every template always open, activations begun
-  anew from random numbers in every frame, symmetric windows, no residual (github.com/flucoma/flucoma-core).
-* `score_informed`: offline NMF with harmonic and onset templates and score gates, templates and activations learnt together
+* `flucoma_way`: fixed templates in real time, as in FluCoMa's nmffilter~: all templates are always open, activations start from
+  random numbers in every frame, windows are symmetric, and there is no residual (github.com/flucoma/flucoma-core).
+* `score_informed`: offline NMF with harmonic and onset templates and score gates; templates and activations are learnt together
   on the piece (Ewert & Müller, "Using score-informed constraints for NMF-based source separation", ICASSP 2012; defaults as
   in libfmp: Müller & Zalkow, JOSS 2021). Matrices here are the textbook's, V [bin, frame] ~ W [bin, row] H [row, frame].
 """
@@ -23,13 +23,13 @@ EPSILON = float(np.finfo(np.float32).eps)
 RATE, WINDOW, HOP = 22050, 2048, 512
 """The score-informed method's sample rate in Hz, and its window and hop in samples."""
 HARMONIC_S, ONSET_S = (0.1, 0.5), (0.2, 0.1)
-"""Gates reach so many seconds before and after a note, and before and after its onset."""
+"""Gates extend this many seconds before and after a note, and before and after its onset."""
 ONSET_START = 0.1
-"""Every bin of an onset template begins with this value."""
+"""Every bin of an onset template starts with this value."""
 ITERATIONS = 20
-"""More updates learn the piece's mixtures into the onset templates, and SDR falls."""
+"""Number of updates. More of them learn mixtures of notes into the onset templates, and SDR falls."""
 TOLERANCE = 0.05
-"""A harmonic's band reaches so far to both sides, as a share of its frequency."""
+"""The band of a harmonic extends this share of its frequency to each side."""
 
 
 # --- frames -----------------------------------------------------------------------------------------------------------
@@ -49,7 +49,7 @@ def spectra(sound: np.ndarray, window: int, hop: int, before: int) -> np.ndarray
 
 
 def overlap_add(X: np.ndarray, window: int, hop: int, before: int, samples: int) -> np.ndarray:
-    """Sound [sample] of frames X [frame, bin]: Hann again, divided by the sum of the squared windows."""
+    """Sound [sample] of frames X [frame, bin], with the Hann window again, divided by the sum of squared windows."""
     w = hann(window)
     total = max((len(X) - 1) * hop + window, before + samples)
     sound, weight = np.zeros(total), np.zeros(total)
@@ -65,8 +65,8 @@ def overlap_add(X: np.ndarray, window: int, hop: int, before: int, samples: int)
 def flucoma_way(piece: Piece, preset: Preset, window: int, hop: int) -> dict[str, np.ndarray]:
     """Stems [1, sample] of a mono piece. The preset is mapped to the window's bins; masks have power 1 and no residual.
 
-    Components become stems afterwards, by the true notes: in a frame each belongs to the stem in which its pitch sounds
-    (to several in equal parts), else to the residual.
+    Components become stems afterwards, by the true notes: in a frame each component belongs to the stem in which its pitch
+    sounds (to several stems in equal parts), else to the residual.
     """
     W = mapped_templates(preset, piece.sample_rate, window)
     X = spectra(piece.mix[0], window, hop, window)
@@ -84,7 +84,7 @@ def flucoma_way(piece: Piece, preset: Preset, window: int, hop: int) -> dict[str
 def mapped_templates(preset: Preset, sample_rate: float, window: int) -> np.ndarray:
     """The preset's rows on the bins of this window, by overlap of bands: float32 [row, bin], rows of length 1 (L2).
 
-    Blurring them further, as a short window would, was measured to lower the SDR by up to 0.8 dB.
+    Blurring them further, as a short window does, lowered the SDR by up to 0.8 dB.
     """
     W = map_templates(preset.W, preset.sample_rate, preset.window_size, sample_rate, window)
     return W / np.maximum(np.sqrt((W**2).sum(axis=1, keepdims=True)), TINY)
@@ -101,7 +101,7 @@ def random_restart_activations(V: np.ndarray, W: np.ndarray, rng: np.random.Gene
 
 def _shares(piece: Piece, row_pitch: np.ndarray, release_s: np.ndarray, stems: int, frames: int, window_s: float,
             hop_s: float) -> np.ndarray:
-    """Which part of each row belongs to each stem (the residual last) in each frame: float32 [stem, frame, row]."""
+    """The share of each row that belongs to each stem (the residual last) in each frame: float32 [stem, frame, row]."""
     sounding = np.zeros((stems + 1, frames, 128), np.float32)
     for note in piece.score.notes():
         ends = note["offset_s"] + release_s[note["pitch"]]
@@ -115,7 +115,7 @@ def _shares(piece: Piece, row_pitch: np.ndarray, release_s: np.ndarray, stems: i
 
 
 def harmonic_template(pitch: int, bins: int, bin_hz: float) -> np.ndarray:
-    """1/m in a band around the m-th harmonic, 0 elsewhere; float64 [bin]."""
+    """1 / m in a band around the m-th harmonic, 0 elsewhere; float64 [bin]."""
     template = np.zeros(bins)
     f0 = 440 * 2 ** ((pitch - 69) / 12)
     for m in range(1, int(np.ceil(bins * bin_hz / ((1 - TOLERANCE) * f0))) + 1):
@@ -125,14 +125,14 @@ def harmonic_template(pitch: int, bins: int, bin_hz: float) -> np.ndarray:
 
 
 def start_templates(pitches: np.ndarray, bins: int, bin_hz: float) -> np.ndarray:
-    """W [bin, 2 pitch]: an onset template that may become anything, then the harmonic one, for every pitch."""
+    """W [bin, 2 pitch]: for every pitch an onset template, which can learn any spectrum, and then the harmonic one."""
     W = np.full((bins, 2 * len(pitches)), ONSET_START)
     W[:, 1::2] = np.stack([harmonic_template(int(pitch), bins, bin_hz) for pitch in pitches], axis=1)
     return W
 
 
 def score_gates(notes: np.ndarray, pitches: np.ndarray, frames: int, frame_s: float) -> np.ndarray:
-    """H of ones where a note or its onset may sound, float64 [2 pitch, frame]; notes NOTE [n]."""
+    """H with ones where a note or its onset can sound, float64 [2 pitch, frame]; notes NOTE [n]."""
     H = np.zeros((2 * len(pitches), frames))
     for note in notes:
         row = 2 * int(np.searchsorted(pitches, note["pitch"]))
@@ -146,7 +146,7 @@ def _open(gate: np.ndarray, begin_s: float, end_s: float, frame_s: float) -> Non
 
 
 def euclidean_nmf(V: np.ndarray, W: np.ndarray, H: np.ndarray, iterations: int) -> tuple[np.ndarray, np.ndarray]:
-    """W and H after multiplicative updates of ||V - WH||^2, H first; zeros stay zeros."""
+    """W and H after multiplicative updates for ||V - WH||^2, H first; zeros stay zeros."""
     for _ in range(iterations):
         H = H * (W.T @ V / (W.T @ W @ H + EPSILON))
         W = W * (V @ H.T / (W @ (H @ H.T) + EPSILON))
@@ -154,7 +154,7 @@ def euclidean_nmf(V: np.ndarray, W: np.ndarray, H: np.ndarray, iterations: int) 
 
 
 def score_informed(piece: Piece) -> dict[str, np.ndarray]:
-    """Stems [1, sample] of a mono piece, at 22.05 kHz and back; masks sum to 1, the residual is what no gate lets through."""
+    """Stems [1, sample] of a mono piece, at 22.05 kHz and back; masks sum to 1, and the residual is what no gate passes."""
     import soxr
 
     sound = soxr.resample(piece.mix[0].astype(np.float64), piece.sample_rate, RATE)

@@ -1,7 +1,8 @@
-"""Templates of one instrument by several makers, for instruments that none of them made.
+"""Blends the templates of several makers of one instrument, for instruments that none of them made.
 
-A row of one maker has holes where a single recording had some, and partials that no other instrument of that kind has. The mean
-over neighbouring pitches has neither. Attacks differ less than what follows them, so that one row for all makers is enough.
+A row of one maker has the holes of its single recording, and partials that no other instrument of that kind has. The mean
+over neighbouring pitches has neither. Attacks differ less than the sound after them, so one attack row for all makers is
+enough.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ from rtsep.training.isolated import Templates
 REACH = 7
 """A row is the mean of the rows at most this many semitones away; each counts as one divided by its distance plus 1."""
 SHARE = 0.5
-"""The weight of the plain row in a sustain, a geometric mean: an arithmetic one of 0.5 confuses a clarinet with a flute."""
+"""The weight of the plain row in a sustain, in a geometric mean: an arithmetic mean confuses a clarinet with a flute."""
 LEAST = 1e-9
 """The least value of a bin in that mean, as a share of the row's sum."""
 ATTACK, SUSTAIN = "attack", "sustain"
@@ -26,10 +27,10 @@ Rows = dict[int, npt.NDArray[np.float64]]
 
 
 def blend(makers: Sequence[Templates], kin: Sequence[Templates] = ()) -> Templates:
-    """Of each pitch that makers have one attack, and a sustain for each of them.
+    """For each pitch of the makers one attack row, and a sustain row for each maker.
 
-    `kin` are other instruments that are somewhat alike, for an instrument with too few makers: every sustain has a share of
-    their mean, the plain row, which fills its holes. Without makers that mean is all there is.
+    `kin` are other, similar instruments, for an instrument with too few makers: every sustain gets a share of their mean, the
+    plain row, which fills its holes. Without makers only that mean is left.
     """
     makers = [without_gaps(each) for each in makers]
     attacks = mean_of([smooth(each, ATTACK, compass(each)) for each in makers or kin])
@@ -41,24 +42,24 @@ def blend(makers: Sequence[Templates], kin: Sequence[Templates] = ()) -> Templat
 
 
 def with_rows(several: Sequence[Templates], rows: Sequence[tuple[int, str, npt.NDArray[np.float64]]]) -> Templates:
-    """The templates together, but with these rows: pitch, ascending, role and spectrum."""
+    """The stacked templates with these rows instead: pitch (ascending), role and spectrum."""
     pitch, role, W = zip(*rows, strict=True)
     return replace(stack(several), W=np.array(W, np.float32), row_pitch=np.array(pitch, np.int16), row_role=role)
 
 
 def compass(templates: Templates) -> range:
-    """From its lowest to its highest pitch."""
+    """The range from the lowest to the highest pitch."""
     return range(int(templates.row_pitch.min()), int(templates.row_pitch.max()) + 1)
 
 
 def without_gaps(templates: Templates) -> Templates:
-    """With rows for the pitches that its maker left out between others."""
+    """The templates with rows for the pitches that the maker left out between others."""
     reached = compass(templates)
     return fill(templates, fill_range(np.unique(templates.row_pitch), reached[0], reached[-1]))
 
 
 def smooth(templates: Templates, role: str, pitches: Sequence[int]) -> Rows:
-    """For each pitch that has neighbours the mean of the rows of this role, moved to it; rows sum to 1."""
+    """For each pitch with neighbours the mean of their rows of this role, moved to the pitch; rows sum to 1."""
     bin_hz = templates.sample_rate / templates.framing.window_size
     mine = np.flatnonzero(np.array(templates.row_role) == role)
     sources = templates.row_pitch[mine].astype(int)
@@ -73,7 +74,7 @@ def smooth(templates: Templates, role: str, pitches: Sequence[int]) -> Rows:
 
 
 def mixed(rows: Rows, plain: Rows) -> Rows:
-    """The geometric means of the rows and the plain row of their pitch, where there is one; rows sum to 1."""
+    """The geometric means of the rows and the plain row of their pitch, if there is one; rows sum to 1."""
     found = {}
     for pitch, row in rows.items():
         both = row if pitch not in plain else (row + LEAST) ** (1 - SHARE) * (plain[pitch] + LEAST) ** SHARE
@@ -82,11 +83,11 @@ def mixed(rows: Rows, plain: Rows) -> Rows:
 
 
 def mean_of(several: Sequence[Rows]) -> Rows:
-    """For each pitch the mean of the rows of all who have it."""
+    """For each pitch the mean over all row sets that have it."""
     pitches = sorted({pitch for rows in several for pitch in rows})
     return {pitch: np.mean([rows[pitch] for rows in several if pitch in rows], axis=0) for pitch in pitches}
 
 
 WAYS: dict[str, Callable[[Sequence[Templates], Sequence[Templates]], Templates]] = {
     "blend": blend, "stack": lambda makers, kin: stack(makers)}
-"""How the rows of several sounds come together: blended, or all beside each other as they were learnt."""
+"""How the rows of several sounds are combined: blended, or stacked as they were learnt."""

@@ -15,8 +15,8 @@ from laboratory.study import ROOT, SHARED, STUDIES, Given, MissingError, Study
 from rtsep.errors import RtsepError
 
 GENERAL = ("study", "settings", "seconds", "pieces", "shared", "write")
-SETTING_HELP = """a line of the table: the name of a usual one; or
-parameters of the engine as NAME=VALUE, parted by commas, "" for the defaults; also
+SETTING_HELP = """a line of the table: the name of a usual line; or
+parameters of the engine as NAME=VALUE, separated by commas, "" for the defaults; also
 preset=NAME, late_ms=X (MIDI that comes X ms late) and velocity=V (of every note); or another way to separate: mix, oracle,
 plain, split, flucoma, offline, filters"""
 
@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
     lines = "\n".join(f"  {name:<17}{STUDIES[name].about}" for name in sorted(STUDIES))
     top = argparse.ArgumentParser(prog="lab.py", description=f"Run a study and print its tables.\n\nstudies:\n{lines}",
                                   formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = top.add_subparsers(dest="study", metavar="STUDY", help="its name; STUDY --help explains it")
+    commands = top.add_subparsers(dest="study", metavar="STUDY", help="name of the study; STUDY --help explains it")
     for study in STUDIES.values():
         _add(commands.add_parser(study.name, description=inspect.cleandoc(study.run.__doc__ or ""),
                                  formatter_class=argparse.RawDescriptionHelpFormatter), study)
@@ -42,17 +42,16 @@ def _add(one: argparse.ArgumentParser, study: Study) -> None:
         one.add_argument("--seconds", type=float, metavar="S", help=f"how much of each piece (default: {length})")
     if "pieces" in study.takes:
         one.add_argument("--pieces", nargs="+", default=(), metavar="NAME",
-                         help="these pieces alone, by name; or folders with pieces of your own")
+                         help="only these pieces, by name; or folders with your own pieces")
     for flags, arguments in study.options:
         one.add_argument(*flags, **arguments)
     one.add_argument("--shared", type=Path, default=Path(os.path.relpath(SHARED)), metavar="PATH",
-                     help="where the recordings lie (default: %(default)s)")
-    one.add_argument("--write", action="store_true",
-                     help=f"put the tables into {study.page} and the rows into docs/measurements/data")
+                     help="folder of the recordings (default: %(default)s)")
+    one.add_argument("--write", action="store_true", help=f"write tables into {study.page}, rows into docs/measurements/data")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status: 0 = done, 1 = worse than the stored figures, 2 = something is missing or wrong."""
+    """Run the command line. Exit status: 0: done; 1: worse than the stored figures; 2: something is missing or wrong."""
     top = parser()
     options = vars(top.parse_args(arguments))
     if options["study"] is None:
@@ -69,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(study: Study, given: Given, write: bool) -> int:
-    """Run a study, print its tables, and tell what is missing."""
+    """Run a study, print its tables, and print what is missing."""
     try:
         tables = study.run(given)
     except MissingError as error:

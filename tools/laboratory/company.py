@@ -1,6 +1,7 @@
-"""Company that nobody tells: recordings, bands and drums beside a piece, as loud as all of it. Its truth is the residual.
+"""Company whose notes are not told: recordings, bands and drums beside a piece, as loud as it. Its truth is the residual.
 
-What is reported has other recordings beside it than what is tuned. A room comes after the company, so that both are in it.
+Reporting pieces have other recordings beside them than tuning pieces. A room is added after the company, so that both are in
+it.
 """
 
 import zlib
@@ -16,7 +17,7 @@ from laboratory.songs import REPORTING
 from laboratory.study import SHARED, need_file
 
 FOLDERS = {True: "backgrounds", False: "backgrounds_more"}
-"""The recordings that sound beside pieces that are reported on, and beside others."""
+"""The recordings beside reporting pieces (True), and beside others."""
 
 
 def rng_of(piece: Piece, purpose: str) -> np.random.Generator:
@@ -25,13 +26,13 @@ def rng_of(piece: Piece, purpose: str) -> np.random.Generator:
 
 
 def recording(piece: Piece, shared: Path = SHARED) -> Piece:
-    """The piece beside a recording of its role, again and again. MissingError if the recordings are not there."""
+    """The piece beside a recording for its role, which is repeated. MissingError if the recordings are missing."""
     files = sorted(need_file(shared / FOLDERS[piece.role == REPORTING]).glob("*.flac"))
     return with_background(piece, files[int(rng_of(piece, "recording").integers(len(files)))])
 
 
 def lines(piece: Piece, count: int = 2, drums: bool = False) -> Piece:
-    """The piece beside `count` random lines of instruments that are not its own, by FluidR3, with or without drums."""
+    """The piece beside `count` random lines of instruments that it does not have, by FluidR3, with or without drums."""
     rng = rng_of(piece, f"{count} lines, drums {drums}")
     others = [program for program in mixes.LINES if program not in piece.score.programs.values()]
     programs = rng.choice(others, count, replace=False)
@@ -41,6 +42,6 @@ def lines(piece: Piece, count: int = 2, drums: bool = False) -> Piece:
 
 
 def company(shared: Path = SHARED) -> dict[str, Callable[[Piece], Piece]]:
-    """What a piece may be beside of, each at 0 dB."""
+    """The kinds of company of a piece, each at 0 dB."""
     return {"beside a recording": partial(recording, shared=shared), "beside two lines": lines,
             "beside a band": partial(lines, drums=True), "beside drums": partial(lines, count=0, drums=True)}

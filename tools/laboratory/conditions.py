@@ -1,6 +1,6 @@
-"""What hurts: the same pieces with another preset, with notes that are late, early, missing or wrong, with other sound.
+"""Adverse conditions: the same pieces with another preset, with late, early, missing or wrong notes, or with other sound.
 
-Everything random has a seed that depends on the piece alone.
+Everything random has a seed that depends only on the piece.
 """
 
 import zlib
@@ -17,18 +17,18 @@ from laboratory.systems import LIVE, judge_quickly
 NOISE_DB = -30.0
 """The level of the white noise in dB, from the mix."""
 SHARE = 0.05
-"""The part of the notes that is missing or wrong."""
+"""The share of notes that are missing or wrong."""
 WRONG = "wrong"
-"""The name of the stem of notes that nobody plays."""
+"""The name of the stem with notes that nobody plays."""
 PAN = ((0.92, 0.39), (0.39, 0.92), (0.71, 0.71))
-"""Left and right gain of the first, second, third ... stem."""
+"""Left and right gain of the first, the second, and all further stems."""
 
 
 @dataclass(frozen=True)
 class Condition:
-    """A row of the table: how the piece is altered, and the setting that hears it.
+    """A row of the table: how the piece is altered, and the setting for it.
 
-    Late MIDI is played as who has it would, with `late_midi`.
+    Late MIDI is played with `late_midi`, as users with late MIDI would do.
     """
 
     name: str
@@ -43,7 +43,7 @@ def rng_of(piece: Piece) -> np.random.Generator:
 
 
 def unchanged(piece: Piece) -> Piece:
-    """The piece as it is."""
+    """The unchanged piece."""
     return piece
 
 
@@ -51,7 +51,7 @@ def unchanged(piece: Piece) -> Piece:
 
 
 def note_pairs(messages: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Rows of every note-on and of the note-off that ends it, in the order of the ends."""
+    """The rows of every note-on and of the note-off that ends it, in the order of the ends."""
     down: dict[tuple[int, int, int], list[int]] = {}
     for row, (part, status, pitch, velocity) in enumerate(messages.tolist()):
         key = (part, status & 0x0F, pitch)
@@ -62,13 +62,13 @@ def note_pairs(messages: np.ndarray) -> Iterator[tuple[int, int]]:
 
 
 def some_notes(piece: Piece) -> np.ndarray:
-    """Rows [note, 2] of on and off of `SHARE` of the notes, drawn without replacement."""
+    """The rows [note, 2] of note-on and note-off for `SHARE` of the notes, drawn without replacement."""
     pairs = np.array(list(note_pairs(piece.score.messages)))
     return rng_of(piece).permutation(pairs)[: max(1, round(SHARE * len(pairs)))]
 
 
 def missing_notes(piece: Piece) -> Piece:
-    """The separator is not told of some notes."""
+    """The piece without the messages of some notes."""
     kept = np.ones(len(piece.score.seconds), bool)
     kept[some_notes(piece)] = False
     score = replace(piece.score, seconds=piece.score.seconds[kept], messages=piece.score.messages[kept])
@@ -76,7 +76,7 @@ def missing_notes(piece: Piece) -> Piece:
 
 
 def wrong_notes(piece: Piece) -> Piece:
-    """The separator is told of a key one or two beside the one that was struck, for some notes."""
+    """The piece in which the messages of some notes name a key one or two semitones away."""
     rows = some_notes(piece)
     messages = piece.score.messages.copy()
     steps = rng_of(piece).choice([-2, -1, 1, 2], len(rows))
@@ -85,10 +85,10 @@ def wrong_notes(piece: Piece) -> Piece:
 
 
 def moved_notes(piece: Piece, earliest_s: float, latest_s: float) -> Piece:
-    """The separator is told of each note at a time of its own, drawn uniformly: so many seconds late, or early if negative.
+    """The piece with every note told at another time, drawn uniformly between these seconds: late, or early if negative.
 
-    A note keeps its length, unless its key is struck again before its end; none begins before the beginning. What is not a
-    note stays.
+    A note keeps its length, unless its key is struck again before its end; no note begins before the beginning. Other messages
+    stay.
     """
     score, pairs = piece.score, np.array(list(note_pairs(piece.score.messages)))
     seconds = score.seconds.copy()
@@ -103,14 +103,14 @@ def moved_notes(piece: Piece, earliest_s: float, latest_s: float) -> Piece:
 
 
 def early_notes(piece: Piece, early_s: float) -> Piece:
-    """The separator is told of everything this many seconds early."""
+    """The piece with all messages this many seconds early."""
     return replace(piece, late_s=-early_s)
 
 
 def wrong_stem(piece: Piece) -> Piece:
-    """Beside what is played, the separator is told of notes that nobody plays: a stem of its own, whose truth is silence.
+    """The piece with additional messages of notes that nobody plays: a separate stem, whose truth is silence.
 
-    They are copies of some notes, one or two keys beside. Presets for the stems are chosen afterwards.
+    They are copies of some notes, one or two semitones away. Presets for the stems are chosen afterwards.
     """
     score, rows = piece.score, some_notes(piece)
     messages = score.messages[rows.ravel()].copy()
@@ -127,7 +127,7 @@ def wrong_stem(piece: Piece) -> Piece:
 
 
 def no_pedal(piece: Piece) -> Piece:
-    """The separator is not told of pedals."""
+    """The piece without the messages of pedals."""
     kept = piece.score.messages[:, 1] & 0xF0 != 0xB0
     score = replace(piece.score, seconds=piece.score.seconds[kept], messages=piece.score.messages[kept])
     return replace(piece, score=score)
@@ -137,12 +137,12 @@ def no_pedal(piece: Piece) -> Piece:
 
 
 def quiet(piece: Piece) -> Piece:
-    """40 dB less of everything."""
+    """The piece 40 dB quieter."""
     return with_sounds(piece, lambda sound: sound * np.float32(0.01))
 
 
 def at_48_khz(piece: Piece) -> Piece:
-    """Resampled to 48 kHz."""
+    """The piece, resampled to 48 kHz."""
     need_module("soxr", "pip install soxr")
     import soxr
 
@@ -151,20 +151,20 @@ def at_48_khz(piece: Piece) -> Piece:
 
 
 def in_stereo(piece: Piece) -> Piece:
-    """Every mono stem panned to another place."""
+    """The piece with every mono stem panned to another place."""
     truths = {stem: np.array(PAN[min(number, 2)], np.float32)[:, None] * sound[:1]
               for number, (stem, sound) in enumerate(piece.truths.items())}
     return replace(piece, truths=truths)
 
 
 def noisy(piece: Piece) -> Piece:
-    """White noise in the mix, 30 dB below it; no stem's truth contains it."""
+    """The piece with white noise in the mix, 30 dB below it; the truths do not contain the noise."""
     noise = rng_of(piece).standard_normal(piece.mix.shape, np.float32)
     return replace(piece, noise=noise * np.float32(np.sqrt(np.mean(piece.mix**2)) * 10 ** (NOISE_DB / 20)))
 
 
 def all_conditions() -> list[Condition]:
-    """The rows of the table; the first is what the others are compared with."""
+    """The rows of the table; the others are compared with the first one."""
     late = [(f"MIDI {ms} ms late", f"late_ms={ms},late_midi=on") for ms in (5, 10, 20, 40)]
     early = [(f"MIDI {ms} ms early", f"late_ms=-{ms}") for ms in (5, 10, 20, 40)]
     return [

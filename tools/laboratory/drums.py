@@ -1,4 +1,4 @@
-"""Drum presets that are trained in memory on single hits of a kit, with one template for attack and sustain or with stages."""
+"""Drum presets, trained in memory on single hits of a kit: with templates for attack and sustain, or with stages."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,7 +22,7 @@ FOREIGN = ("kick", "snare", "hihat_closed", "hihat_open")
 
 
 def recorded_hits(paths: Iterable[Path]) -> Notes:
-    """The hits of every sound file, whose notes are in the .mid beside it, one recording after the other."""
+    """The hits of every sound file, one recording after the other; the notes of each are in the .mid file beside it."""
     sounds, onsets, pitches, velocities, begin_s = [], [], [], [], 0.0
     for path in paths:
         sound, rate = read_sound(path)
@@ -39,12 +39,12 @@ def recorded_hits(paths: Iterable[Path]) -> Notes:
 
 
 def own_hits(shared: Path) -> Notes:
-    """Hits of the kit that plays the grooves."""
+    """The hits of the kit that plays the grooves."""
     return recorded_hits(sorted(need_file(shared / "drums" / "train_hits").glob("*.flac")))
 
 
 def foreign_hits(shared: Path) -> Notes:
-    """Hits of FluidR3's kit."""
+    """The hits of FluidR3's kit."""
     return recorded_hits([need_file(shared / "other_notes" / f"drums_fluidr3_{name}.flac")
                           for name in FOREIGN])
 
@@ -55,9 +55,9 @@ def preset_of_hits(folder: Path) -> Preset:
 
 
 def plain_kit(hits: Notes, name: str) -> Preset:
-    """Attack and sustain of every drum. A note-off says nothing about a drum: what it is trained on outlasts it."""
+    """A preset with attack and sustain of every drum. The release is long, since note-offs have no meaning for drums."""
     learnt = train(hits)
-    played = np.isin(np.arange(len(learnt.release_s)), learnt.row_pitch)  # also those that are silent after HIT_S
+    played = np.isin(np.arange(len(learnt.release_s)), learnt.row_pitch)  # including drums that are silent after HIT_S
     release_s = np.where(played, HIT_S + learnt.release_s, 0).astype(np.float32)
     return Preset(name, "Drums", hits.sample_rate, learnt.framing.window_size, learnt.framing.overlap, learnt.W,
                   learnt.row_pitch, learnt.row_role, release_s, learnt.decay_s, PROVENANCE,

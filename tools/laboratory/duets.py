@@ -1,4 +1,4 @@
-"""Little duets with a piano: the instrument of a shipped preset and broken chords, equally loud."""
+"""Short duets with a piano: the instrument of a shipped preset and broken chords, equally loud."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ LEVEL = 0.05  # RMS of each part
 
 
 def accompaniment() -> np.ndarray:
-    """Broken chords in quavers over a held bass note."""
+    """Broken chords in eighth notes over a held bass note."""
     notes = []
     for bar in range(round(DUET_S / (4 * BEAT_S))):
         root, third, fifth = CHORDS[bar % len(CHORDS)]
@@ -28,7 +28,7 @@ def accompaniment() -> np.ndarray:
 
 
 def melody(pitches: set[int]) -> np.ndarray:
-    """A random walk over the white keys around the middle of `pitches`; the same at every call."""
+    """A random walk over the white keys around the middle of `pitches`; every call gives the same one."""
     rng = np.random.default_rng(7)
     scale = [pitch for pitch in sorted(pitches) if pitch % 12 in WHITE]
     lowest, highest = max(0, len(scale) // 2 - 10), min(len(scale) - 1, len(scale) // 2 + 10)
@@ -41,7 +41,7 @@ def melody(pitches: set[int]) -> np.ndarray:
 
 
 def beat() -> np.ndarray:
-    """A drummer's bar, again and again: hi-hat in quavers, kick, snare, and a tom or a cymbal at the end."""
+    """A repeated bar of drums: hi-hat in eighth notes, kick, snare, and a tom or a cymbal at the end."""
     notes = []
     for onset in np.arange(0, DUET_S - BEAT_S, BEAT_S / 2):
         quaver = round(onset / BEAT_S * 2) % 8
@@ -51,7 +51,7 @@ def beat() -> np.ndarray:
 
 
 def duet(instrument: Instrument, soundfont: Path, folder: Path) -> Piece:
-    """The instrument (track_1) and a piano (track_2), as `soundfont` plays them."""
+    """The instrument (track_1) and a piano (track_2), played by `soundfont`."""
     middle = sorted(instrument.pitches)[len(instrument.pitches) // 2]
     sound = next(sound for sound in instrument.sounds if middle in sound.pitches)
     mine = beat() if sound.drums else melody(instrument.pitches)

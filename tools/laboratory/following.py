@@ -1,4 +1,4 @@
-"""Who plays from a score, as the engine hears it: the stem that every struck key is given, by the compiled note path itself."""
+"""Playing from a score: finds the stem of every struck key with the compiled note path of the engine."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ VELOCITY = 64
 
 
 class Keyboard:
-    """One keyboard whose keys are struck for a moment, on a separator of `routing` that hears no sound."""
+    """A keyboard on a separator with `routing`, whose keys are struck for a moment, without sound."""
 
     def __init__(self, routing: Routing, preset: Preset, params: Mapping[str, Value] | None = None) -> None:
         self._separator = Separator(preset, routing, params)
         self._separator.prepare(RATE, 1, 64)
 
     def play(self, performance: Performance) -> np.ndarray:
-        """The stem of every struck key, int64 [n], as it is decided in the moment; -1: it plays nothing."""
+        """The stem of every struck key, int64 [n], decided when the key is struck; -1: it plays nothing."""
         self._separator.reset()
         now = self._separator.prepared
         voices, receive = now.state["voices"], receiver(now)

@@ -1,4 +1,4 @@
-"""The loop that most studies are: settings x conditions x pieces, each separated and judged; a row for every stem."""
+"""The loop of most studies: settings x conditions x pieces, each separated and judged, with a row for every stem."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def measure(
 ) -> list[Row]:
     """A row for every setting, condition, piece and stem, with the figures that `judge` gives.
 
-    What is missing is remembered in `given`; what else there is, is measured.
+    Missing parts are noted in `given`; everything else is measured.
     """
     rows: list[Row] = []
     pieces = list(pieces)
@@ -40,7 +40,7 @@ def measure(
 
 
 def tell(number: int, of: int, what: str) -> None:
-    """Progress on a terminal, in one line that is written over."""
+    """Show progress on a terminal, in one line that is overwritten."""
     if sys.stderr.isatty():
         print(f"\r\033[K{f'{number} of {of}: {what[:90]}' if of else ''}", end="", file=sys.stderr, flush=True)
 

@@ -1,4 +1,4 @@
-"""A groove of our own: kick, snare and hi-hat of Debian's sonic-pi-samples (CC0), the same at every call."""
+"""A groove made here: kick, snare and hi-hat of Debian's sonic-pi-samples (CC0); every call gives the same one."""
 
 import tempfile
 from pathlib import Path
@@ -17,11 +17,11 @@ NAMES = {36: ("kick", "drum_bass_soft", "drum_bass_hard"), 38: ("snare", "drum_s
 HARD = 90
 """The least velocity of a hard hit."""
 UNSTEADY_S = 0.006
-"""The standard deviation of a drummer's onsets in seconds."""
+"""The standard deviation of a drummer's onsets, in seconds."""
 
 
 def strokes() -> np.ndarray:
-    """NOTE [n]: bars with the velocities and the unsteadiness of a drummer."""
+    """NOTE [n]: bars with the velocities and the uneven timing of a drummer."""
     rng, found = np.random.default_rng(16), []
     for i in range(round(SECONDS / SIXTEENTH_S)):
         step = i % 16
@@ -33,7 +33,7 @@ def strokes() -> np.ndarray:
 
 
 def groove() -> Piece:
-    """What the strokes sound like, drum by drum; a hi-hat ends the one before."""
+    """The piece with the sound of the strokes, drum by drum; a hi-hat ends the one before."""
     notes, samples = strokes(), round((SECONDS + RING_S) * SAMPLE_RATE)
     truths = {name: np.zeros((1, samples), np.float32) for name, _, _ in NAMES.values()}
     for note in notes:

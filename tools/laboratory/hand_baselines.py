@@ -1,4 +1,4 @@
-"""Whose note it is, by simple rules: a fixed split of the keyboard, and two hands that move."""
+"""Simple rules for the hand of a note: a fixed split of the keyboard, and two hands that move."""
 
 import numpy as np
 
@@ -7,13 +7,13 @@ from laboratory.hand_pieces import HandPiece, struck
 MIDDLE = 60
 """C4."""
 RESTS = 48.0, 72.0
-"""Where the hands begin: C3 and C5."""
+"""The first pitches of the hands: C3 and C5."""
 FOLLOWS = 0.4
-"""A hand goes so much of the way to a note that it plays."""
+"""A hand moves by this share of the way to a note that it plays."""
 
 
 def pitches(piece: HandPiece) -> np.ndarray:
-    """Of every note."""
+    """The pitch of every note."""
     return piece.played["data1"][struck(piece.played)]
 
 
@@ -23,12 +23,12 @@ def by_split_at(piece: HandPiece, pitch: int = MIDDLE) -> np.ndarray:
 
 
 def best_split(piece: HandPiece) -> int:
-    """The pitch from which on the right hand should play all keys of this piece: nobody knows it beforehand."""
+    """The best pitch from which on the right hand plays all keys of this piece; it is known only afterwards."""
     return max(range(128), key=lambda pitch: np.mean(by_split_at(piece, pitch) == piece.right))
 
 
 def by_centres(piece: HandPiece) -> np.ndarray:
-    """Whether the right hand plays each note: it is the nearer hand's, whose centre moves towards it."""
+    """Whether the right hand plays each note: the nearer hand plays it, and its centre moves towards the note."""
     centres, found = list(RESTS), []
     for pitch in pitches(piece).tolist():
         hand = int(abs(pitch - centres[1]) <= abs(pitch - centres[0]))

@@ -1,7 +1,7 @@
-"""Piano pieces with both hands told apart: which of them the tracker learns from, which tell how well it works, and hardships.
+"""Piano pieces with known hands: those from which the tracker learns, those that tell how well it works, and hardships.
 
-Whole composers are on one side. The pieces of `two_hands` are by J. S. Bach, Mozart, Clara Schumann and Joplin; nothing by
-these is learnt from.
+All pieces of a composer are on one side. The pieces of `two_hands` are by J. S. Bach, Mozart, Clara Schumann and Joplin; the
+tracker learns nothing by these composers.
 """
 
 from collections.abc import Sequence
@@ -23,23 +23,23 @@ COMPOSERS = {
     "prokofjew": "Prokofiev", "prokoview": "Prokofiev", "rachmaninov": "Rachmaninoff", "respighi": "Respighi",
     "scarlatti": "Scarlatti", "schubert": "Schubert", "schulhoff": "Schulhoff", "schumann": "R. Schumann",
     "skrjabin": "Scriabin"}
-"""Composers by the beginning of a file's name; some are written in several ways."""
+"""Composers by the beginning of a file's name; some names have several spellings."""
 REPORTED = ("J. S. Bach", "Mozart", "Prokofiev", "R. Schumann", "Rachmaninoff", "Scarlatti")
-"""Nothing by these composers is learnt from, and nothing was chosen by their figures."""
+"""The tracker learns nothing by these composers, and no setting was chosen by their figures."""
 CHOSEN_BY = ("Brahms", "C. P. E. Bach", "Clementi", "Haydn", "Liszt", "Mussorgsky", "Schulhoff")
-"""Of the others, these are left out while settings are chosen, and tell which is best."""
+"""Of the other composers, these are left out of the training while settings are chosen, and tell which setting is best."""
 FIFTH = 7
-"""Semitones of a fifth."""
+"""The semitones of a fifth."""
 LOWEST, HIGHEST = 21, 108
 """The keys of a piano."""
 
 PLAYED = np.dtype([("seconds", "<f8"), ("status", "<i8"), ("data1", "<i8"), ("data2", "<i8"), ("right", "<i8")])
-"""A message of a performance; right: whether the right hand plays it, -1 for pedals."""
+"""A message of a performance. right: whether the right hand plays it; -1 for pedals."""
 
 
 @dataclass(frozen=True)
 class HandPiece:
-    """A performance, PLAYED [message] in order of time, by its file's name."""
+    """A performance, PLAYED [message] in order of time, with the name of its file."""
 
     name: str
     composer: str
@@ -52,17 +52,17 @@ class HandPiece:
 
 
 def struck(played: np.ndarray) -> np.ndarray:
-    """Which messages are note-ons."""
+    """A mask of the messages that are note-ons."""
     return (played["status"] == NOTE_ON) & (played["data2"] > 0)
 
 
 def composer_of(name: str) -> str:
-    """The composer of a file of this name."""
+    """The composer of the file with this name."""
     return COMPOSERS[name.partition("_")[0].removesuffix("sonate1").removesuffix("sonate2")]
 
 
 def read_hands(path: Path, right_first: bool = True) -> np.ndarray:
-    """The performance in a MIDI file, PLAYED [message]: of two tracks with notes the first is the right hand."""
+    """The performance in a MIDI file, PLAYED [message]: the first of two tracks with notes is the right hand."""
     score = read_midi(need_file(path))
     played = np.zeros(len(score.seconds), PLAYED)
     played["seconds"], played["status"] = score.seconds, score.messages[:, 1] & 0xF0
@@ -81,7 +81,7 @@ def hand_pieces(shared: Path, composers: Sequence[str]) -> list[HandPiece]:
 
 
 def learnt_from() -> list[str]:
-    """The composers whose pieces the tracker learns from."""
+    """The composers from whose pieces the tracker learns."""
     return sorted(set(COMPOSERS.values()) - set(REPORTED))
 
 
@@ -89,7 +89,7 @@ def learnt_from() -> list[str]:
 
 
 def transposed(played: np.ndarray, semitones: int) -> np.ndarray:
-    """The same, higher by so many semitones; keys that a piano lacks are its last ones."""
+    """The performance, this many semitones higher; keys beyond those of a piano become its last ones."""
     moved = played.copy()
     notes = moved["right"] >= 0
     moved["data1"][notes] = np.clip(moved["data1"][notes] + semitones, LOWEST, HIGHEST)
@@ -97,19 +97,19 @@ def transposed(played: np.ndarray, semitones: int) -> np.ndarray:
 
 
 def slower(played: np.ndarray, factor: float) -> np.ndarray:
-    """The same, where everything takes so many times as long."""
+    """The performance, slower by this factor."""
     moved = played.copy()
     moved["seconds"] *= factor
     return moved
 
 
 def without_pedal(played: np.ndarray) -> np.ndarray:
-    """The same without its pedals."""
+    """The performance without its pedals."""
     return played[played["right"] >= 0]
 
 
 def with_wrong_notes(played: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """The same, where a share of the keys are struck one or two semitones beside."""
+    """The performance, in which this share of the keys is struck one or two semitones away."""
     moved, down = played.copy(), dict[int, int]()
     for note in moved:
         if note["right"] < 0:
@@ -123,9 +123,9 @@ def with_wrong_notes(played: np.ndarray, share: float, rng: np.random.Generator)
 
 
 def varied(played: np.ndarray, rng: np.random.Generator, mirrored: float) -> np.ndarray:
-    """Another performance to learn from: other tempo, key, touch, some wrong notes, at times without pedal.
+    """Another performance to learn from: with another tempo, key and touch, some wrong notes, and sometimes without pedal.
 
-    mirrored: the share of performances in which low is high, and left is right.
+    mirrored: the share of performances in which low and high, and left and right, are exchanged.
     """
     moved = slower(transposed(played, int(rng.integers(-6, 7))), float(np.exp(rng.uniform(np.log(0.7), np.log(1.4)))))
     notes = moved["right"] >= 0

@@ -1,8 +1,8 @@
-"""Fits the network of stage `hand_tracker` to performances: what it would hear of every note, and gradient descent in NumPy.
+"""Trains the network of stage `hand_tracker` with performances: its inputs for every note, and gradient descent in NumPy.
 
-The network hears its own answers about the notes before. So it learns from what it said itself, round by round: in every round
-it plays all pieces anew, varied, and learns from what it was told then (Ross et al., "A reduction of imitation learning and
-structured prediction to no-regret online learning", AISTATS 2011).
+The network's inputs contain its own answers about earlier notes. So it learns from its own answers, round by round: in every
+round it goes through all pieces again, varied, and learns from the inputs that result (Ross et al., "A reduction of imitation
+learning and structured prediction to no-regret online learning", AISTATS 2011).
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ redeem()
 tell, answer = hand_features.tell, hand_tracker.answer
 
 CLOCK = 1e5
-"""Samples of a second: times of notes are told by them."""
+"""Samples per second, the unit of the times of notes."""
 OFTEN = 0.6
-"""So many of the first questions about a note are learnt from, a share,"""
+"""The share of the first questions about notes from which it learns."""
 SELDOM = 0.15
-"""and so many of the later ones, of which there are seven times as many."""
+"""The share of the later questions from which it learns; there are seven times as many of them."""
 
 
 @numba.njit
 def follow(played, guesses, net, learning, chances, X, Y):
     """Ask about every note of PLAYED [message], as stage `hands` does.
 
-    guesses [note]: answers that stand in for the network's, -1 for none. learning: what is told of a question is written to the
-    next row of X, and whether the right hand plays the note to Y, where the next of `chances` is below OFTEN or SELDOM. Gives
-    the rows written, and the answers [note] at once, after 50 ms, and at last.
+    guesses [note]: answers that replace the network's; -1: none. learning: the inputs of a question are written to the next row
+    of X, and whether the right hand plays the note to Y, if the next of `chances` is below OFTEN or SELDOM. It gives the number
+    of written rows, and the answers [note] at once, after 50 ms, and at last.
     """
     recent, count, rows, chance, note_number, pedal = np.zeros(RECENT, NOTE), 0, 0, 0, 0, False
     x, units, second = np.zeros(INPUTS, np.float32), np.zeros(UNITS, np.float32), np.zeros(SECOND_UNITS, np.float32)
@@ -103,12 +103,12 @@ NO_ROWS = (np.zeros((0, INPUTS), np.float32), np.zeros(0, np.float32))
 
 
 def answers(played: np.ndarray, notes: int, net: Net) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """How likely the right hand plays each of the `notes`: at once, after 50 ms, and as is thought at last."""
+    """The probability that the right hand plays each of the `notes`: at once, after 50 ms, and at last."""
     return follow(played, np.full(notes, -1.0), net, False, np.ones(1), *NO_ROWS)[1:]
 
 
 def shares(pieces: Sequence[HandPiece], net: Net) -> np.ndarray:
-    """Share of the notes of each piece whose hand is found: [piece, (at once, after 50 ms, at last)]."""
+    """The share of notes whose hand is found, for each piece: [piece, (at once, after 50 ms, at last)]."""
     return np.array([[np.mean((found > 0.5) == piece.right) for found in answers(piece.played, len(piece.right), net)]
                      for piece in pieces])
 
@@ -118,10 +118,10 @@ def shares(pieces: Sequence[HandPiece], net: Net) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Settings:
-    """How the network learns. dropped, deaf: shares of units, and of inputs, that are left out at random."""
+    """How the network learns. dropped, deaf: the shares of units, and of inputs, that are left out at random."""
 
     rounds: int = 60
-    steps: int = 80  # a round
+    steps: int = 80  # per round
     rate: float = 3e-3
     dropped: float = 0.25
     deaf: float = 0.1
@@ -130,7 +130,7 @@ class Settings:
 
 
 def new_net(rng: np.random.Generator) -> Net:
-    """A network that knows nothing."""
+    """An untrained network."""
     def layer(inputs: int, units: int) -> np.ndarray:
         return np.r_[rng.normal(0, np.sqrt(2 / inputs), (inputs, units)), np.zeros((1, units))].astype(np.float32)
     return layer(INPUTS, UNITS), layer(UNITS, SECOND_UNITS), layer(SECOND_UNITS, 1)[:, 0] * np.float32(0.1)
@@ -138,9 +138,9 @@ def new_net(rng: np.random.Generator) -> Net:
 
 def material(pieces: Sequence[HandPiece], net: Net | None, settings: Settings,
              rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """What the network is told of notes in new performances of the pieces, X [question, INPUTS], and the answers Y.
+    """Inputs of the network for notes in new performances of the pieces, X [question, INPUTS], and the right answers Y.
 
-    Without a network most of what it is told of the notes before is right.
+    Without a network, most answers about earlier notes in the inputs are right ones.
     """
     made = []
     for piece in pieces:
@@ -151,14 +151,14 @@ def material(pieces: Sequence[HandPiece], net: Net | None, settings: Settings,
         X, Y = np.zeros((room, INPUTS), np.float32), np.zeros(room, np.float32)
         rows = follow(played, guesses, net or new_net(rng), True, rng.random(4 * room), X, Y)[0]
         if net is None:
-            X[:, -1] = 0  # it thought nothing of them before
+            X[:, -1] = 0  # there are no earlier answers
         made.append((X[:rows], Y[:rows]))
     return np.concatenate([X for X, _ in made]), np.concatenate([Y for _, Y in made])
 
 
 def gradients(net: Net, X: np.ndarray, Y: np.ndarray, settings: Settings,
               rng: np.random.Generator) -> tuple[float, list[np.ndarray]]:
-    """Mean cross entropy of a batch, with units left out at random, and its gradients."""
+    """The mean cross entropy of a batch, with units left out at random, and its gradients."""
     def kept(shape: tuple[int, ...], share: float) -> np.ndarray:
         return (rng.random(shape, np.float32) >= share).astype(np.float32) / np.float32(1 - share)
 
@@ -179,7 +179,7 @@ def gradients(net: Net, X: np.ndarray, Y: np.ndarray, settings: Settings,
 
 
 def learn(pieces: Sequence[HandPiece], settings: Settings, seed: int = 0) -> Iterator[tuple[float, Net]]:
-    """Loss and network after every round: a running mean, by Adam with decoupled decay (Loshchilov and Hutter, ICLR 2019)."""
+    """Loss and network after every round: the running mean of Adam with decoupled decay (Loshchilov & Hutter, ICLR 2019)."""
     rng = np.random.default_rng(seed)
     net, mean = new_net(rng), None
     moments, squares = [np.zeros_like(each) for each in net], [np.zeros_like(each) for each in net]

@@ -1,4 +1,4 @@
-"""Conditions for the development set: rooms, company that nobody tells, and notes that are told at wrong times or wrongly."""
+"""Conditions for the development set: rooms, company whose notes are not told, and notes at wrong times or with wrong keys."""
 
 from functools import partial
 from pathlib import Path
@@ -9,26 +9,26 @@ from laboratory.rooms import ROOMS, in_room
 from laboratory.study import SHARED
 
 EARLY_MS = (20, 40, 80, 150)
-"""By how many milliseconds all notes are told early."""
+"""All notes are told this many milliseconds early."""
 SCATTER_S = 0.08
-"""Notes are told at most this many seconds early or late, each for itself."""
+"""Each note is told at most this many seconds early or late, independently of the others."""
 LATE_MIDI = "late_midi=on"
-"""What who has late notes would set."""
+"""The setting for users with late notes."""
 
 
 def room_conditions() -> list[Condition]:
-    """Every room, with one microphone and with two."""
+    """Conditions for every room, with one and with two microphones."""
     return [Condition(f"{name}, {count} microphone{'s' * (count > 1)}", partial(in_room, room=room, microphones=count))
             for name, room in ROOMS.items() for count in (1, 2)]
 
 
 def company_conditions(shared: Path = SHARED) -> list[Condition]:
-    """Every company, as loud as the piece."""
+    """Conditions for every company, which is as loud as the piece."""
     return [Condition(name, alter) for name, alter in company(shared).items()]
 
 
 def note_conditions() -> list[Condition]:
-    """Notes that are early, scattered, missing or wrong."""
+    """Conditions with early, scattered, missing or wrong notes."""
     scattered = {"early": (-SCATTER_S, 0.0, ""), "late": (0.0, SCATTER_S, LATE_MIDI),
                  "early or late": (-SCATTER_S, SCATTER_S, LATE_MIDI)}
     return [*(Condition(f"all notes {ms} ms early", partial(early_notes, early_s=ms / 1000)) for ms in EARLY_MS),
@@ -40,5 +40,5 @@ def note_conditions() -> list[Condition]:
 
 
 def hardships(shared: Path = SHARED) -> list[Condition]:
-    """All of them; the first is the piece as it is."""
+    """All conditions; the first one is the unchanged piece."""
     return [Condition("as it is", unchanged), *room_conditions(), *company_conditions(shared), *note_conditions()]

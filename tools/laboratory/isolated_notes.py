@@ -1,6 +1,6 @@
-"""Renders isolated notes, the material that presets are trained from: every pitch of a sound, soft and loud, one by one.
+"""Renders isolated notes, from which presets are trained: every pitch of a sound, soft and loud, one by one.
 
-A sound is two files, such as fluidr3_program_42.flac and .csv (onset, offset, pitch, velocity; one line per note, in seconds).
+A sound has two files, such as fluidr3_program_42.flac and .csv (onset, offset, pitch, velocity; one line per note, in seconds).
 """
 
 from pathlib import Path
@@ -17,14 +17,14 @@ FIRST_ONSET_S = 0.5
 PEAK = 0.8
 DRUM_CHANNEL = 9
 PEDAL = 64
-"""The number of the sustain pedal's controller."""
-SOFT, LOUD = 52, 96  # velocities of samples that have none
+"""The controller number of the sustain pedal."""
+SOFT, LOUD = 52, 96  # velocities of samples without a velocity
 
 
 def isolated_notes(sound, folder=BUILD / "notes"):
-    """Isolated notes of a Sound, rendered at the first call and then read from `folder`.
+    """Isolated notes of a Sound: the first call renders them, and later calls read them from `folder`.
 
-    Returns audio float32 [n], sample rate, and a NOTE array (onset_s, offset_s, pitch, velocity) in order of time.
+    It gives audio float32 [n], the sample rate, and a NOTE array (onset_s, offset_s, pitch, velocity) in order of time.
     """
     flac, csv = Path(folder) / f"{sound.name}.flac", Path(folder) / f"{sound.name}.csv"
     notes = note_list(sound)
@@ -38,7 +38,7 @@ def isolated_notes(sound, folder=BUILD / "notes"):
 
 
 def note_list(sound):
-    """Every pitch at every velocity, or every sample, at regular times."""
+    """The notes: every pitch at every velocity, or every sample, at regular times."""
     keys = [(pitch, velocity) for pitch in sound.pitches for velocity in sound.velocities]
     if sound.samples:
         keys = [(pitch, SOFT if name.endswith("soft") else LOUD) for pitch, names in sound.samples for name in names]
@@ -47,7 +47,7 @@ def note_list(sound):
 
 
 def render_sound(sound, notes, folder):
-    """Audio of `notes`, its highest peak at PEAK."""
+    """The audio of `notes`, with its highest peak at PEAK."""
     folder.mkdir(parents=True, exist_ok=True)
     audio = PLAYERS[sound.collection.name](sound, notes, folder)
     audio = fit(audio, round((notes["offset_s"][-1] + sound.gap_s) * SAMPLE_RATE))
@@ -55,7 +55,7 @@ def render_sound(sound, notes, folder):
 
 
 def by_salamander(sound, notes, folder):
-    """Notes from the sampler, pitch by pitch."""
+    """Notes played by the sampler, pitch by pitch."""
     fetch_salamander({layer_of(velocity) for velocity in sound.velocities})
     audio = np.zeros(round((notes["offset_s"][-1] + 60.0) * SAMPLE_RATE), np.float32)
     for pitch in sound.pitches:
@@ -69,20 +69,20 @@ def by_salamander(sound, notes, folder):
 
 
 def by_fluidr3(sound, notes, folder):
-    """Notes from fluidsynth, by way of a MIDI file in the output folder."""
+    """Notes played by fluidsynth, from a MIDI file in the output folder."""
     midi_path = folder / f"{sound.name}.mid"
     write_midi(midi_path, [(notes, sound.program, DRUM_CHANNEL if sound.drums else 0)])
     return render_soundfont(midi_path)
 
 
 def by_package(sound, notes, folder):
-    """Notes by the npm package that has the sound's program."""
+    """Notes played with the npm package that has the sound's program."""
     instrument = next(each for each in sampled.INSTRUMENTS.values() if sound.program in each.programs)
     return sampled.play(notes, instrument, SAMPLE_RATE)
 
 
 def from_samples(sound, notes, folder):
-    """Hits of sonic-pi-samples, each as it is, begun just before it is heard."""
+    """Hits of sonic-pi-samples, unchanged; each starts just before it can be heard."""
     audio = np.zeros(round((notes["offset_s"][-1] + sound.gap_s) * SAMPLE_RATE), np.float32)
     names = [name for _, names in sound.samples for name in names]
     for name, note in zip(names, notes, strict=True):
@@ -97,13 +97,13 @@ PLAYERS = {"salamander": by_salamander, "fluidr3": by_fluidr3, "tonejs": by_pack
 
 
 def write_midi(path, parts):
-    """A MIDI file with a track for each part, told as midi_track has it; one tick is a millisecond."""
+    """Write a MIDI file with a track for each part (the arguments of midi_track); one tick is a millisecond."""
     tracks = [midi_track(*part) for part in parts]
     mido.MidiFile(type=1, ticks_per_beat=500, tracks=tracks).save(path)
 
 
 def midi_track(notes, program, channel, name="", pedals=()):
-    """A track of notes at 120 beats a minute, each of 500 ticks; `pedals` are spans (down_s, up_s) of the sustain pedal."""
+    """A track of notes at 120 beats per minute, with 500 ticks per beat; `pedals`: spans (down_s, up_s) of the pedal."""
     events = sorted([(round(note["offset_s"] * 1000), 0, "note_on", int(note["pitch"])) for note in notes]
                     + [(round(note["onset_s"] * 1000), int(note["velocity"]), "note_on", int(note["pitch"])) for note in notes]
                     + [(round(time * 1000), value, "control_change", PEDAL) for span in pedals
@@ -119,7 +119,7 @@ def midi_track(notes, program, channel, name="", pedals=()):
 
 
 def write(flac, audio):
-    """Writes the sound; its name appears only when the file is complete."""
+    """Write the sound; its name appears only when the file is complete."""
     partial = flac.with_suffix(".partial")
     soundfile.write(partial, audio, SAMPLE_RATE, format="FLAC", subtype="PCM_24")
     partial.replace(flac)

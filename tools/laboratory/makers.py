@@ -1,8 +1,8 @@
-"""Whose instruments play: makers, what they have, how they are played, and whether what is made of them may be passed on.
+"""Makers of instruments: what they have, how to play them, and whether presets learnt from them may be distributed.
 
-The shipped presets are learnt from Salamander, from some programs of FluidR3 and from some npm packages: these are heard in
-training, all others not. MuseScore_General counts as FluidR3 but for its piano and its string ensembles. Whom a shipped preset
-has heard is played to presets that have not: see without.py.
+The shipped presets are learnt from Salamander, from some programs of FluidR3 and from some npm packages. Training has heard
+these makers, and no others. MuseScore_General counts as FluidR3, except for its piano and its string ensembles. A maker that a
+shipped preset has heard is played to other presets, which have not: see without.py.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,15 +22,15 @@ PIANOS = (0, 1)
 
 
 def learnt_from(collection: Collection) -> tuple[int, ...]:
-    """The General MIDI programs, from 0, of a collection that shipped presets were learnt from."""
+    """The General MIDI programs, from 0, of a collection from which shipped presets were learnt."""
     return tuple(sorted({sound.program for preset in INSTRUMENTS for sound in preset.all_sounds
                          if sound.collection is collection and not sound.drums}))
 
 
 HEARD = tuple(sorted({1, *learnt_from(FLUIDR3)}))
-"""The programs of FluidR3 that shipped presets were learnt from, and the bright twin of its piano."""
+"""The programs of FluidR3 from which shipped presets were learnt, and the bright variant of its piano."""
 FREE = ("CC0", "public domain", "MIT", "CC BY 3.0")
-"""The beginnings of licences under which recordings, and presets learnt from them, may be passed on."""
+"""The beginnings of licences under which recordings, and presets learnt from them, may be distributed."""
 
 TIMGM = Collection("timgm", "TimGM6mb, Debian package timgm6mb-soundfont, played by fluidsynth", "GPL 2", "Tim Brechbill")
 MUSESCORE = Collection("musescore", "MuseScore_General, Debian package musescore-general-soundfont, played by fluidsynth",
@@ -45,11 +45,11 @@ Play = Callable[[int, np.ndarray, Path], np.ndarray]
 
 @dataclass(frozen=True)
 class Maker:
-    """Someone's instruments: `play(program, notes, shared)` gives float32 mono [sample] at RATE of a NOTE array, until all is
-    silent; the shared recordings lie in `shared`.
+    """A maker's instruments.
 
-    `programs` are General MIDI's, from 0. `heard`: those of them that the shipped presets were learnt from. It fails with
-    MissingError where the recordings are not there.
+    play(program, notes, shared) gives float32 mono [sample] at RATE for a NOTE array, until all is silent; `shared` is the
+    folder of the shared recordings. It raises MissingError if the recordings are missing. programs: General MIDI programs, from
+    0. heard: those from which the shipped presets were learnt.
     """
 
     name: str
@@ -61,12 +61,12 @@ class Maker:
 
     @property
     def ships(self) -> bool:
-        """Whether presets that are learnt from it may be passed on: its licence is free, and that of its own sources known."""
+        """Whether presets learnt from it may be distributed: its licence is free, and the licence of its sources is known."""
         return self.confirmed and self.collection.licence.startswith(FREE)
 
 
 def by_soundfont(path: Path) -> Play:
-    """Played by fluidsynth with this soundfont, without reverb and chorus."""
+    """A function that plays notes by fluidsynth with this soundfont, without reverb and chorus."""
     def play(program: int, notes: np.ndarray, _: Path) -> np.ndarray:
         midi = BUILD / "unheard" / "part.mid"
         midi.parent.mkdir(parents=True, exist_ok=True)
@@ -76,12 +76,12 @@ def by_soundfont(path: Path) -> Play:
 
 
 def by_package(name: str) -> Play:
-    """Played by the sampler with the samples of an npm package."""
+    """A function that plays notes by the sampler with the samples of an npm package."""
     return lambda _, notes, __: sampled.play(notes, sampled.INSTRUMENTS[name], RATE)
 
 
 def by_isolated_notes(name: str, folder: str, held: bool = False) -> Play:
-    """Played with isolated notes of the shared recordings; `held` ones are looped where a note is longer than they are."""
+    """A function that plays notes with isolated notes of the shared recordings; `held`: they are looped for longer notes."""
     def play(_: int, notes: np.ndarray, shared: Path) -> np.ndarray:
         sound, table = samples_of(name, shared / folder)
         tone = held_tone if held else sampled_tone
@@ -90,7 +90,7 @@ def by_isolated_notes(name: str, folder: str, held: bool = False) -> Play:
 
 
 def held_tone(note: np.void, sound: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """A note by isolated notes, float32 [sample] at RATE, for as long as it lasts."""
+    """A note made from isolated notes, float32 [sample] at RATE, of the note's length."""
     near = np.abs(table[:, 2] - note["pitch"]) * 1000 + np.abs(table[:, 3] - note["velocity"])
     onset, offset, _, velocity = table[near.argmin()]
     held = round(float(note["offset_s"] - note["onset_s"]) * RATE)
@@ -115,17 +115,17 @@ MAKERS = {maker.name: maker for maker in (
 
 
 def unheard_makers(program: int) -> list[Maker]:
-    """The makers that have this program and of which no shipped preset was learnt."""
+    """The makers that have this program, and from which no shipped preset of it was learnt."""
     return [maker for maker in MAKERS.values() if program in maker.programs and program not in maker.heard]
 
 
 def shipping_makers(program: int) -> list[Maker]:
-    """Those of the unheard makers of whom a preset may be learnt that is passed on."""
+    """The unheard makers from which presets may be learnt and distributed."""
     return [maker for maker in unheard_makers(program) if maker.ships]
 
 
 def lines(programs: dict[int, str]) -> Iterator[str]:
-    """A table in Markdown: for each of these programs its unheard makers, and those of whom a preset may be passed on."""
+    """A Markdown table: for each of these programs its unheard makers, and those whose presets may be distributed."""
     yield "| program | instrument | unheard makers | may be passed on |"
     yield "| --- | --- | --- | --- |"
     for program, instrument in programs.items():

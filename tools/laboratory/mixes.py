@@ -1,9 +1,8 @@
-"""Mixes of a piano, whose notes are told, and a band, whose notes are not, -6 to 6 dB louder.
+"""Mixes of a piano, whose notes are told, and a band, whose notes are not; the band is -6 to 6 dB louder.
 
-The pianos: the scores of the bundled clip and of `piano_and_others`, as recorded, played by programs of FluidR3, and by the
-samples of `piano_notes`; the presets know them more or less. The bands: the cellos of `piano_and_others`, and random lines of
-one or two programs of FluidR3, some with drums. `two_hands` and `backgrounds`, which results are reported on, are not among
-them.
+The pianos: the scores of the bundled clip and of `piano_and_others`, as recorded, played by programs of FluidR3, and played
+with the samples of `piano_notes`; the presets know some of them. The bands: the cellos of `piano_and_others`, and random lines
+of one or two programs of FluidR3, some with drums. `two_hands` and `backgrounds`, on which results are reported, are not used.
 """
 
 import zlib
@@ -33,20 +32,20 @@ KICK, SNARE, HIHAT, DRUMS = 36, 38, 42, 9
 
 
 def sound_at(path: Path) -> np.ndarray:
-    """A sound file in mono at RATE."""
+    """A sound file, in mono at RATE."""
     sound, rate = read_sound(path)
     return soxr.resample(sound.mean(axis=0), rate, RATE) if rate != RATE else sound.mean(axis=0)
 
 
 def recorded(piece: Piece, others: bool) -> np.ndarray:
-    """The piano of a piece, or the others in it, again and again."""
+    """The piano of a piece, or the other instruments in it, repeated."""
     parts = [truth[0] for stem, truth in piece.truths.items() if (stem == "residual") == others]
     sound = soxr.resample(np.sum(parts, axis=0), piece.sample_rate, RATE)
     return fit(np.tile(sound, -(-SECONDS * RATE // len(sound))) if others else sound, SECONDS * RATE)
 
 
 def played(tracks: Sequence[mido.MidiTrack]) -> np.ndarray:
-    """Tracks by FluidR3."""
+    """The sound of tracks, played by FluidR3."""
     path = BUILD / "rest" / "line.mid"
     path.parent.mkdir(parents=True, exist_ok=True)
     mido.MidiFile(tracks=[*tracks], ticks_per_beat=TICKS // 2).save(path)
@@ -54,7 +53,7 @@ def played(tracks: Sequence[mido.MidiTrack]) -> np.ndarray:
 
 
 def by_program(piece: Piece, program: int) -> np.ndarray:
-    """The piece's notes by a program of FluidR3."""
+    """The piece's notes, played by a program of FluidR3."""
     track, last = mido.MidiTrack([mido.Message("program_change", program=program)]), 0
     for second, (_, status, first, second_byte) in zip(piece.score.seconds, piece.score.messages.tolist(), strict=True):
         tick = round(second * TICKS)
@@ -65,13 +64,13 @@ def by_program(piece: Piece, program: int) -> np.ndarray:
 
 @cache
 def samples_of(name: str, folder: Path = SHARED / "piano_notes") -> tuple[np.ndarray, np.ndarray]:
-    """Sound of isolated notes, and of each [onset, offset, pitch, velocity]. MissingError if they are not there."""
+    """The sound of isolated notes, and [onset, offset, pitch, velocity] of each. MissingError if they are missing."""
     table = np.loadtxt(need_file(folder / f"{name}.csv"), delimiter=",", skiprows=1)
     return sound_at(folder / f"{name}.flac"), table
 
 
 def by_samples(piece: Piece, name: str) -> np.ndarray:
-    """The piece's notes by the samples of a piano, no longer than those are."""
+    """The piece's notes, played with the samples of a piano; no note is longer than its sample."""
     sound, table = samples_of(name)
     result = np.zeros((SECONDS + 3) * RATE, np.float32)
     for note in piece.score.notes():
@@ -83,7 +82,7 @@ def by_samples(piece: Piece, name: str) -> np.ndarray:
 
 
 def sampled_tone(note: np.void, sound: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """A note by the samples of `samples_of`, float32 [sample] at RATE, damped at its end."""
+    """A note, played with the samples of `samples_of`, float32 [sample] at RATE, damped at its end."""
     near = np.abs(table[:, 2] - note["pitch"]) * 1000 + np.abs(table[:, 3] - note["velocity"])
     onset, offset, _, velocity = table[near.argmin()]
     tone = sound[int(onset * RATE) : int((offset + 0.35) * RATE)].copy()
@@ -93,7 +92,7 @@ def sampled_tone(note: np.void, sound: np.ndarray, table: np.ndarray) -> np.ndar
 
 
 def random_line(rng: np.random.Generator, channel: int, program: int) -> mido.MidiTrack:
-    """A line with vibrato, swells, and now and then a slide into a note."""
+    """A line with vibrato, swells, and sometimes a slide into a note."""
     track, tick, gap = mido.MidiTrack([mido.Message("program_change", channel=channel, program=program)]), 0, 0
     lowest, slow = LINES[program], rng.choice([0.25, 0.5, 1.0])
     pitch = lowest + int(rng.integers(12))
@@ -114,7 +113,7 @@ def random_line(rng: np.random.Generator, channel: int, program: int) -> mido.Mi
 
 
 def random_drums(rng: np.random.Generator) -> mido.MidiTrack:
-    """Kick and snare in turn, a hi-hat with each."""
+    """Kick and snare in turn, with a hi-hat on each."""
     track = mido.MidiTrack()
     for beat in range(SECONDS * 2):
         for key, wait in ((SNARE if beat % 2 else KICK, 0), (HIHAT, TICKS // 2)):
@@ -124,7 +123,7 @@ def random_drums(rng: np.random.Generator) -> mido.MidiTrack:
 
 
 def band(rng: np.random.Generator, pieces: Sequence[Piece]) -> np.ndarray:
-    """What plays beside the piano: one of eight times a cello of `pieces`, in two cases two lines, in one with drums."""
+    """The band beside the piano: in one of eight cases a cello of `pieces`, in two cases two lines, one of these with drums."""
     kind = rng.integers(8)
     if kind == 0:
         return recorded(pieces[rng.integers(len(pieces))], others=True)
@@ -134,7 +133,7 @@ def band(rng: np.random.Generator, pieces: Sequence[Piece]) -> np.ndarray:
 
 
 def mixes() -> Iterator[tuple[str, np.ndarray, np.ndarray, Piece, str]]:
-    """Name, piano and band, float32 [sample], the piece whose notes are told, and the preset."""
+    """Name, piano and band (float32 [sample]), the piece whose notes are told, and the preset of each mix."""
     pieces = [piece for piece in all_pieces(Given()) if piece.group in ("demo", "piano_and_others")]
     with_cello = [piece for piece in pieces if piece.group == "piano_and_others"]
     for piece in pieces:

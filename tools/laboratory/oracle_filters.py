@@ -1,4 +1,4 @@
-"""The engine's causal filters, designed from the true stems instead of from models: what mode `instant` is measured against."""
+"""The engine's causal filters, designed from the true stems instead of models, to compare with mode `instant`."""
 
 import numpy as np
 
@@ -6,9 +6,9 @@ from laboratory.pieces import Piece
 from rtsep.windows import choose_framing, window_pair
 
 FLOOR = 1e-5
-"""The least power of a bin as a share of the loudest, which keeps the logarithm finite."""
+"""The least power of a bin, as a share of the loudest, so that the logarithm is finite."""
 CHUNK = 512
-"""Frames that are worked on at a time."""
+"""Number of frames that are processed at a time."""
 
 
 def spectra(sound: np.ndarray, window: np.ndarray, hop: int) -> np.ndarray:
@@ -32,7 +32,7 @@ def filters(masks: np.ndarray, total: np.ndarray, delay: int) -> np.ndarray:
 
 
 def filtered(mix: np.ndarray, taps: np.ndarray, hop: int, late: int) -> np.ndarray:
-    """mix [sample] through the filters [frame, tap], each for one hop, `late` samples after its frame's end."""
+    """mix [sample], filtered by the filters [frame, tap], each for one hop, `late` samples after its frame's end."""
     count, size = taps.shape
     padded = np.pad(mix, (size, 2 * hop))
     inputs = np.lib.stride_tricks.sliding_window_view(padded, size + hop)[hop + late :: hop][:count]
@@ -42,7 +42,7 @@ def filtered(mix: np.ndarray, taps: np.ndarray, hop: int, late: int) -> np.ndarr
 
 
 def oracle_filters(piece: Piece, delay: int) -> dict[str, np.ndarray]:
-    """What the causal filters give when they are designed from the spectra of the true stems."""
+    """The stems that the causal filters give if they are designed from the spectra of the true stems."""
     framing = choose_framing("instant", piece.sample_rate, 4096, delay)
     window, hop = window_pair(framing)[0], framing.hop
     mix = np.pad(piece.mix[0], (0, delay)).astype(np.float64)

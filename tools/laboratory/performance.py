@@ -1,6 +1,6 @@
-"""Notes as a person plays them: the tempo drifts, parts are not quite together, chords spread, phrases swell.
+"""Human playing: the tempo drifts, parts are not exactly together, chords are spread, and phrases swell.
 
-From beats to NOTE arrays in seconds. All that is random comes from the generator that is handed over.
+It turns beats into NOTE arrays in seconds. Everything random comes from the generator in the arguments.
 """
 
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ import numpy as np
 from laboratory.sources import NOTE
 
 DRIFT = 0.05
-"""The tempo stays within this part of the tempo that is asked for."""
+"""The tempo deviates at most by this share."""
 DRIFT_BEATS = (7.0, 13.0, 23.0)
-"""The periods in beats of the waves that the tempo is made of."""
+"""The periods, in beats, of the waves in the tempo."""
 JITTER_S = 0.010
-"""The standard deviation in seconds of an onset from the common time; at most two of them are drawn."""
+"""The standard deviation of an onset from the common time, in seconds; deviations are at most twice as large."""
 SPREAD_S = 0.008
-"""From one note of a chord to the next higher one it takes at most this many seconds."""
+"""Each higher note of a chord follows after at most this many seconds."""
 BREATH = 0.85
-"""The last note of a phrase of winds and strings lasts for this part of its length."""
+"""The last note of a phrase of winds and strings lasts for this share of its length."""
 OVERLAP_S = 0.012
-"""Bound notes of winds and strings end this many seconds after the next begins."""
+"""Slurred notes of winds and strings end this many seconds after the next one begins."""
 REPEAT_S = 0.03
 """A note ends at least this many seconds before its pitch is struck again."""
 SHORTEST_S = 0.06
@@ -29,26 +29,26 @@ SHORTEST_S = 0.06
 PHRASE_BEATS = 8.0
 """A phrase is this many beats long."""
 SWELL, ACCENT, SPREAD = 12.0, 7.0, 5.0
-"""In steps of velocity: from the ends of a phrase to its middle, on the first beat of a bar, and the standard deviation."""
+"""In steps of velocity: the rise from the ends of a phrase to its middle, the accent of the first beat, and the deviation."""
 LOWEST_VELOCITY, HIGHEST_VELOCITY = 25, 120
-"""The softest and the loudest velocity (MIDI, 1 to 127) that is played."""
+"""The lowest and the highest played velocity (MIDI, 1 to 127)."""
 PEDAL_DOWN_S, PEDAL_UP_S = 0.12, 0.03
-"""A pedal goes down this many seconds after a harmony begins, and up so many after the next does."""
+"""A pedal goes down this many seconds after a harmony begins, and up this many seconds after the next one begins."""
 
 
 @dataclass(frozen=True)
 class Tempo:
-    """When a beat is: seconds [n] of the beats 0, 1/8, 2/8 ..."""
+    """The times of beats: seconds [n] of the beats 0, 1/8, 2/8 ..."""
 
     seconds: np.ndarray
 
     def at(self, beats: np.ndarray | float) -> np.ndarray:
-        """The time in seconds of beats."""
+        """The times of beats, in seconds."""
         return np.interp(beats, np.arange(len(self.seconds)) / 8, self.seconds)
 
 
 def drifting(beats: float, bpm: float, rng: np.random.Generator) -> Tempo:
-    """A tempo of `bpm` beats per minute that wanders within DRIFT, for this many beats and a few more."""
+    """A tempo of `bpm` beats per minute that drifts within DRIFT, for this many beats and a few more."""
     at = np.arange(round(8 * (beats + 16))) / 8
     weights = rng.dirichlet(np.ones(len(DRIFT_BEATS)))
     waves = [np.sin(2 * np.pi * (at / period + rng.random())) for period in DRIFT_BEATS]
@@ -57,18 +57,18 @@ def drifting(beats: float, bpm: float, rng: np.random.Generator) -> Tempo:
 
 
 def jitter(size: int, rng: np.random.Generator) -> np.ndarray:
-    """Deviations [size] in seconds from the common time."""
+    """Deviations [size] from the common time, in seconds."""
     return np.clip(rng.normal(0, JITTER_S, size), -2 * JITTER_S, 2 * JITTER_S)
 
 
 def perform(part: np.ndarray, tempo: Tempo, rng: np.random.Generator, velocity: float = 72, bar: float = 4,
             bound: bool = False) -> np.ndarray:
-    """A part (BEAT array) as it is played: NOTE array in order of time, in whole milliseconds.
+    """A part (BEAT array) as a person plays it: a NOTE array in order of time, in whole milliseconds.
 
-    `velocity` is the mean; `bar` is the length of a bar in beats; a `bound` part is a single voice of an instrument that sings.
+    velocity: the mean. bar: the length of a bar, in beats. bound: the part is a single slurred voice.
     """
     moments, which = np.unique(part["beat"], return_inverse=True)
-    rank = np.arange(len(part)) - np.searchsorted(which, which)  # of each note in its chord, from below
+    rank = np.arange(len(part)) - np.searchsorted(which, which)  # place of each note in its chord, from below
     onset = (tempo.at(moments) + jitter(len(moments), rng))[which] + rank * rng.uniform(0, SPREAD_S, len(moments))[which]
     end = part["beat"] + part["beats"]
     offset = np.maximum(tempo.at(end) + jitter(len(part), rng) / 2 - REPEAT_S / 3, onset + SHORTEST_S)
@@ -81,7 +81,7 @@ def perform(part: np.ndarray, tempo: Tempo, rng: np.random.Generator, velocity: 
 
 
 def velocities(part: np.ndarray, rng: np.random.Generator, mean: float, bar: float) -> np.ndarray:
-    """Velocities [note]: each phrase swells, the first beat of a bar is stressed, and no two notes are alike."""
+    """Velocities [note]: each phrase swells, the first beat of a bar is accented, and all notes differ a little."""
     swell = SWELL * (np.sin(np.pi * (part["beat"] % PHRASE_BEATS) / PHRASE_BEATS) - 0.6)
     return mean + swell + ACCENT * (part["beat"] % bar < 1e-6) + rng.normal(0, SPREAD, len(part))
 
@@ -95,7 +95,7 @@ def _bound(part: np.ndarray, onset: np.ndarray, offset: np.ndarray) -> np.ndarra
 
 
 def apart(notes: np.ndarray) -> np.ndarray:
-    """Notes (NOTE array in order of time), each ended before its pitch is struck again."""
+    """The notes (NOTE array in order of time); each ends before its pitch is struck again."""
     for pitch in np.unique(notes["pitch"]):
         mine = np.flatnonzero(notes["pitch"] == pitch)
         again = np.append(notes["onset_s"][mine[1:]] - REPEAT_S, np.inf)
@@ -104,14 +104,14 @@ def apart(notes: np.ndarray) -> np.ndarray:
 
 
 def in_milliseconds(notes: np.ndarray) -> np.ndarray:
-    """Notes at whole milliseconds, as a MIDI file with such ticks holds them."""
+    """The notes with times in whole milliseconds, as in a MIDI file with such ticks."""
     for name in ("onset_s", "offset_s"):
         notes[name] = np.round(notes[name], 3)
     return notes
 
 
 def pedals(changes: np.ndarray, tempo: Tempo) -> list[tuple[float, float]]:
-    """Spans (down, up) in seconds of the sustain pedal, which is changed at these beats (ascending)."""
+    """Spans (down, up) of the sustain pedal, in seconds; the pedal changes at these beats (ascending)."""
     times = tempo.at(changes)
     return [(round(float(down) + PEDAL_DOWN_S, 3), round(float(up) + PEDAL_UP_S, 3))
             for down, up in pairwise(times) if up - down > PEDAL_DOWN_S]

@@ -1,13 +1,13 @@
-"""The pieces that the studies play: folders with true stems and their notes.
+"""The pieces of the studies: folders with true stems and their notes.
 
-A folder is a piece when it holds
+A folder is a piece if it contains
 
 * a sound file (FLAC or WAV, one sample rate) for each true stem,
-* one MIDI file (or several, of which one is called all.mid, both.mid or mix.mid and holds everything),
+* one MIDI file (or several, if one is called all.mid, both.mid or mix.mid and contains everything),
 * stems.json: {"name of a sound file without ending": "name of its MIDI track", ...}; null instead of a track for sounds
-  whose notes nobody tells the separator: together they are the truth of the residual.
+  whose notes are not told: together they are the truth of the residual.
 
-The mix is the sum of the stems. Tracks that stems.json does not name are not played to the separator.
+The mix is the sum of the stems. The separator does not get tracks that stems.json does not name.
 """
 
 import json
@@ -33,17 +33,17 @@ DRUMS = {"kick": "kick", "snare": "snare", "hihat": "hihat", "other": None}
 HITS = "train_hits"
 WHOLE_SCORES = ("all.mid", "both.mid", "mix.mid")
 BACKGROUNDS = {"bach_bwv846_prelude": "cello-phrase", "cschumann_polonaise": "vocadito_10", "joplin_maple_leaf": "sax-phrase",
-               "mozart_k545": "vocadito_14"}  # what sounds beside each piece of two_hands
+               "mozart_k545": "vocadito_14"}  # the recording beside each piece of two_hands
 
 
 @dataclass(frozen=True)
 class Piece:
-    """True stems by the engine's stem names, float32 [channel, sample], and the notes that the separator is told.
+    """True stems, by the engine's names of stems, float32 [channel, sample], and the notes that the separator is told.
 
-    `role` is "tuning" (settings may be chosen on it), "reporting" (they may not) or "extra". `noise` is in the mix but in
-    no stem. `preset` is what plays, if it is not the default; several play a stem each. `routing` tells which stem a
-    note belongs to, if it is not its track's. The separator is told `late_s` later
-    than the notes are played. The first `skipped_s` are not judged.
+    role: "tuning" (settings may be chosen on it), "reporting" (they may not) or "extra". noise: it is in the mix, but in no
+    stem. preset: the preset, if it is not the default; several presets play one stem each. routing: the stem of each note, if
+    it is not that of its track. late_s: notes are told this many seconds after they are played. skipped_s: the first seconds,
+    which are not judged.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Piece:
 
     @cached_property
     def mix(self) -> np.ndarray:
-        """What the separator hears, float32 [channel, sample]."""
+        """The input of the separator, float32 [channel, sample]."""
         sounds = [*self.truths.values()] + ([] if self.noise is None else [self.noise])
         return np.sum(sounds, axis=0, dtype=np.float32)
 
@@ -71,7 +71,7 @@ class Piece:
 
     @property
     def has_pedal(self) -> bool:
-        """Whether the notes come with pedals."""
+        """Whether the MIDI has pedals."""
         return bool((self.score.messages[:, 1] & 0xF0 == 0xB0).any())
 
 
@@ -79,7 +79,7 @@ class Piece:
 
 
 def all_pieces(given: Given) -> list[Piece]:
-    """The bundled clip, the sets below `given.shared` as far as they are there, and folders that were named."""
+    """The bundled clip, the sets in `given.shared` that exist, and folders from the command line."""
     pieces = [load_piece(DEMO, "demo")]
     for group in ("two_hands", "piano_and_others"):
         pieces += [load_piece(folder, group) for folder in _folders(given.shared / group)]
@@ -93,24 +93,24 @@ def all_pieces(given: Given) -> list[Piece]:
 
 def group_of(given: Given, group: str, tracks: dict[str, str | None] | None = None, preset: Preset | None = None,
              called: str | None = None) -> list[Piece]:
-    """A set below `given.shared`; empty, and noted as missing, if it is not there. `called`: the set's name in the table."""
+    """A set in `given.shared`; empty, and noted as missing, if it does not exist. called: the set's name in the table."""
     return [replace(excerpt(load_piece(folder, group, tracks), given.seconds), preset=preset, group=called or group)
             for there in given.there(need_file, [given.shared / group]) for folder in _folders(there)
             if not given.pieces or folder.name in given.pieces]
 
 
 def pianos(given: Given, group: str, preset: Preset | None = None, called: str | None = None) -> list[Piece]:
-    """The pianos of a set: what else plays is left out."""
+    """The pianos of a set, without the other instruments."""
     return [alone(piece) for piece in group_of(given, group, preset=preset, called=called)]
 
 
 def bands(given: Given, preset: Preset | None = None, called: str | None = None) -> list[Piece]:
-    """The pianos of two_hands, each a stem with its background beside it."""
+    """The pianos of two_hands, each as one stem beside its background."""
     return [one_piano(piece) for piece in with_backgrounds(given, group_of(given, "two_hands", preset=preset, called=called))]
 
 
 def with_backgrounds(given: Given, pieces: Iterable[Piece], names: Mapping[str, str] = BACKGROUNDS) -> list[Piece]:
-    """Pieces of two_hands, each with its background beside it."""
+    """Pieces of two_hands, each beside its background."""
     return given.there(lambda piece: with_background(piece, given.shared / "backgrounds" / f"{names[piece.name]}.flac"), pieces)
 
 
@@ -119,7 +119,7 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def grooves(shared: Path) -> list[Piece]:
-    """The drum grooves, with a preset from the hits that lie beside them."""
+    """The drum grooves, with a preset made from the hits in the same folder."""
     folder = need_file(shared / "drums")
     known = preset_of_hits(folder / HITS)
     return [replace(load_piece(path.parent, "drums"), preset=known) for path in sorted(folder.glob("*/drums.mid"))]
@@ -129,7 +129,7 @@ def grooves(shared: Path) -> list[Piece]:
 
 
 def excerpt(piece: Piece, seconds: float | None) -> Piece:
-    """The first `seconds` of `piece`; all of it for None."""
+    """The first `seconds` of `piece`; None: all of it."""
     if seconds is None:
         return piece
     samples = round(seconds * piece.sample_rate)
@@ -137,28 +137,28 @@ def excerpt(piece: Piece, seconds: float | None) -> Piece:
 
 
 def with_sounds(piece: Piece, change: Callable[[np.ndarray], np.ndarray]) -> Piece:
-    """The piece with `change` done to every true stem [channel, sample]."""
+    """The piece with `change` applied to every true stem [channel, sample]."""
     return replace(piece, truths={stem: change(sound) for stem, sound in piece.truths.items()})
 
 
 def alone(piece: Piece) -> Piece:
-    """Without the sounds whose notes nobody tells."""
+    """The piece without the sounds whose notes are not told."""
     return replace(piece, truths=piece.told)
 
 
 def one_piano(piece: Piece) -> Piece:
-    """Both hands one stem, beside the residual."""
+    """The piece with both hands as one stem, beside the residual."""
     hands = np.sum([*piece.told.values()], axis=0, dtype=np.float32)
     return replace(piece, truths={"piano": hands, "residual": piece.truths["residual"]})
 
 
 def with_background(piece: Piece, path: Path) -> Piece:
-    """The piece and, as loud as all of it, a sound that is the residual's truth; a short one is played again and again."""
+    """The piece beside a sound that is as loud as the piece, and is the truth of the residual; a short sound is repeated."""
     return beside(piece, read_sound(need_file(path))[0][:1])
 
 
 def beside(piece: Piece, sound: np.ndarray) -> Piece:
-    """The piece and a sound [1, sample] of its sample rate, as `with_background` has it."""
+    """The piece beside a sound [1, sample] with its sample rate, as in `with_background`."""
     played = piece.mix
     sound = np.tile(sound, -(-played.shape[1] // sound.shape[1]))[:, : played.shape[1]]
     level = np.sqrt(np.mean(played**2) / np.mean(sound**2))
@@ -169,7 +169,7 @@ def beside(piece: Piece, sound: np.ndarray) -> Piece:
 
 
 def load_piece(folder: Path, group: str, tracks: dict[str, str | None] | None = None) -> Piece:
-    """The piece in `folder`; `tracks` goes before its stems.json. RtsepError if it has not the shape described above."""
+    """The piece in `folder`; `tracks` replaces its stems.json. RtsepError if it does not have the form described above."""
     tracks = tracks or _tracks_of(folder, group)
     score = read_midi(_whole_score(folder))
     unknown = {track for track in tracks.values() if track is not None} - set(score.track_names)
@@ -186,7 +186,7 @@ def load_piece(folder: Path, group: str, tracks: dict[str, str | None] | None = 
         stem = "residual" if track is None else stem_of[track]
         truths[stem] = truths[stem] + sound if stem in truths else sound
     if len(rates) != 1:
-        raise RtsepError(f"{folder}: the stems have the sample rates {sorted(rates)}; make them one")
+        raise RtsepError(f"{folder}: the stems have the sample rates {sorted(rates)}; convert them to one rate")
     name = folder.resolve().name
     return Piece(name, group, ROLES.get(group, "extra"), rates.pop(), _of_one_length(truths), told)
 
@@ -206,7 +206,7 @@ def _whole_score(folder: Path) -> Path:
     found = sorted(folder.glob("*.mid"))
     whole = [path for path in found if path.name in WHOLE_SCORES] or found
     if len(whole) != 1:
-        raise RtsepError(f"{folder} holds {len(found)} MIDI files: leave one, or call the whole score all.mid")
+        raise RtsepError(f"{folder} has {len(found)} MIDI files: keep one, or call the whole score all.mid")
     return whole[0]
 
 
@@ -223,7 +223,7 @@ def _of_one_length(truths: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def only_tracks(score: Score, names: Iterable[str]) -> Score:
-    """`score` without the parts whose tracks are not among `names`; the others are numbered anew."""
+    """`score` with only the parts whose tracks are in `names`; the parts get new numbers."""
     kept = [part for part, name in enumerate(score.track_names) if name in set(names)]
     mine = np.isin(score.messages[:, 0], kept)
     messages = score.messages[mine]

@@ -1,8 +1,9 @@
-"""Background rows without anything that this engine adds to them: what its own are measured against.
+"""Background rows without the additions of this engine, to compare with it.
 
-Templates stay as the preset has them, gates are the notes' (open until pedal and release let go), and 32 rows, random at first,
-learn from every frame (online PLCA with forgetting; Smaragdis & Raj 2007; Mysore & Smaragdis, ICASSP 2011). No sparsity weight,
-no adaptation, no prediction, nothing for onsets. Windows and masks are those of live mode; hop 256, for these loops are slow.
+Templates stay those of the preset. Gates are those of the notes (open until pedal and release end). 32 rows, random at first,
+learn from every frame (online PLCA with forgetting; Smaragdis & Raj 2007; Mysore & Smaragdis, ICASSP 2011). There is no
+sparsity weight, no adaptation, no expectation, and nothing for onsets. Windows and masks are those of mode live; the hop is 256
+samples, since these loops are slow.
 """
 
 import numpy as np
@@ -13,17 +14,17 @@ from rtsep.training.gates import note_gates
 from rtsep.windows import Framing, window_pair
 
 ROWS, UPDATES, HOP = 32, 8, 256
-"""Background rows, updates in a frame, and samples of a hop."""
+"""Number of background rows, of updates in a frame, and of samples in a hop."""
 MEMORY_S = 1.45
-"""The memory of the rows in seconds: 500 hops of 128 samples."""
+"""The memory of the rows, in seconds: 500 hops of 128 samples."""
 LEAST = np.float32(1e-3)
-"""A row starts a frame with at least this part of an equal share."""
+"""A row starts a frame with at least this share of an equal part."""
 TINY = np.float32(1e-12)
 """The least denominator."""
 
 
 def separate_with_plain_rows(mix: np.ndarray, sample_rate: float, score: Score, preset: Preset) -> np.ndarray:
-    """The sound [1, sample] of all notes together, of a mono mix at the preset's rate; the rest is mix - it."""
+    """The sound [1, sample] of all notes together, from a mono mix at the preset's rate; the rest is mix minus this sound."""
     framing = Framing(preset.window_size, preset.overlap, HOP)
     analysis, synthesis = window_pair(framing)
     size, overlap, samples = framing.window_size, framing.overlap, mix.shape[1]
@@ -43,7 +44,7 @@ def separate_with_plain_rows(mix: np.ndarray, sample_rate: float, score: Score, 
 
 
 class PlainRows:
-    """Fixed templates W [row, bin], and the rows that learn; activations begin where the last frame's ended."""
+    """Fixed templates W [row, bin], and rows that learn; activations start from those of the last frame."""
 
     def __init__(self, W: np.ndarray, keep: float) -> None:
         self.W, self.keep, self.h = W, np.float32(keep), np.zeros(len(W), np.float32)
@@ -53,7 +54,7 @@ class PlainRows:
         self.background_h = np.ones(ROWS, np.float32)
 
     def models(self, V: np.ndarray, gated: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What the `gated` templates and what the rows explain of V [bin]; then the rows learn."""
+        """The parts of V [bin] that the `gated` templates and the rows explain; afterwards the rows learn."""
         W = np.concatenate([self.W[gated], self.rows])
         h = np.maximum(np.concatenate([self.h[gated], self.background_h]), LEAST * V.sum() / len(W) + TINY)
         for _ in range(UPDATES):

@@ -1,4 +1,4 @@
-"""Performances of a score that are made here: jitter, other tempos, torn chords, wrong, missing and extra notes, and jumps."""
+"""Performances of a score, made here: jitter, other tempos, spread chords, wrong, missing and extra notes, and jumps."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import numpy as np
 from rtsep.notes.followed import FollowedScore
 
 DRIFT_S = 4.0
-"""The tempo wanders with this time constant, in seconds."""
+"""The tempo drifts with this time constant, in seconds."""
 LEAST_PAUSE_S, MOST_PAUSE_S = 0.4, 2.0
-"""Who jumps pauses for so many seconds."""
+"""The shortest and the longest pause of a jump, in seconds."""
 BAR_S = 2.0
-"""A bar is taken to last so many seconds of the score."""
+"""A bar counts as this many seconds of the score."""
 
 
 @dataclass(frozen=True)
 class Hardship:
     """How a performance departs from the score.
 
-    jitter_s: standard deviation of each chord's time. tempo: the tempo's greatest deviation, as a share. spread_s: notes of a
-    chord are at most so far apart, in random order. wrong, missing, extra, again: shares of the notes that are played as a
-    neighbouring key, left out, joined by another key, struck twice. jumps_s: seconds of the score from jump to jump, about; 0:
-    none. middle: the performance begins anywhere.
+    jitter_s: standard deviation of each chord's time. tempo: the largest deviation of the tempo, as a share. spread_s: the
+    longest time over which the notes of a chord are spread, in random order. wrong, missing, extra, again: shares of the notes
+    that are played as a neighbouring key, left out, joined by another key, or struck twice. jumps_s: approximate seconds of the
+    score from jump to jump; 0: no jumps. middle: whether the performance begins at a random place.
     """
 
     name: str
@@ -55,8 +55,11 @@ HARDSHIPS = (
 
 @dataclass(frozen=True)
 class Performance:
-    """Struck keys in order. seconds: float64 [n]; pitch, part: int64 [n], what is struck, and the part that it belongs to;
-    other: int64 [n], another part that shares the key in a unison, else the same."""
+    """Struck keys in order of time.
+
+    seconds: float64 [n]. pitch, part: int64 [n], the key and its part. other: int64 [n], another part that shares the key in a
+    unison, else the same part.
+    """
 
     seconds: np.ndarray
     pitch: np.ndarray
@@ -64,7 +67,7 @@ class Performance:
     other: np.ndarray
 
     def share(self, found: np.ndarray | Sequence[int]) -> float:
-        """The share of the keys for which their part, or one of their parts, was found."""
+        """The share of the keys whose part, or one of whose parts, was found."""
         return float(np.mean((np.asarray(found) == self.part) | (np.asarray(found) == self.other)))
 
 
@@ -81,7 +84,7 @@ def perform(score: FollowedScore, hardship: Hardship, rng: np.random.Generator) 
 
 
 def _order(score: FollowedScore, hardship: Hardship, rng: np.random.Generator) -> list[int]:
-    """The chords in the order in which they are played: as written, or with jumps, most of them some bars back."""
+    """The chords in the order of playing: as written, or with jumps, most of them some bars back."""
     count, found = len(score.onset_s), list[int]()
     at = int(rng.integers(count)) if hardship.middle else 0
     until = score.onset_s[at] + _next_jump(hardship, rng)
@@ -101,7 +104,7 @@ def _next_jump(hardship: Hardship, rng: np.random.Generator) -> float:
 
 
 def _times(score: FollowedScore, chords: list[int], hardship: Hardship, rng: np.random.Generator) -> np.ndarray:
-    """When each of the chords is played, in seconds: jumps take a pause."""
+    """The time at which each chord is played, in seconds; a jump takes a pause."""
     now, tempo, found = 0.0, 1 + hardship.tempo * rng.uniform(-1, 1), np.zeros(len(chords))
     for number in range(1, len(chords)):
         gap_s = score.onset_s[chords[number]] - score.onset_s[chords[number - 1]]
@@ -116,7 +119,7 @@ def _times(score: FollowedScore, chords: list[int], hardship: Hardship, rng: np.
 
 
 def _strike(score: FollowedScore, notes: range, at_s: float, hardship: Hardship, rng: np.random.Generator):
-    """The keys that are struck for a chord's notes: second, pitch, part, other part. The key of a unison is struck once."""
+    """The keys that are struck for the notes of a chord: second, pitch, part, other part. A unison is struck once."""
     for note in notes:
         pitch = int(score.pitch[note])
         if pitch in score.pitch[notes.start : note]:
@@ -134,7 +137,7 @@ def _strike(score: FollowedScore, notes: range, at_s: float, hardship: Hardship,
 
 
 def _beside(pitch: int, rng: np.random.Generator) -> int:
-    """A key that is hit instead: mostly a neighbour, else any within an octave."""
+    """A key that is struck by mistake: mostly a neighbour, else any key within an octave."""
     reach = int(rng.choice([1, 2, 12], p=[0.5, 0.25, 0.25]))
     away = int(rng.integers(1, reach + 1)) * int(rng.choice([-1, 1]))
     return min(max(pitch + away, 0), 127)

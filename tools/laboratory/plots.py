@@ -1,4 +1,4 @@
-"""Pictures of SDR: against latency, and under conditions that hurt."""
+"""Pictures of SDR: against latency, and under adverse conditions."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,9 +11,9 @@ from laboratory.study import Row
 
 
 def draw_latency(path: Path, rows: Sequence[Row], styles: Mapping[str, str] | None = None) -> None:
-    """SDR against latency, a line per system and a panel per set; offline systems are level lines.
+    """Draw SDR against latency, with a line per system and a panel per set; offline systems are horizontal lines.
 
-    Steps are equal for a doubling of the latency, but for the first. `styles` chooses systems and how they are drawn.
+    Except for the first step, a step is a doubling of the latency. styles: the systems to draw, and how.
     """
     groups = groups_of(rows)
     steps = sorted(samples for (samples,) in distinct(rows, "latency_samples") if samples is not None)
@@ -36,7 +36,7 @@ def draw_latency(path: Path, rows: Sequence[Row], styles: Mapping[str, str] | No
 
 
 def draw_conditions(path: Path, changes: Mapping[str, Mapping[object, float]]) -> None:
-    """Bars: by how much the mean SDR changes under each condition; `changes` has a figure for every piece."""
+    """Draw bars: the change of the mean SDR under each condition; `changes` has a figure for every piece."""
     figure, (panel,) = _figure(1)
     panel.barh(list(changes), [float(np.mean(list(found.values()))) for found in changes.values()], color="C1")
     panel.axvline(0, color="k", linewidth=0.8)

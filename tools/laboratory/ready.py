@@ -1,6 +1,6 @@
-"""The development set, ready to be separated: songs with a preset for every stem, all told or one alone, pianos under company.
+"""The development set, ready for separation: songs with a preset for every stem (all told, or only one), and pianos in company.
 
-A stem's preset is what its General MIDI program is played with, learnt without the stem's maker where such presets are built.
+A stem's preset is the one for its General MIDI program, learnt without the stem's maker if such presets were built.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,9 +26,9 @@ from rtsep.presets.preset import Preset, load_preset, read_programs
 from rtsep.presets.wish import parse_wish
 
 AGAIN = " #"
-"""Parts the name of a piece from the number of a further performance."""
+"""Separates the name of a piece from the number of a further performance."""
 COMPANIES = ("beside a recording", "beside two lines", "beside a band")
-"""What a piano is beside of."""
+"""The kinds of company of a piano."""
 UNHEARD_PLAYERS = tuple(player for player in PLAYERS if not MAKERS[player].heard)
 """The pianos that no shipped preset has heard."""
 
@@ -46,7 +46,7 @@ def preset_at(path: Path) -> Preset:
 def usable(maker: str) -> Mapping[str, Path]:
     """The presets for a maker: those that were built without its collection, and the shipped ones that do not know it.
 
-    Without any such folder, all shipped ones.
+    If no such folder exists, these are all shipped presets.
     """
     plain = {path.stem: path for path in bundled_presets()}
     without = {path.stem: path for path in sorted(presets_without(left_out(maker).name).glob("*.npz"))}
@@ -56,13 +56,13 @@ def usable(maker: str) -> Mapping[str, Path]:
 
 
 def knows(preset: Preset, maker: str) -> bool:
-    """Whether a preset was learnt from the collection of a maker."""
+    """Whether a preset was learnt from a maker's collection."""
     return left_out(maker).source in preset.provenance["source"]
 
 
 @cache
 def preset_for(stem: Stem) -> Preset:
-    """What plays a stem; the shipped default preset where there is none for it."""
+    """The preset of a stem; the shipped default preset if there is none for it."""
     there = {DEFAULT_PRESET: find_preset(DEFAULT_PRESET), **usable(stem.maker)}
     programs = {name: told for name, path in there.items() if (told := read_programs(path))}
     programs = {name: programs[name] for name in sorted(programs, key=lambda name: (len(programs[name]), name))}
@@ -70,7 +70,7 @@ def preset_for(stem: Stem) -> Preset:
 
 
 def by_program(piece: Piece) -> list[Preset]:
-    """What `rtsep render` takes if nothing is said, stem by stem."""
+    """The presets that `rtsep render` chooses by itself, stem by stem."""
     routing = by_track(piece.score)
     programs = stem_programs(routing, piece.score, np.zeros(len(piece.score.seconds), np.uint32))
     return list(choose(parse_wish([]), routing, programs).presets)
@@ -80,7 +80,7 @@ def by_program(piece: Piece) -> list[Preset]:
 
 
 def songs(given: Given, role: str, performances: int = 1) -> list[Piece]:
-    """The songs of a role, all told, with a preset for each stem: so many performances of each."""
+    """The songs of a role, all told, with a preset for each stem, and this many performances of each."""
     found = []
     for seed in range(performances):
         for piece in pieces(role, seed, given):
@@ -90,17 +90,17 @@ def songs(given: Given, role: str, performances: int = 1) -> list[Piece]:
 
 
 def song_of(piece: Piece) -> Song:
-    """The song that a piece is a performance of."""
+    """The song of which a piece is a performance."""
     return next(song for song in SONGS if song.name == piece.name.partition(AGAIN)[0])
 
 
 def stems_of(piece: Piece) -> dict[str, Stem]:
-    """Who plays each stem of a song."""
+    """The instrument and maker of each stem of a song."""
     return dict(zip(by_track(piece.score).names, song_of(piece).stems, strict=True))
 
 
 def one_told(piece: Piece) -> Piece:
-    """Its first stem is told, which leads; what the others play is the truth of the residual."""
+    """The piece with only its first, leading stem told; the other stems are the truth of the residual."""
     first = next(iter(piece.truths))
     others = np.sum([sound for stem, sound in piece.truths.items() if stem != first], axis=0, dtype=np.float32)
     score = only_tracks(piece.score, [piece.score.track_names[by_track(piece.score).names.index(first)]])
@@ -109,13 +109,13 @@ def one_told(piece: Piece) -> Piece:
 
 
 def pianos(given: Given, role: str, beside: str = "") -> list[Piece]:
-    """The unheard pianos, each one stem, beside one of COMPANIES; without a name, beside one after the other in turn."""
+    """The unheard pianos, each as one stem, beside one of COMPANIES; without a name, beside each of them in turn."""
     return [company(given.shared)[beside or COMPANIES[place % len(COMPANIES)]](one_part(piece))
             for place, piece in enumerate(piano_pieces(role, given, UNHEARD_PLAYERS))]
 
 
 def one_part(piece: Piece) -> Piece:
-    """Both hands one stem and one part of the score."""
+    """The piece with both hands as one stem, and as one part of the score."""
     messages = piece.score.messages.copy()
     messages[:, 0] = 0
     programs = {(0, channel): program for (_, channel), program in piece.score.programs.items()}
@@ -124,7 +124,7 @@ def one_part(piece: Piece) -> Piece:
 
 
 def with_presets(alter: Callable[[Piece], Piece]) -> Callable[[Piece], Piece]:
-    """As `alter`, and a stem that it adds has a preset as well: what its program is played with."""
+    """A function that alters a piece with `alter`, and chooses a preset for a stem that it adds, by the stem's program."""
     def altered(piece: Piece) -> Piece:
         found = alter(piece)
         if len(found.score.track_names) == len(piece.score.track_names):

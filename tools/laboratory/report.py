@@ -1,4 +1,4 @@
-"""What a study gives: means, tables for a page, CSV files, and the filling of pages."""
+"""The results of a study: means, tables for a page, CSV files, and the filling of pages."""
 
 import csv
 import json
@@ -19,7 +19,7 @@ GROUPS = ("two_hands", "demo", "piano_and_others", "drums")
 
 
 def mean_db(rows: Iterable[Row], measure: str = "sdr_db") -> float:
-    """Mean over pieces of the mean over their stems; nan without any."""
+    """The mean over pieces of the mean over their stems; nan if there are none."""
     pieces: dict[object, list[float]] = {}
     for row in rows:
         if np.isfinite(row[measure]):
@@ -28,7 +28,7 @@ def mean_db(rows: Iterable[Row], measure: str = "sdr_db") -> float:
 
 
 def groups_of(rows: Sequence[Row]) -> list[str]:
-    """The sets that were played, in the order of the tables."""
+    """The sets in the rows, in the order of the tables."""
     there = [group for (group,) in distinct(rows, "set")]
     return [group for group in GROUPS if group in there] + [group for group in there if group not in GROUPS]
 
@@ -37,7 +37,7 @@ def groups_of(rows: Sequence[Row]) -> list[str]:
 
 
 def table(head: Sequence[str], lines: Iterable[Sequence[str]], left: int = 1) -> str:
-    """A Markdown table; all columns but the first ones to the right. Empty without lines."""
+    """A Markdown table; all columns except the first `left` are aligned right. Empty if there are no lines."""
     if not (lines := list(lines)):
         return ""
     rule = ["---"] * left + ["--:"] * (len(head) - left)
@@ -45,7 +45,7 @@ def table(head: Sequence[str], lines: Iterable[Sequence[str]], left: int = 1) ->
 
 
 def shown(value: float, form: str = ".1f") -> str:
-    """A number for a table; a dash for what was not measured."""
+    """A number for a table; a dash if it was not measured."""
     return format(value, form) if np.isfinite(value) else "–"
 
 
@@ -53,8 +53,8 @@ def pivot(rows: Sequence[Row], lines: Sequence[str], across: Sequence[str] = (),
           form: str = ".2f", joined: str = "", columns: Sequence[tuple] = (), after: Sequence[str] = ()) -> str:
     """A table of means: a line for every value of the fields `lines`, a column for every value of `across` and measure.
 
-    The values of the field `joined` share a cell, parted by slashes. `columns`: the values of `across` in another order than
-    that of the rows. `after`: fields that end a line, each the same in all its rows.
+    The values of the field `joined` share a cell, separated by slashes. columns: the values of `across`, in another order than
+    in the rows. after: fields at the end of a line, each equal in all its rows.
     """
     there = set(distinct(rows, *across))
     nested = (values for values in product(*([one for (one,) in distinct(rows, name)] for name in across)) if values in there)
@@ -90,7 +90,7 @@ def fill_page(page: Path, parts: dict[str, str]) -> None:
 
 
 def publish(tables: Sequence[Table], page: Path, folder: Path) -> None:
-    """Fill the page, if it is there, and write rows and files into the folder."""
+    """Fill the page, if it exists, and write rows and files into the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     if page.exists():
         fill_page(page, {table.name: table.text for table in tables})
@@ -102,7 +102,7 @@ def publish(tables: Sequence[Table], page: Path, folder: Path) -> None:
 
 
 def write_csv(path: Path, rows: Sequence[Row]) -> None:
-    """Rows as CSV; numbers with two digits, empty for what was not measured."""
+    """Write rows as CSV: numbers with two decimals, empty cells for what was not measured."""
     fields = list(dict.fromkeys(name for row in rows for name in row))
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fields)
@@ -111,7 +111,7 @@ def write_csv(path: Path, rows: Sequence[Row]) -> None:
 
 
 def write_json(path: Path, content: dict) -> None:
-    """What was run, and all rows; null for what was not measured."""
+    """Write a description of the run, and all rows; null for what was not measured."""
     path.write_text(json.dumps(_plain(content, None), separators=(",", ":")) + "\n", encoding="utf-8")
 
 

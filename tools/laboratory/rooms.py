@@ -1,7 +1,7 @@
-"""Rooms: every stem from a place of its own, heard by one or two microphones (pyroomacoustics, for studies only).
+"""Rooms: every stem at its own place, recorded by one or two microphones (pyroomacoustics, only for studies).
 
-The truth of a stem is what the microphones hear of it, its reverberation included. The sound takes its way: it comes a few
-milliseconds after the notes are told.
+The truth of a stem is its sound at the microphones, including reverberation. Sound needs time: it arrives a few milliseconds
+after the notes are told.
 """
 
 import math
@@ -15,7 +15,7 @@ from laboratory.study import need_module
 
 @dataclass(frozen=True)
 class Room:
-    """Length, width and height in metres; after `rt60_s` seconds its reverberation is 60 dB softer.
+    """Length, width and height in metres; after `rt60_s` seconds the reverberation is 60 dB softer.
 
     Stems are at most `distance_m` metres away from the microphones.
     """
@@ -29,19 +29,19 @@ STUDIO, LIVING_ROOM = Room((4.0, 3.5, 2.6), 0.2, 0.8), Room((7.0, 5.0, 3.0), 0.5
 HALL = Room((16.0, 11.0, 7.0), 1.2, 3.0)
 ROOMS = {"studio, 0.2 s": STUDIO, "living room, 0.5 s": LIVING_ROOM, "hall, 1.2 s": HALL}
 AT = (0.45, 0.25, 1.5)
-"""Where the microphones are: parts of length and width, and metres above the floor."""
+"""The place of the microphones: shares of length and width, and metres above the floor."""
 APART_M = 0.4
-"""The distance in metres between two microphones."""
+"""The distance between two microphones, in metres."""
 ARC = 100.0
-"""The angle in degrees over which the stems are spread in front of the microphones."""
+"""The angle over which the stems are spread in front of the microphones, in degrees."""
 HEIGHT_M = 1.2
-"""The height in metres of the sources."""
+"""The height of the sources, in metres."""
 
 
 def in_room(piece: Piece, room: Room = LIVING_ROOM, microphones: int = 1) -> Piece:
-    """The piece as 1 or 2 microphones hear it, each stem from another place, and each as loud as before.
+    """The piece at 1 or 2 microphones, with each stem at another place, and as loud as before.
 
-    Stems are mixed to mono first and have a channel per microphone afterwards. MissingError without pyroomacoustics.
+    Stems are mixed to mono first, and have a channel per microphone afterwards. MissingError without pyroomacoustics.
     """
     responses = impulse_responses(room, len(piece.truths), microphones, piece.sample_rate)
     truths = {}
@@ -53,14 +53,14 @@ def in_room(piece: Piece, room: Room = LIVING_ROOM, microphones: int = 1) -> Pie
 
 
 def convolved(sound: np.ndarray, responses: np.ndarray) -> np.ndarray:
-    """A sound [sample] through impulse responses [microphone, sample]: [microphone, sample], as long as the sound."""
+    """A sound [sample], convolved with responses [microphone, sample]: [microphone, sample], as long as the sound."""
     size = 2 ** math.ceil(math.log2(len(sound) + responses.shape[1]))
     spectrum = np.fft.rfft(sound, size) * np.fft.rfft(responses, size)
     return np.fft.irfft(spectrum, size)[:, : len(sound)].astype(np.float32)
 
 
 def places(room: Room, sources: int) -> np.ndarray:
-    """Where the sources are, [source, 3] in metres: on an arc, in turn nearer and farther."""
+    """The places of the sources, [source, 3] in metres: on an arc, in turn nearer and farther."""
     middle = np.array([room.size_m[0] * AT[0], room.size_m[1] * AT[1]])
     angles = np.radians(np.linspace(-ARC / 2, ARC / 2, sources)) if sources > 1 else np.zeros(1)
     distances = room.distance_m * np.where(np.arange(sources) % 2, 0.75, 1.0)
@@ -69,7 +69,7 @@ def places(room: Room, sources: int) -> np.ndarray:
 
 
 def impulse_responses(room: Room, sources: int, microphones: int, sample_rate: int) -> np.ndarray:
-    """The room's answers, float64 [source, microphone, sample], by image sources."""
+    """The room's impulse responses, float64 [source, microphone, sample], by image sources."""
     need_module("pyroomacoustics", "pip install pyroomacoustics")
     import pyroomacoustics
 

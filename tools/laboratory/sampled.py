@@ -1,7 +1,7 @@
-"""A second orchestra: the samples of the npm packages tonejs-instrument-NAME-mp3, and a small sampler that plays them.
+"""A second orchestra: the samples of the npm packages tonejs-instrument-NAME-mp3, and a small sampler for them.
 
-Each package says: code MIT, samples CC BY 3.0, from sources in the public domain. Most come from the Versilian Studios Chamber
-Orchestra 2 (CC0). Everything fetched is kept in `build/tonejs`.
+Each package states: code MIT, samples CC BY 3.0, from sources in the public domain. Most come from the Versilian Studios
+Chamber Orchestra 2 (CC0). All downloads are kept in `build/tonejs`.
 """
 
 import re
@@ -19,30 +19,30 @@ PACKAGE = "tonejs-instrument-{name}-mp3@{version}"
 STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 SOUNDS_ABOVE = {("trumpet", "C3"): 12.0, ("trumpet", "As3"): 12.0, ("cello", "As4"): 1.0, ("cello", "E2"): -0.4,
                 ("cello", "E3"): -0.15, ("clarinet", "Fs6"): -1.0, ("guitar-nylon", "D5"): 1.0, ("tuba", "F1"): -0.3}
-"""How many semitones a sample sounds above its name, where autocorrelation finds much (0.15 and more)."""
+"""By how many semitones a sample sounds above its name, if autocorrelation finds 0.15 or more."""
 LOUDNESS_POWER = 1.4
-"""The amplitude of a note grows with this power of its velocity, 1 at velocity 127: 64 is 8 dB below it."""
+"""The amplitude of a note grows with this power of its velocity; it is 1 at velocity 127, and 8 dB less at 64."""
 SUSTAIN_DB = -9.0
-"""The sustained part of a sample ends with the last frame that is at most this many dB below its median level."""
+"""The sustained part of a sample ends with the last frame at or above this level, in dB relative to the median."""
 FRAME_S = 0.02
-"""The length in seconds of the frames by which the level of a sample is measured."""
+"""The length of the frames by which the level of a sample is measured, in seconds."""
 ATTACK_DB, ATTACK_S = -16.0, 0.01
-"""A held sample is played from so many seconds before its level reaches this many dB from its loud frames, and fades in."""
+"""A held sample fades in over this many seconds before it reaches this level, in dB relative to its loud frames."""
 LOOP_BEGIN = 0.4
-"""A loop begins at this part of the sustained part of a sample, where the attack is over."""
+"""A loop begins at this share of the sustained part of a sample, where the attack is over."""
 FADE_S = 0.08
-"""The length in seconds of the crossfade from the end of a loop to its beginning."""
+"""The length of the crossfade from the end of a loop to its beginning, in seconds."""
 SEARCH_S = 0.06
-"""How many seconds the end of a loop may be moved so that it goes on in the phase of its beginning."""
+"""The end of a loop can be moved by this many seconds, so that it has the phase of the beginning."""
 
 
 @dataclass(frozen=True)
 class Sampled:
-    """A package: name, version, General MIDI programs from 0, the range it can play, and how.
+    """A package: name, version, General MIDI programs from 0, and range.
 
-    A `held` one lasts as long as it is held and is looped if need be; the others fade. `release_s` is the time constant of the
-    end. `source` is where its samples come from by the list of the samples' collector; it is `confirmed` if the licence of
-    that source itself is known and allows what the package says.
+    held: the instrument sounds while its key is held, and is looped if necessary; the others fade. release_s: the time constant
+    of the end. source: the origin of the samples, by the list of their collector. confirmed: whether the licence of that source
+    is known, and allows what the package states.
     """
 
     name: str
@@ -80,17 +80,17 @@ INSTRUMENTS = {each.name: each for each in (
 
 
 def play(notes: np.ndarray, instrument: Sampled, sample_rate: int = 44100) -> np.ndarray:
-    """Notes (NOTE array, any order) by an instrument: float32 mono [sample], until the last tone has ended.
+    """Notes (NOTE array, any order), played by an instrument: float32 mono [sample], until the last tone has ended.
 
-    A note sounds from its onset to its offset and then fades; pedals are the caller's (`hold_by_pedal`). Nothing is limited.
-    MissingError if the package cannot be fetched.
+    A note sounds from its onset to its offset, and then fades; the caller applies pedals (`hold_by_pedal`). Levels are not
+    limited. MissingError if the package cannot be fetched.
     """
     fetch(instrument)
     return add_tones(notes, lambda note: tone(note, instrument, sample_rate), sample_rate)
 
 
 def add_tones(notes: np.ndarray, tone_of: Callable[[np.void], np.ndarray], sample_rate: int) -> np.ndarray:
-    """The sum, float32 mono [sample], of the tones of notes, each begun at its onset (s)."""
+    """The sum of the tones of notes, float32 mono [sample]; each begins at its onset (s)."""
     starts = np.round(notes["onset_s"] * sample_rate).astype(int)
     tones = [tone_of(note) for note in notes]
     audio = np.zeros(max((start + len(t) for start, t in zip(starts, tones, strict=True)), default=0), np.float32)
@@ -100,7 +100,7 @@ def add_tones(notes: np.ndarray, tone_of: Callable[[np.void], np.ndarray], sampl
 
 
 def tone(note: np.void, instrument: Sampled, sample_rate: int) -> np.ndarray:
-    """One note, float32 mono [sample], from its onset until nothing is left of it."""
+    """One note, float32 mono [sample], from its onset until it is silent."""
     sound = pitched(instrument.name, int(note["pitch"]), sample_rate)
     held = round(float(note["offset_s"] - note["onset_s"]) * sample_rate)
     if instrument.held:
@@ -112,7 +112,7 @@ def tone(note: np.void, instrument: Sampled, sample_rate: int) -> np.ndarray:
 
 
 def fetch(instrument: Sampled) -> Path:
-    """The folder of the instrument's samples; they are fetched at the first call."""
+    """The folder of the instrument's samples; the first call fetches them."""
     folder = BUILD / "tonejs" / instrument.name
     if not folder.exists():
         partial = folder.with_suffix(".partial")
@@ -127,7 +127,7 @@ def fetch(instrument: Sampled) -> Path:
 
 @lru_cache(maxsize=64)
 def samples_of(name: str) -> dict[float, Path]:
-    """The file of each pitch (semitones, 69 is A4), as they sound and not as they are called; second takes are left out."""
+    """The file of each pitch (semitones, 69 is A4) by its sound, not by its name; second takes are left out."""
     return {pitch: path for path, pitch in _named_pitches(name, BUILD / "tonejs" / name)}
 
 
@@ -141,7 +141,7 @@ def _named_pitches(name: str, folder: Path) -> Iterator[tuple[Path, float]]:
 
 @lru_cache(maxsize=128)
 def pitched(name: str, pitch: int, sample_rate: int) -> np.ndarray:
-    """The nearest sample at this pitch, float32 mono [sample], its loudest 50 ms at -20 dB, begun just before its tone."""
+    """The nearest sample at this pitch, float32 mono [sample], from just before its tone on; its loudest 50 ms have -20 dB."""
     import soundfile
     import soxr
 
@@ -153,7 +153,7 @@ def pitched(name: str, pitch: int, sample_rate: int) -> np.ndarray:
 
 
 def begun(sound: np.ndarray, sample_rate: int) -> np.ndarray:
-    """A held sound [sample] from ATTACK_S before it is as loud as ATTACK_DB says: a player in tempo starts a note in time."""
+    """A held sound [sample] from ATTACK_S before it reaches ATTACK_DB, since players start notes in time."""
     level = levels(sound[: 2 * sample_rate], round(ATTACK_S / 2 * sample_rate))
     heard = int(np.argmax(level >= np.quantile(level, 0.8) * 10 ** (ATTACK_DB / 20)))
     sound = sound[max(heard - 2, 0) * round(ATTACK_S / 2 * sample_rate) :].copy()
@@ -168,9 +168,9 @@ def levels(sound: np.ndarray, frame: int) -> np.ndarray:
 
 
 def prolonged(sound: np.ndarray, samples: int, sample_rate: int) -> np.ndarray:
-    """A sound [sample] that lasts for at least `samples`: as it is if its sustained part does, else that part is looped.
+    """A sound [sample] of at least `samples`: unchanged if its sustained part is long enough, else with that part looped.
 
-    A loop goes on where the wave resembles that at its beginning most, by a crossfade.
+    A loop crossfades at the place at which the wave is most similar to its beginning.
     """
     level = levels(sound, round(FRAME_S * sample_rate))
     loud = np.flatnonzero(level >= np.median(level) * 10 ** (SUSTAIN_DB / 20))
@@ -190,6 +190,6 @@ def prolonged(sound: np.ndarray, samples: int, sample_rate: int) -> np.ndarray:
 
 
 def similarity(sound: np.ndarray, pattern: np.ndarray) -> np.ndarray:
-    """The correlation coefficient of a pattern with the sound [sample] from every sample on."""
+    """The correlation coefficient of a pattern with the sound [sample], from every sample on."""
     energy = np.convolve(sound**2, np.ones(len(pattern), np.float32), "valid")
     return np.correlate(sound, pattern, "valid") / np.sqrt(np.maximum(energy, 1e-12))

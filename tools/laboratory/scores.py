@@ -1,4 +1,4 @@
-"""Scores of other people's music in beats: music21's corpus, and MIDI files of the shared recordings.
+"""Scores in beats: from music21's corpus, and from MIDI files of the shared recordings.
 
 A part is a BEAT array in order of time. A beat is a quarter note of the score; for a MIDI file it is a second.
 """
@@ -13,11 +13,11 @@ from rtsep.notes.score import read_midi
 
 BEAT = np.dtype([("beat", "<f8"), ("beats", "<f8"), ("pitch", "<i2")])
 SHORTEST = 1 / 16
-"""Notes that last less than so many beats, such as grace notes, are left out."""
+"""Notes that last less than this many beats, such as grace notes, are left out."""
 
 
 def corpus_parts(name: str) -> list[np.ndarray]:
-    """Each part of a work of music21's corpus, as it sounds; the chord symbols of a lead sheet are one more part, the last.
+    """Each part of a work in music21's corpus, at sounding pitch; the chord symbols of a lead sheet are one more, last part.
 
     NAME#N is the Nth tune of a collection. MissingError without music21.
     """
@@ -46,7 +46,7 @@ def _until_next(symbols: Sequence[tuple[float, list[int]]]) -> list[tuple[float,
 
 
 def midi_parts(path: Path) -> list[np.ndarray]:
-    """Each track with notes of a MIDI file; beats are seconds. MissingError if it is not there."""
+    """Each track with notes in a MIDI file; beats are seconds. MissingError if it is missing."""
     notes = read_midi(need_file(path)).notes()
     whole = [(float(note["onset_s"]), float(note["offset_s"] - note["onset_s"]), int(note["pitch"])) for note in notes]
     return [_part([whole[i] for i in np.flatnonzero(notes["part"] == part)]) for part in np.unique(notes["part"])]
@@ -61,14 +61,14 @@ def _part(notes: Sequence[tuple[float, float, int]]) -> np.ndarray:
 
 
 def together(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Several parts as one; what two of them play at once is one note."""
+    """Several parts as one; a note that two of them play together becomes one note."""
     whole = np.concatenate(parts)
     _, first = np.unique(whole[["beat", "pitch"]], return_index=True)
     return whole[first]
 
 
 def one_voice(part: np.ndarray) -> np.ndarray:
-    """The highest of the notes that begin together, each ended when the next begins."""
+    """The highest of the notes that begin together; each ends when the next one begins."""
     order = part[np.lexsort((-part["pitch"], part["beat"]))]
     _, first = np.unique(order["beat"], return_index=True)
     voice = order[first].copy()
@@ -77,7 +77,7 @@ def one_voice(part: np.ndarray) -> np.ndarray:
 
 
 def within(part: np.ndarray, low: int, high: int) -> np.ndarray:
-    """The part moved by octaves so that most of its notes lie in low ... high (MIDI pitches), and the others one by one."""
+    """The part, moved by octaves so that most notes lie from low to high (MIDI pitches); the others are moved singly."""
     steps = np.array(sorted(range(-4, 5), key=abs)) * 12
     outside = [int(((part["pitch"] + step < low) | (part["pitch"] + step > high)).sum()) for step in steps]
     moved = part.copy()
@@ -88,7 +88,7 @@ def within(part: np.ndarray, low: int, high: int) -> np.ndarray:
 
 
 def dense_place(parts: Sequence[np.ndarray], beats: float, step: float = 4.0) -> float:
-    """The beat, a multiple of `step`, from which on all parts have many notes within `beats`."""
+    """The beat, a multiple of `step`, from which on all parts have many notes within `beats` beats."""
     end = max(part["beat"].max() for part in parts)
     begins = np.arange(0.0, max(end - beats, 0) + step, step)
     counts = [[np.sum((part["beat"] >= begin) & (part["beat"] < begin + beats)) for part in parts] for begin in begins]
@@ -96,7 +96,7 @@ def dense_place(parts: Sequence[np.ndarray], beats: float, step: float = 4.0) ->
 
 
 def section(part: np.ndarray, begin: float, beats: float) -> np.ndarray:
-    """The notes that begin within `beats` from `begin` on, counted from there and ended at the end."""
+    """The notes that begin within `beats` beats from `begin` on; beats count from there, and notes end at the end."""
     inside = part[(part["beat"] >= begin) & (part["beat"] < begin + beats)].copy()
     inside["beat"] -= begin
     inside["beats"] = np.minimum(inside["beats"], beats - inside["beat"])
@@ -104,7 +104,7 @@ def section(part: np.ndarray, begin: float, beats: float) -> np.ndarray:
 
 
 def broken_chords(chords: np.ndarray) -> np.ndarray:
-    """Chords played note by note in halves of a beat, upwards and back, each note held for a beat."""
+    """Chords, played note by note in half beats, upwards and back; each note is held for a beat."""
     notes = []
     for beat in np.unique(chords["beat"]):
         chord = chords[chords["beat"] == beat]
@@ -115,7 +115,7 @@ def broken_chords(chords: np.ndarray) -> np.ndarray:
 
 
 def bass_line(chords: np.ndarray) -> np.ndarray:
-    """The lowest and the third lowest note of each chord in turn, a beat each."""
+    """The lowest and the third lowest note of each chord in turn, one beat each."""
     notes = []
     for beat in np.unique(chords["beat"]):
         chord = chords[chords["beat"] == beat]

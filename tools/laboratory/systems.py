@@ -1,8 +1,8 @@
-"""Ways to separate a piece, each named by a text, and how a result is judged.
+"""Ways to separate a piece, each named by a text, and measures of the result.
 
-A setting is a line of a table: parameters of the engine as NAME=VALUE, parted by commas. Three more names change what is
-played: `preset=NAME`; `late_ms=X`, by how much the separator is told late; `velocity=V`, of every note. One of WAYS among them
-is another way to separate.
+A setting is a line of a table: parameters of the engine as NAME=VALUE, separated by commas. Three more names change the piece:
+`preset=NAME`; `late_ms=X`, by which MIDI is late; `velocity=V`, of every note. One of WAYS among them is another way to
+separate.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,13 +26,13 @@ from rtsep.presets.preset import Preset, load_preset
 from rtsep.windows import Framing, choose_framing
 
 BLOCK = 4096
-"""Samples of a block that is given to the engine."""
+"""Number of samples in a block for the engine."""
 DEFAULT_PRESET = "piano"
 LIVE = "mode=live,latency_samples=512"
 MODES = {**{f"live {samples}": f"mode=live,latency_samples={samples}" for samples in (128, 256, 512, 1024)},
          "quality 4096": "mode=quality,latency_samples=4096,window_samples=4096"}
 LIBRARY_S = 10.0
-"""SIR and SAR, which are slow to work out, are those of the first ten seconds."""
+"""SIR and SAR, which are slow to compute, are measured on this many seconds."""
 MEASURES = ("sdr_db", "si_sdr_db", "sir_db", "sar_db")
 Stems = dict[str, np.ndarray]
 Params = Mapping[str, Value]
@@ -45,7 +45,7 @@ def preset_named(name: str) -> Preset:
 
 
 def params_of(text: str) -> dict[str, Value]:
-    """Parameters of the engine in a setting: NAME=VALUE, parted by commas."""
+    """The parameters of the engine in a setting: NAME=VALUE, separated by commas."""
     return parse_params(dict(setting.split("=") for setting in text.split(",") if setting))
 
 
@@ -56,11 +56,12 @@ def separate(piece: Piece, text: str) -> Stems:
 
 
 def meant(piece: Piece, text: str) -> tuple[str, Piece, dict[str, Value]]:
-    """What a setting says: one of WAYS, empty for the engine; the piece as it is played then; and the parameters."""
+    """The meaning of a setting: one of WAYS (empty: the engine), the piece as it is played, and the parameters."""
     words = [word for word in text.split(",") if word]
     ways, pairs = [word for word in words if word in WAYS], [word for word in words if word not in WAYS]
     if broken := [word for word in pairs if word.count("=") != 1] + ways[1:]:
-        raise RtsepError(f"the setting {broken[0]!r}: write NAME=VALUE, parted by commas, and at most one of {', '.join(WAYS)}")
+        raise RtsepError(f"the setting {broken[0]!r}: write NAME=VALUE, separated by commas, and at most one of "
+                                 f"{', '.join(WAYS)}")
     given = dict(word.split("=") for word in pairs)
     if "preset" in given:
         piece = replace(piece, preset=preset_named(given.pop("preset")))
@@ -82,7 +83,7 @@ def with_velocity(piece: Piece, velocity: int) -> Piece:
 
 
 def outputs(separator: Separator, sound: np.ndarray, events: np.ndarray, size: int = BLOCK) -> Iterator[Output]:
-    """What the separator gives of each block of `size` samples, until the next; events count from the start of the sound."""
+    """The separator's output for each block of `size` samples, valid until the next; events count from the sound's start."""
     for begin in range(0, sound.shape[1], size):
         block = sound[:, begin : begin + size]
         first, last = np.searchsorted(events["sample"], (begin, begin + block.shape[1]))
@@ -92,13 +93,13 @@ def outputs(separator: Separator, sound: np.ndarray, events: np.ndarray, size: i
 
 
 def hear(separator: Separator, sound: np.ndarray, events: np.ndarray) -> np.ndarray:
-    """Stems of the whole sound, from where the separator is."""
+    """The stems of the whole sound, from the separator's present state on."""
     return np.concatenate([output.stems.copy() for output in outputs(separator, sound, events)], axis=2)
 
 
 def play(sound: np.ndarray, sample_rate: int, score: Score, presets: Preset | Sequence[Preset], routing: Routing,
          params: Params, offset_s: float = 0.0) -> Stems:
-    """The stems, residual included, that the streaming engine gives; its latency is taken out."""
+    """The stems of the streaming engine, including the residual; the latency is taken out."""
     separator = Separator(presets, routing, params)
     separator.prepare(sample_rate, len(sound), BLOCK)
     sound = np.pad(sound, ((0, 0), (0, separator.latency)))
@@ -107,26 +108,26 @@ def play(sound: np.ndarray, sample_rate: int, score: Score, presets: Preset | Se
 
 
 def routing_of(piece: Piece) -> Routing:
-    """The piece's own; else a stem per MIDI track, or one for all notes where the piece has but one."""
+    """The piece's routing; else a stem per MIDI track, or one stem for all notes if the piece has only one."""
     if piece.routing is not None:
         return piece.routing
     return everything("piano") if "piano" in piece.truths and len(piece.told) == 1 else by_track(piece.score)
 
 
 def preset_of(piece: Piece) -> Preset | Sequence[Preset]:
-    """What plays the piece."""
+    """The preset, or presets, of the piece."""
     return preset_named(DEFAULT_PRESET) if piece.preset is None else piece.preset
 
 
 def gated(piece: Piece, params: Params) -> Stems:
-    """The engine as it is meant to be used, with the piece's notes."""
+    """The stems of the engine in its normal use, with the piece's notes."""
     return play(piece.mix, piece.sample_rate, piece.score, preset_of(piece), routing_of(piece), params, piece.late_s)
 
 
 def ungated(piece: Piece, params: Params) -> Stems:
-    """The engine without MIDI: every template open, the keys below C4 one stem and those above the other.
+    """The stems of the engine without MIDI: all templates are open; keys below C4 are one stem, and the others another.
 
-    The stem `low` is judged as the track with the lower mean pitch, `high` as the other.
+    The stem `low` is judged as the track with the lower mean pitch, and `high` as the other track.
     """
     if len(piece.score.track_names) != 2:
         return {}
@@ -148,13 +149,13 @@ def nothing_done(piece: Piece, params: Params) -> Stems:
 
 
 def oracle(piece: Piece, params: Params) -> Stems:
-    """Ratio masks of the true stems in each channel, with the windows of a mode."""
+    """The stems by ratio masks of the true stems in each channel, with the windows of a mode."""
     mode = str(params.get("mode", "live"))
     if mode == "instant":
-        raise RtsepError("an oracle mask has windows, and mode instant none; `filters` are the filters from the true stems")
+        raise RtsepError("an oracle mask needs windows, which mode instant does not have; use `filters` of the true stems")
     latency = int(params.get("latency_samples", 4096 if mode == "quality" else 512))
     framing = choose_framing(mode, piece.sample_rate, int(params.get("window_samples", 4096)), latency)
-    hop = int(params.get("hop_samples", max(framing.hop, framing.overlap // 4)))  # as good as the engine's, and quicker
+    hop = int(params.get("hop_samples", max(framing.hop, framing.overlap // 4)))  # as good as the engine's hop, and faster
     framing = Framing(framing.window_size, framing.overlap, hop)
     channels = [oracle_stems(np.array([truth[c] for truth in piece.truths.values()]), framing)
                 for c in range(len(piece.mix))]
@@ -162,7 +163,7 @@ def oracle(piece: Piece, params: Params) -> Stems:
 
 
 def plain(piece: Piece, params: Params) -> Stems:
-    """Background rows that learn and nothing else; they know no stems, only a piano and the rest."""
+    """The stems by background rows that learn and nothing else; they only separate a piano from the rest."""
     if "piano" not in piece.truths:
         return {}
     found = separate_with_plain_rows(piece.mix, piece.sample_rate, piece.score, preset_of(piece))
@@ -182,19 +183,19 @@ WAYS: dict[str, Callable[[Piece, Params], Stems]] = {
 
 
 def judge_told(piece: Piece, stems: Stems) -> dict[str, dict[str, float]]:
-    """SDR in dB of the stems whose notes are told, from `skipped_s` on; of nothing where a way knows no such stems."""
+    """SDR in dB of the stems whose notes are told, from `skipped_s` on; empty if a way has no such stems."""
     first = round(piece.skipped_s * piece.sample_rate)
     return {stem: {"sdr_db": sdr_db(stems[stem][:, first:], truth[:, first:])} for stem, truth in piece.told.items()
             if stem in stems}
 
 
 def judge(piece: Piece, stems: Stems, library: bool = True) -> dict[str, dict[str, float]]:
-    """Measures in dB of every true stem of `piece`, those of the `library` too; nan where one cannot be taken."""
+    """Measures in dB of every true stem of `piece`, also those of the `library`; nan if one cannot be computed."""
     if not set(piece.truths) <= set(stems):
         return {}
     broken = [stem for stem, sound in stems.items() if not np.isfinite(sound).all()]
     if broken:
-        raise RtsepError(f"{piece.name}: {', '.join(broken)} came out with NaN or infinity; no measure means anything then")
+        raise RtsepError(f"{piece.name}: {', '.join(broken)} came out with NaN or infinity, so it cannot be measured")
     results = {stem: {"sdr_db": sdr_db(stems[stem], truth), "si_sdr_db": si_sdr_db(stems[stem], truth)}
                for stem, truth in piece.truths.items()}
     sir, sar = _interference_and_artefacts(piece, stems) if library else ([np.nan] * len(results),) * 2
@@ -211,7 +212,7 @@ def judge_quickly(piece: Piece, stems: Stems) -> dict[str, dict[str, float]]:
 def _interference_and_artefacts(piece: Piece, stems: Stems) -> tuple[list[float], list[float]]:
     """SIR and SAR of BSS Eval 3 (512 taps) over the first LIBRARY_S, first channel, by fast_bss_eval.
 
-    nan without that library or with a silent stem; infinite SIR, which its rounding can give, is nan too.
+    nan without that library, or with a silent stem; an infinite SIR, which rounding can cause, also becomes nan.
     """
     samples = round(LIBRARY_S * piece.sample_rate)
     truths = np.stack([truth[0, :samples] for truth in piece.truths.values()]).astype(np.float64)
@@ -226,5 +227,5 @@ def _interference_and_artefacts(piece: Piece, stems: Stems) -> tuple[list[float]
     with np.errstate(all="ignore"):
         _, sir, sar = fast_bss_eval.bss_eval_sources(
             truths, estimates, filter_length=512, compute_permutation=False,
-            use_cg_iter=100)  # its direct solver does not run with NumPy 2
+            use_cg_iter=100)  # the library's direct solver does not run with NumPy 2
     return [[x if np.isfinite(x) else np.nan for x in map(float, ratios)] for ratios in (sir, sar)]

@@ -1,7 +1,7 @@
-"""A trio for violin, cello and piano with true stems: Pachelbel's Canon in D, arranged here, played by FluidR3.
+"""A trio for violin, cello and piano with true stems: Pachelbel's Canon in D, arranged here, and played by FluidR3.
 
-It is violin.flac, cello.flac, piano.flac, all.mid (a track for each, with its General MIDI program) and stems.json. The music
-is public domain, and so is the arrangement. It needs fluidsynth and fluid-soundfont-gm.
+Its files are violin.flac, cello.flac, piano.flac, all.mid (a track for each, with its General MIDI program) and stems.json.
+Music and arrangement are in the public domain. It needs fluidsynth and fluid-soundfont-gm.
 """
 
 import json
@@ -17,22 +17,23 @@ TICKS = 480  # per quarter
 QUARTER_US = 650_000
 TAIL_S = 2.0
 PROGRAMS = {"violin": 40, "cello": 42, "piano": 0}
-GROUND = (50, 45, 47, 42, 43, 38, 43, 45)  # in half notes, three times
+GROUND = (50, 45, 47, 42, 43, 38, 43, 45)  # in half notes, played three times
 CHORDS = ((62, 66, 69, 74), (57, 61, 64, 69), (59, 62, 66, 71), (54, 57, 61, 66),
           (55, 59, 62, 67), (50, 57, 62, 66), (55, 59, 62, 67), (57, 61, 64, 69))  # broken into eighths
-VIOLIN = (  # beats of each note, and the notes
+VIOLIN = (  # length of each note in beats, and the notes
     (2.0, (78, 76, 74, 73, 71, 69, 71, 73)),
     (1.0, (74, 78, 81, 79, 78, 74, 78, 76, 74, 71, 74, 81, 79, 83, 81, 79)),
     (0.5, (81, 78, 79, 81, 78, 79, 81, 69, 71, 73, 74, 76, 78, 79, 78, 74,
            76, 78, 66, 67, 69, 71, 69, 67, 69, 66, 67, 69, 67, 71, 69, 67)),
 )
-LEGATO = {"violin": 0.95, "cello": 0.95, "piano": 1.6}  # how long a note is held, in its own length: the piano overlaps
+# how long a note is held, relative to its length: the piano's notes overlap
+LEGATO = {"violin": 0.95, "cello": 0.95, "piano": 1.6}
 
 Note = tuple[float, float, int, int]  # beat, beats, pitch, velocity
 
 
 def notes_of(part: str) -> list[Note]:
-    """The notes of one part; every bar leans on its first beat."""
+    """The notes of one part, with an accent on the first beat of every bar."""
     if part == "cello":
         line = [(2.0 * i, 2.0, pitch) for i, pitch in enumerate(3 * GROUND)]
     elif part == "piano":
@@ -44,7 +45,7 @@ def notes_of(part: str) -> list[Note]:
 
 
 def score(parts: tuple[str, ...]) -> mido.MidiFile:
-    """The MIDI file of these parts, each on a channel of its own."""
+    """The MIDI file of these parts, each on its own channel."""
     file = mido.MidiFile(ticks_per_beat=TICKS)
     file.tracks.append(mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=QUARTER_US)]))
     for channel, part in enumerate(parts):
@@ -60,7 +61,7 @@ def score(parts: tuple[str, ...]) -> mido.MidiFile:
 
 
 def build(folder: Path = BUILD / "trio") -> Path:
-    """Write everything into `folder`, unless it is there; gives it."""
+    """Write all files into `folder`, unless they exist; give the folder."""
     if (folder / "stems.json").exists():
         return folder
     whole = score(tuple(PROGRAMS))

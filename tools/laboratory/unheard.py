@@ -1,7 +1,7 @@
-"""A development set that nothing was tuned on: instruments, pianos and players that the shipped presets have never heard.
+"""A development set on which nothing was tuned: instruments, pianos and players that the shipped presets have never heard.
 
-`pieces(role)` are songs, trios and quartets (see songs.py), `piano_pieces(role)` pianos alone, both hands a stem each. They are
-built into `build/unheard` at the first call, 20 s each, and read from there afterwards.
+`pieces(role)` are songs, trios and quartets (see songs.py). `piano_pieces(role)` are pianos alone, with each hand as a stem.
+The first call builds them in `build/unheard`, 20 s each; later calls read them from there.
 """
 
 import json
@@ -24,23 +24,23 @@ from laboratory.study import SHARED, Given
 
 FOLDER = BUILD / "unheard"
 SECONDS, TAIL_S, LEAD_IN_S = 20.0, 2.0, 0.3
-"""How many seconds of a score are played, how many the sound lasts longer, and how long it is silent at the beginning."""
+"""Seconds of a score that are played, additional seconds of sound, and seconds of silence at the beginning."""
 LEVEL = 0.05
 """The RMS of a stem before it is made louder or softer."""
 LEVEL_DB = 4.0
 """A stem is at most this many dB louder or softer than LEVEL."""
 PEAK = 0.9
-"""The highest sample of a mix."""
+"""The largest sample of a mix."""
 VELOCITY = {True: 82, False: 68}
 """The mean velocity (MIDI, 1 to 127) of the first stem, which leads, and of the others."""
 PEDAL_BEATS = 2.0
-"""The pedal of a piano is changed after so many beats; where a beat is a second, after half as many."""
+"""A piano's pedal changes after this many beats; if a beat is a second, after half as many."""
 
 
 def pieces(role: str, seed: int = 0, given: Given | None = None) -> list[Piece]:
-    """The songs, trios and quartets of a role ("tuning" or "reporting"); `seed` is another performance.
+    """The songs, trios and quartets of a role ("tuning" or "reporting"); another `seed` gives another performance.
 
-    With `given`, pieces whose makers are missing are left out and remembered; without, MissingError.
+    With `given`, pieces whose makers are missing are left out and noted; without it, they raise MissingError.
     """
     songs = [song for song in SONGS if song.role == role and (given is None or not given.pieces or song.name in given.pieces)]
     if given is None:
@@ -49,7 +49,7 @@ def pieces(role: str, seed: int = 0, given: Given | None = None) -> list[Piece]:
 
 
 def built(song: Song, seed: int = 0, shared: Path = SHARED) -> Piece:
-    """A piece, built unless it is there, of the same song. MissingError without what its score or a maker needs."""
+    """A piece, which is built unless it exists for the same song. MissingError if its score or a maker lacks something."""
     folder = FOLDER / f"{song.name.replace(' ', '_')}-{seed}"
     made_of = folder / "made_of.txt"
     if not (made_of.exists() and made_of.read_text(encoding="utf-8") == repr(song)):
@@ -59,7 +59,7 @@ def built(song: Song, seed: int = 0, shared: Path = SHARED) -> Piece:
 
 
 def build(song: Song, seed: int, folder: Path, shared: Path) -> None:
-    """Writes the sound of each stem, all.mid and stems.json into `folder`."""
+    """Write the sound of each stem, all.mid and stems.json into `folder`."""
     rng = np.random.default_rng([seed, zlib.crc32(song.name.encode())])
     played = performed(song, rng, shared)
     names = song.stem_names()
@@ -74,7 +74,7 @@ def build(song: Song, seed: int, folder: Path, shared: Path) -> None:
 
 
 def save(folder: Path, sounds: Sequence[np.ndarray], tracks: dict[str, str], write_score: Callable[[Path], object]) -> None:
-    """Writes a piece: sounds [sample], named by the keys of `tracks` (sound to track), and its score."""
+    """Write a piece: sounds [sample], named by the keys of `tracks` (sound -> track), and its score."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, sound in zip(tracks, sounds, strict=True):
         write(folder / f"{name}.flac", sound)
@@ -83,7 +83,7 @@ def save(folder: Path, sounds: Sequence[np.ndarray], tracks: dict[str, str], wri
 
 
 def balanced(sounds: Sequence[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
-    """Sounds [sample], each within LEVEL_DB of the same RMS; all softer alike if the mix would exceed PEAK."""
+    """The sounds [sample], each within LEVEL_DB of the same RMS; all are made softer if the mix would exceed PEAK."""
     gains = 10 ** (rng.uniform(-LEVEL_DB, LEVEL_DB, len(sounds)) / 20)
     levelled = [sound * (LEVEL * gain / np.sqrt(np.mean(sound**2))) for sound, gain in zip(sounds, gains, strict=True)]
     peak = max(np.abs(np.sum(levelled, axis=0)).max(), *(np.abs(sound).max() for sound in levelled))
@@ -95,12 +95,12 @@ def balanced(sounds: Sequence[np.ndarray], rng: np.random.Generator) -> list[np.
 
 @cache
 def score_of(name: str, shared: Path) -> tuple[np.ndarray, ...]:
-    """The parts of a score: of music21's corpus, or of a MIDI file below the shared recordings."""
+    """The parts of a score: from music21's corpus, or from a MIDI file in the shared recordings."""
     return tuple(scores.midi_parts(shared / name) if name.endswith(".mid") else scores.corpus_parts(name))
 
 
 def performed(song: Song, rng: np.random.Generator, shared: Path) -> list[tuple[np.ndarray, list[tuple[float, float]]]]:
-    """For each stem its notes (NOTE array) and the spans in seconds of its pedal."""
+    """For each stem its notes (NOTE array), and the spans of its pedal in seconds."""
     beats = SECONDS * song.bpm / 60
     whole = [arranged(stem, score_of(song.score, shared)) for stem in song.stems]
     begin = scores.dense_place(whole, beats, song.bar)
@@ -116,7 +116,7 @@ def performed(song: Song, rng: np.random.Generator, shared: Path) -> list[tuple[
 
 
 def arranged(stem: Stem, parts: Sequence[np.ndarray]) -> np.ndarray:
-    """What a stem plays of a score, as a BEAT array within the instrument's range."""
+    """The notes of a score that a stem plays, as a BEAT array within the instrument's range."""
     part = scores.together([parts[number] for number in stem.parts])
     if stem.way:
         part = {"broken": scores.broken_chords, "bass": scores.bass_line}[stem.way](part)

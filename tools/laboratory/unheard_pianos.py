@@ -1,7 +1,7 @@
-"""Pianos alone, played by pianos that the shipped presets have never heard; Salamander, which they have, is for comparison.
+"""Piano pieces, played by pianos that the shipped presets have never heard, and by Salamander, which they know, to compare.
 
-Both hands are told, a stem each. For tuning: the scores of `piano_and_others` and of the bundled clip. For reporting: those of
-`two_hands`. They are built into `build/unheard` at the first call, 20 s each, and read from there afterwards.
+Both hands are told, each as a stem. For tuning: the scores of `piano_and_others` and of the bundled clip. For reporting: those
+of `two_hands`. The first call builds them in `build/unheard`, 20 s each; later calls read them from there.
 """
 
 import shutil
@@ -25,14 +25,14 @@ PLAYERS = ("old_fb", "upright_kw", "splendid", "tonejs-piano", "timgm", "salaman
 
 
 def piano_pieces(role: str, given: Given, players: tuple[str, ...] = PLAYERS) -> list[Piece]:
-    """The scores of a role ("tuning" or "reporting"), each by every piano; what is missing is left out and remembered."""
+    """The scores of a role ("tuning" or "reporting"), each by every piano; missing ones are left out and noted."""
     cases = [(piece, folder, player, given.shared) for piece, folder in scores_of(role, given) for player in players
              if not given.pieces or piece.name in given.pieces]
     return given.there(lambda case: excerpt(played_by(*case), given.seconds), cases)
 
 
 def scores_of(role: str, given: Given) -> Iterator[tuple[Piece, Path]]:
-    """The pieces of a role and their folders; of what else plays there nothing is taken."""
+    """The pieces of a role, without other instruments, and their folders."""
     groups = {TUNING: "piano_and_others", REPORTING: "two_hands"}
     if role == TUNING:
         yield load_piece(DEMO, "demo"), DEMO
@@ -41,7 +41,7 @@ def scores_of(role: str, given: Given) -> Iterator[tuple[Piece, Path]]:
 
 
 def played_by(piece: Piece, folder: Path, player: str, shared: Path = SHARED) -> Piece:
-    """The piece's notes by one piano, built unless it is there. MissingError without its sounds."""
+    """The piece's notes, played by one piano; it is built unless it exists. MissingError if the piano's sounds are missing."""
     target = FOLDER / f"{piece.name}-{player}"
     if not (target / "stems.json").exists():
         build(piece, folder, player, target, shared)
@@ -50,7 +50,7 @@ def played_by(piece: Piece, folder: Path, player: str, shared: Path = SHARED) ->
 
 
 def build(piece: Piece, folder: Path, player: str, target: Path, shared: Path) -> None:
-    """Writes the sounds of both hands, all.mid and stems.json into `target`."""
+    """Write the sounds of both hands, all.mid and stems.json into `target`."""
     sounds = [fit(MAKERS[player].play(PIANO, notes, shared), round(SECONDS * RATE)) for notes in hands(piece.score)]
     mix = np.sum(sounds, axis=0)
     gain = min(np.sqrt(2) * LEVEL / np.sqrt(np.mean(mix**2)), PEAK / np.abs(mix).max())
@@ -61,14 +61,14 @@ def build(piece: Piece, folder: Path, player: str, target: Path, shared: Path) -
 
 
 def copy_score(folder: Path, path: Path) -> None:
-    """The whole score of a folder, as it is."""
+    """Copy the whole score of a folder, unchanged."""
     scores = sorted(folder.glob("*.mid"))
     whole = [score for score in scores if score.name in ("all.mid", "both.mid")] or scores
     shutil.copyfile(whole[0], path)
 
 
 def hands(score: Score) -> list[np.ndarray]:
-    """The notes that begin before SECONDS of each part (NOTE arrays), as they sound under the pedal."""
+    """The notes of each part that begin before SECONDS (NOTE arrays), as they sound with the pedal."""
     found = []
     for part in range(len(score.track_names)):
         told = score.notes()

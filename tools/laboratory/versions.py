@@ -1,4 +1,4 @@
-"""Other versions of the engine: another checkout, or this one with other constants, each separating in a process of its own."""
+"""Other versions of the engine: another checkout, or this one with other constants; each separates in its own process."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from rtsep.errors import RtsepError
 
 WORKER = ROOT / "tools" / "laboratory" / "workers" / "separate.py"
 Edit = tuple[str, str, str]
-"""A module below rtsep/, such as stages/gate.py, a constant of it, and the value that it gets, as it is written in Python."""
+"""A module in rtsep/, such as stages/gate.py, a constant in it, and its new value in Python's notation."""
 
 
 # --- constants --------------------------------------------------------------------------------------------------------
 
 
 def edited(text: str, constant: str, value: str) -> str:
-    """The source of a module with another value for a constant, which may be one of several that a line sets.
+    """The source of a module with another value for a constant; the line can set several constants.
 
-    RtsepError unless exactly one line at the top sets it.
+    RtsepError unless exactly one line at the top level sets it.
     """
     places = [node for statement in ast.parse(text).body for node in _values(statement, constant)]
     if len(places) != 1:
-        raise RtsepError(f"{constant} is set {len(places)} times; a constant that is exchanged is set once")
+        raise RtsepError(f"{constant} is set {len(places)} times; only a constant that is set once can be exchanged")
     lines = text.splitlines(keepends=True)
     first, last = places[0].lineno - 1, places[0].end_lineno - 1
     before = lines[first].encode()[: places[0].col_offset].decode()
@@ -40,7 +40,7 @@ def edited(text: str, constant: str, value: str) -> str:
 
 
 def _values(statement: ast.stmt, constant: str) -> list[ast.expr]:
-    """What a statement sets the constant to."""
+    """The values to which a statement sets the constant."""
     if isinstance(statement, ast.AnnAssign) and statement.value is not None:
         return [statement.value] if isinstance(statement.target, ast.Name) and statement.target.id == constant else []
     if not isinstance(statement, ast.Assign):
@@ -59,7 +59,7 @@ def _values(statement: ast.stmt, constant: str) -> list[ast.expr]:
 
 
 def copied(folder: Path, edits: Iterable[Edit] = (), checkout: Path = ROOT) -> Path:
-    """A folder that has the packages of a checkout, with other constants: what a worker finds them in. It is made anew."""
+    """A new folder with the packages of a checkout and with other constants, from which a worker imports them."""
     shutil.rmtree(folder, ignore_errors=True)
     need_file(checkout / "rtsep" / "__init__.py", "give the folder of a checkout of rtsep")
     shutil.copytree(checkout / "rtsep", folder / "rtsep", ignore=shutil.ignore_patterns("__pycache__"))
@@ -76,7 +76,7 @@ def copied(folder: Path, edits: Iterable[Edit] = (), checkout: Path = ROOT) -> P
 class Version:
     """A process that separates with the packages in a folder; `with` ends it. Compiled code is kept in `cache`.
 
-    It works in that folder, for the compiler, a process of its own, finds packages where it works before all others.
+    Its working folder is that folder, since the compiler, a separate process, searches packages in the working folder first.
     """
 
     def __init__(self, folder: Path, cache: Path) -> None:
@@ -94,7 +94,7 @@ class Version:
         self.process.stdout.close()
 
     def separate(self, piece: Piece, params: Params, programs: Sequence[int] = ()) -> Stems:
-        """The stems of a piece, by its presets, or by those that this version has for General MIDI programs."""
+        """The stems of a piece, with its presets, or with those that this version chooses for General MIDI programs."""
         routing = routing_of(piece)
         job = {"presets": list(programs) or preset_of(piece), "names": routing.names, "table": routing.table,
                "params": dict(params), "sound": piece.mix, "rate": piece.sample_rate,
@@ -104,4 +104,4 @@ class Version:
             self.process.stdin.flush()
             return pickle.load(self.process.stdout)
         except (BrokenPipeError, EOFError):
-            raise RtsepError(f"rtsep in {self.folder} cannot separate {piece.name}; what it says of it stands above") from None
+            raise RtsepError(f"rtsep in {self.folder} cannot separate {piece.name}; see its message above") from None

@@ -1,1 +1,1 @@
-"""Pictures of the documentation, each one function that draws into a figure (see `style.picture`)."""
+"""Pictures of the documentation. Each is drawn into a figure by one function (see `style.picture`)."""

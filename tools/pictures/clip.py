@@ -1,4 +1,4 @@
-"""The bundled clip, and what the engine's stages say about it: played through the reference, which passes everything on."""
+"""The bundled clip, and the results of the engine's stages for it, from the reference, which gives access to all of them."""
 
 import copy
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from rtsep.notes.score import Score
 from rtsep.reference import ReferenceSeparator, Stream
 
 SECONDS = 8.0
-"""So much of the clip is played."""
+"""This many seconds of the clip are played."""
 FIRST_BIN_HZ = 44100 / 4096
-"""Distance of the bins, in Hz, with the usual window at 44.1 kHz."""
+"""Distance of the bins, in Hz, with the default window at 44.1 kHz."""
 
 
 @dataclass(frozen=True)
 class Clip:
-    """Sound [sample] of the mix and of both hands, and the notes."""
+    """The mix and both hands, each [sample], and the notes."""
 
     mix: np.ndarray
     left: np.ndarray
@@ -39,7 +39,7 @@ def clip() -> Clip:
 
 @dataclass(frozen=True)
 class Heard:
-    """What one frame passed on, and what had been learnt by then."""
+    """The results of one frame, and what had been learnt by then."""
 
     time_s: float
     passed: object
@@ -50,7 +50,7 @@ class Heard:
 
 @cache
 def played(preset: str = "piano", told: tuple[int, ...] = (0, 1), seconds: float = SECONDS, **params: object) -> list[Heard]:
-    """Every frame of the clip, of which the tracks `told` are told."""
+    """The results of every frame of the clip; only the notes of the tracks in `told` are told."""
     found, score = [], clip().score
     separator = ReferenceSeparator(load_preset(find_preset(preset)), by_track(score), {"mode": "live", **params})
     separator.prepare(44100, 1, 4096)
@@ -70,6 +70,6 @@ def played(preset: str = "piano", told: tuple[int, ...] = (0, 1), seconds: float
 
 
 def notes(seconds: float = SECONDS) -> np.ndarray:
-    """NOTE [n] of the clip's beginning."""
+    """The notes of the clip's first `seconds`: NOTE [note]."""
     found = clip().score.notes()
     return found[found["onset_s"] < seconds]

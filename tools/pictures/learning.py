@@ -1,4 +1,4 @@
-"""What is learnt while playing: the background, levels and colour; and how training goes."""
+"""Pictures of what is learnt while playing (background, levels and colour), and of training."""
 
 import numpy as np
 
@@ -13,18 +13,19 @@ from rtsep.training.nmf import factorise
 
 @picture(size=(7.2, 2.6))
 def background(figure):
-    """How surely others play: all notes told, and one hand's alone."""
+    """Certainty that others play: with all notes told, and with only one hand's notes told."""
     ax = figure.subplots()
     for told, colour, label in (((0, 1), LEFT, "both hands are told"), ((0,), RIGHT, "only the left hand is told")):
         heard = played("piano", told)
         ax.plot([each.time_s for each in heard][::8], [each.others for each in heard][::8], color=colour, label=label)
-    ax.set(xlim=(0, SECONDS), ylim=(0, 1.02), xlabel="s", title="how surely somebody plays whose notes nobody tells")
+    ax.set(xlim=(0, SECONDS), ylim=(0, 1.02), xlabel="s",
+           title="certainty that others play (instruments whose notes are not told)")
     ax.legend()
 
 
 @picture(size=(7.2, 2.6))
 def levels(figure):
-    """The gain that is learnt of each hand."""
+    """The gain that is learnt for each hand."""
     ax = figure.subplots()
     for preset, style in (("piano", "-"), ("gm-piano", ":")):
         heard = played(preset)
@@ -37,7 +38,7 @@ def levels(figure):
 
 @picture(size=(7.2, 2.6))
 def colour(figure):
-    """The colour that is learnt of the clip's piano, by presets that know it and that do not."""
+    """The colour that is learnt for the clip's piano: with a preset that knows it, and with one that does not."""
     ax = figure.subplots()
     hz = np.geomspace(LOWEST_HZ, HIGHEST_HZ, BANDS)
     for preset, shade in (("piano", LEFT), ("gm-piano", RIGHT)):
@@ -52,7 +53,7 @@ def colour(figure):
 
 @picture("png", size=(7.2, 5.4))
 def factorisation(figure):
-    """W and H of the clip's beginning: from random numbers, and with the score's constraints."""
+    """W and H of the beginning of the clip: started from random numbers, and with the constraints of the score."""
     axes = figure.subplots(2, 2, width_ratios=(1, 1.4))
     hop, size, seconds = 1024, 4096, 4.5
     V = np.abs(spectra(clip().mix[: int(seconds * 44100)], size, hop)).astype(np.float32)

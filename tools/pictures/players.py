@@ -1,4 +1,4 @@
-"""Who plays a note: the hands of one keyboard, and a score that is followed."""
+"""Pictures of who plays a note: the hands at one keyboard, and a score that is followed."""
 
 import numpy as np
 from matplotlib.colors import to_rgba
@@ -13,7 +13,7 @@ from rtsep.reference.hand_tracker import Struck, probability
 
 @picture(size=(7.2, 3.0))
 def hands(figure):
-    """The tracker's opinion of every note as it begins, beside the true hand."""
+    """The hand that the tracker gives to every note as it begins, and the true hand."""
     ax, recent, right = figure.subplots(), [], []
     heard = notes(24.0)
     for note in heard:
@@ -33,7 +33,7 @@ def hands(figure):
 
 @picture("png", size=(7.2, 2.9))
 def score(figure):
-    """Where the follower thinks that the player is; the player goes back once."""
+    """The follower's probability for each place in the score; the player goes back once."""
     ax, told = figure.subplots(), clip().score
     followed = followed_score(told, by_track(told).table)
     follower = ScoreFollower(followed, 2, 44100.0)

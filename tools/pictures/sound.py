@@ -1,4 +1,4 @@
-"""From masks to sound: overlap-add, causal filters, places in stereo; and when what is computed."""
+"""Pictures of the way from masks to sound: overlap-add, causal filters, places in stereo, and the order of the work."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from rtsep.windows import choose_framing, window_pair
 
 @picture(size=(7.2, 2.6))
 def overlap_add(figure):
-    """Products of analysis and synthesis windows at every hop, which add up to 1."""
+    """The products of analysis and synthesis window at every hop, which add up to 1."""
     ax, framing = figure.subplots(), choose_framing("live", 44100)
     analysis, synthesis = window_pair(framing)
     product = analysis[-framing.overlap :] * synthesis
@@ -28,7 +28,7 @@ def overlap_add(figure):
 
 @picture(size=(7.2, 2.9))
 def filters(figure):
-    """The causal filter of the left hand in one frame, for three latencies, and what they let through."""
+    """The causal filter of the left hand in one frame, for three latencies, and its gain."""
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.2))
     heard = next(each.passed for each in played(mode="instant", seconds=4.0) if each.time_s > 3.3
                  and len(each.passed.opened.playing) == 2)
@@ -48,7 +48,7 @@ def filters(figure):
 
 @picture(size=(7.2, 2.9))
 def panning(figure):
-    """Spatial covariances that are learnt of both hands, panned 6 dB apart."""
+    """The spatial covariances that are learnt for both hands, panned 6 dB apart."""
     axes = figure.subplots(1, 2)
     near = 10 ** (-6 / 20) / np.hypot(1, 10 ** (-6 / 20))
     places = np.array([[np.sqrt(1 - near**2), near], [near, np.sqrt(1 - near**2)]])
@@ -74,7 +74,7 @@ def panning(figure):
 
 
 def _bars(ax, mix, places, hands):
-    """SDR of both hands over both channels, with one mask and with places."""
+    """SDR of both hands over both channels: with one mask for both, and with places."""
     from rtsep.measure import sdr_db
 
     score = clip().score
@@ -98,7 +98,7 @@ def _bars(ax, mix, places, hands):
 
 @picture(size=(7.2, 2.5))
 def slots(figure):
-    """When what of a frame is computed, between one frame's end and the next."""
+    """The order of a frame's computations, between the end of one frame and the end of the next."""
     ax = figure.subplots()
     work = (("the frame: analysis, gate, activations, masks; overlap-add", 0, 0.7, MIX),
             ("spectral factor; filters of stems 1, 4, ...; a third of what rows learn", 1, 0.55, LEFT),

@@ -1,4 +1,4 @@
-"""Windows, gates, expectation, activations and masks."""
+"""Pictures of windows, gates, expectation, activations and masks."""
 
 import numpy as np
 
@@ -31,7 +31,7 @@ def windows(figure):
 
 @picture(size=(7.2, 3.0))
 def gate(figure):
-    """Notes, and how long their templates are open."""
+    """Notes, and the times in which their templates are open."""
     ax, last = figure.subplots(), 4.5
     spans: dict[tuple[int, int], list[float]] = {}
     for heard in played():
@@ -48,7 +48,7 @@ def gate(figure):
 
 
 def _key_s(messages, seconds, note):
-    """How long the key of a note is down, in s: the pedal apart."""
+    """The time for which the key of a note is down, in s, without the pedal."""
     same = (messages[:, 0] == note["part"]) & (messages[:, 2] == note["pitch"]) & (seconds > note["onset_s"])
     ends = same & (((messages[:, 1] & 0xF0) == 0x80) | (((messages[:, 1] & 0xF0) == 0x90) & (messages[:, 3] == 0)))
     return seconds[ends].min() - note["onset_s"]
@@ -56,7 +56,7 @@ def _key_s(messages, seconds, note):
 
 @picture(size=(7.2, 2.8))
 def expectation(figure):
-    """What the preset says of a note's level, and what is heard of notes of the clip."""
+    """The level that the preset expects of a note, and the level that is heard in the clip."""
     left, right = figure.subplots(1, 2)
     envelope = load_preset(find_preset("piano")).envelope_db[64]
     ages_s = 0.04 * (2 ** (np.arange(envelope.shape[1]) / 4) - 1)
@@ -86,7 +86,7 @@ def _frame():
 
 @picture(size=(7.2, 2.9))
 def updates(figure):
-    """How fast updates approach their goal: one frame of the clip."""
+    """How fast the updates converge in one frame of the clip."""
     ax, frame = figure.subplots(), _frame()
     V, W = frame.frame.V, frame.estimate.W[: frame.opened.count]
     rows, share = with_flat(W), 1 / (len(W) + 1)
@@ -104,14 +104,14 @@ def updates(figure):
 
 
 def _relaxed(V, W, count, start, relaxation):
-    """`count` updates, of which the last is plain."""
+    """`count` updates, of which the last one is plain (exponent 1)."""
     before = activations(V, W, count - 1, start, relaxation=relaxation)
     return activations(V, W, 1, before)
 
 
 @picture(size=(7.2, 3.4))
 def masks(figure):
-    """Models of a frame's stems, and their masks."""
+    """The models of the stems in one frame, and their masks."""
     above, below = figure.subplots(2, 1, sharex=True)
     frame = _frame()
     hz = np.arange(len(frame.frame.V)) * FIRST_BIN_HZ
@@ -131,7 +131,7 @@ def _db(x):
 
 @picture("png", size=(7.2, 4.2))
 def mask_spectrogram(figure):
-    """The mix, and the share of it that the right hand gets."""
+    """The mix, and the mask of the right hand."""
     above, below = figure.subplots(2, 1, sharex=True)
     heard = [each.passed for each in played()][::4]
     V = np.array([each.frame.magnitudes for each in heard]).T[:280]
@@ -145,7 +145,7 @@ def mask_spectrogram(figure):
 
 @picture(size=(7.2, 2.6))
 def boost(figure):
-    """How much of a window a young note fills, and what its model is raised by."""
+    """The part of a window that a young note fills, and the factor on its model."""
     left, right = figure.subplots(1, 2, sharex=True)
     for mode, colour in (("live", LEFT), ("instant", RIGHT)):
         framing: Framing = choose_framing(mode, 44100)

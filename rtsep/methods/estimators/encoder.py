@@ -1,4 +1,4 @@
-"""An encoder's one product, alone or as the start of updates. It knows the notes' rows alone; the background is updated."""
+"""One product with an encoder, alone or as the start of updates. It has only the notes' rows; the background is updated."""
 
 import numpy as np
 
@@ -7,13 +7,13 @@ from rtsep.kernels.marks import kernel
 from rtsep.methods.estimators.multiplicative import update
 from rtsep.methods.estimators.prior import hold
 
-# So much of the product is added to an equal share where updates follow (docs/measurements/benchmarks.md, "Estimators").
+# This share of the product is added to an equal share if updates follow (docs/measurements/benchmarks.md, "Estimators").
 PART = 0.3
 
 
 @kernel
 def encode(plan, V, W, rows, notes, sparsity, first, expected_share, least_share, trust, estimate):
-    """The notes' h = max(E V, 0), and one update of the background."""
+    """h = max(E V, 0) for the notes, and one update of the background."""
     h, before = estimate.h, estimate.before
     dot_rows(plan.E, rows[:notes], V, estimate.gradient)
     for i in range(notes):
@@ -25,7 +25,7 @@ def encode(plan, V, W, rows, notes, sparsity, first, expected_share, least_share
 
 @kernel
 def encode_and_update(plan, V, W, rows, notes, sparsity, first, expected_share, least_share, trust, estimate):
-    """Updates that begin with an equal share and a part of max(E V, 0)."""
+    """Updates that start from an equal share plus a part of max(E V, 0)."""
     dot_rows(plan.E, rows[:notes], V, estimate.gradient)
     for i in range(notes):
         estimate.h[i] += np.float32(PART) * max(estimate.gradient[i], np.float32(0))

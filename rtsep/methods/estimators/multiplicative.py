@@ -6,23 +6,23 @@ from rtsep.kernels.arrays import add_rows, dot_rows
 from rtsep.kernels.marks import kernel, numeric
 from rtsep.methods.estimators.prior import hold
 
-LEAST_FLAT = 1e-9  # The flat row's share of the frame does not fall below this, so the model is greater than 0 in every bin.
+LEAST_FLAT = 1e-9  # The flat row gets at least this share of the frame, so that the model is above 0 in every bin.
 
 
 @numeric
 def update_activations(V, W, rows, notes, bins, iterations, relaxation, sparsity, first, expected_share, least_share, trust, h,
                        before, gradient, group_h, ratio):
-    """`iterations` times  h <- h * (W @ (V / (h W))) ** relaxation  for the open rows of W and one flat row, all summing to 1.
+    """`iterations` times  h <- h * (W @ (V / (h W))) ** relaxation  for the open rows of W and a flat row; all sum to 1.
 
-    The last time without the exponent, which makes h sum to 1 again. Between 1 and 2 it makes updates go further the way that
-    they go, and arrive where plain ones do: six with 1.8 about as far as ten.
+    The last update has no exponent, so that h sums to 1 again. An exponent between 1 and 2 makes each update go further in its
+    direction; the result converges to that of plain updates: six updates with 1.8 reach about as far as ten plain ones.
 
-    The background, the rows behind the first `notes`, has its gradient multiplied by `sparsity`: a sparsity prior, which
-    leaves it what the notes' rows cannot explain. The notes' groups are held to what is expected of them.
+    The gradient of the background, the rows after the first `notes`, is multiplied by `sparsity`. This is a sparsity prior: it
+    leaves to the background what the notes' rows cannot explain. The notes' groups are bound to what is expected of them.
 
-    Arguments: as the contract in `estimators` has them, the fields of `estimate` one by one. Any thread. No errors.
-    Lee & Seung (NIPS 2000), equation 5, with W fixed. Over-relaxed: Salakhutdinov & Roweis, "Adaptive overrelaxed bound
-    optimization methods", ICML 2003, with an exponent that stays.
+    The arguments are those of the contract in `estimators`, with the fields of `estimate` one by one. Any thread can call it;
+    it raises no errors. Lee & Seung (NIPS 2000), equation 5, with W fixed. Over-relaxed: Salakhutdinov & Roweis, "Adaptive
+    overrelaxed bound optimization methods", ICML 2003, with a constant exponent.
     """
     count = rows.shape[0]
     flat = np.float32(1) / np.float32(bins)
@@ -49,6 +49,6 @@ def update_activations(V, W, rows, notes, bins, iterations, relaxation, sparsity
 
 @kernel
 def update(plan, V, W, rows, notes, sparsity, first, expected_share, least_share, trust, estimate):
-    """Over-relaxed updates from an equal share."""
+    """Over-relaxed updates from `estimate.h`."""
     update_activations(V, W, rows, notes, plan.bins, plan.iterations, plan.relaxation, sparsity, first, expected_share,
                        least_share, trust, estimate.h, estimate.before, estimate.gradient, estimate.group_h, estimate.ratio)

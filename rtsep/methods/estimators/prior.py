@@ -1,18 +1,19 @@
-"""What is expected of the notes, as a prior of their activations."""
+"""The expected shares of the notes as a prior of their activations."""
 
 import numpy as np
 
 from rtsep.kernels.marks import numeric
 
-LEAST_SUM = 1e-9  # A sum of activations that is divided by is at least this share of the frame.
+LEAST_SUM = 1e-9  # A sum of activations counts as at least this share of the frame where it is a divisor.
 
 
 @numeric
 def hold(h, first, expected_share, least_share, trust, group_h):
-    """Draw the sum of each group's h towards what is expected of it, h <- h (s + trust * expected) / (s + trust * s).
+    """Move the sum s of each group's h towards what is expected: h <- h (s + trust * expected) / (s + trust * s).
 
-    A group whose sum is below its least share is left as it is: its note has not begun to sound.
-    A Gamma prior on the sum s alone, which is kept in `group_h`: how it is divided among the rows is left to what they hear.
+    A group whose sum is below its least share stays as it is: its note has not begun to sound.
+    It is a Gamma prior on the sum alone; the shares of the group's rows in it do not change. `group_h` keeps the sum from
+    before.
     """
     for g in range(expected_share.shape[0]):
         total = np.float32(0)

@@ -1,18 +1,18 @@
-"""Masks: each says, in one frame, how a bin is shared among the stems. The contract that they all keep:
+"""Masks: each divides the bins of one frame among the stems. All keep this contract:
 
     mask(plan, models, stems, scratch, M)
 
 | argument | shape, dtype | |
 | --- | --- | --- |
 | plan | | the plan's part `masks`, and `common`: bins, power_halves |
-| models | float32 [stem, stride] | models of the stems, nonnegative; in every bin one of `stems` at least is greater than 0 |
+| models | float32 [stem, stride] | models of the stems, nonnegative; in every bin at least one of `stems` is above 0 |
 | stems | int64 [count] | the stems that play, ascending; the residual is the last |
-| scratch | float32 [stride] | room to work in |
+| scratch | float32 [stride] | working memory |
 | M | float32 [stem, stride] | *filled*, for these stems and `bins` bins: the masks, 0 to 1, which sum to 1 in every bin |
 
-Thread: audio. It may not allocate, fail or wait. What comes after it (the residual beside an accompaniment, suppression,
-places in stereo) keeps the sum. To choose a mask by name, add one line to the table below. `mask` of the parameters takes its
-names from here.
+It runs in the audio thread: it must not allocate, fail or wait. The later steps (the residual beside an accompaniment,
+suppression, places in stereo) keep the sum. To choose a mask by name, add one line to the table below. The parameter `mask`
+takes its names from it.
 """
 
 from rtsep.kernels.marks import later

@@ -1,4 +1,4 @@
-"""Each stem's model to a power, over the sum of all: with 2 the Wiener filter of models that are magnitudes."""
+"""Each stem's model raised to a power, over the sum of all: with power 2 the Wiener filter, since models are magnitudes."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from rtsep.kernels.marks import kernel, numeric
 
 @numeric
 def power_of_halves(x, halves):
-    """x ** (halves / 2) for x in 0..1."""
+    """x ** (halves / 2) for x from 0 to 1."""
     result = np.float32(1)
     if halves & 1:
         result = np.sqrt(x)
@@ -19,7 +19,7 @@ def power_of_halves(x, halves):
 
 @numeric
 def raise_models(models, stems, bins, halves, peak, M):
-    """M = (models / peak) ** (halves / 2), where `peak` [bin] is the largest of the bin: nothing under- or overflows."""
+    """M = (models / peak) ** (halves / 2), where `peak` [bin] is the bin's largest model: nothing under- or overflows."""
     for i in range(stems.shape[0]):
         model, m = models[stems[i]], M[stems[i]]
         if halves == 3:
@@ -39,7 +39,7 @@ def raise_models(models, stems, bins, halves, peak, M):
 def soft_masks(models, stems, bins, halves, total, M):
     """M[s] = models[s]**p / sum over `stems` of models**p, p = halves / 2. `total` [stride] is scratch.
 
-    In every bin one model at least must be greater than 0.
+    In every bin at least one model must be above 0.
     """
     peak = total
     copy(models[stems[0]], peak[:bins])
@@ -57,5 +57,5 @@ def soft_masks(models, stems, bins, halves, total, M):
 
 @kernel
 def power_mask(plan, models, stems, scratch, M):
-    """M[s] = models[s]**p / sum of models**p, p half of `power_halves`."""
+    """M[s] = models[s]**p / sum of models**p, p = `power_halves` / 2."""
     soft_masks(models, stems, plan.bins, plan.power_halves, scratch, M)

@@ -1,8 +1,9 @@
-"""The studies, by subject; importing this enters all of them."""
+"""The studies, by subject; importing this package enters all of them."""
 
 from laboratory.studies import (  # noqa: F401
     ablation,
     autoencoders,
+    batch,
     calibration,
     cost,
     drums,

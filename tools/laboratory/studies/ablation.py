@@ -1,6 +1,6 @@
-"""What each mechanism of the engine gives: the whole engine, and engines that lack one, on every kind of piece.
+"""What each mechanism of the engine gives: the whole engine, and engines that lack one mechanism, on every kind of piece.
 
-What is a parameter is set; what is a constant is exchanged in a copy of the package, which compiles anew once.
+Parameters are set; constants are exchanged in a copy of the package, which compiles once more.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -26,13 +26,13 @@ from rtsep.errors import RtsepError
 
 FOLDER = BUILD / "ablation"
 EARLY_S = 0.04
-"""Notes are told so many seconds early."""
+"""Notes are told this many seconds early."""
 WHOLE = "the whole engine"
 
 
 @dataclass(frozen=True)
 class Mechanism:
-    """A line of the table: an engine that lacks something, by parameters as `separate` takes them, or by other constants."""
+    """A line of the table: an engine that lacks a mechanism, by parameters (as for `separate`) or by other constants."""
 
     name: str
     setting: str = ""
@@ -59,7 +59,7 @@ MECHANISMS = (
     Mechanism("no boost of young notes", "onset_boost=1"),
     Mechanism("ten plain updates", "estimator=kl,relaxation=1,iterations=10"),
 )
-"""The first is what the others are compared with. An edit is a module below rtsep/, a constant there, and its other value."""
+"""The others are compared with the first one. An edit is a module in rtsep/, a constant in it, and its other value."""
 
 
 # --- pieces -----------------------------------------------------------------------------------------------------------
@@ -68,7 +68,7 @@ Cases = list[tuple[str, Callable[[], Piece]]]
 
 
 def cases(given: Given, role: str, performances: int) -> Cases:
-    """Every piece of every set; what is done to it is done when it is played."""
+    """Every piece of every set; a piece is altered only when it is played."""
     told = songs(given, role, performances)
     found = [*_of("all told", told, lambda piece: piece), *_of("hall, 1.2 s", told, partial(in_room, room=HALL)),
              *_of("40 ms early", told, partial(early_notes, early_s=EARLY_S)), *_of("partner not told", told, one_told),
@@ -93,12 +93,12 @@ def _altered(piece: Piece, alter: Callable[[Piece], Piece], group: str) -> Piece
 
 
 def folder_name(mechanism: Mechanism) -> str:
-    """What the copy of a mechanism is called."""
+    """The name of a mechanism's copy."""
     return "".join(letter if letter.isalnum() else "_" for letter in mechanism.name)
 
 
 def chosen(names: Sequence[str] | None) -> list[Mechanism]:
-    """The mechanisms of these names, and the whole engine. RtsepError for others, and for settings that are no engine's."""
+    """The mechanisms with these names, and the whole engine. RtsepError for unknown names."""
     known = {mechanism.name: mechanism for mechanism in MECHANISMS}
     if unknown := set(names or ()) - set(known):
         raise RtsepError(f"no mechanism is called {' or '.join(sorted(unknown))}; there are: {', '.join(known)}")
@@ -106,7 +106,7 @@ def chosen(names: Sequence[str] | None) -> list[Mechanism]:
 
 
 def separated(version: Version, mechanism: Mechanism, piece: Piece) -> dict[str, dict[str, float]]:
-    """Figures of the told stems of a piece by an engine."""
+    """The figures of a piece's told stems, separated by an engine."""
     way, piece, params = meant(piece, f"{LIVE},{mechanism.setting}")
     if way:
         raise RtsepError(f"{mechanism.name}: {way} is another way to separate, not a setting of the engine")
@@ -114,7 +114,7 @@ def separated(version: Version, mechanism: Mechanism, piece: Piece) -> dict[str,
 
 
 def run(given: Given, mechanisms: Sequence[Mechanism], pieces: Cases, jobs: int) -> Iterator[Row]:
-    """A row for each piece, mechanism and stem. Each engine has a process; so many of them work at a time."""
+    """A row for each piece, mechanism and stem. Each engine has a process; `jobs` of them work at a time."""
     with ExitStack() as stack:
         engines = [(mechanism, stack.enter_context(Version(copied(FOLDER / folder_name(mechanism), mechanism.edits),
                                                            FOLDER / "cache"))) for mechanism in mechanisms]
@@ -134,7 +134,7 @@ def run(given: Given, mechanisms: Sequence[Mechanism], pieces: Cases, jobs: int)
 
 
 def ablation_table(rows: Sequence[Row]) -> str:
-    """A line for each mechanism: in every set its mean SDR and, in brackets, what it is above the whole engine."""
+    """A line for each mechanism: its mean SDR in every set and, in brackets, its difference to the whole engine."""
     groups, lines = [group for (group,) in distinct(rows, "set")], []
     for (name,) in distinct(rows, "mechanism"):
         cells = []
@@ -145,18 +145,18 @@ def ablation_table(rows: Sequence[Row]) -> str:
     return table(["SDR in dB", *groups], lines)
 
 
-@study("ablation", ROLE, option("--seeds", type=int, default=3, metavar="N",
-                                help="so many performances of each song (default: %(default)s)"),
-       option("--only", nargs="+", metavar="NAME", help="these mechanisms alone, beside the whole engine"),
-       option("--jobs", type=int, default=2, metavar="N", help="so many engines work at a time (default: %(default)s)"),
+@study("ablation", ROLE,
+       option("--seeds", type=int, default=3, metavar="N", help="number of performances of each song (default: %(default)s)"),
+       option("--only", nargs="+", metavar="NAME", help="only these mechanisms, and the whole engine"),
+       option("--jobs", type=int, default=2, metavar="N", help="number of engines that work at a time (default: %(default)s)"),
        seconds=EXCERPT_S, page=PAGE, takes=("seconds", "pieces"))
 def ablation(given: Given) -> list[Table]:
     """What each mechanism gives: SDR of engines that lack one, and the difference to the whole engine, in dB.
 
     Live with 512 samples, presets as in `unheard`. all told: the songs; also in a hall, and told 40 ms early. partner not told:
-    their first stems. pianos, company: the unheard pianos, each beside a recording, two lines or a band in turn. hands, bands:
-    two_hands with `grand-piano`, which knows the piano, alone and with `backgrounds`, and with `gm-piano`, which does not. An
-    engine with other constants is compiled once, in build/ablation.
+    only their first stems are told. pianos, company: the unheard pianos, beside a recording, two lines or a band in turn.
+    hands, bands: two_hands with `grand-piano`, which knows the piano, alone and with `backgrounds`, and with `gm-piano`, which
+    does not know it. An engine with other constants is compiled once, in build/ablation.
     """
     mechanisms = chosen(given["only"])
     rows = list(run(given, mechanisms, cases(given, given["role"], given["seeds"]), given["jobs"]))

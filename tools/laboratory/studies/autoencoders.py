@@ -22,22 +22,25 @@ from rtsep.training.nae import autoencode, encode, ridge_encoder
 from rtsep.training.nmf import factorise
 
 WINDOW, HOP = 4096, 1024
-"""Samples of the window and of the hop."""
+"""The window and the hop, in samples."""
 CHUNK_FRAMES = 129
-"""Frames that are learnt from, and then left out, in turns: three seconds."""
+"""Number of frames from which to learn, and then to leave out, in turns: three seconds."""
 BEFORE_S, AFTER_S = 0.05, 0.2
-"""How long before and after a note its gate is open, in seconds."""
+"""A gate is open this many seconds before and after its note."""
 SHOWN = (1, 10, 50)
-"""The updates whose loss is in the table, beside the last."""
+"""The updates whose losses are in the table, besides the last one."""
 NMF_UPDATES = 20
-"""Updates of the activations of new frames, and of the factorisation that a ridge encoder imitates."""
+"""Number of updates for the activations of new frames, and for the factorisation that a ridge encoder imitates."""
 RIDGE = 1e-3
 """The ridge of an encoder, as a share."""
 
 
 @dataclass(frozen=True)
 class Input:
-    """V float32 [frame, bin] and its spectra X; gates [frame, row], and of each part; the start W; frames to learn from."""
+    """What is learnt from: V float32 [frame, bin] and its spectra X; gates [frame, row] of all notes and of each part.
+
+    W is the start, and `learnt` says which frames are learnt from.
+    """
 
     sound: np.ndarray
     X: np.ndarray
@@ -52,7 +55,7 @@ class Input:
 
 @dataclass(frozen=True)
 class Result:
-    """One method: templates, activations of all frames, encoder if there is one, losses and where they were measured."""
+    """The result of a method: templates, activations of all frames, the encoder if there is one, losses and their updates."""
 
     W: np.ndarray
     H: np.ndarray
@@ -63,13 +66,13 @@ class Result:
 
 
 def gates_of(notes: Any, pitches: np.ndarray, times_s: np.ndarray) -> np.ndarray:
-    """[frame, row] of the harmonic and then the onset templates."""
+    """Gates [frame, row] of the harmonic templates, and then of the onset templates."""
     return np.concatenate([note_gates(notes, pitches, times_s, BEFORE_S, AFTER_S),
                            onset_gates(notes, pitches, times_s, 2 * BEFORE_S, AFTER_S)], axis=1)
 
 
 def prepare(mix: Path, midi: Path, truths: np.ndarray | None) -> Input:
-    """Everything that all methods start from."""
+    """The input of all methods."""
     sound, rate = read_sound(mix)
     notes = read_midi(midi).notes()
     X = spectra(sound.mean(axis=0), WINDOW, HOP)
@@ -82,7 +85,7 @@ def prepare(mix: Path, midi: Path, truths: np.ndarray | None) -> Input:
 
 
 def by_nmf(given: Input, method: str, updates: int) -> Result:
-    """NMF on the part that is learnt from; new frames by updates of H."""
+    """NMF on the frames from which it learns; new frames by updates of H."""
     V, start = given.V, given.gates.astype(np.float32)
     began = time.perf_counter()
     found = factorise(V[given.learnt], given.W, start[given.learnt], divergence="euclid", method=method, max_iter=updates,
@@ -95,7 +98,7 @@ def by_nmf(given: Input, method: str, updates: int) -> Result:
 
 
 def by_nae(given: Input, start: str, updates: int, **settings: Any) -> Result:
-    """An autoencoder; all activations by its encoder."""
+    """An autoencoder; its encoder gives all activations."""
     V, gates, W = given.V[given.learnt], given.gates[given.learnt], given.W
     began = time.perf_counter()
     if start == "random":
@@ -122,7 +125,7 @@ METHODS = {
 
 
 def sdrs(given: Input, result: Result) -> list[float]:
-    """Mean SDR of the parts in what was learnt from and in what is new."""
+    """The mean SDR of the parts, in the frames learnt from and in the new ones."""
     if given.truths is None:
         return [np.nan, np.nan]
     masks = soft_masks(group_models(result.W, result.H, given.part_gates), 2.0)
@@ -133,7 +136,7 @@ def sdrs(given: Input, result: Result) -> list[float]:
 
 
 def loss_table(given: Input, results: dict[str, Result]) -> str:
-    """Losses as a share of the energy of V, time, and SDR."""
+    """A table of losses as shares of the energy of V, times, and SDR."""
     energy = float((given.V[given.learnt].astype(float) ** 2).sum())
     last = max(int(result.updates[-1]) for result in results.values())
     updates, lines = (*(n for n in SHOWN if n < last), last), []
@@ -144,7 +147,7 @@ def loss_table(given: Input, results: dict[str, Result]) -> str:
 
 
 def draw(given: Input, results: dict[str, Result], path: Path) -> None:
-    """Loss curves; below, for each method, encoder, templates and activations."""
+    """Draw loss curves, and below them, for each method, encoder, templates and activations."""
     import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot
@@ -176,15 +179,15 @@ def draw(given: Input, results: dict[str, Result], path: Path) -> None:
     figure.savefig(path, dpi=70)
 
 
-@study("nae", option("mix", type=Path, nargs="?", metavar="MIX", help="a recording of your own (default: the bundled clip)"),
-       option("--midi", type=Path, help="its notes"),
-       option("--updates", type=int, default=200, help="of every method (default: %(default)s)"),
+@study("nae", option("mix", type=Path, nargs="?", metavar="MIX", help="your own recording (default: the bundled clip)"),
+       option("--midi", type=Path, help="the notes of MIX"),
+       option("--updates", type=int, default=200, help="number of updates of each method (default: %(default)s)"),
        option("--picture", type=Path, help="draw loss curves, templates and activations into this file"), takes=())
 def nae(given: Given) -> list[Table]:
-    """NMF and nonnegative autoencoders on the same input: losses, and SDR on what was learnt from and on what is new.
+    """NMF and nonnegative autoencoders on the same input: losses, and SDR on learnt and on new frames.
 
-    All start from the score: a harmonic and an onset template per pitch, gates around the notes. They learn from every other
-    three seconds; the rest is new to them, and there NMF gets 20 updates of its activations, an autoencoder its one product.
+    All start from the score: a harmonic and an onset template per pitch, with gates around the notes. They learn from every
+    other three seconds. The rest is new to them: for it NMF has 20 updates of its activations, and an autoencoder one product.
     With the bundled clip, masks from both are judged by the true stems of the two hands.
     """
     mix, midi = given["mix"], given["midi"]

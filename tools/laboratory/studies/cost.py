@@ -1,4 +1,4 @@
-"""What a hop costs and how long compiling takes, in this version of rtsep and in another one."""
+"""The cost of a hop and the time of compiling, in this version of rtsep and in another one."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from rtsep.errors import RtsepError
 
 WORKERS = ROOT / "tools" / "laboratory" / "workers"
 LEAST_OF = 4
-"""Every block's least time over four turns counts where no number of turns is given."""
+"""Without a number of turns, every block's least time over this many turns counts."""
 BLOCKS = (32, 64, 128)
 BLOCK_KINDS = ("live", "live, 40 open", "quality", "instant", "instant, 40 open")
 STARTS = {"engine": "engine", "and live": "live", "and JACK": "jack", "and mosaics": "mosaic",
           "a first block, once compiled": "first"}
 PLAIN = "engine, Numba's own way"
 OTHER = option("other", nargs="?", metavar="OTHER_PYTHON", help="the interpreter of an environment with another rtsep")
-TURNS = option("--turns", type=int, metavar="N", help="tell the median and the spread of N alternating turns")
-ONLY = option("--only", default="", metavar="TEXT", help="the lines whose names hold this")
+TURNS = option("--turns", type=int, metavar="N", help="print the median and the spread of N alternating turns")
+ONLY = option("--only", default="", metavar="TEXT", help="only the lines whose names contain this")
 
 
 def versions(given: Given) -> dict[str, str]:
-    """Interpreters by what they are called in the table."""
+    """The interpreters by their names in the table."""
     return {**({"before": given["other"]} if given["other"] else {}), "after": sys.executable}
 
 
 def spread(values: Sequence[float], form: str) -> str:
-    """The median of some values, and the least and the largest."""
+    """The median, the least and the largest of some values, as a text."""
     return f"{np.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
 
 
@@ -49,7 +49,7 @@ def spread(values: Sequence[float], form: str) -> str:
 
 @contextmanager
 def worker(python: str) -> Iterator[subprocess.Popen]:
-    """A process that plays what it is asked for."""
+    """A process that plays on request."""
     process = subprocess.Popen([python, WORKERS / "cost.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         yield process
@@ -59,17 +59,17 @@ def worker(python: str) -> Iterator[subprocess.Popen]:
 
 
 def ask(process: subprocess.Popen, kind: str, block: int) -> dict:
-    """A turn of one kind."""
+    """Ask for a turn of one kind."""
     process.stdin.write(json.dumps([kind, block]) + "\n")
     process.stdin.flush()
     answer = process.stdout.readline()
     if not answer:
-        raise RtsepError(f"{process.args[0]} cannot play {kind!r}; what it says of it stands above")
+        raise RtsepError(f"{process.args[0]} cannot play {kind!r}; see its message above")
     return json.loads(answer)
 
 
 def fft_us(name: str, size: int) -> float:
-    """Least µs of the FFTs of a hop by rocket-fft: one there per channel, one back per channel and stem that sounds."""
+    """Least µs of a hop's FFTs by rocket-fft: one forward per channel, one backward per channel and sounding stem."""
     _, channels, _, _, sounding, *_ = KINDS[name]
     there, back = rocket(np.ones(size, np.float32), np.ones(size // 2 + 1, np.complex64))
     took = []
@@ -81,7 +81,7 @@ def fft_us(name: str, size: int) -> float:
 
 
 def least_line(kind: str, block: int, turns: list[list[dict]]) -> list[str]:
-    """By every block's least time; the worst block also in per cent of its own time."""
+    """The cells of a line, by every block's least time; the worst block also in percent of its duration."""
     cells, last = [], [answers[-1] for answers in turns]
     for answer in last:
         p50, p99, worst = answer["least"]
@@ -93,20 +93,20 @@ def least_line(kind: str, block: int, turns: list[list[dict]]) -> list[str]:
 
 
 def spread_line(turns: list[list[dict]]) -> list[str]:
-    """Medians and spreads over the turns of the p50 and the worst block of each."""
+    """The cells of a line: medians and spreads, over the turns, of the p50 and the worst block of each turn."""
     figures = [np.array([answer["turn"] for answer in answers]) for answers in turns]
     cells = [spread(found[:, column], ".0f") for found in figures for column in (0, 2)]
     return [*cells, f"{np.median(figures[-1][:, 0]) / np.median(figures[0][:, 0]):.2f}" if len(figures) > 1 else ""]
 
 
-@study("cost", OTHER, TURNS, ONLY, option("--blocks", action="store_true", help="only blocks of other sizes than a hop"),
+@study("cost", OTHER, TURNS, ONLY, option("--blocks", action="store_true", help="only blocks that are not a hop long"),
        page="docs/measurements/cost.md", takes=())
 def cost(given: Given) -> list[Table]:
-    """What a hop costs in this version and in another one, taking turns, by the processor time of the thread.
+    """The cost of a hop in this version and in another one, in turns, by the processor time of the thread.
 
     OTHER_PYTHON is the interpreter of an environment with another rtsep, such as a checkout of 0.1. Every block's least time
-    over four turns counts, which leaves out what other programs took. With --turns N the median over N turns of every turn's
-    own median and worst block is told, and the least and the largest of them. FFTs: what the transforms of a hop take
+    over four turns counts, which leaves out the time of other programs. With --turns N the table has the median over N turns of
+    every turn's median and worst block, with their least and largest values. FFTs: the time of a hop's transforms with
     rocket-fft.
     """
     asked = [(kind, 0) for kind in KINDS if given["only"] in kind and not given["blocks"]]
@@ -133,18 +133,18 @@ def cost(given: Given) -> list[Table]:
 
 
 def timed(python: str, what: str, cache: str) -> tuple[float, float]:
-    """Processor seconds of a program and of its own programs, and seconds on the clock."""
+    """Processor seconds of a program and its child processes, and seconds on the clock."""
     environment = {**os.environ, "XDG_CACHE_HOME": cache, "RTSEP_CACHE_DIR": cache}
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     ended = subprocess.run([python, WORKERS / "start.py", what], env=environment, check=False, stdout=subprocess.DEVNULL)
     if ended.returncode:
-        raise RtsepError(f"{python} cannot start {what!r}; what it says of it stands above")
+        raise RtsepError(f"{python} cannot start {what!r}; see its message above")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, time.perf_counter() - began
 
 
 def start_turn(python: str, codes: Mapping[str, str]) -> Iterator[tuple[str, float, float]]:
-    """What each takes, one after the other from an empty cache: name, processor seconds, seconds on the clock."""
+    """The times of each, one after the other from an empty cache: name, processor seconds, seconds on the clock."""
     with tempfile.TemporaryDirectory() as cache:
         for what, code in codes.items():
             found = timed(python, code, cache)
@@ -152,19 +152,18 @@ def start_turn(python: str, codes: Mapping[str, str]) -> Iterator[tuple[str, flo
             yield what, *found
 
 
-@study("start", OTHER, TURNS, ONLY, option("--plain", action="store_true", help="also the engine by Numba's own way"),
+@study("start", OTHER, TURNS, ONLY, option("--plain", action="store_true", help="also the engine in Numba's usual way"),
        page="docs/measurements/cost.md", takes=())
 def start(given: Given) -> list[Table]:
-    """What compiling and starting take, in processor seconds and on the clock: each in a process of its own.
+    """The time of compiling and starting, in processor seconds and on the clock, each in its own process.
 
-    Versions take turns, each from an empty cache; with --turns N the median and the spread of N turns are told. What is
-    compiled after the engine finds it in the cache, so no line that --only chooses is measured without those before it.
-    OTHER_PYTHON may hold any rtsep from 0.1 on, which compiled its engine, its callbacks and its mosaics when they were
-    imported.
+    Versions take turns, each from an empty cache; with --turns N the table has the median and the spread of N turns. Later
+    lines find the engine in the cache, so a line that --only chooses is always measured after those before it. OTHER_PYTHON can
+    have any rtsep from 0.1 on; 0.1 compiled its engine, its callbacks and its mosaics when they were imported.
     """
     wanted = [what for what in STARTS if given["only"] in what]
     if not wanted:
-        raise RtsepError(f"no line holds {given['only']!r}; there are {', '.join(STARTS)}")
+        raise RtsepError(f"no line contains {given['only']!r}; there are {', '.join(STARTS)}")
     codes = dict(list(STARTS.items())[: list(STARTS).index(wanted[-1]) + 1])
     took: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for _ in range(given["turns"] or 1):
@@ -181,6 +180,6 @@ def start(given: Given) -> list[Table]:
 
 @study("bench", page="docs/measurements/cost.md", takes=())
 def bench(given: Given) -> list[Table]:
-    """What `rtsep bench` prints for this computer; with --write it is kept in docs/measurements/data/cost.txt."""
+    """The output of `rtsep bench` on this computer; --write keeps it in docs/measurements/data/cost.txt."""
     ended = subprocess.run([sys.executable, "-m", "rtsep", "bench"], stdout=subprocess.PIPE, text=True, check=True)
     return [Table("bench", ended.stdout.rstrip(), files={"cost.txt": lambda path: path.write_text(ended.stdout, "utf-8")})]

@@ -41,9 +41,9 @@ LATE = {"10 ms early": "late_ms=-10", "as noted": "", **{f"{ms} ms late": f"late
         "none (`gate=off`)": ALONE}
 WORKER = ROOT / "tools" / "laboratory" / "workers" / "deconvolve.py"
 SIZE, HOP, LAGS = 2048, 512, 8
-"""The window and the hop in samples, and the frames of a template."""
+"""The window and the hop, in samples, and the frames of a template."""
 DECAY = 0.9
-"""An activation falls to so much of itself from frame to frame."""
+"""An activation falls by this factor from frame to frame."""
 UPDATES, TURNS = 30, 3
 PROBLEMS = ((276, 3, 8), (2600, 3, 8))
 """Frames, drums and lags of random spectrograms of 1025 bins: 3 and 30 s."""
@@ -54,7 +54,7 @@ Problem = dict[str, np.ndarray]
 
 
 def grooves(given: Given) -> list[Piece]:
-    """The sum of kick, snare and hi-hat: without the sounds that have no templates."""
+    """The grooves as the sum of kick, snare and hi-hat, without sounds that have no templates."""
     folder = need_file(given.shared / "drums")
     pieces = [load_piece(path.parent, "drums") for path in sorted(folder.glob("*/drums.mid"))]
     return [by_drums(excerpt(piece, given.seconds)) for piece in pieces if not given.pieces or piece.name in given.pieces]
@@ -66,17 +66,17 @@ def by_drums(piece: Piece) -> Piece:
 
 
 def of_kit(given: Given, pieces: list[Piece], name: str, preset: Preset, settings: Settings, fixed: str) -> list[Row]:
-    """Rows of one kit; a line is called by the kit and the setting."""
+    """The rows of one kit; the name of a line has the kit and the setting."""
     lines = {", ".join(filter(None, (name, label))): f"{fixed},{text}" for label, text in settings.items()}
     return measure(given, [replace(piece, preset=preset) for piece in pieces], lines)
 
 
 @study("kits", page="docs/measurements/drums.md")
 def kits(given: Given) -> list[Table]:
-    """Drums by drum: kick, snare and hi-hat of the grooves with their own kit, another one and the shipped ones.
+    """Drums one by one: kick, snare and hi-hat of the grooves with their own kit, with another one and with the shipped ones.
 
-    The mix is the sum of kick, snare and hi-hat: only what has templates sounds, so the background is off where nothing else is
-    said. The last groove is made here, of a third kit; it needs sonic-pi-samples. SDR in dB, means over the grooves.
+    The mix is the sum of kick, snare and hi-hat. All its sounds have templates, so the background is off unless stated
+    otherwise. The last groove is made here, with a third kit; it needs sonic-pi-samples. SDR in dB, means over the grooves.
     """
     pieces, off = grooves(given), "background=0"
     rows = measure(given, pieces, {"mix, nothing done": "mix"})
@@ -98,7 +98,7 @@ def kits(given: Given) -> list[Table]:
 
 @study("late-triggers", page="docs/measurements/drums.md")
 def late_triggers(given: Given) -> list[Table]:
-    """Triggers that come late: kick / snare / hi-hat with the shipped kits and the background, means over the grooves."""
+    """Late triggers: kick / snare / hi-hat with the shipped kits and the background, means over the grooves."""
     pieces, rows = grooves(given), []
     for kit in KITS:
         found = of_kit(given, pieces, "", preset_named(kit), given.chosen(LATE), WITH_BACKGROUND)
@@ -110,7 +110,7 @@ def late_triggers(given: Given) -> list[Table]:
 
 
 def theirs(python: Path, problem: Problem) -> tuple[float, np.ndarray, np.ndarray]:
-    """Seconds that libnmfd takes, without the start of Python, and the W and H that it finds."""
+    """The seconds that libnmfd takes, without the start of Python, and the W and H that it finds."""
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder, "problem.npz"), Path(folder, "found.npz")]
         np.savez(files[0], **problem)
@@ -123,7 +123,7 @@ def theirs(python: Path, problem: Problem) -> tuple[float, np.ndarray, np.ndarra
 
 
 def our_seconds(problem: Problem, dtype: type) -> float:
-    """Of one run."""
+    """The seconds of one run of `nmfd`."""
     started = time.perf_counter()
     nmfd(problem["V"].astype(dtype), problem["W"], problem["H"], max_iter=UPDATES, tolerance=0)
     return time.perf_counter() - started
@@ -139,7 +139,7 @@ def random_problem(frames: int, drums: int, lags: int) -> Problem:
 
 
 def time_line(python: Path, size: tuple[int, int, int]) -> list[str]:
-    """A line of the table of times: the fastest of TURNS of each."""
+    """A line of the table of times: the fastest of TURNS turns of each."""
     problem = random_problem(*size)
     our_seconds(problem, np.float64), our_seconds(problem, np.float32)  # compile
     times = [(theirs(python, problem)[0], *(our_seconds(problem, dtype) for dtype in (np.float64, np.float32)))
@@ -153,12 +153,12 @@ def time_line(python: Path, size: tuple[int, int, int]) -> list[str]:
 
 
 def spectra(sound: np.ndarray) -> np.ndarray:
-    """X [frame, bin] of a sound [sample]; frame n has its middle at sample n * HOP."""
+    """X [frame, bin] of a sound [sample]; the middle of frame n is at sample n * HOP."""
     return baselines.spectra(sound.astype(float), SIZE, HOP, SIZE // 2)
 
 
 def start(piece: Piece, hits: Notes) -> Problem:
-    """V [frame, bin] with the sum 1, W [drum, lag, bin] of single hits and H [frame, drum] of the onsets that are noted."""
+    """V [frame, bin] with the sum 1, W [drum, lag, bin] from single hits, and H [frame, drum] from the noted onsets."""
     X = spectra(piece.mix[0])
     notes, V = piece.score.notes(), np.abs(X) / np.abs(X).sum()
     single, W, onsets = np.abs(spectra(hits.sound)), [], []
@@ -172,7 +172,7 @@ def start(piece: Piece, hits: Notes) -> Problem:
 
 
 def modelled(W: np.ndarray, H: np.ndarray) -> np.ndarray:
-    """[drum, frame, bin]"""
+    """The models of the drums, [drum, frame, bin]."""
     return np.stack([approximation(W[[drum]], H[:, [drum]]) for drum in range(len(W))])
 
 
@@ -184,14 +184,14 @@ def judged(piece: Piece, setting: str, models: np.ndarray) -> list[Row]:
         for drum, mask in zip(DRUMS, masks, strict=True)]
 
 
-@study("nmfd", option("--python", type=Path, help="the interpreter of an environment with libnmfd, to be compared with"),
+@study("nmfd", option("--python", type=Path, help="the interpreter of an environment with libnmfd, to compare with"),
        page="docs/measurements/drums.md", takes=("seconds", "pieces"))
 def deconvolution(given: Given) -> list[Table]:
-    """NMF deconvolution offline on the grooves, ours and libnmfd's from the same start, and the time of both.
+    """NMF deconvolution offline on the grooves, by rtsep and by libnmfd from the same start, and the time of both.
 
-    The start is single hits (templates of 8 frames) and the onsets that are noted (activations that fall from there); window
-    2048, hop 512, 30 updates, masks of power 1: libnmfd's own example. The whole groove is known beforehand. libnmfd needs an
-    environment of its own, for it pins an old NumPy; without --python ours is measured alone:
+    The start is single hits (templates of 8 frames) and the noted onsets (activations that fall from there); window 2048, hop
+    512, 30 updates, masks of power 1: libnmfd's own example. The whole groove is known beforehand. libnmfd needs its own
+    environment, since it pins an old NumPy; without --python only rtsep is measured:
 
         python3.11 -m venv /tmp/venv-nmfd && /tmp/venv-nmfd/bin/pip install libnmfd==1.0.0
         python tools/lab.py nmfd --python /tmp/venv-nmfd/bin/python

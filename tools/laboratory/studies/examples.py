@@ -1,4 +1,4 @@
-"""Examples to listen to: the mix, what another version of the engine and this one make of it, and the truth."""
+"""Examples to listen to: the mix, the stems by another version of the engine and by this one, and the truth."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -22,18 +22,18 @@ from laboratory.versions import Version, copied
 
 FOLDER = BUILD / "examples"
 EARLY_S = 0.08
-"""Notes are told so many seconds early."""
+"""Notes are told this many seconds early."""
 KINDS = {"all told": lambda piece: piece, "company": one_told, "early": partial(early_notes, early_s=EARLY_S),
          "room": partial(in_room, room=LIVING_ROOM, microphones=2)}
-"""What is done to the songs."""
+"""How the songs are altered."""
 SONGS = {"all told": ("clara trio", "reel"), "early": ("la donna", "bwv40"), "room": ("concertino", "opus 74"),
          "company": ("mazurka",)}
-"""The songs of each kind; beside company there is also a piano of two_hands."""
+"""The songs of each kind; `company` also has a piano of two_hands."""
 BAND = "joplin_maple_leaf"
 
 
 def examples_of(given: Given) -> Iterator[tuple[str, Piece, list[int]]]:
-    """Kind, piece, and the General MIDI programs of its stems, if any, by which another version chooses its own presets."""
+    """Kind, piece, and the General MIDI programs of its stems, if any, by which another version chooses its presets."""
     whole = {piece.name: piece for piece in songs(given, REPORTING)}
     for kind, names in SONGS.items():
         for piece in (whole[name] for name in names if name in whole):
@@ -49,12 +49,12 @@ def examples_of(given: Given) -> Iterator[tuple[str, Piece, list[int]]]:
 
 
 def write(path: Path, sound: np.ndarray, rate: int) -> None:
-    """A sound [channel, sample] as FLAC of 16 bits; what exceeds 1 is cut off."""
+    """Write a sound [channel, sample] as FLAC with 16 bits; values beyond 1 are clipped."""
     soundfile.write(path, np.clip(sound, -1, 1).T, rate, "PCM_16")
 
 
 def write_example(folder: Path, kind: str, piece: Piece, versions: dict[str, Stems]) -> list[Row]:
-    """The files of a piece; a row for each stem that is told."""
+    """Write the files of a piece; give a row for each told stem."""
     name = f"{kind} {piece.name}".replace(" ", "_")
     write(folder / f"{name}-mix.flac", piece.mix, piece.sample_rate)
     rows = []
@@ -80,9 +80,9 @@ def index(rows: list[Row], versions: list[str]) -> str:
 def examples(given: Given) -> list[Table]:
     """Examples to listen to, in build/examples: mix, before, after and truth, two pieces of each kind; SDR in dB.
 
-    before: what another checkout makes of it with its own presets. after: this one, as in `unheard`. Songs all told, told 80 ms
-    early, and in a room of 0.5 s with two microphones. company: a violin whose piano is not told; a piano under a saxophone.
-    Live, 512 samples. The sounds are FLAC of 16 bits, beside an index.md.
+    before: another checkout with its own presets. after: this one, as in `unheard`. The songs are all told, told 80 ms early,
+    or in a room of 0.5 s with two microphones. company: a violin whose piano is not told, and a piano under a saxophone. Live,
+    512 samples. The sounds are FLAC files with 16 bits, beside an index.md.
     """
     checkouts = {**({"before": given["before"]} if given["before"] else {}), "after": ROOT}
     FOLDER.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""How fast `rtsep.training.nmf.factorise` is beside libfmp and scikit-learn."""
+"""The speed of `rtsep.training.nmf.factorise`, compared with libfmp and scikit-learn."""
 
 import importlib.util
 import json
@@ -23,7 +23,7 @@ DIVERGENCES = {"euclid": "Euclid", "kl": "KL"}
 
 
 def threads_table(threads: int, turns: int) -> str:
-    """The comparison with so many threads, measured by a process of its own: BLAS reads their number when it starts."""
+    """The comparison with this many threads, in a separate process, since BLAS reads their number when it starts."""
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
     ended = subprocess.run([sys.executable, WORKER, str(turns), str(threads)], check=True, env=environment,
                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -35,7 +35,7 @@ def threads_table(threads: int, turns: int) -> str:
 
 
 class Hour:
-    """V of an hour of sound, float32: the bundled clip over and over, computed when it is asked for."""
+    """V of an hour of sound, float32: the bundled clip, repeated; frames are computed on request."""
 
     def __init__(self, window: int = 4096, hop: int = 1024, rate: int = 44100) -> None:
         self._sound = read_sound(DEMO / "mix.flac")[0][0]
@@ -49,7 +49,7 @@ class Hour:
 
 
 def hour(rows: int = 176, updates: int = 2) -> str:
-    """What an hour costs: every frame is computed anew each time it is needed."""
+    """The cost of an hour, where every frame is computed anew each time it is needed."""
     V = Hour()
     W, H = (part.astype(np.float32) for part in random_start(*V.shape, rows))
     before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
@@ -60,15 +60,15 @@ def hour(rows: int = 176, updates: int = 2) -> str:
             f"{(after - before) / 1e3:.0f} MB on top of the start, {time.perf_counter() - start:.0f} s")
 
 
-@study("nmf", option("--hour", action="store_true", help="instead: memory and time of an hour of sound"),
+@study("nmf", option("--hour", action="store_true", help="measure memory and time for an hour of sound instead"),
        option("--threads", type=int, help="only this number of threads"),
-       option("--turns", type=int, default=5, help="of which the shortest counts (default: %(default)s)"), takes=())
+       option("--turns", type=int, default=5, help="turns; the shortest counts (default: %(default)s)"), takes=())
 def nmf(given: Given) -> list[Table]:
-    """How fast NMF for training is beside libfmp and scikit-learn: the same V, W, H and number of updates in one run.
+    """The speed of NMF for training, compared with libfmp and scikit-learn: the same V, W, H and number of updates in one run.
 
-    V is the bundled clip, its start random. A peer that is not installed is left out. All are warmed up, then take turns; the
-    shortest of all turns counts. Ours are timed measuring the loss in every update, and in every tenth, as scikit-learn does if
-    it is asked to converge; here it measures none. Turns with one thread are timed in seconds of the processor.
+    V is the bundled clip, with a random start. A library that is not installed is left out. All are warmed up, and then take
+    turns; the shortest of all turns counts. rtsep measures the loss in every update, and in every tenth, as scikit-learn does
+    if it has to converge; here scikit-learn measures no loss. Turns with one thread are timed in processor seconds.
     """
     if given["hour"]:
         return [Table("nmf-hour", hour())]

@@ -1,4 +1,4 @@
-"""How many played notes take the right hand or part, where the player plays from a score."""
+"""The share of played notes that get the right hand or part, if the player plays from a score."""
 
 import io
 from collections.abc import Iterator
@@ -21,40 +21,42 @@ from rtsep.presets.library import find_preset
 from rtsep.presets.preset import Preset, load_preset
 
 PIANOS = "hands"
-"""The folder of piano pieces with both hands told apart."""
+"""The folder of piano pieces with known hands."""
 FOUR_PARTS = ("beethoven/opus133", "bach/bwv66.6", "bach/bwv269", "bach/bwv1.6", "bach/bwv101.7", "bach/bwv153.5")
 """Works of music21's corpus in four parts: the Great Fugue, and chorales."""
 BEAT_S = 0.5
-"""Seconds of a quarter note of these."""
+"""The length of a quarter note in these works, in seconds."""
 LETTERS = 4
-"""Composers are told apart by so many first letters of a piece's file."""
+"""Composers are distinguished by this many first letters of a piece's file name."""
 HALVES = ("reported", "tuning")
 
 
 @dataclass(frozen=True)
 class Work:
-    """What is played: its name, and its routing by the score."""
+    """A work to play: its name, and its routing by the score."""
 
     name: str
     routing: Routing
 
 
 def half_of(paths: list[Path], half: str) -> list[Path]:
-    """Of every second composer by name: those whose pieces the constants were chosen on, or of the others those from whom the
-    tracker has not learnt."""
+    """The pieces of every second composer by name: for "tuning" those on which the constants were chosen.
+
+    For "reported" they are the pieces of the other composers from whom the tracker has not learnt.
+    """
     composers = sorted({path.name[:LETTERS] for path in paths})
     of_half = [path for path in paths if composers.index(path.name[:LETTERS]) % 2 == (half == "reported")]
     return [path for path in of_half if half != "reported" or composer_of(path.stem) in REPORTED]
 
 
 def piano_works(given: Given) -> list[Work]:
-    """The pieces of the half that was asked for."""
+    """The pieces of the half that --half names."""
     folder = need_file(given.shared / PIANOS)
     return [Work(path.stem, by_score(path, "hands")) for path in half_of(sorted(folder.glob("*.mid")), given["half"])]
 
 
 def in_parts(name: str) -> Work:
-    """A work of music21's corpus; each of its parts is a stem."""
+    """A work in music21's corpus; each of its parts is a stem."""
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         parts = corpus_parts(name)
     notes = sorted((float(note["beat"]) * BEAT_S, number, int(note["pitch"]))
@@ -66,14 +68,14 @@ def in_parts(name: str) -> Work:
 
 
 def performances(work: Work) -> Iterator[tuple[str, Performance]]:
-    """The work with every hardship, the same ones every time."""
+    """The work with every hardship; every call gives the same performances."""
     score = work.routing.score
     for number, hardship in enumerate(HARDSHIPS):
         yield hardship.name, perform(score, hardship, np.random.default_rng([number, len(score.pitch)]))
 
 
 def shares(group: str, works: list[Work], preset: Preset) -> Iterator[Row]:
-    """The share of the notes that take their own part, of every work with every hardship, and with another work's score."""
+    """The share of notes that get their own part, for every work with every hardship, and with another work's score."""
     tracker = Keyboard(by_hands(), preset) if group == PIANOS else None
     for number, work in enumerate(works):
         keyboard = Keyboard(work.routing, preset)
@@ -91,7 +93,7 @@ def shares(group: str, works: list[Work], preset: Preset) -> Iterator[Row]:
 
 
 def lines(rows: list[Row]) -> Iterator[list[str]]:
-    """A line for every hardship: means over pieces, and the worst piece."""
+    """A line for every hardship: the means over pieces, and the worst piece."""
     def mean(group: str, name: str, column: str, over=np.mean) -> str:
         values = [row[column] for row in rows if row["set"] == group and row["hardship"] == name]
         return f"{over(values):.1f}" if values else "–"
@@ -102,16 +104,16 @@ def lines(rows: list[Row]) -> Iterator[list[str]]:
 
 
 @study("hands-score", option("--half", choices=HALVES, default=HALVES[0],
-                             help="which composers: those that nothing was tuned on, or the others (default: %(default)s)"),
+                             help="which composers: those on whom nothing was tuned, or the others (default: %(default)s)"),
        takes=())
 def hands_score(given: Given) -> list[Table]:
-    """How many played notes take the right hand or part, where the player plays from a score: percent of all notes.
+    """The share of played notes that get the right hand or part, if the player plays from a score, in percent of all notes.
 
-    Piano pieces by two hands, and works in four parts, each on one keyboard, are performed with hardships that are made here:
-    see tools/laboratory/played.py. Wrong, extra and repeated keys count, too: they belong to the hand of the note that they are
-    struck for or beside. The note path of the engine decides in the moment of every note. tracker: the same notes with --by
-    hands alone. Constants were chosen on the pieces of every second composer; the table is of those others from whom the
-    tracker has not learnt.
+    Piano pieces for two hands, and works in four parts, each on one keyboard, are performed with hardships that are made here:
+    see tools/laboratory/played.py. Wrong, extra and repeated keys count, too: they belong to the hand of the note for which, or
+    beside which, they are struck. The note path of the engine decides when each note begins. tracker: the same notes with only
+    --by hands. Constants were chosen on the pieces of every second composer; the table has those others from whom the tracker
+    has not learnt.
     """
     preset = load_preset(find_preset("piano"))
     rows = list(shares(PIANOS, piano_works(given), preset))

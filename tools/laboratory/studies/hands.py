@@ -1,4 +1,4 @@
-"""Whose hand plays each note, told by the notes alone, and what comes of it."""
+"""The hand of each note, found by the notes alone, and its effect on the separation."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -40,7 +40,7 @@ HARDSHIPS: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = 
 
 
 def found(piece: HandPiece) -> Row:
-    """The share of the notes of a piece whose hand is found, in percent, by every way."""
+    """The share of a piece's notes whose hand is found, in percent, for every way."""
     told = [right > 0.5 for right in answers(piece.played, len(piece.right), hand_net())]
     rules = by_split_at(piece), by_split_at(piece, best_split(piece)), by_centres(piece)
     return {"composer": piece.composer, "piece": piece.name, "notes": len(piece.right),
@@ -48,7 +48,7 @@ def found(piece: HandPiece) -> Row:
 
 
 def summaries(rows: Sequence[Row], columns: Sequence[str]) -> Iterator[list[str]]:
-    """Means over pieces and over notes, and the worst piece."""
+    """Lines with the means over pieces and over notes, and with the worst piece."""
     def line(name: str, over: Callable[[Sequence[float]], float]) -> list[str]:
         return [name, str(len(rows)), str(sum(row["notes"] for row in rows)),
                 *(f"{over([row[column] for row in rows]):.1f}" for column in columns)]
@@ -59,11 +59,11 @@ def summaries(rows: Sequence[Row], columns: Sequence[str]) -> Iterator[list[str]
 
 @study("hands-found", page=PAGE, takes=())
 def hands_found(given: Given) -> list[Table]:
-    """The share of notes whose hand is found, in percent, of pieces by composers from whom nothing was learnt.
+    """The share of notes whose hand is found, in percent, in pieces by composers from whom nothing was learnt.
 
-    split at C4, best split: all keys from there on are the right hand's; the best one of each piece is known afterwards only.
-    two centres: 20 lines, a note is the nearer hand's, which moves there. at once: the tracker as the note begins; after 50 ms:
-    when the rest of a chord has come; at last: as it thinks when 48 more notes have come, which is too late to play.
+    split at C4, best split: the right hand plays all keys from there on; the best split of each piece is known only afterwards.
+    two centres: 20 lines of code; the nearer hand plays a note, and moves towards it. at once: the tracker when the note
+    begins; after 50 ms: when the rest of a chord has come; at last: after 48 more notes, which is too late for playing.
     """
     pieces = hand_pieces(given.shared, REPORTED)
     rows = [found(piece) for piece in pieces]
@@ -76,7 +76,7 @@ def hands_found(given: Given) -> list[Table]:
 
 @study("hands-hard", page=PAGE, takes=())
 def hands_hard(given: Given) -> list[Table]:
-    """The share of notes whose hand is found, in percent, where the same pieces are played otherwise."""
+    """The share of notes whose hand is found, in percent, if the same pieces are played differently."""
     rows = []
     for name, hardship in HARDSHIPS.items():
         for number, piece in enumerate(hand_pieces(given.shared, REPORTED)):
@@ -94,12 +94,12 @@ def hands_hard(given: Given) -> list[Table]:
 
 
 def given_to(piece: Piece, routing: Routing) -> Piece:
-    """The piece with its notes on one keyboard; the routing's first stem is the left hand's, as the piece's is."""
+    """The piece with its notes on one keyboard; the first stem of the routing is the left hand, as in the piece."""
     return replace(piece, routing=replace(routing, names=tuple(piece.told)))
 
 
 def ways(given: Given, piece: Piece) -> Iterator[Piece]:
-    """The piece with its notes told in every way."""
+    """The piece with every way to tell its notes."""
     path = need_file(given.shared / "two_hands" / piece.name / "both.mid")
     heard = HandPiece(piece.name, "", read_hands(path))
     yield replace(piece, group="true tracks")
@@ -110,9 +110,9 @@ def ways(given: Given, piece: Piece) -> Iterator[Piece]:
 
 @study("hands-sdr", takes=("settings",))
 def hands_sdr(given: Given) -> list[Table]:
-    """SDR in dB of the left / right hand of two_hands, live with 512 samples, where different things tell whose the notes are.
+    """SDR in dB of the left / right hand of two_hands, live with 512 samples, with different ways to find the hand of a note.
 
-    The preset is `grand-piano`, which knows the piano. Nothing by the composers of these pieces was learnt from.
+    The preset is `grand-piano`, which knows the piano. The tracker learnt nothing by the composers of these pieces.
     """
     told = [way for piece in pianos(given, "two_hands", preset_named("grand-piano")) for way in ways(given, piece)]
     rows = measure(given, told, given.chosen({LIVE: LIVE}))

@@ -1,4 +1,4 @@
-"""Several instruments at once: a preset for each stem, and how well each of the shipped presets works."""
+"""Several instruments at once, with a preset for each stem, and the quality of each shipped preset."""
 
 import tempfile
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ SYSTEMS = {"mix": "mix", "one": "`piano` for all stems", "another": "instruments
 PROVENANCE = dict.fromkeys(("source", "licence", "attribution"), "see the recordings") | {"made_by": "lab.py instruments"}
 FONTS = {"heard in training": SOUNDFONT, "never heard": SOUNDFONT.parent / "TimGM6mb.sf2"}
 PARTNER = "gm-piano"
-OTHERS = "other"  # the track of the drums that are neither kick, snare nor hi-hat
+OTHERS = "other"  # the track of all drums except kick, snare and hi-hat
 PRESET_WAYS = {"rtsep": LIVE, "oracle": f"oracle,{LIVE}"}
 JUDGED = [instrument for instrument in INSTRUMENTS if instrument.programs and instrument.name != "piano"]
 
@@ -40,7 +40,7 @@ JUDGED = [instrument for instrument in INSTRUMENTS if instrument.programs and in
 
 @cache
 def learnt(folder: Path, name: str) -> Preset:
-    """A preset of the isolated notes NAME.flac and NAME.csv in `folder`, with all defaults."""
+    """A preset learnt from the isolated notes NAME.flac and NAME.csv in `folder`, with all defaults."""
     given = gather([need_file(folder / f"{name}.flac")], [folder / f"{name}.csv"], "notes", lambda *_: None)
     return learn(given, Job(Settings()), About(name, name, PROVENANCE), lambda *_: None).preset
 
@@ -51,13 +51,16 @@ def songs(given: Given) -> list[Piece]:
 
 
 def with_others(piece: Piece, others: dict[str, Preset]) -> list[Preset]:
-    """As by_program, but some stems play what `others` say."""
+    """The presets of by_program, except for the stems in `others`."""
     return [others.get(stem, preset) for stem, preset in zip(by_track(piece.score).names, by_program(piece), strict=True)]
 
 
 def instruments_of(piece: Piece, notes: Path) -> dict[str, list[Preset]]:
-    """Of each system the preset of every stem. The songs' cello is the one of other_notes, their pianos are nobody's; the trio
-    is played by FluidR3, which the shipped presets know."""
+    """For each system the preset of every stem.
+
+    The songs' cello is that of other_notes, and no preset knows their pianos. FluidR3, which the shipped presets know, plays
+    the trio.
+    """
     found = {"one": [preset_named("piano")] * len(piece.score.track_names)}
     if piece.group == "piano_and_others":
         return found | {"another": by_program(piece), "heard": with_others(piece, {"solo_cello": learnt(notes, "cello")})}
@@ -68,7 +71,7 @@ def instruments_of(piece: Piece, notes: Path) -> dict[str, list[Preset]]:
 
 
 def run(given: Given, pieces: Sequence[Piece]) -> list[Row]:
-    """Every system on every piece: a row for each true stem."""
+    """Run every system on every piece; give a row for each true stem."""
     rows: list[Row] = []
     for piece in pieces:
         rows += _rows(given, piece, "mix", "mix", ()) + _rows(given, piece, "oracle", f"oracle,{LIVE}", ())
@@ -85,7 +88,7 @@ def _rows(given: Given, piece: Piece, system: str, text: str, presets: Sequence[
 
 
 def instrument_table(rows: Sequence[Row]) -> str:
-    """A line for every stem, and of every set the mean."""
+    """A line for every stem, and for the mean of every set."""
     named = with_field(rows, "system", lambda row: SYSTEMS[row["system"]])
     lines = [row for (group,) in distinct(rows, "set")
              for name in (lambda row: f"{row['piece']}: {row['stem']}", lambda row: f"**mean of {row['set']}**")
@@ -95,10 +98,10 @@ def instrument_table(rows: Sequence[Row]) -> str:
 
 @study("instruments", takes=("seconds", "pieces"))
 def instruments(given: Given) -> list[Table]:
-    """Several instruments at once: a preset for each stem, of instruments that are heard or not, beside one for all.
+    """Several instruments at once: a preset for each stem (of the very instruments, or of others) against one preset for all.
 
-    The songs of piano_and_others with the cello's notes told as well, and a trio that is made here and needs fluidsynth and
-    fluid-soundfont-gm.
+    The pieces are the songs of piano_and_others, with the cello's notes told as well, and a trio that is made here and needs
+    fluidsynth and fluid-soundfont-gm.
     """
     canon = given.there(lambda build: excerpt(load_piece(build(), "trio"), given.seconds), [trio.build])
     pieces = [*songs(given), *(piece for piece in canon if not given.pieces or piece.name in given.pieces)]
@@ -110,12 +113,12 @@ def instruments(given: Given) -> list[Table]:
 
 
 def judge_first(piece: Piece, stems: Stems) -> dict[str, dict[str, float]]:
-    """The instrument alone, not its partner."""
+    """The figures of the instrument, without its partner."""
     return {"track_1": judge_quickly(piece, stems)["track_1"]}
 
 
 def duets(given: Given, names: list[str]) -> list[Row]:
-    """Rows of each instrument in its duet, as both soundfonts play it."""
+    """The rows of each instrument in its duet, played by both soundfonts."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for called, font in FONTS.items():
@@ -127,7 +130,7 @@ def duets(given: Given, names: list[str]) -> list[Row]:
 
 
 def preset_grooves(given: Given) -> list[Row]:
-    """Rows of each groove with `drum-kit`, also when the notes of all drums are told, and with hits of its own kit."""
+    """The rows of each groove with `drum-kit`, also with the notes of all drums told, and with hits of its own kit."""
     folder, rows = need_file(given.shared / "drums"), []
     kits = {"`drum-kit`": preset_named("drum-kit"), "drums (own hits)": preset_of_hits(folder / HITS)}
     for path in sorted(path.parent for path in folder.glob("*/drums.mid")):
@@ -144,12 +147,12 @@ def preset_grooves(given: Given) -> list[Row]:
 
 
 @study("presets", option("--only", nargs="+", choices=[each.name for each in JUDGED], metavar="NAME",
-                         help="these presets alone"), page="presets/README.md", takes=("seconds",))
+                         help="only these presets"), page="presets/README.md", takes=("seconds",))
 def presets(given: Given) -> list[Table]:
-    """How well the shipped presets work: little duets with a piano, and drum grooves; SDR in dB.
+    """The quality of the shipped presets: short duets with a piano, and drum grooves; SDR in dB.
 
-    Every duet is rendered twice: by FluidR3, which the presets were learnt from, and by TimGM6mb (Debian package
-    timgm6mb-soundfont), whose instruments they have never heard. Both parts are equally loud, so that the mix itself has 0 dB.
+    Every duet is rendered twice: by FluidR3, from which the presets were learnt, and by TimGM6mb (Debian package
+    timgm6mb-soundfont), whose instruments they have never heard. Both parts are equally loud, so the mix itself has 0 dB.
     """
     names = given["only"] or [each.name for each in JUDGED]
     rows = [{**row, "preset": f"`{row['piece']}`"} for row in duets(given, names)]

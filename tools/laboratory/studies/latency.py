@@ -1,4 +1,4 @@
-"""Mode `instant` against its latency, and what it gains right after onsets."""
+"""Mode `instant` against its latency, and its gain right after onsets."""
 
 from unittest.mock import patch
 
@@ -16,7 +16,7 @@ from rtsep.windows import Framing
 DELAYS = (0, 32, 64, 128, 256, 512)
 STYLES = {"overlap-add": "C0o-", "oracle masks": "C0s:", "causal filters": "C1o-", "oracle filters": "C1s:"}
 BESIDE = {"bach_bwv846_prelude": "cello-phrase", "cschumann_polonaise": "sax-phrase", "joplin_maple_leaf": "vocadito_10",
-          "mozart_k545": "vocadito_14"}  # what sounds beside each piece
+          "mozart_k545": "vocadito_14"}  # the recording beside each piece
 SPANS_MS = {"all": (-np.inf, np.inf), "0-5 ms": (0, 5), "5-15 ms": (5, 15), "15-50 ms": (15, 50), "later": (50, np.inf)}
 INSTANT = "mode=instant,latency_samples=0"
 ONSETS = {
@@ -34,7 +34,7 @@ ONSETS = {
 
 
 def ways() -> dict[str, str]:
-    """Masks and filters, the engine's and those of the true stems, at every latency; a name ends with its latency."""
+    """Masks and filters, of the engine and of the true stems, at every latency; a name ends with its latency."""
     found = {}
     for mode, text in MODES.items():
         found |= {f"overlap-add, {mode.split()[1]}": text, f"oracle masks, {mode.split()[1]}": f"oracle,{text}"}
@@ -46,9 +46,9 @@ def ways() -> dict[str, str]:
 
 @study("instant", seconds=10.0, takes=("seconds", "pieces"))
 def instant(given: Given) -> list[Table]:
-    """Overlap-add and causal filters against their latency, beside the same two made from the true stems; SDR of the hands.
+    """Overlap-add and causal filters against their latency, compared with both made from the true stems; SDR of the hands.
 
-    Pieces: two_hands alone, and with a singer, saxophone or cello as loud as the piano, whose notes nobody tells.
+    Pieces: two_hands alone, and with a singer, saxophone or cello as loud as the piano, whose notes are not told.
     """
     pieces = pianos(given, "two_hands")
     pieces += with_backgrounds(given, group_of(given, "two_hands", called="with backgrounds"), BESIDE)
@@ -67,7 +67,7 @@ def _as_row(row: Row) -> Row:
 
 
 def not_ahead(piece: Piece, params: Params) -> Stems:
-    """The engine with filters that are made for the frame and not for what comes after it."""
+    """The engine with filters for the frame instead of for the sound after it."""
     with patch.object(Framing, "lead", 0):
         return gated(piece, params)
 
@@ -87,10 +87,10 @@ def by_age(piece: Piece, stems: Stems) -> dict[str, dict[str, float]]:
 
 @study("onsets", seconds=10.0)
 def onsets(given: Given) -> list[Table]:
-    """What `instant` gains right after onsets by what notes tell before they are heard: SDR by the time since a note-on.
+    """What `instant` gains right after onsets from what notes tell before they are heard: SDR by the time since a note-on.
 
     Gates that open at once, onset boost, prediction and looking ahead, each on and off. Pieces: piano_and_others without the
-    cello (tuned on) and two_hands.
+    cello (used for tuning), and two_hands.
     """
     pieces = [*pianos(given, "piano_and_others", called="piano_and_others alone"), *pianos(given, "two_hands")]
     rows = measure(given, pieces, given.chosen(ONSETS, INSTANT), judge=by_age)

@@ -19,7 +19,7 @@ ENVIRONMENT = {"JACK_DEFAULT_SERVER": "rtsep-bench", "JACK_NO_START_SERVER": "1"
 
 
 def start_server(period: int, log: IO[bytes], environment: dict, realtime: bool = True) -> subprocess.Popen:
-    """A server that answers. One that was killed keeps its name for a moment: then it is tried again."""
+    """Start a server that answers. A killed server keeps its name for a moment; then this tries again."""
     command = ["jackd", "--name", ENVIRONMENT["JACK_DEFAULT_SERVER"], *(["-R", "-P", "70"] if realtime else ["--no-realtime"]),
                "-d", "dummy", "-r", str(RATE), "-p", str(period), "-C", "2", "-P", "2"]
     for _ in range(10):
@@ -29,11 +29,11 @@ def start_server(period: int, log: IO[bytes], environment: dict, realtime: bool 
                 return server
             time.sleep(0.1)
         time.sleep(1)
-    raise MissingError("jackd does not start in real time here; it needs the right to real-time scheduling")
+    raise MissingError("jackd does not start with real-time scheduling here; give your user the right to it")
 
 
 def measure(way: str, kind: str, period: int, seconds: float) -> dict:
-    """One cell with a server of its own, which tells how many of its cycles were not finished in time."""
+    """Measure one cell with its own server, which reports how many of its cycles were not finished in time."""
     environment = {**os.environ, **ENVIRONMENT}
     with tempfile.TemporaryFile() as log:
         server = start_server(period, log, environment)
@@ -53,10 +53,10 @@ def measure(way: str, kind: str, period: int, seconds: float) -> dict:
 
 @study("live", seconds=6.0, takes=("seconds",))
 def live(given: Given) -> list[Table]:
-    """How often an audio callback is late while other Python threads are busy: the native one, and one in Python.
+    """How often an audio callback is late while other Python threads are busy: the native callback, and one in Python.
 
-    Every cell of the table is a process of its own on a JACK server with the dummy driver, which has a real clock and no sound
-    card. --seconds is for each cell. It needs jackd with real-time scheduling, and JACK-Client.
+    Every cell of the table is a separate process on a JACK server with the dummy driver, which has a real clock and no sound
+    card. --seconds is the time for each cell. It needs jackd with real-time scheduling, and JACK-Client.
     """
     need_program("jackd", "apt-get install jackd2")
     need_module("jack", "pip install JACK-Client")

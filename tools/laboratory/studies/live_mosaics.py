@@ -1,4 +1,4 @@
-"""Live mosaics: what they keep of target and source, and what they cost."""
+"""Live mosaics: what they keep of target and source, and their cost."""
 
 import time
 from collections.abc import Mapping
@@ -37,18 +37,18 @@ COSTS: dict[str, tuple[float, dict[str, Value]]] = {  # seconds of the source, p
     "60 s, both": (60, {"mosaic_polyphony": 32, "mosaic_candidates": 128}), "60 s, quality": (60, {"mode": "quality"}),
 }
 ROUNDS, TURN_SAMPLES, BLOCK = 12, 25600, 64
-"""Every setting has so many turns of so many samples, in blocks of so many."""
+"""Number of turns of every setting, samples in a turn, and samples in a block."""
 
 
 def remade(mosaic: Mosaic, target: np.ndarray) -> np.ndarray:
-    """The mosaic of target [channel, sample], the latency taken out."""
+    """The mosaic of target [channel, sample], with the latency taken out."""
     padded = np.pad(target, ((0, 0), (0, mosaic.latency)))
     blocks = [mosaic.process(padded[:, at : at + 4096]).stems[0].copy() for at in range(0, padded.shape[1], 4096)]
     return np.concatenate(blocks, axis=1)[:, mosaic.latency :]
 
 
 def lines_of(given: Given, name: str, folder: Path) -> list[list[str]]:
-    """The lines of one example."""
+    """The table's lines for one example."""
     path, source_path = example(given, name, folder)
     source, (target, rate) = load_source(source_path), read_sound(path)
     heard, known, lines = features(path), features(source_path), []
@@ -64,7 +64,7 @@ def lines_of(given: Given, name: str, folder: Path) -> list[list[str]]:
 
 
 class Timed:
-    """One setting: plays the target round and round and keeps the time of every block, in µs."""
+    """One setting: plays the target in a loop, and keeps the time of every block, in µs."""
 
     def __init__(self, source: Source, seconds: float, params: Mapping[str, Value], target: np.ndarray) -> None:
         samples = np.resize(source.samples, (1, round(seconds * source.sample_rate)))
@@ -73,7 +73,7 @@ class Timed:
         self._target, self._at, self.blocks_us = target, 0, list[float]()
 
     def take_turn(self) -> None:
-        """Play a while; the first blocks, which fetch the data back into the cache, do not count."""
+        """Play for one turn; the first blocks, which load the data into the cache, do not count."""
         call, given, entry = self._mosaic.prepared.call, self._mosaic.prepared.input, self._mosaic._entry
         call["frames"] = BLOCK
         for number in range(TURN_SAMPLES // BLOCK):
@@ -85,7 +85,7 @@ class Timed:
                 self.blocks_us.append((time.thread_time_ns() - begin) / 1000)
 
     def line(self, name: str) -> list[str]:
-        """Median, 99th percentile and worst hop, and the worst block, which holds the frame, of their times."""
+        """The line of the setting: median, 99th percentile and worst hop, and the worst blocks (those with the frame)."""
         blocks, rate = np.array(self.blocks_us), self._mosaic.source.sample_rate
         hops = blocks[: len(blocks) // 2 * 2].reshape(-1, 2).sum(axis=1)
         hop_us, found = 2e6 * BLOCK / rate, np.percentile(hops, (50, 99, 100))
@@ -94,7 +94,7 @@ class Timed:
 
 
 def cost_lines(given: Given) -> list[list[str]]:
-    """The lines of the cost."""
+    """The lines of the table of cost."""
     target, source = (need_file(given.shared / path) for path in EXAMPLES["piano-as-violin"])
     played = load_source(source)
     sound = read_sound(target)[0][:, : round(SECONDS * played.sample_rate)]
@@ -107,15 +107,15 @@ def cost_lines(given: Given) -> list[list[str]]:
 
 
 @study("grains", option("--sounds", type=Path, help="keep the mosaics of the default settings in this folder"),
-       option("--rounds", type=int, default=ROUNDS, help="turns of each setting in the table of cost (default: %(default)s)"),
+       option("--rounds", type=int, default=ROUNDS, help="turns of each setting for the cost (default: %(default)s)"),
        page="docs/measurements/mosaic.md", seconds=SECONDS, takes=("seconds",))
 def grains(given: Given) -> list[Table]:
-    """Live mosaics: what they keep of target and source as parameters move, and what they cost.
+    """Live mosaics: what they keep of target and source for different parameters, and their cost.
 
     The examples and measures are those of the study mosaic, which makes mosaics offline. run ms: how long the source is heard
     in its own order. repetitions: share of the runs that begin where the source was heard less than 70 ms before. Cost: the
-    compiled entry, called as a native callback would, stereo, in blocks of 64, all settings in turns; only time in which the
-    thread had a processor counts.
+    compiled entry, called like a native callback, stereo, in blocks of 64, all settings in turns; only processor time of the
+    thread counts.
     """
     with sound_folder(given) as folder:
         lines = [line for found in given.there(lambda name: lines_of(given, name, folder), EXAMPLES) for line in found]

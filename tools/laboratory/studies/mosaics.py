@@ -32,15 +32,15 @@ SETTINGS = {
     "continuity 8": Constraints(3, 10, 8),
 }
 SECONDS = 15.0
-"""The first seconds of the targets are remade."""
+"""This many seconds of the targets are rebuilt, from their beginning."""
 SIZE, HOP = 4096, 2048
-"""Samples of the window and of the hop with which mosaics are judged."""
+"""The window and the hop for judging mosaics, in samples."""
 COLUMNS = {"polyphony": "{:.1f}", "run_length": "{:.1f}", "repetitions": "{:.2f}", "loudness": "{:.2f}", "chroma": "{:.2f}",
            "timbre": "{:.3f}"}
 
 
 def features(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Loudness [frame], chroma [frame, 12] and envelopes [frame, 40] of a sound, the latter two of length 1."""
+    """Loudness [frame], chroma [frame, 12] and envelopes [frame, 40] of a sound; the latter two have length 1."""
     sound, rate = read_sound(path)
     frames = Sound(sound, SIZE, HOP)
     V = frames.magnitudes(0, frames.frames).astype(np.float64)
@@ -60,19 +60,19 @@ def _unit(rows: np.ndarray) -> np.ndarray:
 
 
 def timbre_distance(sound: tuple, source: tuple) -> float:
-    """Of a sound's frames from the most similar frames of the source."""
+    """The mean distance of a sound's frames from the most similar frames of the source."""
     return float(np.average(1 - (sound[2] @ source[2][source[0] > 1e-3 * source[0].max()].T).max(axis=1), weights=sound[0]))
 
 
 def judge(mosaic: tuple, target: tuple, source: tuple) -> dict[str, float]:
-    """How the mosaic follows, and how it sounds."""
+    """How well the mosaic follows the target, and how much it sounds like the source."""
     return {"loudness": float(np.corrcoef(mosaic[0], target[0])[0, 1]),
             "chroma": float(np.average((mosaic[1] * target[1]).sum(axis=1), weights=target[0])),
             "timbre": timbre_distance(mosaic, source)}
 
 
 def looped(source: tuple, frames: int) -> tuple:
-    """The source, played again and again: what a mosaic must follow better."""
+    """The source, repeated: a mosaic must follow the target better than this."""
     return tuple(np.resize(values, (frames, *values.shape[1:])) for values in source)
 
 
@@ -86,7 +86,7 @@ def example(given: Given, name: str, folder: Path) -> tuple[Path, Path]:
 
 
 def lines_of(given: Given, name: str, folder: Path) -> list[list[str]]:
-    """The table's lines of one example; the default's mosaic and picture stay in `folder`."""
+    """The table's lines for one example; mosaic and picture of the default stay in `folder`."""
     paths = example(given, name, folder)
     target, source = map(features, paths)
     found = {"the source, looped": judge(looped(source, len(target[0])), target, source),
@@ -103,7 +103,7 @@ def lines_of(given: Given, name: str, folder: Path) -> list[list[str]]:
 
 @contextmanager
 def sound_folder(given: Given) -> Iterator[Path]:
-    """The folder that --sounds names, or one that goes when the study ends."""
+    """The folder that --sounds names, or one that is removed when the study ends."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = given["sounds"] or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
@@ -113,7 +113,7 @@ def sound_folder(given: Given) -> Iterator[Path]:
 
 
 def quantised(picture: Path) -> bytes:
-    """A picture in few colours, which a page loads quickly."""
+    """A picture in few colours, so that a page loads it quickly."""
     need_module("PIL", "pip install pillow")
     from PIL import Image
 
@@ -125,11 +125,12 @@ def quantised(picture: Path) -> bytes:
 @study("mosaic", option("--sounds", type=Path, help="keep the mosaics of the default settings in this folder"),
        page="docs/measurements/mosaic.md", seconds=SECONDS, takes=("seconds",))
 def mosaic(given: Given) -> list[Table]:
-    """What mosaics keep of their target and of their source, as the constraints move.
+    """What mosaics keep of their target and of their source, for different constraints.
 
-    Follows the target: correlation of the loudness (RMS of frames), and mean cosine similarity of the frames' chroma, weighed
-    by loudness. Sounds like the source: mean distance (1 - cosine) of a frame's spectral envelope (40 bands, root magnitudes)
-    from the most similar frame of the source, weighed by loudness; the target's own distance from the source stands beside it.
+    Following the target: correlation of the loudness (RMS of frames), and mean cosine similarity of the frames' chroma,
+    weighted by loudness. Sounding like the source: mean distance (1 - cosine) of a frame's spectral envelope (40 bands, root
+    magnitudes) from the most similar frame of the source, weighted by loudness; the table also has the target's own distance
+    from the source.
     """
     with sound_folder(given) as folder:
         lines = [line for found in given.there(lambda name: lines_of(given, name, folder), EXAMPLES) for line in found]

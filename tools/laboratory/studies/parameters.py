@@ -1,4 +1,4 @@
-"""What parameters of the engine give: background and prediction, panning, suppression, estimators."""
+"""The effect of parameters of the engine: background and prediction, panning, suppression, estimators."""
 
 import time
 from collections.abc import Sequence
@@ -30,9 +30,9 @@ LEVELS_DB = {"one place": 0.0, "3 dB": 3.0, "6 dB": 6.0, "12 dB": 12.0, "left an
 STEREO = {"panning=off": "panning=off", "as it ships": "", "mode=instant, without latency": "mode=instant",
           "mode=quality": "mode=quality", "oracle": "oracle,hop_samples=256"}
 SKIPPED_S = 9.0
-"""The cello of piano_and_others begins after so many seconds."""
+"""The cello of piano_and_others begins after this many seconds."""
 ROOM_S = 0.4
-"""How long a room reverberates, in seconds."""
+"""The reverberation time of a room, in seconds."""
 SUPPRESSED = ("sdr_db", "sir_db", "sar_db")
 SUPPRESSION = ("", *(f"suppression={value}" for value in (0.25, 0.5, 2, 4)), "mask_power=1", "mask_power=3", "mask_power=4")
 PLAIN_UPDATES = tuple(f"estimator=kl,relaxation=1,iterations={updates}" for updates in (1, 3, 5, 10, 20))
@@ -48,7 +48,7 @@ PRESETS = ("grand-piano", "gm-piano")
 
 @study("hands", page="docs/measurements/benchmarks.md")
 def hands(given: Given) -> list[Table]:
-    """Left / right hand in every mode, with the preset that knows the piano and with others: SDR in dB over two_hands."""
+    """Left / right hand in every mode, with the preset that knows the piano and with others: SDR in dB on two_hands."""
     pieces = [piece for called, name in KNOWN.items() for piece in pianos(given, "two_hands", preset_named(name), called)]
     rows = with_field(measure(given, pieces, given.chosen(LATENCIES)), "preset", lambda row: row["set"])
     return [Table("hands", pivot(rows, ["preset"], ["settings"], form=".1f", joined="stem"), rows)]
@@ -62,8 +62,8 @@ def background(given: Given) -> list[Table]:
     """Background, adaptation and prediction: a piano alone, beside a cello, and under an unknown band; SDR in dB.
 
     alone: the two hands of a piano and nothing else, mean of both (two_hands; piano_and_others without its cello). cello, band:
-    the piano when only its notes are told: piano_and_others with its cello; two_hands with singing, saxophone or cello at 0 dB,
-    where the residual has the same SDR: one's error is the other's. right, wrong: `grand-piano`, which knows the piano of
+    the piano if only its notes are told: piano_and_others with its cello; two_hands with singing, saxophone or cello at 0 dB,
+    where the residual has the same SDR, since both have the same error. right, wrong: `grand-piano`, which knows the piano of
     two_hands, and `gm-piano`; elsewhere `piano`.
     """
     right, wrong = preset_named("grand-piano"), preset_named("gm-piano")
@@ -79,13 +79,13 @@ def background(given: Given) -> list[Table]:
 
 
 def panned(sound: np.ndarray, level_db: float) -> np.ndarray:
-    """sound [1, sample] between two channels, louder on the left by so much, as loud as before."""
+    """sound [1, sample] in two channels, louder on the left by `level_db`, and as loud as before."""
     left = 10 ** (level_db / 20)
     return (np.array([[left], [1]]) * np.sqrt(2 / (1 + left**2)) * sound).astype(np.float32)
 
 
 def in_a_room(sound: np.ndarray, rate: int, level_db: float, later_ms: float, wet: float) -> np.ndarray:
-    """sound [1, sample] by two microphones: the second hears it later, each its own reverberation, `wet` times the sound."""
+    """sound [1, sample] at two microphones: the second gets it later; each has its own reverberation, `wet` times the sound."""
     rng, tail = np.random.default_rng(round(100 * later_ms) + 1000), round(ROOM_S * rate)
     found = panned(sound, level_db)
     late = round(later_ms * rate / 1000)
@@ -101,7 +101,7 @@ def in_a_room(sound: np.ndarray, rate: int, level_db: float, later_ms: float, we
 
 
 def placed(piece: Piece, place: str) -> Piece:
-    """The piece with its two stems where `place` says."""
+    """The piece with its two stems at the places that `place` names."""
     (first, one), (second, other) = piece.truths.items()
     rate = piece.sample_rate
     if place == "rooms":
@@ -115,13 +115,13 @@ def placed(piece: Piece, place: str) -> Piece:
 
 @study("panning", seconds=16.0)
 def panning(given: Given) -> list[Table]:
-    """What it gives that stems lie apart between two channels: SDR in dB over both.
+    """What the places of stems between two channels give: SDR in dB over both channels.
 
     hands: the two hands of the demo clip and of two_hands, mean of both (`grand-piano`). band: the piano of two_hands with a
-    cello, singers and a saxophone as loud as it, whose notes nobody tells (`grand-piano`). cello: the piano of piano_and_others
-    with its cello, from 9 s on (`piano`; what was tuned on). The first is louder on the left by so many dB, the second on the
-    right. rooms: 6 dB, two microphones 0.4 ms apart for each, and reverberation of their own in each channel. wide: the first
-    in the middle, the second all reverberation. oracle: ratio masks of the true stems in each channel.
+    cello, singers and a saxophone as loud as it, whose notes are not told (`grand-piano`). cello: the piano of piano_and_others
+    with its cello, from 9 s on (`piano`; used for tuning). The first is louder on the left by this many dB, and the second on
+    the right. rooms: 6 dB, two microphones 0.4 ms apart for each, and separate reverberation in each channel. wide: the first
+    in the middle, and the second only as reverberation. oracle: ratio masks of the true stems in each channel.
     """
     grand = preset_named("grand-piano")
     demo = [replace(piece, group="hands", preset=grand) for piece in all_pieces(given) if piece.group == "demo"]
@@ -138,10 +138,10 @@ def panning(given: Given) -> list[Table]:
 
 @study("suppression", option("--mode", default="instant", help="latency mode (default: %(default)s)"), seconds=10.0)
 def suppression(given: Given) -> list[Table]:
-    """The trade between what leaks into the stems and what they lose: mean SDR, SIR and SAR of the hands.
+    """The balance between sound that leaks into the stems and sound that they lose: mean SDR, SIR and SAR of the hands.
 
-    SIR and SAR are BSS Eval 3's, by fast_bss_eval. Pieces: piano_and_others without the cello (tuned on), with it, and
-    two_hands.
+    SIR and SAR are those of BSS Eval 3, by fast_bss_eval. Pieces: piano_and_others without the cello (used for tuning), with
+    it, and two_hands.
     """
     pieces = [*pianos(given, "piano_and_others", called="piano_and_others alone"),
               *group_of(given, "piano_and_others", called="with the cello"), *pianos(given, "two_hands")]
@@ -156,14 +156,14 @@ def suppression(given: Given) -> list[Table]:
 
 
 def beside(piece: Piece, sound: np.ndarray) -> Piece:
-    """The piece and a sound as loud as it, repeated to its length, that is no stem."""
+    """The piece beside a sound that is as loud, repeated to the piece's length, and no stem."""
     rest = np.resize(sound.mean(axis=0), piece.mix.shape[1])
     noise = rest * np.sqrt((piece.mix**2).mean() / (rest**2).mean())
     return replace(piece, noise=noise[None], group=f"{piece.group}, with background")
 
 
 def hop_us(pieces: Sequence[Piece], text: str) -> float:
-    """Microseconds of the processor per hop, the median over the pieces and presets."""
+    """Processor time per hop in µs, the median over the pieces and presets."""
     took = []
     for piece in pieces:
         separator = Separator(piece.preset, by_track(piece.score), params_of(text))
@@ -181,9 +181,9 @@ def estimators(given: Given) -> list[Table]:
     """Kullback-Leibler updates, encoders, and both: SDR and the time per hop.
 
     All notes of the pieces are told. Two presets, of which grand-piano knows the piano of two_hands, alone and with each of the
-    `backgrounds` as loud as the piano. SDR in dB, mean over stems and pieces. Time is that of the processor, the median over
-    the pieces alone. `estimates` is what of it differs from row to row: a hop's time less that of a hop without updates, which
-    follows from those with 10 and 20.
+    `backgrounds` as loud as the piano. SDR in dB, mean over stems and pieces. Time is processor time, the median over the
+    pieces alone. `estimates` is its part that differs from row to row: a hop's time minus that of a hop without updates, which
+    is computed from the rows with 10 and 20 updates.
     """
     alone = [piece for name in PRESETS for piece in pianos(given, given["group"], preset_named(name), name)]
     paths = sorted((given.shared / "backgrounds").glob("*.flac")) or [given.shared / "backgrounds"]

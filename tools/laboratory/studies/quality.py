@@ -1,4 +1,4 @@
-"""SDR against latency, beside other ways, and under conditions that hurt."""
+"""SDR against latency, compared with other ways, and under adverse conditions."""
 
 import datetime
 import json
@@ -24,16 +24,18 @@ FIGURES = ROOT / "tools" / "figures.json"
 QUICK_SECONDS = 10.0
 QUICK_PIECES = ("demo", "mozart_k545", "hensel_nachtwanderer")
 ALLOWED_LOSS_DB = 0.3
-"""A mean SDR may fall by so many dB below its stored figure."""
+"""A mean SDR may fall by this many dB below its stored figure."""
 OFFLINE = "2048/512 at 22.05 kHz"
-LIBRARY_SETTINGS = ("live 512", "quality 4096")  # of the engine and the oracle; everything else is always judged whole
+# SIR and SAR of the engine and of the oracle are computed only for these; those of the others always
+LIBRARY_SETTINGS = ("live 512", "quality 4096")
 
 
 @dataclass(frozen=True)
 class System:
-    """A line of the tables. `family` is its line in the plots; `latency` in samples at the pieces' rate, None = offline.
+    """A line of the tables.
 
-    `text` is the setting. `piano_only`: it means nothing where a piece brings its own preset.
+    family: its line in the plots. latency: in samples at the pieces' rate; None: offline. text: the setting. piano_only: it has
+    no meaning for pieces with their own preset.
     """
 
     family: str
@@ -43,22 +45,22 @@ class System:
     piano_only: bool = False
 
     def concerns(self, piece: Piece) -> bool:
-        """Whether the piece is one for this system."""
+        """Whether the system can separate the piece."""
         return piece.preset is None or not self.piano_only
 
     @property
     def library(self) -> bool:
-        """Whether SIR and SAR are worked out, which takes long."""
+        """Whether SIR and SAR are computed, which takes long."""
         return self.family not in ("rtsep", "oracle ratio mask") or self.setting in LIBRARY_SETTINGS
 
 
 def in_modes(family: str, way: str = "") -> list[System]:
-    """A way to separate in every mode."""
+    """A way to separate, in every mode."""
     return [System(family, mode, int(mode.split()[1]), way + text) for mode, text in MODES.items()]
 
 
 def all_systems() -> list[System]:
-    """Everything that the full run compares."""
+    """All systems that the full run compares."""
     return [System("mix", "nothing done", 0, "mix"), *in_modes("rtsep"),
             System("rtsep without MIDI, split at C4", "live 512", 512, f"split,{MODES['live 512']}", piano_only=True),
             *(System("FluCoMa way", f"{window}/{hop}", window, f"flucoma,window_samples={window},hop_samples={hop}",
@@ -68,7 +70,7 @@ def all_systems() -> list[System]:
 
 
 def run_systems(given: Given, pieces: Sequence[Piece], systems: Sequence[System], library: bool = True) -> list[Row]:
-    """Every system on every piece, judged: a row per stem. Without the `library` SIR and SAR are left out."""
+    """Run and judge every system on every piece; give a row per stem. Without the `library` SIR and SAR are left out."""
     rows: list[Row] = []
     for system in systems:
         concerned = {piece.name: piece for piece in pieces if system.concerns(piece)}
@@ -82,7 +84,7 @@ def run_systems(given: Given, pieces: Sequence[Piece], systems: Sequence[System]
 
 
 def roles_text(pieces: Sequence[Piece]) -> str:
-    """Which pieces may be tuned on and which are kept for reporting."""
+    """A list of the pieces for tuning and of those for reporting."""
     names = {role: [f"{piece.group}/{piece.name}" for piece in pieces if piece.role == role]
              for role in ("tuning", "reporting", "extra")}
     return "\n".join(f"* {role}: {', '.join(found)}" for role, found in names.items() if found)
@@ -92,7 +94,7 @@ def roles_text(pieces: Sequence[Piece]) -> str:
 
 
 def system_table(rows: Sequence[Row]) -> str:
-    """SDR of every system in every set; SI-SDR, SIR and SAR in the reporting sets."""
+    """A table of SDR of every system in every set, and of SI-SDR, SIR and SAR in the reporting sets."""
     groups = groups_of(rows)
     reporting = where(rows, role="reporting") or list(rows)
     lines = []
@@ -106,7 +108,7 @@ def system_table(rows: Sequence[Row]) -> str:
 
 
 def stem_table(rows: Sequence[Row]) -> str:
-    """SDR of every stem of every piece for the systems that matter most."""
+    """A table of SDR of every stem of every piece, for the most important systems."""
     chosen = {"mix": ("mix", "nothing done"), "FluCoMa way 2048": ("FluCoMa way", "2048/1024"),
               "live 512": ("rtsep", "live 512"), "quality 4096": ("rtsep", "quality 4096"),
               "offline NMF": ("offline score-informed NMF", OFFLINE), "oracle 512": ("oracle ratio mask", "live 512")}
@@ -119,7 +121,7 @@ def stem_table(rows: Sequence[Row]) -> str:
 
 
 def gap_table(rows: Sequence[Row]) -> str:
-    """How far the engine is behind (-) or ahead of (+) the oracle with the same windows and the other ways, in dB."""
+    """A table of the engine's difference, in dB, to the oracle with the same windows and to the other ways."""
     groups, lines = groups_of(rows), []
     for other, its in (("oracle ratio mask", None), ("offline score-informed NMF", OFFLINE), ("FluCoMa way", "2048/1024")):
         for setting in ("live 128", "live 512", "quality 4096"):
@@ -130,7 +132,7 @@ def gap_table(rows: Sequence[Row]) -> str:
 
 
 def changes_db(rows: Sequence[Row], condition: str) -> dict[tuple[str, str], float]:
-    """By how much each piece (set, name) that the condition concerns differs from the first condition, in dB."""
+    """The change of each piece (set, name) under the condition, compared with the first condition, in dB."""
     first = distinct(rows, "condition")[0][0]
     pieces = distinct(where(rows, condition=condition), "set", "piece")
     return {(group, piece): mean_db(where(rows, condition=condition, set=group, piece=piece))
@@ -138,7 +140,7 @@ def changes_db(rows: Sequence[Row], condition: str) -> dict[tuple[str, str], flo
 
 
 def condition_table(rows: Sequence[Row]) -> str:
-    """Mean SDR in every condition, how much that is more or less than as it is, and the piece that suffers most."""
+    """A table of the mean SDR under every condition, its change, and the piece that loses most."""
     groups, lines = groups_of(rows), []
     for (condition,) in distinct(rows, "condition"):
         changes = changes_db(rows, condition)
@@ -158,10 +160,10 @@ def condition_table(rows: Sequence[Row]) -> str:
 
 @study("quality", takes=("seconds", "pieces"))
 def quality(given: Given) -> list[Table]:
-    """SDR against latency, beside other ways and the oracle, and under conditions that hurt.
+    """SDR against latency, compared with other ways and the oracle, and under adverse conditions.
 
-    Whole pieces take about 12 minutes on two cores. Sets that are not there are left out. A folder with a piece of your own
-    (--pieces FOLDER) holds a sound file for each true stem, a MIDI file, and stems.json.
+    Whole pieces take about 12 minutes on two cores. Missing sets are left out. A folder with your own piece (--pieces FOLDER)
+    has a sound file for each true stem, a MIDI file, and stems.json.
     """
     pieces, started = all_pieces(given), time.monotonic()
     rows = run_systems(given, pieces, all_systems())
@@ -179,7 +181,7 @@ def quality(given: Given) -> list[Table]:
 
 @study("conditions", takes=("seconds", "pieces"))
 def conditions(given: Given) -> list[Table]:
-    """What hurts: another preset, MIDI that is late, early, missing or wrong, stereo, 48 kHz, noise; live, 512 samples."""
+    """Adverse conditions: another preset, late, early, missing or wrong MIDI, stereo, 48 kHz, noise; live, 512 samples."""
     pieces = [piece for piece in all_pieces(given) if piece.preset is None]
     rows = [row for condition in all_conditions() for row in measure_condition(given, condition, pieces)]
     judged = where(rows, role="reporting") or rows
@@ -188,23 +190,23 @@ def conditions(given: Given) -> list[Table]:
 
 
 def figures_of(rows: Sequence[Row]) -> dict[str, float]:
-    """Mean SDR in dB of every piece and mode."""
+    """The mean SDR in dB of every piece and mode."""
     return {f"{group}/{piece}, {setting}": round(mean_db(where(rows, set=group, piece=piece, setting=setting)), 2)
             for group, piece, setting in distinct(rows, "set", "piece", "setting")}
 
 
 def losses(figures: dict[str, float], stored: dict[str, float]) -> Iterator[str]:
-    """What fell more than is allowed. Pieces that are not here now, or were not here then, are passed over."""
+    """Lines for figures that fell more than is allowed. Pieces that are missing now, or were missing then, are skipped."""
     for name in sorted(figures.keys() & stored.keys()):
         if not figures[name] >= stored[name] - ALLOWED_LOSS_DB:
             yield f"{name}: {figures[name]:.2f} dB, stored {stored[name]:.2f} dB"
 
 
-@study("quick", option("--store", action="store_true", help="keep the results as the figures to compare with"),
+@study("quick", option("--store", action="store_true", help="store the results as the figures to compare with"),
        option("--figures", type=Path, default=FIGURES, metavar="FILE", help="the stored figures"),
        seconds=QUICK_SECONDS, takes=("seconds",))
 def quick(given: Given) -> list[Table]:
-    """The engine alone on short excerpts; ends with 1 if a mean SDR fell more than 0.3 dB below its stored figure."""
+    """The engine alone on short excerpts; exit status 1 if a mean SDR fell more than 0.3 dB below its stored figure."""
     pieces = [piece for piece in all_pieces(given) if piece.name in QUICK_PIECES or piece.role == "extra"]
     figures, path = figures_of(run_systems(given, pieces, in_modes("rtsep"), library=False)), given["figures"]
     kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"seconds": given.seconds, "sdr_db": {}}

@@ -1,4 +1,4 @@
-"""How long it takes from `rtsep live SETUP` to the first sound, with everything compiled."""
+"""The time from `rtsep live SETUP` to the first sound, with everything compiled."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from laboratory.report import table
 from laboratory.studies.live import ENVIRONMENT, start_server
 from laboratory.study import ROOT, Given, MissingError, Table, need_module, need_program, option, study
 
-PERIOD, WAIT_S = 256, 120.0  # The server's block in samples; a start that takes longer than so many seconds has failed.
+PERIOD, WAIT_S = 256, 120.0  # The server's block, in samples; a start that takes more than this many seconds has failed.
 LOUD = 1e-4  # The first sample of at least this magnitude is the first sound.
 PLAYED = f'jack = true\nplay = "{ROOT / "presets" / "demo" / "mix.flac"}"\n'
 TWO_HANDS = f'{PLAYED}by = "split"\n[parameters]\nmode = "{{}}"\n'
@@ -30,7 +30,7 @@ SETUPS = {
 
 
 class Listener:
-    """A JACK client that is connected to the mix as soon as it is there; `first_s` is when it heard the first sound."""
+    """A JACK client that is connected to the mix as soon as that exists; `first_s`: the time of the first sound."""
 
     def __init__(self) -> None:
         import jack
@@ -55,26 +55,26 @@ class Listener:
         self._client.close()
 
     def wait(self, process: subprocess.Popen) -> bool:
-        """Wait for the first sound of the program; False if it ends, or makes none."""
+        """Wait for the first sound of the program; False if it ends, or makes no sound."""
         from jack import JackError
 
         ends_s = time.monotonic() + WAIT_S
         while not self._heard.wait(0.002) and time.monotonic() < ends_s and process.poll() is None:
             if not self._connected and self._client.get_ports("rtsep:mix_1"):
-                with suppress(JackError):  # Its ports are there before it is active.
+                with suppress(JackError):  # Its ports exist before it is active.
                     self._client.connect("rtsep:mix_1", "listener:in")
-                    self._connected = True  # Before that, a port holds anything.
+                    self._connected = True  # Before that, a port can contain anything.
         return self._heard.is_set()
 
 
 def processor_s(pid: int) -> float:
-    """Processor time of a process so far, all threads together."""
+    """The processor time of a process so far, in seconds, over all threads."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def start(setup: Path, environment: dict) -> dict[str, float]:
-    """One start: seconds, and processor time, from the command to the first sound."""
+    """Start once: seconds, and processor time, from the command to the first sound."""
     with Listener() as listener:
         begun_s = time.monotonic()
         command = [sys.executable, "-m", "rtsep", "live", str(setup), "--no-ui"]
@@ -91,13 +91,13 @@ def start(setup: Path, environment: dict) -> dict[str, float]:
         return {"wall_s": listener.first_s - begun_s, "processor_s": spent_s}
 
 
-@study("start", option("--runs", type=int, default=5, metavar="N", help="so many starts of each set-up (default: %(default)s)"),
+@study("start", option("--runs", type=int, default=5, metavar="N", help="starts of each set-up (default: %(default)s)"),
        page="docs/measurements/start.md", takes=())
 def study_start(given: Given) -> list[Table]:
-    """How long it takes from `rtsep live SETUP` to the first sound, warm: in seconds, and in processor time.
+    """The time from `rtsep live SETUP` to the first sound, with everything compiled: in seconds, and in processor time.
 
-    A recording plays from the set-up into JACK with the dummy driver; a first start of each set-up, which may compile, is not
-    counted. It needs jackd and JACK-Client, on Linux.
+    A recording plays from the set-up into JACK with the dummy driver. The first start of each set-up, which can compile, does
+    not count. It needs jackd and JACK-Client, on Linux.
     """
     need_program("jackd", "apt-get install jackd2")
     need_module("jack", "pip install JACK-Client")

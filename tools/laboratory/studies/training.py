@@ -1,4 +1,4 @@
-"""What training is worth: presets trained here, judged on pieces with true stems of which they know nothing."""
+"""What training is worth: presets are trained here, and judged on pieces with true stems that they do not know."""
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +31,7 @@ BOTH = {mode: MODES[mode] for mode in ("live 512", "quality 4096")}
 SLOPES = (1.0, 1.5, 2.0)
 RATE, MOST_PARTIALS = 44100, 30
 CUT_S = 14.0
-"""Music is learnt from the first 14 s of a piece and judged on the rest."""
+"""Music is learnt from this many first seconds of a piece, and judged on the rest."""
 KEYS = np.arange(21, 109)
 CHOICES = (Settings(), Settings(iterations=1), Settings(iterations=20), Settings(1), Settings(3), Settings(2, 2),
            Settings(1, 2), Settings(divergence="euclid"), Settings(divergence="is"))
@@ -39,7 +39,7 @@ Ways = Mapping[str, Callable[[Piece], Preset]]
 
 
 def quiet(*_progress: object) -> None:
-    """Progress that nobody looks at."""
+    """Ignore the progress."""
 
 
 # --- presets ----------------------------------------------------------------------------------------------------------
@@ -47,22 +47,22 @@ def quiet(*_progress: object) -> None:
 
 @cache
 def notes_of(folder: Path, piano: str) -> Input:
-    """Isolated notes of one piano."""
+    """The isolated notes of one piano."""
     return gather([need_file(folder / "piano_notes" / f"{piano}.flac")], [folder / "piano_notes" / f"{piano}.csv"],
                   "notes", quiet)[0]
 
 
 @cache
 def trained(folder: Path, pianos: tuple[str, ...], settings: Settings) -> Preset:
-    """A preset of these pianos, stacked."""
+    """A preset learnt from these pianos, stacked."""
     return learn([notes_of(folder, piano) for piano in pianos], Job(settings, stacked=True), ABOUT, quiet).preset
 
 
 @cache
 def comb(slope: float) -> Preset:
-    """What is known without training: partials of strength 1 / m^slope, of the shape that the window gives them.
+    """A preset without training: partials with the strength 1 / m^slope and the shape of the window's main lobe.
 
-    Ringing times as in `piano`. (Bands of equal height, as score-informed NMF starts from, are some 3 dB worse here.)
+    Ringing times are those of `piano`. (Bands of equal height, the start of score-informed NMF, are about 3 dB worse here.)
     """
     framing = choose_framing("live", RATE)
     window, _ = window_pair(framing)
@@ -79,7 +79,7 @@ def comb(slope: float) -> Preset:
 
 def rows_of(given: Given, pieces: Sequence[Piece], ways: Ways, modes: Mapping[str, str] = BOTH,
             bounds: bool = True) -> list[Row]:
-    """Each way's preset on every piece in every mode; what nothing gives and what the best mask would are the `bounds`."""
+    """The preset of each way on every piece in every mode; `bounds`: also the mix itself, and the oracle mask."""
     def named(name: str, played: Sequence[Piece], way: str = "") -> list[Row]:
         return [{**row, "preset": name, "mode": row["settings"]}
                 for row in measure(given, played, {mode: way + text for mode, text in modes.items()})]
@@ -104,7 +104,7 @@ def first_half(piece: Piece, folder: Path) -> Take:
 
 
 def second_half(piece: Piece) -> Piece:
-    """What follows, with its own score; what sounds at the cut is struck there."""
+    """The rest of the piece, with its own score; notes that sound at the cut begin there."""
     first, later = round(CUT_S * piece.sample_rate), piece.score.seconds >= CUT_S
     notes = piece.score.notes()
     notes = notes[(notes["onset_s"] < CUT_S) & (notes["offset_s"] > CUT_S)]
@@ -120,7 +120,7 @@ def learnt_from(take: Take, job: Job) -> Preset:
 
 
 def music(given: Given) -> list[Table]:
-    """Score-informed training on one half against presets that know other pianos, or this one from isolated notes."""
+    """Score-informed training on one half, compared with presets that know other pianos, or this one from isolated notes."""
     pieces = [piece for group in ("piano_and_others", "two_hands") for piece in pianos(given, group)]
     with tempfile.TemporaryDirectory() as folder:
         presets = {piece.name: learnt_from(first_half(piece, Path(folder)), Job(Settings())) for piece in pieces}
@@ -135,7 +135,7 @@ def music(given: Given) -> list[Table]:
 
 
 def isolated(given: Given) -> list[Table]:
-    """Every piano, and all but the one that is heard, stacked."""
+    """Every piano, and all pianos except the one in the pieces, stacked."""
     combs = {f"nothing: harmonic comb, 1 / m^{slope:g}": lambda piece, slope=slope: comb(slope) for slope in SLOPES}
     single = {name: lambda piece, name=name: trained(given.shared, (name,), Settings()) for name in PIANOS}
     ways = {**combs, **single, "all but salamander, stacked": lambda piece: trained(given.shared, PIANOS[1:], Settings())}
@@ -144,7 +144,7 @@ def isolated(given: Given) -> list[Table]:
 
 
 def settings(given: Given) -> list[Table]:
-    """Templates, levels and updates for isolated notes of a piano that none of the pieces is played on."""
+    """Templates, levels and updates for isolated notes of a piano that plays none of the pieces."""
     ways = {str(choice): lambda piece, choice=choice: trained(given.shared, ("salamander",), choice) for choice in CHOICES}
     rows = rows_of(given, pianos(given, "piano_and_others"), ways, {"live 512": LIVE}, bounds=False)
     return [Table("training-settings", pivot(rows, ["preset"], ["mode"]), rows)]
@@ -154,7 +154,7 @@ def settings(given: Given) -> list[Table]:
 
 
 def bent(notes: np.ndarray, seed: int) -> np.ndarray:
-    """The notes at tempos that change at random, 0.8 to 1.25 times as fast, six times within CUT_S."""
+    """The notes at random tempos, 0.8 to 1.25 times as fast, which change six times within CUT_S."""
     rng = np.random.default_rng(seed)
     knots = np.linspace(0, CUT_S + 1, 7)
     times = np.concatenate([[0.0], np.cumsum(np.diff(knots) * 1.25 ** rng.uniform(-1, 1, len(knots) - 1))])
@@ -170,7 +170,7 @@ def shifted(notes: np.ndarray, moved: Callable[[np.ndarray], np.ndarray]) -> np.
 
 
 def sync(given: Given) -> list[Table]:
-    """How far the notes of scores that do not fit are off, before and after `--sync`, and what the presets are worth."""
+    """By how much the notes of wrong scores are off, before and after `--sync`, and what the presets are worth."""
     need_module("synctoolbox", "pip install -e '.[sync]', in an environment of its own")
     from rtsep.files.sound import open_sound
     from rtsep.fit.check import check_fit
@@ -201,12 +201,12 @@ WHAT = {"isolated": isolated, "music": music, "sync": sync, "settings": settings
 @study("training", option("what", nargs="*", metavar="WHAT", help=", ".join(WHAT) + " (default: all)"),
        takes=("seconds", "pieces"))
 def training(given: Given) -> list[Table]:
-    """What training is worth: presets trained here, judged on pieces of which they know nothing; mean SDR in dB.
+    """What training is worth: presets are trained here, and judged on pieces that they do not know; mean SDR in dB.
 
-    isolated: isolated notes of five pianos against the untrained comb, reporting pieces. music: learnt from the first half of
-    each piece, judged on the second. sync: the same with scores that are shifted or bent in time (needs rtsep[sync]). settings:
-    templates, levels and updates for isolated notes, on the tuning pieces. With --seconds only the start of each piece is
-    played (music and sync: more than 14).
+    isolated: isolated notes of five pianos, compared with the untrained comb, on the reporting pieces. music: learnt from the
+    first half of each piece, judged on the second half. sync: the same with scores that are shifted or bent in time (needs
+    rtsep[sync]). settings: templates, levels and updates for isolated notes, on the tuning pieces. With --seconds only the
+    start of each piece is played (for music and sync: more than 14).
     """
     chosen = given["what"] or list(WHAT)
     if unknown := set(chosen) - set(WHAT):

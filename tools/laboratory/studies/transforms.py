@@ -1,4 +1,4 @@
-"""Our FFT beside rocket-fft's and scipy's."""
+"""The FFT of rtsep, compared with those of rocket-fft and scipy."""
 
 import ctypes
 import time
@@ -13,7 +13,7 @@ TURNS, REPEATS = 40, 20
 
 
 def rocket(x: np.ndarray, X: np.ndarray) -> tuple:
-    """rocket-fft's transforms there and back, each so many times, of a frame and a spectrum."""
+    """rocket-fft's forward and backward transforms of a frame and a spectrum, each `times` times."""
     need_module("rocket_fft", "pip install rocket-fft")
     from numba import njit
     from rocket_fft import c2r, r2c
@@ -33,7 +33,7 @@ def rocket(x: np.ndarray, X: np.ndarray) -> tuple:
 
 
 def ours(size: int) -> tuple:
-    """A frame and a spectrum, aligned as our FFT wants them, and our two transforms of them. Kernels are used here alone."""
+    """A frame and a spectrum, aligned for rtsep's FFT, and its two transforms of them. Only this study uses kernels."""
     from rtsep.compiling import machine
     from rtsep.kernels.fields import zeros
     from rtsep.kernels.twiddles import make_twiddles, scratch_size
@@ -48,12 +48,12 @@ def ours(size: int) -> tuple:
 
 
 def error(found: np.ndarray, exact: np.ndarray) -> float:
-    """Relative, in the norm."""
+    """The relative error, by norms."""
     return float(np.linalg.norm(found - exact) / np.linalg.norm(exact))
 
 
 def best_us(run) -> float:
-    """The least time of a call."""
+    """The mean time of a call, in µs."""
     began = time.perf_counter()
     for _ in range(REPEATS):
         run()
@@ -81,9 +81,9 @@ def line(size: int) -> list[str]:
 
 @study("fft", page="docs/measurements/cost.md", takes=())
 def fft(given: Given) -> list[Table]:
-    """Our FFT beside rocket-fft's and scipy's: µs per transform and relative errors, taking turns.
+    """The FFT of rtsep, compared with those of rocket-fft and scipy: µs per transform and relative errors, in turns.
 
-    Each figure has the cost of a call from Python in it, about half a µs. It needs rocket-fft and scipy.
+    Each figure includes the cost of a call from Python, about half a µs. It needs rocket-fft and scipy.
     """
     need_module("scipy", "pip install scipy")
     need_module("rocket_fft", "pip install rocket-fft")

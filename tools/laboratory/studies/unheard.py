@@ -1,4 +1,4 @@
-"""Instruments that no preset has heard: all told, in rooms, with notes at wrong times, beside company that nobody tells."""
+"""Instruments that no preset has heard: all told, in rooms, with notes at wrong times, and in company that is not told."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,26 +18,26 @@ from laboratory.study import Given, Row, Table, option, study
 from laboratory.systems import LIVE, preset_named
 
 PAGE = "docs/measurements/unheard.md"
-ROLE = option("--role", choices=(REPORTING, TUNING), default=REPORTING, help="of which pieces (default: %(default)s)")
-SEEDS = option("--seeds", type=int, default=1, metavar="N", help="so many performances of each piece (default: %(default)s)")
+ROLE = option("--role", choices=(REPORTING, TUNING), default=REPORTING, help="role of the pieces (default: %(default)s)")
+SEEDS = option("--seeds", type=int, default=1, metavar="N", help="number of performances of each piece (default: %(default)s)")
 WAYS = {"rtsep": LIVE, "oracle mask": f"oracle,{LIVE}"}
 WEAK_DB, GOOD_DB = 4.0, 8.0
-"""A stem is weak that has less SDR in dB than the first where the oracle mask has at least the second."""
+"""A stem is weak if its SDR in dB is below the first value, and that of the oracle mask is at least the second."""
 EXCERPT_S = 12.0
-"""So many seconds of each piece are played in rooms, with notes that are not right, and beside company."""
+"""This many seconds of each piece are played in rooms, with wrong notes, and in company."""
 LATE_MS = (10, 20, 40)
-"""By how many milliseconds all notes are told late."""
+"""All notes are told this many milliseconds late."""
 COMPANY_WAYS = {"as it ships": LIVE, "background=0": f"{LIVE},background=0", "oracle mask": f"oracle,{LIVE}"}
 PARTNER = "partner not told"
 
 
 def named(name: str, given: Given) -> str:
-    """What a table is called: tables of the tuning pieces have a name of their own."""
+    """The name of a table; tables of the tuning pieces have other names."""
     return name if given["role"] == REPORTING else f"{name}-{given['role']}"
 
 
 def against_oracle(rows: Sequence[Row], names: Sequence[str]) -> list[list[str]]:
-    """For all values of these fields, in a line: SDR of rtsep and of the oracle mask, and the difference."""
+    """A line for all values of these fields: SDR of rtsep and of the oracle mask, and the difference."""
     lines = []
     for values in distinct(rows, *names):
         mine = where(rows, **dict(zip(names, values, strict=True)))
@@ -51,9 +51,9 @@ def against_oracle(rows: Sequence[Row], names: Sequence[str]) -> list[list[str]]
 
 @study("unheard-makers", page=PAGE, takes=())
 def who_plays(_: Given) -> list[Table]:
-    """Who plays what in the development set, and which makers each instrument has.
+    """The makers and instruments of the development set, and the makers of each instrument.
 
-    Nothing is separated.
+    This study separates nothing.
     """
     lines = [[song.name, song.role, f"`{song.score}`", ", ".join(
         f"{name} ({stem.maker})" for name, stem in zip(song.stem_names(), song.stems, strict=True))]
@@ -67,8 +67,8 @@ def who_plays(_: Given) -> list[Table]:
 def unheard(given: Given) -> list[Table]:
     """Songs, trios and quartets by instruments that no preset has heard, all told: SDR of every stem in dB.
 
-    Live with 512 samples, a preset for each stem by its General MIDI program: of a folder build/presets-without-COLLECTION,
-    if there is one, for its makers, otherwise a shipped one. Everything is sampled.
+    Live with 512 samples. Each stem has a preset by its General MIDI program: from a folder build/presets-without-COLLECTION
+    for its maker, if there is one, otherwise a shipped one. All sounds are sampled.
     """
     pieces = songs(given, given["role"], given["seeds"])
     rows = [row for piece in pieces for row in played(piece, measure(given, [piece], WAYS))]
@@ -82,14 +82,14 @@ def unheard(given: Given) -> list[Table]:
 
 
 def played(piece: Piece, rows: Sequence[Row]) -> list[Row]:
-    """Rows of a song that tell who plays each stem, and by which preset; a star where it was learnt from that collection."""
+    """The rows of a song with maker and preset of each stem; a star marks a preset learnt from the maker's collection."""
     known = {name: (stem.maker, preset_for(stem)) for name, stem in stems_of(piece).items()}
     return [{**row, "song": song_of(piece).name, "maker": known[row["stem"]][0],
              "preset": known[row["stem"]][1].name + "*" * knows(*known[row["stem"]][::-1])} for row in rows]
 
 
 def weak(rows: Sequence[Row]) -> str:
-    """A sentence: which stems are weak where they need not be."""
+    """A sentence that names the stems that are weak although the oracle mask is good."""
     stems = [(f"{piece} {stem}", *(float(np.mean([row["sdr_db"] for row in where(rows, piece=piece, stem=stem, settings=way)]))
                                    for way in WAYS)) for piece, stem in distinct(rows, "piece", "stem")]
     good = [(name, ours) for name, ours, best in stems if best >= GOOD_DB]
@@ -103,9 +103,9 @@ def weak(rows: Sequence[Row]) -> str:
 
 @study("unheard-rooms", ROLE, SEEDS, seconds=EXCERPT_S, page=PAGE, takes=("seconds", "pieces"))
 def unheard_rooms(given: Given) -> list[Table]:
-    """The same pieces in simulated rooms, each stem at a place of its own: mean SDR in dB, and the loss against dry.
+    """The same pieces in simulated rooms, each stem at its own place: mean SDR in dB, and the loss compared with dry.
 
-    The truth is what the microphones hear of a stem, its reverberation included.
+    The truth is a stem's sound at the microphones, including its reverberation.
     """
     conditions = [Condition("dry", unchanged), *room_conditions()]
     alters: dict[str, Alter] = {condition.name: condition.alter for condition in conditions}
@@ -123,7 +123,7 @@ def unheard_rooms(given: Given) -> list[Table]:
 
 
 def note_hardships() -> list[Condition]:
-    """As played, and everything that may be wrong with notes."""
+    """Conditions: as played, and everything that can be wrong with notes."""
     late = [Condition(f"all notes {ms} ms late", unchanged, f"late_ms={ms},{LATE_MIDI}") for ms in LATE_MS]
     conditions = note_conditions()
     return [Condition("as played", unchanged), *conditions[:4], *late, *conditions[4:]]
@@ -131,11 +131,11 @@ def note_hardships() -> list[Condition]:
 
 @study("unheard-notes", ROLE, SEEDS, seconds=EXCERPT_S, page=PAGE, takes=("seconds", "pieces"))
 def unheard_notes(given: Given) -> list[Table]:
-    """Notes that are told early, late, wrong or not at all: mean SDR in dB, and the loss against notes as played.
+    """Notes that are told early, late, wrongly or not at all: mean SDR in dB, and the loss compared with notes as played.
 
-    all told: the songs. under company: the unheard pianos, each beside a recording, two lines or a band in turn. backgrounds:
-    the pianos of two_hands with `backgrounds`, by `grand-piano`, which knows them, and `gm-piano`, which does not. Of notes
-    that nobody plays the SDR of the other stems is told. Late notes are played with late_midi=on.
+    all told: the songs. under company: the unheard pianos, beside a recording, two lines or a band in turn. backgrounds: the
+    pianos of two_hands with `backgrounds`, by `grand-piano`, which knows them, and by `gm-piano`, which does not. For notes
+    that nobody plays the table has the SDR of the other stems. Late notes are played with late_midi=on.
     """
     sets = {"all told": songs(given, given["role"], given["seeds"]), "under company": pianos(given, given["role"]),
             **two_hands(given, "backgrounds")}
@@ -160,31 +160,31 @@ def unheard_notes(given: Given) -> list[Table]:
 
 
 def two_hands(given: Given, called: str) -> dict[str, list[Piece]]:
-    """The pianos of two_hands with `backgrounds`, heard by their preset and not; none among pieces for tuning."""
+    """The pianos of two_hands with `backgrounds`, with a preset that has heard them and one that has not; none for tuning."""
     known = {} if given["role"] == TUNING else {"heard": "grand-piano", "unheard": "gm-piano"}
     groups = {f"{called}, {how} piano": preset_named(name) for how, name in known.items()}
     return {group: bands(given, preset, group) for group, preset in groups.items()}
 
 
 def in_company(given: Given, role: str, performances: int) -> list[Piece]:
-    """Pieces of which a part is told alone: every set is a group."""
+    """Pieces of which only a part is told; every set is a group."""
     found = [piece for pieces in two_hands(given, "two_hands").values() for piece in pieces]
     found += [in_group(piece, f"unheard piano {beside}") for beside in COMPANIES for piece in pianos(given, role, beside)]
     return [*found, *(in_group(one_told(piece), PARTNER) for piece in songs(given, role, performances))]
 
 
 def in_group(piece: Piece, group: str) -> Piece:
-    """The piece in another set."""
+    """The piece, assigned to another set."""
     return replace(piece, group=group)
 
 
 @study("unheard-company", ROLE, SEEDS, seconds=EXCERPT_S, page=PAGE)
 def unheard_company(given: Given) -> list[Table]:
-    """One instrument is told and its company is not: SDR of what is told in dB.
+    """One instrument is told, and its company is not: SDR of the told instrument in dB.
 
-    two_hands: its pianos with `backgrounds`, by `grand-piano`, which knows them, and `gm-piano`, which does not. unheard piano:
-    the same scores by other pianos, beside recordings, two rendered lines, or lines and drums, at 0 dB. partner not told: the
-    first stem of each song.
+    two_hands: its pianos with `backgrounds`, by `grand-piano`, which knows them, and by `gm-piano`, which does not. unheard
+    piano: the same scores by other pianos, beside recordings, two rendered lines, or lines and drums, at 0 dB. partner not
+    told: the first stem of each song.
     """
     rows = measure(given, in_company(given, given["role"], given["seeds"]), given.chosen(COMPANY_WAYS, LIVE), AS_IT_IS)
     by_piano = with_field([row for row in rows if "unheard piano beside" in row["set"]], "piano",

@@ -1,4 +1,4 @@
-"""What wrong MIDI leaves behind, and what adaptation gives from the tenth second on."""
+"""The damage of wrong MIDI, and the gain of adaptation from the tenth second on."""
 
 import numpy as np
 
@@ -11,12 +11,12 @@ from rtsep.measure import sdr_db
 from rtsep.notes.routing import by_track
 
 PAUSE_S, LATER_S = 3.0, 10.0
-"""Seconds of the pause after the wrong notes; fresh pieces of the second table are judged from so many on."""
+"""The pause after the wrong notes, and the time from which fresh pieces of the second table are judged, in seconds."""
 PRESETS = ("grand-piano", "gm-piano")
 
 
 def moved(separator: Separator) -> float:
-    """How far the rows that changed are from the preset's: Kullback-Leibler divergence, mean of rows."""
+    """The distance of the changed rows from the preset's: Kullback-Leibler divergence, mean over rows."""
     plan = separator.prepared.plan.values
     before, now = (W[: plan["rows"], : plan["bins"]].astype(float) for W in (plan["W"], separator.prepared.state["W"]))
     changed = (before != now).any(axis=1)
@@ -24,7 +24,7 @@ def moved(separator: Separator) -> float:
 
 
 def both_hands(separator: Separator, piece: Piece, from_s: float = 0.0) -> float:
-    """Mean SDR of both hands of the piece, from `from_s` on."""
+    """The mean SDR of the piece's two hands, from `from_s` on."""
     sound = np.pad(piece.mix, ((0, 0), (0, separator.latency)))
     stems, first = hear(separator, sound, piece.score.events(piece.sample_rate)), round(from_s * piece.sample_rate)
     named = dict(zip(separator.stem_names, stems[:, :, separator.latency :], strict=True))
@@ -32,14 +32,14 @@ def both_hands(separator: Separator, piece: Piece, from_s: float = 0.0) -> float
 
 
 def ready(piece: Piece, preset: str, params: Params) -> Separator:
-    """A separator for the piece."""
+    """A prepared separator for the piece."""
     separator = Separator(preset_named(preset), by_track(piece.score), params)
     separator.prepare(piece.sample_rate, 1, BLOCK)
     return separator
 
 
 def mistreat(separator: Separator, sounding: Piece, told: Piece, seconds: float) -> None:
-    """So long one piece in a loop with the notes of another; then every note is off, and there is a pause."""
+    """Play one piece in a loop for `seconds` with the notes of another; then end all notes, and pause."""
     events = told.score.events(told.sample_rate)
     events["part"] %= 2
     for _ in range(max(1, round(seconds * sounding.sample_rate / sounding.mix.shape[1]))):
@@ -51,19 +51,19 @@ def mistreat(separator: Separator, sounding: Piece, told: Piece, seconds: float)
 
 
 def later_db(pieces: list[Piece], preset: str, params: Params) -> float:
-    """Mean SDR of fresh pieces from LATER_S on."""
+    """The mean SDR of fresh pieces, from LATER_S on."""
     return float(np.mean([both_hands(ready(piece, preset, params), piece, LATER_S) for piece in pieces]))
 
 
 @study("wrong-midi", option("--wrong", type=float, default=300.0, metavar="S",
                             help="seconds of wrong MIDI (default: %(default)g)"))
 def wrong_midi(given: Given) -> list[Table]:
-    """What five minutes of wrong MIDI leave behind, and what adaptation gives from the tenth second on: SDR in dB.
+    """The damage of five minutes of wrong MIDI, and the gain of adaptation from the tenth second on: SDR in dB.
 
-    Every piece of two_hands is played after five minutes of the next piece in a loop, with the MIDI of the one after that, and
-    a pause of three seconds; both hands, mean. moved: Kullback-Leibler divergence of the templates from their preset, mean of
-    the rows that were open, after the five minutes. fresh: the piece without these five minutes. The second table is of fresh
-    pieces, from 10 s on. Settings are parameters, all of them together.
+    Every piece of two_hands is played after five minutes of the next piece in a loop, with the MIDI of the piece after that,
+    and a pause of three seconds; mean over both hands. moved: Kullback-Leibler divergence of the templates from their preset,
+    mean over the rows that were open, after the five minutes. fresh: the piece without these five minutes. The second table has
+    fresh pieces, from 10 s on. All settings together are the parameters.
     """
     params, pieces, rows = params_of(",".join(given.settings)), pianos(given, "two_hands"), []
     for preset in PRESETS:

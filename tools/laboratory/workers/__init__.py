@@ -1,1 +1,1 @@
-"""Programs that studies start, each a file that imports nothing of the laboratory."""
+"""Programs that studies start; each is a file that imports nothing from the laboratory."""

@@ -1,7 +1,7 @@
 """Plays a JACK client while another Python thread is busy: python callback.py native|python idle|spinning|garbage SECONDS
 
-Prints as JSON how many blocks there were, how many came late, and the longest as a share of a block's time. A process of its
-own, for each cell of the table begins afresh. Both callbacks run the same machine code for the engine.
+It prints as JSON the number of blocks, the number of late ones, and the longest, as a share of a block's duration. It is a
+separate process, so that each cell of the table starts fresh. Both callbacks run the same machine code for the engine.
 """
 
 import gc
@@ -17,7 +17,7 @@ RATE, NOTES = 44100, range(48, 58)
 
 
 def load(kind: str, stop: threading.Event) -> None:
-    """What another Python thread does meanwhile."""
+    """The work of another Python thread meanwhile."""
     while not stop.is_set():
         if kind == "spinning":
             sum(range(1000))
@@ -29,7 +29,7 @@ def load(kind: str, stop: threading.Event) -> None:
 
 
 def separator():
-    """The engine as it is by default, with ten notes down."""
+    """The engine with its defaults, for ten held notes."""
     from rtsep.engine.separator import Separator
     from rtsep.hosts.lanes import CAPACITY
     from rtsep.notes.routing import by_split
@@ -42,7 +42,7 @@ def separator():
 
 
 def play_native(seconds: float, begin: threading.Thread) -> dict:
-    """Through the callback of `rtsep live --jack`."""
+    """Play through the callback of `rtsep live --jack`."""
     from rtsep.hosts.jack import JackClient
     from rtsep.hosts.lanes import Lanes
 
@@ -58,7 +58,7 @@ def play_native(seconds: float, begin: threading.Thread) -> dict:
 
 
 def play_python(seconds: float, begin: threading.Thread) -> dict:
-    """Through JACK-Client's callback in Python; late is what JACK's own clock calls late."""
+    """Play through JACK-Client's callback in Python; a block is late by JACK's own clock."""
     import jack
 
     from rtsep.notes.score import EVENT
@@ -86,13 +86,13 @@ def play_python(seconds: float, begin: threading.Thread) -> dict:
 
 
 def main(way: str, kind: str, seconds: str) -> None:
-    """One cell of the table; prints what was counted."""
+    """Measure one cell of the table, and print the counts."""
     stop = threading.Event()
     busy = threading.Thread(target=load, args=(kind, stop), daemon=True)
     found = (play_native if way == "native" else play_python)(float(seconds), busy)
     stop.set()
     print(json.dumps(found), flush=True)
-    os._exit(0)  # a server that has thrown us out would keep us waiting
+    os._exit(0)  # a server that has disconnected this client would block its exit
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Plays a separator of one size and tells what its hops or blocks cost, by the processor time of the thread.
+"""Plays a separator of one size, and prints the cost of its hops or blocks, by the processor time of the thread.
 
-A program of its own, for it runs with the interpreter of any version of rtsep: it imports public names alone. Each line of
-stdin, a kind and a block as JSON (block 0: a hop), is a turn. Its answer is a line of JSON: µs of the median, the 99th
-percentile and the worst block of this turn and of every block's least time so far.
+It is a separate program, since it runs with the interpreter of any version of rtsep; it imports only public names. Each line of
+standard input, a kind and a block as JSON (block 0: a hop), is a turn. The answer is a line of JSON: the median, the 99th
+percentile and the worst block in µs, of this turn and of every block's least time so far.
 """
 
 import json
@@ -13,10 +13,10 @@ from importlib.resources import files
 import numpy as np
 
 SECONDS = 3.0
-"""Every size plays so many seconds of sound in a turn."""
+"""Every size plays this many seconds of sound in a turn."""
 WHOLE = 2048
-"""The sound of a turn is a multiple of so many samples: whole hops and whole blocks of every size."""
-KINDS = {  # name: (parameters, channels, open templates, stems, of them sounding, sound, rate)
+"""The sound of a turn is a multiple of this many samples: whole hops and whole blocks of every size."""
+KINDS = {  # name: (parameters, channels, open templates, stems, sounding stems, sound, rate)
     "live": ({"mode": "live"}, 2, 10, 2, 2, "same", 44100),
     "live, 40 open": ({"mode": "live"}, 2, 40, 2, 2, "same", 44100),
     "live, 176 open": ({"mode": "live", "max_open_rows": 400}, 2, 176, 2, 2, "same", 44100),
@@ -59,7 +59,7 @@ def sound_of(kind, channels, rate):
 
 
 def separator_of(name, block):
-    """A separator of this kind in which the notes are held, its entry and its sound."""
+    """A separator of this kind with held notes, its entry and its sound."""
     import rtsep
 
     params, channels, rows, stems, sounding, kind, rate = KINDS[name]
@@ -79,15 +79,15 @@ def separator_of(name, block):
 
 
 class Player:
-    """Plays one kind round and round; keeps the least time of every block over its turns."""
+    """Plays one kind in a loop, and keeps the least time of every block over its turns."""
 
     def __init__(self, name, block):
         self.separator, self.entry, sound = separator_of(name, block)
         self.block, self.rate, self.least = block, KINDS[name][6], np.inf
-        self.sound = sound[:, : round(SECONDS * self.rate) // WHOLE * WHOLE]  # a block holds the same work in every turn
+        self.sound = sound[:, : round(SECONDS * self.rate) // WHOLE * WHOLE]  # so a block has the same work in every turn
 
     def turn(self):
-        """Times of all blocks in µs."""
+        """The times of all blocks, in µs."""
         prepared, block, clock = self.separator.prepared, self.block, time.thread_time_ns
         call, given, took = prepared.call, prepared.input, []
         address = call.ctypes.data
@@ -100,7 +100,7 @@ class Player:
         return np.array(took) / 1000
 
     def answer(self):
-        """A turn: what it took and what the least times are."""
+        """Play a turn; give its times and the least times."""
         now = self.turn()
         self.least = np.minimum(self.least, now)
         return {"turn": np.percentile(now, (50, 99, 100)).tolist(), "least": np.percentile(self.least, (50, 99, 100)).tolist(),
@@ -108,7 +108,7 @@ class Player:
 
 
 def main():
-    """Answer until stdin ends."""
+    """Answer until standard input ends."""
     players = {}
     for line in sys.stdin:
         name, asked = json.loads(line)

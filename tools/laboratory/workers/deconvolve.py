@@ -1,6 +1,6 @@
-"""libnmfd's NMF deconvolution of a problem in a file: python deconvolve.py PROBLEM.npz FOUND.npz UPDATES; prints its seconds.
+"""NMF deconvolution of a problem in a file by libnmfd: python deconvolve.py PROBLEM.npz FOUND.npz UPDATES; prints its seconds.
 
-Runs with the interpreter of an environment that holds libnmfd, which pins an old NumPy.
+It runs with the interpreter of an environment that has libnmfd, which pins an old NumPy.
 """
 
 import sys

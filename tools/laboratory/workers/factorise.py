@@ -1,6 +1,6 @@
-"""Times NMF of ours, libfmp's and scikit-learn's in turns: python factorise.py TURNS THREADS; prints JSON.
+"""Times NMF by rtsep, libfmp and scikit-learn in turns: python factorise.py TURNS THREADS; prints JSON.
 
-The shortest of all turns counts. With one thread it is timed in seconds of the processor. The first turn warms up.
+The shortest of all turns counts. With one thread, times are processor seconds. The first turn warms up.
 """
 
 import importlib.util
@@ -30,14 +30,14 @@ def spectrogram(window, hop, frames):
 
 
 def ours(V, W, H, updates, divergence, measure_every):
-    """`factorise`, which measures the loss in every so many updates."""
+    """`factorise`, which measures the loss once in `measure_every` updates."""
     found = factorise(V, W, H, divergence=divergence, max_iter=updates, tolerance=0, measure_every=measure_every,
                       normalise=None)
     return found.W, found.H
 
 
 def libfmp_way(V, W, H, updates, divergence):
-    """libfmp's only divergence is Euclid, its only type float64; the textbook's orientation."""
+    """libfmp, with Euclid as its only divergence, float64 as its only type, and the textbook's orientation."""
     from libfmp.c8 import nmf
 
     found = nmf(V.T, W.shape[0], thresh=0.0, L=updates, W=W.T, H=H.T)
@@ -45,7 +45,7 @@ def libfmp_way(V, W, H, updates, divergence):
 
 
 def sklearn_way(V, W, H, updates, divergence):
-    """scikit-learn's multiplicative solver, which measures no loss here."""
+    """scikit-learn's multiplicative solver, which does not measure the loss here."""
     from sklearn.decomposition import NMF
 
     model = NMF(len(W), init="custom", solver="mu", beta_loss=LOSSES[divergence], tol=0, max_iter=updates)
@@ -54,7 +54,7 @@ def sklearn_way(V, W, H, updates, divergence):
 
 
 def systems():
-    """What can be run here: (name, divergence, type) -> function."""
+    """The systems that are installed: (name, divergence, type) -> function."""
     found = {}
     for divergence in LOSSES:
         for dtype in ("float32", "float64"):
@@ -68,7 +68,7 @@ def systems():
 
 
 def measured(size, turns, clock):
-    """Least ms per update and final Euclidean distance (relative) of each system."""
+    """The least time per update in ms, and the final relative Euclidean distance, of each system."""
     window, hop, rows, frames, updates = size
     V32 = spectrogram(window, hop, frames)
     W, H = random_start(frames, V32.shape[1], rows)
@@ -87,7 +87,7 @@ def measured(size, turns, clock):
 
 
 def main(turns, threads):
-    """Prints [[name, divergence, type, [ms, distance] of every size], ...]."""
+    """Print the sizes, and [[name, divergence, type, [ms, distance] of every size], ...]."""
     clock = time.process_time if threads == "1" else time.perf_counter
     results = [measured(size, int(turns), clock) for size in SIZES.values()]
     print(json.dumps([list(SIZES), [[*key, *(found[key] for found in results)] for key in results[0]]]))

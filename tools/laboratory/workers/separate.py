@@ -1,8 +1,9 @@
-"""Separates what it is given by the rtsep that it finds first.
+"""Separates sounds with the rtsep that it finds first.
 
-A program of its own, for it runs with any version of rtsep. Each pickle of stdin is a dict: presets (one for all stems, a list
-of them, or a list of General MIDI programs, for which this version chooses), names and table of the routing, params, sound
-float32 [channel, sample], rate and events (EVENT). Its answer is a pickle: the stems by name, their latency taken out.
+It is a separate program, since it runs with any version of rtsep. Each pickle on standard input is a dict: presets (one for all
+stems, a list of presets, or a list of General MIDI programs, for which this version chooses presets), names and table of the
+routing, params, sound float32 [channel, sample], rate and events (EVENT). The answer is a pickle: the stems by name, with the
+latency taken out.
 """
 
 import os
@@ -12,11 +13,11 @@ import sys
 import numpy as np
 
 BLOCK = 4096
-"""Samples of a block."""
+"""Number of samples in a block."""
 
 
 def separated(job):
-    """The stems, float32 [channel, sample] each."""
+    """The stems, each float32 [channel, sample]."""
     import rtsep
 
     routing = type(rtsep.by_split(None, 60))(tuple(job["names"]), job["table"])
@@ -34,7 +35,7 @@ def separated(job):
 
 
 def presets_of(presets, routing):
-    """The presets; of programs what this version plays them with."""
+    """The presets; for programs, those that this version chooses."""
     if not isinstance(presets, list) or not isinstance(presets[0], int):
         return presets
     from rtsep.presets.instruments import choose
@@ -44,7 +45,7 @@ def presets_of(presets, routing):
 
 
 def main():
-    """Answer until stdin ends; what else is printed goes to stderr."""
+    """Answer until standard input ends; all other output goes to standard error."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     while True:

@@ -1,7 +1,8 @@
 """Compiles one part of rtsep, or starts it: python start.py engine|live|jack|mosaic|first|plain
 
-A program of its own, for it runs with the interpreter of any version of rtsep. `first`: a separator plays its first block, by
-public names alone. `plain`: the engine function by function, Numba's own way. Version 0.1 compiled what it imported.
+It is a separate program, since it runs with the interpreter of any version of rtsep. `first`: a separator plays its first
+block, with only public names. `plain`: the engine, function by function, in Numba's usual way. Version 0.1 compiled what it
+imported.
 """
 
 import sys
@@ -10,7 +11,7 @@ OLD = {"engine": (), "live": ("callbacks",), "jack": ("callbacks", "atomic", "ja
 
 
 def compile_part(what):
-    """Compile what of this part is not in the cache yet."""
+    """Compile the code of this part that is not in the cache yet."""
     try:
         from rtsep.compiling.machine import compile_objects
     except ImportError:
@@ -20,7 +21,7 @@ def compile_part(what):
 
 
 def compile_old(what):
-    """Version 0.1: its modules compiled when they were imported."""
+    """Compile version 0.1, whose modules compiled when they were imported."""
     import ctypes.util
 
     from rtsep.kernels import load
@@ -32,7 +33,7 @@ def compile_old(what):
 
 
 def compile_plainly():
-    """The engine, function by function."""
+    """Compile the engine, function by function."""
     from rtsep.compiling.build import build
 
     for name in ("fft", "notes", "estimate", "engine"):
@@ -40,7 +41,7 @@ def compile_plainly():
 
 
 def first_block():
-    """A separator of the default preset plays a block of silence."""
+    """Play a block of silence with a separator of the default preset."""
     import numpy as np
 
     import rtsep
