@@ -50,7 +50,7 @@ def status_json(status: Status) -> str:
 
 
 class ScreenFace:
-    """The screen and its keys. A check measures the tuning by `measure_cents`; `invitation`: the page's link. Thread: control."""
+    """Screen and keys. A check measures the tuning by `measure_cents`; `invitation`: the page's link. Thread: control."""
 
     def __init__(
         self, console: Console | None = None, measure_cents: Measure | None = None, invitation: Sequence[str] = ()
