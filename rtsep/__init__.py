@@ -21,6 +21,7 @@
 | plugin/ | the engine as a plug-in for DAWs, without Python: plans as files, and a binary of C and compiled code |
 | batch/ | many recordings: items, what is done, workers (joblib, Dask, Ray); the passes of a training over them |
 | hosts/ | callers of the engine: render, demo, bench; live: devices, MIDI ports, screen, recorder; reports and pictures |
+| remote/ | a web page and OSC beside the screen of `rtsep live` |
 """
 
 from importlib import import_module

@@ -23,12 +23,12 @@ MODULES = sorted(ROOT.rglob("*.py"))
 LONGEST = 250
 
 # Only these rooms or modules may import these packages, anywhere in a file.
-HOSTS_ONLY, THREADS = ("hosts",), ("hosts", "compiling/machine.py", "batch/on_joblib.py")
+HOSTS_ONLY, THREADS = ("hosts",), ("hosts", "remote", "compiling/machine.py", "batch/on_joblib.py")
 COMPILED = ("kernels", "methods", "stages", "callbacks", "grains/kernels.py", "grains/block.py")
 ONLY_IN = {
     "sounddevice": HOSTS_ONLY, "_sounddevice": HOSTS_ONLY, "rtmidi": HOSTS_ONLY, "jack": HOSTS_ONLY,
     "threading": THREADS, "_thread": THREADS, "multiprocessing": THREADS, "concurrent": THREADS,
-    "soundfile": ("files",),
+    "soundfile": ("files",), **dict.fromkeys(("aiohttp", "segno", "pythonosc", "zeroconf"), ("remote",)),
     "numba": (*COMPILED, "compiling/collect.py"),
     "llvmlite": ("kernels", *(f"compiling/{name}.py" for name in ("collect", "loader", "machine", "store", "target"))),
 }
@@ -58,8 +58,9 @@ ALLOWED = {
     "batch": {"__init__", "compiling", "errors", "files", "hosts", "notes", "params", "presets", "training"},
     "hosts": {"__init__", "callbacks", "compiling", "engine", "errors", "files", "fit", "grains", "kernels", "measure",
               "notes", "params", "presets", "reference", "stages", "windows"},
+    "remote": {"engine", "errors", "files", "hosts", "params", "presets"},
     "commands": {"__init__", "batch", "compiling", "engine", "errors", "files", "fit", "grains", "hosts", "measure", "mosaic",
-                 "notes", "params", "plugin", "presets", "training", "windows"},
+                 "notes", "params", "plugin", "presets", "remote", "training", "windows"},
     "cli": {"__init__", "commands", "compiling", "errors"},
     "__main__": {"cli"},
     "__init__": set(),
@@ -136,6 +137,7 @@ def test_rooms_import_only_allowed_rooms(path):
     ("training", "import rtsep.engine.separator"), ("files/results.py", "import rtsep.engine.separator"),
     ("presets/preset.py", "def f():\n    import soundfile"), ("cli", "import sounddevice"),
     ("notes/routing.py", "from concurrent.futures import ThreadPoolExecutor"), ("windows", "from rtsep import __version__"),
+    ("hosts", "import rtsep.remote.server"), ("hosts", "import aiohttp"),
     ("engine", "import rtsep.hosts.render"), ("engine", "import rtsep.hosts.report"), ("kernels", "import rtsep.engine.design"),
 ])
 def test_the_rule_notices(place, code):

@@ -33,6 +33,12 @@ REFUSED = [
     (("--midi", "x", "--by", "split", "--score", "x.mid"), "--score and --by split do not go together"),
     (("--set", "nonsense=1"), "no parameter is called 'nonsense'"),
     (("--mode", "fast"), "invalid choice: 'fast'"),
+    (("--remote-bind", "0.0.0.0"), "--remote-bind needs --remote"),
+    (("--remote-port", "80"), "--remote-port needs --remote"),
+    (("--remote", "--remote-port", "70000"), "--remote-port 70000: allowed is 1 to 65535"),
+    (("--remote", "--remote-bind", "my-computer"), "--remote-bind my-computer: give an IP address"),
+    (("--osc-bind", "0.0.0.0"), "--osc-bind needs --osc"),
+    (("--osc", "0"), "--osc 0: allowed is 1 to 65535"),
     (("--ipnut", "x"), "unrecognized arguments: --ipnut"),
 ]
 

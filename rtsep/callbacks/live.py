@@ -36,10 +36,11 @@ from rtsep.callbacks.shared import (
     STARTED_WORK_NS,
     WANTED,
     WARMED,
+    WATCHED,
     WORST_LOAD,
     WORST_WORK,
 )
-from rtsep.callbacks.taps import is_corrected, keep_last, tap_absence, tap_event, tap_sound, tap_stems
+from rtsep.callbacks.taps import is_corrected, keep_last, keep_stems, tap_absence, tap_event, tap_sound, tap_stems
 from rtsep.callbacks.views import call_at
 from rtsep.kernels.atomic import address_of, call_address, load_acquire, now_ns, store_release, thread_ns
 from rtsep.kernels.marks import kernel
@@ -214,6 +215,8 @@ def advance(live, frames):
     write_outputs(live, call, frames)
     measure(live, call, frames)
     keep_last(live, count, frames)
+    if load_acquire(live.control, WATCHED) != 0:
+        keep_stems(live, call.stems, frames)
     session = load_acquire(live.control, RECORDING)
     if session != 0:
         record(live, call, session, count, frames)

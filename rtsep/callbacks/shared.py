@@ -21,6 +21,7 @@ PRE_FADER = 6  # Whether outputs of single stems play them before their faders.
 # Playback of a recording: whether it plays; its level and that of the microphone, in millionths; the sample of its ring before
 # which all is obsolete; whether its end was read.
 FILE_ON, FILE_GAIN, INPUT_GAIN, FILE_FROM, FILE_ENDED = range(7, 12)
+WATCHED = 12  # Whether somebody watches the stems, so that their last samples are kept.
 CONTROLS = 16  # Number of words, with room to spare.
 MILLIONTHS = 1e6  # The value in `control` for a level of 1.
 FILE_FADE_S = 0.01  # A level of playback moves from 0 to 1 in this many seconds.
@@ -74,6 +75,7 @@ LIVE = Record("Live", (Part("live", (
     size("part", "part of the notes that come through the device"),
     size("ear_size", "how many of the last samples of the input are kept; a power of two"),
     size("ear_events_size", "how many of the last events are kept; a power of two"),
+    size("stem_ear_size", "how many of the last samples of the stems are kept while somebody watches; a power of two"),
     size("ports_size", "words of `ports`"),
     number("sample_rate", "Hz", "float64"),
     array("control", "int64", f"{CONTROLS}", "orders of the control thread, one word at a time"),
@@ -100,6 +102,7 @@ LIVE = Record("Live", (Part("live", (
     array("file_events", EVENT, "file_events_size", "its notes, at samples of the ring"),
     array("ear", "float32", "channels, ear_size",
           "the last seconds of the input, with the recording; sample n is at n modulo the size"),
+    array("stem_ear", "float32", "stems, stem_ear_size", "the last samples of the stems, mono, in the same order"),
     array("ear_events", EVENT, "ear_events_size", "the last events that were played, at samples since the start"),
     array("ports", "int64", "ports_size", "addresses of JACK's ports, and room for one of its MIDI events"),
 )),))

@@ -1,6 +1,7 @@
 """Recording: inputs and stems are copied into rings, and another thread moves them from there into files.
 
-The last seconds of the input and the last events are always kept, for checks during play; those rings are never emptied.
+The last seconds of the input and the last events are always kept, for checks during play, and the last samples of the stems
+while somebody watches them; those rings are never emptied.
 """
 
 import numpy as np
@@ -149,6 +150,18 @@ def keep_last(live, count, frames):
         tap.sample, tap.part, tap.status = words[POSITION] + live.burst[i].sample, live.burst[i].part, live.burst[i].status
         tap.data1, tap.data2 = live.burst[i].data1, live.burst[i].data2
     store_release(words, KEPT_EVENTS, words[KEPT_EVENTS] + count)
+
+
+@kernel
+def keep_stems(live, stems, frames):
+    """Keep this piece of `stems` [stem, channel], all channels in one, over the oldest that is kept."""
+    ear, position, channels = live.stem_ear, live.words[POSITION], stems.shape[1]
+    for s in range(live.stems):
+        for i in range(frames):
+            total = np.float32(0)
+            for c in range(channels):
+                total += stems[s, c, i]
+            ear[s, (position + i) & (ear.shape[1] - 1)] = total / np.float32(channels)
 
 
 def read_piece(address, block_address, capacity, told_address):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from rtsep.commands.common import (
     say_warnings,
 )
 from rtsep.commands.live_checks import check, parse_channels, parse_loop
+from rtsep.commands.live_remote import add_remote, check_remote, with_remote
 from rtsep.commands.live_setup import renames_stems, scenes_of, with_setup
 from rtsep.hosts.asked import BY, FORMATS
 from rtsep.hosts.setup_reading import read_setup
@@ -111,6 +113,7 @@ def _declare(parser: argparse.ArgumentParser) -> None:
                         help="check instead of a session: play for 10 s (or --seconds), and read in a short table whether "
                         "level, timing of the notes, tuning, blocks and disk are right, and what to do if not; exit code 0 if "
                         "all is right, else 1")
+    add_remote(parser)
     parser.add_argument("--no-ui", action="store_true", help="no screen: print one status line per second")
     parser.add_argument("--json", action="store_true", help="no screen: print one JSON object per second")
     parser.add_argument("--log", type=Path, metavar="FILE", help="write all messages, also those of ALSA and JACK, to this "
@@ -130,6 +133,7 @@ def run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
 
 def _play(arguments: argparse.Namespace, setup: Setup | None) -> None:
     check(arguments)
+    check_remote(arguments)
     given, channels = checked_params(arguments), parse_channels(arguments.channels)
     split = parse_pitch(arguments.split or "C4")
     loop = parse_loop(arguments.loop)
@@ -160,7 +164,8 @@ def _play(arguments: argparse.Namespace, setup: Setup | None) -> None:
             raise SystemExit(1)
         return
 
-    with quiet_session(), _face(arguments) as face:
+    chosen = with_remote(arguments, lambda invitation: _face(arguments, invitation))
+    with quiet_session(), chosen as face:
         report = live(job, open_device, face)
     _tell(report)
 
@@ -197,14 +202,14 @@ def _jack(arguments: argparse.Namespace) -> Any:
     return lambda _rescan: JackClient(arguments.inputs or 2, listens=_listens(arguments), connections=connections)
 
 
-def _face(arguments: argparse.Namespace) -> Any:
+def _face(arguments: argparse.Namespace, invitation: Sequence[str]) -> Any:
     from rtsep.hosts.display import LineFace, ScreenFace
 
     if _is_plain(arguments):
         return LineFace(arguments.json)
     from rtsep.commands.live_checkup import measure_cents
 
-    return ScreenFace(measure_cents=measure_cents)
+    return ScreenFace(measure_cents=measure_cents, invitation=invitation)
 
 
 def _is_plain(arguments: argparse.Namespace) -> bool:

@@ -12,6 +12,7 @@ from rtsep.commands.common import say_warnings
 def add(commands: Any) -> None:
     """Declare both commands."""
     params = commands.add_parser("params", help="list every parameter with unit, range and default")
+    params.add_argument("--osc", action="store_true", help="list the addresses of rtsep live --osc instead")
     params.set_defaults(run=list_params)
     presets = commands.add_parser("presets", help="list the presets; show one; check a file")
     presets.set_defaults(run=list_presets)
@@ -24,11 +25,11 @@ def add(commands: Any) -> None:
     check.set_defaults(run=check_file)
 
 
-def list_params(_arguments: argparse.Namespace) -> None:
-    """Print every parameter."""
-    from rtsep.commands.tables import show_params
+def list_params(arguments: argparse.Namespace) -> None:
+    """Print every parameter, or every address of OSC."""
+    from rtsep.commands.tables import show_addresses, show_params
 
-    show_params()
+    (show_addresses if arguments.osc else show_params)()
 
 
 def list_presets(_arguments: argparse.Namespace) -> None:

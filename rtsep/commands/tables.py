@@ -58,6 +58,16 @@ def show_params() -> None:
     _print(table)
 
 
+def show_addresses() -> None:
+    """Print every address of OSC: what it takes, and what it is."""
+    from rtsep.remote.tree import listing
+
+    table = _table("address", "takes", "what it is")
+    for row in listing():
+        table.add_row(*row)
+    _print(table)
+
+
 def _spans(numbers: Any) -> str:
     """Ascending numbers as text: "44, 48 to 51"."""
     parts = np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1) if len(numbers) else []

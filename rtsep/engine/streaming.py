@@ -14,7 +14,7 @@ from rtsep.engine.prepared import Prepared
 from rtsep.kernels.memory import EVENT, GAINS
 from rtsep.notes.routing import Routing
 from rtsep.params import Value
-from rtsep.stages.notes import HELD, KEY_DOWN
+from rtsep.stages.notes import FREE, HELD, KEY_DOWN
 from rtsep.windows import Framing
 
 SILENT_DB = -120.0  # A gain of this many decibels or less means silence.
@@ -187,6 +187,15 @@ def held_pitches(now: Prepared, stem: int | None = None) -> tuple[int, ...]:
     if stem is not None:
         held &= voices["stem"] == stem
     return tuple(sorted(set(voices["pitch"][held].tolist())))
+
+
+def open_notes(now: Prepared) -> list[tuple[int, int, bool]]:
+    """(stem, MIDI pitch, whether keys or pedals hold it) of every note whose templates are open, ascending."""
+    voices = now.state["voices"].copy()
+    voices = voices[voices["status"] != FREE]
+    held = np.isin(voices["status"], (KEY_DOWN, HELD)).tolist()
+    found = dict(sorted(zip(zip(voices["stem"].tolist(), voices["pitch"].tolist(), strict=True), held, strict=True)))
+    return [(stem, pitch, is_held) for (stem, pitch), is_held in found.items()]
 
 
 def uncertain_pitches(now: Prepared) -> tuple[int, ...]:

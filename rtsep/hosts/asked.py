@@ -61,3 +61,9 @@ def parse_time(text: str, option: str) -> float:
         raise RtsepError(f"{option} {text}: give seconds, such as 72.5, or minutes and seconds, such as 1:12.5")
     hours, minutes, seconds = (float(part or 0) for part in match.groups())
     return 3600 * hours + 60 * minutes + seconds
+
+
+def parse_preset(text: str) -> tuple[str, str | None]:
+    """PRESET or PRESET@STEM: the preset's name, and the stem's; None stands for all stems."""
+    name, _, stem = text.partition("@")
+    return name, stem or None

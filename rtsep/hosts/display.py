@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
@@ -49,12 +50,14 @@ def status_json(status: Status) -> str:
 
 
 class ScreenFace:
-    """The screen and its keys. A check measures the tuning by `measure_cents`. Thread: control."""
+    """Screen and keys. A check measures the tuning by `measure_cents`; `invitation`: the page's link. Thread: control."""
 
-    def __init__(self, console: Console | None = None, measure_cents: Measure | None = None) -> None:
+    def __init__(
+        self, console: Console | None = None, measure_cents: Measure | None = None, invitation: Sequence[str] = ()
+    ) -> None:
         self._console = console or Console()
         self._keys = Keys(self._leave, self._enter)
-        self._panel, self._next_s = Panel(measure_cents), 0.0
+        self._panel, self._next_s = Panel(measure_cents, invitation), 0.0
         self._size = (0, 0)
 
     def __enter__(self) -> ScreenFace:

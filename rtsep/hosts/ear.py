@@ -61,6 +61,11 @@ class Ear:
         events, _ = self.events(0)
         return Heard(sound, round(self._rate), first, _notes(events[events["sample"] >= first], first, last, self._rate))
 
+    def last(self, samples: int) -> Floats:
+        """The last samples, [channel, sample]; silence before the first one. Any thread may call it."""
+        end = self._word(shared.POSITION)
+        return self._sound[:, np.arange(end - samples, end) & (self._sound.shape[1] - 1)]
+
     def events(self, since: int) -> tuple[npt.NDArray[np.void], int]:
         """The events from number `since` on that are still kept, EVENT [n], at samples since the start; and the next number."""
         last = self._word(shared.KEPT_EVENTS)

@@ -19,6 +19,7 @@ from rtsep.compiling import machine
 from rtsep.engine.prepared import Prepared
 from rtsep.engine.streaming import Engine
 from rtsep.hosts.ear import Ear
+from rtsep.hosts.stem_ear import StemEar
 from rtsep.kernels import memory
 from rtsep.notes.messages import Message
 from rtsep.notes.score import EVENT
@@ -70,7 +71,7 @@ class Lanes:
         self._session = 0  # Number of the last `record_start`.
         self._lock = threading.Lock()
         f, i = np.float32, np.int64
-        self.ear = Ear(channels, sample_rate, self.word)
+        self.ear, self.stem_ear = Ear(channels, sample_rate, self.word), StemEar(stems, self.word, self.set_control)
         self._arrays: dict[str, Any] = {
             "control": np.zeros(shared.CONTROLS, i), "words": np.zeros(shared.WORDS, i), "meters": np.zeros(shared.METERS, f),
             "peaks": np.zeros(channels + outputs + stems, f), "levels": now.targets[memory.GAINS :].copy(),
@@ -83,7 +84,7 @@ class Lanes:
             "events": np.zeros(EVENTS, EVENT), "ports": np.zeros(PORTS, i),
             "file_headers": np.zeros((2, shared.HEADER), i), "file_events": np.zeros(FILE_EVENTS, EVENT),
             "file": np.full((channels, power_above(FILE_S * sample_rate) if plays_file else 1), 0, f),
-            "sound": np.zeros((channels * (1 + stems), 1), f), **self.ear.arrays,
+            "sound": np.zeros((channels * (1 + stems), 1), f), **self.ear.arrays, **self.stem_ear.arrays,
         }
         self._warm = engine.rehearsal()
         self.record = shared.LIVE.new({
@@ -91,7 +92,8 @@ class Lanes:
             "capacity": CAPACITY, "messages_size": MESSAGES, "planes": channels * (1 + stems), "sound_size": 1,
             "pieces_size": PIECES, "events_size": EVENTS, "part": part,
             "heard_size": MESSAGES, "ports_size": PORTS, "sample_rate": sample_rate,
-            "file_size": self._arrays["file"].shape[1], "file_events_size": FILE_EVENTS, **self.ear.sizes, **self._arrays,
+            "file_size": self._arrays["file"].shape[1], "file_events_size": FILE_EVENTS, **self.ear.sizes,
+            **self.stem_ear.sizes, **self._arrays,
         })
         self._arrays["meters"][shared.INPUT_LEVEL] = 1
         self.set_control(shared.INPUT_GAIN, int(shared.MILLIONTHS))

@@ -17,7 +17,8 @@ NAMED = {" ": "space", "\t": "Tab", "\n": "Enter", "\r": "Enter"}  # Names of ke
 OWN_KEYS = (("up down 1-9", "choose a stem"), ("o", "all controls: change them, and learn knobs and buttons for them"),
             ("/", "presets by family"), ("v", "the last messages"),
             ("C", "a check of level, notes, tuning, blocks and disk"), ("l", "learn a knob for the stem's level"),
-            ("?", "these keys"), ("Esc", "back, or stop learning a knob"), ("q", "quit"))
+            ("i", "the link of the web page, with --remote"), ("?", "these keys"),
+            ("Esc", "back, or stop learning a knob"), ("q", "quit"))
 
 
 @dataclass
@@ -109,6 +110,11 @@ def messages_page(player: Player) -> Page:
     """The last messages, newest first."""
     return Page("The last messages", "Esc back  a-z search",
                 lambda: [(str(each.number), f"{each.time} {each.text}") for each in reversed(player.said.last)])
+
+
+def link_page(lines: Sequence[str]) -> Page:
+    """The link of the web page as a QR code: lines of text, the last of which is the link itself."""
+    return Page("The page: " + lines[-1], "Esc back", lambda: [(line, line) for line in lines[:-1]])
 
 
 def check_page(checkup: Checkup, status: Callable[[], Status | None]) -> Page:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rtsep.hosts.checkup import Checkup, Measure
-from rtsep.hosts.pages import Page, check_page, controls_page, keys_page, messages_page, presets_page
+from rtsep.hosts.pages import Page, check_page, controls_page, keys_page, link_page, messages_page, presets_page
 from rtsep.hosts.player import Player
 from rtsep.hosts.screen import Listing
 from rtsep.hosts.status import Status
@@ -14,12 +16,15 @@ PANIC = (" ", "!")  # Keys that release all notes, even if a list is open.
 
 
 class Panel:
-    """The chosen stem, the open list, and what keys do. A check measures the tuning by `measure_cents`."""
+    """The chosen stem, the open list, and what keys do. A check measures the tuning by `measure_cents`.
 
-    def __init__(self, measure_cents: Measure | None = None) -> None:
+    `invitation` is the link of the web page, as lines of text.
+    """
+
+    def __init__(self, measure_cents: Measure | None = None, invitation: Sequence[str] = ()) -> None:
         self.selected = 0
         self.status: Status | None = None  # The status that was shown last.
-        self._measure_cents = measure_cents
+        self._measure_cents, self._invitation = measure_cents, invitation
         self._page: Page | None = None
 
     @property
@@ -72,5 +77,7 @@ class Panel:
             self._page = messages_page(player)
         elif key == "C" and self._measure_cents is not None:
             self._page = check_page(Checkup(player, self._measure_cents), lambda: self.status)
+        elif key == "i" and self._invitation:
+            self._page = link_page(self._invitation)
         elif key in ("?", "h"):
             self._page = keys_page(player)

@@ -102,6 +102,12 @@ class SetList:
         if program in numbers:
             self.go(player, numbers[program])
 
+    def choose(self, player: Played, number: str) -> None:
+        """Go to a scene by its number, from 1."""
+        if not number.isdecimal() or not 1 <= int(number) <= len(self.scenes):
+            raise RtsepError(f"scene {number}: the set list has {len(self.scenes)}; give a number from 1")
+        self.go(player, int(number) - 1)
+
     def go(self, player: Played, number: int) -> None:
         """Go to a scene, from 0. RtsepError if it cannot be played now; then nothing has changed."""
         scene, presets = self.scenes[number], self._presets[number]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rtsep.engine.separator import SILENT_DB, Separator
 from rtsep.errors import RtsepError
-from rtsep.hosts.asked import FASTEST, SLOWEST
+from rtsep.hosts.asked import FASTEST, SLOWEST, parse_preset
 from rtsep.hosts.hands import CORRECTIONS, has_hands
 from rtsep.hosts.playback import LOUDEST_DB, SILENCE_DB, Playback
 from rtsep.params import PARAMS, Param, Value
@@ -43,7 +43,7 @@ class Control:
     help: str
     write: Write
     read: Read = lambda player, of: False
-    per: str = ""  # "stem", "preset", or ""
+    per: str = ""  # "stem", "preset", "scene", or ""
     more: tuple[str, ...] = ()
     less: tuple[str, ...] = ()
     unit: str = ""
@@ -195,11 +195,13 @@ CONTROLS: tuple[Control, ...] = (
             "stem", ("s",)),
     _press("next_preset", "the next preset, by family", lambda p, of: p.step_preset(1, of), ("p",)),
     _press("previous_preset", "the previous preset, by family", lambda p, of: p.step_preset(-1, of), ("P",)),
-    _press("preset", "play all stems with this preset", lambda p, of: p.use_preset(of), per="preset"),
+    _press("preset", "play all stems with this preset, or one of them (PRESET@STEM)",
+           lambda p, of: p.use_preset(*parse_preset(of)), per="preset"),
     _press("record", "begin a take, or end it", lambda p, of: p.record(), ("r",)),
     _press("next_take", "go on to the next take, without losing a sample", lambda p, of: p.next_take(), ("n",)),
     _press("next_scene", "the next scene of the set list", lambda p, of: p.setlist.step(p, 1), ("}",)),
     _press("previous_scene", "the previous scene of the set list", lambda p, of: p.setlist.step(p, -1), ("{",)),
+    _press("scene", "go to the scene with this number", lambda p, of: p.setlist.choose(p, of), per="scene"),
     _press("add_scene", "add the present settings as a scene, the last of the set list", lambda p, of: p.add_scene(), ("A",)),
     _press("save_setup", "save the present settings as a set-up", lambda p, of: p.save_setup(), ("S",)),
     *(replace(control, wanted=lambda p: p.playback is not None) for control in _OF_RECORDING),
@@ -224,8 +226,8 @@ BY_NAME = {control.name: control for control in CONTROLS}
 
 
 def targets(player: Player) -> list[str]:
-    """The names of all controls that `player` has, except those of single presets."""
-    return [f"{control.name}.{of}" if of else control.name for control in CONTROLS if control.per != "preset" and
+    """The names of all controls that `player` has, except those of single presets and scenes."""
+    return [f"{control.name}.{of}" if of else control.name for control in CONTROLS if control.per in ("", "stem") and
             control.wanted(player) for of in (player.stem_names if control.per == "stem" else ("",))]
 
 
