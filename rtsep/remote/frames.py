@@ -1,4 +1,4 @@
-"""Binary messages to pages, little-endian; docs/how-to/remote.md describes them.
+"""Binary messages to pages, little-endian.
 
 | first byte | what follows |
 | --- | --- |
