@@ -35,6 +35,8 @@ REFUSED = [
     (("--mode", "fast"), "invalid choice: 'fast'"),
     (("--remote-bind", "0.0.0.0"), "--remote-bind needs --remote"),
     (("--remote-port", "80"), "--remote-port needs --remote"),
+    (("--check", "--remote"), "--check and --remote do not go together"),
+    (("--check", "--osc"), "--check and --osc do not go together"),
     (("--remote", "--remote-port", "70000"), "--remote-port 70000: allowed is 1 to 65535"),
     (("--remote", "--remote-bind", "my-computer"), "--remote-bind my-computer: give an IP address"),
     (("--osc-bind", "0.0.0.0"), "--osc-bind needs --osc"),
