@@ -49,8 +49,8 @@ def check_remote(arguments: argparse.Namespace) -> None:
     if ignored and not arguments.remote:
         raise RtsepError(f"{ignored[0]} needs --remote")
     if arguments.check and (arguments.remote or arguments.osc is not None):
-        raise RtsepError(f"--check and {'--remote' if arguments.remote else '--osc'} do not go together: --check ends after its "
-                         "table; leave out one of them")
+        raise RtsepError(f"--check and {'--remote' if arguments.remote else '--osc'} do not go together: --check ends after "
+                         "its table; leave out one of them")
     if arguments.osc_bind != LOOPBACK and arguments.osc is None:
         raise RtsepError("--osc-bind needs --osc")
 
