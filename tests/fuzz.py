@@ -51,9 +51,15 @@ def read_one(reader: str, seed: int, number: int, folder: Path) -> tuple[str, st
     return "read", ""
 
 
+def _data_bytes() -> int:
+    """The memory, in bytes, that this process has already: a forked worker has all of its parent's."""
+    return int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
+
+
 def _work(reader: str, seed: int, numbers: range, pipe: Connection) -> None:
     """The work of a worker: read all inputs, and report before and after each."""
-    resource.setrlimit(resource.RLIMIT_DATA, (MOST_BYTES, MOST_BYTES))
+    most = _data_bytes() + MOST_BYTES
+    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     folder = Path(tempfile.mkdtemp(prefix="fuzz"))
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     os.dup2(sys.stderr.fileno(), 2)  # Decoders in C write their messages there.

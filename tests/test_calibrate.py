@@ -62,7 +62,7 @@ def test_rows_are_learnt_where_they_sound_and_held_where_they_do_not(small, rng)
     V = activations(replace(heard, V=np.ones_like(heard.V)), truth, updates=1)[:, :-1] @ truth
     now, said = learn_rows(replace(heard, V=V.astype(np.float32)), small.W)
     assert np.allclose(now[:4], small.W[:4], atol=1e-6) and (said[:4] == 0).all() and (said[4:] > 0.5).all()
-    np.testing.assert_allclose(now.sum(axis=1), 1, atol=1e-4)
+    np.testing.assert_allclose(now.sum(axis=1), 1, atol=2e-4)  # half precision
 
 
 def test_neighbours_of_what_was_played_change_with_it(small):

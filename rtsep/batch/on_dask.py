@@ -29,23 +29,32 @@ class OnDask:
         self.where = f"{self.workers} Dask workers of {address}"
 
     def map(self, function: Callable[[S, T], R], shared: S, tasks: Iterable[T]) -> Iterator[tuple[T, R | Lost]]:
-        """See `Engine`."""
-        left = iter(tasks)
+        """See `Engine`. Dask blames all tasks of a worker that dies, so what it gives up is tried once more, alone."""
+        left, suspects = iter(tasks), list[T]()
         held = self._client.submit(_same, shared, pure=False)
         running: dict[Any, T] = {}
         ended = as_completed(loop=self._client.loop)
+
+        def submit(task: T) -> None:
+            future = self._client.submit(function, held, task, pure=False)
+            running[future] = task
+            ended.add(future)
+
         try:
             while True:
                 for task in islice(left, max(AHEAD * len(_workers(self._client)) - len(running), 0 if running else 1)):
-                    future = self._client.submit(function, held, task, pure=False)
-                    running[future] = task
-                    ended.add(future)
-                if not running:
-                    return
+                    submit(task)
+                alone = not running
+                if alone:
+                    if not suspects:
+                        return
+                    submit(suspects.pop())
                 future = next(ended)
                 task, error = running.pop(future), future.exception()
-                if isinstance(error, KilledWorker):
-                    yield task, Lost(" ".join(f"{error.allowed_failures + 1} workers died of it".split()))
+                if isinstance(error, KilledWorker) and not alone:
+                    suspects.append(task)
+                elif isinstance(error, KilledWorker):
+                    yield task, Lost(f"{error.allowed_failures + 1} workers died of it")
                 elif error is not None:
                     raise RtsepError(f"the Dask workers cannot do this: {type(error).__name__}: {error} (is the same rtsep "
                                      "installed there?)")
