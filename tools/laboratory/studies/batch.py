@@ -22,7 +22,7 @@ from rtsep.presets.preset import load_preset, save_preset
 
 DEMO = ROOT / "presets" / "demo"
 PARTS = ("scaling", "overhead", "tiny", "long")
-ITEM_S, ITEMS = 30.0, 8  # Seconds and number of the items of `scaling`.
+ITEM_S, ITEMS = 30.0, 40  # Seconds and number of the items of `scaling`.
 TINY_S, FEW, MORE = 0.1, 40, 240  # Seconds of a tiny item; how many of them `overhead` compares.
 LONG_S, LONG_RATE = (600.0, 10800.0), 11025  # Seconds and sample rate of the recordings of `long`.
 # One process that renders the given items one after another: arguments are the preset, the folder, and the mixes.
