@@ -110,6 +110,26 @@ def all_done_once(folder, out="out", names=SONGS):
     assert not (top / ".parts").exists()
 
 
+def same_bits_though_workers_die(top, engine, names):
+    """A run on `engine` (options), where one item crashes every decoder, and again without it: the stems are those of `render`.
+
+    Returns the folder of the corpus.
+    """
+    folder = write_corpus(top, (*names, "crash"))
+    assert batch(folder, *engine) == 0
+    crashed = rows(folder)["crash"]
+    assert crashed["status"] == "failed" and "4 workers died of it" in crashed["error"]
+    (folder / "songs" / "crash.wav").unlink()
+    assert batch(folder, *engine) == 0
+    all_done_once(folder, names=names)
+    for name in names:
+        song = folder / "songs" / name
+        assert main(["render", f"{song}.wav", "--midi", f"{song}.mid", "--out", str(folder / "each" / name), "--preset",
+                     str(folder / "small.npz")]) == 0
+    assert sounds(folder / "out") == sounds(folder / "each")
+    return folder
+
+
 class Here:
     """An engine in this process, for tests of all but engines: starting processes takes seconds."""
 

@@ -3,14 +3,13 @@
 import json
 
 import pytest
-from batch_files import SONGS, all_done_once, batch, rows, sounds, watched, write_corpus
+from batch_files import SONGS, batch, same_bits_though_workers_die, watched, write_corpus
 from batch_training import ABOUT, JOB, equal, learnt_here, silent, write_takes
 
 from rtsep.batch.engines import Wish, open_engine
 from rtsep.batch.items import read_items
 from rtsep.batch.stamp import Stamp
 from rtsep.batch.train import train
-from rtsep.cli import main
 
 distributed = pytest.importorskip("distributed", reason="rtsep[dask] is not installed")
 pytestmark = pytest.mark.filterwarnings("default")  # Of what Dask's own code warns is not ours to decide.
@@ -32,18 +31,7 @@ def on(address):
 def test_the_same_bits_as_here_though_workers_are_killed(cluster, tmp_path):
     """One item kills its worker once, and one crashes the decoder whenever it is opened."""
     names = (*SONGS[:2], "kill-1")
-    folder = write_corpus(tmp_path, (*names, "crash"))
-    assert batch(folder, *on(cluster)) == 0
-    crashed = rows(folder)["crash"]
-    assert crashed["status"] == "failed" and "4 workers died of it" in crashed["error"]
-    (folder / "songs" / "crash.wav").unlink()
-    assert batch(folder, *on(cluster)) == 0
-    all_done_once(folder, names=names)
-    for name in names:
-        song = folder / "songs" / name
-        assert main(["render", f"{song}.wav", "--midi", f"{song}.mid", "--out", str(folder / "each" / name), "--preset",
-                     str(folder / "small.npz")]) == 0
-    assert sounds(folder / "out") == sounds(folder / "each")
+    same_bits_though_workers_die(tmp_path, on(cluster), names)
 
 
 def test_a_worker_that_is_another_rtsep_is_refused(cluster, tmp_path, monkeypatch, capsys):
