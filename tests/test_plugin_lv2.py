@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -48,16 +49,11 @@ def connected(client, begin, end):
     return True
 
 
-@needs_headers
-@needs_jalv
-@needs_jack
-def test_jalv_plays_what_the_engine_plays(jack_server, bundle, rng):  # noqa: F811
-    length = 2 * RATE
-    sound, notes = band(rng, length, 2, RATE), notes_of(rng, length)
-    names = [f"{stem}_{side}" for stem in ("mix", "low", "high", "residual") for side in ("left", "right")]
-    tape = Tape(sound, notes, len(names))
+@contextmanager
+def jalv_playing(server, bundle, tape, names):
+    """jalv with the plug-in in freewheel, its outputs `names` connected to the tape, which begins to play; the process."""
     jalv = subprocess.Popen(["jalv", "-x", "-n", "keys", "urn:rtsep:keys"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT, env={**jack_server.environment, "LV2_PATH": str(bundle)}, text=True)
+                            stderr=subprocess.STDOUT, env={**server.environment, "LV2_PATH": str(bundle)}, text=True)
     try:
         with tape.client:
             wires = {"tape:out_1": "keys:in_left", "tape:out_2": "keys:in_right", "tape:midi": "keys:midi"}
@@ -66,11 +62,23 @@ def test_jalv_plays_what_the_engine_plays(jack_server, bundle, rng):  # noqa: F8
                 assert jalv.poll() is None, jalv.stdout.read()
             tape.client.set_freewheel(True)
             tape.playing.set()
-            assert tape.ended.wait(WATCHDOG_S)
+            yield jalv
             tape.client.set_freewheel(False)
     finally:
         jalv.kill()
         jalv.communicate()
+
+
+@needs_headers
+@needs_jalv
+@needs_jack
+def test_jalv_plays_what_the_engine_plays(jack_server, bundle, rng):  # noqa: F811
+    length = 2 * RATE
+    sound, notes = band(rng, length, 2, RATE), notes_of(rng, length)
+    names = [f"{stem}_{side}" for stem in ("mix", "low", "high", "residual") for side in ("left", "right")]
+    tape = Tape(sound, notes, len(names))
+    with jalv_playing(jack_server, bundle, tape, names):
+        assert tape.ended.wait(WATCHDOG_S)
     heard = np.concatenate(tape.recorded, axis=1)
     separator = prepared(load_preset(bundle.parent / "keys.npz"), by_split(None, 60), SMALL, 2, rate=RATE)
     stems, mix = play(separator, sound, notes, (128,))

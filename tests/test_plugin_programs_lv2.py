@@ -1,6 +1,5 @@
 """Another preset while the LV2 plays, by the host's worker: in a small host that decides when it works, and in jalv."""
 
-import subprocess
 import threading
 from dataclasses import replace
 
@@ -11,7 +10,7 @@ from jack_server import jack_server, needs_jack  # noqa: F401
 from lv2_host import Lv2Host, control
 from plugin_core import bundle_of
 from test_jack import RATE, Tape
-from test_plugin_lv2 import WATCHDOG_S, connected, needs_headers, needs_jalv
+from test_plugin_lv2 import WATCHDOG_S, jalv_playing, needs_headers, needs_jalv
 
 from rtsep.cli import main
 from rtsep.notes.routing import by_split
@@ -130,24 +129,11 @@ def test_jalv_changes_the_preset_while_it_plays(jack_server, bundle, rng):  # no
     second = band(rng, RATE, 2, RATE)
     sound, notes = np.tile(second, 60), chord(*PITCHES)
     tape = EndlessTape(sound, notes, len(OUTPUTS))
-    jalv = subprocess.Popen(["jalv", "-x", "-n", "keys", "urn:rtsep:keys"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT, env={**jack_server.environment, "LV2_PATH": str(bundle)}, text=True)
-    try:
-        with tape.client:
-            wires = {"tape:out_1": "keys:in_left", "tape:out_2": "keys:in_right", "tape:midi": "keys:midi"}
-            wires |= {f"keys:{name}": f"tape:in_{number + 1}" for number, name in enumerate(OUTPUTS)}
-            while not all(connected(tape.client, *wire) for wire in wires.items()):
-                assert jalv.poll() is None, jalv.stdout.read()
-            tape.client.set_freewheel(True)
-            tape.playing.set()
-            assert tape.sounds.wait(WATCHDOG_S)
-            jalv.stdin.write("program = 1\n")
-            jalv.stdin.flush()
-            assert tape.ended.wait(WATCHDOG_S)
-            tape.client.set_freewheel(False)
-    finally:
-        jalv.kill()
-        jalv.communicate()
+    with jalv_playing(jack_server, bundle, tape, OUTPUTS) as jalv:
+        assert tape.sounds.wait(WATCHDOG_S)
+        jalv.stdin.write("program = 1\n")
+        jalv.stdin.flush()
+        assert tape.ended.wait(WATCHDOG_S)
     heard = np.concatenate(tape.recorded, axis=1)
     old = engine_plays(bundle, "keys", sound[:, : heard.shape[1]], notes)
     late = next(at for at in range(0, 1024, 128) if np.array_equal(heard[:, at : at + 2048], old[:, :2048]))
