@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from filelock import FileLock, Timeout
-
 from rtsep.batch import places
 from rtsep.batch.task import Task, seen
 from rtsep.batch.work import PARTS, Outcome
@@ -20,7 +18,6 @@ from rtsep.errors import RtsepError
 from rtsep.files.results import write_error
 
 NAME = "journal.jsonl"
-LOCK = ".lock"
 
 
 def home_of(out: str) -> Path:
@@ -38,11 +35,7 @@ def alone_in(out: str) -> Iterator[Path]:
     """The home of `out`, which no other run has meanwhile. RtsepError: one has it, or it cannot be made."""
     home = home_of(out)
     try:
-        home.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(home / LOCK)
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise RtsepError(f"another rtsep batch works in {out}: wait until it has ended, or give another --out") from error
+        lock = places.held(home, f"another rtsep batch works in {out}: wait until it has ended, or give another --out")
     except OSError as error:
         raise write_error(out, error) from error
     try:

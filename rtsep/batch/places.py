@@ -10,7 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from rtsep.errors import RtsepError
+
+LOCK = ".lock"  # The file by which one run holds a folder.
 
 # What stores say of a file that changes with its content, by fsspec's names; not all of them say the same on every request.
 MARKS = ("ETag", "etag", "md5Hash", "content_md5", "generation", "mtime", "LastModified", "last_modified", "created")
@@ -155,3 +159,14 @@ def is_folder(address: str) -> bool:
 def remove_folder(folder: Path) -> None:
     """Remove a folder of this computer with all that is in it, as far as that can be done."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def held(folder: Path, busy: str) -> FileLock:
+    """Make the folder and hold it until the lock is released. RtsepError `busy`: another run has it; OSError: not to be made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise RtsepError(busy) from error
+    return lock

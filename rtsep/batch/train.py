@@ -9,12 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from rtsep.batch import places
 from rtsep.batch.engines import Engine, Lost
 from rtsep.batch.items import Item
-from rtsep.batch.journal import LOCK
 from rtsep.batch.stamp import Stamp, other_stamp, own_stamp
 from rtsep.batch.task import split_midi
 from rtsep.errors import RtsepError
@@ -128,16 +125,12 @@ def _alone_in(kept: str) -> Iterator[None]:
         return
     folder = places.local(kept)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / LOCK)
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise RtsepError(f"another training works in {kept}: wait until it has ended") from error
+        lock = places.held(folder, f"another training works in {kept}: wait until it has ended")
     except OSError as error:
         raise RtsepError(f"{kept} cannot be written: {error.strerror or error}") from error
     try:
         yield
-        if {each.name for each in folder.iterdir()} <= {LOCK}:
+        if {each.name for each in folder.iterdir()} <= {places.LOCK}:
             places.remove_folder(folder)
     finally:
         lock.release()
