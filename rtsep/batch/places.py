@@ -162,7 +162,7 @@ def remove_folder(folder: Path) -> None:
 
 
 def held(folder: Path, busy: str) -> FileLock:
-    """Make the folder and hold it until the lock is released. RtsepError `busy`: another run has it; OSError: not to be made."""
+    """Make the folder and hold it until the lock is released. RtsepError `busy`: another run has it. OSError: no folder."""
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / LOCK)
     try:
