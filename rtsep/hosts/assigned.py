@@ -47,7 +47,7 @@ def route(job: Job, score: Score | None, name: str) -> Routing:
         return by_drum(score, read_drum_map(job.drum_map))
     if score is None:
         if job.by in ("channel", "family", "hands"):
-            raise RtsepError(f"--by {job.by} needs the notes: give --midi FILE, or use --by split")
+            raise RtsepError(f"--by {job.by} needs the notes: give --midi FILE or --listen, or use --by split")
         return everything(name)
     if job.by == "hands":
         return by_hands(score)
@@ -61,7 +61,7 @@ def route(job: Job, score: Score | None, name: str) -> Routing:
 def _by_score(job: Job, score: Score | None) -> Routing:
     """The parts of --score as stems, or its hands."""
     if score is None:
-        raise RtsepError("--score needs the notes that were played: give --midi FILE")
+        raise RtsepError("--score needs the notes that were played: give --midi FILE or --listen")
     if job.by not in ("track", "hands"):
         raise RtsepError(f"--score and --by {job.by} do not go together: leave out --by, or give --by hands")
     return by_score(str(job.score), job.by, score)

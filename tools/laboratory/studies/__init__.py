@@ -13,6 +13,7 @@ from laboratory.studies import (  # noqa: F401
     hands,
     instruments,
     latency,
+    listen,
     live,
     live_mosaics,
     mosaics,
