@@ -25,7 +25,8 @@ class Setup:
     overlap: int  # of the synthesis window; 0: causal filters
     hop: int
     sample_rate: float
-    latency: int
+    latency: int  # without the lookahead
+    ahead: int  # by which the sound is later than its notes
     lead: int  # from a frame's end to the middle of the sound that its filters make
     taps: int  # length of the causal filters
     filter_floor: float  # least power of a bin, where the loudest bin has 1
@@ -112,7 +113,7 @@ def setup_of(
     first, count = values["first_row"], values["row_count"]
     same = ("overlap", "hop", "latency", "lead", "taps", "filter_floor", "stems", "row_age", "route", "reach", "release",
             "decay", "choke", "instrument", "drums", "early", "open_limit", "lead_in", "iterations", "relaxation", "log_weight",
-            "envelope_later_s", "prediction", "suppression", "unseen", "combed")
+            "envelope_later_s", "prediction", "suppression", "unseen", "combed", "ahead")
     return Setup(
         **{name: values[name] for name in same},
         size=values["window_size"],

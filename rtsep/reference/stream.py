@@ -34,10 +34,14 @@ class Stream:
         self.position, self.bad_samples, self.frames = 0, 0, 0
         self._on_frame = on_frame
         self._heard = np.zeros((channels, setup.size + setup.hop))  # the last samples of the input
+        self._waiting = np.zeros((channels, setup.ahead))  # the input of the lookahead
         self._sound = Filters(setup, channels) if setup.taps else OverlapAdd(setup, channels)
 
     def hear(self, block: Floats, events: Events) -> Floats:
         """The stems [stem, channel, n], delayed by the latency, from a block [channel, n] and its EVENTs, in order."""
+        count = block.shape[1]
+        sound = np.concatenate([self._waiting, block], axis=1)
+        block, self._waiting = sound[:, :count], sound[:, count:]
         clean = analysis.without_faults(block)
         self.bad_samples += analysis.count_faults(block)
         stems = np.empty((self.setup.stems, *block.shape))
