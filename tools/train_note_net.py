@@ -19,7 +19,7 @@ from laboratory.study import SHARED, run_tool
 from rtsep.listening import note_net
 
 NET = Path(note_net.__file__).with_name("note_net.npz")
-GROUPS, DELAY_FRAMES = 5, 5
+GROUPS, DELAY_FRAMES = 6, 5
 """The number of groups of clips from which it learns, and the delay in frames of 10 ms."""
 
 

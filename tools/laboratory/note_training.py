@@ -35,7 +35,7 @@ from rtsep.listening.note_net import (
 
 UNITS, SECOND_UNITS = 64, 32
 """The units of the hidden layers."""
-BATCH, ROUNDS, RATE_AT_FIRST, LEAST_RATE = 2048, 8, 2e-3, 1e-5
+BATCH, ROUNDS, RATE_AT_FIRST, LEAST_RATE = 2048, 7, 2e-3, 1e-5
 """Examples at a time, rounds through the material, the learning rate at first, and at last; it falls like a cosine."""
 DECAY = 1e-4
 """Weights shrink by this share of the learning rate in each step."""
