@@ -14,7 +14,7 @@ from rtsep.cli import main
 from rtsep.engine.separator import Separator
 from rtsep.hosts.demo import clip_folder
 from rtsep.hosts.lanes import CAPACITY
-from rtsep.hosts.listener import LOOKAHEAD_MS, Listener
+from rtsep.hosts.listener import LOOKAHEAD_MS, MOST_BEHIND_S, NoteListener
 from rtsep.measure import sdr_db
 from rtsep.notes.routing import by_hands, everything
 from rtsep.notes.score import read_midi
@@ -42,7 +42,7 @@ def test_heard_notes_divide_the_hands_of_the_delayed_sound():
     """The callback is called block by block, and the listener hears after each, as its thread does."""
     sound, *hands = heard_clip(8)
     separator, lanes = lanes_of(by_hands())
-    listener = Listener(lanes, separator.presets, 0, lambda part, time_ns, message: lanes.send(time_ns, part, message))
+    listener = NoteListener(lanes, separator.presets, lambda part, time_ns, message: lanes.send(time_ns, part, message), print)
     found = []
     for at in range(0, len(sound) + separator.latency, BLOCK):
         block = np.pad(sound[at : at + BLOCK], (0, max(at + BLOCK - len(sound), 0)))
@@ -65,22 +65,44 @@ def test_the_thread_hears_and_stops():
         heard.append((part, message))
         came.set()
 
-    with Listener(lanes, separator.presets, 3, receive) as listener:
+    with NoteListener(lanes, separator.presets, receive, print) as listener:
         for at in range(0, len(sound), BLOCK):
             call(lanes, sound[None, at : at + BLOCK])
         assert came.wait(WATCHDOG_S)
-    assert not listener._thread.is_alive() and {part for part, _ in heard} == {3}
+    assert not listener._thread.is_alive() and {part for part, _ in heard} == {0}
     assert all(21 <= pitch <= 108 and velocity < 128 for _, (_, pitch, velocity) in heard)
 
 
 def test_it_begins_anew_if_sound_was_lost():
     separator, lanes = lanes_of(everything("piano"))
     heard = []
-    listener = Listener(lanes, separator.presets, 0, lambda *told: heard.append(told[2]))
-    for _ in range(lanes.ear.most // CAPACITY + 2):
+    listener = NoteListener(lanes, separator.presets, lambda *told: heard.append(told[2]), print)
+    for _ in range(int(MOST_BEHIND_S * RATE) // CAPACITY + 2):
         call(lanes, np.zeros((1, CAPACITY), np.float32))
     listener.hear()
-    assert listener.missed > lanes.ear.most and heard == [(0xB0, 123, 0)]
+    assert listener.missed > MOST_BEHIND_S * RATE and heard == [(0xB0, 123, 0)]
+
+
+def test_a_failure_is_said_and_ends_the_notes(monkeypatch):
+    separator, lanes = lanes_of(everything("piano"))
+    heard, said, told = [], [], threading.Event()
+
+    def fail(_block):
+        raise ValueError("broken")
+
+    def say(text):
+        said.append(text)
+
+    def receive(_part, _time_ns, message):
+        heard.append(message)
+        told.set()
+
+    listener = NoteListener(lanes, separator.presets, receive, say)
+    monkeypatch.setattr(listener._transcriber, "hear", fail)
+    with listener:
+        call(lanes, np.zeros((1, CAPACITY), np.float32))
+        assert told.wait(WATCHDOG_S)
+    assert heard == [(0xB0, 123, 0)] and "broken" in said[0]
 
 
 @needs_jack

@@ -67,13 +67,8 @@ class Ear:
         return self._sound[:, np.arange(end - samples, end) & (self._sound.shape[1] - 1)]
 
     def between(self, first: int, end: int) -> Floats:
-        """The samples from `first` to `end`, [channel, sample]; both lie in the last seconds. Any thread may call it."""
-        return self._sound[:, np.arange(first, end) & (self._sound.shape[1] - 1)]
-
-    @property
-    def most(self) -> int:
-        """At most so many samples before the newest one can be read."""
-        return self._sound.shape[1] - MARGIN
+        """The samples from `first` to `end` - 1, which have come just now, [channel, sample]. Any thread may call it."""
+        return self._sound[:, np.arange(max(first, end + MARGIN - self._sound.shape[1]), end) & (self._sound.shape[1] - 1)]
 
     def events(self, since: int) -> tuple[npt.NDArray[np.void], int]:
         """The events from number `since` on that are still kept, EVENT [n], at samples since the start; and the next number."""

@@ -25,7 +25,7 @@ from rtsep.hosts.ending import GoneError, stop_signals
 from rtsep.hosts.found_takes import mend_all
 from rtsep.hosts.keep import Keeper
 from rtsep.hosts.lanes import CAPACITY, Lanes
-from rtsep.hosts.listener import Listener
+from rtsep.hosts.listener import NoteListener
 from rtsep.hosts.live_job import LiveJob, engine_of, has_notes, has_tracks, route_live, set_list_of, start_of
 from rtsep.hosts.midi import MidiPorts, NoMidiError
 from rtsep.hosts.modes import in_best_mode
@@ -118,7 +118,7 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
             recorder.start(separator.latency)
         opened.start(lanes)
         if job.listen and isinstance(separator, Separator):
-            stack.enter_context(Listener(lanes, separator.presets, lanes.part, player.receive))
+            stack.enter_context(NoteListener(lanes, separator.presets, player.receive, said.append))
         if player.playback is not None:
             player.playback.start()
         if opened.warning:
