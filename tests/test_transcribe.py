@@ -16,7 +16,7 @@ from rtsep.listening.transcriber import Told, Transcriber, paired
 from rtsep.measure import sdr_db
 from rtsep.notes.build import Note, build_score
 from rtsep.notes.score import read_midi
-from rtsep.notes.written import midi_of
+from rtsep.notes.written import written_midi
 from rtsep.presets.library import find_preset
 from rtsep.presets.preset import load_preset
 
@@ -146,7 +146,7 @@ def test_paired_notes_have_a_length():
 def test_written_midi_is_read_as_the_same_notes(tmp_path):
     score = build_score("x", [Note(0.1, 0.5, 60, 70), Note(0.5, 1, 60, 90), Note(0.2, 0.7, 64, 50, 1, 2)], ["Flöte", "b"],
                         {(0, 0): 73})
-    (tmp_path / "x.mid").write_bytes(midi_of(score))
+    (tmp_path / "x.mid").write_bytes(written_midi(score))
     read = read_midi(tmp_path / "x.mid")
     assert read.track_names == ("Flöte", "b") and read.programs == {(0, 0): 73, (1, 2): 0}
     assert np.abs(read.seconds - score.seconds).max() < 0.0006 and (read.messages == score.messages).all()

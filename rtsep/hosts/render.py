@@ -34,7 +34,7 @@ from rtsep.notes.merged import read_scores, split_stem
 from rtsep.notes.moved import AS_WRITTEN, Timing, moved_score
 from rtsep.notes.routing import everything, keyboards
 from rtsep.notes.score import EVENT, Score
-from rtsep.notes.written import midi_of
+from rtsep.notes.written import written_midi
 from rtsep.params import Value, param_of, parse_params
 from rtsep.presets.instruments import choose
 from rtsep.presets.wish import parse_wish
@@ -167,7 +167,7 @@ def _render(
                               *silent_warnings(engine, part.events(events), collected.energies)]
         if job.listen and score is not None:
             report["heard_notes"] = score.note_count
-            writer.add_file("notes.mid", midi_of(score))
+            writer.add_file("notes.mid", written_midi(score))
         if trace is not None:
             trace.finish()
             writer.add_file("picture.png", draw(trace, score, f"{job.mix.name}: {report['mode']}, "

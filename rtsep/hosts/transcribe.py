@@ -15,7 +15,7 @@ from rtsep.files.sound import open_sound
 from rtsep.hosts.transcription import presets_to_hear, transcribed
 from rtsep.notes.routing import struck
 from rtsep.notes.score import Score
-from rtsep.notes.written import midi_of
+from rtsep.notes.written import written_midi
 from rtsep.presets.preset import Preset
 
 ENDINGS = (".mid", ".midi")
@@ -69,7 +69,7 @@ def _one(source: Path, presets: Sequence[Preset], results: Results, name: str,
     with seekable(source) as path, open_sound(path, cut=True) as sound:
         score = transcribed(sound, presets, lambda done, total: progress(source.name, done, total))
         seconds, notes = sound.frames / sound.sample_rate, list(sound.notes)
-    results.add(name, midi_of(score))
+    results.add(name, written_midi(score))
     warnings = notes if score.note_count else [*notes, f"{source}: no notes were found"]
     return {"source": str(source), "out": str(results.folder / name), "seconds": round(seconds, 3), **_described(score),
             "realtime_factor": round(seconds / max(time.perf_counter() - began, 1e-9), 2), "warnings": warnings}
