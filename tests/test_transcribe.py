@@ -22,7 +22,7 @@ from rtsep.presets.preset import load_preset
 
 C4 = 60 - LOWEST
 RATE, DELAY = 44100, 5
-FLOOR, SDR_FLOOR = 0.6, 5.0
+FLOOR, SDR_FLOOR = 0.88, 6.0
 
 
 @pytest.fixture(scope="module")
@@ -66,12 +66,20 @@ def test_most_notes_of_a_real_piano_are_heard(heard):
     assert 2 * found / (len(true) + len(heard)) > FLOOR
 
 
-def test_velocities_and_lengths_follow_the_playing(heard):
-    """Heard notes are loud where the true ones are loud, and long where they are long."""
+def test_long_notes_are_heard_as_long_ones(heard):
     pairs = [(one, other) for other in true_notes() for one in heard
              if one["pitch"] == other["pitch"] and abs(one["onset_s"] - other["onset_s"]) < 0.05]
-    for value, least in (lambda note: note["velocity"], 0.3), (lambda note: note["offset_s"] - note["onset_s"], 0.3):
-        assert np.corrcoef(np.log([[float(value(note)) for note in pair] for pair in pairs]).T)[0, 1] > least
+    lengths = np.log([[note["offset_s"] - note["onset_s"] for note in pair] for pair in pairs])
+    assert np.corrcoef(lengths.T)[0, 1] > 0.2
+
+
+def test_soft_music_gets_lower_velocities():
+    """The second half of the sound is 14 dB softer."""
+    sound, _ = soundfile.read(clip_folder() / "mix.flac", dtype="float32", stop=8 * RATE)
+    sound[4 * RATE :] *= 0.2
+    told = [one for one in Transcriber([load_preset(find_preset("gm-piano"))], RATE).hear(sound[None]) if one.velocity]
+    loud, soft = (np.mean([one.velocity for one in told if (one.second > 4) == late]) for late in (False, True))
+    assert soft < loud - 8
 
 
 def test_block_sizes_change_nothing():

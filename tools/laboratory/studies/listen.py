@@ -1,6 +1,6 @@
 """Notes that rtsep hears by itself: how many are right, and what the engine makes of them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -49,47 +49,64 @@ def conditions(given: Given) -> dict[str, Alter]:
     return {"alone": lambda piece: piece, **rooms, "beside a recording": beside}
 
 
-def ways(given: Given) -> dict[str, tuple[Net | None, bool]]:
-    """The ways to hear: by thresholds, by the net of rtsep, and by other nets. In rooms, only the second is measured."""
-    nets = [note_net(), *(read_net(Path(path)) for path in given["net"])]
-    found = {f"net, {10 * net.delay_frames + 5} ms": (net, False) for net in sorted(nets, key=lambda net: net.delay_frames)}
-    return {"thresholds, 55 ms": (None, True), **found}
-
-
-@study("listen", ROLE, NETS, page=PAGE, takes=("seconds", "pieces"))
+@study("listen", ROLE, page=PAGE, takes=("seconds", "pieces"))
 def listen(given: Given) -> list[Table]:
     """Onsets that rtsep hears without notes: F1 in percent within 50 ms, by mir_eval, and the processor time.
 
     The pianos of two_hands alone, in simulated rooms, and beside the recordings of `backgrounds`, each as loud as the piano,
-    whose notes count as wrong. The presets are `gm-piano`, which does not know this piano, and `grand-piano`, which does. A
-    net's delay is the mean time from an onset to the moment in which the net can tell it. The median lateness of onsets is
-    taken out. thresholds: rises of activations, without a net.
+    whose notes count as wrong. The presets are `gm-piano`, which does not know this piano, and `grand-piano`, which does. The
+    median lateness of onsets is taken out. thresholds: rises of activations, without a net.
     """
+    ways: dict[str, Net | None] = {"thresholds": None, "network": note_net()}
+    rows = [row for piece in solos(given) for row in _heard_rows(given, piece, conditions(given), ways, PRESETS)]
+    cost = max(row["cost"] for row in rows if row["way"] == "network")
+    late = np.median([row["late_ms"] for row in rows if row["way"] == "network"])
+    text = (f"{_table(rows)}\n\nMedian lateness that was taken out: {late:.0f} ms. Processor time of ears and network: at most "
+            f"{1000 * cost:.0f} ms for a second of sound, {10 * cost:.2f} ms for a hop of 10 ms.")
+    return [Table(_named("listen", given), text, rows)]
+
+
+@study("listen-delay", ROLE, NETS, page=PAGE, takes=("seconds", "pieces"))
+def listen_delay(given: Given) -> list[Table]:
+    """The same by networks with other delays.
+
+    The delay is the mean time from an onset to the moment in which a network can tell it.
+    """
+    nets = sorted([note_net(), *(read_net(Path(path)) for path in given["net"])], key=lambda net: net.delay_frames)
+    ways: dict[str, Net | None] = {f"{10 * net.delay_frames + 5} ms": net for net in nets}
+    preset = dict(list(PRESETS.items())[:1])
+    flat = {name: alter for name, alter in conditions(given).items() if name not in ROOMS}
+    rows = [row for piece in solos(given) for row in _heard_rows(given, piece, flat, ways, preset)]
+    return [Table(_named("listen-delay", given), _table(rows), rows)]
+
+
+def _named(name: str, given: Given) -> str:
+    return name if given["role"] == REPORTING else f"{name}-tuning"
+
+
+def _heard_rows(given: Given, piece: Piece, places: Mapping[str, Alter], ways: Mapping[str, Net | None],
+                presets: Mapping[str, str]) -> Iterator[Row]:
+    """A row for each place, way and preset. The way None: without a network."""
     need_module("mir_eval", "pip install mir_eval")
-    rows = [row for piece in solos(given) for row in _heard_rows(given, piece)]
-    lines = [[way, condition, *(_cells([row for row in rows if (row["way"], row["condition"], row["preset"])
-                                        == (way, condition, preset)]) for preset in PRESETS)]
-             for way, condition in dict.fromkeys((row["way"], row["condition"]) for row in rows)]
-    cost = max(row["cost"] for row in rows if row["way"].startswith("net"))
-    head = ["way and delay", "where", *(f"{preset}: F1 (precision, recall)" for preset in PRESETS)]
-    late = np.median([row["late_ms"] for row in rows if row["way"].startswith("net")])
-    text = (f"{table(head, lines, 2)}\n\nMedian lateness that was taken out: {late:.0f} ms. Processor time of ears and net: at "
-            f"most {1000 * cost:.0f} ms per second of sound, {10 * cost:.2f} ms per hop of 10 ms.")
-    return [Table("listen" if given["role"] == REPORTING else "listen-tuning", text, rows)]
-
-
-def _heard_rows(given: Given, piece: Piece) -> Iterator[Row]:
-    for condition, alter in conditions(given).items():
+    for condition, alter in places.items():
         for altered in given.there(alter, [piece]):
             true = true_notes(altered)
-            for way, (net, plain) in ways(given).items():
-                if net is not note_net() and condition in ROOMS:
+            for way, net in ways.items():
+                if net is None and condition in ROOMS:
                     continue
-                for called, preset in PRESETS.items():
+                for called, preset in presets.items():
                     tell(1, 1, f"{piece.name} {condition} {way} {called}")
-                    result = heard(altered, preset, net, plain)
+                    result = heard(altered, preset, net, plain=net is None)
                     yield {"piece": piece.name, "condition": condition, "way": way, "preset": called,
                            **agreement(result.notes, true), "cost": result.cost}
+
+
+def _table(rows: list[Row]) -> str:
+    presets = list(dict.fromkeys(row["preset"] for row in rows))
+    lines = [[way, condition, *(_cells([row for row in rows if (row["way"], row["condition"], row["preset"])
+                                        == (way, condition, preset)]) for preset in presets)]
+             for way, condition in dict.fromkeys((row["way"], row["condition"]) for row in rows)]
+    return table(["way", "where", *(f"{preset}: F1 (precision, recall)" for preset in presets)], lines, 2)
 
 
 def _cells(rows: list[Row]) -> str:
@@ -113,8 +130,7 @@ def listen_sdr(given: Given) -> list[Table]:
     lines = [[condition, preset, *(shown(float(np.mean([row["sdr_db"] for row in rows if (
         row["condition"], row["preset"], row["notes"]) == (condition, preset, notes)] or [np.nan]))) for notes in ways_told)]
         for condition, preset in dict.fromkeys((row["condition"], row["preset"]) for row in rows)]
-    return [Table("listen-sdr" if given["role"] == REPORTING else "listen-sdr-tuning",
-                  table(["pieces", "preset", *ways_told], lines, 2), rows)]
+    return [Table(_named("listen-sdr", given), table(["pieces", "preset", *ways_told], lines, 2), rows)]
 
 
 def _sdr_rows(given: Given, piece: Piece, called: str, preset: str) -> Iterator[Row]:
