@@ -8,7 +8,7 @@ from rtsep.reference.levels import Levels
 from rtsep.reference.passed import Frame, Open
 from rtsep.reference.setup import Setup
 from rtsep.stages.analysis import SILENT
-from rtsep.stages.gate import NEVER
+from rtsep.stages.notes import NEVER
 from rtsep.stages.late_notes import ANSWERS_S, BEFORE_S, ENOUGH, HISTORY, LATE_S, LOUDER, SOON_S
 from rtsep.stages.passed import KEEP, LEARN, RESTORE
 

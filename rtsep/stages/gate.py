@@ -13,14 +13,13 @@ import numpy as np
 
 from rtsep.kernels.arrays import fill
 from rtsep.kernels.fields import Part, array, cell, size
-from rtsep.kernels.marks import kernel
+from rtsep.kernels.marks import kernel, numeric
 from rtsep.kernels.memory import PITCHES
 from rtsep.stages.common import listens_for_drums
-from rtsep.stages.notes import FREE, HELD, RELEASED, VOICES
+from rtsep.stages.notes import FREE, HELD, LATER, NEVER, RELEASED, VOICES
 from rtsep.stages.request import Request
 
 EARLY_S = 0.015  # Drums can sound this many seconds before their triggers arrive (docs/measurements/drums.md).
-NEVER = -(1 << 40)  # The onset, in samples, of a note that was not told.
 
 PLAN = Part("gate", (
     size("early", "samples after a stroke for which drums are open before they are told; 0: never"),
@@ -79,6 +78,20 @@ def quietest_voice(plan, own, voices, H, stamp, end):
     return quietest
 
 
+@numeric
+def begin_of(voice):
+    """The onset of what the voice sounds; of a note that waits until it is heard, LATER, unless another one sounds before it."""
+    if voice.waits == 0:
+        return voice.begin
+    return voice.before if voice.before != NEVER else np.int64(LATER)
+
+
+@numeric
+def younger(onset, other):
+    """The later of two onsets; LATER only if both are."""
+    return min(onset, other) if max(onset, other) == LATER else max(onset, other)
+
+
 @kernel
 def open_pitches(plan, own, voices, H, stamp, end):
     """Mark [stem, pitch] of every voice with `stamp`, for at most `open_limit` rows; give the number of marked rows.
@@ -93,9 +106,9 @@ def open_pitches(plan, own, voices, H, stamp, end):
             continue
         if own.marks[stem, pitch] != stamp:
             own.marks[stem, pitch] = stamp
-            own.youngest[stem, pitch] = voice.onset
+            own.youngest[stem, pitch] = LATER
             opened += plan.row_count[stem, pitch]
-        own.youngest[stem, pitch] = max(own.youngest[stem, pitch], voice.onset)
+        own.youngest[stem, pitch] = younger(own.youngest[stem, pitch], begin_of(voice))
     while opened > plan.open_limit:
         v = quietest_voice(plan, own, voices, H, stamp, end)
         stem, pitch = voices[v].stem, voices[v].pitch
@@ -112,7 +125,7 @@ def add_told(plan, own, opened, stem, pitch, end, count):
     """Open the rows of a stem's pitch for the age of its youngest note, or all rows without gates; give the new count."""
     onset, first = own.youngest[stem, pitch], plan.first_row[stem, pitch]
     for row in range(first, first + plan.row_count[stem, pitch]):
-        if not plan.gated or plan.row_age[row, 0] <= end - onset < plan.row_age[row, 1]:
+        if not plan.gated or plan.row_age[row, 0] <= max(end - onset, 0) < plan.row_age[row, 1]:
             opened.open_row[count], opened.open_stem[count], opened.open_onset[count] = row, stem, onset
             count += 1
     return count
