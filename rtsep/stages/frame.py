@@ -77,7 +77,7 @@ def estimate_activations(plan, state, end):
     expectation.step(plan.expectation, state.learnt, state.notes.voices, frame, opened, expected, end)
     estimator.step(plan.estimator, state.estimator, frame, W, opened, expected, plan.expectation.prediction,
                    state.accompaniment.others, estimate)
-    attacks.step(plan.attacks, state.learnt, state.notes.voices, frame, opened, estimate.group_h, end)
+    attacks.step(plan.attacks, state.attacks, state.learnt, state.notes.voices, frame, opened, estimate.group_h, end)
     expectation.find_silent(opened, expected, estimate.group_h)
     if expected.expects:
         expectation.divide(opened, expected, estimate.h)

@@ -12,6 +12,7 @@ from rtsep.kernels.memory import CHANNELS, PARTS, PITCHES
 NEVER, LATER = -(1 << 40), 1 << 40  # The onset, in samples, of a note that was not told, and of one that is not heard yet.
 VOICES = 256  # This many notes can sound at once: enough for ten fingers with a pedal, and for a score that plays along.
 FREE, KEY_DOWN, HELD, RELEASED = range(4)  # status of a voice
+BEGUN, NEW, WAITS = range(3)  # Whether a voice has begun, or waits until it is heard: since this frame, or longer.
 VOICE = np.dtype([(name, "<i8") for name in (
     "status", "part", "channel", "pitch", "stem", "presses", "onset", "off", "captured", "velocity", "waits", "begin",
     "before", "velocity_before", "off_before")])
@@ -120,11 +121,10 @@ def choke_others(plan, voices, sample, struck):
 @kernel
 def remember(plan, voice, sample):
     """The voice gets a new note at `sample`: remember what it sounds until the note is heard, if notes are told early."""
-    waits = plan.told_early > 0
-    if waits and not voice.waits:
+    if plan.told_early > 0 and voice.waits == BEGUN:
         voice.before, voice.velocity_before = voice.begin if voice.status != FREE else np.int64(NEVER), voice.velocity
         voice.off_before = voice.off if voice.status == RELEASED else np.int64(LATER)
-    voice.waits, voice.begin = np.int64(waits), sample + plan.told_early
+    voice.waits, voice.begin = NEW if plan.told_early > 0 else BEGUN, sample + plan.told_early
 
 
 @kernel

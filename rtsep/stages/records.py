@@ -42,7 +42,7 @@ STAGES = (lookahead, notes, score_follower, hands, analysis, onsets, gate, late_
 PLAN = Record("Plan", (COMMON, INSTRUMENTS, transform.PLAN, *(stage.PLAN for stage in STAGES)))
 STATE = Record("State", (
     Part("sizes", (link("plan", PLAN, "the plan that gives the arrays their sizes"),)), *PASSED, transform.STATE, masks.SCRATCH,
-    *(stage.STATE for stage in STAGES if stage not in (masks, attacks))))
+    *(stage.STATE for stage in STAGES if stage is not masks)))
 
 
 def design(request: Request) -> dict[str, Any]:
