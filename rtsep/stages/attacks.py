@@ -1,9 +1,11 @@
 """Stage: attacks. A note that was told early waits until it is heard; only then it counts as begun.
 
 Its templates are open meanwhile, but nothing is expected of it. It is heard as soon as its level rises, above the lowest level
-since it waits, by a part of the level that its envelope has shortly after the onset: other notes, whose partials it shares,
-do not count as its attack. That level also tells how old it is by then. A note whose rise is not heard counts as begun at the
-time at which it was expected.
+since it was told, by a part of the level that its envelope has shortly after the onset. So the sound of other notes, whose
+partials it shares, does not count as its attack. The rise also tells how old the attack is by then. A note whose rise is not
+heard counts as begun at the time at which it was expected: if it sounds by then, or after it has waited twice as long.
+
+Figures: docs/measurements/early.md.
 """
 
 import numpy as np
@@ -12,21 +14,21 @@ from rtsep.kernels.fields import Part, array
 from rtsep.kernels.marks import kernel
 from rtsep.stages.expectation import level_at
 from rtsep.stages.levels import KNOWN_S
-from rtsep.stages.notes import BEGUN, FREE, NEW, VOICES, WAITS
+from rtsep.stages.voice import BEGUN, FREE, NEW, VOICES, WAITS
 
 RISEN_S = 0.03  # A note's level this many seconds after its onset is that of its attack.
-HEARD = 0.35  # A note is heard once its level has risen by this share of its attack's.
+HEARD = 0.2  # A note is heard once its level has risen by this share of its attack's: 14 dB less.
 STEP_S = 0.001  # The age of an attack is sought in steps of this many seconds.
 
 PLAN = Part("attacks", (), sees=("common", "instruments", "expectation"))
 STATE = Part("attacks", (
-    array("floor", "float32", f"{VOICES}", "of each voice that waits: its lowest magnitude since then"),
+    array("floor", "float32", f"{VOICES}", "of each voice whose note waits: its lowest magnitude since the note was told"),
 ))
 
 
 @kernel
 def attack_level(plan, learnt, voice, age_s):
-    """The magnitude that a voice's new note should have at this age."""
+    """The magnitude that the new note of a voice should have at this age."""
     return np.exp(level_at(plan.envelope[voice.stem, voice.pitch], age_s, voice.velocity) + learnt.gain[voice.stem])
 
 
@@ -41,7 +43,7 @@ def age_at(plan, learnt, voice, level):
 
 @kernel
 def listen(plan, own, learnt, v, voice, level, end):
-    """Let the note of voice `v`, which waits and has this level, begin if it is heard or expected by now."""
+    """Let the note of voice `v`, which waits and has this magnitude, begin if it is heard or due in the frame before `end`."""
     if voice.waits == NEW:
         own.floor[v], voice.waits = level, WAITS
     own.floor[v] = min(own.floor[v], level)
@@ -56,9 +58,7 @@ def listen(plan, own, learnt, v, voice, level, end):
 
 @kernel
 def step(plan, own, learnt, voices, frame, opened, group_h, end):
-    """Let the notes begin that are heard in the frame before `end`, or that are expected by now."""
-    if plan.told_early == 0:
-        return
+    """Let the notes begin that are heard in the frame before `end`, or due; without known levels, those that are due."""
     for v in range(VOICES):
         voice = voices[v]
         if voice.status == FREE or voice.waits == BEGUN:
@@ -66,8 +66,8 @@ def step(plan, own, learnt, voices, frame, opened, group_h, end):
         g = opened.group_at[voice.stem, voice.pitch]
         if g >= 0 and learnt.known_s[voice.stem] > np.float32(KNOWN_S) and plan.has_envelope[voice.stem, voice.pitch] != 0:
             listen(plan, own, learnt, v, voice, group_h[g] * frame.total, end)
-            if voice.waits == BEGUN:
-                for i in range(opened.group_first[g], opened.group_first[g + 1]):
-                    opened.open_onset[i] = voice.begin
         elif end - voice.onset >= plan.told_early:
             voice.waits = BEGUN
+        if voice.waits == BEGUN and g >= 0:
+            for i in range(opened.group_first[g], opened.group_first[g + 1]):
+                opened.open_onset[i] = voice.begin

@@ -20,8 +20,8 @@ from rtsep.kernels.marks import kernel, numeric
 from rtsep.kernels.memory import ENVELOPE_POINTS, ENVELOPE_S, ENVELOPE_STEPS, ENVELOPE_VELOCITY, PITCHES
 from rtsep.presets.preset import Preset
 from rtsep.stages.levels import INAUDIBLE, KNOWN_S, STEP_S, deviation, heard_age_s
-from rtsep.stages.notes import FREE, LATER, NEVER, RELEASED, VOICES
 from rtsep.stages.request import Request
+from rtsep.stages.voice import FREE, LATER, VOICES, sounding
 from rtsep.windows import Framing, window_pair
 
 LEAST_VELOCITY, MOST_VELOCITY = 8, 127  # Envelopes tell levels between these velocities; beyond them levels stay the same.
@@ -113,14 +113,6 @@ def level_at(envelope, age_s, velocity):
     return low + part * (high - low)
 
 
-@numeric
-def sounding(voice):
-    """Onset, velocity and release (LATER: none) of what the voice sounds: of the note before, while its note waits."""
-    if voice.waits:
-        return voice.before, voice.velocity_before, voice.off_before
-    return voice.begin, voice.velocity, voice.off if voice.status == RELEASED else np.int64(LATER)
-
-
 @kernel
 def note_level(plan, learnt, voice, end, lag_s):
     """Natural logarithm of the level that a voice should have in the frame before `end`, without the gain.
@@ -145,7 +137,7 @@ def expect_levels(plan, learnt, voices, opened, expected, end):
         fill(values[: opened.groups], np.float32(INAUDIBLE))
     for v in range(VOICES):
         voice = voices[v]
-        if voice.status == FREE or (voice.waits and voice.before == NEVER):
+        if voice.status == FREE or sounding(voice)[0] == LATER:
             continue
         g = opened.group_at[voice.stem, voice.pitch]
         if g >= 0 and plan.has_envelope[voice.stem, voice.pitch] != 0:
@@ -168,8 +160,7 @@ def begins_soon(plan, opened, g, end):
 @kernel
 def step(plan, learnt, voices, frame, opened, expected, end):
     """Fill the levels and shares that are expected in the frame before `end`, the least shares, and `expects`."""
-    groups = opened.groups
-    expected.expects = 0
+    expected.expects, groups = 0, opened.groups
     fill(expected.expected_share[:groups], np.float32(-1))
     fill(expected.least_share[:groups], np.float32(0))
     if plan.prediction == 0 or plan.gated == 0 or groups == 0:

@@ -13,11 +13,11 @@ import numpy as np
 
 from rtsep.kernels.arrays import fill
 from rtsep.kernels.fields import Part, array, cell, size
-from rtsep.kernels.marks import kernel, numeric
+from rtsep.kernels.marks import kernel
 from rtsep.kernels.memory import PITCHES
 from rtsep.stages.common import listens_for_drums
-from rtsep.stages.notes import FREE, HELD, LATER, NEVER, RELEASED, VOICES
 from rtsep.stages.request import Request
+from rtsep.stages.voice import FREE, HELD, LATER, NEVER, RELEASED, VOICES, sounding, younger
 
 EARLY_S = 0.015  # Drums can sound this many seconds before their triggers arrive (docs/measurements/drums.md).
 
@@ -78,20 +78,6 @@ def quietest_voice(plan, own, voices, H, stamp, end):
     return quietest
 
 
-@numeric
-def begin_of(voice):
-    """The onset of what the voice sounds; of a note that waits until it is heard, LATER, unless another one sounds before it."""
-    if voice.waits == 0:
-        return voice.begin
-    return voice.before if voice.before != NEVER else np.int64(LATER)
-
-
-@numeric
-def younger(onset, other):
-    """The later of two onsets; LATER only if both are."""
-    return min(onset, other) if max(onset, other) == LATER else max(onset, other)
-
-
 @kernel
 def open_pitches(plan, own, voices, H, stamp, end):
     """Mark [stem, pitch] of every voice with `stamp`, for at most `open_limit` rows; give the number of marked rows.
@@ -108,13 +94,13 @@ def open_pitches(plan, own, voices, H, stamp, end):
             own.marks[stem, pitch] = stamp
             own.youngest[stem, pitch] = LATER
             opened += plan.row_count[stem, pitch]
-        own.youngest[stem, pitch] = younger(own.youngest[stem, pitch], begin_of(voice))
+        own.youngest[stem, pitch] = younger(own.youngest[stem, pitch], sounding(voice)[0])
     while opened > plan.open_limit:
         v = quietest_voice(plan, own, voices, H, stamp, end)
         stem, pitch = voices[v].stem, voices[v].pitch
         own.marks[stem, pitch] = stamp - 1
         opened -= plan.row_count[stem, pitch]
-        struck_now = end - own.youngest[stem, pitch] <= plan.hop
+        struck_now = 0 <= end - own.youngest[stem, pitch] <= plan.hop
         if struck_now or last_level(plan, H, stem, pitch) > 0:  # it closes now; later frames do not count it again
             own.closed_rows += plan.row_count[stem, pitch]
     return opened

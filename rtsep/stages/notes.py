@@ -8,14 +8,7 @@ import numpy as np
 from rtsep.kernels.fields import Part, array, cell
 from rtsep.kernels.marks import kernel, numeric
 from rtsep.kernels.memory import CHANNELS, PARTS, PITCHES
-
-NEVER, LATER = -(1 << 40), 1 << 40  # The onset, in samples, of a note that was not told, and of one that is not heard yet.
-VOICES = 256  # This many notes can sound at once: enough for ten fingers with a pedal, and for a score that plays along.
-FREE, KEY_DOWN, HELD, RELEASED = range(4)  # status of a voice
-BEGUN, NEW, WAITS = range(3)  # Whether a voice has begun, or waits until it is heard: since this frame, or longer.
-VOICE = np.dtype([(name, "<i8") for name in (
-    "status", "part", "channel", "pitch", "stem", "presses", "onset", "off", "captured", "velocity", "waits", "begin",
-    "before", "velocity_before", "off_before")])
+from rtsep.stages.voice import FREE, HELD, KEY_DOWN, RELEASED, VOICE, VOICES, expect_attack
 
 PLAN = Part("notes", (), sees=("common", "instruments"))
 STATE = Part("notes", (
@@ -119,15 +112,6 @@ def choke_others(plan, voices, sample, struck):
 
 
 @kernel
-def remember(plan, voice, sample):
-    """The voice gets a new note at `sample`: remember what it sounds until the note is heard, if notes are told early."""
-    if plan.told_early > 0 and voice.waits == BEGUN:
-        voice.before, voice.velocity_before = voice.begin if voice.status != FREE else np.int64(NEVER), voice.velocity
-        voice.off_before = voice.off if voice.status == RELEASED else np.int64(LATER)
-    voice.waits, voice.begin = NEW if plan.told_early > 0 else BEGUN, sample + plan.told_early
-
-
-@kernel
 def note_on(plan, own, sample, part, channel, pitch, velocity, stem_wanted):
     """Open a voice, or press its key once more, in the stem of its route; if `stem_wanted` > 0, in stem `stem_wanted` - 1."""
     stem = np.int64(plan.route[part, channel, pitch]) if stem_wanted == 0 else stem_wanted - 1
@@ -140,9 +124,9 @@ def note_on(plan, own, sample, part, channel, pitch, velocity, stem_wanted):
     take_over(plan, own.voices, stem, pitch, v)
     if v < 0:
         v = free_voice(own)
-        own.voices[v].presses, own.voices[v].captured = 0, 0
+        own.voices[v].status, own.voices[v].presses, own.voices[v].captured = FREE, 0, 0
     voice = own.voices[v]
-    remember(plan, voice, sample)
+    expect_attack(voice, sample, plan.told_early)
     voice.status, voice.part, voice.channel, voice.pitch = KEY_DOWN, part, channel, pitch
     voice.stem, voice.onset, voice.velocity = stem, sample, velocity
     voice.presses += 1
