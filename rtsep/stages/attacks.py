@@ -17,7 +17,7 @@ from rtsep.stages.levels import KNOWN_S
 from rtsep.stages.voice import BEGUN, FREE, NEW, VOICES, WAITS
 
 RISEN_S = 0.03  # A note's level this many seconds after its onset is that of its attack.
-HEARD = 0.2  # A note is heard once its level has risen by this share of its attack's: 14 dB less.
+HEARD = 0.12  # A note is heard once its level has risen by this share of its attack's: 18 dB less.
 STEP_S = 0.001  # The age of an attack is sought in steps of this many seconds.
 
 PLAN = Part("attacks", (), sees=("common", "instruments", "expectation"))
