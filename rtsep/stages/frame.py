@@ -12,6 +12,7 @@
     place         spectra, masks     -> the stems' places between two channels
     overlap_add   spectra, masks     -> sound; or `filters`: sound without latency
     adaptation    masks, frame       -> templates that learn, between this frame and the next
+    (attacks: notes that were told early wait until they are heard)
     (late_notes, watchdog and onsets repair what late, wrong or missing MIDI does)
 
 The two halves, `hear` and `process`, are compiled in parallel.

@@ -37,8 +37,10 @@ def sets_of(given: Given) -> dict[str, Sequence[Piece]]:
     return {"both hands": pieces, "under a recording": [one_piano(piece) for piece in company]}
 
 
-@study("early", option("--role", choices=(REPORTING, TUNING), default=REPORTING, help="role of the pieces (default: %(default)s)"),
-       page="docs/measurements/early.md", seconds=15.0, takes=("seconds", "pieces"))
+ROLE = option("--role", choices=(REPORTING, TUNING), default=REPORTING, help="role of the pieces (default: %(default)s)")
+
+
+@study("early", ROLE, page="docs/measurements/early.md", seconds=15.0, takes=("seconds", "pieces"))
 def early(given: Given) -> list[Table]:
     """Notes that are told early and with errors, and closed as late: SDR in dB, with and without early_ms.
 
