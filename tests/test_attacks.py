@@ -110,9 +110,10 @@ def test_notes_of_music_begin_when_they_are_heard(clip):
 def melody(preset, samples=96_000):
     """Notes as their preset expects them, one after the other, float32 [1, sample], and their messages, 50 ms early."""
     sound, messages = np.zeros((1, samples), np.float32), []
+    fade = np.minimum(np.linspace(50, 0, 5000, dtype=np.float32), 1)
     for number in range(15):
         pitch, at = PITCHES[7 * number % len(PITCHES)], 3000 + 6000 * number
-        sound[:, at : at + 5000] += sounding(preset, pitch, 90, 5000) * np.minimum(np.linspace(50, 0, 5000, dtype=np.float32), 1)
+        sound[:, at : at + 5000] += sounding(preset, pitch, 90, 5000) * fade
         messages += [(at - 2205, ON, pitch, 90), (at + 5000, OFF, pitch, 0)]
     return sound, midi(*messages)
 
