@@ -27,7 +27,8 @@ class Stream:
                  on_frame: Callable[[Passed], None] = lambda passed: None) -> None:
         self.setup = setup
         self.stages = Stages(setup, method, mask)
-        self.piano = Piano(setup.size, setup.hop, setup.route, setup.rows, setup.release, setup.decay, setup.choke)
+        self.piano = Piano(setup.size, setup.hop, setup.route, setup.rows, setup.release, setup.decay, setup.choke,
+                           setup.told_early)
         self.follower = ScoreFollower(setup.score, setup.stems - 1, setup.sample_rate)
         self.hands = Hands(self.piano, self.follower, setup.hands, setup.sample_rate, lambda: self.stages.H)
         self.last: Passed | None = None
