@@ -57,6 +57,7 @@ def _plain(piece: Piece, preset: str) -> list[Note]:
     for interval in (12, 19, 24):
         below[:, interval:] = np.maximum(below[:, interval:], found.activations[:, :-interval])
     begins = (levels - before > PLAIN_RISE) & (levels > PLAIN_LEVEL) & (found.activations > PLAIN_SHARE * below)
+    begins[1:] &= ~begins[:-1]
     last = np.full(PITCHES, -PLAIN_APART)
     for frame, now in enumerate(begins):
         for pitch in np.flatnonzero(now & (frame - last >= PLAIN_APART)).tolist():
