@@ -26,7 +26,7 @@ from sounds import bursts, sounding
 
 from rtsep.measure import sdr_db
 from rtsep.reference.separator import ReferenceSeparator
-from rtsep.stages.voice import BEGUN
+from rtsep.stages.polyphony import BEGUN
 
 EARLY_MS, EARLY = 20.0, 882
 LIVE = {"mode": "live", "latency_samples": 512}

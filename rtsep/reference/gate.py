@@ -11,7 +11,7 @@ import numpy as np
 from rtsep.reference.notes import Note
 from rtsep.reference.passed import Floats, Group, Open
 from rtsep.reference.setup import Setup
-from rtsep.stages.voice import LATER, NEVER
+from rtsep.stages.polyphony import LATER, NEVER
 
 StemPitch = tuple[int, int]
 
