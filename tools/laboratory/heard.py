@@ -9,8 +9,6 @@ import numpy as np
 
 from laboratory.pieces import Piece
 from laboratory.systems import preset_named
-from rtsep.fit.hearing import LOWEST, PITCHES
-from rtsep.listening.ears import RISE_FRAMES, STEP_S, Ears
 from rtsep.listening.note_net import Net
 from rtsep.listening.transcriber import Told, Transcriber, paired
 from rtsep.notes.build import Note, build_score
@@ -20,11 +18,6 @@ BLOCK = 441
 """Sound is heard in blocks of this many samples."""
 WITHIN_S = 0.05
 """A note is right if its pitch is, and if its onset lies within this many seconds of the true one."""
-PLAIN_RISE, PLAIN_LEVEL, PLAIN_SHARE, PLAIN_APART = 0.6, 2.0, 0.25, 8
-"""The plain way: an activation rises by PLAIN_RISE to PLAIN_LEVEL (logarithms), has PLAIN_SHARE of those an octave, a twelfth
-and two octaves below, and did not begin in the last PLAIN_APART frames. Chosen on the tuning pieces."""
-PLAIN_BACK, PLAIN_DELAY = 6, 5
-"""The plain way compares with this many frames before, and its onsets lie this many frames before the newest one."""
 
 
 @dataclass(frozen=True)
@@ -35,36 +28,14 @@ class Heard:
     cost: float
 
 
-def heard(piece: Piece, preset: str, net: Net | None = None, plain: bool = False) -> Heard:
-    """The notes of a piece by the net, or by thresholds for rises of activations (`plain`)."""
+def heard(piece: Piece, preset: str, net: Net | None = None) -> Heard:
+    """The notes of a piece; without `net`, the net that comes with rtsep hears them."""
     began = time.process_time()
-    notes = _plain(piece, preset) if plain else _by_net(piece, preset, net)
-    return Heard(notes, (time.process_time() - began) * piece.sample_rate / piece.mix.shape[1])
-
-
-def _by_net(piece: Piece, preset: str, net: Net | None) -> list[Note]:
     transcriber, told = Transcriber([preset_named(preset)], piece.sample_rate, len(piece.mix), net), list[Told]()
     for begin in range(0, piece.mix.shape[1], BLOCK):
         told += transcriber.hear(piece.mix[:, begin : begin + BLOCK])
-    return paired(told + transcriber.finish())
-
-
-def _plain(piece: Piece, preset: str) -> list[Note]:
-    found = Ears([preset_named(preset)], piece.sample_rate, len(piece.mix)).hear(piece.mix)
-    levels, told = found.levels, list[Told]()
-    before = np.concatenate([np.zeros((PLAIN_BACK, PITCHES)), levels[:-PLAIN_BACK]])
-    below = np.zeros_like(found.activations)
-    for interval in (12, 19, 24):
-        below[:, interval:] = np.maximum(below[:, interval:], found.activations[:, :-interval])
-    begins = (levels - before > PLAIN_RISE) & (levels > PLAIN_LEVEL) & (found.activations > PLAIN_SHARE * below)
-    begins[1:] &= ~begins[:-1]
-    last = np.full(PITCHES, -PLAIN_APART)
-    for frame, now in enumerate(begins):
-        for pitch in np.flatnonzero(now & (frame - last >= PLAIN_APART)).tolist():
-            second = (frame - PLAIN_DELAY + 0.5) * STEP_S
-            told += [Told(second, LOWEST + pitch, 64), Told(second + RISE_FRAMES * STEP_S, LOWEST + pitch, 0)]
-            last[pitch] = frame
-    return paired(told)
+    notes = paired(told + transcriber.finish())
+    return Heard(notes, (time.process_time() - began) * piece.sample_rate / piece.mix.shape[1])
 
 
 def true_notes(piece: Piece) -> list[Note]:

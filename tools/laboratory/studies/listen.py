@@ -55,12 +55,12 @@ def listen(given: Given) -> list[Table]:
 
     The pianos of two_hands alone, in simulated rooms, and beside the recordings of `backgrounds`, each as loud as the piano,
     whose notes count as wrong. The presets are `gm-piano`, which does not know this piano, and `grand-piano`, which does. The
-    median lateness of onsets is taken out. thresholds: rises of activations, without a net.
+    median lateness of onsets is taken out.
     """
-    ways: dict[str, Net | None] = {"thresholds": None, "network": note_net()}
+    ways = {"network": note_net()}
     rows = [row for piece in solos(given) for row in _heard_rows(given, piece, conditions(given), ways, PRESETS)]
-    cost = max(row["cost"] for row in rows if row["way"] == "network")
-    late = np.median([row["late_ms"] for row in rows if row["way"] == "network"])
+    cost = max(row["cost"] for row in rows)
+    late = np.median([row["late_ms"] for row in rows])
     text = (f"{_table(rows)}\n\nMedian lateness that was taken out: {late:.0f} ms. Processor time of ears and network: at most "
             f"{1000 * cost:.0f} ms for a second of sound, {10 * cost:.2f} ms for a hop of 10 ms.")
     return [Table(_named("listen", given), text, rows)]
@@ -73,7 +73,7 @@ def listen_delay(given: Given) -> list[Table]:
     The delay is the mean time from an onset to the moment in which a network can tell it.
     """
     nets = sorted([note_net(), *(read_net(Path(path)) for path in given["net"])], key=lambda net: net.delay_frames)
-    ways: dict[str, Net | None] = {f"{10 * net.delay_frames + 5} ms": net for net in nets}
+    ways = {f"{10 * net.delay_frames + 5} ms": net for net in nets}
     preset = dict(list(PRESETS.items())[:1])
     flat = {name: alter for name, alter in conditions(given).items() if name not in ROOMS}
     rows = [row for piece in solos(given) for row in _heard_rows(given, piece, flat, ways, preset)]
@@ -84,19 +84,17 @@ def _named(name: str, given: Given) -> str:
     return name if given["role"] == REPORTING else f"{name}-tuning"
 
 
-def _heard_rows(given: Given, piece: Piece, places: Mapping[str, Alter], ways: Mapping[str, Net | None],
+def _heard_rows(given: Given, piece: Piece, places: Mapping[str, Alter], ways: Mapping[str, Net],
                 presets: Mapping[str, str]) -> Iterator[Row]:
-    """A row for each place, way and preset. The way None: without a network."""
+    """A row for each place, way and preset."""
     need_module("mir_eval", "pip install mir_eval")
     for condition, alter in places.items():
         for altered in given.there(alter, [piece]):
             true = true_notes(altered)
             for way, net in ways.items():
-                if net is None and condition in ROOMS:
-                    continue
                 for called, preset in presets.items():
                     tell(1, 1, f"{piece.name} {condition} {way} {called}")
-                    result = heard(altered, preset, net, plain=net is None)
+                    result = heard(altered, preset, net)
                     yield {"piece": piece.name, "condition": condition, "way": way, "preset": called,
                            **agreement(result.notes, true), "cost": result.cost}
 
