@@ -1,0 +1,63 @@
+"""What speaks for each cell of a grid in each step of a sound: levels and rises of the activations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rtsep.fit.grid import Floats, Grid
+from rtsep.fit.hearing import COMPRESSION, RISE_STEPS, STEP_S, TINY, Sound, combs, listen
+
+CHUNK = 2000  # The sound is analysed this many steps at a time, so that its spectra need little memory.
+# Weights, per step of 20 ms, of the levels, of the rises, and of rises where nothing begins. Chosen with `lab.py align`.
+LEVELS, RISES, UNWRITTEN = 3.0, 6.0, 0.2
+
+
+@dataclass(frozen=True)
+class Ears:
+    """A sound as the aligner hears it.
+
+    levels: float32 [step, pitch], roots of the activations, which sum to 1. rises: float32 [step, pitch], their logarithmic
+    rises, at most about 1 in all. heard: float32 [step], the length of the rises.
+    """
+
+    levels: Floats
+    rises: Floats
+    heard: Floats
+
+    def pooled(self, steps: int) -> Ears:
+        """The same with one step instead of `steps`: mean levels and the strongest rises."""
+        count = -(-len(self.levels) // steps)
+        pad = ((0, count * steps - len(self.levels)), (0, 0))
+        levels, rises = (np.pad(each, pad).reshape(count, steps, -1) for each in (self.levels, self.rises))
+        return _ears(levels.mean(axis=1), rises.max(axis=1))
+
+    def evidence(self, grid: Grid, steps: slice, cells: slice, weight: float = 1.0) -> Floats:
+        """Log-likelihoods [step, cell] up to a constant of each step."""
+        rises = self.rises[steps] @ grid.onsets[:, cells]
+        rises -= (UNWRITTEN * self.heard[steps, None]) * ~grid.struck[cells]
+        result: Floats = weight * (LEVELS * (self.levels[steps] @ grid.levels[:, cells]) + RISES * rises)
+        return result
+
+
+def hear_all(sound: Sound) -> tuple[Floats, Floats]:
+    """Activations and their rises [step, pitch] of the whole sound, every STEP_S."""
+    rows, steps = combs(sound.sample_rate), max(int(sound.frames / sound.sample_rate / STEP_S), 1)
+    H = np.concatenate([listen(sound, rows, begin * STEP_S, min(CHUNK, steps - begin)) for begin in range(0, steps, CHUNK)])
+    levels = np.log1p(H * (COMPRESSION / max(float(H.max()), TINY)))
+    rises = levels.copy()
+    rises[RISE_STEPS:] -= levels[:-RISE_STEPS]
+    rises[:RISE_STEPS] -= levels[:1]
+    np.maximum(rises, 0, out=rises)
+    return H, np.maximum(rises - rises.mean(axis=0), 0)
+
+
+def ears_of(H: Floats, rises: Floats) -> Ears:
+    """What is compared with the score."""
+    return _ears(np.sqrt(H), rises / (np.sqrt((rises**2).sum(axis=1, keepdims=True)) + 1))
+
+
+def _ears(levels: Floats, rises: Floats) -> Ears:
+    return Ears(levels / np.maximum(levels.sum(axis=1, keepdims=True), TINY), rises,
+                np.sqrt((rises**2).sum(axis=1)).astype(np.float32))
