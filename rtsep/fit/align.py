@@ -11,17 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.fit.evidence import Ears, ears_of, hear_all
-from rtsep.fit.grid import Floats, Ints, make_grid
-from rtsep.fit.hearing import LOWEST, PITCHES, STEP_S, Sound
-from rtsep.fit.paths import FORWARD, coarse_path, fine_path
+from rtsep.fit.grid import Floats, Ints, groups_of, make_grid
+from rtsep.fit.hearing import STEP_S, Sound
+from rtsep.fit.paths import FURTHEST, coarse_path, fine_path
+from rtsep.fit.settled import heard, settle
 from rtsep.fit.unrolled import Unrolled, unroll
 from rtsep.notes.moved import NoteArray
 
 POOL = 4  # A step of the coarse path is this many steps of the activations.
-COARSE_WEIGHT = 2.0  # The evidence of a coarse step counts this much. Chosen with `lab.py align`.
 BAND_S = 3.0  # The fine path stays within this many seconds of the coarse one.
-LATE_S = 0.0  # Paths are this many seconds later than the notes.
-SHORTEST_S = 0.03  # A note lasts at least this many seconds.
+EARLY_S = 0.015  # Paths are this many seconds earlier than the rises of the activations. Measured on the tuning pieces.
+SHORTEST_S = 0.05  # A note lasts at least this many seconds.
 
 Seconds = npt.NDArray[np.float64]
 
@@ -31,50 +31,74 @@ class Alignment:
     """Notes in line with a sound.
 
     notes: NOTE [n], by onset, at the times at which they sound; repeated ones come again, and those that were not played are
-    missing. source: int64 [n], the number of each note in the score. path_s: float64 [step, 2], the time in the sound, and the
-    time in the score of what sounds there.
+    missing. source: int64 [n], the number of each note in the score. heard: float64 [n], see `settled.heard`. path_s: float64
+    [step, 2], the time in the sound, and the time in the score of what sounds there.
     """
 
     notes: NoteArray
     source: Ints
+    heard: Seconds
     path_s: Seconds
 
 
 def align(sound: Sound, notes: NoteArray) -> Alignment:
-    """The notes of a score, NOTE [n] by onset, at the times at which they sound."""
+    """The notes of a score, NOTE [n] by onset with n > 0, at the times at which they sound."""
     H, rises = hear_all(sound)
     ears = ears_of(H, rises)
     unrolled = _coarse(ears, notes)
     path = _fine(ears, unrolled)
-    return _aligned(unrolled, notes, path, rises)
+    at_path, source = _played(unrolled, path)
+    settled = settle(at_path, rises)
+    settled["onset_s"] = np.clip(settled["onset_s"], 0, sound.frames / sound.sample_rate)
+    settled["offset_s"] = np.maximum(settled["offset_s"], settled["onset_s"] + SHORTEST_S)
+    order = np.argsort(settled["onset_s"], kind="stable")
+    return Alignment(settled[order], source[order], heard(at_path, rises)[order], _path_s(notes, unrolled, path))
 
 
 def _coarse(ears: Ears, notes: NoteArray) -> Unrolled:
+    """The score in the order of playing, by a path through all of it."""
     grid, pooled = make_grid(notes, POOL * STEP_S), ears.pooled(POOL)
-    every = slice(0, grid.cells)
-    path, _ = coarse_path(lambda steps: pooled.evidence(grid, steps, every, COARSE_WEIGHT), len(pooled.levels), grid.struck)
+    cells = slice(0, grid.cells)
+    path = coarse_path(lambda steps: pooled.evidence(grid, steps, cells), len(pooled.levels), grid.struck)
     return unroll(notes, grid, path, POOL * STEP_S, STEP_S, len(ears.levels))
 
 
 def _fine(ears: Ears, unrolled: Unrolled) -> Ints:
-    cells = unrolled.grid.cells
-    width = min(round(2 * BAND_S / STEP_S), cells)
-    lowest = np.clip(unrolled.around - width // 2, 0, cells - width)
-    return fine_path(lambda step, cells: ears.evidence(unrolled.grid, slice(step, step + 1), cells)[0], lowest, width,
-                     unrolled.grid, unrolled.seams)
+    """The cell [step] of the player."""
+    grid = unrolled.grid
+    width = min(round(2 * BAND_S / STEP_S), grid.cells)
+    lowest = np.clip(unrolled.around - width // 2, 0, grid.cells - width)
+    return fine_path(lambda step, cells: ears.evidence(grid, slice(step, step + 1), cells)[0], lowest, width, grid,
+                     unrolled.seams)
 
 
-def _aligned(unrolled: Unrolled, notes: NoteArray, path: Ints, rises: Floats) -> Alignment:
+def _played(unrolled: Unrolled, path: Ints) -> tuple[NoteArray, Ints]:
+    """The notes that the path reaches, at the times of its steps, and their numbers in the score."""
     first = unrolled.grid.first
-    step = np.searchsorted(path, first)  # When each group is reached.
-    played = (step < len(path)) & (first >= path[0])
-    before = path[np.maximum(step - 1, 0)]
-    reached = path[np.minimum(step, len(path) - 1)]
-    played &= (step == 0) | (reached - before < len(FORWARD)) | (reached == first)
-    chosen = played[unrolled.grid.group]
-    found = unrolled.notes[chosen].copy()
-    source = unrolled.source[chosen]
-    found["onset_s"] = step[unrolled.grid.group[chosen]] * STEP_S - LATE_S
-    found["offset_s"] = found["onset_s"] + (unrolled.notes["offset_s"] - unrolled.notes["onset_s"])[chosen]
-    order = np.argsort(found["onset_s"], kind="stable")
-    return Alignment(found[order], source[order], np.zeros((0, 2)))
+    step = np.minimum(np.searchsorted(path, first), len(path) - 1)  # When the path reaches each group.
+    passed = path[step] - path[np.maximum(step - 1, 0)] > FURTHEST  # The path jumps over the group, or onto it.
+    reached = (path[step] >= first) & (path[0] <= first) & (~passed | (path[step] == first))
+    chosen = reached[unrolled.grid.group]
+    found: NoteArray = unrolled.notes[chosen].copy()
+    begins_s = groups_of(unrolled.notes["onset_s"])[1]
+    time_s = STEP_S * np.interp(np.arange(unrolled.grid.cells), *_inverse(path))
+    found["onset_s"] = STEP_S * step[unrolled.grid.group[chosen]]
+    ends = np.interp(found["offset_s"], begins_s, first)
+    after_s = np.maximum(found["offset_s"] - begins_s[-1], 0)
+    found["offset_s"] = np.interp(ends, np.arange(unrolled.grid.cells), time_s) + after_s
+    return found, unrolled.source[chosen]
+
+
+def _inverse(path: Ints) -> tuple[Ints, Ints]:
+    """Cells that the path visits, ascending, and the first step at each."""
+    cells, steps = np.unique(path, return_index=True)
+    return cells, steps
+
+
+def _path_s(notes: NoteArray, unrolled: Unrolled, path: Ints) -> Seconds:
+    """The time in the sound, and the time in the score, of each step within the music."""
+    sources = np.zeros(len(unrolled.grid.first), np.int64)
+    sources[unrolled.grid.group] = unrolled.source
+    group = np.searchsorted(unrolled.grid.first, path, "right") - 1
+    playing = group >= 0
+    return np.column_stack([STEP_S * np.flatnonzero(playing), notes["onset_s"][sources[group[playing]]]])

@@ -33,11 +33,11 @@ class Ears:
         levels, rises = (np.pad(each, pad).reshape(count, steps, -1) for each in (self.levels, self.rises))
         return _ears(levels.mean(axis=1), rises.max(axis=1))
 
-    def evidence(self, grid: Grid, steps: slice, cells: slice, weight: float = 1.0) -> Floats:
+    def evidence(self, grid: Grid, steps: slice, cells: slice) -> Floats:
         """Log-likelihoods [step, cell] up to a constant of each step."""
         rises = self.rises[steps] @ grid.onsets[:, cells]
         rises -= (UNWRITTEN * self.heard[steps, None]) * ~grid.struck[cells]
-        result: Floats = weight * (LEVELS * (self.levels[steps] @ grid.levels[:, cells]) + RISES * rises)
+        result: Floats = LEVELS * (self.levels[steps] @ grid.levels[:, cells]) + RISES * rises
         return result
 
 

@@ -7,15 +7,16 @@ are found in the whole score. Fine paths stay near a coarse one. Rabiner, "A tut
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from rtsep.fit.grid import Floats, Grid, Ints
 
-FORWARD = np.array([-1.2, -0.5, -1.2, -2.5], np.float32)  # Log-weights of 0 to 3 cells forward. Chosen with `lab.py align`.
-WAIT = FORWARD[1]  # The log-weight of waiting in the first and the last cell, before and after the music.
+# Log-weights of 0 to 3 cells forward, in coarse and in fine paths. A coarse path that waited cheaply would wait through a repeat.
+COARSE, FINE = np.array([[-3.0, -0.4, -1.5, -4.0], [-1.2, -0.5, -1.2, -2.5]], np.float32)
+FURTHEST = len(FINE) - 1  # From step to step, the player goes forward by at most this many cells.
 JUMP = np.float32(-40)  # The log-weight of a jump in a coarse path. Chosen with `lab.py align`.
 SEAM = np.float32(-6)  # The log-weight of a jump in a fine path, where the coarse path has jumped.
 BLOCK = 256  # A coarse path keeps every 256th column of scores, and works out the others twice, to save memory.
@@ -25,8 +26,8 @@ JUMPED = -1  # The mark of a cell that was reached by a jump.
 Moves = npt.NDArray[np.int8]
 
 
-def coarse_path(evidence: Callable[[slice], Floats], steps: int, starts: npt.NDArray[np.bool_]) -> tuple[Ints, float]:
-    """The cell [step] of the best path, and its score. Paths begin and land at `starts`.
+def coarse_path(evidence: Callable[[slice], Floats], steps: int, starts: npt.NDArray[np.bool_]) -> Ints:
+    """The cell [step] of the best path. Paths begin and land at `starts`.
 
     evidence(steps): log-likelihoods [step, cell].
     """
@@ -35,7 +36,7 @@ def coarse_path(evidence: Callable[[slice], Floats], steps: int, starts: npt.NDA
         kept.append(score)
         for row in evidence(slice(begin, min(begin + BLOCK, steps))):
             score = _forward(score, starts)[0] + row
-    at, path, total = int(score.argmax()), np.zeros(steps, np.int64), float(score.max())
+    at, path = int(score.argmax()), np.zeros(steps, np.int64)
     for number in range(len(kept) - 1, -1, -1):
         begin, score, taken = number * BLOCK, kept[number], list[tuple[Moves, int]]()
         for row in evidence(slice(begin, min(begin + BLOCK, steps))):
@@ -46,7 +47,7 @@ def coarse_path(evidence: Callable[[slice], Floats], steps: int, starts: npt.NDA
             path[begin + step] = at
             move, origin = taken[step]
             at = origin if move[at] == JUMPED else at - int(move[at])
-    return path, total
+    return path
 
 
 def _begin(starts: npt.NDArray[np.bool_], whole: bool) -> Floats:
@@ -58,24 +59,30 @@ def _begin(starts: npt.NDArray[np.bool_], whole: bool) -> Floats:
 
 def _forward(score: Floats, starts: npt.NDArray[np.bool_]) -> tuple[Floats, Moves, int]:
     """The best score of each cell before its next evidence, how it was reached, and from where jumps come."""
-    best, move = _stepped(score)
-    best[0], best[-1] = score[0] + WAIT, max(best[-1], score[-1] + WAIT)
-    move[-1] = 0 if best[-1] == score[-1] + WAIT else move[-1]
+    best, move = _stepped(score, COARSE)
+    _wait(best, move, score, (0, len(score) - 1), COARSE)
     origin = int(score.argmax())
     jumped = starts & (best < score[origin] + JUMP)
     best[jumped], move[jumped] = score[origin] + JUMP, JUMPED
     return best, move, origin
 
 
-def _stepped(score: Floats) -> tuple[Floats, Moves]:
+def _stepped(score: Floats, weights: Floats) -> tuple[Floats, Moves]:
     """The best score of each cell by steps forward, and their lengths."""
-    best, move = score + FORWARD[0], np.zeros(len(score), np.int8)
-    for cells in range(1, len(FORWARD)):
-        reached = score[:-cells] + FORWARD[cells]
+    best, move = score + weights[0], np.zeros(len(score), np.int8)
+    for cells in range(1, FURTHEST + 1):
+        reached = score[:-cells] + weights[cells]
         better = reached > best[cells:]
         np.copyto(best[cells:], reached, where=better)
         move[cells:][better] = cells
     return best, move
+
+
+def _wait(best: Floats, move: Moves, score: Floats, cells: Iterable[int], weights: Floats) -> None:
+    """In these cells, before or after the music, waiting is as likely as going forward elsewhere."""
+    for cell in cells:
+        if score[cell] + weights[1] > best[cell]:
+            best[cell], move[cell] = score[cell] + weights[1], 0
 
 
 def fine_path(
@@ -92,11 +99,8 @@ def fine_path(
     for step in range(steps):
         low, rise = int(lowest[step]), int(lowest[step] - lowest[step - 1]) if step else 0
         score = np.concatenate([score, np.full(rise, IMPOSSIBLE, np.float32)])
-        best, move = _stepped(score)
-        best, move, before = best[rise:], move[rise:], score[rise:]
-        for cell in {0, last} & {*range(low, low + width)}:
-            if before[cell - low] + WAIT > best[cell - low]:
-                best[cell - low], move[cell - low] = before[cell - low] + WAIT, 0
+        best, move = (each[rise:] for each in _stepped(score, FINE))
+        _wait(best, move, score[rise:], [cell - low for cell in (0, last) if low <= cell < low + width], FINE)
         for seam in seams:
             if low < seam < low + width:
                 origin = int(score[: seam - low + rise].argmax())

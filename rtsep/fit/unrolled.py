@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.fit.grid import Grid, Ints, groups_of, make_grid
-from rtsep.fit.paths import FORWARD
+from rtsep.fit.paths import FURTHEST
 from rtsep.notes.moved import NoteArray
 
 MARGIN_S = 1.0  # Passages are this many seconds of the score longer at both sides.
@@ -80,7 +80,7 @@ def unroll(notes: NoteArray, grid: Grid, path: Ints, path_step_s: float, step_s:
 def _runs(path: Ints) -> Iterator[tuple[int, int]]:
     """The first and the last step of each passage."""
     moves = np.diff(path)
-    jumps = (np.flatnonzero((moves < 0) | (moves >= len(FORWARD))) + 1).tolist()
+    jumps = (np.flatnonzero((moves < 0) | (moves > FURTHEST)) + 1).tolist()
     yield from zip([0, *jumps], [*jumps, len(path)], strict=True)
 
 
