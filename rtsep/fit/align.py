@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.fit.evidence import Ears, ears_of, hear_all
-from rtsep.fit.grid import Floats, Ints, groups_of, make_grid
+from rtsep.fit.grid import Ints, groups_of, make_grid
 from rtsep.fit.hearing import STEP_S, Sound
 from rtsep.fit.paths import FURTHEST, coarse_path, fine_path
 from rtsep.fit.settled import heard, settle
@@ -32,13 +32,15 @@ class Alignment:
 
     notes: NOTE [n], by onset, at the times at which they sound; repeated ones come again, and those that were not played are
     missing. source: int64 [n], the number of each note in the score. heard: float64 [n], see `settled.heard`. path_s: float64
-    [step, 2], the time in the sound, and the time in the score of what sounds there.
+    [step, 2], the time in the sound, and the time in the score of what sounds there. jumps: for each the time in the sound, and
+    the times in the score from which and to which the player jumps.
     """
 
     notes: NoteArray
     source: Ints
     heard: Seconds
     path_s: Seconds
+    jumps: list[tuple[float, float, float]]
 
 
 def align(sound: Sound, notes: NoteArray) -> Alignment:
@@ -52,7 +54,7 @@ def align(sound: Sound, notes: NoteArray) -> Alignment:
     settled["onset_s"] = np.clip(settled["onset_s"], 0, sound.frames / sound.sample_rate)
     settled["offset_s"] = np.maximum(settled["offset_s"], settled["onset_s"] + SHORTEST_S)
     order = np.argsort(settled["onset_s"], kind="stable")
-    return Alignment(settled[order], source[order], heard(at_path, rises)[order], _path_s(notes, unrolled, path))
+    return Alignment(settled[order], source[order], heard(at_path, rises)[order], *_path_s(notes, unrolled, path))
 
 
 def _coarse(ears: Ears, notes: NoteArray) -> Unrolled:
@@ -95,10 +97,12 @@ def _inverse(path: Ints) -> tuple[Ints, Ints]:
     return cells, steps
 
 
-def _path_s(notes: NoteArray, unrolled: Unrolled, path: Ints) -> Seconds:
-    """The time in the sound, and the time in the score, of each step within the music."""
+def _path_s(notes: NoteArray, unrolled: Unrolled, path: Ints) -> tuple[Seconds, list[tuple[float, float, float]]]:
+    """The times in the sound and in the score of each step within the music, and the jumps."""
     sources = np.zeros(len(unrolled.grid.first), np.int64)
     sources[unrolled.grid.group] = unrolled.source
     group = np.searchsorted(unrolled.grid.first, path, "right") - 1
     playing = group >= 0
-    return np.column_stack([STEP_S * np.flatnonzero(playing), notes["onset_s"][sources[group[playing]]]])
+    path_s = np.column_stack([STEP_S * np.flatnonzero(playing), notes["onset_s"][sources[group[playing]]]])
+    after = np.flatnonzero(np.diff(path[playing]) > FURTHEST) + 1
+    return path_s, [(*path_s[step].tolist()[:1], path_s[step - 1, 1].item(), path_s[step, 1].item()) for step in after]

@@ -27,8 +27,8 @@ Ints = npt.NDArray[np.int64]
 class Grid:
     """The cells. first: int64 [group], the first cell of each group, ascending. group: int64 [note].
 
-    levels: float32 [pitch, cell], logarithms of the expected shares. onsets: float32 [pitch, cell], new pitches as unit vectors.
-    struck: bool [cell], where groups begin.
+    levels: float32 [pitch, cell], logarithms of the expected shares. onsets: float32 [pitch, cell], the pitches that begin, as
+    unit vectors. struck: bool [cell], where groups begin, and the first cell.
     """
 
     first: Ints

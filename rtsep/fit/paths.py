@@ -1,8 +1,8 @@
 """The most likely path of a player through the cells of a grid: steps forward, and jumps.
 
-From step to step the player stays, or goes forward by one to three cells. Coarse paths can jump from any cell to any onset; they
-are found in the whole score. Fine paths stay near a coarse one. Rabiner, "A tutorial on hidden Markov models", Proc. IEEE 77(2),
-1989 (the Viterbi algorithm).
+From step to step the player stays, or goes forward by one to three cells. Coarse paths are found in the whole score, and can
+jump from any cell to any onset. Fine paths stay near a coarse one. The method is the Viterbi algorithm: L. R. Rabiner, "A
+tutorial on hidden Markov models", Proc. IEEE 77(2), 1989.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from rtsep.fit.grid import Floats, Grid, Ints
 
-# Log-weights of 0 to 3 cells forward, in coarse and in fine paths. A coarse path that waited cheaply would wait through a repeat.
+# Log-weights of 0 to 3 cells forward, in coarse and in fine paths. If waiting were cheap, a coarse path would wait instead of
+# going back. Chosen with `lab.py align`.
 COARSE, FINE = np.array([[-3.0, -0.4, -1.5, -4.0], [-1.2, -0.5, -1.2, -2.5]], np.float32)
 FURTHEST = len(FINE) - 1  # From step to step, the player goes forward by at most this many cells.
 JUMP = np.float32(-40)  # The log-weight of a jump in a coarse path. Chosen with `lab.py align`.
@@ -99,7 +100,8 @@ def fine_path(
     for step in range(steps):
         low, rise = int(lowest[step]), int(lowest[step] - lowest[step - 1]) if step else 0
         score = np.concatenate([score, np.full(rise, IMPOSSIBLE, np.float32)])
-        best, move = (each[rise:] for each in _stepped(score, FINE))
+        best, move = _stepped(score, FINE)
+        best, move = best[rise:], move[rise:]
         _wait(best, move, score[rise:], [cell - low for cell in (0, last) if low <= cell < low + width], FINE)
         for seam in seams:
             if low < seam < low + width:

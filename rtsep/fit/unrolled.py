@@ -43,12 +43,12 @@ def unroll(notes: NoteArray, grid: Grid, path: Ints, path_step_s: float, step_s:
 
     The result has cells of `step_s`, for `steps` steps of the sound.
     """
-    parts, sources, seams_s, around_s, late_s = [], list[Ints](), list[float](), np.zeros(steps), 0.0
+    parts, sources, seams_s, around_s, late_s = list[NoteArray](), list[Ints](), list[float](), np.zeros(steps), 0.0
     _, begins_s = groups_of(notes["onset_s"])
-    sound_s = (np.arange(steps) + 0.5) * step_s
+    sound_s: Seconds = step_s * np.arange(0.5, steps)
     for begin, end in _runs(path):
         at_s = _score_times(path[begin:end], grid, begins_s)
-        tempo = _Tempo(at_s, (np.arange(begin, end) + 0.5) * path_step_s, _playing(path[begin:end], grid))
+        tempo = _Tempo(at_s, path_step_s * np.arange(begin + 0.5, end), _playing(path[begin:end], grid))
         inside = np.flatnonzero((notes["onset_s"] >= at_s[0] - MARGIN_S) & (notes["onset_s"] <= at_s[-1] + MARGIN_S))
         part = notes[inside].copy()
         for name in ("onset_s", "offset_s"):
@@ -71,7 +71,7 @@ def unroll(notes: NoteArray, grid: Grid, path: Ints, path_step_s: float, step_s:
     def cells(seconds: Seconds) -> Ints:
         extra = np.clip(np.rint((seconds - begins_s[-1]) / step_s), 0, unrolled.cells - 1 - unrolled.first[-1])
         before = np.clip(np.rint((seconds - begins_s[0]) / step_s), -1, 0)
-        return np.rint(np.interp(seconds, begins_s, unrolled.first) + extra + before).astype(np.int64)
+        return np.asarray(np.rint(np.interp(seconds, begins_s, unrolled.first) + extra + before), np.int64)
 
     return Unrolled(whole, np.concatenate(sources), unrolled, cells(np.array(seams_s)).tolist(),
                     np.maximum.accumulate(cells(around_s)))
