@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.fit.evidence import Ears, ears_of, hear_all
-from rtsep.fit.grid import Ints, groups_of, make_grid
+from rtsep.fit.grid import Grid, Ints, groups_of, make_grid
 from rtsep.fit.hearing import STEP_S, Sound
 from rtsep.fit.paths import FURTHEST, coarse_path, fine_path
 from rtsep.fit.settled import heard, settle
@@ -19,6 +19,8 @@ from rtsep.fit.unrolled import Unrolled, unroll
 from rtsep.notes.moved import NoteArray
 
 POOL = 4  # A step of the coarse path is this many steps of the activations.
+# Each of these speeds of the player, as a factor of the tempo of the score, is tried on this many coarse steps (3 minutes).
+SPEEDS, TRIED_STEPS = (1.0, 0.5, 2.0), 2250
 BAND_S = 3.0  # The fine path stays within this many seconds of the coarse one.
 EARLY_S = 0.015  # Paths are this many seconds earlier than the rises of the activations. Measured on the tuning pieces.
 SHORTEST_S = 0.05  # A note lasts at least this many seconds.
@@ -59,10 +61,18 @@ def align(sound: Sound, notes: NoteArray) -> Alignment:
 
 def _coarse(ears: Ears, notes: NoteArray) -> Unrolled:
     """The score in the order of playing, by a path through all of it."""
-    grid, pooled = make_grid(notes, POOL * STEP_S), ears.pooled(POOL)
-    cells = slice(0, grid.cells)
-    path = coarse_path(lambda steps: pooled.evidence(grid, steps, cells), len(pooled.levels), grid.struck)
+    pooled = ears.pooled(POOL)
+    tried = {speed: _path(pooled, notes, speed, TRIED_STEPS)[2] for speed in SPEEDS}
+    speed = max(tried, key=lambda each: tried[each])
+    grid, path, _ = _path(pooled, notes, speed, len(pooled.levels))
     return unroll(notes, grid, path, POOL * STEP_S, STEP_S, len(ears.levels))
+
+
+def _path(pooled: Ears, notes: NoteArray, speed: float, most: int) -> tuple[Grid, Ints, float]:
+    """The grid of the score at `speed` times its tempo, and the coarse path through it with its score, for `most` steps."""
+    grid = make_grid(notes, POOL * STEP_S * speed)
+    cells = slice(0, grid.cells)
+    return grid, *coarse_path(lambda steps: pooled.evidence(grid, steps, cells), pooled.silent[:most], grid.starts)
 
 
 def _fine(ears: Ears, unrolled: Unrolled) -> Ints:
@@ -70,8 +80,8 @@ def _fine(ears: Ears, unrolled: Unrolled) -> Ints:
     grid = unrolled.grid
     width = min(round(2 * BAND_S / STEP_S), grid.cells)
     lowest = np.clip(unrolled.around - width // 2, 0, grid.cells - width)
-    return fine_path(lambda step, cells: ears.evidence(grid, slice(step, step + 1), cells)[0], lowest, width, grid,
-                     unrolled.seams)
+    return fine_path(lambda step, cells: ears.evidence(grid, slice(step, step + 1), cells)[0], ears.silent, lowest,
+                     width, grid, unrolled.seams)
 
 
 def _played(unrolled: Unrolled, path: Ints) -> tuple[NoteArray, Ints]:

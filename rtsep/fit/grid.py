@@ -28,7 +28,7 @@ class Grid:
     """The cells. first: int64 [group], the first cell of each group, ascending. group: int64 [note].
 
     levels: float32 [pitch, cell], logarithms of the expected shares. onsets: float32 [pitch, cell], the pitches that begin, as
-    unit vectors. struck: bool [cell], where groups begin, and the first cell.
+    unit vectors. struck: bool [cell], where groups begin. quiet: bool [cell], where nothing begins during the music.
     """
 
     first: Ints
@@ -36,6 +36,12 @@ class Grid:
     levels: Floats
     onsets: Floats
     struck: npt.NDArray[np.bool_]
+    quiet: npt.NDArray[np.bool_]
+
+    @property
+    def starts(self) -> npt.NDArray[np.bool_]:
+        """The cells to which a player can jump: onsets, and the first cell."""
+        return self.struck | (np.arange(self.cells) == 0)
 
     @property
     def cells(self) -> int:
@@ -74,5 +80,6 @@ def make_grid(notes: NoteArray, step_s: float) -> Grid:
     onsets /= np.maximum(np.sqrt(onsets.sum(axis=0)), 1)
     struck = np.zeros(levels.shape[1], bool)
     struck[first] = True
-    struck[0] = True
-    return Grid(first, group, np.log(levels), onsets, struck)
+    quiet = ~struck
+    quiet[[0, -1]] = False
+    return Grid(first, group, np.log(levels), onsets, struck, quiet)

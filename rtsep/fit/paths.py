@@ -27,28 +27,30 @@ JUMPED = -1  # The mark of a cell that was reached by a jump.
 Moves = npt.NDArray[np.int8]
 
 
-def coarse_path(evidence: Callable[[slice], Floats], steps: int, starts: npt.NDArray[np.bool_]) -> Ints:
-    """The cell [step] of the best path. Paths begin and land at `starts`.
+def coarse_path(
+    evidence: Callable[[slice], Floats], silent: npt.NDArray[np.bool_], starts: npt.NDArray[np.bool_]
+) -> tuple[Ints, float]:
+    """The cell [step] of the best path, and its score. Paths begin and land at `starts`, and can wait in `silent` steps.
 
     evidence(steps): log-likelihoods [step, cell].
     """
-    score, kept = _begin(starts, True), list[Floats]()
+    score, kept, steps = _begin(starts, True), list[Floats](), len(silent)
     for begin in range(0, steps, BLOCK):
         kept.append(score)
-        for row in evidence(slice(begin, min(begin + BLOCK, steps))):
-            score = _forward(score, starts)[0] + row
-    at, path = int(score.argmax()), np.zeros(steps, np.int64)
+        for row, waits in zip(evidence(slice(begin, begin + BLOCK)), silent[begin : begin + BLOCK], strict=True):
+            score = _forward(score, starts, waits)[0] + row
+    at, path, total = int(score.argmax()), np.zeros(steps, np.int64), float(score.max())
     for number in range(len(kept) - 1, -1, -1):
         begin, score, taken = number * BLOCK, kept[number], list[tuple[Moves, int]]()
-        for row in evidence(slice(begin, min(begin + BLOCK, steps))):
-            score, move, origin = _forward(score, starts)
+        for row, waits in zip(evidence(slice(begin, begin + BLOCK)), silent[begin : begin + BLOCK], strict=True):
+            score, move, origin = _forward(score, starts, waits)
             score = score + row
             taken.append((move, origin))
         for step in range(len(taken) - 1, -1, -1):
             path[begin + step] = at
             move, origin = taken[step]
             at = origin if move[at] == JUMPED else at - int(move[at])
-    return path
+    return path, total
 
 
 def _begin(starts: npt.NDArray[np.bool_], whole: bool) -> Floats:
@@ -58,9 +60,9 @@ def _begin(starts: npt.NDArray[np.bool_], whole: bool) -> Floats:
     return score
 
 
-def _forward(score: Floats, starts: npt.NDArray[np.bool_]) -> tuple[Floats, Moves, int]:
+def _forward(score: Floats, starts: npt.NDArray[np.bool_], waits: bool) -> tuple[Floats, Moves, int]:
     """The best score of each cell before its next evidence, how it was reached, and from where jumps come."""
-    best, move = _stepped(score, COARSE)
+    best, move = _stepped(score, COARSE, waits)
     _wait(best, move, score, (0, len(score) - 1), COARSE)
     origin = int(score.argmax())
     jumped = starts & (best < score[origin] + JUMP)
@@ -68,9 +70,9 @@ def _forward(score: Floats, starts: npt.NDArray[np.bool_]) -> tuple[Floats, Move
     return best, move, origin
 
 
-def _stepped(score: Floats, weights: Floats) -> tuple[Floats, Moves]:
-    """The best score of each cell by steps forward, and their lengths."""
-    best, move = score + weights[0], np.zeros(len(score), np.int8)
+def _stepped(score: Floats, weights: Floats, waits: bool) -> tuple[Floats, Moves]:
+    """The best score of each cell by steps forward, and their lengths; `waits`: waiting is as likely as going forward."""
+    best, move = score + weights[int(waits)], np.zeros(len(score), np.int8)
     for cells in range(1, FURTHEST + 1):
         reached = score[:-cells] + weights[cells]
         better = reached > best[cells:]
@@ -87,7 +89,8 @@ def _wait(best: Floats, move: Moves, score: Floats, cells: Iterable[int], weight
 
 
 def fine_path(
-    evidence: Callable[[int, slice], Floats], lowest: Ints, width: int, grid: Grid, seams: Sequence[int]
+    evidence: Callable[[int, slice], Floats], silent: npt.NDArray[np.bool_], lowest: Ints, width: int, grid: Grid,
+    seams: Sequence[int]
 ) -> Ints:
     """The cell [step] of the best path within `width` cells from `lowest` [step], which never falls.
 
@@ -95,12 +98,12 @@ def fine_path(
     before.
     """
     steps, last = len(lowest), grid.cells - 1
-    score = _begin(grid.struck[lowest[0] : lowest[0] + width], lowest[0] == 0)
+    score = _begin(grid.starts[lowest[0] : lowest[0] + width], lowest[0] == 0)
     moves, origins = np.zeros((steps, width), np.int8), np.zeros(steps, np.int64)
     for step in range(steps):
         low, rise = int(lowest[step]), int(lowest[step] - lowest[step - 1]) if step else 0
         score = np.concatenate([score, np.full(rise, IMPOSSIBLE, np.float32)])
-        best, move = _stepped(score, FINE)
+        best, move = _stepped(score, FINE, bool(silent[step]))
         best, move = best[rise:], move[rise:]
         _wait(best, move, score[rise:], [cell - low for cell in (0, last) if low <= cell < low + width], FINE)
         for seam in seams:
