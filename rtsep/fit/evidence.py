@@ -36,7 +36,7 @@ class Ears:
         count = -(-len(self.levels) // steps)
         pad = ((0, count * steps - len(self.levels)), (0, 0))
         levels, rises = (np.pad(each, pad).reshape(count, steps, -1) for each in (self.levels, self.rises))
-        silent = np.pad(self.silent, pad[0], constant_values=True).reshape(count, steps).all(axis=1)
+        silent = np.asarray(np.pad(self.silent, pad[0], constant_values=True).reshape(count, steps).all(axis=1))
         return _ears(levels.mean(axis=1), rises.max(axis=1), silent)
 
     def evidence(self, grid: Grid, steps: slice, cells: slice) -> Floats:
@@ -64,7 +64,7 @@ def ears_of(H: Floats, rises: Floats) -> Ears:
     """What is compared with the score."""
     level = H.sum(axis=1)
     soft = np.pad(level <= SILENT * np.quantile(level, LOUD), (0, NEXT), constant_values=True)
-    silent = np.lib.stride_tricks.sliding_window_view(soft, NEXT + 1).all(axis=1)
+    silent = np.asarray(np.lib.stride_tricks.sliding_window_view(soft, NEXT + 1).all(axis=1))
     return _ears(np.sqrt(H), rises / (np.sqrt((rises**2).sum(axis=1, keepdims=True)) + 1), silent)
 
 

@@ -41,7 +41,7 @@ class Grid:
     @property
     def starts(self) -> npt.NDArray[np.bool_]:
         """The cells to which a player can jump: onsets, and the first cell."""
-        return self.struck | (np.arange(self.cells) == 0)
+        return np.asarray(self.struck | (np.arange(self.cells) == 0))
 
     @property
     def cells(self) -> int:

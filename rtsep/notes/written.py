@@ -6,6 +6,7 @@ import io
 
 import mido
 
+from rtsep.notes.programs import DRUMS
 from rtsep.notes.score import Score
 
 TICKS, TEMPO_US = 32767, 500_000  # Ticks and microseconds of a quarter note: a tick is 15 us, less than a sample at 48 kHz.
@@ -19,7 +20,7 @@ def written_midi(score: Score) -> bytes:
         track, now = file.add_track(), 0
         track.append(mido.UnknownMetaMessage(0x03, data=name.encode()))
         track += [mido.Message("program_change", channel=channel, program=program)
-                  for (player, channel), program in sorted(score.programs.items()) if player == part]
+                  for (player, channel), program in sorted(score.programs.items()) if player == part and program < DRUMS]
         mine = score.messages[:, 0] == part
         for seconds, message in zip(score.seconds[mine].tolist(), score.messages[mine, 1:].tolist(), strict=True):
             tick = round(seconds * 1e6 / TEMPO_US * TICKS)
