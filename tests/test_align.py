@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from instruments import RATE, chords, sound_of
 
+from rtsep.fit import align as fit_align
 from rtsep.fit import paths
 from rtsep.fit.align import align
 from rtsep.fit.grid import make_grid
@@ -107,6 +108,11 @@ def test_wrong_missing_and_extra_notes(music, sound, rng):
     assert share_in_place(found.notes, right) >= 0.93
 
 
+def test_only_the_beginning_tells_the_speed(monkeypatch, music, sound):
+    monkeypatch.setattr(fit_align, "TRIED_STEPS", 250)
+    assert share_in_place(align(sound, at_times(music, lambda s: 2 * s)).notes, music) >= 0.95
+
+
 def test_a_repeat_that_the_score_does_not_write_out(music):
     whole = np.concatenate([section(music, 0, 11, 0), section(music, 5, SECONDS + 9, 11)])
     found = align(played(whole), at_times(music, swinging))
@@ -185,7 +191,7 @@ def best_of_all(evidence, silent, starts):
     path = [int(score.argmax())]
     for origin in reversed(came[1:]):
         path.append(int(origin[path[-1]]))
-    return path[::-1], score.max()
+    return path[::-1]
 
 
 @pytest.mark.parametrize("block", [1, 7, 256])
@@ -195,9 +201,9 @@ def test_the_coarse_path_is_the_best_of_all_paths(monkeypatch, rng, block):
         evidence = (6 * rng.standard_normal((40, 12))).astype(np.float32)
         silent, starts = rng.random(40) < 0.2, rng.random(12) < 0.3
         starts[0] = True
-        path, total = coarse_path(lambda steps, evidence=evidence: evidence[steps], silent, starts)
-        known, best = best_of_all(evidence, silent, starts)
-        assert total == pytest.approx(best, abs=1e-2) and path.tolist() == known
+        path = coarse_path(lambda steps, evidence=evidence: evidence[steps], silent, starts)
+        known = best_of_all(evidence, silent, starts)
+        assert path.tolist() == known
 
 
 def test_the_grid_keeps_the_order_of_notes_that_lie_close_together():

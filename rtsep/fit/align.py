@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from rtsep.fit.evidence import Ears, ears_of, hear_all
-from rtsep.fit.grid import Grid, Ints, groups_of, make_grid
+from rtsep.fit.evidence import Ears, hear_all
+from rtsep.fit.grid import Ints, groups_of, make_grid
 from rtsep.fit.hearing import STEP_S, Sound
 from rtsep.fit.paths import FURTHEST, coarse_path, fine_path
 from rtsep.fit.settled import heard, settle
@@ -19,8 +19,8 @@ from rtsep.fit.unrolled import Unrolled, unroll
 from rtsep.notes.moved import NoteArray
 
 POOL = 4  # A step of the coarse path is this many steps of the activations.
-# Each of these speeds of the player, as a factor of the tempo of the score, is tried on this many coarse steps (3 minutes).
-SPEEDS, TRIED_STEPS = (1.0, 0.5, 2.0), 2250
+# Each of these speeds of the player, as a factor of the tempo of the score, is tried on this many steps (3 minutes).
+SPEEDS, TRIED_STEPS = (1.0, 0.5, 2.0), 9000
 BAND_S = 3.0  # The fine path stays within this many seconds of the coarse one.
 EARLY_S = 0.015  # Paths are this many seconds earlier than the rises of the activations. Measured on the tuning pieces.
 SHORTEST_S = 0.05  # A note lasts at least this many seconds.
@@ -47,32 +47,31 @@ class Alignment:
 
 def align(sound: Sound, notes: NoteArray) -> Alignment:
     """The notes of a score, NOTE [n] by onset with n > 0, at the times at which they sound."""
-    H, rises = hear_all(sound)
-    ears = ears_of(H, rises)
-    unrolled = _coarse(ears, notes)
+    ears = hear_all(sound)
+    begin = ears.first(TRIED_STEPS)
+    tried = {speed: _at_speed(begin, notes, speed) for speed in SPEEDS}
+    speed = max(tried, key=lambda each: float(np.nansum(tried[each].heard - 0.5)))  # 0.5 is chance.
+    return tried[speed] if len(begin.levels) == len(ears.levels) else _at_speed(ears, notes, speed)
+
+
+def _at_speed(ears: Ears, notes: NoteArray, speed: float) -> Alignment:
+    """The alignment, if the player is about as fast as `speed` times the tempo of the score."""
+    unrolled = _coarse(ears, notes, speed)
     path = _fine(ears, unrolled)
     at_path, source = _played(unrolled, path)
-    settled = settle(at_path, rises)
-    settled["onset_s"] = np.clip(settled["onset_s"], 0, sound.frames / sound.sample_rate)
+    settled = settle(at_path, ears.strengths)
+    settled["onset_s"] = np.clip(settled["onset_s"], 0, STEP_S * len(path))
     settled["offset_s"] = np.maximum(settled["offset_s"], settled["onset_s"] + SHORTEST_S)
     order = np.argsort(settled["onset_s"], kind="stable")
-    return Alignment(settled[order], source[order], heard(at_path, rises)[order], *_path_s(notes, unrolled, path))
+    return Alignment(settled[order], source[order], heard(at_path, ears.strengths)[order], *_path_s(notes, unrolled, path))
 
 
-def _coarse(ears: Ears, notes: NoteArray) -> Unrolled:
+def _coarse(ears: Ears, notes: NoteArray, speed: float) -> Unrolled:
     """The score in the order of playing, by a path through all of it."""
-    pooled = ears.pooled(POOL)
-    tried = {speed: _path(pooled, notes, speed, TRIED_STEPS)[2] for speed in SPEEDS}
-    speed = max(tried, key=lambda each: tried[each])
-    grid, path, _ = _path(pooled, notes, speed, len(pooled.levels))
-    return unroll(notes, grid, path, POOL * STEP_S, STEP_S, len(ears.levels))
-
-
-def _path(pooled: Ears, notes: NoteArray, speed: float, most: int) -> tuple[Grid, Ints, float]:
-    """The grid of the score at `speed` times its tempo, and the coarse path through it with its score, for `most` steps."""
-    grid = make_grid(notes, POOL * STEP_S * speed)
+    pooled, grid = ears.pooled(POOL), make_grid(notes, POOL * STEP_S * speed)
     cells = slice(0, grid.cells)
-    return grid, *coarse_path(lambda steps: pooled.evidence(grid, steps, cells), pooled.silent[:most], grid.starts)
+    path = coarse_path(lambda steps: pooled.evidence(grid, steps, cells), pooled.silent, grid.starts)
+    return unroll(notes, grid, path, POOL * STEP_S, STEP_S, len(ears.levels))
 
 
 def _fine(ears: Ears, unrolled: Unrolled) -> Ints:

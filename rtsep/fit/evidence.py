@@ -22,22 +22,27 @@ SILENT, LOUD, NEXT = 0.006, 0.9, 3
 class Ears:
     """A sound as the aligner hears it.
 
-    levels: float32 [step, pitch], roots of the activations, which sum to 1. rises: float32 [step, pitch], their logarithmic
-    rises, at most about 1 in all. heard: float32 [step], the length of the rises. silent: bool [step].
+    levels: float32 [step, pitch], roots of the activations, which sum to 1. strengths: float32 [step, pitch], their logarithmic
+    rises. rises: the same, at most about 1 in all. heard: float32 [step], the length of the rises. silent: bool [step].
     """
 
     levels: Floats
+    strengths: Floats
     rises: Floats
     heard: Floats
     silent: npt.NDArray[np.bool_]
+
+    def first(self, steps: int) -> Ears:
+        """The first steps."""
+        return Ears(self.levels[:steps], self.strengths[:steps], self.rises[:steps], self.heard[:steps], self.silent[:steps])
 
     def pooled(self, steps: int) -> Ears:
         """The same with one step instead of `steps`: mean levels and the strongest rises."""
         count = -(-len(self.levels) // steps)
         pad = ((0, count * steps - len(self.levels)), (0, 0))
-        levels, rises = (np.pad(each, pad).reshape(count, steps, -1) for each in (self.levels, self.rises))
+        levels, strengths = (np.pad(each, pad).reshape(count, steps, -1) for each in (self.levels, self.strengths))
         silent = np.asarray(np.pad(self.silent, pad[0], constant_values=True).reshape(count, steps).all(axis=1))
-        return _ears(levels.mean(axis=1), rises.max(axis=1), silent)
+        return _ears(levels.mean(axis=1), strengths.max(axis=1), silent)
 
     def evidence(self, grid: Grid, steps: slice, cells: slice) -> Floats:
         """Log-likelihoods [step, cell] up to a constant of each step."""
@@ -48,8 +53,8 @@ class Ears:
         return result
 
 
-def hear_all(sound: Sound) -> tuple[Floats, Floats]:
-    """Activations and their rises [step, pitch] of the whole sound, every STEP_S."""
+def hear_all(sound: Sound) -> Ears:
+    """The whole sound, every STEP_S."""
     rows, steps = combs(sound.sample_rate), max(int(sound.frames / sound.sample_rate / STEP_S), 1)
     H = np.concatenate([listen(sound, rows, begin * STEP_S, min(CHUNK, steps - begin)) for begin in range(0, steps, CHUNK)])
     levels = np.log1p(H * (COMPRESSION / max(float(H.max()), TINY)))
@@ -57,17 +62,13 @@ def hear_all(sound: Sound) -> tuple[Floats, Floats]:
     rises[RISE_STEPS:] -= levels[:-RISE_STEPS]
     rises[:RISE_STEPS] -= levels[:1]
     np.maximum(rises, 0, out=rises)
-    return H, np.maximum(rises - rises.mean(axis=0), 0)
-
-
-def ears_of(H: Floats, rises: Floats) -> Ears:
-    """What is compared with the score."""
     level = H.sum(axis=1)
     soft = np.pad(level <= SILENT * np.quantile(level, LOUD), (0, NEXT), constant_values=True)
     silent = np.asarray(np.lib.stride_tricks.sliding_window_view(soft, NEXT + 1).all(axis=1))
-    return _ears(np.sqrt(H), rises / (np.sqrt((rises**2).sum(axis=1, keepdims=True)) + 1), silent)
+    return _ears(np.sqrt(H), np.maximum(rises - rises.mean(axis=0), 0), silent)
 
 
-def _ears(levels: Floats, rises: Floats, silent: npt.NDArray[np.bool_]) -> Ears:
-    return Ears(levels / np.maximum(levels.sum(axis=1, keepdims=True), TINY), rises,
+def _ears(levels: Floats, strengths: Floats, silent: npt.NDArray[np.bool_]) -> Ears:
+    rises = strengths / (np.sqrt((strengths**2).sum(axis=1, keepdims=True)) + 1)
+    return Ears(levels / np.maximum(levels.sum(axis=1, keepdims=True), TINY), strengths, rises,
                 np.sqrt((rises**2).sum(axis=1)).astype(np.float32), silent)

@@ -29,20 +29,22 @@ Moves = npt.NDArray[np.int8]
 
 def coarse_path(
     evidence: Callable[[slice], Floats], silent: npt.NDArray[np.bool_], starts: npt.NDArray[np.bool_]
-) -> tuple[Ints, float]:
-    """The cell [step] of the best path, and its score. Paths begin and land at `starts`, and can wait in `silent` steps.
+) -> Ints:
+    """The cell [step] of the best path. Paths begin and land at `starts`, and can wait in `silent` steps.
 
     evidence(steps): log-likelihoods [step, cell].
     """
     score, kept, steps = _begin(starts, True), list[Floats](), len(silent)
     for begin in range(0, steps, BLOCK):
         kept.append(score)
-        for row, waits in zip(evidence(slice(begin, begin + BLOCK)), silent[begin : begin + BLOCK], strict=True):
+        now = slice(begin, min(begin + BLOCK, steps))
+        for row, waits in zip(evidence(now), silent[now], strict=True):
             score = _forward(score, starts, waits)[0] + row
-    at, path, total = int(score.argmax()), np.zeros(steps, np.int64), float(score.max())
+    at, path = int(score.argmax()), np.zeros(steps, np.int64)
     for number in range(len(kept) - 1, -1, -1):
         begin, score, taken = number * BLOCK, kept[number], list[tuple[Moves, int]]()
-        for row, waits in zip(evidence(slice(begin, begin + BLOCK)), silent[begin : begin + BLOCK], strict=True):
+        now = slice(begin, min(begin + BLOCK, steps))
+        for row, waits in zip(evidence(now), silent[now], strict=True):
             score, move, origin = _forward(score, starts, waits)
             score = score + row
             taken.append((move, origin))
@@ -50,7 +52,7 @@ def coarse_path(
             path[begin + step] = at
             move, origin = taken[step]
             at = origin if move[at] == JUMPED else at - int(move[at])
-    return path, total
+    return path
 
 
 def _begin(starts: npt.NDArray[np.bool_], whole: bool) -> Floats:
