@@ -11,6 +11,7 @@ from rtsep.fit import paths
 from rtsep.fit.align import align
 from rtsep.fit.grid import make_grid
 from rtsep.fit.paths import coarse_path
+from rtsep.fit.unrolled import unroll
 from rtsep.notes.score import NOTE
 
 PITCHES = (48, 52, 55, 57, 60, 62, 64, 67, 69, 72, 76)
@@ -118,7 +119,8 @@ def test_a_repeat_that_the_score_does_not_write_out(music):
     found = align(played(whole), at_times(music, swinging))
     assert share_in_place(found.notes, whole) >= 0.95 and len(found.notes) >= 0.97 * len(whole)
     ((at_s, from_s, to_s),) = found.jumps
-    assert at_s == pytest.approx(11, abs=0.5) and swinging(5) - 0.1 < to_s < swinging(5) + 0.5 < from_s <= swinging(11)
+    assert at_s == pytest.approx(11, abs=0.5)
+    assert from_s == pytest.approx(swinging(11), abs=0.5) and to_s == pytest.approx(swinging(5), abs=0.5)
     assert (np.diff(found.path_s[:, 1]) < 0).sum() == 1
 
 
@@ -213,3 +215,14 @@ def test_the_grid_keeps_the_order_of_notes_that_lie_close_together():
     assert grid.group.tolist() == [0, 0, 1, 2] and all(one < other for one, other in pairwise(grid.first.tolist()))
     assert grid.struck.sum() == 3 and grid.starts[0] and not grid.quiet[[0, -1]].any()
     assert np.exp(grid.levels).sum(axis=0) == pytest.approx(np.ones(grid.cells), rel=1e-4)
+
+
+def test_rough_times_do_not_drift_in_a_long_score():
+    notes = np.array([(t, t + 0.4, 60 + n % 12, 80, 0, 0) for n, t in enumerate(np.arange(0.5, 300, 0.5))], NOTE)
+    grid, steps = make_grid(notes, 0.08), round(300 / 1.5 / 0.08)
+    path = np.minimum(grid.first[0] + np.rint(1.5 * np.arange(steps)).astype(np.int64), grid.cells - 1)  # 1.5 times the tempo
+    found = unroll(notes, grid, path, 0.08, 0.02, 4 * steps)
+    told = np.interp(grid.first, path, 0.08 * (np.arange(steps) + 0.5))
+    assert np.abs(found.notes["onset_s"] - told[grid.group]).max() < 0.15 and not found.seams
+    where = found.grid.first[found.grid.group][np.searchsorted(found.notes["onset_s"], [50, 100, 150])]
+    assert np.abs(found.around[[2500, 5000, 7500]] - where).max() < 40

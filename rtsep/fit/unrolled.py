@@ -18,7 +18,7 @@ from rtsep.notes.moved import NoteArray
 
 MARGIN_S = 1.0  # Passages are this many seconds of the score longer at both sides.
 SMOOTH_S = 3.0  # The tempo is the mean over this many seconds of the sound.
-LEAST_TEMPO = 0.02  # The player goes on at this share of the score's tempo at least, so that times can be inverted.
+LEAST_TEMPO = 1e-5  # The player goes on at this share of the score's tempo at least, so that times can be inverted.
 
 Seconds = npt.NDArray[np.float64]
 
