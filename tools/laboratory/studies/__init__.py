@@ -8,6 +8,7 @@ from laboratory.studies import (  # noqa: F401
     calibration,
     cost,
     drums,
+    early,
     examples,
     factorisation,
     following,
