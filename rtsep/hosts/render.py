@@ -21,10 +21,12 @@ from rtsep.engine.streaming import Engine
 from rtsep.errors import RtsepError
 from rtsep.files.pipes import seekable
 from rtsep.files.sound import SoundReader, StemWriter, open_sound
+from rtsep.hosts.aligned import Aligned, align_score
 from rtsep.hosts.assigned import assign
 from rtsep.hosts.keep import Keeper
 from rtsep.hosts.output import Delivery, Outlet, check_delivery, choose_layout, describe_stems
 from rtsep.hosts.passing import LARGEST_BLOCK, Collected, outputs
+from rtsep.hosts.path_picture import draw_path
 from rtsep.hosts.picture import Trace, draw
 from rtsep.hosts.ranges import choose_range
 from rtsep.hosts.report import Clock, add_levels, collect_warnings, make_report, silent_warnings
@@ -66,8 +68,13 @@ class Job:
     drum_map: Path | None = None  # Groups of drums by key, see `rtsep.notes.drum_maps`.
     delivery: Delivery = field(default_factory=Delivery)
     timing: Timing = AS_WRITTEN  # How the times of the notes are moved.
-    score: Path | None = None  # The score that is played: its parts, or its hands, are the stems.
+    score: Path | None = None  # With notes: what is played, its parts or hands are the stems. Alone: notes to bring into line.
     listen: bool = False  # Hear the notes in the sound.
+
+    @property
+    def aligns(self) -> bool:
+        """Whether the score is brought into line with the recording."""
+        return self.score is not None and not self.midi and not self.listen
 
 
 def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: None) -> dict[str, Any]:
@@ -83,14 +90,23 @@ def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: 
     check_delivery(job.delivery)
     with seekable(job.mix) as mix, open_sound(mix, cut=True) as sound:
         job = replace(job, mix=mix)
-        score = _score_of(job, sound)
+        aligned = _aligned(job, sound) if job.aligns else None
+        score = _score_of(job, sound) if aligned is None else aligned.score
         if score is None and params.setdefault("gate", False):
-            raise RtsepError("--set gate=on needs the notes: give --midi FILE, or --listen")
+            raise RtsepError("--set gate=on needs the notes: give --midi FILE, --score FILE or --listen")
         choose_engine = _mosaic if job.mosaic is not None else _separator
         if job.reference:
             refuse_with_reference({"--mosaic": job.mosaic, "--save-preset": job.keep, "--save-background": job.keep_background})
         engine, events, warnings = choose_engine(job, sound, score, params)
-        return _render(job, sound, score, engine, events, warnings, progress)
+        return _render(job, sound, score, aligned, engine, events, warnings, progress)
+
+
+def _aligned(job: Job, sound: SoundReader) -> Aligned:
+    """The score in line with the sound."""
+    if job.mosaic is not None or job.timing != AS_WRITTEN:
+        other = "--mosaic" if job.mosaic is not None else "--offset or --stretch"
+        raise RtsepError(f"--score without --midi, and {other}, do not go together: give the notes with --midi")
+    return align_score(Path(str(job.score)), job.by, sound)
 
 
 def _score_of(job: Job, sound: SoundReader) -> Score | None:
@@ -129,15 +145,16 @@ def _mosaic(job: Job, sound: SoundReader, score: Score | None, params: Mapping[s
 
 
 def _render(
-    job: Job, sound: SoundReader, score: Score | None, engine: Engine, events: npt.NDArray[np.void],
-    warnings: tuple[str, ...], progress: Callable[[int, int], None]
+    job: Job, sound: SoundReader, score: Score | None, aligned: Aligned | None, engine: Engine,
+    events: npt.NDArray[np.void], warnings: tuple[str, ...], progress: Callable[[int, int], None]
 ) -> dict[str, Any]:
     wish = job.delivery
     mixdown = wish.loudness_lufs is not None or any(param_of(name).live for name in engine.params)
     layout = choose_layout(wish, engine.stem_names, mixdown, sound.channels)
     part = choose_range(sound, wish.start_s, wish.end_s, score, bool(engine.value("learn_background_s")))
     rate = wish.rate or sound.sample_rate
-    extras = ("report.json", *(("picture.png",) if job.picture else ()), *(("notes.mid",) if job.listen else ()))
+    extras = ("report.json", *["picture.png"] * job.picture, *["notes.mid"] * (job.listen or job.aligns),
+              *["path.png"] * job.aligns)
     given = (job.mix, *(split_stem(text)[0] for text in job.midi), job.mosaic, job.score)
     inputs = [path for path in given if path is not None]
     keeper = Keeper(engine, job.keep, job.overwrite, job.keep_background, job.made_by)
@@ -172,6 +189,11 @@ def _render(
             trace.finish()
             writer.add_file("picture.png", draw(trace, score, f"{job.mix.name}: {report['mode']}, "
                                                 f"{report['latency_ms']:.1f} ms, preset {report['preset']}"))
+        if aligned is not None:
+            report |= aligned.report
+            report["warnings"] += aligned.warnings()
+            writer.add_file("notes.mid", written_midi(aligned.score))
+            writer.add_file("path.png", draw_path(aligned, f"{job.mix.name} and {job.score}"))
         report["saved_presets"] = [str(path) for path in keeper.keep_all(engine)]
         writer.add_file("report.json", json.dumps(report, indent=2) + "\n")
         writer.commit()
