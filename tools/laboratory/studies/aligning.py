@@ -71,7 +71,7 @@ def by_synctoolbox(case: Warped) -> np.ndarray:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "mix.wav"
         soundfile.write(path, case.piece.mix.T, case.piece.sample_rate, "FLOAT")
-        return synchronised(Take(path, case.score.notes()))
+        return synchronised(Take(path, case.piece.sample_rate, case.piece.mix.shape[1], case.score.notes()))
 
 
 def errors_s(found: np.ndarray, told: np.ndarray) -> np.ndarray:
