@@ -10,6 +10,7 @@ from typing import Any
 
 from rtsep.commands.common import add_keeping, add_score, progress_bar, say_warnings
 from rtsep.commands.job import GROUPS, add_job, job_of
+from rtsep.commands.listen_options import add_listen
 from rtsep.commands.output import add_handover, explain_unknown, folder_for, hand_over
 from rtsep.errors import RtsepError
 
@@ -40,6 +41,7 @@ def add(commands: Any) -> None:
                         "right.mid@right")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the results; needed, except with --stdout")
     add_score(parser, ALONE)
+    add_listen(parser, "in place of --midi. The heard notes are also written: notes.mid")
     add_job(parser, "all")
     add_handover(parser)
     add_keeping(parser, "at the end")
@@ -59,7 +61,7 @@ def _run(arguments: argparse.Namespace) -> None:
 
     job = replace(job_of(arguments, "all"), mix=arguments.mix, out=arguments.out, midi=tuple(arguments.midi),
                   overwrite=arguments.overwrite, keep=tuple(arguments.keep), keep_background=arguments.save_background,
-                  made_by=shlex.join(["rtsep", *arguments.words]), score=arguments.score)
+                  made_by=shlex.join(["rtsep", *arguments.words]), score=arguments.score, listen=arguments.listen)
     if job.params.get("mode") == "all":
         if job.keep:
             raise RtsepError("--save-preset and --mode all do not go together, since each mode adapts its own templates: "

@@ -47,7 +47,7 @@ def route(job: Job, score: Score | None, name: str) -> Routing:
         return by_drum(score, read_drum_map(job.drum_map))
     if score is None:
         if job.by in ("channel", "family", "hands"):
-            raise RtsepError(f"--by {job.by} needs the notes: give --midi FILE, or use --by split")
+            raise RtsepError(f"--by {job.by} needs the notes: give --midi FILE or --listen, or use --by split")
         return everything(name)
     if job.by == "hands":
         told = job.aligns and len(score.track_names) == 2  # The score says which hand plays a note.

@@ -30,6 +30,7 @@ from rtsep.hosts.path_picture import draw_path
 from rtsep.hosts.picture import Trace, draw
 from rtsep.hosts.ranges import choose_range
 from rtsep.hosts.report import Clock, add_levels, collect_warnings, make_report, silent_warnings
+from rtsep.hosts.transcription import presets_to_hear, transcribed
 from rtsep.notes.folded import fold
 from rtsep.notes.merged import read_scores, split_stem
 from rtsep.notes.moved import AS_WRITTEN, Timing, moved_score
@@ -67,12 +68,13 @@ class Job:
     drum_map: Path | None = None  # Groups of drums by key, see `rtsep.notes.drum_maps`.
     delivery: Delivery = field(default_factory=Delivery)
     timing: Timing = AS_WRITTEN  # How the times of the notes are moved.
-    score: Path | None = None  # With midi: what is played, its parts or hands are the stems. Alone: notes to bring into line.
+    score: Path | None = None  # With notes: what is played, its parts or hands are the stems. Alone: notes to bring into line.
+    listen: bool = False  # Hear the notes in the sound.
 
     @property
     def aligns(self) -> bool:
         """Whether the score is brought into line with the recording."""
-        return self.score is not None and not self.midi
+        return self.score is not None and not self.midi and not self.listen
 
 
 def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: None) -> dict[str, Any]:
@@ -89,10 +91,9 @@ def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: 
     with seekable(job.mix) as mix, open_sound(mix, cut=True) as sound:
         job = replace(job, mix=mix)
         aligned = _aligned(job, sound) if job.aligns else None
-        score = moved_score(read_scores(job.midi, sound.sample_rate), job.timing) if job.midi else None
-        score = score if aligned is None else aligned.score
+        score = _score_of(job, sound) if aligned is None else aligned.score
         if score is None and params.setdefault("gate", False):
-            raise RtsepError("--set gate=on needs the notes: give --midi FILE or --score FILE")
+            raise RtsepError("--set gate=on needs the notes: give --midi FILE, --score FILE or --listen")
         choose_engine = _mosaic if job.mosaic is not None else _separator
         if job.reference:
             refuse_with_reference({"--mosaic": job.mosaic, "--save-preset": job.keep, "--save-background": job.keep_background})
@@ -106,6 +107,15 @@ def _aligned(job: Job, sound: SoundReader) -> Aligned:
         other = "--mosaic" if job.mosaic is not None else "--offset or --stretch"
         raise RtsepError(f"--score without --midi, and {other}, do not go together: give the notes with --midi")
     return align_score(Path(str(job.score)), job.by, sound)
+
+
+def _score_of(job: Job, sound: SoundReader) -> Score | None:
+    """The notes that are told, or heard; None: all templates are open."""
+    if job.listen:
+        if job.midi:
+            raise RtsepError("--listen hears the notes, and --midi tells them: leave out one of them")
+        return transcribed(sound, presets_to_hear(job.presets))
+    return moved_score(read_scores(job.midi, sound.sample_rate), job.timing) if job.midi else None
 
 
 Chosen = tuple[Engine, npt.NDArray[np.void], tuple[str, ...]]  # An engine with its events and warnings.
@@ -126,7 +136,7 @@ def _mosaic(job: Job, sound: SoundReader, score: Score | None, params: Mapping[s
     from rtsep.grains.source import load_source
 
     refuse_with_mosaic({"--preset": job.presets, "--group": job.groups, "--by": job.by != "track", "--score": job.score,
-                        "--picture": job.picture})
+                        "--picture": job.picture, "--listen": job.listen})
     events, warnings = np.zeros(0, EVENT), tuple[str, ...]()
     if score is not None:
         events, _ = fold(score.events(sound.sample_rate), everything("mosaic", score).table, keyboards(score))
@@ -143,7 +153,8 @@ def _render(
     layout = choose_layout(wish, engine.stem_names, mixdown, sound.channels)
     part = choose_range(sound, wish.start_s, wish.end_s, score, bool(engine.value("learn_background_s")))
     rate = wish.rate or sound.sample_rate
-    extras = ("report.json", *["picture.png"] * job.picture, *["notes.mid", "path.png"] * job.aligns)
+    extras = ("report.json", *["picture.png"] * job.picture, *["notes.mid"] * (job.listen or job.aligns),
+              *["path.png"] * job.aligns)
     given = (job.mix, *(split_stem(text)[0] for text in job.midi), job.mosaic, job.score)
     inputs = [path for path in given if path is not None]
     keeper = Keeper(engine, job.keep, job.overwrite, job.keep_background, job.made_by)
@@ -169,8 +180,11 @@ def _render(
         report = make_report(engine, part, clock, partial(describe_stems, layout, writer.files)) | told
         add_levels(report, collected.energies, part.frames * part.channels)
         report["clipped_samples"] = writer.clipped_samples
-        report["warnings"] = [*warnings, *collect_warnings(report, engine, sound, score, job.timing),
+        report["warnings"] = [*warnings, *collect_warnings(report, engine, sound, None if job.listen else score, job.timing),
                               *silent_warnings(engine, part.events(events), collected.energies)]
+        if job.listen and score is not None:
+            report["heard_notes"] = score.note_count
+            writer.add_file("notes.mid", written_midi(score))
         if trace is not None:
             trace.finish()
             writer.add_file("picture.png", draw(trace, score, f"{job.mix.name}: {report['mode']}, "

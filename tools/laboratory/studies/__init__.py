@@ -15,6 +15,7 @@ from laboratory.studies import (  # noqa: F401
     hands,
     instruments,
     latency,
+    listen,
     live,
     live_mosaics,
     mosaics,
