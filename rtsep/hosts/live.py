@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rtsep.compiling import machine
+from rtsep.engine.separator import Separator
 from rtsep.files.growing import check_format
 from rtsep.hosts.advice import Adviser
 from rtsep.hosts.computer import knows_work
 from rtsep.hosts.controls import Controls
 from rtsep.hosts.driver import Opened, libraries_told
 from rtsep.hosts.ending import GoneError, stop_signals
+from rtsep.hosts.following import listener_of
 from rtsep.hosts.found_takes import mend_all
 from rtsep.hosts.keep import Keeper
 from rtsep.hosts.lanes import CAPACITY, Lanes
@@ -72,7 +74,7 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         device = WatchedDevice(open_device, said.append)
         stack.callback(lambda: device.opened.close())
         ports = _ports(job, said, lambda *a: player.receive(*a), lambda part: player.midi_lost(part))
-        gated = ports is not None or device.opened.has_midi or has_notes(job)
+        gated = ports is not None or device.opened.has_midi or has_notes(job) or job.followed is not None
         separator = engine_of(job, gated, said)
         opened = device.opened
         channels = opened.inputs or (min(job.recording.channels, 2) if job.recording is not None else 1)
@@ -114,6 +116,10 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         if job.record is not None:
             recorder.start(separator.latency)
         opened.start(lanes)
+        if job.followed is not None and isinstance(separator, Separator):
+            player.listener = listener_of(job.followed, separator.presets, lanes, player, said.append)
+            stack.callback(player.listener.close)
+            player.listener.start()
         if player.playback is not None:
             player.playback.start()
         if opened.warning:

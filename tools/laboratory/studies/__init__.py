@@ -9,6 +9,7 @@ from laboratory.studies import (  # noqa: F401
     drums,
     examples,
     factorisation,
+    follow,
     following,
     hands,
     instruments,
