@@ -9,6 +9,7 @@ from rtsep.stages import (
     accompaniment,
     adaptation,
     analysis,
+    attacks,
     colour,
     common,
     estimator,
@@ -18,6 +19,7 @@ from rtsep.stages import (
     hands,
     late_notes,
     levels,
+    lookahead,
     masks,
     mixer,
     notes,
@@ -34,8 +36,8 @@ from rtsep.stages.passed import PASSED
 from rtsep.stages.request import Request
 
 # Roughly in the order in which `frame` calls them.
-STAGES = (notes, score_follower, hands, analysis, onsets, gate, late_notes, watchdog, expectation, estimator, levels, masks,
-          colour, accompaniment, adaptation, residual, place, overlap_add, filters, mixer)
+STAGES = (lookahead, notes, score_follower, hands, analysis, onsets, gate, late_notes, watchdog, expectation, estimator,
+          attacks, levels, masks, colour, accompaniment, adaptation, residual, place, overlap_add, filters, mixer)
 
 PLAN = Record("Plan", (COMMON, INSTRUMENTS, transform.PLAN, *(stage.PLAN for stage in STAGES)))
 STATE = Record("State", (
