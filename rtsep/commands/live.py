@@ -134,9 +134,9 @@ def run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
 
 
 def _play(arguments: argparse.Namespace, setup: Setup | None) -> None:
+    check_follow(arguments)
     check(arguments)
     check_remote(arguments)
-    check_follow(arguments)
     given, channels = checked_params(arguments), parse_channels(arguments.channels)
     split = parse_pitch(arguments.split or "C4")
     loop = parse_loop(arguments.loop)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,16 +11,22 @@ import numpy as np
 from rtsep.errors import RtsepError
 from rtsep.hosts.hearing import PAGE_BARS, ScoreListener
 from rtsep.hosts.lanes import Lanes
+from rtsep.listening.cues import AHEAD_S
 from rtsep.listening.ears import Ears
 from rtsep.listening.follower import Follower
 from rtsep.notes.folded import ENGINE_PARTS
 from rtsep.notes.routing import Routing, by_channel, by_track, everything
 from rtsep.notes.score import Score
+from rtsep.params import Value
 from rtsep.presets.instruments import stem_programs
 from rtsep.presets.preset import Preset
 
 if TYPE_CHECKING:
     from rtsep.hosts.player import Player
+
+# Parameters that suit a score that is followed, unless others are given: its notes are told before they sound, and at uncertain
+# times, so their levels cannot be predicted.
+FOLLOWED_PARAMS: Mapping[str, Value] = {"early_ms": 1000 * AHEAD_S, "prediction": 0.0}
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from rtsep.engine.separator import Separator
 from rtsep.engine.streaming import Engine
 from rtsep.errors import RtsepError
 from rtsep.hosts.asked import check_by_channel, check_by_hands, check_score
-from rtsep.hosts.following import Followed, followed_programs, route_followed
+from rtsep.hosts.following import FOLLOWED_PARAMS, Followed, followed_programs, route_followed
 from rtsep.hosts.recording import Recording
 from rtsep.hosts.setlist import SetList, with_stems
 from rtsep.hosts.setups import Settings, Setup
@@ -108,6 +108,8 @@ def route_live(job: LiveJob, name: str, gated: bool) -> Routing:
 def engine_of(job: LiveJob, gated: bool, said: list[str]) -> Engine:
     """The engine for `job`, not prepared yet."""
     params = dict(job.params) if gated else {**job.params, "gate": False}
+    if job.followed is not None:
+        params = {**FOLLOWED_PARAMS, **params}
     return _separator(job, gated, params, said) if job.mosaic is None else mosaic_engine(job, job.mosaic, params)
 
 

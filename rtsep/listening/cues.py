@@ -17,6 +17,10 @@ AHEAD_S, MOST_AHEAD_S = 0.1, 0.2  # Notes begin at least and at most this many s
 ERRORS = 2.0  # They begin this many times the usual error ahead, beyond USUAL_ERROR_S.
 USUAL_ERROR_S = 0.03  # A follower of a player in time has about this error in seconds.
 LEARN = 0.1  # The newest error has this share in the usual error.
+# Notes come at the larger of two tempos: the present one, and the mean one with this time constant in seconds; the present one
+# is small while the player is late for a note.
+PACE_S = 2.0
+FASTEST = 4.0  # The mean tempo counts at most so much, after a small jump.
 LATE_S = 0.05  # Notes end this many seconds after the player is expected to release them.
 BACK_S = 0.3  # A note that has begun ends if the place falls back before it by more than this many seconds of the score.
 
@@ -32,7 +36,7 @@ class Cues:
         self._least_s = ahead_s
         self._open = np.zeros(len(notes), bool)
         self._due = np.full(len(notes), np.inf)  # When each open note was expected, by the clock below.
-        self._now_s = 0.0
+        self._now_s, self._before_s, self._pace = 0.0, 0.0, 1.0
         self.error_s = 0.0
 
     @property
@@ -44,7 +48,7 @@ class Cues:
     def step(self, told: Told) -> list[Cue]:
         """The messages of one frame, ends of notes first. While the player is lost, no note is open."""
         self._now_s += STEP_S
-        here, tempo = told.seconds, max(told.tempo, 0.0)
+        here, tempo = told.seconds, self._tempo(told)
         opening = (self._onset <= here + self.ahead_s * tempo) & (here < self._offset)
         keeping = self._open & (self._onset <= here + BACK_S + self.ahead_s * tempo) & (here < self._offset + LATE_S * tempo)
         wanted = np.zeros(len(self._notes), bool) if told.lost else opening | keeping
@@ -53,6 +57,13 @@ class Cues:
         self._open = wanted
         return [*(self._message(note, NOTE_OFF) for note in ends.tolist()),
                 *(self._message(note, NOTE_ON) for note in begins.tolist())]
+
+    def _tempo(self, told: Told) -> float:
+        """The tempo at which notes are expected."""
+        moved = 0.0 if told.jumped or self._now_s <= STEP_S else (told.seconds - self._before_s) / STEP_S
+        self._before_s = told.seconds
+        self._pace += STEP_S / PACE_S * (min(max(moved, 0.0), FASTEST) - self._pace)
+        return max(told.tempo, self._pace)
 
     def _learn(self, told: Told, begins: npt.NDArray[np.intp], tempo: float) -> None:
         """Compare when notes were expected, and when the place passed them."""

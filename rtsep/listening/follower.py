@@ -21,10 +21,11 @@ from rtsep.presets.preset import Preset
 NEAR_S = 1.0  # `Far` agrees with `Near` if its player is within this many seconds of the score.
 CERTAIN, TIMES = 0.8, 10.0  # A jump is followed if its place has this probability, and this many times the old one's, ...
 MOVED_S = 0.3  # ... for this many seconds, ...
-MISFIT, MISFIT_S = 0.8, 0.7  # ... while frames fit the old place less than this, with this time constant in seconds.
-# The player is lost if frames fit the place better than the score's average sound by less than the first of these
-# log-likelihoods, and found above the second one: right places have about 1.2, and wrong scores 0 to 0.5.
-LOST, FOUND = 0.45, 0.75
+MISFIT, MISFIT_S = 0.5, 0.7  # ... while frames fit the old place less than this, with this time constant in seconds.
+# The player is lost if the spectra differ from the expected ones by more than the first of these divergences, and found below
+# the second one: right places had 0.05 to 0.16, also in rooms and beside others.
+LOST, FOUND = 0.21, 0.18
+USUAL = 0.1  # A usual divergence at a right place.
 FIT_S = 4.0  # That is an average with this time constant in seconds.
 WIDTH_S = 0.4  # After a jump, the player is at most this many seconds from the place that `Far` says.
 
@@ -54,7 +55,7 @@ class Follower:
         self._states = score_states(notes, presets, sample_rate, bars_s)
         self._likelihood = Likelihood(self._states)
         self._near, self._far = Near(self._states, self._likelihood), Far(self._states)
-        self._moved, self._lost, self._fit, self._now = 0, False, 1.0, 1.0
+        self._moved, self._lost, self._misfit, self._now = 0, False, USUAL, 1.0
         if start_s is not None:
             self.go_to(start_s)
 
@@ -63,7 +64,7 @@ class Follower:
         at = round(float(self._states.at(seconds)))
         self._put(at, round(WIDTH_S / STEP_S))
         self._far.put(at - round(WIDTH_S / STEP_S), at + 1)
-        self._lost, self._moved, self._fit, self._now = False, 0, 1.0, 1.0
+        self._lost, self._moved, self._misfit, self._now = False, 0, USUAL, 1.0
 
     def _put(self, at: int, width: int) -> None:
         self._near.put(at - width, at + 1)
@@ -74,13 +75,13 @@ class Follower:
         place, jumped = self._near.step(frame), False
         if frame.sounds:
             fit = place.fits - self._likelihood.usual(frame)
-            self._fit += STEP_S / FIT_S * (fit - self._fit)
             self._now += STEP_S / MISFIT_S * (fit - self._now)
-            self._lost = self._fit < (FOUND if self._lost else LOST)
+            self._misfit += STEP_S / FIT_S * (self._likelihood.misfit(frame, place.position) - self._misfit)
+            self._lost = self._misfit > (FOUND if self._lost else LOST)
         if self._far.step(frame):
             jumped = self._look_around(place)
         seconds = self._states.start_s + place.position * STEP_S
-        return Told(seconds, place.tempo, place.sure * min(max(self._fit, 0.0), 1.0), self._lost, jumped)
+        return Told(seconds, place.tempo, place.sure, self._lost, jumped)
 
     def _look_around(self, place: Place) -> bool:
         """Follow a jump. Returns whether the place has changed."""

@@ -20,12 +20,12 @@ from rtsep.listening.states import STEP_S, States
 TEMPOS = np.concatenate([[0], np.geomspace(0.4, 2.5, 27)]).astype(np.float32)
 CHANGE = np.float32(0.03)  # The probability, in a frame, of each of the two neighbouring tempos.
 BLUR = np.float32(0.02)  # The probability of one position more, and of one less, than the tempo says.
-WAIT, WAIT_STEPS = np.float32(0.7), 2  # In the last positions before a note, the player waits with this probability.
+WAIT, WAIT_STEPS = np.float32(0.4), 2  # In the last positions before a note, the player waits with this probability.
 # In this many positions before a note, it comes now with this probability in a frame.
-EARLY_STEPS, EARLY = 20, np.float32(0.003)
+EARLY_STEPS, EARLY = 20, np.float32(0.001)
 REST = np.float32(0.002)  # The probability, in a frame, that a slow player rests.
 REACH_S = 3.0  # Places within this many seconds of the score around the last one are compared.
-AROUND = 15  # The place is a mean over this many positions on both sides of the most probable one.
+AROUND = 15  # The place is a mean over this many positions on both sides of the most probable surroundings.
 FIT_STEPS = 3  # `Place.fits` is the best of this many positions on both sides.
 SURE_STEPS = 10  # `Place.sure` is the probability of the positions within this many of the place.
 
@@ -123,12 +123,14 @@ class Near:
     def _place(self, fits: Floats) -> Place:
         """The mean around the most probable position."""
         by_position = self._p.sum(axis=0)
-        best = int(by_position.argmax())
+        total = np.cumsum(np.pad(by_position, (SURE_STEPS + 1, SURE_STEPS)))
+        width = 2 * SURE_STEPS + 1
+        near = total[width:] - total[:-width]  # The probability of all positions within SURE_STEPS.
+        best = int(near.argmax())
         first = max(best - AROUND, 0)
         around = self._p[:, first : best + AROUND + 1]
         weights = around.sum(axis=0)
-        total = weights.sum()
-        position = self._first + first + float(weights @ np.arange(len(weights)) / total)
-        sure = float(by_position[max(best - SURE_STEPS, 0) : best + SURE_STEPS + 1].sum())
+        mass = weights.sum()
+        position = self._first + first + float(weights @ np.arange(len(weights)) / mass)
         best_fit = float(fits[max(best - FIT_STEPS, 0) : best + FIT_STEPS + 1].max())
-        return Place(position, float(TEMPOS @ around.sum(axis=1) / total), sure, best_fit)
+        return Place(position, float(TEMPOS @ around.sum(axis=1) / mass), float(near[best]), best_fit)

@@ -18,7 +18,7 @@ from laboratory.systems import BLOCK, hear, preset_named
 from laboratory.warped_pieces import reporting_pieces, tuning_pieces
 from laboratory.warps import JITTER, REPORTING_SEEDS, SMOOTH, TUNING_SEEDS, WARPS, Warped, warped
 from rtsep.engine.separator import Separator
-from rtsep.hosts.following import LIVE
+from rtsep.hosts.following import FOLLOWED_PARAMS
 from rtsep.listening.follower import Told
 from rtsep.measure import sdr_db
 from rtsep.notes.routing import by_track
@@ -101,12 +101,12 @@ def rows_of(given: Given) -> Iterator[Row]:
     found = list(cases(given))
     for number, (condition, warp, case) in enumerate(found, start=1):
         tell(number, len(found), f"{condition} {warp} {case.piece.name}")
-        for way, follow in ways.items():
+        for way, follow in ways.items() if condition == "alone" else (("follower", heard_score.follow),):
             told = follow(case.piece.mix, case.piece.sample_rate, case.score, presets)
             row = {"way": way, "condition": condition, "warp": warp, "piece": case.piece.name,
                    **timing(heard_score.errors(told, case), case)}
             if way == "follower" and warp in (SMOOTH.name, JITTER.name) and condition == "alone":
-                row |= sounds(case, told, LIVE)
+                row |= sounds(case, told, FOLLOWED_PARAMS)
             yield row
     tell(0, 0, "")
 
@@ -124,14 +124,14 @@ def distinct_cases(rows: Sequence[Row]) -> list[tuple[str, str]]:
 
 @study("follow", option("--half", choices=HALVES, default=HALVES[0],
                         help="which pieces and seeds: those of the report, or those for tuning (default: %(default)s)"),
-       takes=("seconds", "pieces"))
+       takes=("seconds", "pieces"), page="docs/measurements/follow.md")
 def follow(given: Given) -> list[Table]:
     """How well a score is followed by the sound: the times of notes, jumps, and the SDR of both hands with the follower.
 
     Scores are warped (tools/laboratory/warps.py): in another tempo, with jitter of 50 to 150 ms, with 5 % wrong, missing and
-    extra notes; and the player repeats or skips passages. lag: the median time from a note's onset until the follower passes it.
-    error: the rest, median and 90 %. back: the time from a jump until four notes in turn are followed within 150 ms. Constants
-    were chosen on the tuning half.
+    extra notes; and the player repeats or skips passages. lag: the median time from a note's onset until the follower passes
+    it. error: the rest, median and 90 %. back: the time from a jump until four notes in turn are followed within 150 ms.
+    Constants were chosen on the tuning half.
     """
     rows = list(rows_of(given))
     names = ("lag_ms", "error_ms", "worst_ms", "in_50", "in_100")
@@ -140,9 +140,8 @@ def follow(given: Given) -> list[Table]:
         cells = [condition, warp]
         for way in ("follower", "online DTW"):
             mine = [row for row in rows if (row["condition"], row["warp"], row["way"]) == (condition, warp, way)]
-            cells += [mean(mine, name) for name in names] if way == "follower" else [mean(mine, "worst_ms"), mean(mine, "in_100")]
-            if way == "follower":
-                cells += [mean(mine, "back_s", ".1f")]
+            cells += [mean(mine, name) for name in (names if way == "follower" else ("worst_ms", "in_100"))]
+            cells += [mean(mine, "back_s", ".1f")] if way == "follower" else []
         lines.append(cells)
     head = ["played", "score", "lag, ms", "error, ms", "90 %, ms", "within 50 ms, %", "100 ms, %", "back, s", "DTW: 90 %, ms",
             "DTW: 100 ms, %"]
