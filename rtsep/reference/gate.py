@@ -11,7 +11,7 @@ import numpy as np
 from rtsep.reference.notes import Note
 from rtsep.reference.passed import Floats, Group, Open
 from rtsep.reference.setup import Setup
-from rtsep.stages.voice import LATER, NEVER, younger
+from rtsep.stages.polyphony import LATER, NEVER
 
 StemPitch = tuple[int, int]
 
@@ -22,7 +22,8 @@ def open_pitches(notes: Iterable[Note], end: int) -> dict[StemPitch, int]:
     for note in notes:
         if note.onset < end < note.close:
             key = (note.stem, note.pitch)
-            found[key] = younger(note.sounds_from, found.get(key, LATER))
+            heard = [onset for onset in (note.sounds_from, found.get(key, LATER)) if onset != LATER]
+            found[key] = max(heard, default=LATER)
     return dict(sorted(found.items()))
 
 

@@ -10,7 +10,7 @@ from rtsep.reference.setup import Setup
 from rtsep.stages.analysis import SILENT
 from rtsep.stages.late_notes import ANSWERS_S, BEFORE_S, ENOUGH, HISTORY, LATE_S, LOUDER, SOON_S
 from rtsep.stages.passed import KEEP, LEARN, RESTORE
-from rtsep.stages.voice import LATER, NEVER
+from rtsep.stages.polyphony import LATER, NEVER
 
 
 def in_time(levels: Levels) -> bool:

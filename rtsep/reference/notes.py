@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from rtsep.kernels.memory import PARTS, PITCHES
 from rtsep.notes.messages import CONTROL, NOTE_OFF, NOTE_ON, NOTES_OFF, PEDAL, RESET, SOSTENUTO, SOUND_OFF
 from rtsep.reference.passed import Events, Integers
-from rtsep.stages.voice import LATER
+from rtsep.stages.polyphony import LATER
 
 Key = tuple[int, int, int]  # part, channel, pitch
 Keyboard = tuple[int, int]  # part, channel

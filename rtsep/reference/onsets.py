@@ -9,7 +9,7 @@ import numpy as np
 
 from rtsep.reference.passed import Floats, Frame, Open
 from rtsep.stages.onsets import DEAD_S, HISTORY, JUMP, PEAK_S, RISE_S, THRESHOLD
-from rtsep.stages.voice import NEVER
+from rtsep.stages.polyphony import NEVER
 
 
 @dataclass

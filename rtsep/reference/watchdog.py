@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rtsep.reference.passed import Estimate, Open
 from rtsep.reference.setup import Setup
-from rtsep.stages.voice import LATER
+from rtsep.stages.polyphony import LATER
 from rtsep.stages.watchdog import FAINT, FIRST_PATIENCE_S, LAST_PATIENCE_S, NEW_S, PAUSE_S, UNHEARD
 
 

@@ -14,7 +14,7 @@ from rtsep.kernels.fields import Part, array
 from rtsep.kernels.marks import kernel
 from rtsep.stages.expectation import level_at
 from rtsep.stages.levels import KNOWN_S
-from rtsep.stages.voice import BEGUN, FREE, NEW, VOICES, WAITS
+from rtsep.stages.polyphony import BEGUN, FREE, NEW, VOICES, WAITS
 
 RISEN_S = 0.03  # A note's level this many seconds after its onset is that of its attack.
 HEARD = 0.12  # A note is heard once its level has risen by this share of its attack's: 18 dB less.

@@ -20,8 +20,8 @@ from rtsep.kernels.marks import kernel, numeric
 from rtsep.kernels.memory import ENVELOPE_POINTS, ENVELOPE_S, ENVELOPE_STEPS, ENVELOPE_VELOCITY, PITCHES
 from rtsep.presets.preset import Preset
 from rtsep.stages.levels import INAUDIBLE, KNOWN_S, STEP_S, deviation, heard_age_s
+from rtsep.stages.polyphony import FREE, LATER, VOICES, sounding
 from rtsep.stages.request import Request
-from rtsep.stages.voice import FREE, LATER, VOICES, sounding
 from rtsep.windows import Framing, window_pair
 
 LEAST_VELOCITY, MOST_VELOCITY = 8, 127  # Envelopes tell levels between these velocities; beyond them levels stay the same.

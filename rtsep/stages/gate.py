@@ -16,8 +16,8 @@ from rtsep.kernels.fields import Part, array, cell, size
 from rtsep.kernels.marks import kernel
 from rtsep.kernels.memory import PITCHES
 from rtsep.stages.common import listens_for_drums
+from rtsep.stages.polyphony import FREE, HELD, LATER, NEVER, RELEASED, VOICES, sounding, younger
 from rtsep.stages.request import Request
-from rtsep.stages.voice import FREE, HELD, LATER, NEVER, RELEASED, VOICES, sounding, younger
 
 EARLY_S = 0.015  # Drums can sound this many seconds before their triggers arrive (docs/measurements/drums.md).
 

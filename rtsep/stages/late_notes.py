@@ -20,8 +20,8 @@ from rtsep.kernels.fields import Part, array, cell, size
 from rtsep.kernels.marks import kernel
 from rtsep.stages.common import listens_for_drums
 from rtsep.stages.passed import KEEP, LEARN, RESTORE
+from rtsep.stages.polyphony import LATER, NEVER
 from rtsep.stages.request import Request
-from rtsep.stages.voice import LATER, NEVER
 
 LOUDER = 1.15  # A frame is a jump if it is more than this many times as loud as each of the frames before it.
 BEFORE_S = 0.02  # The frames of this many seconds count as the frames before.

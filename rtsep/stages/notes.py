@@ -8,7 +8,7 @@ import numpy as np
 from rtsep.kernels.fields import Part, array, cell
 from rtsep.kernels.marks import kernel, numeric
 from rtsep.kernels.memory import CHANNELS, PARTS, PITCHES
-from rtsep.stages.voice import FREE, HELD, KEY_DOWN, RELEASED, VOICE, VOICES, expect_attack
+from rtsep.stages.polyphony import FREE, HELD, KEY_DOWN, RELEASED, VOICE, VOICES, expect_attack
 
 PLAN = Part("notes", (), sees=("common", "instruments"))
 STATE = Part("notes", (
