@@ -14,7 +14,7 @@ from rtsep.hosts.demo import clip_folder
 from rtsep.measure import sdr_db
 
 WATCHDOG_S = 400
-LEAST_DB = 6.0
+LEAST_DB, MOST_AWAY_S = 6.0, 0.5
 SECONDS, FROM_S, TO_S = 18, 3, 13  # The session lasts so long; this part of the recording is judged.
 LEAST_GAP, SAME = 64, 0.95  # Samples of silence that are a gap; the share of the recording that a take must have.
 SCORE = str(clip_folder() / "demo.mid")
@@ -63,8 +63,9 @@ def test_a_score_is_followed_by_the_sound(server, tmp_path):
     played, _ = read_sound(clip_folder() / "mix.flac")
     kept = without_gaps(sound[0])
     lag = lag_of(sound[0][kept], played[0], rate)
-    if lag is None:
-        pytest.skip("this computer was too busy: the take lacks parts of the recording")
+    away_s = json.loads((tmp_path / "take" / "report.json").read_text(encoding="utf-8"))["gap_s"]
+    if lag is None or away_s > MOST_AWAY_S:
+        pytest.skip(f"this computer is too busy: JACK left out {away_s:.1f} s")
     part = slice(FROM_S * rate, TO_S * rate)
     for hand in ("left_hand", "right_hand"):
         stem, _ = read_sound(tmp_path / "take" / f"{hand}.wav")
