@@ -67,7 +67,7 @@ def _declare(parser: argparse.ArgumentParser) -> None:
                         "one side of --split (without channel 10); hands = a hand of the player, found from the notes so far "
                         "(without channel 10); drum = a group of drums (kick, snare, hihat, toms, cymbals, percussion); all = "
                         "all notes together (default: %(default)s)")
-    add_score(parser)
+    add_score(parser, ". Without a keyboard, rtsep live follows the score by the sound")
     add_follow(parser)
     add_drum_map(parser)
     parser.add_argument("--split", metavar="NOTE", help="lowest note of the stem `high` with --by split (default: C4)")

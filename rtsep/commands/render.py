@@ -21,6 +21,9 @@ report.json. The files are as long as MIX (or as the range from --start to
 only nearly; at another --rate, to MIX at that rate. With --mode all, every mode
 renders into its own folder, and onset.png shows one onset in each.
 """
+# What --score does without --midi.
+ALONE = (". Without --midi, the notes of FILE need not be in time: rtsep first finds when each of them sounds, in any tempo, "
+         "with repeats and cuts, and also writes notes.mid and path.png")
 
 
 def add(commands: Any) -> None:
@@ -31,11 +34,12 @@ def add(commands: Any) -> None:
     parser.add_argument("mix", type=Path, metavar="MIX", help="sound file: WAV, FLAC, AIFF, Ogg, MP3; M4A and video if "
                         "ffmpeg is installed; any channels; - is standard input")
     parser.add_argument("--midi", action="append", default=[], metavar="FILE[@STEM]",
-                        help="the notes that sound in MIX: a MIDI file, a table or a score, see below. Without it every "
-                        "template is open. Can be given several times: rtsep takes the notes of all files. With @STEM all "
-                        "notes of a file are one stem with this name: --midi left.mid@left --midi right.mid@right")
+                        help="the notes that sound in MIX: a MIDI file, a table or a score, see below. Without it and "
+                        "without --score, every template is open. Can be given several times: rtsep takes the notes of all "
+                        "files. With @STEM all notes of a file are one stem with this name: --midi left.mid@left --midi "
+                        "right.mid@right")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the results; needed, except with --stdout")
-    add_score(parser)
+    add_score(parser, ALONE)
     add_job(parser, "all")
     add_handover(parser)
     add_keeping(parser, "at the end")

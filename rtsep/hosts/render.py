@@ -21,10 +21,12 @@ from rtsep.engine.streaming import Engine
 from rtsep.errors import RtsepError
 from rtsep.files.pipes import seekable
 from rtsep.files.sound import SoundReader, StemWriter, open_sound
+from rtsep.hosts.aligned import Aligned, align_score
 from rtsep.hosts.assigned import assign
 from rtsep.hosts.keep import Keeper
 from rtsep.hosts.output import Delivery, Outlet, check_delivery, choose_layout, describe_stems
 from rtsep.hosts.passing import LARGEST_BLOCK, Collected, outputs
+from rtsep.hosts.path_picture import draw_path
 from rtsep.hosts.picture import Trace, draw
 from rtsep.hosts.ranges import choose_range
 from rtsep.hosts.report import Clock, add_levels, collect_warnings, make_report, silent_warnings
@@ -33,6 +35,7 @@ from rtsep.notes.merged import read_scores, split_stem
 from rtsep.notes.moved import AS_WRITTEN, Timing, moved_score
 from rtsep.notes.routing import everything, keyboards
 from rtsep.notes.score import EVENT, Score
+from rtsep.notes.written import written_midi
 from rtsep.params import Value, param_of, parse_params
 from rtsep.presets.instruments import choose
 from rtsep.presets.wish import parse_wish
@@ -64,7 +67,12 @@ class Job:
     drum_map: Path | None = None  # Groups of drums by key, see `rtsep.notes.drum_maps`.
     delivery: Delivery = field(default_factory=Delivery)
     timing: Timing = AS_WRITTEN  # How the times of the notes are moved.
-    score: Path | None = None  # The score that is played: its parts, or its hands, are the stems.
+    score: Path | None = None  # With midi: what is played, its parts or hands are the stems. Alone: notes to bring into line.
+
+    @property
+    def aligns(self) -> bool:
+        """Whether the score is brought into line with the recording."""
+        return self.score is not None and not self.midi
 
 
 def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: None) -> dict[str, Any]:
@@ -80,14 +88,24 @@ def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: 
     check_delivery(job.delivery)
     with seekable(job.mix) as mix, open_sound(mix, cut=True) as sound:
         job = replace(job, mix=mix)
+        aligned = _aligned(job, sound) if job.aligns else None
         score = moved_score(read_scores(job.midi, sound.sample_rate), job.timing) if job.midi else None
+        score = score if aligned is None else aligned.score
         if score is None and params.setdefault("gate", False):
-            raise RtsepError("--set gate=on needs the notes: give --midi FILE")
+            raise RtsepError("--set gate=on needs the notes: give --midi FILE or --score FILE")
         choose_engine = _mosaic if job.mosaic is not None else _separator
         if job.reference:
             refuse_with_reference({"--mosaic": job.mosaic, "--save-preset": job.keep, "--save-background": job.keep_background})
         engine, events, warnings = choose_engine(job, sound, score, params)
-        return _render(job, sound, score, engine, events, warnings, progress)
+        return _render(job, sound, score, aligned, engine, events, warnings, progress)
+
+
+def _aligned(job: Job, sound: SoundReader) -> Aligned:
+    """The score in line with the sound."""
+    if job.mosaic is not None or job.timing != AS_WRITTEN:
+        other = "--mosaic" if job.mosaic is not None else "--offset or --stretch"
+        raise RtsepError(f"--score without --midi, and {other}, do not go together: give the notes with --midi")
+    return align_score(Path(str(job.score)), job.by, sound)
 
 
 Chosen = tuple[Engine, npt.NDArray[np.void], tuple[str, ...]]  # An engine with its events and warnings.
@@ -117,15 +135,15 @@ def _mosaic(job: Job, sound: SoundReader, score: Score | None, params: Mapping[s
 
 
 def _render(
-    job: Job, sound: SoundReader, score: Score | None, engine: Engine, events: npt.NDArray[np.void],
-    warnings: tuple[str, ...], progress: Callable[[int, int], None]
+    job: Job, sound: SoundReader, score: Score | None, aligned: Aligned | None, engine: Engine,
+    events: npt.NDArray[np.void], warnings: tuple[str, ...], progress: Callable[[int, int], None]
 ) -> dict[str, Any]:
     wish = job.delivery
     mixdown = wish.loudness_lufs is not None or any(param_of(name).live for name in engine.params)
     layout = choose_layout(wish, engine.stem_names, mixdown, sound.channels)
     part = choose_range(sound, wish.start_s, wish.end_s, score, bool(engine.value("learn_background_s")))
     rate = wish.rate or sound.sample_rate
-    extras = ("report.json", "picture.png") if job.picture else ("report.json",)
+    extras = ("report.json", *["picture.png"] * job.picture, *["notes.mid", "path.png"] * job.aligns)
     given = (job.mix, *(split_stem(text)[0] for text in job.midi), job.mosaic, job.score)
     inputs = [path for path in given if path is not None]
     keeper = Keeper(engine, job.keep, job.overwrite, job.keep_background, job.made_by)
@@ -157,6 +175,11 @@ def _render(
             trace.finish()
             writer.add_file("picture.png", draw(trace, score, f"{job.mix.name}: {report['mode']}, "
                                                 f"{report['latency_ms']:.1f} ms, preset {report['preset']}"))
+        if aligned is not None:
+            report |= aligned.report
+            report["warnings"] += aligned.warnings()
+            writer.add_file("notes.mid", written_midi(aligned.score))
+            writer.add_file("path.png", draw_path(aligned, f"{job.mix.name} and {job.score}"))
         report["saved_presets"] = [str(path) for path in keeper.keep_all(engine)]
         writer.add_file("report.json", json.dumps(report, indent=2) + "\n")
         writer.commit()

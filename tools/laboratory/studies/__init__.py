@@ -2,6 +2,7 @@
 
 from laboratory.studies import (  # noqa: F401
     ablation,
+    aligning,
     autoencoders,
     batch,
     calibration,
