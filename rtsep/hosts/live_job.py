@@ -15,6 +15,7 @@ from rtsep.hosts.listener import LOOKAHEAD_MS
 from rtsep.hosts.recording import Recording
 from rtsep.hosts.setlist import SetList, with_stems
 from rtsep.hosts.setups import Settings, Setup
+from rtsep.hosts.transcription import HEARD_PARAMS
 from rtsep.notes.drum_maps import read_drum_map, stand_ins
 from rtsep.notes.folded import ENGINE_PARTS
 from rtsep.notes.programs import CHANNELS
@@ -111,7 +112,7 @@ def engine_of(job: LiveJob, gated: bool, said: list[str]) -> Engine:
     """The engine for `job`, not prepared yet."""
     params = dict(job.params) if gated else {**job.params, "gate": False}
     if job.listen:
-        params.setdefault("lookahead_ms", LOOKAHEAD_MS)
+        params = {**HEARD_PARAMS, "lookahead_ms": LOOKAHEAD_MS, **params}
     if job.followed is not None:
         params = {**FOLLOWED_PARAMS, **params}
     return _separator(job, gated, params, said) if job.mosaic is None else mosaic_engine(job, job.mosaic, params)

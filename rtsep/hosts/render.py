@@ -30,7 +30,7 @@ from rtsep.hosts.path_picture import draw_path
 from rtsep.hosts.picture import Trace, draw
 from rtsep.hosts.ranges import choose_range
 from rtsep.hosts.report import Clock, add_levels, collect_warnings, make_report, silent_warnings
-from rtsep.hosts.transcription import presets_to_hear, transcribed
+from rtsep.hosts.transcription import HEARD_PARAMS, presets_to_hear, transcribed
 from rtsep.notes.folded import fold
 from rtsep.notes.merged import read_scores, split_stem
 from rtsep.notes.moved import AS_WRITTEN, Timing, moved_score
@@ -82,7 +82,7 @@ def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: 
 
     RtsepError: anything that the user can correct; then no file is left behind.
     """
-    params = parse_params(job.params)
+    params = {**(HEARD_PARAMS if job.listen else {}), **parse_params(job.params)}
     if job.mosaic is None and "latency_samples" not in params:
         params.setdefault("mode", "quality")  # The latency is removed, so the best mode costs none.
     if job.block is not None and not 1 <= job.block <= LARGEST_BLOCK:
