@@ -1,0 +1,235 @@
+"""Stage: the pitch of a voice or of another single line, from what the told notes leave of the same frame.
+
+The square root of the spectrum is read at logarithmic steps of frequency. There the harmonics of every fundamental frequency
+have the same distances from it. The salience of a candidate, a fundamental frequency on a grid, tells how far the spectrum at
+its harmonics stands above the spectrum between them. The pitch is the end of the best path through the candidates (Viterbi,
+IEEE Transactions on Information Theory 13, 1967, forward only): the score of a path is the mean salience of the last frames,
+less a cost for each semitone that it has moved.
+
+A told melody leaves only the candidates near its note. In its rests, the frame is unvoiced.
+
+Figures: docs/measurements/voice.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rtsep.kernels.arrays import fill
+from rtsep.kernels.elementary import exp, log
+from rtsep.kernels.fields import Part, array, cell, number, size
+from rtsep.kernels.marks import kernel, numeric
+from rtsep.stages.request import Request
+
+LOWEST_HZ, HIGHEST_HZ = 55.0, 2200.0  # The candidates lie between these frequencies.
+STEPS = 6  # Number of candidates in a semitone.
+FINER = 4  # The spectrum is read at this many places for each candidate, since a harmonic is sharper than a pitch.
+HARMONICS = 12  # The salience counts this many harmonics.
+FADING = 0.92  # Each harmonic counts as this share of the one below it.
+HEARD_HZ = 5000.0  # The salience counts no harmonics above this frequency.
+LEVEL_HZ = 10000.0  # The spectrum is scaled by its mean magnitude below this frequency.
+MEMORY_S = 0.05  # The score of a path forgets with this time constant, in seconds.
+SEMITONE_COST = 0.05  # The score of a path loses this much for each semitone that it moves.
+VOICED = 1.2  # A frame is voiced from this salience on.
+AROUND_CENTS = 130.0  # A told melody leaves the candidates up to this many cents from its note.
+LEAST_LEFT = 1e-3  # A frame is unvoiced if the told notes leave less than this share of it.
+TRACE = 4096  # The pitches of this many frames are kept for those who read them between blocks.
+
+PLAN = Part("voice_pitch", (
+    size("candidates", "fundamental frequencies among which the pitch is sought"),
+    size("first_candidate", "the first candidate in the voice's range"),
+    size("end_candidate", "the candidate after the last one in the voice's range"),
+    size("axis_steps", "steps of the logarithmic axis; the first one lies an octave below the lowest candidate"),
+    size("axis_heard", "steps of the axis whose places all lie in the part of the spectrum that counts"),
+    size("level_bins", "the spectrum is scaled by the mean of this many bins"),
+    number("pitch_keep", "share of a path's score that remains after a hop"),
+    array("axis_bin", "int32", f"{FINER}, axis_steps", "the bin below each place of the axis: places of one step, steps"),
+    array("axis_part", "float32", f"{FINER}, axis_steps", "position of the place between that bin and the next, 0 to 1"),
+    array("on_place", "int64", f"{HARMONICS}", "place of each harmonic, above that of the step an octave below its candidate"),
+    array("between_place", "int64", f"{HARMONICS}", "the same for half a fundamental frequency below each harmonic"),
+    array("harmonic_weight", "float32", f"{HARMONICS}", "weight of each harmonic; they sum to 1"),
+), sees=("common",))
+STATE = Part("voice_pitch", (
+    cell("pitch_frames", "int64", "frames since reset in which the pitch was sought"),
+    cell("sureness", "float32", "salience of the pitch of the last frame"),
+    array("path_score", "float32", "candidates", "score of the best path that ends at each candidate", bound=True),
+    array("salience", "float32", "candidates", "salience of each candidate in the last frame", bound=True),
+    array("left_root", "float32", "stride", "scratch: square root of what the told notes leave"),
+    array("axis", "float32", f"{FINER}, axis_steps", "scratch: left_root at the places of the axis", bound=True),
+    array("pitch_trace", "float32", f"{TRACE}, 2",
+          "of the last frames, by their number: pitch in Hz (0: unvoiced), and salience"),
+))
+
+
+def candidates_hz() -> npt.NDArray[np.float64]:
+    """The candidates in Hz."""
+    count = int(np.log2(HIGHEST_HZ / LOWEST_HZ) * 12 * STEPS) + 1
+    return LOWEST_HZ * 2 ** (np.arange(count) / (12 * STEPS))
+
+
+def axis_hz() -> npt.NDArray[np.float64]:
+    """The frequencies of the axis in Hz, [place, step]. Its first step lies an octave below the lowest candidate."""
+    steps = len(candidates_hz()) + int(np.ceil((1 + np.log2(HARMONICS)) * 12 * STEPS)) + 1
+    return LOWEST_HZ / 2 * 2 ** ((np.arange(steps) + np.arange(FINER)[:, None] / FINER) / (12 * STEPS))
+
+
+def place_above(factor: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """How many places above the step an octave below a candidate its multiples lie."""
+    return np.rint(np.log2(2 * factor) * 12 * STEPS * FINER).astype(np.int64)
+
+
+def design(request: Request) -> dict[str, Any]:
+    """The part `voice_pitch`."""
+    bin_hz, hz, n = request.sample_rate / request.framing.window_size, axis_hz(), np.arange(HARMONICS) + 1
+    at = hz / bin_hz
+    heard = (hz < HEARD_HZ) & (at < request.bins - 2)
+    weight = FADING**n
+    return {
+        "candidates": len(candidates_hz()),
+        "first_candidate": 0,
+        "end_candidate": len(candidates_hz()),
+        "axis_steps": hz.shape[1],
+        "axis_heard": int(heard.all(axis=0).sum()),
+        "level_bins": min(int(LEVEL_HZ / bin_hz), request.bins),
+        "pitch_keep": request.keep(MEMORY_S),
+        "axis_bin": np.where(heard, at, 0).astype(np.int32),
+        "axis_part": np.where(heard, at % 1, 0).astype(np.float32),
+        "on_place": place_above(n.astype(float)),
+        "between_place": place_above(n - 0.5),
+        "harmonic_weight": (weight / weight.sum()).astype(np.float32),
+    }
+
+
+@numeric
+def scaled_root(left, level_bins, root):
+    """root [n] = square root of left [n] over the mean of its first `level_bins`; False if these are all 0."""
+    level = np.float32(0)
+    for k in range(level_bins):
+        level += left[k]
+    if not level > np.float32(LEAST_LEFT):
+        return False
+    scale = np.float32(level_bins) / level
+    for k in range(root.shape[0]):
+        root[k] = np.sqrt(left[k] * scale)
+    return True
+
+
+@numeric
+def read_axis(root, bins, parts, axis):
+    """axis [n] = root, between each of `bins` and the next at these `parts`."""
+    for i in range(axis.shape[0]):
+        k = bins[i]
+        axis[i] = root[k] + parts[i] * (root[k + 1] - root[k])
+
+
+@numeric
+def add_harmonic(axis, place, first, weight, salience):
+    """salience [n] += weight times the axis [place, step], `place` places above the steps from `first` on."""
+    at = axis[place % FINER, first + place // FINER :]
+    for i in range(salience.shape[0]):
+        salience[i] += weight * at[i]
+
+
+@kernel
+def find_salience(plan, own, first, end):
+    """Fill `salience` of the candidates from `first` to `end`."""
+    for phase in range(FINER):
+        heard = plan.axis_heard
+        read_axis(own.left_root, plan.axis_bin[phase], plan.axis_part[phase], own.axis[phase, :heard])
+    salience = own.salience[first:end]
+    fill(salience, np.float32(0))
+    for n in range(HARMONICS):
+        add_harmonic(own.axis, plan.on_place[n], first, plan.harmonic_weight[n], salience)
+        add_harmonic(own.axis, plan.between_place[n], first, -plan.harmonic_weight[n], salience)
+
+
+@numeric
+def move_paths(score, cost):
+    """Let paths move: each score becomes the best one less `cost` for every step from there."""
+    for i in range(1, score.shape[0]):
+        score[i] = max(score[i], score[i - 1] - cost)
+    for i in range(score.shape[0] - 2, -1, -1):
+        score[i] = max(score[i], score[i + 1] - cost)
+
+
+@numeric
+def continue_paths(score, salience, keep):
+    """Add a frame's salience to the scores; returns the candidate with the best score."""
+    best = np.int64(0)
+    for i in range(score.shape[0]):
+        score[i] = salience[i] + keep * (score[i] - salience[i])
+        if score[i] > score[best]:
+            best = i
+    return best
+
+
+@numeric
+def peak_between(salience, best):
+    """Place of the salience's peak near candidate `best`: the vertex of the parabola through it and its neighbours."""
+    if best == 0 or best + 1 == salience.shape[0]:
+        return np.float32(best)
+    below, here, above = salience[best - 1], salience[best], salience[best + 1]
+    bend = below + above - here - here
+    if not bend < 0:
+        return np.float32(best)
+    return np.float32(best) + min(max((below - above) / (bend + bend), np.float32(-0.5)), np.float32(0.5))
+
+
+@numeric
+def place_of(hz):
+    """Place of a frequency among the candidates, which can lie between two of them."""
+    return np.float32(12 * STEPS / np.log(2)) * log(hz / np.float32(LOWEST_HZ))
+
+
+@numeric
+def frequency_at(place):
+    """The frequency in Hz at a place among the candidates."""
+    return np.float32(LOWEST_HZ) * exp(place * np.float32(np.log(2) / (12 * STEPS)))
+
+
+@kernel
+def first_and_end(plan, told_hz):
+    """The first candidate that is possible, and the one after the last: those in the range, or those near a told note."""
+    if told_hz <= 0:
+        return plan.first_candidate, plan.end_candidate
+    around = np.float32(AROUND_CENTS * STEPS / 100)
+    first = np.int64(np.ceil(place_of(told_hz) - around))
+    end = np.int64(np.floor(place_of(told_hz) + around)) + 1
+    first = min(max(first, 0), plan.candidates - 1)
+    return first, min(max(end, first + 1), plan.candidates)
+
+
+@kernel
+def find_pitch(plan, own, told_hz, left):
+    """The pitch of a frame in Hz; 0: unvoiced."""
+    own.sureness = np.float32(0)
+    if told_hz < 0 or not scaled_root(left, plan.level_bins, own.left_root[: plan.bins]):
+        fill(own.path_score, np.float32(0))
+        return np.float32(0)
+    first, end = first_and_end(plan, told_hz)
+    find_salience(plan, own, first, end)
+    fill(own.path_score[:first], np.float32(0))
+    fill(own.path_score[end:], np.float32(0))
+    score, salience = own.path_score[first:end], own.salience[first:end]
+    move_paths(score, np.float32(SEMITONE_COST / STEPS))
+    best = continue_paths(score, salience, plan.pitch_keep)
+    own.sureness = salience[best]
+    if own.sureness < np.float32(VOICED):
+        return np.float32(0)
+    return frequency_at(np.float32(first) + peak_between(salience, best))
+
+
+@kernel
+def step(plan, own, told_hz, left):
+    """The pitch of a frame in Hz, 0 if it is unvoiced, from what the told notes leave of it, `left` [bin], shares of the frame.
+
+    told_hz: frequency of the melody's note; 0: it is not told; below 0: the melody has a rest.
+    """
+    hz = find_pitch(plan, own, told_hz, left)
+    at = own.pitch_frames % TRACE
+    own.pitch_trace[at, 0], own.pitch_trace[at, 1] = hz, own.sureness
+    own.pitch_frames += 1
+    return hz
