@@ -18,6 +18,7 @@ from rtsep.methods.masks import MASKS
 from rtsep.stages.call import CALL
 from rtsep.stages.colour import BANDS
 from rtsep.stages.records import PLAN, STATE
+from rtsep.stages.voice_pitch import AXIS, CANDIDATES, FINER
 
 WORD = 8  # A word of a record has this many bytes.
 WINDOWS = [1 << power for power in range(8, 16)]  # Plans can have windows of 256 to 32768 samples.
@@ -37,6 +38,9 @@ LIMITS: dict[str, tuple[str, str]] = {
     "note_pitch": ("0", "0"), "note_part": ("0", "0"), "by_pitch": ("0", "0"), "pitch_first": ("0", "0"),
     "by_hands": ("0", "1"), "left_stem": ("0", "stems - 1"), "right_stem": ("0", "stems - 1"),
     "early": ("0", str(LONG)), "rolls_back": ("0", "1"),
+    "first_candidate": ("0", str(CANDIDATES - 1)), "end_candidate": ("first_candidate + 1", str(CANDIDATES)),
+    "axis_heard": ("0", str(AXIS)), "level_bins": ("1", "bins"), "axis_bin": ("0", "bins - 2"),
+    "shift_steps": ("0", str(AXIS - CANDIDATES)), "shift_place": ("0", str(FINER - 1)),
     "has_envelope": ("0", "1"), "method": ("0", str(len(ESTIMATORS) - 1)), "encoded": ("0", "rows"),
     "iterations": ("0", "1000"), "mask": ("0", str(len(MASKS) - 1)), "power_halves": ("1", "16"),
     "band": ("0", str(BANDS - 2)), "first_bin": ("0", "bins"),

@@ -9,20 +9,24 @@ import numpy as np
 from rtsep.reference.passed import Floats
 from rtsep.stages.voice_pitch import (
     AROUND_CENTS,
+    CANDIDATES,
+    CAUTION,
     FADING,
     FINER,
     HARMONICS,
     HEARD_HZ,
     LEAST_LEFT,
+    LEAST_POWER,
+    LEAST_REST,
     LEVEL_HZ,
     LOWEST_HZ,
     MEMORY_S,
     SEMITONE_COST,
     STEPS,
+    SURE,
     VOICED,
     axis_hz,
-    candidates_hz,
-    place_above,
+    places_above,
 )
 
 
@@ -30,9 +34,9 @@ class VoicePitch:
     """The scores of the paths, by candidate. `limits`: the first candidate of the voice's range, and the one after the last."""
 
     def __init__(self, bins: int, bin_hz: float, hop_s: float, limits: tuple[int, int] | None = None) -> None:
-        self.limits = limits or (0, len(candidates_hz()))
-        self.score = np.zeros(len(candidates_hz()))
-        self.sureness = 0.0  # salience of the last frame's pitch
+        self.limits = limits or (0, CANDIDATES)
+        self.score = np.zeros(CANDIDATES)
+        self.sureness = 0.0  # of the last frame's pitch: salience times the square root of the share that the notes leave
         self._keep = math.exp(-hop_s / MEMORY_S)
         self._level_bins = min(int(LEVEL_HZ / bin_hz), bins)
         at = axis_hz() / bin_hz
@@ -44,7 +48,7 @@ class VoicePitch:
         """The pitch in Hz, 0 if the frame is unvoiced, from left [bin]; `told_hz` as in `rtsep.stages.voice_pitch.step`."""
         self.sureness = 0.0
         level = left[: self._level_bins].sum()
-        if told_hz < 0 or level <= LEAST_LEFT:
+        if told_hz < 0 or not level > LEAST_LEFT:
             self.score[:] = 0
             return 0.0
         first, end = possible(told_hz, self.limits)
@@ -53,8 +57,8 @@ class VoicePitch:
         self.score[:] = 0
         self.score[first:end] = self._keep * score + (1 - self._keep) * salience
         best = int(np.argmax(self.score[first:end]))
-        self.sureness = float(salience[best])
-        if self.sureness < VOICED:
+        self.sureness = float(salience[best] * np.sqrt(level))
+        if salience[best] < VOICED or self.sureness < SURE:
             return 0.0
         return LOWEST_HZ * 2 ** float((first + best + vertex(salience, best)) / (12 * STEPS))
 
@@ -62,9 +66,16 @@ class VoicePitch:
         """The salience of every candidate, from the scaled root [bin] of a spectrum."""
         axis = np.interp(self._axis, np.arange(len(root)), root, right=0)
         n, candidate = np.arange(1, HARMONICS + 1)[:, None], np.arange(len(self.score)) * FINER
-        above = axis[candidate + place_above(n)] - axis[candidate + place_above(n - 0.5)]
+        above = axis[candidate + places_above(n)] - axis[candidate + places_above(n - 0.5)]
         salience: Floats = self._weight @ above / self._weight.sum()
         return salience
+
+
+def leave(V: Floats, notes: Floats, expected: Floats, others: Floats) -> Floats:
+    """What the told notes leave of V [bin], by the models of `rtsep.stages.voice_pitch.leave`, all [bin]."""
+    other = others * np.maximum(V - CAUTION * expected, LEAST_REST * V)
+    left: Floats = V * other / (other + np.maximum(notes, expected) ** 2 + LEAST_POWER)
+    return left
 
 
 def possible(told_hz: float, limits: tuple[int, int]) -> tuple[int, int]:
@@ -72,15 +83,16 @@ def possible(told_hz: float, limits: tuple[int, int]) -> tuple[int, int]:
     if told_hz <= 0:
         return limits
     told, around = 12 * STEPS * math.log2(told_hz / LOWEST_HZ), AROUND_CENTS * STEPS / 100
-    first = min(max(math.ceil(told - around), 0), len(candidates_hz()) - 1)
-    return first, min(max(math.floor(told + around) + 1, first + 1), len(candidates_hz()))
+    first = min(max(math.ceil(told - around), 0), CANDIDATES - 1)
+    return first, min(max(math.floor(told + around) + 1, first + 1), CANDIDATES)
 
 
 def moved(score: Floats, cost: float) -> Floats:
     """The best score that a path from anywhere brings to each candidate, at `cost` for each step."""
     way = cost * np.arange(len(score))
-    up = np.maximum.accumulate(score + way) - way
-    return np.maximum(up, np.maximum.accumulate((up - way)[::-1])[::-1] + way)
+    up: Floats = np.maximum.accumulate(score + way) - way
+    best: Floats = np.maximum(up, np.maximum.accumulate((up - way)[::-1])[::-1] + way)
+    return best
 
 
 def vertex(salience: Floats, best: int) -> float:

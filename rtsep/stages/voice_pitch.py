@@ -33,88 +33,115 @@ HEARD_HZ = 5000.0  # The salience counts no harmonics above this frequency.
 LEVEL_HZ = 10000.0  # The spectrum is scaled by its mean magnitude below this frequency.
 MEMORY_S = 0.05  # The score of a path forgets with this time constant, in seconds.
 SEMITONE_COST = 0.05  # The score of a path loses this much for each semitone that it moves.
-VOICED = 1.2  # A frame is voiced from this salience on.
+VOICED = 1.2  # A frame is voiced only from this salience on.
+SURE = 0.5  # A frame is voiced only if its salience times the square root of the share that the notes leave is at least this.
+CAUTION = 1.5  # What is expected of the notes counts this many times where it is subtracted.
+LEAST_REST = 1e-3  # The notes leave at least this share of every bin.
 AROUND_CENTS = 130.0  # A told melody leaves the candidates up to this many cents from its note.
 LEAST_LEFT = 1e-3  # A frame is unvoiced if the told notes leave less than this share of it.
+LEAST_POWER = 1e-12  # The squares of models have at least this sum where it is a divisor.
 TRACE = 4096  # The pitches of this many frames are kept for those who read them between blocks.
 
+CANDIDATES = int(np.log2(HIGHEST_HZ / LOWEST_HZ) * 12 * STEPS) + 1  # Number of candidates.
+# Number of steps of the axis: from an octave below the lowest candidate to the highest harmonic of the highest one.
+AXIS = CANDIDATES + int(np.ceil((1 + np.log2(HARMONICS)) * 12 * STEPS)) + 1
+
 PLAN = Part("voice_pitch", (
-    size("candidates", "fundamental frequencies among which the pitch is sought"),
     size("first_candidate", "the first candidate in the voice's range"),
     size("end_candidate", "the candidate after the last one in the voice's range"),
-    size("axis_steps", "steps of the logarithmic axis; the first one lies an octave below the lowest candidate"),
-    size("axis_heard", "steps of the axis whose places all lie in the part of the spectrum that counts"),
+    size("axis_heard", "steps of the axis that lie in the part of the spectrum that counts"),
     size("level_bins", "the spectrum is scaled by the mean of this many bins"),
     number("pitch_keep", "share of a path's score that remains after a hop"),
-    array("axis_bin", "int32", f"{FINER}, axis_steps", "the bin below each place of the axis: places of one step, steps"),
-    array("axis_part", "float32", f"{FINER}, axis_steps", "position of the place between that bin and the next, 0 to 1"),
-    array("on_place", "int64", f"{HARMONICS}", "place of each harmonic, above that of the step an octave below its candidate"),
-    array("between_place", "int64", f"{HARMONICS}", "the same for half a fundamental frequency below each harmonic"),
+    array("axis_bin", "int32", f"{FINER}, {AXIS}", "the bin below each place of the axis: places of one step, steps"),
+    array("axis_part", "float32", f"{FINER}, {AXIS}", "position of the place between that bin and the next, 0 to 1"),
+    array("shift_steps", "int64", f"2, {HARMONICS}",
+          "steps from an octave below a candidate to each harmonic, and to half a fundamental frequency below it"),
+    array("shift_place", "int64", f"2, {HARMONICS}", "the place in that step"),
     array("harmonic_weight", "float32", f"{HARMONICS}", "weight of each harmonic; they sum to 1"),
 ), sees=("common",))
 STATE = Part("voice_pitch", (
     cell("pitch_frames", "int64", "frames since reset in which the pitch was sought"),
-    cell("sureness", "float32", "salience of the pitch of the last frame"),
-    array("path_score", "float32", "candidates", "score of the best path that ends at each candidate", bound=True),
-    array("salience", "float32", "candidates", "salience of each candidate in the last frame", bound=True),
+    cell("sureness", "float32", "salience of the last frame's pitch, times the square root of the share that the notes leave"),
+    array("path_score", "float32", f"{CANDIDATES}", "score of the best path that ends at each candidate"),
+    array("salience", "float32", f"{CANDIDATES}", "salience of each candidate in the last frame"),
     array("left_root", "float32", "stride", "scratch: square root of what the told notes leave"),
-    array("axis", "float32", f"{FINER}, axis_steps", "scratch: left_root at the places of the axis", bound=True),
+    array("axis", "float32", f"{FINER}, {AXIS}", "scratch: left_root at the places of the axis", bound=True),
     array("pitch_trace", "float32", f"{TRACE}, 2",
-          "of the last frames, by their number: pitch in Hz (0: unvoiced), and salience"),
+          "of the last frames, by their number: pitch in Hz (0: unvoiced), and sureness"),
 ))
 
 
 def candidates_hz() -> npt.NDArray[np.float64]:
     """The candidates in Hz."""
-    count = int(np.log2(HIGHEST_HZ / LOWEST_HZ) * 12 * STEPS) + 1
-    return LOWEST_HZ * 2 ** (np.arange(count) / (12 * STEPS))
+    return LOWEST_HZ * 2 ** (np.arange(CANDIDATES) / (12 * STEPS))
 
 
 def axis_hz() -> npt.NDArray[np.float64]:
     """The frequencies of the axis in Hz, [place, step]. Its first step lies an octave below the lowest candidate."""
-    steps = len(candidates_hz()) + int(np.ceil((1 + np.log2(HARMONICS)) * 12 * STEPS)) + 1
-    return LOWEST_HZ / 2 * 2 ** ((np.arange(steps) + np.arange(FINER)[:, None] / FINER) / (12 * STEPS))
+    return LOWEST_HZ / 2 * 2 ** ((np.arange(AXIS) + np.arange(FINER)[:, None] / FINER) / (12 * STEPS))
 
 
-def place_above(factor: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """How many places above the step an octave below a candidate its multiples lie."""
-    return np.rint(np.log2(2 * factor) * 12 * STEPS * FINER).astype(np.int64)
+def places_above(factor: Any) -> npt.NDArray[np.int64]:
+    """How many places above the step an octave below a candidate its multiples by `factor` lie."""
+    places: npt.NDArray[np.int64] = np.rint(np.log2(2 * np.asarray(factor)) * 12 * STEPS * FINER).astype(np.int64)
+    return places
+
+
+def limits_of(low_hz: float, high_hz: float) -> tuple[int, int]:
+    """The first candidate from `low_hz` on, and the one after the last up to `high_hz`; at least one lies between them."""
+    first, end = np.searchsorted(candidates_hz(), [low_hz, high_hz * 2 ** (0.5 / (12 * STEPS))]).tolist()
+    first = min(first, CANDIDATES - 1)
+    return first, max(end, first + 1)
 
 
 def design(request: Request) -> dict[str, Any]:
     """The part `voice_pitch`."""
-    bin_hz, hz, n = request.sample_rate / request.framing.window_size, axis_hz(), np.arange(HARMONICS) + 1
-    at = hz / bin_hz
-    heard = (hz < HEARD_HZ) & (at < request.bins - 2)
-    weight = FADING**n
+    bin_hz, n = request.sample_rate / request.framing.window_size, np.arange(HARMONICS) + 1
+    at, weight = axis_hz() / bin_hz, FADING**n
+    heard = (axis_hz() < HEARD_HZ) & (at < request.bins - 2)
+    shift = np.stack([places_above(n), places_above(n - 0.5)])
+    first, end = limits_of(LOWEST_HZ, HIGHEST_HZ)
     return {
-        "candidates": len(candidates_hz()),
-        "first_candidate": 0,
-        "end_candidate": len(candidates_hz()),
-        "axis_steps": hz.shape[1],
+        "first_candidate": first,
+        "end_candidate": end,
         "axis_heard": int(heard.all(axis=0).sum()),
         "level_bins": min(int(LEVEL_HZ / bin_hz), request.bins),
         "pitch_keep": request.keep(MEMORY_S),
         "axis_bin": np.where(heard, at, 0).astype(np.int32),
         "axis_part": np.where(heard, at % 1, 0).astype(np.float32),
-        "on_place": place_above(n.astype(float)),
-        "between_place": place_above(n - 0.5),
+        "shift_steps": shift // FINER,
+        "shift_place": shift % FINER,
         "harmonic_weight": (weight / weight.sum()).astype(np.float32),
     }
 
 
 @numeric
-def scaled_root(left, level_bins, root):
-    """root [n] = square root of left [n] over the mean of its first `level_bins`; False if these are all 0."""
+def leave(V, notes, expected, others, left):
+    """left [bin] = what the told notes leave of V, by three models: of the notes, expected of the notes, and of all others.
+
+    The others' model is joined with what V has beyond the expected one. A plain difference of V and the notes' model would hold
+    so much of their partials that their pitches would be found. V and the models are shares of the frame.
+    """
+    for k in range(left.shape[0]):
+        rest = max(V[k] - np.float32(CAUTION) * expected[k], np.float32(LEAST_REST) * V[k])
+        other, note = others[k] * rest, max(notes[k], expected[k])
+        left[k] = V[k] * other / (other + note * note + np.float32(LEAST_POWER))
+
+
+@numeric
+def level_of(left):
+    """The sum of left [bin]; 0 if it is less than LEAST_LEFT, or NaN."""
     level = np.float32(0)
-    for k in range(level_bins):
+    for k in range(left.shape[0]):
         level += left[k]
-    if not level > np.float32(LEAST_LEFT):
-        return False
-    scale = np.float32(level_bins) / level
+    return level if level > np.float32(LEAST_LEFT) else np.float32(0)
+
+
+@numeric
+def scaled_root(left, scale, root):
+    """root [bin] = square root of scale left [bin]"""
     for k in range(root.shape[0]):
-        root[k] = np.sqrt(left[k] * scale)
-    return True
+        root[k] = np.sqrt(scale * left[k])
 
 
 @numeric
@@ -126,24 +153,23 @@ def read_axis(root, bins, parts, axis):
 
 
 @numeric
-def add_harmonic(axis, place, first, weight, salience):
-    """salience [n] += weight times the axis [place, step], `place` places above the steps from `first` on."""
-    at = axis[place % FINER, first + place // FINER :]
+def add_harmonic(upper, lower, weight, salience):
+    """salience [n] += weight (upper - lower): the spectrum at a harmonic of each candidate, and below the harmonic."""
     for i in range(salience.shape[0]):
-        salience[i] += weight * at[i]
+        salience[i] += weight * (upper[i] - lower[i])
 
 
 @kernel
 def find_salience(plan, own, first, end):
     """Fill `salience` of the candidates from `first` to `end`."""
-    for phase in range(FINER):
-        heard = plan.axis_heard
-        read_axis(own.left_root, plan.axis_bin[phase], plan.axis_part[phase], own.axis[phase, :heard])
+    for place in range(FINER):
+        read_axis(own.left_root, plan.axis_bin[place], plan.axis_part[place], own.axis[place, : plan.axis_heard])
     salience = own.salience[first:end]
     fill(salience, np.float32(0))
     for n in range(HARMONICS):
-        add_harmonic(own.axis, plan.on_place[n], first, plan.harmonic_weight[n], salience)
-        add_harmonic(own.axis, plan.between_place[n], first, -plan.harmonic_weight[n], salience)
+        upper = own.axis[plan.shift_place[0, n], first + plan.shift_steps[0, n] :]
+        lower = own.axis[plan.shift_place[1, n], first + plan.shift_steps[1, n] :]
+        add_harmonic(upper, lower, plan.harmonic_weight[n], salience)
 
 
 @numeric
@@ -198,17 +224,18 @@ def first_and_end(plan, told_hz):
     around = np.float32(AROUND_CENTS * STEPS / 100)
     first = np.int64(np.ceil(place_of(told_hz) - around))
     end = np.int64(np.floor(place_of(told_hz) + around)) + 1
-    first = min(max(first, 0), plan.candidates - 1)
-    return first, min(max(end, first + 1), plan.candidates)
+    first = min(max(first, 0), CANDIDATES - 1)
+    return first, min(max(end, first + 1), CANDIDATES)
 
 
 @kernel
 def find_pitch(plan, own, told_hz, left):
     """The pitch of a frame in Hz; 0: unvoiced."""
-    own.sureness = np.float32(0)
-    if told_hz < 0 or not scaled_root(left, plan.level_bins, own.left_root[: plan.bins]):
+    own.sureness, level = np.float32(0), level_of(left[: plan.level_bins])
+    if told_hz < 0 or level == 0:
         fill(own.path_score, np.float32(0))
         return np.float32(0)
+    scaled_root(left, np.float32(plan.level_bins) / level, own.left_root[: plan.bins])
     first, end = first_and_end(plan, told_hz)
     find_salience(plan, own, first, end)
     fill(own.path_score[:first], np.float32(0))
@@ -216,8 +243,8 @@ def find_pitch(plan, own, told_hz, left):
     score, salience = own.path_score[first:end], own.salience[first:end]
     move_paths(score, np.float32(SEMITONE_COST / STEPS))
     best = continue_paths(score, salience, plan.pitch_keep)
-    own.sureness = salience[best]
-    if own.sureness < np.float32(VOICED):
+    own.sureness = salience[best] * np.sqrt(level)
+    if salience[best] < np.float32(VOICED) or own.sureness < np.float32(SURE):
         return np.float32(0)
     return frequency_at(np.float32(first) + peak_between(salience, best))
 
