@@ -190,7 +190,7 @@ def map_templates(
     mapped = np.diff(_covered(edges, W.astype(np.float64), old), axis=1)
     kept = mapped.sum(axis=1, keepdims=True)
     usable = kept > LEAST_KEPT
-    if not usable.any():
+    if len(W) and not usable.any():
         raise RtsepError(f"all of the preset lies above {to_rate / 2:g} Hz, the highest frequency of this sound: "
                          "choose another preset")
     result: npt.NDArray[np.float32] = np.where(usable, mapped / np.maximum(kept, 1e-30), 0).astype(np.float32)

@@ -6,9 +6,11 @@ from conftest import RATE
 from engine_state import kernel_memory, on_records
 
 from rtsep import find_preset, load_preset
+from rtsep.reference import voice_left as plain_left
 from rtsep.reference import voice_pitch as twin
-from rtsep.stages import voice_pitch
-from rtsep.stages.voice_pitch import AROUND_CENTS, CANDIDATES, STEPS, SURE, TRACE, limits_of
+from rtsep.stages import voice_left, voice_pitch
+from rtsep.stages.voice_grid import CANDIDATES, HIGHEST_HZ, LOWEST_HZ, STEPS, limits_of
+from rtsep.stages.voice_pitch import AROUND_CENTS, SURE, TRACE
 from rtsep.windows import Framing, window_pair
 
 SIZE, HOP = 4096, 256
@@ -20,13 +22,14 @@ FRAMING = {"mode": "quality", "latency_samples": SIZE, "window_samples": SIZE, "
 def track(plan, state, told, left, found):
     """Fill found [frame] with the pitch of every frame of left [frame, bin]."""
     for n in range(found.shape[0]):
+        voice_pitch.begin(state.voice_pitch)
         found[n] = voice_pitch.step(plan.voice_pitch, state.voice_pitch, told[n], left[n])
 
 
 class Tracker:
     """The compiled stage, with its memory. `limits`: the range of candidates."""
 
-    def __init__(self, low_hz=voice_pitch.LOWEST_HZ, high_hz=voice_pitch.HIGHEST_HZ):
+    def __init__(self, low_hz=LOWEST_HZ, high_hz=HIGHEST_HZ):
         self.plan, self.state = kernel_memory(load_preset(find_preset("piano")), params=FRAMING)
         self.plan.first_candidate, self.plan.end_candidate = limits_of(low_hz, high_hz)
 
@@ -68,7 +71,7 @@ def middles(curve, frames):
 @on_records
 def subtract(plan, state, V, notes, expected, others, left):
     """Fill left [bin] with what the notes leave."""
-    voice_pitch.leave(V, notes, expected, others, left)
+    voice_left.leave(V, notes, expected, others, left)
 
 
 def test_what_the_notes_leave_agrees_with_the_twin(rng):
@@ -76,7 +79,7 @@ def test_what_the_notes_leave_agrees_with_the_twin(rng):
     others[:100] = notes[:100] = 0
     left = np.zeros(BINS, np.float32)
     subtract(*kernel_memory(), V, notes, expected, others, left)
-    assert np.allclose(left, twin.leave(V, notes, expected, others), rtol=1e-4, atol=1e-8)
+    assert np.allclose(left, plain_left.leave(V, notes, expected, others), rtol=1e-4, atol=1e-8)
     assert (left <= V).all() and (left >= 0).all()
 
 

@@ -18,7 +18,7 @@ from rtsep.methods.masks import MASKS
 from rtsep.stages.call import CALL
 from rtsep.stages.colour import BANDS
 from rtsep.stages.records import PLAN, STATE
-from rtsep.stages.voice_pitch import AXIS, CANDIDATES, FINER
+from rtsep.stages.voice_grid import AXIS, CANDIDATES, FINER
 
 WORD = 8  # A word of a record has this many bytes.
 WINDOWS = [1 << power for power in range(8, 16)]  # Plans can have windows of 256 to 32768 samples.
@@ -30,7 +30,7 @@ LIMITS: dict[str, tuple[str, str]] = {
     "window_size": ("256", "32768"), "hop": ("16", "window_size"), "slot": ("4", "hop"), "bins": ("1", "window_size"),
     "stride": ("bins", "window_size"), "ring_size": ("window_size", "65536"), "channels": ("1", "2"), "stems": ("1", "33"),
     "rows": ("0", "65536"), "background": ("0", "256"), "open_limit": ("1", "65536"), "latency": ("0", "window_size"),
-    "lead": ("0", "window_size"), "gated": ("0", "1"), "lead_in": ("0", str(LONG)), "route": ("-1", "stems - 1"),
+    "lead": ("0", "window_size"), "gated": ("0", "1"), "voice_stem": ("-1", "stems - 2"), "voice_first": ("0", "bins"), "lead_in": ("0", str(LONG)), "route": ("-1", "stems - 1"),
     "reach": ("0", "1"), "first_row": ("0", "rows"), "row_count": ("0", "rows"), "row_age": ("0", str(LONG)),
     "release": ("0", str(LONG)), "decay": ("0", str(LONG)), "choke": ("0", "32768"), "instrument": ("0", "stems"),
     "drums": ("0", "1"), "twiddles_size": ("0", "65536"), "scratch_size": ("0", "131072"), "score_chords": ("0", "0"),

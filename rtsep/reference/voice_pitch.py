@@ -7,27 +7,8 @@ import math
 import numpy as np
 
 from rtsep.reference.passed import Floats
-from rtsep.stages.voice_pitch import (
-    AROUND_CENTS,
-    CANDIDATES,
-    CAUTION,
-    FADING,
-    FINER,
-    HARMONICS,
-    HEARD_HZ,
-    LEAST_LEFT,
-    LEAST_POWER,
-    LEAST_REST,
-    LEVEL_HZ,
-    LOWEST_HZ,
-    MEMORY_S,
-    SEMITONE_COST,
-    STEPS,
-    SURE,
-    VOICED,
-    axis_hz,
-    places_above,
-)
+from rtsep.stages.voice_grid import CANDIDATES, FINER, HARMONICS, LOWEST_HZ, STEPS, axis_hz, places_above
+from rtsep.stages.voice_pitch import AROUND_CENTS, FADING, HEARD_HZ, LEAST_LEFT, LEVEL_HZ, MEMORY_S, SEMITONE_COST, SURE, VOICED
 
 
 class VoicePitch:
@@ -69,13 +50,6 @@ class VoicePitch:
         above = axis[candidate + places_above(n)] - axis[candidate + places_above(n - 0.5)]
         salience: Floats = self._weight @ above / self._weight.sum()
         return salience
-
-
-def leave(V: Floats, notes: Floats, expected: Floats, others: Floats) -> Floats:
-    """What the told notes leave of V [bin], by the models of `rtsep.stages.voice_pitch.leave`, all [bin]."""
-    other = others * np.maximum(V - CAUTION * expected, LEAST_REST * V)
-    left: Floats = V * other / (other + np.maximum(notes, expected) ** 2 + LEAST_POWER)
-    return left
 
 
 def possible(told_hz: float, limits: tuple[int, int]) -> tuple[int, int]:

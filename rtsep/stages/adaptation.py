@@ -144,14 +144,14 @@ def drum_rate(plan, own, before, count, seconds):
     """The adaptation rate of drums, by how much of a frame of weight `seconds` the notes' `count` rows explain."""
     if plan.early == 0:
         return np.float32(1)
-    known = known_share(before, count, count + plan.background + 1)
+    known = known_share(before, count, count + plan.background + 1, np.float32(0))
     own.explained += (known - own.explained) * seconds / (seconds + np.float32(EXPLAINED_S))
     surely = (own.explained - np.float32(BESIDE)) / np.float32(ALONE - BESIDE)
     return np.float32(1) + np.float32(ALONE_RATE - 1) * min(max(surely, np.float32(0)), np.float32(1))
 
 
 @kernel
-def note_evidence(plan, own, opened, expected, estimate, count, others, total, struck, end):
+def note_evidence(plan, own, opened, expected, estimate, count, others, total, struck, end, calm):
     """Note the evidence of this frame for the open rows: `count` rows of notes, and the background.
 
     The background learns only if `others` (0 to 1), the certainty that others play, is above 0.
@@ -159,9 +159,9 @@ def note_evidence(plan, own, opened, expected, estimate, count, others, total, s
     seconds = frame_seconds(plan, own, total)
     if expected.expects:
         for i in range(count + plan.background):
-            own.evidence[i] = estimate.h_ahead[i] * seconds
+            own.evidence[i] = estimate.h_ahead[i] * seconds * (calm if i < count else np.float32(1))
     else:
-        sure = np.float32(UNSURE_RATE) * known_share(estimate.before, count, count + plan.background + 1) ** SURE_POWER
+        sure = np.float32(UNSURE_RATE) * known_share(estimate.before, count, count + plan.background + 1, np.float32(0)) ** SURE_POWER
         for i in range(count):
             own.evidence[i] = estimate.before[i] * seconds * sure
         for i in range(count, count + plan.background):

@@ -37,6 +37,9 @@ from rtsep.stages import (
     overlap_add,
     place,
     residual,
+    voice,
+    voice_left,
+    voice_pitch,
     watchdog,
 )
 
@@ -50,6 +53,7 @@ def begin_again(plan, state):
     levels.forget(state.levels, state.learnt)
     expectation.forget(state.expectation)
     residual.forget(state.residual)
+    voice.forget(state.voice)
 
 
 @trunk
@@ -58,6 +62,8 @@ def open_templates(plan, state, end):
     frame, opened = state.frame, state.open
     state.expected.expects = 0
     adaptation.learn_nothing(state.adaptation)
+    if plan.voice_stem >= 0:
+        voice_pitch.begin(state.voice_pitch)
     analysis.step(plan.analysis, state.analysis, plan.transform, state.transform, state.sound, frame, end)
     if plan.early > 0:
         onsets.notice_stroke(plan.onsets, state.onsets, frame, end)
@@ -69,6 +75,18 @@ def open_templates(plan, state, end):
         begin_again(plan, state)
 
 
+@kernel
+def hear_voice(plan, state):
+    """Find the voice's pitch in what the notes leave, and then all activations anew, with the voice among them."""
+    frame, opened, expected, estimate, W = state.frame, state.open, state.expected, state.estimate, state.adaptation.W
+    expectation.divide(opened, expected, estimate.h)
+    voice_left.step(plan.voice_left, state.voice_left, frame.V, W, opened, estimate.h, expected.expected_h)
+    state.voice.voice_hz = voice_pitch.step(plan.voice_pitch, state.voice_pitch, state.voice.told_hz,
+                                            state.voice_left.voice_left)
+    voice.step(plan.voice, state.voice, frame, W, opened, expected, plan.expectation.prediction, estimate)
+    estimator.keep_background(opened, state.estimator, estimate.h)
+
+
 @trunk
 def estimate_activations(plan, state, end):
     """From a frame that is not silent, and what is expected of its notes, to the activations of the open templates."""
@@ -77,10 +95,12 @@ def estimate_activations(plan, state, end):
     estimator.step(plan.estimator, state.estimator, frame, W, opened, expected, plan.expectation.prediction,
                    state.accompaniment.others, estimate)
     expectation.find_silent(opened, expected, estimate.group_h)
+    if plan.voice_stem >= 0:
+        hear_voice(plan, state)
     if expected.expects:
         expectation.divide(opened, expected, estimate.h)
         expectation.subtract_expected(plan.expectation, state.expectation, frame.V, W, opened, expected)
-        residual.note_accompaniment(plan.residual, state.residual, estimate.h, opened.open_count)
+        residual.note_accompaniment(plan.residual, state.residual, estimate.h, opened.open_count, state.voice.voice_share)
     levels.step(plan.levels, state.levels, state.learnt, frame, opened, expected, estimate, end)
 
 
@@ -91,6 +111,8 @@ def model_stems(plan, state, end):
     expectation.look_ahead(plan.expectation, state.learnt, opened, expected, estimate.h, estimate.h_ahead, end)
     masks.stem_models(W, opened.open_row[: opened.open_count + plan.background], opened.open_stem, estimate.h_ahead,
                       opened.playing[: opened.playing_count], plan.bins, state.masks.estimated)
+    if plan.voice_stem >= 0:
+        voice.add_model(plan.voice, state.voice, state.masks.estimated[plan.stems - 1])
     if expected.expects:
         masks.expect_stems(plan.masks, W, opened, expected)
     masks.combine(plan.masks, opened, expected, state.masks)
@@ -102,7 +124,7 @@ def note_evidence(plan, state, count, end):
     """Note what templates will learn from the frame; if its notes were unheard for too long, the background begins again."""
     opened, estimate, total = state.open, state.estimate, state.frame.total
     adaptation.note_evidence(plan.adaptation, state.adaptation, opened, state.expected, estimate, count,
-                             state.accompaniment.others, total, state.onsets.struck, end)
+                             state.accompaniment.others, total, state.onsets.struck, end, voice.calm(plan.voice, state.voice))
     if watchdog.unheard(plan.watchdog, state.watchdog, opened, estimate.before, count, end):
         begin_again(plan, state)
         adaptation.spare_background(state.adaptation, count)
@@ -123,14 +145,15 @@ def hear(plan, state, end):
     if not plan.gated:
         onsets.find_onsets(plan.onsets, state.onsets, opened, estimate.h, end, count, total)
     estimator.keep_activations(plan.estimator, opened, estimate, count, total)
-    if count > 0:
+    heard = count > 0 or (plan.voice_stem >= 0 and total > 0)
+    if heard:
         model_stems(plan, state, end)
     if total > 0:
         accompaniment.step(plan.accompaniment, state.accompaniment, state.frame, opened, end)
         note_evidence(plan, state, count, end)
-    if count == 0:
+    if not heard:
         masks.all_to_residual(plan.masks, opened, state.masks)
-    return count > 0
+    return heard
 
 
 @trunk
@@ -143,6 +166,8 @@ def make_masks(plan, state, end):
         masks.share_out(plan.masks, state.frame.V, opened, state.masks)
         if others:
             residual.weigh(plan.residual, state.residual, opened, state.masks)
+    if plan.voice_stem >= 0:
+        voice.split(plan.voice, state.voice, state.masks.estimated[plan.stems - 1], M)
     if plan.suppression != 1:
         masks.suppress(M, opened.playing[: opened.playing_count], plan.bins, plan.suppression)
 
@@ -152,7 +177,7 @@ def process(plan, state, end):
     """Turn the frame that ends before sample `end` into the stems' sound, or into what their filters are designed from."""
     frame, opened = state.frame, state.open
     heard = heard_models(plan, state, end)
-    masks.note_sounding(opened, state.masks, heard)
+    masks.note_sounding(plan.masks, opened, state.masks, heard)
     if plan.taps > 0:
         filters.note_power(plan.filters, state.filters, opened, state.masks.models)
     if heard:

@@ -16,18 +16,25 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from rtsep.kernels.arrays import fill
 from rtsep.kernels.elementary import exp, log
 from rtsep.kernels.fields import Part, array, cell, number, size
 from rtsep.kernels.marks import kernel, numeric
 from rtsep.stages.request import Request
+from rtsep.stages.voice_grid import (
+    AXIS,
+    CANDIDATES,
+    FINER,
+    HARMONICS,
+    LOWEST_HZ,
+    STEPS,
+    axis_hz,
+    limits_of,
+    places_above,
+)
 
-LOWEST_HZ, HIGHEST_HZ = 55.0, 2200.0  # The candidates lie between these frequencies.
-STEPS = 6  # Number of candidates in a semitone.
-FINER = 4  # The spectrum is read at this many places for each candidate, since a harmonic is sharper than a pitch.
-HARMONICS = 12  # The salience counts this many harmonics.
+SINGER_HZ = 65.0, 1100.0  # The pitch is sought in this range unless a melody is told.
 FADING = 0.92  # Each harmonic counts as this share of the one below it.
 HEARD_HZ = 5000.0  # The salience counts no harmonics above this frequency.
 LEVEL_HZ = 10000.0  # The spectrum is scaled by its mean magnitude below this frequency.
@@ -35,16 +42,9 @@ MEMORY_S = 0.05  # The score of a path forgets with this time constant, in secon
 SEMITONE_COST = 0.05  # The score of a path loses this much for each semitone that it moves.
 VOICED = 1.2  # A frame is voiced only from this salience on.
 SURE = 0.5  # A frame is voiced only if its salience times the square root of the share that the notes leave is at least this.
-CAUTION = 1.5  # What is expected of the notes counts this many times where it is subtracted.
-LEAST_REST = 1e-3  # The notes leave at least this share of every bin.
 AROUND_CENTS = 130.0  # A told melody leaves the candidates up to this many cents from its note.
 LEAST_LEFT = 1e-3  # A frame is unvoiced if the told notes leave less than this share of it.
-LEAST_POWER = 1e-12  # The squares of models have at least this sum where it is a divisor.
 TRACE = 4096  # The pitches of this many frames are kept for those who read them between blocks.
-
-CANDIDATES = int(np.log2(HIGHEST_HZ / LOWEST_HZ) * 12 * STEPS) + 1  # Number of candidates.
-# Number of steps of the axis: from an octave below the lowest candidate to the highest harmonic of the highest one.
-AXIS = CANDIDATES + int(np.ceil((1 + np.log2(HARMONICS)) * 12 * STEPS)) + 1
 
 PLAN = Part("voice_pitch", (
     size("first_candidate", "the first candidate in the voice's range"),
@@ -60,7 +60,7 @@ PLAN = Part("voice_pitch", (
     array("harmonic_weight", "float32", f"{HARMONICS}", "weight of each harmonic; they sum to 1"),
 ), sees=("common",))
 STATE = Part("voice_pitch", (
-    cell("pitch_frames", "int64", "frames since reset in which the pitch was sought"),
+    cell("pitch_frames", "int64", "frames since reset"),
     cell("sureness", "float32", "salience of the last frame's pitch, times the square root of the share that the notes leave"),
     array("path_score", "float32", f"{CANDIDATES}", "score of the best path that ends at each candidate"),
     array("salience", "float32", f"{CANDIDATES}", "salience of each candidate in the last frame"),
@@ -71,36 +71,13 @@ STATE = Part("voice_pitch", (
 ))
 
 
-def candidates_hz() -> npt.NDArray[np.float64]:
-    """The candidates in Hz."""
-    return LOWEST_HZ * 2 ** (np.arange(CANDIDATES) / (12 * STEPS))
-
-
-def axis_hz() -> npt.NDArray[np.float64]:
-    """The frequencies of the axis in Hz, [place, step]. Its first step lies an octave below the lowest candidate."""
-    return LOWEST_HZ / 2 * 2 ** ((np.arange(AXIS) + np.arange(FINER)[:, None] / FINER) / (12 * STEPS))
-
-
-def places_above(factor: Any) -> npt.NDArray[np.int64]:
-    """How many places above the step an octave below a candidate its multiples by `factor` lie."""
-    places: npt.NDArray[np.int64] = np.rint(np.log2(2 * np.asarray(factor)) * 12 * STEPS * FINER).astype(np.int64)
-    return places
-
-
-def limits_of(low_hz: float, high_hz: float) -> tuple[int, int]:
-    """The first candidate from `low_hz` on, and the one after the last up to `high_hz`; at least one lies between them."""
-    first, end = np.searchsorted(candidates_hz(), [low_hz, high_hz * 2 ** (0.5 / (12 * STEPS))]).tolist()
-    first = min(first, CANDIDATES - 1)
-    return first, max(end, first + 1)
-
-
 def design(request: Request) -> dict[str, Any]:
     """The part `voice_pitch`."""
     bin_hz, n = request.sample_rate / request.framing.window_size, np.arange(HARMONICS) + 1
     at, weight = axis_hz() / bin_hz, FADING**n
     heard = (axis_hz() < HEARD_HZ) & (at < request.bins - 2)
     shift = np.stack([places_above(n), places_above(n - 0.5)])
-    first, end = limits_of(LOWEST_HZ, HIGHEST_HZ)
+    first, end = limits_of(*SINGER_HZ)
     return {
         "first_candidate": first,
         "end_candidate": end,
@@ -113,19 +90,6 @@ def design(request: Request) -> dict[str, Any]:
         "shift_place": shift % FINER,
         "harmonic_weight": (weight / weight.sum()).astype(np.float32),
     }
-
-
-@numeric
-def leave(V, notes, expected, others, left):
-    """left [bin] = what the told notes leave of V, by three models: of the notes, expected of the notes, and of all others.
-
-    The others' model is joined with what V has beyond the expected one. A plain difference of V and the notes' model would hold
-    so much of their partials that their pitches would be found. V and the models are shares of the frame.
-    """
-    for k in range(left.shape[0]):
-        rest = max(V[k] - np.float32(CAUTION) * expected[k], np.float32(LEAST_REST) * V[k])
-        other, note = others[k] * rest, max(notes[k], expected[k])
-        left[k] = V[k] * other / (other + note * note + np.float32(LEAST_POWER))
 
 
 @numeric
@@ -231,7 +195,7 @@ def first_and_end(plan, told_hz):
 @kernel
 def find_pitch(plan, own, told_hz, left):
     """The pitch of a frame in Hz; 0: unvoiced."""
-    own.sureness, level = np.float32(0), level_of(left[: plan.level_bins])
+    level = level_of(left[: plan.level_bins])
     if told_hz < 0 or level == 0:
         fill(own.path_score, np.float32(0))
         return np.float32(0)
@@ -250,13 +214,20 @@ def find_pitch(plan, own, told_hz, left):
 
 
 @kernel
+def begin(own):
+    """Begin a frame; it is unvoiced unless `step` follows."""
+    own.sureness, at = np.float32(0), own.pitch_frames % TRACE
+    own.pitch_trace[at, 0] = own.pitch_trace[at, 1] = np.float32(0)
+    own.pitch_frames += 1
+
+
+@kernel
 def step(plan, own, told_hz, left):
-    """The pitch of a frame in Hz, 0 if it is unvoiced, from what the told notes leave of it, `left` [bin], shares of the frame.
+    """The pitch of a frame in Hz, 0: unvoiced, from what the told notes leave of it, `left` [bin], as a share of the frame.
 
     told_hz: frequency of the melody's note; 0: it is not told; below 0: the melody has a rest.
     """
     hz = find_pitch(plan, own, told_hz, left)
-    at = own.pitch_frames % TRACE
+    at = (own.pitch_frames - 1) % TRACE
     own.pitch_trace[at, 0], own.pitch_trace[at, 1] = hz, own.sureness
-    own.pitch_frames += 1
     return hz
