@@ -182,6 +182,8 @@ def map_templates(
     """
     if from_rate == to_rate and from_window == to_window:
         return W
+    if not len(W):
+        return np.zeros((0, to_window // 2 + 1), np.float32)
     old, new = from_rate / from_window, to_rate / to_window
     if old > 2 * new * (1 + 1e-9):
         raise RtsepError(f"the preset's bins are {old:.1f} Hz wide; a window of {to_window} samples at {to_rate:g} Hz "
@@ -190,7 +192,7 @@ def map_templates(
     mapped = np.diff(_covered(edges, W.astype(np.float64), old), axis=1)
     kept = mapped.sum(axis=1, keepdims=True)
     usable = kept > LEAST_KEPT
-    if len(W) and not usable.any():
+    if not usable.any():
         raise RtsepError(f"all of the preset lies above {to_rate / 2:g} Hz, the highest frequency of this sound: "
                          "choose another preset")
     result: npt.NDArray[np.float32] = np.where(usable, mapped / np.maximum(kept, 1e-30), 0).astype(np.float32)

@@ -23,7 +23,8 @@ def track(plan, state, told, left, found):
     """Fill found [frame] with the pitch of every frame of left [frame, bin]."""
     for n in range(found.shape[0]):
         voice_pitch.begin(state.voice_pitch)
-        found[n] = voice_pitch.step(plan.voice_pitch, state.voice_pitch, told[n], left[n])
+        state.melody.told_low_hz = state.melody.told_high_hz = told[n]
+        found[n] = voice_pitch.step(plan.voice_pitch, state.voice_pitch, state.melody, left[n])
 
 
 class Tracker:
@@ -90,7 +91,7 @@ def test_it_agrees_with_the_plain_numpy_twin(rng, told):
     left = spectra(sound)
     left[50:60] = 0
     plain = twin.VoicePitch(BINS, RATE / SIZE, HOP_S)
-    expected = np.array([plain.step(frame, told) for frame in left])
+    expected = np.array([plain.step(frame, (told, told)) for frame in left])
     assert (expected > 0).mean() > 0.6
     found = Tracker()(left, told)
     assert np.allclose(found, expected, rtol=2e-4)

@@ -38,6 +38,7 @@ LIMITS: dict[str, tuple[str, str]] = {
     "note_pitch": ("0", "0"), "note_part": ("0", "0"), "by_pitch": ("0", "0"), "pitch_first": ("0", "0"),
     "by_hands": ("0", "1"), "left_stem": ("0", "stems - 1"), "right_stem": ("0", "stems - 1"),
     "early": ("0", str(LONG)), "rolls_back": ("0", "1"),
+    "melody_told": ("0", "1"), "melody_middle": ("0", "window_size"), "melody_loose": ("0", str(LONG)),
     "first_candidate": ("0", str(CANDIDATES - 1)), "end_candidate": ("first_candidate + 1", str(CANDIDATES)),
     "axis_heard": ("0", str(AXIS)), "level_bins": ("1", "bins"), "axis_bin": ("0", "bins - 2"),
     "shift_steps": ("0", str(AXIS - CANDIDATES)), "shift_place": ("0", str(FINER - 1)),

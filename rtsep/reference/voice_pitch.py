@@ -25,11 +25,11 @@ class VoicePitch:
         self._axis = np.where(heard, at, bins).T.ravel()  # place by place, in bins
         self._weight = FADING ** np.arange(1, HARMONICS + 1)
 
-    def step(self, left: Floats, told_hz: float = 0.0) -> float:
-        """The pitch in Hz, 0 if the frame is unvoiced, from left [bin]; `told_hz` as in `rtsep.stages.voice_pitch.step`."""
+    def step(self, left: Floats, told_hz: tuple[float, float] = (0.0, 0.0)) -> float:
+        """The pitch in Hz, 0 if the frame is unvoiced, from left [bin]; `told_hz`: the melody's range, as in stage `melody`."""
         self.sureness = 0.0
         level = left[: self._level_bins].sum()
-        if told_hz < 0 or not level > LEAST_LEFT:
+        if told_hz[0] < 0 or not level > LEAST_LEFT:
             self.score[:] = 0
             return 0.0
         first, end = possible(told_hz, self.limits)
@@ -52,13 +52,14 @@ class VoicePitch:
         return salience
 
 
-def possible(told_hz: float, limits: tuple[int, int]) -> tuple[int, int]:
-    """The first possible candidate, and the one after the last: those of the range, or those near a told note."""
-    if told_hz <= 0:
+def possible(told_hz: tuple[float, float], limits: tuple[int, int]) -> tuple[int, int]:
+    """The first possible candidate, and the one after the last: those of the range, or those near told notes."""
+    if told_hz[0] <= 0:
         return limits
-    told, around = 12 * STEPS * math.log2(told_hz / LOWEST_HZ), AROUND_CENTS * STEPS / 100
-    first = min(max(math.ceil(told - around), 0), CANDIDATES - 1)
-    return first, min(max(math.floor(told + around) + 1, first + 1), CANDIDATES)
+    low, high = (12 * STEPS * math.log2(hz / LOWEST_HZ) for hz in told_hz)
+    around = AROUND_CENTS * STEPS / 100
+    first = min(max(math.ceil(low - around), 0), CANDIDATES - 1)
+    return first, min(max(math.floor(high + around) + 1, first + 1), CANDIDATES)
 
 
 def moved(score: Floats, cost: float) -> Floats:

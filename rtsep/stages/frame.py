@@ -33,6 +33,7 @@ from rtsep.stages import (
     late_notes,
     levels,
     masks,
+    melody,
     onsets,
     overlap_add,
     place,
@@ -64,6 +65,7 @@ def open_templates(plan, state, end):
     adaptation.learn_nothing(state.adaptation)
     if plan.voice_stem >= 0:
         voice_pitch.begin(state.voice_pitch)
+        melody.step(plan.melody, state.melody, end)
     analysis.step(plan.analysis, state.analysis, plan.transform, state.transform, state.sound, frame, end)
     if plan.early > 0:
         onsets.notice_stroke(plan.onsets, state.onsets, frame, end)
@@ -81,8 +83,7 @@ def hear_voice(plan, state):
     frame, opened, expected, estimate, W = state.frame, state.open, state.expected, state.estimate, state.adaptation.W
     expectation.divide(opened, expected, estimate.h)
     voice_left.step(plan.voice_left, state.voice_left, frame.V, W, opened, estimate.h, expected.expected_h)
-    state.voice.voice_hz = voice_pitch.step(plan.voice_pitch, state.voice_pitch, state.voice.told_hz,
-                                            state.voice_left.voice_left)
+    state.voice.voice_hz = voice_pitch.step(plan.voice_pitch, state.voice_pitch, state.melody, state.voice_left.left)
     voice.step(plan.voice, state.voice, frame, W, opened, expected, plan.expectation.prediction, estimate)
     estimator.keep_background(opened, state.estimator, estimate.h)
 

@@ -19,6 +19,7 @@ from rtsep.stages import (
     late_notes,
     levels,
     masks,
+    melody,
     mixer,
     notes,
     onsets,
@@ -37,7 +38,7 @@ from rtsep.stages.passed import PASSED
 from rtsep.stages.request import Request
 
 # Roughly in the order in which `frame` calls them.
-STAGES = (notes, score_follower, hands, analysis, onsets, gate, late_notes, watchdog, expectation, estimator, voice_left,
+STAGES = (notes, score_follower, hands, analysis, onsets, gate, late_notes, watchdog, expectation, estimator, melody, voice_left,
           voice_pitch, voice, levels, masks, colour, accompaniment, adaptation, residual, place, overlap_add, filters, mixer)
 
 PLAN = Record("Plan", (COMMON, INSTRUMENTS, transform.PLAN, *(stage.PLAN for stage in STAGES)))

@@ -46,7 +46,6 @@ PLAN = Part("voice", (
 STATE = Part("voice", (
     cell("voice_hz", "float32", "fundamental frequency of the voice in the last frame, in Hz; 0: unvoiced"),
     cell("voice_before_hz", "float32", "the same in the frame before"),
-    cell("told_hz", "float32", "frequency of the melody's note in this frame, in Hz, as it is told; 0: unknown; -1: a rest"),
     cell("voice_share", "float32", "share of the last frame that the voice explains"),
     array("comb", "float32", "stride", "the harmonics of the frame's pitch"),
     array("comb_sum", "float32", f"{BANDS}", "sum of each band of the comb over the bins"),

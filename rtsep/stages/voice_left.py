@@ -24,7 +24,7 @@ LEAST_POWER = 1e-12  # The squares of models have at least this sum where it is 
 
 PLAN = Part("voice_left", (), sees=("common",))
 STATE = Part("voice_left", (
-    array("voice_left", "float32", "stride", "what the told notes leave of the last frame, as a share of it"),
+    array("left", "float32", "stride", "what the told notes leave of the last frame, as a share of it"),
     array("notes_model", "float32", "stride", "scratch: the model of the told notes"),
     array("notes_expected", "float32", "stride", "scratch: what is expected of the told notes"),
     array("others_model", "float32", "stride", "scratch: the model of all others"),
@@ -47,7 +47,7 @@ def leave(V, notes, expected, others, left):
 
 @kernel
 def step(plan, own, V, W, opened, h, expected_h):
-    """Fill `voice_left` from a frame V [bin]; h, expected_h: activations of the open rows, found and expected."""
+    """Fill `left` from a frame V [bin]; h, expected_h: activations of the open rows, found and expected."""
     count, end = opened.open_count, opened.open_count + plan.background
     fill(own.notes_model, np.float32(0))
     fill(own.notes_expected, np.float32(0))
@@ -55,4 +55,4 @@ def step(plan, own, V, W, opened, h, expected_h):
     add_rows(W, opened.open_row[:count], h, own.notes_model)
     add_rows(W, opened.open_row[:count], expected_h, own.notes_expected)
     add_rows(W, opened.open_row[count:end], h[count:end], own.others_model)
-    leave(V[: plan.bins], own.notes_model, own.notes_expected, own.others_model, own.voice_left[: plan.bins])
+    leave(V[: plan.bins], own.notes_model, own.notes_expected, own.others_model, own.left[: plan.bins])

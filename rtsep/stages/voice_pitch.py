@@ -181,26 +181,26 @@ def frequency_at(place):
 
 
 @kernel
-def first_and_end(plan, told_hz):
-    """The first candidate that is possible, and the one after the last: those in the range, or those near a told note."""
-    if told_hz <= 0:
+def first_and_end(plan, melody):
+    """The first candidate that is possible, and the one after the last: those in the range, or those near told notes."""
+    if melody.told_low_hz <= 0:
         return plan.first_candidate, plan.end_candidate
     around = np.float32(AROUND_CENTS * STEPS / 100)
-    first = np.int64(np.ceil(place_of(told_hz) - around))
-    end = np.int64(np.floor(place_of(told_hz) + around)) + 1
+    first = np.int64(np.ceil(place_of(melody.told_low_hz) - around))
+    end = np.int64(np.floor(place_of(melody.told_high_hz) + around)) + 1
     first = min(max(first, 0), CANDIDATES - 1)
     return first, min(max(end, first + 1), CANDIDATES)
 
 
 @kernel
-def find_pitch(plan, own, told_hz, left):
+def find_pitch(plan, own, melody, left):
     """The pitch of a frame in Hz; 0: unvoiced."""
     level = level_of(left[: plan.level_bins])
-    if told_hz < 0 or level == 0:
+    if melody.told_low_hz < 0 or level == 0:
         fill(own.path_score, np.float32(0))
         return np.float32(0)
     scaled_root(left, np.float32(plan.level_bins) / level, own.left_root[: plan.bins])
-    first, end = first_and_end(plan, told_hz)
+    first, end = first_and_end(plan, melody)
     find_salience(plan, own, first, end)
     fill(own.path_score[:first], np.float32(0))
     fill(own.path_score[end:], np.float32(0))
@@ -222,12 +222,12 @@ def begin(own):
 
 
 @kernel
-def step(plan, own, told_hz, left):
+def step(plan, own, melody, left):
     """The pitch of a frame in Hz, 0: unvoiced, from what the told notes leave of it, `left` [bin], as a share of the frame.
 
-    told_hz: frequency of the melody's note; 0: it is not told; below 0: the melody has a rest.
+    melody: the part of that name, with the range of told notes.
     """
-    hz = find_pitch(plan, own, told_hz, left)
+    hz = find_pitch(plan, own, melody, left)
     at = (own.pitch_frames - 1) % TRACE
     own.pitch_trace[at, 0], own.pitch_trace[at, 1] = hz, own.sureness
     return hz
