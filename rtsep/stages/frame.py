@@ -82,11 +82,13 @@ def hear_voice(plan, state):
     """Find the voice's pitch in what the notes leave, and then all activations anew, with the voice among them."""
     frame, opened, expected, estimate, W = state.frame, state.open, state.expected, state.estimate, state.adaptation.W
     expectation.divide(opened, expected, estimate.h)
-    voice_left.step(plan.voice_left, state.voice_left, frame.V, W, opened, estimate.h, expected.expected_h)
+    voice_left.step(plan.voice_left, state.voice_left, frame.V, W, opened, estimate.h, expected.expected_h,
+                    state.voice.voice_model)
     hz = voice_pitch.step(plan.voice_pitch, state.voice_pitch, state.melody, state.voice_left.left)
     state.voice.voice_hz = voice.known_or(state.voice, hz)
-    voice.step(plan.voice, state.voice, frame, W, opened, expected, plan.expectation.prediction, estimate)
-    estimator.keep_background(opened, state.estimator, estimate.h)
+    voice.second(plan.voice, state.voice, frame, W, opened, expected, plan.expectation.prediction, estimate)
+    if plan.voice.dev[18] != 0:
+        estimator.keep_background(opened, state.estimator, estimate.h)
 
 
 @trunk
@@ -94,8 +96,12 @@ def estimate_activations(plan, state, end):
     """From a frame that is not silent, and what is expected of its notes, to the activations of the open templates."""
     frame, opened, expected, estimate, W = state.frame, state.open, state.expected, state.estimate, state.adaptation.W
     expectation.step(plan.expectation, state.learnt, state.notes.voices, frame, opened, expected, end)
-    estimator.step(plan.estimator, state.estimator, frame, W, opened, expected, plan.expectation.prediction,
-                   state.accompaniment.others, estimate)
+    if plan.voice_stem < 0 or plan.voice.dev[20] == 0:
+        estimator.step(plan.estimator, state.estimator, frame, W, opened, expected, plan.expectation.prediction,
+                       state.accompaniment.others, estimate)
+    else:
+        estimator.start(plan.estimator, state.estimator, opened, state.accompaniment.others, estimate.h)
+        voice.first(plan.voice, state.voice, frame, W, opened, expected, plan.expectation.prediction, estimate)
     expectation.find_silent(opened, expected, estimate.group_h)
     if plan.voice_stem >= 0:
         hear_voice(plan, state)
@@ -168,7 +174,11 @@ def make_masks(plan, state, end):
     masks.step(plan.masks, state.mask_scratch, opened, state.masks)
     if expected.expects:
         others = residual.listen(plan.residual, state.residual, state.frame.V, opened, expected, state.masks, end)
+        if plan.voice_stem >= 0:
+            voice.alpha(plan.voice, state.voice, state.masks.estimated[plan.stems - 1], -plan.voice.dev[19])
         masks.share_out(plan.masks, state.frame.V, opened, state.masks)
+        if plan.voice_stem >= 0:
+            voice.alpha(plan.voice, state.voice, state.masks.estimated[plan.stems - 1], plan.voice.dev[19])
         if others and voice.weighs(plan.voice, state.voice):
             residual.weigh(plan.residual, state.residual, opened, state.masks)
     if plan.voice_stem >= 0:

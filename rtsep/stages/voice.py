@@ -33,7 +33,7 @@ MOST_OF_A_STEP = 0.35  # The standard deviation of a harmonic is at most this sh
 LEAST_GAIN = 1e-4  # An activation of the voice starts from at least this share of the frame.
 LEAST_DIVISOR = 1e-12  # A divisor is at least this share of the frame.
 JUMP = 1.09  # If the pitch changes by more than this factor from frame to frame, another note has begun.
-DEV = dict(updates=6, hold=0.3, keep=0.7, noise=0.5, bg=0.3, line=0.72, move_s=0.0135, extra=0.004, relax=1.0, left=1.0, pw=2.0, sure=0.0, fade=0.7, trust=1.0, net=1.0, geo=0.5)
+DEV = dict(updates=6, hold=0.5, keep=0.8, noise=0.5, bg=0.3, line=0.72, move_s=0.0135, extra=0.004, relax=1.0, left=1.0, pw=2.0, sure=0.0, fade=0.7, trust=1.0, net=0.0, geo=1.0, k=0., onlyexp=0., keepb=0., alpha=0., first=5., fnoise=.5)
 
 PLAN = Part("voice", (
     number("line_hz", "standard deviation of a steady harmonic in the spectrum, in Hz"),
@@ -177,13 +177,9 @@ def set_gains(plan, own):
 
 
 @kernel
-def start(plan, own, total):
+def start(plan, own, total, hz, slope):
     """Draw the comb, and start the voice's activations from those of the last frame."""
-    hz, before = own.voice_hz, own.voice_before_hz
-    slope = np.float32(0)
     if hz > 0:
-        if before > 0 and hz < before * np.float32(JUMP) and before < hz * np.float32(JUMP):
-            slope = abs(hz - before) / plan.hop_s
         draw_comb(plan, own, hz, slope)
         band_sums(own.comb, plan.voice_part, plan.voice_first, 0, own.comb_sum)
     for b in range(BANDS):
@@ -193,11 +189,10 @@ def start(plan, own, total):
         own.noise_h[b] = np.float32(LEAST_GAIN)
     if hz <= 0:
         fill(own.comb, np.float32(0))
-    own.voice_before_hz = hz
 
 
 @kernel
-def update_voice(plan, own, ratio):
+def update_voice(plan, own, ratio, nz):
     """One update of the voice's activations from ratio [bin]."""
     tonal, noise = own.voice_scratch[2], own.voice_scratch[3]
     two_band_sums(ratio, own.comb, plan.voice_part, plan.voice_first, tonal, noise)
@@ -206,18 +201,17 @@ def update_voice(plan, own, ratio):
         if own.comb_h[b] > 0:
             found = own.comb_h[b] * tonal[b] / max(own.comb_sum[b], np.float32(LEAST_DIVISOR))
             own.comb_h[b] = (found + keep * own.comb_aim[b]) / (np.float32(1) + plan.dev[1])
-        own.noise_h[b] *= noise[b] / (plan.noise_sum[b] * (np.float32(1) + plan.dev[3]))
+        own.noise_h[b] *= noise[b] / (plan.noise_sum[b] * (np.float32(1) + nz))
 
 
 @kernel
-def step(plan, own, frame, W, opened, expected, prediction, estimated):
+def step(plan, own, frame, W, opened, expected, prediction, estimated, hz, slope, updates, nz):
     """Update all activations with the voice among them: `estimate`'s h, before, ratio, gradient and group_h, and the voice."""
     V, h, ratio, gradient = frame.V, estimated.h, estimated.ratio, estimated.gradient
     rows = opened.open_row[: opened.open_count + plan.background]
     count, notes = rows.shape[0], opened.open_count
     flat = np.float32(1) / np.float32(plan.bins)
-    start(plan, own, frame.total)
-    updates = np.int64(plan.dev[0])
+    start(plan, own, frame.total, hz, slope)
     for n in range(updates):
         power = plan.dev[8] if n + 1 < updates else np.float32(1)
         fill(ratio, max(h[count], np.float32(LEAST_FLAT)) * flat)
@@ -238,20 +232,24 @@ def step(plan, own, frame, W, opened, expected, prediction, estimated):
             h[i] *= factor
         hold(h, opened.group_first, expected.expected_share[: opened.groups], expected.least_share, prediction * plan.dev[13],
              estimated.group_h)
-        update_voice(plan, own, ratio)
-    finish(plan, own, frame.total)
+        update_voice(plan, own, ratio, nz)
+    make_model(plan, own)
 
 
 @kernel
 def finish(plan, own, total):
-    """Fill the voice's model, its share and its levels for the next frame."""
-    set_gains(plan, own)
-    fill(own.voice_model, np.float32(0))
-    add_voice(own.voice_scratch[0], own.voice_scratch[1], own.comb, plan.voice_part, plan.voice_first, own.voice_model)
+    """Fill the voice's share and its levels for the next frame."""
     own.voice_share = np.float32(0)
     for b in range(BANDS):
         own.voice_share += own.comb_h[b] + own.noise_h[b]
         own.comb_level[b] = own.comb_h[b] * total if own.voice_hz > 0 else own.comb_level[b] * plan.dev[12]
+
+
+@kernel
+def make_model(plan, own):
+    set_gains(plan, own)
+    fill(own.voice_model, np.float32(0))
+    add_voice(own.voice_scratch[0], own.voice_scratch[1], own.comb, plan.voice_part, plan.voice_first, own.voice_model)
 
 
 @kernel
@@ -304,3 +302,29 @@ def weighs(plan, own):
 def known_or(own, hz):
     """The frame's pitch: as it is known, else `hz`, in which it was tracked."""
     return hz if own.known_hz == 0 else max(own.known_hz, np.float32(0))
+
+
+@kernel
+def alpha(plan, own, model, scale):
+    for k in range(plan.bins):
+        model[k] += scale * own.voice_model[k]
+
+
+@kernel
+def slope_of(plan, own, hz):
+    before = own.voice_before_hz
+    if hz > 0 and before > 0 and hz < before * np.float32(JUMP) and before < hz * np.float32(JUMP):
+        return abs(hz - before) / plan.hop_s
+    return np.float32(0)
+
+
+@kernel
+def first(plan, own, frame, W, opened, expected, prediction, estimated):
+    own.voice_before_hz = own.voice_hz
+    step(plan, own, frame, W, opened, expected, prediction, estimated, own.voice_hz, np.float32(0), np.int64(plan.dev[20]), plan.dev[21])
+
+
+@kernel
+def second(plan, own, frame, W, opened, expected, prediction, estimated):
+    step(plan, own, frame, W, opened, expected, prediction, estimated, own.voice_hz, slope_of(plan, own, own.voice_hz), np.int64(plan.dev[0]), plan.dev[3])
+    finish(plan, own, frame.total)

@@ -22,7 +22,7 @@ CAUTION = 1.5  # What is expected of the notes counts this many times where it i
 LEAST_REST = 1e-3  # The notes leave at least this share of every bin.
 LEAST_POWER = 1e-12  # The squares of models have at least this sum where it is a divisor.
 
-PLAN = Part("voice_left", (), sees=("common",))
+PLAN = Part("voice_left", (), sees=("common", "voice"))
 STATE = Part("voice_left", (
     array("left", "float32", "stride", "what the told notes leave of the last frame, as a share of it"),
     array("notes_model", "float32", "stride", "scratch: the model of the told notes"),
@@ -37,16 +37,18 @@ def design(request: Request) -> dict[str, Any]:
 
 
 @numeric
-def leave(V, notes, expected, others, left):
+def leave(V, notes, expected, others, left, kk, onlyexp):
     """left [bin] = what the told notes leave of V, by the models of the notes, expected of the notes, and of all others."""
     for k in range(left.shape[0]):
         rest = max(V[k] - np.float32(CAUTION) * expected[k], np.float32(LEAST_REST) * V[k])
-        other, note = others[k] * rest, max(notes[k], expected[k])
+        other, note = max(others[k], kk * rest) * rest, max(notes[k], expected[k])
+        if onlyexp > 0:
+            note = expected[k]
         left[k] = V[k] * other / (other + note * note + np.float32(LEAST_POWER))
 
 
 @kernel
-def step(plan, own, V, W, opened, h, expected_h):
+def step(plan, own, V, W, opened, h, expected_h, voice_model):
     """Fill `left` from a frame V [bin]; h, expected_h: activations of the open rows, found and expected."""
     count, end = opened.open_count, opened.open_count + plan.background
     fill(own.notes_model, np.float32(0))
@@ -55,4 +57,6 @@ def step(plan, own, V, W, opened, h, expected_h):
     add_rows(W, opened.open_row[:count], h, own.notes_model)
     add_rows(W, opened.open_row[:count], expected_h, own.notes_expected)
     add_rows(W, opened.open_row[count:end], h[count:end], own.others_model)
-    leave(V[: plan.bins], own.notes_model, own.notes_expected, own.others_model, own.left[: plan.bins])
+    for k in range(plan.bins):
+        own.others_model[k] += voice_model[k]
+    leave(V[: plan.bins], own.notes_model, own.notes_expected, own.others_model, own.left[: plan.bins], plan.dev[16], plan.dev[17])
