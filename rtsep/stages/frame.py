@@ -82,7 +82,8 @@ def hear_voice(plan, state):
     """Find the voice's pitch in what the notes leave, and then all activations anew, with the voice among them."""
     frame, opened, expected, estimate, W = state.frame, state.open, state.expected, state.estimate, state.adaptation.W
     expectation.divide(opened, expected, estimate.h)
-    voice_left.step(plan.voice_left, state.voice_left, frame.V, W, opened, estimate.h, expected.expected_h)
+    voice_left.step(plan.voice_left, state.voice_left, frame.V, W, opened, estimate.h, expected.expected_h,
+                    state.voice.voice_model)
     state.voice.voice_hz = voice_pitch.step(plan.voice_pitch, state.voice_pitch, state.melody, state.voice_left.left)
     voice.step(plan.voice, state.voice, frame, W, opened, expected, plan.expectation.prediction, estimate)
     estimator.keep_background(opened, state.estimator, estimate.h)

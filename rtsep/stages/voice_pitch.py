@@ -67,7 +67,7 @@ STATE = Part("voice_pitch", (
     array("left_root", "float32", "stride", "scratch: square root of what the told notes leave"),
     array("axis", "float32", f"{FINER}, {AXIS}", "scratch: left_root at the places of the axis", bound=True),
     array("pitch_trace", "float32", f"{TRACE}, 2",
-          "of the last frames, by their number: pitch in Hz (0: unvoiced), and sureness"),
+          "of the last frames, by their number: pitch in Hz (0 or less: unvoiced), and sureness"),
 ))
 
 
@@ -193,12 +193,8 @@ def first_and_end(plan, melody):
 
 
 @kernel
-def find_pitch(plan, own, melody, left):
-    """The pitch of a frame in Hz; 0: unvoiced."""
-    level = level_of(left[: plan.level_bins])
-    if melody.told_low_hz < 0 or level == 0:
-        fill(own.path_score, np.float32(0))
-        return np.float32(0)
+def find_pitch(plan, own, melody, left, level):
+    """The most likely pitch of a frame in Hz, below 0 if it is unvoiced; the spectrum `left` [bin] has the sum `level`."""
     scaled_root(left, np.float32(plan.level_bins) / level, own.left_root[: plan.bins])
     first, end = first_and_end(plan, melody)
     find_salience(plan, own, first, end)
@@ -208,9 +204,8 @@ def find_pitch(plan, own, melody, left):
     move_paths(score, np.float32(SEMITONE_COST / STEPS))
     best = continue_paths(score, salience, plan.pitch_keep)
     own.sureness = salience[best] * np.sqrt(level)
-    if salience[best] < np.float32(VOICED) or own.sureness < np.float32(SURE):
-        return np.float32(0)
-    return frequency_at(np.float32(first) + peak_between(salience, best))
+    hz = frequency_at(np.float32(first) + peak_between(salience, best))
+    return hz if salience[best] >= np.float32(VOICED) and own.sureness >= np.float32(SURE) else -hz
 
 
 @kernel
@@ -227,7 +222,11 @@ def step(plan, own, melody, left):
 
     melody: the part of that name, with the range of told notes.
     """
-    hz = find_pitch(plan, own, melody, left)
+    level = level_of(left[: plan.level_bins])
+    if melody.told_low_hz < 0 or level == 0:
+        fill(own.path_score, np.float32(0))
+        return np.float32(0)
+    hz = find_pitch(plan, own, melody, left, level)
     at = (own.pitch_frames - 1) % TRACE
     own.pitch_trace[at, 0], own.pitch_trace[at, 1] = hz, own.sureness
-    return hz
+    return max(hz, np.float32(0))

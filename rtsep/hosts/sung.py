@@ -1,0 +1,42 @@
+"""What the engine finds of a voice during a run: its pitch, and the files that are made of it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rtsep.engine.separator import Separator
+from rtsep.notes.sung import SungPitch, midi_of, notes_of
+from rtsep.stages.voice_pitch import TRACE
+
+
+class Listener:
+    """Reads the pitch of the voice from a separator that has such a stem. Call `listen` at least once in TRACE hops.
+
+    `start_s`: the time of the first sample that the separator gets.
+    """
+
+    def __init__(self, separator: Separator, start_s: float = 0.0) -> None:
+        now = separator.prepared
+        self._hop_s = separator.framing.hop / separator.sample_rate
+        # A frame has the time of the middle of its window.
+        self._first_s = start_s + self._hop_s - now.plan.values["melody_middle"] / separator.sample_rate
+        self._separator, self._frames = separator, 0
+        self._pieces: list[np.ndarray] = []
+
+    def listen(self) -> None:
+        """Take the frames since the last call."""
+        state = self._separator.prepared.state
+        frames = int(state["pitch_frames"][0])
+        numbers = np.arange(max(self._frames, frames - TRACE), frames)
+        self._pieces.append(np.column_stack([self._first_s + numbers * self._hop_s, state["pitch_trace"][numbers % TRACE]]))
+        self._frames = frames
+
+    def found(self) -> SungPitch:
+        """The pitch of all frames so far."""
+        rows = np.concatenate(self._pieces) if self._pieces else np.zeros((0, 3))
+        return SungPitch(*rows.T.astype(np.float64))
+
+
+def files_of(sung: SungPitch, name: str) -> dict[str, bytes | str]:
+    """The files of a voice called `name` by their names: its pitch as a table, and its notes with bends. Times are in steps."""
+    return {f"{name}.csv": sung.table(), f"{name}.mid": midi_of(notes_of(sung), name)}
