@@ -84,7 +84,8 @@ def hear_voice(plan, state):
     expectation.divide(opened, expected, estimate.h)
     voice_left.step(plan.voice_left, state.voice_left, frame.V, W, opened, estimate.h, expected.expected_h,
                     state.voice.voice_model)
-    state.voice.voice_hz = voice_pitch.step(plan.voice_pitch, state.voice_pitch, state.melody, state.voice_left.left)
+    hz = voice_pitch.step(plan.voice_pitch, state.voice_pitch, state.melody, state.voice_left.left)
+    state.voice.voice_hz = voice.known_or(state.voice, hz)
     voice.step(plan.voice, state.voice, frame, W, opened, expected, plan.expectation.prediction, estimate)
     estimator.keep_background(opened, state.estimator, estimate.h)
 
@@ -118,6 +119,9 @@ def model_stems(plan, state, end):
     if expected.expects:
         masks.expect_stems(plan.masks, W, opened, expected)
     masks.combine(plan.masks, opened, expected, state.masks)
+    if plan.voice_stem >= 0 and expected.expects and state.voice.voice_hz > 0 and plan.voice.dev[15] != 0.5:
+        r = plan.stems - 1
+        voice.combine(plan.voice, state.voice, state.masks.estimated[r], expected.expected_models[r], state.masks.models[r])
     colour.step(plan.colour, state.colour, state.frame.V, opened, state.masks.estimated)
 
 
@@ -166,7 +170,7 @@ def make_masks(plan, state, end):
     if expected.expects:
         others = residual.listen(plan.residual, state.residual, state.frame.V, opened, expected, state.masks, end)
         masks.share_out(plan.masks, state.frame.V, opened, state.masks)
-        if others:
+        if others and voice.weighs(plan.voice, state.voice):
             residual.weigh(plan.residual, state.residual, opened, state.masks)
     if plan.voice_stem >= 0:
         voice.split(plan.voice, state.voice, state.masks.estimated[plan.stems - 1], M)

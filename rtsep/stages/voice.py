@@ -33,12 +33,12 @@ MOST_OF_A_STEP = 0.35  # The standard deviation of a harmonic is at most this sh
 LEAST_GAIN = 1e-4  # An activation of the voice starts from at least this share of the frame.
 LEAST_DIVISOR = 1e-12  # A divisor is at least this share of the frame.
 JUMP = 1.09  # If the pitch changes by more than this factor from frame to frame, another note has begun.
-DEV = dict(updates=6, hold=0.3, keep=0.7, noise=0.5, bg=0.3, line=0.72, move_s=0.0135, extra=0.004, relax=1.0, left=1.0, pw=2.0, sure=0.0, fade=0.7, trust=1.0, spare=0.)
+DEV = dict(updates=6, hold=0.3, keep=0.7, noise=0.5, bg=0.3, line=0.72, move_s=0.0135, extra=0.004, relax=1.0, left=1.0, pw=2.0, sure=0.0, fade=0.7, trust=1.0, net=1.0, geo=0.5)
 
 PLAN = Part("voice", (
     number("line_hz", "standard deviation of a steady harmonic in the spectrum, in Hz"),
     number("bin_hz", "distance of bins, in Hz"),
-    array("dev", "float32", "16", "dev"),
+    array("dev", "float32", "32", "dev"),
     array("voice_first", "int64", f"{BANDS}", "the bin from which on band and the next one overlap"),
     array("voice_part", "float32", "stride", "place of the bin between the centres of two bands, 0 to 1"),
     array("noise_sum", "float32", f"{BANDS}", "sum of each band over the bins"),
@@ -46,6 +46,7 @@ PLAN = Part("voice", (
 STATE = Part("voice", (
     cell("voice_hz", "float32", "fundamental frequency of the voice in the last frame, in Hz; 0: unvoiced"),
     cell("voice_before_hz", "float32", "the same in the frame before"),
+    cell("known_hz", "float32", "the pitch of the next frame where a study knows it; 0: it is tracked; -1: unvoiced"),
     cell("voice_share", "float32", "share of the last frame that the voice explains"),
     array("comb", "float32", "stride", "the harmonics of the frame's pitch"),
     array("comb_sum", "float32", f"{BANDS}", "sum of each band of the comb over the bins"),
@@ -87,7 +88,7 @@ def design(request: Request) -> dict[str, Any]:
     return {
         "line_hz": line_bins(request.window) * bin_hz * dev["line"] / 0.85,
         "bin_hz": bin_hz,
-        "dev": np.array([*dev.values(), *[0] * (16 - len(dev))], np.float32),
+        "dev": np.array([*dev.values(), *[0] * (32 - len(dev))], np.float32),
         "voice_first": first,
         "voice_part": part,
         "noise_sum": np.maximum(noise, 1e-3).astype(np.float32),
@@ -286,3 +287,20 @@ def forget(own):
     """Forget the voice of the frames before."""
     own.voice_hz = own.voice_before_hz = own.voice_share = np.float32(0)
     fill(own.comb_level, np.float32(0))
+
+
+@kernel
+def combine(plan, own, estimated, expected, model):
+    for k in range(plan.bins):
+        model[k] = estimated[k] ** plan.dev[15] * expected[k] ** (np.float32(1) - plan.dev[15])
+
+
+@kernel
+def weighs(plan, own):
+    return own.voice_hz <= 0 or plan.dev[14] != 0
+
+
+@kernel
+def known_or(own, hz):
+    """The frame's pitch: as it is known, else `hz`, in which it was tracked."""
+    return hz if own.known_hz == 0 else max(own.known_hz, np.float32(0))
