@@ -37,6 +37,11 @@ class Listener:
         return SungPitch(*rows.T.astype(np.float64))
 
 
+def names_of(voice: str) -> tuple[str, ...]:
+    """The names of the files of a voice's stem; none if `voice` is empty."""
+    return (f"{voice}.csv", f"{voice}.mid") if voice else ()
+
+
 def files_of(sung: SungPitch, name: str) -> dict[str, bytes | str]:
     """The files of a voice called `name` by their names: its pitch as a table, and its notes with bends. Times are in steps."""
-    return {f"{name}.csv": sung.table(), f"{name}.mid": midi_of(notes_of(sung), name)}
+    return dict(zip(names_of(name), (sung.table(), midi_of(notes_of(sung), name)), strict=True))

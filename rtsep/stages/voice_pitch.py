@@ -34,14 +34,13 @@ from rtsep.stages.voice_grid import (
     places_above,
 )
 
-SINGER_HZ = 65.0, 1100.0  # The pitch is sought in this range unless a melody is told.
 FADING = 0.92  # Each harmonic counts as this share of the one below it.
 HEARD_HZ = 5000.0  # The salience counts no harmonics above this frequency.
 LEVEL_HZ = 10000.0  # The spectrum is scaled by its mean magnitude below this frequency.
 MEMORY_S = 0.05  # The score of a path forgets with this time constant, in seconds.
 SEMITONE_COST = 0.05  # The score of a path loses this much for each semitone that it moves.
-VOICED = 1.2  # A frame is voiced only from this salience on.
-SURE = 0.5  # A frame is voiced only if its salience times the square root of the share that the notes leave is at least this.
+VOICED = 1.0  # A frame is voiced only from this salience on.
+SURE = 0.3  # A frame is voiced only if its salience times the square root of the share that the notes leave is at least this.
 AROUND_CENTS = 130.0  # A told melody leaves the candidates up to this many cents from its note.
 LEAST_LEFT = 1e-3  # A frame is unvoiced if the told notes leave less than this share of it.
 TRACE = 4096  # The pitches of this many frames are kept for those who read them between blocks.
@@ -77,7 +76,8 @@ def design(request: Request) -> dict[str, Any]:
     at, weight = axis_hz() / bin_hz, FADING**n
     heard = (axis_hz() < HEARD_HZ) & (at < request.bins - 2)
     shift = np.stack([places_above(n), places_above(n - 0.5)])
-    first, end = limits_of(*SINGER_HZ)
+    low, high = sorted(440 * 2 ** ((request.number(name) - 69) / 12) for name in ("voice_low", "voice_high"))
+    first, end = limits_of(low * 2 ** (-1 / 24), high * 2 ** (1 / 24))
     return {
         "first_candidate": first,
         "end_candidate": end,
