@@ -177,7 +177,7 @@ def _render(
         if trace is not None:
             trace.finish()
             writer.add_file("picture.png", draw(trace, score, f"{job.mix.name}: {report['mode']}, "
-                                                f"{report['latency_ms']:.1f} ms, preset {report['preset']}"))
+                                                f"{report['latency_ms']:.1f} ms, preset {report['preset']}", job.voice, sung))
         report["saved_presets"] = [str(path) for path in keeper.keep_all(engine)]
         writer.add_file("report.json", json.dumps(report, indent=2) + "\n")
         writer.commit()

@@ -55,8 +55,8 @@ def _one_part(score: Score, track: str, path: str) -> Score:
     if not score.note_count:
         raise RtsepError(f"--melody {path}: the file has no notes")
     if not track and len(score.track_names) > 1:
-        raise RtsepError(f"--melody {path}: the file has the tracks {', '.join(score.track_names)}; say which one is the melody, "
-                         f"such as --melody {path}@{score.track_names[0]}")
+        raise RtsepError(f"--melody {path}: the file has the tracks {', '.join(score.track_names)}; say which one is the "
+                         f"melody, such as --melody {path}@{score.track_names[0]}")
     return _parts(score, [_named(score, track, f"--melody {path}@{track}") if track else 0])
 
 
