@@ -11,18 +11,22 @@ from rtsep.notes.pitch import parse_pitch
 NAME = "voice"
 
 
-def add_voice(parser: Any) -> None:
-    """Declare the options."""
+MELODY = ("FILE|TRACK", "the notes of the voice: a file in time with MIX, as for --midi (FILE@TRACK names one of its tracks), "
+          "or a track of --midi. rtsep then seeks the pitch only near these notes; it does not need the notes of other "
+          "instruments, and no preset for the voice. It includes --voice")
+PLAYED = ("PORT", "MIDI port on which somebody plays the notes of the voice along. rtsep then seeks the pitch only near these "
+          "notes. It includes --voice")
+
+
+def add_voice(parser: Any, melody: tuple[str, str] = MELODY) -> None:
+    """Declare the options; `melody`: what --melody takes, and its help."""
     parser.add_argument("--voice", action="store_true",
                         help="also separate a singing voice, or another instrument that plays one note at a time: rtsep finds "
-                        "its pitch in what the told notes leave, and writes the pitch as voice.csv and as notes in voice.mid")
+                        "its pitch in what the told notes leave")
     parser.add_argument("--voice-name", metavar="NAME", help="name of the stem of the voice (default: voice)")
     parser.add_argument("--voice-range", metavar="LOW-HIGH",
                         help="notes between which the pitch of the voice is sought, such as E2-G4 (default: C2-C6)")
-    parser.add_argument("--melody", metavar="FILE|TRACK",
-                        help="the notes of the voice: a file in time with MIX, as for --midi (FILE@TRACK names one of its "
-                        "tracks), or a track of --midi. rtsep then seeks the pitch only near these notes; it does not need the "
-                        "notes of other instruments, and no preset for the voice. It includes --voice")
+    parser.add_argument("--melody", metavar=melody[0], help=melody[1])
 
 
 def voice_of(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from rtsep.engine.separator import Separator
+from rtsep.engine.streaming import Engine
+from rtsep.hosts.words import note_name
 from rtsep.notes.sung import SungPitch, midi_of, notes_of
 from rtsep.stages.voice_pitch import TRACE
+
+
+def told_note(engine: Engine) -> str:
+    """The note that the voice sings now, such as "A4 +12 cents"; "-" in a rest, "" if the engine has no voice."""
+    if not isinstance(engine, Separator) or engine.routing.voice is None:
+        return ""
+    state = engine.prepared.state
+    hz = float(state["pitch_trace"][(int(state["pitch_frames"][0]) - 1) % TRACE, 0])
+    if not hz > 0:
+        return "-"
+    pitch = 69 + 12 * math.log2(hz / 440)
+    cents = round(100 * (pitch - round(pitch)))
+    return f"{note_name(round(pitch))} {cents:+d} cents"
 
 
 class Listener:
