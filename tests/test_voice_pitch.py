@@ -169,7 +169,7 @@ def test_the_last_frames_can_be_read_afterwards():
     found = tracker(left)
     assert tracker.state.pitch_frames[0] == len(left) < TRACE
     trace = tracker.state.pitch_trace[: len(left)]
-    assert np.array_equal(trace[:, 0], found)
+    assert np.array_equal(np.maximum(trace[:, 0], 0), found)
     assert (trace[:, 1][found > 0] >= SURE).all()
 
 

@@ -23,6 +23,7 @@ from rtsep.commands.common import (
 from rtsep.commands.live_checks import check, parse_channels, parse_loop
 from rtsep.commands.live_remote import add_remote, check_remote, with_remote
 from rtsep.commands.live_setup import renames_stems, scenes_of, with_setup
+from rtsep.commands.voice_options import PLAYED, add_voice, range_of, voice_of
 from rtsep.hosts.asked import BY, FORMATS
 from rtsep.hosts.setup_reading import read_setup
 from rtsep.hosts.setups import Setup
@@ -67,6 +68,7 @@ def _declare(parser: argparse.ArgumentParser) -> None:
                         "(without channel 10); drum = a group of drums (kick, snare, hihat, toms, cymbals, percussion); all = "
                         "all notes together (default: %(default)s)")
     add_score(parser)
+    add_voice(parser, PLAYED)
     add_drum_map(parser)
     parser.add_argument("--split", metavar="NOTE", help="lowest note of the stem `high` with --by split (default: C4)")
     parser.add_argument("--midi-offset-ms", type=float, default=0.0, metavar="MS",
@@ -134,7 +136,7 @@ def run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
 def _play(arguments: argparse.Namespace, setup: Setup | None) -> None:
     check(arguments)
     check_remote(arguments)
-    given, channels = checked_params(arguments), parse_channels(arguments.channels)
+    given, channels = {**checked_params(arguments), **range_of(arguments)}, parse_channels(arguments.channels)
     split = parse_pitch(arguments.split or "C4")
     loop = parse_loop(arguments.loop)
     from rtsep.hosts.live import live
@@ -144,7 +146,8 @@ def _play(arguments: argparse.Namespace, setup: Setup | None) -> None:
     recording = _recording(arguments)
     has_keys = sys.stdin is not None and sys.stdin.isatty() and not _is_plain(arguments)
     job = LiveJob(
-        midi=tuple(arguments.midi), presets=scenes[0].presets, by=arguments.by, split_pitch=split, channels=channels,
+        midi=(*arguments.midi, *filter(None, [arguments.melody])), jack=arguments.jack, **voice_of(arguments),
+        presets=scenes[0].presets, by=arguments.by, split_pitch=split, channels=channels,
         params=scenes[0].params, routes=tuple(arguments.route), midi_offset_ms=arguments.midi_offset_ms,
         record=arguments.record, overwrite=arguments.overwrite, seconds=arguments.seconds,
         measure_latency=arguments.measure_latency, mosaic=arguments.mosaic, keep=tuple(arguments.keep),

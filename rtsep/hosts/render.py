@@ -28,11 +28,13 @@ from rtsep.hosts.passing import LARGEST_BLOCK, Collected, outputs
 from rtsep.hosts.picture import Trace, draw
 from rtsep.hosts.ranges import choose_range
 from rtsep.hosts.report import Clock, add_levels, collect_warnings, make_report, silent_warnings
+from rtsep.hosts.sung import Listener, files_of, names_of
 from rtsep.notes.folded import fold
 from rtsep.notes.merged import read_scores, split_stem
 from rtsep.notes.moved import AS_WRITTEN, Timing, moved_score
 from rtsep.notes.routing import everything, keyboards
 from rtsep.notes.score import EVENT, Score
+from rtsep.notes.told_melody import melody_file, take_melody
 from rtsep.params import Value, param_of, parse_params
 from rtsep.presets.instruments import choose
 from rtsep.presets.wish import parse_wish
@@ -65,6 +67,8 @@ class Job:
     delivery: Delivery = field(default_factory=Delivery)
     timing: Timing = AS_WRITTEN  # How the times of the notes are moved.
     score: Path | None = None  # The score that is played: its parts, or its hands, are the stems.
+    voice: str = ""  # Name of the stem of a voice; empty: there is none.
+    melody: str = ""  # The notes of the voice: FILE, FILE@TRACK, or TRACK of `midi`.
 
 
 def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: None) -> dict[str, Any]:
@@ -80,35 +84,46 @@ def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: 
     check_delivery(job.delivery)
     with seekable(job.mix) as mix, open_sound(mix, cut=True) as sound:
         job = replace(job, mix=mix)
-        score = moved_score(read_scores(job.midi, sound.sample_rate), job.timing) if job.midi else None
-        if score is None and params.setdefault("gate", False):
+        score, melody = _notes(job, sound.sample_rate)
+        if score is None and melody is None and params.setdefault("gate", False):
             raise RtsepError("--set gate=on needs the notes: give --midi FILE")
         choose_engine = _mosaic if job.mosaic is not None else _separator
         if job.reference:
-            refuse_with_reference({"--mosaic": job.mosaic, "--save-preset": job.keep, "--save-background": job.keep_background})
-        engine, events, warnings = choose_engine(job, sound, score, params)
+            refuse_with_reference({"--mosaic": job.mosaic, "--voice": job.voice, "--save-preset": job.keep,
+                                   "--save-background": job.keep_background})
+        engine, events, warnings = choose_engine(job, sound, score, melody, params)
         return _render(job, sound, score, engine, events, warnings, progress)
+
+
+def _notes(job: Job, sample_rate: float) -> tuple[Score | None, Score | None]:
+    """The notes that are told, and the melody of the voice; None: there are none."""
+    score = read_scores(job.midi, sample_rate) if job.midi else None
+    score, melody = take_melody(job.melody, score, sample_rate) if job.melody else (score, None)
+    score, melody = (None if each is None else moved_score(each, job.timing) for each in (score, melody))
+    return score, melody
 
 
 Chosen = tuple[Engine, npt.NDArray[np.void], tuple[str, ...]]  # An engine with its events and warnings.
 
 
-def _separator(job: Job, sound: SoundReader, score: Score | None, params: Mapping[str, Value]) -> Chosen:
+def _separator(
+    job: Job, sound: SoundReader, score: Score | None, melody: Score | None, params: Mapping[str, Value]
+) -> Chosen:
     wish = parse_wish(job.presets)
     if job.groups and not params.get("gate", True):
         raise RtsepError("--group needs to know which notes sound: give --midi FILE, and leave out --set gate=off")
-    played = assign(job, score, wish.name, sound.sample_rate)
+    played = assign(job, score, wish.name, sound.sample_rate, melody)
     instruments = choose(wish, played.routing, played.programs, played.drum_keys)
     kind = ReferenceSeparator if job.reference else Separator
     return kind(instruments.presets, played.routing, params), played.events, (*played.hints, *instruments.warnings)
 
 
-def _mosaic(job: Job, sound: SoundReader, score: Score | None, params: Mapping[str, Value]) -> Chosen:
+def _mosaic(job: Job, sound: SoundReader, score: Score | None, melody: Score | None, params: Mapping[str, Value]) -> Chosen:
     from rtsep.grains.engine import Mosaic, refuse_with_mosaic  # Imported only for mosaics.
     from rtsep.grains.source import load_source
 
     refuse_with_mosaic({"--preset": job.presets, "--group": job.groups, "--by": job.by != "track", "--score": job.score,
-                        "--picture": job.picture})
+                        "--picture": job.picture, "--voice": job.voice})
     events, warnings = np.zeros(0, EVENT), tuple[str, ...]()
     if score is not None:
         events, _ = fold(score.events(sound.sample_rate), everything("mosaic", score).table, keyboards(score))
@@ -125,8 +140,8 @@ def _render(
     layout = choose_layout(wish, engine.stem_names, mixdown, sound.channels)
     part = choose_range(sound, wish.start_s, wish.end_s, score, bool(engine.value("learn_background_s")))
     rate = wish.rate or sound.sample_rate
-    extras = ("report.json", "picture.png") if job.picture else ("report.json",)
-    given = (job.mix, *(split_stem(text)[0] for text in job.midi), job.mosaic, job.score)
+    extras = ("report.json", *(["picture.png"] if job.picture else []), *names_of(job.voice))
+    given = (job.mix, *(split_stem(text)[0] for text in job.midi), job.mosaic, job.score, melody_file(job.melody))
     inputs = [path for path in given if path is not None]
     keeper = Keeper(engine, job.keep, job.overwrite, job.keep_background, job.made_by)
     with StemWriter(job.out, layout.files, rate, layout.file_channels, job.format, job.bits, job.overwrite, inputs, extras,
@@ -135,6 +150,7 @@ def _render(
         clock = Clock(engine.framing.hop)
         shown = engine if job.picture and isinstance(engine, Separator | ReferenceSeparator) else None
         trace = None if shown is None else Trace(shown, sound.sample_rate, part.frames, part.lead, part.begin)
+        voice = Listener(engine, part.first / sound.sample_rate) if job.voice and isinstance(engine, Separator) else None
         started = time.perf_counter()
         with Outlet(writer, job.out, wish, layout, sound.sample_rate, part.frames) as outlet:
             collected = Collected(outlet, engine.latency + part.lead, mixdown)
@@ -143,6 +159,8 @@ def _render(
             for output in outputs(part, engine, part.events(events), block, clock):
                 if trace is not None:
                     trace.add(output)
+                if voice is not None:
+                    voice.listen()
                 if collected.add(output):
                     progress(collected.written, part.frames)
             collected.flush()
@@ -153,10 +171,13 @@ def _render(
         report["clipped_samples"] = writer.clipped_samples
         report["warnings"] = [*warnings, *collect_warnings(report, engine, sound, score, job.timing),
                               *silent_warnings(engine, part.events(events), collected.energies)]
+        sung = None if voice is None else voice.found().at_steps(part.begin / sound.sample_rate, part.end / sound.sample_rate)
+        for name, content in files_of(sung, job.voice).items() if sung is not None else ():
+            writer.add_file(name, content)
         if trace is not None:
             trace.finish()
             writer.add_file("picture.png", draw(trace, score, f"{job.mix.name}: {report['mode']}, "
-                                                f"{report['latency_ms']:.1f} ms, preset {report['preset']}"))
+                                                f"{report['latency_ms']:.1f} ms, preset {report['preset']}", job.voice, sung))
         report["saved_presets"] = [str(path) for path in keeper.keep_all(engine)]
         writer.add_file("report.json", json.dumps(report, indent=2) + "\n")
         writer.commit()

@@ -78,7 +78,7 @@ OPTIONS: Mapping[str, Convert] = {
     "input": _text, "output": _text, "inputs": _whole, "outputs": _whole, "rate": _number, "block": _whole, "midi": _texts,
     "jack": _switch, "allow_feedback": _switch, "channels": _channels, "by": _one_of(BY), "split": _text,
     "midi_offset_ms": _number, "route": _texts, "pre_fader": _switch, "record_format": _one_of(FORMATS),
-    "speed": _number, "loop": _text,
+    "speed": _number, "loop": _text, "voice": _switch, "voice_name": _text, "voice_range": _text, "melody": _text,
     **dict.fromkeys(PATHS, _text),
 }
 SETTINGS: Mapping[str, Convert] = {"preset": _texts, "mute": _texts, "solo": _texts}

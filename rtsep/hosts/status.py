@@ -81,3 +81,4 @@ class Status:
     uncertain: tuple[int, ...] = ()  # Pitches of both for which the hand is uncertain.
     scene: str = ""  # The present scene of a set list, or "".
     playback: str = ""  # Which recording plays, and where, or "".
+    voice: str = ""  # The note of the voice and its deviation, such as "A4 +12 cents"; "-" in a rest, "" without a voice.

@@ -29,7 +29,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SungPitch:
-    """The pitch of a voice. times_s: ascending; hz: 0 where it does not sound; sureness: how clear the pitch is, 0 or more."""
+    """The pitch of a voice. times_s: ascending; hz: 0 or less where it does not sound; sureness: how clear the pitch is."""
 
     times_s: Floats
     hz: Floats
@@ -46,7 +46,7 @@ class SungPitch:
 
     def table(self) -> str:
         """The pitch as CSV."""
-        rows = zip(self.times_s.tolist(), self.hz.tolist(), self.sureness.tolist(), strict=True)
+        rows = zip(self.times_s.tolist(), np.maximum(self.hz, 0).tolist(), self.sureness.tolist(), strict=True)
         return "time_s,f0_hz,sureness\n" + "".join(f"{time_s:.3f},{hz:.2f},{sure:.2f}\n" for time_s, hz, sure in rows)
 
 
@@ -62,7 +62,7 @@ class SungNote:
 
 
 def semitones(hz: Floats) -> Floats:
-    """MIDI pitches of frequencies, with A4 = 440 Hz; NaN where a frequency is 0."""
+    """MIDI pitches of frequencies, with A4 = 440 Hz; NaN where a frequency is not above 0."""
     return np.where(hz > 0, 69 + 12 * np.log2(np.maximum(hz, 1e-9) / 440), np.nan)
 
 

@@ -2,7 +2,8 @@
 
 A plain difference of the frame and the notes' model would hold so much of the notes' partials that their pitches would be
 found. So this is the frame times a mask, made of three models: the notes', what is expected of the notes, and that of all
-others, the background with the flat row. The latter is joined with what the frame has beyond the expected one.
+others: the background with the flat row, and the voice of the last frame. The latter is joined with what the frame has beyond
+the expected one.
 
 Figures: docs/measurements/voice.md.
 """
@@ -49,14 +50,16 @@ def leave(V, notes, expected, others, left, kk, onlyexp):
 
 @kernel
 def step(plan, own, V, W, opened, h, expected_h, voice_model):
-    """Fill `left` from a frame V [bin]; h, expected_h: activations of the open rows, found and expected."""
+    """Fill `left` from a frame V [bin]; h, expected_h: activations of the open rows, found and expected.
+
+    voice_model [bin]: the voice in the last frame.
+    """
     count, end = opened.open_count, opened.open_count + plan.background
     fill(own.notes_model, np.float32(0))
     fill(own.notes_expected, np.float32(0))
-    fill(own.others_model, h[end] / np.float32(plan.bins))
+    for k in range(plan.bins):
+        own.others_model[k] = voice_model[k] + h[end] / np.float32(plan.bins)
     add_rows(W, opened.open_row[:count], h, own.notes_model)
     add_rows(W, opened.open_row[:count], expected_h, own.notes_expected)
     add_rows(W, opened.open_row[count:end], h[count:end], own.others_model)
-    for k in range(plan.bins):
-        own.others_model[k] += voice_model[k]
     leave(V[: plan.bins], own.notes_model, own.notes_expected, own.others_model, own.left[: plan.bins], plan.dev[16], plan.dev[17])

@@ -34,14 +34,13 @@ from rtsep.stages.voice_grid import (
     places_above,
 )
 
-SINGER_HZ = 65.0, 1100.0  # The pitch is sought in this range unless a melody is told.
 FADING = 0.92  # Each harmonic counts as this share of the one below it.
 HEARD_HZ = 5000.0  # The salience counts no harmonics above this frequency.
 LEVEL_HZ = 10000.0  # The spectrum is scaled by its mean magnitude below this frequency.
 MEMORY_S = 0.05  # The score of a path forgets with this time constant, in seconds.
 SEMITONE_COST = 0.05  # The score of a path loses this much for each semitone that it moves.
-VOICED = 1.2  # A frame is voiced only from this salience on.
-SURE = 0.5  # A frame is voiced only if its salience times the square root of the share that the notes leave is at least this.
+VOICED = 1.0  # A frame is voiced only from this salience on.
+SURE = 0.3  # A frame is voiced only if its salience times the square root of the share that the notes leave is at least this.
 AROUND_CENTS = 130.0  # A told melody leaves the candidates up to this many cents from its note.
 LEAST_LEFT = 1e-3  # A frame is unvoiced if the told notes leave less than this share of it.
 TRACE = 4096  # The pitches of this many frames are kept for those who read them between blocks.
@@ -67,7 +66,7 @@ STATE = Part("voice_pitch", (
     array("left_root", "float32", "stride", "scratch: square root of what the told notes leave"),
     array("axis", "float32", f"{FINER}, {AXIS}", "scratch: left_root at the places of the axis", bound=True),
     array("pitch_trace", "float32", f"{TRACE}, 2",
-          "of the last frames, by their number: pitch in Hz (0: unvoiced), and sureness"),
+          "of the last frames, by their number: pitch in Hz (0 or less: unvoiced), and sureness"),
 ))
 
 
@@ -77,7 +76,8 @@ def design(request: Request) -> dict[str, Any]:
     at, weight = axis_hz() / bin_hz, FADING**n
     heard = (axis_hz() < HEARD_HZ) & (at < request.bins - 2)
     shift = np.stack([places_above(n), places_above(n - 0.5)])
-    first, end = limits_of(*SINGER_HZ)
+    low, high = sorted(440 * 2 ** ((request.number(name) - 69) / 12) for name in ("voice_low", "voice_high"))
+    first, end = limits_of(low * 2 ** (-1 / 24), high * 2 ** (1 / 24))
     return {
         "first_candidate": first,
         "end_candidate": end,
@@ -193,12 +193,8 @@ def first_and_end(plan, melody):
 
 
 @kernel
-def find_pitch(plan, own, melody, left):
-    """The pitch of a frame in Hz; 0: unvoiced."""
-    level = level_of(left[: plan.level_bins])
-    if melody.told_low_hz < 0 or level == 0:
-        fill(own.path_score, np.float32(0))
-        return np.float32(0)
+def find_pitch(plan, own, melody, left, level):
+    """The most likely pitch of a frame in Hz, below 0 if it is unvoiced; the spectrum `left` [bin] has the sum `level`."""
     scaled_root(left, np.float32(plan.level_bins) / level, own.left_root[: plan.bins])
     first, end = first_and_end(plan, melody)
     find_salience(plan, own, first, end)
@@ -208,9 +204,8 @@ def find_pitch(plan, own, melody, left):
     move_paths(score, np.float32(SEMITONE_COST / STEPS))
     best = continue_paths(score, salience, plan.pitch_keep)
     own.sureness = salience[best] * np.sqrt(level)
-    if salience[best] < np.float32(VOICED) or own.sureness < np.float32(SURE):
-        return np.float32(0)
-    return frequency_at(np.float32(first) + peak_between(salience, best))
+    hz = frequency_at(np.float32(first) + peak_between(salience, best))
+    return hz if salience[best] >= np.float32(VOICED) and own.sureness >= np.float32(SURE) else -hz
 
 
 @kernel
@@ -227,7 +222,11 @@ def step(plan, own, melody, left):
 
     melody: the part of that name, with the range of told notes.
     """
-    hz = find_pitch(plan, own, melody, left)
+    level = level_of(left[: plan.level_bins])
+    if melody.told_low_hz < 0 or level == 0:
+        fill(own.path_score, np.float32(0))
+        return np.float32(0)
+    hz = find_pitch(plan, own, melody, left, level)
     at = (own.pitch_frames - 1) % TRACE
     own.pitch_trace[at, 0], own.pitch_trace[at, 1] = hz, own.sureness
-    return hz
+    return max(hz, np.float32(0))

@@ -17,6 +17,7 @@ from laboratory.studies import (  # noqa: F401
     live_mosaics,
     mosaics,
     parameters,
+    pitch,
     quality,
     start,
     training,
