@@ -5,7 +5,7 @@ found. So this is the frame times a mask, made of three models: the notes', what
 others: the background with the flat row, and the voice of the last frame. The latter is joined with what the frame has beyond
 the expected one.
 
-Figures: docs/measurements/voice.md.
+Figures: docs/measurements/pitch.md.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from rtsep.files.sound import read_sound
 from rtsep.hosts.sung import Listener
 from rtsep.notes.routing import with_voice
 
-PAGE = "docs/measurements/voice.md"
+PAGE = "docs/measurements/pitch.md"
 LATENCIES = {"93 ms": "mode=quality", "23 ms": "mode=live,latency_samples=1024", "11.6 ms": "mode=live,latency_samples=512"}
 SINGERS = {"tuned": ("backgrounds_more", ("singing-female", "carnatic"), "piano_and_others"),
            "reported": ("backgrounds", ("vocadito_10", "vocadito_14"), "two_hands")}
