@@ -16,7 +16,7 @@ def leave(V: Floats, notes: Floats, expected: Floats, others: Floats) -> Floats:
 
 
 def blurred(model: Floats, around: int, flat: float) -> Floats:
-    """The last frame's voice, model [bin], as it counts among the others: averaged over `around` bins on each side, and sharp."""
+    """The last frame's voice as it counts among the others, [bin]: averaged over `around` bins on each side, and as it is."""
     kernel = np.full(2 * around + 1, 1 / (2 * around + 1))
     blurred: Floats = flat + SHARP * model + np.convolve(model, kernel, mode="same")
     return blurred
