@@ -79,14 +79,15 @@ def _parts(score: Score, parts: list[int]) -> Score:
 
 
 def with_melody(
-    routing: Routing, events: NDArray[np.void], melody: NDArray[np.void]
+    routing: Routing, events: NDArray[np.void], melody: NDArray[np.void], free: int | None = None
 ) -> tuple[Routing, NDArray[np.void], list[tuple[int, int]]]:
     """The routing of `events` with one more part, the melody, whose notes go to the voice's stem; all events by time.
 
-    Also the (part, channel) pairs of the melody.
+    Also the (part, channel) pairs of the melody. free: a part without notes, which becomes the melody's; else a new one.
     """
-    part = len(routing.table)
+    part = len(routing.table) if free is None else free
     table = np.concatenate([routing.table, np.full((1, *routing.table.shape[1:]), IGNORED, routing.table.dtype)])
+    table = table[: max(part + 1, len(routing.table))]
     table[part] = routing.voice
     line = melody.copy()
     line["part"] = part

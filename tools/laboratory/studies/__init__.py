@@ -15,6 +15,7 @@ from laboratory.studies import (  # noqa: F401
     latency,
     live,
     live_mosaics,
+    melody,
     mosaics,
     parameters,
     pitch,

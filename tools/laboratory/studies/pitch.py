@@ -75,7 +75,7 @@ def ways(piece: Piece) -> Iterator[tuple[str, str, tuple[np.ndarray, np.ndarray,
 
 @study("pitch", option("--half", choices=tuple(SINGERS), default="reported",
                        help="the singers to report on, or those on whom constants were chosen (default: %(default)s)"),
-       page=PAGE, seconds=12.0, takes=("seconds", "pieces"))
+       page=PAGE, seconds=10.0, takes=("seconds", "pieces"))
 def pitch(given: Given) -> list[Table]:
     """The pitch of a singer beside a piano: raw pitch accuracy, octave errors, and voiced frames, in percent of all frames.
 
@@ -101,7 +101,7 @@ def pitch(given: Given) -> list[Table]:
 
 def lines(rows: list[Row]) -> Iterator[list[str]]:
     """A line for each way and latency: means over singers and pieces."""
-    for way, latency in sorted({(row["way"], row["latency"]) for row in rows}, key=lambda pair: (pair[0] != "rtsep", pair[0])):
+    for way, latency in dict.fromkeys((row["way"], row["latency"]) for row in rows):
         cells = []
         for level_db in LEVELS_DB:
             mine = [row for row in rows if (row["way"], row["latency"], row["level_db"]) == (way, latency, level_db)]
