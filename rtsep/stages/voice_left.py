@@ -23,7 +23,7 @@ CAUTION = 1.5  # What is expected of the notes counts this many times where it i
 LEAST_REST = 1e-3  # The notes leave at least this share of every bin.
 LEAST_POWER = 1e-12  # The squares of models have at least this sum where it is a divisor.
 
-PLAN = Part("voice_left", (), sees=("common", "voice"))
+PLAN = Part("voice_left", (), sees=("common",))
 STATE = Part("voice_left", (
     array("left", "float32", "stride", "what the told notes leave of the last frame, as a share of it"),
     array("notes_model", "float32", "stride", "scratch: the model of the told notes"),
@@ -38,13 +38,11 @@ def design(request: Request) -> dict[str, Any]:
 
 
 @numeric
-def leave(V, notes, expected, others, left, kk, onlyexp):
+def leave(V, notes, expected, others, left):
     """left [bin] = what the told notes leave of V, by the models of the notes, expected of the notes, and of all others."""
     for k in range(left.shape[0]):
         rest = max(V[k] - np.float32(CAUTION) * expected[k], np.float32(LEAST_REST) * V[k])
-        other, note = max(others[k], kk * rest) * rest, max(notes[k], expected[k])
-        if onlyexp > 0:
-            note = expected[k]
+        other, note = others[k] * rest, max(notes[k], expected[k])
         left[k] = V[k] * other / (other + note * note + np.float32(LEAST_POWER))
 
 
@@ -62,4 +60,4 @@ def step(plan, own, V, W, opened, h, expected_h, voice_model):
     add_rows(W, opened.open_row[:count], h, own.notes_model)
     add_rows(W, opened.open_row[:count], expected_h, own.notes_expected)
     add_rows(W, opened.open_row[count:end], h[count:end], own.others_model)
-    leave(V[: plan.bins], own.notes_model, own.notes_expected, own.others_model, own.left[: plan.bins], plan.dev[16], plan.dev[17])
+    leave(V[: plan.bins], own.notes_model, own.notes_expected, own.others_model, own.left[: plan.bins])
