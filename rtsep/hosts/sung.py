@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
+from rtsep.callbacks.shared import RECORDED
 from rtsep.engine.separator import Separator
 from rtsep.engine.streaming import Engine
+from rtsep.files.results import UnwritableError, atomic_write
+from rtsep.hosts.lanes import Lanes
 from rtsep.hosts.words import note_name
 from rtsep.notes.sung import SungPitch, midi_of, notes_of
 from rtsep.stages.voice_pitch import TRACE
+
+LOOKS = 5  # The last looks at a recording tell where its sound is.
+FORGOTTEN_S = 1.0  # Without a recording, the pitch of this many seconds is kept.
 
 
 def told_note(engine: Engine) -> str:
@@ -48,10 +58,67 @@ class Listener:
         self._pieces.append(np.column_stack([self._first_s + numbers * self._hop_s, state["pitch_trace"][numbers % TRACE]]))
         self._frames = frames
 
+    def hears(self, separator: Separator) -> bool:
+        """Whether it listens to this separator, which has not begun again."""
+        return separator is self._separator and int(separator.prepared.state["pitch_frames"][0]) >= self._frames
+
+    def forget(self, seconds: float) -> None:
+        """Forget all frames but those of the last `seconds`, and a few more."""
+        kept = int(seconds / self._hop_s)
+        while len(self._pieces) > 1 and sum(map(len, self._pieces[1:])) >= kept:
+            del self._pieces[0]
+
     def found(self) -> SungPitch:
         """The pitch of all frames so far."""
         rows = np.concatenate(self._pieces) if self._pieces else np.zeros((0, 3))
         return SungPitch(*rows.T.astype(np.float64))
+
+
+class TakenVoice:
+    """The pitch of the voice during live playing, for the files of takes.
+
+    `look` must be called at least once in TRACE hops; it keeps the last FORGOTTEN_S while nothing is recorded. Threads: control
+    looks, and the recorder's thread saves.
+    """
+
+    def __init__(self, lanes: Lanes) -> None:
+        self._lanes = lanes
+        self._listener: Listener | None = None
+        self._name = ""
+        self._recorded = 0  # Samples of recordings at the last look.
+        # In the last looks: samples of recordings, less samples of the engine. Some are wrong where a recording begins or ends.
+        self._shifts = deque[int](maxlen=LOOKS)
+
+    def look(self, engine: Engine, recording: bool) -> None:
+        """Take the frames since the last call, if the engine has a voice."""
+        if not isinstance(engine, Separator) or engine.routing.voice is None:
+            return
+        if self._listener is None or not self._listener.hears(engine):
+            self._listener = Listener(engine)
+            self._name = engine.stem_names[engine.routing.voice]
+        recorded = self._lanes.word(RECORDED)
+        if recorded != self._recorded:
+            self._shifts.append(recorded - int(engine.prepared.state["position"][0]))
+        self._recorded = recorded
+        self._listener.listen()
+        if not recording:
+            self._listener.forget(FORGOTTEN_S)
+
+    def save(self, folder: Path, seconds: float, at: Callable[[int], int], say: Callable[[str], None]) -> None:
+        """Write the files of a take of this length; `at` gives the sample of the take for a sample of recordings.
+
+        If this fails, the player is told. An empty take has no folder, and gets no files.
+        """
+        if self._listener is None or not self._shifts or not folder.exists():
+            return
+        rate, sung = self._lanes.sample_rate, self._listener.found()
+        samples = np.rint(sung.times_s * rate + np.median(self._shifts)).astype(np.int64)
+        times_s = np.array([at(sample) for sample in samples.tolist()], np.float64) / rate
+        for name, content in files_of(replace(sung, times_s=times_s).at_steps(0, seconds), self._name).items():
+            try:
+                atomic_write(folder / name, content.encode() if isinstance(content, str) else content)
+            except UnwritableError as error:
+                say(f"the take is whole, but without {name}: {error}")
 
 
 def names_of(voice: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ less a cost for each semitone that it has moved.
 
 A told melody leaves only the candidates near its note. In its rests, the frame is unvoiced.
 
-Figures: docs/measurements/voice.md.
+Figures: docs/measurements/pitch.md.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from rtsep.files.sound import read_sound
 from rtsep.hosts.sung import Listener
 from rtsep.notes.routing import with_voice
 
-PAGE = "docs/measurements/voice.md"
+PAGE = "docs/measurements/pitch.md"
 LATENCIES = {"93 ms": "mode=quality", "23 ms": "mode=live,latency_samples=1024", "11.6 ms": "mode=live,latency_samples=512"}
 SINGERS = {"tuned": ("backgrounds_more", ("singing-female", "carnatic"), "piano_and_others"),
            "reported": ("backgrounds", ("vocadito_10", "vocadito_14"), "two_hands")}
@@ -65,16 +65,17 @@ def ways(piece: Piece) -> Iterator[tuple[str, str, tuple[np.ndarray, np.ndarray,
     """Latency, way and what it finds."""
     for latency, setting in LATENCIES.items():
         yield latency, "rtsep", tracked(piece, setting)
-        stems = play(piece.mix, piece.sample_rate, piece.score, preset_named("piano"), routing_of(piece), params_of(setting))
-        for way, found in others(stems["residual"][0], piece.sample_rate):
-            yield latency, f"{way} on the residual", found
+    latency, setting = next(iter(LATENCIES.items()))
+    stems = play(piece.mix, piece.sample_rate, piece.score, preset_named("piano"), routing_of(piece), params_of(setting))
+    for way, found in others(stems["residual"][0], piece.sample_rate):
+        yield latency, f"{way} on the residual", found
     for way, found in others(piece.mix[0], piece.sample_rate):
         yield "–", f"{way} on the mix", found
 
 
 @study("pitch", option("--half", choices=tuple(SINGERS), default="reported",
                        help="the singers to report on, or those on whom constants were chosen (default: %(default)s)"),
-       page=PAGE, seconds=14.0, takes=("seconds", "pieces"))
+       page=PAGE, seconds=12.0, takes=("seconds", "pieces"))
 def pitch(given: Given) -> list[Table]:
     """The pitch of a singer beside a piano: raw pitch accuracy, octave errors, and voiced frames, in percent of all frames.
 
