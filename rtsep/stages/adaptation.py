@@ -151,7 +151,7 @@ def drum_rate(plan, own, before, count, seconds):
 
 
 @kernel
-def note_evidence(plan, own, opened, expected, estimate, count, others, total, struck, end, calm):
+def note_evidence(plan, own, opened, expected, estimate, count, others, total, struck, end):
     """Note the evidence of this frame for the open rows: `count` rows of notes, and the background.
 
     The background learns only if `others` (0 to 1), the certainty that others play, is above 0.
@@ -159,7 +159,7 @@ def note_evidence(plan, own, opened, expected, estimate, count, others, total, s
     seconds = frame_seconds(plan, own, total)
     if expected.expects:
         for i in range(count + plan.background):
-            own.evidence[i] = estimate.h_ahead[i] * seconds * (calm if i < count else np.float32(1))
+            own.evidence[i] = estimate.h_ahead[i] * seconds
     else:
         sure = np.float32(UNSURE_RATE) * known_share(estimate.before, count, count + plan.background + 1, np.float32(0)) ** SURE_POWER
         for i in range(count):

@@ -85,10 +85,9 @@ def hear_voice(plan, state):
     voice_left.step(plan.voice_left, state.voice_left, frame.V, W, opened, estimate.h, expected.expected_h,
                     state.voice.voice_model)
     hz = voice_pitch.step(plan.voice_pitch, state.voice_pitch, state.melody, state.voice_left.left)
-    state.voice.voice_hz = voice.known_or(state.voice, hz)
-    voice.second(plan.voice, state.voice, frame, W, opened, expected, plan.expectation.prediction, estimate)
-    if plan.voice.dev[18] != 0:
-        estimator.keep_background(opened, state.estimator, estimate.h)
+    voice.note_pitch(state.voice, hz)
+    voice.step(plan.voice, state.voice, frame, W, opened, expected, plan.expectation.prediction, estimate)
+    estimator.keep_background(opened, state.estimator, estimate.h)
 
 
 @trunk
@@ -96,12 +95,8 @@ def estimate_activations(plan, state, end):
     """From a frame that is not silent, and what is expected of its notes, to the activations of the open templates."""
     frame, opened, expected, estimate, W = state.frame, state.open, state.expected, state.estimate, state.adaptation.W
     expectation.step(plan.expectation, state.learnt, state.notes.voices, frame, opened, expected, end)
-    if plan.voice_stem < 0 or plan.voice.dev[20] == 0:
-        estimator.step(plan.estimator, state.estimator, frame, W, opened, expected, plan.expectation.prediction,
-                       state.accompaniment.others, estimate)
-    else:
-        estimator.start(plan.estimator, state.estimator, opened, state.accompaniment.others, estimate.h)
-        voice.first(plan.voice, state.voice, frame, W, opened, expected, plan.expectation.prediction, estimate)
+    estimator.step(plan.estimator, state.estimator, frame, W, opened, expected, plan.expectation.prediction,
+                   state.accompaniment.others, estimate)
     expectation.find_silent(opened, expected, estimate.group_h)
     if plan.voice_stem >= 0:
         hear_voice(plan, state)
@@ -120,13 +115,10 @@ def model_stems(plan, state, end):
     masks.stem_models(W, opened.open_row[: opened.open_count + plan.background], opened.open_stem, estimate.h_ahead,
                       opened.playing[: opened.playing_count], plan.bins, state.masks.estimated)
     if plan.voice_stem >= 0:
-        voice.add_model(plan.voice, state.voice, state.masks.estimated[plan.stems - 1])
+        voice.join(plan.voice, state.voice, state.masks.estimated[plan.stems - 1])
     if expected.expects:
         masks.expect_stems(plan.masks, W, opened, expected)
     masks.combine(plan.masks, opened, expected, state.masks)
-    if plan.voice_stem >= 0 and expected.expects and state.voice.voice_hz > 0 and plan.voice.dev[15] != 0.5:
-        r = plan.stems - 1
-        voice.combine(plan.voice, state.voice, state.masks.estimated[r], expected.expected_models[r], state.masks.models[r])
     colour.step(plan.colour, state.colour, state.frame.V, opened, state.masks.estimated)
 
 
@@ -135,7 +127,7 @@ def note_evidence(plan, state, count, end):
     """Note what templates will learn from the frame; if its notes were unheard for too long, the background begins again."""
     opened, estimate, total = state.open, state.estimate, state.frame.total
     adaptation.note_evidence(plan.adaptation, state.adaptation, opened, state.expected, estimate, count,
-                             state.accompaniment.others, total, state.onsets.struck, end, voice.calm(plan.voice, state.voice))
+                             state.accompaniment.others, total, state.onsets.struck, end)
     if watchdog.unheard(plan.watchdog, state.watchdog, opened, estimate.before, count, end):
         begin_again(plan, state)
         adaptation.spare_background(state.adaptation, count)
@@ -173,13 +165,11 @@ def make_masks(plan, state, end):
     opened, expected, M = state.open, state.expected, state.masks.M
     masks.step(plan.masks, state.mask_scratch, opened, state.masks)
     if expected.expects:
-        others = residual.listen(plan.residual, state.residual, state.frame.V, opened, expected, state.masks, end)
-        if plan.voice_stem >= 0:
-            voice.alpha(plan.voice, state.voice, state.masks.estimated[plan.stems - 1], -plan.voice.dev[19])
+        # The network was trained without a voice in the residual's model.
+        others = state.voice.voice_hz <= 0 and residual.listen(plan.residual, state.residual, state.frame.V, opened, expected,
+                                                               state.masks, end)
         masks.share_out(plan.masks, state.frame.V, opened, state.masks)
-        if plan.voice_stem >= 0:
-            voice.alpha(plan.voice, state.voice, state.masks.estimated[plan.stems - 1], plan.voice.dev[19])
-        if others and voice.weighs(plan.voice, state.voice):
+        if others:
             residual.weigh(plan.residual, state.residual, opened, state.masks)
     if plan.voice_stem >= 0:
         voice.split(plan.voice, state.voice, state.masks.estimated[plan.stems - 1], M)

@@ -1,283 +1,95 @@
-"""Stage: a voice, as harmonics times a filter plus filtered noise, estimated together with the notes and the background.
+"""Stage: a voice: harmonics times a filter, and filtered noise, estimated together with the notes and the background.
 
-The fundamental frequency of the frame (stage `voice_pitch`) gives a comb of harmonics. Overlapping bands are the filter: every
-band has one activation for the comb and one for noise, for consonants. A harmonic is wider in the spectrum than the window
-makes it if the pitch moves within the frame, and the more so the higher it is. The model is that of Durrieu, Richard, David &
-Févotte, "Source/filter model for unsupervised main melody extraction", IEEE TASLP 18(3), 2010, with Kullback-Leibler updates
-and with one pitch per frame. Activations of the comb are held near those of the last frame.
+The fundamental frequency of the frame (stage `voice_pitch`) gives a comb of harmonics. Overlapping bands are the filter: each
+has one activation for the comb and one for noise, which stands for consonants. A harmonic is wider than the window makes it if
+the pitch moves within the frame, and the more so the higher it is. The model is that of Durrieu, Richard, David & Févotte,
+"Source/filter model for unsupervised main melody extraction from polyphonic audio signals", IEEE TASLP 18(3), 2010, with one
+pitch per frame and Kullback-Leibler updates. The comb's activations are held near those of the last frame by a Gamma prior.
 
-The voice is a part of what the notes leave: its model counts as the residual's until the masks are made. Then the residual's
-mask is divided between voice and residual.
+The voice is a part of what the told notes leave: until the masks are made, its model counts as the residual's. Then the
+residual's mask is divided between voice and residual.
+
+Figures: docs/measurements/voice.md.
 """
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from rtsep.kernels.arrays import add_rows, dot_rows, fill
 from rtsep.kernels.elementary import exp
 from rtsep.kernels.fields import Part, array, cell, number
-from rtsep.kernels.marks import kernel, numeric
+from rtsep.kernels.marks import kernel
 from rtsep.methods.estimators.multiplicative import LEAST_FLAT
 from rtsep.methods.estimators.prior import hold
 from rtsep.stages.request import Request
+from rtsep.stages.voice_bands import VOICE_BANDS, add_bands, band_sums, bands_of, sum_of_bands
 
-BANDS = 28  # Number of bands of the filter.
-LOWEST_HZ, HIGHEST_HZ = 60.0, 14000.0  # The centres of the lowest and of the highest band.
-CORNER_HZ = 500.0  # Bands are evenly spaced below this frequency, and on a logarithmic axis above it.
 HIGHEST_HARMONIC_HZ = 12000.0  # Harmonics lie below this frequency.
+UPDATES = 6  # Number of updates of all activations with the voice among them.
+MOVES_S = 0.0135  # A harmonic is widened by as much as it moves within this many seconds.
+SPREAD = 0.004  # Standard deviation of a harmonic beyond what the window and the moving pitch explain, a share of its frequency.
 MOST_OF_A_STEP = 0.35  # The standard deviation of a harmonic is at most this share of the distance between harmonics.
-LEAST_GAIN = 1e-4  # An activation of the voice starts from at least this share of the frame.
+SAME_NOTE = 1.09  # A pitch that changes by more than this factor from frame to frame has jumped, and not moved.
+LINE_BINS, LINE_STEPS = 24, 16  # A line is known up to this many bins from its middle, in this many steps in a bin.
+LINE = 0.85  # The Gaussian of a harmonic is as narrow as this share of the window's main lobe, at half height.
+HELD = 0.5  # Weight of the last frame's activations against what is heard.
+KEPT = 0.8  # The comb's activations are held near this share of their last values.
+FADES = 0.7  # In an unvoiced frame these values fall to this share.
+NOISE_WEIGHT = 0.5  # Sparsity weight of the noise.
+BACKGROUND_WEIGHT = 0.3  # Sparsity weight of the background beside the voice.
+LEAST_ACTIVATION = 1e-4  # An activation of the voice starts from at least this share of the frame.
 LEAST_DIVISOR = 1e-12  # A divisor is at least this share of the frame.
-JUMP = 1.09  # If the pitch changes by more than this factor from frame to frame, another note has begun.
-DEV = dict(updates=6, hold=0.5, keep=0.8, noise=0.5, bg=0.3, line=0.72, move_s=0.0135, extra=0.004, relax=1.0, left=1.0, pw=2.0, sure=0.0, fade=0.7, trust=1.0, net=0.0, geo=1.0, k=0., onlyexp=0., keepb=0., alpha=0., first=5., fnoise=.5)
+LEAST_SUM = 1e-6  # A band has harmonics if the comb's sum there is at least this.
+LEAST_EXPONENT = -80.0  # The exponential of less than this counts as that of this.
 
 PLAN = Part("voice", (
     number("line_hz", "standard deviation of a steady harmonic in the spectrum, in Hz"),
+    array("line_skirt", "float32", f"{LINE_BINS * LINE_STEPS}", "what a steady harmonic has beyond that Gaussian, by distance"),
     number("bin_hz", "distance of bins, in Hz"),
-    array("dev", "float32", "32", "dev"),
-    array("voice_first", "int64", f"{BANDS}", "the bin from which on band and the next one overlap"),
-    array("voice_part", "float32", "stride", "place of the bin between the centres of two bands, 0 to 1"),
-    array("noise_sum", "float32", f"{BANDS}", "sum of each band over the bins"),
-), sees=("common", "estimator"))
+    array("voice_first", "int64", f"{VOICE_BANDS}", "the bin from which on a band and the next one overlap"),
+    array("voice_part", "float32", "stride", "place of the bin between the centres of these bands, 0 to 1"),
+    array("noise_sum", "float32", f"{VOICE_BANDS}", "sum of each band over the bins"),
+), sees=("common",))
 STATE = Part("voice", (
     cell("voice_hz", "float32", "fundamental frequency of the voice in the last frame, in Hz; 0: unvoiced"),
     cell("voice_before_hz", "float32", "the same in the frame before"),
     cell("known_hz", "float32", "the pitch of the next frame where a study knows it; 0: it is tracked; -1: unvoiced"),
     cell("voice_share", "float32", "share of the last frame that the voice explains"),
-    array("comb", "float32", "stride", "the harmonics of the frame's pitch"),
-    array("comb_sum", "float32", f"{BANDS}", "sum of each band of the comb over the bins"),
-    array("comb_h", "float32", f"{BANDS}", "activations of the comb's bands"),
-    array("noise_h", "float32", f"{BANDS}", "activations of the noise's bands"),
-    array("comb_aim", "float32", f"{BANDS}", "values near which the comb's activations are held"),
-    array("comb_level", "float32", f"{BANDS}", "activations of the comb's bands in the last frame, in magnitudes"),
+    array("comb", "float32", "stride", "harmonics of the frame's pitch"),
+    array("comb_sum", "float32", f"{VOICE_BANDS}", "sum of the comb in each band"),
+    array("comb_h", "float32", f"{VOICE_BANDS}", "activations of the comb's bands"),
+    array("noise_h", "float32", f"{VOICE_BANDS}", "activations of the noise's bands"),
+    array("comb_aim", "float32", f"{VOICE_BANDS}", "values near which the comb's activations are held"),
+    array("comb_level", "float32", f"{VOICE_BANDS}", "activations of the comb's bands in the last frame, in magnitudes"),
     array("voice_model", "float32", "stride", "model of the voice"),
-    array("voice_scratch", "float32", f"4, {BANDS}", "scratch: gains of the bands, and sums"),
+    array("comb_gain", "float32", f"{VOICE_BANDS}", "scratch: factor of the comb in each band, or its gradient"),
+    array("noise_gain", "float32", f"{VOICE_BANDS}", "scratch: level of the noise in each band, or its gradient"),
 ))
 
 
-def place_of(hz: Any) -> Any:
-    """Place of frequencies among the bands, 0 to BANDS - 1."""
-    axis = np.log1p(np.asarray([LOWEST_HZ, HIGHEST_HZ, *np.atleast_1d(hz)]) / CORNER_HZ)
-    return np.clip((axis[2:] - axis[0]) / (axis[1] - axis[0]), 0, 1) * (BANDS - 1)
+def line_of(window: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+    """The line of a steady harmonic in the spectrum: its Gaussian's standard deviation in bins, and what lies beyond it, [step].
 
-
-def line_bins(window: Any) -> float:
-    """Standard deviation, in bins, of a Gaussian that falls to one half where the window's main lobe does."""
-    lobe = np.abs(np.fft.rfft(window, 16 * len(window)))
-    return float(np.argmax(lobe < lobe[0] / 2) / 16 / np.sqrt(2 * np.log(2)))
+    The Gaussian is as high as LINE of the main lobe at half height. The rest is the envelope of the side lobes.
+    """
+    lobe = np.abs(np.fft.rfft(window, LINE_STEPS * len(window)))[: LINE_STEPS * (LINE_BINS + 1)]
+    width = LINE * np.argmax(lobe < lobe[0] / 2) / LINE_STEPS / np.sqrt(2 * np.log(2))
+    around = np.sqrt(np.convolve(np.pad((lobe / lobe[0]) ** 2, LINE_STEPS // 2, "edge"), np.ones(LINE_STEPS) / LINE_STEPS, "valid"))
+    distance = np.arange(LINE_STEPS * LINE_BINS) / LINE_STEPS
+    return float(width), np.maximum(around[: len(distance)] - np.exp(-0.5 * (distance / width) ** 2), 0)
 
 
 def design(request: Request) -> dict[str, Any]:
     """The part `voice`."""
     bin_hz = request.sample_rate / request.framing.window_size
-    place = place_of(np.arange(request.bins) * bin_hz)
-    first = np.searchsorted(place, np.arange(BANDS))
-    first[0] = 1
-    part = np.zeros(request.stride, np.float32)
-    part[: request.bins] = place - np.minimum(place.astype(int), BANDS - 2)
-    noise = np.array([np.clip(1 - np.abs(place[1 : first[-1]] - b), 0, 1).sum() for b in range(BANDS)])
-    dev = dict(DEV)
-    for x in os.environ.get("VP", "").split(","):
-        if x:
-            dev[x.split("=")[0]] = float(x.split("=")[1])
-    assert len(dev) == len(DEV)
-    return {
-        "line_hz": line_bins(request.window) * bin_hz * dev["line"] / 0.85,
-        "bin_hz": bin_hz,
-        "dev": np.array([*dev.values(), *[0] * (32 - len(dev))], np.float32),
-        "voice_first": first,
-        "voice_part": part,
-        "noise_sum": np.maximum(noise, 1e-3).astype(np.float32),
-    }
-
-
-@numeric
-def draw_harmonic(comb, centre, width, height):
-    """Write a harmonic into comb [bin], a part of a spectrum: a Gaussian around `centre`, of this width, in bins."""
-    scale = np.float32(-0.5) / (width * width)
-    for k in range(comb.shape[0]):
-        away = np.float32(k) - centre
-        comb[k] = height * exp(max(scale * away * away, np.float32(-80)))
-
-
-@kernel
-def draw_comb(plan, own, hz, slope):
-    """Fill `comb` with the harmonics of `hz`, in Hz, which moves by `slope` Hz per second."""
-    comb, step = own.comb, hz / plan.bin_hz
-    fill(comb, np.float32(0))
-    last = np.int64(np.float32(HIGHEST_HARMONIC_HZ) / hz)
-    begin = np.int64(step / np.float32(2)) + 1
-    for n in range(1, last + 1):
-        end = min(np.int64((np.float32(n) + np.float32(0.5)) * step) + 1, plan.bins)
-        if end <= begin:
-            break
-        moved, spread = np.float32(n) * slope * plan.dev[6], np.float32(n) * hz * plan.dev[7]
-        width = np.sqrt(plan.line_hz * plan.line_hz + moved * moved + spread * spread)
-        width = min(width, np.float32(MOST_OF_A_STEP) * hz)
-        draw_harmonic(comb[begin:end], np.float32(n) * step - np.float32(begin), width / plan.bin_hz, plan.line_hz / width)
-        begin = end
-
-
-@numeric
-def band_sums(x, part, first, low, sums):
-    """Fill sums [band] with the products of x [bin] and each band; `first` [band] and `part` [bin] are the bands."""
-    fill(sums, np.float32(0))
-    for b in range(BANDS - 1):
-        below = above = np.float32(0)
-        mine, place = x[first[b] : first[b + 1]], part[first[b] : first[b + 1]]
-        for k in range(mine.shape[0]):
-            below += mine[k]
-            above += mine[k] * place[k]
-        sums[b] += below - above
-        sums[b + 1] += above
-
-
-@numeric
-def two_band_sums(ratio, comb, part, first, tonal, noise):
-    """Fill tonal [band] with the products of ratio [bin], comb [bin] and each band, and noise [band] with those without comb."""
-    fill(tonal, np.float32(0))
-    fill(noise, np.float32(0))
-    for b in range(BANDS - 1):
-        t0 = t1 = n0 = n1 = np.float32(0)
-        low, high = first[b], first[b + 1]
-        x, c, p = ratio[low:high], comb[low:high], part[low:high]
-        for k in range(x.shape[0]):
-            y = x[k] * c[k]
-            t0 += y
-            t1 += y * p[k]
-            n0 += x[k]
-            n1 += x[k] * p[k]
-        tonal[b] += t0 - t1
-        tonal[b + 1] += t1
-        noise[b] += n0 - n1
-        noise[b + 1] += n1
-
-
-@numeric
-def add_voice(tonal, noise, comb, part, first, model):
-    """model [bin] += the voice whose bands have these gains on the comb and on noise."""
-    for b in range(BANDS - 1):
-        low, high = first[b], first[b + 1]
-        t, dt, n, dn = tonal[b], tonal[b + 1] - tonal[b], noise[b], noise[b + 1] - noise[b]
-        x, c, p = model[low:high], comb[low:high], part[low:high]
-        for k in range(x.shape[0]):
-            x[k] += (t + dt * p[k]) * c[k] + n + dn * p[k]
-
-
-@kernel
-def set_gains(plan, own):
-    """Fill the gains of the bands: activations over the sums of the bands."""
-    for b in range(BANDS):
-        own.voice_scratch[0, b] = own.comb_h[b] / max(own.comb_sum[b], np.float32(LEAST_DIVISOR))
-        own.voice_scratch[1, b] = own.noise_h[b] / plan.noise_sum[b]
-
-
-@kernel
-def start(plan, own, total, hz, slope):
-    """Draw the comb, and start the voice's activations from those of the last frame."""
-    if hz > 0:
-        draw_comb(plan, own, hz, slope)
-        band_sums(own.comb, plan.voice_part, plan.voice_first, 0, own.comb_sum)
-    for b in range(BANDS):
-        own.comb_aim[b] = max(own.comb_level[b] / total, np.float32(LEAST_GAIN))
-        sounds = hz > 0 and own.comb_sum[b] > np.float32(1e-6)
-        own.comb_h[b] = own.comb_aim[b] if sounds else np.float32(0)
-        own.noise_h[b] = np.float32(LEAST_GAIN)
-    if hz <= 0:
-        fill(own.comb, np.float32(0))
-
-
-@kernel
-def update_voice(plan, own, ratio, nz):
-    """One update of the voice's activations from ratio [bin]."""
-    tonal, noise = own.voice_scratch[2], own.voice_scratch[3]
-    two_band_sums(ratio, own.comb, plan.voice_part, plan.voice_first, tonal, noise)
-    keep = plan.dev[1] * plan.dev[2]
-    for b in range(BANDS):
-        if own.comb_h[b] > 0:
-            found = own.comb_h[b] * tonal[b] / max(own.comb_sum[b], np.float32(LEAST_DIVISOR))
-            own.comb_h[b] = (found + keep * own.comb_aim[b]) / (np.float32(1) + plan.dev[1])
-        own.noise_h[b] *= noise[b] / (plan.noise_sum[b] * (np.float32(1) + nz))
-
-
-@kernel
-def step(plan, own, frame, W, opened, expected, prediction, estimated, hz, slope, updates, nz):
-    """Update all activations with the voice among them: `estimate`'s h, before, ratio, gradient and group_h, and the voice."""
-    V, h, ratio, gradient = frame.V, estimated.h, estimated.ratio, estimated.gradient
-    rows = opened.open_row[: opened.open_count + plan.background]
-    count, notes = rows.shape[0], opened.open_count
-    flat = np.float32(1) / np.float32(plan.bins)
-    start(plan, own, frame.total, hz, slope)
-    for n in range(updates):
-        power = plan.dev[8] if n + 1 < updates else np.float32(1)
-        fill(ratio, max(h[count], np.float32(LEAST_FLAT)) * flat)
-        add_rows(W, rows, h, ratio)
-        set_gains(plan, own)
-        add_voice(own.voice_scratch[0], own.voice_scratch[1], own.comb, plan.voice_part, plan.voice_first, ratio)
-        total = np.float32(0)
-        for k in range(ratio.shape[0]):
-            ratio[k] = V[k] / ratio[k]
-            total += ratio[k]
-        gradient[count] = total * flat
-        dot_rows(W, rows, ratio, gradient)
-        for i in range(count + 1):
-            estimated.before[i] = h[i]
-            h[i] *= gradient[i] ** power
-        factor = (np.float32(1) / (np.float32(1) + plan.dev[4])) ** power
-        for i in range(notes, count):
-            h[i] *= factor
-        hold(h, opened.group_first, expected.expected_share[: opened.groups], expected.least_share, prediction * plan.dev[13],
-             estimated.group_h)
-        update_voice(plan, own, ratio, nz)
-    make_model(plan, own)
-
-
-@kernel
-def finish(plan, own, total):
-    """Fill the voice's share and its levels for the next frame."""
-    own.voice_share = np.float32(0)
-    for b in range(BANDS):
-        own.voice_share += own.comb_h[b] + own.noise_h[b]
-        own.comb_level[b] = own.comb_h[b] * total if own.voice_hz > 0 else own.comb_level[b] * plan.dev[12]
-
-
-@kernel
-def make_model(plan, own):
-    set_gains(plan, own)
-    fill(own.voice_model, np.float32(0))
-    add_voice(own.voice_scratch[0], own.voice_scratch[1], own.comb, plan.voice_part, plan.voice_first, own.voice_model)
-
-
-@kernel
-def add_model(plan, own, model):
-    """Add the voice's model to `model` [bin], the residual's."""
-    for k in range(plan.bins):
-        model[k] += own.voice_model[k]
-
-
-@kernel
-def split(plan, own, estimated, M):
-    """Divide the residual's mask, the last of M [stem, bin], between voice and residual; `estimated`: the residual's model."""
-    voice, residual, pw = M[plan.voice_stem], M[plan.stems - 1], plan.dev[10]
-    for k in range(plan.bins):
-        a = own.voice_model[k]
-        b = max(estimated[k] - a, np.float32(LEAST_DIVISOR))
-        if pw == 2:
-            share = a * a / (a * a + b * b)
-        else:
-            share = a ** pw / (a ** pw + b ** pw)
-        voice[k] = residual[k] * share
-        residual[k] -= voice[k]
-
-
-@kernel
-def calm(plan, own):
-    """The rate at which notes' templates adapt while the voice explains this share of the frame, 0 to 1."""
-    return max(np.float32(1) - own.voice_share, np.float32(0)) ** plan.dev[11] if plan.voice_stem >= 0 else np.float32(1)
+    first, part, sums = bands_of(request.bins, request.stride, bin_hz)
+    width, skirt = line_of(request.window)
+    return {"line_hz": width * bin_hz, "line_skirt": skirt.astype(np.float32), "bin_hz": bin_hz, "voice_first": first, "voice_part": part,
+            "noise_sum": sums}
 
 
 @kernel
@@ -285,46 +97,149 @@ def forget(own):
     """Forget the voice of the frames before."""
     own.voice_hz = own.voice_before_hz = own.voice_share = np.float32(0)
     fill(own.comb_level, np.float32(0))
+    fill(own.voice_model, np.float32(0))
 
 
 @kernel
-def combine(plan, own, estimated, expected, model):
-    for k in range(plan.bins):
-        model[k] = estimated[k] ** plan.dev[15] * expected[k] ** (np.float32(1) - plan.dev[15])
-
-
-@kernel
-def weighs(plan, own):
-    return own.voice_hz <= 0 or plan.dev[14] != 0
-
-
-@kernel
-def known_or(own, hz):
-    """The frame's pitch: as it is known, else `hz`, in which it was tracked."""
-    return hz if own.known_hz == 0 else max(own.known_hz, np.float32(0))
-
-
-@kernel
-def alpha(plan, own, model, scale):
-    for k in range(plan.bins):
-        model[k] += scale * own.voice_model[k]
-
-
-@kernel
-def slope_of(plan, own, hz):
-    before = own.voice_before_hz
-    if hz > 0 and before > 0 and hz < before * np.float32(JUMP) and before < hz * np.float32(JUMP):
-        return abs(hz - before) / plan.hop_s
-    return np.float32(0)
-
-
-@kernel
-def first(plan, own, frame, W, opened, expected, prediction, estimated):
+def note_pitch(own, hz):
+    """Take the frame's pitch: as a study knows it, else `hz`, as it was tracked."""
     own.voice_before_hz = own.voice_hz
-    step(plan, own, frame, W, opened, expected, prediction, estimated, own.voice_hz, np.float32(0), np.int64(plan.dev[20]), plan.dev[21])
+    own.voice_hz = hz if own.known_hz == 0 else max(own.known_hz, np.float32(0))
 
 
 @kernel
-def second(plan, own, frame, W, opened, expected, prediction, estimated):
-    step(plan, own, frame, W, opened, expected, prediction, estimated, own.voice_hz, slope_of(plan, own, own.voice_hz), np.int64(plan.dev[0]), plan.dev[3])
+def slope_of(plan, own):
+    """How fast the pitch moves, in Hz per second; 0 if it has just begun or jumped."""
+    hz, before = own.voice_hz, own.voice_before_hz
+    if before <= 0 or hz > before * np.float32(SAME_NOTE) or before > hz * np.float32(SAME_NOTE):
+        return np.float32(0)
+    return abs(hz - before) / plan.hop_s
+
+
+@kernel
+def draw_harmonic(comb, skirt, centre, width, height):
+    """Write a harmonic into comb [bin], a part of a spectrum: a Gaussian around bin `centre`, its `width` in bins, and a skirt."""
+    scale, last = np.float32(-0.5) / (width * width), np.int64(skirt.shape[0] - 1)
+    for k in range(comb.shape[0]):
+        away = abs(np.float32(k) - centre)
+        comb[k] = height * exp(max(scale * away * away, np.float32(LEAST_EXPONENT)))
+        comb[k] += skirt[min(np.int64(away * np.float32(LINE_STEPS)), last)]
+
+
+@kernel
+def draw_comb(plan, own):
+    """Fill `comb` with the harmonics of the frame's pitch; each reaches half way to its neighbours."""
+    hz, comb, step, slope = own.voice_hz, own.comb, own.voice_hz / plan.bin_hz, slope_of(plan, own)
+    fill(comb, np.float32(0))
+    begin = np.int64(1)
+    for n in range(1, np.int64(np.float32(HIGHEST_HARMONIC_HZ) / hz) + 1):
+        end = min(np.int64((np.float32(n) + np.float32(0.5)) * step) + 1, plan.bins)
+        if end <= begin:
+            break
+        moved, spread = np.float32(n) * slope * np.float32(MOVES_S), np.float32(n) * hz * np.float32(SPREAD)
+        width = np.sqrt(plan.line_hz * plan.line_hz + moved * moved + spread * spread)
+        width = min(width, np.float32(MOST_OF_A_STEP) * hz)
+        draw_harmonic(comb[begin:end], plan.line_skirt, np.float32(n) * step - np.float32(begin), width / plan.bin_hz, plan.line_hz / width)
+        begin = end
+
+
+@kernel
+def start(plan, own, total):
+    """Draw the comb, and start the voice from its activations in the last frame; `total`: the frame's magnitude."""
+    if own.voice_hz > 0:
+        draw_comb(plan, own)
+    else:
+        fill(own.comb, np.float32(0))
+    sum_of_bands(own.comb, plan.voice_first, plan.voice_part, own.comb_sum)
+    for b in range(VOICE_BANDS):
+        own.comb_aim[b] = max(own.comb_level[b] / total, np.float32(LEAST_ACTIVATION))
+        own.comb_h[b] = own.comb_aim[b] if own.comb_sum[b] >= np.float32(LEAST_SUM) else np.float32(0)
+        own.noise_h[b] = np.float32(LEAST_ACTIVATION)
+
+
+@kernel
+def add_model(plan, own, model):
+    """Add the voice, by its present activations, to model [stride]."""
+    for b in range(VOICE_BANDS):
+        own.comb_gain[b] = own.comb_h[b] / max(own.comb_sum[b], np.float32(LEAST_SUM))
+        own.noise_gain[b] = own.noise_h[b] / plan.noise_sum[b]
+    add_bands(own.comb_gain, own.noise_gain, own.comb, plan.voice_first, plan.voice_part, model)
+
+
+@kernel
+def update_voice(plan, own, ratio):
+    """One update of the voice's activations from ratio [stride], with the priors of both."""
+    band_sums(ratio, own.comb, plan.voice_first, plan.voice_part, own.comb_gain, own.noise_gain)
+    for b in range(VOICE_BANDS):
+        if own.comb_h[b] > 0:
+            heard = own.comb_h[b] * own.comb_gain[b] / own.comb_sum[b]
+            own.comb_h[b] = (heard + np.float32(HELD * KEPT) * own.comb_aim[b]) / np.float32(1 + HELD)
+        own.noise_h[b] *= own.noise_gain[b] / (plan.noise_sum[b] * np.float32(1 + NOISE_WEIGHT))
+
+
+@kernel
+def update_rows(W, rows, opened, expected, trust, estimated):
+    """One update of the activations of the open `rows` and of the flat row, from `estimate.ratio`."""
+    h, gradient, count = estimated.h, estimated.gradient, rows.shape[0]
+    dot_rows(W, rows, estimated.ratio, gradient)
+    for i in range(count + 1):
+        estimated.before[i] = h[i]
+        h[i] *= gradient[i]
+    for i in range(opened.open_count, count):
+        h[i] *= np.float32(1 / (1 + BACKGROUND_WEIGHT))
+    hold(h, opened.group_first, expected.expected_share[: opened.groups], expected.least_share, trust, estimated.group_h)
+
+
+@kernel
+def step(plan, own, frame, W, opened, expected, trust, estimated):
+    """Update all activations, with the voice among them: those of the part `estimate`, and the voice's, and its model.
+
+    trust: weight of what is expected.
+    """
+    V, h, ratio = frame.V, estimated.h, estimated.ratio
+    rows = opened.open_row[: opened.open_count + plan.background]
+    count, flat = rows.shape[0], np.float32(1) / np.float32(plan.bins)
+    start(plan, own, frame.total)
+    for _ in range(UPDATES):
+        fill(ratio, max(h[count], np.float32(LEAST_FLAT)) * flat)
+        add_rows(W, rows, h, ratio)
+        add_model(plan, own, ratio)
+        total = np.float32(0)
+        for k in range(ratio.shape[0]):
+            ratio[k] = V[k] / ratio[k]
+            total += ratio[k]
+        estimated.gradient[count] = total * flat
+        update_rows(W, rows, opened, expected, trust, estimated)
+        update_voice(plan, own, ratio)
     finish(plan, own, frame.total)
+
+
+@kernel
+def finish(plan, own, total):
+    """Fill the voice's model, its share of the frame, and its levels, which the next frame starts from."""
+    fill(own.voice_model, np.float32(0))
+    add_model(plan, own, own.voice_model)
+    own.voice_share = np.float32(0)
+    for b in range(VOICE_BANDS):
+        own.voice_share += own.comb_h[b] + own.noise_h[b]
+        own.comb_level[b] = own.comb_h[b] * total if own.voice_hz > 0 else own.comb_level[b] * np.float32(FADES)
+
+
+@kernel
+def join(plan, own, model):
+    """Add the voice to the residual's model [bin]."""
+    for k in range(plan.bins):
+        model[k] += own.voice_model[k]
+
+
+@kernel
+def split(plan, own, model, M):
+    """Divide the residual's mask between voice and residual, by the power of both in the residual's `model` [bin].
+
+    M [stem, bin]: the masks, the residual's the last.
+    """
+    sung, rest = M[plan.voice_stem], M[plan.stems - 1]
+    for k in range(plan.bins):
+        mine, others = own.voice_model[k], max(model[k] - own.voice_model[k], np.float32(LEAST_DIVISOR))
+        sung[k] = rest[k] * mine * mine / (mine * mine + others * others)
+        rest[k] -= sung[k]
