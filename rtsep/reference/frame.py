@@ -111,7 +111,7 @@ class Stages:
         """The voice's pitch, from what the notes leave, and then all activations anew, with the voice among them."""
         self.expectation.divide(opened, expected, estimate)
         voice.find_pitch(frame, opened, expected, estimate)
-        estimate = voice.step(frame, opened, expected, estimate)
+        estimate = voice.step(frame, opened, expected, estimate, self.accompaniment.others)
         self.estimator.background_h = estimate.h[opened.count : -1].copy()
         return estimate
 

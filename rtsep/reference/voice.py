@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rtsep.reference.estimator import hold, with_flat
+from rtsep.reference.estimator import hold, sparsity, with_flat
 from rtsep.reference.melody import Melody
 from rtsep.reference.passed import Estimate, Expected, Floats, Frame, Open
 from rtsep.reference.setup import Setup
@@ -84,8 +84,11 @@ class Voice:
         comb += self.skirt[np.minimum((away / self.bin_hz * LINE_STEPS).astype(int), len(self.skirt) - 1)]
         return np.where((self.hz_of_bins > 0) & (n <= int(HIGHEST_HARMONIC_HZ / self.hz)), comb, 0)
 
-    def step(self, frame: Frame, opened: Open, expected: Expected, estimate: Estimate) -> Estimate:
-        """The activations of all templates, with the voice among them: Kullback-Leibler updates with priors."""
+    def step(self, frame: Frame, opened: Open, expected: Expected, estimate: Estimate, others: float) -> Estimate:
+        """The activations of all templates, with the voice among them: Kullback-Leibler updates with priors.
+
+        others: 0 to 1, how certain it is that others play.
+        """
         setup, count, rows = self.setup, opened.count, len(estimate.W) + 1
         tonal = self.bands * self.comb()
         sums = tonal.sum(axis=1, keepdims=True)
@@ -96,15 +99,16 @@ class Voice:
         voice = slice(rows, rows + VOICE_BANDS)
         held = [(group.members, share, least) for group, share, least in
                 zip(opened.groups, expected.share, expected.least, strict=True) if share is not None]
+        sparse = sparsity(setup.log_weight, others)
         for _ in range(UPDATES):
             before = h
             ratio = frame.V / (h @ W)
             h = h * (W @ ratio)
-            h[count : rows - 1] /= 1 + BACKGROUND_WEIGHT
+            h[count : rows - 1] *= min(sparse, 1 / (1 + BACKGROUND_WEIGHT))
             group_h = [float(h[group.members].sum()) for group in opened.groups]
             hold(h, held, setup.prediction)
             h[voice] = np.where(sounds, (h[voice] + HELD * KEPT * aim) / (1 + HELD), 0)
-            h[rows + VOICE_BANDS :] /= 1 + NOISE_WEIGHT
+            h[rows + VOICE_BANDS :] *= min(sparse, 1 / (1 + NOISE_WEIGHT))
         self.levels = h[voice] * frame.total if self.hz > 0 else FADES * self.levels
         self.model, self.share = h[rows:] @ W[rows:], float(h[rows:].sum())
         return Estimate(estimate.W, before[:rows], h[:rows], group_h, ratio)

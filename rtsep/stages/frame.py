@@ -86,7 +86,8 @@ def hear_voice(plan, state):
                     state.voice.voice_model)
     hz = voice_pitch.step(plan.voice_pitch, state.voice_pitch, state.melody, state.voice_left.left)
     voice.note_pitch(state.voice, hz)
-    voice.step(plan.voice, state.voice, frame, W, opened, expected, plan.expectation.prediction, estimate)
+    voice.step(plan.voice, state.voice, frame, W, opened, expected, plan.expectation.prediction,
+               estimator.sparsity(plan.estimator, state.accompaniment.others), estimate)
     estimator.keep_background(opened, state.estimator, estimate.h)
 
 

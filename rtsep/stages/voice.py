@@ -39,8 +39,8 @@ LINE = 0.85  # The Gaussian of a harmonic is as narrow as this share of the wind
 HELD = 0.5  # Weight of the last frame's activations against what is heard.
 KEPT = 0.8  # The comb's activations are held near this share of their last values.
 FADES = 0.7  # In an unvoiced frame these values fall to this share.
-NOISE_WEIGHT = 0.5  # Sparsity weight of the noise.
-BACKGROUND_WEIGHT = 0.3  # Sparsity weight of the background beside the voice.
+NOISE_WEIGHT = 0.5  # Sparsity weight of the noise, at least.
+BACKGROUND_WEIGHT = 0.3  # Sparsity weight of the background beside the voice, at least.
 LEAST_ACTIVATION = 1e-4  # An activation of the voice starts from at least this share of the frame.
 LEAST_DIVISOR = 1e-12  # A divisor is at least this share of the frame.
 LEAST_SUM = 1e-6  # A band has harmonics if the comb's sum there is at least this.
@@ -167,34 +167,39 @@ def add_model(plan, own, model):
 
 
 @kernel
-def update_voice(plan, own, ratio):
-    """One update of the voice's activations from ratio [stride], with the priors of both."""
+def update_voice(plan, own, ratio, sparsity):
+    """One update of the voice's activations from ratio [stride], with the priors of both; `sparsity`: see `update_rows`."""
     band_sums(ratio, own.comb, plan.voice_first, plan.voice_part, own.comb_gain, own.noise_gain)
+    noise = min(sparsity, np.float32(1 / (1 + NOISE_WEIGHT)))
     for b in range(VOICE_BANDS):
         if own.comb_h[b] > 0:
             heard = own.comb_h[b] * own.comb_gain[b] / own.comb_sum[b]
             own.comb_h[b] = (heard + np.float32(HELD * KEPT) * own.comb_aim[b]) / np.float32(1 + HELD)
-        own.noise_h[b] *= own.noise_gain[b] / (plan.noise_sum[b] * np.float32(1 + NOISE_WEIGHT))
+        own.noise_h[b] *= noise * own.noise_gain[b] / plan.noise_sum[b]
 
 
 @kernel
-def update_rows(W, rows, opened, expected, trust, estimated):
-    """One update of the activations of the open `rows` and of the flat row, from `estimate.ratio`."""
+def update_rows(W, rows, opened, expected, trust, sparsity, estimated):
+    """One update of the activations of the open `rows` and of the flat row, from `estimate.ratio`.
+
+    sparsity: the factor of the background's activations without a voice, which depends on whether others play.
+    """
     h, gradient, count = estimated.h, estimated.gradient, rows.shape[0]
     dot_rows(W, rows, estimated.ratio, gradient)
     for i in range(count + 1):
         estimated.before[i] = h[i]
         h[i] *= gradient[i]
+    background = min(sparsity, np.float32(1 / (1 + BACKGROUND_WEIGHT)))
     for i in range(opened.open_count, count):
-        h[i] *= np.float32(1 / (1 + BACKGROUND_WEIGHT))
+        h[i] *= background
     hold(h, opened.group_first, expected.expected_share[: opened.groups], expected.least_share, trust, estimated.group_h)
 
 
 @kernel
-def step(plan, own, frame, W, opened, expected, trust, estimated):
+def step(plan, own, frame, W, opened, expected, trust, sparsity, estimated):
     """Update all activations, with the voice among them: those of the part `estimate`, and the voice's, and its model.
 
-    trust: weight of what is expected.
+    trust: weight of what is expected. sparsity: see `update_rows`.
     """
     V, h, ratio = frame.V, estimated.h, estimated.ratio
     rows = opened.open_row[: opened.open_count + plan.background]
@@ -209,8 +214,8 @@ def step(plan, own, frame, W, opened, expected, trust, estimated):
             ratio[k] = V[k] / ratio[k]
             total += ratio[k]
         estimated.gradient[count] = total * flat
-        update_rows(W, rows, opened, expected, trust, estimated)
-        update_voice(plan, own, ratio)
+        update_rows(W, rows, opened, expected, trust, sparsity, estimated)
+        update_voice(plan, own, ratio, sparsity)
     finish(plan, own, frame.total)
 
 

@@ -24,5 +24,6 @@ from laboratory.studies import (  # noqa: F401
     training,
     transforms,
     unheard,
+    voice,
     wrong_midi,
 )
