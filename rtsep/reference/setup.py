@@ -118,7 +118,8 @@ def setup_of(
     first, count = values["first_row"], values["row_count"]
     same = ("overlap", "hop", "latency", "lead", "taps", "filter_floor", "stems", "row_age", "route", "reach", "release",
             "decay", "choke", "instrument", "drums", "early", "open_limit", "lead_in", "iterations", "relaxation", "log_weight",
-            "envelope_later_s", "prediction", "suppression", "unseen", "combed", "melody_middle", "melody_loose", "voice_around")
+            "envelope_later_s", "prediction", "suppression", "unseen", "combed", "melody_middle",
+            "melody_loose", "voice_around")
     return Setup(
         **{name: values[name] for name in same},
         size=values["window_size"],

@@ -39,7 +39,8 @@ from rtsep.stages.request import Request
 
 # Roughly in the order in which `frame` calls them.
 STAGES = (notes, score_follower, hands, analysis, onsets, gate, late_notes, watchdog, expectation, estimator, melody,
-          voice_left, voice_pitch, voice, levels, masks, colour, accompaniment, adaptation, residual, place, overlap_add, filters, mixer)
+          voice_left, voice_pitch, voice, levels, masks, colour, accompaniment, adaptation, residual, place, overlap_add,
+          filters, mixer)
 
 PLAN = Record("Plan", (COMMON, INSTRUMENTS, transform.PLAN, *(stage.PLAN for stage in STAGES)))
 STATE = Record("State", (
