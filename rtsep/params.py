@@ -88,6 +88,11 @@ PARAMS: dict[str, Param] = {
               "computer is fast enough, else live; rtsep render takes quality", choices=("live", "quality", "instant")),
         Param("latency_samples", "int", 0, "latency from input to output; 0 = the default of the mode "
               "(instant: none, live: 512 at 44.1/48 kHz, quality: the window)", "samples", 0, 16384),
+        Param("lookahead_ms", "float", 0.0, "delay of the sound against its notes, so that notes are known before their sound; "
+              "it adds to the latency", "ms", 0, 1000),
+        Param("early_ms", "float", 0.0, "about how much earlier than their sound the notes are told, as by a score follower: "
+              "their templates open at once, and all else waits until a note is heard; 0 = they are told with their sound",
+              "ms", 0, 500),
         Param("window_samples", "int", 0, "length of the analysis window; 0 = the power of two nearest to 93 ms",
               "samples", 0, 16384),
         Param("hop_samples", "int", 0, "step from one frame to the next, a power of two; 0 = 128, or less where the latency "

@@ -17,7 +17,7 @@ from rtsep.errors import RtsepError
 from rtsep.hosts.live import live
 from rtsep.hosts.panel import Panel
 from rtsep.hosts.table import find
-from rtsep.stages.notes import HELD, KEY_DOWN
+from rtsep.stages.polyphony import HELD, KEY_DOWN
 
 QUIET = 1e-4  # Samples below this share of full scale count as silence.
 

@@ -27,7 +27,7 @@ from rtsep.notes.score import read_midi
 from rtsep.presets.preset import Preset
 from rtsep.reference import ReferenceSeparator
 from rtsep.stages.hands import RECENT, REVISE_S
-from rtsep.stages.notes import FREE
+from rtsep.stages.polyphony import FREE
 
 LEFT, RIGHT = range(2)
 KEYS = range(40, 84)

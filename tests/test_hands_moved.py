@@ -32,7 +32,7 @@ from rtsep.notes.score import read_midi
 from rtsep.presets.library import bundled_presets
 from rtsep.presets.preset import load_preset
 from rtsep.stages import notes
-from rtsep.stages.notes import FREE, KEY_DOWN, RELEASED
+from rtsep.stages.polyphony import FREE, KEY_DOWN, RELEASED
 
 LEFT, RIGHT = range(2)
 MODES = ({}, INSTANT, {**SMALL, "mode": "quality", "latency_samples": 0})

@@ -106,13 +106,14 @@ def test_dropouts_are_counted_and_told(jack_server):  # noqa: F811
 
 @needs_jack
 def test_the_latency_is_what_the_ports_tell(jack_server):  # noqa: F811
-    with playing(jack_server.environment) as live:
+    with playing(jack_server.environment, "--latency", "256", "--lookahead", "50") as live:
         status = live.until(lambda status: status["device_latency_ms"] is not None)
         listing = subprocess.run(["jack_lsp", "-l"], env=jack_server.environment, capture_output=True, text=True).stdout
     told = {(port, kind): int(most) for port, lines in re.findall(r"^(\S+)\n((?:\s+.*\n)+)", listing, re.M)
             for kind, most in re.findall(r"(\w+) latency = \[ \d+ (\d+) \]", lines)}
     samples = told["rtsep:in_1", "capture"] + told["rtsep:mix_1", "playback"]
     assert samples and status["device_latency_ms"] == pytest.approx(1000 * samples / RATE)
+    assert told["rtsep:mix_1", "capture"] - told["rtsep:in_1", "capture"] == status["latency_samples"] == 256 + RATE // 20
 
 
 @pytest.fixture

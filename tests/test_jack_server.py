@@ -135,6 +135,9 @@ def test_ports_tell_the_engines_latency(backend, jack_server, preset):  # noqa: 
     later = prepared(preset, two_parts(), {**SMALL, "latency_samples": 128}, 2, rate=RATE, max_block=CAPACITY)
     lanes.play(later.prepared, fade=True)
     until(lambda: tells(128))
+    ahead = prepared(preset, two_parts(), {**SMALL, "lookahead_ms": 10.0}, 2, rate=RATE, max_block=CAPACITY)
+    lanes.play(ahead.prepared, fade=True)
+    until(lambda: tells(SMALL["latency_samples"] + RATE // 100))
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])

@@ -43,7 +43,7 @@ from rtsep.callbacks.shared import (
 from rtsep.callbacks.taps import is_corrected, keep_last, keep_stems, tap_absence, tap_event, tap_sound, tap_stems
 from rtsep.callbacks.views import call_at
 from rtsep.kernels.atomic import address_of, call_address, load_acquire, now_ns, store_release, thread_ns
-from rtsep.kernels.marks import kernel
+from rtsep.kernels.marks import kernel, numeric
 from rtsep.kernels.memory import GAINS
 from rtsep.stages.mixer import smooth
 
@@ -65,6 +65,12 @@ def warm_up(live):
     live.words[WARMED] = 1
 
 
+@numeric
+def latency_of(plan):
+    """Samples from input to output, with the lookahead."""
+    return plan.latency + plan.ahead
+
+
 @kernel
 def choose_plan(live):
     """Switch to the plan that the control thread wants: at once if its state is the same, else after the fade-out."""
@@ -74,8 +80,8 @@ def choose_plan(live):
         return
     if control[FADING] == 0 or meters[FADE] <= 0 or words[PLAYING] == 0:
         if control[FADING] != 0:
-            words[HOLD], meters[FADE] = call_at(wanted).plan.latency, 0
-        words[LATENCY] = call_at(wanted).plan.latency
+            words[HOLD], meters[FADE] = latency_of(call_at(wanted).plan), 0
+        words[LATENCY] = latency_of(call_at(wanted).plan)
         store_release(words, PLAYING, wanted)
 
 

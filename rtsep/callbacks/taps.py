@@ -15,7 +15,7 @@ from rtsep.kernels.marks import kernel
 from rtsep.kernels.memory import CORRECTION, STEM_TOLD
 from rtsep.kernels.views import events_at, floats_at, integers_at
 from rtsep.stages import hands
-from rtsep.stages.notes import FREE, VOICES
+from rtsep.stages.polyphony import FREE, VOICES
 
 # Columns of a piece: its first sample since the first `record_start`; its length in samples, or, below 0, the length of a time
 # without sound in which the device was away; the number of the recording that it belongs to.

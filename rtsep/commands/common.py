@@ -82,6 +82,7 @@ def add_params(parser: argparse.ArgumentParser, *further_modes: str) -> None:
     parser.add_argument("--mode", choices=(*PARAMS["mode"].choices, *further_modes),
                         help="; ".join((PARAMS["mode"].help, *(f"{mode} = every mode in turn" for mode in further_modes))))
     parser.add_argument("--latency", metavar="SAMPLES", help=PARAMS["latency_samples"].help)
+    parser.add_argument("--lookahead", metavar="MS", help=f"{PARAMS['lookahead_ms'].help} (0 to 1000 ms, default: 0)")
     parser.add_argument("--background", metavar="ROWS", help=PARAMS["background"].help + " (default: 32)")
     parser.add_argument("--learn-background", metavar="SECONDS", help=PARAMS["learn_background_s"].help)
     parser.add_argument("--no-adapt", action="store_true", help="templates do not adapt (adapt=off)")
@@ -108,9 +109,10 @@ def given_params(arguments: argparse.Namespace) -> dict[str, str]:
         if not equals:
             raise RtsepError(f"--set {setting}: give NAME=VALUE, such as --set mask_power=1.5 (see rtsep params)")
         params[name.strip()] = value.strip()
-    options = {"mode": arguments.mode, "latency_samples": arguments.latency, "background": arguments.background,
-               "learn_background_s": arguments.learn_background, "adapt": "off" if arguments.no_adapt else None,
-               "estimator": arguments.estimator}
+    options = {"mode": arguments.mode, "latency_samples": arguments.latency,
+               "lookahead_ms": arguments.lookahead, "background": arguments.background,
+               "learn_background_s": arguments.learn_background, "estimator": arguments.estimator,
+               "adapt": "off" if arguments.no_adapt else None}
     return params | {name: value for name, value in options.items() if value is not None}
 
 

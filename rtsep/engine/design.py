@@ -16,6 +16,7 @@ from rtsep.params import Value, defaults
 from rtsep.presets.preset import Preset
 from rtsep.presets.voice import no_templates
 from rtsep.stages import records
+from rtsep.stages.lookahead import samples_of_lookahead
 from rtsep.stages.request import Request
 from rtsep.stages.rows import Rows
 from rtsep.windows import Framing, choose_framing, window_pair
@@ -27,7 +28,7 @@ class Plan:
     """The result of `design`, as arrays and as the record that compiled code reads. Immutable once made.
 
     row_pitch: int64 [row], MIDI pitch of each row. row_source: int64 [row, 2], the preset of each row (its index in
-    `each_once`), and the row's index in that preset.
+    `each_once`), and the row's index in that preset. latency: samples from input to output, with the lookahead.
     """
 
     def __init__(self, framing: Framing, row_pitch: Integers, row_source: Integers, values: Mapping[str, Any]):
@@ -36,6 +37,7 @@ class Plan:
         self.values = dict(values)
         self.channels = int(values["channels"])
         self.stems = int(values["stems"])
+        self.latency = framing.latency + int(values["ahead"])
         self.record = records.PLAN.new(self.values)
 
 
@@ -72,7 +74,8 @@ def _framing(values: Mapping[str, Value], sample_rate: float) -> Framing:
 
 def latency_of(presets: Sequence[Preset], params: Mapping[str, Value], sample_rate: float) -> int:
     """The latency, in samples, of the plan that `design` would make. RtsepError if the parameters do not fit together."""
-    return _framing(_values(presets, params), sample_rate).latency
+    values = _values(presets, params)
+    return _framing(values, sample_rate).latency + samples_of_lookahead(float(values["lookahead_ms"]), sample_rate)
 
 
 def design(

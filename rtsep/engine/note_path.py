@@ -25,7 +25,7 @@ from rtsep.notes.score import Score
 from rtsep.presets.library import find_preset
 from rtsep.presets.preset import Preset, load_preset
 from rtsep.stages.hands import MOST_ASKED, REVISE_S
-from rtsep.stages.notes import FREE, HELD, RELEASED
+from rtsep.stages.polyphony import FREE, HELD, RELEASED
 
 SAMPLE_RATE = 44100.0  # The sample rate of the note path, in Hz.
 BINS = 2049  # The templates have this many bins, like those of the piano.

@@ -97,7 +97,7 @@ class Separator:
         instruments = self.presets if presets is None else per_stem(presets, self.routing)
         routing = self.routing if routing is None else routing
         plan = design(instruments, routing, wanted, self._sample_rate, now.plan.channels)
-        if plan.framing != now.plan.framing or routing.score is not self.routing.score:
+        if (plan.framing, plan.latency) != (now.plan.framing, now.plan.latency) or routing.score is not self.routing.score:
             return False
         self.presets, self._params, self.routing = instruments, wanted, routing
         self._prepared = Prepared(plan, now.input.shape[1], now)
@@ -179,8 +179,8 @@ class Separator:
 
     @property
     def latency(self) -> int:
-        """Samples from input to output."""
-        return self.prepared.plan.framing.latency
+        """Samples from input to output, with the lookahead."""
+        return self.prepared.plan.latency
 
     @property
     def prepared(self) -> Prepared:

@@ -14,7 +14,7 @@ from rtsep.engine.prepared import Prepared
 from rtsep.kernels.memory import EVENT, GAINS
 from rtsep.notes.routing import Routing
 from rtsep.params import Value
-from rtsep.stages.notes import FREE, HELD, KEY_DOWN
+from rtsep.stages.polyphony import FREE, HELD, KEY_DOWN
 from rtsep.windows import Framing
 
 SILENT_DB = -120.0  # A gain of this many decibels or less means silence.

@@ -13,7 +13,7 @@ from rtsep.kernels.marks import kernel, numeric
 from rtsep.kernels.memory import BYPASS, GAINS, WET
 from rtsep.kernels.native import flush_to_zero, restore_denormals
 from rtsep.kernels.views import viewer
-from rtsep.stages import analysis
+from rtsep.stages import analysis, lookahead
 from rtsep.stages.block import receive_events
 from rtsep.stages.call import CALL
 from rtsep.stages.mixer import smooth
@@ -62,6 +62,7 @@ def play_slot(plan, state, grains, end):
 def play_block(call, grains):
     """Process the samples and events (at offsets, in order) of a CALL; fill its stems and its mix."""
     plan, state, stems, events, count = call.plan, call.state, call.stems, call.events, call.frames
+    lookahead.delay(plan.lookahead, state.lookahead, call.input, count)
     done = e = 0
     while done < count:
         position = state.position

@@ -16,6 +16,7 @@ from rtsep.kernels.memory import PITCHES, SLOTS
 from rtsep.notes.routing import Routing
 from rtsep.params import Value, defaults
 from rtsep.stages import transform
+from rtsep.stages.lookahead import samples_of_lookahead
 from rtsep.stages.mixer import SMOOTHING_S
 from rtsep.stages.request import SIMD
 from rtsep.windows import Framing, choose_framing, window_pair
@@ -116,7 +117,8 @@ def mosaic_plan(heard: Heard, routing: Routing, values: Mapping[str, Value], sam
         "stride": _stride(bins), "channels": heard.channels, "stems": 2, "rows": 0, "background": 0, "open_limit": 0,
         "score_chords": 0, "score_notes": 0, "score_parts": 0,
         "gated": int(bool(values["gate"])), "iterations": int(values["mosaic_iterations"]), "power_halves": 2,
-        "latency": framing.latency, "taps": 0, "paths": 1, "slot": framing.hop // SLOTS, "adapt_hold": 0.0, "unseen": 1.0,
+        "latency": framing.latency, "ahead": samples_of_lookahead(float(values["lookahead_ms"]), sample_rate),
+        "taps": 0, "paths": 1, "slot": framing.hop // SLOTS, "adapt_hold": 0.0, "unseen": 1.0,
         "hop_s": framing.hop / sample_rate, "mixer_smoothing": 1 - np.exp(-1 / (SMOOTHING_S * sample_rate)),
         "analysis_window": analysis.astype(np.float32), "synthesis_window": grain.astype(np.float32),
         "W": np.zeros((0, _stride(bins)), np.float32), "first_row": notes, "row_count": serving,

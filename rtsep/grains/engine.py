@@ -18,6 +18,7 @@ from rtsep.grains.source import Source
 from rtsep.kernels.memory import EVENT
 from rtsep.notes.routing import Routing, everything
 from rtsep.params import Value, defaults, param_of, parse_params
+from rtsep.stages.lookahead import samples_of_lookahead
 from rtsep.windows import Framing
 
 STEMS = ("mosaic", "dry")
@@ -95,7 +96,9 @@ class Mosaic:
         now, wanted = self.prepared, {**self._params, **parse_params(params)}
         for name in wanted:
             self._check_stem(name)
-        if mosaic_framing(wanted, self.source.sample_rate) != now.plan.framing:
+        rate = self.source.sample_rate
+        ahead = samples_of_lookahead(float({**defaults(), **wanted}["lookahead_ms"]), rate)
+        if mosaic_framing(wanted, rate) != now.plan.framing or ahead != now.plan.values["ahead"]:
             return False
         self._params = wanted
         self._prepared = self._ready(now.input.shape[1], now)
@@ -156,7 +159,7 @@ class Mosaic:
     @property
     def latency(self) -> int:
         """Samples from input to output."""
-        return self.prepared.plan.framing.latency
+        return self.prepared.plan.latency
 
     @property
     def prepared(self) -> Prepared:

@@ -11,7 +11,7 @@ from rtsep.grains.memory import AGAIN, FOUND, FRAMES, HEADS, HEARD, RUNS, UNPITC
 from rtsep.kernels.arrays import add_rows, dot_rows, fill
 from rtsep.kernels.marks import kernel, numeric
 from rtsep.stages.gate import close_voices
-from rtsep.stages.notes import FREE, VOICES
+from rtsep.stages.polyphony import FREE, VOICES
 
 LEAST_SHARE = 1e-3  # A head that is fainter than this share of the loudest one stops.
 FLOOR = 1e-3  # This share of the activations, spread over all bins, stands for sound that no row explains.

@@ -52,8 +52,8 @@ class Trace:
 
     def add(self, output: Output) -> None:
         """Take the next block of output (at most a hop long), and a column if one is due."""
-        latency = self._separator.latency
-        self._frames.append((self._position + output.mix.shape[1] + latency - latency // 2, self._by_pitch()))
+        late = self._separator.framing.latency  # Frames get the sound after the lookahead.
+        self._frames.append((self._position + output.mix.shape[1] + late - late // 2, self._by_pitch()))
         self._advance(output.stems.mean(axis=1))
 
     def finish(self) -> None:

@@ -35,7 +35,7 @@ from rtsep.stages.levels import INAUDIBLE, KNOWN_S, STEP_S
 
 def boost(window: Floats, age: int, most: float) -> float:
     """Factor by which a note that began `age` samples before the frame's end is louder now than in the whole frame."""
-    return float(min(window.sum() / window[-age:].sum(), most)) if age < len(window) else 1.0
+    return float(min(window.sum() / window[-age:].sum(), most)) if 0 < age < len(window) else 1.0
 
 
 @dataclass
@@ -77,17 +77,18 @@ class Expectation:
         setup = self.setup
         if setup.prediction == 0 or not setup.gated:
             return None
-        return max((self.note_level(note, end, end + lead, later_s) for note in notes
-                    if note.onset < end < note.close and setup.envelope[note.stem, note.pitch].any()), default=None)
+        mine = [note for note in notes if note.heard and note.onset < end < note.close]
+        return max((self.note_level(note, end, end + lead, later_s) for note in mine
+                    if setup.envelope[note.stem, note.pitch].any()), default=None)
 
     def note_level(self, note: Note, seen: int, end: int, later_s: float = 0.0) -> float:
         """Natural logarithm of a note's level in the frame before `end`, `later_s` later, by the keys until `seen`.
 
         Point i of an envelope has the age ENVELOPE_S (2^(i / ENVELOPE_STEPS) - 1).
         """
-        setup = self.setup
+        setup, note = self.setup, note.heard or note
         base, more = setup.envelope[note.stem, note.pitch]
-        age_s = (end - note.onset) / setup.sample_rate - setup.envelope_later_s + self.levels.lag_s(note.stem) + later_s
+        age_s = (end - note.begin) / setup.sample_rate - setup.envelope_later_s + self.levels.lag_s(note.stem) + later_s
         age_s = max(age_s, 0)
         values = base + (min(max(note.velocity, LEAST_VELOCITY), MOST_VELOCITY) - ENVELOPE_VELOCITY) * more
         points = np.arange(ENVELOPE_POINTS) / ENVELOPE_STEPS

@@ -7,6 +7,7 @@ import numpy as np
 from rtsep.reference import analysis, estimator, masks
 from rtsep.reference.accompaniment import Accompaniment
 from rtsep.reference.adaptation import Adaptation
+from rtsep.reference.attacks import Attacks
 from rtsep.reference.colour import Colour
 from rtsep.reference.estimator import Estimator
 from rtsep.reference.expectation import Expectation
@@ -35,6 +36,7 @@ class Stages:
         self.levels = Levels(setup)
         self.expectation = Expectation(setup, self.levels)
         self.estimator = Estimator(setup, method)
+        self.attacks = Attacks(setup, self.levels)
         self.colour = Colour(setup)
         self.accompaniment = Accompaniment(setup)
         self.residual = Residual(setup)
@@ -97,6 +99,7 @@ class Stages:
         expected = self.expectation.step(notes, frame, opened)
         estimate = self.estimator.step(frame, self.adaptation.templates(opened), opened, expected,
                                        self.accompaniment.others)
+        self.attacks.step(notes, frame, opened, estimate)
         self.expectation.find_silent(expected, estimate)
         if self.voice is not None:
             estimate = self._hear_voice(self.voice, frame, opened, expected, estimate)

@@ -11,18 +11,19 @@ import numpy as np
 from rtsep.reference.notes import Note
 from rtsep.reference.passed import Floats, Group, Open
 from rtsep.reference.setup import Setup
-from rtsep.stages.gate import NEVER
+from rtsep.stages.polyphony import LATER, NEVER
 
 StemPitch = tuple[int, int]
 
 
 def open_pitches(notes: Iterable[Note], end: int) -> dict[StemPitch, int]:
-    """(stem, pitch) of the notes that the frame ending at `end` contains, and the latest onset of each."""
+    """(stem, pitch) of the notes that the frame ending at `end` contains, and the latest onset of each (LATER: unheard)."""
     found: dict[StemPitch, int] = {}
     for note in notes:
         if note.onset < end < note.close:
             key = (note.stem, note.pitch)
-            found[key] = max(note.onset, found.get(key, -1))
+            heard = [onset for onset in (note.sounds_from, found.get(key, LATER)) if onset != LATER]
+            found[key] = max(heard, default=LATER)
     return dict(sorted(found.items()))
 
 
@@ -50,7 +51,7 @@ def open_rows(
     opened = []
     for key in sorted({*kept, *early}):
         young = [row for row in setup.rows[key] if key in kept
-                 and setup.row_age[row, 0] <= end - found[key] < setup.row_age[row, 1]]
+                 and setup.row_age[row, 0] <= max(end - found[key], 0) < setup.row_age[row, 1]]
         first = [row for row in setup.rows[key] if key in early and setup.drums[key[0]] and row not in young
                  and setup.row_age[row, 0] < setup.early][:room]
         room -= len(first)
@@ -98,5 +99,5 @@ class Gate:
     def _count_closed(self, found: dict[StemPitch, int], kept: set[StemPitch], H: Floats, end: int) -> None:
         """Count each closing once: if the pitch was open in the last frame, or would open now."""
         for key in found.keys() - kept:
-            if end - found[key] <= self.setup.hop or H[key[0], self.setup.rows[key]].sum() > 0:
+            if 0 <= end - found[key] <= self.setup.hop or H[key[0], self.setup.rows[key]].sum() > 0:
                 self.closed_rows += len(self.setup.rows[key])

@@ -8,9 +8,9 @@ from rtsep.reference.levels import Levels
 from rtsep.reference.passed import Frame, Open
 from rtsep.reference.setup import Setup
 from rtsep.stages.analysis import SILENT
-from rtsep.stages.gate import NEVER
 from rtsep.stages.late_notes import ANSWERS_S, BEFORE_S, ENOUGH, HISTORY, LATE_S, LOUDER, SOON_S
 from rtsep.stages.passed import KEEP, LEARN, RESTORE
+from rtsep.stages.polyphony import LATER, NEVER
 
 
 def in_time(levels: Levels) -> bool:
@@ -31,7 +31,7 @@ class LateNotes:
         """The task after this frame."""
         setup, end = self.setup, frame.end
         possible = setup.rolls_back and end > setup.lead_in and not in_time(levels)
-        age = end - max(opened.onset.tolist(), default=NEVER)
+        age = end - max((onset for onset in opened.onset.tolist() if onset != LATER), default=NEVER)
         return self.look_back(frame.total, end, age, possible)
 
     def look_back(self, total: float, end: int, age: int, possible: bool) -> int:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from rtsep.kernels.memory import PARTS, PITCHES
 from rtsep.notes.messages import CONTROL, NOTE_OFF, NOTE_ON, NOTES_OFF, PEDAL, RESET, SOSTENUTO, SOUND_OFF
 from rtsep.reference.passed import Events, Integers
+from rtsep.stages.polyphony import LATER
 
 Key = tuple[int, int, int]  # part, channel, pitch
 Keyboard = tuple[int, int]  # part, channel
@@ -32,11 +33,25 @@ class Note:
     end: float = math.inf  # sample from which neither key nor pedal holds it
     velocity: int = 64
     close: float = math.inf
+    waits: bool = False  # until it is heard, since it was told early
+    begin: int = 0  # sample at which its sound begins; while it waits: is expected to begin
+    before: Note | None = None  # the note of the same key that sounds while this one waits
+    floor: float | None = None  # its lowest magnitude while it waits; None: no frame has had it
 
     @property
     def key(self) -> Key:
         """Part, channel and pitch."""
         return self.part, self.channel, self.pitch
+
+    @property
+    def heard(self) -> Note | None:
+        """The note that sounds: this one, or, while it waits, the one before, if there is one."""
+        return self.before if self.waits else self
+
+    @property
+    def sounds_from(self) -> int:
+        """Onset of what sounds; LATER: nothing yet."""
+        return LATER if self.heard is None else self.heard.begin
 
 
 @dataclass
@@ -50,6 +65,7 @@ class Piano:
     release: Integers  # [stem, pitch], samples
     decay: Integers  # [stem, pitch], samples
     choke: Integers  # [stem, pitch]: notes of one stem with the same number end each other; 0: none
+    early: int = 0  # samples by which notes are told before their sound
     notes: list[Note] = field(default_factory=list)
     unmatched: int = 0
     sounding: dict[Key, Note] = field(default_factory=dict)  # held by a key or a pedal
@@ -129,10 +145,12 @@ class Piano:
             self.unmatched += 1
             return
         self.take_over(sample, key, stem)
-        note = Note(*key, stem, sample, velocity=velocity)
+        note = Note(*key, stem, sample, velocity=velocity, waits=self.early > 0, begin=sample + self.early)
         if key in self.sounding:  # pressed once more
             note.presses += self.sounding[key].presses
         if key in self.last:
+            if self.last[key].close > sample // self.hop * self.hop:  # It still sounds.
+                note.before = self.last[key].heard
             self.last[key].close = min(self.last[key].close, sample + 1)
         self.sounding[key] = self.last[key] = note
         self.notes.append(note)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rtsep.reference.passed import Floats, Frame, Open
-from rtsep.stages.gate import NEVER
 from rtsep.stages.onsets import DEAD_S, HISTORY, JUMP, PEAK_S, RISE_S, THRESHOLD
+from rtsep.stages.polyphony import NEVER
 
 
 @dataclass

@@ -186,7 +186,7 @@ class ReferenceSeparator:
     @property
     def latency(self) -> int:
         """Samples from input to output."""
-        return self._ready.plan.framing.latency
+        return self._ready.plan.latency
 
     @property
     def counters(self) -> Counters:

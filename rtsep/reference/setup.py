@@ -25,7 +25,8 @@ class Setup:
     overlap: int  # of the synthesis window; 0: causal filters
     hop: int
     sample_rate: float
-    latency: int
+    latency: int  # without the lookahead
+    ahead: int  # by which the sound is later than its notes
     lead: int  # from a frame's end to the middle of the sound that its filters make
     taps: int  # length of the causal filters
     filter_floor: float  # least power of a bin, where the loudest bin has 1
@@ -44,6 +45,7 @@ class Setup:
     instrument: Integers  # [stem]: stems with one preset share a number
     drums: Integers  # [stem]: are strokes detected in the sound, since their MIDI is missing or late?
     early: int  # for this long after a stroke drums are open before they are told; 0: never
+    told_early: int  # by which notes are told before their sound; 0: they never wait
     gated: bool
     open_limit: int
     lead_in: int  # this many samples from the start count as background alone
@@ -118,8 +120,8 @@ def setup_of(
     first, count = values["first_row"], values["row_count"]
     same = ("overlap", "hop", "latency", "lead", "taps", "filter_floor", "stems", "row_age", "route", "reach", "release",
             "decay", "choke", "instrument", "drums", "early", "open_limit", "lead_in", "iterations", "relaxation", "log_weight",
-            "envelope_later_s", "prediction", "suppression", "unseen", "combed", "melody_middle",
-            "melody_loose", "voice_around")
+            "envelope_later_s", "prediction", "suppression", "unseen", "combed", "ahead",
+            "told_early", "melody_middle", "melody_loose", "voice_around")
     return Setup(
         **{name: values[name] for name in same},
         size=values["window_size"],

@@ -28,17 +28,22 @@ class Stream:
                  on_frame: Callable[[Passed], None] = lambda passed: None) -> None:
         self.setup = setup
         self.stages = Stages(setup, method, mask)
-        self.piano = Piano(setup.size, setup.hop, setup.route, setup.rows, setup.release, setup.decay, setup.choke)
+        self.piano = Piano(setup.size, setup.hop, setup.route, setup.rows, setup.release, setup.decay, setup.choke,
+                           setup.told_early)
         self.follower = ScoreFollower(setup.score, setup.stems - 1, setup.sample_rate)
         self.hands = Hands(self.piano, self.follower, setup.hands, setup.sample_rate, lambda: self.stages.H)
         self.last: Passed | None = None
         self.position, self.bad_samples, self.frames = 0, 0, 0
         self._on_frame = on_frame
         self._heard = np.zeros((channels, setup.size + setup.hop))  # the last samples of the input
+        self._waiting = np.zeros((channels, setup.ahead))  # the input of the lookahead
         self._sound = Filters(setup, channels) if setup.taps else OverlapAdd(setup, channels)
 
     def hear(self, block: Floats, events: Events) -> Floats:
         """The stems [stem, channel, n], delayed by the latency, from a block [channel, n] and its EVENTs, in order."""
+        count = block.shape[1]
+        sound = np.concatenate([self._waiting, block], axis=1)
+        block, self._waiting = sound[:, :count], sound[:, count:]
         clean = analysis.without_faults(block)
         self.bad_samples += analysis.count_faults(block)
         stems = np.empty((self.setup.stems, *block.shape))

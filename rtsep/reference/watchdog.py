@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from rtsep.reference.passed import Estimate, Open
 from rtsep.reference.setup import Setup
+from rtsep.stages.polyphony import LATER
 from rtsep.stages.watchdog import FAINT, FIRST_PATIENCE_S, LAST_PATIENCE_S, NEW_S, PAUSE_S, UNHEARD
 
 
@@ -31,7 +32,7 @@ class Watchdog:
         setup = self.setup
         if not (setup.background_learns and len(setup.background) and setup.lead_in == 0 and setup.gated):
             return False
-        new = any((end - onset) / setup.sample_rate < NEW_S for onset in opened.onset.tolist())
+        new = any((end - onset) / setup.sample_rate < NEW_S and onset != LATER for onset in opened.onset.tolist())
         return new and self.loses_patience(estimate.known(opened.count))
 
     def loses_patience(self, share: float) -> bool:

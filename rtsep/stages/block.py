@@ -6,7 +6,7 @@ at multiples of the hop, or of its slots, counted from the first sample after re
 
 from rtsep.kernels.linked import receive
 from rtsep.kernels.marks import kernel, trunk
-from rtsep.stages import analysis, filters, frame, mixer, overlap_add
+from rtsep.stages import analysis, filters, frame, lookahead, mixer, overlap_add
 
 
 @kernel
@@ -28,6 +28,7 @@ def process_block(call):
     """Take in the samples and events (at offsets, in order) of a CALL; fill its stems and its mix."""
     plan, state, stems, events, count = call.plan, call.state, call.stems, call.events, call.frames
     sound = state.sound
+    lookahead.delay(plan.lookahead, state.lookahead, call.input, count)
     done = e = 0
     while done < count:
         chunk = min(count - done, plan.slot - sound.position % plan.slot)

@@ -13,6 +13,7 @@ from rtsep.notes.programs import DRUMS
 from rtsep.notes.routing import Routing
 from rtsep.presets.optional import ANY_AGE_S
 from rtsep.presets.preset import Preset
+from rtsep.stages.lookahead import samples_of_lookahead
 from rtsep.stages.request import Request
 from rtsep.stages.rows import each_once, samples_of
 
@@ -28,8 +29,9 @@ COMMON = Part("common", (
     size("rows", "templates of the presets"),
     size("background", "templates that are always open: the residual's"),
     size("open_limit", "largest number of templates of notes that can be open at once"),
-    size("latency", "samples from input to output"),
+    size("latency", "samples from the sound that the frames get to the output"),
     size("lead", "samples from the end of a frame to the middle of the sound that is made with it; 0 with overlap-add"),
+    size("told_early", "samples by which notes are told before their sound, about; until it is heard, they wait"),
     size("gated", "0: all templates are open, always"),
     size("voice_stem", "the voice's stem, which has no templates; -1: none"),
     size("lead_in", "this many samples from the start count as background alone, whatever is played"),
@@ -107,6 +109,12 @@ def _open_limit(request: Request, row_count: npt.NDArray[np.int64], reach: npt.N
     return max(int((reach * row_count).sum()), 1)
 
 
+def _lead_in(request: Request) -> int:
+    """The lead-in as the engine counts it: the sound begins only after the lookahead."""
+    samples = request.samples(request.number("learn_background_s"))
+    return samples + samples_of_lookahead(request.number("lookahead_ms"), request.sample_rate) if samples else 0
+
+
 def design(request: Request) -> dict[str, Any]:
     """The parts `common` and `instruments`."""
     framing, instruments = request.framing, design_instruments(request)
@@ -124,9 +132,10 @@ def design(request: Request) -> dict[str, Any]:
         "open_limit": _open_limit(request, instruments["row_count"], instruments["reach"]),
         "latency": framing.latency,
         "lead": framing.lead,
+        "told_early": request.samples(request.number("early_ms") / 1000) if request.asks("gate") else 0,
         "gated": int(request.asks("gate")),
         "voice_stem": -1 if request.routing.voice is None else request.routing.voice,
-        "lead_in": request.samples(request.number("learn_background_s")),
+        "lead_in": _lead_in(request),
         "hop_s": request.hop_s,
         "sample_s": 1 / request.sample_rate,
         **instruments,

@@ -20,7 +20,7 @@ from rtsep.kernels.marks import kernel, numeric
 from rtsep.kernels.memory import ENVELOPE_POINTS, ENVELOPE_S, ENVELOPE_STEPS, ENVELOPE_VELOCITY, PITCHES
 from rtsep.presets.preset import Preset
 from rtsep.stages.levels import INAUDIBLE, KNOWN_S, STEP_S, deviation, heard_age_s
-from rtsep.stages.notes import FREE, RELEASED, VOICES
+from rtsep.stages.polyphony import FREE, LATER, VOICES, sounding
 from rtsep.stages.request import Request
 from rtsep.windows import Framing, window_pair
 
@@ -120,10 +120,11 @@ def note_level(plan, learnt, voice, end, lag_s):
     Its sound is `lag_s` ahead of its MIDI.
     """
     stem, pitch = voice.stem, voice.pitch
-    age_s = np.float32(end - voice.onset) * plan.sample_s - plan.envelope_later_s + lag_s
-    level = level_at(plan.envelope[stem, pitch], age_s, voice.velocity) + deviation(learnt, stem, age_s)
-    if voice.status == RELEASED:
-        since_s = max(np.float32(end - voice.off) * plan.sample_s - plan.envelope_later_s, np.float32(0))
+    begin, velocity, off = sounding(voice)
+    age_s = np.float32(end - begin) * plan.sample_s - plan.envelope_later_s + lag_s
+    level = level_at(plan.envelope[stem, pitch], age_s, velocity) + deviation(learnt, stem, age_s)
+    if off != LATER:
+        since_s = max(np.float32(end - off) * plan.sample_s - plan.envelope_later_s, np.float32(0))
         release_s = np.float32(plan.release[stem, pitch]) * plan.sample_s
         level -= np.float32(RELEASED_BY) * since_s / max(release_s, np.float32(SHORTEST_RELEASE_S))
     return max(level, np.float32(INAUDIBLE + 1))
@@ -136,7 +137,7 @@ def expect_levels(plan, learnt, voices, opened, expected, end):
         fill(values[: opened.groups], np.float32(INAUDIBLE))
     for v in range(VOICES):
         voice = voices[v]
-        if voice.status == FREE:
+        if voice.status == FREE or sounding(voice)[0] == LATER:
             continue
         g = opened.group_at[voice.stem, voice.pitch]
         if g >= 0 and plan.has_envelope[voice.stem, voice.pitch] != 0:
@@ -159,8 +160,7 @@ def begins_soon(plan, opened, g, end):
 @kernel
 def step(plan, learnt, voices, frame, opened, expected, end):
     """Fill the levels and shares that are expected in the frame before `end`, the least shares, and `expects`."""
-    groups = opened.groups
-    expected.expects = 0
+    expected.expects, groups = 0, opened.groups
     fill(expected.expected_share[:groups], np.float32(-1))
     fill(expected.least_share[:groups], np.float32(0))
     if plan.prediction == 0 or plan.gated == 0 or groups == 0:
@@ -243,7 +243,7 @@ def look_ahead(plan, learnt, opened, expected, h, h_ahead, end):
         if expected.expected_share[g] >= 0:
             age += plan.lead
             factor = np.exp(min(expected.level_ahead[g] - expected.expected_level[g], np.float32(MOST_RISE)))
-        if age <= plan.window_size:
+        if 0 < age <= plan.window_size:
             factor *= plan.boost[age - 1]
         for i in range(first, last):
             h_ahead[i] *= factor

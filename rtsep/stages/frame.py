@@ -12,6 +12,7 @@
     place         spectra, masks     -> the stems' places between two channels
     overlap_add   spectra, masks     -> sound; or `filters`: sound without latency
     adaptation    masks, frame       -> templates that learn, between this frame and the next
+    (attacks: notes that were told early wait until they are heard)
     (late_notes, watchdog and onsets repair what late, wrong or missing MIDI does)
 
 The two halves, `hear` and `process`, are compiled in parallel.
@@ -25,6 +26,7 @@ from rtsep.stages import (
     accompaniment,
     adaptation,
     analysis,
+    attacks,
     colour,
     estimator,
     expectation,
@@ -98,6 +100,7 @@ def estimate_activations(plan, state, end):
     expectation.step(plan.expectation, state.learnt, state.notes.voices, frame, opened, expected, end)
     estimator.step(plan.estimator, state.estimator, frame, W, opened, expected, plan.expectation.prediction,
                    state.accompaniment.others, estimate)
+    attacks.step(plan.attacks, state.attacks, state.learnt, state.notes.voices, frame, opened, estimate.group_h, end)
     expectation.find_silent(opened, expected, estimate.group_h)
     if plan.voice_stem >= 0:
         hear_voice(plan, state)

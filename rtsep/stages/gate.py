@@ -16,11 +16,10 @@ from rtsep.kernels.fields import Part, array, cell, size
 from rtsep.kernels.marks import kernel
 from rtsep.kernels.memory import PITCHES
 from rtsep.stages.common import listens_for_drums
-from rtsep.stages.notes import FREE, HELD, RELEASED, VOICES
+from rtsep.stages.polyphony import FREE, HELD, LATER, NEVER, RELEASED, VOICES, sounding, younger
 from rtsep.stages.request import Request
 
 EARLY_S = 0.015  # Drums can sound this many seconds before their triggers arrive (docs/measurements/drums.md).
-NEVER = -(1 << 40)  # The onset, in samples, of a note that was not told.
 
 PLAN = Part("gate", (
     size("early", "samples after a stroke for which drums are open before they are told; 0: never"),
@@ -93,15 +92,15 @@ def open_pitches(plan, own, voices, H, stamp, end):
             continue
         if own.marks[stem, pitch] != stamp:
             own.marks[stem, pitch] = stamp
-            own.youngest[stem, pitch] = voice.onset
+            own.youngest[stem, pitch] = LATER
             opened += plan.row_count[stem, pitch]
-        own.youngest[stem, pitch] = max(own.youngest[stem, pitch], voice.onset)
+        own.youngest[stem, pitch] = younger(own.youngest[stem, pitch], sounding(voice)[0])
     while opened > plan.open_limit:
         v = quietest_voice(plan, own, voices, H, stamp, end)
         stem, pitch = voices[v].stem, voices[v].pitch
         own.marks[stem, pitch] = stamp - 1
         opened -= plan.row_count[stem, pitch]
-        struck_now = end - own.youngest[stem, pitch] <= plan.hop
+        struck_now = 0 <= end - own.youngest[stem, pitch] <= plan.hop
         if struck_now or last_level(plan, H, stem, pitch) > 0:  # it closes now; later frames do not count it again
             own.closed_rows += plan.row_count[stem, pitch]
     return opened
@@ -112,7 +111,7 @@ def add_told(plan, own, opened, stem, pitch, end, count):
     """Open the rows of a stem's pitch for the age of its youngest note, or all rows without gates; give the new count."""
     onset, first = own.youngest[stem, pitch], plan.first_row[stem, pitch]
     for row in range(first, first + plan.row_count[stem, pitch]):
-        if not plan.gated or plan.row_age[row, 0] <= end - onset < plan.row_age[row, 1]:
+        if not plan.gated or plan.row_age[row, 0] <= max(end - onset, 0) < plan.row_age[row, 1]:
             opened.open_row[count], opened.open_stem[count], opened.open_onset[count] = row, stem, onset
             count += 1
     return count

@@ -9,7 +9,7 @@ import numpy as np
 
 from rtsep.kernels.elementary import exp, log
 from rtsep.kernels.marks import numeric
-from rtsep.stages.notes import KEY_DOWN
+from rtsep.stages.polyphony import KEY_DOWN
 
 F = np.float32
 RECENT = 64  # The tracker sees this many notes.

@@ -20,7 +20,7 @@ from rtsep.kernels.memory import CLAIM_LEFT, CORRECTION, SWAP_HANDS
 from rtsep.stages import notes, score_follower
 from rtsep.stages.hand_features import INPUTS, LEFT, NOTE, RECENT, RIGHT
 from rtsep.stages.hand_tracker import SECOND_UNITS, UNITS, decide, hand_net
-from rtsep.stages.notes import FREE, KEY_DOWN, VOICES
+from rtsep.stages.polyphony import FREE, KEY_DOWN, VOICES
 from rtsep.stages.request import Request
 
 REVISE_S = 0.05  # A note can change hands for this many seconds.

@@ -19,8 +19,8 @@ from rtsep.kernels.arrays import fill
 from rtsep.kernels.fields import Part, array, cell, size
 from rtsep.kernels.marks import kernel
 from rtsep.stages.common import listens_for_drums
-from rtsep.stages.gate import NEVER
 from rtsep.stages.passed import KEEP, LEARN, RESTORE
+from rtsep.stages.polyphony import LATER, NEVER
 from rtsep.stages.request import Request
 
 LOUDER = 1.15  # A frame is a jump if it is more than this many times as loud as each of the frames before it.
@@ -55,10 +55,11 @@ def forget(kept):
 
 @kernel
 def youngest_onset(opened, count):
-    """Onset of the youngest note among the first `count` open rows."""
+    """Onset of the youngest note that is heard among the first `count` open rows."""
     youngest = np.int64(NEVER)
     for i in range(count):
-        youngest = max(youngest, opened.open_onset[i])
+        if opened.open_onset[i] != LATER:
+            youngest = max(youngest, opened.open_onset[i])
     return youngest
 
 

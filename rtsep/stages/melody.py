@@ -15,6 +15,7 @@ from rtsep.kernels.elementary import exp
 from rtsep.kernels.fields import Part, array, cell, size
 from rtsep.kernels.marks import kernel, numeric
 from rtsep.kernels.memory import PITCHES
+from rtsep.stages.lookahead import samples_of_lookahead
 from rtsep.stages.request import Request
 
 CHANGES = 64  # Number of changes of the melody's note that are kept.
@@ -24,7 +25,7 @@ REST = -1  # In place of a pitch: the melody rests.
 
 PLAN = Part("melody", (
     size("melody_told", "whether notes are routed to the voice's stem"),
-    size("melody_middle", "samples from the middle of a frame to its end"),
+    size("melody_middle", "samples from the middle of a frame to its end, and the lookahead"),
     size("melody_loose", "samples before and after the middle of a frame in which notes of the melody count"),
 ), sees=("common", "instruments"))
 STATE = Part("melody", (
@@ -46,7 +47,8 @@ def design(request: Request) -> dict[str, Any]:
     voice = request.routing.voice
     return {
         "melody_told": int(voice is not None and bool((request.routing.table == voice).any())),
-        "melody_middle": middle_of(request.window),
+        "melody_middle": middle_of(request.window)
+        + samples_of_lookahead(request.number("lookahead_ms"), request.sample_rate),
         "melody_loose": request.samples(LOOSE_S),
     }
 

@@ -8,11 +8,7 @@ import numpy as np
 from rtsep.kernels.fields import Part, array, cell
 from rtsep.kernels.marks import kernel, numeric
 from rtsep.kernels.memory import CHANNELS, PARTS, PITCHES
-
-VOICES = 256  # This many notes can sound at once: enough for ten fingers with a pedal, and for a score that plays along.
-FREE, KEY_DOWN, HELD, RELEASED = range(4)  # status of a voice
-VOICE = np.dtype([(name, "<i8") for name in (
-    "status", "part", "channel", "pitch", "stem", "presses", "onset", "off", "captured", "velocity")])
+from rtsep.stages.polyphony import FREE, HELD, KEY_DOWN, RELEASED, VOICE, VOICES, expect_attack
 
 PLAN = Part("notes", (), sees=("common", "instruments"))
 STATE = Part("notes", (
@@ -128,8 +124,9 @@ def note_on(plan, own, sample, part, channel, pitch, velocity, stem_wanted):
     take_over(plan, own.voices, stem, pitch, v)
     if v < 0:
         v = free_voice(own)
-        own.voices[v].presses, own.voices[v].captured = 0, 0
+        own.voices[v].status, own.voices[v].presses, own.voices[v].captured = FREE, 0, 0
     voice = own.voices[v]
+    expect_attack(voice, sample, plan.told_early)
     voice.status, voice.part, voice.channel, voice.pitch = KEY_DOWN, part, channel, pitch
     voice.stem, voice.onset, voice.velocity = stem, sample, velocity
     voice.presses += 1

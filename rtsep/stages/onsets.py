@@ -12,7 +12,7 @@ import numpy as np
 
 from rtsep.kernels.fields import Part, array, cell
 from rtsep.kernels.marks import kernel
-from rtsep.stages.gate import NEVER
+from rtsep.stages.polyphony import NEVER
 
 RISE_S = 0.0116  # A rise is measured over this many seconds: 512 samples at 44.1 kHz.
 THRESHOLD = 0.12  # A rise larger than this share of the largest recent rise is an onset.

@@ -9,6 +9,7 @@ from rtsep.stages import (
     accompaniment,
     adaptation,
     analysis,
+    attacks,
     colour,
     common,
     estimator,
@@ -18,6 +19,7 @@ from rtsep.stages import (
     hands,
     late_notes,
     levels,
+    lookahead,
     masks,
     melody,
     mixer,
@@ -38,9 +40,9 @@ from rtsep.stages.passed import PASSED
 from rtsep.stages.request import Request
 
 # Roughly in the order in which `frame` calls them.
-STAGES = (notes, score_follower, hands, analysis, onsets, gate, late_notes, watchdog, expectation, estimator, melody,
-          voice_left, voice_pitch, voice, levels, masks, colour, accompaniment, adaptation, residual, place, overlap_add,
-          filters, mixer)
+STAGES = (lookahead, notes, score_follower, hands, analysis, onsets, gate, late_notes, watchdog, expectation, estimator,
+          attacks, melody, voice_left, voice_pitch, voice, levels, masks, colour, accompaniment, adaptation, residual, place,
+          overlap_add, filters, mixer)
 
 PLAN = Record("Plan", (COMMON, INSTRUMENTS, transform.PLAN, *(stage.PLAN for stage in STAGES)))
 STATE = Record("State", (

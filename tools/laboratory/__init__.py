@@ -13,6 +13,7 @@
 | songs, unheard, unheard_pianos | a development set for presets that have not heard it: its contents, and how it is built |
 | makers, sampled, scores, performance | the makers of its instruments; a sampler; scores; human playing |
 | played, following | performances of a score, made here; the parts that the engine gives to their notes |
+| warps, warped_pieces | scores that are not in time, made from performances; the pieces for them |
 | ready | the development set with its presets, with all notes told, or some of them |
 | versions | other versions of the engine, or this version with other constants, each in a process |
 | rooms, company, hardships | rooms; sounds whose notes are not told; both of them and wrong notes, as conditions |

@@ -13,7 +13,7 @@ from rtsep.notes.messages import NOTE_OFF, NOTE_ON
 from rtsep.notes.routing import Routing
 from rtsep.params import Value
 from rtsep.presets.preset import Preset
-from rtsep.stages.notes import FREE
+from rtsep.stages.polyphony import FREE
 
 RATE = 44100.0
 VELOCITY = 64

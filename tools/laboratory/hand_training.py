@@ -20,7 +20,7 @@ from rtsep.stages import hand_features, hand_tracker
 from rtsep.stages.hand_features import INPUTS, NOTE, RECENT
 from rtsep.stages.hand_tracker import SECOND_UNITS, UNITS, Net
 from rtsep.stages.hands import LOOKS_BACK, MOST_ASKED, REVISE_S
-from rtsep.stages.notes import FREE, KEY_DOWN
+from rtsep.stages.polyphony import FREE, KEY_DOWN
 
 redeem()
 tell, answer = hand_features.tell, hand_tracker.answer

@@ -89,7 +89,9 @@ void engine_free(Engine *engine) {
     free(engine);
 }
 
-int64_t engine_latency(const Engine *engine) { return engine->plan->words[PLAN_latency]; }
+int64_t engine_latency(const Engine *engine) {
+    return engine->plan->words[PLAN_latency] + engine->plan->words[PLAN_ahead];
+}
 
 /* Set a number of the plan to its value for this position of the knob, interpolated between the stored values. */
 static void turn(Engine *engine, const char *symbol, double value) {
@@ -218,7 +220,7 @@ void engine_warm(Engine *engine, const Bundle *bundle, Values *values) {
 
 int64_t engine_memory(const Engine *engine) {
     const int64_t *words = engine->plan->words;
-    return words[PLAN_window_size] + words[PLAN_latency] + 2 * words[PLAN_hop]; /* Filters follow their frame by a hop. */
+    return words[PLAN_window_size] + engine_latency(engine) + 2 * words[PLAN_hop]; /* Filters follow their frame by a hop. */
 }
 
 void engine_follow(Engine *engine, const Engine *other) {

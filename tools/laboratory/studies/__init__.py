@@ -7,6 +7,7 @@ from laboratory.studies import (  # noqa: F401
     calibration,
     cost,
     drums,
+    early,
     examples,
     factorisation,
     following,
