@@ -1,7 +1,6 @@
 """`live --listen`: notes are heard in the input while it plays, and come in time for the delayed sound."""
 
 import threading
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,8 +16,6 @@ from rtsep.hosts.demo import clip_folder
 from rtsep.hosts.input_reader import MOST_BEHIND_S
 from rtsep.hosts.lanes import CAPACITY
 from rtsep.hosts.listener import LOOKAHEAD_MS, NoteListener
-from rtsep.hosts.live_job import LiveJob, engine_of
-from rtsep.hosts.transcription import HEARD_PARAMS
 from rtsep.measure import sdr_db
 from rtsep.notes.routing import by_hands, everything
 from rtsep.notes.score import read_midi
@@ -58,16 +55,6 @@ def test_heard_notes_divide_the_hands_of_the_delayed_sound():
     assert np.abs(sum(stems.values()) - sound).max() < 1e-4
     for name, true in zip(("left_hand", "right_hand"), hands, strict=True):
         assert sdr_db(stems[name][None], true[None]) > 4
-
-
-def test_heard_notes_have_their_own_parameters_unless_others_are_given():
-    job = LiveJob(presets=(PIANO,), by="all", listen=True)
-    usual, told = engine_of(job, True, []), engine_of(replace(job, listen=False), True, [])
-    for name, value in {**HEARD_PARAMS, "lookahead_ms": LOOKAHEAD_MS}.items():
-        assert usual.value(name) == value != told.value(name)
-    given = {"prediction": 0.9, "lookahead_ms": 40.0}
-    other = engine_of(replace(job, params=given), True, [])
-    assert {name: other.value(name) for name in given} == given
 
 
 def test_the_thread_hears_and_stops():

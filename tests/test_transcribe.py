@@ -7,11 +7,8 @@ import pytest
 import soundfile
 
 from rtsep.cli import main
-from rtsep.errors import RtsepError
 from rtsep.fit.hearing import LOWEST, PITCHES
-from rtsep.hosts import render
 from rtsep.hosts.demo import clip_folder
-from rtsep.hosts.transcription import HEARD_PARAMS
 from rtsep.listening import note_finder
 from rtsep.listening.note_finder import APART_FRAMES, Change, NoteFinder
 from rtsep.listening.note_net import Answer
@@ -211,20 +208,6 @@ def test_render_listens_and_divides_the_hands(clip, heard):
         true = soundfile.read(clip_folder() / f"{hand}_hand.flac")[0][: len(sound)]
         assert sdr_db(stems[f"{hand}_hand"][None], true[None]) > SDR_FLOOR
         assert sdr_db(stems[f"{hand}_hand"][None], true[None]) > sdr_db(sound[None] / 2, true[None]) + 2
-
-
-@pytest.mark.parametrize("options, prediction", [((), HEARD_PARAMS["prediction"]), (("--set", "prediction=0.9"), 0.9)])
-def test_render_has_the_parameters_for_heard_notes_unless_others_are_given(tmp_path, monkeypatch, options, prediction):
-    soundfile.write(tmp_path / "in.wav", np.zeros(RATE // 4), RATE)
-    asked = []
-
-    def stop(job, sound, notes, params):
-        asked.append(params)
-        raise RtsepError("enough")
-
-    monkeypatch.setattr(render, "_separator", stop)
-    assert main(["render", str(tmp_path / "in.wav"), "--listen", *options, "--out", str(tmp_path / "out")]) == 2
-    assert asked[0]["prediction"] == prediction
 
 
 def test_render_refuses_two_sources_of_notes(clip, tmp_path, capsys):

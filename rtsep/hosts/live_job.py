@@ -15,7 +15,6 @@ from rtsep.hosts.listener import LOOKAHEAD_MS
 from rtsep.hosts.recording import Recording
 from rtsep.hosts.setlist import SetList, with_stems
 from rtsep.hosts.setups import Settings, Setup
-from rtsep.hosts.transcription import HEARD_PARAMS
 from rtsep.notes.drum_maps import read_drum_map, stand_ins
 from rtsep.notes.folded import ENGINE_PARTS
 from rtsep.notes.programs import CHANNELS
@@ -33,6 +32,7 @@ from rtsep.notes.routing import (
     with_voice,
 )
 from rtsep.notes.score_parts import by_score
+from rtsep.notes.told_melody import ALONE
 from rtsep.params import Value
 from rtsep.presets.instruments import choose, programs_by_name
 from rtsep.presets.preset import Preset
@@ -131,7 +131,7 @@ def engine_of(job: LiveJob, gated: bool, said: list[str]) -> Engine:
     """The engine for `job`, not prepared yet."""
     params = dict(job.params) if gated else {**job.params, "gate": False}
     if job.listen:
-        params = {**HEARD_PARAMS, "lookahead_ms": LOOKAHEAD_MS, **params}
+        params.setdefault("lookahead_ms", LOOKAHEAD_MS)
     if job.followed is not None:
         params = {**FOLLOWED_PARAMS, **params}
     return _separator(job, gated, params, said) if job.mosaic is None else mosaic_engine(job, job.mosaic, params)
@@ -154,6 +154,8 @@ def _separator(job: LiveJob, gated: bool, params: Mapping[str, Value], said: lis
     programs = programs_by_name(routing) if job.followed is None else followed_programs(job.followed.score, routing)
     instruments = choose(wish, routing, programs, _drum_keys(job, gated))
     said += instruments.warnings
+    if job.melody and len(routing.names) == 1:
+        params = {**ALONE, **params}
     return Separator(instruments.presets, routing, params)
 
 

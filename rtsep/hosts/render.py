@@ -30,13 +30,12 @@ from rtsep.hosts.ranges import choose_range
 from rtsep.hosts.report import Clock, add_levels, collect_warnings, make_report, silent_warnings
 from rtsep.hosts.sung import Listener, files_of, names_of
 from rtsep.hosts.told_notes import ToldNotes, names_of_notes, told_notes
-from rtsep.hosts.transcription import HEARD_PARAMS
 from rtsep.notes.folded import fold
 from rtsep.notes.merged import split_stem
 from rtsep.notes.moved import AS_WRITTEN, Timing
 from rtsep.notes.routing import everything, keyboards
 from rtsep.notes.score import EVENT
-from rtsep.notes.told_melody import melody_file
+from rtsep.notes.told_melody import ALONE, melody_file
 from rtsep.params import Value, param_of, parse_params
 from rtsep.presets.instruments import choose
 from rtsep.presets.wish import parse_wish
@@ -84,7 +83,7 @@ def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: 
 
     RtsepError: anything that the user can correct; then no file is left behind.
     """
-    params = {**(HEARD_PARAMS if job.listen else {}), **parse_params(job.params)}
+    params = parse_params(job.params)
     if job.mosaic is None and "latency_samples" not in params:
         params.setdefault("mode", "quality")  # The latency is removed, so the best mode costs none.
     if job.block is not None and not 1 <= job.block <= LARGEST_BLOCK:
@@ -95,10 +94,11 @@ def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: 
         notes = told_notes(job, sound)
         if notes.none and params.setdefault("gate", False):
             raise RtsepError("--set gate=on needs the notes: give --midi FILE, --score FILE or --listen")
+        if notes.score is None and notes.melody is not None:
+            params = {**ALONE, **params}
         choose_engine = _mosaic if job.mosaic is not None else _separator
         if job.reference:
-            refuse_with_reference({"--mosaic": job.mosaic, "--voice": job.voice, "--save-preset": job.keep,
-                                   "--save-background": job.keep_background})
+            refuse_with_reference({"--mosaic": job.mosaic, "--save-preset": job.keep, "--save-background": job.keep_background})
         engine, events, warnings = choose_engine(job, sound, notes, params)
         return _render(job, sound, notes, engine, events, warnings, progress)
 
@@ -139,7 +139,8 @@ def _render(
     layout = choose_layout(wish, engine.stem_names, mixdown, sound.channels)
     part = choose_range(sound, wish.start_s, wish.end_s, notes.score, bool(engine.value("learn_background_s")))
     rate = wish.rate or sound.sample_rate
-    extras = ("report.json", *["picture.png"] * job.picture, *names_of_notes(job), *names_of(job.voice))
+    extras = ("report.json", *["picture.png"] * job.picture, *names_of_notes(job),
+              *names_of("" if job.reference else job.voice))
     given = (job.mix, *(split_stem(text)[0] for text in job.midi), job.mosaic, job.score, melody_file(job.melody))
     inputs = [path for path in given if path is not None]
     keeper = Keeper(engine, job.keep, job.overwrite, job.keep_background, job.made_by)

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from rtsep.files.sound import SoundReader
 from rtsep.listening.transcriber import Told, Transcriber, paired
 from rtsep.notes.build import build_score
 from rtsep.notes.programs import DRUMS
 from rtsep.notes.score import Score
-from rtsep.params import Value
 from rtsep.presets.library import find_preset
 from rtsep.presets.preset import Preset, load_preset
 from rtsep.presets.wish import DEFAULT, parse_wish
 
-# Parameters that suit notes that rtsep hears, unless others are given: some of them are wrong, and their velocities are rough,
-# so what is expected of them counts less.
-HEARD_PARAMS: Mapping[str, Value] = {"prediction": 0.5}
 BLOCK = 65_536  # The sound is heard in blocks of this many samples.
 
 

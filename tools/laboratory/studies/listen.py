@@ -17,7 +17,6 @@ from laboratory.songs import REPORTING, TUNING
 from laboratory.study import Given, Row, Table, need_module, option, study
 from laboratory.systems import LIVE, judge_told, preset_named, separate
 from laboratory.unheard_pianos import piano_pieces
-from rtsep.hosts.transcription import HEARD_PARAMS
 from rtsep.listening.note_net import Net, note_net, read_net
 from rtsep.notes.routing import by_hands, everything
 
@@ -26,8 +25,6 @@ TUNING_PIANO = "timgm"
 """The piano of the tuning pieces: the note net has not heard it."""
 PRESETS = {"unheard piano": "gm-piano", "known piano": "grand-piano"}
 """Presets for the piano of two_hands, Salamander. The note net has heard neither that piano nor these pieces."""
-HEARD = ",".join(f"{name}={value}" for name, value in HEARD_PARAMS.items())
-"""The parameters for heard notes, as a setting."""
 ROLE = option("--role", choices=(REPORTING, TUNING), default=REPORTING, help="role of the pieces (default: %(default)s)")
 NETS = option("--net", action="append", default=[], metavar="FILE", help="another note net beside that of rtsep, for instance "
               "one with another delay; can be given several times")
@@ -123,8 +120,7 @@ def listen_sdr(given: Given) -> list[Table]:
     """SDR in dB of hands and of a piano beside others, with notes that rtsep hears by itself, beside true notes.
 
     Live with 512 samples. hands: two_hands alone, where the tracker finds the hands (true notes: also by the tracker). beside a
-    recording: the whole piano. Heard notes have the parameters of `--listen`. not listening: without notes; a split at C4 gives
-    the hands.
+    recording: the whole piano. not listening: without notes; a split at C4 gives the hands.
     """
     rows = [row for piece in solos(given) for called, preset in PRESETS.items()
             for row in _sdr_rows(given, replace(piece, preset=preset_named(preset)), called, preset)]
@@ -147,7 +143,7 @@ def _sdr_rows(given: Given, piece: Piece, called: str, preset: str) -> Iterator[
         routed = [replace(one, routing=replace(by_hands(one.score), names=names) if hands else everything("piano", one.score))
                   for one in (altered, told)]
         for label, text in given.chosen({LIVE: LIVE}, LIVE).items():
-            for notes, one, setting in (("true notes", routed[0], text), ("heard notes", routed[1], f"{HEARD},{text}"),
+            for notes, one, setting in (("true notes", routed[0], text), ("heard notes", routed[1], text),
                                         *((("not listening", altered, f"split,{text}"),) if hands else ())):
                 for stem, figures in judge_told(altered, separate(one, setting)).items():
                     yield {"piece": piece.name, "condition": condition, "preset": called, "settings": label, "notes": notes,
