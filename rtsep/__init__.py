@@ -8,6 +8,7 @@
 | files/ | sound files; result files that appear whole or not at all |
 | presets/ | an instrument's templates in a file; the places of presets; which stem uses which |
 | fit/ | whether notes fit a sound: offset, tempo, octave and key |
+| listening/ | sound without notes, while it comes in: activations and onsets, the place in a score |
 | windows, measure | windows and latencies of each mode; SDR and oracle masks |
 | engine/ | presets + routing + parameters -> Plan; `Separator`: blocks and events -> stems |
 | stages/ | **the engine**: what happens to a frame of sound, one module per stage; begin with `stages/frame.py` |

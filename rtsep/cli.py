@@ -23,6 +23,7 @@ from rtsep.commands import (
     render,
     takes,
     train,
+    transcribe,
 )
 from rtsep.commands.common import CompilingShown
 from rtsep.compiling.progress import listening
@@ -43,8 +44,8 @@ def _build_parser() -> argparse.ArgumentParser:
                      "MIDI tells rtsep which notes sound; a preset tells it what they sound like.")
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
-    for command in (demo, render, batch, live, takes, hands, devices, mosaic, presets, train, calibrate, plugin, bench,
-                    compile):
+    for command in (demo, render, batch, live, takes, hands, transcribe, devices, mosaic, presets, train, calibrate, plugin,
+                    bench, compile):
         command.add(commands)
     return parser
 

@@ -157,10 +157,6 @@ def test_render_refuses_scores_that_do_not_fit(capsys, folder, options, words):
     refused(capsys, folder, render(folder, *given, midi="played.mid"), *words)
 
 
-def test_render_needs_the_played_notes(capsys, folder):
-    refused(capsys, folder, render(folder, "--score", str(folder / "score.mid"), midi=None), "--score needs the notes")
-
-
 # --- rtsep live -------------------------------------------------------------------------------------------------------
 
 

@@ -32,12 +32,12 @@ def file_or_none(text: str) -> Path | None:
     return Path(text) if text else None
 
 
-def add_score(parser: argparse.ArgumentParser) -> None:
-    """The option --score."""
+def add_score(parser: argparse.ArgumentParser, alone: str = "") -> None:
+    """The option --score. alone: what it does without MIDI."""
     parser.add_argument("--score", type=file_or_none, metavar="FILE",
                         help="score (MIDI, MusicXML or any other) of what is played on one keyboard: each played note gets the "
                         "part of the score note that it matches. Each part (a track or a staff) is a stem; with --by hands the "
-                        "two parts are the hands. rtsep follows wrong, missing and extra notes, jumps and any tempo")
+                        f"two parts are the hands. rtsep follows wrong, missing and extra notes, jumps and any tempo{alone}")
 
 
 def add_drum_map(parser: argparse.ArgumentParser) -> None:

@@ -20,6 +20,7 @@ from rtsep.commands.common import (
     file_or_none,
     say_warnings,
 )
+from rtsep.commands.listen_options import add_listen
 from rtsep.commands.live_checks import check, parse_channels, parse_loop
 from rtsep.commands.live_remote import add_remote, check_remote, with_remote
 from rtsep.commands.live_setup import renames_stems, scenes_of, with_setup
@@ -68,6 +69,7 @@ def _declare(parser: argparse.ArgumentParser) -> None:
                         "(without channel 10); drum = a group of drums (kick, snare, hihat, toms, cymbals, percussion); all = "
                         "all notes together (default: %(default)s)")
     add_score(parser)
+    add_listen(parser, "in place of a keyboard. The sound is 80 ms later then (--set lookahead_ms)")
     add_voice(parser, PLAYED)
     add_drum_map(parser)
     parser.add_argument("--split", metavar="NOTE", help="lowest note of the stem `high` with --by split (default: C4)")
@@ -152,7 +154,7 @@ def _play(arguments: argparse.Namespace, setup: Setup | None) -> None:
         record=arguments.record, overwrite=arguments.overwrite, seconds=arguments.seconds,
         measure_latency=arguments.measure_latency, mosaic=arguments.mosaic, keep=tuple(arguments.keep),
         keep_background=arguments.save_background, made_by=shlex.join(["rtsep", *arguments.words]),
-        drum_map=arguments.drum_map, score=arguments.score, record_format=arguments.record_format,
+        drum_map=arguments.drum_map, score=arguments.score, listen=arguments.listen, record_format=arguments.record_format,
         pre_fader=arguments.pre_fader, take=arguments.take, setup=setup, start=scenes[0],
         scenes=scenes if setup is not None and setup.scenes else (),
         other_stems=renames_stems(arguments, setup), recording=recording, loop=loop, speed=arguments.speed,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from rtsep.commands.listen_options import check_listen
 from rtsep.errors import RtsepError
 from rtsep.hosts.asked import FASTEST, SLOWEST, check_by_channel, check_by_hands, check_score, parse_route, parse_time
 from rtsep.presets.library import find_preset
@@ -29,6 +30,7 @@ def check(arguments: argparse.Namespace) -> None:
     for route in arguments.route:
         parse_route(route)
     _check_ignored(arguments)
+    check_listen(arguments)
     if arguments.by == "channel":
         check_by_channel(_has_notes(arguments), arguments.channels)
     if arguments.score is not None:
@@ -62,7 +64,7 @@ def _option(name: str) -> str:
 
 
 def _has_notes(arguments: argparse.Namespace) -> bool:
-    return bool(arguments.midi) or arguments.jack or arguments.play_midi is not None
+    return bool(arguments.midi) or arguments.jack or arguments.listen or arguments.play_midi is not None
 
 
 def _check_numbers(arguments: argparse.Namespace) -> None:

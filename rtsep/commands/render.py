@@ -10,6 +10,7 @@ from typing import Any
 
 from rtsep.commands.common import add_keeping, add_score, progress_bar, say_warnings
 from rtsep.commands.job import GROUPS, add_job, job_of
+from rtsep.commands.listen_options import add_listen
 from rtsep.commands.output import add_handover, explain_unknown, folder_for, hand_over
 from rtsep.commands.voice_options import add_voice, range_of, voice_of
 from rtsep.errors import RtsepError
@@ -22,6 +23,9 @@ report.json. The files are as long as MIX (or as the range from --start to
 only nearly; at another --rate, to MIX at that rate. With --mode all, every mode
 renders into its own folder, and onset.png shows one onset in each.
 """
+# What --score does without --midi.
+ALONE = (". Without --midi, the notes of FILE need not be in time: rtsep first finds when each of them sounds, in any tempo, "
+         "with repeats and cuts, and also writes notes.mid and path.png")
 
 
 def add(commands: Any) -> None:
@@ -32,11 +36,13 @@ def add(commands: Any) -> None:
     parser.add_argument("mix", type=Path, metavar="MIX", help="sound file: WAV, FLAC, AIFF, Ogg, MP3; M4A and video if "
                         "ffmpeg is installed; any channels; - is standard input")
     parser.add_argument("--midi", action="append", default=[], metavar="FILE[@STEM]",
-                        help="the notes that sound in MIX: a MIDI file, a table or a score, see below. Without it every "
-                        "template is open. Can be given several times: rtsep takes the notes of all files. With @STEM all "
-                        "notes of a file are one stem with this name: --midi left.mid@left --midi right.mid@right")
+                        help="the notes that sound in MIX: a MIDI file, a table or a score, see below. Without it and "
+                        "without --score, every template is open. Can be given several times: rtsep takes the notes of all "
+                        "files. With @STEM all notes of a file are one stem with this name: --midi left.mid@left --midi "
+                        "right.mid@right")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the results; needed, except with --stdout")
-    add_score(parser)
+    add_score(parser, ALONE)
+    add_listen(parser, "in place of --midi. The heard notes are also written: notes.mid")
     add_voice(parser)
     add_job(parser, "all")
     add_handover(parser)
@@ -57,7 +63,8 @@ def _run(arguments: argparse.Namespace) -> None:
 
     job = replace(job_of(arguments, "all"), mix=arguments.mix, out=arguments.out, midi=tuple(arguments.midi),
                   overwrite=arguments.overwrite, keep=tuple(arguments.keep), keep_background=arguments.save_background,
-                  made_by=shlex.join(["rtsep", *arguments.words]), score=arguments.score, **voice_of(arguments))
+                  made_by=shlex.join(["rtsep", *arguments.words]), score=arguments.score, listen=arguments.listen,
+                  **voice_of(arguments))
     job = replace(job, params={**job.params, **range_of(arguments)})
     if job.params.get("mode") == "all":
         if job.keep:

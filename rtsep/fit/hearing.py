@@ -85,7 +85,7 @@ def _sum_to_1(W: Floats) -> npt.NDArray[np.float32]:
     return result
 
 
-def listen(sound: Sound, rows: Rows, begin_s: float, steps: int) -> Floats:
+def listen(sound: Sound, rows: Rows, begin_s: float, steps: int) -> npt.NDArray[np.float32]:
     """Activations [step, pitch] of the rows at `begin_s` and then every STEP_S; a step is the middle of its frame."""
     rate, half = sound.sample_rate, len(rows.window) // 2
     middles = np.rint((begin_s + STEP_S * np.arange(steps)) * rate).astype(np.int64)

@@ -8,6 +8,6 @@ messages. `setups` are files with all settings, `setlist` steps through their sc
 of a microphone. Only this room has devices, threads and signals.
 
 Enters: what the command line asks for. Leaves: files, sound on devices, tables and pictures. May import: engine,
-reference, grains, callbacks, stages and kernels (declarations), presets, notes, fit, files, params, measure, windows,
-compiling, errors. Never training.
+reference, grains, callbacks, stages and kernels (declarations), listening, presets, notes, fit, files, params, measure,
+windows, compiling, errors. Never training.
 """

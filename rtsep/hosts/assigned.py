@@ -42,7 +42,7 @@ def route(job: Job, score: Score | None, name: str) -> Routing:
     """The routing of notes to stems; without MIDI all templates are one stem called `name`, or two at the split."""
     if score is not None and job.by != "track" and any(score.stems):
         raise RtsepError(f"--midi FILE@STEM says already what makes a stem: leave out --by {job.by}, or leave out @STEM")
-    if job.score is not None:
+    if job.score is not None and score is not None and not job.aligns:
         return _by_score(job, score)
     if job.by == "split":
         return by_split(score, job.split_pitch)
@@ -50,10 +50,11 @@ def route(job: Job, score: Score | None, name: str) -> Routing:
         return by_drum(score, read_drum_map(job.drum_map))
     if score is None:
         if job.by in ("channel", "family", "hands"):
-            raise RtsepError(f"--by {job.by} needs the notes: give --midi FILE, or use --by split")
+            raise RtsepError(f"--by {job.by} needs the notes: give --midi FILE or --listen, or use --by split")
         return everything(name)
     if job.by == "hands":
-        return by_hands(score)
+        told = job.aligns and len(score.track_names) == 2  # The score says which hand plays a note.
+        return by_track(score) if told else by_hands(score)
     if job.by == "all":
         return everything("rest" if job.groups else name, score)
     if job.by == "family" or count_stems(score, job.by) > MAX_STEMS:
@@ -61,10 +62,8 @@ def route(job: Job, score: Score | None, name: str) -> Routing:
     return by_channel(score) if job.by == "channel" else by_track(score)
 
 
-def _by_score(job: Job, score: Score | None) -> Routing:
+def _by_score(job: Job, score: Score) -> Routing:
     """The parts of --score as stems, or its hands."""
-    if score is None:
-        raise RtsepError("--score needs the notes that were played: give --midi FILE")
     if job.by not in ("track", "hands"):
         raise RtsepError(f"--score and --by {job.by} do not go together: leave out --by, or give --by hands")
     return by_score(str(job.score), job.by, score)
@@ -104,5 +103,5 @@ def assign(job: Job, score: Score | None, name: str, sample_rate: float, melody:
         routing, events, more = with_melody(routing, events, melody.events(sample_rate))
         played += more
     events, table = fold(events, routing.table, played)
-    hints = (*score.warnings, *routing_hints(score, "hands" if job.score is not None else job.by))
+    hints = (*score.warnings, *routing_hints(score, "hands" if job.score is not None and job.midi else job.by))
     return Played(replace(routing, table=table), events, programs, drum_keys(score, job.by, job.drum_map), hints)

@@ -66,6 +66,10 @@ class Ear:
         end = self._word(shared.POSITION)
         return self._sound[:, np.arange(end - samples, end) & (self._sound.shape[1] - 1)]
 
+    def between(self, first: int, end: int) -> Floats:
+        """The samples from `first` to `end` - 1, which have come just now, [channel, sample]. Any thread may call it."""
+        return self._sound[:, np.arange(max(first, end + MARGIN - self._sound.shape[1]), end) & (self._sound.shape[1] - 1)]
+
     def events(self, since: int) -> tuple[npt.NDArray[np.void], int]:
         """The events from number `since` on that are still kept, EVENT [n], at samples since the start; and the next number."""
         last = self._word(shared.KEPT_EVENTS)

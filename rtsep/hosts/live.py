@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from rtsep.compiling import machine
+from rtsep.engine.separator import Separator
 from rtsep.files.growing import check_format
 from rtsep.hosts.advice import Adviser
 from rtsep.hosts.computer import knows_work
@@ -24,6 +25,7 @@ from rtsep.hosts.ending import GoneError, stop_signals
 from rtsep.hosts.found_takes import mend_all
 from rtsep.hosts.keep import Keeper
 from rtsep.hosts.lanes import CAPACITY, Lanes
+from rtsep.hosts.listener import NoteListener
 from rtsep.hosts.live_job import LiveJob, engine_of, has_notes, has_tracks, route_live, set_list_of, start_of
 from rtsep.hosts.midi import MidiPorts, NoMidiError
 from rtsep.hosts.modes import in_best_mode
@@ -72,7 +74,7 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         device = WatchedDevice(open_device, said.append)
         stack.callback(lambda: device.opened.close())
         ports = _ports(job, said, lambda *a: player.receive(*a), lambda part: player.midi_lost(part))
-        gated = ports is not None or device.opened.has_midi or has_notes(job)
+        gated = ports is not None or device.opened.has_midi or has_notes(job) or job.listen
         separator = engine_of(job, gated, said)
         opened = device.opened
         channels = opened.inputs or (min(job.recording.channels, 2) if job.recording is not None else 1)
@@ -99,7 +101,8 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         lanes.delay_notes(job.midi_offset_ms)
         lanes.pre_fader(job.pre_fader)
         watch = NoteWatch(frozenset(job.channels) or None, frozenset(separator.row_pitch.tolist()))
-        player = Player(separator, lanes, controls, watch, len(job.midi) + opened.has_midi + has_notes(job), keeper, messages)
+        parts = len(job.midi) + opened.has_midi + has_notes(job) + job.listen
+        player = Player(separator, lanes, controls, watch, parts, keeper, messages)
         if job.by == "split" and job.mosaic is None:
             player.split = Split(job.split_pitch, lambda pitch: route_live(replace(job, split_pitch=pitch), "", gated))
         if job.setup is not None:
@@ -114,6 +117,8 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         if job.record is not None:
             recorder.start(separator.latency)
         opened.start(lanes)
+        if job.listen and isinstance(separator, Separator):
+            stack.enter_context(NoteListener(lanes, separator.presets, player.receive, said.append))
         if player.playback is not None:
             player.playback.start()
         if opened.warning:

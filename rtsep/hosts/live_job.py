@@ -10,6 +10,7 @@ from rtsep.engine.separator import Separator
 from rtsep.engine.streaming import Engine
 from rtsep.errors import RtsepError
 from rtsep.hosts.asked import check_by_channel, check_by_hands, check_score
+from rtsep.hosts.listener import LOOKAHEAD_MS
 from rtsep.hosts.recording import Recording
 from rtsep.hosts.setlist import SetList, with_stems
 from rtsep.hosts.setups import Settings, Setup
@@ -59,6 +60,7 @@ class LiveJob:
     made_by: str = ""
     drum_map: Path | None = None  # Groups of drums by key, see `rtsep.notes.drum_maps`.
     score: Path | None = None  # The score that is played: its parts, or its hands, are the stems.
+    listen: bool = False  # Hear the notes in the input.
     record_format: str = "wav"  # wav or flac
     pre_fader: bool = False  # Outputs of single stems play them before their faders.
     take: Path | None = None  # The name for takes that a key begins; None: `record`, else `TAKE`.
@@ -123,6 +125,8 @@ def _route_notes(job: LiveJob, name: str, gated: bool) -> Routing:
 def engine_of(job: LiveJob, gated: bool, said: list[str]) -> Engine:
     """The engine for `job`, not prepared yet."""
     params = dict(job.params) if gated else {**job.params, "gate": False}
+    if job.listen:
+        params.setdefault("lookahead_ms", LOOKAHEAD_MS)
     return _separator(job, gated, params, said) if job.mosaic is None else mosaic_engine(job, job.mosaic, params)
 
 

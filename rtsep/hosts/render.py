@@ -21,20 +21,24 @@ from rtsep.engine.streaming import Engine
 from rtsep.errors import RtsepError
 from rtsep.files.pipes import seekable
 from rtsep.files.sound import SoundReader, StemWriter, open_sound
+from rtsep.hosts.aligned import Aligned
 from rtsep.hosts.assigned import assign
 from rtsep.hosts.keep import Keeper
 from rtsep.hosts.output import Delivery, Outlet, check_delivery, choose_layout, describe_stems
 from rtsep.hosts.passing import LARGEST_BLOCK, Collected, outputs
+from rtsep.hosts.path_picture import draw_path
 from rtsep.hosts.picture import Trace, draw
 from rtsep.hosts.ranges import choose_range
 from rtsep.hosts.report import Clock, add_levels, collect_warnings, make_report, silent_warnings
 from rtsep.hosts.sung import Listener, files_of, names_of
+from rtsep.hosts.told_notes import told_notes
 from rtsep.notes.folded import fold
-from rtsep.notes.merged import read_scores, split_stem
-from rtsep.notes.moved import AS_WRITTEN, Timing, moved_score
+from rtsep.notes.merged import split_stem
+from rtsep.notes.moved import AS_WRITTEN, Timing
 from rtsep.notes.routing import everything, keyboards
 from rtsep.notes.score import EVENT, Score
-from rtsep.notes.told_melody import melody_file, take_melody
+from rtsep.notes.told_melody import melody_file
+from rtsep.notes.written import written_midi
 from rtsep.params import Value, param_of, parse_params
 from rtsep.presets.instruments import choose
 from rtsep.presets.wish import parse_wish
@@ -66,9 +70,15 @@ class Job:
     drum_map: Path | None = None  # Groups of drums by key, see `rtsep.notes.drum_maps`.
     delivery: Delivery = field(default_factory=Delivery)
     timing: Timing = AS_WRITTEN  # How the times of the notes are moved.
-    score: Path | None = None  # The score that is played: its parts, or its hands, are the stems.
+    score: Path | None = None  # With notes: what is played, its parts or hands are the stems. Alone: notes to bring into line.
+    listen: bool = False  # Hear the notes in the sound.
     voice: str = ""  # Name of the stem of a voice; empty: there is none.
-    melody: str = ""  # The notes of the voice: FILE, FILE@TRACK, or TRACK of `midi`.
+    melody: str = ""  # The notes of the voice: FILE, FILE@TRACK, or TRACK of the notes.
+
+    @property
+    def aligns(self) -> bool:
+        """Whether the score is brought into line with the recording."""
+        return self.score is not None and not self.midi and not self.listen
 
 
 def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: None) -> dict[str, Any]:
@@ -84,23 +94,15 @@ def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: 
     check_delivery(job.delivery)
     with seekable(job.mix) as mix, open_sound(mix, cut=True) as sound:
         job = replace(job, mix=mix)
-        score, melody = _notes(job, sound.sample_rate)
-        if score is None and melody is None and params.setdefault("gate", False):
-            raise RtsepError("--set gate=on needs the notes: give --midi FILE")
+        told = told_notes(job, sound)
+        if told.score is None and told.melody is None and params.setdefault("gate", False):
+            raise RtsepError("--set gate=on needs the notes: give --midi FILE, --score FILE or --listen")
         choose_engine = _mosaic if job.mosaic is not None else _separator
         if job.reference:
             refuse_with_reference({"--mosaic": job.mosaic, "--voice": job.voice, "--save-preset": job.keep,
                                    "--save-background": job.keep_background})
-        engine, events, warnings = choose_engine(job, sound, score, melody, params)
-        return _render(job, sound, score, engine, events, warnings, progress)
-
-
-def _notes(job: Job, sample_rate: float) -> tuple[Score | None, Score | None]:
-    """The notes that are told, and the melody of the voice; None: there are none."""
-    score = read_scores(job.midi, sample_rate) if job.midi else None
-    score, melody = take_melody(job.melody, score, sample_rate) if job.melody else (score, None)
-    score, melody = (None if each is None else moved_score(each, job.timing) for each in (score, melody))
-    return score, melody
+        engine, events, warnings = choose_engine(job, sound, told.score, told.melody, params)
+        return _render(job, sound, told.score, told.aligned, engine, events, warnings, progress)
 
 
 Chosen = tuple[Engine, npt.NDArray[np.void], tuple[str, ...]]  # An engine with its events and warnings.
@@ -123,7 +125,7 @@ def _mosaic(job: Job, sound: SoundReader, score: Score | None, melody: Score | N
     from rtsep.grains.source import load_source
 
     refuse_with_mosaic({"--preset": job.presets, "--group": job.groups, "--by": job.by != "track", "--score": job.score,
-                        "--picture": job.picture, "--voice": job.voice})
+                        "--picture": job.picture, "--voice": job.voice, "--listen": job.listen})
     events, warnings = np.zeros(0, EVENT), tuple[str, ...]()
     if score is not None:
         events, _ = fold(score.events(sound.sample_rate), everything("mosaic", score).table, keyboards(score))
@@ -132,15 +134,16 @@ def _mosaic(job: Job, sound: SoundReader, score: Score | None, melody: Score | N
 
 
 def _render(
-    job: Job, sound: SoundReader, score: Score | None, engine: Engine, events: npt.NDArray[np.void],
-    warnings: tuple[str, ...], progress: Callable[[int, int], None]
+    job: Job, sound: SoundReader, score: Score | None, aligned: Aligned | None, engine: Engine,
+    events: npt.NDArray[np.void], warnings: tuple[str, ...], progress: Callable[[int, int], None]
 ) -> dict[str, Any]:
     wish = job.delivery
     mixdown = wish.loudness_lufs is not None or any(param_of(name).live for name in engine.params)
     layout = choose_layout(wish, engine.stem_names, mixdown, sound.channels)
     part = choose_range(sound, wish.start_s, wish.end_s, score, bool(engine.value("learn_background_s")))
     rate = wish.rate or sound.sample_rate
-    extras = ("report.json", *(["picture.png"] if job.picture else []), *names_of(job.voice))
+    extras = ("report.json", *["picture.png"] * job.picture, *["notes.mid"] * (job.listen or job.aligns),
+              *["path.png"] * job.aligns, *names_of(job.voice))
     given = (job.mix, *(split_stem(text)[0] for text in job.midi), job.mosaic, job.score, melody_file(job.melody))
     inputs = [path for path in given if path is not None]
     keeper = Keeper(engine, job.keep, job.overwrite, job.keep_background, job.made_by)
@@ -169,15 +172,23 @@ def _render(
         report = make_report(engine, part, clock, partial(describe_stems, layout, writer.files)) | told
         add_levels(report, collected.energies, part.frames * part.channels)
         report["clipped_samples"] = writer.clipped_samples
-        report["warnings"] = [*warnings, *collect_warnings(report, engine, sound, score, job.timing),
+        report["warnings"] = [*warnings, *collect_warnings(report, engine, sound, None if job.listen else score, job.timing),
                               *silent_warnings(engine, part.events(events), collected.energies)]
         sung = None if voice is None else voice.found().at_steps(part.begin / sound.sample_rate, part.end / sound.sample_rate)
         for name, content in files_of(sung, job.voice).items() if sung is not None else ():
             writer.add_file(name, content)
+        if job.listen and score is not None:
+            report["heard_notes"] = score.note_count
+            writer.add_file("notes.mid", written_midi(score))
         if trace is not None:
             trace.finish()
             writer.add_file("picture.png", draw(trace, score, f"{job.mix.name}: {report['mode']}, "
                                                 f"{report['latency_ms']:.1f} ms, preset {report['preset']}", job.voice, sung))
+        if aligned is not None:
+            report |= aligned.report
+            report["warnings"] += aligned.warnings()
+            writer.add_file("notes.mid", written_midi(aligned.score))
+            writer.add_file("path.png", draw_path(aligned, f"{job.mix.name} and {job.score}"))
         report["saved_presets"] = [str(path) for path in keeper.keep_all(engine)]
         writer.add_file("report.json", json.dumps(report, indent=2) + "\n")
         writer.commit()

@@ -183,7 +183,7 @@ def _options(job: LiveJob, scene: Scene, names: Mapping[str, str]) -> dict[str, 
     split = player.split
     routes = [names.get(stem, stem) + equals + at for stem, equals, at in (each.partition("=") for each in job.routes)]
     entries: dict[str, Any] = {
-        **scene.device.opened.settings(), "midi": ports, "by": job.by if job.by != "port" else "",
+        **scene.device.opened.settings(), "midi": ports, "listen": job.listen, "by": job.by if job.by != "port" else "",
         "split": "" if split is None else str(split.pitch), "channels": list(job.channels),
         "drum_map": job.drum_map, "score": job.score, "mosaic": job.mosaic, "midi_offset_ms": player.lanes.delay_ms,
         "voice": bool(job.voice), "voice_name": job.voice if job.voice != "voice" else "", "melody": melody,

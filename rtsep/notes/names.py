@@ -11,7 +11,7 @@ from rtsep.errors import RtsepError
 LONGEST_NAME = 64  # Names of stems have at most this many letters.
 MOST_BYTES = 192  # Names of stems have at most this many bytes in UTF-8; file systems allow 255, with the ending.
 # These names belong to other files, or to devices on Windows (with any ending).
-RESERVED = frozenset(("residual", "mixdown", "report", "picture", "con", "prn", "aux", "nul")) | {
+RESERVED = frozenset(("residual", "mixdown", "report", "picture", "path", "con", "prn", "aux", "nul")) | {
     f"{port}{number}" for port in ("com", "lpt") for number in range(10)
 }
 JAPANESE_LEADS = range(0x81, 0xA0)  # The first bytes of kana and common kanji in Shift-JIS; in Latin-1 these are not letters.

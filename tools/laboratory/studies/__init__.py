@@ -2,6 +2,7 @@
 
 from laboratory.studies import (  # noqa: F401
     ablation,
+    aligning,
     autoencoders,
     batch,
     calibration,
@@ -14,6 +15,7 @@ from laboratory.studies import (  # noqa: F401
     hands,
     instruments,
     latency,
+    listen,
     live,
     live_mosaics,
     melody,

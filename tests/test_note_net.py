@@ -1,0 +1,109 @@
+"""The note net: its inputs, and the tool that trains it."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
+
+from laboratory import note_training
+from laboratory.note_training import NEAR, NO, YES, Descent, gradients, material, train
+from laboratory.sources import NOTE
+from train_note_net import write
+
+from rtsep.fit.hearing import LOWEST, PITCHES
+from rtsep.listening.note_finder import LATE_FRAMES
+from rtsep.listening.note_net import (
+    ACTIVATIONS_AT,
+    BANDS_AT,
+    COLUMNS,
+    FRAMES,
+    HISTORY,
+    INPUTS,
+    MARGIN,
+    Net,
+    Seen,
+    answer,
+    inputs,
+    note_net,
+    read_net,
+)
+
+DELAY = 5
+
+
+def seen(rng, frames=HISTORY + 60):
+    levels = [np.zeros((frames, COLUMNS), np.float32) for _ in range(2)]
+    for part in levels:
+        part[HISTORY:, MARGIN : MARGIN + PITCHES] = rng.random((frames - HISTORY, PITCHES))
+    return Seen(*levels, rng.random(frames).astype(np.float32))
+
+
+def test_inputs_are_what_lies_around_the_pitch(rng):
+    sight = seen(rng)
+    frame, pitch = HISTORY + 40, 30
+    x = inputs(sight, np.array([frame]), np.array([pitch]))[0]
+    own = np.flatnonzero(ACTIVATIONS_AT == 0)[0]
+    assert len(x) == INPUTS
+    newest = (FRAMES - 1) * len(ACTIVATIONS_AT) + own
+    assert x[newest] == sight.activations[frame, MARGIN + pitch]
+    octave = FRAMES * len(ACTIVATIONS_AT) + np.flatnonzero(BANDS_AT == 12)[0]
+    assert x[octave] == sight.bands[frame - FRAMES + 1, MARGIN + pitch + 12]
+
+
+@pytest.mark.parametrize("pitch", [0, PITCHES - 1])
+def test_the_outermost_pitches_have_silence_around_them(rng, pitch):
+    assert np.isfinite(inputs(seen(rng), np.array([HISTORY]), np.array([pitch]))).all()
+
+
+def test_what_the_net_should_answer(rng):
+    notes = np.array([(0.1, 0.3, 60, 127)], NOTE)
+    given = material([(seen(rng), notes)], DELAY)
+    onset, at, row = given.onset[:, 60 - LOWEST], HISTORY + 10 + DELAY, 60 - LOWEST
+    assert onset[at - 1 : at + 3].tolist() == [NEAR, YES, YES, NEAR] and (onset != NO).sum() == 4
+    sounding = np.flatnonzero(given.sounds[:, row]) - HISTORY - LATE_FRAMES
+    assert (sounding[0], sounding[-1]) == (10, 29) and given.velocity[at, row] == 1
+    assert not given.onset[:, row + 1].any() and given.usable.sum() == 60
+
+
+def test_gradients_are_those_of_the_loss(rng):
+    descent = Descent(rng, (INPUTS, 5, 4, 3))
+    net = Net(*(part.astype(np.float64) for part in descent.weights), DELAY)
+    x, wanted = rng.random((6, INPUTS)), rng.random((6, 3))
+    found = gradients(net, x, lambda output: output - wanted)
+    for layer, gradient in enumerate(found):
+        at = tuple(int(rng.integers(size)) for size in gradient.shape)
+        losses = []
+        for step in (1e-6, -1e-6):
+            moved = [part.copy() for part in net[:3]]
+            moved[layer][at] += step
+            losses.append(0.5 * ((answer(x, Net(*moved, DELAY)) - wanted) ** 2).sum() / len(x))
+        assert (losses[0] - losses[1]) / 2e-6 == pytest.approx(gradient[at], abs=1e-6)
+
+
+def test_it_learns_and_the_file_keeps_it(rng, tmp_path, monkeypatch):
+    """A note whose activation jumps is told from steady ones."""
+    monkeypatch.setattr(note_training, "BATCH", 32)
+    sight = seen(rng, HISTORY + 400)
+    notes = np.array([(0.3 + 0.3 * i, 0.5 + 0.3 * i, 60, 100) for i in range(11)], NOTE)
+    for onset in notes["onset_s"]:
+        begin = HISTORY + round(onset * 100)
+        sight.activations[begin : begin + 20, MARGIN + 60 - LOWEST] += 4
+    given = material([(sight, notes)], DELAY)
+    net = train(given, rounds=8, say=lambda text: None)
+    frames = np.arange(HISTORY, len(sight.rise))
+    sure = answer(inputs(sight, frames, np.full(len(frames), 60 - LOWEST)), net)[:, 0]
+    onset = given.onset[HISTORY:, 60 - LOWEST]
+    assert sure[onset == YES].mean() > sure[onset == NO].mean() + 3
+    write(net, tmp_path / "net.npz")
+    read = read_net(tmp_path / "net.npz")
+    assert read.delay_frames == DELAY and np.abs(read.first - net.first).max() < 0.01
+    assert [path.name for path in tmp_path.iterdir()] == ["net.npz"]
+
+
+def test_the_shipped_net_fits_the_code():
+    net = note_net()
+    assert [part.shape[0] for part in net[:3]] == [INPUTS + 1, net.first.shape[1] + 1, net.second.shape[1] + 1]
+    assert 4 <= net.delay_frames <= 6
