@@ -18,8 +18,8 @@ from rtsep.notes.routing import Routing, struck
 from rtsep.notes.score import Score
 from rtsep.presets.library import bundled_presets, find_preset, user_presets
 from rtsep.presets.preset import Preset, load_preset, read_programs
-from rtsep.presets.voice import no_templates
 from rtsep.presets.stand_ins import with_stand_ins
+from rtsep.presets.voice import no_templates
 from rtsep.presets.wish import DEFAULT, Wish
 
 

@@ -13,5 +13,6 @@ from rtsep.presets.preset import PITCHES, PROVENANCE, Preset
 def no_templates() -> Preset:
     """A preset without templates, always the same object."""
     nothing = np.zeros(PITCHES, np.float32)
-    return Preset("voice", "A singing voice", 44100, 4096, 512, np.zeros((0, 2049), np.float32), np.zeros(0, np.int16), (), nothing,
-                  nothing, dict.fromkeys(PROVENANCE, ""))
+    rows, pitches = np.zeros((0, 2049), np.float32), np.zeros(0, np.int16)
+    return Preset("voice", "A singing voice", 44100, 4096, 512, rows, pitches, (), nothing, nothing,
+                  dict.fromkeys(PROVENANCE, ""))

@@ -123,7 +123,8 @@ class Stages:
         voice = self.voice
         if not frame.heard or (opened.count == 0 and voice is None):
             return masks.all_to_residual(self.setup)
-        made, told = masks.step(self.setup, self.mask, frame, opened, expected, estimate, None if voice is None else voice.model)
+        sung = None if voice is None else voice.model
+        made, told = masks.step(self.setup, self.mask, frame, opened, expected, estimate, sung)
         trained = voice is None or voice.hz <= 0  # The network was trained without a voice in the residual's model.
         factor = self.residual.factor(frame, made, told) if expected.expects and trained else None
         if factor is not None:

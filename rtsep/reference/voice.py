@@ -25,10 +25,9 @@ from rtsep.stages.voice import (
     SAME_NOTE,
     SPREAD,
     UPDATES,
-    LINE_STEPS,
-    line_of,
 )
 from rtsep.stages.voice_bands import VOICE_BANDS, place_of
+from rtsep.stages.voice_comb import LINE_STEPS, line_of
 
 
 class Voice:
@@ -37,7 +36,7 @@ class Voice:
     def __init__(self, setup: Setup) -> None:
         self.setup = setup
         self.bin_hz = setup.sample_rate / setup.size
-        self.hz_of_bins = np.arange(setup.bins) * self.bin_hz
+        self.hz_of_bins = np.arange(setup.bins, dtype=np.float64) * self.bin_hz
         self.bands = self._bands()
         self.noise = self.bands / self.bands.sum(axis=1, keepdims=True)
         width, self.skirt = line_of(setup.windows[0])

@@ -161,7 +161,8 @@ def note_evidence(plan, own, opened, expected, estimate, count, others, total, s
         for i in range(count + plan.background):
             own.evidence[i] = estimate.h_ahead[i] * seconds
     else:
-        sure = np.float32(UNSURE_RATE) * known_share(estimate.before, count, count + plan.background + 1, np.float32(0)) ** SURE_POWER
+        share = known_share(estimate.before, count, count + plan.background + 1, np.float32(0))
+        sure = np.float32(UNSURE_RATE) * share**SURE_POWER
         for i in range(count):
             own.evidence[i] = estimate.before[i] * seconds * sure
         for i in range(count, count + plan.background):

@@ -17,25 +17,22 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from rtsep.kernels.arrays import add_rows, dot_rows, fill
-from rtsep.kernels.elementary import exp
 from rtsep.kernels.fields import Part, array, cell, number
 from rtsep.kernels.marks import kernel
 from rtsep.methods.estimators.multiplicative import LEAST_FLAT
 from rtsep.methods.estimators.prior import hold
 from rtsep.stages.request import Request
 from rtsep.stages.voice_bands import VOICE_BANDS, add_bands, band_sums, bands_of, sum_of_bands
+from rtsep.stages.voice_comb import LINE_BINS, LINE_STEPS, draw_harmonic, line_of
 
 HIGHEST_HARMONIC_HZ = 12000.0  # Harmonics lie below this frequency.
 UPDATES = 6  # Number of updates of all activations with the voice among them.
 MOVES_S = 0.0135  # A harmonic is widened by as much as it moves within this many seconds.
-SPREAD = 0.004  # Standard deviation of a harmonic beyond what the window and the moving pitch explain, a share of its frequency.
+SPREAD = 0.004  # A harmonic is widened by this share of its frequency, whatever the window and the pitch do.
 MOST_OF_A_STEP = 0.35  # The standard deviation of a harmonic is at most this share of the distance between harmonics.
 SAME_NOTE = 1.09  # A pitch that changes by more than this factor from frame to frame has jumped, and not moved.
-LINE_BINS, LINE_STEPS = 24, 16  # A line is known up to this many bins from its middle, in this many steps in a bin.
-LINE = 0.85  # The Gaussian of a harmonic is as narrow as this share of the window's main lobe, at half height.
 HELD = 0.5  # Weight of the last frame's activations against what is heard.
 KEPT = 0.8  # The comb's activations are held near this share of their last values.
 FADES = 0.7  # In an unvoiced frame these values fall to this share.
@@ -44,11 +41,11 @@ BACKGROUND_WEIGHT = 0.3  # Sparsity weight of the background beside the voice, a
 LEAST_ACTIVATION = 1e-4  # An activation of the voice starts from at least this share of the frame.
 LEAST_DIVISOR = 1e-12  # A divisor is at least this share of the frame.
 LEAST_SUM = 1e-6  # A band has harmonics if the comb's sum there is at least this.
-LEAST_EXPONENT = -80.0  # The exponential of less than this counts as that of this.
 
 PLAN = Part("voice", (
     number("line_hz", "standard deviation of a steady harmonic in the spectrum, in Hz"),
-    array("line_skirt", "float32", f"{LINE_BINS * LINE_STEPS}", "what a steady harmonic has beyond that Gaussian, by distance"),
+    array("line_skirt", "float32", f"{LINE_BINS * LINE_STEPS}",
+          "what a steady harmonic has beyond that Gaussian, by distance"),
     number("bin_hz", "distance of bins, in Hz"),
     array("voice_first", "int64", f"{VOICE_BANDS}", "the bin from which on a band and the next one overlap"),
     array("voice_part", "float32", "stride", "place of the bin between the centres of these bands, 0 to 1"),
@@ -71,25 +68,19 @@ STATE = Part("voice", (
 ))
 
 
-def line_of(window: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
-    """The line of a steady harmonic in the spectrum: its Gaussian's standard deviation in bins, and what lies beyond it, [step].
-
-    The Gaussian is as high as LINE of the main lobe at half height. The rest is the envelope of the side lobes.
-    """
-    lobe = np.abs(np.fft.rfft(window, LINE_STEPS * len(window)))[: LINE_STEPS * (LINE_BINS + 1)]
-    width = LINE * np.argmax(lobe < lobe[0] / 2) / LINE_STEPS / np.sqrt(2 * np.log(2))
-    around = np.sqrt(np.convolve(np.pad((lobe / lobe[0]) ** 2, LINE_STEPS // 2, "edge"), np.ones(LINE_STEPS) / LINE_STEPS, "valid"))
-    distance = np.arange(LINE_STEPS * LINE_BINS) / LINE_STEPS
-    return float(width), np.maximum(around[: len(distance)] - np.exp(-0.5 * (distance / width) ** 2), 0)
-
-
 def design(request: Request) -> dict[str, Any]:
     """The part `voice`."""
     bin_hz = request.sample_rate / request.framing.window_size
     first, part, sums = bands_of(request.bins, request.stride, bin_hz)
     width, skirt = line_of(request.window)
-    return {"line_hz": width * bin_hz, "line_skirt": skirt.astype(np.float32), "bin_hz": bin_hz, "voice_first": first, "voice_part": part,
-            "noise_sum": sums}
+    return {
+        "line_hz": width * bin_hz,
+        "line_skirt": skirt.astype(np.float32),
+        "bin_hz": bin_hz,
+        "voice_first": first,
+        "voice_part": part,
+        "noise_sum": sums,
+    }
 
 
 @kernel
@@ -117,16 +108,6 @@ def slope_of(plan, own):
 
 
 @kernel
-def draw_harmonic(comb, skirt, centre, width, height):
-    """Write a harmonic into comb [bin], a part of a spectrum: a Gaussian around bin `centre`, its `width` in bins, and a skirt."""
-    scale, last = np.float32(-0.5) / (width * width), np.int64(skirt.shape[0] - 1)
-    for k in range(comb.shape[0]):
-        away = abs(np.float32(k) - centre)
-        comb[k] = height * exp(max(scale * away * away, np.float32(LEAST_EXPONENT)))
-        comb[k] += skirt[min(np.int64(away * np.float32(LINE_STEPS)), last)]
-
-
-@kernel
 def draw_comb(plan, own):
     """Fill `comb` with the harmonics of the frame's pitch; each reaches half way to its neighbours."""
     hz, comb, step, slope = own.voice_hz, own.comb, own.voice_hz / plan.bin_hz, slope_of(plan, own)
@@ -139,7 +120,8 @@ def draw_comb(plan, own):
         moved, spread = np.float32(n) * slope * np.float32(MOVES_S), np.float32(n) * hz * np.float32(SPREAD)
         width = np.sqrt(plan.line_hz * plan.line_hz + moved * moved + spread * spread)
         width = min(width, np.float32(MOST_OF_A_STEP) * hz)
-        draw_harmonic(comb[begin:end], plan.line_skirt, np.float32(n) * step - np.float32(begin), width / plan.bin_hz, plan.line_hz / width)
+        centre = np.float32(n) * step - np.float32(begin)
+        draw_harmonic(comb[begin:end], plan.line_skirt, centre, width / plan.bin_hz, plan.line_hz / width)
         begin = end
 
 

@@ -18,6 +18,7 @@ CORNER_HZ = 500.0  # The bands lie evenly on a linear axis far below this freque
 LEAST_SUM = 1e-3  # The sum of a band over the bins counts as at least this.
 
 Floats = npt.NDArray[np.float64]
+Bands = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.float32]]
 
 
 def place_of(hz: Floats) -> Floats:
@@ -27,9 +28,9 @@ def place_of(hz: Floats) -> Floats:
     return places
 
 
-def bands_of(bins: int, stride: int, bin_hz: float) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Of each band: the bin from which on it and the next one overlap. Of each bin: its place between them. Sums of the bands."""
-    place = place_of(np.arange(bins) * bin_hz)
+def bands_of(bins: int, stride: int, bin_hz: float) -> Bands:
+    """Of each band, the bin from which on it and the next one overlap; each bin's place between them; the bands' sums."""
+    place = place_of(np.arange(bins, dtype=np.float64) * bin_hz)
     first = np.searchsorted(place, np.arange(VOICE_BANDS)).astype(np.int64)
     first[0] = min(1, first[1])  # The first bin holds no sound.
     part = np.zeros(stride, np.float32)

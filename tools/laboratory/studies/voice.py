@@ -54,7 +54,7 @@ def duet(piece: Piece, path: Path, level_db: float) -> Piece:
 def melody(path: Path, rate: int) -> np.ndarray:
     """The melody as notes of whole semitones, EVENT [n], as somebody who writes it down would hear it."""
     _, times_s, hz, _ = known(path)
-    pitch = np.where(hz > 0, np.rint(69 + 12 * np.log2(np.maximum(hz, 1) / 440)), 0).astype(int)
+    pitch = np.where(hz > 0, np.rint(69 + 12 * np.log2(np.maximum(hz, 1) / 440)), 0).astype(int).tolist()
     events, now = [], 0
     for time_s, each in zip(times_s + WAITS_S, pitch, strict=True):
         if each != now:
@@ -146,5 +146,5 @@ def _means(rows: list[Row]) -> tuple[list[str], list[list[str]], int]:
             cells = [[row["sdr_db"] for row in rows
                       if (row["latency"], row["way"], row["singer"], row["level_db"]) == (latency, way, *column)]
                      for column in columns]
-            lines.append([latency, way, *(f"{np.mean(cell):.1f}" for cell in cells), f"{np.mean(sum(cells, [])):.1f}"])
+            lines.append([latency, way, *(f"{np.mean(cell):.1f}" for cell in cells), f"{np.mean(np.concatenate(cells)):.1f}"])
     return ["latency", "way", *(f"{singer}, {level_db} dB" for singer, level_db in columns), "mean"], lines, 2
