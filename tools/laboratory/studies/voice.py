@@ -23,7 +23,7 @@ from rtsep.windows import window_pair
 PAGE = "docs/measurements/voice.md"
 LATENCIES = {"93 ms": "mode=quality", "23 ms": "mode=live,latency_samples=1024", "11.6 ms": "mode=live,latency_samples=512"}
 SINGERS = {"tuned": ("backgrounds_more", ("singing-female",), ("piano_and_others",)),
-           "reported": ("backgrounds", ("vocadito_10", "vocadito_14"), ("two_hands", "piano_and_others"))}
+           "reported": ("backgrounds", ("vocadito_10", "vocadito_14"), ("two_hands",))}
 LEVELS_DB = (0, -6)
 """The singer's level, relative to the piano, in dB."""
 WAITS_S = 2.0
