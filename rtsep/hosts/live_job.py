@@ -31,6 +31,7 @@ from rtsep.notes.routing import (
     with_voice,
 )
 from rtsep.notes.score_parts import by_score
+from rtsep.notes.told_melody import ALONE
 from rtsep.params import Value
 from rtsep.presets.instruments import choose, programs_by_name
 from rtsep.presets.preset import Preset
@@ -144,6 +145,8 @@ def _separator(job: LiveJob, gated: bool, params: Mapping[str, Value], said: lis
     wish = parse_wish(job.presets)
     tracks = _by_tracks(job, gated)
     routing = route_live(job, wish.name, gated) if tracks is None else with_voice(tracks, job.voice) if job.voice else tracks
+    if job.melody and len(routing.names) == 1:
+        params = {**ALONE, **params}
     instruments = choose(wish, routing, programs_by_name(routing), _drum_keys(job, gated))
     said += instruments.warnings
     return Separator(instruments.presets, routing, params)

@@ -37,7 +37,7 @@ from rtsep.notes.merged import split_stem
 from rtsep.notes.moved import AS_WRITTEN, Timing
 from rtsep.notes.routing import everything, keyboards
 from rtsep.notes.score import EVENT, Score
-from rtsep.notes.told_melody import melody_file
+from rtsep.notes.told_melody import ALONE, melody_file
 from rtsep.notes.written import written_midi
 from rtsep.params import Value, param_of, parse_params
 from rtsep.presets.instruments import choose
@@ -97,10 +97,11 @@ def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: 
         told = told_notes(job, sound)
         if told.score is None and told.melody is None and params.setdefault("gate", False):
             raise RtsepError("--set gate=on needs the notes: give --midi FILE, --score FILE or --listen")
+        if told.score is None and told.melody is not None:
+            params = {**ALONE, **params}
         choose_engine = _mosaic if job.mosaic is not None else _separator
         if job.reference:
-            refuse_with_reference({"--mosaic": job.mosaic, "--voice": job.voice, "--save-preset": job.keep,
-                                   "--save-background": job.keep_background})
+            refuse_with_reference({"--mosaic": job.mosaic, "--save-preset": job.keep, "--save-background": job.keep_background})
         engine, events, warnings = choose_engine(job, sound, told.score, told.melody, params)
         return _render(job, sound, told.score, told.aligned, engine, events, warnings, progress)
 
@@ -143,7 +144,7 @@ def _render(
     part = choose_range(sound, wish.start_s, wish.end_s, score, bool(engine.value("learn_background_s")))
     rate = wish.rate or sound.sample_rate
     extras = ("report.json", *["picture.png"] * job.picture, *["notes.mid"] * (job.listen or job.aligns),
-              *["path.png"] * job.aligns, *names_of(job.voice))
+              *["path.png"] * job.aligns, *names_of("" if job.reference else job.voice))
     given = (job.mix, *(split_stem(text)[0] for text in job.midi), job.mosaic, job.score, melody_file(job.melody))
     inputs = [path for path in given if path is not None]
     keeper = Keeper(engine, job.keep, job.overwrite, job.keep_background, job.made_by)
