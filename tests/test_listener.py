@@ -13,8 +13,9 @@ from test_jack_live import playing
 from rtsep.cli import main
 from rtsep.engine.separator import Separator
 from rtsep.hosts.demo import clip_folder
+from rtsep.hosts.input_reader import MOST_BEHIND_S
 from rtsep.hosts.lanes import CAPACITY
-from rtsep.hosts.listener import LOOKAHEAD_MS, MOST_BEHIND_S, NoteListener
+from rtsep.hosts.listener import LOOKAHEAD_MS, NoteListener
 from rtsep.measure import sdr_db
 from rtsep.notes.routing import by_hands, everything
 from rtsep.notes.score import read_midi
@@ -47,10 +48,10 @@ def test_heard_notes_divide_the_hands_of_the_delayed_sound():
     for at in range(0, len(sound) + separator.latency, BLOCK):
         block = np.pad(sound[at : at + BLOCK], (0, max(at + BLOCK - len(sound), 0)))
         found.append(call(lanes, block[None]))
-        listener.hear()
+        listener.reader.read()
     played = np.concatenate(found, axis=1)[:, separator.latency :][:, : len(sound)]
     stems = dict(zip(separator.stem_names, played[1:], strict=True))
-    assert listener.missed == 0 and separator.latency > LOOKAHEAD_MS / 1000 * RATE
+    assert listener.reader.missed == 0 and separator.latency > LOOKAHEAD_MS / 1000 * RATE
     assert np.abs(sum(stems.values()) - sound).max() < 1e-4
     for name, true in zip(("left_hand", "right_hand"), hands, strict=True):
         assert sdr_db(stems[name][None], true[None]) > 4
@@ -69,7 +70,7 @@ def test_the_thread_hears_and_stops():
         for at in range(0, len(sound), BLOCK):
             call(lanes, sound[None, at : at + BLOCK])
         assert came.wait(WATCHDOG_S)
-    assert not listener._thread.is_alive() and {part for part, _ in heard} == {0}
+    assert not listener.reader._thread.is_alive() and {part for part, _ in heard} == {0}
     assert all(21 <= pitch <= 108 and velocity < 128 for _, (_, pitch, velocity) in heard)
 
 
@@ -79,8 +80,8 @@ def test_it_begins_anew_if_sound_was_lost():
     listener = NoteListener(lanes, separator.presets, lambda *told: heard.append(told[2]), print)
     for _ in range(int(MOST_BEHIND_S * RATE) // CAPACITY + 2):
         call(lanes, np.zeros((1, CAPACITY), np.float32))
-    listener.hear()
-    assert listener.missed > MOST_BEHIND_S * RATE and heard == [(0xB0, 123, 0)]
+    listener.reader.read()
+    assert listener.reader.missed > MOST_BEHIND_S * RATE and heard == [(0xB0, 123, 0)]
 
 
 def test_a_failure_is_said_and_ends_the_notes(monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from rtsep.commands.follow_options import by_sound, check_follow
 from rtsep.commands.listen_options import check_listen
 from rtsep.errors import RtsepError
 from rtsep.hosts.asked import FASTEST, SLOWEST, check_by_channel, check_by_hands, check_score, parse_route, parse_time
@@ -22,6 +23,7 @@ NOT_WITH_JACK = {  # Options that a JACK client cannot use, and what to do inste
 
 def check(arguments: argparse.Namespace) -> None:
     """RtsepError for mistakes that the options alone show."""
+    check_follow(arguments)
     _check_numbers(arguments)
     parse_channels(arguments.channels)
     parse_loop(arguments.loop)
@@ -33,7 +35,7 @@ def check(arguments: argparse.Namespace) -> None:
     check_listen(arguments)
     if arguments.by == "channel":
         check_by_channel(_has_notes(arguments), arguments.channels)
-    if arguments.score is not None:
+    if arguments.score is not None and not by_sound(arguments):
         check_score(_has_notes(arguments), arguments.by)
     if arguments.by == "hands":
         check_by_hands(_has_notes(arguments))

@@ -8,8 +8,7 @@ from typing import Any
 from rtsep.errors import RtsepError
 from rtsep.notes.pitch import parse_pitch
 
-NAME = "voice"
-
+NAME = "voice"  # Name of the stem, unless another one is given.
 
 MELODY = ("FILE|TRACK", "the notes of the voice: a file in time with MIX, as for --midi (FILE@TRACK names one of its tracks), "
           "or a track of --midi. rtsep then seeks the pitch only near these notes; it does not need the notes of other "

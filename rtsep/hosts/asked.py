@@ -32,7 +32,7 @@ def check_by_hands(gated: bool) -> None:
 def check_score(gated: bool, by: str) -> None:
     """RtsepError if --score lacks notes, or if --by makes other stems."""
     if not gated:
-        raise RtsepError("--score needs the notes that are played: give --midi PORT, or leave out --score")
+        raise RtsepError("--score needs the notes that are played: give --midi PORT, or --follow sound")
     if by not in ("port", "hands"):
         raise RtsepError(f"--score and --by {by} do not go together: leave out --by, give --by hands, or leave out the "
                          "score (--score \"\" where a set-up gives one)")

@@ -35,7 +35,7 @@ def status_line(status: Status) -> str:
     loudest = max(status.input_db, default=SILENT_DB)
     stems = " ".join(f"{stem.name} {stem.peak_db:.0f}" for stem in status.stems)
     told = "; ".join(text for text in ("" if status.state == "playing" else status.state, status.hint, status.scene,
-                                       status.playback, status.recording and f"recording {status.recording}",
+                                       status.following, status.playback, status.recording and f"recording {status.recording}",
                                        "frozen" if status.frozen else "") if text)
     latency_ms = 1000 * status.latency_samples / status.sample_rate + (status.device_latency_ms or 0.0)
     line = (f"{status.seconds:.0f} s: in {loudest:.0f} dB, {stems}; notes {len(status.held)}; "

@@ -26,6 +26,10 @@ class Correction:
         player.lanes.send(time.monotonic_ns(), 0, (CORRECTION, self.what, 0))
         player.say(self.help)
 
+    def wanted(self, player: Player) -> bool:
+        """Whether the player has it."""
+        return has_hands(player)
+
 
 CORRECTIONS = (
     Correction("swap_hands", "left and right hand change places", SWAP_HANDS, "x"),

@@ -22,6 +22,7 @@ from rtsep.hosts.computer import knows_work
 from rtsep.hosts.controls import Controls
 from rtsep.hosts.driver import Opened, libraries_told
 from rtsep.hosts.ending import GoneError, stop_signals
+from rtsep.hosts.following import listener_of
 from rtsep.hosts.found_takes import mend_all
 from rtsep.hosts.keep import Keeper
 from rtsep.hosts.lanes import CAPACITY, Lanes
@@ -74,7 +75,8 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         device = WatchedDevice(open_device, said.append)
         stack.callback(lambda: device.opened.close())
         ports = _ports(job, said, lambda *a: player.receive(*a), lambda part: player.midi_lost(part))
-        gated = ports is not None or device.opened.has_midi or has_notes(job) or job.listen
+        heard = job.listen or job.followed is not None
+        gated = ports is not None or device.opened.has_midi or has_notes(job) or heard
         separator = engine_of(job, gated, said)
         opened = device.opened
         channels = opened.inputs or (min(job.recording.channels, 2) if job.recording is not None else 1)
@@ -119,6 +121,10 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         opened.start(lanes)
         if job.listen and isinstance(separator, Separator):
             stack.enter_context(NoteListener(lanes, separator.presets, player.receive, said.append))
+        if job.followed is not None and isinstance(separator, Separator):
+            player.listener = listener_of(job.followed, separator.presets, lanes, player, said.append)
+            stack.callback(player.listener.close)
+            player.listener.start()
         if player.playback is not None:
             player.playback.start()
         if opened.warning:

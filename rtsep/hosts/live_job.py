@@ -10,6 +10,7 @@ from rtsep.engine.separator import Separator
 from rtsep.engine.streaming import Engine
 from rtsep.errors import RtsepError
 from rtsep.hosts.asked import check_by_channel, check_by_hands, check_score
+from rtsep.hosts.following import FOLLOWED_PARAMS, Followed, followed_programs, route_followed
 from rtsep.hosts.listener import LOOKAHEAD_MS
 from rtsep.hosts.recording import Recording
 from rtsep.hosts.setlist import SetList, with_stems
@@ -62,6 +63,7 @@ class LiveJob:
     drum_map: Path | None = None  # Groups of drums by key, see `rtsep.notes.drum_maps`.
     score: Path | None = None  # The score that is played: its parts, or its hands, are the stems.
     listen: bool = False  # Hear the notes in the input.
+    followed: Followed | None = None  # The same score, if it is followed by the sound.
     record_format: str = "wav"  # wav or flac
     pre_fader: bool = False  # Outputs of single stems play them before their faders.
     take: Path | None = None  # The name for takes that a key begins; None: `record`, else `TAKE`.
@@ -101,6 +103,8 @@ def _route_notes(job: LiveJob, name: str, gated: bool) -> Routing:
     """
     if job.by == "channel":
         check_by_channel(gated, job.channels)
+    if job.followed is not None:
+        return route_followed(job.followed.score, job.by)
     if job.score is not None:
         check_score(gated, job.by)
         return by_score(job.score, job.by, channels=job.channels or range(1, CHANNELS + 1))
@@ -128,6 +132,8 @@ def engine_of(job: LiveJob, gated: bool, said: list[str]) -> Engine:
     params = dict(job.params) if gated else {**job.params, "gate": False}
     if job.listen:
         params.setdefault("lookahead_ms", LOOKAHEAD_MS)
+    if job.followed is not None:
+        params = {**FOLLOWED_PARAMS, **params}
     return _separator(job, gated, params, said) if job.mosaic is None else mosaic_engine(job, job.mosaic, params)
 
 
@@ -145,10 +151,11 @@ def _separator(job: LiveJob, gated: bool, params: Mapping[str, Value], said: lis
     wish = parse_wish(job.presets)
     tracks = _by_tracks(job, gated)
     routing = route_live(job, wish.name, gated) if tracks is None else with_voice(tracks, job.voice) if job.voice else tracks
+    programs = programs_by_name(routing) if job.followed is None else followed_programs(job.followed.score, routing)
+    instruments = choose(wish, routing, programs, _drum_keys(job, gated))
+    said += instruments.warnings
     if job.melody and len(routing.names) == 1:
         params = {**ALONE, **params}
-    instruments = choose(wish, routing, programs_by_name(routing), _drum_keys(job, gated))
-    said += instruments.warnings
     return Separator(instruments.presets, routing, params)
 
 

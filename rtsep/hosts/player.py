@@ -16,6 +16,7 @@ from rtsep.engine.streaming import Engine
 from rtsep.errors import RtsepError
 from rtsep.hosts.bendwatch import BendWatch
 from rtsep.hosts.controls import Controls
+from rtsep.hosts.hearing import ScoreListener
 from rtsep.hosts.instruments import Instruments
 from rtsep.hosts.keep import Keeper
 from rtsep.hosts.lanes import Lanes
@@ -65,12 +66,12 @@ class Player:
         self._keeper = keeper or Keeper(separator, (), False, False, "")
         self.recorder: Recorder | None = None
         self.split: Split | None = None
-        self._parts = max(parts, 1)
+        self._parts, self._press_again = max(parts, 1), False
         self._knobs: deque[Message] = deque(maxlen=1024)
-        self._press_again = False
         self._bends = BendWatch()
         self.setlist: SetList = SetList((), (), {})
         self.playback: Playback | None = None
+        self.listener: ScoreListener | None = None
         self.save_setup: Callable[[], object] = lambda: None  # Writes the present settings.
         self.add_scene: Callable[[], object] = lambda: None  # Writes them as another scene.
 

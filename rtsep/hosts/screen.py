@@ -78,7 +78,8 @@ def states(status: Status) -> list[Text]:
     wet = f"{100 * status.wet:.0f} % separated" if status.wet < 1 else ""
     muted, soloed = (", ".join(stem.name for stem in status.stems if getattr(stem, kind)) for kind in ("muted", "soloed"))
     found = (
-        (status.scene, "bold"), (status.playback, "bold"), (status.voice and f"VOICE {status.voice}", "bold green"),
+        (status.scene, "bold"), (status.following, "bold"), (status.playback, "bold"),
+        (status.voice and f"VOICE {status.voice}", "bold green"),
         (recording_text(status), "bold red"),
         (status.learning and f"LEARNING {status.learning}: move its knob or press its button; Esc cancels", "bold yellow"),
         ("FROZEN: nothing learns" if status.frozen else "", "bold cyan"), (bypass, "bold yellow"),

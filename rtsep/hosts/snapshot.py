@@ -147,6 +147,7 @@ def _snapshot(scene: Scene) -> Status:
         wet=float(separator.value("wet")),
         recording=scene.recorder.told(),
         scene=player.setlist.told,
+        following="" if player.listener is None else player.listener.told(),
         voice=told_note(separator) if scene.device.state == "playing" else "",
         playback="" if player.playback is None else player.playback.told(),
         frozen=player.frozen,

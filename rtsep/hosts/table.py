@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from rtsep.engine.separator import SILENT_DB, Separator
 from rtsep.errors import RtsepError
 from rtsep.hosts.asked import FASTEST, SLOWEST, parse_preset
-from rtsep.hosts.hands import CORRECTIONS, has_hands
+from rtsep.hosts.following import MOVES
+from rtsep.hosts.hands import CORRECTIONS
 from rtsep.hosts.playback import LOUDEST_DB, SILENCE_DB, Playback
 from rtsep.params import PARAMS, Param, Value
 
@@ -216,7 +217,7 @@ CONTROLS: tuple[Control, ...] = (
     Control("split", "number", "lowest key of the stem high, as a MIDI pitch (60 is C4), with --by split",
             lambda p, of, v: p.move_split(int(v)), lambda p, of: p.split.pitch if p.split is not None else 0,
             more=(">",), less=("<",), high=127, step=1, whole=True, wanted=lambda p: p.split is not None),
-    *(replace(_press(each.name, each.help, each.do, (each.key,)), wanted=has_hands) for each in CORRECTIONS),
+    *(replace(_press(each.name, each.help, each.do, (each.key,)), wanted=each.wanted) for each in (*CORRECTIONS, *MOVES)),
     Control("midi_offset_ms", "number", "delay of the notes, for sound that comes later than its notes",
             lambda p, of, v: p.lanes.delay_notes(float(v)), lambda p, of: p.lanes.delay_ms, unit="ms", high=MOST_DELAY_MS,
             step=1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rtsep.hosts.status import Status
+from rtsep.notes.bars import Bars
 
 NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
@@ -10,6 +11,14 @@ NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 def note_name(pitch: int) -> str:
     """The name of a MIDI pitch: C4 for 60."""
     return f"{NAMES[pitch % 12]}{pitch // 12 - 1}"
+
+
+def bar_text(bars: Bars, seconds: float) -> str:
+    """A time of a score as bar and beat; as minutes and seconds if it has no bars."""
+    if not len(bars):
+        return f"{max(seconds, 0) // 60:.0f}:{max(seconds, 0) % 60:04.1f}"
+    bar, beat = bars.at(seconds)
+    return f"bar {bar}, beat {beat}"
 
 
 def counted(count: int, one: str, many: str = "") -> str:

@@ -31,8 +31,14 @@ class Transcriber:
     """
 
     def __init__(self, presets: Sequence[Preset], sample_rate: float, channels: int = 1, net: Net | None = None) -> None:
-        net = net or note_net()
-        self._ears, self._net, self._finder = Ears(presets, sample_rate, channels), NoteNet(net), NoteFinder(net.delay_frames)
+        self._net_of = net or note_net()
+        self._ears = Ears(presets, sample_rate, channels)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all sound."""
+        self._ears.reset()
+        self._net, self._finder = NoteNet(self._net_of), NoteFinder(self._net_of.delay_frames)
 
     def hear(self, block: npt.ArrayLike) -> list[Told]:
         """What is found at the end of `block`, float32 [channel, sample]; it lies some 60 ms before that."""

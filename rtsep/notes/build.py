@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtsep.errors import RtsepError
+from rtsep.notes.bars import NO_BARS, Bars
 from rtsep.notes.messages import NOTE_OFF, NOTE_ON
 from rtsep.notes.score import MAX_DURATION_S, MAX_PARTS, Score
 
@@ -34,7 +35,8 @@ class Note(NamedTuple):
 
 
 def build_score(
-    path: Path, notes: Sequence[Note], names: Sequence[str] = ("",), programs: Mapping[tuple[int, int], int] | None = None
+    path: Path, notes: Sequence[Note], names: Sequence[str] = ("",), programs: Mapping[tuple[int, int], int] | None = None,
+    bars: Bars = NO_BARS,
 ) -> Score:
     """The Score of `notes`; tracks without notes are left out. RtsepError: too many tracks or notes, longer than 24 hours."""
     playing = sorted({note.part for note in notes})
@@ -52,7 +54,7 @@ def build_score(
         track_names=tuple(_shown(names[part]) or f"track_{number + 1}" for number, part in enumerate(playing)),
         seconds=seconds, messages=messages, channels=tuple(sorted({note.channel for note in notes})),
         note_count=len(notes), duration_s=float(duration_s), tracks_without_notes=len(names) - len(playing),
-        programs={(part_of[note.part], note.channel): 0 for note in notes} | kept)
+        programs={(part_of[note.part], note.channel): 0 for note in notes} | kept, bars=bars)
 
 
 def _messages(notes: Sequence[Note], part_of: Mapping[int, int]) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:

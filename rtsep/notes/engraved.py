@@ -12,10 +12,13 @@ import io
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
-from xml.etree import ElementTree
+
+import numpy as np
 
 from rtsep.errors import RtsepError
+from rtsep.notes.bars import NO_BARS, Bars
 from rtsep.notes.build import USUAL_VELOCITY, Note, Path, build_score, seconds_of_beats
+from rtsep.notes.mei import insert_marks
 from rtsep.notes.programs import DRUM_CHANNEL, DRUMS
 from rtsep.notes.score import Score
 from rtsep.notes.voices import split_voices
@@ -24,7 +27,6 @@ HANDS = ("right hand", "left hand")  # Names of the tracks of the upper and the 
 GRACE_BEATS = 0.125  # A grace note lasts this many quarters.
 MOST_REPEATS = 32  # The most repeats in a part: music21 takes seconds for them, and four times as long for twice as many.
 SAME_BEATS = 1e-3  # Tied notes that meet within this many quarters are one note.
-MEI = "{http://www.music-encoding.org/ns/mei}"  # The namespace of MEI's elements.
 MISSING = "{} is {}: the package that reads it is missing; pip install 'rtsep[score]', or export it as MIDI"
 
 Written = tuple[float, float, int, int, int]  # Onset and end in quarters, pitch, velocity, channel.
@@ -45,7 +47,9 @@ def read_engraved(path: Path, text: str, style: str) -> Score:
             parts = _parsed(music21, path, text, style)
             staves = _hands(parts)
             _share_repeats(parts)
-            parts = [_played_out(path, part, style == "abc" and ":|" in text) for part in parts]
+            played = [_played_out(path, part, style == "abc" and ":|" in text) for part in parts]
+            bars = _bars(played[0]) if played else []
+            parts = [_flat(part) for part in played]
             tempos = [mark for part in parts for mark in _tempos(part)]
             written = [list(_written(part, _dynamics(parts, staves, number))) for number, part in enumerate(parts)]
             programs = [_program(music21, part) for part in parts]
@@ -58,7 +62,7 @@ def read_engraved(path: Path, text: str, style: str) -> Score:
     names = [staves.get(number) or str(part.partName or "") for number, part in enumerate(parts)]
     channels = {(note.part, note.channel) for note in notes}
     return build_score(path, notes, names, {(part, channel): DRUMS if channel == DRUM_CHANNEL else programs[part]
-                                            for part, channel in channels})
+                                            for part, channel in channels}, _timed_bars(bars, tempos))
 
 
 def _parsed(music21: Any, path: Path, text: str, style: str) -> list[Any]:
@@ -72,7 +76,7 @@ def _parsed(music21: Any, path: Path, text: str, style: str) -> list[Any]:
             raise RtsepError(f"{path} has {len(scores)} pieces: give a file with one of them")
         found = scores[0]
     if style == "mei":
-        _mark(music21, found, text)
+        insert_marks(music21, found, text)
     return list(found.toSoundingPitch().parts) or [found]
 
 
@@ -134,21 +138,37 @@ def _marks(measure: Any, kind: str) -> list[Any]:
 
 
 def _played_out(path: Path, part: Any, repeats: bool) -> Any:
-    """The part in the order of playing, with its elements at offsets from the start. `repeats`: it certainly has repeats."""
+    """The part with its measures in the order of playing. `repeats`: it certainly has repeats."""
     back = sum(bar.direction == "end" for bar in part.recurse().getElementsByClass("Repeat"))
     if back > MOST_REPEATS:
         raise RtsepError(f"{path} has {back} repeats in a part, allowed are {MOST_REPEATS}: export the music as MIDI")
     if not (repeats or back or part.recurse().getElementsByClass("RepeatExpression").first() is not None):
-        return part.flatten()
+        return part
     name = part.partName
     try:
         played = part.expandRepeats()
     except Exception as error:  # music21 raises several kinds of exceptions.
         raise RtsepError(f"{path}: the repeats{' of ' + name if name else ''} do not fit together: correct them, "
                          "or export the music as MIDI") from error
+    played.partName = name
+    return played
+
+
+def _flat(played: Any) -> Any:
+    """The part with its elements at offsets from the start."""
     flat = played.flatten()
-    flat.partName = name
+    flat.partName = played.partName
     return flat
+
+
+def _bars(played: Any) -> list[tuple[float, int]]:
+    """Quarter and beats of each bar of a part."""
+    found = []
+    for measure in played.getElementsByClass("Measure"):
+        signature = measure.getContextByClass("TimeSignature")
+        beats = round(measure.duration.quarterLength) if signature is None else signature.beatCount
+        found.append((float(measure.offset), max(int(beats), 1)))
+    return found
 
 
 def _tempos(flat: Any) -> Iterator[tuple[float, float]]:
@@ -207,44 +227,16 @@ def _program(music21: Any, flat: Any) -> int:
     return 0
 
 
+def _timed_bars(bars: Sequence[tuple[float, int]], tempos: Sequence[tuple[float, float]]) -> Bars:
+    """Bars in quarters as bars in seconds."""
+    if not bars:
+        return NO_BARS
+    return Bars(seconds_of_beats([quarter for quarter, _ in bars], tempos), np.array([beats for _, beats in bars], np.int64))
+
+
 def _timed(written: Sequence[Written], tempos: Sequence[tuple[float, float]], part: int) -> Iterator[Note]:
     """Notes in quarters as notes in seconds."""
     onsets = seconds_of_beats([note[0] for note in written], tempos)
     offsets = seconds_of_beats([note[1] for note in written], tempos)
     for onset, offset, note in zip(onsets, offsets, written, strict=True):
         yield Note(float(onset), float(offset), note[2], note[3], part, note[4])
-
-
-def _mark(music21: Any, score: Any, text: str) -> None:
-    """Put MEI's tempos and dynamics into music21's measures, since music21 does not read them."""
-    root = ElementTree.fromstring(text)
-    staves = [list(part.getElementsByClass("Measure")) for part in score.parts]
-    measures = list(root.iter(f"{MEI}measure"))
-    if not staves or not staves[0] or any(len(part) != len(measures) for part in staves):
-        return
-    first = next((bpm for each in root.iter(f"{MEI}scoreDef") if (bpm := _bpm(each))), None)
-    if first:
-        staves[0][0].insert(0.0, music21.tempo.MetronomeMark(number=first))
-    for number, measure in enumerate(measures):
-        for mark in measure.iter():
-            beat = max(_float(mark.get("tstamp"), 1.0) - 1, 0.0)
-            if mark.tag == f"{MEI}tempo" and (bpm := _bpm(mark)):
-                staves[0][number].insert(beat, music21.tempo.MetronomeMark(number=bpm))
-            elif mark.tag == f"{MEI}dynam" and (word := (mark.text or "").strip()):
-                staff = next((each for each in range(len(staves)) if mark.get("staff", "1").split()[:1] == [str(each + 1)]), 0)
-                staves[staff][number].insert(beat, music21.dynamics.Dynamic(word))
-
-
-def _bpm(element: ElementTree.Element) -> float:
-    """Quarters per minute of an MEI element; 0 if it has no tempo."""
-    if element.get("midi.bpm"):
-        return _float(element.get("midi.bpm"), 0.0)
-    unit = _float(element.get("mm.unit"), 4.0)
-    return _float(element.get("mm"), 0.0) * 4 / unit * (1.5 if element.get("mm.dots") == "1" else 1) if unit > 0 else 0.0
-
-
-def _float(text: str | None, otherwise: float) -> float:
-    try:
-        return float(text or otherwise)
-    except ValueError:
-        return otherwise

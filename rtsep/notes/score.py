@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtsep.errors import RtsepError
+from rtsep.notes.bars import NO_BARS, Bars, bars_in_ticks
 from rtsep.notes.bends import Curves, read_curves, retune
 from rtsep.notes.chunks import read_chunks
 from rtsep.notes.messages import CONTROL, NOTE_ON, PROGRAM, Keyboard, Message, MidiParser, is_kept
@@ -57,6 +58,7 @@ class Score:
     | stems | for each part, the stem that the user gave for all of its notes, or ""; an empty tuple: none was given |
     | zoned | the (part, channel) pairs that belong to MPE zones |
     | warnings | sentences for the user about the file |
+    | bars | the bars; none for files that have none, such as tables |
 
     At the end of the file, all keys and pedals that are still down are released. A channel belongs to its port. A pedal acts on
     its channel, and the pedal of an MPE zone's master on the members: parts there without their own controller get a copy.
@@ -74,6 +76,7 @@ class Score:
     stems: tuple[str, ...] = ()
     zoned: frozenset[tuple[int, int]] = frozenset()
     warnings: tuple[str, ...] = ()
+    bars: Bars = NO_BARS
 
     def events(self, sample_rate: float, offset_s: float = 0.0) -> NDArray[np.void]:
         """The messages as EVENT [n], `offset_s` seconds later. Messages before the first sample move to sample 0."""
@@ -122,7 +125,8 @@ def read_midi(path: str | os.PathLike[str]) -> Score:
     seconds = clock.seconds(np.array([row[0] for row in rows] + [end], np.float64))
     score = _score(rows, seconds, tuple(_name(tracks[seat // PORTS], part) for part, seat in enumerate(playing)))
     score = replace(
-        score, tracks_without_notes=len(tracks) - len({seat // PORTS for seat in playing}),
+        score, bars=_bars(tracks, clock, chunks.division, end),
+        tracks_without_notes=len(tracks) - len({seat // PORTS for seat in playing}),
         ports=tuple(seat % PORTS for seat in playing), warnings=tell_odd(chunks.odd),
         zoned=frozenset((part, channel) for part, seat in enumerate(playing) for member, master in
                         masters.get(seat % PORTS, {}).items() for channel in (member, master)),
@@ -131,6 +135,14 @@ def read_midi(path: str | os.PathLike[str]) -> Score:
         hours = score.duration_s / 3600
         raise RtsepError(f"{path} lasts {hours:.0f} hours, allowed are 24: cut it, or check its tempo")
     return _retuned(score, read_curves(heard, sorted(sysex for track in tracks for sysex in track.sysex), masters, clock.at))
+
+
+def _bars(tracks: list[Track], clock: _Clock, division: int, end: int) -> Bars:
+    """The bars up to the tick `end`; none for SMPTE times, which know no bars."""
+    if division & 0x8000:
+        return NO_BARS
+    starts, beats = bars_in_ticks(tracks, division, end)
+    return Bars(clock.seconds(starts), beats) if len(starts) else NO_BARS
 
 
 def _retuned(score: Score, curves: Curves | None) -> Score:

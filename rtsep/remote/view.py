@@ -58,6 +58,7 @@ def told(view: View) -> dict[str, Any]:
         "losses": losses_texts(status)[-2], "losses_long": losses_texts(status)[0],
         "late": status.late_blocks + status.underflows + status.xruns, "midi": ", ".join(status.midi), "hint": status.hint,
         "recording": recording_text(status), "frozen": status.frozen, "bypass": status.bypass, "learning": status.learning,
-        "playback": status.playback, "scene": view.scene, "scenes": list(view.scenes), "shown": list(view.shown),
+        "following": status.following, "playback": status.playback,
+        "scene": view.scene, "scenes": list(view.scenes), "shown": list(view.shown),
         "presets": list(view.presets),
         "messages": [[each.number, each.time, each.text] for each in status.messages]}

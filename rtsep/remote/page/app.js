@@ -92,6 +92,7 @@ function tell(status) {
   $("record").setAttribute("aria-label", now.recording ? "Stop recording" : "Record");
   if ("shown" in status || "presets" in status) state.stems.forEach((stem, at) => stem.rename(now.shown[at], now.presets[at]));
   if ("scenes" in status || "scene" in status) tellScenes(now);
+  $("following").textContent = now.following;
   $("playback").textContent = now.playback;
   const last = now.messages.at(-1);
   if ("messages" in status) {

@@ -11,6 +11,7 @@ from laboratory.studies import (  # noqa: F401
     early,
     examples,
     factorisation,
+    follow,
     following,
     hands,
     instruments,
