@@ -139,7 +139,8 @@ def _render(
     layout = choose_layout(wish, engine.stem_names, mixdown, sound.channels)
     part = choose_range(sound, wish.start_s, wish.end_s, notes.score, bool(engine.value("learn_background_s")))
     rate = wish.rate or sound.sample_rate
-    extras = ("report.json", *["picture.png"] * job.picture, *names_of_notes(job), *names_of("" if job.reference else job.voice))
+    extras = ("report.json", *["picture.png"] * job.picture, *names_of_notes(job),
+              *names_of("" if job.reference else job.voice))
     given = (job.mix, *(split_stem(text)[0] for text in job.midi), job.mosaic, job.score, melody_file(job.melody))
     inputs = [path for path in given if path is not None]
     keeper = Keeper(engine, job.keep, job.overwrite, job.keep_background, job.made_by)
