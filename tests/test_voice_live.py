@@ -9,11 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 from conftest import RATE, SMALL, make_preset, prepared
-from jack_clients import Instrument, Keyboard
-from jack_server import jack_server, needs_jack  # noqa: F401
 from test_display import STATUS
-from test_jack_live import playing
-from test_midi import needs_rtmidi
 from test_modes import Device
 from test_portaudio import card, needs_portaudio  # noqa: F401
 
@@ -103,18 +99,3 @@ def test_the_program_tells_the_note_of_a_recording(card, tmp_path):  # noqa: F81
     assert any(line["voice"].startswith("A4 ") for line in lines), lines
     assert lines[0]["latency_samples"] == 1024 and lines[0]["mode"] == "live"
     assert [stem["name"] for stem in lines[0]["stems"]] == ["piano", "voice", "residual"]
-
-
-@needs_jack
-@needs_rtmidi
-def test_a_keyboard_tells_the_program_which_line_to_follow(jack_server):  # noqa: F811
-    """Two lines sound; without a key down the voice rests, and the key of the softer line makes it the voice."""
-    both = tone(220, 4.0)[0] + 0.5 * tone(329.63 * 2, 4.0)[0]
-    with playing(jack_server.environment, "--melody", "keys") as live, Instrument(both, {}):
-        keys = Keyboard()
-        with keys.client:
-            assert live.until(lambda status: "keys:midi" in status["midi"])["voice"] == "-"
-            for pitch, told in ((76, "E5 "), (57, "A3 ")):
-                keys.play(0x90, pitch, 90)
-                live.until(lambda status, told=told: status["voice"].startswith(told))
-        live.end()
