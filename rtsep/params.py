@@ -156,6 +156,10 @@ PARAMS: dict[str, Param] = {
               "wrong notes"),
         Param("panning", "switch", True, "stereo: learn where each stem lies between left and right, "
               "and use it for the separation; off = one mask for both channels"),
+        Param("voice_low", "int", 36, "lowest MIDI note at which the pitch of a voice is sought, unless a melody is told",
+              "", 33, 96),
+        Param("voice_high", "int", 84, "highest MIDI note at which the pitch of a voice is sought, unless a melody is told",
+              "", 33, 96),
         Param("mosaic_polyphony", "int", 10, "mosaic: number of source frames that sound at the same time", "", 1, 32),
         Param("mosaic_continuity", "float", 1.5, "mosaic: weight of frames that follow, in the source, on those that have "
               "just sounded; 0 = none", "", 0, 20),

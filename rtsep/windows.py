@@ -182,6 +182,8 @@ def map_templates(
     """
     if from_rate == to_rate and from_window == to_window:
         return W
+    if not len(W):
+        return np.zeros((0, to_window // 2 + 1), np.float32)
     old, new = from_rate / from_window, to_rate / to_window
     if old > 2 * new * (1 + 1e-9):
         raise RtsepError(f"the preset's bins are {old:.1f} Hz wide; a window of {to_window} samples at {to_rate:g} Hz "

@@ -20,11 +20,12 @@ from rtsep.commands.common import (
     file_or_none,
     say_warnings,
 )
-from rtsep.commands.follow_options import add_follow, check_follow, read_followed
+from rtsep.commands.follow_options import add_follow, read_followed
 from rtsep.commands.listen_options import add_listen
 from rtsep.commands.live_checks import check, parse_channels, parse_loop
 from rtsep.commands.live_remote import add_remote, check_remote, with_remote
 from rtsep.commands.live_setup import renames_stems, scenes_of, with_setup
+from rtsep.commands.voice_options import PLAYED, add_voice, range_of, voice_of
 from rtsep.hosts.asked import BY, FORMATS
 from rtsep.hosts.setup_reading import read_setup
 from rtsep.hosts.setups import Setup
@@ -71,6 +72,7 @@ def _declare(parser: argparse.ArgumentParser) -> None:
     add_listen(parser, "in place of a keyboard. The sound is 80 ms later then (--set lookahead_ms)")
     add_score(parser, ". Without a keyboard, rtsep live follows the score by the sound")
     add_follow(parser)
+    add_voice(parser, PLAYED)
     add_drum_map(parser)
     parser.add_argument("--split", metavar="NOTE", help="lowest note of the stem `high` with --by split (default: C4)")
     parser.add_argument("--midi-offset-ms", type=float, default=0.0, metavar="MS",
@@ -136,12 +138,10 @@ def run(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> None:
 
 
 def _play(arguments: argparse.Namespace, setup: Setup | None) -> None:
-    check_follow(arguments)
     check(arguments)
     check_remote(arguments)
-    given, channels = checked_params(arguments), parse_channels(arguments.channels)
-    split = parse_pitch(arguments.split or "C4")
-    loop = parse_loop(arguments.loop)
+    given, channels = {**checked_params(arguments), **range_of(arguments)}, parse_channels(arguments.channels)
+    split, loop = parse_pitch(arguments.split or "C4"), parse_loop(arguments.loop)
     from rtsep.hosts.live import live
     from rtsep.hosts.live_job import LiveJob
 
@@ -149,16 +149,17 @@ def _play(arguments: argparse.Namespace, setup: Setup | None) -> None:
     recording = _recording(arguments)
     has_keys = sys.stdin is not None and sys.stdin.isatty() and not _is_plain(arguments)
     job = LiveJob(
-        midi=tuple(arguments.midi), presets=scenes[0].presets, by=arguments.by, split_pitch=split, channels=channels,
-        params=scenes[0].params, routes=tuple(arguments.route), midi_offset_ms=arguments.midi_offset_ms,
+        midi=(*arguments.midi, *filter(None, [arguments.melody])), jack=arguments.jack, **voice_of(arguments),
+        presets=scenes[0].presets, by=arguments.by, split_pitch=split, channels=channels, params=scenes[0].params,
+        routes=tuple(arguments.route), midi_offset_ms=arguments.midi_offset_ms,
         record=arguments.record, overwrite=arguments.overwrite, seconds=arguments.seconds,
         measure_latency=arguments.measure_latency, mosaic=arguments.mosaic, keep=tuple(arguments.keep),
         keep_background=arguments.save_background, made_by=shlex.join(["rtsep", *arguments.words]),
         drum_map=arguments.drum_map, score=arguments.score, followed=read_followed(arguments), listen=arguments.listen,
         record_format=arguments.record_format, pre_fader=arguments.pre_fader, take=arguments.take, setup=setup, start=scenes[0],
-        scenes=scenes if setup is not None and setup.scenes else (),
-        other_stems=renames_stems(arguments, setup), recording=recording, loop=loop, speed=arguments.speed,
-        ends_with_recording=not has_keys, save_setup=arguments.save_setup, log=arguments.log)
+        scenes=scenes if setup is not None and setup.scenes else (), other_stems=renames_stems(arguments, setup),
+        recording=recording, loop=loop, speed=arguments.speed, ends_with_recording=not has_keys,
+        save_setup=arguments.save_setup, log=arguments.log)
     open_device = _jack(arguments) if arguments.jack else _portaudio(arguments, recording)
     from rtsep.hosts.driver import quiet_session
 

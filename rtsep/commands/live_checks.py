@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from rtsep.commands.follow_options import by_sound
+from rtsep.commands.follow_options import by_sound, check_follow
 from rtsep.commands.listen_options import check_listen
 from rtsep.errors import RtsepError
 from rtsep.hosts.asked import FASTEST, SLOWEST, check_by_channel, check_by_hands, check_score, parse_route, parse_time
@@ -23,6 +23,7 @@ NOT_WITH_JACK = {  # Options that a JACK client cannot use, and what to do inste
 
 def check(arguments: argparse.Namespace) -> None:
     """RtsepError for mistakes that the options alone show."""
+    check_follow(arguments)
     _check_numbers(arguments)
     parse_channels(arguments.channels)
     parse_loop(arguments.loop)

@@ -12,6 +12,7 @@ from rtsep.commands.common import add_keeping, add_score, progress_bar, say_warn
 from rtsep.commands.job import GROUPS, add_job, job_of
 from rtsep.commands.listen_options import add_listen
 from rtsep.commands.output import add_handover, explain_unknown, folder_for, hand_over
+from rtsep.commands.voice_options import add_voice, range_of, voice_of
 from rtsep.errors import RtsepError
 
 ABOUT = """\
@@ -42,6 +43,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the results; needed, except with --stdout")
     add_score(parser, ALONE)
     add_listen(parser, "in place of --midi. The heard notes are also written: notes.mid")
+    add_voice(parser)
     add_job(parser, "all")
     add_handover(parser)
     add_keeping(parser, "at the end")
@@ -61,7 +63,9 @@ def _run(arguments: argparse.Namespace) -> None:
 
     job = replace(job_of(arguments, "all"), mix=arguments.mix, out=arguments.out, midi=tuple(arguments.midi),
                   overwrite=arguments.overwrite, keep=tuple(arguments.keep), keep_background=arguments.save_background,
-                  made_by=shlex.join(["rtsep", *arguments.words]), score=arguments.score, listen=arguments.listen)
+                  made_by=shlex.join(["rtsep", *arguments.words]), score=arguments.score, listen=arguments.listen,
+                  **voice_of(arguments))
+    job = replace(job, params={**job.params, **range_of(arguments)})
     if job.params.get("mode") == "all":
         if job.keep:
             raise RtsepError("--save-preset and --mode all do not go together, since each mode adapts its own templates: "

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from rtsep.notes.routing import Routing
 from rtsep.params import Value, defaults
 from rtsep.presets.preset import Preset
+from rtsep.presets.voice import no_templates
 from rtsep.stages import records
 from rtsep.stages.lookahead import samples_of_lookahead
 from rtsep.stages.request import Request
@@ -42,7 +43,9 @@ class Plan:
 
 def per_stem(presets: Preset | Sequence[Preset], routing: Routing) -> tuple[Preset, ...]:
     """The preset of each stem of `routing`, in its order; at least one, even if there is no stem."""
-    found = (presets,) * max(len(routing.names), 1) if isinstance(presets, Preset) else tuple(presets)
+    if isinstance(presets, Preset):
+        return tuple(no_templates() if stem == routing.voice else presets for stem in range(max(len(routing.names), 1)))
+    found = tuple(presets)
     if len(found) != max(len(routing.names), 1):
         raise ValueError(f"{len(found)} presets for {len(routing.names)} stems: one for each, or one for all, is needed")
     return found
@@ -53,8 +56,9 @@ def preset_defaults(presets: Sequence[Preset]) -> dict[str, Value]:
 
     A window counts only if all presets ask for it: a short window suits drums, but not a piano.
     """
-    wanted = {name: value for preset in reversed(presets) for name, value in preset.defaults.items()}
-    if len({preset.defaults.get("window_samples", 0) for preset in presets}) > 1:
+    played = [preset for preset in presets if len(preset.W)]
+    wanted = {name: value for preset in reversed(played) for name, value in preset.defaults.items()}
+    if len({preset.defaults.get("window_samples", 0) for preset in played}) > 1:
         del wanted["window_samples"]
     return wanted
 

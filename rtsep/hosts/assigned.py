@@ -26,9 +26,12 @@ from rtsep.notes.routing import (
     count_stems,
     everything,
     keyboards,
+    only_voice,
+    with_voice,
 )
 from rtsep.notes.score import EVENT, Score
 from rtsep.notes.score_parts import by_score
+from rtsep.notes.told_melody import with_melody
 from rtsep.presets.instruments import programs_by_name, stem_programs
 
 if TYPE_CHECKING:
@@ -77,10 +80,15 @@ class Played:
     hints: tuple[str, ...] = ()
 
 
-def assign(job: Job, score: Score | None, name: str, sample_rate: float) -> Played:
-    """Assign every note to a stem. A single stem without its own name gets the name `name`."""
+def assign(job: Job, score: Score | None, name: str, sample_rate: float, melody: Score | None = None) -> Played:
+    """Assign every note to a stem. A single stem without its own name gets the name `name`. melody: the voice's notes."""
+    if score is None and melody is not None:
+        routing, events, played = with_melody(only_voice(job.voice), np.zeros(0, EVENT), melody.events(sample_rate))
+        events, table = fold(events, routing.table, played)
+        return Played(replace(routing, table=table), events, [0])
     routing = route(job, score, name)
     if score is None:
+        routing = with_voice(routing, job.voice) if job.voice else routing
         return Played(routing, np.zeros(0, EVENT), programs_by_name(routing))
     grouped = with_groups(job.groups, score, routing)
     events = score.events(sample_rate)
@@ -88,6 +96,12 @@ def assign(job: Job, score: Score | None, name: str, sample_rate: float) -> Play
     programs = stem_programs(grouped.routing, score, grouped.own)
     if job.by == "drum":  # Pads can play on any channel.
         programs[: len(routing.names)] = programs_by_name(routing)
-    events, table = fold(events, grouped.routing.table, keyboards(score))
+    routing, played = grouped.routing, keyboards(score)
+    if job.voice:
+        routing, programs = with_voice(routing, job.voice), [*programs, 0]
+    if melody is not None:
+        routing, events, more = with_melody(routing, events, melody.events(sample_rate))
+        played += more
+    events, table = fold(events, routing.table, played)
     hints = (*score.warnings, *routing_hints(score, "hands" if job.score is not None and job.midi else job.by))
-    return Played(replace(grouped.routing, table=table), events, programs, drum_keys(score, job.by, job.drum_map), hints)
+    return Played(replace(routing, table=table), events, programs, drum_keys(score, job.by, job.drum_map), hints)

@@ -170,6 +170,7 @@ def _loop(job: LiveJob, scene: Scene, said: list[str], stop: threading.Event, fa
     player, ends = scene.player, time.monotonic() + (job.seconds or 0)
     while not stop.wait(TICK_S):
         player.tick()
+        scene.recorder.voice.look(player.separator, scene.recorder.recording)
         _watch(scene)
         while said:
             player.say(said.pop(0))

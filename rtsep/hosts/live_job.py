@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rtsep.engine.separator import Separator
@@ -28,8 +28,11 @@ from rtsep.notes.routing import (
     by_track,
     everything,
     only_channels,
+    only_voice,
+    with_voice,
 )
 from rtsep.notes.score_parts import by_score
+from rtsep.notes.told_melody import ALONE
 from rtsep.params import Value
 from rtsep.presets.instruments import choose, programs_by_name
 from rtsep.presets.preset import Preset
@@ -74,9 +77,26 @@ class LiveJob:
     ends_with_recording: bool = False
     save_setup: str | None = None  # Write a set-up of this name at the end.
     log: Path | None = None  # Write all messages to this file, with times.
+    voice: str = ""  # Name of the stem of a voice; empty: there is none.
+    melody: str = ""  # The MIDI port on which the voice's notes are played along; it is also the last one in `midi`.
+    jack: bool = False  # Notes also come from JACK.
 
 
 def route_live(job: LiveJob, name: str, gated: bool) -> Routing:
+    """The routing of notes from keyboards, as `_route_notes`, with the stem of a voice, if there is one, and its melody."""
+    if not job.voice:
+        return _route_notes(job, name, gated)
+    if not job.melody:
+        return with_voice(_route_notes(job, name, gated), job.voice)
+    part, others = len(job.midi) - 1, replace(job, midi=job.midi[:-1])
+    notes = has_notes(job) or job.jack or bool(others.midi)
+    routing = with_voice(_route_notes(others, name, gated), job.voice) if notes else only_voice(job.voice)
+    table = routing.table.copy()
+    table[part] = len(routing.names) - 1
+    return replace(routing, table=table)
+
+
+def _route_notes(job: LiveJob, name: str, gated: bool) -> Routing:
     """The routing of notes from keyboards. Without notes (`gated` False) all templates make one stem, or those of --by.
 
     A single stem is called `name`.
@@ -122,17 +142,20 @@ def mosaic_engine(job: LiveJob, path: Path, params: Mapping[str, Value]) -> Engi
     from rtsep.grains.engine import Mosaic, refuse_with_mosaic  # Imported only for mosaics.
     from rtsep.grains.source import load_source
 
-    refuse_with_mosaic({"--preset": job.presets, "--by": job.by != "port", "--score": job.score})
+    refuse_with_mosaic({"--preset": job.presets, "--by": job.by != "port", "--score": job.score, "--voice": job.voice})
     routing = everything("mosaic")
     return Mosaic(load_source(path), params, only_channels(routing, job.channels) if job.channels else routing)
 
 
 def _separator(job: LiveJob, gated: bool, params: Mapping[str, Value], said: list[str]) -> Separator:
     wish = parse_wish(job.presets)
-    routing = _by_tracks(job, gated) or route_live(job, wish.name, gated)
+    tracks = _by_tracks(job, gated)
+    routing = route_live(job, wish.name, gated) if tracks is None else with_voice(tracks, job.voice) if job.voice else tracks
     programs = programs_by_name(routing) if job.followed is None else followed_programs(job.followed.score, routing)
     instruments = choose(wish, routing, programs, _drum_keys(job, gated))
     said += instruments.warnings
+    if job.melody and len(routing.names) == 1:
+        params = {**ALONE, **params}
     return Separator(instruments.presets, routing, params)
 
 

@@ -5,6 +5,7 @@ Mode `instant` adds no latency and costs more than `live`. It is chosen if its w
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ MEASURED_S = 1.0  # This many seconds of sound are measured; they take about 0.2
 WARM_S = 0.1  # This many seconds of sound are played before the measurement.
 LOUDNESS = 0.1  # Standard deviation of the noise that is played.
 UNKNOWN_BLOCK = 64  # This block size, in samples, is measured if that of the device is unknown.
+VOICE_S = 0.023  # The latency of live playing with a voice, in seconds, unless the player chooses another.
 KEPT_MOST = 200  # At most this many measurements are kept.
 
 
@@ -75,13 +77,25 @@ def choose_mode(separator: Separator, device: str, sample_rate: float, channels:
     return Choice(MODES[0], takes) if shares[key] <= CARRIED else Choice(MODES[1], f"{takes}, which is too much")
 
 
+def for_voice(sample_rate: float) -> dict[str, str | int]:
+    """The parameters of live playing with a voice: live mode, with a power of two of samples near VOICE_S."""
+    return {"mode": MODES[1], "latency_samples": 2 ** round(math.log2(VOICE_S * sample_rate))}
+
+
 def in_best_mode(engine: Engine, device: Opened, channels: int) -> tuple[Engine, Choice]:
     """The engine, not prepared yet, in the mode or with the latency that its parameters give, else in the best mode here.
+
+    A voice is played with VOICE_S of latency.
 
     channels: number of channels of the sound that the engine is going to hear.
     """
     if not isinstance(engine, Separator) or {"mode", "latency_samples"} & engine.params.keys():
         return engine, Choice(str(engine.value("mode")))
+    if engine.routing.voice is not None:
+        asked = for_voice(device.sample_rate)
+        latency_ms = 1000 * int(asked["latency_samples"]) / device.sample_rate
+        why = f"{latency_ms:.0f} ms separate a voice better than less; --latency chooses another value"
+        return engine.again(asked), Choice(MODES[1], why)
     choice = choose_mode(engine, device.name, device.sample_rate, channels, device.block)
     return engine.again({"mode": choice.mode}), choice
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from rtsep.engine.separator import Output, Separator
 from rtsep.notes.score import Score
+from rtsep.notes.sung import SungPitch, semitones
 from rtsep.reference.separator import ReferenceSeparator
 
 COLUMNS = 1200  # Spectrograms have at most this many columns.
@@ -102,8 +103,8 @@ def pitch_hz(pitch: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     return np.asarray(440 * 2 ** ((pitch - 69) / 12), np.float64)
 
 
-def draw(trace: Trace, score: Score | None, title: str) -> bytes:
-    """The picture as PNG. It needs no display."""
+def draw(trace: Trace, score: Score | None, title: str, voice: str = "", sung: SungPitch | None = None) -> bytes:
+    """The picture as PNG. It needs no display. sung: the pitch of the stem called `voice`, which is drawn as a line."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -119,7 +120,9 @@ def draw(trace: Trace, score: Score | None, title: str) -> bytes:
         stems = range(len(names) - 1) if index == 0 else [index - 1]
         for stem in stems:
             _draw_roll(axis, trace, activations[:, stem] / loudest, COLOURS[stem % len(COLOURS)], gates=index == 0)
-        _label(axis, name, index, score)
+        if sung is not None and name == voice:
+            axis.plot(sung.times_s, semitones(sung.hz), color=COLOURS[(index - 1) % len(COLOURS)], linewidth=1.5)
+        _label(axis, name, index, score, sung is not None and name == voice)
     axes[-1].set_xlabel("time in s")
     image = io.BytesIO()
     with warnings.catch_warnings():
@@ -150,8 +153,8 @@ def _draw_roll(axis: Any, trace: Trace, levels: Floats, colour: str, gates: bool
     axis.imshow(image, origin="lower", aspect="auto", extent=extent, interpolation="nearest")
 
 
-def _label(axis: Any, name: str, index: int, score: Score | None) -> None:
-    what = "colours: open gates" if index == 0 else "colour: activations"
+def _label(axis: Any, name: str, index: int, score: Score | None, sung: bool) -> None:
+    what = "colours: open gates" if index == 0 else "line: pitch" if sung else "colour: activations"
     if index == 0 and score is None:
         what = "no MIDI: every gate is open"
     colour = "white" if index == 0 else COLOURS[(index - 1) % len(COLOURS)]

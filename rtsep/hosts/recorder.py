@@ -21,6 +21,7 @@ from rtsep.errors import RtsepError
 from rtsep.files.growing import SAMPLE_BYTES
 from rtsep.hosts.lanes import Lanes
 from rtsep.hosts.recorded_notes import Sounding, as_recorded
+from rtsep.hosts.sung import TakenVoice
 from rtsep.hosts.takes import Take, TakeForm
 from rtsep.hosts.timeline import Timeline
 from rtsep.hosts.words import counted
@@ -45,8 +46,8 @@ class Recorder:
     def __init__(self, lanes: Lanes, base: Path, form: TakeForm, say: Callable[[str], None]) -> None:
         self.base, self.reports = base, list[dict[str, Any]]()
         self.recording = False
-        self._form = form
-        self._lanes, self._say = lanes, say
+        self._form, self._lanes, self._say = form, lanes, say
+        self.voice = TakenVoice(lanes)
         self._bytes_per_s = form.sample_rate * form.channels * len(form.stems) * SAMPLE_BYTES[form.format]
         self._orders: queue.SimpleQueue[tuple[Take, int] | str] = queue.SimpleQueue()
         self._begun = threading.Event()
@@ -59,8 +60,7 @@ class Recorder:
         self._waiting: list[tuple[int, int, Message]] = []  # Notes whose sound is not written yet, at samples of the engine.
         self._sounding = Sounding()
         self._minutes, self._warned_min = 0.0, float("inf")
-        self._update_at_s = 0.0
-        self._trouble = ""
+        self._update_at_s, self._trouble = 0.0, ""
 
     # --- the control thread ---
 
@@ -163,6 +163,7 @@ class Recorder:
 
     def _finish(self, take: Take, trouble: str = "") -> None:
         """End `take`. It never raises, whatever happens to the take."""
+        at, began = (self._time or Timeline(1, 0)).sample, self._began
         take.add([(take.end, *release) for release in self._sounding.releases()], played=False)
         try:
             self._count_gaps(take)
@@ -176,6 +177,7 @@ class Recorder:
             self._say(self._trouble)
             return
         self.reports.append(report)
+        self.voice.save(take.folder, report["seconds"], lambda sample: at(sample) - began, self._say)
         told = f"{take.folder} holds {report['seconds']:.1f} s"
         self._say(f"recording ended: {trouble}; {told}, and playing goes on" if trouble else f"recorded: {told}")
 

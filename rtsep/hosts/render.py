@@ -21,22 +21,21 @@ from rtsep.engine.streaming import Engine
 from rtsep.errors import RtsepError
 from rtsep.files.pipes import seekable
 from rtsep.files.sound import SoundReader, StemWriter, open_sound
-from rtsep.hosts.aligned import Aligned, align_score
 from rtsep.hosts.assigned import assign
 from rtsep.hosts.keep import Keeper
 from rtsep.hosts.output import Delivery, Outlet, check_delivery, choose_layout, describe_stems
 from rtsep.hosts.passing import LARGEST_BLOCK, Collected, outputs
-from rtsep.hosts.path_picture import draw_path
 from rtsep.hosts.picture import Trace, draw
 from rtsep.hosts.ranges import choose_range
 from rtsep.hosts.report import Clock, add_levels, collect_warnings, make_report, silent_warnings
-from rtsep.hosts.transcription import presets_to_hear, transcribed
+from rtsep.hosts.sung import Listener, files_of, names_of
+from rtsep.hosts.told_notes import ToldNotes, names_of_notes, told_notes
 from rtsep.notes.folded import fold
-from rtsep.notes.merged import read_scores, split_stem
-from rtsep.notes.moved import AS_WRITTEN, Timing, moved_score
+from rtsep.notes.merged import split_stem
+from rtsep.notes.moved import AS_WRITTEN, Timing
 from rtsep.notes.routing import everything, keyboards
-from rtsep.notes.score import EVENT, Score
-from rtsep.notes.written import written_midi
+from rtsep.notes.score import EVENT
+from rtsep.notes.told_melody import ALONE, melody_file
 from rtsep.params import Value, param_of, parse_params
 from rtsep.presets.instruments import choose
 from rtsep.presets.wish import parse_wish
@@ -70,6 +69,8 @@ class Job:
     timing: Timing = AS_WRITTEN  # How the times of the notes are moved.
     score: Path | None = None  # With notes: what is played, its parts or hands are the stems. Alone: notes to bring into line.
     listen: bool = False  # Hear the notes in the sound.
+    voice: str = ""  # Name of the stem of a voice; empty: there is none.
+    melody: str = ""  # The notes of the voice: FILE, FILE@TRACK, or TRACK of the notes.
 
     @property
     def aligns(self) -> bool:
@@ -90,72 +91,57 @@ def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: 
     check_delivery(job.delivery)
     with seekable(job.mix) as mix, open_sound(mix, cut=True) as sound:
         job = replace(job, mix=mix)
-        aligned = _aligned(job, sound) if job.aligns else None
-        score = _score_of(job, sound) if aligned is None else aligned.score
-        if score is None and params.setdefault("gate", False):
+        notes = told_notes(job, sound)
+        if notes.none and params.setdefault("gate", False):
             raise RtsepError("--set gate=on needs the notes: give --midi FILE, --score FILE or --listen")
+        if notes.score is None and notes.melody is not None:
+            params = {**ALONE, **params}
         choose_engine = _mosaic if job.mosaic is not None else _separator
         if job.reference:
             refuse_with_reference({"--mosaic": job.mosaic, "--save-preset": job.keep, "--save-background": job.keep_background})
-        engine, events, warnings = choose_engine(job, sound, score, params)
-        return _render(job, sound, score, aligned, engine, events, warnings, progress)
-
-
-def _aligned(job: Job, sound: SoundReader) -> Aligned:
-    """The score in line with the sound."""
-    if job.mosaic is not None or job.timing != AS_WRITTEN:
-        other = "--mosaic" if job.mosaic is not None else "--offset or --stretch"
-        raise RtsepError(f"--score without --midi, and {other}, do not go together: give the notes with --midi")
-    return align_score(Path(str(job.score)), job.by, sound)
-
-
-def _score_of(job: Job, sound: SoundReader) -> Score | None:
-    """The notes that are told, or heard; None: all templates are open."""
-    if job.listen:
-        if job.midi:
-            raise RtsepError("--listen hears the notes, and --midi tells them: leave out one of them")
-        return transcribed(sound, presets_to_hear(job.presets))
-    return moved_score(read_scores(job.midi, sound.sample_rate), job.timing) if job.midi else None
+        engine, events, warnings = choose_engine(job, sound, notes, params)
+        return _render(job, sound, notes, engine, events, warnings, progress)
 
 
 Chosen = tuple[Engine, npt.NDArray[np.void], tuple[str, ...]]  # An engine with its events and warnings.
 
 
-def _separator(job: Job, sound: SoundReader, score: Score | None, params: Mapping[str, Value]) -> Chosen:
+def _separator(job: Job, sound: SoundReader, notes: ToldNotes, params: Mapping[str, Value]) -> Chosen:
     wish = parse_wish(job.presets)
     if job.groups and not params.get("gate", True):
         raise RtsepError("--group needs to know which notes sound: give --midi FILE, and leave out --set gate=off")
-    played = assign(job, score, wish.name, sound.sample_rate)
+    played = assign(job, notes.score, wish.name, sound.sample_rate, notes.melody)
     instruments = choose(wish, played.routing, played.programs, played.drum_keys)
     kind = ReferenceSeparator if job.reference else Separator
     return kind(instruments.presets, played.routing, params), played.events, (*played.hints, *instruments.warnings)
 
 
-def _mosaic(job: Job, sound: SoundReader, score: Score | None, params: Mapping[str, Value]) -> Chosen:
+def _mosaic(job: Job, sound: SoundReader, notes: ToldNotes, params: Mapping[str, Value]) -> Chosen:
     from rtsep.grains.engine import Mosaic, refuse_with_mosaic  # Imported only for mosaics.
     from rtsep.grains.source import load_source
 
     refuse_with_mosaic({"--preset": job.presets, "--group": job.groups, "--by": job.by != "track", "--score": job.score,
-                        "--picture": job.picture, "--listen": job.listen})
+                        "--picture": job.picture, "--listen": job.listen, "--voice": job.voice})
     events, warnings = np.zeros(0, EVENT), tuple[str, ...]()
-    if score is not None:
-        events, _ = fold(score.events(sound.sample_rate), everything("mosaic", score).table, keyboards(score))
-        warnings = score.warnings
+    if notes.score is not None:
+        table = everything("mosaic", notes.score).table
+        events, _ = fold(notes.score.events(sound.sample_rate), table, keyboards(notes.score))
+        warnings = notes.score.warnings
     return Mosaic(load_source(Path(str(job.mosaic))), params), events, warnings
 
 
 def _render(
-    job: Job, sound: SoundReader, score: Score | None, aligned: Aligned | None, engine: Engine,
-    events: npt.NDArray[np.void], warnings: tuple[str, ...], progress: Callable[[int, int], None]
+    job: Job, sound: SoundReader, notes: ToldNotes, engine: Engine, events: npt.NDArray[np.void], warnings: tuple[str, ...],
+    progress: Callable[[int, int], None]
 ) -> dict[str, Any]:
     wish = job.delivery
     mixdown = wish.loudness_lufs is not None or any(param_of(name).live for name in engine.params)
     layout = choose_layout(wish, engine.stem_names, mixdown, sound.channels)
-    part = choose_range(sound, wish.start_s, wish.end_s, score, bool(engine.value("learn_background_s")))
+    part = choose_range(sound, wish.start_s, wish.end_s, notes.score, bool(engine.value("learn_background_s")))
     rate = wish.rate or sound.sample_rate
-    extras = ("report.json", *["picture.png"] * job.picture, *["notes.mid"] * (job.listen or job.aligns),
-              *["path.png"] * job.aligns)
-    given = (job.mix, *(split_stem(text)[0] for text in job.midi), job.mosaic, job.score)
+    extras = ("report.json", *["picture.png"] * job.picture, *names_of_notes(job),
+              *names_of("" if job.reference else job.voice))
+    given = (job.mix, *(split_stem(text)[0] for text in job.midi), job.mosaic, job.score, melody_file(job.melody))
     inputs = [path for path in given if path is not None]
     keeper = Keeper(engine, job.keep, job.overwrite, job.keep_background, job.made_by)
     with StemWriter(job.out, layout.files, rate, layout.file_channels, job.format, job.bits, job.overwrite, inputs, extras,
@@ -164,6 +150,7 @@ def _render(
         clock = Clock(engine.framing.hop)
         shown = engine if job.picture and isinstance(engine, Separator | ReferenceSeparator) else None
         trace = None if shown is None else Trace(shown, sound.sample_rate, part.frames, part.lead, part.begin)
+        voice = Listener(engine, part.first / sound.sample_rate) if job.voice and isinstance(engine, Separator) else None
         started = time.perf_counter()
         with Outlet(writer, job.out, wish, layout, sound.sample_rate, part.frames) as outlet:
             collected = Collected(outlet, engine.latency + part.lead, mixdown)
@@ -172,6 +159,8 @@ def _render(
             for output in outputs(part, engine, part.events(events), block, clock):
                 if trace is not None:
                     trace.add(output)
+                if voice is not None:
+                    voice.listen()
                 if collected.add(output):
                     progress(collected.written, part.frames)
             collected.flush()
@@ -180,20 +169,18 @@ def _render(
         report = make_report(engine, part, clock, partial(describe_stems, layout, writer.files)) | told
         add_levels(report, collected.energies, part.frames * part.channels)
         report["clipped_samples"] = writer.clipped_samples
-        report["warnings"] = [*warnings, *collect_warnings(report, engine, sound, None if job.listen else score, job.timing),
+        timed = None if notes.heard else notes.score  # Heard notes fit the sound.
+        report["warnings"] = [*warnings, *collect_warnings(report, engine, sound, timed, job.timing), *notes.warnings(),
                               *silent_warnings(engine, part.events(events), collected.energies)]
-        if job.listen and score is not None:
-            report["heard_notes"] = score.note_count
-            writer.add_file("notes.mid", written_midi(score))
+        report |= notes.report()
+        sung = None if voice is None else voice.found().at_steps(part.begin / sound.sample_rate, part.end / sound.sample_rate)
+        found = {} if sung is None else files_of(sung, job.voice)
+        for name, content in (*notes.files(f"{job.mix.name} and {job.score}").items(), *found.items()):
+            writer.add_file(name, content)
         if trace is not None:
             trace.finish()
-            writer.add_file("picture.png", draw(trace, score, f"{job.mix.name}: {report['mode']}, "
-                                                f"{report['latency_ms']:.1f} ms, preset {report['preset']}"))
-        if aligned is not None:
-            report |= aligned.report
-            report["warnings"] += aligned.warnings()
-            writer.add_file("notes.mid", written_midi(aligned.score))
-            writer.add_file("path.png", draw_path(aligned, f"{job.mix.name} and {job.score}"))
+            writer.add_file("picture.png", draw(trace, notes.score, f"{job.mix.name}: {report['mode']}, "
+                                                f"{report['latency_ms']:.1f} ms, preset {report['preset']}", job.voice, sung))
         report["saved_presets"] = [str(path) for path in keeper.keep_all(engine)]
         writer.add_file("report.json", json.dumps(report, indent=2) + "\n")
         writer.commit()

@@ -79,6 +79,7 @@ def states(status: Status) -> list[Text]:
     muted, soloed = (", ".join(stem.name for stem in status.stems if getattr(stem, kind)) for kind in ("muted", "soloed"))
     found = (
         (status.scene, "bold"), (status.following, "bold"), (status.playback, "bold"),
+        (status.voice and f"VOICE {status.voice}", "bold green"),
         (recording_text(status), "bold red"),
         (status.learning and f"LEARNING {status.learning}: move its knob or press its button; Esc cancels", "bold yellow"),
         ("FROZEN: nothing learns" if status.frozen else "", "bold cyan"), (bypass, "bold yellow"),

@@ -79,7 +79,7 @@ OPTIONS: Mapping[str, Convert] = {
     "jack": _switch, "listen": _switch, "allow_feedback": _switch, "channels": _channels, "by": _one_of(BY), "split": _text,
     "midi_offset_ms": _number, "follow": _one_of(("keys", "sound")), "start_bar": _whole, "route": _texts,
     "pre_fader": _switch, "record_format": _one_of(FORMATS),
-    "speed": _number, "loop": _text,
+    "speed": _number, "loop": _text, "voice": _switch, "voice_name": _text, "voice_range": _text, "melody": _text,
     **dict.fromkeys(PATHS, _text),
 }
 SETTINGS: Mapping[str, Convert] = {"preset": _texts, "mute": _texts, "solo": _texts}

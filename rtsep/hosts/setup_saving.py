@@ -178,6 +178,7 @@ def _called(target: str, names: Mapping[str, str]) -> str:
 def _options(job: LiveJob, scene: Scene, names: Mapping[str, str]) -> dict[str, Any]:
     """The options that are not at their defaults, as entries."""
     ports = list(job.midi) if scene.ports is None else scene.ports.names
+    ports, melody = (ports[:-1], ports[-1]) if job.melody else (ports, "")
     player = scene.player
     split = player.split
     routes = [names.get(stem, stem) + equals + at for stem, equals, at in (each.partition("=") for each in job.routes)]
@@ -185,6 +186,7 @@ def _options(job: LiveJob, scene: Scene, names: Mapping[str, str]) -> dict[str, 
         **scene.device.opened.settings(), "midi": ports, "listen": job.listen, "by": job.by if job.by != "port" else "",
         "split": "" if split is None else str(split.pitch), "channels": list(job.channels),
         "drum_map": job.drum_map, "score": job.score, "mosaic": job.mosaic, "midi_offset_ms": player.lanes.delay_ms,
+        "voice": bool(job.voice), "voice_name": job.voice if job.voice != "voice" else "", "melody": melody,
         "route": routes, "pre_fader": job.pre_fader, **_of_recording(player.playback), "take": scene.recorder.base,
         "record_format": job.record_format if job.record_format != "wav" else ""}
     return {name: str(value.absolute()) if isinstance(value, Path) else value for name, value in entries.items() if value}
@@ -221,7 +223,7 @@ def _presets(job: LiveJob, scene: Scene, stems: Sequence[str]) -> tuple[str, ...
         wish = parse_wish(texts)
         files |= {find_preset(text).stem: str(Path(text).absolute())
                   for text in (wish.plain, *wish.by_stem.values()) if text and is_path(text)}
-    names = [files.get(name, name) for name in engine.plays]
+    names = [files.get(name, name) for stem, name in enumerate(engine.plays) if stem != engine.routing.voice]
     if len(set(names)) == 1:
         return (names[0],)
     return tuple(f"{name}@{stem}" for name, stem in zip(names, stems, strict=False))

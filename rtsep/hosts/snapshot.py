@@ -17,6 +17,7 @@ from rtsep.hosts.player import Player
 from rtsep.hosts.recorder import Recorder
 from rtsep.hosts.sounding_notes import SoundingNotes
 from rtsep.hosts.status import Hold, Status, StemStatus
+from rtsep.hosts.sung import told_note
 from rtsep.hosts.table import shown as named
 from rtsep.hosts.watch import WatchedDevice
 from rtsep.hosts.worst import Worst
@@ -147,6 +148,7 @@ def _snapshot(scene: Scene) -> Status:
         recording=scene.recorder.told(),
         scene=player.setlist.told,
         following="" if player.listener is None else player.listener.told(),
+        voice=told_note(separator) if scene.device.state == "playing" else "",
         playback="" if player.playback is None else player.playback.told(),
         frozen=player.frozen,
         learning=named(player.controls.learning, player),

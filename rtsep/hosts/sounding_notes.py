@@ -51,7 +51,7 @@ class SoundingNotes:
         stem_of = engine.routing.table[notes["part"], notes["channel"], notes["pitch"]]
         piece = _Piece(heard.sound, heard.rate)
         for stem, preset in enumerate(engine.presets):
-            pitched = (preset.row_age_s == preset.row_age_s[0]).all()
+            pitched = (preset.row_age_s == preset.row_age_s[:1]).all()
             for note in notes[(stem_of == stem) & (notes["pitch"] >= LOWEST) & (notes["pitch"] <= HIGHEST)][: MOST * pitched]:
                 self.told[stem] += 1
                 self.sounding[stem] += self._sounds(piece, float(note["onset_s"]), int(note["pitch"]))

@@ -82,3 +82,4 @@ class Status:
     scene: str = ""  # The present scene of a set list, or "".
     following: str = ""  # Where the player is in a followed score, and how sure that is, or "".
     playback: str = ""  # Which recording plays, and where, or "".
+    voice: str = ""  # The note of the voice and its deviation, such as "A4 +12 cents"; "-" in a rest, "" without a voice.

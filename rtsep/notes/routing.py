@@ -30,13 +30,15 @@ class Routing:
     names: file names of the stems without ending, and without the residual. table: int8 [32 parts, 16 channels, 128 pitches],
     the index of the stem; -1 = the note is ignored. Scores with more parts have larger tables, see `folded`. hands: the stems
     of the left and of the right hand, if a tracker divides the notes of both during play. score: the score that is played, if
-    there is one; then notes that the table does not ignore get their stem from this score.
+    there is one; then notes that the table does not ignore get their stem from this score. voice: the stem of a singing voice,
+    which is found without notes.
     """
 
     names: tuple[str, ...]
     table: NDArray[np.int8]
     hands: tuple[int, int] | None = None
     score: FollowedScore = NO_SCORE
+    voice: int | None = None
 
     @property
     def told_while_played(self) -> tuple[int, ...]:
@@ -195,3 +197,17 @@ def only_channels(routing: Routing, channels: Iterable[int]) -> Routing:
     table = routing.table.copy()
     table[:, [channel for channel in range(CHANNELS) if channel + 1 not in set(channels)]] = IGNORED
     return replace(routing, table=table)
+
+
+def with_voice(routing: Routing, name: str) -> Routing:
+    """The same stems, and after them one for a singing voice, called `name`."""
+    (name,) = stem_names([name])
+    if name in routing.names:
+        raise RtsepError(f"--voice-name {name}: there is already a stem of this name; give another one")
+    _refuse_many(len(routing.names) + 1)
+    return replace(routing, names=(*routing.names, name), voice=len(routing.names))
+
+
+def only_voice(name: str) -> Routing:
+    """One stem for a singing voice, called `name`, and none for notes."""
+    return with_voice(Routing((), _nothing()), name)

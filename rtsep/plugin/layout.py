@@ -18,6 +18,7 @@ from rtsep.methods.masks import MASKS
 from rtsep.stages.call import CALL
 from rtsep.stages.colour import BANDS
 from rtsep.stages.records import PLAN, STATE
+from rtsep.stages.voice_grid import AXIS, CANDIDATES, FINER
 
 WORD = 8  # A word of a record has this many bytes.
 WINDOWS = [1 << power for power in range(8, 16)]  # Plans can have windows of 256 to 32768 samples.
@@ -30,7 +31,8 @@ LIMITS: dict[str, tuple[str, str]] = {
     "stride": ("bins", "window_size"), "ring_size": ("window_size", "65536"), "channels": ("1", "2"), "stems": ("1", "33"),
     "rows": ("0", "65536"), "background": ("0", "256"), "open_limit": ("1", "65536"), "latency": ("0", "window_size"),
     "ahead": ("0", "192000"), "told_early": ("0", "96000"),
-    "lead": ("0", "window_size"), "gated": ("0", "1"), "lead_in": ("0", str(LONG)), "route": ("-1", "stems - 1"),
+    "lead": ("0", "window_size"), "gated": ("0", "1"), "voice_stem": ("-1", "stems - 2"),
+    "voice_first": ("0", "bins"), "lead_in": ("0", str(LONG)), "route": ("-1", "stems - 1"),
     "reach": ("0", "1"), "first_row": ("0", "rows"), "row_count": ("0", "rows"), "row_age": ("0", str(LONG)),
     "release": ("0", str(LONG)), "decay": ("0", str(LONG)), "choke": ("0", "32768"), "instrument": ("0", "stems"),
     "drums": ("0", "1"), "twiddles_size": ("0", "65536"), "scratch_size": ("0", "131072"), "score_chords": ("0", "0"),
@@ -38,6 +40,11 @@ LIMITS: dict[str, tuple[str, str]] = {
     "note_pitch": ("0", "0"), "note_part": ("0", "0"), "by_pitch": ("0", "0"), "pitch_first": ("0", "0"),
     "by_hands": ("0", "1"), "left_stem": ("0", "stems - 1"), "right_stem": ("0", "stems - 1"),
     "early": ("0", str(LONG)), "rolls_back": ("0", "1"),
+    "melody_told": ("0", "1"), "melody_middle": ("0", str(LONG)), "melody_loose": ("0", str(LONG)),
+    "first_candidate": ("0", str(CANDIDATES - 1)), "end_candidate": ("first_candidate + 1", str(CANDIDATES)),
+    "axis_heard": ("0", str(AXIS)),
+    "voice_around": ("0", "bins - 1"), "level_bins": ("1", "bins"), "axis_bin": ("0", "bins - 2"),
+    "shift_steps": ("0", str(AXIS - CANDIDATES)), "shift_place": ("0", str(FINER - 1)),
     "has_envelope": ("0", "1"), "method": ("0", str(len(ESTIMATORS) - 1)), "encoded": ("0", "rows"),
     "iterations": ("0", "1000"), "mask": ("0", str(len(MASKS) - 1)), "power_halves": ("1", "16"),
     "band": ("0", str(BANDS - 2)), "first_bin": ("0", "bins"),

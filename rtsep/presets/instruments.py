@@ -19,6 +19,7 @@ from rtsep.notes.score import Score
 from rtsep.presets.library import bundled_presets, find_preset, user_presets
 from rtsep.presets.preset import Preset, load_preset, read_programs
 from rtsep.presets.stand_ins import with_stand_ins
+from rtsep.presets.voice import no_templates
 from rtsep.presets.wish import DEFAULT, Wish
 
 
@@ -93,6 +94,9 @@ def choose(
     names, warnings = list[str](), list[str]()
     catalogue = {} if wish.plain or not routing.names else read_catalogue()
     for stem, program in enumerate(programs):
+        if stem == routing.voice:
+            names.append(DEFAULT)
+            continue
         name = told.get(stem, wish.plain) or covering(program, catalogue) or DEFAULT
         names.append(name)
         if stem not in told and not wish.plain and not _suits(program, name, catalogue):
@@ -102,7 +106,8 @@ def choose(
     warnings += _fixed_hands(routing, names)
     kits = {name for name, program in zip(names, programs, strict=False) if program == DRUMS}
     loaded = {name: _loaded(name, drum_keys if drum_keys and name in kits else {}) for name in dict.fromkeys(names)}
-    return Instruments(tuple(loaded[name] for name in names), tuple(warnings))
+    return Instruments(tuple(no_templates() if stem == routing.voice else loaded[name] for stem, name in enumerate(names)),
+                       tuple(warnings))
 
 
 def _fixed_hands(routing: Routing, names: Sequence[str]) -> list[str]:

@@ -151,7 +151,9 @@ class Adaptation:
         """Each stem's part of the frame over its model, [stem, bin]; without expectation, the frame over the whole model."""
         if passed.expected.expects:
             return passed.masks.part_ratio
-        ratio = ratio_of(passed.frame.V, with_flat(passed.estimate.W), passed.estimate.before)
+        ratio = passed.estimate.ratio
+        if ratio is None:
+            ratio = ratio_of(passed.frame.V, with_flat(passed.estimate.W), passed.estimate.before)
         return np.tile(ratio, (self.setup.stems, 1))
 
     def _from_notes(self, passed: Passed, evidence: Floats, ratio: Floats, seconds: float) -> list[Learning]:

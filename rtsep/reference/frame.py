@@ -20,6 +20,7 @@ from rtsep.reference.passed import Estimate, Expected, Floats, Frame, Masks, Ope
 from rtsep.reference.place import Places
 from rtsep.reference.residual import Residual
 from rtsep.reference.setup import Setup
+from rtsep.reference.voice import Voice
 from rtsep.reference.watchdog import Watchdog
 from rtsep.stages.analysis import SILENT
 
@@ -42,13 +43,15 @@ class Stages:
         self.late_notes = LateNotes(setup)
         self.adaptation = Adaptation(setup)
         self.watchdog = Watchdog(setup)
+        self.voice = Voice(setup) if setup.voice >= 0 else None
         self.place = Places(setup.hop_s, setup.stems)
         self.H = np.zeros((setup.stems, len(setup.W)))  # the last frame's activations
 
     def begin_again(self) -> None:
         """Forget what was learnt from this sound."""
-        for stage in (self.adaptation, self.estimator, self.levels, self.expectation, self.residual):
-            stage.forget()
+        for stage in (self.adaptation, self.estimator, self.levels, self.expectation, self.residual, self.voice):
+            if stage is not None:
+                stage.forget()
 
     def process(self, samples: Floats, notes: list[Note], end: int) -> Passed:
         """The frame that ends before sample `end`, from its samples [channel, size] and the notes until then."""
@@ -75,7 +78,7 @@ class Stages:
     def _learn(self, passed: Passed, task: int, again: bool) -> None:
         """Let templates learn from a frame, and open templates take on their colour, until the next frame."""
         opened, end = passed.opened, passed.frame.end
-        if passed.frame.heard and opened.count:
+        if passed.frame.heard and (opened.count or self.voice is not None):
             self.colour.step(passed.frame, opened, passed.masks)
         learns = self.setup.background_learns and self.onsets.struck != end and self.accompaniment.others > 0
         learns = (learns or end <= self.setup.lead_in) and not again
@@ -98,21 +101,37 @@ class Stages:
                                        self.accompaniment.others)
         self.attacks.step(notes, frame, opened, estimate)
         self.expectation.find_silent(expected, estimate)
+        if self.voice is not None:
+            estimate = self._hear_voice(self.voice, frame, opened, expected, estimate)
         if expected.expects:
             self.expectation.divide(opened, expected, estimate)
             self.expectation.subtract(frame.V, opened, expected, estimate)
-            self.residual.note_accompaniment(opened, estimate)
+            self.residual.note_accompaniment(opened, estimate, 0.0 if self.voice is None else self.voice.share)
         self.levels.step(frame, opened, expected, estimate)
         return expected, estimate
 
+    def _hear_voice(self, voice: Voice, frame: Frame, opened: Open, expected: Expected, estimate: Estimate) -> Estimate:
+        """The voice's pitch, from what the notes leave, and then all activations anew, with the voice among them."""
+        self.expectation.divide(opened, expected, estimate)
+        voice.find_pitch(frame, opened, expected, estimate)
+        estimate = voice.step(frame, opened, expected, estimate, self.accompaniment.others)
+        self.estimator.background_h = estimate.h[opened.count : -1].copy()
+        return estimate
+
     def _make_masks(self, frame: Frame, opened: Open, expected: Expected, estimate: Estimate) -> Masks:
         """From activations to the masks of the stems."""
-        if not (frame.heard and opened.count):
+        voice = self.voice
+        if not frame.heard or (opened.count == 0 and voice is None):
             return masks.all_to_residual(self.setup)
-        made, told = masks.step(self.setup, self.mask, frame, opened, expected, estimate)
-        factor = self.residual.factor(frame, made, told) if expected.expects else None
+        sung = None if voice is None else voice.model
+        made, told = masks.step(self.setup, self.mask, frame, opened, expected, estimate, sung)
+        trained = voice is None or voice.hz <= 0  # The network was trained without a voice in the residual's model.
+        factor = self.residual.factor(frame, made, told) if expected.expects and trained else None
         if factor is not None:
             made.M = masks.weigh_residual(made.M, factor)
+        if voice is not None:
+            made.M = voice.split(made.M, made.estimated[-1])
+            made.playing.append(self.setup.voice)
         made.M = masks.suppressed(made.M, self.setup.suppression)
         return made
 

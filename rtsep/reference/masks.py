@@ -73,13 +73,18 @@ def all_to_residual(setup: Setup) -> Masks:
     return Masks(M, np.zeros_like(M), M.copy(), np.zeros_like(M))
 
 
-def step(setup: Setup, mask: Mask, frame: Frame, opened: Open, expected: Expected, estimate: Estimate) -> tuple[Masks, Floats]:
+def step(setup: Setup, mask: Mask, frame: Frame, opened: Open, expected: Expected, estimate: Estimate,
+         voice: Floats | None = None) -> tuple[Masks, Floats]:
     """The masks of a frame's stems from their models, and the expected models [stem, bin] (all 0 if nothing is expected).
+
+    voice [bin]: the voice's model, which the residual's contains here.
 
     A stem's model is the geometric mean of its estimated and its expected model, or its estimated model alone.
     """
     stem_of = np.concatenate([opened.stem, np.full(len(setup.background), setup.stems - 1)])
     estimated = stem_models(estimate.W, stem_of, estimate.h, setup.stems)
+    if voice is not None:
+        estimated[-1] += voice
     told = expected_models(setup, opened, expected, estimate) if expected.expects else np.zeros_like(estimated)
     models = np.sqrt(estimated * told) if expected.expects else estimated
     M, playing = np.zeros_like(models), [*opened.playing, setup.stems - 1]

@@ -94,6 +94,7 @@ class Estimate:
     before: Floats = field(default_factory=nothing)  # [open + background + 1]: activations before the last update
     h: Floats = field(default_factory=nothing)  # [open + background + 1]: activations, bound to what is expected
     group_h: list[float] = field(default_factory=list)  # of each group: sum of h before it was bound to what is expected
+    ratio: Floats | None = None  # [bin]: V over its model at the last update if a voice is in it
 
     def known(self, count: int) -> float:
         """The share of the frame, the flat template's part included, that the first `count` of `before` explain."""

@@ -46,10 +46,10 @@ class Residual:
         """Assume that nobody else plays."""
         self.background_share = 0.0
 
-    def note_accompaniment(self, opened: Open, estimate: Estimate) -> None:
-        """Update the background's share in the sound from a frame's activations."""
+    def note_accompaniment(self, opened: Open, estimate: Estimate, voice_share: float = 0.0) -> None:
+        """Update the share in the sound of what no note explains from a frame's activations, and from the voice's share."""
         h = estimate.h
-        part = 1 - h[: opened.count].sum() / max(h[:-1].sum(), LEAST_SUM)
+        part = 1 - h[: opened.count].sum() / max(h[:-1].sum() + voice_share, LEAST_SUM)
         self.background_share += float(part - self.background_share) * self.setup.hop_s / ACCOMPANIMENT_S
 
     def factor(self, frame: Frame, masks: Masks, told: Floats) -> Floats | None:

@@ -74,6 +74,12 @@ class Setup:
     background_memory_s: float
     adapt_hold_s: float
     adapt_memory_s: float
+    voice: int = -1  # the voice's stem; -1: none
+    melody_told: bool = False  # are notes routed to the voice's stem?
+    melody_middle: int = 0  # from the middle of a frame to its end
+    melody_loose: int = 0  # notes of the melody count so long before and after the middle of a frame
+    voice_around: int = 0  # the last frame's voice is averaged over so many bins on each side before the pitch is sought
+    candidates: tuple[int, int] = (0, 0)  # first pitch that is sought, and the pitch after the last
     lag: Sequence[tuple[float, float]] = ()  # of each stem before the first sample: lag in s, and how certain it is
 
     @property
@@ -115,7 +121,7 @@ def setup_of(
     same = ("overlap", "hop", "latency", "lead", "taps", "filter_floor", "stems", "row_age", "route", "reach", "release",
             "decay", "choke", "instrument", "drums", "early", "open_limit", "lead_in", "iterations", "relaxation", "log_weight",
             "envelope_later_s", "prediction", "suppression", "unseen", "combed", "ahead",
-            "told_early")
+            "told_early", "melody_middle", "melody_loose", "voice_around")
     return Setup(
         **{name: values[name] for name in same},
         size=values["window_size"],
@@ -142,5 +148,8 @@ def setup_of(
         background_memory_s=float(value("background_memory_s")),
         adapt_hold_s=values["adapt_hold"],
         adapt_memory_s=float(value("adapt_memory_s")),
+        voice=values["voice_stem"],
+        melody_told=bool(values["melody_told"]),
+        candidates=(values["first_candidate"], values["end_candidate"]),
         lag=tuple(lag),
     )

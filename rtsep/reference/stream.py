@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from rtsep.notes.messages import NOTE_OFF, NOTE_ON
 from rtsep.reference import analysis, estimator, masks
 from rtsep.reference.filters import Filters
 from rtsep.reference.frame import Stages
@@ -51,13 +52,24 @@ class Stream:
             until = min(block.shape[1], done + self.setup.slot - self.position % self.setup.slot)
             stems[:, :, done:until] = self._finished(clean[:, done:until])
             while used < len(events) and events["sample"][used] < until:
-                self.hands.receive(events[used], self.position + int(events["sample"][used]) - done)
+                self._receive(events[used], self.position + int(events["sample"][used]) - done)
                 used += 1
             self.position += until - done
             done = until
             if self.position % self.setup.hop == 0:
                 self._process_frame()
         return stems
+
+    def _receive(self, event: Events, sample: int) -> None:
+        """One EVENT at `sample`: a note of the melody if it is routed to the voice's stem, else a note of another stem."""
+        status, pitch, voice = int(event["status"]), int(event["data1"]), self.stages.voice
+        notes = voice is not None and self.setup.melody_told and status & 0xE0 == NOTE_OFF and not event["stem"]
+        if voice is None or not notes or self.setup.route[event["part"], status & 0x0F, pitch] != self.setup.voice:
+            self.hands.receive(event, sample)
+        elif status & 0xF0 == NOTE_ON and event["data2"]:
+            voice.melody.press(sample, pitch)
+        else:
+            voice.melody.lift(sample, pitch)
 
     def _finished(self, chunk: Floats) -> Floats:
         """The finished samples of the stems after a chunk [channel, n] has come in; the residual is what the stems leave."""

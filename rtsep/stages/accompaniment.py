@@ -100,7 +100,7 @@ def has_combs(preset: Preset) -> bool:
 def design(request: Request) -> dict[str, Any]:
     """The part `accompaniment`."""
     size, rate = request.framing.window_size, request.sample_rate
-    known = {id(preset): has_combs(preset) for preset in each_once(request.presets)}
+    known = {id(preset): has_combs(preset) or not len(preset.W) for preset in each_once(request.presets)}
     combed = [known[id(preset)] for preset in request.presets]
     return {
         # Without gates no note is told, and drums sound at all frequencies: then nothing can be seen.

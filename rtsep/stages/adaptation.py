@@ -144,7 +144,7 @@ def drum_rate(plan, own, before, count, seconds):
     """The adaptation rate of drums, by how much of a frame of weight `seconds` the notes' `count` rows explain."""
     if plan.early == 0:
         return np.float32(1)
-    known = known_share(before, count, count + plan.background + 1)
+    known = known_share(before, count, count + plan.background + 1, np.float32(0))
     own.explained += (known - own.explained) * seconds / (seconds + np.float32(EXPLAINED_S))
     surely = (own.explained - np.float32(BESIDE)) / np.float32(ALONE - BESIDE)
     return np.float32(1) + np.float32(ALONE_RATE - 1) * min(max(surely, np.float32(0)), np.float32(1))
@@ -161,7 +161,8 @@ def note_evidence(plan, own, opened, expected, estimate, count, others, total, s
         for i in range(count + plan.background):
             own.evidence[i] = estimate.h_ahead[i] * seconds
     else:
-        sure = np.float32(UNSURE_RATE) * known_share(estimate.before, count, count + plan.background + 1) ** SURE_POWER
+        share = known_share(estimate.before, count, count + plan.background + 1, np.float32(0))
+        sure = np.float32(UNSURE_RATE) * share**SURE_POWER
         for i in range(count):
             own.evidence[i] = estimate.before[i] * seconds * sure
         for i in range(count, count + plan.background):

@@ -33,6 +33,7 @@ COMMON = Part("common", (
     size("lead", "samples from the end of a frame to the middle of the sound that is made with it; 0 with overlap-add"),
     size("told_early", "samples by which notes are told before their sound, about; until it is heard, they wait"),
     size("gated", "0: all templates are open, always"),
+    size("voice_stem", "the voice's stem, which has no templates; -1: none"),
     size("lead_in", "this many samples from the start count as background alone, whatever is played"),
     number("hop_s", "seconds from frame to frame"),
     number("sample_s", "seconds from sample to sample"),
@@ -105,7 +106,7 @@ def _open_limit(request: Request, row_count: npt.NDArray[np.int64], reach: npt.N
     """With gates: room for at least one note of any instrument; without gates: all rows that can be played."""
     if request.asks("gate"):
         return max(int(request.number("max_open_rows")), int(row_count.max()))
-    return int((reach * row_count).sum())
+    return max(int((reach * row_count).sum()), 1)
 
 
 def _lead_in(request: Request) -> int:
@@ -133,6 +134,7 @@ def design(request: Request) -> dict[str, Any]:
         "lead": framing.lead,
         "told_early": request.samples(request.number("early_ms") / 1000) if request.asks("gate") else 0,
         "gated": int(request.asks("gate")),
+        "voice_stem": -1 if request.routing.voice is None else request.routing.voice,
         "lead_in": _lead_in(request),
         "hop_s": request.hop_s,
         "sample_s": 1 / request.sample_rate,

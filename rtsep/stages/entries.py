@@ -5,7 +5,7 @@ from numba import types
 
 from rtsep.kernels.native import flush_to_zero, restore_denormals
 from rtsep.kernels.views import viewer
-from rtsep.stages import frame, hands
+from rtsep.stages import frame, hands, melody
 from rtsep.stages.block import process_block
 from rtsep.stages.call import CALL
 from rtsep.stages.records import PLAN, STATE
@@ -14,8 +14,10 @@ plan_at, state_at, call_at = viewer(PLAN), viewer(STATE), viewer(CALL)
 
 
 def receive(plan_address, state_address, sample, part, status, data1, data2, stem):
-    """`hands.receive` for the PLAN and the STATE at these addresses."""
+    """`hands.receive`, or `melody.receive` for its notes, with the PLAN and the STATE at these addresses."""
     plan, state = plan_at(plan_address), state_at(state_address)
+    if melody.receive(plan.melody, state.melody, sample, part, status, data1, data2, stem):
+        return
     hands.receive(plan.hands, state.hands, state.notes, state.score_follower, state.estimate.H, sample, part, status, data1,
                   data2, stem)
 

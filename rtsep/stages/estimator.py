@@ -98,7 +98,13 @@ def step(plan, own, frame, W, opened, expected, prediction, others, estimated):
     start(plan, own, opened, others, estimated.h)
     estimate(plan.method, plan, frame.V, W, opened.open_row[: count + plan.background], count, sparsity(plan, others),
              opened.group_first, expected.expected_share[: opened.groups], expected.least_share, prediction, estimated)
-    copy(estimated.h[count:], own.background_h)
+    keep_background(opened, own, estimated.h)
+
+
+@kernel
+def keep_background(opened, own, h):
+    """Keep the background's activations for the next frame."""
+    copy(h[opened.open_count :], own.background_h)
 
 
 @kernel

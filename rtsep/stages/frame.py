@@ -35,10 +35,14 @@ from rtsep.stages import (
     late_notes,
     levels,
     masks,
+    melody,
     onsets,
     overlap_add,
     place,
     residual,
+    voice,
+    voice_left,
+    voice_pitch,
     watchdog,
 )
 
@@ -52,6 +56,7 @@ def begin_again(plan, state):
     levels.forget(state.levels, state.learnt)
     expectation.forget(state.expectation)
     residual.forget(state.residual)
+    voice.forget(state.voice)
 
 
 @trunk
@@ -60,6 +65,9 @@ def open_templates(plan, state, end):
     frame, opened = state.frame, state.open
     state.expected.expects = 0
     adaptation.learn_nothing(state.adaptation)
+    if plan.voice_stem >= 0:
+        voice_pitch.begin(state.voice_pitch)
+        melody.step(plan.melody, state.melody, end)
     analysis.step(plan.analysis, state.analysis, plan.transform, state.transform, state.sound, frame, end)
     if plan.early > 0:
         onsets.notice_stroke(plan.onsets, state.onsets, frame, end)
@@ -71,6 +79,20 @@ def open_templates(plan, state, end):
         begin_again(plan, state)
 
 
+@kernel
+def hear_voice(plan, state):
+    """Find the voice's pitch in what the notes leave, and then all activations anew, with the voice among them."""
+    frame, opened, expected, estimate, W = state.frame, state.open, state.expected, state.estimate, state.adaptation.W
+    expectation.divide(opened, expected, estimate.h)
+    voice_left.step(plan.voice_left, state.voice_left, frame.V, W, opened, estimate.h, expected.expected_h,
+                    state.voice.voice_model)
+    hz = voice_pitch.step(plan.voice_pitch, state.voice_pitch, state.melody, state.voice_left.left)
+    voice.note_pitch(state.voice, hz)
+    voice.step(plan.voice, state.voice, frame, W, opened, expected, plan.expectation.prediction,
+               estimator.sparsity(plan.estimator, state.accompaniment.others), estimate)
+    estimator.keep_background(opened, state.estimator, estimate.h)
+
+
 @trunk
 def estimate_activations(plan, state, end):
     """From a frame that is not silent, and what is expected of its notes, to the activations of the open templates."""
@@ -80,10 +102,12 @@ def estimate_activations(plan, state, end):
                    state.accompaniment.others, estimate)
     attacks.step(plan.attacks, state.attacks, state.learnt, state.notes.voices, frame, opened, estimate.group_h, end)
     expectation.find_silent(opened, expected, estimate.group_h)
+    if plan.voice_stem >= 0:
+        hear_voice(plan, state)
     if expected.expects:
         expectation.divide(opened, expected, estimate.h)
         expectation.subtract_expected(plan.expectation, state.expectation, frame.V, W, opened, expected)
-        residual.note_accompaniment(plan.residual, state.residual, estimate.h, opened.open_count)
+        residual.note_accompaniment(plan.residual, state.residual, estimate.h, opened.open_count, state.voice.voice_share)
     levels.step(plan.levels, state.levels, state.learnt, frame, opened, expected, estimate, end)
 
 
@@ -94,6 +118,8 @@ def model_stems(plan, state, end):
     expectation.look_ahead(plan.expectation, state.learnt, opened, expected, estimate.h, estimate.h_ahead, end)
     masks.stem_models(W, opened.open_row[: opened.open_count + plan.background], opened.open_stem, estimate.h_ahead,
                       opened.playing[: opened.playing_count], plan.bins, state.masks.estimated)
+    if plan.voice_stem >= 0:
+        voice.join(plan.voice, state.voice, state.masks.estimated[plan.stems - 1])
     if expected.expects:
         masks.expect_stems(plan.masks, W, opened, expected)
     masks.combine(plan.masks, opened, expected, state.masks)
@@ -126,14 +152,15 @@ def hear(plan, state, end):
     if not plan.gated:
         onsets.find_onsets(plan.onsets, state.onsets, opened, estimate.h, end, count, total)
     estimator.keep_activations(plan.estimator, opened, estimate, count, total)
-    if count > 0:
+    heard = count > 0 or (plan.voice_stem >= 0 and total > 0)
+    if heard:
         model_stems(plan, state, end)
     if total > 0:
         accompaniment.step(plan.accompaniment, state.accompaniment, state.frame, opened, end)
         note_evidence(plan, state, count, end)
-    if count == 0:
+    if not heard:
         masks.all_to_residual(plan.masks, opened, state.masks)
-    return count > 0
+    return heard
 
 
 @trunk
@@ -142,10 +169,14 @@ def make_masks(plan, state, end):
     opened, expected, M = state.open, state.expected, state.masks.M
     masks.step(plan.masks, state.mask_scratch, opened, state.masks)
     if expected.expects:
-        others = residual.listen(plan.residual, state.residual, state.frame.V, opened, expected, state.masks, end)
+        # The network was trained without a voice in the residual's model.
+        others = state.voice.voice_hz <= 0 and residual.listen(plan.residual, state.residual, state.frame.V, opened, expected,
+                                                               state.masks, end)
         masks.share_out(plan.masks, state.frame.V, opened, state.masks)
         if others:
             residual.weigh(plan.residual, state.residual, opened, state.masks)
+    if plan.voice_stem >= 0:
+        voice.split(plan.voice, state.voice, state.masks.estimated[plan.stems - 1], M)
     if plan.suppression != 1:
         masks.suppress(M, opened.playing[: opened.playing_count], plan.bins, plan.suppression)
 
@@ -155,7 +186,7 @@ def process(plan, state, end):
     """Turn the frame that ends before sample `end` into the stems' sound, or into what their filters are designed from."""
     frame, opened = state.frame, state.open
     heard = heard_models(plan, state, end)
-    masks.note_sounding(opened, state.masks, heard)
+    masks.note_sounding(plan.masks, opened, state.masks, heard)
     if plan.taps > 0:
         filters.note_power(plan.filters, state.filters, opened, state.masks.models)
     if heard:

@@ -175,6 +175,9 @@ def note_playing(plan, opened, M):
         if i == 0 or opened.open_stem[i] != opened.open_stem[i - 1]:
             opened.playing[stems] = opened.open_stem[i]
             stems += 1
+    if plan.voice_stem >= 0:
+        opened.playing[stems] = plan.voice_stem
+        stems += 1
     opened.playing[stems], opened.playing_count = plan.stems - 1, stems + 1
 
 

@@ -100,12 +100,14 @@ def all_to_residual(plan, opened, masks):
 
 
 @kernel
-def note_sounding(opened, masks, heard):
+def note_sounding(plan, opened, masks, heard):
     """Note which stems this frame contains: those with an open row, if anything is heard."""
     for s in range(masks.sounds.shape[0]):
         masks.sounds[s] = 0
     for i in range(opened.open_count if heard else 0):
         masks.sounds[opened.open_stem[i]] = 1
+    if heard and plan.voice_stem >= 0:
+        masks.sounds[plan.voice_stem] = 1
 
 
 @kernel

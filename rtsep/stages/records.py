@@ -21,6 +21,7 @@ from rtsep.stages import (
     levels,
     lookahead,
     masks,
+    melody,
     mixer,
     notes,
     onsets,
@@ -29,6 +30,9 @@ from rtsep.stages import (
     residual,
     score_follower,
     transform,
+    voice,
+    voice_left,
+    voice_pitch,
     watchdog,
 )
 from rtsep.stages.common import COMMON, INSTRUMENTS
@@ -37,7 +41,8 @@ from rtsep.stages.request import Request
 
 # Roughly in the order in which `frame` calls them.
 STAGES = (lookahead, notes, score_follower, hands, analysis, onsets, gate, late_notes, watchdog, expectation, estimator,
-          attacks, levels, masks, colour, accompaniment, adaptation, residual, place, overlap_add, filters, mixer)
+          attacks, melody, voice_left, voice_pitch, voice, levels, masks, colour, accompaniment, adaptation, residual, place,
+          overlap_add, filters, mixer)
 
 PLAN = Record("Plan", (COMMON, INSTRUMENTS, transform.PLAN, *(stage.PLAN for stage in STAGES)))
 STATE = Record("State", (

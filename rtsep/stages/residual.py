@@ -76,9 +76,9 @@ def forget(own):
 
 
 @numeric
-def known_share(h, count, all_open):
-    """The share of the frame that the first `count` of h explain."""
-    known = rest = np.float32(0)
+def known_share(h, count, all_open, more):
+    """The share of the frame that the first `count` of h explain; `more`: what is not in h."""
+    known, rest = np.float32(0), more
     for i in range(count):
         known += h[i]
     for i in range(count, all_open):
@@ -87,9 +87,9 @@ def known_share(h, count, all_open):
 
 
 @kernel
-def note_accompaniment(plan, own, h, count):
+def note_accompaniment(plan, own, h, count, voice_share):
     """Update the background's share in the sound from the frame's activations h; the first `count` belong to notes."""
-    share = np.float32(1) - known_share(h, count, count + plan.background)
+    share = np.float32(1) - known_share(h, count, count + plan.background, voice_share)
     own.background_share += (share - own.background_share) * plan.hop_s / np.float32(ACCOMPANIMENT_S)
 
 

@@ -68,5 +68,5 @@ class Rows:
             return self.W[:0]
         sign = USUAL_ENCODER[estimator] if kind == "auto" else kind
         updates = FULL_UPDATES if estimator == "encoder" else START_UPDATES
-        return np.concatenate([encoder_of(sign, W, own if kind == "auto" else None, updates)
-                               for W, own in zip(self._pieces, self._own, strict=True)])
+        return np.concatenate([self.W[:0]] + [encoder_of(sign, W, own if kind == "auto" else None, updates)
+                               for W, own in zip(self._pieces, self._own, strict=True) if len(W)])

@@ -51,7 +51,7 @@ def unheard(plan, own, opened, before, count, end):
     fixed = plan.background_learns == 0 or plan.background == 0 or plan.lead_in > 0
     if fixed or plan.gated == 0 or not new_note(plan, opened, count, end):
         return False
-    if known_share(before, count, count + plan.background + 1) > np.float32(UNHEARD):
+    if known_share(before, count, count + plan.background + 1, np.float32(0)) > np.float32(UNHEARD):
         own.unheard_s = np.float32(0)
         return False
     own.unheard_s += plan.hop_s

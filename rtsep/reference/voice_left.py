@@ -1,0 +1,22 @@
+"""Stage: what the told notes leave of a frame. See `rtsep.stages.voice_left`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rtsep.reference.passed import Floats
+from rtsep.stages.voice_left import CAUTION, LEAST_POWER, LEAST_REST, SHARP
+
+
+def leave(V: Floats, notes: Floats, expected: Floats, others: Floats) -> Floats:
+    """What the told notes leave of V [bin], by the models of the notes, what is expected of them, and all others."""
+    other = others * np.maximum(V - CAUTION * expected, LEAST_REST * V)
+    left: Floats = V * other / (other + np.maximum(notes, expected) ** 2 + LEAST_POWER)
+    return left
+
+
+def blurred(model: Floats, around: int, flat: float) -> Floats:
+    """The last frame's voice as it counts among the others, [bin]: averaged over `around` bins on each side, and as it is."""
+    kernel = np.full(2 * around + 1, 1 / (2 * around + 1))
+    blurred: Floats = flat + SHARP * model + np.convolve(model, kernel, mode="same")
+    return blurred
