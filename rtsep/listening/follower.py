@@ -12,22 +12,21 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.listening.ears import Heard
-from rtsep.listening.far import STRIDE, Far, View
+from rtsep.listening.far import Far
 from rtsep.listening.likelihood import Likelihood
 from rtsep.listening.near import Near, Place
+from rtsep.listening.rivals import Rivals
 from rtsep.listening.states import STEP_S, score_states
 from rtsep.presets.preset import Preset
 
 NEAR_S = 1.0  # `Far` agrees with `Near` if its player is within this many seconds of the score.
-CERTAIN, TIMES = 0.8, 10.0  # A jump is followed if its place has this probability, and this many times the old one's, ...
-MOVED_S = 0.3  # ... for this many seconds, ...
-MISFIT, MISFIT_S = 0.5, 0.7  # ... while frames fit the old place less than this, with this time constant in seconds.
+CERTAIN, TIMES = 0.8, 10.0  # Another place is tried if it has this probability, and this many times that of the old one.
+WIDTH_S = 0.4  # The player is at most this many seconds from the place that `Far` says.
 # The player is lost if the spectra differ from the expected ones by more than the first of these divergences, and found below
 # the second one: right places had 0.05 to 0.16, also in rooms and beside others.
 LOST, FOUND = 0.21, 0.18
 USUAL = 0.1  # A usual divergence at a right place.
 FIT_S = 4.0  # That is an average with this time constant in seconds.
-WIDTH_S = 0.4  # After a jump, the player is at most this many seconds from the place that `Far` says.
 
 
 class Told(NamedTuple):
@@ -54,47 +53,35 @@ class Follower:
                  bars_s: Sequence[float] = (), start_s: float | None = None) -> None:
         self._states = score_states(notes, presets, sample_rate, bars_s)
         self._likelihood = Likelihood(self._states)
-        self._near, self._far = Near(self._states, self._likelihood), Far(self._states)
-        self._moved, self._lost, self._misfit, self._now = 0, False, USUAL, 1.0
+        self._rivals = Rivals(lambda: Near(self._states, self._likelihood))
+        self._far = Far(self._states)
+        self._lost, self._misfit = False, USUAL
         if start_s is not None:
             self.go_to(start_s)
 
     def go_to(self, seconds: float) -> None:
         """The player goes on from this time of the score, or a little before it."""
         at = round(float(self._states.at(seconds)))
-        self._put(at, round(WIDTH_S / STEP_S))
+        self._rivals.put(at - round(WIDTH_S / STEP_S), at + 1)
         self._far.put(at - round(WIDTH_S / STEP_S), at + 1)
-        self._lost, self._moved, self._misfit, self._now = False, 0, USUAL, 1.0
-
-    def _put(self, at: int, width: int) -> None:
-        self._near.put(at - width, at + 1)
+        self._lost, self._misfit = False, USUAL
 
     def step(self, heard: Heard, number: int) -> Told:
         """Where the player is after frame `number` of `heard`; every frame must come once, in order."""
         frame = self._likelihood.frame(heard.semitones[number], heard.rises[number])
-        place, jumped = self._near.step(frame), False
+        place, jumped = self._rivals.step(frame)
         if frame.sounds:
-            fit = place.fits - self._likelihood.usual(frame)
-            self._now += STEP_S / MISFIT_S * (fit - self._now)
             self._misfit += STEP_S / FIT_S * (self._likelihood.misfit(frame, place.position) - self._misfit)
             self._lost = self._misfit > (FOUND if self._lost else LOST)
         if self._far.step(frame):
-            jumped = self._look_around(place)
+            self._look_around(place)
         seconds = self._states.start_s + place.position * STEP_S
         return Told(seconds, place.tempo, place.sure, self._lost, jumped)
 
-    def _look_around(self, place: Place) -> bool:
-        """Follow a jump. Returns whether the place has changed."""
+    def _look_around(self, place: Place) -> None:
+        """Try another place, if it seems better."""
         view, reach = self._far.view(), NEAR_S / STEP_S
         here = self._far.mass(place.position - reach, place.position + reach)
-        away = abs(view.best - place.position) > reach and self._now < MISFIT and view.certain > max(CERTAIN, TIMES * here)
-        self._moved = self._moved + 1 if away else 0
-        if self._moved * STRIDE * STEP_S < MOVED_S:
-            return False
-        self._jump(view)
-        return True
-
-    def _jump(self, view: View) -> None:
-        half = round(WIDTH_S / STEP_S / 2)
-        self._near.put(round(view.best) - half, round(view.best) + half)
-        self._moved = 0
+        if self._rivals.alone and abs(view.best - place.position) > reach and view.certain > max(CERTAIN, TIMES * here):
+            half = round(WIDTH_S / STEP_S / 2)
+            self._rivals.challenge(round(view.best) - half, round(view.best) + half)

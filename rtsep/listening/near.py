@@ -27,19 +27,21 @@ REST = np.float32(0.002)  # The probability, in a frame, that a slow player rest
 REACH_S = 3.0  # Places within this many seconds of the score around the last one are compared.
 AROUND = 15  # The place is a mean over this many positions on both sides of the most probable surroundings.
 FIT_STEPS = 3  # `Place.fits` is the best of this many positions on both sides.
+TINY = 1e-30  # The likelihood of a frame counts as at least this.
 SURE_STEPS = 10  # `Place.sure` is the probability of the positions within this many of the place.
 
 
 class Place(NamedTuple):
     """Where the player is: the position (it need not be whole), the tempo, and the probability of places within 100 ms.
 
-    fits: the log-likelihood of the frame there.
+    fits: the log-likelihood of the frame there. evidence: that of the frame by what was expected before it.
     """
 
     position: float
     tempo: float
     sure: float
     fits: float
+    evidence: float
 
 
 class Near:
@@ -60,7 +62,7 @@ class Near:
         last = min(max(last, first + 1), len(self._states))
         self._first = first
         self._p = np.full((len(TEMPOS), last - first), 1 / (len(TEMPOS) * (last - first)), np.float32)
-        self._last = Place((first + last - 1) / 2, 1.0, 0.0, 0.0)
+        self._last = Place((first + last - 1) / 2, 1.0, 0.0, 0.0, 0.0)
 
     def step(self, frame: Frame) -> Place:
         """The place after one more frame."""
@@ -68,12 +70,14 @@ class Near:
         first, last = max(middle - self._reach, 0), min(middle + self._reach, len(self._states))
         ahead = self._predict(self._mixed(self._placed(first, last)), first, last)
         fits = self._likelihood.of(frame, first, last)
-        p = ahead * np.exp(fits - fits.max())
+        most, expected = float(fits.max()), float(ahead.sum())
+        p = ahead * np.exp(fits - np.float32(most))
         total = float(p.sum())
+        evidence = most + float(np.log(max(total, TINY) / expected))
         if not total > 0:  # The sound is far from everything that the model expects.
-            p, total = ahead, float(ahead.sum())
+            p, total = ahead, expected
         self._p, self._first = p / np.float32(total), first
-        self._last = self._place(fits)
+        self._last = self._place(fits, evidence)
         return self._last
 
     def _placed(self, first: int, last: int) -> Floats:
@@ -120,7 +124,7 @@ class Near:
             moved[rows, step + 1 :] += rest * p[rows, : count - step - 1]
         return moved
 
-    def _place(self, fits: Floats) -> Place:
+    def _place(self, fits: Floats, evidence: float) -> Place:
         """The mean around the most probable position."""
         by_position = self._p.sum(axis=0)
         total = np.cumsum(np.pad(by_position, (SURE_STEPS + 1, SURE_STEPS)))
@@ -133,4 +137,4 @@ class Near:
         mass = weights.sum()
         position = self._first + first + float(weights @ np.arange(len(weights)) / mass)
         best_fit = float(fits[max(best - FIT_STEPS, 0) : best + FIT_STEPS + 1].max())
-        return Place(position, float(TEMPOS @ around.sum(axis=1) / mass), float(near[best]), best_fit)
+        return Place(position, float(TEMPOS @ around.sum(axis=1) / mass), float(near[best]), best_fit, evidence)

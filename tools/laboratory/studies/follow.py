@@ -42,7 +42,7 @@ def conditions(given: Given) -> Mapping[str, object]:
 def cases(given: Given) -> Iterator[tuple[str, str, Warped]]:
     """Condition, warp, and the piece with its score."""
     tuning = given["half"] == "tuning"
-    pieces, seed = (tuning_pieces if tuning else reporting_pieces)(given), (TUNING_SEEDS if tuning else REPORTING_SEEDS)[0]
+    pieces, seed = (tuning_pieces if tuning else reporting_pieces)(given), TUNING_SEEDS[0] if tuning else REPORTING_SEEDS[1]
     for condition, alter in conditions(given).items():
         for warp in WARPS if condition == "alone" else (SMOOTH, JITTER):
             for piece in pieces:
