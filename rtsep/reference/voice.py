@@ -28,7 +28,6 @@ from rtsep.stages.voice import (
 )
 from rtsep.stages.voice_bands import VOICE_BANDS, place_of
 from rtsep.stages.voice_comb import LINE_STEPS, line_of
-from rtsep.stages.voice_left import LAST
 
 
 class Voice:
@@ -64,7 +63,7 @@ class Voice:
     def find_pitch(self, frame: Frame, opened: Open, expected: Expected, estimate: Estimate) -> None:
         """Take the frame's pitch as it is known, else find it in what the told notes leave."""
         W, h, count = estimate.W, estimate.h, opened.count
-        others = h[count:-1] @ W[count:] + h[-1] / self.setup.bins + LAST * self.model
+        others = h[count:-1] @ W[count:] + h[-1] / self.setup.bins + self.model
         left = leave(frame.V, h[:count] @ W[:count], expected.h @ W[:count], others)
         told = self.melody.told_hz(frame.end) if self.setup.melody_told else (0.0, 0.0)
         hz = self.tracker.step(left, told)

@@ -17,7 +17,6 @@ from rtsep.kernels.fields import Part, array
 from rtsep.kernels.marks import kernel, numeric
 
 CAUTION = 1.5  # What is expected of the notes counts this many times where it is subtracted from the frame.
-LAST = 0.5  # The voice of the last frame counts as this share of itself: with more, its pitch is held where it was.
 LEAST_REST = 1e-3  # The notes leave at least this share of every bin.
 LEAST_POWER = 1e-12  # The squares of models have at least this sum where it is a divisor.
 
@@ -41,9 +40,9 @@ def leave(V, notes, expected, others, left):
 
 @numeric
 def add_last(model, flat, others):
-    """others [bin] = flat, and LAST times model [bin]"""
+    """others [bin] = flat, and model [bin]"""
     for k in range(model.shape[0]):
-        others[k] = flat + np.float32(LAST) * model[k]
+        others[k] = flat + model[k]
 
 
 @kernel
