@@ -38,7 +38,8 @@ def folder(tmp_path_factory):
     """The bundled clip, its score at another tempo, which swings, and the stems that rtsep makes with that score."""
     folder = tmp_path_factory.mktemp("aligned")
     (folder / "score.mid").write_bytes(written_midi(moved(read_midi(DEMO / "demo.mid"), swinging)))
-    write_tracks(folder / "other.mid", {"Left": [(t, t + 0.3, 37 + 6 * (n % 7)) for n, t in enumerate(np.arange(0, 12, 0.4))]})
+    for name, pitch in {"other": lambda n: 90 + 5 * n % 12, "doubtful": lambda n: 37 + 6 * (n % 7)}.items():
+        write_tracks(folder / f"{name}.mid", {"Left": [(0.4 * n, 0.4 * n + 0.3, pitch(n)) for n in range(30)]})
     assert render(folder, "--score", folder / "score.mid", out="out") == 0
     return folder
 
@@ -99,6 +100,13 @@ def test_what_cannot_be_brought_into_line(folder, capsys, monkeypatch, options, 
     assert render(folder, *options, out="refused") == 2
     told = capsys.readouterr().err.strip().splitlines()
     assert len(told) == 1 and all(word in told[0] for word in words) and not (folder / "refused").exists(), told
+
+
+def test_a_doubtful_score_is_separated_with_a_warning(folder, capsys):
+    """Scores that rtsep cannot tell from right ones are not refused."""
+    assert render(folder, "--score", folder / "doubtful.mid", "--end", "2", out="doubtful") == 0
+    told = capsys.readouterr().err
+    assert "hardly fits this recording: its sureness is 0.4" in " ".join(told.split()), told
 
 
 def test_a_score_is_never_replaced_by_the_notes(folder, capsys):

@@ -93,6 +93,14 @@ def test_the_voice_is_found_without_its_notes(folder, tmp_path):
     assert (np.abs(12 * np.log2(np.maximum(table["f0_hz"], 1) / 440)) < 1).mean() > 0.8
 
 
+def test_the_reference_finds_the_same_voice(folder, tmp_path):
+    for out, more in (("compiled", ()), ("plain", ("--reference",))):
+        assert run(folder, tmp_path / out, "--mode", "live", "--melody", folder / "melody.mid", "--end", 0.3, *more) == 0
+    compiled, plain = (read_sound(tmp_path / out / "voice.wav")[0] for out in ("compiled", "plain"))
+    assert np.abs(compiled).max() > 0.1 and np.abs(compiled - plain).max() < 1e-3
+    assert not (tmp_path / "plain" / "voice.csv").exists()
+
+
 @pytest.mark.parametrize("options, told", [
     (["--melody", "nothing.mid"], "there is no such file"),
     (["--melody", "both.mid"], "say which one"),
@@ -102,7 +110,6 @@ def test_the_voice_is_found_without_its_notes(folder, tmp_path):
     (["--voice", "--voice-range", "C4"], "such as E2-G4"),
     (["--midi", "others.mid", "--voice", "--voice-name", "others"], "already a stem"),
     (["--voice", "--mosaic", "mix.wav"], "--voice"),
-    (["--voice", "--reference"], "--voice"),
 ])
 def test_what_cannot_be_is_refused_in_one_line(folder, tmp_path, capsys, options, told):
     options = [folder / text if (folder / text.partition("@")[0]).exists() else text for text in options]

@@ -158,6 +158,12 @@ def test_a_told_melody_decides_between_voices_and_rests():
     assert not Tracker()(left, -1).any()
 
 
+def test_a_weak_line_is_voiced_only_where_it_is_told(rng):
+    left = spectra(line(steady(277)) + 0.25 * rng.standard_normal(len(steady(277))))
+    assert (Tracker()(left) > 0).mean() < 0.2
+    assert (np.abs(cents(np.maximum(Tracker()(left, 277), 1), 277)) < 50).mean() > 0.8
+
+
 @pytest.mark.parametrize("told", [20.0, 54.0, 2300.0, 9000.0])
 def test_a_told_note_outside_all_candidates_is_harmless(told):
     found = Tracker()(spectra(line(steady(220))), told)

@@ -17,6 +17,9 @@ from rtsep.notes.moved import NoteArray
 TOGETHER_S = 0.008  # Notes that begin at most this many seconds after the first note of a group belong to it.
 # A note fades with this time constant in seconds at middle C (MIDI 60); two octaves below, it is twice as long.
 FADE_S, MIDDLE_C, DOUBLE_BELOW = 1.5, 60.0, 24.0
+# Rises count by this share against waiting before and after the music. If they did not count, the player would wait all the
+# time beside loud sounds; if they counted fully, notes of the score would be found in what sounds before it.
+WAITING = 0.7
 FLOOR = 0.2  # Every pitch is expected with at least this share of the root of a new note's level: other sounds occur.
 
 Floats = npt.NDArray[np.float32]
@@ -28,7 +31,8 @@ class Grid:
     """The cells. first: int64 [group], the first cell of each group, ascending. group: int64 [note].
 
     levels: float32 [pitch, cell], logarithms of the expected shares. onsets: float32 [pitch, cell], the pitches that begin, as
-    unit vectors. struck: bool [cell], where groups begin. quiet: bool [cell], where nothing begins during the music.
+    unit vectors. struck: bool [cell], where groups begin. quiet: float32 [cell], how much rises count against a cell in which
+    nothing begins: 0 where groups begin, and at most 1.
     """
 
     first: Ints
@@ -36,7 +40,7 @@ class Grid:
     levels: Floats
     onsets: Floats
     struck: npt.NDArray[np.bool_]
-    quiet: npt.NDArray[np.bool_]
+    quiet: Floats
 
     @property
     def starts(self) -> npt.NDArray[np.bool_]:
@@ -80,6 +84,6 @@ def make_grid(notes: NoteArray, step_s: float) -> Grid:
     onsets /= np.maximum(np.sqrt(onsets.sum(axis=0)), 1)
     struck = np.zeros(levels.shape[1], bool)
     struck[first] = True
-    quiet = ~struck
-    quiet[[0, -1]] = False
+    quiet = (~struck).astype(np.float32)
+    quiet[[0, -1]] *= WAITING
     return Grid(first, group, np.log(levels), onsets, struck, quiet)

@@ -32,6 +32,7 @@ from rtsep.notes.routing import (
     with_voice,
 )
 from rtsep.notes.score_parts import by_score
+from rtsep.notes.told_melody import ALONE
 from rtsep.params import Value
 from rtsep.presets.instruments import choose, programs_by_name
 from rtsep.presets.preset import Preset
@@ -153,6 +154,8 @@ def _separator(job: LiveJob, gated: bool, params: Mapping[str, Value], said: lis
     programs = programs_by_name(routing) if job.followed is None else followed_programs(job.followed.score, routing)
     instruments = choose(wish, routing, programs, _drum_keys(job, gated))
     said += instruments.warnings
+    if job.melody and len(routing.names) == 1:
+        params = {**ALONE, **params}
     return Separator(instruments.presets, routing, params)
 
 

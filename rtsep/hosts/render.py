@@ -35,7 +35,7 @@ from rtsep.notes.merged import split_stem
 from rtsep.notes.moved import AS_WRITTEN, Timing
 from rtsep.notes.routing import everything, keyboards
 from rtsep.notes.score import EVENT
-from rtsep.notes.told_melody import melody_file
+from rtsep.notes.told_melody import ALONE, melody_file
 from rtsep.params import Value, param_of, parse_params
 from rtsep.presets.instruments import choose
 from rtsep.presets.wish import parse_wish
@@ -94,10 +94,11 @@ def render(job: Job, progress: Callable[[int, int], None] = lambda done, total: 
         notes = told_notes(job, sound)
         if notes.none and params.setdefault("gate", False):
             raise RtsepError("--set gate=on needs the notes: give --midi FILE, --score FILE or --listen")
+        if notes.score is None and notes.melody is not None:
+            params = {**ALONE, **params}
         choose_engine = _mosaic if job.mosaic is not None else _separator
         if job.reference:
-            refuse_with_reference({"--mosaic": job.mosaic, "--voice": job.voice, "--save-preset": job.keep,
-                                   "--save-background": job.keep_background})
+            refuse_with_reference({"--mosaic": job.mosaic, "--save-preset": job.keep, "--save-background": job.keep_background})
         engine, events, warnings = choose_engine(job, sound, notes, params)
         return _render(job, sound, notes, engine, events, warnings, progress)
 
@@ -138,7 +139,8 @@ def _render(
     layout = choose_layout(wish, engine.stem_names, mixdown, sound.channels)
     part = choose_range(sound, wish.start_s, wish.end_s, notes.score, bool(engine.value("learn_background_s")))
     rate = wish.rate or sound.sample_rate
-    extras = ("report.json", *["picture.png"] * job.picture, *names_of_notes(job), *names_of(job.voice))
+    extras = ("report.json", *["picture.png"] * job.picture, *names_of_notes(job),
+              *names_of("" if job.reference else job.voice))
     given = (job.mix, *(split_stem(text)[0] for text in job.midi), job.mosaic, job.score, melody_file(job.melody))
     inputs = [path for path in given if path is not None]
     keeper = Keeper(engine, job.keep, job.overwrite, job.keep_background, job.made_by)

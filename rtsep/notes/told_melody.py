@@ -17,6 +17,9 @@ from rtsep.notes.read import read_notes
 from rtsep.notes.routing import IGNORED, Routing, struck
 from rtsep.notes.score import Score
 
+ALONE = {"background_memory_s": 0.25}
+"""Defaults where only a melody is told: the background then has to follow every note of the other instruments."""
+
 
 def take_melody(text: str, score: Score | None, sample_rate: float) -> tuple[Score | None, Score]:
     """The notes without the melody (None: there are none), and the melody: one part. RtsepError: it cannot be found."""

@@ -170,8 +170,8 @@ class ReferenceSeparator:
 
     @property
     def instruments(self) -> list[Preset]:
-        """The presets in use, each once, in the order of the stems."""
-        return each_once(self.presets)
+        """The presets in use, each once, in the order of the stems; a voice has none."""
+        return [preset for preset in each_once(self.presets) if len(preset.W)]
 
     @property
     def sample_rate(self) -> float:

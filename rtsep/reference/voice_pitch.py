@@ -8,7 +8,18 @@ import numpy as np
 
 from rtsep.reference.passed import Floats
 from rtsep.stages.voice_grid import CANDIDATES, FINER, HARMONICS, LOWEST_HZ, STEPS, axis_hz, places_above
-from rtsep.stages.voice_pitch import AROUND_CENTS, FADING, HEARD_HZ, LEAST_LEFT, LEVEL_HZ, MEMORY_S, SEMITONE_COST, SURE, VOICED
+from rtsep.stages.voice_pitch import (
+    AROUND_CENTS,
+    FADING,
+    HEARD_HZ,
+    LEAST_LEFT,
+    LEVEL_HZ,
+    MEMORY_S,
+    SEMITONE_COST,
+    SURE,
+    VOICED,
+    VOICED_TOLD,
+)
 
 
 class VoicePitch:
@@ -39,7 +50,8 @@ class VoicePitch:
         self.score[first:end] = self._keep * score + (1 - self._keep) * salience
         best = int(np.argmax(self.score[first:end]))
         self.sureness = float(salience[best] * np.sqrt(level))
-        if salience[best] < VOICED or self.sureness < SURE:
+        voiced, sure = (VOICED_TOLD, 0.0) if told_hz[0] > 0 else (VOICED, SURE)
+        if salience[best] < voiced or self.sureness < sure:
             return 0.0
         return LOWEST_HZ * 2 ** float((first + best + vertex(salience, best)) / (12 * STEPS))
 

@@ -6,7 +6,7 @@ its harmonics stands above the spectrum between them. The pitch is the end of th
 IEEE Transactions on Information Theory 13, 1967, forward only): the score of a path is the mean salience of the last frames,
 less a cost for each semitone that it has moved.
 
-A told melody leaves only the candidates near its note. In its rests, the frame is unvoiced.
+A told melody leaves only the candidates near its note, and less salience is enough. In its rests, the frame is unvoiced.
 
 Figures: docs/measurements/pitch.md.
 """
@@ -40,7 +40,8 @@ LEVEL_HZ = 10000.0  # The spectrum is scaled by its mean magnitude below this fr
 MEMORY_S = 0.05  # The score of a path forgets with this time constant, in seconds.
 SEMITONE_COST = 0.05  # The score of a path loses this much for each semitone that it moves.
 VOICED = 1.0  # A frame is voiced only from this salience on.
-SURE = 0.3  # A frame is voiced only if its salience times the square root of the share that the notes leave is at least this.
+VOICED_TOLD = 0.4  # The same where a note of the melody is told: then a weak peak near the note is most likely the voice.
+SURE = 0.3  # Without a melody, this must also be reached by the salience times the root of the share that the notes leave.
 AROUND_CENTS = 130.0  # A told melody leaves the candidates up to this many cents from its note.
 LEAST_LEFT = 1e-3  # A frame is unvoiced if the told notes leave less than this share of it.
 TRACE = 4096  # The pitches of this many frames are kept for those who read them between blocks.
@@ -205,6 +206,8 @@ def find_pitch(plan, own, melody, left, level):
     best = continue_paths(score, salience, plan.pitch_keep)
     own.sureness = salience[best] * np.sqrt(level)
     hz = frequency_at(np.float32(first) + peak_between(salience, best))
+    if melody.told_low_hz > 0:
+        return hz if salience[best] >= np.float32(VOICED_TOLD) else -hz
     return hz if salience[best] >= np.float32(VOICED) and own.sureness >= np.float32(SURE) else -hz
 
 

@@ -16,15 +16,21 @@ from rtsep.measure import sdr_db
 from rtsep.notes.messages import NOTE_OFF, NOTE_ON
 from rtsep.notes.routing import everything, only_voice, with_voice
 from rtsep.notes.sung import SungPitch, notes_of
-from rtsep.notes.told_melody import with_melody
+from rtsep.notes.told_melody import ALONE, with_melody
 
 LINE = "residual"
 """The stem of the line in the pieces."""
 
 
+def without_holes(hz: np.ndarray) -> np.ndarray:
+    """The pitch [step] with the last known one wherever it is not judged: so the notes are as long as in written music."""
+    last = np.maximum.accumulate(np.where(np.isnan(hz), 0, np.arange(len(hz))))
+    return np.nan_to_num(hz[last])
+
+
 def melody_of(hz: np.ndarray, rate: int) -> np.ndarray:
     """The notes of a pitch [step], as whole semitones: EVENT [n]."""
-    sung = SungPitch(np.arange(len(hz)) * STEP_S, np.nan_to_num(hz), np.ones(len(hz)))
+    sung = SungPitch(np.arange(len(hz)) * STEP_S, without_holes(hz), np.ones(len(hz)))
     rows = [(time_s, status, note.pitch) for note in notes_of(sung)
             for time_s, status in ((note.onset_s, NOTE_ON), (note.offset_s, NOTE_OFF))]
     events = np.zeros(len(rows), EVENT)
@@ -40,7 +46,7 @@ def separated(piece: Piece, melody: np.ndarray | None, told: bool, setting: str)
         routing, events = with_voice(everything("piano"), "voice"), piece.score.events(piece.sample_rate)
     if melody is not None:
         routing, events, _ = with_melody(routing, events, melody, 31)
-    separator = Separator(preset_named("piano"), routing, params_of(setting))
+    separator = Separator(preset_named("piano"), routing, params_of(setting) if told else {**ALONE, **params_of(setting)})
     separator.prepare(piece.sample_rate, 1, 4096)
     stems = hear(separator, np.pad(piece.mix, ((0, 0), (0, separator.latency))), events)
     return sdr_db(stems[routing.voice][:, separator.latency :], piece.truths[LINE])
