@@ -8,7 +8,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 
+import train_note_net
 from laboratory import note_training
+from laboratory.mixes import RATE
+from laboratory.note_material import Clip
 from laboratory.note_training import NEAR, NO, YES, Descent, gradients, material, train
 from laboratory.sources import NOTE
 from train_note_net import write
@@ -101,6 +104,28 @@ def test_it_learns_and_the_file_keeps_it(rng, tmp_path, monkeypatch):
     read = read_net(tmp_path / "net.npz")
     assert read.delay_frames == DELAY and np.abs(read.first - net.first).max() < 0.01
     assert [path.name for path in tmp_path.iterdir()] == ["net.npz"]
+
+
+def test_the_tool_makes_a_net_from_clips(rng, tmp_path, monkeypatch, capsys):
+    """From sound to the file, with two short clips in place of its own."""
+    def clips(groups, shared):
+        for pitch in (57, 64)[: 2 * groups]:
+            notes = np.array([(0.2 + 0.5 * i, 0.6 + 0.5 * i, pitch + i, 90) for i in range(4)], NOTE)
+            sound = 0.001 * rng.standard_normal(round(2.5 * RATE))
+            for onset, end, key, _ in notes.tolist():
+                time = np.arange(round((end - onset) * RATE)) / RATE
+                tone = np.sin(2 * np.pi * 440 * 2 ** ((key - 69) / 12) * time) * np.exp(-4 * time)
+                sound[round(onset * RATE) :][: len(tone)] += 0.3 * tone
+            yield Clip(sound.astype(np.float32), notes, "")
+
+    monkeypatch.setattr(train_note_net, "clips_for_training", clips)
+    monkeypatch.setattr(note_training, "BATCH", 16)
+    out = tmp_path / "net.npz"
+    train_note_net.main(["--groups", "1", "--rounds", "3", "--delay-frames", "4", "--out", str(out)])
+    said, net = capsys.readouterr().out, read_net(out)
+    assert "round 3 of 3" in said and str(out) in said and net.delay_frames == 4
+    assert [part.shape for part in net[:3]] == [part.shape for part in note_net()[:3]]
+    assert all(np.isfinite(part).all() for part in net[:3])
 
 
 def test_the_shipped_net_fits_the_code():

@@ -125,10 +125,11 @@ def listen_sdr(given: Given) -> list[Table]:
     rows = [row for piece in solos(given) for called, preset in PRESETS.items()
             for row in _sdr_rows(given, replace(piece, preset=preset_named(preset)), called, preset)]
     ways_told = list(dict.fromkeys(row["notes"] for row in rows))
-    lines = [[condition, preset, *(shown(float(np.mean([row["sdr_db"] for row in rows if (
-        row["condition"], row["preset"], row["notes"]) == (condition, preset, notes)] or [np.nan]))) for notes in ways_told)]
-        for condition, preset in dict.fromkeys((row["condition"], row["preset"]) for row in rows)]
-    return [Table(_named("listen-sdr", given), table(["pieces", "preset", *ways_told], lines, 2), rows)]
+    by = ["condition", "preset", *["settings"] * bool(given.settings)]
+    lines = [[*case, *(shown(float(np.mean([row["sdr_db"] for row in rows if (
+        *(row[name] for name in by), row["notes"]) == (*case, notes)] or [np.nan]))) for notes in ways_told)]
+        for case in dict.fromkeys(tuple(row[name] for name in by) for row in rows)]
+    return [Table(_named("listen-sdr", given), table(["pieces", *by[1:], *ways_told], lines, len(by)), rows)]
 
 
 def _sdr_rows(given: Given, piece: Piece, called: str, preset: str) -> Iterator[Row]:
@@ -141,7 +142,7 @@ def _sdr_rows(given: Given, piece: Piece, called: str, preset: str) -> Iterator[
         names = tuple(sorted(altered.told, key=lambda name: "left" not in name.lower()))
         routed = [replace(one, routing=replace(by_hands(one.score), names=names) if hands else everything("piano", one.score))
                   for one in (altered, told)]
-        for label, text in given.chosen({LIVE: LIVE}).items():
+        for label, text in given.chosen({LIVE: LIVE}, LIVE).items():
             for notes, one, setting in (("true notes", routed[0], text), ("heard notes", routed[1], text),
                                         *((("not listening", altered, f"split,{text}"),) if hands else ())):
                 for stem, figures in judge_told(altered, separate(one, setting)).items():
