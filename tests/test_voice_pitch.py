@@ -84,18 +84,6 @@ def test_what_the_notes_leave_agrees_with_the_twin(rng):
     assert (left <= V).all() and (left >= 0).all()
 
 
-@on_records
-def blur(plan, state, model, around, flat, blurred):
-    """Fill blurred [bin] with the last frame's voice."""
-    voice_left.blur(model, around, flat, blurred)
-
-
-def test_the_last_voice_is_blurred_as_by_the_twin(rng):
-    model, found = rng.random(BINS).astype(np.float32), np.zeros(BINS, np.float32)
-    blur(*kernel_memory(), model, 16, np.float32(0.1), found)
-    assert np.allclose(found, plain_left.blurred(model, 16, 0.1), rtol=1e-3)
-
-
 @pytest.mark.parametrize("told", [0.0, 310.0])
 def test_it_agrees_with_the_plain_numpy_twin(rng, told):
     time = np.arange(int(RATE)) / RATE

@@ -43,7 +43,7 @@ LIMITS: dict[str, tuple[str, str]] = {
     "melody_told": ("0", "1"), "melody_middle": ("0", str(LONG)), "melody_loose": ("0", str(LONG)),
     "first_candidate": ("0", str(CANDIDATES - 1)), "end_candidate": ("first_candidate + 1", str(CANDIDATES)),
     "axis_heard": ("0", str(AXIS)),
-    "voice_around": ("0", "bins - 1"), "level_bins": ("1", "bins"), "axis_bin": ("0", "bins - 2"),
+    "level_bins": ("1", "bins"), "axis_bin": ("0", "bins - 2"),
     "shift_steps": ("0", str(AXIS - CANDIDATES)), "shift_place": ("0", str(FINER - 1)),
     "has_envelope": ("0", "1"), "method": ("0", str(len(ESTIMATORS) - 1)), "encoded": ("0", "rows"),
     "iterations": ("0", "1000"), "mask": ("0", str(len(MASKS) - 1)), "power_halves": ("1", "16"),

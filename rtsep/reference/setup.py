@@ -78,7 +78,6 @@ class Setup:
     melody_told: bool = False  # are notes routed to the voice's stem?
     melody_middle: int = 0  # from the middle of a frame to its end
     melody_loose: int = 0  # notes of the melody count so long before and after the middle of a frame
-    voice_around: int = 0  # the last frame's voice is averaged over so many bins on each side before the pitch is sought
     candidates: tuple[int, int] = (0, 0)  # first pitch that is sought, and the pitch after the last
     lag: Sequence[tuple[float, float]] = ()  # of each stem before the first sample: lag in s, and how certain it is
 
@@ -121,7 +120,7 @@ def setup_of(
     same = ("overlap", "hop", "latency", "lead", "taps", "filter_floor", "stems", "row_age", "route", "reach", "release",
             "decay", "choke", "instrument", "drums", "early", "open_limit", "lead_in", "iterations", "relaxation", "log_weight",
             "envelope_later_s", "prediction", "suppression", "unseen", "combed", "ahead",
-            "told_early", "melody_middle", "melody_loose", "voice_around")
+            "told_early", "melody_middle", "melody_loose")
     return Setup(
         **{name: values[name] for name in same},
         size=values["window_size"],

@@ -8,7 +8,7 @@ from rtsep.reference.estimator import hold, sparsity, with_flat
 from rtsep.reference.melody import Melody
 from rtsep.reference.passed import Estimate, Expected, Floats, Frame, Open
 from rtsep.reference.setup import Setup
-from rtsep.reference.voice_left import blurred, leave
+from rtsep.reference.voice_left import leave
 from rtsep.reference.voice_pitch import VoicePitch
 from rtsep.stages.voice import (
     BACKGROUND_WEIGHT,
@@ -63,7 +63,7 @@ class Voice:
     def find_pitch(self, frame: Frame, opened: Open, expected: Expected, estimate: Estimate) -> None:
         """Take the frame's pitch as it is known, else find it in what the told notes leave."""
         W, h, count = estimate.W, estimate.h, opened.count
-        others = h[count:-1] @ W[count:] + blurred(self.model, self.setup.voice_around, h[-1] / self.setup.bins)
+        others = h[count:-1] @ W[count:] + h[-1] / self.setup.bins + self.model
         left = leave(frame.V, h[:count] @ W[:count], expected.h @ W[:count], others)
         told = self.melody.told_hz(frame.end) if self.setup.melody_told else (0.0, 0.0)
         hz = self.tracker.step(left, told)

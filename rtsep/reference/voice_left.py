@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rtsep.reference.passed import Floats
-from rtsep.stages.voice_left import CAUTION, LEAST_POWER, LEAST_REST, SHARP
+from rtsep.stages.voice_left import CAUTION, LEAST_POWER, LEAST_REST
 
 
 def leave(V: Floats, notes: Floats, expected: Floats, others: Floats) -> Floats:
@@ -13,10 +13,3 @@ def leave(V: Floats, notes: Floats, expected: Floats, others: Floats) -> Floats:
     other = others * np.maximum(V - CAUTION * expected, LEAST_REST * V)
     left: Floats = V * other / (other + np.maximum(notes, expected) ** 2 + LEAST_POWER)
     return left
-
-
-def blurred(model: Floats, around: int, flat: float) -> Floats:
-    """The last frame's voice as it counts among the others, [bin]: averaged over `around` bins on each side, and as it is."""
-    kernel = np.full(2 * around + 1, 1 / (2 * around + 1))
-    blurred: Floats = flat + SHARP * model + np.convolve(model, kernel, mode="same")
-    return blurred

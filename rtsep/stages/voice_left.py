@@ -10,36 +10,23 @@ Figures: docs/measurements/pitch.md.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from rtsep.kernels.arrays import add_rows, fill
-from rtsep.kernels.fields import Part, array, size
+from rtsep.kernels.fields import Part, array
 from rtsep.kernels.marks import kernel, numeric
-from rtsep.stages.request import Request
 
 CAUTION = 1.5  # What is expected of the notes counts this many times where it is subtracted from the frame.
-AROUND_HZ = 172.0  # The voice of the last frame is averaged over this many Hz on each side,
-SHARP = 0.5  # and this share of it is added as it was: with more, steady notes are followed better, and ornaments worse.
 LEAST_REST = 1e-3  # The notes leave at least this share of every bin.
 LEAST_POWER = 1e-12  # The squares of models have at least this sum where it is a divisor.
 
-PLAN = Part("voice_left", (
-    size("voice_around", "the last frame's voice is averaged over this many bins on each side"),
-), sees=("common",))
+PLAN = Part("voice_left", (), sees=("common",))
 STATE = Part("voice_left", (
     array("left", "float32", "stride", "what the told notes leave of the last frame, as a share of it"),
     array("notes_model", "float32", "stride", "scratch: the model of the told notes"),
     array("notes_expected", "float32", "stride", "scratch: what is expected of the told notes"),
     array("others_model", "float32", "stride", "scratch: the model of all others"),
 ))
-
-
-def design(request: Request) -> dict[str, Any]:
-    """The part `voice_left`."""
-    bin_hz = request.sample_rate / request.framing.window_size
-    return {"voice_around": min(round(AROUND_HZ / bin_hz), request.bins - 1)}
 
 
 @numeric
@@ -52,15 +39,10 @@ def leave(V, notes, expected, others, left):
 
 
 @numeric
-def blur(model, around, flat, blurred):
-    """blurred [bin] = flat, SHARP times model [bin], and the mean of the model over the bins up to `around` away"""
-    n, total = model.shape[0], np.float32(0)
-    for k in range(around):
-        total += model[k]
-    for k in range(n):
-        total += model[k + around] if k + around < n else np.float32(0)
-        total -= model[k - around - 1] if k > around else np.float32(0)
-        blurred[k] = flat + np.float32(SHARP) * model[k] + max(total, np.float32(0)) / np.float32(around + around + 1)
+def add_last(model, flat, others):
+    """others [bin] = flat, and model [bin]"""
+    for k in range(model.shape[0]):
+        others[k] = flat + model[k]
 
 
 @kernel
@@ -72,7 +54,7 @@ def step(plan, own, V, W, opened, h, expected_h, voice_model):
     count, end = opened.open_count, opened.open_count + plan.background
     fill(own.notes_model, np.float32(0))
     fill(own.notes_expected, np.float32(0))
-    blur(voice_model[: plan.bins], plan.voice_around, h[end] / np.float32(plan.bins), own.others_model)
+    add_last(voice_model[: plan.bins], h[end] / np.float32(plan.bins), own.others_model)
     add_rows(W, opened.open_row[:count], h, own.notes_model)
     add_rows(W, opened.open_row[:count], expected_h, own.notes_expected)
     add_rows(W, opened.open_row[count:end], h[count:end], own.others_model)
