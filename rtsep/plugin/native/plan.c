@@ -165,7 +165,11 @@ static int are_between(const PlanFile *plan, int number) {
     const unsigned char *at = plan_at(plan, plan->words[number]);
     for (int64_t i = 0; i < count; i++) {
         if (field->bytes == 8) memcpy(&wide, at + 8 * i, 8);
-        else wide = (signed char)at[i];
+        else if (field->bytes == 4) {
+            int32_t narrow;
+            memcpy(&narrow, at + 4 * i, 4);
+            wide = narrow;
+        } else wide = (signed char)at[i];
         if (!is_between(wide, plan->words, field)) return 0;
     }
     return 1;
