@@ -64,8 +64,9 @@ def test_a_score_is_followed_by_the_sound(server, tmp_path):
     kept = without_gaps(sound[0])
     lag = lag_of(sound[0][kept], played[0], rate)
     away_s = json.loads((tmp_path / "take" / "report.json").read_text(encoding="utf-8"))["gap_s"]
-    if lag is None or away_s > MOST_AWAY_S:
+    if away_s > MOST_AWAY_S:
         pytest.skip(f"this computer is too busy: JACK left out {away_s:.1f} s")
+    assert lag is not None
     part = slice(FROM_S * rate, TO_S * rate)
     for hand in ("left_hand", "right_hand"):
         stem, _ = read_sound(tmp_path / "take" / f"{hand}.wav")
