@@ -21,7 +21,7 @@ class Fixed:
         self._at = first
 
     def step(self, frame):
-        return Place(self._at, 1.0, 1.0, 0.0, self._evidences[self._at])
+        return Place(self._at, 1.0, 1.0, self._evidences[self._at])
 
 
 @pytest.fixture

@@ -19,12 +19,16 @@ def add_follow(parser: argparse.ArgumentParser) -> None:
                         "first note)")
 
 
+def has_notes(arguments: argparse.Namespace) -> bool:
+    """Whether there are notes besides those of a score."""
+    return bool(arguments.midi) or arguments.jack or arguments.listen or arguments.play_midi is not None
+
+
 def by_sound(arguments: argparse.Namespace) -> bool:
     """Whether the score is followed by the sound."""
     if arguments.score is None:
         return False
-    has_notes = bool(arguments.midi) or arguments.jack or arguments.listen or arguments.play_midi is not None
-    return bool(arguments.follow == "sound" or (arguments.follow is None and not has_notes))
+    return bool(arguments.follow == "sound" or (arguments.follow is None and not has_notes(arguments)))
 
 
 def check_follow(arguments: argparse.Namespace) -> None:

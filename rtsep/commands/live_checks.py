@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from rtsep.commands.follow_options import by_sound, check_follow
+from rtsep.commands.follow_options import by_sound, check_follow, has_notes
 from rtsep.commands.listen_options import check_listen
 from rtsep.errors import RtsepError
 from rtsep.hosts.asked import FASTEST, SLOWEST, check_by_channel, check_by_hands, check_score, parse_route, parse_time
@@ -34,11 +34,11 @@ def check(arguments: argparse.Namespace) -> None:
     _check_ignored(arguments)
     check_listen(arguments)
     if arguments.by == "channel":
-        check_by_channel(_has_notes(arguments), arguments.channels)
+        check_by_channel(has_notes(arguments), arguments.channels)
     if arguments.score is not None and not by_sound(arguments):
-        check_score(_has_notes(arguments), arguments.by)
+        check_score(has_notes(arguments), arguments.by)
     if arguments.by == "hands":
-        check_by_hands(_has_notes(arguments))
+        check_by_hands(has_notes(arguments))
     _check_files(arguments)
 
 
@@ -65,10 +65,6 @@ def _option(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def _has_notes(arguments: argparse.Namespace) -> bool:
-    return bool(arguments.midi) or arguments.jack or arguments.listen or arguments.play_midi is not None
-
-
 def _check_numbers(arguments: argparse.Namespace) -> None:
     delay_ms = arguments.midi_offset_ms
     if not 0 <= delay_ms <= MOST_DELAY_MS:
@@ -89,7 +85,7 @@ def _check_ignored(arguments: argparse.Namespace) -> None:
     for name, instead in NOT_WITH_JACK.items() if arguments.jack else ():
         if getattr(arguments, name):
             raise RtsepError(f"{_option(name)} does not go with --jack: {instead}")
-    for name in ("channels", "midi_offset_ms") if not _has_notes(arguments) else ():
+    for name in ("channels", "midi_offset_ms") if not has_notes(arguments) else ():
         if getattr(arguments, name):
             raise RtsepError(f"{_option(name)} needs notes: give --midi PORT, or --jack")
     if arguments.split is not None and arguments.by != "split":

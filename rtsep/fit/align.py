@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.fit.evidence import Ears, hear_all
-from rtsep.fit.grid import Ints, groups_of, make_grid
+from rtsep.fit.grid import Ints, make_grid
 from rtsep.fit.hearing import STEP_S, Sound
 from rtsep.fit.paths import FURTHEST, coarse_path, fine_path
 from rtsep.fit.settled import heard, settle
@@ -91,7 +91,7 @@ def _played(unrolled: Unrolled, path: Ints) -> tuple[NoteArray, Ints]:
     reached = (path[step] >= first) & (path[0] <= first) & (~passed | (path[step] == first))
     chosen = reached[unrolled.grid.group]
     found: NoteArray = unrolled.notes[chosen].copy()
-    begins_s = groups_of(unrolled.notes["onset_s"])[1]
+    begins_s = unrolled.grid.begins_s
     time_s = STEP_S * np.interp(np.arange(unrolled.grid.cells), *_inverse(path))
     found["onset_s"] = STEP_S * step[unrolled.grid.group[chosen]]
     ends = np.interp(found["offset_s"], begins_s, first)
@@ -114,4 +114,4 @@ def _path_s(notes: NoteArray, unrolled: Unrolled, path: Ints) -> tuple[Seconds, 
     playing = group >= 0
     path_s = np.column_stack([STEP_S * np.flatnonzero(playing), notes["onset_s"][sources[group[playing]]]])
     after = np.flatnonzero(np.diff(path[playing]) > FURTHEST) + 1
-    return path_s, [(*path_s[step].tolist()[:1], path_s[step - 1, 1].item(), path_s[step, 1].item()) for step in after]
+    return path_s, [(path_s[step, 0].item(), path_s[step - 1, 1].item(), path_s[step, 1].item()) for step in after]

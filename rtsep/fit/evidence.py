@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.fit.grid import Floats, Grid
-from rtsep.fit.hearing import COMPRESSION, RISE_STEPS, STEP_S, TINY, Sound, combs, listen
+from rtsep.fit.hearing import STEP_S, TINY, Sound, combs, listen, rises
 
 CHUNK = 2000  # The sound is analysed this many steps at a time, so that its spectra need little memory.
 # Weights, per step, of the levels and of the rises, and of rises where nothing begins in the score. Chosen with `lab.py align`.
@@ -57,15 +57,10 @@ def hear_all(sound: Sound) -> Ears:
     """The whole sound, every STEP_S."""
     rows, steps = combs(sound.sample_rate), max(int(sound.frames / sound.sample_rate / STEP_S), 1)
     H = np.concatenate([listen(sound, rows, begin * STEP_S, min(CHUNK, steps - begin)) for begin in range(0, steps, CHUNK)])
-    levels = np.log1p(H * (COMPRESSION / max(float(H.max()), TINY)))
-    rises = levels.copy()
-    rises[RISE_STEPS:] -= levels[:-RISE_STEPS]
-    rises[:RISE_STEPS] -= levels[:1]
-    np.maximum(rises, 0, out=rises)
     level = H.sum(axis=1)
     soft = np.pad(level <= SILENT * np.quantile(level, LOUD), (0, NEXT), constant_values=True)
     silent = np.asarray(np.lib.stride_tricks.sliding_window_view(soft, NEXT + 1).all(axis=1))
-    return _ears(np.sqrt(H), np.maximum(rises - rises.mean(axis=0), 0), silent)
+    return _ears(np.sqrt(H), np.maximum(rises(H, float(H.max())), 0), silent)
 
 
 def _ears(levels: Floats, strengths: Floats, silent: npt.NDArray[np.bool_]) -> Ears:

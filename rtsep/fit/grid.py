@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.fit.hearing import LOWEST, PITCHES
+from rtsep.notes.followed import chords_of
 from rtsep.notes.moved import NoteArray
 
 TOGETHER_S = 0.008  # Notes that begin at most this many seconds after the first note of a group belong to it.
@@ -30,6 +31,7 @@ Ints = npt.NDArray[np.int64]
 class Grid:
     """The cells. first: int64 [group], the first cell of each group, ascending. group: int64 [note].
 
+    begins_s: float64 [group], the onset of each group in seconds.
     levels: float32 [pitch, cell], logarithms of the expected shares. onsets: float32 [pitch, cell], the pitches that begin, as
     unit vectors. struck: bool [cell], where groups begin. quiet: float32 [cell], how much rises count against a cell in which
     nothing begins: 0 where groups begin, and at most 1.
@@ -37,6 +39,7 @@ class Grid:
 
     first: Ints
     group: Ints
+    begins_s: npt.NDArray[np.float64]
     levels: Floats
     onsets: Floats
     struck: npt.NDArray[np.bool_]
@@ -53,19 +56,9 @@ class Grid:
         return len(self.struck)
 
 
-def groups_of(onset_s: npt.NDArray[np.float64]) -> tuple[Ints, npt.NDArray[np.float64]]:
-    """The group of each note (by onset), and the onset of each group in seconds."""
-    group, begins = np.zeros(len(onset_s), np.int64), list[float]()
-    for number, onset in enumerate(onset_s.tolist()):
-        if not begins or onset > begins[-1] + TOGETHER_S:
-            begins.append(onset)
-        group[number] = len(begins) - 1
-    return group, np.array(begins, np.float64)
-
-
 def make_grid(notes: NoteArray, step_s: float) -> Grid:
     """The grid of NOTE [n], by onset, with a cell for every `step_s`; groups have at least one cell each."""
-    group, begins_s = groups_of(notes["onset_s"])
+    group, begins_s = chords_of(notes["onset_s"], TOGETHER_S)
     steps = np.maximum(np.rint(np.diff(begins_s) / step_s).astype(np.int64), 1)
     first = np.concatenate([np.ones(1, np.int64), 1 + np.cumsum(steps)])
     ends = np.interp(notes["offset_s"], begins_s, first)
@@ -86,4 +79,4 @@ def make_grid(notes: NoteArray, step_s: float) -> Grid:
     struck[first] = True
     quiet = (~struck).astype(np.float32)
     quiet[[0, -1]] *= WAITING
-    return Grid(first, group, np.log(levels), onsets, struck, quiet)
+    return Grid(first, group, begins_s, np.log(levels), onsets, struck, quiet)

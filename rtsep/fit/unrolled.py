@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from rtsep.fit.grid import Grid, Ints, groups_of, make_grid
+from rtsep.fit.grid import Grid, Ints, make_grid
 from rtsep.fit.paths import FURTHEST
 from rtsep.notes.moved import NoteArray
 
@@ -44,10 +44,9 @@ def unroll(notes: NoteArray, grid: Grid, path: Ints, path_step_s: float, step_s:
     The result has cells of `step_s`, for `steps` steps of the sound.
     """
     parts, sources, seams_s, around_s, late_s = list[NoteArray](), list[Ints](), list[float](), np.zeros(steps), 0.0
-    _, begins_s = groups_of(notes["onset_s"])
     sound_s: Seconds = step_s * np.arange(0.5, steps)
     for begin, end in _runs(path):
-        at_s = _score_times(path[begin:end], grid, begins_s)
+        at_s = _score_times(path[begin:end], grid)
         tempo = _Tempo(at_s, path_step_s * np.arange(begin + 0.5, end), _playing(path[begin:end], grid))
         inside = np.flatnonzero((notes["onset_s"] >= at_s[0] - MARGIN_S) & (notes["onset_s"] <= at_s[-1] + MARGIN_S))
         part = notes[inside].copy()
@@ -66,7 +65,7 @@ def unroll(notes: NoteArray, grid: Grid, path: Ints, path_step_s: float, step_s:
     around_s[mine.stop :] = around_s[mine.stop - 1]
     whole = np.concatenate(parts)
     unrolled = make_grid(whole, step_s)
-    _, begins_s = groups_of(whole["onset_s"])
+    begins_s = unrolled.begins_s
 
     def cells(seconds: Seconds) -> Ints:
         extra = np.clip(np.rint((seconds - begins_s[-1]) / step_s), 0, unrolled.cells - 1 - unrolled.first[-1])
@@ -84,9 +83,9 @@ def _runs(path: Ints) -> Iterator[tuple[int, int]]:
     yield from zip([0, *jumps], [*jumps, len(path)], strict=True)
 
 
-def _score_times(path: Ints, grid: Grid, begins_s: Seconds) -> Seconds:
+def _score_times(path: Ints, grid: Grid) -> Seconds:
     """The time in the score of each cell of a path."""
-    return np.asarray(np.interp(path, grid.first, begins_s))
+    return np.asarray(np.interp(path, grid.first, grid.begins_s))
 
 
 def _playing(path: Ints, grid: Grid) -> npt.NDArray[np.bool_]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +15,7 @@ from rtsep.engine.streaming import Engine
 from rtsep.files.results import UnwritableError, atomic_write
 from rtsep.hosts.lanes import Lanes
 from rtsep.hosts.words import note_name
-from rtsep.notes.sung import SungPitch, midi_of, notes_of
+from rtsep.notes.sung import SungPitch, midi_of, notes_of, semitones
 from rtsep.stages.voice_pitch import TRACE
 
 LOOKS = 5  # The last looks at a recording tell where its sound is.
@@ -31,7 +30,7 @@ def told_note(engine: Engine) -> str:
     hz = float(state["pitch_trace"][(int(state["pitch_frames"][0]) - 1) % TRACE, 0])
     if not hz > 0:
         return "-"
-    pitch = 69 + 12 * math.log2(hz / 440)
+    pitch = float(semitones(np.array(hz)))
     cents = round(100 * (pitch - round(pitch)))
     return f"{note_name(round(pitch))} {cents:+d} cents"
 

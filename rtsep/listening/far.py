@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from rtsep.listening.likelihood import MISSED, RISEN, SPECTRUM, Frame
-from rtsep.listening.rows import Floats
 from rtsep.listening.states import STEP_S, States
+from rtsep.listening.tempos import Tempos
 
 STRIDE = 4  # A coarse position and a coarse frame are this many fine ones.
 TEMPOS = np.array([0, 0.5, 0.7, 0.85, 1, 1.2, 1.45, 2], np.float32)  # As in `near`.
@@ -42,7 +42,7 @@ class Far:
         entries[np.minimum(states.entries // STRIDE, count - 1)] = 1
         self._entries = ((JUMP * entries / entries.sum() + ANYWHERE / count) / len(TEMPOS)).astype(np.float32)
         self._around = max(round(AROUND_S / (STRIDE * STEP_S)), 1)
-        self._frames = list[Frame]()
+        self._frames, self._tempos = list[Frame](), Tempos(TEMPOS, CHANGE)
         self.put(0, round(0.5 / STEP_S))
 
     def put(self, first: int, last: int) -> None:
@@ -61,21 +61,9 @@ class Far:
         rises = np.max([each.rises for each in self._frames], axis=0)
         self._frames.clear()
         fits = WEIGHT * (self._spectra @ shares + self._onsets @ (np.float32(RISEN) * rises) - self._begun)
-        p = (self._moved(self._p) + self._entries) * np.exp(fits - fits.max())
+        p = (self._tempos.moved(self._tempos.mixed(self._p)) + self._entries) * np.exp(fits - fits.max())
         self._p = p / p.sum()
         return True
-
-    def _moved(self, p: Floats) -> Floats:
-        mixed = (1 - 2 * CHANGE) * p
-        mixed[1:] += CHANGE * p[:-1]
-        mixed[:-1] += CHANGE * p[1:]
-        mixed[[0, -1]] += CHANGE * p[[0, -1]]
-        moved, count = np.zeros_like(p), p.shape[1]
-        for row, tempo in enumerate(TEMPOS.tolist()):
-            step, rest = int(tempo), np.float32(tempo - int(tempo))
-            moved[row, step:] += (1 - rest) * mixed[row, : count - step]
-            moved[row, step + 1 :] += rest * mixed[row, : count - step - 1]
-        return moved
 
     def view(self) -> View:
         """The best place of all."""

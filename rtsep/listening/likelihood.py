@@ -38,10 +38,6 @@ class Likelihood:
         self._states = states
         self._begun = MISSED * states.onsets.sum(axis=1)
         self._forget = float(np.exp(-STEP_S / FORGET_S))
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget how loud the sound was."""
         self._loudest = FAINTEST
 
     def frame(self, semitones: Floats, rises: Floats) -> Frame:
@@ -49,10 +45,6 @@ class Likelihood:
         self._loudest = max(self._loudest * self._forget, float(semitones.max()), FAINTEST)
         return Frame(shares(semitones, self._loudest), np.minimum(rises, np.float32(MOST_RISE)),
                      bool(semitones.max() > SILENT * self._loudest))
-
-    def usual(self, frame: Frame) -> float:
-        """The log-likelihood of the average sound of the score, without onsets."""
-        return SPECTRUM * float(self._states.usual @ frame.shares)
 
     def misfit(self, frame: Frame, position: float) -> float:
         """The Kullback-Leibler divergence of the frame's spectrum from the expected one near a position."""

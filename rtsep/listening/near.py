@@ -15,6 +15,7 @@ import numpy as np
 from rtsep.listening.likelihood import Frame, Likelihood
 from rtsep.listening.rows import Floats
 from rtsep.listening.states import STEP_S, States
+from rtsep.listening.tempos import Tempos
 
 # Seconds of the score for one second of the performance; 0: the player rests.
 TEMPOS = np.concatenate([[0], np.geomspace(0.4, 2.5, 27)]).astype(np.float32)
@@ -26,7 +27,6 @@ EARLY_STEPS, EARLY = 20, np.float32(0.001)
 REST = np.float32(0.002)  # The probability, in a frame, that a slow player rests.
 REACH_S = 3.0  # Places within this many seconds of the score around the last one are compared.
 AROUND = 15  # The place is a mean over this many positions on both sides of the most probable surroundings.
-FIT_STEPS = 3  # `Place.fits` is the best of this many positions on both sides.
 TINY = 1e-30  # The likelihood of a frame counts as at least this.
 SURE_STEPS = 10  # `Place.sure` is the probability of the positions within this many of the place.
 
@@ -34,13 +34,12 @@ SURE_STEPS = 10  # `Place.sure` is the probability of the positions within this 
 class Place(NamedTuple):
     """Where the player is: the position (it need not be whole), the tempo, and the probability of places within 100 ms.
 
-    fits: the log-likelihood of the frame there. evidence: that of the frame by what was expected before it.
+    evidence: the log-likelihood of the frame by what was expected before it.
     """
 
     position: float
     tempo: float
     sure: float
-    fits: float
     evidence: float
 
 
@@ -50,10 +49,7 @@ class Near:
     def __init__(self, states: States, likelihood: Likelihood) -> None:
         self._states, self._likelihood = states, likelihood
         self._reach = round(REACH_S / STEP_S)
-        whole = TEMPOS.astype(np.int64)
-        # Tempos with the same number of whole positions for a frame: that number, the tempos, the rest.
-        self._steps = [(int(each), np.flatnonzero(whole == each), (TEMPOS - whole)[whole == each, None])
-                       for each in np.unique(whole)]
+        self._tempos = Tempos(TEMPOS, CHANGE)
         self.put(0, round(0.5 / STEP_S) + 1)
 
     def put(self, first: int, last: int) -> None:
@@ -62,7 +58,7 @@ class Near:
         last = min(max(last, first + 1), len(self._states))
         self._first = first
         self._p = np.full((len(TEMPOS), last - first), 1 / (len(TEMPOS) * (last - first)), np.float32)
-        self._last = Place((first + last - 1) / 2, 1.0, 0.0, 0.0, 0.0)
+        self._last = Place((first + last - 1) / 2, 1.0, 0.0, 0.0)
 
     def step(self, frame: Frame) -> Place:
         """The place after one more frame."""
@@ -77,7 +73,7 @@ class Near:
         if not total > 0:  # The sound is far from everything that the model expects.
             p, total = ahead, expected
         self._p, self._first = p / np.float32(total), first
-        self._last = self._place(fits, evidence)
+        self._last = self._place(evidence)
         return self._last
 
     def _placed(self, first: int, last: int) -> Floats:
@@ -88,11 +84,8 @@ class Near:
         return p
 
     def _mixed(self, p: Floats) -> Floats:
-        """Each tempo stays, or changes to a neighbour."""
-        mixed: Floats = (1 - 2 * CHANGE) * p
-        mixed[1:] += CHANGE * p[:-1]
-        mixed[:-1] += CHANGE * p[1:]
-        mixed[[0, -1]] += CHANGE * p[[0, -1]]
+        """Each tempo stays, or changes to a neighbour; few slow players rest."""
+        mixed = self._tempos.mixed(p)
         mixed[0] -= (CHANGE - REST) * p[1]
         mixed[1] += (CHANGE - REST) * p[1]
         return mixed
@@ -107,7 +100,7 @@ class Near:
         total = np.cumsum(np.pad(p, ((0, 0), (1, 0))), axis=1)
         since = np.maximum(np.maximum(begun - EARLY_STEPS, np.concatenate([[0], begun])[:-1]), 0)
         early = EARLY * (total[:, begun] - total[:, since])
-        ahead = self._moved(p)
+        ahead = self._tempos.moved(p)
         ahead[:, begun] += early
         ahead[:, before] += waiting
         blurred: Floats = (1 - 2 * BLUR) * ahead
@@ -115,16 +108,7 @@ class Near:
         blurred[:, :-1] += BLUR * ahead[:, 1:]
         return blurred
 
-    def _moved(self, p: Floats) -> Floats:
-        """Each tempo moves its own way; a part of a position becomes a probability of one position more."""
-        moved, count = np.zeros_like(p), p.shape[1]
-        for step, tempos, rest in self._steps:
-            rows = slice(tempos[0], tempos[-1] + 1)
-            moved[rows, step:] += (1 - rest) * p[rows, : count - step]
-            moved[rows, step + 1 :] += rest * p[rows, : count - step - 1]
-        return moved
-
-    def _place(self, fits: Floats, evidence: float) -> Place:
+    def _place(self, evidence: float) -> Place:
         """The mean around the most probable position."""
         by_position = self._p.sum(axis=0)
         total = np.cumsum(np.pad(by_position, (SURE_STEPS + 1, SURE_STEPS)))
@@ -136,5 +120,4 @@ class Near:
         weights = around.sum(axis=0)
         mass = weights.sum()
         position = self._first + first + float(weights @ np.arange(len(weights)) / mass)
-        best_fit = float(fits[max(best - FIT_STEPS, 0) : best + FIT_STEPS + 1].max())
-        return Place(position, float(TEMPOS @ around.sum(axis=1) / mass), float(near[best]), best_fit, evidence)
+        return Place(position, float(TEMPOS @ around.sum(axis=1) / mass), float(near[best]), evidence)

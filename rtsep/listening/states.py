@@ -31,7 +31,7 @@ class States:
 
     spectra: float32 [position, band], logarithms of shares, whose sum over bands is 1. onsets: float32 [position, pitch], how
     much each pitch rises there, 0 to 1. groups: the positions at which notes begin. entries: positions from which a player
-    goes on after a jump: starts of bars, or groups. usual: float32 [band], the spectrum of the whole score.
+    goes on after a jump: starts of bars, or groups.
     """
 
     start_s: float
@@ -39,7 +39,6 @@ class States:
     onsets: Floats
     groups: Integers
     entries: Integers
-    usual: Floats
 
     def __len__(self) -> int:
         """The number of positions."""
@@ -78,7 +77,7 @@ def score_states(
     groups = _groups(((notes["onset_s"] - start_s) / STEP_S).astype(np.int64))
     bars = ((np.asarray(bars_s, np.float64) - start_s) / STEP_S).astype(np.int64)
     bars = bars[(bars >= 0) & (bars < count)]
-    return States(start_s, np.log(shared), onsets, groups, bars if len(bars) else groups, np.log(shared.mean(axis=0)))
+    return States(start_s, np.log(shared), onsets, groups, bars if len(bars) else groups)
 
 
 def _envelope(pitch: int, steps: int) -> Floats:

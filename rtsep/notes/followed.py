@@ -37,16 +37,19 @@ def followed_score(score: Score, stem_of: NDArray[np.int8]) -> FollowedScore:
     notes = score.notes()
     stems = stem_of[notes["part"], notes["channel"], notes["pitch"]].astype(np.int64)
     notes, stems = notes[stems >= 0], stems[stems >= 0]
-    chord, onset_s = _chords(notes["onset_s"])
+    chord, onset_s = chords_of(notes["onset_s"], CHORD_S)
     rows = np.unique(np.stack([chord, stems, notes["pitch"].astype(np.int64)], axis=1), axis=0)
     return FollowedScore(onset_s, *(np.ascontiguousarray(rows[:, column]) for column in (0, 2, 1)))
 
 
-def _chords(onset_s: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The chord of each note (notes by onset), and the onset of each chord."""
+def chords_of(onset_s: NDArray[np.float64], within_s: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The chord of each note (notes by onset), and the onset of each chord.
+
+    A chord has all notes that begin within `within_s` seconds of its first note.
+    """
     chord, firsts = np.zeros(len(onset_s), np.int64), list[float]()
     for number, onset in enumerate(onset_s.tolist()):
-        if not firsts or onset > firsts[-1] + CHORD_S:
+        if not firsts or onset > firsts[-1] + within_s:
             firsts.append(onset)
         chord[number] = len(firsts) - 1
     return chord, np.array(firsts, np.float64)

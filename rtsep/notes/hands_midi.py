@@ -8,7 +8,6 @@ track its own staff or instrument, and these messages would be missing there. Ch
 
 from __future__ import annotations
 
-import io
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -17,6 +16,7 @@ import mido
 from rtsep.notes.build import Path
 from rtsep.notes.chunks import Chunks, read_chunks
 from rtsep.notes.messages import NOTE_OFF, NOTE_ON
+from rtsep.notes.midi_files import Placed, add_messages, midi_bytes
 from rtsep.notes.names import decode_name
 from rtsep.notes.score import PORTS, Row, Score, is_strike
 from rtsep.notes.tracks import NAME, PORT, TEMPO, Track
@@ -26,7 +26,6 @@ TRACKS = {RIGHT: "right hand", LEFT: "left hand", DRUMS: "drums"}  # Names of th
 DIVISION, TEMPO_US = 960, 500_000  # Ticks, and microseconds, of a quarter note if the notes are not from a MIDI file.
 OF_A_TRACK = frozenset((0x00, NAME, 0x04, 0x09, 0x20, PORT, 0x2F))  # MIDI's meta events that make sense only in their track.
 
-Placed = tuple[int, "mido.Message | mido.MetaMessage"]  # Tick and message.
 
 
 def is_midi(path: Path) -> bool:
@@ -50,9 +49,7 @@ def hands_midi(path: Path, score: Score, players: Sequence[int]) -> bytes:
     for player, name in TRACKS.items():
         if placed[player] or player != DRUMS:
             _add(file, name, _with_ports(placed[player]), end)
-    buffer = io.BytesIO()
-    file.save(file=buffer)
-    return buffer.getvalue()
+    return midi_bytes(file)
 
 
 def _rows_of(score: Score) -> list[Row]:
@@ -133,10 +130,8 @@ def _with_ports(rows: list[tuple[int, Row]]) -> Iterator[Placed]:
 
 
 def _add(file: mido.MidiFile, name: str, placed: Iterable[Placed], end: int) -> None:
-    track, now = file.add_track(), 0
+    track = file.add_track()
     if name:
         track.append(mido.UnknownMetaMessage(NAME, data=name.encode()))
-    for tick, message in placed:
-        track.append(message.copy(time=tick - now))
-        now = tick
+    now = add_messages(track, placed)
     track.append(mido.MetaMessage("end_of_track", time=max(end - now, 0)))

@@ -6,7 +6,6 @@ pitch bends. Bends reach two semitones, the default range of every instrument.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.notes.bends import CENTRE, USUAL_RANGE
+from rtsep.notes.midi_files import Placed, add_messages, midi_bytes
 
 STEP_S = 0.01  # Tables and notes have a pitch for every step of this many seconds.
 SHORTEST_S = 0.08  # Notes and rests that are shorter than this many seconds do not count.
@@ -119,14 +119,16 @@ def midi_of(notes: list[SungNote], name: str) -> bytes:
     file = mido.MidiFile(type=0, ticks_per_beat=TICKS)
     track = file.add_track(name)
     track.append(mido.MetaMessage("set_tempo", tempo=TEMPO_US))
+    add_messages(track, _placed(notes))
+    return midi_bytes(file)
+
+
+def _placed(notes: list[SungNote]) -> Iterator[Placed]:
+    """The messages at their ticks, which never fall."""
     now = 0
     for time_s, message in _messages(notes):
-        tick = max(round(time_s * 1e6 * TICKS / TEMPO_US), now)
-        track.append(message.copy(time=tick - now))
-        now = tick
-    buffer = io.BytesIO()
-    file.save(file=buffer)
-    return buffer.getvalue()
+        now = max(round(time_s * 1e6 * TICKS / TEMPO_US), now)
+        yield now, message
 
 
 def _messages(notes: list[SungNote]) -> Iterator[tuple[float, mido.Message]]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
-
 import mido
 
+from rtsep.notes.midi_files import add_messages, midi_bytes
 from rtsep.notes.programs import DRUMS
 from rtsep.notes.score import Score
 
@@ -17,15 +16,11 @@ def written_midi(score: Score) -> bytes:
     file = mido.MidiFile(type=1, ticks_per_beat=TICKS)
     file.add_track().append(mido.MetaMessage("set_tempo", tempo=TEMPO_US))
     for part, name in enumerate(score.track_names):
-        track, now = file.add_track(), 0
+        track = file.add_track()
         track.append(mido.UnknownMetaMessage(0x03, data=name.encode()))
         track += [mido.Message("program_change", channel=channel, program=program)
                   for (player, channel), program in sorted(score.programs.items()) if player == part and program < DRUMS]
         mine = score.messages[:, 0] == part
-        for seconds, message in zip(score.seconds[mine].tolist(), score.messages[mine, 1:].tolist(), strict=True):
-            tick = round(seconds * 1e6 / TEMPO_US * TICKS)
-            track.append(mido.Message.from_bytes(message, time=tick - now))
-            now = tick
-    buffer = io.BytesIO()
-    file.save(file=buffer)
-    return buffer.getvalue()
+        add_messages(track, ((round(seconds * 1e6 / TEMPO_US * TICKS), mido.Message.from_bytes(message)) for seconds, message in
+                             zip(score.seconds[mine].tolist(), score.messages[mine, 1:].tolist(), strict=True)))
+    return midi_bytes(file)

@@ -21,7 +21,7 @@ import numpy as np
 from rtsep.kernels.arrays import add_rows, dot_rows, fill
 from rtsep.kernels.fields import Part, array, cell, number
 from rtsep.kernels.marks import kernel
-from rtsep.methods.estimators.multiplicative import LEAST_FLAT
+from rtsep.methods.estimators.multiplicative import LEAST_FLAT, divide
 from rtsep.methods.estimators.prior import hold
 from rtsep.stages.request import Request
 from rtsep.stages.voice_bands import VOICE_BANDS, add_bands, band_sums, bands_of, sum_of_bands
@@ -191,11 +191,7 @@ def step(plan, own, frame, W, opened, expected, trust, sparsity, estimated):
         fill(ratio, max(h[count], np.float32(LEAST_FLAT)) * flat)
         add_rows(W, rows, h, ratio)
         add_model(plan, own, ratio)
-        total = np.float32(0)
-        for k in range(ratio.shape[0]):
-            ratio[k] = V[k] / ratio[k]
-            total += ratio[k]
-        estimated.gradient[count] = total * flat
+        estimated.gradient[count] = divide(V, ratio) * flat
         update_rows(W, rows, opened, expected, trust, sparsity, estimated)
         update_voice(plan, own, ratio, sparsity)
     finish(plan, own, frame.total)

@@ -10,6 +10,16 @@ LEAST_FLAT = 1e-9  # The flat row gets at least this share of the frame, so that
 
 
 @numeric
+def divide(V, ratio):
+    """ratio [bin] = V [bin] / ratio; returns the sum."""
+    total = np.float32(0)
+    for k in range(ratio.shape[0]):
+        ratio[k] = V[k] / ratio[k]
+        total += ratio[k]
+    return total
+
+
+@numeric
 def update_activations(V, W, rows, notes, bins, iterations, relaxation, sparsity, first, expected_share, least_share, trust, h,
                        before, gradient, group_h, ratio):
     """`iterations` times  h <- h * (W @ (V / (h W))) ** relaxation  for the open rows of W and a flat row; all sum to 1.
@@ -32,11 +42,7 @@ def update_activations(V, W, rows, notes, bins, iterations, relaxation, sparsity
         for k in range(ratio.shape[0]):
             ratio[k] = floor
         add_rows(W, rows, h, ratio)
-        total = np.float32(0)
-        for k in range(ratio.shape[0]):
-            ratio[k] = V[k] / ratio[k]
-            total += ratio[k]
-        gradient[count] = total * flat
+        gradient[count] = divide(V, ratio) * flat
         dot_rows(W, rows, ratio, gradient)
         for i in range(count + 1):
             before[i] = h[i]
