@@ -8,6 +8,7 @@ from rtsep.reference.estimator import hold, sparsity, with_flat
 from rtsep.reference.melody import Melody
 from rtsep.reference.passed import Estimate, Expected, Floats, Frame, Open
 from rtsep.reference.setup import Setup
+from rtsep.reference.voice_doubt import Doubt
 from rtsep.reference.voice_left import leave
 from rtsep.reference.voice_pitch import VoicePitch
 from rtsep.stages.voice import (
@@ -43,6 +44,7 @@ class Voice:
         self.line_hz = width * self.bin_hz
         self.melody = Melody(setup.melody_middle, setup.melody_loose)
         self.tracker = VoicePitch(setup.bins, self.bin_hz, setup.hop_s, setup.candidates)
+        self.doubt = Doubt(setup.hop_s, setup.size / setup.sample_rate)
         self.known_hz: float | None = None
         self.forget()
 
@@ -51,6 +53,7 @@ class Voice:
         self.hz, self.before_hz, self.share = 0.0, 0.0, 0.0
         self.levels = np.zeros(VOICE_BANDS)
         self.model = np.zeros(self.setup.bins)
+        self.doubt.forget()
 
     def _bands(self) -> Floats:
         """The bands, [band, bin]: triangles, whose sum is 1 from the first bin to the centre of the last band."""
@@ -64,10 +67,11 @@ class Voice:
         """Take the frame's pitch as it is known, else find it in what the told notes leave."""
         W, h, count = estimate.W, estimate.h, opened.count
         others = h[count:-1] @ W[count:] + h[-1] / self.setup.bins + self.model
-        left = leave(frame.V, h[:count] @ W[:count], expected.h @ W[:count], others)
+        left = leave(frame.V, h[:count] @ W[:count], expected.h @ W[:count], others, self.doubt.sings)
         told = self.melody.told_hz(frame.end) if self.setup.melody_told else (0.0, 0.0)
         hz = self.tracker.step(left, told)
         self.before_hz, self.hz = self.hz, hz if self.known_hz is None else self.known_hz
+        self.doubt.follow(opened, self.hz, self.tracker.sureness, told[0] > 0 or self.known_hz is not None)
 
     def comb(self) -> Floats:
         """The harmonics of the pitch, [bin]: Gaussians, wider than the window makes them where the pitch moves."""
@@ -110,6 +114,8 @@ class Voice:
             h[rows + VOICE_BANDS :] *= min(sparse, 1 / (1 + NOISE_WEIGHT))
         self.levels = h[voice] * frame.total if self.hz > 0 else FADES * self.levels
         self.model, self.share = h[rows:] @ W[rows:], float(h[rows:].sum())
+        self.doubt.note_level(self.share * frame.total)
+        self.share = 0.0 if self.doubt.doubted else self.share
         return Estimate(estimate.W, before[:rows], h[:rows], group_h, ratio)
 
     def split(self, M: Floats, model: Floats) -> Floats:

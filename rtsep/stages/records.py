@@ -31,6 +31,7 @@ from rtsep.stages import (
     score_follower,
     transform,
     voice,
+    voice_doubt,
     voice_left,
     voice_pitch,
     watchdog,
@@ -41,8 +42,8 @@ from rtsep.stages.request import Request
 
 # Roughly in the order in which `frame` calls them.
 STAGES = (lookahead, notes, score_follower, hands, analysis, onsets, gate, late_notes, watchdog, expectation, estimator,
-          attacks, melody, voice_left, voice_pitch, voice, levels, masks, colour, accompaniment, adaptation, residual, place,
-          overlap_add, filters, mixer)
+          attacks, melody, voice_left, voice_pitch, voice_doubt, voice, levels, masks, colour, accompaniment, adaptation,
+          residual, place, overlap_add, filters, mixer)
 
 PLAN = Record("Plan", (COMMON, INSTRUMENTS, transform.PLAN, *(stage.PLAN for stage in STAGES)))
 STATE = Record("State", (
