@@ -21,7 +21,7 @@ from rtsep.commands.common import (
     say_warnings,
 )
 from rtsep.commands.follow_options import add_follow, read_followed
-from rtsep.commands.listen_options import add_listen
+from rtsep.commands.listen_options import add_listen, listening_of
 from rtsep.commands.live_checks import check, parse_channels, parse_loop
 from rtsep.commands.live_remote import add_remote, check_remote, with_remote
 from rtsep.commands.live_setup import renames_stems, scenes_of, with_setup
@@ -69,7 +69,7 @@ def _declare(parser: argparse.ArgumentParser) -> None:
                         "one side of --split (without channel 10); hands = a hand of the player, found from the notes so far "
                         "(without channel 10); drum = a group of drums (kick, snare, hihat, toms, cymbals, percussion); all = "
                         "all notes together (default: %(default)s)")
-    add_listen(parser, "in place of a keyboard. The sound is 80 ms later then (--set lookahead_ms)")
+    add_listen(parser, "in place of a keyboard. The sound is 80 ms later then, 140 ms with --line (--set lookahead_ms)")
     add_score(parser, ". Without a keyboard, rtsep live follows the score by the sound")
     add_follow(parser)
     add_voice(parser, PLAYED)
@@ -155,7 +155,7 @@ def _play(arguments: argparse.Namespace, setup: Setup | None) -> None:
         record=arguments.record, overwrite=arguments.overwrite, seconds=arguments.seconds,
         measure_latency=arguments.measure_latency, mosaic=arguments.mosaic, keep=tuple(arguments.keep),
         keep_background=arguments.save_background, made_by=shlex.join(["rtsep", *arguments.words]),
-        drum_map=arguments.drum_map, score=arguments.score, followed=read_followed(arguments), listen=arguments.listen,
+        drum_map=arguments.drum_map, score=arguments.score, followed=read_followed(arguments), **listening_of(arguments),
         record_format=arguments.record_format, pre_fader=arguments.pre_fader, take=arguments.take, setup=setup, start=scenes[0],
         scenes=scenes if setup is not None and setup.scenes else (), other_stems=renames_stems(arguments, setup),
         recording=recording, loop=loop, speed=arguments.speed, ends_with_recording=not has_keys,

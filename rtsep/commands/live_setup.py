@@ -14,7 +14,8 @@ from rtsep.params import Value, param_of
 LISTS = ("midi", "route")  # Options that can be given several times. If they are given, they replace those of the file.
 # Entries that belong to the value of another entry; they are left out if an option changes that value.
 FOLLOWERS: Mapping[str, Sequence[str]] = {"by": ("split", "drum_map"), "jack": tuple(NOT_WITH_JACK),
-                                             "play": ("play_midi", "speed", "loop")}
+                                             "play": ("play_midi", "speed", "loop"),
+                                             "listen": ("line", "line_range")}
 
 
 def with_setup(parser: argparse.ArgumentParser, given: argparse.Namespace, setup: Setup) -> argparse.Namespace:

@@ -10,7 +10,7 @@ from typing import Any
 
 from rtsep.commands.common import add_keeping, add_score, progress_bar, say_warnings
 from rtsep.commands.job import GROUPS, add_job, job_of
-from rtsep.commands.listen_options import add_listen
+from rtsep.commands.listen_options import add_listen, listening_of
 from rtsep.commands.output import add_handover, explain_unknown, folder_for, hand_over
 from rtsep.commands.voice_options import add_voice, range_of, voice_of
 from rtsep.errors import RtsepError
@@ -63,8 +63,8 @@ def _run(arguments: argparse.Namespace) -> None:
 
     job = replace(job_of(arguments, "all"), mix=arguments.mix, out=arguments.out, midi=tuple(arguments.midi),
                   overwrite=arguments.overwrite, keep=tuple(arguments.keep), keep_background=arguments.save_background,
-                  made_by=shlex.join(["rtsep", *arguments.words]), score=arguments.score, listen=arguments.listen,
-                  **voice_of(arguments))
+                  made_by=shlex.join(["rtsep", *arguments.words]), score=arguments.score,
+                  **listening_of(arguments), **voice_of(arguments))
     job = replace(job, params={**job.params, **range_of(arguments)})
     if job.params.get("mode") == "all":
         if job.keep:

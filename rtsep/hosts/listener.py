@@ -13,22 +13,28 @@ import numpy.typing as npt
 
 from rtsep.hosts.input_reader import InputReader
 from rtsep.hosts.lanes import Lanes
-from rtsep.listening.transcriber import Told, Transcriber
+from rtsep.hosts.transcription import Hearing
+from rtsep.listening.transcriber import Told
 from rtsep.notes.messages import CONTROL, NOTE_OFF, NOTE_ON, NOTES_OFF, Message
-from rtsep.presets.preset import Preset
 
-LOOKAHEAD_MS = 80.0  # The engine looks at the sound so many milliseconds later, if nothing else is asked for.
+LOOKAHEAD_MS = 80.0  # The engine looks at the sound so many milliseconds later, if nothing else is asked for ...
+LINE_LOOKAHEAD_MS = 140.0  # ... and so many if it hears a single line.
 CHANNEL = 0  # Notes come on this channel.
 
 Receive = Callable[[int, int, Message], object]  # Part, time in nanoseconds (time.monotonic_ns), message.
 
 
+def lookahead_of(hearing: Hearing) -> float:
+    """How many milliseconds later the engine looks at the sound."""
+    return LINE_LOOKAHEAD_MS if hearing.line else LOOKAHEAD_MS
+
+
 class NoteListener:
     """Hears notes in the input of `lanes` while `with` lasts. `receive` takes them as notes of the device; `say`: a message."""
 
-    def __init__(self, lanes: Lanes, presets: Sequence[Preset], receive: Receive, say: Callable[[str], object]) -> None:
+    def __init__(self, lanes: Lanes, hearing: Hearing, receive: Receive, say: Callable[[str], object]) -> None:
         self._lanes, self._receive, self._say = lanes, receive, say
-        self._transcriber = Transcriber(presets, lanes.sample_rate, lanes.channels)
+        self._transcriber = hearing.transcriber(lanes.sample_rate, lanes.channels)
         self.reader = InputReader(lanes, "rtsep hears notes", self._hear, self._begin_anew, self._failed)
 
     def __enter__(self) -> NoteListener:

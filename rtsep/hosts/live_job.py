@@ -11,10 +11,11 @@ from rtsep.engine.streaming import Engine
 from rtsep.errors import RtsepError
 from rtsep.hosts.asked import check_by_channel, check_by_hands, check_score
 from rtsep.hosts.following import FOLLOWED_PARAMS, Followed, followed_programs, route_followed
-from rtsep.hosts.listener import LOOKAHEAD_MS
+from rtsep.hosts.listener import lookahead_of
 from rtsep.hosts.recording import Recording
 from rtsep.hosts.setlist import SetList, with_stems
 from rtsep.hosts.setups import Settings, Setup
+from rtsep.hosts.transcription import hearing_of
 from rtsep.notes.drum_maps import read_drum_map, stand_ins
 from rtsep.notes.folded import ENGINE_PARTS
 from rtsep.notes.programs import CHANNELS
@@ -34,6 +35,7 @@ from rtsep.notes.routing import (
 from rtsep.notes.score_parts import by_score
 from rtsep.notes.told_melody import ALONE
 from rtsep.params import Value
+from rtsep.presets.bent import all_with_bends
 from rtsep.presets.instruments import choose, programs_by_name
 from rtsep.presets.preset import Preset
 from rtsep.presets.wish import parse_wish
@@ -63,6 +65,8 @@ class LiveJob:
     drum_map: Path | None = None  # Groups of drums by key, see `rtsep.notes.drum_maps`.
     score: Path | None = None  # The score that is played: its parts, or its hands, are the stems.
     listen: bool = False  # Hear the notes in the input.
+    line: bool | None = None  # Hear a single line; None: if the preset plays one.
+    span: tuple[int, int] | None = None  # The lowest and the highest pitch of the line; None: those of the preset.
     followed: Followed | None = None  # The same score, if it is followed by the sound.
     record_format: str = "wav"  # wav or flac
     pre_fader: bool = False  # Outputs of single stems play them before their faders.
@@ -131,7 +135,10 @@ def engine_of(job: LiveJob, gated: bool, said: list[str]) -> Engine:
     """The engine for `job`, not prepared yet."""
     params = dict(job.params) if gated else {**job.params, "gate": False}
     if job.listen:
-        params.setdefault("lookahead_ms", LOOKAHEAD_MS)
+        hearing = hearing_of(job.presets, job.line, job.span)
+        params.setdefault("lookahead_ms", lookahead_of(hearing))
+        if hearing.line:
+            said.append(f"rtsep hears one note at a time (--no-line: chords). The sound is {params['lookahead_ms']:g} ms later")
     if job.followed is not None:
         params = {**FOLLOWED_PARAMS, **params}
     return _separator(job, gated, params, said) if job.mosaic is None else mosaic_engine(job, job.mosaic, params)
@@ -156,7 +163,13 @@ def _separator(job: LiveJob, gated: bool, params: Mapping[str, Value], said: lis
     said += instruments.warnings
     if job.melody and len(routing.names) == 1:
         params = {**ALONE, **params}
-    return Separator(instruments.presets, routing, params)
+    return Separator(_bent(job, instruments.presets), routing, params)
+
+
+def _bent(job: LiveJob, presets: Sequence[Preset]) -> Sequence[Preset]:
+    """The presets, with bent rows for a single line that is heard; presets that are kept have none."""
+    bends = job.listen and not job.keep and hearing_of(job.presets, job.line, job.span).line
+    return all_with_bends(presets) if bends else presets
 
 
 def has_notes(job: LiveJob) -> bool:
@@ -196,7 +209,8 @@ def set_list_of(job: LiveJob, engine: Engine, said: list[str]) -> SetList:
         keys = _drum_keys(job, bool(engine.value("gate")))
         for texts in dict.fromkeys(scene.presets for scene in job.scenes):
             if texts not in known:
-                known[texts] = choose(parse_wish(texts), engine.routing, programs_by_name(engine.routing), keys).presets
+                wish = parse_wish(texts)
+                known[texts] = _bent(job, choose(wish, engine.routing, programs_by_name(engine.routing), keys).presets)
     elif any(scene.presets for scene in job.scenes):
         raise RtsepError("preset: a mosaic plays its source and uses no preset: leave out preset in the scenes")
     scenes = [with_stems(scene, engine.stem_names, _missing(job, said)) for scene in job.scenes]

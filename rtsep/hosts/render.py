@@ -37,6 +37,7 @@ from rtsep.notes.routing import everything, keyboards
 from rtsep.notes.score import EVENT
 from rtsep.notes.told_melody import ALONE, melody_file
 from rtsep.params import Value, param_of, parse_params
+from rtsep.presets.bent import all_with_bends
 from rtsep.presets.instruments import choose
 from rtsep.presets.wish import parse_wish
 from rtsep.reference.separator import ReferenceSeparator, refuse_with_reference
@@ -69,6 +70,8 @@ class Job:
     timing: Timing = AS_WRITTEN  # How the times of the notes are moved.
     score: Path | None = None  # With notes: what is played, its parts or hands are the stems. Alone: notes to bring into line.
     listen: bool = False  # Hear the notes in the sound.
+    line: bool | None = None  # Hear a single line; None: if the preset plays one.
+    span: tuple[int, int] | None = None  # The lowest and the highest pitch of the line; None: those of the preset.
     voice: str = ""  # Name of the stem of a voice; empty: there is none.
     melody: str = ""  # The notes of the voice: FILE, FILE@TRACK, or TRACK of the notes.
 
@@ -113,7 +116,9 @@ def _separator(job: Job, sound: SoundReader, notes: ToldNotes, params: Mapping[s
     played = assign(job, notes.score, wish.name, sound.sample_rate, notes.melody)
     instruments = choose(wish, played.routing, played.programs, played.drum_keys)
     kind = ReferenceSeparator if job.reference else Separator
-    return kind(instruments.presets, played.routing, params), played.events, (*played.hints, *instruments.warnings)
+    bends = notes.heard is not None and notes.heard.line and not job.keep  # Presets that are kept have no bent rows.
+    presets = all_with_bends(instruments.presets) if bends else instruments.presets
+    return kind(presets, played.routing, params), played.events, (*played.hints, *instruments.warnings)
 
 
 def _mosaic(job: Job, sound: SoundReader, notes: ToldNotes, params: Mapping[str, Value]) -> Chosen:

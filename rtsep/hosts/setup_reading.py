@@ -76,7 +76,8 @@ def _program(value: Any) -> int:
 PATHS = ("drum_map", "mosaic", "play", "play_midi", "record", "score", "take")
 OPTIONS: Mapping[str, Convert] = {
     "input": _text, "output": _text, "inputs": _whole, "outputs": _whole, "rate": _number, "block": _whole, "midi": _texts,
-    "jack": _switch, "listen": _switch, "allow_feedback": _switch, "channels": _channels, "by": _one_of(BY), "split": _text,
+    "jack": _switch, "listen": _switch, "line": _switch, "line_range": _text, "allow_feedback": _switch,
+    "channels": _channels, "by": _one_of(BY), "split": _text,
     "midi_offset_ms": _number, "follow": _one_of(("keys", "sound")), "start_bar": _whole, "route": _texts,
     "pre_fader": _switch, "record_format": _one_of(FORMATS),
     "speed": _number, "loop": _text, "voice": _switch, "voice_name": _text, "voice_range": _text, "melody": _text,

@@ -183,13 +183,16 @@ def _options(job: LiveJob, scene: Scene, names: Mapping[str, str]) -> dict[str, 
     split = player.split
     routes = [names.get(stem, stem) + equals + at for stem, equals, at in (each.partition("=") for each in job.routes)]
     entries: dict[str, Any] = {
-        **scene.device.opened.settings(), "midi": ports, "listen": job.listen, "by": job.by if job.by != "port" else "",
+        **scene.device.opened.settings(), "midi": ports, "listen": job.listen,
+        "line_range": "" if job.span is None else "{}-{}".format(*job.span), "by": job.by if job.by != "port" else "",
         "split": "" if split is None else str(split.pitch), "channels": list(job.channels),
         "drum_map": job.drum_map, "score": job.score, "mosaic": job.mosaic, "midi_offset_ms": player.lanes.delay_ms,
         "voice": bool(job.voice), "voice_name": job.voice if job.voice != "voice" else "", "melody": melody,
         "route": routes, "pre_fader": job.pre_fader, **_of_recording(player.playback), "take": scene.recorder.base,
         "record_format": job.record_format if job.record_format != "wav" else ""}
-    return {name: str(value.absolute()) if isinstance(value, Path) else value for name, value in entries.items() if value}
+    chosen = {} if job.line is None else {"line": job.line}
+    given = {name: str(value.absolute()) if isinstance(value, Path) else value for name, value in entries.items() if value}
+    return chosen | given
 
 
 def _of_recording(playback: Playback | None) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from rtsep.errors import RtsepError
 from rtsep.files.reading import SoundReader
 from rtsep.hosts.aligned import Aligned, align_score
 from rtsep.hosts.path_picture import draw_path
-from rtsep.hosts.transcription import presets_to_hear, transcribed
+from rtsep.hosts.transcription import Transcription, hearing_of, transcribed
 from rtsep.notes.merged import read_scores
 from rtsep.notes.moved import AS_WRITTEN, moved_score
 from rtsep.notes.score import Score
@@ -22,17 +22,21 @@ if TYPE_CHECKING:
     from rtsep.hosts.render import Job
 
 
+BY_PRESET = "this preset plays one note at a time, so rtsep heard a single line: --no-line hears chords"
+
+
 @dataclass(frozen=True, eq=False)
 class ToldNotes:
     """The notes of a rendering. score: None: all templates are open. melody: the notes of the voice, if they are told.
 
-    aligned: how the score was brought into line. heard: whether the notes were heard in the sound.
+    aligned: how the score was brought into line. heard: the notes that were heard in the sound. hints: for the user.
     """
 
     score: Score | None
     melody: Score | None
     aligned: Aligned | None = None
-    heard: bool = False
+    heard: Transcription | None = None
+    hints: tuple[str, ...] = ()
 
     @property
     def none(self) -> bool:
@@ -41,19 +45,19 @@ class ToldNotes:
 
     def report(self) -> Mapping[str, Any]:
         """What report.json says of them."""
-        if self.heard and self.score is not None:
+        if self.heard is not None and self.score is not None:
             return {"heard_notes": self.score.note_count}
         return {} if self.aligned is None else self.aligned.report
 
     def warnings(self) -> list[str]:
         """What the user should know of them."""
-        return [] if self.aligned is None else list(self.aligned.warnings())
+        return [*self.hints, *(() if self.aligned is None else self.aligned.warnings())]
 
     def files(self, title: str) -> Mapping[str, bytes]:
         """The contents of the files that `names_of_notes` names. title: of the picture."""
         files = dict[str, bytes]()
-        if self.score is not None and (self.heard or self.aligned is not None):
-            files["notes.mid"] = written_midi(self.score)
+        if self.score is not None and (self.heard is not None or self.aligned is not None):
+            files["notes.mid"] = written_midi(self.score, () if self.heard is None else self.heard.bends)
         if self.aligned is not None:
             files["path.png"] = draw_path(self.aligned, title)
         return files
@@ -74,13 +78,13 @@ def told_notes(job: Job, sound: SoundReader) -> ToldNotes:
     if job.aligns and job.mosaic is not None:
         raise RtsepError("--score without --midi, and --mosaic, do not go together: give the notes with --midi")
     aligned = align_score(Path(str(job.score)), job.by, sound) if job.aligns else None
-    score = _score(job, sound) if aligned is None else aligned.score
+    heard = transcribed(sound, hearing_of(job.presets, job.line, job.span)) if job.listen else None
+    score = heard.score if heard is not None else _score(job, sound) if aligned is None else aligned.score
     score, melody = take_melody(job.melody, score, sound.sample_rate) if job.melody else (score, None)
     score, melody = (None if each is None else moved_score(each, job.timing) for each in (score, melody))
-    return ToldNotes(score, melody, aligned, job.listen)
+    hints = (BY_PRESET,) if heard is not None and heard.line and job.line is None else ()
+    return ToldNotes(score, melody, aligned, heard, hints)
 
 
 def _score(job: Job, sound: SoundReader) -> Score | None:
-    if job.listen:
-        return transcribed(sound, presets_to_hear(job.presets))
     return read_scores(job.midi, sound.sample_rate) if job.midi else None

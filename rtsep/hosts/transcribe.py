@@ -12,11 +12,9 @@ from rtsep.errors import RtsepError
 from rtsep.files.pipes import STANDARD_INPUT, seekable
 from rtsep.files.results import Results
 from rtsep.files.sound import open_sound
-from rtsep.hosts.transcription import presets_to_hear, transcribed
+from rtsep.hosts.transcription import Hearing, hearing_of, transcribed
 from rtsep.notes.routing import struck
 from rtsep.notes.score import Score
-from rtsep.notes.written import written_midi
-from rtsep.presets.preset import Preset
 
 ENDINGS = (".mid", ".midi")
 
@@ -28,6 +26,8 @@ class Job:
     sources: Sequence[Path]
     out: Path
     presets: tuple[str, ...] = ()
+    line: bool | None = None  # Hear a single line; None: if the preset plays one.
+    span: tuple[int, int] | None = None  # The lowest and the highest pitch of the line; None: those of the preset.
     overwrite: bool = False
 
 
@@ -37,16 +37,17 @@ def transcribe(job: Job, progress: Callable[[str, int, int], None] = lambda what
     RtsepError: anything that the user can correct; then no file is left behind.
     """
     names = _names(job)
-    presets = presets_to_hear(job.presets)
+    hearing = hearing_of(job.presets, job.line, job.span)
     folder = job.out if len(names) > 1 else job.out.parent
     results = Results(folder, names, job.overwrite, [path for path in job.sources if path != STANDARD_INPUT])
     try:
-        files = [_one(source, presets, results, name, progress) for source, name in zip(job.sources, names, strict=True)]
+        files = [_one(source, hearing, results, name, progress) for source, name in zip(job.sources, names, strict=True)]
         results.commit()
     finally:
         results.abort()
-    return {"preset": ", ".join(preset.name for preset in presets), "files": files,
-            "notes": sum(file["notes"] for file in files), "warnings": [text for file in files for text in file["warnings"]]}
+    return {"preset": ", ".join(preset.name for preset in hearing.presets), "line": hearing.line, "heard_with": str(hearing),
+            "files": files, "notes": sum(file["notes"] for file in files),
+            "warnings": [text for file in files for text in file["warnings"]]}
 
 
 def _names(job: Job) -> list[str]:
@@ -63,13 +64,14 @@ def _names(job: Job) -> list[str]:
     return names
 
 
-def _one(source: Path, presets: Sequence[Preset], results: Results, name: str,
+def _one(source: Path, hearing: Hearing, results: Results, name: str,
          progress: Callable[[str, int, int], None]) -> dict[str, Any]:
     began = time.perf_counter()
     with seekable(source) as path, open_sound(path, cut=True) as sound:
-        score = transcribed(sound, presets, lambda done, total: progress(source.name, done, total))
+        found = transcribed(sound, hearing, lambda done, total: progress(source.name, done, total))
         seconds, notes = sound.frames / sound.sample_rate, list(sound.notes)
-    results.add(name, written_midi(score))
+    results.add(name, found.midi())
+    score = found.score
     warnings = notes if score.note_count else [*notes, f"{source}: no notes were found"]
     return {"source": str(source), "out": str(results.folder / name), "seconds": round(seconds, 3), **_described(score),
             "realtime_factor": round(seconds / max(time.perf_counter() - began, 1e-9), 2), "warnings": warnings}

@@ -6,7 +6,7 @@ pitch bends. Bends reach two semitones, the default range of every instrument.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import mido
@@ -25,6 +25,7 @@ VELOCITY = 80  # The velocity of all notes.
 TICKS, TEMPO_US = 480, 480_000  # Ticks per beat and microseconds per beat: a tick is a millisecond.
 
 Floats = npt.NDArray[np.float64]
+Bend = tuple[float, int]  # Time in s, and value of a pitch bend, -8192 to 8191.
 
 
 @dataclass(frozen=True)
@@ -134,12 +135,17 @@ def _placed(notes: list[SungNote]) -> Iterator[Placed]:
 def _messages(notes: list[SungNote]) -> Iterator[tuple[float, mido.Message]]:
     """The messages of all notes in order, with their times in s."""
     for note in notes:
-        last = None
-        for number, (time_s, bend) in enumerate(zip(note.times_s.tolist(), note.bends.tolist(), strict=True)):
-            if last is None or abs(bend - last) * 100 >= LEAST_BEND_CENTS:
-                value = int(np.clip(round(bend / USUAL_RANGE * CENTRE), -CENTRE, CENTRE - 1))
-                yield time_s, mido.Message("pitchwheel", pitch=value)
-                last = bend
+        for number, (time_s, value) in enumerate(bends_of(zip(note.times_s.tolist(), note.bends.tolist(), strict=True))):
+            yield time_s, mido.Message("pitchwheel", pitch=value)
             if number == 0:
                 yield time_s, mido.Message("note_on", note=note.pitch, velocity=VELOCITY)
         yield note.offset_s, mido.Message("note_off", note=note.pitch, velocity=0)
+
+
+def bends_of(note: Iterable[tuple[float, float]]) -> Iterator[Bend]:
+    """The pitch bends of a note that sounds so many semitones above its pitch at times in s; small changes are left out."""
+    last = None
+    for time_s, above in note:
+        if last is None or abs(above - last) * 100 >= LEAST_BEND_CENTS:
+            yield time_s, int(np.clip(round(above / USUAL_RANGE * CENTRE), -CENTRE, CENTRE - 1))
+            last = above
