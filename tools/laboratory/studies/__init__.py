@@ -16,6 +16,7 @@ from laboratory.studies import (  # noqa: F401
     hands,
     instruments,
     latency,
+    lines,
     listen,
     live,
     live_mosaics,
