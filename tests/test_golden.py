@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 # Tolerances of passages in which roundings grow, since filters divide by small powers, and learning goes on from what was
-# learnt. They are three to five times the change of the output if each sample of the input changes by 1e-7 of itself.
-TOLERANCE = {"instant": 3e-5, "drums, instant": 3e-5, "two instruments": 3e-6, "the background first": 5e-6, "drums": 5e-6,
+# learnt. They are three to five times the change of the output if each sample of the input changes by 1e-7 of itself, or on
+# another kind of processor if that is more.
+TOLERANCE = {"instant": 3e-5, "drums, instant": 3e-5, "two instruments": 1e-5, "the background first": 5e-6, "drums": 5e-6,
              "drums, not told": 3e-6, "live, beside others": 2e-6}
 
 
