@@ -45,6 +45,11 @@ class Heard(NamedTuple):
         """The number of frames."""
         return len(self.ends)
 
+    def one(self, number: int) -> Heard:
+        """Only the frame with this number."""
+        cut = slice(number, number + 1)
+        return Heard(self.ends[cut], *(part[cut] for part in self[1:]))
+
 
 class Ears:
     """Listens to sound of `channels` channels at `sample_rate` Hz, with the rows of `presets`, or combs.

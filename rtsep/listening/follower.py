@@ -1,6 +1,6 @@
 """Follows a player in a score by the sound: where the player is, how fast, and how sure that is.
 
-`Near` follows from frame to frame; `Far` watches the whole score, for jumps and for a player who plays something else.
+`Near` follows from frame to frame; `Far` watches the whole score, for jumps; `Sureness` notices a player who plays other music.
 """
 
 from __future__ import annotations
@@ -17,23 +17,19 @@ from rtsep.listening.likelihood import Likelihood
 from rtsep.listening.near import Near, Place
 from rtsep.listening.rivals import Rivals
 from rtsep.listening.states import STEP_S, score_states
+from rtsep.listening.sureness import Sureness
 from rtsep.presets.preset import Preset
 
 NEAR_S = 1.0  # `Far` agrees with `Near` if its player is within this many seconds of the score.
 CERTAIN, TIMES = 0.8, 10.0  # Another place is tried if it has this probability, and this many times that of the old one.
 WIDTH_S = 0.4  # The player is at most this many seconds from the place that `Far` says.
-# The player is lost if the spectra differ from the expected ones by more than the first of these divergences, and found below
-# the second one: right places had 0.05 to 0.16, also in rooms and beside others.
-LOST, FOUND = 0.21, 0.18
-USUAL = 0.1  # A usual divergence at a right place.
-FIT_S = 4.0  # That is an average with this time constant in seconds.
 
 
 class Told(NamedTuple):
     """Where the player is after a frame.
 
-    seconds: in the score. tempo: seconds of the score for one second. sure: 0 to 1. lost: nothing is known. jumped: the player
-    came here by a jump.
+    seconds: in the score. tempo: seconds of the score for one second. sure: 0 to 1. lost: the player seems to play other music.
+    jumped: the player came here by a jump.
     """
 
     seconds: float
@@ -55,7 +51,7 @@ class Follower:
         self._likelihood = Likelihood(self._states)
         self._rivals = Rivals(lambda: Near(self._states, self._likelihood))
         self._far = Far(self._states)
-        self._lost, self._misfit = False, USUAL
+        self._sureness = Sureness(notes)
         if start_s is not None:
             self.go_to(start_s)
 
@@ -64,19 +60,17 @@ class Follower:
         at = round(float(self._states.at(seconds)))
         self._rivals.put(at - round(WIDTH_S / STEP_S), at + 1)
         self._far.put(at - round(WIDTH_S / STEP_S), at + 1)
-        self._lost, self._misfit = False, USUAL
+        self._sureness.reset(seconds)
 
     def step(self, heard: Heard, number: int) -> Told:
         """Where the player is after frame `number` of `heard`; every frame must come once, in order."""
         frame = self._likelihood.frame(heard.semitones[number], heard.rises[number])
         place, jumped = self._rivals.step(frame)
-        if frame.sounds:
-            self._misfit += STEP_S / FIT_S * (self._likelihood.misfit(frame, place.position) - self._misfit)
-            self._lost = self._misfit > (FOUND if self._lost else LOST)
         if self._far.step(frame):
             self._look_around(place)
         seconds = self._states.start_s + place.position * STEP_S
-        return Told(seconds, place.tempo, place.sure, self._lost, jumped)
+        self._sureness.step(heard.one(number), seconds, jumped)
+        return Told(seconds, place.tempo, place.sure * self._sureness.sure, self._sureness.lost, jumped)
 
     def _look_around(self, place: Place) -> None:
         """Try another place, if it seems better."""

@@ -13,7 +13,6 @@ SPECTRUM = 15.0  # The weight of the spectra's cross-entropy: frames overlap, an
 # An expected onset counts RISEN for each unit of its pitch's rise, less MISSED; see `Likelihood`.
 RISEN, MISSED = 2.8, 0.7
 MOST_RISE = 3.0  # Larger rises count as this much.
-AROUND = 3  # The misfit is the least of this many positions on both sides.
 FORGET_S = 20.0  # The loudest band so far falls with this time constant in seconds.
 SILENT = 0.01  # Nothing sounds if all bands are below this share of the loudest one so far.
 FAINTEST = 1e-4  # The loudest band has at least this magnitude.
@@ -45,12 +44,6 @@ class Likelihood:
         self._loudest = max(self._loudest * self._forget, float(semitones.max()), FAINTEST)
         return Frame(shares(semitones, self._loudest), np.minimum(rises, np.float32(MOST_RISE)),
                      bool(semitones.max() > SILENT * self._loudest))
-
-    def misfit(self, frame: Frame, position: float) -> float:
-        """The Kullback-Leibler divergence of the frame's spectrum from the expected one near a position."""
-        first = min(max(round(position) - AROUND, 0), len(self._states) - 1)
-        expected = self._states.spectra[first : first + 2 * AROUND + 1]
-        return float(frame.shares @ np.log(frame.shares) - (expected @ frame.shares).max())
 
     def of(self, frame: Frame, first: int, last: int) -> Floats:
         """The log-likelihoods of the positions from `first` to `last` - 1."""
