@@ -7,7 +7,7 @@ from rtsep.listening.likelihood import Frame
 from rtsep.listening.near import Place
 from rtsep.listening.rivals import Rivals
 
-FRAME = Frame(np.zeros(1, np.float32), np.zeros(1, np.float32), sounds=True)
+FRAME = Frame(*np.zeros((3, 1), np.float32), sounds=True)
 SILENCE = FRAME._replace(sounds=False)
 
 
@@ -42,15 +42,15 @@ def places(rivals, frames, frame=FRAME):
 
 
 def test_a_rival_that_explains_the_sound_better_wins_but_not_at_once(rivals, evidences):
-    evidences[1000] = 10.0
+    evidences[1000] = 20.0
     found = places(rivals, 200)
     assert 50 < found.index(1000) < 150 and found[-1] == 1000
 
 
 def test_a_wrong_jump_is_taken_back(rivals, evidences):
-    evidences[1000] = 0.5
+    evidences[1000] = 1.0
     assert places(rivals, 100)[-1] == 1000
-    evidences[1000] = -0.5
+    evidences[1000] = -1.0
     assert places(rivals, 300)[-1] == 0
 
 
@@ -61,7 +61,7 @@ def test_a_rival_that_is_behind_or_no_better_is_given_up(rivals, evidences, evid
 
 
 def test_silence_decides_nothing(rivals, evidences):
-    evidences[1000] = 10.0
+    evidences[1000] = 20.0
     assert set(places(rivals, 300, SILENCE)) == {0} and not rivals.alone
 
 

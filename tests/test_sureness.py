@@ -6,6 +6,7 @@ from played_scores import BEAT_S, RATE, at_tempo, piece, sound_of
 
 from rtsep.listening.ears import STEP_S, Ears
 from rtsep.listening.follower import Follower
+from rtsep.listening.note_net import NoteNet, note_net
 from rtsep.listening.sureness import Sureness
 
 END_S = 24 * BEAT_S
@@ -71,7 +72,8 @@ def test_others_who_play_while_the_score_rests_change_nothing():
     for name in ("onset_s", "offset_s"):
         notes[name][late] += END_S
     others = Ears((), RATE, 1).hear(sound_of(piece(seed=6), END_S))
-    sureness = Sureness(notes)
+    net = note_net()
+    heard, sureness = NoteNet(net), Sureness(notes, net.delay_frames)
     for number in range(len(others)):
-        sureness.step(others.one(number), 2 * BEAT_S + 1.0, jumped=number == 0)
+        sureness.step(heard.step(others.one(number)), 2 * BEAT_S + 1.0, jumped=number == 0)
     assert not sureness.lost and sureness.sure > 0.8

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rtsep.listening.likelihood import MISSED, RISEN, SPECTRUM, Frame
+from rtsep.listening.likelihood import HEARD, MISSED, RISEN, SPECTRUM, UNHEARD, Frame
 from rtsep.listening.states import STEP_S, States
 from rtsep.listening.tempos import Tempos
 
@@ -36,8 +36,9 @@ class Far:
         pad = count * STRIDE - len(states)
         grouped = np.pad(states.spectra, ((0, pad), (0, 0)), "edge").reshape(count, STRIDE, -1)
         self._spectra = grouped.mean(axis=1) * np.float32(SPECTRUM)
-        self._onsets = np.pad(states.onsets, ((0, pad), (0, 0))).reshape(count, STRIDE, -1).max(axis=1)
-        self._begun = MISSED * self._onsets.sum(axis=1)
+        self._onsets, self._begun = (np.pad(each, ((0, pad), (0, 0))).reshape(count, STRIDE, -1).max(axis=1)
+                                     for each in (states.onsets, states.begun))
+        self._missed = MISSED * self._onsets.sum(axis=1) + UNHEARD * self._begun.sum(axis=1)
         entries = np.zeros(count, np.float32)
         entries[np.minimum(states.entries // STRIDE, count - 1)] = 1
         self._entries = ((JUMP * entries / entries.sum() + ANYWHERE / count) / len(TEMPOS)).astype(np.float32)
@@ -47,8 +48,8 @@ class Far:
 
     def put(self, first: int, last: int) -> None:
         """Set the player to the fine positions from `first` to `last` - 1."""
-        self._p = np.zeros((len(TEMPOS), len(self._begun)), np.float32)
-        begin = min(max(first // STRIDE, 0), len(self._begun) - 1)
+        self._p = np.zeros((len(TEMPOS), len(self._missed)), np.float32)
+        begin = min(max(first // STRIDE, 0), len(self._missed) - 1)
         self._p[:, begin : max(last // STRIDE, begin + 1)] = 1
         self._p /= self._p.sum()
 
@@ -59,8 +60,10 @@ class Far:
             return False
         shares = np.mean([each.shares for each in self._frames], axis=0)
         rises = np.max([each.rises for each in self._frames], axis=0)
+        begins = np.max([each.begins for each in self._frames], axis=0)
         self._frames.clear()
-        fits = WEIGHT * (self._spectra @ shares + self._onsets @ (np.float32(RISEN) * rises) - self._begun)
+        onsets = self._onsets @ (np.float32(RISEN) * rises) + self._begun @ (np.float32(HEARD) * begins)
+        fits = WEIGHT * (self._spectra @ shares + onsets - self._missed)
         p = (self._tempos.moved(self._tempos.mixed(self._p)) + self._entries) * np.exp(fits - fits.max())
         self._p = p / p.sum()
         return True

@@ -15,6 +15,7 @@ from rtsep.listening.ears import Heard
 from rtsep.listening.far import Far
 from rtsep.listening.likelihood import Likelihood
 from rtsep.listening.near import Near, Place
+from rtsep.listening.note_net import NoteNet, note_net
 from rtsep.listening.rivals import Rivals
 from rtsep.listening.states import STEP_S, score_states
 from rtsep.listening.sureness import Sureness
@@ -51,7 +52,9 @@ class Follower:
         self._likelihood = Likelihood(self._states)
         self._rivals = Rivals(lambda: Near(self._states, self._likelihood))
         self._far = Far(self._states)
-        self._sureness = Sureness(notes)
+        net = note_net()
+        self._net = NoteNet(net)
+        self._sureness = Sureness(notes, net.delay_frames)
         if start_s is not None:
             self.go_to(start_s)
 
@@ -64,12 +67,13 @@ class Follower:
 
     def step(self, heard: Heard, number: int) -> Told:
         """Where the player is after frame `number` of `heard`; every frame must come once, in order."""
-        frame = self._likelihood.frame(heard.semitones[number], heard.rises[number])
+        answer = self._net.step(heard.one(number))
+        frame = self._likelihood.frame(heard.semitones[number], heard.rises[number], answer.begins[0])
         place, jumped = self._rivals.step(frame)
         if self._far.step(frame):
             self._look_around(place)
         seconds = self._states.start_s + place.position * STEP_S
-        self._sureness.step(heard.one(number), seconds, jumped)
+        self._sureness.step(answer, seconds, jumped)
         return Told(seconds, place.tempo, place.sure * self._sureness.sure, self._sureness.lost, jumped)
 
     def _look_around(self, place: Place) -> None:

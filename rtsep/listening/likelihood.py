@@ -12,6 +12,8 @@ from rtsep.listening.states import STEP_S, States, shares
 SPECTRUM = 15.0  # The weight of the spectra's cross-entropy: frames overlap, and templates are not exact.
 # An expected onset counts RISEN for each unit of its pitch's rise, less MISSED; see `Likelihood`.
 RISEN, MISSED = 2.8, 0.7
+# A pitch that has begun some 50 ms before counts HEARD for each unit of the note net's probability, less UNHEARD.
+HEARD, UNHEARD = 4.0, 0.8
 MOST_RISE = 3.0  # Larger rises count as this much.
 FORGET_S = 20.0  # The loudest band so far falls with this time constant in seconds.
 SILENT = 0.01  # Nothing sounds if all bands are below this share of the loudest one so far.
@@ -19,10 +21,15 @@ FAINTEST = 1e-4  # The loudest band has at least this magnitude.
 
 
 class Frame(NamedTuple):
-    """One frame: the shares [band] of its spectrum, the rise [pitch] of each pitch, and whether anything sounds."""
+    """One frame.
+
+    shares: float32 [band], of its spectrum. rises: float32 [pitch]. begins: float32 [pitch], the note net's probability that
+    the pitch has begun some 50 ms before. sounds: whether anything sounds.
+    """
 
     shares: Floats
     rises: Floats
+    begins: Floats
     sounds: bool
 
 
@@ -30,24 +37,27 @@ class Likelihood:
     """Compares frames with positions.
 
     The logarithm of the likelihood is SPECTRUM times the sum over bands of share * log(expected share), plus the sum over the
-    pitches that begin there of onset * (RISEN * rise - MISSED).
+    pitches that begin there of onset * (RISEN * rise - MISSED), plus the sum over those that have begun shortly before of
+    begun * (HEARD * begins - UNHEARD).
     """
 
     def __init__(self, states: States) -> None:
         self._states = states
-        self._begun = MISSED * states.onsets.sum(axis=1)
+        self._missed = MISSED * states.onsets.sum(axis=1) + UNHEARD * states.begun.sum(axis=1)
         self._forget = float(np.exp(-STEP_S / FORGET_S))
         self._loudest = FAINTEST
 
-    def frame(self, semitones: Floats, rises: Floats) -> Frame:
+    def frame(self, semitones: Floats, rises: Floats, begins: Floats) -> Frame:
         """The next frame of Ears."""
         self._loudest = max(self._loudest * self._forget, float(semitones.max()), FAINTEST)
-        return Frame(shares(semitones, self._loudest), np.minimum(rises, np.float32(MOST_RISE)),
+        return Frame(shares(semitones, self._loudest), np.minimum(rises, np.float32(MOST_RISE)), begins,
                      bool(semitones.max() > SILENT * self._loudest))
 
     def of(self, frame: Frame, first: int, last: int) -> Floats:
         """The log-likelihoods of the positions from `first` to `last` - 1."""
         states = self._states
         spectrum = states.spectra[first:last] @ (np.float32(SPECTRUM) * frame.shares)
-        result: Floats = spectrum + states.onsets[first:last] @ (np.float32(RISEN) * frame.rises) - self._begun[first:last]
+        onsets = states.onsets[first:last] @ (np.float32(RISEN) * frame.rises)
+        begun = states.begun[first:last] @ (np.float32(HEARD) * frame.begins)
+        result: Floats = spectrum + onsets + begun - self._missed[first:last]
         return result

@@ -21,7 +21,7 @@ from rtsep.listening.tempos import Tempos
 TEMPOS = np.concatenate([[0], np.geomspace(0.4, 2.5, 27)]).astype(np.float32)
 CHANGE = np.float32(0.03)  # The probability, in a frame, of each of the two neighbouring tempos.
 BLUR = np.float32(0.02)  # The probability of one position more, and of one less, than the tempo says.
-WAIT, WAIT_STEPS = np.float32(0.4), 2  # In the last positions before a note, the player waits with this probability.
+WAIT, WAIT_STEPS = np.float32(0.75), 2  # In the last positions before a note, the player waits with this probability.
 # In this many positions before a note, it comes now with this probability in a frame.
 EARLY_STEPS, EARLY = 20, np.float32(0.001)
 REST = np.float32(0.002)  # The probability, in a frame, that a slow player rests.

@@ -12,8 +12,8 @@ from rtsep.listening.likelihood import Frame
 from rtsep.listening.near import Near, Place
 from rtsep.listening.states import STEP_S
 
-AHEAD, TRIED_S = 40.0, 0.8  # The rival wins with this lead, after this many seconds of sound at least.
-BEHIND = 30.0  # The rival is given up if it is this far behind, ...
+AHEAD, TRIED_S = 75.0, 0.8  # The rival wins with this lead, after this many seconds of sound at least.
+BEHIND = 50.0  # The rival is given up if it is this far behind, ...
 LONGEST_S = 4.0  # ... or after this many seconds of sound, ...
 TOGETHER_S = 0.3  # ... or if it is within this many seconds of the present place.
 

@@ -20,6 +20,9 @@ RELEASE_S = 0.04  # A note is expected for this many seconds after its end.
 ATTACK = np.array([0.2, 0.5, 0.8], np.float32)  # In its first frames, a note fills this share of the window.
 # The rise of a note in the frames after its onset, relative to its largest: means over the tuning pieces.
 RISE = np.array([0.1, 0.5, 0.85, 1.0, 0.7, 0.45, 0.28, 0.17], np.float32)
+# The same of the note net's probability, which comes some 50 ms later: means over the tuning pieces, alone and in a hall, and
+# wider, since other tempos need that. A net with another delay needs other values.
+HEARD = np.array([0, 0, 0, 0.15, 0.5, 0.85, 1.0, 0.85, 0.55, 0.3, 0.15], np.float32)
 GROUP_STEPS = 3  # Notes that begin within fewer positions than this begin together.
 FLOOR = 0.003  # Spectra have at least this share of the loudest band, as rooms and noise have.
 USUAL_VELOCITY = 64.0  # A note of this velocity has the level 1.
@@ -30,13 +33,14 @@ class States:
     """Positions of a score. Position i is at `start_s + i * STEP_S` seconds.
 
     spectra: float32 [position, band], logarithms of shares, whose sum over bands is 1. onsets: float32 [position, pitch], how
-    much each pitch rises there, 0 to 1. groups: the positions at which notes begin. entries: positions from which a player
-    goes on after a jump: starts of bars, or groups.
+    much each pitch rises there, 0 to 1. begun: the same, how surely the note net hears there that the pitch has begun. groups:
+    the positions at which notes begin. entries: positions from which a player goes on after a jump: starts of bars, or groups.
     """
 
     start_s: float
     spectra: Floats
     onsets: Floats
+    begun: Floats
     groups: Integers
     entries: Integers
 
@@ -62,7 +66,8 @@ def score_states(
     """The positions of a score with `notes`, NOTE [n], which is not empty; `bars_s`: the start of each bar in seconds."""
     start_s = float(notes["onset_s"].min()) - LEAD_S
     count = int((float(notes["offset_s"].max()) - start_s + AFTER_S) / STEP_S)
-    spectra, onsets = np.zeros((count, BANDS), np.float32), np.zeros((count, PITCHES), np.float32)
+    spectra = np.zeros((count, BANDS), np.float32)
+    onsets, begun = np.zeros((2, count, PITCHES), np.float32)
     templates = _pitch_spectra(presets, sample_rate)
     for onset_s, offset_s, pitch, velocity, *_ in notes.tolist():
         if not LOWEST <= pitch < LOWEST + PITCHES:
@@ -70,14 +75,15 @@ def score_states(
         first = int((onset_s - start_s) / STEP_S)
         level = velocity / USUAL_VELOCITY * _envelope(pitch, min(int((offset_s + RELEASE_S - onset_s) / STEP_S), count - first))
         spectra[first : first + len(level)] += level[:, None] * templates[pitch - LOWEST]
-        column = onsets[first : first + len(RISE), pitch - LOWEST]
-        np.maximum(column, RISE[: len(column)], out=column)
+        for expected, shape in ((onsets, RISE), (begun, HEARD)):
+            column = expected[first : first + len(shape), pitch - LOWEST]
+            np.maximum(column, shape[: len(column)], out=column)
     loudest = float(np.quantile(spectra.max(axis=1), 0.95))
     shared = shares(spectra, loudest)
     groups = _groups(((notes["onset_s"] - start_s) / STEP_S).astype(np.int64))
     bars = ((np.asarray(bars_s, np.float64) - start_s) / STEP_S).astype(np.int64)
     bars = bars[(bars >= 0) & (bars < count)]
-    return States(start_s, np.log(shared), onsets, groups, bars if len(bars) else groups)
+    return States(start_s, np.log(shared), onsets, begun, groups, bars if len(bars) else groups)
 
 
 def _envelope(pitch: int, steps: int) -> Floats:

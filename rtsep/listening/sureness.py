@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rtsep.fit.hearing import LOWEST, PITCHES
-from rtsep.listening.ears import Heard
 from rtsep.listening.note_finder import NoteFinder
-from rtsep.listening.note_net import NoteNet, note_net
+from rtsep.listening.note_net import Answer
 from rtsep.listening.rows import Floats
 
 OCTAVE = 12  # A note is compared with the other pitches within so many semitones ...
@@ -37,16 +36,17 @@ LOST, FOUND = -2.0, 2.0  # The score is lost below the first of these log-odds, 
 
 
 class Sureness:
-    """How sure it is that the player plays `notes`, NOTE [n]. lost: whether it seems to be other music."""
+    """How sure it is that the player plays `notes`, NOTE [n]. lost: whether it seems to be other music.
 
-    def __init__(self, notes: npt.NDArray[np.void]) -> None:
+    delay_frames: by how many frames the note net hears onsets later.
+    """
+
+    def __init__(self, notes: npt.NDArray[np.void], delay_frames: int) -> None:
         column = notes["pitch"].astype(np.int64) - LOWEST
         kept = notes[(column >= 0) & (column < PITCHES)]
         kept = np.sort(kept, order="onset_s")
         self._onset, self._column = kept["onset_s"], kept["pitch"].astype(np.int64) - LOWEST
-        net = note_net()
-        self._delay = net.delay_frames
-        self._net, self._finder = NoteNet(net), NoteFinder(net.delay_frames)
+        self._delay, self._finder = delay_frames, NoteFinder(delay_frames)
         frames = EARLY_FRAMES + LATE_FRAMES + self._delay + 1
         self._begins = deque([np.zeros(PITCHES, np.float32)] * frames, frames)
         self.reset(0.0)
@@ -67,11 +67,10 @@ class Sureness:
         """The probability that the player plays the score."""
         return 1 / (1 + float(np.exp(-self._odds)))
 
-    def step(self, heard: Heard, seconds: float, jumped: bool) -> None:
-        """Take one frame, and the place in it. jumped: the player did not come there by playing."""
+    def step(self, answer: Answer, seconds: float, jumped: bool) -> None:
+        """Take the net's answer to one frame, and the place in it. jumped: the player did not come there by playing."""
         if jumped:
             self._go_on(seconds)
-        answer = self._net.step(heard)
         self._begins.append(answer.begins[0])
         first, last = np.searchsorted(self._onset, [self._places[-1], seconds], "right").tolist()
         self._passed.append(slice(first, last))

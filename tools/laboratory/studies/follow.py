@@ -30,7 +30,11 @@ LEAP_S = 0.5
 """The player has jumped if the score goes back, or on, by this many seconds more than the performance."""
 BACK_S, NOTES = 0.15, 4
 """The follower is back after a jump when it passes this many notes, within this many seconds of their onsets."""
-AHEAD = {"followed, 100 ms ahead": 0.1, "followed, 150 ms ahead": 0.15}
+LOOKAHEAD_MS = 60.0
+HEARD = ("alone", "beside a recording")
+"""The conditions in which the stems are measured, too."""
+WAYS = ("true times", "not followed", "followed", f"followed, {LOOKAHEAD_MS:.0f} ms lookahead")
+"""How the notes of the score come to the engine."""
 
 
 def conditions(given: Given) -> Mapping[str, object]:
@@ -42,7 +46,7 @@ def conditions(given: Given) -> Mapping[str, object]:
 def cases(given: Given) -> Iterator[tuple[str, str, Warped]]:
     """Condition, warp, and the piece with its score."""
     tuning = given["half"] == "tuning"
-    pieces, seed = (tuning_pieces if tuning else reporting_pieces)(given), TUNING_SEEDS[0] if tuning else REPORTING_SEEDS[1]
+    pieces, seed = (tuning_pieces if tuning else reporting_pieces)(given), TUNING_SEEDS[0] if tuning else REPORTING_SEEDS[2]
     for condition, alter in conditions(given).items():
         for warp in WARPS if condition == "alone" else (SMOOTH, JITTER):
             for piece in pieces:
@@ -69,12 +73,13 @@ def recoveries(late: np.ndarray, case: Warped) -> list[float]:
     return found
 
 
-def sounds(case: Warped, told: Sequence[Told], params: Mapping[str, object]) -> dict[str, float]:
-    """The mean SDR of the hands with true times, with the score's own times, and with the follower's."""
+def sounds(case: Warped, told: Sequence[Told]) -> dict[str, float]:
+    """The mean SDR of the hands with true times, with the score's own times, and with the follower's, also with a lookahead."""
     piece, rate = case.piece, case.piece.sample_rate
-    scores = {"true times": piece.score.events(rate), "not followed": case.score.events(rate),
-              **{name: heard_score.cued(told, case.score, rate, ahead) for name, ahead in AHEAD.items()}}
-    return {name: _sdr(piece, events, {} if name == "true times" else params) for name, events in scores.items()}
+    followed = heard_score.cued(told, case.score, rate)
+    given = ((piece.score.events(rate), {}), (case.score.events(rate), FOLLOWED_PARAMS), (followed, FOLLOWED_PARAMS),
+             (followed, {**FOLLOWED_PARAMS, "lookahead_ms": LOOKAHEAD_MS}))
+    return {way: _sdr(piece, events, params) for way, (events, params) in zip(WAYS, given, strict=True)}
 
 
 def _sdr(piece: Piece, events: np.ndarray, params: Mapping[str, object]) -> float:
@@ -104,9 +109,9 @@ def rows_of(given: Given) -> Iterator[Row]:
         for way, follow in ways.items() if condition == "alone" else (("follower", heard_score.follow),):
             told = follow(case.piece.mix, case.piece.sample_rate, case.score, presets)
             row = {"way": way, "condition": condition, "warp": warp, "piece": case.piece.name,
-                   **timing(heard_score.errors(told, case), case)}
-            if way == "follower" and warp in (SMOOTH.name, JITTER.name) and condition == "alone":
-                row |= sounds(case, told, FOLLOWED_PARAMS)
+                   "lost": 100 * float(np.mean([each.lost for each in told])), **timing(heard_score.errors(told, case), case)}
+            if way == "follower" and warp in (SMOOTH.name, JITTER.name) and condition in HEARD:
+                row |= sounds(case, told)
             yield row
     tell(0, 0, "")
 
@@ -130,7 +135,8 @@ def follow(given: Given) -> list[Table]:
 
     Scores are warped (tools/laboratory/warps.py): in another tempo, with jitter of 50 to 150 ms, with 5 % wrong, missing and
     extra notes; and the player repeats or skips passages. lag: the median time from a note's onset until the follower passes
-    it. error: the rest, median and 90 %. back: the time from a jump until four notes in turn are followed within 150 ms.
+    it. error: the rest, median and 90 %. lost: the share of the time in which the score is said to be lost. back: the time
+    from a jump until four notes in turn are followed within 150 ms.
     Constants were chosen on the tuning half.
     """
     rows = list(rows_of(given))
@@ -141,11 +147,13 @@ def follow(given: Given) -> list[Table]:
         for way in ("follower", "online DTW"):
             mine = [row for row in rows if (row["condition"], row["warp"], row["way"]) == (condition, warp, way)]
             cells += [mean(mine, name) for name in (names if way == "follower" else ("worst_ms", "in_100"))]
-            cells += [mean(mine, "back_s", ".1f")] if way == "follower" else []
+            cells += [mean(mine, "lost"), mean(mine, "back_s", ".1f")] if way == "follower" else []
         lines.append(cells)
-    head = ["played", "score", "lag, ms", "error, ms", "90 %, ms", "within 50 ms, %", "100 ms, %", "back, s", "DTW: 90 %, ms",
-            "DTW: 100 ms, %"]
-    heard = [[warp, *(mean([row for row in rows if row["warp"] == warp], name, ".1f")
-                      for name in ("true times", "not followed", *AHEAD))] for warp in (SMOOTH.name, JITTER.name)]
+    head = ["played", "score", "lag, ms", "error, ms", "90 %, ms", "within 50 ms, %", "100 ms, %", "lost, %", "back, s",
+            "DTW: 90 %, ms", "DTW: 100 ms, %"]
+    heard = []
+    for case in ((condition, warp.name) for condition in HEARD for warp in (SMOOTH, JITTER)):
+        mine = [row for row in rows if (row["condition"], row["warp"]) == case]
+        heard.append([*case, *(mean(mine, name, ".1f") for name in WAYS)])
     return [Table("follow", table(head, lines, 2), rows),
-            Table("follow-sdr", table(["score", "true times", "not followed", *AHEAD], heard))]
+            Table("follow-sdr", table(["played", "score", *WAYS], heard, 2))]
