@@ -49,7 +49,7 @@ def test_a_rival_that_explains_the_sound_better_wins_but_not_at_once(rivals, evi
 
 def test_a_wrong_jump_is_taken_back(rivals, evidences):
     evidences[1000] = 1.0
-    assert places(rivals, 100)[-1] == 1000
+    assert places(rivals, 90)[-1] == 1000
     evidences[1000] = -1.0
     assert places(rivals, 300)[-1] == 0
 
