@@ -11,12 +11,14 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tools"))
 import train_note_net
 from laboratory import note_training
 from laboratory.mixes import RATE
+from laboratory.note_inputs import fast_inputs
 from laboratory.note_material import Clip
 from laboratory.note_training import NEAR, NO, YES, Descent, gradients, material, train
 from laboratory.sources import NOTE
 from train_note_net import write
 
 from rtsep.fit.hearing import LOWEST, PITCHES
+from rtsep.listening import note_net as note_net_module
 from rtsep.listening.note_finder import LATE_FRAMES
 from rtsep.listening.note_net import (
     ACTIVATIONS_AT,
@@ -26,6 +28,9 @@ from rtsep.listening.note_net import (
     HISTORY,
     INPUTS,
     MARGIN,
+    PAST_ACTIVATIONS_AT,
+    PAST_FRAMES,
+    PASTS,
     Net,
     Seen,
     answer,
@@ -33,6 +38,9 @@ from rtsep.listening.note_net import (
     note_net,
     read_net,
 )
+from rtsep.listening.transcriber import Transcriber
+from rtsep.presets.library import find_preset
+from rtsep.presets.preset import load_preset
 
 DELAY = 5
 
@@ -41,7 +49,7 @@ def seen(rng, frames=HISTORY + 60):
     levels = [np.zeros((frames, COLUMNS), np.float32) for _ in range(2)]
     for part in levels:
         part[HISTORY:, MARGIN : MARGIN + PITCHES] = rng.random((frames - HISTORY, PITCHES))
-    return Seen(*levels, rng.random(frames).astype(np.float32))
+    return Seen(*levels, rng.random(frames).astype(np.float32), np.ones(frames, np.float32))
 
 
 def test_inputs_are_what_lies_around_the_pitch(rng):
@@ -54,6 +62,33 @@ def test_inputs_are_what_lies_around_the_pitch(rng):
     assert x[newest] == sight.activations[frame, MARGIN + pitch]
     octave = FRAMES * len(ACTIVATIONS_AT) + np.flatnonzero(BANDS_AT == 12)[0]
     assert x[octave] == sight.bands[frame - FRAMES + 1, MARGIN + pitch + 12]
+    assert x[-1] == sight.held[frame] == 1
+
+
+def test_the_past_is_in_the_inputs_as_means(rng):
+    sight = seen(rng)
+    frame, pitch = HISTORY + 40, 30
+    past = inputs(sight, np.array([frame]), np.array([pitch]))[0][FRAMES * (len(ACTIVATIONS_AT) + len(BANDS_AT) + 1) :]
+    own = np.flatnonzero(PAST_ACTIVATIONS_AT == 0)[0]
+    for part in range(PASTS):
+        last = frame - FRAMES - part * PAST_FRAMES
+        mean = sight.activations[last - PAST_FRAMES + 1 : last + 1, MARGIN + pitch].mean()
+        assert past[part * len(PAST_ACTIVATIONS_AT) + own] == pytest.approx(mean, rel=1e-6)
+    assert HISTORY == FRAMES + PASTS * PAST_FRAMES
+
+
+def test_the_fast_inputs_are_the_same(rng):
+    sight = seen(rng)
+    frames, pitches = np.tile([HISTORY, HISTORY + 50], 3), np.repeat([0, 40, PITCHES - 1], 2)
+    assert np.abs(fast_inputs(sight, frames, pitches) - inputs(sight, frames, pitches)).max() < 1e-6
+
+
+@pytest.mark.parametrize(("preset", "held"), [("piano", 0), ("nylon-guitar", 0), ("violin", 1), ("organ", 1)])
+def test_the_net_is_told_whether_notes_are_held(preset, held, monkeypatch):
+    seen = []
+    monkeypatch.setattr(note_net_module, "answer", lambda x, net: seen.append(x[:, -1]) or np.zeros((len(x), 3), np.float32))
+    Transcriber([load_preset(find_preset(preset))], RATE).hear(np.zeros((1, 2000), np.float32))
+    assert np.all(np.concatenate(seen) == held)
 
 
 @pytest.mark.parametrize("pitch", [0, PITCHES - 1])

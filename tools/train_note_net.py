@@ -3,7 +3,7 @@
     python tools/train_note_net.py                                         # the net that rtsep has
     python tools/train_note_net.py --delay-frames 3 --out build/early.npz  # another one, for the study listen-delay
 
-Its material is made by tools/laboratory/note_material.py. That takes a few minutes, and so does the training. One thread is
+Its material is made by tools/laboratory/note_material.py. That takes some ten minutes, and the training five. One thread is
 enough.
 """
 
@@ -13,14 +13,14 @@ from pathlib import Path
 
 import numpy as np
 from laboratory.note_material import clips_for_training
-from laboratory.note_training import ROUNDS, material, seen_clip, train
+from laboratory.note_training import ROUNDS, material, seen_clips, train
 from laboratory.study import SHARED, run_tool
 
 from rtsep.listening import note_net
 
 NET = Path(note_net.__file__).with_name("note_net.npz")
-GROUPS, DELAY_FRAMES = 6, 5
-"""The number of groups of clips from which it learns, and the delay in frames of 10 ms."""
+GROUPS, DELAY_FRAMES = 7, 5
+"""The number of groups of passages from which it learns, and the delay in frames of 10 ms."""
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -32,7 +32,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=NET, metavar="FILE")
     arguments = parser.parse_args(words)
-    given = material((seen_clip(clip) for clip in clips_for_training(arguments.groups, SHARED)), arguments.delay_frames)
+    given = material(seen_clips(clips_for_training(arguments.groups, SHARED)), arguments.delay_frames)
     print(f"{given.seen.rise.size} frames to learn from", flush=True)
     net = train(given, arguments.seed, arguments.rounds, lambda text: print(text, flush=True))
     write(net, arguments.out)

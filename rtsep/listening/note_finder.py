@@ -13,7 +13,7 @@ import numpy as np
 from rtsep.fit.hearing import LOWEST, PITCHES
 from rtsep.listening.note_net import Answer
 
-BEGINS = 0.6  # A pitch begins if its probability rises above this.
+BEGINS = 0.7  # A pitch begins if its probability rises above this.
 AGAIN = 0.2  # A pitch can begin again after its probability was below this.
 APART_FRAMES = 6  # Onsets of a pitch lie at least this many frames apart.
 ENDS = 0.3  # A note ends if the probability that it sounds is below this ...

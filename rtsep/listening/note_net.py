@@ -19,18 +19,20 @@ from rtsep.listening.ears import FAINTEST, FORGET_S, STEP_S, Heard
 from rtsep.listening.rows import BANDS, LOWEST_BAND, Floats, Integers
 
 FRAMES = 12  # The net looks at this many frames.
-BEFORE = 20  # It also sees the mean level of a pitch in this many frames before them.
-HISTORY = FRAMES + BEFORE  # Frames, from the newest one back, that the net needs.
+PASTS, PAST_FRAMES = 2, 10  # It also sees mean levels in this many parts of the past before them, of this many frames each.
+HISTORY = FRAMES + PASTS * PAST_FRAMES  # Frames, from the newest one back, that the net needs.
 RISE_FRAMES = 3  # The rise of the whole spectrum is measured over this many frames.
 # Intervals, in semitones from the pitch, at which the net sees activations, and bands of the semitone spectrum.
 ACTIVATIONS_AT = np.array([-24, -19, -12, -1, 0, 1, 12, 19, 24])
 BANDS_AT = np.array([-24, -19, -12, -7, -2, -1, 0, 1, 2, 7, 12, 16, 19, 22, 24, 28, 31, 34, 36, 40, 43])
+# The same intervals of the past.
+PAST_ACTIVATIONS_AT, PAST_BANDS_AT = np.array([-12, -1, 0, 1, 12]), np.array([-1, 0, 1])
 MARGIN = 44  # So many silent columns lie on each side of the pitches.
 COLUMNS = PITCHES + 2 * MARGIN  # Number of columns.
-INPUTS = FRAMES * (len(ACTIVATIONS_AT) + len(BANDS_AT) + 1) + 3  # Number of inputs of the net.
+PAST_INPUTS = PASTS * (len(PAST_ACTIVATIONS_AT) + len(PAST_BANDS_AT))  # Number of inputs about the past.
+INPUTS = FRAMES * (len(ACTIVATIONS_AT) + len(BANDS_AT) + 1) + PAST_INPUTS + 3  # Number of inputs of the net.
 AT_ONCE = 16  # Spectra of this many frames go through the net at a time.
 LOUDEST = 127.0  # The velocity that the net calls 1.
-
 
 
 class Net(NamedTuple):
@@ -46,11 +48,15 @@ class Net(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """Frames as the net sees them: levels of activations and of bands [frame, column], and the rise of the spectrum [frame]."""
+    """Frames as the net sees them: levels of activations and of bands [frame, column], and the rise of the spectrum [frame].
+
+    held [frame]: 1 if the instrument sounds as long as a key is held, like a violin, and 0 if its notes fade, like a piano's.
+    """
 
     activations: npt.NDArray[np.floating]
     bands: npt.NDArray[np.floating]
     rise: Floats
+    held: Floats
 
 
 class Answer(NamedTuple):
@@ -76,7 +82,8 @@ def note_net() -> Net:
 
 def nothing_seen(frames: int) -> Seen:
     """Silent frames."""
-    return Seen(np.zeros((frames, COLUMNS), np.float32), np.zeros((frames, COLUMNS), np.float32), np.zeros(frames, np.float32))
+    levels = np.zeros((2, frames, COLUMNS), np.float32)
+    return Seen(levels[0], levels[1], np.zeros(frames, np.float32), np.zeros(frames, np.float32))
 
 
 def inputs(seen: Seen, frames: Integers, pitches: Integers) -> Floats:
@@ -85,12 +92,20 @@ def inputs(seen: Seen, frames: Integers, pitches: Integers) -> Floats:
     column = pitches + MARGIN
     activations = seen.activations[window[:, :, None], (column[:, None] + ACTIVATIONS_AT)[:, None]]
     bands = seen.bands[window[:, :, None], (column[:, None] + BANDS_AT)[:, None]]
-    before = frames[:, None] - FRAMES - np.arange(BEFORE)
-    usual = seen.activations[before, column[:, None]].mean(axis=1, dtype=np.float32)
     height = (pitches / (PITCHES / 2) - 1).astype(np.float32)
     count = len(frames)
     return np.concatenate([activations.reshape(count, -1), bands.reshape(count, -1), seen.rise[window],
-                           height[:, None], height[:, None] ** 2, usual[:, None]], axis=1, dtype=np.float32)
+                           _past(seen.activations, frames, column, PAST_ACTIVATIONS_AT),
+                           _past(seen.bands, frames, column, PAST_BANDS_AT),
+                           height[:, None], height[:, None] ** 2, seen.held[frames, None]], axis=1, dtype=np.float32)
+
+
+def _past(levels: npt.NDArray[np.floating], frames: Integers, column: Integers, at: Integers) -> Floats:
+    """Mean levels [n, PASTS * interval] in the parts of the past, the latest part first."""
+    before = frames[:, None] - FRAMES - np.arange(PASTS * PAST_FRAMES)
+    there = levels[before[:, :, None], (column[:, None] + at)[:, None]].reshape(len(frames), PASTS, PAST_FRAMES, len(at))
+    result: Floats = there.mean(axis=2, dtype=np.float32).reshape(len(frames), -1)
+    return result
 
 
 def layer(x: Floats, weights: Floats) -> Floats:
@@ -105,9 +120,10 @@ def answer(x: Floats, net: Net) -> Floats:
 
 
 class Eyes:
-    """Turns frames into what the net sees, frame by frame."""
+    """Turns frames into what the net sees, frame by frame. held: as in Seen."""
 
-    def __init__(self) -> None:
+    def __init__(self, held: bool = False) -> None:
+        self._held = np.float32(held)
         self._loudest = np.float32(FAINTEST)
         self._forget = np.float32(np.exp(-STEP_S / FORGET_S))
         self._bands = np.zeros((RISE_FRAMES, BANDS), np.float32)
@@ -124,14 +140,14 @@ class Eyes:
         seen = nothing_seen(len(heard))
         seen.activations[:, MARGIN : MARGIN + PITCHES] = heard.levels
         seen.bands[:, MARGIN + LOWEST_BAND - LOWEST :][:, :BANDS] = bands
-        return Seen(seen.activations, seen.bands, rise)
+        return Seen(seen.activations, seen.bands, rise, np.full(len(heard), self._held))
 
 
 class NoteNet:
-    """The net during play: frame by frame, the answers for all pitches."""
+    """The net during play: frame by frame, the answers for all pitches. held: as in Seen."""
 
-    def __init__(self, net: Net) -> None:
-        self._net, self._eyes = net, Eyes()
+    def __init__(self, net: Net, held: bool = False) -> None:
+        self._net, self._eyes = net, Eyes(held)
         self._seen = nothing_seen(HISTORY)
 
     def step(self, heard: Heard) -> Answer:

@@ -11,6 +11,7 @@ from rtsep.listening.ears import STEP_S, Ears
 from rtsep.listening.note_finder import Change, NoteFinder
 from rtsep.listening.note_net import Net, NoteNet, note_net
 from rtsep.notes.build import Note
+from rtsep.notes.programs import is_held
 from rtsep.presets.preset import Preset
 
 SHORTEST_S = 0.05  # A note lasts at least this many seconds.
@@ -33,12 +34,13 @@ class Transcriber:
     def __init__(self, presets: Sequence[Preset], sample_rate: float, channels: int = 1, net: Net | None = None) -> None:
         self._net_of = net or note_net()
         self._ears = Ears(presets, sample_rate, channels)
+        self._held = any(is_held(program) for preset in presets for program in preset.programs)
         self.reset()
 
     def reset(self) -> None:
         """Forget all sound."""
         self._ears.reset()
-        self._net, self._finder = NoteNet(self._net_of), NoteFinder(self._net_of.delay_frames)
+        self._net, self._finder = NoteNet(self._net_of, self._held), NoteFinder(self._net_of.delay_frames)
 
     def hear(self, block: npt.ArrayLike) -> list[Told]:
         """What is found at the end of `block`, float32 [channel, sample]; it lies some 60 ms before that."""

@@ -17,6 +17,9 @@ FAMILY_SIZE = 8  # A family of General MIDI has this many programs.
 FAMILIES = ("piano", "chromatic percussion", "organ", "guitar", "bass", "strings", "ensemble", "brass", "reed", "pipe",
             "synth lead", "synth pad", "synth effects", "ethnic", "percussive", "sound effects", "drums")
 
+HELD_FAMILIES = ("organ", "strings", "ensemble", "brass", "reed", "pipe", "synth lead", "synth pad")  # See is_held.
+FADING_STRINGS = (45, 46, 47)  # Programs of the family strings whose notes fade: pizzicato, harp and timpani.
+
 Strike = tuple[int, int, int]  # tick, track, channel
 Change = tuple[int, int, int, int]  # tick, track, channel, program
 
@@ -24,6 +27,11 @@ Change = tuple[int, int, int, int]  # tick, track, channel, program
 def family(program: int) -> str:
     """The General MIDI family of a program, such as strings."""
     return FAMILIES[program // FAMILY_SIZE]
+
+
+def is_held(program: int) -> bool:
+    """Whether a program sounds as long as a key is held, like a violin or an organ; other notes fade, like a piano's."""
+    return family(program) in HELD_FAMILIES and program not in FADING_STRINGS
 
 
 def describe(programs: Iterable[int]) -> str:

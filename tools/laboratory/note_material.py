@@ -13,22 +13,25 @@ from pathlib import Path
 
 import numpy as np
 
-from laboratory import mixes
 from laboratory.hand_pieces import CHOSEN_BY, COMPOSERS, FOLDER, REPORTED, composer_of
 from laboratory.makers import MAKERS
 from laboratory.mixes import RATE
-from laboratory.rooms import Room, convolved, impulse_responses
-from laboratory.sources import NOTE, fit
+from laboratory.note_company import others
+from laboratory.note_sound import at_speed, coloured, compressed, resized, responses
+from laboratory.rooms import convolved
+from laboratory.sources import NOTE
 from laboratory.study import SHARED, need_file
+from rtsep.notes.programs import is_held
 from rtsep.notes.score import read_midi
 
-GROUP, FIRST_SEED = 50, 101
-"""The number of clips in a group, and the seed of the first group."""
+GROUP, FIRST_SEED = 30, 101
+"""The number of passages in a group, and the seed of the first group."""
 SECONDS, TAIL_S = 16.0, 1.0
 """Seconds of a performance that are played, and seconds of sound after them."""
 LEAST_NOTES = 20
 """A clip has at least this many notes."""
-PIANISTS = (("fluidr3", 0), ("fluidr3", 1), ("old_fb", 0), ("upright_kw", 0), ("splendid", 0), ("tonejs-piano", 0))
+PIANISTS = (("fluidr3", 0), ("fluidr3", 1), ("fluidr3", 3), ("musescore", 0), ("old_fb", 0), ("upright_kw", 0),
+            ("splendid", 0), ("tonejs-piano", 0))
 """The pianos from which the ear learns: maker and General MIDI program, from 0."""
 OTHERS = (4, 5, 6, 11, 19, 24, 25, 40, 42, 46, 48, 56, 60, 65, 68, 71, 73)
 """Other General MIDI programs, by FluidR3."""
@@ -37,21 +40,32 @@ PRESETS = {4: "electric-piano", 5: "electric-piano", 6: "harpsichord", 11: "vibr
            68: "oboe", 71: "clarinet", 73: "flute"}
 """The presets of these programs."""
 PIANO_PRESETS = ("piano", "gm-piano", "grand-piano")
-ROOMS = 12
-"""The number of rooms."""
-SHARE_OTHERS, SHARE_ROOMS, SHARE_COMPANY = 0.2, 0.45, 0.4
-"""Shares of the clips that other instruments than pianos play, that are in a room, and that have company."""
-COMPANY_DB = (-3.0, 12.0)
-"""The instrument is louder than its company by a number of decibels in this range."""
+TUNING_PIANO = "timgm"
+"""The piano of tuning clips."""
+VARIANTS = 3
+"""Each passage becomes this many clips."""
+SHARE_OTHERS, SHARE_ROOMS, SHARE_COMPANY, SHARE_SAME_ROOM = 0.2, 0.45, 0.5, 0.7
+"""Shares of the passages that other instruments than pianos play, of the clips that are in a room and that have company, and of
+the company in a room that is in the same one."""
+SHARE_RESIZED, RESIZED, DETUNED = 0.5, 3.0, 0.08
+"""The share of instruments that become smaller or larger, by at most so many semitones, and how much they are out of tune."""
+COLOUR_DB, SHARE_COMPRESSED = 3.0, 0.25
+"""How much tone colour varies, and the share of clips that are compressed."""
+COMPANY_DB, NOISE_DB = (-6.0, 12.0), (40.0, 80.0)
+"""The instrument is louder than its company, and its peak louder than noise, by a number of decibels in these ranges."""
 
 
 @dataclass(frozen=True)
 class Clip:
-    """Sound, float32 [sample] at RATE; its notes (NOTE array, as they sound with the pedal), and the preset for them."""
+    """Sound, float32 [sample] at RATE; its notes (NOTE array, as they sound with the pedal), and the preset for them.
+
+    held: the instrument sounds while a key is held.
+    """
 
     sound: np.ndarray
     notes: np.ndarray
     preset: str
+    held: bool = False
 
 
 def works(tuning: bool, shared: Path = SHARED) -> list[Path]:
@@ -98,63 +112,55 @@ def struck_anew(notes: np.ndarray) -> np.ndarray:
     return np.sort(np.concatenate(kept), order=("onset_s", "pitch"))
 
 
-@cache
-def responses() -> list[np.ndarray]:
-    """Impulse responses [sample] of ROOMS rooms."""
-    rng, found = np.random.default_rng(11), []
-    for rt60_s in np.geomspace(0.15, 1.1, ROOMS):
-        size = rng.uniform(0.8, 1.3, 3) * np.array([5.0, 4.0, 2.8]) * (1 + 1.6 * rt60_s)
-        found.append(impulse_responses(Room(tuple(size), float(rt60_s), rng.uniform(0.6, 3)), 1, 1, RATE)[0, 0])
-    return [response[max(int(np.abs(response).argmax()) - 40, 0):] for response in found]
-
-
-@cache
-def recordings(shared: Path = SHARED) -> list[np.ndarray]:
-    """Recordings of others: those for tuning."""
-    return [mixes.sound_at(path) for path in sorted(need_file(shared / "backgrounds_more").glob("*.flac"))]
-
-
-def others(rng: np.random.Generator, samples: int) -> np.ndarray:
-    """Sound of others who play or sing along, float32 [sample]."""
-    if rng.random() < 0.4:
-        sound = recordings()[int(rng.integers(len(recordings())))]
-    else:
-        programs = rng.choice([*mixes.LINES], int(rng.integers(0, 3)), replace=False)
-        tracks = [mixes.random_line(rng, channel, int(program)) for channel, program in enumerate(programs)]
-        sound = mixes.played([*tracks, mixes.random_drums(rng)] if not tracks or rng.random() < 0.5 else tracks)
-    sound = np.roll(np.tile(sound, -(-samples // len(sound))), int(rng.integers(len(sound))))
-    return sound[:samples].astype(np.float32)
-
-
-def clip(path: Path, rng: np.random.Generator, shared: Path = SHARED) -> Clip:
-    """A passage of a performance, as an instrument plays it somewhere, with or without company."""
-    notes, samples = passage(path, rng), round((SECONDS + TAIL_S) * RATE)
+def clip_makers(rng: np.random.Generator, tuning: bool) -> tuple[str, int, str]:
+    """A maker, its General MIDI program, and the preset for it."""
+    if tuning:
+        return TUNING_PIANO, 0, str(rng.choice(PIANO_PRESETS))
     if rng.random() < SHARE_OTHERS:
-        maker, program = "fluidr3", int(rng.choice(OTHERS))
-        preset = PRESETS.get(program, "")
-    else:
-        maker, program = PIANISTS[int(rng.integers(len(PIANISTS)))]
-        preset = str(rng.choice(PIANO_PRESETS))
-    sound = fit(MAKERS[maker].play(program, notes, shared), samples)
-    if rng.random() < SHARE_ROOMS:
-        sound = convolved(sound, responses()[int(rng.integers(ROOMS))][None])[0]
+        program = int(rng.choice(OTHERS))
+        return "fluidr3", program, PRESETS.get(program, "")
+    return *PIANISTS[int(rng.integers(len(PIANISTS)))], str(rng.choice(PIANO_PRESETS))
+
+
+def clips_of(path: Path, rng: np.random.Generator, tuning: bool = False, shared: Path = SHARED) -> Iterator[Clip]:
+    """A passage of a performance, as an instrument plays it in VARIANTS places, with or without company."""
+    notes, samples = passage(path, rng), round((SECONDS + TAIL_S) * RATE)
+    maker, program, preset = clip_makers(rng, tuning)
+    semitones = rng.uniform(-RESIZED, RESIZED) if not tuning and rng.random() < SHARE_RESIZED else 0.0
+    semitones = round(semitones) + rng.normal(0, DETUNED) * (not tuning)
+    played, speed = resized(notes, semitones)
+    dry = at_speed(MAKERS[maker].play(program, played, shared), speed, samples)
+    for _ in range(VARIANTS):
+        sound = placed(coloured(dry, rng, COLOUR_DB), rng, samples, tuning, shared)
+        yield Clip(sound, notes, preset if preset not in PIANO_PRESETS else str(rng.choice(PIANO_PRESETS)), is_held(program))
+
+
+def placed(sound: np.ndarray, rng: np.random.Generator, samples: int, tuning: bool, shared: Path) -> np.ndarray:
+    """The sound somewhere: perhaps compressed, in a room, in company; with noise."""
+    if rng.random() < SHARE_COMPRESSED:
+        sound = compressed(sound, rng.uniform(0.1, 0.4))
+    room = responses()[int(rng.integers(len(responses())))] if rng.random() < SHARE_ROOMS else None
+    if room is not None:
+        sound = convolved(sound, room[:1])[0]
     if rng.random() < SHARE_COMPANY:
-        beside = others(rng, samples)
+        beside = others(rng, samples, tuning, shared)
+        if room is not None and rng.random() < SHARE_SAME_ROOM:
+            beside = convolved(beside, room[1:])[0]
         level = np.sqrt(np.mean(sound**2) / max(np.mean(beside**2), 1e-12)) * 10 ** (-rng.uniform(*COMPANY_DB) / 20)
         sound = sound + level * beside
-    noise = rng.normal(0, 10 ** (-rng.uniform(50, 80) / 20) * np.abs(sound).max(), samples)
-    return Clip((sound + noise).astype(np.float32), notes, preset)
+    noise = rng.normal(0, 10 ** (-rng.uniform(*NOISE_DB) / 20) * np.abs(sound).max(), samples)
+    return (sound + noise).astype(np.float32)
 
 
 def clips(count: int, seed: int, tuning: bool = False, shared: Path = SHARED) -> Iterator[Clip]:
-    """`count` clips, the same ones for the same seed."""
+    """The clips of `count` passages, the same ones for the same seed."""
     paths = works(tuning, shared)
     for number in range(count):
         rng = np.random.default_rng([seed, number])
-        yield clip(paths[int(rng.integers(len(paths)))], rng, shared)
+        yield from clips_of(paths[int(rng.integers(len(paths)))], rng, tuning, shared)
 
 
 def clips_for_training(groups: int, shared: Path = SHARED) -> Iterator[Clip]:
-    """The clips from which the net learns, in groups of GROUP."""
+    """The clips from which the net learns, in groups of GROUP passages."""
     for seed in range(groups):
         yield from clips(GROUP, FIRST_SEED + seed, shared=shared)

@@ -7,17 +7,17 @@ others in which the net would be wrong.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import numpy as np
 
-from laboratory.mixes import RATE
+from laboratory.note_hearing import by_preset, heard_together
+from laboratory.note_inputs import fast_inputs
 from laboratory.note_material import Clip
-from laboratory.systems import preset_named
 from rtsep.fit.hearing import LOWEST, PITCHES
-from rtsep.listening.ears import STEP_S, Ears
+from rtsep.listening.ears import STEP_S
 from rtsep.listening.note_finder import LATE_FRAMES
 from rtsep.listening.note_net import (
     HISTORY,
@@ -29,17 +29,18 @@ from rtsep.listening.note_net import (
     Net,
     Seen,
     answer,
-    inputs,
     layer,
 )
 
-UNITS, SECOND_UNITS = 64, 32
+UNITS, SECOND_UNITS = 128, 64
 """The units of the hidden layers."""
-BATCH, ROUNDS, RATE_AT_FIRST, LEAST_RATE = 2048, 7, 2e-3, 1e-5
+AT_ONCE = 90
+"""So many clips are heard at a time."""
+BATCH, ROUNDS, RATE_AT_FIRST, LEAST_RATE = 2048, 8, 2e-3, 1e-5
 """Examples at a time, rounds through the material, the learning rate at first, and at last; it falls like a cosine."""
 DECAY = 1e-4
 """Weights shrink by this share of the learning rate in each step."""
-TAKEN_RISING, TAKEN_NEAR, TAKEN = 0.35, 0.15, 0.01
+TAKEN_RISING, TAKEN_NEAR, TAKEN = 0.3, 0.15, 0.005
 """Shares of the moments in which an activation rises, of those next to an onset, and of all others, that a round takes."""
 RISE = 0.25
 """An activation rises if its level grows by this much over RISE_FRAMES."""
@@ -54,7 +55,7 @@ NO, YES, NEAR = range(3)
 
 @dataclass(frozen=True)
 class Material:
-    """Clips in a row as the net sees them, float16, with silence between them; what happens in each frame and pitch.
+    """Clips in a row as the net sees them, float32, with silence between them; what happens in each frame and pitch.
 
     onset: NO, YES or NEAR (not judged). sounds: bool. velocity: 0 to 1, at onsets. usable: bool [frame].
     """
@@ -67,17 +68,24 @@ class Material:
     delay_frames: int
 
 
-def seen_clip(clip: Clip) -> tuple[Seen, np.ndarray]:
-    """A clip as the net sees it, float16, after silence; and its notes."""
-    ears = Ears([preset_named(clip.preset)] if clip.preset else [], RATE)
-    seen = Eyes().see(ears.hear(clip.sound[None]))
-    return Seen(*(np.pad(part, ((HISTORY, 0), *((0, 0),) * (part.ndim - 1))).astype(np.float16) for part in seen)), clip.notes
+def seen_clips(clips: Iterable[Clip], at_once: int = AT_ONCE) -> Iterator[tuple[Seen, np.ndarray]]:
+    """Clips of the same length as the net sees them, float32, after silence; and their notes."""
+    clips = iter(clips)
+    while some := list(islice(clips, at_once)):
+        for group in by_preset([clip.preset for clip in some]):
+            heard = heard_together(np.stack([some[number].sound for number in group]), some[group[0]].preset)
+            for number, one in zip(group, heard, strict=True):
+                yield _after_silence(Eyes(some[number].held).see(one)), some[number].notes
+
+
+def _after_silence(seen: Seen) -> Seen:
+    return Seen(*(np.pad(part, ((HISTORY, 0), *((0, 0),) * (part.ndim - 1))) for part in seen))
 
 
 def material(clips: Iterable[tuple[Seen, np.ndarray]], delay_frames: int) -> Material:
-    """The material of clips that `seen_clip` has made."""
+    """The material of clips that `seen_clips` has made."""
     found = [(seen, *_wanted(len(seen.rise), notes, delay_frames)) for seen, notes in clips]
-    seen = Seen(*(np.concatenate([each[0][part] for each in found]) for part in range(3)))
+    seen = Seen(*(np.concatenate([each[0][part] for each in found]) for part in range(len(Seen._fields))))
     return Material(seen, *(np.concatenate([each[part] for each in found]) for part in range(1, 5)), delay_frames)
 
 
@@ -118,7 +126,7 @@ def _add_wrong(taken: np.ndarray, given: Material, net: Net, among: np.ndarray) 
     frames, pitches = np.nonzero(among & ~taken & given.usable[:, None])
     for first in range(0, len(frames), BATCH):
         at = frames[first : first + BATCH], pitches[first : first + BATCH]
-        taken[at] = answer(inputs(given.seen, *at), net)[:, 0] > np.log(DOUBTFUL / (1 - DOUBTFUL))
+        taken[at] = answer(fast_inputs(given.seen, *at), net)[:, 0] > np.log(DOUBTFUL / (1 - DOUBTFUL))
 
 
 class Descent:
@@ -165,7 +173,7 @@ def train(given: Material, seed: int = 0, rounds: int = ROUNDS, say: Callable[[s
             one = slice(batch * BATCH, (batch + 1) * BATCH)
             at = frames[one], pitches[one]
             rate = RATE_AT_FIRST * (0.5 + 0.5 * np.cos(np.pi * (number + batch / batches) / rounds)) + LEAST_RATE
-            descent.step(gradients(net, inputs(given.seen, *at), _slope(given, at)), rate)
+            descent.step(gradients(net, fast_inputs(given.seen, *at), _slope(given, at)), rate)
         say(f"round {number + 1} of {rounds}: {len(frames)} examples")
     return net
 

@@ -169,7 +169,8 @@ def render_soundfont(midi_path, soundfont=SOUNDFONT, sample_rate=44100):
     need_file(soundfont, f"install it, on Debian: apt-get install {DEBIAN_PACKAGES[soundfont.name]}")
     wav = Path(midi_path).with_suffix(".partial.wav")
     subprocess.run(["fluidsynth", "-niq", "-R", "0", "-C", "0", "-g", "0.5", "-r", str(sample_rate), "-T", "wav",
-                    "-O", "float", "-F", str(wav), str(soundfont), str(midi_path)], check=True, capture_output=True)
+                    "-o", "synth.dynamic-sample-loading=1", "-O", "float", "-F", str(wav), str(soundfont), str(midi_path)],
+                   check=True, capture_output=True)
     sound, _ = soundfile.read(wav, dtype="float32", always_2d=True)
     wav.unlink()
     return sound.mean(axis=1)

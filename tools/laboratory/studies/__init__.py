@@ -19,6 +19,7 @@ from laboratory.studies import (  # noqa: F401
     latency,
     lines,
     listen,
+    listen_steps,
     live,
     live_mosaics,
     melody,

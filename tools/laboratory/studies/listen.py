@@ -1,5 +1,6 @@
 """Notes that rtsep hears by itself: how many are right, and what the engine makes of them."""
 
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -7,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from laboratory.company import recording
 from laboratory.grid import tell
 from laboratory.heard import Heard, agreement, heard, true_notes, with_heard
-from laboratory.pieces import Piece, one_piano, pianos, with_backgrounds
+from laboratory.note_company import recordings
+from laboratory.pieces import Piece, beside, one_piano, pianos, with_backgrounds
 from laboratory.report import shown, table
 from laboratory.rooms import ROOMS, in_room
 from laboratory.songs import REPORTING, TUNING
@@ -39,14 +40,20 @@ def solos(given: Given) -> list[Piece]:
     return pianos(given, "two_hands")
 
 
+def beside_unheard(piece: Piece, shared: Path) -> Piece:
+    """The piece beside one of the recordings that the note net has not heard."""
+    sounds = recordings(True, shared)
+    return beside(piece, np.resize(sounds[zlib.crc32(piece.name.encode()) % len(sounds)], piece.mix.shape[1])[None])
+
+
 def conditions(given: Given) -> dict[str, Alter]:
     """What is done to the pieces: alone, in rooms, and beside others."""
-    def beside(piece: Piece) -> Piece:
+    def in_company(piece: Piece) -> Piece:
         if piece.role == TUNING:
-            return one_piano(recording(piece, given.shared))
+            return one_piano(beside_unheard(piece, given.shared))
         return one_piano(with_backgrounds(given, [piece])[0])
     rooms = {name: partial(in_room, room=room) for name, room in ROOMS.items()}
-    return {"alone": lambda piece: piece, **rooms, "beside a recording": beside}
+    return {"alone": lambda piece: piece, **rooms, "beside a recording": in_company}
 
 
 @study("listen", ROLE, page=PAGE, takes=("seconds", "pieces"))
@@ -138,13 +145,17 @@ def _sdr_rows(given: Given, piece: Piece, called: str, preset: str) -> Iterator[
         tell(1, 1, f"{piece.name} {condition} {called}")
         hears: Heard = heard(altered, preset)
         told = with_heard(altered, hears.notes, given["early_ms"] / 1000)
-        hands = len(altered.told) > 1
-        names = tuple(sorted(altered.told, key=lambda name: "left" not in name.lower()))
-        routed = [replace(one, routing=replace(by_hands(one.score), names=names) if hands else everything("piano", one.score))
-                  for one in (altered, told)]
         for label, text in given.chosen({LIVE: LIVE}, LIVE).items():
-            for notes, one, setting in (("true notes", routed[0], text), ("heard notes", routed[1], text),
-                                        *((("not listening", altered, f"split,{text}"),) if hands else ())):
+            for notes, one, setting in (("true notes", routed(altered), text), ("heard notes", routed(told), text),
+                                        *((("not listening", altered, f"split,{text}"),) if len(altered.told) > 1 else ())):
                 for stem, figures in judge_told(altered, separate(one, setting)).items():
                     yield {"piece": piece.name, "condition": condition, "preset": called, "settings": label, "notes": notes,
                            "stem": stem, **figures}
+
+
+def routed(piece: Piece) -> Piece:
+    """The piece with all notes in one stem, or in the stems of two hands, which the tracker finds."""
+    if len(piece.told) == 1:
+        return replace(piece, routing=everything("piano", piece.score))
+    names = tuple(sorted(piece.told, key=lambda name: "left" not in name.lower()))
+    return replace(piece, routing=replace(by_hands(piece.score), names=names))
