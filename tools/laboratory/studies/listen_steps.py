@@ -15,6 +15,9 @@ from laboratory.study import Given, Row, Table, study
 from laboratory.systems import LIVE, judge_told, preset_named, separate
 from rtsep.notes.build import Note, build_score
 
+SECONDS = 16.0
+"""So many seconds of each piece are separated, if nothing else is asked for."""
+
 
 def pairs(found: list[Note], true: list[Note]) -> list[tuple[int, int]]:
     """Indices of true notes and of the found ones nearest to them, of the same pitch and within 2 WITHIN_S, each once."""
@@ -50,9 +53,9 @@ def steps(found: list[Note], true: list[Note]) -> dict[str, list[Note]]:
 def listen_steps(given: Given) -> list[Table]:
     """SDR in dB of hands, by the tracker, and of a piano beside a recording, with notes between true and heard ones.
 
-    The tuning pieces by an unheard piano, with the preset `gm-piano`, live with 512 samples.
+    16 s of each tuning piece by an unheard piano, with the preset `gm-piano`, live with 512 samples.
     """
-    tuning = replace(given, own={**given.own, "role": TUNING})
+    tuning = replace(given, seconds=given.seconds or SECONDS, own={**given.own, "role": TUNING})
     rows = [row for piece in solos(tuning) for row in _rows(tuning, piece)]
     lines = [[name, *(shown(float(np.mean([row["sdr_db"] for row in rows if (row["notes"], row["condition"]) == (name, case)])))
                       for case in dict.fromkeys(row["condition"] for row in rows))]
