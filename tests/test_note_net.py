@@ -83,6 +83,15 @@ def test_the_fast_inputs_are_the_same(rng):
     assert np.abs(fast_inputs(sight, frames, pitches) - inputs(sight, frames, pitches)).max() < 1e-6
 
 
+@pytest.mark.parametrize(("presets", "piano"), [(["piano"], True), (["gm-piano"], True), (["electric-piano"], False),
+                                                ([], False), (["piano", "violin"], False)])
+def test_pianos_have_their_own_net(presets, piano, monkeypatch):
+    used = []
+    monkeypatch.setattr(note_net_module, "answer", lambda x, net: used.append(net) or np.zeros((len(x), 3), np.float32))
+    Transcriber([load_preset(find_preset(preset)) for preset in presets], RATE).hear(np.zeros((1, 2000), np.float32))
+    assert used and all(net is note_net(piano) for net in used)
+
+
 @pytest.mark.parametrize(("preset", "held"), [("piano", 0), ("nylon-guitar", 0), ("violin", 1), ("organ", 1)])
 def test_the_net_is_told_whether_notes_are_held(preset, held, monkeypatch):
     seen = []
@@ -163,7 +172,8 @@ def test_the_tool_makes_a_net_from_clips(rng, tmp_path, monkeypatch, capsys):
     assert all(np.isfinite(part).all() for part in net[:3])
 
 
-def test_the_shipped_net_fits_the_code():
-    net = note_net()
+@pytest.mark.parametrize("piano", [True, False])
+def test_the_shipped_nets_fit_the_code(piano):
+    net = note_net(piano)
     assert [part.shape[0] for part in net[:3]] == [INPUTS + 1, net.first.shape[1] + 1, net.second.shape[1] + 1]
     assert 4 <= net.delay_frames <= 6

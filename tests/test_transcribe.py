@@ -21,7 +21,7 @@ from rtsep.presets.library import find_preset
 from rtsep.presets.preset import load_preset
 
 C4 = 60 - LOWEST
-RATE, DELAY = 44100, 5
+RATE, DELAY, BEGINS = 44100, 5, 0.6
 FLOOR, SDR_FLOOR = 0.88, 6.0
 
 
@@ -124,7 +124,7 @@ def answers(begins, sounds):
 
 def test_a_note_begins_once_and_ends_when_it_is_quiet():
     begins = [0, 0.3, 0.9, 0.95, 0.5, 0.7, 0.1] + [0.0] * 30
-    finder = NoteFinder(DELAY)
+    finder = NoteFinder(DELAY, BEGINS)
     found = finder.step(answers(begins, [0] * 2 + [0.9] * 20 + [0.1] * 15))
     end = 22 + note_finder.ENDS_FRAMES - 1
     assert found == [Change(2 - DELAY, 60, 77),
@@ -134,7 +134,7 @@ def test_a_note_begins_once_and_ends_when_it_is_quiet():
 
 def test_a_repeated_note_ends_the_first_one():
     begins = [0.9, 0.5, 0.1] + [0.0] * APART_FRAMES + [0.9] + [0.0] * 5
-    finder = NoteFinder(DELAY)
+    finder = NoteFinder(DELAY, BEGINS)
     found = finder.step(answers(begins, [0.9] * len(begins)))
     again = 3 + APART_FRAMES - DELAY
     assert found == [Change(-DELAY, 60, 77), Change(again, 60, 0), Change(again, 60, 77)]
@@ -143,7 +143,7 @@ def test_a_repeated_note_ends_the_first_one():
 
 def test_a_flicker_does_not_begin_a_note_again():
     begins = [0.9] + [0.5, 0.9] * 8
-    assert sum(change.velocity > 0 for change in NoteFinder(DELAY).step(answers(begins, [0.9] * len(begins)))) == 1
+    assert sum(change.velocity > 0 for change in NoteFinder(DELAY, BEGINS).step(answers(begins, [0.9] * len(begins)))) == 1
 
 
 def test_paired_notes_have_a_length():

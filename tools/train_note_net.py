@@ -43,7 +43,7 @@ def write(net: note_net.Net, path: Path) -> None:
     """Write the net to a file, completely or not at all."""
     aside = path.with_suffix(".partial.npz")
     layers = {name: getattr(net, name).astype(np.float16) for name in ("first", "second", "output")}
-    np.savez_compressed(aside, **layers, delay_frames=net.delay_frames)
+    np.savez_compressed(aside, **layers, delay_frames=net.delay_frames, begins=net.begins)
     aside.replace(path)
 
 

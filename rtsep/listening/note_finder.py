@@ -1,7 +1,7 @@
 """Makes notes of what the note net hears: hysteresis, repetitions, lengths and velocities.
 
-A pitch begins when the net is surer than BEGINS that it does. It can begin again when the net was surer that it does not, for a
-moment. It ends when the net is sure that it no longer sounds, or when it begins again.
+A pitch begins when the net is surer than `begins` that it does. It can begin again when the net was surer that it does not,
+for a moment. It ends when the net is sure that it no longer sounds, or when it begins again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import numpy as np
 from rtsep.fit.hearing import LOWEST, PITCHES
 from rtsep.listening.note_net import Answer
 
-BEGINS = 0.7  # A pitch begins if its probability rises above this.
 AGAIN = 0.2  # A pitch can begin again after its probability was below this.
 APART_FRAMES = 6  # Onsets of a pitch lie at least this many frames apart.
 ENDS = 0.3  # A note ends if the probability that it sounds is below this ...
@@ -30,10 +29,10 @@ class Change(NamedTuple):
 
 
 class NoteFinder:
-    """Finds the notes in answers of the note net, frame by frame."""
+    """Finds the notes in answers of the note net, frame by frame. delay_frames, begins: those of the net."""
 
-    def __init__(self, delay_frames: int) -> None:
-        self._delay = delay_frames  # By how much the net hears onsets later.
+    def __init__(self, delay_frames: int, begins: float) -> None:
+        self._delay, self._begins = delay_frames, begins
         self._frame = 0  # How many frames came.
         self._ready = np.ones(PITCHES, bool)  # The pitches that can begin.
         self._begun = np.full(PITCHES, -APART_FRAMES)  # The frames in which they last began.
@@ -46,7 +45,7 @@ class NoteFinder:
         for begins, sounds, velocity in zip(*answer, strict=True):
             self._quiet = np.where(sounds < ENDS, self._quiet + 1, 0)
             old = self._frame - self._begun >= APART_FRAMES
-            new = self._ready & old & (begins > BEGINS)
+            new = self._ready & old & (begins > self._begins)
             ended = self._sounds & (new | (old & (self._quiet >= ENDS_FRAMES)))
             began, quiet = self._frame - self._delay, self._frame - LATE_FRAMES - ENDS_FRAMES + 1
             found += [Change(began if new[pitch] else quiet, LOWEST + int(pitch), 0) for pitch in np.flatnonzero(ended)]

@@ -38,13 +38,15 @@ LOUDEST = 127.0  # The velocity that the net calls 1.
 class Net(NamedTuple):
     """A net: the weights of three layers, float32 [input + 1, unit], whose last rows are biases.
 
-    delay_frames: it hears an onset when this many frames have come after the one in which the onset lies.
+    delay_frames: it hears an onset when this many frames have come after the one in which the onset lies. begins: a pitch
+    begins if its probability rises above this; on the tuning clips this value gave the best F1.
     """
 
     first: Floats
     second: Floats
     output: Floats
     delay_frames: int
+    begins: float = 0.7
 
 
 class Seen(NamedTuple):
@@ -71,13 +73,16 @@ def read_net(path: Path) -> Net:
     """The net in a file."""
     with np.load(path) as net:
         first, second, output = (net[name].astype(np.float32) for name in ("first", "second", "output"))
-        return Net(first, second, output, int(net["delay_frames"]))
+        return Net(first, second, output, int(net["delay_frames"]), float(net["begins"]))
 
 
 @cache
-def note_net() -> Net:
-    """The net that comes with rtsep."""
-    return read_net(Path(__file__).with_name("note_net.npz"))
+def note_net(piano: bool = True) -> Net:
+    """The net that comes with rtsep for pianos, or the one for other instruments.
+
+    The first has learnt to hear nothing but the piano beside others. The second hears all instruments, and so also the others.
+    """
+    return read_net(Path(__file__).with_name("note_net.npz" if piano else "other_note_net.npz"))
 
 
 def nothing_seen(frames: int) -> Seen:

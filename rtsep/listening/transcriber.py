@@ -15,6 +15,7 @@ from rtsep.notes.programs import is_held
 from rtsep.presets.preset import Preset
 
 SHORTEST_S = 0.05  # A note lasts at least this many seconds.
+PIANOS = range(4)  # The General MIDI programs of pianos with strings.
 
 
 class Told(NamedTuple):
@@ -25,6 +26,11 @@ class Told(NamedTuple):
     velocity: int
 
 
+def is_piano(preset: Preset) -> bool:
+    """Whether a preset is a piano: by its programs, or by its name if it has none."""
+    return all(program in PIANOS for program in preset.programs) if preset.programs else "piano" in preset.name.split("-")
+
+
 class Transcriber:
     """Hears notes in sound of `channels` channels at `sample_rate` Hz, with the rows of `presets`; another net can hear them.
 
@@ -32,7 +38,7 @@ class Transcriber:
     """
 
     def __init__(self, presets: Sequence[Preset], sample_rate: float, channels: int = 1, net: Net | None = None) -> None:
-        self._net_of = net or note_net()
+        self._net_of = net or note_net(bool(presets) and all(is_piano(preset) for preset in presets))
         self._ears = Ears(presets, sample_rate, channels)
         self._held = any(is_held(program) for preset in presets for program in preset.programs)
         self.reset()
@@ -40,7 +46,7 @@ class Transcriber:
     def reset(self) -> None:
         """Forget all sound."""
         self._ears.reset()
-        self._net, self._finder = NoteNet(self._net_of, self._held), NoteFinder(self._net_of.delay_frames)
+        self._net, self._finder = NoteNet(self._net_of, self._held), NoteFinder(self._net_of.delay_frames, self._net_of.begins)
 
     def hear(self, block: npt.ArrayLike) -> list[Told]:
         """What is found at the end of `block`, float32 [channel, sample]; it lies some 60 ms before that."""

@@ -151,7 +151,7 @@ class Descent:
 
 def gradients(net: Net, x: np.ndarray, slope: Callable[[np.ndarray], np.ndarray]) -> list[np.ndarray]:
     """The gradients of the weights, for inputs x and a function that gives the slope of the loss from the output."""
-    first, second, output, _ = net
+    first, second, output = net[:3]
     h = np.maximum(layer(x, first), 0)
     g = np.maximum(layer(h, second), 0)
     by_output = slope(layer(g, output)) / len(x)
