@@ -72,8 +72,8 @@ def test_others_who_play_while_the_score_rests_change_nothing():
     for name in ("onset_s", "offset_s"):
         notes[name][late] += END_S
     others = Ears((), RATE, 1).hear(sound_of(piece(seed=6), END_S))
-    net = note_net()
-    heard, sureness = NoteNet(net), Sureness(notes, net.delay_frames)
+    net = note_net(piano=False)
+    heard, sureness = NoteNet(net), Sureness(notes, net.delay_frames, net.begins)
     for number in range(len(others)):
         sureness.step(heard.step(others.one(number)), 2 * BEAT_S + 1.0, jumped=number == 0)
     assert not sureness.lost and sureness.sure > 0.8

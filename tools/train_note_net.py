@@ -1,6 +1,6 @@
 """Trains the note net, which hears notes, and writes rtsep/listening/note_net.npz.
 
-    python tools/train_note_net.py                                         # the net that rtsep has
+    python tools/train_note_net.py                                         # the net that rtsep has for pianos
     python tools/train_note_net.py --delay-frames 3 --out build/early.npz  # another one, for the study listen-delay
 
 Its material is made by tools/laboratory/note_material.py. That takes some ten minutes, and the training five. One thread is

@@ -52,9 +52,9 @@ class Follower:
         self._likelihood = Likelihood(self._states)
         self._rivals = Rivals(lambda: Near(self._states, self._likelihood))
         self._far = Far(self._states)
-        net = note_net()
+        net = note_net(piano=False)  # It hears all that sounds, whatever plays the score.
         self._net = NoteNet(net)
-        self._sureness = Sureness(notes, net.delay_frames)
+        self._sureness = Sureness(notes, net.delay_frames, net.begins)
         if start_s is not None:
             self.go_to(start_s)
 

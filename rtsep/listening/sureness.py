@@ -38,15 +38,15 @@ LOST, FOUND = -2.0, 2.0  # The score is lost below the first of these log-odds, 
 class Sureness:
     """How sure it is that the player plays `notes`, NOTE [n]. lost: whether it seems to be other music.
 
-    delay_frames: by how many frames the note net hears onsets later.
+    delay_frames, begins: those of the note net.
     """
 
-    def __init__(self, notes: npt.NDArray[np.void], delay_frames: int) -> None:
+    def __init__(self, notes: npt.NDArray[np.void], delay_frames: int, begins: float) -> None:
         column = notes["pitch"].astype(np.int64) - LOWEST
         kept = notes[(column >= 0) & (column < PITCHES)]
         kept = np.sort(kept, order="onset_s")
         self._onset, self._column = kept["onset_s"], kept["pitch"].astype(np.int64) - LOWEST
-        self._delay, self._finder = delay_frames, NoteFinder(delay_frames)
+        self._delay, self._finder = delay_frames, NoteFinder(delay_frames, begins)
         frames = EARLY_FRAMES + LATE_FRAMES + self._delay + 1
         self._begins = deque([np.zeros(PITCHES, np.float32)] * frames, frames)
         self.reset(0.0)
