@@ -26,8 +26,12 @@ SCORE = str(clip_folder() / "demo.mid")
     (["--score", SCORE, "--start-bar", "0"], "give 1 or more"),
     (["--score", SCORE, "--start-bar", "999"], "--start-bar 999: the score has"),
     (["--score", SCORE, "--by", "hands"], "leave out --by"),
-    (["--score", SCORE, "--midi", "roland", "--follow", "sound"], "leave out --midi"),
+    (["--score", SCORE, "--play", SCORE, "--play-midi", SCORE, "--follow", "sound"], "leave out --play-midi"),
     (["--score", SCORE, "--midi", "roland", "--start-bar", "2"], "--follow sound"),
+    (["--score", SCORE, "--midi", "roland", "--follow", "keys", "--keyboard-part", "1"], "--follow sound"),
+    (["--score", SCORE, "--keyboard-part", "1"], "--keyboard-part needs a keyboard"),
+    (["--score", SCORE, "--midi", "roland", "--keyboard-part", "oboe"], "--keyboard-part: nothing is called oboe"),
+    (["--midi", "roland", "--keyboard-part", "1"], "--keyboard-part needs a score"),
     (["--score", SCORE, "--mosaic", SCORE], "--mosaic"),
 ])
 def test_options_that_do_not_go_together_are_told(options, sentence, capsys):

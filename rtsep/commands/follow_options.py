@@ -1,8 +1,10 @@
-"""The options of `rtsep live` that follow a score by the sound."""
+"""The options of `rtsep live` that follow a score by the sound, and by the keys of a keyboard that plays some of its parts."""
 
 from __future__ import annotations
 
 import argparse
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from rtsep.errors import RtsepError
@@ -10,10 +12,15 @@ from rtsep.hosts.asked import BY
 
 
 def add_follow(parser: argparse.ArgumentParser) -> None:
-    """The options --follow and --start-bar."""
+    """The options --follow, --keyboard-part and --start-bar."""
     parser.add_argument("--follow", choices=("keys", "sound"),
-                        help="what follows the score of --score: keys = the played notes; sound = the sound of the input, "
-                        "without a keyboard (default: sound if there are no --midi, --play-midi, --listen and --jack)")
+                        help="what follows the score of --score: keys = the played notes, and there are no others; sound = the "
+                        "sound of the input, and the keys of --midi or --jack, which play some of its parts (default: sound if "
+                        "there are no --midi, --play-midi, --listen and --jack, or if only some parts are for instruments "
+                        "with keys)")
+    parser.add_argument("--keyboard-part", action="append", default=[], metavar="NAME",
+                        help="part of the score that the keyboard plays; the others come from the score. Can be given several "
+                        "times (default: the parts for instruments with keys, else rtsep finds them)")
     parser.add_argument("--start-bar", type=int, metavar="N",
                         help="bar of the score at which the player begins, if the score is followed by the sound (default: the "
                         "first note)")
@@ -26,23 +33,38 @@ def has_notes(arguments: argparse.Namespace) -> bool:
 
 def by_sound(arguments: argparse.Namespace) -> bool:
     """Whether the score is followed by the sound."""
-    if arguments.score is None:
+    if arguments.score is None or arguments.follow == "keys":
         return False
-    return bool(arguments.follow == "sound" or (arguments.follow is None and not has_notes(arguments)))
+    if arguments.follow == "sound" or arguments.keyboard_part or not has_notes(arguments):
+        return True
+    only_keys = not (arguments.listen or arguments.play_midi is not None or arguments.mosaic is not None)
+    return only_keys and arguments.by in ("port", "all") and arguments.score.is_file() and _others_play(arguments.score)
+
+
+@lru_cache(maxsize=1)
+def _others_play(path: Path) -> bool:
+    """Whether some parts of a score are for instruments with keys, and some are not."""
+    from rtsep.hosts.followed_routes import parts_with_keys
+    from rtsep.notes.read import read_notes
+
+    return bool(parts_with_keys(read_notes(path)))
 
 
 def check_follow(arguments: argparse.Namespace) -> None:
     """RtsepError for options that do not go together."""
-    for name in ("follow", "start_bar") if arguments.score is None else ():
-        if getattr(arguments, name) is not None:
+    for name in ("follow", "start_bar", "keyboard_part") if arguments.score is None else ():
+        if getattr(arguments, name) not in (None, []):
             raise RtsepError(f"--{name.replace('_', '-')} needs a score: give --score FILE")
     if not by_sound(arguments):
-        if arguments.start_bar is not None:
-            raise RtsepError("--start-bar goes only with a score that is followed by the sound: give --follow sound")
+        for name in ("start_bar", "keyboard_part"):
+            if getattr(arguments, name) not in (None, []):
+                raise RtsepError(f"--{name.replace('_', '-')} goes only with a score that is followed by the sound: give "
+                                 "--follow sound")
         return
-    if arguments.midi or arguments.play_midi is not None:
-        raise RtsepError("--follow sound does not go with notes of a keyboard or of a recording: leave out --midi and "
-                         "--play-midi")
+    if arguments.play_midi is not None:
+        raise RtsepError("--follow sound does not go with notes of a recording: leave out --play-midi")
+    if arguments.keyboard_part and not (arguments.midi or arguments.jack):
+        raise RtsepError("--keyboard-part needs a keyboard: give --midi PORT, or --jack")
     if arguments.listen:
         raise RtsepError("--follow sound takes the notes from the score, and --listen hears them: leave out one of them")
     if arguments.mosaic is not None:
@@ -58,7 +80,7 @@ def read_followed(arguments: argparse.Namespace) -> Any:
     """The score that is followed by the sound, as `Followed`; None if there is none. RtsepError: it cannot be followed."""
     if not by_sound(arguments):
         return None
-    from rtsep.hosts.following import Followed
+    from rtsep.hosts.followed_routes import Followed, melody_part, named_parts, parts_with_keys
     from rtsep.notes.read import read_notes
 
     score = read_notes(arguments.score)
@@ -67,4 +89,10 @@ def read_followed(arguments: argparse.Namespace) -> Any:
     bar = arguments.start_bar or 0
     if bar > len(score.bars):
         raise RtsepError(f"--start-bar {bar}: the score has {len(score.bars) or 'no'} bars")
-    return Followed(score, bar)
+    melody = melody_part(score, arguments.melody) if arguments.melody else None
+    keyboards = len(arguments.midi) + (arguments.melody is not None and melody is None) + arguments.jack
+    try:
+        keys = named_parts(score, arguments.keyboard_part) or parts_with_keys(score)
+    except RtsepError as error:
+        raise RtsepError(f"--keyboard-part: {error}") from None
+    return Followed(score, bar, keyboards, keys if keyboards else (), melody)

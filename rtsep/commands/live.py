@@ -25,7 +25,7 @@ from rtsep.commands.listen_options import add_listen, listening_of
 from rtsep.commands.live_checks import check, parse_channels, parse_loop
 from rtsep.commands.live_remote import add_remote, check_remote, with_remote
 from rtsep.commands.live_setup import renames_stems, scenes_of, with_setup
-from rtsep.commands.voice_options import PLAYED, add_voice, range_of, voice_of
+from rtsep.commands.voice_options import PLAYED, add_voice, played_voice_of, range_of
 from rtsep.hosts.asked import BY, FORMATS
 from rtsep.hosts.setup_reading import read_setup
 from rtsep.hosts.setups import Setup
@@ -146,16 +146,16 @@ def _play(arguments: argparse.Namespace, setup: Setup | None) -> None:
     from rtsep.hosts.live_job import LiveJob
 
     scenes = scenes_of(setup, arguments.presets, given)
-    recording = _recording(arguments)
+    recording, followed = _recording(arguments), read_followed(arguments)
     has_keys = sys.stdin is not None and sys.stdin.isatty() and not _is_plain(arguments)
     job = LiveJob(
-        midi=(*arguments.midi, *filter(None, [arguments.melody])), jack=arguments.jack, **voice_of(arguments),
+        jack=arguments.jack, **played_voice_of(arguments, followed),
         presets=scenes[0].presets, by=arguments.by, split_pitch=split, channels=channels, params=scenes[0].params,
         routes=tuple(arguments.route), midi_offset_ms=arguments.midi_offset_ms,
         record=arguments.record, overwrite=arguments.overwrite, seconds=arguments.seconds,
         measure_latency=arguments.measure_latency, mosaic=arguments.mosaic, keep=tuple(arguments.keep),
         keep_background=arguments.save_background, made_by=shlex.join(["rtsep", *arguments.words]),
-        drum_map=arguments.drum_map, score=arguments.score, followed=read_followed(arguments), **listening_of(arguments),
+        drum_map=arguments.drum_map, score=arguments.score, followed=followed, **listening_of(arguments),
         record_format=arguments.record_format, pre_fader=arguments.pre_fader, take=arguments.take, setup=setup, start=scenes[0],
         scenes=scenes if setup is not None and setup.scenes else (), other_stems=renames_stems(arguments, setup),
         recording=recording, loop=loop, speed=arguments.speed, ends_with_recording=not has_keys,

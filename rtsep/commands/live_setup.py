@@ -11,7 +11,7 @@ from rtsep.commands.live_checks import NOT_WITH_JACK
 from rtsep.hosts.setups import Settings, Setup
 from rtsep.params import Value, param_of
 
-LISTS = ("midi", "route")  # Options that can be given several times. If they are given, they replace those of the file.
+LISTS = ("midi", "route", "keyboard_part")  # Options that can be given several times, and then replace those of the file.
 # Entries that belong to the value of another entry; they are left out if an option changes that value.
 FOLLOWERS: Mapping[str, Sequence[str]] = {"by": ("split", "drum_map"), "jack": tuple(NOT_WITH_JACK),
                                              "play": ("play_midi", "speed", "loop"),

@@ -13,8 +13,8 @@ NAME = "voice"  # Name of the stem, unless another one is given.
 MELODY = ("FILE|TRACK", "the notes of the voice: a file in time with MIX, as for --midi (FILE@TRACK names one of its tracks), "
           "or a track of --midi. rtsep then seeks the pitch only near these notes; it does not need the notes of other "
           "instruments, and no preset for the voice. It includes --voice")
-PLAYED = ("PORT", "MIDI port on which somebody plays the notes of the voice along. rtsep then seeks the pitch only near these "
-          "notes. It includes --voice")
+PLAYED = ("PORT|PART", "MIDI port on which somebody plays the notes of the voice along. rtsep then seeks the pitch only near "
+          "these notes. It includes --voice. The name of a part of --score instead: its notes come from the score")
 
 
 def add_voice(parser: Any, melody: tuple[str, str] = MELODY) -> None:
@@ -35,6 +35,14 @@ def voice_of(arguments: argparse.Namespace) -> dict[str, Any]:
     if told and not asked:
         raise RtsepError(f"--{told[0].replace('_', '-')} is for a voice: give --voice or --melody, too")
     return {"voice": (arguments.voice_name or NAME) if asked else "", "melody": arguments.melody or ""}
+
+
+def played_voice_of(arguments: argparse.Namespace, followed: Any) -> dict[str, Any]:
+    """The same for `rtsep live`, and the MIDI ports: the melody is the last of them, or a part of the followed score."""
+    told = voice_of(arguments)
+    if followed is not None and followed.melody is not None:
+        told["melody"] = ""
+    return {"midi": (*arguments.midi, *filter(None, [told["melody"]])), **told}
 
 
 def range_of(arguments: argparse.Namespace) -> dict[str, str]:

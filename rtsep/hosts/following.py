@@ -1,4 +1,4 @@
-"""`rtsep live --score` without a keyboard: which stems there are, the listener, and its controls."""
+"""`rtsep live --score` by the sound, and perhaps by keys: the listener, and its controls."""
 
 from __future__ import annotations
 
@@ -6,19 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from rtsep.errors import RtsepError
+from rtsep.hosts.followed_routes import Followed
 from rtsep.hosts.hearing import PAGE_BARS, ScoreListener
 from rtsep.hosts.lanes import Lanes
+from rtsep.hosts.struck import StruckKeys
 from rtsep.listening.cues import AHEAD_S
 from rtsep.listening.ears import Ears
 from rtsep.listening.follower import Follower
-from rtsep.notes.folded import ENGINE_PARTS
-from rtsep.notes.routing import Routing, by_channel, by_track, everything
-from rtsep.notes.score import Score
+from rtsep.listening.keyboard_parts import KeyboardParts
 from rtsep.params import Value
-from rtsep.presets.instruments import stem_programs
 from rtsep.presets.preset import Preset
 
 if TYPE_CHECKING:
@@ -29,39 +25,20 @@ if TYPE_CHECKING:
 FOLLOWED_PARAMS: Mapping[str, Value] = {"early_ms": 1000 * AHEAD_S, "prediction": 0.0}
 
 
-@dataclass(frozen=True, eq=False)
-class Followed:
-    """A score that is followed by the sound. start_bar: where the player begins, from 1; 0: at the first note."""
-
-    score: Score
-    start_bar: int = 0
-
-
-def route_followed(score: Score, by: str) -> Routing:
-    """The routing of a followed score: each track or staff is a stem, or all notes together. RtsepError: too many tracks."""
-    if len(score.track_names) > ENGINE_PARTS:
-        raise RtsepError(f"--score has {len(score.track_names)} tracks with notes, allowed are {ENGINE_PARTS}: merge some")
-    if by == "all":
-        return everything("")
-    return by_channel(score) if len(score.track_names) == 1 else by_track(score)
-
-
-def followed_programs(score: Score, routing: Routing) -> list[int]:
-    """The General MIDI program of each stem."""
-    return stem_programs(routing, score, np.zeros(len(score.messages), np.uint32))
-
-
 def listener_of(followed: Followed, presets: tuple[Preset, ...], lanes: Lanes, player: Player,
                 say: Callable[[str], object]) -> ScoreListener:
     """The listener that follows the score. RtsepError: there is no bar with the number of --start-bar."""
-    score = followed.score
-    follower = Follower(score.notes(), presets, lanes.sample_rate, score.bars.start_s.tolist())
+    score, first = followed.score, followed.keyboards
+    follower = Follower(score.notes(), presets, lanes.sample_rate, score.bars.start_s.tolist(), keyboard=first > 0)
     ears = Ears(presets, lanes.sample_rate, lanes.channels)
 
     def receive(part: int, time_ns: int, message: tuple[int, int, int]) -> None:
-        player.receive(part, time_ns, message)
+        player.receive(first + part, time_ns - round(lanes.delay_ms * 1e6), message)  # Only keys are delayed.
 
     listener = ScoreListener(score, ears, follower, lanes, receive, say)
+    if first:
+        listener.hear_keys(StruckKeys(first, lambda: lanes.delay_ms), KeyboardParts(score.notes(), followed.keyboard_parts))
+        player.watch.told = listener.key
     if followed.start_bar:
         listener.go_to_bar(followed.start_bar)
     return listener

@@ -27,7 +27,7 @@ from rtsep.hosts.found_takes import mend_all
 from rtsep.hosts.keep import Keeper
 from rtsep.hosts.lanes import CAPACITY, Lanes
 from rtsep.hosts.listener import NoteListener
-from rtsep.hosts.live_job import LiveJob, engine_of, has_notes, has_tracks, route_live, set_list_of, start_of
+from rtsep.hosts.live_job import LiveJob, count_parts, engine_of, has_notes, has_tracks, route_live, set_list_of, start_of
 from rtsep.hosts.midi import MidiPorts, NoMidiError
 from rtsep.hosts.modes import in_best_mode
 from rtsep.hosts.notewatch import NoteWatch
@@ -104,8 +104,7 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         lanes.delay_notes(job.midi_offset_ms)
         lanes.pre_fader(job.pre_fader)
         watch = NoteWatch(frozenset(job.channels) or None, frozenset(separator.row_pitch.tolist()))
-        parts = len(job.midi) + opened.has_midi + has_notes(job) + job.listen
-        player = Player(separator, lanes, controls, watch, parts, keeper, messages)
+        player = Player(separator, lanes, controls, watch, count_parts(job, opened.has_midi), keeper, messages)
         if job.by == "split" and job.mosaic is None:
             player.split = Split(job.split_pitch, lambda pitch: route_live(replace(job, split_pitch=pitch), "", gated))
         if job.setup is not None:

@@ -10,7 +10,8 @@ from rtsep.engine.separator import Separator
 from rtsep.engine.streaming import Engine
 from rtsep.errors import RtsepError
 from rtsep.hosts.asked import check_by_channel, check_by_hands, check_score
-from rtsep.hosts.following import FOLLOWED_PARAMS, Followed, followed_programs, route_followed
+from rtsep.hosts.followed_routes import Followed, followed_programs, route_followed
+from rtsep.hosts.following import FOLLOWED_PARAMS
 from rtsep.hosts.listener import lookahead_of
 from rtsep.hosts.recording import Recording
 from rtsep.hosts.setlist import SetList, with_stems
@@ -88,6 +89,8 @@ class LiveJob:
 
 def route_live(job: LiveJob, name: str, gated: bool) -> Routing:
     """The routing of notes from keyboards, as `_route_notes`, with the stem of a voice, if there is one, and its melody."""
+    if job.followed is not None and not job.melody:
+        return route_followed(job.followed, job.by, job.channels, job.voice)
     if not job.voice:
         return _route_notes(job, name, gated)
     if not job.melody:
@@ -108,7 +111,7 @@ def _route_notes(job: LiveJob, name: str, gated: bool) -> Routing:
     if job.by == "channel":
         check_by_channel(gated, job.channels)
     if job.followed is not None:
-        return route_followed(job.followed.score, job.by)
+        return route_followed(job.followed, job.by, job.channels)
     if job.score is not None:
         check_score(gated, job.by)
         return by_score(job.score, job.by, channels=job.channels or range(1, CHANNELS + 1))
@@ -158,10 +161,11 @@ def _separator(job: LiveJob, gated: bool, params: Mapping[str, Value], said: lis
     wish = parse_wish(job.presets)
     tracks = _by_tracks(job, gated)
     routing = route_live(job, wish.name, gated) if tracks is None else with_voice(tracks, job.voice) if job.voice else tracks
-    programs = programs_by_name(routing) if job.followed is None else followed_programs(job.followed.score, routing)
+    programs = programs_by_name(routing) if job.followed is None else followed_programs(job.followed, job.by, job.voice)
     instruments = choose(wish, routing, programs, _drum_keys(job, gated))
     said += instruments.warnings
-    if job.melody and len(routing.names) == 1:
+    melody = job.melody or (job.followed is not None and job.followed.melody is not None)
+    if melody and len(routing.names) == 1:
         params = {**ALONE, **params}
     return Separator(_bent(job, instruments.presets), routing, params)
 
@@ -175,6 +179,12 @@ def _bent(job: LiveJob, presets: Sequence[Preset]) -> Sequence[Preset]:
 def has_notes(job: LiveJob) -> bool:
     """Whether the recording has its own notes."""
     return job.recording is not None and job.recording.score is not None
+
+
+def count_parts(job: LiveJob, has_midi: bool) -> int:
+    """How many MIDI parts there are; `has_midi`: notes also come through the device."""
+    told = 0 if job.followed is None else len(job.followed.score.track_names)
+    return len(job.midi) + has_midi + has_notes(job) + job.listen + told
 
 
 def has_tracks(job: LiveJob) -> bool:

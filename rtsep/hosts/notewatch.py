@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from rtsep.notes.messages import NOTE_ON, Keyboard, Message
 
@@ -24,6 +24,7 @@ class NoteWatch:
         self._last_ns = time.monotonic_ns()  # Time of the last note that counts.
         self.notes = 0  # Notes that have come and count.
         self._elsewhere = 0  # Channel of the last note on an ignored channel since the last note that counts; 0: none.
+        self.told: Callable[[int, int, Message], object] = lambda *_: None  # Gets each message that counts, too.
         self._outside = 0  # Consecutive notes outside the preset.
 
     def receive(self, part: int, time_ns: int, message: Message) -> None:
@@ -34,6 +35,7 @@ class NoteWatch:
             if status & 0xF0 == NOTE_ON:
                 self._elsewhere = channel + 1
             return
+        self.told(part, time_ns, message)
         keyboard = self._keyboards.setdefault((part, channel), Keyboard())
         keyboard.play(time_ns * 1e-9, message)
         keyboard.ended.clear()

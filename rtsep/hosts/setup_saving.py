@@ -188,7 +188,8 @@ def _options(job: LiveJob, scene: Scene, names: Mapping[str, str]) -> dict[str, 
         "split": "" if split is None else str(split.pitch), "channels": list(job.channels),
         "drum_map": job.drum_map, "score": job.score, "mosaic": job.mosaic, "midi_offset_ms": player.lanes.delay_ms,
         "voice": bool(job.voice), "voice_name": job.voice if job.voice != "voice" else "", "melody": melody,
-        "route": routes, "pre_fader": job.pre_fader, **_of_recording(player.playback), "take": scene.recorder.base,
+        **({} if job.followed is None else job.followed.entries()), "route": routes, "pre_fader": job.pre_fader,
+        **_of_recording(player.playback), "take": scene.recorder.base,
         "record_format": job.record_format if job.record_format != "wav" else ""}
     chosen = {} if job.line is None else {"line": job.line}
     given = {name: str(value.absolute()) if isinstance(value, Path) else value for name, value in entries.items() if value}

@@ -6,6 +6,8 @@ the follower's own errors are.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import numpy.typing as npt
 
@@ -34,10 +36,14 @@ class Cues:
         self._notes = np.sort(notes, order="onset_s")
         self._onset, self._offset = self._notes["onset_s"], self._notes["offset_s"]
         self._least_s = ahead_s
-        self._open = np.zeros(len(notes), bool)
+        self._open, self._silent = np.zeros(len(notes), bool), np.zeros(len(notes), bool)
         self._due = np.full(len(notes), np.inf)  # When each open note was expected, by the clock below.
         self._now_s, self._before_s, self._pace = 0.0, 0.0, 1.0
         self.error_s = 0.0
+
+    def leave(self, parts: Collection[int]) -> None:
+        """Leave out the notes of these parts from now on: a keyboard plays them."""
+        self._silent = np.isin(self._notes["part"], list(parts))
 
     @property
     def ahead_s(self) -> float:
@@ -51,7 +57,7 @@ class Cues:
         here, tempo = told.seconds, self._tempo(told)
         opening = (self._onset <= here + self.ahead_s * tempo) & (here < self._offset)
         keeping = self._open & (self._onset <= here + BACK_S + self.ahead_s * tempo) & (here < self._offset + LATE_S * tempo)
-        wanted = np.zeros(len(self._notes), bool) if told.lost else opening | keeping
+        wanted = np.zeros(len(self._notes), bool) if told.lost else (opening | keeping) & ~self._silent
         ends, begins = np.flatnonzero(self._open & ~wanted), np.flatnonzero(wanted & ~self._open)
         self._learn(told, begins, tempo)
         self._open = wanted

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rtsep.listening.keys import Keys
 from rtsep.listening.likelihood import HEARD, MISSED, RISEN, SPECTRUM, UNHEARD, Frame
 from rtsep.listening.states import STEP_S, States
 from rtsep.listening.tempos import Tempos
@@ -29,9 +30,10 @@ class View(NamedTuple):
 
 
 class Far:
-    """Looks for the player in the whole score, once in STRIDE frames."""
+    """Looks for the player in the whole score, once in STRIDE frames, by sound and perhaps keys."""
 
-    def __init__(self, states: States) -> None:
+    def __init__(self, states: States, keys: Keys | None = None) -> None:
+        self._keys = keys
         count = -(-len(states) // STRIDE)
         pad = count * STRIDE - len(states)
         grouped = np.pad(states.spectra, ((0, pad), (0, 0)), "edge").reshape(count, STRIDE, -1)
@@ -60,10 +62,14 @@ class Far:
             return False
         shares = np.mean([each.shares for each in self._frames], axis=0)
         rises = np.max([each.rises for each in self._frames], axis=0)
+        keys = tuple(key for each in self._frames for key in each.keys)
+        weight = WEIGHT * np.float32(np.mean([each.weight for each in self._frames]))
         begins = np.max([each.begins for each in self._frames], axis=0)
         self._frames.clear()
         onsets = self._onsets @ (np.float32(RISEN) * rises) + self._begun @ (np.float32(HEARD) * begins)
-        fits = WEIGHT * (self._spectra @ shares + onsets - self._missed)
+        fits = weight * (self._spectra @ shares + onsets - self._missed)
+        if self._keys is not None and keys:
+            fits += self._keys.coarse(keys, STRIDE)
         p = (self._tempos.moved(self._tempos.mixed(self._p)) + self._entries) * np.exp(fits - fits.max())
         self._p = p / p.sum()
         return True

@@ -29,8 +29,8 @@ def take_melody(text: str, score: Score | None, sample_rate: float) -> tuple[Sco
     if score is None:
         raise RtsepError(f"--melody {text}: there is no such file; to name a track of the notes, give --midi FILE, too")
     part = _named(score, track, f"--melody {track}")
-    rest = _parts(score, [number for number in range(len(score.track_names)) if number != part])
-    return rest if rest.note_count else None, _parts(score, [part])
+    rest = only_parts(score, [number for number in range(len(score.track_names)) if number != part])
+    return rest if rest.note_count else None, only_parts(score, [part])
 
 
 def melody_file(text: str) -> Path | None:
@@ -60,10 +60,10 @@ def _one_part(score: Score, track: str, path: str) -> Score:
     if not track and len(score.track_names) > 1:
         raise RtsepError(f"--melody {path}: the file has the tracks {', '.join(score.track_names)}; say which one is the "
                          f"melody, such as --melody {path}@{score.track_names[0]}")
-    return _parts(score, [_named(score, track, f"--melody {path}@{track}") if track else 0])
+    return only_parts(score, [_named(score, track, f"--melody {path}@{track}") if track else 0])
 
 
-def _parts(score: Score, parts: list[int]) -> Score:
+def only_parts(score: Score, parts: list[int]) -> Score:
     """The score with only these parts, which get new numbers."""
     mine = np.isin(score.messages[:, 0], parts)
     messages = score.messages[mine].copy()

@@ -49,7 +49,8 @@ class Hands:
 
     def _by_score(self, event: Events, sample: int) -> Events:
         """The event; a routed note-on gets the stem that the score tells."""
-        if not len(self.follower.score.pitch) or self._routed_stem(event) < 0:
+        score = self.follower.score
+        if not len(score.pitch) or int(event["part"]) >= score.keyboards or self._routed_stem(event) < 0:
             return event
         pitch, told = int(event["data1"]), event.copy()
         stem = self.follower.step(sample, pitch)

@@ -38,6 +38,7 @@ PLAN = Part("score_follower", (
     size("score_chords", "chords of the score; 0: no score is followed"),
     size("score_notes", "notes of the score"),
     size("score_parts", "parts of the score"),
+    size("score_keyboards", "MIDI parts below this one play the score; the notes of others keep their routes"),
     number("score_sample_s", "seconds from sample to sample", "float64"),
     array("chord_s", "float64", "score_chords", "onset of each chord, in seconds of the score"),
     array("chord_leave", "float64", "score_chords", "1 over the chord's number of notes"),
@@ -77,7 +78,7 @@ def of_score(score: FollowedScore, parts: int, sample_rate: float) -> dict[str, 
     by_pitch = np.argsort(score.pitch, kind="stable")
     return {
         "score_chords": len(counts), "score_notes": len(score.pitch), "score_parts": parts,
-        "score_sample_s": 1 / sample_rate,
+        "score_keyboards": score.keyboards, "score_sample_s": 1 / sample_rate,
         "chord_s": score.onset_s, "chord_leave": 1.0 / counts,
         "chord_first": np.concatenate(([0], np.cumsum(counts))),
         "note_chord": score.chord, "note_pitch": score.pitch, "note_part": score.part,
@@ -166,7 +167,9 @@ def step(plan, own, sample, pitch):
 @kernel
 def stem_of(plan, own, sample, part, status, pitch, velocity, stem_wanted):
     """EVENT's field `stem` for a message at `sample`: the score's stem for a routed note-on, else unchanged."""
-    if plan.score_chords == 0 or notes.routed_stem(plan, part, status, pitch, velocity, stem_wanted) < 0:
+    if plan.score_chords == 0 or part >= plan.score_keyboards:
+        return stem_wanted
+    if notes.routed_stem(plan, part, status, pitch, velocity, stem_wanted) < 0:
         return stem_wanted
     told = step(plan, own, sample, pitch)
     return 1 + (nearest_part(plan, own, pitch) if told == LOST else told)

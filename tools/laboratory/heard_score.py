@@ -15,6 +15,8 @@ from rtsep.presets.preset import Preset
 
 WINDOW_S = 1.5
 """The follower passes a note at most this many seconds too early or too late; else it has missed the note."""
+END_S = 0.3
+"""Notes in the last seconds of the sound do not count."""
 MISSED_S = 9.0
 """The error of a missed note, in seconds."""
 
@@ -41,7 +43,7 @@ def errors(told: Sequence[Told], warped: Warped) -> np.ndarray:
     at_s, end_s = (np.arange(len(place)) + 1) * STEP_S, len(place) * STEP_S
     found = []
     for onset, written in zip(warped.told["onset_s"].tolist(), warped.written_s.tolist(), strict=True):
-        if onset > end_s - 0.3:
+        if onset > end_s - END_S:
             continue
         near = slice(max(int((onset - WINDOW_S) / STEP_S), 0), int((onset + WINDOW_S) / STEP_S) + 2)
         here, when = place[near], at_s[near]

@@ -12,6 +12,7 @@ from laboratory.studies import (  # noqa: F401
     examples,
     factorisation,
     follow,
+    follow_keys,
     follow_other,
     following,
     hands,

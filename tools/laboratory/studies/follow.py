@@ -79,14 +79,16 @@ def sounds(case: Warped, told: Sequence[Told]) -> dict[str, float]:
     followed = heard_score.cued(told, case.score, rate)
     given = ((piece.score.events(rate), {}), (case.score.events(rate), FOLLOWED_PARAMS), (followed, FOLLOWED_PARAMS),
              (followed, {**FOLLOWED_PARAMS, "lookahead_ms": LOOKAHEAD_MS}))
-    return {way: _sdr(piece, events, params) for way, (events, params) in zip(WAYS, given, strict=True)}
+    return {way: float(np.mean([*sdr_of(piece, events, params).values()]))
+            for way, (events, params) in zip(WAYS, given, strict=True)}
 
 
-def _sdr(piece: Piece, events: np.ndarray, params: Mapping[str, object]) -> float:
+def sdr_of(piece: Piece, events: np.ndarray, params: Mapping[str, object]) -> dict[str, float]:
+    """The SDR of each hand, in dB, by these notes."""
     separator = Separator(preset_named(PRESET), by_track(piece.score), {"mode": "live", **params})
     separator.prepare(piece.sample_rate, len(piece.mix), BLOCK)
     stems = hear(separator, np.pad(piece.mix, ((0, 0), (0, separator.latency))), events)[:, :, separator.latency :]
-    return float(np.mean([sdr_db(truth, stems[separator.stem_names.index(name)]) for name, truth in piece.told.items()]))
+    return {name: sdr_db(truth, stems[separator.stem_names.index(name)]) for name, truth in piece.told.items()}
 
 
 def timing(late: np.ndarray, case: Warped) -> Row:
