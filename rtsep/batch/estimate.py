@@ -12,7 +12,7 @@ from typing import Any
 from rtsep.batch import places
 from rtsep.batch.carried import placed
 from rtsep.batch.run import Plan
-from rtsep.batch.task import Task, job_of, split_midi
+from rtsep.batch.task import Task, inputs_of, job_of, with_files
 from rtsep.compiling import machine
 from rtsep.errors import RtsepError
 from rtsep.files.sound import open_sound
@@ -67,11 +67,10 @@ def _mean_s(tasks: Sequence[Task], folder: Path) -> float:
 
 def _trial(planned: Plan, task: Task, folder: Path) -> tuple[float, float]:
     """Processor time and bytes per second of sound, of the first seconds of an item."""
-    item = task.item
-    midi = [split_midi(text) for text in item.midi]
+    item = replace(task.item, truths={})
+    paths = {address: places.fetched(address, folder / "in") for address in inputs_of(item)}
     job = placed(job_of(item, planned.order.job), planned.order.carried)
-    job = replace(job, mix=places.fetched(item.mix, folder / "in"), out=folder / "out", midi=tuple(
-        f"{places.fetched(address, folder / 'in')}{stem}" for address, stem in midi))
+    job = replace(with_files(job, item, paths), out=folder / "out")
     if job.delivery.start_s is None and job.delivery.end_s is None:
         with open_sound(job.mix, cut=True) as sound:
             long = sound.frames / sound.sample_rate > TRIAL_S

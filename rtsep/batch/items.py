@@ -23,13 +23,14 @@ MANIFESTS = (".csv", ".jsonl", ".ndjson", ".parquet")
 class Item:
     """One recording and its notes; all files are addresses. What is empty is as the command says for all.
 
-    midi: each FILE or FILE@STEM. presets: each NAME or NAME@STEM. params: NAME and VALUE. truths: the true stems by name.
-    tags: text that the results repeat.
+    midi: each FILE or FILE@STEM. score: without midi, it is brought into line with the mix. presets: each NAME or NAME@STEM.
+    params: NAME and VALUE. truths: the true stems by name. tags: text that the results repeat.
     """
 
     id: str
     mix: str
     midi: tuple[str, ...] = ()
+    score: str = ""
     presets: tuple[str, ...] = ()
     by: str = ""
     params: tuple[tuple[str, str], ...] = ()

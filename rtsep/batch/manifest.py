@@ -14,7 +14,7 @@ from rtsep.batch.items import SOUNDS, Item
 from rtsep.errors import RtsepError
 from rtsep.params import param_of
 
-COLUMNS = ("mix", "midi", "preset", "by", "set", "id", "stems", "tags")
+COLUMNS = ("mix", "midi", "score", "preset", "by", "set", "id", "stems", "tags")
 BY = ("track", "channel", "family", "split", "hands", "drum", "all")  # What makes a stem, as `rtsep render --by` has it.
 
 
@@ -82,7 +82,8 @@ def _item(line: Mapping[str, Any], folder: str) -> Item:
         raise RtsepError(f"by {by}: allowed are {', '.join(BY)}")
     return Item(
         str(line.get("id") or "") or _id_of(mix), places.joined(folder, mix),
-        tuple(places.joined(folder, each) for each in _several(line.get("midi"))), tuple(_several(line.get("preset"))),
+        tuple(places.joined(folder, each) for each in _several(line.get("midi"))),
+        places.joined(folder, score) if (score := str(line.get("score") or "")) else "", tuple(_several(line.get("preset"))),
         by, tuple(_params(line.get("set"))), _truths(line.get("stems"), folder),
         tags if isinstance(tags, str) else json.dumps(tags, ensure_ascii=False))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from rtsep.hosts.render import Job
 from rtsep.notes.merged import split_stem
 
 # What does not change the results of an item: places, and how much the engine is given at a time.
-ASIDE = ("mix", "out", "midi", "presets", "drum_map", "mosaic", "overwrite", "made_by", "block", "keep", "keep_background")
+ASIDE = ("mix", "out", "midi", "score", "presets", "drum_map", "mosaic", "overwrite", "made_by", "block", "keep",
+         "keep_background")
 READ_BYTES = 2**20  # Files are read in portions of this many bytes.
 
 
@@ -44,7 +46,7 @@ def task_of(item: Item, job: Job) -> Task:
     mine = job_of(item, job)
     options = {name: value for name, value in asdict(mine).items() if name not in ASIDE}
     told = [engine_version(), options, [presets_digest(mine.presets), *mine.presets], file_digest(mine.drum_map),
-            file_digest(mine.mosaic), sorted(item.truths), [split_midi(text)[1] for text in item.midi]]
+            file_digest(mine.mosaic), sorted(item.truths), [split_midi(text)[1] for text in item.midi], bool(item.score)]
     return Task(item, _hash(told))
 
 
@@ -69,7 +71,14 @@ def split_midi(text: str) -> tuple[str, str]:
 
 def inputs_of(item: Item) -> list[str]:
     """The addresses of all files of an item."""
-    return [item.mix, *(split_midi(text)[0] for text in item.midi), *(item.truths[name] for name in sorted(item.truths))]
+    return [item.mix, *(split_midi(text)[0] for text in item.midi), *filter(None, [item.score]),
+            *(item.truths[name] for name in sorted(item.truths))]
+
+
+def with_files(job: Job, item: Item, paths: Mapping[str, Path]) -> Job:
+    """The options with the item's own files, which lie at these paths by their addresses."""
+    midi = tuple(f"{paths[address]}{stem}" for address, stem in map(split_midi, item.midi))
+    return replace(job, mix=paths[item.mix], midi=midi, score=paths[item.score] if item.score else job.score)
 
 
 def seen(item: Item) -> str:

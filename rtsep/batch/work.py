@@ -20,7 +20,7 @@ from typing import Any
 from rtsep.batch import places
 from rtsep.batch.carried import placed
 from rtsep.batch.stamp import other_stamp, own_stamp
-from rtsep.batch.task import Order, Task, job_of, key_of, seen, split_midi
+from rtsep.batch.task import Order, Task, inputs_of, job_of, key_of, seen, with_files
 from rtsep.batch.truth import stem_sdr_db
 from rtsep.compiling import machine
 from rtsep.errors import RtsepError
@@ -95,14 +95,13 @@ def _workshop(out: str) -> Iterator[Path]:
 
 def _done(order: Order, task: Task, shop: Path) -> Outcome:
     item, target = task.item, places.joined(order.out, task.item.id)
-    mix, midi, truths = _at_hand(task, shop / "in")
-    key = key_of(task, [mix, *(path for path, _ in midi), *(truths[name] for name in sorted(truths))])
+    paths = {address: places.fetched(address, shop / "in") for address in inputs_of(item)}
+    key = key_of(task, [paths[address] for address in inputs_of(item)])
     there = finished(target)
     if there is not None and there["key"] == key:
         return Outcome("there", key, there["row"])
-    job = placed(job_of(item, order.job), order.carried)
-    job = replace(job, mix=mix, midi=tuple(f"{path}{stem}" for path, stem in midi), out=shop / "out")
-    row = _rendered(job, task, truths)
+    job = replace(with_files(placed(job_of(item, order.job), order.carried), item, paths), out=shop / "out")
+    row = _rendered(job, task, {name: paths[address] for name, address in item.truths.items()})
     told = {"key": key, "row": row, "files": {file.name: file.stat().st_size for file in sorted(job.out.iterdir())}}
     (job.out / TOLD).write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     if places.is_remote(order.out):
@@ -110,14 +109,6 @@ def _done(order: Order, task: Task, shop: Path) -> Outcome:
     else:
         _named(job.out, places.local(target), shop / "old", key)
     return Outcome("done", key, row)
-
-
-def _at_hand(task: Task, folder: Path) -> tuple[Path, list[tuple[Path, str]], dict[str, Path]]:
-    """The item's mix, notes (with their @STEM) and true stems as files of this computer."""
-    item = task.item
-    midi = [split_midi(text) for text in item.midi]
-    return (places.fetched(item.mix, folder), [(places.fetched(address, folder), stem) for address, stem in midi],
-            {name: places.fetched(address, folder) for name, address in item.truths.items()})
 
 
 def finished(target: str) -> dict[str, Any] | None:

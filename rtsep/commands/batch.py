@@ -28,6 +28,7 @@ INPUT is a folder with sound and notes of the same name (song.wav, song.mid), in
 
   mix     the recording; addresses count from the manifest's folder
   midi    its notes; several with ; between, each FILE or FILE@STEM
+  score   a score: without midi, it is brought into line with the recording, as by rtsep render --score
   preset, by, set    as --preset, --by and --set, for this recording alone; several with ; between
   id      the name of its folder of results (default: the mix without its ending)
   stems   true stems, for SDR: NAME=FILE;NAME=FILE, or a folder with a sound file for each stem
