@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -79,6 +80,8 @@ class Session:
         command = [sys.executable, "-m", "rtsep", "live", "--jack", "--json", "--seconds", "60", *options]
         self._process = subprocess.Popen(command, env=server.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                          text=True)
+        self._watchdog = threading.Timer(WATCHDOG_S, self._process.kill)
+        self._watchdog.start()
 
     def until(self, is_right):
         """The first line that is right; the test fails if none comes before the end."""
@@ -94,7 +97,8 @@ class Session:
 
     def __exit__(self, *_error):
         self._process.terminate()
-        _, errors = self._process.communicate(timeout=WATCHDOG_S)
+        _, errors = self._process.communicate()
+        self._watchdog.cancel()
         assert "Traceback" not in errors, errors
 
 
