@@ -34,6 +34,8 @@ class Singer:
     def _process(self, frames):
         at = (self._at + np.arange(frames)) / RATE
         self._out.get_array()[:] = sum(loud * np.sin(2 * np.pi * hz * n * at) / n for loud, hz in TONES for n in range(1, 6))
+        if self._notes:
+            self._out.get_array()[at < START_S] = 0  # The singer begins with the pianist.
         self._out.get_array()[:] += sum((self._accompaniment(at, sample) for sample in self._notes), np.zeros(frames))
         self._midi.clear_buffer()
         for sample in range(self._at, self._at + frames):
