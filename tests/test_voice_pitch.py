@@ -70,18 +70,17 @@ def middles(curve, frames):
 
 
 @on_records
-def subtract(plan, state, V, notes, expected, others, sings, left):
+def subtract(plan, state, V, notes, expected, others, left):
     """Fill left [bin] with what the notes leave."""
-    voice_left.leave(V, notes, expected, others, np.float32(voice_left.BEYOND) * sings, left)
+    voice_left.leave(V, notes, expected, others, left)
 
 
-@pytest.mark.parametrize("sings", [0.0, 0.7])
-def test_what_the_notes_leave_agrees_with_the_twin(rng, sings):
+def test_what_the_notes_leave_agrees_with_the_twin(rng):
     V, notes, expected, others = rng.random((4, BINS)).astype(np.float32) / BINS
     others[:100] = notes[:100] = 0
     left = np.zeros(BINS, np.float32)
-    subtract(*kernel_memory(), V, notes, expected, others, np.float32(sings), left)
-    assert np.allclose(left, plain_left.leave(V, notes, expected, others, sings), rtol=1e-4, atol=1e-8)
+    subtract(*kernel_memory(), V, notes, expected, others, left)
+    assert np.allclose(left, plain_left.leave(V, notes, expected, others), rtol=1e-4, atol=1e-8)
     assert (left <= V).all() and (left >= 0).all()
 
 

@@ -115,7 +115,7 @@ class Stages:
         self.expectation.divide(opened, expected, estimate)
         voice.find_pitch(frame, opened, expected, estimate)
         sung = voice.step(frame, opened, expected, estimate, self.accompaniment.others)
-        if voice.doubt.doubted:
+        if voice.rests:
             return estimate
         estimate = sung
         self.estimator.background_h = estimate.h[opened.count : -1].copy()
@@ -126,15 +126,14 @@ class Stages:
         voice = self.voice
         if not frame.heard or (opened.count == 0 and voice is None):
             return masks.all_to_residual(self.setup)
-        sung = None if voice is None or voice.doubt.doubted else voice.model
+        sung = None if voice is None or voice.rests else voice.model
         made, told = masks.step(self.setup, self.mask, frame, opened, expected, estimate, sung)
-        # The network was trained without a voice in the residual's model.
-        trained = voice is None or sung is None or voice.hz <= 0
+        trained = voice is None or voice.hz <= 0  # The network was trained without a voice in the residual's model.
         factor = self.residual.factor(frame, made, told) if expected.expects and trained else None
         if factor is not None:
             made.M = masks.weigh_residual(made.M, factor)
         if voice is not None:
-            made.M = made.M if sung is None else voice.split(made.M, made.estimated[-1])
+            made.M = made.M if voice.rests else voice.split(made.M, made.estimated[-1])
             made.playing.append(self.setup.voice)
         made.M = masks.suppressed(made.M, self.setup.suppression)
         return made

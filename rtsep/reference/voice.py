@@ -8,7 +8,6 @@ from rtsep.reference.estimator import hold, sparsity, with_flat
 from rtsep.reference.melody import Melody
 from rtsep.reference.passed import Estimate, Expected, Floats, Frame, Open
 from rtsep.reference.setup import Setup
-from rtsep.reference.voice_doubt import Doubt
 from rtsep.reference.voice_left import leave
 from rtsep.reference.voice_pitch import VoicePitch
 from rtsep.stages.voice import (
@@ -23,12 +22,14 @@ from rtsep.stages.voice import (
     MOST_OF_A_STEP,
     MOVES_S,
     NOISE_WEIGHT,
+    NOISE_WEIGHT_ALONE,
     SAME_NOTE,
     SPREAD,
     UPDATES,
 )
 from rtsep.stages.voice_bands import VOICE_BANDS, place_of
 from rtsep.stages.voice_comb import LINE_STEPS, line_of
+from rtsep.stages.voice_rest import RESTS, SINGS_S
 
 
 class Voice:
@@ -40,20 +41,20 @@ class Voice:
         self.hz_of_bins = np.arange(setup.bins, dtype=np.float64) * self.bin_hz
         self.bands = self._bands()
         self.noise = self.bands / self.bands.sum(axis=1, keepdims=True)
+        self.noise_weight = NOISE_WEIGHT_ALONE if setup.melody_told and not len(setup.W) else NOISE_WEIGHT
         width, self.skirt = line_of(setup.windows[0])
         self.line_hz = width * self.bin_hz
         self.melody = Melody(setup.melody_middle, setup.melody_loose)
         self.tracker = VoicePitch(setup.bins, self.bin_hz, setup.hop_s, setup.candidates)
-        self.doubt = Doubt(setup.hop_s, setup.size / setup.sample_rate)
         self.known_hz: float | None = None
         self.forget()
 
     def forget(self) -> None:
         """Forget the voice of the frames before."""
         self.hz, self.before_hz, self.share = 0.0, 0.0, 0.0
+        self.sings, self.rests = 0.0, False
         self.levels = np.zeros(VOICE_BANDS)
         self.model = np.zeros(self.setup.bins)
-        self.doubt.forget()
 
     def _bands(self) -> Floats:
         """The bands, [band, bin]: triangles, whose sum is 1 from the first bin to the centre of the last band."""
@@ -67,11 +68,17 @@ class Voice:
         """Take the frame's pitch as it is known, else find it in what the told notes leave."""
         W, h, count = estimate.W, estimate.h, opened.count
         others = h[count:-1] @ W[count:] + h[-1] / self.setup.bins + self.model
-        left = leave(frame.V, h[:count] @ W[:count], expected.h @ W[:count], others, self.doubt.sings)
+        left = leave(frame.V, h[:count] @ W[:count], expected.h @ W[:count], others)
         told = self.melody.told_hz(frame.end) if self.setup.melody_told else (0.0, 0.0)
         hz = self.tracker.step(left, told)
         self.before_hz, self.hz = self.hz, hz if self.known_hz is None else self.known_hz
-        self.doubt.follow(opened, self.hz, self.tracker.sureness, told[0] > 0 or self.known_hz is not None)
+        self.rest(bool(opened.groups))
+
+    def rest(self, told: bool) -> None:
+        """Fill `rests`, whether the frame is separated as without a voice. See `rtsep.stages.voice_rest`."""
+        part = min(self.setup.hop_s / SINGS_S, 1)
+        self.rests = self.hz <= 0 and self.sings < RESTS and told and self.known_hz is None
+        self.sings = min(self.sings + part, 1) if self.hz > 0 else self.sings * (1 - part)
 
     def comb(self) -> Floats:
         """The harmonics of the pitch, [bin]: Gaussians, wider than the window makes them where the pitch moves."""
@@ -111,11 +118,9 @@ class Voice:
             group_h = [float(h[group.members].sum()) for group in opened.groups]
             hold(h, held, setup.prediction)
             h[voice] = np.where(sounds, (h[voice] + HELD * KEPT * aim) / (1 + HELD), 0)
-            h[rows + VOICE_BANDS :] *= min(sparse, 1 / (1 + NOISE_WEIGHT))
+            h[rows + VOICE_BANDS :] *= min(sparse, 1 / (1 + self.noise_weight))
         self.levels = h[voice] * frame.total if self.hz > 0 else FADES * self.levels
-        self.model, self.share = h[rows:] @ W[rows:], float(h[rows:].sum())
-        self.doubt.note_level(self.share * frame.total)
-        self.share = 0.0 if self.doubt.doubted else self.share
+        self.model, self.share = h[rows:] @ W[rows:], 0.0 if self.rests else float(h[rows:].sum())
         return Estimate(estimate.W, before[:rows], h[:rows], group_h, ratio)
 
     def split(self, M: Floats, model: Floats) -> Floats:

@@ -41,9 +41,9 @@ from rtsep.stages import (
     place,
     residual,
     voice,
-    voice_doubt,
     voice_left,
     voice_pitch,
+    voice_rest,
     watchdog,
 )
 
@@ -58,7 +58,7 @@ def begin_again(plan, state):
     expectation.forget(state.expectation)
     residual.forget(state.residual)
     voice.forget(state.voice)
-    voice_doubt.forget(state.voice_doubt)
+    voice_rest.forget(state.voice_rest)
 
 
 @trunk
@@ -85,24 +85,22 @@ def open_templates(plan, state, end):
 def hear_voice(plan, state):
     """Find the voice's pitch in what the notes leave, and then all activations anew, with the voice among them.
 
-    If the pitch is doubted, the activations stay as they are.
+    If the voice rests, the activations stay as they are.
     """
-    doubt, certain = state.voice_doubt, state.melody.told_low_hz > 0 or state.voice.known_hz != 0
+    rest = state.voice_rest
     frame, opened, expected, estimate, W = state.frame, state.open, state.expected, state.estimate, state.adaptation.W
     expectation.divide(opened, expected, estimate.h)
     voice_left.step(plan.voice_left, state.voice_left, frame.V, W, opened, estimate.h, expected.expected_h,
-                    state.voice.voice_model, doubt.sings)
+                    state.voice.voice_model)
     hz = voice_pitch.step(plan.voice_pitch, state.voice_pitch, state.melody, state.voice_left.left)
     voice.note_pitch(state.voice, hz)
-    voice_doubt.follow(plan.voice_doubt, doubt, opened, state.voice.voice_hz, state.voice_pitch.sureness, certain)
-    if doubt.doubted:
-        voice_doubt.keep(doubt, estimate)
+    voice_rest.follow(plan.voice_rest, rest, opened.groups, state.voice.voice_hz, state.voice.known_hz != 0)
+    if rest.rests:
+        voice_rest.keep(rest, estimate)
     voice.step(plan.voice, state.voice, frame, W, opened, expected, plan.expectation.prediction,
                estimator.sparsity(plan.estimator, state.accompaniment.others), estimate)
-    voice_doubt.note_level(plan.voice_doubt, doubt, state.voice.voice_share * frame.total)
-    if doubt.doubted:
-        voice_doubt.bring_back(doubt, estimate)
-        voice_pitch.note_doubt(state.voice_pitch)
+    if rest.rests:
+        voice_rest.bring_back(rest, estimate)
         state.voice.voice_share = np.float32(0)
     else:
         estimator.keep_background(opened, state.estimator, estimate.h)
@@ -133,7 +131,7 @@ def model_stems(plan, state, end):
     expectation.look_ahead(plan.expectation, state.learnt, opened, expected, estimate.h, estimate.h_ahead, end)
     masks.stem_models(W, opened.open_row[: opened.open_count + plan.background], opened.open_stem, estimate.h_ahead,
                       opened.playing[: opened.playing_count], plan.bins, state.masks.estimated)
-    if plan.voice_stem >= 0 and not state.voice_doubt.doubted:
+    if plan.voice_stem >= 0 and not state.voice_rest.rests:
         voice.join(plan.voice, state.voice, state.masks.estimated[plan.stems - 1])
     if expected.expects:
         masks.expect_stems(plan.masks, W, opened, expected)
@@ -185,12 +183,12 @@ def make_masks(plan, state, end):
     masks.step(plan.masks, state.mask_scratch, opened, state.masks)
     if expected.expects:
         # The network was trained without a voice in the residual's model.
-        trained = state.voice.voice_hz <= 0 or state.voice_doubt.doubted != 0
-        others = trained and residual.listen(plan.residual, state.residual, state.frame.V, opened, expected, state.masks, end)
+        others = state.voice.voice_hz <= 0 and residual.listen(plan.residual, state.residual, state.frame.V, opened, expected,
+                                                               state.masks, end)
         masks.share_out(plan.masks, state.frame.V, opened, state.masks)
         if others:
             residual.weigh(plan.residual, state.residual, opened, state.masks)
-    if plan.voice_stem >= 0 and not state.voice_doubt.doubted:
+    if plan.voice_stem >= 0 and not state.voice_rest.rests:
         voice.split(plan.voice, state.voice, state.masks.estimated[plan.stems - 1], M)
     if plan.suppression != 1:
         masks.suppress(M, opened.playing[: opened.playing_count], plan.bins, plan.suppression)

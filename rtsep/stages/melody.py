@@ -42,11 +42,16 @@ def middle_of(window: Any) -> int:
     return round(len(window) - float(np.average(np.arange(len(window)), weights=np.square(window))))
 
 
+def is_told(request: Request) -> bool:
+    """Are notes routed to the voice's stem?"""
+    voice = request.routing.voice
+    return voice is not None and bool((request.routing.table == voice).any())
+
+
 def design(request: Request) -> dict[str, Any]:
     """The part `melody`."""
-    voice = request.routing.voice
     return {
-        "melody_told": int(voice is not None and bool((request.routing.table == voice).any())),
+        "melody_told": int(is_told(request)),
         "melody_middle": middle_of(request.window)
         + samples_of_lookahead(request.number("lookahead_ms"), request.sample_rate),
         "melody_loose": request.samples(LOOSE_S),

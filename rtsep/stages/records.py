@@ -31,9 +31,9 @@ from rtsep.stages import (
     score_follower,
     transform,
     voice,
-    voice_doubt,
     voice_left,
     voice_pitch,
+    voice_rest,
     watchdog,
 )
 from rtsep.stages.common import COMMON, INSTRUMENTS
@@ -42,7 +42,7 @@ from rtsep.stages.request import Request
 
 # Roughly in the order in which `frame` calls them.
 STAGES = (lookahead, notes, score_follower, hands, analysis, onsets, gate, late_notes, watchdog, expectation, estimator,
-          attacks, melody, voice_left, voice_pitch, voice_doubt, voice, levels, masks, colour, accompaniment, adaptation,
+          attacks, melody, voice_left, voice_pitch, voice_rest, voice, levels, masks, colour, accompaniment, adaptation,
           residual, place, overlap_add, filters, mixer)
 
 PLAN = Record("Plan", (COMMON, INSTRUMENTS, transform.PLAN, *(stage.PLAN for stage in STAGES)))

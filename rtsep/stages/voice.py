@@ -23,6 +23,7 @@ from rtsep.kernels.fields import Part, array, cell, number
 from rtsep.kernels.marks import kernel
 from rtsep.methods.estimators.multiplicative import LEAST_FLAT, divide
 from rtsep.methods.estimators.prior import hold
+from rtsep.stages.melody import is_told
 from rtsep.stages.request import Request
 from rtsep.stages.voice_bands import VOICE_BANDS, add_bands, band_sums, bands_of, sum_of_bands
 from rtsep.stages.voice_comb import LINE_BINS, LINE_STEPS, draw_harmonic, line_of
@@ -37,6 +38,9 @@ HELD = 0.5  # Weight of the last frame's activations against what is heard.
 KEPT = 0.8  # The comb's activations are held near this share of their last values.
 FADES = 0.7  # In an unvoiced frame these values fall to this share.
 NOISE_WEIGHT = 0.5  # Sparsity weight of the noise, at least.
+# The same where a melody is told and no other notes: noise explains the attacks of all other instruments as well. Found with a
+# woman's singing beside three pianos.
+NOISE_WEIGHT_ALONE = 4.0
 BACKGROUND_WEIGHT = 0.3  # Sparsity weight of the background beside the voice, at least.
 LEAST_ACTIVATION = 1e-4  # An activation of the voice starts from at least this share of the frame.
 LEAST_DIVISOR = 1e-12  # A divisor is at least this share of the frame.
@@ -49,6 +53,7 @@ PLAN = Part("voice", (
     number("bin_hz", "distance of bins, in Hz"),
     array("voice_first", "int64", f"{VOICE_BANDS}", "the bin from which on a band and the next one overlap"),
     array("voice_part", "float32", "stride", "place of the bin between the centres of these bands, 0 to 1"),
+    number("noise_weight", "sparsity weight of the noise, at least"),
     array("noise_sum", "float32", f"{VOICE_BANDS}", "sum of each band over the bins"),
 ), sees=("common",))
 STATE = Part("voice", (
@@ -79,6 +84,7 @@ def design(request: Request) -> dict[str, Any]:
         "bin_hz": bin_hz,
         "voice_first": first,
         "voice_part": part,
+        "noise_weight": NOISE_WEIGHT_ALONE if is_told(request) and not len(request.rows.W) else NOISE_WEIGHT,
         "noise_sum": sums,
     }
 
@@ -152,7 +158,7 @@ def add_model(plan, own, model):
 def update_voice(plan, own, ratio, sparsity):
     """One update of the voice's activations from ratio [stride], with the priors of both; `sparsity`: see `update_rows`."""
     band_sums(ratio, own.comb, plan.voice_first, plan.voice_part, own.comb_gain, own.noise_gain)
-    noise = min(sparsity, np.float32(1 / (1 + NOISE_WEIGHT)))
+    noise = min(sparsity, np.float32(1) / (np.float32(1) + plan.noise_weight))
     for b in range(VOICE_BANDS):
         if own.comb_h[b] > 0:
             heard = own.comb_h[b] * own.comb_gain[b] / own.comb_sum[b]

@@ -3,8 +3,7 @@
 A plain difference of the frame and the notes' model would hold so much of the notes' partials that their pitches would be
 found. So this is the frame times a mask, made of three models: the notes', what is expected of the notes, and that of all
 others: the background with the flat row, and the voice of the last frame. The latter is joined with what the frame has beyond
-the expected one. While somebody sings, a part of what the frame has beyond it counts as theirs in any case: a voice in unison
-with a note would else be lost where the note begins.
+the expected one.
 
 Figures: docs/measurements/pitch.md.
 """
@@ -18,8 +17,6 @@ from rtsep.kernels.fields import Part, array
 from rtsep.kernels.marks import kernel, numeric
 
 CAUTION = 1.5  # What is expected of the notes counts this many times where it is subtracted from the frame.
-# While somebody sings, others have at least this share of what the frame has beyond the expected. Found with a woman's singing.
-BEYOND = 0.05
 LEAST_REST = 1e-3  # The notes leave at least this share of every bin.
 LEAST_POWER = 1e-12  # The squares of models have at least this sum where it is a divisor.
 
@@ -33,14 +30,11 @@ STATE = Part("voice_left", (
 
 
 @numeric
-def leave(V, notes, expected, others, beyond, left):
-    """left [bin] = what the told notes leave of V, by the models of the notes, expected of the notes, and of all others.
-
-    beyond: the least share of what V has beyond the expected that is of others.
-    """
+def leave(V, notes, expected, others, left):
+    """left [bin] = what the told notes leave of V, by the models of the notes, expected of the notes, and of all others."""
     for k in range(left.shape[0]):
         rest = max(V[k] - np.float32(CAUTION) * expected[k], np.float32(LEAST_REST) * V[k])
-        other, note = max(others[k], beyond * rest) * rest, max(notes[k], expected[k])
+        other, note = others[k] * rest, max(notes[k], expected[k])
         left[k] = V[k] * other / (other + note * note + np.float32(LEAST_POWER))
 
 
@@ -52,10 +46,10 @@ def add_last(model, flat, others):
 
 
 @kernel
-def step(plan, own, V, W, opened, h, expected_h, voice_model, sings):
+def step(plan, own, V, W, opened, h, expected_h, voice_model):
     """Fill `left` from a frame V [bin]; h, expected_h: activations of the open rows, found and expected.
 
-    voice_model [bin]: the voice in the last frame. sings: 0 to 1, whether somebody sang in the last frames.
+    voice_model [bin]: the voice in the last frame.
     """
     count, end = opened.open_count, opened.open_count + plan.background
     fill(own.notes_model, np.float32(0))
@@ -64,5 +58,4 @@ def step(plan, own, V, W, opened, h, expected_h, voice_model, sings):
     add_rows(W, opened.open_row[:count], h, own.notes_model)
     add_rows(W, opened.open_row[:count], expected_h, own.notes_expected)
     add_rows(W, opened.open_row[count:end], h[count:end], own.others_model)
-    leave(V[: plan.bins], own.notes_model, own.notes_expected, own.others_model, np.float32(BEYOND) * sings,
-          own.left[: plan.bins])
+    leave(V[: plan.bins], own.notes_model, own.notes_expected, own.others_model, own.left[: plan.bins])

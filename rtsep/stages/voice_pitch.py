@@ -220,13 +220,6 @@ def begin(own):
 
 
 @kernel
-def note_doubt(own):
-    """The frame's pitch is most likely not a voice: those who read the pitches get it as unvoiced."""
-    at = (own.pitch_frames - 1) % TRACE
-    own.pitch_trace[at, 0] = -abs(own.pitch_trace[at, 0])
-
-
-@kernel
 def step(plan, own, melody, left):
     """The pitch of a frame in Hz, 0: unvoiced, from what the told notes leave of it, `left` [bin], as a share of the frame.
 
