@@ -4,12 +4,14 @@ import ctypes
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 from conftest import SMALL, in_blocks, make_preset, midi
 
-from rtsep.compiling import machine, store
+from rtsep.compiling import machine, portable, store
+from rtsep.compiling.target import processor
 from rtsep.notes.routing import by_split
 from rtsep.plugin.bundle import PluginForm, write_data
 from rtsep.plugin.layout import header
@@ -32,6 +34,14 @@ def bundle_of(folder, **options):
     form = form_of(**options)
     write_data(form, folder, lambda text: None)
     return form
+
+
+@contextmanager
+def own_processor():
+    """Plug-ins are made for this computer's own processor, as the engine is: then both play the same samples, bit for bit."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(portable, "baseline", lambda system="": processor())
+        yield
 
 
 def build(target, *options, sources=SHARED):

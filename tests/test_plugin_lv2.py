@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from conftest import SMALL, band, make_preset, play, prepared
 from jack_server import jack_server, needs_jack  # noqa: F401
-from plugin_core import PITCHES, notes_of
+from plugin_core import PITCHES, notes_of, own_processor
 from test_jack import RATE, Tape
 
 from rtsep.cli import main
@@ -31,8 +31,9 @@ def bundle(tmp_path_factory):
     folder = tmp_path_factory.mktemp("lv2") / "made"
     save_preset(make_preset(PITCHES, rows=1, rate=RATE), folder.parent / "keys.npz")
     options = [f"--set={name}={value}" for name, value in SMALL.items()]
-    assert main(["plugin", "-o", str(folder), "--name", "Keys", "--preset", str(folder.parent / "keys.npz"),
-                 "--rates", str(RATE), "--format", "lv2", *options]) == 0
+    with own_processor():
+        assert main(["plugin", "-o", str(folder), "--name", "Keys", "--preset", str(folder.parent / "keys.npz"),
+                     "--rates", str(RATE), "--format", "lv2", *options]) == 0
     return folder
 
 

@@ -8,7 +8,7 @@ import pytest
 from conftest import PITCHES, SMALL, assert_sums_to, band, chord, make_preset, play, prepared
 from jack_server import jack_server, needs_jack  # noqa: F401
 from lv2_host import Lv2Host, control
-from plugin_core import bundle_of
+from plugin_core import bundle_of, own_processor
 from test_jack import RATE, Tape
 from test_plugin_lv2 import WATCHDOG_S, jalv_playing, needs_headers, needs_jalv
 
@@ -33,8 +33,9 @@ def bundle(tmp_path_factory):
     for name, pitches in (("keys", PITCHES), ("low", PITCHES[:2])):
         save_preset(make_preset(pitches, rows=1, rate=RATE), folder.parent / f"{name}.npz")
     options = [f"--set={name}={value}" for name, value in SMALL.items()]
-    assert main(["plugin", "-o", str(folder), "--name", "Keys", "--preset", str(folder.parent / "keys.npz"), "--preset",
-                 str(folder.parent / "low.npz"), "--rates", str(RATE), "--format", "lv2", *options]) == 0
+    with own_processor():
+        assert main(["plugin", "-o", str(folder), "--name", "Keys", "--preset", str(folder.parent / "keys.npz"), "--preset",
+                     str(folder.parent / "low.npz"), "--rates", str(RATE), "--format", "lv2", *options]) == 0
     return folder
 
 
