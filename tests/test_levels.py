@@ -52,6 +52,22 @@ def test_a_stem_that_fades_otherwise_is_found(knowing, swell_db, least, most):
     assert least < learnt_of(separator).decay_deviation[0] < most
 
 
+def test_a_note_told_in_silence_teaches_nothing(knowing):
+    """A key is held for a second in the noise of the room, before the music and after it: the gain is that of the music."""
+    separator, step = prepared(knowing, one_stem(), SMALL), round(RATE)
+    noise = (1e-6 * np.random.default_rng(1).standard_normal((1, 2 * step))).astype(FLOAT)
+    music = sounding(knowing, 60, 64, step // 2)
+    play(separator, music, midi((0, ON, 60, 64)))
+    alone = learnt_of(separator).gain[0]
+    separator.reset()
+    for sound, told in (
+        (noise, ((0, ON, 67, 1), (2 * step - 1, OFF, 67, 0))), (music, ((0, ON, 60, 64), (step // 2 - 1, OFF, 60, 0))),
+        (noise, ((step, ON, 67, 100),)),
+    ):
+        play(separator, sound, midi(*told))
+    assert learnt_of(separator).gain[0] == pytest.approx(alone, abs=0.2) and learnt_of(separator).known_s[0] > 0.3
+
+
 def test_every_stem_has_its_own(knowing):
     """Both stems play one preset; one is ten times as loud as the other, and each is heard alone."""
     separator, step = prepared(knowing, two_parts(), SMALL), 20_000
@@ -92,22 +108,27 @@ def test_notes_that_are_told_early_do_not_lower_the_gain(knowing, beside):
 
 
 @on_records
-def learn(plan, state, age, slope, error, seconds):
-    levels.note_error(state.levels, state.learnt, 0, age, slope, error, seconds)
+def learn(plan, state, age, slope, error, total, seconds):
+    levels.note_error(state.levels, state.learnt, 0, age, slope, error, total, seconds)
     levels.solve(state.levels, state.learnt, 0)
 
 
 @pytest.mark.parametrize("lag_s", [0.0, 0.01, 0.09])
 def test_it_is_a_ridge_regression_as_the_twin_has_it(rng, lag_s):
-    """Levels with a gain of 2, a deviation of -0.4 and a lag, which is limited to its range."""
+    """Levels with a gain of 2, a deviation of -0.4 and a lag, which is limited to its range.
+
+    The first frames, and one of fifty later, are silent: their wrong levels do not count.
+    """
     _, state = kernel_memory()
     plan, twin = kernel_memory()[0], Model()
     for n in range(1500):
         age, slope = rng.uniform(-2.5, 1.5), rng.uniform(10, 200) if n % 3 == 0 else 0.0
         level = 2 - 0.4 * age + lag_s * slope + 0.1 * rng.standard_normal()
+        total = 0.005 if n < 100 or n % 50 == 0 else 1.0
+        level -= 5 if total < 1 else 0
         error = level - twin.gain - twin.decay_deviation * age - twin.lag_s * slope
-        learn(plan, state, FLOAT(age), FLOAT(slope), FLOAT(error), FLOAT(0.003))
-        twin.note(age, slope, error, float(FLOAT(0.003)))
+        learn(plan, state, FLOAT(age), FLOAT(slope), FLOAT(error), FLOAT(total), FLOAT(0.003))
+        twin.note(age, slope, error, total, float(FLOAT(0.003)))
         twin.solve()
     found = [state.gain[0], state.decay_deviation[0], state.lag_s[0]]
     np.testing.assert_allclose(found, [twin.gain, twin.decay_deviation, twin.lag_s], atol=2e-3)
@@ -122,11 +143,11 @@ def test_once_it_is_known_a_wrong_note_counts_little():
     """An error of 10 counts as MOST_ERROR."""
     plan, state = kernel_memory()
     for _ in range(200):
-        learn(plan, state, FLOAT(0), FLOAT(0), FLOAT(0), FLOAT(0.003))
+        learn(plan, state, FLOAT(0), FLOAT(0), FLOAT(0), FLOAT(1), FLOAT(0.003))
     _, other = kernel_memory()
     for error, each in ((10, state), (levels.MOST_ERROR, other)):
         if each is other:
             for _ in range(200):
-                learn(plan, other, FLOAT(0), FLOAT(0), FLOAT(0), FLOAT(0.003))
-        learn(plan, each, FLOAT(0), FLOAT(0), FLOAT(error), FLOAT(0.003))
+                learn(plan, other, FLOAT(0), FLOAT(0), FLOAT(0), FLOAT(1), FLOAT(0.003))
+        learn(plan, each, FLOAT(0), FLOAT(0), FLOAT(error), FLOAT(1), FLOAT(0.003))
     assert state.gain[0] == other.gain[0]

@@ -19,12 +19,14 @@ from rtsep.stages.levels import (
     LEAST_FIRST_WEIGHT,
     LEAST_SLOPE,
     LEAST_WEIGHT,
+    LOUDER,
     MEMORY_S,
     MIDDLE,
     MOST_ERROR,
     MOST_LAG_S,
     OLDEST_S,
     SETTLED_S,
+    SILENT,
     STEP_S,
     SURE_SHARE,
     TINY,
@@ -45,6 +47,7 @@ class Model:
 
     products: Floats = field(default_factory=lambda: np.zeros((3, 3)))  # sums of the products of (1, log age, slope), in s
     errors: Floats = field(default_factory=lambda: np.zeros(3))  # sums of the error times each of these
+    totals: float = 0.0  # sum of the totals of frames times seconds
     gain: float = 0.0
     decay_deviation: float = 0.0
     lag_s: float = 0.0
@@ -55,8 +58,10 @@ class Model:
         """How certain the lag is: sum of squared slopes times seconds."""
         return float(self.products[2, 2])
 
-    def note(self, age: float, slope: float, error: float, weight_s: float) -> None:
-        """Add a note to the sums: it was `error` louder than the model says."""
+    def note(self, age: float, slope: float, error: float, total: float, weight_s: float) -> None:
+        """Add a note to the sums: it was `error` louder than the model says. total: that of the frame."""
+        if not self.sounds(total, weight_s):
+            return
         if self.known_s > KNOWN_S:
             error = min(max(error, -MOST_ERROR), MOST_ERROR)
         x = np.array([1, age, slope])
@@ -64,6 +69,20 @@ class Model:
         keep = MEMORY_S / (MEMORY_S + weight_s)
         self.products = keep * (self.products + weight_s * np.outer(x, x))
         self.errors = keep * (self.errors + weight_s * error * x)
+        self.totals = keep * (self.totals + weight_s * total)
+
+    def sounds(self, total: float, weight_s: float) -> bool:
+        """Whether a frame with this total can teach. If it is much louder than usual, what was learnt counts less."""
+        if self.products[0, 0] == 0:
+            return True
+        usual = self.totals / self.products[0, 0]
+        if total < SILENT * usual:
+            self.totals *= MEMORY_S / (MEMORY_S + weight_s)
+            return False
+        if total > LOUDER * usual:
+            self.products, self.errors, self.totals = (
+                each * (usual / total) for each in (self.products, self.errors, self.totals))
+        return True
 
     def solve(self) -> None:
         """Ridge regression; if the lag would leave its range, it takes the nearest limit, and the others are found for that."""
@@ -106,7 +125,8 @@ class Levels:
             age_s, slope = self.heard_age_s(group, frame.end), self.rising_slope(group, expected, i, frame.end)
             if slope > 0 or SETTLED_S <= age_s <= FADED_S:
                 error = math.log((heard + TINY) * frame.total) - level - self.models[group.stem].gain
-                self.models[group.stem].note(log_age(age_s), slope, error, self.weight(share, heard) * self.setup.hop_s)
+                self.models[group.stem].note(log_age(age_s), slope, error, frame.total,
+                                             self.weight(share, heard) * self.setup.hop_s)
         for model in self.models:
             if model.products[0, 0] > 0:
                 model.solve()

@@ -39,12 +39,17 @@ OLDEST_S = 3.0  # The deviation stays constant from this age on, in seconds.
 SURE_SHARE = 4.0
 # Least weight of a note, where a loud one has 1: a thousandth if its share is expected, a fifth if no share is expected yet.
 LEAST_WEIGHT, LEAST_FIRST_WEIGHT = 1e-3, 0.2
-ONE, AGE, SLOPE, AGE_AGE, AGE_SLOPE, SLOPE_SLOPE, ERROR, AGE_ERROR, SLOPE_ERROR = range(9)  # indices of a stem's weighted sums
+# A note can be told in silence: a key that is pressed without a sound, or a placeholder in a file. So a frame with less than
+# this share of the usual total of frames that teach their stem teaches nothing (40 dB less), ...
+SILENT = 0.01
+LOUDER = 100.0  # ... and a frame with this many times the usual total shows that those before were silent.
+# Indices of a stem's weighted sums.
+ONE, AGE, SLOPE, AGE_AGE, AGE_SLOPE, SLOPE_SLOPE, ERROR, AGE_ERROR, SLOPE_ERROR, TOTAL = range(10)
 
 PLAN = Part("levels", (), sees=("common", "instruments", "expectation"))
 STATE = Part("levels", (
-    array("level_sums", "float32", "stems, 9", "weighted sums over heard notes, in s: of 1, of the age's place, of "
-          "the slope, of the products of these two, of the error, and of its products with both"),
+    array("level_sums", "float32", "stems, 10", "weighted sums over heard notes, in s: of 1, of the age's place, of "
+          "the slope, of the products of these two, of the error, of its products with both, and of the frame's total"),
 ))
 
 
@@ -95,12 +100,35 @@ def tells(plan, opened, expected, g):
 
 
 @kernel
-def note_error(own, learnt, stem, age, slope, error, weight_s):
-    """Add a stem's note to its sums: at this place of its age and slope, it was `error` louder than the model says."""
+def sounds(sums, total, weight_s):
+    """Whether a frame with this total can teach a stem. If it is much louder than usual, what the stem has learnt counts less.
+
+    Frames that cannot teach fade the usual total, since the recording can have become softer.
+    """
+    if sums[ONE] == 0:
+        return True
+    usual = sums[TOTAL] / sums[ONE]
+    if total < np.float32(SILENT) * usual:
+        sums[TOTAL] *= np.float32(MEMORY_S) / (np.float32(MEMORY_S) + weight_s)
+        return False
+    if total > np.float32(LOUDER) * usual:
+        for i in range(sums.shape[0]):
+            sums[i] *= usual / total
+    return True
+
+
+@kernel
+def note_error(own, learnt, stem, age, slope, error, total, weight_s):
+    """Add a stem's note to its sums: at this place of its age and slope, it was `error` louder than the model says.
+
+    total: that of the frame.
+    """
+    sums = own.level_sums[stem]
+    if not sounds(sums, total, weight_s):
+        return
     if learnt.known_s[stem] > np.float32(KNOWN_S):
         error = max(min(error, np.float32(MOST_ERROR)), np.float32(-MOST_ERROR))
     error += learnt.gain[stem] + learnt.decay_deviation[stem] * age + learnt.lag_s[stem] * slope
-    sums = own.level_sums[stem]
     sums[ONE] += weight_s
     sums[AGE] += weight_s * age
     sums[SLOPE] += weight_s * slope
@@ -110,6 +138,7 @@ def note_error(own, learnt, stem, age, slope, error, weight_s):
     sums[ERROR] += weight_s * error
     sums[AGE_ERROR] += weight_s * age * error
     sums[SLOPE_ERROR] += weight_s * slope * error
+    sums[TOTAL] += weight_s * total
     keep = np.float32(MEMORY_S) / (np.float32(MEMORY_S) + weight_s)
     for i in range(sums.shape[0]):
         sums[i] *= keep
@@ -147,7 +176,7 @@ def step(plan, own, learnt, frame, opened, expected, estimate, end):
             least = np.float32(LEAST_WEIGHT) if share >= 0 else np.float32(LEAST_FIRST_WEIGHT)
             weight = max(min(np.float32(SURE_SHARE) * max(share, estimate.group_h[g]), np.float32(1)), least)
             error = np.log(estimate.group_h[g] + np.float32(TINY)) + loudness - expected.expected_level[g] - learnt.gain[stem]
-            note_error(own, learnt, stem, log_age(age_s), slope, error, weight * plan.hop_s)
+            note_error(own, learnt, stem, log_age(age_s), slope, error, frame.total, weight * plan.hop_s)
     for stem in range(plan.stems - 1):
         if own.level_sums[stem, ONE] > 0:
             solve(own, learnt, stem)
