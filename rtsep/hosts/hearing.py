@@ -28,13 +28,16 @@ Receive = Callable[[int, int, Message], object]  # Part, time in ns, message.
 
 
 class ScoreListener:
-    """Follows the score `score` by `ears`. `receive` takes the notes; `say` shows a message. Threads: control, and its own."""
+    """Follows the score `score` by `ears`. `receive` takes the notes; `say` shows a message. Threads: control, and its own.
+
+    ahead_s: notes begin at least this many seconds before they are expected.
+    """
 
     def __init__(self, score: Score, ears: Ears, follower: Follower, lanes: Lanes, receive: Receive,
-                 say: Callable[[str], object]) -> None:
+                 say: Callable[[str], object], ahead_s: float) -> None:
         self._score, self._ears, self._follower = score, ears, follower
         self._receive, self._say = receive, say
-        self._cues = Cues(score.notes())
+        self._cues = Cues(score.notes(), ahead_s)
         self._keys, self._parts = StruckKeys(0, lambda: 0.0), KeyboardParts(score.notes())
         self._told = Told(0.0, 1.0, 0.0, False, False)
         self._wanted: float | None = None  # The control thread asks for this time of the score.

@@ -122,7 +122,7 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
         if job.listen and isinstance(separator, Separator):
             stack.enter_context(NoteListener(lanes, hearing_of(job.presets, job.line, job.span), player.receive, said.append))
         if job.followed is not None and isinstance(separator, Separator):
-            player.listener = listener_of(job.followed, separator.presets, lanes, player, said.append)
+            player.listener = listener_of(job.followed, separator, lanes, player, said.append)
             stack.callback(player.listener.close)
             player.listener.start()
         if player.playback is not None:

@@ -11,7 +11,7 @@ from rtsep.engine.streaming import Engine
 from rtsep.errors import RtsepError
 from rtsep.hosts.asked import check_by_channel, check_by_hands, check_score
 from rtsep.hosts.followed_routes import Followed, followed_programs, route_followed
-from rtsep.hosts.following import FOLLOWED_PARAMS
+from rtsep.hosts.following import followed_params
 from rtsep.hosts.listener import lookahead_of
 from rtsep.hosts.recording import Recording
 from rtsep.hosts.setlist import SetList, with_stems
@@ -35,7 +35,7 @@ from rtsep.notes.routing import (
 )
 from rtsep.notes.score_parts import by_score
 from rtsep.notes.told_melody import ALONE
-from rtsep.params import Value
+from rtsep.params import Value, parse_params
 from rtsep.presets.bent import all_with_bends
 from rtsep.presets.instruments import choose, programs_by_name
 from rtsep.presets.preset import Preset
@@ -136,14 +136,14 @@ def _route_notes(job: LiveJob, name: str, gated: bool) -> Routing:
 
 def engine_of(job: LiveJob, gated: bool, said: list[str]) -> Engine:
     """The engine for `job`, not prepared yet."""
-    params = dict(job.params) if gated else {**job.params, "gate": False}
+    params = parse_params(job.params if gated else {**job.params, "gate": False})
     if job.listen:
         hearing = hearing_of(job.presets, job.line, job.span)
         params.setdefault("lookahead_ms", lookahead_of(hearing))
         if hearing.line:
             said.append(f"rtsep hears one note at a time (--no-line: chords). The sound is {params['lookahead_ms']:g} ms later")
     if job.followed is not None:
-        params = {**FOLLOWED_PARAMS, **params}
+        params = {**followed_params(float(params.get("lookahead_ms", 0))), **params}
     return _separator(job, gated, params, said) if job.mosaic is None else mosaic_engine(job, job.mosaic, params)
 
 

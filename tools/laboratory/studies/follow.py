@@ -18,7 +18,7 @@ from laboratory.systems import BLOCK, hear, preset_named
 from laboratory.warped_pieces import reporting_pieces, tuning_pieces
 from laboratory.warps import JITTER, REPORTING_SEEDS, SMOOTH, TUNING_SEEDS, WARPS, Warped, warped
 from rtsep.engine.separator import Separator
-from rtsep.hosts.following import FOLLOWED_PARAMS
+from rtsep.hosts.following import ahead_of, followed_params
 from rtsep.listening.follower import Told
 from rtsep.measure import sdr_db
 from rtsep.notes.routing import by_track
@@ -76,9 +76,9 @@ def recoveries(late: np.ndarray, case: Warped) -> list[float]:
 def sounds(case: Warped, told: Sequence[Told]) -> dict[str, float]:
     """The mean SDR of the hands with true times, with the score's own times, and with the follower's, also with a lookahead."""
     piece, rate = case.piece, case.piece.sample_rate
-    followed = heard_score.cued(told, case.score, rate)
-    given = ((piece.score.events(rate), {}), (case.score.events(rate), FOLLOWED_PARAMS), (followed, FOLLOWED_PARAMS),
-             (followed, {**FOLLOWED_PARAMS, "lookahead_ms": LOOKAHEAD_MS}))
+    followed, later = (heard_score.cued(told, case.score, rate, ahead_of(lookahead_ms)) for lookahead_ms in (0, LOOKAHEAD_MS))
+    given = ((piece.score.events(rate), {}), (case.score.events(rate), followed_params()), (followed, followed_params()),
+             (later, {**followed_params(LOOKAHEAD_MS), "lookahead_ms": LOOKAHEAD_MS}))
     return {way: float(np.mean([*sdr_of(piece, events, params).values()]))
             for way, (events, params) in zip(WAYS, given, strict=True)}
 

@@ -15,7 +15,7 @@ from laboratory.study import Given, MissingError, Row, Table, option, study
 from laboratory.systems import preset_named
 from laboratory.warped_pieces import reporting_pieces, tuning_pieces
 from laboratory.warps import JITTER, REPEATS, REPORTING_SEEDS, SMOOTH, TUNING_SEEDS, Warped, warped
-from rtsep.hosts.following import FOLLOWED_PARAMS
+from rtsep.hosts.following import followed_params
 from rtsep.listening.ears import STEP_S, Ears
 from rtsep.listening.follower import Follower, Told
 from rtsep.listening.keyboard_parts import KeyboardParts
@@ -92,7 +92,7 @@ def rows_of(given: Given) -> Iterator[Row]:
             told, parts = follow(case, with_keys)
             row |= {f"{name}_in_100": share(case, told), f"{name}_parts": sorted(parts)}
             row |= {f"{name}_{hand}_db": db for hand, db in sdr_of(
-                case.piece, events_of(case, told, with_keys), FOLLOWED_PARAMS).items()}
+                case.piece, events_of(case, told, with_keys), followed_params()).items()}
         row |= {f"true_{hand}_db": db for hand, db in sdr_of(case.piece, case.piece.score.events(case.piece.sample_rate),
                                                               {}).items()}
         yield {name.replace("right_hand", "right").replace("left_hand", "left"): value for name, value in row.items()}
