@@ -41,13 +41,23 @@ def by_sound(arguments: argparse.Namespace) -> bool:
     return only_keys and arguments.by in ("port", "all") and arguments.score.is_file() and _others_play(arguments.score)
 
 
-@lru_cache(maxsize=1)
 def _others_play(path: Path) -> bool:
     """Whether some parts of a score are for instruments with keys, and some are not."""
     from rtsep.hosts.followed_routes import parts_with_keys
+
+    return bool(parts_with_keys(_score(path)))
+
+
+def _score(path: Path) -> Any:
+    """The score in a file, which is read once unless it changes."""
+    return _read(path, path.stat().st_mtime_ns if path.exists() else 0)
+
+
+@lru_cache(maxsize=1)
+def _read(path: Path, _changed_ns: int) -> Any:
     from rtsep.notes.read import read_notes
 
-    return bool(parts_with_keys(read_notes(path)))
+    return read_notes(path)
 
 
 def check_follow(arguments: argparse.Namespace) -> None:
@@ -81,9 +91,8 @@ def read_followed(arguments: argparse.Namespace) -> Any:
     if not by_sound(arguments):
         return None
     from rtsep.hosts.followed_routes import Followed, melody_part, named_parts, parts_with_keys
-    from rtsep.notes.read import read_notes
 
-    score = read_notes(arguments.score)
+    score = _score(arguments.score)
     if not score.note_count:
         raise RtsepError(f"--score {arguments.score} has no notes: give a score with notes")
     bar = arguments.start_bar or 0

@@ -42,7 +42,6 @@ from rtsep.hosts.setup_saving import SetupSaver
 from rtsep.hosts.snapshot import Scene, snapshot
 from rtsep.hosts.status import Status
 from rtsep.hosts.takes import TakeForm, check_base
-from rtsep.hosts.transcription import hearing_of
 from rtsep.hosts.watch import WatchedDevice
 
 TAKE = "take"  # The name of takes, in the current folder, if neither --record nor --take gives another one.
@@ -120,7 +119,7 @@ def live(job: LiveJob, open_device: Callable[[bool], Opened], face: Face) -> dic
             recorder.start(separator.latency)
         opened.start(lanes)
         if job.listen and isinstance(separator, Separator):
-            stack.enter_context(NoteListener(lanes, hearing_of(job.presets, job.line, job.span), player.receive, said.append))
+            stack.enter_context(NoteListener(lanes, job.hearing, player.receive, said.append))
         if job.followed is not None and isinstance(separator, Separator):
             player.listener = listener_of(job.followed, separator, lanes, player, said.append)
             stack.callback(player.listener.close)

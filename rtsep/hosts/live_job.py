@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from rtsep.engine.separator import Separator
@@ -16,7 +17,7 @@ from rtsep.hosts.listener import lookahead_of
 from rtsep.hosts.recording import Recording
 from rtsep.hosts.setlist import SetList, with_stems
 from rtsep.hosts.setups import Settings, Setup
-from rtsep.hosts.transcription import hearing_of
+from rtsep.hosts.transcription import Hearing, hearing_of
 from rtsep.notes.drum_maps import read_drum_map, stand_ins
 from rtsep.notes.folded import ENGINE_PARTS
 from rtsep.notes.programs import CHANNELS
@@ -86,6 +87,11 @@ class LiveJob:
     melody: str = ""  # The MIDI port on which the voice's notes are played along; it is also the last one in `midi`.
     jack: bool = False  # Notes also come from JACK.
 
+    @cached_property
+    def hearing(self) -> Hearing:
+        """How `listen` hears the notes. RtsepError: there is no such preset."""
+        return hearing_of(self.presets, self.line, self.span)
+
 
 def route_live(job: LiveJob, name: str, gated: bool) -> Routing:
     """The routing of notes from keyboards, as `_route_notes`, with the stem of a voice, if there is one, and its melody."""
@@ -138,9 +144,8 @@ def engine_of(job: LiveJob, gated: bool, said: list[str]) -> Engine:
     """The engine for `job`, not prepared yet."""
     params = parse_params(job.params if gated else {**job.params, "gate": False})
     if job.listen:
-        hearing = hearing_of(job.presets, job.line, job.span)
-        params.setdefault("lookahead_ms", lookahead_of(hearing))
-        if hearing.line:
+        params.setdefault("lookahead_ms", lookahead_of(job.hearing))
+        if job.hearing.line:
             said.append(f"rtsep hears one note at a time (--no-line: chords). The sound is {params['lookahead_ms']:g} ms later")
     if job.followed is not None:
         params = {**followed_params(float(params.get("lookahead_ms", 0))), **params}
@@ -172,7 +177,7 @@ def _separator(job: LiveJob, gated: bool, params: Mapping[str, Value], said: lis
 
 def _bent(job: LiveJob, presets: Sequence[Preset]) -> Sequence[Preset]:
     """The presets, with bent rows for a single line that is heard; presets that are kept have none."""
-    bends = job.listen and not job.keep and hearing_of(job.presets, job.line, job.span).line
+    bends = job.listen and not job.keep and job.hearing.line
     return all_with_bends(presets) if bends else presets
 
 
