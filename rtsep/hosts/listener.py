@@ -14,6 +14,7 @@ import numpy.typing as npt
 from rtsep.hosts.input_reader import InputReader
 from rtsep.hosts.lanes import Lanes
 from rtsep.hosts.transcription import Hearing
+from rtsep.listening.line import LineTranscriber
 from rtsep.listening.transcriber import Told
 from rtsep.notes.messages import CONTROL, NOTE_OFF, NOTE_ON, NOTES_OFF, Message
 
@@ -46,6 +47,8 @@ class NoteListener:
 
     def _hear(self, sound: npt.NDArray[np.float32]) -> None:
         self._tell(self._transcriber.hear(sound))
+        if isinstance(self._transcriber, LineTranscriber):
+            del self._transcriber.sounded[:-1]  # Only files keep how notes sounded; a session can last for hours.
 
     def _begin_anew(self) -> None:
         self._end_all()

@@ -89,7 +89,7 @@ class LineTranscriber:
 
 def span_of(presets: Iterable[Preset]) -> tuple[int, int]:
     """The lowest and the highest MIDI pitch of presets, within those of the ears; without presets, those of voices."""
-    pitches = np.concatenate([[LINE_LOWEST, LINE_HIGHEST][:0], *(preset.row_pitch for preset in presets)]).astype(np.int64)
-    if not len(pitches):
+    pitches = [int(pitch) for preset in presets for pitch in preset.row_pitch]
+    if not pitches:
         return LINE_LOWEST, LINE_HIGHEST
-    return max(int(pitches.min()), LOWEST), min(int(pitches.max()), HIGHEST)
+    return max(min(pitches), LOWEST), min(max(pitches), HIGHEST)
